@@ -1,0 +1,88 @@
+"""The reasons to doubt a replay, each with a code: what it assumed and what it cannot know."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from esim.clocks import Clock
+from esim.costs import Costs
+from esim.results import Summary, TrialColumns, Caveat
+from esim.rules import Rule
+from esim.study import Status, Study
+
+FEW_TRIALS = 20
+GRACE_S = 120  # SageMaker's SIGTERM grace, billed
+
+
+def caveats_of(
+    study: Study,
+    rule: Rule,
+    clock: Clock,
+    costs: Costs,
+    summary: Summary,
+    columns: TrialColumns,
+) -> Iterator[Caveat]:
+    """The warnings of one replayed study, the gravest first."""
+    if summary.best_trial_stopped:
+        assert summary.best_recorded is not None
+        yield Caveat(
+            "winner_stopped",
+            f"the rule stops the study's best trial, {summary.best_recorded.trial}",
+        )
+    failed = study.status == Status.FAILED
+    cut = int((study.censored & ~failed).sum())
+    if cut:
+        yield Caveat(
+            "degradation_unknown",
+            f"{cut} of {study.n_trials} trials had been cut short when they were recorded: one of "
+            "them might have become the best, so the degradation cannot be known "
+            "(degradation_on_record compares the recorded values only), and the saved share lies "
+            "between bounds",
+        )
+    if failed.any():
+        yield Caveat(
+            "failed_trials",
+            f"{int(failed.sum())} trials failed: never the best"
+            + ("" if rule.failed_peers or rule.pool == "reached" else ", never peers"),
+        )
+    if summary.trials_stopped == 0:
+        yield Caveat("nothing_stopped", "the rule stops no trial: it would have changed nothing")
+    if study.n_trials < FEW_TRIALS:
+        yield Caveat(
+            "few_trials",
+            f"{study.n_trials} trials: one launch order of so few says little about the next job",
+        )
+    if clock.mode == "order":
+        why = "the logs lack times" if not study.has_schedule else "as asked"
+        yield Caveat(
+            "one_after_another",
+            f"trials are replayed one after another ({why}); with jobs side by side fewer peers "
+            "have ended at each decision",
+        )
+    if clock.mode == "recorded":
+        yield Caveat(
+            "starts_as_recorded",
+            "trials start when they did: a freed slot starts no trial earlier "
+            "(clock simulated does that)",
+        )
+    if clock.mode == "simulated" and study.elapsed is None:
+        yield Caveat(
+            "steps_as_seconds", "the logs lack times: one step counts as one second of makespan"
+        )
+    if study.elapsed is not None and costs.stop_latency_s == 0 and summary.trials_stopped:
+        yield Caveat(
+            "stop_at_once",
+            "stops take effect at once; SageMaker polls, and may bill up to "
+            f"{GRACE_S} s more for each stopped job "
+            f"(here at most {GRACE_S * summary.trials_stopped} s in all; --stop-latency-s)",
+        )
+    if not np.isfinite(study.values[~np.isnan(study.values)]).all():
+        yield Caveat(
+            "infinite_values",
+            "some values are infinite: they are compared as such, and stand as null in JSON",
+        )
+    for note in study.notes:
+        if note.code in ("auto_was_on", "strategy_bayesian"):
+            yield Caveat(note.code, note.text)

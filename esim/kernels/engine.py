@@ -1,0 +1,246 @@
+"""Replays a study's reports through one row of the rule table, in launch order.
+
+Values are oriented so that lower is better. A trial's reports here are those that hold a value.
+N trials, R such reports, C columns (places at which trials are compared), K cells (a cell is a
+trial's statistic in a column). The arrays, besides those of esim.kernels.peers:
+    offsets       int64 [N + 1]  trial -> its reports
+    own           float64 [R]    the own side; NaN where the row does not judge
+    statistic     float64 [R]    the peer's side; empty unless peers are looked up one by one
+    column        int32 [R]      the report's place
+    step          int64 [R]
+    flags         bool [N, 3]    UNSEEN, COMPLETES, JOINS
+    cell_offsets  int64 [N + 1]  trial -> its cells, in the order its reports show them
+    cell_column   int32 [K]
+    shown_by      int32 [K]      the trial's report that shows the cell; empty: the n-th the n-th
+    rank          int32 [K]      in the column's universe, -1: no statistic; empty: one by one
+    codes         int64 [10]     the row's whole numbers, below
+    numbers       float64 [4]    the row's other numbers, below
+    trials        int64 [N, 4]   SHOWN, CELL, ENDED, and in [:, PRESENT] a list of the trials shown
+    tally         float64 [3]    trials present, trials completed, the sum of their last steps
+    scratch       float64 [N]
+    kept          int32 [N]      reports kept; one more if rows without a value behind them were run
+    stops         float64 [N, 2] threshold and peers at the decision that stopped the trial, or NaN
+    trace         float64 [R, 2] threshold (NaN: none) and peers (NaN: not reached) at each report;
+                                 empty: not wanted
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from esim.kernels.jit import inner, kernel
+from esim.kernels.peers import COUNT, LIMIT, THRESHOLD, insert, low_index, select, set_level
+
+UNSEEN, COMPLETES, JOINS = 0, 1, 2  # rows without a value follow; ends as completed; is a peer then
+SHOWN, CELL, ENDED, PRESENT = 0, 1, 2, 3
+IN_SIGHT, COMPLETED, LENGTH = 0, 1, 2
+# codes
+REACHED = 0  # running trials are peers at the steps they have reached
+COMPLETED_ONLY = 1
+INCLUDE_SELF = 2
+EXACT = 3  # a peer needs a report at exactly the place
+CARRY = 4
+DELAY = 5
+MIN_COMPLETED = 6
+METHOD = 7
+LEAST = 8  # fewer peers give no threshold
+STRICT = 9
+# numbers
+SHARE, WIDTH, WARMUP_SHARE = 0, 1, 2
+
+
+@inner
+def begin(offsets, cell_offsets, words, members, levels, trials, tally, kept, stops, trace):  # type: ignore[no-untyped-def]
+    """Forget everything: no trial has run."""
+    words[:] = 0
+    members[:] = 0
+    levels[:] = np.nan
+    trials[:] = 0
+    for trial in range(len(offsets) - 1):
+        trials[trial, CELL] = cell_offsets[trial]
+    tally[:] = 0.0
+    kept[:] = 0
+    stops[:] = np.nan
+    trace[:] = np.nan
+
+
+@inner
+def show(
+    trial, reports, offsets, cell_offsets, cell_column, shown_by, rank, universe, bases, words,
+    members, levels, trials, tally, codes, numbers,
+):  # type: ignore[no-untyped-def]  # fmt: skip
+    """Let peers see a trial's first `reports` reports."""
+    if reports <= trials[trial, SHOWN]:
+        return
+    if trials[trial, SHOWN] == 0:
+        trials[np.int64(tally[IN_SIGHT]), PRESENT] = trial
+        tally[IN_SIGHT] += 1.0
+    trials[trial, SHOWN] = reports
+    if len(rank) == 0:
+        return
+    share, width, method, least = numbers[SHARE], numbers[WIDTH], codes[METHOD], codes[LEAST]
+    at, stop = trials[trial, CELL], cell_offsets[trial + 1]
+    if len(shown_by) == 0:
+        stop = cell_offsets[trial] + reports
+    while at < stop:
+        if len(shown_by) != 0 and shown_by[at] >= reports:
+            break
+        if rank[at] >= 0:
+            insert(
+                np.int64(cell_column[at]), np.int64(rank[at]), universe, bases, words, members,
+                levels, share, method, least, width,
+            )  # fmt: skip
+        at += 1
+    trials[trial, CELL] = at
+
+
+@inner
+def gather(trial, column, offsets, statistic, columns, members, levels, trials, tally, scratch, codes, numbers):  # type: ignore[no-untyped-def]
+    """Bring one column's threshold up to date by looking at every peer."""
+    n = 0
+    for p in range(np.int64(tally[IN_SIGHT])):
+        peer = trials[p, PRESENT]
+        if peer == trial and codes[INCLUDE_SELF] == 0:
+            continue
+        first = offsets[peer]
+        at = first + trials[peer, SHOWN] - 1
+        if columns[first] > column:
+            continue
+        if columns[at] < column:
+            if codes[CARRY] == 0 or trials[peer, ENDED] == 0:
+                continue
+        else:
+            low = first  # to the last report at or before the column
+            while low < at:
+                middle = (low + at + 1) >> 1
+                if columns[middle] <= column:
+                    low = middle
+                else:
+                    at = middle - 1
+            if codes[EXACT] != 0 and columns[at] != column:
+                continue
+        if not np.isnan(statistic[at]):
+            scratch[n] = statistic[at]
+            n += 1
+    members[column, COUNT] = n
+    levels[column, THRESHOLD] = np.nan
+    levels[column, LIMIT] = np.nan
+    if n >= codes[LEAST]:
+        index = low_index(n, numbers[SHARE], codes[METHOD])
+        low_value, high_value = select(scratch, n, index)
+        set_level(
+            column, n, low_value, high_value, levels, numbers[SHARE], codes[METHOD],
+            numbers[WIDTH],
+        )  # fmt: skip
+
+
+@inner
+def judge(
+    trial, k, offsets, own, statistic, column, step, rank, members, levels, trials, tally, scratch,
+    codes, numbers, trace,
+):  # type: ignore[no-untyped-def]  # fmt: skip
+    """Whether the trial's k-th report calls for a stop."""
+    at = offsets[trial] + k
+    place = np.int64(column[at])
+    value = own[at]
+    if len(rank) == 0:
+        gather(
+            trial, place, offsets, statistic, column, members, levels, trials, tally, scratch,
+            codes, numbers,
+        )  # fmt: skip
+    if len(trace) != 0:
+        trace[at, 1] = members[place, COUNT]
+    if np.isnan(value) or tally[COMPLETED] < codes[MIN_COMPLETED]:
+        return False
+    if numbers[WARMUP_SHARE] > 0.0:
+        if tally[COMPLETED] == 0.0:
+            return False
+        if step[at] < numbers[WARMUP_SHARE] * (tally[LENGTH] / tally[COMPLETED]):
+            return False
+    if len(trace) != 0:
+        trace[at, 0] = levels[place, THRESHOLD]
+    limit = levels[place, LIMIT]
+    return value > limit or (value == limit and codes[STRICT] == 0)
+
+
+@inner
+def mark_stop(trial, k, offsets, column, flags, members, levels, codes, kept, stops):  # type: ignore[no-untyped-def]
+    """Set down a stop decided at the k-th report; False if it would leave nothing to save."""
+    after = k + 1 + codes[DELAY]
+    reports = offsets[trial + 1] - offsets[trial]
+    if after > reports or (after == reports and not flags[trial, UNSEEN]):
+        return False
+    place = column[offsets[trial] + k]
+    kept[trial] = after
+    stops[trial, 0] = levels[place, THRESHOLD]
+    stops[trial, 1] = members[place, COUNT]
+    return True
+
+
+@inner
+def end(
+    trial, stopped, offsets, column, step, flags, cell_offsets, cell_column, shown_by, rank,
+    universe, bases, words, members, levels, trials, tally, codes, numbers, kept,
+):  # type: ignore[no-untyped-def]  # fmt: skip
+    """A trial has ended: it may now be a peer, and counts as completed if it was not stopped."""
+    reports = offsets[trial + 1] - offsets[trial]
+    joins = codes[COMPLETED_ONLY] == 0
+    if stopped:
+        reports = np.int64(kept[trial])
+    else:
+        kept[trial] = reports + flags[trial, UNSEEN]
+        joins = flags[trial, JOINS]
+        if flags[trial, COMPLETES] and reports > 0:
+            tally[COMPLETED] += 1.0
+            tally[LENGTH] += step[offsets[trial + 1] - 1]
+    if joins or codes[REACHED] != 0:
+        show(
+            trial, reports, offsets, cell_offsets, cell_column, shown_by, rank, universe, bases,
+            words, members, levels, trials, tally, codes, numbers,
+        )  # fmt: skip
+    if joins and reports > 0:
+        trials[trial, ENDED] = 1
+        last = offsets[trial] + reports - 1
+        if codes[CARRY] != 0 and len(rank) != 0 and rank[last] >= 0:
+            for place in range(column[last] + 1, len(members)):
+                insert(
+                    np.int64(place), np.int64(rank[last]), universe, bases, words, members, levels,
+                    numbers[SHARE], codes[METHOD], codes[LEAST], numbers[WIDTH],
+                )  # fmt: skip
+
+
+@kernel
+def run_orders(
+    orders, probe, all_kept, offsets, own, statistic, column, step, flags, cell_offsets,
+    cell_column, shown_by, rank, universe, bases, words, codes, numbers, members, levels, trials,
+    tally, scratch, stops, trace,
+):  # type: ignore[no-untyped-def]  # fmt: skip
+    """One trial after another, for each launch order: int64 [O, N] -> `all_kept` int32 [O, N].
+
+    The trial `probe` (-1: none) is judged to its end and never stopped. `stops` and `trace` are
+    those of the last order.
+    """
+    for o in range(len(orders)):
+        kept = all_kept[o]
+        begin(offsets, cell_offsets, words, members, levels, trials, tally, kept, stops, trace)
+        for trial in orders[o]:
+            stopped = False
+            for k in range(offsets[trial + 1] - offsets[trial]):
+                if codes[INCLUDE_SELF] != 0:
+                    show(
+                        trial, k + 1, offsets, cell_offsets, cell_column, shown_by, rank, universe,
+                        bases, words, members, levels, trials, tally, codes, numbers,
+                    )  # fmt: skip
+                stop = judge(
+                    trial, k, offsets, own, statistic, column, step, rank, members, levels, trials,
+                    tally, scratch, codes, numbers, trace,
+                )  # fmt: skip
+                if stop and trial != probe:
+                    stopped = mark_stop(
+                        trial, k, offsets, column, flags, members, levels, codes, kept, stops
+                    )
+                    break
+            end(
+                trial, stopped, offsets, column, step, flags, cell_offsets, cell_column, shown_by,
+                rank, universe, bases, words, members, levels, trials, tally, codes, numbers, kept,
+            )  # fmt: skip

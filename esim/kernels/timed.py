@@ -1,0 +1,184 @@
+"""The replay in time: trials run side by side, as recorded or on P slots.
+
+Events are handled in the order (time, kind, launch order), ends before reports. A trial whose
+record ends with its last report reports and ends in one event, which is an end. The arrays,
+besides those of esim.kernels.engine (positions are places in the launch order):
+    seconds  float64 [R]     since the trial's start, of each report
+    jobs     float64 [N, 5]  START as recorded, DURATION to the natural end (inf: never ends),
+                             OVERHEAD from a stop's report to the end of the job; filled here:
+                             BEGAN and ENDED, when the slot was taken and free again
+    clock    float64 [3]     STARTUP before each trial's first second, its slot taken; SLOTS, 0:
+                             trials start when they did; ACTING, 0: the baseline, no rule
+    heap     int64 [N + 1]   positions of the running trials, a binary heap; its size in [N]
+    when     float64 [N]     the next event of each position
+    agenda   int64 [N, 4]    its KIND and PHASE, the next REPORT, and the TARGET: how many reports
+                             are made before a decided stop takes effect
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from esim.kernels.engine import UNSEEN, INCLUDE_SELF, REACHED, begin, end, judge, mark_stop, show
+from esim.kernels.jit import inner, kernel
+
+START, DURATION, OVERHEAD, BEGAN, ENDED = 0, 1, 2, 3, 4
+STARTUP, SLOTS, ACTING = 0, 1, 2
+KIND, PHASE, REPORT, TARGET = 0, 1, 2, 3
+_IS_END, _IS_REPORT = 0, 1
+_RUNS, _ENDS, _FREES = 0, 1, 2
+_UNDECIDED, _PROBED, _NEVER = -1, -2, -3
+
+
+@inner
+def _earlier(a, b, when, agenda):  # type: ignore[no-untyped-def]
+    if when[a] != when[b]:
+        return when[a] < when[b]
+    if agenda[a, KIND] != agenda[b, KIND]:
+        return agenda[a, KIND] < agenda[b, KIND]
+    return a < b
+
+
+@inner
+def _push(position, heap, when, agenda):  # type: ignore[no-untyped-def]
+    child = heap[-1]
+    heap[-1] = child + 1
+    while child > 0:
+        parent = (child - 1) >> 1
+        if not _earlier(position, heap[parent], when, agenda):
+            break
+        heap[child] = heap[parent]
+        child = parent
+    heap[child] = position
+
+
+@inner
+def _settle(position, heap, when, agenda):  # type: ignore[no-untyped-def]
+    """Put a position at the root, and the root where it belongs."""
+    size = heap[-1]
+    parent = 0
+    while 2 * parent + 1 < size:
+        child = 2 * parent + 1
+        if child + 1 < size and _earlier(heap[child + 1], heap[child], when, agenda):
+            child += 1
+        if not _earlier(heap[child], position, when, agenda):
+            break
+        heap[parent] = heap[child]
+        parent = child
+    heap[parent] = position
+
+
+@inner
+def _schedule(position, trial, offsets, seconds, flags, jobs, clock, when, agenda):  # type: ignore[no-untyped-def]
+    """Set a running trial's next event; False if it has none, ever."""
+    start = jobs[trial, BEGAN] + clock[STARTUP]
+    natural_end = start + jobs[trial, DURATION]
+    k = agenda[position, REPORT]
+    reports = offsets[trial + 1] - offsets[trial]
+    agenda[position, PHASE] = _ENDS
+    agenda[position, KIND] = _IS_END
+    when[position] = natural_end
+    if k < reports and clock[ACTING] != 0.0:
+        agenda[position, PHASE] = _RUNS
+        when[position] = start + seconds[offsets[trial] + k]
+        last = k == reports - 1 and not flags[trial, UNSEEN]
+        if not (last and natural_end <= when[position]):
+            agenda[position, KIND] = _IS_REPORT
+    return np.isfinite(when[position])
+
+
+@inner
+def _launch(position, probe, now, order, offsets, seconds, flags, jobs, clock, heap, when, agenda):  # type: ignore[no-untyped-def]
+    """Start the trial at a position of the launch order."""
+    trial = order[position]
+    jobs[trial, BEGAN] = now if clock[SLOTS] > 0.0 else jobs[trial, START]
+    jobs[trial, ENDED] = np.inf
+    agenda[position, REPORT] = 0
+    agenda[position, TARGET] = _PROBED if trial == probe else _UNDECIDED
+    if _schedule(position, trial, offsets, seconds, flags, jobs, clock, when, agenda):
+        _push(position, heap, when, agenda)
+
+
+@kernel
+def run_timed(
+    order, probe, kept, seconds, jobs, clock, heap, when, agenda, offsets, own, statistic, column,
+    step, flags, cell_offsets, cell_column, shown_by, rank, universe, bases, words, codes, numbers,
+    members, levels, trials, tally, scratch, stops, trace,
+):  # type: ignore[no-untyped-def]  # fmt: skip
+    """Trials side by side, launched in an order, int64 [N] -> `kept` int32 [N].
+
+    The trial `probe` (-1: none) is judged to its end and never stopped.
+    """
+    begin(offsets, cell_offsets, words, members, levels, trials, tally, kept, stops, trace)
+    heap[-1] = 0
+    n = len(order)
+    waiting = 0  # the next position to launch
+    while waiting < n and (clock[SLOTS] == 0.0 or waiting < clock[SLOTS]):
+        _launch(
+            waiting, probe, 0.0, order, offsets, seconds, flags, jobs, clock, heap, when, agenda
+        )
+        waiting += 1
+    while heap[-1] > 0:
+        position = heap[0]
+        trial = order[position]
+        now = when[position]
+        frees = agenda[position, PHASE] == _FREES
+        ends = agenda[position, PHASE] == _ENDS
+        stopped = False
+        if agenda[position, PHASE] == _RUNS:
+            k = agenda[position, REPORT]
+            agenda[position, REPORT] = k + 1
+            if codes[INCLUDE_SELF] != 0:
+                show(
+                    trial, k + 1, offsets, cell_offsets, cell_column, shown_by, rank, universe,
+                    bases, words, members, levels, trials, tally, codes, numbers,
+                )  # fmt: skip
+            target = agenda[position, TARGET]
+            if target == _UNDECIDED or target == _PROBED:
+                stop = judge(
+                    trial, k, offsets, own, statistic, column, step, rank, members, levels, trials,
+                    tally, scratch, codes, numbers, trace,
+                )  # fmt: skip
+                if stop and target == _UNDECIDED:
+                    target = _NEVER
+                    if mark_stop(
+                        trial, k, offsets, column, flags, members, levels, codes, kept, stops
+                    ):
+                        target = np.int64(kept[trial])
+                    agenda[position, TARGET] = target
+            if codes[REACHED] != 0:
+                show(
+                    trial, k + 1, offsets, cell_offsets, cell_column, shown_by, rank, universe,
+                    bases, words, members, levels, trials, tally, codes, numbers,
+                )  # fmt: skip
+            stopped = target == k + 1
+            ends = not stopped and agenda[position, KIND] == _IS_END
+        if stopped or ends:
+            end(
+                trial, stopped, offsets, column, step, flags, cell_offsets, cell_column, shown_by,
+                rank, universe, bases, words, members, levels, trials, tally, codes, numbers, kept,
+            )  # fmt: skip
+        if frees or ends:
+            jobs[trial, ENDED] = now
+            heap[-1] -= 1
+            if heap[-1] > 0:
+                _settle(heap[heap[-1]], heap, when, agenda)
+            if clock[SLOTS] > 0.0 and waiting < n:
+                _launch(
+                    waiting, probe, now, order, offsets, seconds, flags, jobs, clock, heap, when,
+                    agenda,
+                )  # fmt: skip
+                waiting += 1
+        elif stopped:
+            natural_end = jobs[trial, BEGAN] + clock[STARTUP] + jobs[trial, DURATION]
+            when[position] = min(now + jobs[trial, OVERHEAD], natural_end)
+            agenda[position, KIND] = _IS_END
+            agenda[position, PHASE] = _FREES
+            _settle(position, heap, when, agenda)
+        elif _schedule(position, trial, offsets, seconds, flags, jobs, clock, when, agenda):
+            _settle(position, heap, when, agenda)
+        else:  # still running when it was recorded: it never ends
+            kept[trial] = offsets[trial + 1] - offsets[trial] + flags[trial, UNSEEN]
+            heap[-1] -= 1
+            if heap[-1] > 0:
+                _settle(heap[heap[-1]], heap, when, agenda)

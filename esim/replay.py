@@ -1,0 +1,235 @@
+"""Study + Rule + Clock + Costs -> ReplayResult."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Literal, get_args
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from esim import outcomes
+from esim.clocks import Clock, choose_clock, durations, report_seconds, stop_overheads
+from esim.costs import Costs
+from esim.errors import EsimError
+from esim.kernels.engine import run_orders
+from esim.prepare import Prepared, in_threads, prepare
+from esim.results import ReplayResult
+from esim.rules import Rule
+from esim.rules import rule as named_rule
+from esim.study import Float64, Status, Study
+
+Final = Literal["last", "best"]
+
+
+@dataclass(frozen=True)
+class Run:
+    """What one replay did. N trials in the study's own order.
+
+    Attributes:
+        rows_kept: int32 [N], the study's rows each trial made.
+        stopped: bool [N].
+        threshold, peers: float64 [N], at the decision that stopped the trial; NaN if none.
+        began, ended: float64 [N], seconds at which its job started and ended; NaN without times.
+        trace: float64 [R, 2], threshold and peers at each report with a value; empty if not asked.
+    """
+
+    rows_kept: NDArray[np.int32]
+    stopped: NDArray[np.bool_]
+    threshold: Float64
+    peers: Float64
+    began: Float64
+    ended: Float64
+    trace: Float64
+
+
+def replay(
+    study: Study,
+    rule: str | Rule = "sagemaker",
+    clock: str | None = None,
+    workers: int = 1,
+    *,
+    costs: Costs | None = None,
+    final: Final = "last",
+) -> ReplayResult:
+    """Replay one study through one rule.
+
+    Args:
+        study: the recorded trials.
+        rule: a preset's name, or a rule.
+        clock: "order", "recorded" or "simulated"; by default `simulated` if there are workers,
+            else `recorded` where the study has starts, ends and report times, else `order`.
+        workers: slots of the simulated clock.
+        costs: seconds and money of a job beyond its training.
+        final: a trial's final value is its "last" reported value (SageMaker's definition) or its
+            "best".
+
+    Raises:
+        EsimError: an unknown rule or clock, times the clock needs and the study lacks, or a study
+            whose columns break their promises.
+    """
+    if final not in get_args(Final):
+        raise EsimError(f"final cannot be {final!r}", fix="last or best")
+    study.validate()
+    costs = costs or Costs()
+    row = named_rule(rule)
+    chosen = choose_clock(study, clock, workers)
+    prepared = prepare(study, row)
+    run = run_once(prepared, chosen, costs)
+    baseline = run_once(prepared, chosen, costs, acting=False)
+    return outcomes.result(
+        prepared, chosen, costs, final, run, baseline, partial(_trace, prepared, chosen, costs)
+    )
+
+
+def replay_orders(
+    study: Study,
+    rule: str | Rule,
+    orders: ArrayLike,
+    *,
+    threads: int | None = None,
+) -> NDArray[np.int32]:
+    """Replay many launch orders, one trial after another.
+
+    Args:
+        orders: int64 [n_orders, n_trials], each row a permutation of the trials' positions.
+        threads: default, the machine's cores; the result does not depend on it.
+
+    Returns:
+        Reports kept, int32 [n_orders, n_trials], columns = trials in the study's own order.
+
+    Raises:
+        EsimError: a row of `orders` is not a permutation.
+    """
+    rows = np.ascontiguousarray(orders, dtype=np.int64)
+    n = study.n_trials
+    if rows.ndim != 2 or rows.shape[1] != n:
+        raise EsimError(f"orders must be [n_orders, {n}]", why=f"their shape is {rows.shape}")
+    for i, order in enumerate(rows):
+        if not np.array_equal(np.sort(order), np.arange(n)):
+            raise EsimError(f"orders[{i}] is not a permutation of 0..{n - 1}")
+    prepared = prepare(study, named_rule(rule), threads=threads)
+    kept = np.zeros(rows.shape, dtype=np.int32)
+    workers = min(threads or os.cpu_count() or 1, len(rows))
+
+    def run_some(first: int, stop: int) -> None:
+        run_orders(rows[first:stop], -1, kept[first:stop], **prepared.arrays, **prepared.scratch())
+
+    cuts = [len(rows) * w // workers for w in range(workers + 1)] if workers else [0]
+    in_threads(
+        [partial(run_some, a, b) for a, b in zip(cuts[:-1], cuts[1:], strict=True)], workers or 1
+    )
+    return prepared.rows_kept(kept)
+
+
+def run_once(
+    prepared: Prepared,
+    clock: Clock,
+    costs: Costs,
+    *,
+    acting: bool = True,
+    order: NDArray[np.int64] | None = None,
+    probe: int = -1,
+    traced: bool = False,
+) -> Run:
+    """One replay, in the study's own launch order unless given; the baseline if not acting.
+
+    The trial `probe` is judged to its end and never stopped.
+    """
+    n = prepared.study.n_trials
+    order = np.arange(n, dtype=np.int64) if order is None else order
+    kept = np.zeros((1, n), dtype=np.int32)
+    scratch = prepared.scratch(traced=traced)
+    began = ended = np.full(n, np.nan)
+    if clock.mode != "order":
+        jobs = _run_timed(prepared, clock, costs, acting, probe, order, kept[0], scratch)
+        began, ended = jobs[:, 3].copy(), jobs[:, 4].copy()
+    elif acting:
+        run_orders(order[None], probe, kept, **prepared.arrays, **scratch)
+    else:
+        kept[:] = np.iinfo(np.int32).max
+        scratch["stops"][:] = np.nan
+    stops = scratch["stops"]
+    sign = 1.0 if prepared.study.direction == "minimize" else -1.0
+    return Run(
+        rows_kept=prepared.rows_kept(kept)[0] if acting else prepared.all_rows(),
+        stopped=~np.isnan(stops[:, 1]),
+        threshold=sign * stops[:, 0],
+        peers=stops[:, 1],
+        began=began,
+        ended=ended,
+        trace=scratch["trace"] * (sign, 1.0),
+    )
+
+
+def _run_timed(
+    prepared: Prepared,
+    clock: Clock,
+    costs: Costs,
+    acting: bool,
+    probe: int,
+    order: NDArray[np.int64],
+    kept: NDArray[np.int32],
+    scratch: Mapping[str, NDArray[Any]],
+) -> Float64:
+    """Fills `kept` and `scratch`; returns the kernel's `jobs`, float64 [N, 5]."""
+    from esim.kernels import timed  # compiled only when a clock has times
+
+    study, n = prepared.study, prepared.study.n_trials
+    seconds = report_seconds(study)
+    jobs = np.zeros((n, 5))
+    jobs[:, timed.START] = study.start
+    jobs[:, timed.DURATION] = durations(study)
+    jobs[:, timed.OVERHEAD] = stop_overheads(study, costs)
+    if clock.mode == "recorded":
+        running = study.status == Status.RUNNING
+        jobs[running, timed.DURATION] = np.inf
+        jobs[running, timed.OVERHEAD] = costs.stop_latency_s + (costs.upload_s or 0.0)
+    times = np.zeros(3)
+    times[timed.STARTUP] = costs.startup_s if clock.mode == "simulated" else 0.0
+    times[timed.SLOTS] = clock.workers if clock.mode == "simulated" else 0
+    times[timed.ACTING] = acting
+    timed.run_timed(
+        order,
+        probe,
+        kept,
+        seconds if prepared.row_of is None else seconds[prepared.row_of],
+        jobs,
+        times,
+        heap=np.zeros(n + 1, dtype=np.int64),
+        when=np.zeros(n),
+        agenda=np.zeros((n, 4), dtype=np.int64),
+        **prepared.arrays,
+        **scratch,
+    )
+    return jobs
+
+
+def _trace(prepared: Prepared, clock: Clock, costs: Costs) -> dict[str, Any]:
+    """The decisions as columns: every report that ran and holds a value."""
+    run = run_once(prepared, clock, costs, traced=True)
+    return decision_columns(prepared, run, slice(None))
+
+
+def decision_columns(prepared: Prepared, run: Run, which: slice) -> dict[str, Any]:
+    """The columns of a traced run's decisions, for a slice of the reports with a value."""
+    study = prepared.study
+    sign = 1.0 if study.direction == "minimize" else -1.0
+    offsets, arrays = prepared.arrays["offsets"], prepared.arrays
+    trial = np.repeat(np.arange(study.n_trials), np.diff(offsets))[which]
+    peers, threshold = run.trace[which, 1], run.trace[which, 0]
+    reached = ~np.isnan(peers)
+    own = sign * arrays["own"][which]
+    worse = prepared.worse(own, threshold)
+    return {
+        "trial": [study.trials[i] for i in trial[reached]],
+        "step": arrays["step"][which][reached],
+        "value": sign * prepared.oriented[which][reached],
+        "own": own[reached],
+        "threshold": threshold[reached],
+        "peers": peers[reached].astype(np.int64),
+        "stop": worse[reached],
+    }

@@ -1,0 +1,272 @@
+"""What a replay found, as records and as the result document. Computes nothing."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from esim.clocks import Clock
+from esim.costs import Costs
+from esim.rules import Rule
+from esim.study import Direction
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+SCHEMA = "esim.replay/1"
+
+
+@dataclass(frozen=True)
+class BestTrial:
+    """A trial and its final value."""
+
+    trial: str
+    value: float
+
+
+@dataclass(frozen=True)
+class Caveat:
+    """A reason to doubt the numbers, or an assumption behind them."""
+
+    code: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Summary:
+    """The headline numbers of one study. None = unknown. Fractions are of the recorded amount.
+
+    Steps are the last step each trial reached, summed; seconds are training seconds, billed seconds
+    whole jobs; makespan from the first start to the last end, recorded and replayed by one model.
+    Degradation is signed: positive = worse.
+    """
+
+    trials: int
+    trials_stopped: int
+    trials_censored: int
+    steps_recorded: int
+    steps_run: int
+    steps_saved_fraction: float | None
+    steps_saved_fraction_bounds: tuple[float, float] | None
+    seconds_recorded: float | None
+    seconds_run: float | None
+    seconds_saved_fraction: float | None
+    billed_seconds_recorded: float | None
+    billed_seconds_run: float | None
+    billed_saved_fraction: float | None
+    makespan_recorded_s: float | None
+    makespan_s: float | None
+    makespan_saved_fraction: float | None
+    cost_recorded: float | None
+    cost: float | None
+    cost_saved_fraction: float | None
+    currency: str | None
+    best_recorded: BestTrial | None
+    best: BestTrial | None
+    degradation: float | None
+    degradation_on_record: float | None
+    degradation_normalized: float | None
+    best_rank: int | None
+    best_trial_stopped: bool | None
+
+    def to_dict(self) -> dict[str, Any]:
+        """The schema's keys."""
+        return {
+            name: vars(value) if isinstance(value, BestTrial) else value
+            for name, value in vars(self).items()
+        }
+
+
+@dataclass(frozen=True)
+class TrialColumns:
+    """Per trial, in launch order. [N] each; NaN and -1 = unknown or not stopped."""
+
+    trial: Sequence[str]
+    stopped: NDArray[np.bool_]
+    stop_step: NDArray[np.int64]
+    steps_recorded: NDArray[np.int64]
+    steps_run: NDArray[np.int64]
+    seconds_recorded: NDArray[np.float64]
+    seconds_run: NDArray[np.float64]
+    final_value_recorded: NDArray[np.float64]
+    final_value: NDArray[np.float64]
+    threshold: NDArray[np.float64]
+    peers: NDArray[np.int64]
+    censored: NDArray[np.bool_]
+    reports_kept: NDArray[np.int64]
+    start_s: NDArray[np.float64]
+    end_recorded_s: NDArray[np.float64]
+    end_s: NDArray[np.float64]
+    start_recorded_s: NDArray[np.float64]
+
+    def rows(self) -> list[dict[str, Any]]:
+        """One dict a trial, None where unknown."""
+        lists = []
+        for name, column in vars(self).items():
+            values = column.tolist() if isinstance(column, np.ndarray) else list(column)
+            if name in ("stop_step", "peers"):
+                values = [None if value < 0 else value for value in values]
+            lists.append(values)
+        return [dict(zip(vars(self), row, strict=True)) for row in zip(*lists, strict=True)]
+
+
+@dataclass(frozen=True)
+class ReadingRow:
+    """One reading of the rule's source, and what it gives."""
+
+    question: str
+    reading: str
+    clock: Clock
+    parameters: Mapping[str, Any]
+    summary: Summary
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "question": self.question,
+            "reading": self.reading,
+            "clock": vars(self.clock),
+            "parameters": dict(self.parameters),
+            "summary": self.summary.to_dict(),
+        }
+
+
+@dataclass(frozen=True)
+class ReplayResult:
+    """One study replayed through one rule."""
+
+    study: str
+    objective: str
+    direction: Direction
+    rule: Rule
+    clock: Clock
+    costs: Costs
+    final: str
+    summary: Summary
+    columns: TrialColumns
+    warnings: tuple[Caveat, ...]
+    readings: tuple[ReadingRow, ...] = ()
+    trace: Callable[[], Mapping[str, Any]] = field(default=dict, repr=False, compare=False)
+
+    @property
+    def trials(self) -> pd.DataFrame:
+        """One row a trial, in launch order."""
+        import pandas as pd
+
+        return pd.DataFrame(self.columns.rows())
+
+    @property
+    def decisions(self) -> pd.DataFrame:
+        """One row a report that ran and holds a value: the own side, the threshold, the peers.
+
+        Replayed again when asked for: a trace costs more than the answer.
+        """
+        import pandas as pd
+
+        return pd.DataFrame(dict(self.trace()))
+
+    def to_dict(self) -> dict[str, Any]:
+        """The study's entry in the result document."""
+        entry: dict[str, Any] = {
+            "study": self.study,
+            "objective": self.objective,
+            "direction": self.direction,
+            "rule": {
+                "name": self.rule.name,
+                "source": self.rule.source,
+                "parameters": self.rule.parameters,
+            },
+            "clock": vars(self.clock),
+            "costs": vars(self.costs),
+            "final": self.final,
+            "summary": self.summary.to_dict(),
+            "trials": self.columns.rows(),
+            "warnings": [vars(w) for w in self.warnings],
+        }
+        if self.readings:
+            entry["readings"] = [row.to_dict() for row in self.readings]
+        return entry
+
+    def to_json(self) -> str:
+        """The result document for this study alone."""
+        return to_json(document([self], []))
+
+
+_ADD_UP = (
+    "trials",
+    "trials_stopped",
+    "trials_censored",
+    "steps_recorded",
+    "steps_run",
+    "seconds_recorded",
+    "seconds_run",
+    "billed_seconds_recorded",
+    "billed_seconds_run",
+    "cost_recorded",
+    "cost",
+)
+_SHARES = {
+    "steps_saved_fraction": ("steps_recorded", "steps_run"),
+    "seconds_saved_fraction": ("seconds_recorded", "seconds_run"),
+    "billed_saved_fraction": ("billed_seconds_recorded", "billed_seconds_run"),
+    "cost_saved_fraction": ("cost_recorded", "cost"),
+}
+
+
+def saved_fraction(recorded: float | None, run: float | None) -> float | None:
+    """1 - run / recorded; None if either is unknown or nothing was recorded."""
+    if recorded is None or run is None or not recorded > 0:
+        return None
+    return 1.0 - run / recorded
+
+
+def totals(results: Sequence[ReplayResult]) -> dict[str, Any]:
+    """The summary keys that add up over studies; None if one of them is unknown."""
+    sums: dict[str, Any] = {"studies": len(results)}
+    for key in _ADD_UP:
+        values = [getattr(r.summary, key) for r in results]
+        known = bool(values) and all(v is not None for v in values)
+        sums[key] = sum(values) if known else None
+    for key, (recorded, run) in _SHARES.items():
+        sums[key] = saved_fraction(sums[recorded], sums[run])
+    currencies = {r.summary.currency for r in results}
+    sums["currency"] = currencies.pop() if len(currencies) == 1 else None
+    sums["best_trials_stopped"] = sum(r.summary.best_trial_stopped is True for r in results)
+    return sums
+
+
+def document(
+    results: Sequence[ReplayResult], inputs: Sequence[Mapping[str, Any]]
+) -> dict[str, Any]:
+    """The result document, schema esim.replay/1."""
+    from esim import __version__
+
+    return {
+        "schema": SCHEMA,
+        "esim": __version__,
+        "inputs": list(inputs),
+        "studies": [result.to_dict() for result in results],
+        "totals": totals(results),
+    }
+
+
+def to_json(value: Any) -> str:
+    """Strict JSON: numbers that are not finite become null."""
+    return json.dumps(_finite(value), indent=1, ensure_ascii=False, allow_nan=False)
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {str(k): _finite(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(v) for v in value]
+    if isinstance(value, np.generic):
+        return _finite(value.item())
+    return value

@@ -1,0 +1,6 @@
+"""Stopping rules: rows of a table, and the named presets."""
+
+from esim.rules.presets import PRESETS, SAGEMAKER, rule
+from esim.rules.table import Rule, meanings, parse_column
+
+__all__ = ["PRESETS", "SAGEMAKER", "Rule", "meanings", "parse_column", "rule"]

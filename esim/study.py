@@ -1,0 +1,369 @@
+"""The record every reader makes and every computation takes: one past tuning job, in columns."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from esim.errors import EsimError
+
+Direction = Literal["minimize", "maximize"]
+Int64 = NDArray[np.int64]
+Float64 = NDArray[np.float64]
+
+
+class Status(enum.IntEnum):
+    """How a trial had ended when it was recorded."""
+
+    UNKNOWN = 0  # the record does not say; taken as completed
+    COMPLETED = 1
+    STOPPED = 2  # cut short by a rule, a pruner or a person
+    FAILED = 3
+    RUNNING = 4  # still going when the record was made
+
+    @property
+    def word(self) -> str:
+        return self.name.lower()
+
+
+@dataclass(frozen=True)
+class Note:
+    """Something a reader or a check did or saw that the reader of a result must know."""
+
+    code: str
+    text: str
+    count: int = 1
+
+
+@dataclass(frozen=True, eq=False)
+class Study:
+    """One tuning job: its trials in launch order and their reports in contiguous columns.
+
+    N trials, R reports. Trial i owns the reports ``offsets[i]:offsets[i + 1]``.
+
+    Attributes:
+        name: the study's id.
+        objective: the metric's name.
+        direction: "minimize" or "maximize".
+        trials: the trials' ids, text, in launch order. [N]
+        offsets: int64 [N + 1], from 0 to R, never decreasing.
+        steps: int64 [R], >= 0, strictly increasing inside a trial.
+        values: float64 [R], the objective; NaN where the trial reached the step without a value.
+        elapsed: float64 [R], seconds since the trial's start, finite, never decreasing inside a
+            trial; None if any report has no time.
+        start, end: float64 [N], seconds since the epoch (or any common zero); NaN if unknown.
+        status: int8 [N], codes of `Status`.
+        censored: bool [N], the trial had been cut short when it was recorded.
+        instance_type: the machine of each trial, None if unknown. [N]
+        instance_count: int64 [N], machines of each trial, 1 if unknown.
+        config: hyperparameter name -> its value for each trial, None where it has none. [N] each
+        notes: what the reader counted.
+    """
+
+    name: str
+    objective: str
+    direction: Direction
+    trials: tuple[str, ...]
+    offsets: Int64
+    steps: Int64
+    values: Float64
+    elapsed: Float64 | None
+    start: Float64
+    end: Float64
+    status: NDArray[np.int8]
+    censored: NDArray[np.bool_]
+    instance_type: tuple[str | None, ...]
+    instance_count: Int64
+    config: Mapping[str, Sequence[Any]] = field(default_factory=dict)
+    notes: tuple[Note, ...] = ()
+
+    @property
+    def n_trials(self) -> int:
+        return len(self.trials)
+
+    @property
+    def n_reports(self) -> int:
+        return len(self.steps)
+
+    @property
+    def has_schedule(self) -> bool:
+        """Whether every trial with a report has report times and a start, and an end if it ended."""
+        if self.elapsed is None:
+            return False
+        reporting = np.diff(self.offsets) > 0
+        ended = reporting & (self.status != Status.RUNNING)
+        return bool(np.isfinite(self.start[reporting]).all() and np.isfinite(self.end[ended]).all())
+
+    def trial_index(self, trial: str) -> int:
+        """The position of a trial. Raises EsimError, with near names, if there is none."""
+        from esim.errors import near_names
+
+        try:
+            return self.trials.index(trial)
+        except ValueError:
+            raise EsimError(
+                f"no trial {trial!r} in study {self.name!r}",
+                fix=f"one of: {near_names(trial, self.trials)}",
+            ) from None
+
+    @classmethod
+    def from_arrays(
+        cls,
+        values: ArrayLike | Sequence[ArrayLike],
+        direction: str,
+        elapsed: ArrayLike | Sequence[ArrayLike] | None = None,
+        start: ArrayLike | None = None,
+        end: ArrayLike | None = None,
+        names: Sequence[str] | None = None,
+        *,
+        steps: ArrayLike | Sequence[ArrayLike] | None = None,
+        status: Sequence[Status | str] | None = None,
+        name: str = "study",
+        objective: str = "objective",
+        instance_type: Sequence[str | None] | None = None,
+        instance_count: ArrayLike | None = None,
+        config: Mapping[str, Sequence[Any]] | None = None,
+    ) -> Study:
+        """A study from a matrix, or from one curve a trial.
+
+        Args:
+            values: float [n_trials, n_steps], or a sequence of n_trials curves of any lengths.
+                NaN = no report.
+            direction: "minimize" or "maximize".
+            elapsed: seconds since each trial's start, shaped like `values`.
+            start, end: seconds, [n_trials].
+            names: trial ids; default "0", "1", ...
+            steps: the step of each column, [n_steps], or shaped like `values`; default 1, 2, ...
+            status: how each trial ended; default completed. Stopped, failed and running trials
+                are censored.
+
+        Raises:
+            EsimError: shapes that do not fit, or an order that is not one (see `validate`).
+        """
+        curves = _curves(values, "values")
+        n = len(curves)
+        lengths = np.array([len(c) for c in curves], dtype=np.int64)
+        flat = _flat(values, curves)
+        offsets = np.concatenate(([0], np.cumsum(lengths)))
+        if steps is None:
+            flat_steps = np.arange(1, len(flat) + 1, dtype=np.int64)
+            flat_steps -= np.repeat(offsets[:-1], lengths)
+        else:
+            flat_steps = _aligned(steps, lengths, "steps").astype(np.int64)
+        flat_elapsed = None if elapsed is None else _aligned(elapsed, lengths, "elapsed")
+        present = ~np.isnan(flat)
+        if not present.all():
+            offsets = np.concatenate(([0], np.cumsum(present)))[offsets]
+            flat, flat_steps = flat[present], flat_steps[present]
+            flat_elapsed = None if flat_elapsed is None else flat_elapsed[present]
+        codes = np.full(n, Status.COMPLETED, dtype=np.int8)
+        if status is not None:
+            codes = np.array([as_status(word) for word in status], dtype=np.int8)
+        study = cls(
+            name=name,
+            objective=objective,
+            direction=as_direction(direction),
+            trials=tuple(str(i) for i in range(n)) if names is None else tuple(names),
+            offsets=offsets.astype(np.int64),
+            steps=flat_steps,
+            values=flat,
+            elapsed=flat_elapsed,
+            start=_per_trial(start, n),
+            end=_per_trial(end, n),
+            status=codes,
+            censored=is_censored(codes),
+            instance_type=(None,) * n if instance_type is None else tuple(instance_type),
+            instance_count=np.ones(n, dtype=np.int64)
+            if instance_count is None
+            else np.asarray(instance_count, dtype=np.int64),
+            config=dict(config or {}),
+        )
+        study.validate()
+        return study
+
+    def validate(self) -> None:
+        """Raise EsimError, naming the column and trial, on any breach of the columns' promises."""
+        n, r = self.n_trials, self.n_reports
+        where = f"study {self.name!r}"
+
+        def need(ok: bool | np.bool_, what: str, why: str | None = None) -> None:
+            if not ok:
+                raise EsimError(what, where=where, why=why)
+
+        as_direction(self.direction)
+        shapes: dict[str, tuple[NDArray[Any] | None, int, type]] = {
+            "offsets": (self.offsets, n + 1, np.int64),
+            "steps": (self.steps, r, np.int64),
+            "values": (self.values, r, np.float64),
+            "elapsed": (self.elapsed, r, np.float64),
+            "start": (self.start, n, np.float64),
+            "end": (self.end, n, np.float64),
+            "status": (self.status, n, np.int8),
+            "censored": (self.censored, n, np.bool_),
+            "instance_count": (self.instance_count, n, np.int64),
+        }
+        for column, (array, length, dtype) in shapes.items():
+            if array is None:
+                continue
+            need(
+                array.dtype == dtype and array.shape == (length,),
+                f"column {column} must be {np.dtype(dtype).name} [{length}]",
+                f"it is {array.dtype.name} {list(array.shape)}",
+            )
+            need(array.flags.c_contiguous, f"column {column} must be contiguous")
+        need(len(self.instance_type) == n, f"column instance_type must have {n} entries")
+        for key, column_values in self.config.items():
+            need(len(column_values) == n, f"configuration column {key!r} must have {n} entries")
+        need(len(set(self.trials)) == n, "trial ids must differ", _repeated(self.trials))
+        need(self.offsets[0] == 0 and self.offsets[-1] == r, f"offsets must run from 0 to {r}")
+        need((np.diff(self.offsets) >= 0).all(), "offsets must never decrease")
+        self._need_order(self.steps, "steps must increase strictly inside a trial", strict=True)
+        need(r == 0 or self.steps.min() >= 0, "steps must not be negative")
+        if self.elapsed is not None:
+            need(np.isfinite(self.elapsed).all(), "elapsed seconds must be finite")
+            need(r == 0 or self.elapsed.min() >= 0, "elapsed seconds must not be negative")
+            self._need_order(self.elapsed, "elapsed must never decrease in a trial", strict=False)
+        backwards = np.flatnonzero(self.end < self.start)
+        need(
+            backwards.size == 0,
+            "a trial must not end before it starts",
+            f"trial {self.trials[backwards[0]]!r} does" if backwards.size else None,
+        )
+        known = [int(s) for s in Status]
+        need(np.isin(self.status, known).all(), "status must be a code of esim.study.Status")
+        need((self.instance_count >= 1).all(), "instance_count must be at least 1")
+
+    def _need_order(self, column: NDArray[Any], what: str, *, strict: bool) -> None:
+        if len(column) < 2:
+            return
+        wrong = column[1:] <= column[:-1] if strict else column[1:] < column[:-1]
+        starts = self.offsets[1:-1]
+        wrong[starts[(starts > 0) & (starts < len(column))] - 1] = False
+        if wrong.any():
+            at = int(np.flatnonzero(wrong)[0]) + 1
+            trial = self.trials[int(np.searchsorted(self.offsets, at, side="right")) - 1]
+            raise EsimError(
+                what,
+                where=f"study {self.name!r}, trial {trial!r}",
+                why=f"{column[at - 1]} is followed by {column[at]}",
+            )
+
+    def to_parquet(self, folder: str | Path) -> None:
+        """Write the study as `reports.parquet` and `trials.parquet` under a folder, whole or not."""
+        from esim.storage import write_study
+
+        write_study(self, Path(folder))
+
+    @classmethod
+    def from_parquet(cls, folder: str | Path) -> Study:
+        """The study that `to_parquet` wrote, without loss. Raises EsimError if it is not one."""
+        from esim.storage import read_study_folder
+
+        return read_study_folder(Path(folder))
+
+
+def as_direction(word: str) -> Direction:
+    """"minimize" or "maximize" from any case. Raises EsimError for another word."""
+    lowered = word.strip().lower() if isinstance(word, str) else word
+    if lowered == "minimize":
+        return "minimize"
+    if lowered == "maximize":
+        return "maximize"
+    raise EsimError(f"unknown direction {word!r}", fix="minimize or maximize")
+
+
+def as_status(word: Status | str) -> Status:
+    """A status from its word, in any case. Raises EsimError for another word."""
+    if isinstance(word, Status):
+        return word
+    found = STATUS_WORDS.get(word.strip().lower())
+    if found is None:
+        raise EsimError(
+            f"unknown status {word!r}", fix="one of: " + ", ".join(sorted(STATUS_WORDS))
+        )
+    return found
+
+
+STATUS_WORDS: Mapping[str, Status] = {
+    "": Status.UNKNOWN,
+    "unknown": Status.UNKNOWN,
+    "completed": Status.COMPLETED,
+    "complete": Status.COMPLETED,
+    "finished": Status.COMPLETED,
+    "succeeded": Status.COMPLETED,
+    "stopped": Status.STOPPED,
+    "stopping": Status.STOPPED,
+    "pruned": Status.STOPPED,
+    "early_stopped": Status.STOPPED,
+    "killed": Status.STOPPED,
+    "failed": Status.FAILED,
+    "fail": Status.FAILED,
+    "error": Status.FAILED,
+    "crashed": Status.FAILED,
+    "running": Status.RUNNING,
+    "inprogress": Status.RUNNING,
+    "waiting": Status.RUNNING,
+}
+
+
+def is_censored(status: NDArray[np.int8]) -> NDArray[np.bool_]:
+    """bool [N]: which trials had been cut short when they were recorded."""
+    return np.isin(status, [Status.STOPPED, Status.FAILED, Status.RUNNING])
+
+
+def _curves(values: Any, what: str) -> Sequence[NDArray[np.float64]]:
+    if isinstance(values, np.ndarray) and values.dtype != object:
+        if values.ndim != 2:
+            raise EsimError(
+                f"{what} must be [n_trials, n_steps] or a sequence of curves",
+                why=f"it has {values.ndim} dimension(s)",
+            )
+        return list(values)
+    curves = [np.asarray(curve, dtype=np.float64) for curve in values]
+    for i, curve in enumerate(curves):
+        if curve.ndim != 1:
+            raise EsimError(f"{what}[{i}] must be one curve", why=f"its shape is {curve.shape}")
+    return curves
+
+
+def _flat(values: Any, curves: Sequence[NDArray[np.float64]]) -> Float64:
+    """A contiguous copy of all curves, one after the other. float64 [R]"""
+    if isinstance(values, np.ndarray) and values.dtype != object:
+        return np.array(values, dtype=np.float64, order="C").reshape(-1)
+    if not curves:
+        return np.empty(0, dtype=np.float64)
+    return np.concatenate([np.asarray(c, dtype=np.float64) for c in curves])
+
+
+def _aligned(column: Any, lengths: Int64, what: str) -> Float64:
+    """A column given per step, or shaped like the values, as one contiguous float64 [R]."""
+    if np.ndim(column) == 1 and (len(column) == 0 or np.ndim(column[0]) == 0):
+        row = np.asarray(column, dtype=np.float64)
+        if len(lengths) and (lengths != len(row)).any():
+            raise EsimError(f"{what} has {len(row)} entries, a trial has {int(lengths.max())}")
+        return np.tile(row, len(lengths))
+    curves = _curves(column, what)
+    if [len(c) for c in curves] != lengths.tolist():
+        raise EsimError(f"{what} must be shaped like values")
+    return _flat(column, curves)
+
+
+def _per_trial(column: ArrayLike | None, n: int) -> Float64:
+    if column is None:
+        return np.full(n, np.nan)
+    return np.array(column, dtype=np.float64)
+
+
+def _repeated(names: Sequence[str]) -> str | None:
+    seen: set[str] = set()
+    for name in names:
+        if name in seen:
+            return f"{name!r} stands twice"
+        seen.add(name)
+    return None

@@ -1,0 +1,607 @@
+"""The naive twin of the replay: plain Python, written from the documents and not from the kernel.
+
+Nothing of esim is used but the record types `Study`, `Status` and `Rule`, as plain data. Every
+decision is rebuilt from lists: collect the peers, sort, pick. Clarity goes before speed.
+
+A mean is ``sum(values) / len(values)``. A kernel that adds in another order may differ from it in
+the last bits, which is why the tests take values whose sums are exact (multiples of 1/8).
+
+What the agreed semantics leave open is settled here so:
+
+- a position in the sorted list that is a whole number gives that element, for every method (no
+  ``inf - inf`` from a weight of zero);
+- a statistic that is NaN (a mean over both infinities) is no statistic;
+- `Decision.stop` is the verdict of the comparison, also where nothing is left to save;
+- after a verdict to stop no further report of the trial is judged, even if the delay leaves
+  nothing to save and the trial runs to its natural end;
+- a trial handles its own events in the order of its rows: if several rows share the time of its
+  natural end, the earlier ones are ordinary reports, handled before that end;
+- a trial recorded as RUNNING has no recorded tail in the recorded clock: its upload is 0 there.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from esim.rules.table import Rule
+from esim.study import Status, Study
+
+Clock = Literal["order", "recorded", "simulated"]
+
+END, REPORT = 0, 1  # kinds of events: at equal times ends come before reports
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What the rule saw and said at one report.
+
+    Attributes:
+        trial: index of the trial in the study.
+        report: index of the row in the study's columns.
+        step: the report's step.
+        own: the trial's own statistic; None where the trial's own side was not judged (warm-up,
+            interval, minimum reports, no statistic yet, already told to stop).
+        threshold: without tolerance; None unless the own side was judged, the peers were enough,
+            and the gates on completed trials were open.
+        peers: peers with a statistic at this place, the trial itself among them if it is included.
+        stop: the verdict.
+    """
+
+    trial: int
+    report: int
+    step: int
+    own: float | None
+    threshold: float | None
+    peers: int
+    stop: bool
+
+
+@dataclass(frozen=True)
+class NaiveReplay:
+    """What each trial of the study would have done. Lists are [n_trials], in the study's order.
+
+    Attributes:
+        kept: rows kept, NaN rows included; all of them if not stopped.
+        stopped: whether the rule cut the trial short.
+        start, end: seconds; the end is when the job ends and its slot frees. NaN in clock order.
+        decisions: one for each report with a value that was made, in the order of events.
+        stop_threshold, stop_peers: of the decision that stopped the trial; None if not stopped.
+    """
+
+    kept: list[int]
+    stopped: list[bool]
+    start: list[float]
+    end: list[float]
+    decisions: list[Decision]
+    stop_threshold: list[float | None]
+    stop_peers: list[int | None]
+
+
+@dataclass(frozen=True)
+class Report:
+    """A row with a value. `row` counts from the trial's first row."""
+
+    row: int
+    step: int
+    value: float
+
+
+@dataclass
+class Trial:
+    """A trial and how far its replay has come."""
+
+    index: int
+    status: Status
+    first_row: int  # of the study's columns
+    n_rows: int
+    reports: list[Report]
+    shown: list[Report] = field(default_factory=list)  # made so far
+    ended: bool = False  # naturally
+    stopped: bool = False  # by the rule
+    told_at: int | None = None  # ordinal of the report at which the rule said stop
+    told: Decision | None = None
+
+    @property
+    def kept(self) -> int:
+        return self.shown[-1].row + 1 if self.stopped else self.n_rows
+
+    @property
+    def completed(self) -> bool:
+        word = self.status in (Status.COMPLETED, Status.UNKNOWN)
+        return self.ended and word and len(self.reports) > 0
+
+
+def replay(
+    study: Study,
+    rule: Rule | None,
+    *,
+    clock: Clock = "order",
+    workers: int = 1,
+    order: Sequence[int] | None = None,
+    startup_s: float = 0.0,
+    stop_latency_s: float = 0.0,
+    upload_s: float | None = None,
+    acting: bool = True,
+) -> NaiveReplay:
+    """Replay the study under the rule. With acting=False, or no rule: the baseline.
+
+    `order` is the launch order as trial indices. `workers`, `startup_s` count in the simulated
+    clock only; `stop_latency_s` and `upload_s` in the simulated and the recorded one.
+    """
+    launch = list(range(study.n_trials)) if order is None else [int(i) for i in order]
+    if sorted(launch) != list(range(study.n_trials)):
+        raise ValueError(f"order must be a permutation of the trials, not {launch!r}")
+    if workers < 1:
+        raise ValueError(f"workers must be at least 1, not {workers!r}")
+    acting_rule = rule if acting else None
+    trials = _trials(study)
+    decisions: list[Decision] = []
+    if clock == "order":
+        start, end = _one_after_another(study, acting_rule, trials, launch, decisions)
+    elif clock in ("recorded", "simulated"):
+        start, end = _by_events(
+            study,
+            acting_rule,
+            trials,
+            launch,
+            decisions,
+            workers=workers if clock == "simulated" else None,
+            startup_s=startup_s,
+            stop_latency_s=stop_latency_s,
+            upload_s=upload_s,
+        )
+    else:
+        raise ValueError(f"unknown clock {clock!r}")
+    told = [t.told if t.stopped else None for t in trials]
+    return NaiveReplay(
+        kept=[t.kept for t in trials],
+        stopped=[t.stopped for t in trials],
+        start=start,
+        end=end,
+        decisions=decisions,
+        stop_threshold=[None if d is None else d.threshold for d in told],
+        stop_peers=[None if d is None else d.peers for d in told],
+    )
+
+
+def _trials(study: Study) -> list[Trial]:
+    trials = []
+    for i in range(study.n_trials):
+        first, last = int(study.offsets[i]), int(study.offsets[i + 1])
+        reports = [
+            Report(row - first, int(study.steps[row]), float(study.values[row]))
+            for row in range(first, last)
+            if not math.isnan(study.values[row])
+        ]
+        trials.append(Trial(i, Status(int(study.status[i])), first, last - first, reports))
+    return trials
+
+
+# ---------------------------------------------------------------------------------------- clocks
+
+
+def _one_after_another(
+    study: Study,
+    rule: Rule | None,
+    trials: list[Trial],
+    launch: list[int],
+    decisions: list[Decision],
+) -> tuple[list[float], list[float]]:
+    """Clock order: each trial has ended before the next one starts."""
+    for i in launch:
+        for ordinal in range(1, len(trials[i].reports) + 1):
+            _make_report(study, rule, trials, i, ordinal, decisions)
+            if trials[i].stopped:
+                break
+        trials[i].ended = not trials[i].stopped
+    unknown = [math.nan] * len(trials)
+    return unknown, list(unknown)
+
+
+@dataclass(frozen=True)
+class Event:
+    time: float
+    kind: int  # END or REPORT
+    ordinal: int | None  # of the report made at this event, from 1; None if there is none
+
+
+def _by_events(
+    study: Study,
+    rule: Rule | None,
+    trials: list[Trial],
+    launch: list[int],
+    decisions: list[Decision],
+    *,
+    workers: int | None,
+    startup_s: float,
+    stop_latency_s: float,
+    upload_s: float | None,
+) -> tuple[list[float], list[float]]:
+    """Clocks recorded (workers=None) and simulated: the next event is the least of all.
+
+    Events are compared by (time, kind, place in launch order).
+    """
+    n = len(trials)
+    start, end = [math.nan] * n, [math.nan] * n
+    natural_end = [math.nan] * n
+    coming: list[list[Event]] = [[] for _ in range(n)]  # of each trial, in its own order
+    waiting = list(launch)
+
+    def launch_next(time: float) -> None:
+        i = waiting.pop(0)
+        start[i] = time
+        first_second = time + startup_s
+        natural_end[i] = first_second + _duration(study, i)
+        coming[i] = _timeline(study, trials[i], first_second, natural_end[i])
+
+    if workers is None:
+        if study.elapsed is None:
+            raise ValueError("the recorded clock needs elapsed seconds")
+        for i in launch:
+            start[i] = float(study.start[i])
+            natural_end[i] = _recorded_end(study, i)
+            if trials[i].n_rows and (math.isnan(start[i]) or math.isnan(natural_end[i])):
+                raise ValueError(f"the recorded clock needs start and end of trial {i}")
+            coming[i] = _timeline(study, trials[i], start[i], natural_end[i])
+    else:
+        for _ in range(min(workers, n)):
+            launch_next(0.0)
+
+    while True:
+        heads = [
+            (coming[i][0].time, coming[i][0].kind, place, i)
+            for place, i in enumerate(launch)
+            if coming[i]
+        ]
+        if not heads:
+            break
+        time, kind, _, i = min(heads)
+        event = coming[i].pop(0)
+        trial = trials[i]
+        if event.ordinal is not None:
+            _make_report(study, rule, trials, i, event.ordinal, decisions)
+            if trial.stopped:
+                tail = _recorded_tail(study, i, clock_is_recorded=workers is None)
+                upload = tail if upload_s is None else upload_s
+                free = min(time + stop_latency_s + upload, natural_end[i])
+                coming[i] = [Event(free, END, None)]
+        if kind == END:
+            end[i] = time
+            trial.ended = not trial.stopped
+            if workers is not None and waiting:
+                launch_next(time)
+    if workers is None:
+        for trial in trials:
+            if trial.n_rows == 0:
+                end[trial.index] = float(study.end[trial.index])  # no event, perhaps unknown
+    return start, end
+
+
+def _timeline(study: Study, trial: Trial, first_second: float, natural_end: float) -> list[Event]:
+    """A trial's reports and its natural end, in its own order.
+
+    The last row's report and an end at the same time are one event, of kind END. An end that is
+    infinite never comes.
+    """
+    events = []
+    for ordinal, report in enumerate(trial.reports, start=1):
+        time = first_second + _row_second(study, trial.index, report.row)
+        is_last_row = report.row == trial.n_rows - 1
+        kind = END if is_last_row and time == natural_end else REPORT
+        events.append(Event(time, kind, ordinal))
+    end_stands = bool(events) and events[-1].kind == END
+    if math.isfinite(natural_end) and not end_stands:
+        events.append(Event(natural_end, END, None))
+    return events
+
+
+def _row_second(study: Study, i: int, row: int) -> float:
+    """Seconds from the trial's start to its row; without elapsed one step is one second."""
+    at = int(study.offsets[i]) + row
+    return float(study.steps[at]) if study.elapsed is None else float(study.elapsed[at])
+
+
+def _last_second(study: Study, i: int) -> float:
+    """Seconds from the trial's start to its last row, 0 without rows."""
+    n_rows = int(study.offsets[i + 1] - study.offsets[i])
+    return _row_second(study, i, n_rows - 1) if n_rows else 0.0
+
+
+def _duration(study: Study, i: int) -> float:
+    """Natural length in seconds: end - start if both are known, never less than the last row.
+
+    Without report times steps stand for seconds, so recorded seconds do not count.
+    """
+    if study.elapsed is None:
+        return _last_second(study, i)
+    length = float(study.end[i]) - float(study.start[i])
+    return _last_second(study, i) if math.isnan(length) else max(length, _last_second(study, i))
+
+
+def _recorded_end(study: Study, i: int) -> float:
+    """Natural end in the recorded clock; infinite for a trial that was still running."""
+    if study.status[i] == Status.RUNNING:
+        return math.inf
+    end = float(study.end[i])
+    if math.isnan(end):
+        return end
+    if study.offsets[i + 1] == study.offsets[i]:
+        return end
+    return max(end, float(study.start[i]) + _last_second(study, i))
+
+
+def _recorded_tail(study: Study, i: int, *, clock_is_recorded: bool) -> float:
+    """Seconds between the last row and the end of the job: upload and clean-up, as recorded."""
+    if clock_is_recorded and study.status[i] == Status.RUNNING:
+        return 0.0
+    return _duration(study, i) - _last_second(study, i)
+
+
+# ---------------------------------------------------------------------------------- one report
+
+
+def _make_report(
+    study: Study,
+    rule: Rule | None,
+    trials: list[Trial],
+    i: int,
+    ordinal: int,
+    decisions: list[Decision],
+) -> None:
+    """Trial i makes its report of this ordinal (from 1): show it, judge it, stop if due."""
+    trial = trials[i]
+    trial.shown = trial.reports[:ordinal]
+    if rule is None:
+        return
+    decision = _decide(study, rule, trials, trial)
+    decisions.append(decision)
+    if decision.stop:
+        trial.told_at, trial.told = ordinal, decision
+    if trial.told_at is not None and ordinal == trial.told_at + rule.delay:
+        rows_left = trial.n_rows - 1 - trial.shown[-1].row
+        trial.stopped = rows_left > 0
+
+
+def _decide(study: Study, rule: Rule, trials: list[Trial], trial: Trial) -> Decision:
+    """The decision at the trial's newest report."""
+    here = trial.shown[-1]
+    peers = _peer_statistics(study, rule, trials, trial)
+    own = _own_statistic(study, rule, trial) if _own_side_is_judged(rule, trial) else None
+    threshold = None
+    stop = False
+    enough = len(peers) >= rule.min_peers
+    if own is not None and enough and _completed_gates_are_open(rule, trials, here.step):
+        threshold = _quantile(rule, _best_first(study, peers))
+        stop = _says_stop(study, rule, own, threshold)
+    return Decision(
+        trial=trial.index,
+        report=trial.first_row + here.row,
+        step=here.step,
+        own=own,
+        threshold=threshold,
+        peers=len(peers),
+        stop=stop,
+    )
+
+
+def _own_side_is_judged(rule: Rule, trial: Trial) -> bool:
+    if trial.told_at is not None:
+        return False
+    here = trial.shown[-1]
+    if here.step < rule.warmup_steps:
+        return False
+    bucket = (here.step - rule.warmup_steps) // rule.interval
+    earlier_buckets = [
+        (earlier.step - rule.warmup_steps) // rule.interval
+        for earlier in trial.shown[:-1]
+        if earlier.step >= rule.warmup_steps
+    ]
+    return bucket not in earlier_buckets and len(trial.shown) >= rule.min_reports
+
+
+def _completed_gates_are_open(rule: Rule, trials: list[Trial], step: int) -> bool:
+    completed = [t for t in trials if t.completed]
+    if len(completed) < rule.min_completed:
+        return False
+    if rule.warmup_share > 0:
+        if not completed:
+            return False
+        last_steps = [t.reports[-1].step for t in completed]
+        if step < rule.warmup_share * (sum(last_steps) / len(last_steps)):
+            return False
+    return True
+
+
+def _says_stop(study: Study, rule: Rule, own: float, threshold: float) -> bool:
+    if math.isnan(threshold):
+        return False
+    if math.isinf(threshold):
+        tie = own == threshold
+    else:
+        tie = abs(own - threshold) <= rule.tolerance * abs(threshold)
+    if tie:
+        return not rule.strict
+    return own > threshold if study.direction == "minimize" else own < threshold
+
+
+# ---------------------------------------------------------------------------------- statistics
+
+
+def _own_statistic(study: Study, rule: Rule, trial: Trial) -> float | None:
+    kind = {"current": "value", "best": "best", "average": "average"}[rule.own]
+    return _statistic(study, kind, trial.shown, rule.average_from)
+
+
+def _peer_statistics(study: Study, rule: Rule, trials: list[Trial], trial: Trial) -> list[float]:
+    """The statistics, at the trial's newest report, of all peers that have one there."""
+    here, number = trial.shown[-1], len(trial.shown)
+    found = []
+    for other in trials:
+        if other is trial:
+            continue
+        if _is_in_pool(rule, other):
+            value = _statistic_at(study, rule, other, here.step, number)
+            if value is not None:
+                found.append(value)
+    if rule.include_self:
+        value = _statistic(study, rule.peer, trial.shown, rule.average_from)
+        if value is not None:
+            found.append(value)
+    return found
+
+
+def _is_in_pool(rule: Rule, other: Trial) -> bool:
+    if rule.pool == "reached":
+        return True  # what it has not yet shown does not count
+    if rule.pool == "completed":
+        return other.completed
+    if other.stopped:
+        return True
+    return other.ended and (other.status != Status.FAILED or rule.failed_peers)
+
+
+def _carries(rule: Rule, other: Trial) -> bool:
+    """Whether the peer counts beyond its last report."""
+    if rule.short != "carry":
+        return False
+    if other.stopped:
+        return True
+    return other.ended and (other.status != Status.FAILED or rule.failed_peers)
+
+
+def _statistic_at(study: Study, rule: Rule, other: Trial, step: int, number: int) -> float | None:
+    """The peer's statistic at the place compared, None if it does not count there."""
+    shown = other.shown
+    if not shown:
+        return None
+    if rule.match == "number":
+        beyond = number > len(shown)
+        there = not beyond
+        until_here = shown[:number]
+    else:
+        beyond = step > shown[-1].step
+        until_here = [report for report in shown if report.step <= step]
+        at_step = any(report.step == step for report in shown)
+        there = at_step if rule.match == "step" else not beyond
+    if there or (beyond and _carries(rule, other)):
+        return _statistic(study, rule.peer, until_here, rule.average_from)
+    return None
+
+
+def _statistic(study: Study, kind: str, reports: list[Report], average_from: int) -> float | None:
+    """Running average, value or best so far, at the last of these reports."""
+    values = [report.value for report in reports]
+    if kind == "average":
+        values = [report.value for report in reports if report.step >= average_from]
+    if not values:
+        return None
+    if kind == "value":
+        return values[-1]
+    if kind == "best":
+        return min(values) if study.direction == "minimize" else max(values)
+    mean = sum(values) / len(values)
+    return None if math.isnan(mean) else mean
+
+
+def _best_first(study: Study, values: list[float]) -> list[float]:
+    return sorted(values, reverse=study.direction == "maximize")
+
+
+def _quantile(rule: Rule, best_first: list[float]) -> float:
+    position = (len(best_first) - 1) * rule.quantile
+    low = math.floor(position)
+    part = position - low
+    if part == 0:
+        return best_first[low]
+    a, b = best_first[low], best_first[low + 1]
+    if rule.method == "lower":
+        return a
+    if rule.method == "higher":
+        return b
+    if rule.method == "midpoint":
+        return (a + b) / 2
+    return a + part * (b - a) if part < 0.5 else b - (b - a) * (1 - part)
+
+
+# ------------------------------------------------------------------------------------- summary
+
+
+def summary(study: Study, kept: Sequence[int], final: Literal["last", "best"] = "last") -> dict:
+    """The summary's numbers on steps and on the best trial, from the reports kept. None = unknown.
+
+    Trials recorded as failed have no final value unless the rule stopped them, so they are not the
+    best, are not counted in the rank and are not in the median of the recorded finals.
+    """
+    lower_is_better = study.direction == "minimize"
+
+    def better(a: float, b: float) -> bool:
+        return a < b if lower_is_better else a > b
+
+    def best_trial(finals: list[float | None]) -> dict[str, Any] | None:
+        best: dict[str, Any] | None = None
+        for i, value in enumerate(finals):
+            if value is not None and (best is None or better(value, best["value"])):
+                best = {"trial": study.trials[i], "value": value}
+        return best
+
+    trials = _trials(study)
+    steps_recorded = steps_run = 0
+    recorded: list[float | None] = []
+    under_rule: list[float | None] = []
+    stopped = []
+    for trial, rows in zip(trials, kept, strict=True):
+        steps = study.steps[trial.first_row : trial.first_row + trial.n_rows]
+        steps_recorded += int(steps[-1]) if trial.n_rows else 0
+        steps_run += int(steps[rows - 1]) if rows else 0
+        stopped.append(int(rows) < trial.n_rows)
+        every = [report.value for report in trial.reports]
+        before = [report.value for report in trial.reports if report.row < rows]
+        failed = trial.status == Status.FAILED
+        recorded.append(None if failed else _final(every, final, lower_is_better))
+        lost = failed and not stopped[-1]
+        under_rule.append(None if lost else _final(before, final, lower_is_better))
+
+    best_recorded, best = best_trial(recorded), best_trial(under_rule)
+    degradation = normalized = rank = None
+    if best is not None:
+        rank = 1 + sum(value is not None and better(value, best["value"]) for value in recorded)
+    if best_recorded is not None and best is not None:
+        worse_by = best["value"] - best_recorded["value"]
+        worse_by = worse_by if lower_is_better else -worse_by
+        degradation = worse_by if math.isfinite(worse_by) else None
+        scale = abs(_median([v for v in recorded if v is not None]) - best_recorded["value"])
+        if degradation is not None and math.isfinite(scale) and scale > 0:
+            normalized = degradation / scale
+    return {
+        "steps_recorded": steps_recorded,
+        "steps_run": steps_run,
+        "steps_saved_fraction": 1 - steps_run / steps_recorded if steps_recorded else None,
+        "best_recorded": best_recorded,
+        "best": best,
+        "degradation": degradation,
+        "degradation_normalized": normalized,
+        "best_rank": rank,
+        "best_trial_stopped": None
+        if best_recorded is None
+        else stopped[study.trials.index(best_recorded["trial"])],
+        "trials_stopped": sum(stopped),
+    }
+
+
+def _final(values: list[float], final: str, lower_is_better: bool) -> float | None:
+    if not values:
+        return None
+    if final == "last":
+        return values[-1]
+    return min(values) if lower_is_better else max(values)
+
+
+def _median(values: list[float]) -> float:
+    ordered = sorted(values)
+    middle = len(ordered) // 2
+    if len(ordered) % 2:
+        return ordered[middle]
+    return (ordered[middle - 1] + ordered[middle]) / 2
