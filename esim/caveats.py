@@ -8,7 +8,7 @@ import numpy as np
 
 from esim.clocks import Clock
 from esim.costs import Costs
-from esim.results import Summary, TrialColumns, Caveat
+from esim.results import Caveat, Summary, TrialColumns
 from esim.rules import Rule
 from esim.study import Status, Study
 

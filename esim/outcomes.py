@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from esim.caveats import caveats_of
 from esim.clocks import Clock, durations, last_row, report_seconds, stop_overheads
 from esim.costs import Costs
 from esim.kernels import curves
 from esim.prepare import Prepared
-from esim.results import BestTrial, ReplayResult, Summary, TrialColumns, Caveat, saved_fraction
+from esim.results import BestTrial, ReplayResult, Summary, TrialColumns, saved_fraction
 from esim.study import Float64, Status, Study
-from esim.caveats import caveats_of
 
 if TYPE_CHECKING:
     from esim.replay import Run
@@ -48,9 +48,7 @@ def result(
     )
 
 
-def _columns(
-    prepared: Prepared, run: Run, baseline: Run, clock: Clock, final: str
-) -> TrialColumns:
+def _columns(prepared: Prepared, run: Run, baseline: Run, clock: Clock, final: str) -> TrialColumns:
     study = prepared.study
     first = study.offsets[:-1]
     has = np.diff(study.offsets) > 0
@@ -73,9 +71,9 @@ def _columns(
         stop_step=np.where(run.stopped, steps_run, -1),
         steps_recorded=last_row(study, study.steps.astype(np.float64)).astype(np.int64),
         steps_run=steps_run,
-        seconds_recorded=unknown if seconds is None else np.where(
-            has, last_row(study, seconds), 0.0
-        ),
+        seconds_recorded=unknown
+        if seconds is None
+        else np.where(has, last_row(study, seconds), 0.0),
         seconds_run=unknown if seconds is None else at_last_kept(seconds, 0.0),
         final_value_recorded=recorded_finals,
         final_value=finals,
@@ -98,9 +96,7 @@ def _finals(prepared: Prepared, run: Run, final: str) -> tuple[Float64, Float64]
     value = prepared.oriented
     if final == "best":
         value = np.empty_like(prepared.oriented)
-        curves.statistic(
-            curves.BEST, 0, offsets, prepared.arrays["step"], prepared.oriented, value
-        )
+        curves.statistic(curves.BEST, 0, offsets, prepared.arrays["step"], prepared.oriented, value)
     kept = np.diff(offsets)
     if prepared.row_of is None:
         run_kept = run.rows_kept.astype(np.int64)
@@ -117,9 +113,7 @@ def _finals(prepared: Prepared, run: Run, final: str) -> tuple[Float64, Float64]
     return pick(kept), pick(run_kept)
 
 
-def _summary(
-    study: Study, clock: Clock, costs: Costs, run: Run, columns: TrialColumns
-) -> Summary:
+def _summary(study: Study, clock: Clock, costs: Costs, run: Run, columns: TrialColumns) -> Summary:
     steps_recorded, steps_run = int(columns.steps_recorded.sum()), int(columns.steps_run.sum())
     seconds_recorded = seconds_run = None
     if study.elapsed is not None:
@@ -162,9 +156,7 @@ def _known_sum(values: Float64) -> float | None:
     return total if np.isfinite(total) else None
 
 
-def _billed(
-    study: Study, costs: Costs, run: Run, columns: TrialColumns
-) -> tuple[Float64, Float64]:
+def _billed(study: Study, costs: Costs, run: Run, columns: TrialColumns) -> tuple[Float64, Float64]:
     """Billed seconds of each trial's job, recorded and run; NaN without report times.
 
     Whole seconds where the job's start and end were recorded, as SageMaker counts them:

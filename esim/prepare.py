@@ -1,4 +1,4 @@
-"""Study + Rule -> the arrays the kernels run on. Done once, shared by any number of launch orders."""
+"""Study + Rule -> the arrays the kernels run on, shared by any number of launch orders."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from esim.kernels import curves as shapes
 from esim.kernels import engine
 from esim.kernels import peers as order_statistics
-from esim.kernels.peers import UNIVERSE, WORDS
+from esim.kernels.peers import END, UNIVERSE, WORD
 from esim.rules import Rule
 from esim.study import Float64, Int64, Status, Study
 
@@ -42,6 +42,7 @@ class Prepared:
     Attributes:
         oriented: float64 [R], the reports with a value, negated when maximizing.
         row_of: int64 [R], each report's row in the study; None if every row has a value.
+        places: int64 [C, 8], where each column's bits and universe lie.
         arrays: what the kernels read, by name (see esim.kernels.engine and peers).
     """
 
@@ -49,16 +50,21 @@ class Prepared:
     rule: Rule
     oriented: Float64
     row_of: Int64 | None
+    places: Int64
     arrays: Mapping[str, NDArray[Any]]
+
+    @property
+    def n_words(self) -> int:
+        """Words of 32 bits for the members of all columns."""
+        return int(self.places[-1, END]) if len(self.places) else 0
 
     def scratch(self, *, traced: bool = False) -> dict[str, NDArray[Any]]:
         """What the kernels write, for one replay at a time."""
         n, reports = self.study.n_trials, len(self.oriented)
-        columns = len(self.arrays["bases"]) - 1
         return {
-            "words": np.empty(int(self.arrays["bases"][-1, WORDS]), dtype=np.uint32),
-            "members": np.empty((columns, 3), dtype=np.int64),
-            "levels": np.empty((columns, 2)),
+            "words": np.empty(self.n_words, dtype=np.uint32),
+            "places": self.places.copy(),
+            "levels": np.empty((len(self.places), 2)),
             "trials": np.empty((n, 4), dtype=np.int64),
             "tally": np.empty(3),
             "scratch": np.empty(n),
@@ -71,7 +77,8 @@ class Prepared:
         if self.row_of is None:
             return kept
         first = self.arrays["offsets"][:-1]
-        whole = kept >= np.diff(self.arrays["offsets"]) + self.arrays["flags"][:, engine.UNSEEN]
+        reports = np.diff(self.arrays["offsets"])
+        whole = (kept >= reports + self.arrays["flags"][:, engine.UNSEEN]) | (reports == 0)
         last = np.clip(first + kept - 1, 0, max(len(self.row_of) - 1, 0))
         rows = (self.row_of[last] if len(self.row_of) else last) + 1 - self.study.offsets[:-1]
         return np.where(whole, np.diff(self.study.offsets), rows).astype(np.int32)
@@ -86,7 +93,8 @@ class Prepared:
         own, limit = sign * own, sign * threshold
         finite = np.isfinite(limit)
         limit[finite] += self.arrays["numbers"][engine.WIDTH] * np.abs(limit[finite])
-        return (own > limit) | ((own == limit) & (not self.rule.strict))
+        worse = own > limit
+        return worse if self.rule.strict else worse | (own == limit)
 
 
 def prepare(study: Study, rule: Rule, *, threads: int | None = None) -> Prepared:
@@ -106,18 +114,18 @@ def prepare(study: Study, rule: Rule, *, threads: int | None = None) -> Prepared
     cells = _cells(rule, offsets, column)
     nothing = np.empty(0, dtype=np.int32)
     if cells is None:
-        cell_arrays = {
+        cell_arrays: dict[str, NDArray[Any]] = {
             "cell_offsets": np.zeros_like(offsets),
             "cell_column": nothing,
             "shown_by": nothing,
             "rank": nothing,
             "universe": np.empty(0),
-            "bases": np.zeros((n_columns + 1, 2), dtype=np.int64),
         }
+        places = _places(np.zeros(n_columns, dtype=np.int64), np.zeros(n_columns, dtype=np.int64))
     else:
         cell_offsets, cell_column, shown_by, source = cells
         by_cell = statistic if source is None else statistic[source]
-        rank, universe, bases = (
+        rank, universe, places = (
             _rank_together(by_cell, n_columns)
             if rule.short == "carry"
             else _rank_columns(by_cell, cell_column, n_columns, threads)
@@ -128,7 +136,6 @@ def prepare(study: Study, rule: Rule, *, threads: int | None = None) -> Prepared
             "shown_by": shown_by,
             "rank": rank,
             "universe": universe,
-            "bases": bases,
         }
         statistic = np.empty(0)
     status = study.status
@@ -143,6 +150,7 @@ def prepare(study: Study, rule: Rule, *, threads: int | None = None) -> Prepared
         rule=rule,
         oriented=oriented,
         row_of=row_of,
+        places=places,
         arrays={
             "offsets": offsets,
             "own": own,
@@ -256,7 +264,7 @@ Ranked = tuple[NDArray[np.int32], Float64, Int64]
 def _rank_columns(
     statistics: Float64, column: NDArray[np.int32], n_columns: int, threads: int | None
 ) -> Ranked:
-    """rank, universe and bases: each column's statistics ranked among themselves."""
+    """rank, universe and places: each column's statistics ranked among themselves."""
     start = np.zeros(n_columns + 1, dtype=np.int64)
     start[1:] = np.cumsum(np.bincount(column, minlength=n_columns))
     universe = np.empty(len(statistics))
@@ -273,13 +281,8 @@ def _rank_columns(
             universe[part] = universe[part][order]
 
     workers = 1 if len(statistics) < _SMALL else threads or os.cpu_count() or 1
-    in_threads(
-        [partial(rank_some, range(w, n_columns, workers)) for w in range(workers)], workers
-    )
-    bases = np.zeros((n_columns + 1, 2), dtype=np.int64)
-    bases[1:, WORDS] = np.cumsum((length + 31) // 32)
-    bases[:, UNIVERSE] = start
-    return rank, universe, bases
+    in_threads([partial(rank_some, range(w, n_columns, workers)) for w in range(workers)], workers)
+    return rank, universe, _places(length, start[:-1])
 
 
 def _rank_together(statistics: Float64, n_columns: int) -> Ranked:
@@ -288,6 +291,15 @@ def _rank_together(statistics: Float64, n_columns: int) -> Ranked:
     order = known[np.argsort(statistics[known])]
     rank = np.full(len(statistics), -1, dtype=np.int32)
     rank[order] = np.arange(len(order), dtype=np.int32)
-    bases = np.zeros((n_columns + 1, 2), dtype=np.int64)
-    bases[:, WORDS] = (len(order) + 31) // 32 * np.arange(n_columns + 1)
-    return rank, statistics[order], bases
+    length = np.full(n_columns, len(order), dtype=np.int64)
+    return rank, statistics[order], _places(length, np.zeros(n_columns, dtype=np.int64))
+
+
+def _places(length: Int64, universe: Int64) -> Int64:
+    """Where each column's bits and universe lie, from the universes' lengths and starts."""
+    ends = np.cumsum((length + 31) // 32)
+    places = np.zeros((len(length), 8), dtype=np.int64)
+    places[:, END] = ends
+    places[1:, WORD] = ends[:-1]
+    places[:, UNIVERSE] = universe
+    return places

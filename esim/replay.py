@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
+from itertools import pairwise
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -17,8 +19,8 @@ from esim.costs import Costs
 from esim.errors import EsimError
 from esim.kernels.engine import run_orders
 from esim.prepare import Prepared, in_threads, prepare
-from esim.results import ReplayResult
-from esim.rules import Rule
+from esim.results import ReadingRow, ReplayResult
+from esim.rules import LITERAL, READINGS, Rule
 from esim.rules import rule as named_rule
 from esim.study import Float64, Status, Study
 
@@ -54,6 +56,7 @@ def replay(
     *,
     costs: Costs | None = None,
     final: Final = "last",
+    readings: bool = False,
 ) -> ReplayResult:
     """Replay one study through one rule.
 
@@ -66,6 +69,8 @@ def replay(
         costs: seconds and money of a job beyond its training.
         final: a trial's final value is its "last" reported value (SageMaker's definition) or its
             "best".
+        readings: also replay the plausible readings of SageMaker's documentation, each the rule
+            with one question settled otherwise (`result.readings`).
 
     Raises:
         EsimError: an unknown rule or clock, times the clock needs and the study lacks, or a study
@@ -77,12 +82,43 @@ def replay(
     costs = costs or Costs()
     row = named_rule(rule)
     chosen = choose_clock(study, clock, workers)
+    result = _replay(study, row, chosen, costs, final)
+    if readings:
+        rows = _readings(study, row, chosen, costs, final, result)
+        result = dataclasses.replace(result, readings=tuple(rows))
+    return result
+
+
+def _replay(study: Study, row: Rule, clock: Clock, costs: Costs, final: Final) -> ReplayResult:
     prepared = prepare(study, row)
-    run = run_once(prepared, chosen, costs)
-    baseline = run_once(prepared, chosen, costs, acting=False)
+    run = run_once(prepared, clock, costs)
+    baseline = run_once(prepared, clock, costs, acting=False)
     return outcomes.result(
-        prepared, chosen, costs, final, run, baseline, partial(_trace, prepared, chosen, costs)
+        prepared, clock, costs, final, run, baseline, partial(_trace, prepared, clock, costs)
     )
+
+
+def _readings(
+    study: Study, row: Rule, clock: Clock, costs: Costs, final: Final, literal: ReplayResult
+) -> Iterator[ReadingRow]:
+    """Each reading that differs from the replay as asked and that the study's times allow."""
+    for reading in READINGS:
+        changed = row.with_columns(**reading.columns)
+        its_clock = clock if reading.clock is None else Clock(reading.clock)
+        if its_clock.mode == "recorded" and not study.has_schedule:
+            continue
+        same = changed == row and its_clock == clock
+        if same and reading is not LITERAL:
+            continue
+        result = literal if same else _replay(study, changed, its_clock, costs, final)
+        yield ReadingRow(
+            code=reading.code,
+            question=reading.question,
+            reading=reading.answer,
+            clock=its_clock,
+            parameters=reading.columns,
+            summary=result.summary,
+        )
 
 
 def replay_orders(
@@ -120,7 +156,7 @@ def replay_orders(
 
     cuts = [len(rows) * w // workers for w in range(workers + 1)] if workers else [0]
     in_threads(
-        [partial(run_some, a, b) for a, b in zip(cuts[:-1], cuts[1:], strict=True)], workers or 1
+        [partial(run_some, a, b) for a, b in pairwise(cuts)], workers or 1
     )
     return prepared.rows_kept(kept)
 

@@ -20,6 +20,19 @@ if TYPE_CHECKING:
     import pandas as pd
 
 SCHEMA = "esim.replay/1"
+_HEADLINES = (
+    "trials_stopped",
+    "steps_saved_fraction",
+    "seconds_saved_fraction",
+    "billed_saved_fraction",
+    "makespan_saved_fraction",
+    "cost_saved_fraction",
+    "cost",
+    "degradation",
+    "degradation_on_record",
+    "degradation_normalized",
+    "best_rank",
+)
 
 
 @dataclass(frozen=True)
@@ -120,6 +133,7 @@ class TrialColumns:
 class ReadingRow:
     """One reading of the rule's source, and what it gives."""
 
+    code: str
     question: str
     reading: str
     clock: Clock
@@ -127,7 +141,9 @@ class ReadingRow:
     summary: Summary
 
     def to_dict(self) -> dict[str, Any]:
+        """The reading's entry in the result document."""
         return {
+            "code": self.code,
             "question": self.question,
             "reading": self.reading,
             "clock": vars(self.clock),
@@ -170,6 +186,18 @@ class ReplayResult:
 
         return pd.DataFrame(dict(self.trace()))
 
+    def ranges(self) -> dict[str, tuple[float, float]]:
+        """Headline number -> its lowest and highest over the readings; empty without readings."""
+        found: dict[str, tuple[float, float]] = {}
+        for key in _HEADLINES if self.readings else ():
+            # Makespans by different clocks are of different models and do not compare.
+            rows = [r for r in self.readings if r.clock == self.clock or "makespan" not in key]
+            values = [getattr(row.summary, key) for row in rows]
+            known = [value for value in values if value is not None]
+            if known:
+                found[key] = (min(known), max(known))
+        return found
+
     def to_dict(self) -> dict[str, Any]:
         """The study's entry in the result document."""
         entry: dict[str, Any] = {
@@ -190,6 +218,7 @@ class ReplayResult:
         }
         if self.readings:
             entry["readings"] = [row.to_dict() for row in self.readings]
+            entry["ranges"] = self.ranges()
         return entry
 
     def to_json(self) -> str:

@@ -11,7 +11,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from esim.errors import EsimError
+from esim.errors import EsimError, near_names
 
 Direction = Literal["minimize", "maximize"]
 Int64 = NDArray[np.int64]
@@ -29,6 +29,7 @@ class Status(enum.IntEnum):
 
     @property
     def word(self) -> str:
+        """The status as logs and reports write it."""
         return self.name.lower()
 
 
@@ -85,15 +86,17 @@ class Study:
 
     @property
     def n_trials(self) -> int:
+        """N."""
         return len(self.trials)
 
     @property
     def n_reports(self) -> int:
+        """R."""
         return len(self.steps)
 
     @property
     def has_schedule(self) -> bool:
-        """Whether every trial with a report has report times and a start, and an end if it ended."""
+        """Whether all trials with reports have report times, a start, and an end if they ended."""
         if self.elapsed is None:
             return False
         reporting = np.diff(self.offsets) > 0
@@ -102,8 +105,6 @@ class Study:
 
     def trial_index(self, trial: str) -> int:
         """The position of a trial. Raises EsimError, with near names, if there is none."""
-        from esim.errors import near_names
-
         try:
             return self.trials.index(trial)
         except ValueError:
@@ -255,7 +256,7 @@ class Study:
             )
 
     def to_parquet(self, folder: str | Path) -> None:
-        """Write the study as `reports.parquet` and `trials.parquet` under a folder, whole or not."""
+        """Write `reports.parquet` and `trials.parquet` into a folder, whole or not at all."""
         from esim.storage import write_study
 
         write_study(self, Path(folder))
@@ -269,7 +270,7 @@ class Study:
 
 
 def as_direction(word: str) -> Direction:
-    """"minimize" or "maximize" from any case. Raises EsimError for another word."""
+    """ "minimize" or "maximize" from any case. Raises EsimError for another word."""
     lowered = word.strip().lower() if isinstance(word, str) else word
     if lowered == "minimize":
         return "minimize"

@@ -13,7 +13,7 @@ CURRENT, BEST, AVERAGE = 0, 1, 2
 
 
 @kernel
-def statistic(kind, average_from, offsets, steps, values, out):  # type: ignore[no-untyped-def]
+def statistic(kind, average_from, offsets, steps, values, out):
     """Current value, best so far, or running average of each report. float64 [R]
 
     The average is over the reports at steps >= average_from; NaN before the first of them.
@@ -37,7 +37,7 @@ def statistic(kind, average_from, offsets, steps, values, out):  # type: ignore[
 
 
 @kernel
-def gate(warmup_steps, interval, min_reports, offsets, steps, own):  # type: ignore[no-untyped-def]
+def gate(warmup_steps, interval, min_reports, offsets, steps, own):
     """Blank (NaN) the own side of reports that the trial's own course keeps from judgement."""
     for trial in range(len(offsets) - 1):
         done = -1
@@ -52,7 +52,7 @@ def gate(warmup_steps, interval, min_reports, offsets, steps, own):  # type: ign
 
 
 @kernel
-def expand_cells(offsets, column, cell_offsets, cell_column, shown_by, source):  # type: ignore[no-untyped-def]
+def expand_cells(offsets, column, cell_offsets, cell_column, shown_by, source):
     """A cell for every column between a trial's first and last: its last report up to there.
 
     A cell is shown by the report that reaches its column; its statistic is that of the last
@@ -75,7 +75,7 @@ def expand_cells(offsets, column, cell_offsets, cell_column, shown_by, source): 
 
 
 @kernel
-def fill_universe(cell_column, statistics, start, universe, owner, length):  # type: ignore[no-untyped-def]
+def fill_universe(cell_column, statistics, start, universe, owner, length):
     """Sort the cells into their columns, NaN left out. `start` [C + 1], `length` [C] from zeros."""
     for cell in range(len(cell_column)):
         value = statistics[cell]

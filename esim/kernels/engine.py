@@ -29,7 +29,16 @@ from __future__ import annotations
 import numpy as np
 
 from esim.kernels.jit import inner, kernel
-from esim.kernels.peers import COUNT, LIMIT, THRESHOLD, insert, low_index, select, set_level
+from esim.kernels.peers import (
+    COUNT,
+    HIGH,
+    LIMIT,
+    THRESHOLD,
+    insert,
+    low_index,
+    select,
+    set_level,
+)
 
 UNSEEN, COMPLETES, JOINS = 0, 1, 2  # rows without a value follow; ends as completed; is a peer then
 SHOWN, CELL, ENDED, PRESENT = 0, 1, 2, 3
@@ -50,10 +59,10 @@ SHARE, WIDTH, WARMUP_SHARE = 0, 1, 2
 
 
 @inner
-def begin(offsets, cell_offsets, words, members, levels, trials, tally, kept, stops, trace):  # type: ignore[no-untyped-def]
+def begin(offsets, cell_offsets, words, places, levels, trials, tally, kept, stops, trace):
     """Forget everything: no trial has run."""
     words[:] = 0
-    members[:] = 0
+    places[:, : HIGH + 1] = 0
     levels[:] = np.nan
     trials[:] = 0
     for trial in range(len(offsets) - 1):
@@ -66,9 +75,9 @@ def begin(offsets, cell_offsets, words, members, levels, trials, tally, kept, st
 
 @inner
 def show(
-    trial, reports, offsets, cell_offsets, cell_column, shown_by, rank, universe, bases, words,
-    members, levels, trials, tally, codes, numbers,
-):  # type: ignore[no-untyped-def]  # fmt: skip
+    trial, reports, offsets, cell_offsets, cell_column, shown_by, rank, universe, words, places,
+    levels, trials, tally, codes, numbers,
+):  # fmt: skip
     """Let peers see a trial's first `reports` reports."""
     if reports <= trials[trial, SHOWN]:
         return
@@ -87,15 +96,28 @@ def show(
             break
         if rank[at] >= 0:
             insert(
-                np.int64(cell_column[at]), np.int64(rank[at]), universe, bases, words, members,
-                levels, share, method, least, width,
+                np.int64(cell_column[at]), np.int64(rank[at]), universe, words, places, levels,
+                share, method, least, width,
             )  # fmt: skip
         at += 1
     trials[trial, CELL] = at
 
 
 @inner
-def gather(trial, column, offsets, statistic, columns, members, levels, trials, tally, scratch, codes, numbers):  # type: ignore[no-untyped-def]
+def gather(
+    trial,
+    column,
+    offsets,
+    statistic,
+    columns,
+    places,
+    levels,
+    trials,
+    tally,
+    scratch,
+    codes,
+    numbers,
+):
     """Bring one column's threshold up to date by looking at every peer."""
     n = 0
     for p in range(np.int64(tally[IN_SIGHT])):
@@ -122,7 +144,7 @@ def gather(trial, column, offsets, statistic, columns, members, levels, trials, 
         if not np.isnan(statistic[at]):
             scratch[n] = statistic[at]
             n += 1
-    members[column, COUNT] = n
+    places[column, COUNT] = n
     levels[column, THRESHOLD] = np.nan
     levels[column, LIMIT] = np.nan
     if n >= codes[LEAST]:
@@ -135,36 +157,43 @@ def gather(trial, column, offsets, statistic, columns, members, levels, trials, 
 
 
 @inner
-def judge(
-    trial, k, offsets, own, statistic, column, step, rank, members, levels, trials, tally, scratch,
-    codes, numbers, trace,
-):  # type: ignore[no-untyped-def]  # fmt: skip
-    """Whether the trial's k-th report calls for a stop."""
-    at = offsets[trial] + k
-    place = np.int64(column[at])
-    value = own[at]
-    if len(rank) == 0:
-        gather(
-            trial, place, offsets, statistic, column, members, levels, trials, tally, scratch,
-            codes, numbers,
-        )  # fmt: skip
-    if len(trace) != 0:
-        trace[at, 1] = members[place, COUNT]
-    if np.isnan(value) or tally[COMPLETED] < codes[MIN_COMPLETED]:
-        return False
-    if numbers[WARMUP_SHARE] > 0.0:
-        if tally[COMPLETED] == 0.0:
-            return False
-        if step[at] < numbers[WARMUP_SHARE] * (tally[LENGTH] / tally[COMPLETED]):
-            return False
-    if len(trace) != 0:
-        trace[at, 0] = levels[place, THRESHOLD]
-    limit = levels[place, LIMIT]
-    return value > limit or (value == limit and codes[STRICT] == 0)
+def first_stop(
+    trial, k, stop, offsets, own, statistic, column, step, rank, places, levels, trials, tally,
+    scratch, codes, numbers, trace,
+):  # fmt: skip
+    """The first of a trial's reports k, k + 1, ... that calls for a stop; `stop` if none does."""
+    start = offsets[trial]
+    gathered, traced, strict = len(rank) == 0, len(trace) != 0, codes[STRICT] != 0
+    earliest = 0.0  # the step at which the warm-up by completed trials is over
+    if tally[COMPLETED] < codes[MIN_COMPLETED]:
+        earliest = np.inf
+    elif numbers[WARMUP_SHARE] > 0.0:
+        earliest = np.inf
+        if tally[COMPLETED] > 0.0:
+            earliest = numbers[WARMUP_SHARE] * (tally[LENGTH] / tally[COMPLETED])
+    while k < stop:
+        at = start + k
+        place = np.int64(column[at])
+        value = own[at]
+        if gathered:
+            gather(
+                trial, place, offsets, statistic, column, places, levels, trials, tally, scratch,
+                codes, numbers,
+            )  # fmt: skip
+        judged = earliest == 0.0 or step[at] >= earliest
+        if traced:
+            trace[at, 1] = places[place, COUNT]
+            if judged and not np.isnan(value):
+                trace[at, 0] = levels[place, THRESHOLD]
+        limit = levels[place, LIMIT]
+        if judged and (value > limit or (value == limit and not strict)):
+            return k
+        k += 1
+    return stop
 
 
 @inner
-def mark_stop(trial, k, offsets, column, flags, members, levels, codes, kept, stops):  # type: ignore[no-untyped-def]
+def mark_stop(trial, k, offsets, column, flags, places, levels, codes, kept, stops):
     """Set down a stop decided at the k-th report; False if it would leave nothing to save."""
     after = k + 1 + codes[DELAY]
     reports = offsets[trial + 1] - offsets[trial]
@@ -173,15 +202,15 @@ def mark_stop(trial, k, offsets, column, flags, members, levels, codes, kept, st
     place = column[offsets[trial] + k]
     kept[trial] = after
     stops[trial, 0] = levels[place, THRESHOLD]
-    stops[trial, 1] = members[place, COUNT]
+    stops[trial, 1] = places[place, COUNT]
     return True
 
 
 @inner
 def end(
     trial, stopped, offsets, column, step, flags, cell_offsets, cell_column, shown_by, rank,
-    universe, bases, words, members, levels, trials, tally, codes, numbers, kept,
-):  # type: ignore[no-untyped-def]  # fmt: skip
+    universe, words, places, levels, trials, tally, codes, numbers, kept,
+):  # fmt: skip
     """A trial has ended: it may now be a peer, and counts as completed if it was not stopped."""
     reports = offsets[trial + 1] - offsets[trial]
     joins = codes[COMPLETED_ONLY] == 0
@@ -195,16 +224,16 @@ def end(
             tally[LENGTH] += step[offsets[trial + 1] - 1]
     if joins or codes[REACHED] != 0:
         show(
-            trial, reports, offsets, cell_offsets, cell_column, shown_by, rank, universe, bases,
-            words, members, levels, trials, tally, codes, numbers,
+            trial, reports, offsets, cell_offsets, cell_column, shown_by, rank, universe, words, places,
+    levels, trials, tally, codes, numbers,
         )  # fmt: skip
     if joins and reports > 0:
         trials[trial, ENDED] = 1
         last = offsets[trial] + reports - 1
         if codes[CARRY] != 0 and len(rank) != 0 and rank[last] >= 0:
-            for place in range(column[last] + 1, len(members)):
+            for place in range(column[last] + 1, len(places)):
                 insert(
-                    np.int64(place), np.int64(rank[last]), universe, bases, words, members, levels,
+                    np.int64(place), np.int64(rank[last]), universe, words, places, levels,
                     numbers[SHARE], codes[METHOD], codes[LEAST], numbers[WIDTH],
                 )  # fmt: skip
 
@@ -212,9 +241,9 @@ def end(
 @kernel
 def run_orders(
     orders, probe, all_kept, offsets, own, statistic, column, step, flags, cell_offsets,
-    cell_column, shown_by, rank, universe, bases, words, codes, numbers, members, levels, trials,
+    cell_column, shown_by, rank, universe, words, codes, numbers, places, levels, trials,
     tally, scratch, stops, trace,
-):  # type: ignore[no-untyped-def]  # fmt: skip
+):  # fmt: skip
     """One trial after another, for each launch order: int64 [O, N] -> `all_kept` int32 [O, N].
 
     The trial `probe` (-1: none) is judged to its end and never stopped. `stops` and `trace` are
@@ -222,25 +251,31 @@ def run_orders(
     """
     for o in range(len(orders)):
         kept = all_kept[o]
-        begin(offsets, cell_offsets, words, members, levels, trials, tally, kept, stops, trace)
+        begin(offsets, cell_offsets, words, places, levels, trials, tally, kept, stops, trace)
         for trial in orders[o]:
             stopped = False
-            for k in range(offsets[trial + 1] - offsets[trial]):
+            reports = offsets[trial + 1] - offsets[trial]
+            k = np.int64(0)
+            while k < reports and not stopped:
+                until = reports
                 if codes[INCLUDE_SELF] != 0:
+                    until = k + 1
                     show(
-                        trial, k + 1, offsets, cell_offsets, cell_column, shown_by, rank, universe,
-                        bases, words, members, levels, trials, tally, codes, numbers,
+                        trial, until, offsets, cell_offsets, cell_column, shown_by, rank, universe,
+                        words, places, levels, trials, tally, codes, numbers,
                     )  # fmt: skip
-                stop = judge(
-                    trial, k, offsets, own, statistic, column, step, rank, members, levels, trials,
-                    tally, scratch, codes, numbers, trace,
+                k = first_stop(
+                    trial, k, until, offsets, own, statistic, column, step, rank, places, levels,
+                    trials, tally, scratch, codes, numbers, trace,
                 )  # fmt: skip
-                if stop and trial != probe:
-                    stopped = mark_stop(
-                        trial, k, offsets, column, flags, members, levels, codes, kept, stops
-                    )
-                    break
+                if k < until:
+                    if trial != probe:
+                        stopped = mark_stop(
+                            trial, k, offsets, column, flags, places, levels, codes, kept, stops
+                        )
+                        break
+                    k += 1
             end(
                 trial, stopped, offsets, column, step, flags, cell_offsets, cell_column, shown_by,
-                rank, universe, bases, words, members, levels, trials, tally, codes, numbers, kept,
+                rank, universe, words, places, levels, trials, tally, codes, numbers, kept,
             )  # fmt: skip

@@ -6,11 +6,12 @@ import hashlib
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numba
+from numba.core import config
 
-Function = TypeVar("Function", bound=Callable[..., Any])
+Function = Callable[..., Any]
 
 
 def cache_folder() -> Path:
@@ -27,7 +28,7 @@ def cache_folder() -> Path:
 
 def _usable_cache() -> bool:
     """Point numba at the cache folder; False if there is nowhere to write it."""
-    if numba.config.CACHE_DIR:  # the user's own NUMBA_CACHE_DIR
+    if config.CACHE_DIR:  # the user's own NUMBA_CACHE_DIR
         return True
     folder = cache_folder()
     try:
@@ -36,7 +37,7 @@ def _usable_cache() -> bool:
         return False
     if not os.access(folder, os.W_OK):
         return False
-    numba.config.CACHE_DIR = str(folder)
+    config.CACHE_DIR = str(folder)
     return True
 
 

@@ -6,11 +6,11 @@ them by at most one member.
 
 The arrays, for C columns (plain arrays, not tuples of them: numba counts references of every array
 in a tuple at every call, which made a decision 100 times slower):
-    universe  float64 [K]       each column's statistics, sorted
-    bases     int64 [C + 1, 2]  where a column's bits start in `words`, and its part of `universe`
-    words     uint32            bit r of a column: the statistic of rank r is a member
-    members   int64 [C, 3]      how many, rank of `low`, rank of `high` (-1: none)
-    levels    float64 [C, 2]    the threshold, and the limit a value must pass to be worse
+    universe  float64 [K]    each column's statistics, sorted
+    words     uint32         bit r of a column: the statistic of rank r is a member
+    places    int64 [C, 8]   one cache line a column: COUNT of members, ranks of LOW and HIGH (-1:
+                             none), and where its bits (WORD to END) and its UNIVERSE lie
+    levels    float64 [C, 2] the threshold, and the limit a value must pass to be worse
 """
 
 from __future__ import annotations
@@ -20,9 +20,8 @@ import numpy as np
 from esim.kernels.jit import inner
 
 MIDPOINT, LINEAR, LOWER, HIGHER = 0, 1, 2, 3
-COUNT, LOW, HIGH = 0, 1, 2
+COUNT, LOW, HIGH, WORD, END, UNIVERSE = 0, 1, 2, 3, 4, 5
 THRESHOLD, LIMIT = 0, 1
-WORDS, UNIVERSE = 0, 1
 
 # Position of the only set bit of a 32-bit word, by its product with a de Bruijn sequence.
 _DE_BRUIJN = np.zeros(32, dtype=np.int64)
@@ -31,13 +30,13 @@ for _bit in range(32):
 
 
 @inner
-def set_level(column, n, low, high, levels, share, method, width):  # type: ignore[no-untyped-def]
+def set_level(column, n, low, high, levels, share, method, width):
     """A column's threshold and limit from the two of its n members around the quantile.
 
     `width` is the share of the threshold that counts as a tie; negative if a tie is worse.
     """
     position = (n - 1) * share
-    part = position - np.floor(position)
+    part = position - np.int64(position)
     threshold = low
     if part != 0.0 and method == MIDPOINT:
         threshold = (low + high) / 2.0
@@ -53,19 +52,22 @@ def set_level(column, n, low, high, levels, share, method, width):  # type: igno
 
 
 @inner
-def low_index(n, share, method):  # type: ignore[no-untyped-def]
+def low_index(n, share, method):
     """Which of n sorted members is `low`."""
     position = (n - 1) * share
-    return np.int64(np.ceil(position) if method == HIGHER else np.floor(position))
+    index = np.int64(position)
+    if method == HIGHER and index < position:
+        index += 1
+    return index
 
 
 @inner
-def insert(column, rank, universe, bases, words, members, levels, share, method, least, width):  # type: ignore[no-untyped-def]
+def insert(column, rank, universe, words, places, levels, share, method, least, width):
     """Add the statistic of a rank to a column's members and bring its threshold up to date."""
-    base = bases[column, WORDS]
+    base = places[column, WORD]
     words[base + (rank >> 5)] |= np.uint32(1 << (rank & 31))
-    n = members[column, COUNT] + 1
-    low, high = members[column, LOW], members[column, HIGH]
+    n = places[column, COUNT] + 1
+    low, high = places[column, LOW], places[column, HIGH]
     if n == 1:
         low, high = rank, -1
     else:
@@ -77,11 +79,11 @@ def insert(column, rank, universe, bases, words, members, levels, share, method,
         wanted = low_index(n, share, method)
         if wanted > index:  # to the next member; the one after it becomes `high`
             low, high = high, -1
-            word, end = base + ((low + 1) >> 5), bases[column + 1, WORDS]
+            word, stop = base + ((low + 1) >> 5), places[column, END]
             bits = np.int64(0)
-            if word < end:
+            if word < stop:
                 bits = np.int64(words[word]) & (np.int64(-1) << ((low + 1) & 31))
-            while bits == 0 and word + 1 < end:
+            while bits == 0 and word + 1 < stop:
                 word += 1
                 bits = np.int64(words[word])
             if bits != 0:
@@ -101,19 +103,19 @@ def insert(column, rank, universe, bases, words, members, levels, share, method,
             bits |= bits >> 16
             bit = _DE_BRUIJN[(((bits ^ (bits >> 1)) * 0x077CB531) & 0xFFFFFFFF) >> 27]
             low = ((word - base) << 5) + bit
-    members[column, COUNT] = n
-    members[column, LOW] = low
-    members[column, HIGH] = high
+    places[column, COUNT] = n
+    places[column, LOW] = low
+    places[column, HIGH] = high
     if n >= least:
-        start = bases[column, UNIVERSE]
+        start = places[column, UNIVERSE]
         set_level(
             column, n, universe[start + low], universe[start + max(high, low)], levels, share,
             method, width,
-        )
+        )  # fmt: skip
 
 
 @inner
-def select(values, n, index):  # type: ignore[no-untyped-def]
+def select(values, n, index):
     """The element at a sorted index, and the next one (itself if last), of values[:n]; reorders."""
     left, right = 0, n - 1
     while left < right:

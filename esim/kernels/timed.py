@@ -19,7 +19,16 @@ from __future__ import annotations
 
 import numpy as np
 
-from esim.kernels.engine import UNSEEN, INCLUDE_SELF, REACHED, begin, end, judge, mark_stop, show
+from esim.kernels.engine import (
+    INCLUDE_SELF,
+    REACHED,
+    UNSEEN,
+    begin,
+    end,
+    first_stop,
+    mark_stop,
+    show,
+)
 from esim.kernels.jit import inner, kernel
 
 START, DURATION, OVERHEAD, BEGAN, ENDED = 0, 1, 2, 3, 4
@@ -31,7 +40,7 @@ _UNDECIDED, _PROBED, _NEVER = -1, -2, -3
 
 
 @inner
-def _earlier(a, b, when, agenda):  # type: ignore[no-untyped-def]
+def _earlier(a, b, when, agenda):
     if when[a] != when[b]:
         return when[a] < when[b]
     if agenda[a, KIND] != agenda[b, KIND]:
@@ -40,7 +49,7 @@ def _earlier(a, b, when, agenda):  # type: ignore[no-untyped-def]
 
 
 @inner
-def _push(position, heap, when, agenda):  # type: ignore[no-untyped-def]
+def _push(position, heap, when, agenda):
     child = heap[-1]
     heap[-1] = child + 1
     while child > 0:
@@ -53,7 +62,7 @@ def _push(position, heap, when, agenda):  # type: ignore[no-untyped-def]
 
 
 @inner
-def _settle(position, heap, when, agenda):  # type: ignore[no-untyped-def]
+def _settle(position, heap, when, agenda):
     """Put a position at the root, and the root where it belongs."""
     size = heap[-1]
     parent = 0
@@ -69,7 +78,7 @@ def _settle(position, heap, when, agenda):  # type: ignore[no-untyped-def]
 
 
 @inner
-def _schedule(position, trial, offsets, seconds, flags, jobs, clock, when, agenda):  # type: ignore[no-untyped-def]
+def _schedule(position, trial, offsets, seconds, flags, jobs, clock, when, agenda):
     """Set a running trial's next event; False if it has none, ever."""
     start = jobs[trial, BEGAN] + clock[STARTUP]
     natural_end = start + jobs[trial, DURATION]
@@ -88,7 +97,7 @@ def _schedule(position, trial, offsets, seconds, flags, jobs, clock, when, agend
 
 
 @inner
-def _launch(position, probe, now, order, offsets, seconds, flags, jobs, clock, heap, when, agenda):  # type: ignore[no-untyped-def]
+def _launch(position, probe, now, order, offsets, seconds, flags, jobs, clock, heap, when, agenda):
     """Start the trial at a position of the launch order."""
     trial = order[position]
     jobs[trial, BEGAN] = now if clock[SLOTS] > 0.0 else jobs[trial, START]
@@ -102,14 +111,14 @@ def _launch(position, probe, now, order, offsets, seconds, flags, jobs, clock, h
 @kernel
 def run_timed(
     order, probe, kept, seconds, jobs, clock, heap, when, agenda, offsets, own, statistic, column,
-    step, flags, cell_offsets, cell_column, shown_by, rank, universe, bases, words, codes, numbers,
-    members, levels, trials, tally, scratch, stops, trace,
-):  # type: ignore[no-untyped-def]  # fmt: skip
+    step, flags, cell_offsets, cell_column, shown_by, rank, universe, words, codes, numbers,
+    places, levels, trials, tally, scratch, stops, trace,
+):  # fmt: skip
     """Trials side by side, launched in an order, int64 [N] -> `kept` int32 [N].
 
     The trial `probe` (-1: none) is judged to its end and never stopped.
     """
-    begin(offsets, cell_offsets, words, members, levels, trials, tally, kept, stops, trace)
+    begin(offsets, cell_offsets, words, places, levels, trials, tally, kept, stops, trace)
     heap[-1] = 0
     n = len(order)
     waiting = 0  # the next position to launch
@@ -131,32 +140,32 @@ def run_timed(
             if codes[INCLUDE_SELF] != 0:
                 show(
                     trial, k + 1, offsets, cell_offsets, cell_column, shown_by, rank, universe,
-                    bases, words, members, levels, trials, tally, codes, numbers,
+                    words, places, levels, trials, tally, codes, numbers,
                 )  # fmt: skip
             target = agenda[position, TARGET]
-            if target == _UNDECIDED or target == _PROBED:
-                stop = judge(
-                    trial, k, offsets, own, statistic, column, step, rank, members, levels, trials,
-                    tally, scratch, codes, numbers, trace,
+            if target in (_UNDECIDED, _PROBED):
+                stop = first_stop(
+                    trial, k, k + 1, offsets, own, statistic, column, step, rank, places, levels,
+                    trials, tally, scratch, codes, numbers, trace,
                 )  # fmt: skip
-                if stop and target == _UNDECIDED:
+                if stop == k and target == _UNDECIDED:
                     target = _NEVER
                     if mark_stop(
-                        trial, k, offsets, column, flags, members, levels, codes, kept, stops
+                        trial, k, offsets, column, flags, places, levels, codes, kept, stops
                     ):
                         target = np.int64(kept[trial])
                     agenda[position, TARGET] = target
             if codes[REACHED] != 0:
                 show(
                     trial, k + 1, offsets, cell_offsets, cell_column, shown_by, rank, universe,
-                    bases, words, members, levels, trials, tally, codes, numbers,
+                    words, places, levels, trials, tally, codes, numbers,
                 )  # fmt: skip
             stopped = target == k + 1
             ends = not stopped and agenda[position, KIND] == _IS_END
         if stopped or ends:
             end(
                 trial, stopped, offsets, column, step, flags, cell_offsets, cell_column, shown_by,
-                rank, universe, bases, words, members, levels, trials, tally, codes, numbers, kept,
+                rank, universe, words, places, levels, trials, tally, codes, numbers, kept,
             )  # fmt: skip
         if frees or ends:
             jobs[trial, ENDED] = now

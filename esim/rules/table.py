@@ -7,7 +7,6 @@ import math
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
-
 from esim.errors import EsimError, near_names
 
 Own = Literal["current", "best", "average"]
@@ -98,7 +97,9 @@ class Rule:
                 self._refuse(column, value, f"a whole number, at least {least}")
         for column, most in {"quantile": 1.0, "warmup_share": 1.0, "tolerance": 0.1}.items():
             value = getattr(self, column)
-            if not (isinstance(value, (int, float)) and math.isfinite(value) and 0 <= value <= most):
+            if not (
+                isinstance(value, (int, float)) and math.isfinite(value) and 0 <= value <= most
+            ):
                 self._refuse(column, value, f"a number from 0 to {most:g}")
         if self.include_self and self.pool != "reached":
             self._refuse("include_self", True, "pool=reached, or include_self=false")
@@ -135,11 +136,12 @@ def parse_column(assignment: str) -> tuple[str, Any]:
     """
     key, equals, text = assignment.partition("=")
     key, text = key.strip(), text.strip()
-    kinds = {f.name: type(f.default) for f in dataclasses.fields(Rule) if f.metadata}
+    kinds: dict[str, Any] = {f.name: type(f.default) for f in dataclasses.fields(Rule) if f.metadata}
     kinds.pop("source")
     if not equals or key not in kinds:
         raise EsimError(
-            f"cannot set {assignment!r}", fix=f"column=value, column one of: {near_names(key, kinds)}"
+            f"cannot set {assignment!r}",
+            fix=f"column=value, column one of: {near_names(key, kinds)}",
         )
     kind = kinds[key]
     try:

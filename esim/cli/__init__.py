@@ -1,0 +1,58 @@
+"""The command line: flags, help and exit codes. Nothing is computed here.
+
+Commands import what they need when they run, so that `esim --help` stays fast.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from esim import __version__
+from esim.cli import convert, explain, formats, replay, rules
+from esim.errors import EsimError
+
+app = typer.Typer(
+    name="esim",
+    help="Replay recorded metric logs of tuning jobs through early-stopping rules: "
+    "how much compute would have been saved, and would the best model have been kept?",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.command("replay")(replay.replay)
+app.command("explain")(explain.explain)
+app.command("convert")(convert.convert)
+app.command("rules")(rules.rules)
+app.command("formats")(formats.formats)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"esim {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    pass
+
+
+def main() -> None:
+    """Run the command line. Exit codes: 0 done, 1 the logs cannot be used, 2 wrong usage."""
+    try:
+        app()
+    except EsimError as error:
+        print(f"esim: {error}", file=sys.stderr)
+        sys.exit(1)
+    except BrokenPipeError:  # the reader of a pipe has seen enough
+        sys.stderr.close()
+        sys.exit(0)
+    except KeyboardInterrupt:
+        sys.exit(130)

@@ -1,0 +1,64 @@
+"""`esim explain`: why one trial was stopped, or was not."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from esim.cli import options as o
+from esim.errors import EsimError
+
+
+def explain(
+    logs: o.Logs,
+    trial: Annotated[str, typer.Argument(help="The trial's id, or its number in launch order.")],
+    study: Annotated[
+        str | None, typer.Option(help="The study, where the logs hold several.")
+    ] = None,
+    rule: o.RuleName = "sagemaker",
+    set_: o.Set = None,
+    clock: o.ClockMode = None,
+    workers: o.Workers = 1,
+    objective: o.Objective = None,
+    direction: o.Direction = None,
+    metric: o.Metric = None,
+    format: o.Format = None,
+    out: o.Out = None,
+    json: o.Json = False,
+) -> None:
+    """Step by step: the trial's value, the running median it was held against, the decision."""
+    row = o.chosen_rule(rule, set_)
+    o.check_words(clock, workers)
+
+    from esim.errors import near_names
+    from esim.explain import explain as account_for
+    from esim.results import to_json
+
+    found = o.read(logs, objective, direction, metric, format)
+    chosen = [s for s in found.studies if study is None or s.name == study]
+    if len(chosen) != 1:
+        names = near_names(study or "", (s.name for s in found.studies))
+        what = "the logs hold several studies" if study is None else f"no study {study!r}"
+        raise EsimError(what, fix=f"--study with one of: {names}")
+    the_study = chosen[0]
+    name = trial
+    if trial not in the_study.trials and trial.isdigit():
+        if not 1 <= int(trial) <= the_study.n_trials:
+            raise EsimError(
+                f"no trial number {trial}", fix=f"1 to {the_study.n_trials}, in launch order"
+            )
+        name = the_study.trials[int(trial) - 1]
+    explanation = account_for(the_study, name, row, clock, workers)
+    if out is not None:
+        from esim.report.files import write_explanation
+
+        write_explanation(out, explanation)
+    if json:
+        typer.echo(to_json(explanation.to_dict()))
+        return
+    from rich.console import Console
+
+    from esim.report.terminal import show_explanation
+
+    show_explanation(explanation, Console())

@@ -1,0 +1,187 @@
+"""Flags that commands share, and what turns them into records."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from esim.errors import EsimError
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+    from esim.costs import Costs
+    from esim.readers import Reading
+    from esim.rules import Rule
+
+_READING = "Reading the logs"
+_REPLAY = "The replay"
+_COSTS = "Seconds and money"
+
+Logs = Annotated[
+    list[Path], typer.Argument(help="Files and folders of recorded logs.", show_default=False)
+]
+Objective = Annotated[
+    str | None,
+    typer.Option(
+        help="The metric to replay, where the logs hold several.", rich_help_panel=_READING
+    ),
+]
+Direction = Annotated[
+    str | None,
+    typer.Option(help="minimize or maximize, where the logs do not say.", rich_help_panel=_READING),
+]
+Metric = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="NAME=REGEX for log text: Python re, line by line, the first group is the value.",
+        rich_help_panel=_READING,
+    ),
+]
+Format = Annotated[
+    str | None,
+    typer.Option(
+        help="Read as this format (esim formats) instead of looking.", rich_help_panel=_READING
+    ),
+]
+RuleName = Annotated[
+    str, typer.Option("--rule", help="The stopping rule (esim rules).", rich_help_panel=_REPLAY)
+]
+Set = Annotated[
+    list[str] | None,
+    typer.Option("--set", help="column=value of the rule; repeatable.", rich_help_panel=_REPLAY),
+]
+ClockMode = Annotated[
+    str | None,
+    typer.Option(
+        "--clock",
+        help="order: one trial after another; recorded: when they ran; simulated: on --workers "
+        "slots. Default: recorded where the logs have all times, else order.",
+        rich_help_panel=_REPLAY,
+        show_default=False,
+    ),
+]
+Workers = Annotated[
+    int,
+    typer.Option(
+        min=1,
+        help="Parallel slots of the simulated clock; more than 1 selects it.",
+        rich_help_panel=_REPLAY,
+    ),
+]
+Final = Annotated[
+    str,
+    typer.Option(
+        help="A trial's final value: its last reported one (SageMaker's definition), or its best.",
+        rich_help_panel=_REPLAY,
+    ),
+]
+Price = Annotated[
+    float | None, typer.Option(min=0, help="Money per instance-hour.", rich_help_panel=_COSTS)
+]
+Currency = Annotated[str, typer.Option(help="The price's unit.", rich_help_panel=_COSTS)]
+Startup = Annotated[
+    float,
+    typer.Option(
+        "--startup-s",
+        min=0,
+        help="Billed seconds of each job before the seconds its log counts.",
+        rich_help_panel=_COSTS,
+    ),
+]
+StopLatency = Annotated[
+    float,
+    typer.Option(
+        "--stop-latency-s",
+        min=0,
+        help="Billed seconds from a stop's decision to the end of training (SageMaker: up to 120).",
+        rich_help_panel=_COSTS,
+    ),
+]
+Upload = Annotated[
+    float | None,
+    typer.Option(
+        "--upload-s",
+        min=0,
+        help="Billed seconds a stopped job uploads. Default: what each took after its last report.",
+        rich_help_panel=_COSTS,
+        show_default=False,
+    ),
+]
+Json = Annotated[
+    bool, typer.Option("--json", help="Print the result document as JSON and nothing else.")
+]
+Out = Annotated[
+    Path | None,
+    typer.Option(help="Write result, tables and figures into this folder.", show_default=False),
+]
+
+
+@contextmanager
+def usage() -> Iterator[None]:
+    """Errors inside are the user's words, not the logs: exit code 2."""
+    try:
+        yield
+    except EsimError as error:
+        raise typer.BadParameter(str(error)) from None
+
+
+def chosen_rule(name: str, assignments: list[str] | None) -> Rule:
+    """The rule of --rule and --set."""
+    from esim.rules import parse_column, rule
+
+    with usage():
+        return rule(name, **dict(parse_column(a) for a in assignments or []))
+
+
+def chosen_costs(**numbers: Any) -> Costs:
+    """The cost flags as a record."""
+    from esim.costs import Costs
+
+    with usage():
+        return Costs(**numbers)
+
+
+def check_words(clock: str | None, workers: int, final: str = "last") -> None:
+    """Refuse unknown words before any log is read."""
+    from esim.clocks import Clock
+
+    with usage():
+        if final not in ("last", "best"):
+            raise EsimError(f"--final cannot be {final!r}", fix="last or best")
+        if clock is not None or workers > 1:
+            Clock(clock or "simulated", workers)  # type: ignore[arg-type]  # checked there
+
+
+def read(
+    logs: list[Path],
+    objective: str | None,
+    direction: str | None,
+    metric: list[str] | None,
+    format: str | None,
+) -> Reading:
+    """The studies in the logs."""
+    from esim.readers import read_inputs
+    from esim.study import as_direction
+
+    if direction is not None:
+        with usage():
+            direction = as_direction(direction)
+    return read_inputs(
+        *logs, objective=objective, direction=direction, format=format, metrics=metric or []
+    )
+
+
+@contextmanager
+def progress() -> Iterator[Progress]:
+    """A progress display on stderr, and only on a terminal; gone when done."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    console = Console(stderr=True)
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as display:
+        yield display

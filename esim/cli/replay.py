@@ -1,0 +1,99 @@
+"""`esim replay`: the main job."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from esim.cli import options as o
+
+
+def replay(
+    logs: o.Logs,
+    rule: o.RuleName = "sagemaker",
+    set_: o.Set = None,
+    readings: Annotated[
+        bool,
+        typer.Option(
+            "--readings",
+            help="Replay every plausible reading of the documentation; each number gets its range.",
+            rich_help_panel="The replay",
+        ),
+    ] = False,
+    clock: o.ClockMode = None,
+    workers: o.Workers = 1,
+    final: o.Final = "last",
+    objective: o.Objective = None,
+    direction: o.Direction = None,
+    metric: o.Metric = None,
+    format: o.Format = None,
+    price: o.Price = None,
+    currency: o.Currency = "USD",
+    startup_s: o.Startup = 0.0,
+    stop_latency_s: o.StopLatency = 0.0,
+    upload_s: o.Upload = None,
+    out: o.Out = None,
+    json: o.Json = False,
+) -> None:
+    """What the rule would have saved on recorded tuning jobs, and what it would have cost."""
+    row = o.chosen_rule(rule, set_)
+    costs = o.chosen_costs(
+        price=price,
+        currency=currency,
+        startup_s=startup_s,
+        stop_latency_s=stop_latency_s,
+        upload_s=upload_s,
+    )
+    o.check_words(clock, workers, final)
+
+    from esim import replay as run
+    from esim.results import document, to_json
+
+    with o.progress() as display:
+        task = display.add_task("reading logs", total=None)
+        found = o.read(logs, objective, direction, metric, format)
+        display.update(task, description="replaying", total=len(found.studies), completed=0)
+        results = []
+        for study in found.studies:
+            results.append(
+                run(
+                    study,
+                    row,
+                    clock,
+                    workers,
+                    costs=costs,
+                    final=final,  # type: ignore[arg-type]  # checked above
+                    readings=readings,
+                )
+            )
+            display.advance(task)
+    inputs = [_input(i, found.studies) for i in found.inputs]
+    if out is not None:
+        from esim.report.files import write_results
+
+        with o.progress() as display:
+            display.add_task(f"writing {out}", total=None)
+            write_results(out, found.studies, results, document(results, inputs))
+    if json:
+        typer.echo(to_json(document(results, inputs)))
+        return
+    from rich.console import Console
+
+    from esim.report.terminal import show_inputs, show_replays
+
+    console = Console()
+    show_replays(results, console)
+    show_inputs(inputs, console)
+
+
+def _input(source: Any, studies: Any) -> dict[str, Any]:
+    notes = [vars(note) for note in source.notes]
+    for study in studies:
+        notes += [{**vars(note), "study": study.name} for note in study.notes]
+    return {
+        "path": source.path,
+        "sha256": source.sha256,
+        "format": source.format,
+        "notes": notes,
+    }

@@ -1,0 +1,91 @@
+"""Folders written whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from esim.errors import EsimError
+
+
+@contextmanager
+def whole_folder(folder: Path, ours: Callable[[Path], bool]) -> Iterator[Path]:
+    """A temporary folder to write into; it takes the folder's name when the block ends well.
+
+    Args:
+        folder: created with its parents if need be; an existing one is replaced if empty, or if
+            `ours` knows each of its files (given relative to it) as what is written here.
+
+    Raises:
+        EsimError: something else stands there, or it cannot be written.
+    """
+    target = folder.resolve()
+    if target.exists():
+        if not target.is_dir():
+            raise EsimError("a file stands there", where=str(folder))
+        inside = (path for path in target.rglob("*") if not path.is_dir())
+        others = sorted(
+            str(p.relative_to(target)) for p in inside if not ours(p.relative_to(target))
+        )
+        if others:
+            raise EsimError(
+                "the folder holds other things",
+                where=str(folder),
+                why=", ".join(others[:5]),
+                fix="name a new or empty folder",
+            )
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        partial = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
+        try:
+            partial.chmod(0o777 & ~_umask())
+            yield partial
+            _replace(partial, target)
+        finally:
+            shutil.rmtree(partial, ignore_errors=True)
+    except OSError as error:
+        raise EsimError("cannot be written", where=str(folder), why=str(error)) from error
+
+
+def slug(name: str, longest: int = 80) -> str:
+    """A file name for a name from a log; not unique."""
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip(".-")[:longest] or "unnamed"
+
+
+def unique_slugs(names: list[str]) -> list[str]:
+    """A different file name for each name, whatever the file system makes of upper case."""
+    used: set[str] = set()
+    found = []
+    for i, name in enumerate(names):
+        candidate = slug(name)
+        if candidate.lower() in used:
+            candidate = f"{candidate}-{i + 1}"
+        used.add(candidate.lower())
+        found.append(candidate)
+    return found
+
+
+def _replace(partial: Path, target: Path) -> None:
+    """Put the new folder in the place of the old one, which comes back if that fails."""
+    if not target.exists():
+        partial.rename(target)
+        return
+    old = partial.with_name(partial.name + ".old")
+    target.rename(old)
+    try:
+        partial.rename(target)
+    except OSError:
+        old.rename(target)
+        raise
+    shutil.rmtree(old)
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

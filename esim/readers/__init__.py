@@ -1,0 +1,184 @@
+"""Recorded logs in, studies out: `read_study`, `read_studies`, `read_inputs`.
+
+Importing this package is cheap; a reader's own libraries are loaded when it reads.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from esim.errors import EsimError
+from esim.readers.formats import FORMATS, Format, choose_format
+from esim.readers.options import Options
+from esim.readers.source import Source, open_sources, union
+from esim.study import Note, Study
+
+__all__ = [
+    "FORMATS",
+    "Format",
+    "InputFile",
+    "Reading",
+    "read_inputs",
+    "read_studies",
+    "read_study",
+]
+
+
+@dataclass(frozen=True)
+class InputFile:
+    """One path the user gave, for the result document.
+
+    Attributes:
+        path: as given.
+        sha256: of a file, its bytes'; of a folder, that of the lines ``<sha256>  <relative name>``
+            of the files that were read, sorted by name (what `sha256sum` prints).
+        format: the name of the format that read it.
+        notes: what was seen about the path itself, such as files left unread; what was seen in
+            the data stands in `Study.notes`.
+    """
+
+    path: str
+    sha256: str
+    format: str
+    notes: tuple[Note, ...] = ()
+
+
+@dataclass(frozen=True)
+class Reading:
+    """The studies found in the given paths, and what the paths were."""
+
+    studies: tuple[Study, ...]
+    inputs: tuple[InputFile, ...]
+
+
+def read_inputs(
+    *paths: str | Path,
+    objective: str | None = None,
+    direction: str | None = None,
+    format: str | None = None,
+    metrics: Sequence[str] = (),
+    name: str | None = None,
+) -> Reading:
+    """Read every study in some files and folders.
+
+    All files given are parts of one input; every folder is an input of its own.
+
+    Args:
+        paths: files (plain, .gz or .zst) and folders.
+        objective: the metric to replay; default the recorded one, or the only one there is.
+        direction: "minimize" or "maximize"; needed where the logs do not record it.
+        format: a name in `FORMATS`; default is to look at the contents.
+        metrics: ``NAME=REGEX`` for log text; the first group is the value.
+        name: what to call the study, if there is exactly one.
+
+    Raises:
+        EsimError: no path, an unreadable one, no format or several that match, or logs that
+            cannot be used; it says where.
+    """
+    options = Options.parse(objective=objective, direction=direction, metrics=metrics, name=name)
+    sources = open_sources(paths)
+    chosen = _choose(sources, format)
+    studies: list[Study] = []
+    inputs: list[InputFile] = []
+    homes: dict[str, str] = {}
+    for source, fmt in chosen:
+        found = fmt.read(source, options)
+        for study in found.studies:
+            if study.name in homes:
+                raise EsimError(
+                    f"study {study.name!r} is found twice",
+                    where=source.label,
+                    why=f"{homes[study.name]} holds a study of the same name",
+                    fix="read them one at a time, or give the files of one study without a folder",
+                )
+            homes[study.name] = source.label
+        studies += found.studies
+        inputs += _describe(source, fmt, found.notes)
+    if name is not None:
+        if len(studies) != 1:
+            raise EsimError(
+                f"one name, {name!r}, for {len(studies)} studies",
+                why="found " + ", ".join(homes),
+            )
+        studies = [replace(studies[0], name=name)]
+    order = {str(path): i for i, path in enumerate(paths)}
+    return Reading(tuple(studies), tuple(sorted(inputs, key=lambda i: order[i.path])))
+
+
+def read_studies(
+    *paths: str | Path,
+    objective: str | None = None,
+    direction: str | None = None,
+    format: str | None = None,
+    metrics: Sequence[str] = (),
+    name: str | None = None,
+) -> list[Study]:
+    """Every study in some files and folders. Arguments and errors as in `read_inputs`."""
+    reading = read_inputs(
+        *paths, objective=objective, direction=direction, format=format, metrics=metrics, name=name
+    )
+    return list(reading.studies)
+
+
+def read_study(
+    *paths: str | Path,
+    objective: str | None = None,
+    direction: str | None = None,
+    format: str | None = None,
+    metrics: Sequence[str] = (),
+    name: str | None = None,
+) -> Study:
+    """The one study in some files and folders. Arguments as in `read_inputs`.
+
+    Raises:
+        EsimError: as `read_inputs`, and if there are several studies; it names them.
+    """
+    studies = read_studies(
+        *paths, objective=objective, direction=direction, format=format, metrics=metrics, name=name
+    )
+    if len(studies) != 1:
+        names = [study.name for study in studies]
+        more = f" and {len(names) - 10} more" if len(names) > 10 else ""
+        raise EsimError(
+            f"{len(studies)} studies where one was expected",
+            where=", ".join(str(path) for path in paths),
+            why="found " + ", ".join(names[:10]) + more,
+            fix="esim.read_studies reads them all",
+        )
+    return studies[0]
+
+
+def _choose(sources: list[Source], format: str | None) -> list[tuple[Source, Format]]:
+    if len(sources) == 1:
+        return [(sources[0], choose_format(sources[0], format))]
+    try:
+        return [(source, choose_format(source, format)) for source in sources]
+    except EsimError:
+        # A description in one path and its logs in another make sense only together.
+        whole = union(sources)
+        if format is None and not any(f.detect(whole).matches for f in FORMATS):
+            raise
+        return [(whole, choose_format(whole, format))]
+
+
+def _describe(source: Source, fmt: Format, notes: tuple[Note, ...]) -> list[InputFile]:
+    described = []
+    for i, root in enumerate(source.roots):
+        files = [file for file in source.files if file.root == root and file.sha256]
+        if not files:
+            raise EsimError(
+                f"nothing in it was read as {fmt.name}",
+                where=str(root),
+                why="all files given together are taken as one input of one format",
+                fix="give inputs of different formats in separate commands",
+            )
+        if root.is_dir():
+            lines = "".join(f"{f.sha256}  {f.name}\n" for f in sorted(files, key=lambda f: f.name))
+            sha256 = hashlib.sha256(lines.encode()).hexdigest()
+        else:
+            sha256 = files[0].sha256 or ""
+        described.append(InputFile(str(root), sha256, fmt.name, notes if i == 0 else ()))
+    return described

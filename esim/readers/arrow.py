@@ -1,0 +1,118 @@
+"""numpy to Arrow and back through their buffers.
+
+pyarrow's own `pa.array`, `pa.scalar` and `to_numpy` import pandas if it is installed, which takes
+longer than reading most studies does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, cast
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from esim.study import Float64, Int64
+
+_TYPES: dict[Any, np.dtype[Any]] = {
+    pa.int64(): np.dtype(np.int64),
+    pa.int32(): np.dtype(np.int32),
+    pa.int8(): np.dtype(np.int8),
+    pa.float64(): np.dtype(np.float64),
+}
+
+
+def valid(column: Any) -> NDArray[np.bool_]:
+    """bool [R]: where an Arrow column is not null."""
+    parts = [_valid(chunk) for chunk in chunks(column)]
+    return np.concatenate(parts) if parts else np.empty(0, dtype=np.bool_)
+
+
+def numbers(column: Any) -> NDArray[Any]:
+    """A copy of an Arrow column of int8, int32, int64 or float64; undefined where null."""
+    dtype = _TYPES[column.type]
+    parts = [
+        np.frombuffer(chunk.buffers()[1], dtype=dtype, count=len(chunk) + chunk.offset)[
+            chunk.offset :
+        ]
+        for chunk in chunks(column)
+        if len(chunk)
+    ]
+    return np.concatenate(parts) if parts else np.empty(0, dtype=dtype)
+
+
+def floats(column: Any) -> Float64:
+    """An Arrow column cast to float64, NaN where null. Raises pa.ArrowInvalid if it cannot be."""
+    cast_column = column.cast(pa.float64(), safe=False)
+    found = numbers(cast_column)
+    if cast_column.null_count:
+        found[~valid(cast_column)] = np.nan
+    return cast(Float64, found)
+
+
+def categories(column: Any) -> tuple[Int64, list[str]]:
+    """An Arrow column of text or dictionary as codes, -1 where null, and the texts."""
+    encoded = column if pa.types.is_dictionary(column.type) else column.dictionary_encode()
+    if isinstance(encoded, pa.ChunkedArray):
+        encoded = encoded.unify_dictionaries()
+    parts = chunks(encoded)
+    if not parts:
+        return np.empty(0, dtype=np.int64), []
+    indices = pa.chunked_array([part.indices for part in parts])
+    codes = floats(indices) if indices.null_count else numbers(indices.cast(pa.int64()))
+    if indices.null_count:
+        codes = np.where(np.isnan(codes), -1, codes)
+    return codes.astype(np.int64), parts[0].dictionary.to_pylist()
+
+
+def array(values: NDArray[Any]) -> Any:
+    """A numpy array of int8, int64 or float64 as an Arrow array without nulls."""
+    kind = next(arrow for arrow, dtype in _TYPES.items() if dtype == values.dtype)
+    data = pa.py_buffer(cast(Any, np.ascontiguousarray(values)))
+    return pa.Array.from_buffers(kind, len(values), [None, data])
+
+
+def strings(texts: Sequence[str | None]) -> Any:
+    """Text as an Arrow string array, null where None. Raises UnicodeEncodeError on surrogates."""
+    encoded = [b"" if text is None else text.encode() for text in texts]
+    lengths = np.fromiter((len(part) for part in encoded), dtype=np.int64, count=len(encoded))
+    ends = np.concatenate(([0], np.cumsum(lengths))).astype(np.int64)
+    present = np.array([text is not None for text in texts], dtype=np.bool_)
+    data = [_bits(present), pa.py_buffer(cast(Any, ends)), pa.py_buffer(b"".join(encoded))]
+    return pa.Array.from_buffers(pa.large_string(), len(texts), data).cast(pa.string())
+
+
+def with_nulls(values: NDArray[Any], present: NDArray[np.bool_]) -> Any:
+    """Like `array`, null where not present."""
+    plain = array(values)
+    buffers = [_bits(present), plain.buffers()[1]]
+    return pa.Array.from_buffers(plain.type, len(values), buffers)
+
+
+def booleans(values: NDArray[np.bool_], present: NDArray[np.bool_] | None = None) -> Any:
+    """A bool array as an Arrow one, null where not present."""
+    nulls = None if present is None else _bits(present)
+    return pa.Array.from_buffers(pa.bool_(), len(values), [nulls, _bits(values)])
+
+
+def dictionary(codes: Int64, texts: Sequence[str]) -> Any:
+    """Codes into texts as an Arrow dictionary array."""
+    return pa.DictionaryArray.from_arrays(array(codes).cast(pa.int32()), strings(texts))
+
+
+def _bits(flags: NDArray[np.bool_]) -> Any:
+    return pa.py_buffer(np.packbits(flags, bitorder="little").tobytes())
+
+
+def chunks(column: Any) -> list[Any]:
+    """The arrays of a chunked array, or the array itself."""
+    return list(column.chunks) if isinstance(column, pa.ChunkedArray) else [column]
+
+
+def _valid(chunk: Any) -> NDArray[np.bool_]:
+    bitmap = chunk.buffers()[0]
+    if bitmap is None:
+        return np.ones(len(chunk), dtype=np.bool_)
+    flags = np.unpackbits(np.frombuffer(bitmap, dtype=np.uint8), bitorder="little")
+    return flags[chunk.offset : chunk.offset + len(chunk)].astype(np.bool_)

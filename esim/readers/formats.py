@@ -1,0 +1,135 @@
+"""The formats esim reads: a static table. A reader's module is imported when it is asked."""
+
+from __future__ import annotations
+
+import importlib
+from dataclasses import dataclass
+from typing import Protocol, cast
+
+from esim.errors import EsimError, near_names
+from esim.readers.options import Options
+from esim.readers.source import Source
+from esim.study import Note, Study
+
+
+@dataclass(frozen=True)
+class Detection:
+    """Whether a source is of a format, and the evidence either way, in a few words."""
+
+    matches: bool
+    saw: str
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a reader made of one source; `notes` are about its files, not about its data."""
+
+    studies: tuple[Study, ...]
+    notes: tuple[Note, ...] = ()
+
+
+class Reader(Protocol):
+    """What the module of a format holds."""
+
+    def detect(self, source: Source) -> Detection:
+        """Look at names and first bytes only. Raises EsimError if a file cannot be opened."""
+
+    def read(self, source: Source, options: Options) -> Found:
+        """Raises EsimError where the source cannot be used."""
+
+
+@dataclass(frozen=True)
+class Format:
+    """A row of `esim formats`.
+
+    Attributes:
+        name: for --format.
+        summary: what is read, in a sentence.
+        needs: options without which it cannot be read.
+        times: whether report times can be had.
+        schedule: whether trial starts and ends can be had.
+        configs: whether hyperparameters can be had.
+        several_studies: whether one input may hold several studies.
+        module: where its `detect` and `read` are.
+    """
+
+    name: str
+    summary: str
+    needs: tuple[str, ...]
+    times: bool
+    schedule: bool
+    configs: bool
+    several_studies: bool
+    module: str
+
+    def _reader(self) -> Reader:
+        return cast(Reader, importlib.import_module(self.module))
+
+    def detect(self, source: Source) -> Detection:
+        """Whether the source is of this format."""
+        return self._reader().detect(source)
+
+    def read(self, source: Source, options: Options) -> Found:
+        """The studies of a source of this format."""
+        return self._reader().read(source, options)
+
+
+FORMATS: tuple[Format, ...] = (
+    Format(
+        name="table",
+        summary="CSV, JSONL or Parquet with columns trial, step and one per metric; "
+        "optional second table of trials",
+        needs=("direction", "objective, if there are several metrics"),
+        times=True,
+        schedule=True,
+        configs=True,
+        several_studies=True,
+        module="esim.readers.table",
+    ),
+    Format(
+        name="sagemaker",
+        summary="Amazon SageMaker: describe-hyper-parameter-tuning-job and list-training-jobs "
+        "JSON with the jobs' log text",
+        needs=(),
+        times=True,
+        schedule=True,
+        configs=True,
+        several_studies=True,
+        module="esim.readers.sagemaker",
+    ),
+)
+
+
+def choose_format(source: Source, name: str | None = None) -> Format:
+    """The format of that name, or the only one that recognises the source.
+
+    Raises:
+        EsimError: no such name (with near names); no format matches (what each saw); several do.
+    """
+    if name is not None:
+        for fmt in FORMATS:
+            if fmt.name == name:
+                return fmt
+        raise EsimError(
+            f"no format {name!r}", fix=f"one of: {near_names(name, [f.name for f in FORMATS])}"
+        )
+    if not source.files:
+        skipped = f", {len(source.skipped)} hidden or left over" if source.skipped else ""
+        raise EsimError("no files to read", where=source.label, why=f"the folder is empty{skipped}")
+    seen = [(fmt, fmt.detect(source)) for fmt in FORMATS]
+    matching = [(fmt, detection) for fmt, detection in seen if detection.matches]
+    if len(matching) == 1:
+        return matching[0][0]
+    if matching:
+        raise EsimError(
+            "mixed formats: " + " and ".join(fmt.name for fmt, _ in matching) + " match",
+            where=source.label,
+            why="; ".join(f"{fmt.name}: {detection.saw}" for fmt, detection in matching),
+            fix="give the part you mean, or --format " + matching[0][0].name,
+        )
+    raise EsimError(
+        "no format matches",
+        where=source.label,
+        why="; ".join(f"{fmt.name}: {detection.saw}" for fmt, detection in seen),
+        fix="`esim formats` lists what can be read; --format NAME says why one does not fit",
+    )

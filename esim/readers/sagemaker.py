@@ -1,0 +1,304 @@
+"""SageMaker tuning jobs: the exported descriptions (JSON) and the log text of the training jobs.
+
+A log file's job is recognised from its path: ``<job>/algo-1-<epoch>.log``, an S3 export task's
+``<job>-algo-1-<epoch>/000000.gz``, or ``<job>.log``.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
+
+import numpy as np
+
+from esim.errors import EsimError
+from esim.readers.assemble import Reports, Trials, assemble, some
+from esim.readers.formats import Detection, Found
+from esim.readers.options import Metric, Options, settle_direction, settle_objective
+from esim.readers.sagemaker_logs import (
+    Curve,
+    Lines,
+    align,
+    choose_form,
+    nearest_lines,
+    read_lines,
+)
+from esim.readers.sagemaker_notes import final_notes, job_notes, line_notes
+from esim.readers.sagemaker_records import (
+    Records,
+    TrainingJob,
+    TuningJob,
+    is_description,
+    is_record,
+    read_records,
+)
+from esim.readers.source import File, Source
+from esim.study import STATUS_WORDS, Note, Study
+
+OBJECTIVE_METRIC = "ObjectiveMetric"  # the entry that tuning adds to a job's metric definitions
+WRITE_TEST = "aws-logs-write-test"  # what an export task leaves beside its streams
+
+_STREAM = re.compile(r"(.*?)[-/]?(algo-(\d+)(?:-\w+)?)$")
+
+
+def detect(source: Source) -> Detection:
+    """SageMaker if some JSON file describes a tuning job."""
+    descriptions = [file.name for file in source.files if is_description(file)]
+    if descriptions:
+        return Detection(True, f"{some(descriptions)} describes a tuning job")
+    jobs = [file.name for file in source.files if is_record(file)]
+    if jobs:
+        return Detection(
+            False,
+            f"{some(jobs)} describes training jobs, but the JSON of "
+            "describe-hyper-parameter-tuning-job is missing",
+        )
+    return Detection(False, "no JSON of describe-hyper-parameter-tuning-job")
+
+
+def read(source: Source, options: Options) -> Found:
+    """A study for each tuning job that is described.
+
+    Raises:
+        EsimError: no description, an objective without a regex or without a line that matches it,
+            broken JSON, an unreadable log.
+    """
+    records = read_records([file for file in source.files if is_record(file)])
+    if not records.tuning_jobs:
+        raise EsimError(
+            "no tuning job is described",
+            where=source.label,
+            why=detect(source).saw,
+            fix="add the output of aws sagemaker describe-hyper-parameter-tuning-job",
+        )
+    owners, strangers = _owners(records)
+    logs = _log_files(source.files, records)
+    notes: list[Note] = []
+    if strangers:
+        text = f"{len(strangers)} training job(s) belong to no tuning job here: {some(strangers)}"
+        notes.append(Note("jobs_of_no_tuning_job", text, len(strangers)))
+    if logs.unknown:
+        text = f"{len(logs.unknown)} log stream(s) are of no known job: {some(logs.unknown)}"
+        notes.append(Note("streams_unknown", text, len(logs.unknown)))
+    studies = tuple(
+        _study(tuning, owners[tuning.name], logs.by_job, options, notes)
+        for tuning in records.tuning_jobs.values()
+    )
+    if source.skipped:
+        text = f"{len(source.skipped)} hidden or left-over file(s) skipped: {some(source.skipped)}"
+        notes.append(Note("files_skipped", text, len(source.skipped)))
+    if logs.other:
+        text = f"{len(logs.other)} file(s) are neither records nor logs: {some(logs.other)}"
+        notes.append(Note("files_not_read", text, len(logs.other)))
+    return Found(studies, tuple(notes))
+
+
+@dataclass
+class _Logs:
+    by_job: dict[str, list[File]] = field(default_factory=dict)
+    unknown: list[str] = field(default_factory=list)  # streams of jobs that no record names
+    other: list[str] = field(default_factory=list)
+
+
+def _owners(records: Records) -> tuple[dict[str, list[TrainingJob]], list[str]]:
+    """Each tuning job's training jobs, and the names of those that belong to none."""
+    owners: dict[str, list[TrainingJob]] = {name: [] for name in records.tuning_jobs}
+    left: list[TrainingJob] = []
+    for job in records.training_jobs.values():
+        named = [name for name in owners if job.name.startswith(name + "-")]
+        if job.tuning in owners:
+            owners[job.tuning].append(job)
+        elif named and job.tuning is None:
+            owners[max(named, key=len)].append(job)
+        else:
+            left.append(job)
+    if len(owners) == 1 and not any(owners.values()) and all(job.tuning is None for job in left):
+        # Renamed jobs: with a single tuning job there is no doubt.
+        return dict.fromkeys(owners, left), []
+    return owners, [job.name for job in left]
+
+
+def _log_files(files: Iterable[File], records: Records) -> _Logs:
+    logs = _Logs()
+    for file in files:
+        if file in records.files or PurePosixPath(file.plain_name).name == WRITE_TEST:
+            continue
+        job, stream = _job_of(file, records.training_jobs)
+        if job is not None:
+            logs.by_job.setdefault(job, []).append(file)
+        elif stream:
+            logs.unknown.append(file.name)
+        else:
+            logs.other.append(file.name)
+    return logs
+
+
+def _job_of(file: File, jobs: Mapping[str, TrainingJob]) -> tuple[str | None, bool]:
+    """The job a file's path names, and whether the path is that of a log stream at all."""
+    stream = False
+    # An explicit file is known by its whole path, a file of a folder by its name below it.
+    path = file.path if file.path == file.root else PurePosixPath(file.name)
+    for part in reversed(path.parts):
+        stem = part
+        while stem:
+            if stem in jobs:
+                return stem, True
+            match = _STREAM.fullmatch(stem)
+            if match:
+                stream = True
+                if match[1] in jobs:
+                    return match[1], True
+            stem = stem.rpartition(".")[0]
+    return None, stream
+
+
+def _study(
+    tuning: TuningJob,
+    jobs: Sequence[TrainingJob],
+    logs: Mapping[str, list[File]],
+    options: Options,
+    input_notes: Sequence[Note],
+) -> Study:
+    if not jobs:
+        raise EsimError(
+            f"no training job of tuning job {tuning.name!r}",
+            where=tuning.path,
+            fix="add the output of aws sagemaker list-training-jobs-for-hyper-parameter-tuning-job",
+        )
+    regexes = dict(tuning.regexes)
+    for job in jobs:
+        regexes = {**job.regexes, **regexes}
+    objective, metric = _metric(tuning, regexes, options)
+    recorded = tuning.direction if objective == tuning.objective else None
+    direction = settle_direction(options, tuning.path, recorded)
+    jobs = sorted(jobs, key=_launch)
+    lines = [read_lines(logs.get(job.name, ()), metric) for job in jobs]
+    if not any(job.emissions for job in lines):
+        silent = not any(job.name in logs for job in jobs)
+        raise EsimError(
+            "no log of its training jobs"
+            if silent
+            else f"the regex of metric {objective!r} matches no line of any log",
+            where=tuning.path,
+            why=f"looked for paths like {jobs[0].name}/algo-1-....log"
+            if silent
+            else f"{metric.regex.pattern}; nearest lines: {nearest_lines(lines)}",
+        )
+    form = choose_form(lines)
+    curves = [align(job, form) for job in lines]
+    notes = [
+        *(note for note in input_notes if note.code == "streams_unknown"),
+        *job_notes(tuning, jobs, logs),
+        *line_notes(objective, jobs, lines, curves, form),
+    ]
+    if objective == tuning.objective:
+        notes += final_notes(jobs, lines)
+    return assemble(
+        _reports(jobs, lines, curves, notes),
+        _trials(tuning, jobs),
+        name=tuning.name,
+        objective=objective,
+        direction=direction,
+        where=tuning.path,
+        notes=notes,
+        listed_order=True,
+    )
+
+
+def _metric(tuning: TuningJob, regexes: Mapping[str, str], options: Options) -> tuple[str, Metric]:
+    """The objective and its regex: the record's own, else the option's."""
+    given = {metric.name: metric for metric in options.metrics}
+    names = [name for name in regexes if name != OBJECTIVE_METRIC]
+    candidates = list(dict.fromkeys([tuning.objective, *names, *given]))
+    objective = settle_objective(options, candidates, tuning.path, tuning.objective)
+    recorded = regexes.get(objective)
+    if objective == tuning.objective:
+        recorded = regexes.get(OBJECTIVE_METRIC, recorded)
+    if recorded is not None:
+        return objective, Metric.compile(objective, recorded, tuning.path)
+    if objective in given:
+        return objective, given[objective]
+    raise EsimError(
+        f"the regex of metric {objective!r} is unknown",
+        where=tuning.path,
+        why="the description has no such entry in AlgorithmSpecification.MetricDefinitions",
+        fix=f"--metric '{objective}=REGEX' with the value as the first group",
+    )
+
+
+def _launch(job: TrainingJob) -> tuple[float, int, str]:
+    at = job.start if job.start is not None else job.created
+    return (
+        math.inf if at is None else at,
+        job.number if job.number is not None else 0,
+        job.name,
+    )
+
+
+def _reports(
+    jobs: Sequence[TrainingJob],
+    lines: Sequence[Lines],
+    curves: Sequence[Curve],
+    notes: list[Note],
+) -> Reports:
+    codes: list[int] = []
+    steps: list[int] = []
+    values: list[float] = []
+    times: list[float] = []
+    for i, (job, curve) in enumerate(zip(lines, curves, strict=True)):
+        kept = [job.emissions[at] for at in curve.kept]
+        codes += [i] * len(kept)
+        steps += curve.steps
+        values += [emission.value for emission in kept]
+        times += [math.nan if e.time is None else e.time for e in kept]
+    stamped = not all(math.isnan(time) for time in times)
+    if not stamped:
+        notes.append(Note("log_times_missing", "the log lines carry no time of their own"))
+    return Reports(
+        trials=[job.name for job in jobs],
+        codes=np.array(codes, dtype=np.int64),
+        steps=np.array(steps, dtype=np.int64),
+        values=np.array(values, dtype=np.float64),
+        timestamps=np.array(times, dtype=np.float64) if stamped else None,
+    )
+
+
+def _trials(tuning: TuningJob, jobs: Sequence[TrainingJob]) -> Trials:
+    tuned = [_tuned(tuning, job) for job in jobs]
+    names = dict.fromkeys(name for config in tuned for name in config)
+    status = []
+    for job in jobs:
+        word = (job.status or "").lower()
+        if word not in STATUS_WORDS:
+            raise EsimError(
+                f"unknown TrainingJobStatus {job.status!r}", where=f"{tuning.path}, {job.name}"
+            )
+        status.append(STATUS_WORDS[word])
+        if job.start is not None and job.end is not None and job.end < job.start:
+            raise EsimError(
+                "TrainingEndTime is before TrainingStartTime", where=f"{tuning.path}, {job.name}"
+            )
+    return Trials(
+        trials=[job.name for job in jobs],
+        start=np.array([math.nan if job.start is None else job.start for job in jobs]),
+        end=np.array([math.nan if job.end is None else job.end for job in jobs]),
+        status=np.array(status, dtype=np.int8),
+        instance_type=[job.instance_type or tuning.instance_type for job in jobs],
+        instance_count=np.array(
+            [job.instance_count or tuning.instance_count for job in jobs], dtype=np.int64
+        ),
+        config={name: [config.get(name) for config in tuned] for name in names},
+    )
+
+
+def _tuned(tuning: TuningJob, job: TrainingJob) -> Mapping[str, str]:
+    if job.tuned is not None:
+        return job.tuned
+    return {
+        name: value
+        for name, value in (job.all_hyperparameters or {}).items()
+        if name not in tuning.static and not name.startswith("_tuning_objective_metric")
+    }

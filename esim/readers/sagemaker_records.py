@@ -1,0 +1,294 @@
+"""SageMaker's exported JSON: tuning jobs and their training jobs.
+
+Recognised by their keys, whatever the file is called: describe-hyper-parameter-tuning-job,
+describe-training-job, and list-training-jobs-for-hyper-parameter-tuning-job as one answer, as
+pages (one after another, or in a list) or as the bare list of summaries.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from esim.errors import EsimError
+from esim.readers.source import File
+from esim.readers.times import parse_moment
+from esim.study import Direction, as_direction
+
+_MARKS = (b'"HyperParameterTuningJobConfig"', b'"TrainingJobName"', b'"TrainingJobSummaries"')
+_NUMBERED = re.compile(r"(.+)-(\d{3,})-[0-9a-f]{8}")
+
+
+@dataclass(frozen=True)
+class TuningJob:
+    """What describe-hyper-parameter-tuning-job says.
+
+    Attributes:
+        regexes: metric name -> regex, of the training job definition(s).
+        static: names of the hyperparameters that were not tuned.
+        auto: whether early stopping was on.
+    """
+
+    name: str
+    path: str
+    objective: str
+    direction: Direction
+    strategy: str
+    auto: bool
+    regexes: Mapping[str, str]
+    static: frozenset[str]
+    instance_type: str | None
+    instance_count: int
+
+
+@dataclass(frozen=True)
+class TrainingJob:
+    """What the list and the description of a training job say; None where neither does.
+
+    Attributes:
+        tuning: the tuning job's name, if the record has it.
+        created, start, end: seconds since 1970 UTC.
+        final: name and value of the final objective metric.
+        tuned: hyperparameters, text as it stands.
+        zone_known: False if a time named no zone and was taken as UTC.
+    """
+
+    name: str
+    tuning: str | None = None
+    status: str | None = None
+    created: float | None = None
+    start: float | None = None
+    end: float | None = None
+    final: tuple[str, float] | None = None
+    tuned: Mapping[str, str] | None = None
+    all_hyperparameters: Mapping[str, str] | None = None
+    regexes: Mapping[str, str] = field(default_factory=dict)
+    instance_type: str | None = None
+    instance_count: int | None = None
+    zone_known: bool = True
+
+    @property
+    def number(self) -> int | None:
+        """NNN of ``<tuning job>-NNN-<8 hex>``: the launch order."""
+        match = _NUMBERED.fullmatch(self.name)
+        return int(match[2]) if match else None
+
+    def joined(self, other: TrainingJob) -> TrainingJob:
+        """This record, completed by another one of the same job; the other's word counts."""
+        news = {key: value for key, value in vars(other).items() if value not in (None, {})}
+        news["zone_known"] = self.zone_known and other.zone_known
+        return replace(self, **news)
+
+
+@dataclass(frozen=True)
+class Records:
+    """Everything the JSON files of one input say, by name; and the files that said it."""
+
+    tuning_jobs: dict[str, TuningJob]
+    training_jobs: dict[str, TrainingJob]
+    files: frozenset[File]
+
+
+def is_record(file: File) -> bool:
+    """Whether the first bytes look like one of these JSON files."""
+    head = file.head.removeprefix(b"\xef\xbb\xbf").lstrip()[:1]
+    return head in (b"{", b"[") and any(mark in file.head for mark in _MARKS)
+
+
+def is_description(file: File) -> bool:
+    """Whether the first bytes look like describe-hyper-parameter-tuning-job."""
+    return is_record(file) and _MARKS[0] in file.head
+
+
+def read_records(files: Sequence[File]) -> Records:
+    """Read the JSON files.
+
+    Raises:
+        EsimError: with path and line for broken JSON, with path and key for a value that cannot
+            be; two different descriptions of one tuning job.
+    """
+    tuning: dict[str, TuningJob] = {}
+    training: dict[str, TrainingJob] = {}
+    for file in files:
+        for document in _documents(file):
+            if "HyperParameterTuningJobConfig" in document:
+                found = _tuning_job(document, str(file))
+                known = tuning.setdefault(found.name, found)
+                if replace(known, path="") != replace(found, path=""):
+                    raise EsimError(
+                        f"two different descriptions of tuning job {found.name!r}",
+                        where=str(file),
+                        why=f"the other is {known.path}",
+                    )
+            elif "TrainingJobName" in document:
+                job = _training_job(document, str(file))
+                training[job.name] = training[job.name].joined(job) if job.name in training else job
+    return Records(tuning, training, frozenset(files))
+
+
+def _documents(file: File) -> Iterator[dict[str, Any]]:
+    """Every JSON object of a file that may be a record, lists and pages opened."""
+    text = file.text()
+    decoder = json.JSONDecoder()
+    at = 0
+    while at < len(text):
+        blank = re.compile(r"[\s,]*").match(text, at)
+        at = blank.end() if blank else at
+        if at == len(text):
+            break
+        try:
+            document, at = decoder.raw_decode(text, at)
+        except (json.JSONDecodeError, RecursionError) as error:
+            line = error.lineno if isinstance(error, json.JSONDecodeError) else 1
+            raise EsimError(
+                "broken or cut-off JSON", where=f"{file}:{line}", why=str(error)
+            ) from None
+        yield from _opened(document)
+
+
+def _opened(document: Any) -> Iterator[dict[str, Any]]:
+    if isinstance(document, list):
+        for item in document:
+            yield from _opened(item)
+    elif isinstance(document, dict):
+        summaries = document.get("TrainingJobSummaries")
+        if isinstance(summaries, list):
+            yield from _opened(summaries)
+        else:
+            yield document
+
+
+def _tuning_job(document: dict[str, Any], path: str) -> TuningJob:
+    fields = _Fields(document, path)
+    config = fields.part("HyperParameterTuningJobConfig")
+    several = fields.get("TrainingJobDefinitions", list) or []
+    definitions = [_Fields(d, path, "TrainingJobDefinitions") for d in several] or [
+        fields.part("TrainingJobDefinition", optional=True)
+    ]
+    objectives = [
+        part
+        for part in (
+            config.part("HyperParameterTuningJobObjective", optional=True),
+            *(definition.part("TuningObjective", optional=True) for definition in definitions),
+        )
+        if part.values
+    ]
+    if not objectives:
+        raise fields.missing("HyperParameterTuningJobConfig.HyperParameterTuningJobObjective")
+    named = {(o.need("MetricName", str), o.need("Type", str)) for o in objectives}
+    if len(named) > 1:
+        raise EsimError(
+            "a tuning job with several objectives",
+            where=path,
+            why=", ".join(sorted(metric for metric, _ in named)),
+            fix="keep one definition per description",
+        )
+    metric, kind = named.pop()
+    regexes: dict[str, str] = {}
+    static: set[str] = set()
+    for definition in definitions:
+        regexes.update(_regexes(definition))
+        static.update(definition.get("StaticHyperParameters", dict) or {})
+    machines = definitions[0].part("ResourceConfig", optional=True)
+    if not machines.values:
+        machines = definitions[0].part("HyperParameterTuningResourceConfig", optional=True)
+    try:
+        direction = as_direction(kind)
+    except EsimError as error:
+        raise EsimError(error.what, where=path, fix=error.fix) from None
+    return TuningJob(
+        name=fields.need("HyperParameterTuningJobName", str),
+        path=path,
+        objective=metric,
+        direction=direction,
+        strategy=config.get("Strategy", str) or "Bayesian",  # the API's default
+        auto=(config.get("TrainingJobEarlyStoppingType", str) or "Off").lower() == "auto",
+        regexes=regexes,
+        static=frozenset(static),
+        instance_type=machines.get("InstanceType", str),
+        instance_count=machines.get("InstanceCount", int) or 1,
+    )
+
+
+def _training_job(document: dict[str, Any], path: str) -> TrainingJob:
+    fields = _Fields(document, path)
+    name = fields.need("TrainingJobName", str)
+    fields = _Fields(document, path, name)
+    machines = fields.part("ResourceConfig", optional=True)
+    final = fields.part("FinalHyperParameterTuningJobObjectiveMetric", optional=True)
+    value = final.get("Value", int, float)
+    arn = fields.get("TuningJobArn", str)
+    moments = {
+        key: parse_moment(document[key], f"{path}, {name}, {key}")
+        for key in ("CreationTime", "TrainingStartTime", "TrainingEndTime")
+        if document.get(key) is not None
+    }
+    seconds = {key: moment.seconds for key, moment in moments.items()}
+    return TrainingJob(
+        name=name,
+        tuning=fields.get("TuningJobName", str) or (arn.rsplit("/", 1)[-1] if arn else None),
+        status=fields.get("TrainingJobStatus", str),
+        created=seconds.get("CreationTime"),
+        start=seconds.get("TrainingStartTime"),
+        end=seconds.get("TrainingEndTime"),
+        final=None if value is None else (final.get("MetricName", str) or "", float(value)),
+        tuned=fields.texts("TunedHyperParameters"),
+        all_hyperparameters=fields.texts("HyperParameters"),
+        regexes=_regexes(fields),
+        instance_type=machines.get("InstanceType", str),
+        instance_count=machines.get("InstanceCount", int),
+        zone_known=all(moment.zone_known for moment in moments.values()),
+    )
+
+
+def _regexes(fields: _Fields) -> dict[str, str]:
+    algorithm = fields.part("AlgorithmSpecification", optional=True)
+    found = {}
+    for entry in algorithm.get("MetricDefinitions", list) or []:
+        definition = _Fields(entry, fields.path, "MetricDefinitions")
+        found[definition.need("Name", str)] = definition.need("Regex", str)
+    return found
+
+
+class _Fields:
+    """Checked access to the keys of a JSON object; errors name the path and the key."""
+
+    def __init__(self, values: Any, path: str, inside: str = "") -> None:
+        self.path, self.inside = path, inside
+        if not isinstance(values, dict):
+            raise EsimError(f"{inside} is not an object", where=path, why=f"{values!r:.80}")
+        self.values: dict[str, Any] = values
+
+    def get(self, key: str, *kinds: type) -> Any:
+        """The value, None if it is absent or null."""
+        value = self.values.get(key)
+        wrong = isinstance(value, bool) or not isinstance(value, kinds)
+        if value is not None and wrong:
+            words = " or ".join(kind.__name__ for kind in kinds)
+            raise EsimError(
+                f"{self._at(key)} is not {words}", where=self.path, why=f"{value!r:.80}"
+            )
+        return value
+
+    def need(self, key: str, *kinds: type) -> Any:
+        value = self.get(key, *kinds)
+        if value is None:
+            raise self.missing(key)
+        return value
+
+    def part(self, key: str, optional: bool = False) -> _Fields:
+        value = self.get(key, dict) if optional else self.need(key, dict)
+        return _Fields(value or {}, self.path, self._at(key))
+
+    def texts(self, key: str) -> dict[str, str] | None:
+        values = self.get(key, dict)
+        return None if values is None else {name: str(value) for name, value in values.items()}
+
+    def missing(self, key: str) -> EsimError:
+        return EsimError(f"no {self._at(key)}", where=self.path)
+
+    def _at(self, key: str) -> str:
+        return f"{self.inside}.{key}" if self.inside else key

@@ -1,0 +1,58 @@
+"""Numbers and names as words, the same wherever a person reads them."""
+
+from __future__ import annotations
+
+import unicodedata
+
+MISSING = "–"
+
+
+def clean(text: str, longest: int = 60) -> str:
+    """A name from a log, safe on a terminal: no control characters, not endless."""
+    shown = "".join(c if unicodedata.category(c)[0] != "C" else f"\\x{ord(c):02x}" for c in text)
+    if len(shown) <= longest:
+        return shown
+    half = (longest - 1) // 2
+    return f"{shown[: longest - 1 - half]}…{shown[-half:]}"
+
+
+def number(value: float | None, digits: int = 6) -> str:
+    """A metric value."""
+    return MISSING if value is None else f"{value:.{digits}g}"
+
+
+def signed(value: float | None, digits: int = 4) -> str:
+    """A difference, with its sign."""
+    return MISSING if value is None else f"{value:+.{digits}g}" if value else "0"
+
+
+def count(value: float | None) -> str:
+    """A count or an amount in whole units."""
+    return MISSING if value is None else f"{value:,.0f}"
+
+
+def percent(share: float | None) -> str:
+    """A share of the recorded amount."""
+    return MISSING if share is None else f"{100 * share:.1f} %"
+
+
+def seconds(value: float | None) -> str:
+    """A duration."""
+    if value is None:
+        return MISSING
+    if value < 120:
+        return f"{value:.1f} s"
+    minutes, hours = value / 60, value / 3600
+    return f"{minutes:.1f} min" if hours < 2 else f"{hours:,.1f} h"
+
+
+def money(value: float | None, currency: str | None) -> str:
+    """An amount of money."""
+    return MISSING if value is None else f"{value:,.2f} {currency or ''}".strip()
+
+
+def ordinal(rank: int) -> str:
+    """1st, 2nd, 3rd, ..."""
+    if 10 <= rank % 100 <= 20:
+        return f"{rank}th"
+    return f"{rank}{ {1: 'st', 2: 'nd', 3: 'rd'}.get(rank % 10, 'th') }"
