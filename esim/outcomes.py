@@ -216,10 +216,10 @@ def _bounds(study: Study, columns: TrialColumns) -> tuple[float, float] | None:
     if not cut.any() or recorded == 0:
         return None
     beyond = (columns.steps_recorded.max() - columns.steps_recorded)[cut].astype(np.float64)
-    saved = recorded - float(columns.steps_run.sum())
+    run = float(columns.steps_run.sum())
     unstopped = float(beyond[~columns.stopped[cut]].sum())
     everything = float(beyond.sum())
-    return saved / (recorded + unstopped), (saved + everything) / (recorded + everything)
+    return 1.0 - (run + unstopped) / (recorded + unstopped), 1.0 - run / (recorded + everything)
 
 
 def _quality(study: Study, run: Run, columns: TrialColumns) -> dict[str, Any]:
@@ -247,7 +247,8 @@ def _quality(study: Study, run: Run, columns: TrialColumns) -> dict[str, Any]:
     on_record = float(kept[best] - recorded[winner]) if kept[best] != recorded[winner] else 0.0
     cut = study.censored & ~failed
     degradation = None if cut.any() else on_record
-    spread = abs(float(np.nanmedian(recorded)) - float(recorded[winner]))
+    with np.errstate(invalid="ignore"):  # a median between both infinities is not a number
+        spread = abs(float(np.nanmedian(recorded)) - float(recorded[winner]))
     normalized = None
     if degradation is not None and np.isfinite(spread) and spread > 0:
         normalized = degradation / spread

@@ -6,16 +6,19 @@ import copy
 import gzip
 import json
 import re
+import warnings
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from esim.errors import EsimError
 from esim.readers import read_inputs, read_studies, read_study
 from esim.readers.options import Metric
-from esim.readers.sagemaker_logs import STEP_FORMS, StepForm, read_lines
+from esim.readers.sagemaker_logs import STEP_FORMS, StepForm, read_lines, required_literal
 from esim.readers.source import File
 from esim.study import Status, Study
 from tests.test_readers_tiny import assert_same_study, listing
@@ -369,6 +372,53 @@ def test_what_a_group_may_capture(
     lines = read_lines([File(path, path, "x.log")], Metric.compile("loss", "loss=(.*);", ""))
     np.testing.assert_array_equal([emission.value for emission in lines.emissions], values)
     assert lines.unread == unread
+
+
+@pytest.mark.parametrize(
+    ("regex", "literal"),
+    [
+        (REGEX, "#011validation-rmse:"),
+        (r"val_accuracy=([0-9\.]+)", "val_accuracy="),
+        (r"Average loss: ([0-9\.]+)", "Average loss: "),
+        (
+            r"#quality_metric: host=\S+, epoch=\S+, validation \S+ <loss>=(\S+)",
+            "#quality_metric: host=",
+        ),
+        (r"metrics={'r2': (\S+)}", "metrics"),
+        (r"x{(}a)y", "y"),
+        (r"(?#()ab(c)", ""),
+        (r"loss\.x=(a)", "loss.x="),
+        (r"ab?(c)de", "de"),
+        (r"abc+(d)", "abc"),
+        (r"abc{2}(d)", "ab"),
+        (r"abc{0,2}?(d)", "ab"),
+        (r"abc*?(d)", "ab"),
+        (r"loss|(accuracy)", ""),
+        (r"(?i)LOSS (x)", ""),
+        (r"(?i:LOSS) (x)", " "),
+        (r"(?:loss|acc[)(]uracy\))=(x)", "="),
+        (r"[]x]loss[^]]acc(x)", "loss"),
+        (r"\bloss\x41b(x)", "loss"),
+        (r"(a)?", ""),
+    ],
+)
+def test_the_text_every_match_contains(regex: str, literal: str) -> None:
+    assert required_literal(re.compile(regex)) == literal
+
+
+@settings(max_examples=500, deadline=None)
+@given(
+    regex=st.text("ab([)]{1,}|?*+.\\\\^-", max_size=12),
+    line=st.text("ab()[]{1,}|?*+.-", max_size=12),
+)
+def test_no_match_lacks_that_text(regex: str, line: str) -> None:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            compiled = re.compile(regex)
+    except re.error:
+        return
+    assert compiled.search(line) is None or required_literal(compiled) in line
 
 
 # --- what is noted ---------------------------------------------------------------------------

@@ -130,6 +130,7 @@ def read_lines(files: Iterable[File], metric: Metric) -> Lines:
     found = Lines()
     near = _near(metric)
     search = metric.regex.search
+    literal = required_literal(metric.regex)
     for file in files:
         stamp: str | None = None
         for raw in file.text().split("\n"):
@@ -139,7 +140,8 @@ def read_lines(files: Iterable[File], metric: Metric) -> Lines:
             stamped = _STAMP.match(line)
             if stamped:
                 stamp, line = stamped[1], line[stamped.end() :]
-            match = search(line)
+            # Regexes that begin with .* are slow on lines that do not match; most do not.
+            match = search(line) if literal in line else None
             if match is not None and _VALUE.fullmatch(match[1] or ""):
                 # A line without a time of its own continues the event before it.
                 time = None if stamp is None else parse_time(stamp, str(file))
@@ -197,6 +199,54 @@ def nearest_lines(jobs: Sequence[Lines]) -> str:
     """A few lines that look like the metric but are not it, for an error."""
     examples = [example for job in jobs for example in job.examples]
     return " | ".join(examples[:3]) if examples else "no line holds its name"
+
+
+def required_literal(regex: re.Pattern[str]) -> str:
+    """The longest text that every match contains, "" if that is not plain to see.
+
+    Only what stands at the top level counts; groups, classes and repeated characters do not.
+    """
+    pattern = regex.pattern
+    if regex.flags & (re.IGNORECASE | re.VERBOSE) or "(?#" in pattern:
+        return ""
+    best = run = ""
+    at = 0
+    while at < len(pattern):
+        char = pattern[at]
+        token = _TOKEN.match(pattern, at)
+        at = token.end() if token else at + 1
+        if char == "|":
+            return ""
+        if char in "?*{":  # the character before may be missing
+            run = run[:-1]
+        if char == "(":
+            at = _group_end(pattern, at)
+        literal = char
+        if char == "\\" and token:
+            literal = token[0][1] if len(token[0]) == 2 and not token[0][1].isalnum() else ""
+        elif char in ".^$[(?*{+":
+            literal = ""
+        best = max(best, run, key=len)
+        run = run + literal if literal else ""
+    return max(best, run, key=len)
+
+
+# An escape, a class or a count in braces as a whole.
+_TOKEN = re.compile(
+    r"\\(?:x..|u....|U.{8}|N\{[^}]*\}|[0-7]{1,3}|.)|\[\^?\]?(?:\\.|[^\]\\])*\]|\{\d*,?\d*\}",
+    re.DOTALL,
+)
+
+
+def _group_end(pattern: str, at: int) -> int:
+    """Behind the parenthesis that closes the one before `at`."""
+    depth = 1
+    while depth and at < len(pattern):
+        char = pattern[at]
+        token = _TOKEN.match(pattern, at)
+        at = token.end() if token else at + 1
+        depth += (char == "(") - (char == ")")
+    return at
 
 
 def _same(a: float, b: float) -> bool:

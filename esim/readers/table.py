@@ -1,4 +1,4 @@
-"""The plain table every tool can write: trial, step, one column per metric (see DESIGN, 7)."""
+"""The plain table every tool can write: trial, step, one column per metric; see `table_trials`."""
 
 from __future__ import annotations
 

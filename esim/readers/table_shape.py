@@ -96,7 +96,9 @@ def _csv_shape(file: File, text: str) -> Shape | None:
         shape = Shape(file, "CSV", tuple(name.strip() for name in names), delimiter)
         if best is None or ("trial" in shape.columns and "trial" not in best.columns):
             best = shape
-    if best is not None and best.has_reports:
+    if best is None or (len(best.columns) < 2 and "trial" not in best.columns):
+        return None  # text of another kind
+    if best.has_reports:
         doubled = sorted({name for name in best.columns if best.columns.count(name) > 1})
         if doubled:
             raise EsimError(f"column {doubled[0]!r} stands twice", where=f"{file}:1")

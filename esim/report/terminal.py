@@ -269,14 +269,14 @@ def _readings(rows: Sequence[ReadingRow]) -> Table:
     """Which reading of the documentation gives what; fits a terminal of 80 columns."""
     shown = Table(
         box=box.SIMPLE_HEAD,
-        title="By reading of the documentation",
+        title="Steps saved, by reading of the documentation",
         title_justify="left",
         title_style="bold",
         padding=(0, 1, 0, 0),
     )
     for heading in ("", "what it leaves open", "read as"):
         shown.add_column(heading)
-    shown.add_column("steps saved", justify="right", no_wrap=True)
+    shown.add_column("saved", justify="right", no_wrap=True)
     shown.add_column("", no_wrap=True)
     shown.add_column("degradation", justify="right", no_wrap=True)
     shown.add_column("best", no_wrap=True)

@@ -1,0 +1,175 @@
+"""Why one trial was stopped, or was not: report by report, what it was held against."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Iterator
+
+import numpy as np
+
+from esim.clocks import choose_clock
+from esim.costs import Costs
+from esim.explain.account import account, decision
+from esim.explain.peers import PeersOf, curve_statistic
+from esim.explain.records import Explanation, ReportRow, Verdict
+from esim.prepare import Prepared, prepare
+from esim.replay import Run, run_once
+from esim.rules import Rule
+from esim.rules import rule as named_rule
+from esim.study import Status, Study
+
+__all__ = ["Explanation", "ReportRow", "explain"]
+
+
+def explain(
+    study: Study,
+    trial: str,
+    rule: str | Rule = "sagemaker",
+    clock: str | None = None,
+    workers: int = 1,
+    *,
+    costs: Costs | None = None,
+) -> Explanation:
+    """Replay a study and account for one of its trials.
+
+    The trial is judged to the end of its record, so what lies behind a stop is what the rule would
+    have said had it gone on; up to the stop everything is as in `replay`.
+
+    Args:
+        study: the recorded trials.
+        trial: the trial's id.
+        rule, clock, workers, costs: as for `replay`.
+
+    Raises:
+        EsimError: no such trial, or what `replay` raises.
+    """
+    study.validate()
+    at = study.trial_index(trial)
+    row = named_rule(rule)
+    chosen = choose_clock(study, clock, workers)
+    costs = costs or Costs()
+    prepared = prepare(study, row)
+    run = run_once(prepared, chosen, costs)
+    probed = run_once(prepared, chosen, costs, probe=at, traced=True)
+    peers = PeersOf(prepared, chosen, costs, probed, at)
+    rows = tuple(_rows(prepared, run, probed, peers, at))
+    decided = decision(rows) if run.stopped[at] else None
+    ran = [r for r in rows if r.ran]
+    values = [r.value for r in rows if r.value is not None]
+    run_values = [r.value for r in ran if r.value is not None]
+    rank, ranked = _rank(study, at)
+    found = Explanation(
+        study=study.name,
+        objective=study.objective,
+        direction=study.direction,
+        rule=row,
+        clock=chosen,
+        trial=trial,
+        number=at + 1,
+        trials=study.n_trials,
+        status=Status(int(study.status[at])).word,
+        censored=bool(study.censored[at]),
+        stopped=bool(run.stopped[at]),
+        decided_step=None if decided is None else decided.step,
+        stop_step=None if decided is None else ran[-1].step,
+        last_step=rows[-1].step if rows else None,
+        final_value_recorded=values[-1] if values else None,
+        final_value=run_values[-1] if run_values else None,
+        rank=rank,
+        ranked=ranked,
+        account="",
+        rows=rows,
+    )
+    return dataclasses.replace(found, account=account(found))
+
+
+def _rows(
+    prepared: Prepared, run: Run, probed: Run, peers: PeersOf, at: int
+) -> Iterator[ReportRow]:
+    study, rule = prepared.study, prepared.rule
+    sign = 1.0 if study.direction == "minimize" else -1.0
+    offsets = prepared.arrays["offsets"]
+    # The kernel's own side, NaN where the trial's own course keeps it from judging; and all of it.
+    gated = prepared.arrays["own"]
+    own = curve_statistic(prepared, rule.own)
+    kept = int(run.rows_kept[at])
+    report = int(offsets[at])
+    decided = False
+    for place, row in enumerate(range(int(study.offsets[at]), int(study.offsets[at + 1]))):
+        step, ran = int(study.steps[row]), place < kept
+        if math.isnan(study.values[row]):
+            yield ReportRow(step, None, None, None, None, None, None, "not judged", "no value", ran)
+            continue
+        number = report - int(offsets[at])
+        threshold, seen = (float(x) for x in probed.trace[report])
+        there = peers.at(number)
+        # Trials of no length at all can follow each other within one moment; then say nothing.
+        agrees = len(there.statistics) == seen
+        low, high = sorted(sign * end for end in there.band()) if agrees else (math.nan, math.nan)
+        verdict: Verdict = "not judged"
+        reason = ""
+        if math.isnan(gated[report]):
+            reason = _own_reason(rule, step, number + 1, float(own[report]))
+        elif there.waits:
+            reason = there.waits
+        elif seen < rule.min_peers:
+            reason = f"too few peers ({int(seen)} < {rule.min_peers})" if seen else "no peers yet"
+        elif math.isnan(threshold):
+            verdict, reason = "go on", "the threshold is not a number"
+        else:
+            worse = prepared.worse(sign * own[report : report + 1], np.array([threshold]))
+            verdict = "stop" if worse[0] else "go on"
+        if math.isnan(threshold) and agrees:
+            threshold = sign * there.threshold(rule)
+        if not ran:
+            reason = reason or "after the stop"
+        elif decided:
+            reason = reason or "a stop was already decided"
+        elif verdict == "stop":
+            decided = True
+            if not run.stopped[at]:
+                reason = "nothing was left to save"
+        yield ReportRow(
+            step=step,
+            value=float(study.values[row]),
+            own=_known(sign * float(own[report])),
+            threshold=_known(threshold),
+            peers=int(seen),
+            peers_low=_known(low),
+            peers_high=_known(high),
+            verdict=verdict,
+            reason=reason,
+            ran=ran,
+        )
+        report += 1
+
+
+def _own_reason(rule: Rule, step: int, number: int, own: float) -> str:
+    """What in the trial's own course keeps the rule from judging a report."""
+    if step < rule.warmup_steps:
+        return f"warm-up (step {step} < {rule.warmup_steps})"
+    if number < rule.min_reports:
+        return f"too few reports ({number} < {rule.min_reports})"
+    if math.isnan(own):
+        return f"no running average before step {rule.average_from}"
+    return f"interval (judged once in {rule.interval} steps)"
+
+
+def _rank(study: Study, at: int) -> tuple[int | None, int]:
+    """The place of a trial's recorded final value, and among how many. Failed trials have none."""
+    present = np.flatnonzero(~np.isnan(study.values))
+    finals = np.full(study.n_trials, np.nan)
+    owner = np.searchsorted(study.offsets, present, side="right") - 1
+    finals[owner] = study.values[present]  # the last one stays
+    finals[study.status == Status.FAILED] = np.nan
+    if study.direction == "maximize":
+        finals = -finals
+    ranked = int((~np.isnan(finals)).sum())
+    if math.isnan(finals[at]) or study.censored[at]:
+        return None, ranked
+    return 1 + int((finals < finals[at]).sum()), ranked
+
+
+def _known(value: float) -> float | None:
+    return None if math.isnan(value) else value

@@ -1,0 +1,231 @@
+"""All curves of a study, and where the rule cut them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from esim.plots import style
+from esim.plots.style import View
+from esim.report.words import clean, number
+from esim.results import BestTrial, ReplayResult
+from esim.study import Direction, Float64, Study
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+MOST_LINES = 150  # more curves than this are drawn as bands
+_GRID = 200  # places at which bands are taken
+_FEWEST = 5  # trials that a band needs
+_LEVELS = (0.05, 0.25, 0.5, 0.75, 0.95)
+
+
+class Curve(NamedTuple):
+    """One trial's reports with a value."""
+
+    steps: NDArray[np.int64]
+    values: Float64
+
+
+class Highlight(NamedTuple):
+    """A trial drawn by itself."""
+
+    label: str
+    ran: Curve
+    rest: Curve  # what the rule saved, from the last report that ran; empty if nothing
+
+
+class CurvesInfo(NamedTuple):
+    """What is drawn: curves up to MOST_LINES trials, else bands."""
+
+    objective: str
+    direction: Direction
+    kept: tuple[Curve, ...]
+    stopped: tuple[Curve, ...]  # up to the stop
+    grid: Float64  # [G]
+    bands: Float64  # [5, G], quantiles of the recorded values; NaN where too few trials go
+    stops: Curve  # step and value of every stop
+    best_recorded: Highlight | None  # None if it is the same trial as `best`
+    best: Highlight | None
+    view: View
+    outside: int  # trials with values outside the view
+    trials: int
+
+
+def curves_info(study: Study, result: ReplayResult) -> CurvesInfo:
+    """A study's curves as its replay cut them."""
+    columns, summary = result.columns, result.summary
+    whole = [_curve(study, i, None) for i in range(study.n_trials)]
+    kept = [_curve(study, i, int(k)) for i, k in enumerate(columns.reports_kept)]
+    stopped = [i for i in range(study.n_trials) if columns.stopped[i] and len(kept[i].steps)]
+    lines = study.n_trials <= MOST_LINES
+    grid, bands = (np.empty(0), np.empty((len(_LEVELS), 0))) if lines else _bands(whole)
+    best, winner = summary.best, summary.best_recorded
+    limits = _view(study.direction, whole, [b.value for b in (best, winner) if b is not None])
+    shown = kept if lines else whole
+    beyond = [((c.values < limits.low) | (c.values > limits.high)).any() for c in shown]
+    same = best is not None and winner is not None and best.trial == winner.trial
+
+    def highlight(of: BestTrial | None, what: str) -> Highlight | None:
+        if of is None:
+            return None
+        i = study.trial_index(of.trial)
+        n = len(kept[i].steps)
+        rest = Curve(whole[i].steps[max(n - 1, 0) :], whole[i].values[max(n - 1, 0) :])
+        if n == len(whole[i].steps):
+            rest = Curve(rest.steps[:0], rest.values[:0])
+        label = f"{what}: {clean(of.trial, 28)}, {number(of.value, 4)}"
+        return Highlight(label, kept[i], rest)
+
+    return CurvesInfo(
+        objective=study.objective,
+        direction=study.direction,
+        kept=tuple(kept[i] for i in range(study.n_trials) if not columns.stopped[i])
+        if lines
+        else (),
+        stopped=tuple(kept[i] for i in stopped) if lines else (),
+        grid=grid,
+        bands=bands,
+        stops=Curve(
+            np.array([kept[i].steps[-1] for i in stopped], dtype=np.int64),
+            np.array([kept[i].values[-1] for i in stopped], dtype=np.float64),
+        ),
+        best_recorded=None if same else highlight(winner, "best without the rule"),
+        best=highlight(best, "best with and without" if same else "best with the rule"),
+        view=limits,
+        outside=int(np.sum(beyond)),
+        trials=study.n_trials,
+    )
+
+
+def _curve(study: Study, trial: int, rows: int | None) -> Curve:
+    """A trial's first rows (None: all of them) that hold a value."""
+    first, last = int(study.offsets[trial]), int(study.offsets[trial + 1])
+    part = slice(first, last if rows is None else first + rows)
+    present = ~np.isnan(study.values[part])
+    return Curve(study.steps[part][present], study.values[part][present])
+
+
+def _bands(whole: list[Curve]) -> tuple[Float64, Float64]:
+    """Quantiles over the trials that go as far, of their last value up to each place of a grid."""
+    reported = [c for c in whole if len(c.steps)]
+    if not reported:
+        return np.empty(0), np.empty((len(_LEVELS), 0))
+    every = np.unique(np.concatenate([c.steps for c in reported]))
+    grid = every.astype(np.float64)
+    if len(every) > _GRID:
+        grid = np.linspace(every[0], every[-1], _GRID)
+    there = np.full((len(reported), len(grid)), np.nan)
+    for row, curve in zip(there, reported, strict=True):
+        at = np.searchsorted(curve.steps, grid, side="right") - 1
+        reached = (at >= 0) & (grid <= curve.steps[-1])
+        row[reached] = curve.values[at[reached]]
+    # Quantiles by counting: infinite values are the worst or best, and not interpolated.
+    there.sort(axis=0)  # NaN last
+    n = (~np.isnan(there)).sum(axis=0)
+    bands = np.full((len(_LEVELS), len(grid)), np.nan)
+    enough = np.flatnonzero(n >= _FEWEST)
+    for band, level in zip(bands, _LEVELS, strict=True):
+        band[enough] = there[np.round((n[enough] - 1) * level).astype(np.int64), enough]
+    return grid, bands
+
+
+def _view(direction: Direction, whole: list[Curve], important: list[float]) -> View:
+    """All values; but a quarter of the trials, at most, may go off the picture."""
+    finite = [c.values[np.isfinite(c.values)] for c in whole]
+    finite = [values for values in finite if values.size]
+    if not finite:
+        return style.view(np.empty(0), np.nan, np.nan)
+    lows = np.array([values.min() for values in finite])
+    highs = np.array([values.max() for values in finite])
+    marks = [value for value in important if np.isfinite(value)]
+    if direction == "minimize":
+        low, high = float(np.quantile(lows, 0.05)), float(np.quantile(highs, 0.75))
+    else:
+        low, high = float(np.quantile(lows, 0.25)), float(np.quantile(highs, 0.95))
+    every = np.concatenate([c.values for c in whole])
+    return style.view(every, min([low, *marks]), max([high, *marks]))
+
+
+def draw_curves(info: CurvesInfo, axes: Axes) -> Axes:
+    """Every trial up to its stop, or bands of all of them; the best ones on top."""
+    if info.bands.size:
+        _draw_bands(info, axes)
+    _draw_many(info.stopped, axes, style.FAINT, "stopped, up to the stop")
+    _draw_many(info.kept, axes, style.SKY, "not stopped")
+    many = len(info.stops.steps) > MOST_LINES
+    if len(info.stops.steps):
+        axes.plot(
+            info.stops.steps,
+            np.clip(info.stops.values, info.view.low, info.view.high),
+            ls="none",
+            marker="x",
+            ms=3 if many else 4,
+            mew=0.5 if many else 0.8,
+            color=style.VERMILLION,
+            alpha=0.6 if many else 0.9,
+            rasterized=len(info.stops.steps) > style.MANY,
+            label="stop",
+        )
+    for shown, colour, width in (
+        (info.best_recorded, style.BLACK, 1.4),
+        (info.best, style.BLUE, 2.2),
+    ):
+        if shown is None:
+            continue
+        label = style.words(shown.label, 100)
+        axes.plot(*shown.ran, color=colour, lw=width, label=label, zorder=4, **_dot(shown.ran, 4))
+        if len(shown.rest.steps):
+            axes.plot(*shown.rest, color=colour, lw=width, ls=(0, (1, 1.3)), zorder=4)
+    style.set_view(axes, info.view)
+    axes.set_ylabel(style.objective_label(info.objective, info.direction))
+    axes.set_xlabel("step")
+    style.whole_steps(axes)
+    return axes
+
+
+def _dot(curve: Curve, size: float) -> dict[str, Any]:
+    """A curve of one report needs a mark to be seen."""
+    return {"marker": "o", "ms": size} if len(curve.steps) == 1 else {}
+
+
+def _draw_many(curves: tuple[Curve, ...], axes: Axes, colour: str, label: str) -> None:
+    for i, curve in enumerate(curves):
+        axes.plot(
+            curve.steps,
+            curve.values,
+            color=colour,
+            lw=0.7,
+            label=label if i == 0 else None,
+            **_dot(curve, 2),
+        )
+
+
+def _draw_bands(info: CurvesInfo, axes: Axes) -> None:
+    far = np.clip(info.bands, info.view.low, info.view.high)  # infinite edges reach the border
+    for (low, high), colour, label in (
+        ((0, 4), style.PALE, "90 % of the trials as recorded"),
+        ((1, 3), style.FAINT, "middle half"),
+    ):
+        axes.fill_between(
+            info.grid, far[low], far[high], color=colour, lw=0, label=label, step=None
+        )
+    axes.plot(info.grid, info.bands[2], color=style.GREY, lw=1.2, label="median")
+
+
+def curves_figure(study: Study, result: ReplayResult) -> Figure:
+    """All curves of a study under a rule."""
+    info = curves_info(study, result)
+    with style.styled():
+        figure = style.new_figure(4.4, f"{study.name}: the trials under rule {result.rule.name}")
+        axes = figure.subplots()
+        draw_curves(info, axes)
+        text = f"{len(info.stops.steps):,} of {info.trials:,} trials stopped."
+        if info.outside:
+            text += f" {info.outside:,} trials have values outside the picture."
+        style.subtitle(axes, text)
+        style.legend(figure, axes, columns=3)
+    return figure

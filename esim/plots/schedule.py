@@ -1,0 +1,137 @@
+"""When each trial ran, without and with the rule."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from esim.plots import style
+from esim.report.words import percent, seconds
+from esim.results import ReplayResult
+from esim.study import Float64
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+_UNITS = ((2 * 86400.0 * 2, 86400.0, "days"), (7200.0, 3600.0, "hours"), (300.0, 60.0, "minutes"))
+
+
+class Lane(NamedTuple):
+    """One schedule: when each trial began and ended, in units from the first start. [N]"""
+
+    began: Float64
+    ended: Float64
+    makespan: float
+
+
+class ScheduleInfo(NamedTuple):
+    """What is drawn: N trials in launch order."""
+
+    recorded: Lane
+    run: Lane
+    stopped: NDArray[np.bool_]  # [N]
+    unit: str
+    end: float  # of the axis
+    endless: int  # trials still running when they were recorded, drawn to their last report
+    makespan_words: str
+
+
+def schedule_info(result: ReplayResult) -> ScheduleInfo | None:
+    """The two schedules; None if the clock has no times."""
+    columns = result.columns
+    known = np.isfinite(columns.start_recorded_s) & np.isfinite(columns.start_s)
+    if not known.any():
+        return None
+    zero = float(np.min(columns.start_recorded_s[known]))
+    last = np.nan_to_num(columns.seconds_recorded)
+    lanes = []
+    for start, end in (
+        (columns.start_recorded_s, columns.end_recorded_s),
+        (columns.start_s, columns.end_s),
+    ):
+        ended = np.where(np.isfinite(end), end, start + last)
+        lanes.append((start - zero, ended - zero))
+    span = max(float(np.nanmax(ended)) for _, ended in lanes)
+    scale, unit = next(((s, u) for least, s, u in _UNITS if span > least), (1.0, "seconds"))
+    recorded, run = (
+        Lane(began / scale, ended / scale, float(np.nanmax(ended)) / scale)
+        for began, ended in lanes
+    )
+    s = result.summary
+    return ScheduleInfo(
+        recorded=recorded,
+        run=run,
+        stopped=columns.stopped,
+        unit=unit,
+        end=span / scale or 1.0,
+        endless=int((known & ~np.isfinite(columns.end_recorded_s)).sum()),
+        makespan_words=f"Makespan {seconds(s.makespan_s)} instead of "
+        f"{seconds(s.makespan_recorded_s)}, {percent(s.makespan_saved_fraction)} saved.",
+    )
+
+
+def draw_schedule(info: ScheduleInfo, axes: Axes, *, with_rule: bool) -> Axes:
+    """A bar a trial, in launch order from the top; its end marks the makespan."""
+    from matplotlib.collections import PolyCollection
+    from matplotlib.ticker import MaxNLocator
+
+    lane = info.run if with_rule else info.recorded
+    n = len(lane.began)
+    gap = 0.1 if n <= 60 else 0.0
+    groups = (
+        (~info.stopped, style.BLUE, "ran to its end"),
+        (info.stopped, style.VERMILLION if with_rule else style.FAINT, ""),
+    )
+    for which, colour, label in groups:
+        at = np.flatnonzero(which & np.isfinite(lane.began))
+        if at.size == 0:
+            continue
+        text = label or ("stopped by the rule" if with_rule else "as recorded, of a trial stopped")
+        top, bottom = at + 0.5 + gap, at + 1.5 - gap
+        left, right = lane.began[at], lane.ended[at]
+        corners = np.stack(
+            [np.stack([x, y], axis=1) for x, y in ((left, top), (right, top))]
+            + [np.stack([x, y], axis=1) for x, y in ((right, bottom), (left, bottom))],
+            axis=1,
+        )
+        # A line of its own colour keeps trials of no length visible.
+        axes.add_collection(
+            PolyCollection(
+                list(corners),
+                facecolors=colour,
+                edgecolors=colour,
+                linewidths=0.3,
+                label=text,
+                rasterized=n > style.MANY,
+            )
+        )
+    axes.axvline(lane.makespan, color=style.BLACK, lw=1.0, ls="--", label="makespan")
+    axes.set_xlim(0, 1.03 * info.end)
+    axes.set_ylim(n + 0.5, 0.5)
+    axes.yaxis.set_major_locator(MaxNLocator(nbins=6, integer=True, min_n_ticks=1))
+    axes.set_xlabel(info.unit)
+    return axes
+
+
+def schedule_figure(result: ReplayResult) -> Figure | None:
+    """Both schedules side by side; None if the clock has no times."""
+    info = schedule_info(result)
+    if info is None:
+        return None
+    clock = result.clock
+    on = f", {clock.workers} workers" if clock.mode == "simulated" else ""
+    with style.styled():
+        figure = style.new_figure(
+            3.8, f"{result.study}: schedule, {clock.mode} clock{on}, rule {result.rule.name}"
+        )
+        left, right = figure.subplots(1, 2, sharex=True, sharey=True)
+        draw_schedule(info, left, with_rule=False)
+        draw_schedule(info, right, with_rule=True)
+        left.set_ylabel("trial, in launch order")
+        style.subtitle(left, "Without the rule", style.WIDTH / 2)
+        style.subtitle(right, f"With the rule. {info.makespan_words}", style.WIDTH / 2)
+        style.legend(figure, left, right)
+    return figure

@@ -1,0 +1,180 @@
+"""What all figures share: colours, sizes, text from logs, limits of axes, files."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import textwrap
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from esim.report.words import clean
+from esim.study import Direction
+
+if TYPE_CHECKING:
+    from matplotlib.artist import Artist
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+# Okabe and Ito's colours: told apart without colour vision, and as greys in print.
+BLACK, BLUE, SKY, VERMILLION = "#000000", "#0072B2", "#56B4E9", "#D55E00"
+GREY, FAINT, PALE = "#767676", "#B4B4B4", "#E2E2E2"
+WIDTH = 7.2  # inches: a page's text width
+MANY = 1000  # more marks than this become pixels inside the SVG
+_FONT = "DejaVu Sans"  # comes with matplotlib, so that a figure is the same everywhere
+_TEXT_PER_INCH = 15.5  # characters of the small font
+_STYLE = {
+    "font.family": [_FONT],
+    "font.size": 9.0,
+    "axes.labelsize": 9.0,
+    "axes.titlesize": 8.5,
+    "xtick.labelsize": 8.0,
+    "ytick.labelsize": 8.0,
+    "legend.fontsize": 8.0,
+    "legend.frameon": False,
+    "legend.handlelength": 1.8,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.linewidth": 0.7,
+    "axes.titlelocation": "left",
+    "axes.formatter.useoffset": False,
+    "axes.formatter.limits": (-4, 6),
+    "lines.solid_capstyle": "butt",
+    "savefig.dpi": 160,
+    "figure.dpi": 160,
+    # Letters as shapes, ids from a fixed salt: the same bytes on every machine.
+    "svg.fonttype": "path",
+    "svg.hashsalt": "esim",
+}
+
+
+@contextmanager
+def styled() -> Iterator[None]:
+    """matplotlib's defaults and this style, whatever the user's own settings; undone behind it."""
+    import matplotlib.style
+
+    with matplotlib.style.context(["default", _STYLE]):
+        yield
+
+
+def new_figure(height: float, title: str) -> Figure:
+    """An empty figure of the usual width with a title, which may come from a log."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(WIDTH, height), layout="constrained")
+    figure.get_layout_engine().set(w_pad=0.06, h_pad=0.06)  # type: ignore[union-attr, call-arg]
+    figure.suptitle(
+        words(title, 90), x=0.01, ha="left", fontsize=10.5, fontweight="bold", color=BLACK
+    )
+    return figure
+
+
+def subtitle(axes: Axes, text: str, width: float = WIDTH) -> None:
+    """Plain sentences above an axes as wide as `width` inches."""
+    lines = textwrap.wrap(text, max(20, int((width - 0.6) * _TEXT_PER_INCH)))
+    axes.set_title(words("\n".join(lines), 10_000), loc="left", color="#333333")
+
+
+def legend(figure: Figure, *every: Axes, columns: int = 4) -> None:
+    """One legend under the figure for what stands in its axes, each label once."""
+    found: dict[str, Artist] = {}
+    for axes in every:
+        for handle, label in zip(*axes.get_legend_handles_labels(), strict=True):
+            found.setdefault(label, handle)
+    if found:
+        widest = max(len(label) for label in found)
+        fit = max(1, int(WIDTH * _TEXT_PER_INCH / (widest + 7)))
+        figure.legend(
+            list(found.values()),
+            list(found),
+            loc="outside lower left",
+            **{"ncols": min(columns, fit, len(found))},
+        )
+
+
+def words(text: str, longest: int = 60) -> str:
+    """Text from a log, drawn as it is: no mathematics, no control characters, not endless."""
+    lines = [clean(line, longest) for line in text.split("\n")]
+    known = _glyphs()
+    shown = "\n".join(lines)
+    shown = "".join(
+        c if c == "\n" or ord(c) in known else "\N{REPLACEMENT CHARACTER}" for c in shown
+    )
+    return shown.replace("$", r"\$")  # an escaped dollar is one; a bare pair begins a formula
+
+
+@cache
+def _glyphs() -> frozenset[int]:
+    from matplotlib.font_manager import findfont, get_font
+
+    return frozenset(get_font(findfont(_FONT)).get_charmap())
+
+
+def objective_label(objective: str, direction: Direction, longest: int = 40) -> str:
+    """The value axis's label."""
+    better = "lower" if direction == "minimize" else "higher"
+    return f"{words(objective, longest)}\n({better} is better)"
+
+
+class View(NamedTuple):
+    """Limits of a value axis."""
+
+    low: float
+    high: float
+    clipped: bool  # whether values lie outside
+
+
+def view(values: NDArray[np.float64], low: float, high: float) -> View:
+    """Limits that show every finite value, unless some lie far outside the typical low to high.
+
+    Far: by more than 1.5 times the distance between the two.
+    """
+    finite = values[np.isfinite(values)]
+    if finite.size == 0:
+        return View(0.0, 1.0, clipped=values.size > 0)
+    if not (np.isfinite(low) and np.isfinite(high)):
+        low, high = float(finite.min()), float(finite.max())
+    low, high = min(low, high), max(low, high)
+    reach = 1.5 * (high - low) or 0.1 * abs(high) or 1.0
+    bottom = max(float(finite.min()), low - reach)
+    top = min(float(finite.max()), high + reach)
+    clipped = bool((values < bottom).any() or (values > top).any())
+    pad = 0.04 * (top - bottom) or 0.05 * abs(top) or 0.5
+    return View(bottom - pad, top + pad, clipped)
+
+
+def set_view(axes: Axes, limits: View) -> None:
+    """Apply limits to the value axis."""
+    axes.set_ylim(limits.low, limits.high)
+
+
+def whole_steps(axes: Axes) -> None:
+    """Ticks of the step axis at whole numbers, written out."""
+    from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+    axes.xaxis.set_major_locator(MaxNLocator(nbins=8, integer=True, min_n_ticks=1))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:,.0f}"))
+
+
+def save(figure: Figure, path: str | Path) -> None:
+    """Write a figure as `path`.svg and `path`.png, each whole or not at all."""
+    target = Path(path)
+    with styled():
+        for end in ("svg", "png"):
+            handle, partial = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
+            try:
+                with os.fdopen(handle, "wb") as out:
+                    # A date would make every file differ.
+                    metadata = {"Date": None} if end == "svg" else None
+                    figure.savefig(out, format=end, metadata=metadata)
+                os.chmod(partial, 0o644)
+                os.replace(partial, target.parent / f"{target.name}.{end}")
+            except BaseException:
+                os.unlink(partial)
+                raise
