@@ -197,8 +197,9 @@ def _makespans(
         (columns.start_recorded_s, columns.end_recorded_s),
         (columns.start_s, columns.end_s),
     ):
-        # A trial still running when it was recorded is known up to its last report.
-        known_end = np.where(np.isfinite(end), end, start + last_report)
+        # A trial still running when it was recorded is known up to its last report, stopped or not.
+        known = np.isfinite(columns.end_recorded_s)
+        known_end = np.where(known, end, np.minimum(end, start + last_report))
         begun = np.isfinite(start)
         spans.append(float(known_end[begun].max() - start[begun].min()) if begun.any() else None)
     return spans[0], spans[1]
@@ -243,7 +244,7 @@ def _quality(study: Study, run: Run, columns: TrialColumns) -> dict[str, Any]:
                 "best_trial_stopped",
             )
         )
-    winner, best = int(np.nanargmin(recorded)), int(np.nanargmin(kept))
+    winner, best = _least(recorded), _least(kept)
     on_record = float(kept[best] - recorded[winner]) if kept[best] != recorded[winner] else 0.0
     cut = study.censored & ~failed
     degradation = None if cut.any() else on_record
@@ -261,3 +262,9 @@ def _quality(study: Study, run: Run, columns: TrialColumns) -> dict[str, Any]:
         "best_rank": 1 + int((recorded < kept[best]).sum()),
         "best_trial_stopped": bool(run.stopped[winner]),
     }
+
+
+def _least(values: Float64) -> int:
+    """Where the first least number is; NaN is none. (nanargmin takes NaN for an infinity.)"""
+    known = np.flatnonzero(~np.isnan(values))
+    return int(known[np.argmin(values[known])])

@@ -51,7 +51,7 @@ class Prepared:
     oriented: Float64
     row_of: Int64 | None
     places: Int64
-    arrays: Mapping[str, NDArray[Any]]
+    arrays: Mapping[str, Any]
 
     @property
     def n_words(self) -> int:
@@ -114,11 +114,11 @@ def prepare(study: Study, rule: Rule, *, threads: int | None = None) -> Prepared
     cells = _cells(rule, offsets, column)
     nothing = np.empty(0, dtype=np.int32)
     if cells is None:
-        cell_arrays: dict[str, NDArray[Any]] = {
+        cell_arrays: dict[str, NDArray[Any] | None] = {
             "cell_offsets": np.zeros_like(offsets),
             "cell_column": nothing,
             "shown_by": nothing,
-            "rank": nothing,
+            "rank": None,
             "universe": np.empty(0),
         }
         places = _places(np.zeros(n_columns, dtype=np.int64), np.zeros(n_columns, dtype=np.int64))

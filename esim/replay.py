@@ -155,9 +155,7 @@ def replay_orders(
         run_orders(rows[first:stop], -1, kept[first:stop], **prepared.arrays, **prepared.scratch())
 
     cuts = [len(rows) * w // workers for w in range(workers + 1)] if workers else [0]
-    in_threads(
-        [partial(run_some, a, b) for a, b in pairwise(cuts)], workers or 1
-    )
+    in_threads([partial(run_some, a, b) for a, b in pairwise(cuts)], workers or 1)
     return prepared.rows_kept(kept)
 
 

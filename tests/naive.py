@@ -22,6 +22,7 @@ What the agreed semantics leave open is settled here so:
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -103,6 +104,11 @@ class Trial:
     stopped: bool = False  # by the rule
     told_at: int | None = None  # ordinal of the report at which the rule said stop
     told: Decision | None = None
+    steps: list[int] = field(init=False)  # of the reports
+    known: dict[int, float | None] = field(default_factory=dict)  # see _peer_statistic
+
+    def __post_init__(self) -> None:
+        self.steps = [report.step for report in self.reports]
 
     @property
     def kept(self) -> int:
@@ -403,6 +409,8 @@ def _own_side_is_judged(rule: Rule, trial: Trial) -> bool:
 
 
 def _completed_gates_are_open(rule: Rule, trials: list[Trial], step: int) -> bool:
+    if rule.min_completed == 0 and rule.warmup_share == 0:
+        return True
     completed = [t for t in trials if t.completed]
     if len(completed) < rule.min_completed:
         return False
@@ -474,21 +482,28 @@ def _carries(rule: Rule, other: Trial) -> bool:
 
 def _statistic_at(study: Study, rule: Rule, other: Trial, step: int, number: int) -> float | None:
     """The peer's statistic at the place compared, None if it does not count there."""
-    shown = other.shown
-    if not shown:
+    shown = len(other.shown)
+    if shown == 0:
         return None
     if rule.match == "number":
-        beyond = number > len(shown)
+        beyond = number > shown
         there = not beyond
-        until_here = shown[:number]
+        until_here = min(number, shown)
     else:
-        beyond = step > shown[-1].step
-        until_here = [report for report in shown if report.step <= step]
-        at_step = any(report.step == step for report in shown)
+        beyond = step > other.steps[shown - 1]
+        until_here = bisect_right(other.steps, step, hi=shown)  # reports up to the step
+        at_step = until_here > 0 and other.steps[until_here - 1] == step
         there = at_step if rule.match == "step" else not beyond
     if there or (beyond and _carries(rule, other)):
-        return _statistic(study, rule.peer, until_here, rule.average_from)
+        return _peer_statistic(study, rule, other, until_here)
     return None
+
+
+def _peer_statistic(study: Study, rule: Rule, other: Trial, n: int) -> float | None:
+    """The peer's statistic over its first n reports: always the same, so kept once known."""
+    if n not in other.known:
+        other.known[n] = _statistic(study, rule.peer, other.reports[:n], rule.average_from)
+    return other.known[n]
 
 
 def _statistic(study: Study, kind: str, reports: list[Report], average_from: int) -> float | None:
@@ -569,7 +584,9 @@ def summary(study: Study, kept: Sequence[int], final: Literal["last", "best"] = 
     if best is not None:
         rank = 1 + sum(value is not None and better(value, best["value"]) for value in recorded)
     if best_recorded is not None and best is not None:
-        worse_by = best["value"] - best_recorded["value"]
+        worse_by = 0.0  # equal infinities too
+        if best["value"] != best_recorded["value"]:
+            worse_by = best["value"] - best_recorded["value"]
         worse_by = worse_by if lower_is_better else -worse_by
         degradation = worse_by if math.isfinite(worse_by) else None
         scale = abs(_median([v for v in recorded if v is not None]) - best_recorded["value"])

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from esim.cli import options as o
+
+if TYPE_CHECKING:
+    from esim.readers import Reading
 
 
 def replay(
@@ -68,7 +72,7 @@ def replay(
                 )
             )
             display.advance(task)
-    inputs = [_input(i, found.studies) for i in found.inputs]
+    inputs = list(_inputs(found))
     if out is not None:
         from esim.report.files import write_results
 
@@ -87,13 +91,18 @@ def replay(
     show_inputs(inputs, console)
 
 
-def _input(source: Any, studies: Any) -> dict[str, Any]:
-    notes = [vars(note) for note in source.notes]
-    for study in studies:
-        notes += [{**vars(note), "study": study.name} for note in study.notes]
-    return {
-        "path": source.path,
-        "sha256": source.sha256,
-        "format": source.format,
-        "notes": notes,
-    }
+def _inputs(found: Reading) -> Iterator[dict[str, Any]]:
+    """What was read, for the result document; a study's notes stand with its first input."""
+    told: set[str] = set()
+    for source in found.inputs:
+        notes = [vars(note) for note in source.notes]
+        for study in found.studies:
+            if study.name in source.studies and study.name not in told:
+                told.add(study.name)
+                notes += [{**vars(note), "study": study.name} for note in study.notes]
+        yield {
+            "path": source.path,
+            "sha256": source.sha256,
+            "format": source.format,
+            "notes": notes,
+        }

@@ -12,7 +12,8 @@ trial's statistic in a column). The arrays, besides those of esim.kernels.peers:
     cell_offsets  int64 [N + 1]  trial -> its cells, in the order its reports show them
     cell_column   int32 [K]
     shown_by      int32 [K]      the trial's report that shows the cell; empty: the n-th the n-th
-    rank          int32 [K]      in the column's universe, -1: no statistic; empty: one by one
+    rank          int32 [K]      in the column's universe, -1: no statistic; None: peers are looked
+                                 up one by one (numba compiles the two ways apart)
     codes         int64 [10]     the row's whole numbers, below
     numbers       float64 [4]    the row's other numbers, below
     trials        int64 [N, 4]   SHOWN, CELL, ENDED, and in [:, PRESENT] a list of the trials shown
@@ -85,8 +86,19 @@ def show(
         trials[np.int64(tally[IN_SIGHT]), PRESENT] = trial
         tally[IN_SIGHT] += 1.0
     trials[trial, SHOWN] = reports
-    if len(rank) == 0:
-        return
+    if rank is not None:
+        insert_cells(
+            trial, reports, cell_offsets, cell_column, shown_by, rank, universe, words, places,
+            levels, trials, codes, numbers,
+        )  # fmt: skip
+
+
+@inner
+def insert_cells(
+    trial, reports, cell_offsets, cell_column, shown_by, rank, universe, words, places, levels,
+    trials, codes, numbers,
+):  # fmt: skip
+    """Insert the cells that a trial's first `reports` reports show and that are not in yet."""
     share, width, method, least = numbers[SHARE], numbers[WIDTH], codes[METHOD], codes[LEAST]
     at, stop = trials[trial, CELL], cell_offsets[trial + 1]
     if len(shown_by) == 0:
@@ -119,7 +131,7 @@ def gather(
     numbers,
 ):
     """Bring one column's threshold up to date by looking at every peer."""
-    n = 0
+    n = np.int64(0)  # a bare 0 would compile what it is passed to a second time
     for p in range(np.int64(tally[IN_SIGHT])):
         peer = trials[p, PRESENT]
         if peer == trial and codes[INCLUDE_SELF] == 0:
@@ -158,12 +170,12 @@ def gather(
 
 @inner
 def first_stop(
-    trial, k, stop, offsets, own, statistic, column, step, rank, places, levels, trials, tally,
-    scratch, codes, numbers, trace,
+    trial, k, stop, offsets, own, statistic, column, step, cell_offsets, cell_column, shown_by,
+    rank, universe, words, places, levels, trials, tally, scratch, codes, numbers, trace,
 ):  # fmt: skip
     """The first of a trial's reports k, k + 1, ... that calls for a stop; `stop` if none does."""
     start = offsets[trial]
-    gathered, traced, strict = len(rank) == 0, len(trace) != 0, codes[STRICT] != 0
+    traced, strict = len(trace) != 0, codes[STRICT] != 0
     earliest = 0.0  # the step at which the warm-up by completed trials is over
     if tally[COMPLETED] < codes[MIN_COMPLETED]:
         earliest = np.inf
@@ -175,7 +187,12 @@ def first_stop(
         at = start + k
         place = np.int64(column[at])
         value = own[at]
-        if gathered:
+        if codes[INCLUDE_SELF] != 0:
+            show(
+                trial, k + 1, offsets, cell_offsets, cell_column, shown_by, rank, universe, words,
+                places, levels, trials, tally, codes, numbers,
+            )  # fmt: skip
+        if rank is None:
             gather(
                 trial, place, offsets, statistic, column, places, levels, trials, tally, scratch,
                 codes, numbers,
@@ -224,18 +241,19 @@ def end(
             tally[LENGTH] += step[offsets[trial + 1] - 1]
     if joins or codes[REACHED] != 0:
         show(
-            trial, reports, offsets, cell_offsets, cell_column, shown_by, rank, universe, words, places,
-    levels, trials, tally, codes, numbers,
+            trial, reports, offsets, cell_offsets, cell_column, shown_by, rank, universe, words,
+            places, levels, trials, tally, codes, numbers,
         )  # fmt: skip
     if joins and reports > 0:
         trials[trial, ENDED] = 1
-        last = offsets[trial] + reports - 1
-        if codes[CARRY] != 0 and len(rank) != 0 and rank[last] >= 0:
-            for place in range(column[last] + 1, len(places)):
-                insert(
-                    np.int64(place), np.int64(rank[last]), universe, words, places, levels,
-                    numbers[SHARE], codes[METHOD], codes[LEAST], numbers[WIDTH],
-                )  # fmt: skip
+        if rank is not None:
+            last = offsets[trial] + reports - 1
+            if codes[CARRY] != 0 and rank[last] >= 0:
+                for place in range(column[last] + 1, len(places)):
+                    insert(
+                        np.int64(place), np.int64(rank[last]), universe, words, places, levels,
+                        numbers[SHARE], codes[METHOD], codes[LEAST], numbers[WIDTH],
+                    )  # fmt: skip
 
 
 @kernel
@@ -256,25 +274,18 @@ def run_orders(
             stopped = False
             reports = offsets[trial + 1] - offsets[trial]
             k = np.int64(0)
-            while k < reports and not stopped:
-                until = reports
-                if codes[INCLUDE_SELF] != 0:
-                    until = k + 1
-                    show(
-                        trial, until, offsets, cell_offsets, cell_column, shown_by, rank, universe,
-                        words, places, levels, trials, tally, codes, numbers,
-                    )  # fmt: skip
+            while k < reports:
                 k = first_stop(
-                    trial, k, until, offsets, own, statistic, column, step, rank, places, levels,
-                    trials, tally, scratch, codes, numbers, trace,
+                    trial, k, reports, offsets, own, statistic, column, step, cell_offsets,
+                    cell_column, shown_by, rank, universe, words, places, levels, trials, tally,
+                    scratch, codes, numbers, trace,
                 )  # fmt: skip
-                if k < until:
-                    if trial != probe:
-                        stopped = mark_stop(
-                            trial, k, offsets, column, flags, places, levels, codes, kept, stops
-                        )
-                        break
-                    k += 1
+                if k < reports and trial != probe:
+                    stopped = mark_stop(
+                        trial, k, offsets, column, flags, places, levels, codes, kept, stops
+                    )
+                    break
+                k += 1
             end(
                 trial, stopped, offsets, column, step, flags, cell_offsets, cell_column, shown_by,
                 rank, universe, words, places, levels, trials, tally, codes, numbers, kept,

@@ -26,38 +26,43 @@ def cache_folder() -> Path:
     return Path(base) / "esim" / f"kernels-{digest.hexdigest()[:16]}"
 
 
-def _usable_cache() -> bool:
-    """Point numba at the cache folder; False if there is nowhere to write it."""
-    if config.CACHE_DIR:  # the user's own NUMBA_CACHE_DIR
-        return True
-    folder = cache_folder()
+def _usable(folder: Path) -> bool:
+    """Whether kernels can be kept there; if not they are compiled anew in each process."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError:
         return False
-    if not os.access(folder, os.W_OK):
-        return False
-    config.CACHE_DIR = str(folder)
-    return True
+    return os.access(folder, os.W_OK)
 
 
-_CACHE = _usable_cache()
-
-
+_FOLDER = vars(config)["CACHE_DIR"] or str(cache_folder())  # the user's NUMBA_CACHE_DIR goes first
 # No fastmath: NaN must stay NaN. No GIL: threads run side by side. No reference counts: kernels own
 # nothing and allocate nothing, and counting their two dozen arrays at every inner call made a
 # decision 40 times slower (213 ns, now 5 ns).
-_OPTIONS: dict[str, Any] = {"error_model": "numpy", "nogil": True, "cache": _CACHE, "_nrt": False}
+_OPTIONS: dict[str, Any] = {
+    "error_model": "numpy",
+    "nogil": True,
+    "cache": _usable(Path(_FOLDER)),
+    "_nrt": False,
+}
+
+
+def _compiled(function: Function, **options: Any) -> Function:
+    """The function, to be compiled at its first call and kept in esim's own folder."""
+    theirs = vars(config)["CACHE_DIR"]
+    vars(config)["CACHE_DIR"] = _FOLDER  # read by numba while it decorates; other code keeps its own
+    try:
+        compiled: Function = numba.njit(**_OPTIONS, **options)(function)
+    finally:
+        vars(config)["CACHE_DIR"] = theirs
+    return compiled
 
 
 def kernel(function: Function) -> Function:
     """Compile at first call. Arrays in, arrays filled: a kernel cannot allocate."""
-    compiled: Function = numba.njit(**_OPTIONS)(function)
-    return compiled
+    return _compiled(function)
 
 
 def inner(function: Function) -> Function:
     """The same for a function that only kernels call: without its door to Python."""
-    options = {**_OPTIONS, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
-    compiled: Function = numba.njit(**options)(function)
-    return compiled
+    return _compiled(function, no_cpython_wrapper=True, no_cfunc_wrapper=True)

@@ -20,7 +20,6 @@ from __future__ import annotations
 import numpy as np
 
 from esim.kernels.engine import (
-    INCLUDE_SELF,
     REACHED,
     UNSEEN,
     begin,
@@ -121,7 +120,7 @@ def run_timed(
     begin(offsets, cell_offsets, words, places, levels, trials, tally, kept, stops, trace)
     heap[-1] = 0
     n = len(order)
-    waiting = 0  # the next position to launch
+    waiting = np.int64(0)  # the next position to launch
     while waiting < n and (clock[SLOTS] == 0.0 or waiting < clock[SLOTS]):
         _launch(
             waiting, probe, 0.0, order, offsets, seconds, flags, jobs, clock, heap, when, agenda
@@ -137,16 +136,12 @@ def run_timed(
         if agenda[position, PHASE] == _RUNS:
             k = agenda[position, REPORT]
             agenda[position, REPORT] = k + 1
-            if codes[INCLUDE_SELF] != 0:
-                show(
-                    trial, k + 1, offsets, cell_offsets, cell_column, shown_by, rank, universe,
-                    words, places, levels, trials, tally, codes, numbers,
-                )  # fmt: skip
             target = agenda[position, TARGET]
             if target in (_UNDECIDED, _PROBED):
                 stop = first_stop(
-                    trial, k, k + 1, offsets, own, statistic, column, step, rank, places, levels,
-                    trials, tally, scratch, codes, numbers, trace,
+                    trial, k, k + 1, offsets, own, statistic, column, step, cell_offsets,
+                    cell_column, shown_by, rank, universe, words, places, levels, trials, tally,
+                    scratch, codes, numbers, trace,
                 )  # fmt: skip
                 if stop == k and target == _UNDECIDED:
                     target = _NEVER

@@ -134,20 +134,21 @@ def _bands(whole: list[Curve]) -> tuple[Float64, Float64]:
 
 
 def _view(direction: Direction, whole: list[Curve], important: list[float]) -> View:
-    """All values; but a quarter of the trials, at most, may go off the picture."""
+    """All values, unless the first reports or up to a quarter of the trials are far off."""
     finite = [c.values[np.isfinite(c.values)] for c in whole]
     finite = [values for values in finite if values.size]
     if not finite:
         return style.view(np.empty(0), np.nan, np.nan)
-    lows = np.array([values.min() for values in finite])
-    highs = np.array([values.max() for values in finite])
     marks = [value for value in important if np.isfinite(value)]
     if direction == "minimize":
-        low, high = float(np.quantile(lows, 0.05)), float(np.quantile(highs, 0.75))
+        worse, better, of_trial, of_trials = max, min, 0.9, 0.75
     else:
-        low, high = float(np.quantile(lows, 0.25)), float(np.quantile(highs, 0.95))
+        worse, better, of_trial, of_trials = min, max, 0.1, 0.25
+    # In each trial the bad values of the first tenth of its reports; among trials the diverging.
+    bad = float(np.quantile([np.quantile(values, of_trial) for values in finite], of_trials))
+    good = float(np.quantile([better(values) for values in finite], 0.5))
     every = np.concatenate([c.values for c in whole])
-    return style.view(every, min([low, *marks]), max([high, *marks]))
+    return style.view(every, worse(bad, good, *marks), better(bad, good, *marks))
 
 
 def draw_curves(info: CurvesInfo, axes: Axes) -> Axes:
@@ -167,6 +168,7 @@ def draw_curves(info: CurvesInfo, axes: Axes) -> Axes:
             mew=0.5 if many else 0.8,
             color=style.VERMILLION,
             alpha=0.6 if many else 0.9,
+            clip_on=False,
             rasterized=len(info.stops.steps) > style.MANY,
             label="stop",
         )
@@ -181,7 +183,7 @@ def draw_curves(info: CurvesInfo, axes: Axes) -> Axes:
         if len(shown.rest.steps):
             axes.plot(*shown.rest, color=colour, lw=width, ls=(0, (1, 1.3)), zorder=4)
     style.set_view(axes, info.view)
-    axes.set_ylabel(style.objective_label(info.objective, info.direction))
+    axes.set_ylabel(style.objective_label(info.objective, info.direction, 34))
     axes.set_xlabel("step")
     style.whole_steps(axes)
     return axes
@@ -220,12 +222,15 @@ def curves_figure(study: Study, result: ReplayResult) -> Figure:
     """All curves of a study under a rule."""
     info = curves_info(study, result)
     with style.styled():
-        figure = style.new_figure(4.4, f"{study.name}: the trials under rule {result.rule.name}")
+        figure = style.new_figure(4.4, study.name, ": curves and stops")
         axes = figure.subplots()
         draw_curves(info, axes)
-        text = f"{len(info.stops.steps):,} of {info.trials:,} trials stopped."
+        text = (
+            f"{style.rule_words(result)}. "
+            f"{len(info.stops.steps):,} of {info.trials:,} trials stopped."
+        )
         if info.outside:
-            text += f" {info.outside:,} trials have values outside the picture."
+            text += f" Values of {style.trials(info.outside)} lie outside the picture."
         style.subtitle(axes, text)
-        style.legend(figure, axes, columns=3)
+        style.legend(figure, axes)
     return figure

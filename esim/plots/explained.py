@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from esim.explain import Explanation, ReportRow
 
 
+_LOG_PEERS = 50
+
+
 class ExplainedInfo(NamedTuple):
     """What is drawn. Arrays over the reports with a value, NaN where there is no such thing."""
 
@@ -52,8 +55,9 @@ def explained_info(explanation: Explanation) -> ExplainedInfo:
     decision = _at(rows, explanation.decided_step)
     shown = np.concatenate([values, threshold, column("peers_low"), column("peers_high")])
     finite = values[np.isfinite(values)]
+    levels = threshold[np.isfinite(threshold)]
     typical = np.concatenate(
-        [np.quantile(finite, [0.1, 0.9]) if finite.size else [], threshold[np.isfinite(threshold)]]
+        [np.quantile(part, [0.1, 0.9]) for part in (finite, levels) if part.size] or [[]]
     )
     if stop is not None and np.isfinite(stop[1]):
         typical = np.append(typical, stop[1])
@@ -157,21 +161,30 @@ def draw_explained(info: ExplainedInfo, axes: Axes) -> Axes:
             clip_on=False,
         )
     style.set_view(axes, info.view)
-    axes.set_ylabel(style.objective_label(info.objective, info.direction))
+    axes.set_ylabel(style.objective_label(info.objective, info.direction, 28))
     style.whole_steps(axes)
     return axes
 
 
 def draw_peers(info: ExplainedInfo, axes: Axes) -> Axes:
     """How many trials the threshold is made of."""
-    from matplotlib.ticker import MaxNLocator
+    from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
     edges = _edges(info.steps)
-    if edges.size:
-        axes.stairs(info.peers, edges, fill=True, color=style.FAINT)
     top = float(np.nanmax(info.peers, initial=1.0))
-    axes.set_ylim(0, 1.1 * top)
-    axes.yaxis.set_major_locator(MaxNLocator(nbins=2, integer=True))
+    if top > _LOG_PEERS:  # the few that are left late in training must not vanish
+        axes.set_yscale("log")
+        axes.set_ylim(0.5, 1.5 * top)
+        axes.yaxis.set_major_locator(LogLocator(10, numticks=3))
+        axes.yaxis.set_minor_locator(NullLocator())
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:,.0f}"))
+    else:
+        axes.set_ylim(0, 1.1 * top)
+        axes.yaxis.set_major_locator(MaxNLocator(nbins=2, integer=True))
+    if edges.size:
+        floor = axes.get_ylim()[0]
+        height = np.where(info.peers > 0, info.peers, floor)
+        axes.stairs(height, edges, baseline=floor, fill=True, color=style.FAINT)
     axes.set_ylabel("peers")
     axes.set_xlabel("step")
     style.whole_steps(axes)
@@ -193,7 +206,9 @@ def explain_figure(explanation: Explanation) -> Figure:
     """The whole figure of `esim explain`."""
     info = explained_info(explanation)
     with style.styled():
-        figure = style.new_figure(4.6, explanation.trial)
+        figure = style.new_figure(
+            4.6, f"Trial {explanation.trial}", f" under rule {explanation.rule.name}"
+        )
         upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=[5, 1])
         draw_explained(info, upper)
         draw_peers(info, lower)
@@ -202,5 +217,5 @@ def explain_figure(explanation: Explanation) -> Figure:
         if info.view.clipped:
             text += " Some values lie outside the picture."
         style.subtitle(upper, text)
-        style.legend(figure, upper, columns=3)
+        style.legend(figure, upper)
     return figure

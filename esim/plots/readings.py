@@ -87,7 +87,7 @@ def _draw(info: tuple[ReadingDot, ...], axes: Axes, numbers: list[float | None])
     axes.set_yticks(range(len(info)), [style.words(dot.label, 64) for dot in info])
     for text, dot in zip(axes.get_yticklabels(), info, strict=True):
         text.set_fontweight("bold" if dot.literal else "normal")
-    axes.tick_params(axis="y", length=0)
+    axes.tick_params(axis="y", length=0, pad=7)
     axes.spines["left"].set_visible(False)
     axes.set_ylim(len(info) - 0.4, -0.6)
 
@@ -99,11 +99,12 @@ def readings_figure(result: ReplayResult) -> Figure | None:
         return None
     with style.styled():
         figure = style.new_figure(
-            1.6 + 0.19 * len(info), f"{result.study}: readings of rule {result.rule.name}"
+            1.8 + 0.19 * len(info), result.study, ": readings of the documentation"
         )
         left, right = figure.subplots(1, 2)
         draw_readings_saved(info, left)
         draw_readings_degradation(info, right)
         right.tick_params(labelleft=False)
+        style.subtitle(left, style.rule_words(result), style.WIDTH / 2)
         style.legend(figure, left, right)
     return figure

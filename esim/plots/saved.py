@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -9,7 +10,7 @@ from numpy.typing import NDArray
 
 from esim.plots import style
 from esim.plots.style import View
-from esim.report.words import clean, count, money, number, percent, seconds
+from esim.report.words import clean, count, money, number, percent
 from esim.results import BestTrial, ReplayResult
 from esim.study import Direction, Float64
 
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+_FEWEST_BARS = 3
+_FEWEST_FINALS = 10
 _LOG_RANKS = 20  # more trials than this: ranks on a logarithmic axis, the best ones apart
 
 
@@ -24,13 +27,17 @@ class Amount(NamedTuple):
     """One thing that was spent."""
 
     label: str
-    recorded: str
     run: str
+    recorded: str
     share: float  # run / recorded
 
 
+_Show = Callable[[float | None, float | None], tuple[str, str]]
+_Row = tuple[str, _Show, float | None, float | None, float | None]
+
+
 class SavedInfo(NamedTuple):
-    """What is drawn. T trials with a final value, best first."""
+    """What is drawn. T of the trials with a final value, best first: at least the better half."""
 
     amounts: tuple[Amount, ...]
     objective: str
@@ -42,34 +49,49 @@ class SavedInfo(NamedTuple):
     best_recorded_words: str
     best_words: str
     view: View
+    trials: int  # with a final value
 
 
 def saved_info(result: ReplayResult) -> SavedInfo:
     """The amounts that are known, and the final values."""
     s, columns = result.summary, result.columns
-    rows = (
-        ("steps", count, s.steps_recorded, s.steps_run, s.steps_saved_fraction),
-        ("training time", seconds, s.seconds_recorded, s.seconds_run, s.seconds_saved_fraction),
+    rows: tuple[_Row, ...] = (
+        ("steps", _counts, s.steps_recorded, s.steps_run, s.steps_saved_fraction),
+        (
+            "training time",
+            style.together,
+            s.seconds_recorded,
+            s.seconds_run,
+            s.seconds_saved_fraction,
+        ),
         (
             "billed time",
-            seconds,
+            style.together,
             s.billed_seconds_recorded,
             s.billed_seconds_run,
             s.billed_saved_fraction,
         ),
         (
             "cost",
-            lambda amount: money(amount, s.currency),
+            lambda run, recorded: (money(run, None), money(recorded, s.currency)),
             s.cost_recorded,
             s.cost,
             s.cost_saved_fraction,
         ),
-        ("makespan", seconds, s.makespan_recorded_s, s.makespan_s, s.makespan_saved_fraction),
+        (
+            "makespan",
+            style.together,
+            s.makespan_recorded_s,
+            s.makespan_s,
+            s.makespan_saved_fraction,
+        ),
     )
     finals = columns.final_value_recorded
     known = np.flatnonzero(~np.isnan(finals))
     sign = 1.0 if result.direction == "minimize" else -1.0
     known = known[np.argsort(sign * finals[known], kind="stable")]
+    trials = len(known)
+    known = known[: max((trials + 1) // 2, _FEWEST_FINALS, 2 * (s.best_rank or 0))]
     best, winner = s.best, s.best_recorded
     marks = [b.value for b in (best, winner) if b is not None and np.isfinite(b.value)]
     finite = finals[known][np.isfinite(finals[known])]
@@ -78,7 +100,7 @@ def saved_info(result: ReplayResult) -> SavedInfo:
     rank = "" if s.best_rank is None else f", rank {s.best_rank}"
     return SavedInfo(
         amounts=tuple(
-            Amount(label, show(recorded), show(run), 1.0 - share)
+            Amount(label, *show(run, recorded), 1.0 - share)
             for label, show, recorded, run, share in rows
             if share is not None
         ),
@@ -95,6 +117,7 @@ def saved_info(result: ReplayResult) -> SavedInfo:
             min(typical, default=np.nan),
             max(typical, default=np.nan),
         ),
+        trials=trials,
     )
 
 
@@ -102,6 +125,10 @@ def _words(what: str, best: BestTrial | None, more: str) -> str:
     return (
         "" if best is None else f"{what}: {number(best.value, 4)}{more} ({clean(best.trial, 30)})"
     )
+
+
+def _counts(run: float | None, recorded: float | None) -> tuple[str, str]:
+    return count(run), count(recorded)
 
 
 def draw_amounts(info: SavedInfo, axes: Axes) -> Axes:
@@ -128,7 +155,7 @@ def draw_amounts(info: SavedInfo, axes: Axes) -> Axes:
     axes.set_yticks(places, [style.words(label) for label in labels])
     axes.tick_params(axis="y", length=0)
     axes.spines["left"].set_visible(False)
-    axes.invert_yaxis()
+    axes.set_ylim(max(len(places), _FEWEST_BARS) - 0.5, -0.5)
     axes.set_xlim(0, 1)
     axes.xaxis.set_major_formatter(PercentFormatter(1.0, decimals=0, symbol=" %"))
     axes.set_xlabel("of what was recorded")
@@ -175,7 +202,7 @@ def draw_finals(info: SavedInfo, axes: Axes) -> Axes:
         axes.set_xlim(0.5, max(1, len(ranks)) + 0.5)
     style.set_view(axes, info.view)
     axes.set_xlabel("rank of the trial without the rule")
-    axes.set_ylabel(f"final {style.objective_label(info.objective, info.direction, 28)}")
+    axes.set_ylabel(f"final {style.objective_label(info.objective, info.direction, 20)}")
     return axes
 
 
@@ -183,14 +210,15 @@ def saved_figure(result: ReplayResult) -> Figure:
     """The answer at a glance."""
     info = saved_info(result)
     with style.styled():
-        figure = style.new_figure(
-            3.6, f"{result.study}: saved and lost under rule {result.rule.name}"
-        )
+        figure = style.new_figure(3.6, result.study, ": what is saved and what is lost")
         left, right = figure.subplots(1, 2, width_ratios=[1, 1.15])
         draw_amounts(info, left)
         draw_finals(info, right)
-        style.subtitle(left, "What it saved", style.WIDTH / 2)
-        outside = " (at the border: outside)" if info.view.clipped else ""
-        style.subtitle(right, f"What it cost{outside}", style.WIDTH / 2)
+        style.subtitle(left, style.rule_words(result), style.WIDTH / 2)
+        shown, outside = len(info.finals), " (border: beyond)" if info.view.clipped else ""
+        half = style.trials(info.trials)
+        if shown < info.trials:
+            half = f"The best {shown:,} of {half}"
+        style.subtitle(right, half + outside, style.WIDTH / 2)
         style.legend(figure, left, right, columns=2)
     return figure

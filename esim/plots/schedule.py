@@ -8,15 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from esim.plots import style
-from esim.report.words import percent, seconds
+from esim.report.words import percent
 from esim.results import ReplayResult
 from esim.study import Float64
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-
-_UNITS = ((2 * 86400.0 * 2, 86400.0, "days"), (7200.0, 3600.0, "hours"), (300.0, 60.0, "minutes"))
 
 
 class Lane(NamedTuple):
@@ -55,7 +53,8 @@ def schedule_info(result: ReplayResult) -> ScheduleInfo | None:
         ended = np.where(np.isfinite(end), end, start + last)
         lanes.append((start - zero, ended - zero))
     span = max(float(np.nanmax(ended)) for _, ended in lanes)
-    scale, unit = next(((s, u) for least, s, u in _UNITS if span > least), (1.0, "seconds"))
+    unit = style.unit_of(span)
+    scale = unit.seconds
     recorded, run = (
         Lane(began / scale, ended / scale, float(np.nanmax(ended)) / scale)
         for began, ended in lanes
@@ -65,11 +64,13 @@ def schedule_info(result: ReplayResult) -> ScheduleInfo | None:
         recorded=recorded,
         run=run,
         stopped=columns.stopped,
-        unit=unit,
+        unit=unit.plural,
         end=span / scale or 1.0,
         endless=int((known & ~np.isfinite(columns.end_recorded_s)).sum()),
-        makespan_words=f"Makespan {seconds(s.makespan_s)} instead of "
-        f"{seconds(s.makespan_recorded_s)}, {percent(s.makespan_saved_fraction)} saved.",
+        makespan_words="Makespan {} instead of {}, ".format(
+            *style.together(s.makespan_s, s.makespan_recorded_s)
+        )
+        + f"{percent(s.makespan_saved_fraction)} saved.",
     )
 
 
@@ -89,7 +90,9 @@ def draw_schedule(info: ScheduleInfo, axes: Axes, *, with_rule: bool) -> Axes:
         at = np.flatnonzero(which & np.isfinite(lane.began))
         if at.size == 0:
             continue
-        text = label or ("stopped by the rule" if with_rule else "as recorded, of a trial stopped")
+        text = label or (
+            "stopped by the rule" if with_rule else "its end as recorded; stopped under the rule"
+        )
         top, bottom = at + 0.5 + gap, at + 1.5 - gap
         left, right = lane.began[at], lane.ended[at]
         corners = np.stack(
@@ -121,17 +124,13 @@ def schedule_figure(result: ReplayResult) -> Figure | None:
     info = schedule_info(result)
     if info is None:
         return None
-    clock = result.clock
-    on = f", {clock.workers} workers" if clock.mode == "simulated" else ""
     with style.styled():
-        figure = style.new_figure(
-            3.8, f"{result.study}: schedule, {clock.mode} clock{on}, rule {result.rule.name}"
-        )
+        figure = style.new_figure(3.8, result.study, ": schedule")
         left, right = figure.subplots(1, 2, sharex=True, sharey=True)
         draw_schedule(info, left, with_rule=False)
         draw_schedule(info, right, with_rule=True)
         left.set_ylabel("trial, in launch order")
         style.subtitle(left, "Without the rule", style.WIDTH / 2)
-        style.subtitle(right, f"With the rule. {info.makespan_words}", style.WIDTH / 2)
+        style.subtitle(right, f"{style.rule_words(result)}. {info.makespan_words}", style.WIDTH / 2)
         style.legend(figure, left, right)
     return figure

@@ -72,11 +72,12 @@ def stops_figure(result: ReplayResult) -> Figure:
     """When in training the stops happen."""
     info = stops_info(result)
     with style.styled():
-        figure = style.new_figure(3.0, f"{result.study}: when rule {result.rule.name} stops")
+        figure = style.new_figure(3.0, result.study, ": when trials are stopped")
         axes = figure.subplots()
         draw_stops(info, axes)
-        text = f"{info.stopped:,} of {info.trials:,} trials stopped"
+        text = f"{style.rule_words(result)}. {info.stopped:,} of {info.trials:,} trials stopped"
         if info.median is not None:
-            text += f", half of them before {percent(info.median)} of their steps (dashed)"
+            by = f"by {percent(info.median)} of their steps" if info.median else "at step 0"
+            text += f", half of them {by} (dashed)"
         style.subtitle(axes, text + ".")
     return figure

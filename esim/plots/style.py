@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from esim.report.words import clean
+from esim.report.words import clean, seconds
 from esim.study import Direction
 
 if TYPE_CHECKING:
@@ -22,12 +22,15 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+    from esim.results import ReplayResult
+
 # Okabe and Ito's colours: told apart without colour vision, and as greys in print.
 BLACK, BLUE, SKY, VERMILLION = "#000000", "#0072B2", "#56B4E9", "#D55E00"
 GREY, FAINT, PALE = "#767676", "#B4B4B4", "#E2E2E2"
 WIDTH = 7.2  # inches: a page's text width
 MANY = 1000  # more marks than this become pixels inside the SVG
 _FONT = "DejaVu Sans"  # comes with matplotlib, so that a figure is the same everywhere
+_TITLE = 10.5  # points
 _TEXT_PER_INCH = 15.5  # characters of the small font
 _STYLE = {
     "font.family": [_FONT],
@@ -43,7 +46,7 @@ _STYLE = {
     "axes.spines.right": False,
     "axes.linewidth": 0.7,
     "axes.titlelocation": "left",
-    "axes.formatter.useoffset": False,
+    "axes.formatter.offset_threshold": 7,
     "axes.formatter.limits": (-4, 6),
     "lines.solid_capstyle": "butt",
     "savefig.dpi": 160,
@@ -63,16 +66,30 @@ def styled() -> Iterator[None]:
         yield
 
 
-def new_figure(height: float, title: str) -> Figure:
-    """An empty figure of the usual width with a title, which may come from a log."""
+def new_figure(height: float, name: str, what: str = "") -> Figure:
+    """An empty figure of the usual width, titled by a name from a log and what is drawn."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(WIDTH, height), layout="constrained")
-    figure.get_layout_engine().set(w_pad=0.06, h_pad=0.06)  # type: ignore[union-attr, call-arg]
-    figure.suptitle(
-        words(title, 90), x=0.01, ha="left", fontsize=10.5, fontweight="bold", color=BLACK
-    )
+    figure.get_layout_engine().set(w_pad=0.06, h_pad=0.06, wspace=0.04)  # type: ignore[union-attr, call-arg]
+    title = _fit(name, what, WIDTH - 0.3)
+    figure.suptitle(title, x=0.01, ha="left", fontsize=_TITLE, fontweight="bold", color=BLACK)
     return figure
+
+
+def _fit(name: str, what: str, inches: float) -> str:
+    """The title, the name in it cut until it fits."""
+    from matplotlib.font_manager import FontProperties
+    from matplotlib.textpath import TextPath
+
+    bold = FontProperties(family=_FONT, weight="bold")
+    longest = 90
+    while True:
+        title = words(name, longest) + what
+        width = TextPath((0, 0), title, size=_TITLE, prop=bold).get_extents().width / 72
+        if width <= inches or longest <= 8:
+            return title
+        longest -= 4
 
 
 def subtitle(axes: Axes, text: str, width: float = WIDTH) -> None:
@@ -81,21 +98,69 @@ def subtitle(axes: Axes, text: str, width: float = WIDTH) -> None:
     axes.set_title(words("\n".join(lines), 10_000), loc="left", color="#333333")
 
 
-def legend(figure: Figure, *every: Axes, columns: int = 4) -> None:
+def rule_words(result: ReplayResult) -> str:
+    """Which rule by which clock."""
+    clock = {"order": "one trial after another", "recorded": "recorded times"}.get(
+        result.clock.mode, f"simulated on {result.clock.workers} workers"
+    )
+    return f"Rule {result.rule.name}, {clock}"
+
+
+class Unit(NamedTuple):
+    """A unit of time."""
+
+    seconds: float
+    short: str
+    plural: str
+
+
+_UNITS = ((4 * 86400, Unit(86400, "d", "days")), (2 * 3600, Unit(3600, "h", "hours")),
+          (5 * 60, Unit(60, "min", "minutes")), (0, Unit(1, "s", "seconds")))  # fmt: skip
+
+
+def unit_of(longest: float) -> Unit:
+    """The unit in which a duration is read best."""
+    return next((unit for least, unit in _UNITS if longest >= least), _UNITS[-1][1])
+
+
+def together(run: float | None, recorded: float | None) -> tuple[str, str]:
+    """Two durations in one unit, named by the second."""
+    if run is None or recorded is None:
+        return seconds(run), seconds(recorded)
+    unit = unit_of(max(run, recorded))
+    return f"{run / unit.seconds:,.1f}", f"{recorded / unit.seconds:,.1f} {unit.short}"
+
+
+def trials(n: int) -> str:
+    """A number of trials."""
+    return f"{n:,} trial" if n == 1 else f"{n:,} trials"
+
+
+def legend(figure: Figure, *every: Axes, columns: int = 3) -> None:
     """One legend under the figure for what stands in its axes, each label once."""
     found: dict[str, Artist] = {}
     for axes in every:
         for handle, label in zip(*axes.get_legend_handles_labels(), strict=True):
             found.setdefault(label, handle)
     if found:
-        widest = max(len(label) for label in found)
-        fit = max(1, int(WIDTH * _TEXT_PER_INCH / (widest + 7)))
         figure.legend(
             list(found.values()),
             list(found),
             loc="outside lower left",
-            **{"ncols": min(columns, fit, len(found))},
+            **{"ncols": _columns([len(label) for label in found], columns)},
         )
+
+
+def _columns(lengths: list[int], most: int) -> int:
+    """Columns that fit under the figure, filled one after the other as a legend does."""
+    for n in range(min(most, len(lengths)), 1, -1):
+        high, more = divmod(len(lengths), n)
+        rows = [high + (i < more) for i in range(n)]
+        starts = [sum(rows[:i]) for i in range(n)]
+        width = sum(max(lengths[a : a + r]) + 7 for a, r in zip(starts, rows, strict=True))
+        if width <= WIDTH * _TEXT_PER_INCH:
+            return n
+    return 1
 
 
 def words(text: str, longest: int = 60) -> str:
@@ -158,6 +223,7 @@ def whole_steps(axes: Axes) -> None:
     """Ticks of the step axis at whole numbers, written out."""
     from matplotlib.ticker import FuncFormatter, MaxNLocator
 
+    axes.margins(x=0.02)
     axes.xaxis.set_major_locator(MaxNLocator(nbins=8, integer=True, min_n_ticks=1))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:,.0f}"))
 
@@ -166,6 +232,9 @@ def save(figure: Figure, path: str | Path) -> None:
     """Write a figure as `path`.svg and `path`.png, each whole or not at all."""
     target = Path(path)
     with styled():
+        # Laid out once for both.
+        figure.draw_without_rendering()
+        figure.set_layout_engine("none")
         for end in ("svg", "png"):
             handle, partial = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
             try:

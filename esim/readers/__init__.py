@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from esim.errors import EsimError
-from esim.readers.formats import FORMATS, Format, choose_format
+from esim.readers.formats import FORMATS, Format, Found, choose_format
 from esim.readers.options import Options
 from esim.readers.source import Source, open_sources, union
 from esim.study import Note, Study
@@ -38,12 +38,14 @@ class InputFile:
         format: the name of the format that read it.
         notes: what was seen about the path itself, such as files left unread; what was seen in
             the data stands in `Study.notes`.
+        studies: the names of the studies found in it.
     """
 
     path: str
     sha256: str
     format: str
     notes: tuple[Note, ...] = ()
+    studies: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -96,7 +98,7 @@ def read_inputs(
                 )
             homes[study.name] = source.label
         studies += found.studies
-        inputs += _describe(source, fmt, found.notes)
+        inputs += _describe(source, fmt, found)
     if name is not None:
         if len(studies) != 1:
             raise EsimError(
@@ -104,6 +106,7 @@ def read_inputs(
                 why="found " + ", ".join(homes),
             )
         studies = [replace(studies[0], name=name)]
+        inputs = [replace(i, studies=(name,)) for i in inputs]
     order = {str(path): i for i, path in enumerate(paths)}
     return Reading(tuple(studies), tuple(sorted(inputs, key=lambda i: order[i.path])))
 
@@ -164,8 +167,9 @@ def _choose(sources: list[Source], format: str | None) -> list[tuple[Source, For
         return [(whole, choose_format(whole, format))]
 
 
-def _describe(source: Source, fmt: Format, notes: tuple[Note, ...]) -> list[InputFile]:
+def _describe(source: Source, fmt: Format, found: Found) -> list[InputFile]:
     described = []
+    names = tuple(study.name for study in found.studies)
     for i, root in enumerate(source.roots):
         files = [file for file in source.files if file.root == root and file.sha256]
         if not files:
@@ -180,5 +184,7 @@ def _describe(source: Source, fmt: Format, notes: tuple[Note, ...]) -> list[Inpu
             sha256 = hashlib.sha256(lines.encode()).hexdigest()
         else:
             sha256 = files[0].sha256 or ""
-        described.append(InputFile(str(root), sha256, fmt.name, notes if i == 0 else ()))
+        described.append(
+            InputFile(str(root), sha256, fmt.name, found.notes if i == 0 else (), names)
+        )
     return described

@@ -136,7 +136,9 @@ def parse_column(assignment: str) -> tuple[str, Any]:
     """
     key, equals, text = assignment.partition("=")
     key, text = key.strip(), text.strip()
-    kinds: dict[str, Any] = {f.name: type(f.default) for f in dataclasses.fields(Rule) if f.metadata}
+    kinds: dict[str, Any] = {
+        f.name: type(f.default) for f in dataclasses.fields(Rule) if f.metadata
+    }
     kinds.pop("source")
     if not equals or key not in kinds:
         raise EsimError(
