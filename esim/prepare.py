@@ -137,7 +137,6 @@ def prepare(study: Study, rule: Rule, *, threads: int | None = None) -> Prepared
             "rank": rank,
             "universe": universe,
         }
-        statistic = np.empty(0)
     status = study.status
     completes = (status == Status.COMPLETED) | (status == Status.UNKNOWN)
     joins = completes if rule.pool == "completed" else (status != Status.FAILED) | rule.failed_peers
@@ -154,7 +153,7 @@ def prepare(study: Study, rule: Rule, *, threads: int | None = None) -> Prepared
         arrays={
             "offsets": offsets,
             "own": own,
-            "statistic": statistic,
+            "statistic": statistic if cells is None else None,
             "column": column,
             "step": steps,
             "flags": np.stack([unseen, completes, joins], axis=1),

@@ -8,9 +8,6 @@ order. Objective, direction and notes stand in the schemas' metadata.
 from __future__ import annotations
 
 import json
-import os
-import shutil
-import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
@@ -19,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from esim.errors import EsimError
+from esim.folders import whole_folder
 from esim.study import STATUS_WORDS, Direction, Note, Study, as_direction
 
 METADATA_KEY = "esim"
@@ -46,30 +44,9 @@ def write_study(study: Study, folder: Path) -> None:
 
     study.validate()
     reports, trials = _tables(study)
-    if folder.exists():
-        if not folder.is_dir():
-            raise EsimError("a file stands there", where=str(folder))
-        other = sorted({path.name for path in folder.iterdir()} - {REPORTS, TRIALS})
-        if other:
-            raise EsimError(
-                "the folder holds other things",
-                where=str(folder),
-                why=", ".join(other[:5]),
-                fix="name a new or empty folder",
-            )
-    try:
-        target = folder.resolve()
-        target.parent.mkdir(parents=True, exist_ok=True)
-        partial = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
-        try:
-            os.chmod(partial, 0o777 & ~_umask())
-            pq.write_table(reports, partial / REPORTS, compression="zstd")
-            pq.write_table(trials, partial / TRIALS, compression="zstd")
-            _replace(partial, target)
-        finally:
-            shutil.rmtree(partial, ignore_errors=True)
-    except OSError as error:
-        raise EsimError("cannot be written", where=str(folder), why=str(error)) from error
+    with whole_folder(folder, lambda path: str(path) in (REPORTS, TRIALS)) as partial:
+        pq.write_table(reports, partial / REPORTS, compression="zstd")
+        pq.write_table(trials, partial / TRIALS, compression="zstd")
 
 
 def read_study_folder(folder: Path) -> Study:
@@ -105,7 +82,7 @@ def decode(reports_file: bytes, trials_file: bytes, where: str) -> Study:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    from esim.readers import arrow
+    from esim import arrow
 
     try:
         reports = pq.ParquetFile(pa.BufferReader(reports_file)).read()
@@ -165,7 +142,7 @@ def decode(reports_file: bytes, trials_file: bytes, where: str) -> Study:
 def _tables(study: Study) -> tuple[Any, Any]:
     import pyarrow as pa
 
-    from esim.readers import arrow
+    from esim import arrow
 
     rows = np.repeat(np.arange(study.n_trials, dtype=np.int64), np.diff(study.offsets))
     as_json: list[str] = []
@@ -257,7 +234,7 @@ def _plain(key: str, value: Any) -> str | int | float | bool | None:
 
 def _config_column(key: str, values: Sequence[str | int | float | bool | None]) -> tuple[Any, bool]:
     """A typed column where one type holds all values exactly, else each value as JSON text."""
-    from esim.readers import arrow
+    from esim import arrow
 
     present = np.array([value is not None for value in values], dtype=np.bool_)
     kinds = {type(value) for value in values if value is not None}
@@ -283,24 +260,3 @@ def _config(values: list[Any], is_json: bool) -> tuple[Any, ...]:
     if not is_json:
         return tuple(values)
     return tuple(None if value is None else json.loads(value) for value in values)
-
-
-def _replace(partial: Path, target: Path) -> None:
-    """Put the new folder in the place of the old one, which comes back if that fails."""
-    if not target.exists():
-        partial.rename(target)
-        return
-    old = partial.with_name(partial.name + ".old")
-    target.rename(old)
-    try:
-        partial.rename(target)
-    except OSError:
-        old.rename(target)
-        raise
-    shutil.rmtree(old)
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

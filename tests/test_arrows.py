@@ -19,7 +19,8 @@ RESULTS = RECORD | {"results", "rules", "costs", "clocks"}
 ARROWS: dict[str, set[str]] = {
     "errors": set(),
     "study": {"storage"},
-    "storage": {"study", "folders"},
+    "storage": {"study", "folders", "arrow"},
+    "arrow": {"study"},
     "folders": set(),
     "costs": set(),
     "rules": set(),
@@ -27,7 +28,7 @@ ARROWS: dict[str, set[str]] = {
     "clocks": {"study", "costs"},
     "results": RESULTS,
     "caveats": RESULTS,
-    "readers": {"study", "storage"},
+    "readers": {"study", "storage", "arrow"},
     "prepare": {"study", "rules", "kernels"},
     "outcomes": RESULTS | {"prepare", "kernels", "caveats", "replay"},
     "replay": RESULTS | {"prepare", "kernels", "outcomes"},

@@ -3,8 +3,8 @@
 Set ESIM_SHARED_DATA to the folder that holds `taskset` and `algoperf_v05`; the logs are not part
 of this repository. Run with -s to see how many decisions were compared.
 
-The twin takes minutes on 1000 trials, so TaskSet's are compared whole under the literal rule and
-in their first 300 trials under the other readings.
+A minute of AlgoPerf and two of TaskSet. Under the readings that stop late, the twin would take
+minutes more for TaskSet's 1000 trials: there the first 300 are compared.
 """
 
 from __future__ import annotations
@@ -45,7 +45,8 @@ READINGS: dict[str, dict[str, Any]] = {
     "one report later": {"delay": 1},
     "by number": {"match": "number"},
 }
-FIRST = 60 if config.DISABLE_JIT else 300
+STOPS_LATE = ("carry", "from the sixth report")
+FIRST = 300
 
 TASKS = (
     "FixedTextRNNClassification_imdb_patch128_LSTM128_avg_bs64",
@@ -157,8 +158,9 @@ CLOCKS = ("order", "simulated")
 @pytest.mark.parametrize("reading", READINGS)
 @pytest.mark.parametrize("task", TASKS)
 def test_taskset(task: str, reading: str, clock: str, counts: Counter[str]) -> None:
-    whole = reading == "literal" and not config.DISABLE_JIT
+    whole = reading not in STOPS_LATE and not config.DISABLE_JIT
     study = taskset(task, 1000 if whole else FIRST)
+    assert study.n_trials == (1000 if whole else FIRST)
     row = LITERAL.with_columns(**READINGS[reading])
     options = {"clock": clock, "workers": 8 if clock == "simulated" else 1}
     compare(prepare(study, row), options, naive.replay(study, row, **options), counts)
@@ -170,7 +172,7 @@ def test_algoperf(
     submission: str, workload: str, counts: Counter[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     study = algoperf(submission, workload)
-    assert study.n_trials == 25 if submission != "schedule_free_prodigy" else study.n_trials >= 20
+    assert 18 <= study.n_trials <= 25  # a few left no log
     with pytest.raises(EsimError, match="starts or ends"):
         replay(study, LITERAL, "recorded")
     for reading in READINGS.values():

@@ -69,7 +69,7 @@ def _settings(pick: FromSeed, study: Study, clock: str) -> dict[str, Any]:
 
 def looks_up(prepared: Prepared) -> bool:
     """Whether the kernel would look peers up one by one."""
-    return len(prepared.arrays["rank"]) == 0
+    return prepared.arrays["rank"] is None
 
 
 def both_ways(

@@ -82,7 +82,8 @@ class PeersAt:
 class PeersOf:
     """The peers of one trial at each of its reports, told again from a run.
 
-    Events are compared by (time, kind, launch order), ends before reports, as in the kernel.
+    Events are compared by (time, kind, launch order), ends before reports, as in the kernel; within
+    a trial none comes before an earlier one.
     """
 
     def __init__(
@@ -115,11 +116,13 @@ class PeersOf:
             length[study.status == Status.RUNNING] = np.inf
         self._time = began[self._owner] + report_seconds(study)[rows]
         self._end = began + length
-        last = self._offsets[1:][reports > 0] - 1
-        merged = (self._end[reports > 0] <= self._time[last]) & (
-            flags[:, engine.UNSEEN][reports > 0] == 0
-        )
-        self._kind[last[merged]] = _END
+        some = np.flatnonzero(reports)
+        last = self._offsets[1:][some] - 1
+        at_end = self._end[some] <= self._time[last]
+        # An end that is the last report; but it cannot come before the report before it.
+        alone = (reports[some] == 1) | (self._time[last - 1] < self._time[last])
+        self._kind[last[at_end & alone & (flags[some, engine.UNSEEN] == 0)]] = _END
+        self._end_kind[some] = np.where(at_end, self._kind[last], _END)
         stop_at = (first + self._kept - 1)[run.stopped]
         self._end[run.stopped] = self._time[stop_at]
         self._end_kind[run.stopped] = self._kind[stop_at]

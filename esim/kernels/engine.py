@@ -5,15 +5,15 @@ N trials, R such reports, C columns (places at which trials are compared), K cel
 trial's statistic in a column). The arrays, besides those of esim.kernels.peers:
     offsets       int64 [N + 1]  trial -> its reports
     own           float64 [R]    the own side; NaN where the row does not judge
-    statistic     float64 [R]    the peer's side; empty unless peers are looked up one by one
+    statistic     float64 [R]    the peer's side; None unless peers are looked up one by one (numba
+                                 then leaves that way out: compiled apart, it is seldom needed)
     column        int32 [R]      the report's place
     step          int64 [R]
     flags         bool [N, 3]    UNSEEN, COMPLETES, JOINS
     cell_offsets  int64 [N + 1]  trial -> its cells, in the order its reports show them
     cell_column   int32 [K]
     shown_by      int32 [K]      the trial's report that shows the cell; empty: the n-th the n-th
-    rank          int32 [K]      in the column's universe, -1: no statistic; None: peers are looked
-                                 up one by one (numba compiles the two ways apart)
+    rank          int32 [K]      in the column's universe, -1: no statistic; None: one by one
     codes         int64 [10]     the row's whole numbers, below
     numbers       float64 [4]    the row's other numbers, below
     trials        int64 [N, 4]   SHOWN, CELL, ENDED, and in [:, PRESENT] a list of the trials shown
@@ -192,7 +192,7 @@ def first_stop(
                 trial, k + 1, offsets, cell_offsets, cell_column, shown_by, rank, universe, words,
                 places, levels, trials, tally, codes, numbers,
             )  # fmt: skip
-        if rank is None:
+        if statistic is not None:
             gather(
                 trial, place, offsets, statistic, column, places, levels, trials, tally, scratch,
                 codes, numbers,

@@ -56,8 +56,8 @@ def explained_info(explanation: Explanation) -> ExplainedInfo:
     shown = np.concatenate([values, threshold, column("peers_low"), column("peers_high")])
     finite = values[np.isfinite(values)]
     levels = threshold[np.isfinite(threshold)]
-    typical = np.concatenate(
-        [np.quantile(part, [0.1, 0.9]) for part in (finite, levels) if part.size] or [[]]
+    typical = np.array(
+        [np.quantile(part, end) for part in (finite, levels) if part.size for end in (0.1, 0.9)]
     )
     if stop is not None and np.isfinite(stop[1]):
         typical = np.append(typical, stop[1])

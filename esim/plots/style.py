@@ -31,7 +31,7 @@ WIDTH = 7.2  # inches: a page's text width
 MANY = 1000  # more marks than this become pixels inside the SVG
 _FONT = "DejaVu Sans"  # comes with matplotlib, so that a figure is the same everywhere
 _TITLE = 10.5  # points
-_TEXT_PER_INCH = 15.5  # characters of the small font
+_TEXT_PER_INCH = 15  # characters of the small font
 _STYLE = {
     "font.family": [_FONT],
     "font.size": 9.0,
@@ -86,7 +86,7 @@ def _fit(name: str, what: str, inches: float) -> str:
     longest = 90
     while True:
         title = words(name, longest) + what
-        width = TextPath((0, 0), title, size=_TITLE, prop=bold).get_extents().width / 72
+        width = TextPath((0, 0), title, size=_TITLE, prop=bold).vertices[:, 0].max() / 72
         if width <= inches or longest <= 8:
             return title
         longest -= 4
@@ -94,7 +94,7 @@ def _fit(name: str, what: str, inches: float) -> str:
 
 def subtitle(axes: Axes, text: str, width: float = WIDTH) -> None:
     """Plain sentences above an axes as wide as `width` inches."""
-    lines = textwrap.wrap(text, max(20, int((width - 0.6) * _TEXT_PER_INCH)))
+    lines = textwrap.wrap(text, max(20, int((width - 0.9) * _TEXT_PER_INCH)))
     axes.set_title(words("\n".join(lines), 10_000), loc="left", color="#333333")
 
 

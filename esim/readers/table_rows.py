@@ -115,7 +115,7 @@ def _typed_table(
 def _from_arrow(table: Any, objective: str, time: str | None) -> Rows:
     import pyarrow as pa
 
-    from esim.readers import arrow
+    from esim import arrow
 
     def ids(name: str) -> tuple[Int64, list[str]]:
         column = table[name]
@@ -169,7 +169,7 @@ def _is_text(kind: Any) -> bool:
 def _floats(column: Any) -> Float64:
     import pyarrow as pa
 
-    from esim.readers import arrow
+    from esim import arrow
 
     kind = column.type
     if not (pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)):
@@ -181,7 +181,7 @@ def _timestamps(column: Any) -> tuple[Float64, str, bool]:
     """Seconds since 1970, their encoding, and whether UTC was assumed; all rows of one kind."""
     import pyarrow as pa
 
-    from esim.readers import arrow
+    from esim import arrow
 
     if column.null_count:
         raise _OddError

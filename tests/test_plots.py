@@ -1,0 +1,416 @@
+"""`esim.plots`: what is drawn, computed apart from drawing it; and that drawing it works."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import math
+import subprocess
+import sys
+from xml.etree import ElementTree
+
+import matplotlib
+import numpy as np
+import pytest
+from matplotlib.axes import Axes
+from matplotlib.cbook import is_math_text
+from matplotlib.figure import Figure
+from matplotlib.text import Text
+
+import esim
+from esim.costs import Costs
+from esim.explain import explain
+from esim.plots import explain_figure, figures, save, style
+from esim.plots.curves import MOST_LINES, Curve, _bands, curves_info, draw_curves
+from esim.plots.explained import draw_explained, draw_peers, explained_info
+from esim.plots.readings import draw_readings_degradation, draw_readings_saved, readings_info
+from esim.plots.saved import draw_amounts, draw_finals, saved_info
+from esim.plots.schedule import draw_schedule, schedule_info
+from esim.plots.stops import draw_stops, stops_info
+from esim.study import Study
+from tests import generate
+
+CURVES = [[1.0, 0.8, 0.6], [1.2, 0.5, 0.5], [0.9, 1.0, 0.3]]  # b stops at 1, c at 2
+ODD_NAMES = [
+    "$a_1$ and $b$",
+    "x^2 _under_ <b>&amp;",
+    "back\\slash $",
+    "\x00\x1b[31mred",
+    "日本" + "W" * 90,
+]
+
+
+def small(**columns) -> Study:
+    return Study.from_arrays(CURVES, "minimize", names=["a", "b", "c"], name="small", **columns)
+
+
+def timed() -> Study:
+    """Side by side, each long enough to see the earlier ones end."""
+    return small(elapsed=[[10.0, 20, 30]] * 3, start=[0.0, 30, 60], end=[30.0, 65, 100])
+
+
+def big(n: int = MOST_LINES + 50) -> Study:
+    rng = np.random.default_rng(3)
+    curves = 2 / (1 + np.arange(20)) * rng.uniform(0.5, 1.5, (n, 1)) + rng.uniform(0, 1, (n, 1))
+    return Study.from_arrays(curves, "minimize", name="big")
+
+
+def odd() -> Study:
+    curves = np.array([[1.0, 0.8], [1.1, 0.9], [1.2, 0.4], [0.9, 0.7], [0.95, 0.1]])
+    return Study.from_arrays(
+        curves, "minimize", names=ODD_NAMES, name="$study_{1}$ " * 20, objective="val_$\\alpha$" * 9,
+        elapsed=[[1.0, 2.0]] * 5, start=np.arange(5) * 2.0, end=np.arange(5) * 2.0 + 2,
+    )  # fmt: skip
+
+
+def axes() -> Axes:
+    return Figure().subplots()
+
+
+# ------------------------------------------------------------------------------ what is drawn
+
+
+def test_saved_amounts_are_the_known_ones():
+    names = [a.label for a in saved_info(esim.replay(small())).amounts]
+    assert names == ["steps"]
+    result = esim.replay(timed(), costs=Costs(price=36.0, currency="EUR"))
+    info = saved_info(result)
+    assert [a.label for a in info.amounts] == [
+        "steps", "training time", "billed time", "cost", "makespan"
+    ]  # fmt: skip
+    # 3 + 1 + 2 of 9 steps; 30 + 10 + 20 of 90 s; stopped jobs add their tails of 5 and 10 s
+    steps, training, billed, cost, _ = info.amounts
+    assert (steps.run, steps.recorded, steps.share) == ("6", "9", pytest.approx(6 / 9))
+    assert (training.run, training.recorded) == ("60.0", "90.0 s")
+    assert (billed.run, billed.recorded) == ("75.0", "105.0 s")
+    assert (cost.run, cost.recorded) == ("0.75", "1.05 EUR")
+
+
+def test_saved_finals_are_the_better_half_best_first():
+    info = saved_info(esim.replay(small()))
+    assert info.finals.tolist() == [0.3, 0.5, 0.6]
+    assert info.stopped.tolist() == [True, True, False]
+    assert (info.best_recorded, info.best) == (0.3, 0.6)
+    assert "0.3, stopped (c)" in info.best_recorded_words
+    assert "0.6, rank 3 (a)" in info.best_words
+    assert len(saved_info(esim.replay(big(200))).finals) >= 100
+
+
+def test_curves_end_where_the_rule_stopped_them():
+    info = curves_info(small(), esim.replay(small()))
+    assert [c.values.tolist() for c in info.kept] == [[1.0, 0.8, 0.6]]
+    assert [c.values.tolist() for c in info.stopped] == [[1.2], [0.9, 1.0]]
+    assert info.stops.steps.tolist() == [1, 2]
+    assert info.stops.values.tolist() == [1.2, 1.0]
+    assert info.best_recorded is not None
+    assert info.best_recorded.rest.values.tolist() == [1.0, 0.3]
+    assert info.best is not None
+    assert info.best.rest.steps.size == 0
+    assert info.outside == 0
+
+
+def test_many_curves_become_bands():
+    study = big()
+    info = curves_info(study, esim.replay(study))
+    assert (info.kept, info.stopped) == ((), ())
+    values = np.sort(study.values.reshape(study.n_trials, -1), axis=0)
+    expected = values[
+        np.round((study.n_trials - 1) * np.array([0.05, 0.25, 0.5, 0.75, 0.95])).astype(int)
+    ]
+    assert np.array_equal(info.bands, expected)
+    assert info.grid.tolist() == list(range(1, 21))
+
+
+def test_bands_carry_the_last_value_and_stop_with_the_trials():
+    # Four trials to step 4, one to step 2: five of them at 1 and 2, too few behind.
+    whole = [Curve(np.array([0, 4]), np.array([i, i + 10.0])) for i in range(4)]
+    whole.append(Curve(np.array([0, 1, 2]), np.array([100.0, 101, np.inf])))
+    grid, bands = _bands(whole)
+    assert grid.tolist() == [0, 1, 2, 4]
+    assert bands[2].tolist()[:3] == [2, 2, 2]
+    assert bands[4].tolist()[:3] == [100, 101, np.inf]
+    assert np.isnan(bands[:, 3]).all()
+
+
+def test_stops_by_share_of_length():
+    # b ran 1 of 3 steps, c 2 of 3
+    info = stops_info(esim.replay(small()))
+    assert info.counts.sum() == 2
+    assert info.counts[6] == 1  # 1/3 lies between 30 and 35 %
+    assert info.counts[13] == 1
+    assert info.median == pytest.approx(0.5)
+
+
+def test_schedule_is_in_one_unit_from_the_first_start():
+    info = schedule_info(esim.replay(timed()))
+    assert info is not None
+    assert info.unit == "seconds"
+    assert info.recorded.began.tolist() == [0, 30, 60]
+    assert info.recorded.ended.tolist() == [30, 65, 100]
+    assert info.run.ended.tolist() == [30, 45, 90]  # c: 60 + 20 and its tail of 10 s
+    assert (info.recorded.makespan, info.run.makespan) == (100, 90)
+    assert schedule_info(esim.replay(small())) is None
+
+
+def test_a_trial_that_never_ended_is_drawn_to_its_last_report():
+    study = small(
+        elapsed=[[10.0, 20, 30]] * 3, start=[0.0, 30, 60], end=[30.0, 65, math.nan],
+        status=["completed", "completed", "running"],
+    )  # fmt: skip
+    info = schedule_info(esim.replay(study, esim.rule("sagemaker", min_peers=9)))
+    assert info is not None
+    assert info.recorded.ended.tolist() == [30, 65, 90]
+    assert info.endless == 1
+
+
+def test_readings_begin_with_the_literal_one():
+    info = readings_info(esim.replay(small(), readings=True))
+    assert [dot.literal for dot in info] == [True] + [False] * (len(info) - 1)
+    assert info[0].saved == pytest.approx(3 / 9)
+    assert info[0].degradation == pytest.approx(0.3)
+    assert info[0].lost is True
+    assert readings_info(esim.replay(small())) == ()
+
+
+def test_explained_columns():
+    info = explained_info(explain(small(), "c"))
+    assert info.steps.tolist() == [1, 2, 3]
+    assert info.ran == 2
+    assert info.stop == (2.0, 1.0)
+    assert info.decision is None
+    assert info.own is None
+    assert info.peers.tolist() == [2, 1, 1]
+    assert info.low.tolist() == pytest.approx([1.0, 0.9, 0.8])
+    late = explained_info(explain(small(), "b", esim.rule("sagemaker", delay=1, own="best")))
+    assert (late.decision, late.stop) == ((1.0, 1.2), (2.0, 0.5))
+    assert late.own is not None
+    assert late.own.tolist() == [1.2, 0.5, 0.5]
+
+
+@pytest.mark.parametrize(
+    ("values", "typical", "expected"),
+    [
+        ([0.0, 1.0], (0, 1), (-0.04, 1.04, False)),
+        ([0.0, 1.0, 2.0], (0, 1), (-0.08, 2.08, False)),  # within 1.5 times the distance
+        ([0.0, 1.0, 1e9], (0, 1), (-0.1, 2.6, True)),  # cut at 1 + 1.5
+        ([0.0, 1.0, math.inf], (0, 1), (-0.04, 1.04, True)),
+        ([2.0, 2.0], (2, 2), (1.9, 2.1, False)),
+        ([0.0], (0, 0), (-0.5, 0.5, False)),
+        ([], (math.nan, math.nan), (0, 1, False)),
+        ([math.inf], (math.nan, math.nan), (0, 1, True)),
+    ],
+)
+def test_view(values, typical, expected):
+    actual = style.view(np.array(values), *typical)
+    assert actual == (pytest.approx(expected[0]), pytest.approx(expected[1]), expected[2])
+
+
+def test_view_leaves_out_diverging_trials_but_not_the_best():
+    curves = [[1.0, 0.5 + i / 100] for i in range(20)] + [[1.0, 1e12], [1.0, 0.05]]
+    study = Study.from_arrays(curves, "minimize")
+    info = curves_info(study, esim.replay(study))
+    assert info.view.high < 10
+    assert info.view.low < 0.05
+    assert info.outside == 1
+
+
+# ----------------------------------------------------------------------------------- drawing
+
+
+def test_every_drawing_takes_and_returns_an_axes():
+    study = timed()
+    result = esim.replay(study, readings=True)
+    told = explained_info(explain(study, "b"))
+    schedule = schedule_info(result)
+    assert schedule is not None
+    draws = [
+        (draw_amounts, saved_info(result)),
+        (draw_finals, saved_info(result)),
+        (draw_curves, curves_info(study, result)),
+        (draw_stops, stops_info(result)),
+        (draw_readings_saved, readings_info(result)),
+        (draw_readings_degradation, readings_info(result)),
+        (draw_explained, told),
+        (draw_peers, told),
+    ]
+    for draw, info in draws:
+        where = axes()
+        assert draw(info, where) is where
+        where.figure.draw_without_rendering()
+    for with_rule in (False, True):
+        where = axes()
+        assert draw_schedule(schedule, where, with_rule=with_rule) is where
+
+
+def every_figure(study: Study, **how) -> dict[str, Figure]:
+    found = figures(study, esim.replay(study, readings=True, **how))
+    for trial in study.trials[:5]:
+        found[f"explain {trial}"] = explain_figure(explain(study, trial, **how))
+    return found
+
+
+def test_figures_are_those_with_something_to_draw():
+    assert set(figures(small(), esim.replay(small()))) == {"saved", "curves", "stops"}
+    assert set(figures(timed(), esim.replay(timed(), readings=True))) == {
+        "saved", "curves", "stops", "schedule", "readings"
+    }  # fmt: skip
+    never = esim.replay(small(), esim.rule("sagemaker", min_peers=9))
+    assert set(figures(small(), never)) == {"saved", "curves"}
+
+
+@pytest.mark.parametrize(
+    "study",
+    [
+        small(),
+        odd(),
+        big(),
+        Study.from_arrays([[1.0]], "maximize"),
+        Study.from_arrays([[], [1.0, 2.0], []], "minimize"),
+        Study.from_arrays(
+            [[math.inf, -math.inf, 1.0], [math.inf] * 3, [-1e300, 1e300, 0]], "minimize"
+        ),
+        generate.build([[1, 2]], [[math.nan, math.nan]]),
+        Study.from_arrays([[0.5] * 4] * 30, "minimize"),
+    ],
+    ids=["small", "odd", "big", "one report", "empty trials", "infinite", "no values", "equal"],
+)
+def test_draws_without_a_warning_and_inside_its_borders(study, tmp_path):
+    for name, figure in every_figure(study).items():
+        save(figure, tmp_path / "figure")
+        ElementTree.parse(tmp_path / "figure.svg")
+        _stands_inside(figure, name)
+        _nothing_overlaps(figure, name)
+
+
+def test_draws_any_generated_study():
+    for study in generate.studies(20261123, 25):
+        for figure in every_figure(study).values():
+            figure.draw_without_rendering()
+
+
+def _texts(figure: Figure) -> list[Text]:
+    return [t for t in figure.findobj(Text) if t.get_visible() and t.get_text().strip()]
+
+
+def _stands_inside(figure: Figure, name: str) -> None:
+    width, height = figure.bbox.width, figure.bbox.height
+    drawn = [figure.axes, figure.legends, [figure._suptitle]]
+    for artist in itertools.chain(*drawn):
+        box = artist.get_tightbbox()
+        assert box.x0 > -2, (name, artist)
+        assert box.y0 > -2, (name, artist)
+        assert box.x1 < width + 2, (name, artist)
+        assert box.y1 < height + 2, (name, artist)
+
+
+def _nothing_overlaps(figure: Figure, name: str) -> None:
+    """Ticks' labels stand apart on each axis, and titles, labels and legends from each other."""
+    for part in figure.axes:
+        for axis in (part.xaxis, part.yaxis):
+            low, high = sorted(axis.get_view_interval())
+            shown = [t.label1 for t in axis.get_major_ticks() if low <= t.get_loc() <= high]
+            boxes = [label.get_window_extent() for label in shown if label.get_text()]
+            for one, other in itertools.combinations(boxes, 2):
+                assert not one.overlaps(other), (name, axis)
+    parts = [a.get_tightbbox() for a in (*figure.axes, *figure.legends, figure._suptitle)]
+    for one, other in itertools.combinations(parts, 2):
+        overlap = (
+            min(one.x1, other.x1) - max(one.x0, other.x0),
+            min(one.y1, other.y1) - max(one.y0, other.y0),
+        )
+        assert min(overlap) < 3, name
+
+
+def test_names_are_not_mathematics():
+    for name, figure in every_figure(odd()).items():
+        for text in _texts(figure):
+            _, is_math = is_math_text(text.get_text())
+            assert not is_math, (name, text.get_text())
+    assert style.words("$a_1$ <b>") == r"\$a_1\$ <b>"
+    assert is_math_text(style.words("back\\slash $x$ \\$"))[0] == "back\\slash $x$ \\$"
+    assert style.words("a\x00b日") == "a\\x00b\N{REPLACEMENT CHARACTER}"
+
+
+def test_the_direction_stands_at_the_axis():
+    assert style.objective_label("loss", "minimize") == "loss\n(lower is better)"
+    assert style.objective_label("accuracy", "maximize") == "accuracy\n(higher is better)"
+
+
+@pytest.mark.parametrize(
+    ("pair", "expected"),
+    [
+        ((30.0, 90.0), ("30.0", "90.0 s")),
+        ((30.0, 600.0), ("0.5", "10.0 min")),
+        ((3600.0, 36000.0), ("1.0", "10.0 h")),
+        ((None, 36000.0), ("–", "10.0 h")),
+    ],
+)
+def test_durations_share_a_unit(pair, expected):
+    assert style.together(*pair) == expected
+
+
+# ------------------------------------------------------------------------------------- files
+
+
+def test_save_gives_the_same_bytes_again(tmp_path):
+    for name in ("one", "two"):
+        for key, figure in every_figure(timed()).items():
+            save(figure, tmp_path / f"{key}.{name}")
+    for key in every_figure(timed()):
+        for end in ("svg", "png"):
+            first = (tmp_path / f"{key}.one.{end}").read_bytes()
+            assert first == (tmp_path / f"{key}.two.{end}").read_bytes()
+    assert b"<dc:date>" not in (tmp_path / "saved.one.svg").read_bytes()
+
+
+def test_save_is_whole_or_not_at_all(tmp_path, monkeypatch):
+    figure = figures(small(), esim.replay(small()))["stops"]
+    (tmp_path / "old.svg").write_text("old")
+
+    def breaks(out, **_):
+        out.write(b"half")
+        raise OSError("disk full")
+
+    monkeypatch.setattr(figure, "savefig", breaks)
+    with pytest.raises(OSError, match="disk full"):
+        save(figure, tmp_path / "old")
+    assert [p.name for p in tmp_path.iterdir()] == ["old.svg"]
+    assert (tmp_path / "old.svg").read_text() == "old"
+
+
+def test_drawing_changes_no_setting_and_obeys_none(tmp_path):
+    before = dict(matplotlib.rcParams)
+    plain = tmp_path / "plain", tmp_path / "own"
+    save(explain_figure(explain(small(), "b")), plain[0])
+    assert dict(matplotlib.rcParams) == before
+    with matplotlib.rc_context({"font.size": 30, "axes.facecolor": "red", "lines.linewidth": 9}):
+        save(explain_figure(explain(small(), "b")), plain[1])
+    assert (tmp_path / "plain.svg").read_bytes() == (tmp_path / "own.svg").read_bytes()
+
+
+def test_importing_plots_loads_nothing_heavy():
+    code = (
+        "import sys, esim.plots\n"
+        "heavy = {'matplotlib', 'numba', 'pandas', 'esim.replay', 'esim.explain', 'esim.readers'}\n"
+        "print(sorted(heavy & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_pyplot_is_not_used():
+    code = (
+        "import sys, esim\n"
+        "from esim.plots import figures\n"
+        "study = esim.Study.from_arrays([[1.0, 2.0]], 'minimize')\n"
+        "figures(study, esim.replay(study))\n"
+        "print('matplotlib.pyplot' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
+
+
+def test_results_are_not_needed_beyond_the_record():
+    """A result whose trace cannot be had is drawn all the same."""
+    result = dataclasses.replace(esim.replay(small()), trace=None)
+    assert figures(small(), result)
