@@ -47,6 +47,21 @@ def caveats_of(
             f"{int(failed.sum())} trials failed: never the best"
             + ("" if rule.failed_peers or rule.pool == "reached" else ", never peers"),
         )
+    first = np.zeros(study.n_trials, dtype=np.int64)
+    has = np.diff(study.offsets) > 0
+    first[has] = study.steps[study.offsets[:-1][has]]
+    at_once = int((columns.stopped & (columns.stop_step == first)).sum())
+    if 2 * at_once > summary.trials_stopped:
+        yield Caveat(
+            "stops_at_first_report",
+            f"{at_once} of {summary.trials_stopped} stops fall on the trial's first report: they "
+            "save the most, and know the least",
+        )
+    if at_once and (first[columns.stopped] == 0).any():
+        yield Caveat(
+            "steps_from_zero",
+            "steps count from 0, so a trial stopped at its first report counts as no step run",
+        )
     if summary.trials_stopped == 0:
         yield Caveat("nothing_stopped", "the rule stops no trial: it would have changed nothing")
     if study.n_trials < FEW_TRIALS:

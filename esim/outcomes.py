@@ -11,8 +11,7 @@ from numpy.typing import NDArray
 from esim.caveats import caveats_of
 from esim.clocks import Clock, durations, last_row, report_seconds, stop_overheads
 from esim.costs import Costs
-from esim.kernels import curves
-from esim.prepare import Prepared
+from esim.prepare import Prepared, statistic_of
 from esim.results import BestTrial, ReplayResult, Summary, TrialColumns, saved_fraction
 from esim.study import Float64, Status, Study
 
@@ -93,16 +92,7 @@ def _finals(prepared: Prepared, run: Run, final: str) -> tuple[Float64, Float64]
     study = prepared.study
     sign = 1.0 if study.direction == "minimize" else -1.0
     offsets = prepared.arrays["offsets"]
-    value = prepared.oriented
-    if final == "best":
-        value = np.empty_like(prepared.oriented)
-        curves.statistic(curves.BEST, 0, offsets, prepared.arrays["step"], prepared.oriented, value)
-    kept = np.diff(offsets)
-    if prepared.row_of is None:
-        run_kept = run.rows_kept.astype(np.int64)
-    else:  # values among the rows kept
-        rows_end = study.offsets[:-1] + run.rows_kept
-        run_kept = np.searchsorted(prepared.row_of, rows_end) - offsets[:-1]
+    value = statistic_of(prepared, "best" if final == "best" else "current")
 
     def pick(count: NDArray[np.int64]) -> Float64:
         finals = np.full(study.n_trials, np.nan)
@@ -110,7 +100,7 @@ def _finals(prepared: Prepared, run: Run, final: str) -> tuple[Float64, Float64]
         finals[any_value] = sign * value[(offsets[:-1] + count - 1)[any_value]]
         return finals
 
-    return pick(kept), pick(run_kept)
+    return pick(np.diff(offsets)), pick(prepared.reports_kept(run.rows_kept))
 
 
 def _summary(study: Study, clock: Clock, costs: Costs, run: Run, columns: TrialColumns) -> Summary:

@@ -83,6 +83,14 @@ class Prepared:
         rows = (self.row_of[last] if len(self.row_of) else last) + 1 - self.study.offsets[:-1]
         return np.where(whole, np.diff(self.study.offsets), rows).astype(np.int32)
 
+    def reports_kept(self, rows_kept: NDArray[np.int32]) -> Int64:
+        """Rows of the study kept -> reports with a value among them. int64 [N]"""
+        if self.row_of is None:
+            return rows_kept.astype(np.int64)
+        rows_end = self.study.offsets[:-1] + rows_kept
+        reports: Int64 = np.searchsorted(self.row_of, rows_end) - self.arrays["offsets"][:-1]
+        return reports
+
     def all_rows(self) -> NDArray[np.int32]:
         """Every row of every trial. int32 [N]"""
         return np.diff(self.study.offsets).astype(np.int32)
@@ -178,6 +186,12 @@ def _codes(rule: Rule) -> Int64:
     codes[engine.LEAST] = rule.min_peers
     codes[engine.STRICT] = rule.strict
     return codes
+
+
+def statistic_of(prepared: Prepared, kind: str) -> Float64:
+    """Every report's own or peer statistic of a kind, oriented so that lower is better. [R]"""
+    arrays, average_from = prepared.arrays, prepared.rule.average_from
+    return _statistic(kind, average_from, arrays["offsets"], arrays["step"], prepared.oriented)
 
 
 def in_threads(jobs: Iterable[Callable[[], None]], threads: int | None) -> None:

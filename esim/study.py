@@ -344,7 +344,7 @@ def _flat(values: Any, curves: Sequence[NDArray[np.float64]]) -> Float64:
 
 def _aligned(column: Any, lengths: Int64, what: str) -> Float64:
     """A column given per step, or shaped like the values, as one contiguous float64 [R]."""
-    if np.ndim(column) == 1 and (len(column) == 0 or np.ndim(column[0]) == 0):
+    if len(column) == 0 or np.ndim(column[0]) == 0:
         row = np.asarray(column, dtype=np.float64)
         if len(lengths) and (lengths != len(row)).any():
             raise EsimError(f"{what} has {len(row)} entries, a trial has {int(lengths.max())}")

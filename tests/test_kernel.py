@@ -107,7 +107,9 @@ def assert_same_decisions(
     columns = decision_columns(prepared, actual, slice(None))
     judged = judged_until_told(expected)
     index = {name: i for i, name in enumerate(prepared.study.trials)}
-    rows = zip(*(columns[c] if c == "trial" else columns[c].tolist() for c in DECISION), strict=True)
+    rows = zip(
+        *(columns[c] if c == "trial" else columns[c].tolist() for c in DECISION), strict=True
+    )
     for name, step, own, threshold, peers, stop in rows:
         decision = judged.pop((index[name], step))
         assert same(own, decision.own)

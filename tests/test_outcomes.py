@@ -280,7 +280,9 @@ def test_summaries_agree_with_the_twin(final: str) -> None:
         else:
             assert finite(degradation[0]) == plain["degradation"]
             assert finite(degradation[1]) == plain["degradation_normalized"]
-        assert (actual.steps_saved_fraction_bounds is None) == (not cut or not plain["steps_recorded"])
+        assert (actual.steps_saved_fraction_bounds is None) == (
+            not cut or not plain["steps_recorded"]
+        )
         with_rule, without = plain_seconds(run, expected), plain_seconds(run, baseline)
         for key, number in with_rule.items():
             assert getattr(actual, key) == number, key
@@ -314,7 +316,9 @@ def test_decisions_agree_with_the_twin() -> None:
         if "order" in run.settings or "startup_s" in run.settings:
             continue
         options = run.settings
-        costs = Costs(upload_s=options.get("upload_s"), stop_latency_s=options.get("stop_latency_s", 0))
+        costs = Costs(
+            upload_s=options.get("upload_s"), stop_latency_s=options.get("stop_latency_s", 0)
+        )
         actual = replay(run.study, run.rule, options["clock"], costs=costs).decisions
         expected = naive.replay(run.study, run.rule, **options).decisions
         stops = {(run.study.trials[d.trial], d.step) for d in expected if d.stop}

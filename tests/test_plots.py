@@ -58,7 +58,7 @@ def big(n: int = MOST_LINES + 50) -> Study:
 def odd() -> Study:
     curves = np.array([[1.0, 0.8], [1.1, 0.9], [1.2, 0.4], [0.9, 0.7], [0.95, 0.1]])
     return Study.from_arrays(
-        curves, "minimize", names=ODD_NAMES, name="$study_{1}$ " * 20, objective="val_$\\alpha$" * 9,
+        curves, "minimize", names=ODD_NAMES, name="$study_{1}$ " * 20, objective="v_$\\alpha$" * 9,
         elapsed=[[1.0, 2.0]] * 5, start=np.arange(5) * 2.0, end=np.arange(5) * 2.0 + 2,
     )  # fmt: skip
 
@@ -244,7 +244,7 @@ def test_every_drawing_takes_and_returns_an_axes():
 
 def every_figure(study: Study, **how) -> dict[str, Figure]:
     found = figures(study, esim.replay(study, readings=True, **how))
-    for trial in study.trials[:5]:
+    for trial in study.trials[:3]:
         found[f"explain {trial}"] = explain_figure(explain(study, trial, **how))
     return found
 
@@ -283,7 +283,7 @@ def test_draws_without_a_warning_and_inside_its_borders(study, tmp_path):
 
 
 def test_draws_any_generated_study():
-    for study in generate.studies(20261123, 25):
+    for study in generate.studies(20261123, 5):
         for figure in every_figure(study).values():
             figure.draw_without_rendering()
 
@@ -309,7 +309,8 @@ def _nothing_overlaps(figure: Figure, name: str) -> None:
         for axis in (part.xaxis, part.yaxis):
             low, high = sorted(axis.get_view_interval())
             shown = [t.label1 for t in axis.get_major_ticks() if low <= t.get_loc() <= high]
-            boxes = [label.get_window_extent() for label in shown if label.get_text()]
+            shown = [label for label in shown if label.get_text() and label.get_visible()]
+            boxes = [label.get_window_extent() for label in shown]
             for one, other in itertools.combinations(boxes, 2):
                 assert not one.overlaps(other), (name, axis)
     parts = [a.get_tightbbox() for a in (*figure.axes, *figure.legends, figure._suptitle)]
@@ -324,10 +325,9 @@ def _nothing_overlaps(figure: Figure, name: str) -> None:
 def test_names_are_not_mathematics():
     for name, figure in every_figure(odd()).items():
         for text in _texts(figure):
-            _, is_math = is_math_text(text.get_text())
-            assert not is_math, (name, text.get_text())
+            assert not is_math_text(text.get_text()), (name, text.get_text())
     assert style.words("$a_1$ <b>") == r"\$a_1\$ <b>"
-    assert is_math_text(style.words("back\\slash $x$ \\$"))[0] == "back\\slash $x$ \\$"
+    assert not is_math_text(style.words("back\\slash $x$ \\$"))
     assert style.words("a\x00b日") == "a\\x00b\N{REPLACEMENT CHARACTER}"
 
 
@@ -354,9 +354,10 @@ def test_durations_share_a_unit(pair, expected):
 
 def test_save_gives_the_same_bytes_again(tmp_path):
     for name in ("one", "two"):
-        for key, figure in every_figure(timed()).items():
+        found = every_figure(timed())
+        for key, figure in found.items():
             save(figure, tmp_path / f"{key}.{name}")
-    for key in every_figure(timed()):
+    for key in found:
         for end in ("svg", "png"):
             first = (tmp_path / f"{key}.one.{end}").read_bytes()
             assert first == (tmp_path / f"{key}.two.{end}").read_bytes()

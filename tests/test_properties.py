@@ -19,7 +19,6 @@ from numba import config
 
 from esim import outcomes
 from esim.clocks import report_seconds
-from esim.costs import Costs
 from esim.prepare import prepare
 from esim.replay import Final, decision_columns, run_once
 from esim.replay import Run as KernelRun

@@ -15,7 +15,9 @@ ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"
 OUTPUT = re.compile(r"<!-- output: (?P<command>.*?) -->\n```text\n(?P<shown>.*?)```", re.DOTALL)
 SETUP = re.compile(r"<!-- run: (?P<name>\w+) -->\n```sh\n(?P<line>.*?)```", re.DOTALL)
-PYTHON = re.compile(r"```python\n(?P<code>.*?)```\n\nprints\n\n```text\n(?P<shown>.*?)```", re.DOTALL)
+PYTHON = re.compile(
+    r"```python\n(?P<code>.*?)```\n\nprints\n\n```text\n(?P<shown>.*?)```", re.DOTALL
+)
 
 
 def esim(command: str) -> str:

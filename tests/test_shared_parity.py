@@ -45,7 +45,7 @@ READINGS: dict[str, dict[str, Any]] = {
     "one report later": {"delay": 1},
     "by number": {"match": "number"},
 }
-STOPS_LATE = ("carry", "from the sixth report")
+STOPS_LATE = ("carry", "from the sixth report", "one report later")
 FIRST = 300
 
 TASKS = (
@@ -71,6 +71,10 @@ WORKLOADS = {
     "ogbg_pytorch": ("validation/mean_average_precision", "maximize"),
     "wmt_pytorch": ("validation/bleu", "maximize"),
 }
+
+#: All but one left logs.
+BLOCKS = {(s, w) for s in SUBMISSIONS for w in WORKLOADS}
+BLOCKS -= {("schedule_free_prodigy", "criteo1tb_pytorch")}
 
 
 @cache
@@ -166,13 +170,12 @@ def test_taskset(task: str, reading: str, clock: str, counts: Counter[str]) -> N
     compare(prepare(study, row), options, naive.replay(study, row, **options), counts)
 
 
-@pytest.mark.parametrize("workload", WORKLOADS)
-@pytest.mark.parametrize("submission", SUBMISSIONS)
+@pytest.mark.parametrize(("submission", "workload"), sorted(BLOCKS))
 def test_algoperf(
     submission: str, workload: str, counts: Counter[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     study = algoperf(submission, workload)
-    assert 18 <= study.n_trials <= 25  # a few left no log
+    assert study.n_trials in (24, 25)  # one trial left no log
     with pytest.raises(EsimError, match="starts or ends"):
         replay(study, LITERAL, "recorded")
     for reading in READINGS.values():

@@ -86,9 +86,7 @@ def both_ways(
 
 @pytest.mark.parametrize("part", range(PARTS))
 @pytest.mark.parametrize("clock", CLOCKS)
-def test_every_row_in_every_clock(
-    clock: str, part: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_every_row_in_every_clock(clock: str, part: int, monkeypatch: pytest.MonkeyPatch) -> None:
     pick = FromSeed(np.random.default_rng((23, CLOCKS.index(clock), part)))
     available = BY_CLOCK[clock]
     seen = set()

@@ -11,9 +11,9 @@ import numpy as np
 from esim.clocks import choose_clock
 from esim.costs import Costs
 from esim.explain.account import account, decision
-from esim.explain.peers import PeersOf, curve_statistic
+from esim.explain.peers import Peers, peers_of
 from esim.explain.records import Explanation, ReportRow, Verdict
-from esim.prepare import Prepared, prepare
+from esim.prepare import Prepared, prepare, statistic_of
 from esim.replay import Run, run_once
 from esim.rules import Rule
 from esim.rules import rule as named_rule
@@ -52,7 +52,7 @@ def explain(
     prepared = prepare(study, row)
     run = run_once(prepared, chosen, costs)
     probed = run_once(prepared, chosen, costs, probe=at, traced=True)
-    peers = PeersOf(prepared, chosen, costs, probed, at)
+    peers = peers_of(prepared, chosen, costs, probed, at)
     rows = tuple(_rows(prepared, run, probed, peers, at))
     decided = decision(rows) if run.stopped[at] else None
     ran = [r for r in rows if r.ran]
@@ -84,15 +84,13 @@ def explain(
     return dataclasses.replace(found, account=account(found))
 
 
-def _rows(
-    prepared: Prepared, run: Run, probed: Run, peers: PeersOf, at: int
-) -> Iterator[ReportRow]:
+def _rows(prepared: Prepared, run: Run, probed: Run, peers: Peers, at: int) -> Iterator[ReportRow]:
     study, rule = prepared.study, prepared.rule
     sign = 1.0 if study.direction == "minimize" else -1.0
     offsets = prepared.arrays["offsets"]
     # The kernel's own side, NaN where the trial's own course keeps it from judging; and all of it.
     gated = prepared.arrays["own"]
-    own = curve_statistic(prepared, rule.own)
+    own = statistic_of(prepared, rule.own)
     kept = int(run.rows_kept[at])
     report = int(offsets[at])
     decided = False
@@ -102,26 +100,20 @@ def _rows(
             yield ReportRow(step, None, None, None, None, None, None, "not judged", "no value", ran)
             continue
         number = report - int(offsets[at])
-        threshold, seen = (float(x) for x in probed.trace[report])
-        there = peers.at(number)
-        # Trials of no length at all can follow each other within one moment; then say nothing.
-        agrees = len(there.statistics) == seen
-        low, high = sorted(sign * end for end in there.band()) if agrees else (math.nan, math.nan)
+        threshold, seen = float(peers.threshold[number]), float(peers.count[number])
         verdict: Verdict = "not judged"
         reason = ""
         if math.isnan(gated[report]):
             reason = _own_reason(rule, step, number + 1, float(own[report]))
-        elif there.waits:
-            reason = there.waits
         elif seen < rule.min_peers:
             reason = f"too few peers ({int(seen)} < {rule.min_peers})" if seen else "no peers yet"
+        elif math.isnan(probed.trace[report, 0]) and not math.isnan(threshold):
+            reason = _others_reason(rule)
         elif math.isnan(threshold):
             verdict, reason = "go on", "the threshold is not a number"
         else:
             worse = prepared.worse(sign * own[report : report + 1], np.array([threshold]))
             verdict = "stop" if worse[0] else "go on"
-        if math.isnan(threshold) and agrees:
-            threshold = sign * there.threshold(rule)
         if not ran:
             reason = reason or "after the stop"
         elif decided:
@@ -136,8 +128,8 @@ def _rows(
             own=_known(sign * float(own[report])),
             threshold=_known(threshold),
             peers=int(seen),
-            peers_low=_known(low),
-            peers_high=_known(high),
+            peers_low=_known(float(peers.low[number])),
+            peers_high=_known(float(peers.high[number])),
             verdict=verdict,
             reason=reason,
             ran=ran,
@@ -154,6 +146,16 @@ def _own_reason(rule: Rule, step: int, number: int, own: float) -> str:
     if math.isnan(own):
         return f"no running average before step {rule.average_from}"
     return f"interval (judged once in {rule.interval} steps)"
+
+
+def _others_reason(rule: Rule) -> str:
+    """What the rule waits for in other trials before it judges any."""
+    waits = []
+    if rule.min_completed:
+        waits.append(f"too few completed trials (< {rule.min_completed})")
+    if rule.warmup_share:
+        waits.append(f"warm-up (before {100 * rule.warmup_share:g} % of a completed trial)")
+    return " or ".join(waits)
 
 
 def _rank(study: Study, at: int) -> tuple[int | None, int]:

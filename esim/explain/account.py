@@ -113,7 +113,7 @@ def _why_not(e: Explanation) -> str:
             f"Not stopped: the rule called for a stop at step {row.step}, {where} nothing was "
             f"left to save ({_comparison(e, row)})."
         )
-    first = judged[0]
+    first, own = judged[0], _OWN[e.rule.own]
     near = min(judged, key=_margin)
     if near.own is None or near.threshold is None:
         return f"Not stopped: none of its {len(judged)} judged reports could be compared."
@@ -121,9 +121,9 @@ def _why_not(e: Explanation) -> str:
     since = "" if first.step == e.rows[0].step else f", from step {first.step} on"
     close = f"{left} against {right}, {_threshold_words(e, near.peers or 0)}"
     if len(judged) == 1:
-        return f"Not stopped: it was judged once, at step {near.step}, and was not worse ({close})."
+        return f"Not stopped: judged once, at step {near.step}, its {own} was no worse ({close})."
     return (
-        f"Not stopped: it was no worse at any of the {len(judged)} reports judged{since}; "
+        f"Not stopped: its {own} was no worse at any of the {len(judged)} reports judged{since}; "
         f"closest at step {near.step} ({close})."
     )
 

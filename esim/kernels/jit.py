@@ -50,7 +50,9 @@ _OPTIONS: dict[str, Any] = {
 def _compiled(function: Function, **options: Any) -> Function:
     """The function, to be compiled at its first call and kept in esim's own folder."""
     theirs = vars(config)["CACHE_DIR"]
-    vars(config)["CACHE_DIR"] = _FOLDER  # read by numba while it decorates; other code keeps its own
+    vars(config)["CACHE_DIR"] = (
+        _FOLDER  # read by numba while it decorates; other code keeps its own
+    )
     try:
         compiled: Function = numba.njit(**_OPTIONS, **options)(function)
     finally:

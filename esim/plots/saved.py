@@ -215,7 +215,10 @@ def saved_figure(result: ReplayResult) -> Figure:
         draw_amounts(info, left)
         draw_finals(info, right)
         style.subtitle(left, style.rule_words(result), style.WIDTH / 2)
-        shown, outside = len(info.finals), "; marks at the border lie beyond" if info.view.clipped else ""
+        shown, outside = (
+            len(info.finals),
+            "; marks at the border lie beyond" if info.view.clipped else "",
+        )
         half = style.trials(info.trials)
         if shown < info.trials:
             half = f"The best {shown:,} of {half}"

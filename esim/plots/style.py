@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,8 +31,9 @@ WIDTH = 7.2  # inches: a page's text width
 MANY = 1000  # more marks than this become pixels inside the SVG
 _FONT = "DejaVu Sans"  # comes with matplotlib, so that a figure is the same everywhere
 _TITLE = 10.5  # points
+_HANDLE = 0.55  # inches beside a label in a legend
 _TEXT_PER_INCH = 15  # characters of the small font
-_STYLE = {
+_STYLE: dict[str, Any] = {
     "font.family": [_FONT],
     "font.size": 9.0,
     "axes.labelsize": 9.0,
@@ -79,17 +80,22 @@ def new_figure(height: float, name: str, what: str = "") -> Figure:
 
 def _fit(name: str, what: str, inches: float) -> str:
     """The title, the name in it cut until it fits."""
-    from matplotlib.font_manager import FontProperties
-    from matplotlib.textpath import TextPath
-
-    bold = FontProperties(family=_FONT, weight="bold")
     longest = 90
     while True:
         title = words(name, longest) + what
-        width = TextPath((0, 0), title, size=_TITLE, prop=bold).vertices[:, 0].max() / 72
-        if width <= inches or longest <= 8:
+        if _inches(title, _TITLE, "bold") <= inches or longest <= 8:
             return title
         longest -= 4
+
+
+def _inches(text: str, points: float, weight: str = "normal") -> float:
+    """How wide a line of text is drawn."""
+    from matplotlib.font_manager import FontProperties
+    from matplotlib.textpath import TextPath
+
+    font = FontProperties(family=_FONT, weight=weight)
+    corners = TextPath((0, 0), text, size=points, prop=font).vertices
+    return float(corners[:, 0].max()) / 72 if len(corners) else 0.0
 
 
 def subtitle(axes: Axes, text: str, width: float = WIDTH) -> None:
@@ -147,18 +153,18 @@ def legend(figure: Figure, *every: Axes, columns: int = 3) -> None:
             list(found.values()),
             list(found),
             loc="outside lower left",
-            **{"ncols": _columns([len(label) for label in found], columns)},
+            **{"ncols": _columns(list(found), columns)},
         )
 
 
-def _columns(lengths: list[int], most: int) -> int:
+def _columns(labels: list[str], most: int) -> int:
     """Columns that fit under the figure, filled one after the other as a legend does."""
-    for n in range(min(most, len(lengths)), 1, -1):
-        high, more = divmod(len(lengths), n)
+    widths = [_inches(label, _STYLE["legend.fontsize"]) + _HANDLE for label in labels]
+    for n in range(min(most, len(labels)), 1, -1):
+        high, more = divmod(len(labels), n)
         rows = [high + (i < more) for i in range(n)]
         starts = [sum(rows[:i]) for i in range(n)]
-        width = sum(max(lengths[a : a + r]) + 7 for a, r in zip(starts, rows, strict=True))
-        if width <= WIDTH * _TEXT_PER_INCH:
+        if sum(max(widths[a : a + r]) for a, r in zip(starts, rows, strict=True)) <= WIDTH - 0.2:
             return n
     return 1
 
