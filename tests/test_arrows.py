@@ -32,7 +32,7 @@ ARROWS: dict[str, set[str]] = {
     "prepare": {"study", "rules", "kernels"},
     "outcomes": RESULTS | {"prepare", "kernels", "caveats", "replay"},
     "replay": RESULTS | {"prepare", "kernels", "outcomes"},
-    "explain": RESULTS | {"prepare", "replay"},
+    "explain": RESULTS | {"prepare", "replay", "kernels"},
     "plots": RESULTS | {"explain", "report"},
     "report": RESULTS | {"explain", "plots", "folders"},
     "cli": RESULTS | {"readers", "replay", "explain", "report", "plots", "folders"},

@@ -7,7 +7,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import esim
@@ -251,6 +251,7 @@ def test_agrees_with_the_replay():
         agrees(run)
 
 
+@settings(deadline=None)
 @given(st.data())
 def test_agrees_with_the_replay_of_any_run(data):
     run = data.draw(generate.any_run())

@@ -61,9 +61,10 @@ def assert_same(prepared: Prepared, options: dict[str, Any], expected: naive.Nai
     for trial, peers in enumerate(expected.stop_peers):
         at_stop = float(actual.threshold[trial]), float(actual.peers[trial])
         if peers is None:
-            assert math.isnan(at_stop[0]) and math.isnan(at_stop[1])
+            assert np.isnan(at_stop).all()
         else:
-            assert same(at_stop[0], expected.stop_threshold[trial]) and at_stop[1] == peers
+            assert same(at_stop[0], expected.stop_threshold[trial])
+            assert at_stop[1] == peers
     if options.get("clock", "order") != "order":
         assert_same_times(prepared.study, actual.began.tolist(), expected.start)
         assert_same_times(prepared.study, actual.ended.tolist(), expected.end)
@@ -107,11 +108,9 @@ def assert_same_decisions(
     columns = decision_columns(prepared, actual, slice(None))
     judged = judged_until_told(expected)
     index = {name: i for i, name in enumerate(prepared.study.trials)}
-    rows = zip(
-        *(columns[c] if c == "trial" else columns[c].tolist() for c in DECISION), strict=True
-    )
+    rows = zip(*(list(columns[c]) for c in DECISION), strict=True)
     for name, step, own, threshold, peers, stop in rows:
-        decision = judged.pop((index[name], step))
+        decision = judged.pop((index[name], int(step)))
         assert same(own, decision.own)
         assert same(threshold, decision.threshold)
         assert peers == decision.peers

@@ -227,7 +227,8 @@ def _check(run: Run) -> None:
     assert made == expected
     for d in actual.decisions:
         if d.threshold is not None:
-            assert d.own is not None and d.peers >= rule.min_peers
+            assert d.own is not None
+            assert d.peers >= rule.min_peers
         assert not (d.stop and d.threshold is None)
 
     # Negating all values together with the direction changes no decision.
@@ -274,7 +275,8 @@ def test_generated_studies_vary_and_repeat() -> None:
     first, again = list(studies(3, 300)), list(studies(3, 300))
     for a, b in zip(first, again, strict=True):
         assert np.array_equal(a.values, b.values, equal_nan=True)
-        assert np.array_equal(a.steps, b.steps) and np.array_equal(a.status, b.status)
+        assert np.array_equal(a.steps, b.steps)
+        assert np.array_equal(a.status, b.status)
     rows = [np.diff(s.offsets) for s in first]
     present = {
         "one trial": any(s.n_trials == 1 for s in first),
