@@ -93,7 +93,7 @@ def caveats_of(
             f"{GRACE_S} s more for each stopped job "
             f"(here at most {GRACE_S * summary.trials_stopped} s in all; --stop-latency-s)",
         )
-    if not np.isfinite(study.values[~np.isnan(study.values)]).all():
+    if np.isinf(study.values).any():
         yield Caveat(
             "infinite_values",
             "some values are infinite: they are compared as such, and stand as null in JSON",

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
+from numpy.typing import NDArray
 
 from esim.costs import Costs
 from esim.errors import EsimError
@@ -63,12 +64,18 @@ def report_seconds(study: Study) -> Float64:
     return study.steps.astype(np.float64) if study.elapsed is None else study.elapsed
 
 
-def last_row(study: Study, column: Float64) -> Float64:
-    """float64 [N]: a column [R] at each trial's last row; 0 where it has no row."""
-    last = np.zeros(study.n_trials)
+def last_row(study: Study, column: NDArray[Any]) -> NDArray[Any]:
+    """A column [R] at each trial's last row, [N]; 0 where it has no row."""
+    last = np.zeros(study.n_trials, dtype=column.dtype)
     has = np.diff(study.offsets) > 0
     last[has] = column[study.offsets[1:][has] - 1]
     return last
+
+
+def last_second(study: Study) -> Float64:
+    """float64 [N]: `report_seconds` at each trial's last row."""
+    column = study.steps if study.elapsed is None else study.elapsed
+    return last_row(study, column).astype(np.float64)
 
 
 def durations(study: Study) -> Float64:
@@ -77,7 +84,7 @@ def durations(study: Study) -> Float64:
     From its start and end where both are known, else to its last report; in steps if the study has
     no seconds at all.
     """
-    last = last_row(study, report_seconds(study))
+    last = last_second(study)
     if study.elapsed is None:
         return last
     span = study.end - study.start
@@ -88,5 +95,5 @@ def stop_overheads(study: Study, costs: Costs) -> Float64:
     """float64 [N]: seconds from the report with which a stop takes effect to the job's end."""
     if costs.upload_s is not None:
         return np.full(study.n_trials, costs.stop_latency_s + costs.upload_s)
-    tail = durations(study) - last_row(study, report_seconds(study))
+    tail = durations(study) - last_second(study)
     return costs.stop_latency_s + tail

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from esim.caveats import caveats_of
-from esim.clocks import Clock, durations, last_row, report_seconds, stop_overheads
+from esim.clocks import Clock, durations, last_row, last_second, stop_overheads
 from esim.costs import Costs
 from esim.prepare import Prepared, statistic_of
 from esim.results import BestTrial, ReplayResult, Summary, TrialColumns, saved_fraction
@@ -68,7 +68,7 @@ def _columns(prepared: Prepared, run: Run, baseline: Run, clock: Clock, final: s
         trial=study.trials,
         stopped=run.stopped,
         stop_step=np.where(run.stopped, steps_run, -1),
-        steps_recorded=last_row(study, study.steps.astype(np.float64)).astype(np.int64),
+        steps_recorded=last_row(study, study.steps),
         steps_run=steps_run,
         seconds_recorded=unknown
         if seconds is None
@@ -181,7 +181,7 @@ def _makespans(
         ran = np.where(run.stopped, stopped, recorded)
         startup = costs.startup_s * study.n_trials
         return float(recorded.sum() + startup), float(ran.sum() + startup)
-    last_report = last_row(study, report_seconds(study))
+    last_report = last_second(study)
     spans: list[float | None] = []
     for start, end in (
         (columns.start_recorded_s, columns.end_recorded_s),

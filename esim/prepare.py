@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -32,6 +32,8 @@ _METHOD = {
 _MOST_CELLS_A_REPORT = 4
 # Carried averages may stand in any later column, so every column then gets a bit for every report.
 _MOST_CARRY_BITS = 2**31
+_BLOCK = 20_000  # trials
+_PIECE = 1 << 20  # cells
 _SMALL = 200_000  # below this many cells threads cost more than they save
 
 
@@ -117,33 +119,45 @@ def prepare(study: Study, rule: Rule, *, threads: int | None = None) -> Prepared
     if rule.warmup_steps > 0 or rule.interval > 1 or rule.min_reports > 1:
         own = own.copy()
         shapes.gate(rule.warmup_steps, rule.interval, rule.min_reports, offsets, steps, own)
-    statistic = _statistic(rule.peer, rule.average_from, offsets, steps, oriented)
     column, n_columns = _columns(rule, offsets, steps)
     cells = _cells(rule, offsets, column)
-    nothing = np.empty(0, dtype=np.int32)
+
+    def statistic(first: int, last: int) -> Float64:
+        """The peer's side of the reports of some trials."""
+        at = slice(offsets[first], offsets[last])
+        its = offsets[first : last + 1] - offsets[first]
+        return _statistic(rule.peer, rule.average_from, its, steps[at], oriented[at])
+
     if cells is None:
+        nothing = np.empty(0, dtype=np.int32)
         cell_arrays: dict[str, NDArray[Any] | None] = {
             "cell_offsets": np.zeros_like(offsets),
             "cell_column": nothing,
             "shown_by": nothing,
             "rank": None,
             "universe": np.empty(0),
+            "statistic": statistic(0, study.n_trials),
         }
         places = _places(np.zeros(n_columns, dtype=np.int64), np.zeros(n_columns, dtype=np.int64))
     else:
         cell_offsets, cell_column, shown_by, source = cells
-        by_cell = statistic if source is None else statistic[source]
-        rank, universe, places = (
-            _rank_together(by_cell, n_columns)
-            if rule.short == "carry"
-            else _rank_columns(by_cell, cell_column, n_columns, threads)
-        )
+        if rule.short == "carry":
+            ranked = _rank_together(statistic(0, study.n_trials), n_columns)
+        elif source is not None:
+            by_cell = iter([statistic(0, study.n_trials)[source]])
+            ranked = _rank_columns(by_cell, cell_column, n_columns, threads)
+        else:  # in blocks: all statistics at once would be one more matrix in memory
+            blocks = range(0, study.n_trials, _BLOCK)
+            by_report = (statistic(t, min(t + _BLOCK, study.n_trials)) for t in blocks)
+            ranked = _rank_columns(by_report, cell_column, n_columns, threads)
+        rank, universe, places = ranked
         cell_arrays = {
             "cell_offsets": cell_offsets,
             "cell_column": cell_column,
             "shown_by": shown_by,
             "rank": rank,
             "universe": universe,
+            "statistic": None,
         }
     status = study.status
     completes = (status == Status.COMPLETED) | (status == Status.UNKNOWN)
@@ -161,7 +175,6 @@ def prepare(study: Study, rule: Rule, *, threads: int | None = None) -> Prepared
         arrays={
             "offsets": offsets,
             "own": own,
-            "statistic": statistic if cells is None else None,
             "column": column,
             "step": steps,
             "flags": np.stack([unseen, completes, joins], axis=1),
@@ -275,16 +288,24 @@ Ranked = tuple[NDArray[np.int32], Float64, Int64]
 
 
 def _rank_columns(
-    statistics: Float64, column: NDArray[np.int32], n_columns: int, threads: int | None
+    statistics: Iterator[Float64], column: NDArray[np.int32], n_columns: int, threads: int | None
 ) -> Ranked:
-    """rank, universe and places: each column's statistics ranked among themselves."""
+    """rank, universe and places: each column's statistics ranked among themselves.
+
+    `statistics` gives the cells' statistics in blocks, in the order of the cells.
+    """
     start = np.zeros(n_columns + 1, dtype=np.int64)
-    start[1:] = np.cumsum(np.bincount(column, minlength=n_columns))
-    universe = np.empty(len(statistics))
-    owner = np.empty(len(statistics), dtype=np.int32)
+    for first in range(0, len(column), _PIECE):  # bincount widens what it counts to 8 bytes
+        start[1:] += np.bincount(column[first : first + _PIECE], minlength=n_columns)
+    np.cumsum(start, out=start)
+    universe = np.empty(len(column))
+    owner = np.empty(len(column), dtype=np.int32)
     length = np.zeros(n_columns, dtype=np.int64)
-    shapes.fill_universe(column, statistics, start, universe, owner, length)
-    rank = np.full(len(statistics), -1, dtype=np.int32)
+    cell = 0
+    for block in statistics:
+        shapes.fill_universe(cell, column, block, start, universe, owner, length)
+        cell += len(block)
+    rank = np.full(len(column), -1, dtype=np.int32)
 
     def rank_some(columns: range) -> None:
         for c in columns:
@@ -293,7 +314,7 @@ def _rank_columns(
             rank[owner[part][order]] = np.arange(length[c], dtype=np.int32)
             universe[part] = universe[part][order]
 
-    workers = 1 if len(statistics) < _SMALL else threads or os.cpu_count() or 1
+    workers = 1 if len(column) < _SMALL else threads or os.cpu_count() or 1
     in_threads([partial(rank_some, range(w, n_columns, workers)) for w in range(workers)], workers)
     return rank, universe, _places(length, start[:-1])
 
