@@ -197,6 +197,13 @@ def test_a_failed_trial_is_never_the_best_unless_stopped_before() -> None:
     assert stopped.trials_stopped == 1
 
 
+def test_an_infinite_value_beats_none() -> None:
+    # t0 has no value; t1 is as bad as can be, and the best there is.
+    actual = replay(curves([NAN], [INF])).summary
+    assert actual.best_recorded == actual.best == BestTrial("t1", INF)
+    assert (actual.degradation, actual.best_rank) == (0.0, 1)
+
+
 def test_all_failed() -> None:
     actual = replay(curves([1.0], [2.0], status=[Status.FAILED] * 2)).summary
     assert actual.best is actual.best_recorded is actual.degradation is actual.best_rank is None
