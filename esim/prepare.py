@@ -76,14 +76,15 @@ class Prepared:
 
     def rows_kept(self, kept: NDArray[np.int32]) -> NDArray[np.int32]:
         """What the kernels kept -> rows of the study kept, along the last axis. int32"""
+        rows = np.diff(self.study.offsets)
         if self.row_of is None:
-            return kept
+            return np.minimum(kept, rows).astype(np.int32)
         first = self.arrays["offsets"][:-1]
         reports = np.diff(self.arrays["offsets"])
         whole = (kept >= reports + self.arrays["flags"][:, engine.UNSEEN]) | (reports == 0)
         last = np.clip(first + kept - 1, 0, max(len(self.row_of) - 1, 0))
-        rows = (self.row_of[last] if len(self.row_of) else last) + 1 - self.study.offsets[:-1]
-        return np.where(whole, np.diff(self.study.offsets), rows).astype(np.int32)
+        at_last = (self.row_of[last] if len(self.row_of) else last) + 1 - self.study.offsets[:-1]
+        return np.where(whole, rows, at_last).astype(np.int32)
 
     def reports_kept(self, rows_kept: NDArray[np.int32]) -> Int64:
         """Rows of the study kept -> reports with a value among them. int64 [N]"""
@@ -160,6 +161,8 @@ def prepare(study: Study, rule: Rule, *, threads: int | None = None) -> Prepared
             "statistic": None,
         }
     status = study.status
+    # A running trial would have gone on: a stop at its last report does stop it.
+    unseen = unseen | (status == Status.RUNNING)
     completes = (status == Status.COMPLETED) | (status == Status.UNKNOWN)
     joins = completes if rule.pool == "completed" else (status != Status.FAILED) | rule.failed_peers
     numbers = np.zeros(3)

@@ -138,10 +138,14 @@ def replay_orders(
         Reports kept, int32 [n_orders, n_trials], columns = trials in the study's own order.
 
     Raises:
-        EsimError: a row of `orders` is not a permutation.
+        EsimError: a row of `orders` is not a permutation, or fewer than one thread.
     """
-    rows = np.ascontiguousarray(orders, dtype=np.int64)
-    n = study.n_trials
+    given, n = np.asarray(orders), study.n_trials
+    if given.size and not np.issubdtype(given.dtype, np.integer):
+        raise EsimError("orders must be whole numbers", why=f"their type is {given.dtype}")
+    if threads is not None and threads < 1:
+        raise EsimError(f"threads cannot be {threads}", fix="a whole number, at least 1")
+    rows = np.ascontiguousarray(given, dtype=np.int64)
     if rows.ndim != 2 or rows.shape[1] != n:
         raise EsimError(f"orders must be [n_orders, {n}]", why=f"their shape is {rows.shape}")
     for i, order in enumerate(rows):

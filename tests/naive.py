@@ -16,7 +16,8 @@ What the agreed semantics leave open is settled here so:
   nothing to save and the trial runs to its natural end;
 - a trial handles its own events in the order of its rows: if several rows share the time of its
   natural end, the earlier ones are ordinary reports, handled before that end;
-- a trial recorded as RUNNING has no recorded tail in the recorded clock: its upload is 0 there.
+- a trial recorded as RUNNING has no recorded tail in the recorded clock: its upload is 0 there;
+- it would have gone on, so a stop at its last report does stop it, and counts.
 """
 
 from __future__ import annotations
@@ -296,7 +297,9 @@ def _timeline(study: Study, trial: Trial, first_second: float, natural_end: floa
     for ordinal, report in enumerate(trial.reports, start=1):
         time = first_second + _row_second(study, trial.index, report.row)
         is_last_row = report.row == trial.n_rows - 1
-        kind = END if is_last_row and time == natural_end else REPORT
+        ends_there = is_last_row and time == natural_end
+        # A running trial's last row is not its last: what follows was not recorded any more.
+        kind = END if ends_there and study.status[trial.index] != Status.RUNNING else REPORT
         events.append(Event(time, kind, ordinal))
     end_stands = bool(events) and events[-1].kind == END
     if math.isfinite(natural_end) and not end_stands:
@@ -368,7 +371,8 @@ def _make_report(
         trial.told_at, trial.told = ordinal, decision
     if trial.told_at is not None and ordinal == trial.told_at + rule.delay:
         rows_left = trial.n_rows - 1 - trial.shown[-1].row
-        trial.stopped = rows_left > 0
+        goes_on = rows_left > 0 or study.status[i] == Status.RUNNING
+        trial.stopped = goes_on
 
 
 def _decide(study: Study, rule: Rule, trials: list[Trial], trial: Trial) -> Decision:
@@ -544,7 +548,12 @@ def _quantile(rule: Rule, best_first: list[float]) -> float:
 # ------------------------------------------------------------------------------------- summary
 
 
-def summary(study: Study, kept: Sequence[int], final: Literal["last", "best"] = "last") -> dict:
+def summary(
+    study: Study,
+    kept: Sequence[int],
+    final: Literal["last", "best"] = "last",
+    was_stopped: Sequence[bool] | None = None,
+) -> dict:
     """The summary's numbers on steps and on the best trial, from the reports kept. None = unknown.
 
     Trials recorded as failed have no final value unless the rule stopped them, so they are not the
@@ -571,7 +580,8 @@ def summary(study: Study, kept: Sequence[int], final: Literal["last", "best"] = 
         steps = study.steps[trial.first_row : trial.first_row + trial.n_rows]
         steps_recorded += int(steps[-1]) if trial.n_rows else 0
         steps_run += int(steps[rows - 1]) if rows else 0
-        stopped.append(int(rows) < trial.n_rows)
+        cut_short = int(rows) < trial.n_rows
+        stopped.append(cut_short if was_stopped is None else was_stopped[trial.index])
         every = [report.value for report in trial.reports]
         before = [report.value for report in trial.reports if report.row < rows]
         failed = trial.status == Status.FAILED

@@ -263,7 +263,7 @@ def test_summaries_agree_with_the_twin(final: str) -> None:
     for run in runs(seed=41, n=SEEDED):
         expected = naive.replay(run.study, run.rule, **run.settings)
         baseline = naive.replay(run.study, run.rule, **run.settings, acting=False)
-        plain = naive.summary(run.study, expected.kept, final)
+        plain = naive.summary(run.study, expected.kept, final, expected.stopped)
         actual = result_of(run, final).summary
         for key in (
             "steps_recorded",

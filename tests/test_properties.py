@@ -142,9 +142,7 @@ def check_cut_in_time(pick: Pick, clock: str) -> tuple[int, int]:
     goes_on = pick.one((True, False)) or study.elapsed is None
     known = cut_at(study, times, cut, run, options, goes_on=goes_on)
     known_run, known_decided = decisions_of(known, rule, options)
-    until = cut
-    if not goes_on:
-        until = min(until, first_lost_stop(study, rule, run, known_run, times, cut))
+    until = min(cut, first_lost_stop(study, known, run, known_run, times))
     known_times = cell_times(known, row_times(known, known_run, options))
     expected = {cell: told for cell, told in decided.items() if at_cell[cell] < until}
     actual = {c: told for c, told in known_decided.items() if known_times[c] < until}
@@ -153,17 +151,18 @@ def check_cut_in_time(pick: Pick, clock: str) -> tuple[int, int]:
 
 
 def first_lost_stop(
-    study: Study, rule: Rule, run: KernelRun, known: KernelRun, times: np.ndarray, cut: float
+    study: Study, known: Study, run: KernelRun, known_run: KernelRun, times: np.ndarray
 ) -> float:
-    """When the first stop takes effect that, in logs cut behind it, has nothing left to save.
+    """When the first stop takes effect that only the cut logs count.
 
-    Such a trial counts as not stopped, so it is no peer: the one thing that logs change by ending.
+    A stop at a trial's last report changes nothing. Logs cut between that report and the job's
+    end do not know that it was the last: the trial still runs there, and the stop counts.
     """
-    lost = [
-        float(times[study.offsets[i] + run.rows_kept[i] - 1])
-        for i in np.flatnonzero(run.stopped & ~known.stopped)
-    ]
-    return min((time for time in lost if time < cut), default=math.inf)
+    lost = np.flatnonzero(known_run.stopped & ~run.stopped)
+    at_last = [known_run.rows_kept[i] == np.diff(study.offsets)[i] for i in lost]
+    assert all(at_last)
+    assert not (run.stopped & ~known_run.stopped & (np.diff(known.offsets) > run.rows_kept)).any()
+    return min((float(times[study.offsets[i + 1] - 1]) for i in lost), default=math.inf)
 
 
 def cell_times(study: Study, times: np.ndarray) -> dict[tuple[str, int], float]:

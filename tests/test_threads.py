@@ -18,6 +18,7 @@ from tests.golden import curves, of
 from tests.test_kernel import kernel_run
 
 RUNS = 10 if config.DISABLE_JIT else 40
+ORDERS = 7 if config.DISABLE_JIT else 23  # not a multiple of the threads
 
 
 def orders_of(study: Study, n: int, seed: int = 0) -> np.ndarray:
@@ -41,11 +42,11 @@ WALKS = walks()
 
 @pytest.mark.parametrize("columns", [{}, {"short": "carry"}, {"own": "best", "delay": 1}])
 def test_threads_change_no_byte(columns: dict[str, Any]) -> None:
-    orders = orders_of(WALKS, 23)  # not a multiple of the threads
+    orders = orders_of(WALKS, ORDERS)
     rule = of(**columns)
     expected = replay_orders(WALKS, rule, orders, threads=1)
-    assert (expected.dtype, expected.shape) == (np.int32, (23, 60))
-    assert len({row.tobytes() for row in expected}) > 10  # the order does matter
+    assert (expected.dtype, expected.shape) == (np.int32, (ORDERS, 60))
+    assert len({row.tobytes() for row in expected}) > ORDERS // 2  # the order does matter
     for threads in (2, 4, 32, None):
         actual = replay_orders(WALKS, rule, orders, threads=threads)
         assert actual.tobytes() == expected.tobytes()

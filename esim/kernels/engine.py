@@ -19,7 +19,7 @@ trial's statistic in a column). The arrays, besides those of esim.kernels.peers:
     trials        int64 [N, 4]   SHOWN, CELL, ENDED, and in [:, PRESENT] a list of the trials shown
     tally         float64 [3]    trials present, trials completed, the sum of their last steps
     scratch       float64 [N]
-    kept          int32 [N]      reports kept; one more if rows without a value behind them were run
+    kept          int32 [N]      reports kept; one more if what is UNSEEN behind them was run
     stops         float64 [N, 2] threshold and peers at the decision that stopped the trial, or NaN
     trace         float64 [R, 2] threshold (NaN: none) and peers (NaN: not reached) at each report;
                                  empty: not wanted
@@ -41,7 +41,9 @@ from esim.kernels.peers import (
     set_level,
 )
 
-UNSEEN, COMPLETES, JOINS = 0, 1, 2  # rows without a value follow; ends as completed; is a peer then
+# More follows than was reported (rows without a value, or a trial still running); ends as
+# completed; is a peer then.
+UNSEEN, COMPLETES, JOINS = 0, 1, 2
 SHOWN, CELL, ENDED, PRESENT = 0, 1, 2, 3
 IN_SIGHT, COMPLETED, LENGTH = 0, 1, 2
 # codes
@@ -238,7 +240,8 @@ def end(
         joins = flags[trial, JOINS]
         if flags[trial, COMPLETES] and reports > 0:
             tally[COMPLETED] += 1.0
-            tally[LENGTH] += step[offsets[trial + 1] - 1]
+            if numbers[WARMUP_SHARE] > 0.0:
+                tally[LENGTH] += step[offsets[trial + 1] - 1]
     if joins or codes[REACHED] != 0:
         show(
             trial, reports, offsets, cell_offsets, cell_column, shown_by, rank, universe, words,
