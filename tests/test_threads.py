@@ -128,3 +128,10 @@ def test_no_orders_and_no_trials() -> None:
     none = np.empty((0, 3), dtype=np.int64)
     assert replay_orders(curves([1], [2], [3]), "sagemaker", none).shape == (0, 3)
     assert replay_orders(curves(), "sagemaker", np.empty((2, 0), dtype=np.int64)).shape == (2, 0)
+
+
+def test_orders_of_fractions_and_no_threads_are_refused() -> None:
+    with pytest.raises(EsimError, match="whole numbers"):
+        replay_orders(WALKS, of(), np.zeros((1, WALKS.n_trials)) + 0.5)
+    with pytest.raises(EsimError, match="threads cannot be -1"):
+        replay_orders(WALKS, of(), np.arange(WALKS.n_trials)[None], threads=-1)
