@@ -119,14 +119,18 @@ def run_timed(
     """
     begin(offsets, cell_offsets, words, places, levels, trials, tally, kept, stops, trace)
     heap[-1] = 0
-    n = len(order)
-    waiting = np.int64(0)  # the next position to launch
-    while waiting < n and (clock[SLOTS] == 0.0 or waiting < clock[SLOTS]):
-        _launch(
-            waiting, probe, 0.0, order, offsets, seconds, flags, jobs, clock, heap, when, agenda
-        )
-        waiting += 1
-    while heap[-1] > 0:
+    waiting = np.int64(0)  # the next position to launch; a bare 0 would compile callees twice
+    free = np.int64(clock[SLOTS])
+    now = 0.0
+    while True:
+        while waiting < len(order) and (clock[SLOTS] == 0.0 or free > 0):
+            _launch(
+                waiting, probe, now, order, offsets, seconds, flags, jobs, clock, heap, when, agenda
+            )  # fmt: skip
+            waiting += 1
+            free -= 1
+        if heap[-1] == 0:
+            break
         position = heap[0]
         trial = order[position]
         now = when[position]
@@ -162,27 +166,22 @@ def run_timed(
                 trial, stopped, offsets, column, step, flags, cell_offsets, cell_column, shown_by,
                 rank, universe, words, places, levels, trials, tally, codes, numbers, kept,
             )  # fmt: skip
+        stays = True  # among the running
         if frees or ends:
             jobs[trial, ENDED] = now
-            heap[-1] -= 1
-            if heap[-1] > 0:
-                _settle(heap[heap[-1]], heap, when, agenda)
-            if clock[SLOTS] > 0.0 and waiting < n:
-                _launch(
-                    waiting, probe, now, order, offsets, seconds, flags, jobs, clock, heap, when,
-                    agenda,
-                )  # fmt: skip
-                waiting += 1
+            free += 1
+            stays = False
         elif stopped:
             natural_end = jobs[trial, BEGAN] + clock[STARTUP] + jobs[trial, DURATION]
             when[position] = min(now + jobs[trial, OVERHEAD], natural_end)
             agenda[position, KIND] = _IS_END
             agenda[position, PHASE] = _FREES
-            _settle(position, heap, when, agenda)
-        elif _schedule(position, trial, offsets, seconds, flags, jobs, clock, when, agenda):
-            _settle(position, heap, when, agenda)
-        else:  # still running when it was recorded: it never ends
+        elif not _schedule(position, trial, offsets, seconds, flags, jobs, clock, when, agenda):
+            # Still running when it was recorded: it never ends.
             kept[trial] = offsets[trial + 1] - offsets[trial] + flags[trial, UNSEEN]
+            stays = False
+        if not stays:
             heap[-1] -= 1
-            if heap[-1] > 0:
-                _settle(heap[heap[-1]], heap, when, agenda)
+            position = heap[heap[-1]]
+        if heap[-1] > 0:
+            _settle(position, heap, when, agenda)

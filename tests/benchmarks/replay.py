@@ -173,8 +173,10 @@ def start_up() -> None:
     pandas = process([sys.executable, "-c", "import pandas"], 5)
     help_ = process([*MAIN, "--help"], 5)
     warm = process([*MAIN, "replay", logs], 5)
-    with tempfile.TemporaryDirectory() as empty:
-        cold = process([*MAIN, "replay", logs], 1, XDG_CACHE_HOME=empty)
+    cold = np.inf
+    for _ in range(3):
+        with tempfile.TemporaryDirectory() as empty:
+            cold = min(cold, process([*MAIN, "replay", logs], 1, XDG_CACHE_HOME=empty))
     rows = (
         ("import pandas", pandas),
         ("esim --help", help_),
