@@ -616,8 +616,6 @@ def test_a_truncated_log(export: Export) -> None:
 @pytest.mark.parametrize("name", ["xgboost_digits", "mlp_digits"])
 def test_recorded_studies_read_the_same_from_logs_and_tables(name: str) -> None:
     folder = DATA / name
-    if not folder.is_dir():
-        pytest.skip("not recorded")
     before = listing(folder)
     logs = read_study(folder / "sagemaker")
     options = {"objective": logs.objective, "direction": logs.direction}

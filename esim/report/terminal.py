@@ -69,6 +69,8 @@ def show_explanation(explanation: Explanation, console: Console) -> None:
     for row in (*(row for row in e.rows if row.ran), *saved[:_BEHIND]):
         own = [] if side == "value" else [number(row.own)]
         said = row.verdict if not row.reason else f"{row.verdict}: {row.reason}"
+        if not row.ran:
+            said = {"stop": "would stop again", "go on": "would go on"}.get(row.verdict, said)
         style = "dim" if not row.ran else "bold red" if row.verdict == "stop" else ""
         shown.add_row(
             str(row.step),
