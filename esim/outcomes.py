@@ -50,7 +50,6 @@ def result(
 def _columns(prepared: Prepared, run: Run, baseline: Run, clock: Clock, final: str) -> TrialColumns:
     study = prepared.study
     first = study.offsets[:-1]
-    has = np.diff(study.offsets) > 0
     last_kept = np.where(run.rows_kept > 0, first + run.rows_kept - 1, 0)
 
     def at_last_kept(column: NDArray[Any], otherwise: float) -> NDArray[Any]:
@@ -70,9 +69,7 @@ def _columns(prepared: Prepared, run: Run, baseline: Run, clock: Clock, final: s
         stop_step=np.where(run.stopped, steps_run, -1),
         steps_recorded=last_row(study, study.steps),
         steps_run=steps_run,
-        seconds_recorded=unknown
-        if seconds is None
-        else np.where(has, last_row(study, seconds), 0.0),
+        seconds_recorded=unknown if seconds is None else last_row(study, seconds),
         seconds_run=unknown if seconds is None else at_last_kept(seconds, 0.0),
         final_value_recorded=recorded_finals,
         final_value=finals,
@@ -109,13 +106,13 @@ def _summary(study: Study, clock: Clock, costs: Costs, run: Run, columns: TrialC
     if study.elapsed is not None:
         seconds_recorded = float(columns.seconds_recorded.sum())
         seconds_run = float(columns.seconds_run.sum())
-    billed_recorded, billed_run = _billed(study, costs, run, columns)
+    billed_recorded, billed_run = _billed(study, costs, columns)
     billed = _known_sum(billed_recorded), _known_sum(billed_run)
     money: tuple[float | None, float | None] = (None, None)
     if costs.price is not None:
         hourly = costs.price * study.instance_count / 3600.0
         money = _known_sum(billed_recorded * hourly), _known_sum(billed_run * hourly)
-    makespans = _makespans(study, clock, costs, run, columns)
+    makespans = _makespans(study, clock, costs, columns)
     return Summary(
         trials=study.n_trials,
         trials_stopped=int(run.stopped.sum()),
@@ -146,7 +143,14 @@ def _known_sum(values: Float64) -> float | None:
     return total if np.isfinite(total) else None
 
 
-def _billed(study: Study, costs: Costs, run: Run, columns: TrialColumns) -> tuple[Float64, Float64]:
+def _job_seconds(study: Study, costs: Costs, columns: TrialColumns) -> tuple[Float64, Float64]:
+    """Seconds of each trial's job from its start, as recorded and as run."""
+    recorded = durations(study)
+    stopped = np.minimum(recorded, columns.seconds_run + stop_overheads(study, costs))
+    return recorded, np.where(columns.stopped, stopped, recorded)
+
+
+def _billed(study: Study, costs: Costs, columns: TrialColumns) -> tuple[Float64, Float64]:
     """Billed seconds of each trial's job, recorded and run; NaN without report times.
 
     Whole seconds where the job's start and end were recorded, as SageMaker counts them:
@@ -155,9 +159,7 @@ def _billed(study: Study, costs: Costs, run: Run, columns: TrialColumns) -> tupl
     if study.elapsed is None:
         unknown = np.full(study.n_trials, np.nan)
         return unknown, unknown
-    recorded = durations(study)
-    stopped = np.minimum(recorded, columns.seconds_run + stop_overheads(study, costs))
-    ran = np.where(run.stopped, stopped, recorded)
+    recorded, ran = _job_seconds(study, costs, columns)
     clocked = np.isfinite(study.start) & np.isfinite(study.end)
 
     def whole(seconds: Float64) -> Float64:
@@ -168,7 +170,7 @@ def _billed(study: Study, costs: Costs, run: Run, columns: TrialColumns) -> tupl
 
 
 def _makespans(
-    study: Study, clock: Clock, costs: Costs, run: Run, columns: TrialColumns
+    study: Study, clock: Clock, costs: Costs, columns: TrialColumns
 ) -> tuple[float | None, float | None]:
     """Seconds from the first start to the last end, without and with the rule."""
     if study.n_trials == 0:
@@ -176,9 +178,7 @@ def _makespans(
     if clock.mode == "order":
         if study.elapsed is None:
             return None, None
-        recorded = durations(study)
-        stopped = np.minimum(recorded, columns.seconds_run + stop_overheads(study, costs))
-        ran = np.where(run.stopped, stopped, recorded)
+        recorded, ran = _job_seconds(study, costs, columns)
         startup = costs.startup_s * study.n_trials
         return float(recorded.sum() + startup), float(ran.sum() + startup)
     last_report = last_second(study)

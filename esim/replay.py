@@ -183,12 +183,10 @@ def run_once(
     scratch = prepared.scratch(traced=traced)
     began = ended = np.full(n, np.nan)
     if clock.mode != "order":
-        jobs = _run_timed(prepared, clock, costs, acting, probe, order, kept[0], scratch)
-        began, ended = jobs[:, 3].copy(), jobs[:, 4].copy()
+        began, ended = _run_timed(prepared, clock, costs, acting, probe, order, kept[0], scratch)
     elif acting:
         run_orders(order[None], probe, kept, **prepared.arrays, **scratch)
     else:
-        kept[:] = np.iinfo(np.int32).max
         scratch["stops"][:] = np.nan
     stops = scratch["stops"]
     sign = 1.0 if prepared.study.direction == "minimize" else -1.0
@@ -212,8 +210,8 @@ def _run_timed(
     order: NDArray[np.int64],
     kept: NDArray[np.int32],
     scratch: Mapping[str, NDArray[Any]],
-) -> Float64:
-    """Fills `kept` and `scratch`; returns the kernel's `jobs`, float64 [N, 5]."""
+) -> tuple[Float64, Float64]:
+    """Fills `kept` and `scratch`; returns when each job began and ended, float64 [N] each."""
     from esim.kernels import timed  # compiled only when a clock has times
 
     study, n = prepared.study, prepared.study.n_trials
@@ -243,7 +241,7 @@ def _run_timed(
         **prepared.arrays,
         **scratch,
     )
-    return jobs
+    return jobs[:, timed.BEGAN].copy(), jobs[:, timed.ENDED].copy()
 
 
 def _trace(prepared: Prepared, clock: Clock, costs: Costs) -> dict[str, Any]:

@@ -15,7 +15,7 @@ trial's statistic in a column). The arrays, besides those of esim.kernels.peers:
     shown_by      int32 [K]      the trial's report that shows the cell; empty: the n-th the n-th
     rank          int32 [K]      in the column's universe, -1: no statistic; None: one by one
     codes         int64 [10]     the row's whole numbers, below
-    numbers       float64 [4]    the row's other numbers, below
+    numbers       float64 [3]    the row's other numbers, below
     trials        int64 [N, 4]   SHOWN, CELL, ENDED, and in [:, PRESENT] a list of the trials shown
     tally         float64 [3]    trials present, trials completed, the sum of their last steps
     scratch       float64 [N]
