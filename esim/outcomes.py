@@ -87,7 +87,7 @@ def _columns(prepared: Prepared, run: Run, baseline: Run, clock: Clock, final: s
 def _finals(prepared: Prepared, run: Run, final: str) -> tuple[Float64, Float64]:
     """Each trial's final value as recorded and as it ends under the rule; NaN if it has none."""
     study = prepared.study
-    sign = 1.0 if study.direction == "minimize" else -1.0
+    sign = study.sign
     offsets = prepared.arrays["offsets"]
     value = statistic_of(prepared, "best" if final == "best" else "current")
 
@@ -218,7 +218,7 @@ def _quality(study: Study, run: Run, columns: TrialColumns) -> dict[str, Any]:
 
     A failed trial has no model to keep, so it cannot be the best; stopped before it failed, it can.
     """
-    sign = 1.0 if study.direction == "minimize" else -1.0
+    sign = study.sign
     failed = study.status == Status.FAILED
     recorded = np.where(failed, np.nan, sign * columns.final_value_recorded)
     kept = np.where(failed & ~run.stopped, np.nan, sign * columns.final_value)

@@ -100,7 +100,7 @@ class Prepared:
 
     def worse(self, own: Float64, threshold: Float64) -> NDArray[np.bool_]:
         """Whether own values are worse than thresholds, as the row draws the line; NaN is not."""
-        sign = 1.0 if self.study.direction == "minimize" else -1.0
+        sign = self.study.sign
         own, limit = sign * own, sign * threshold
         finite = np.isfinite(limit)
         limit[finite] += self.arrays["numbers"][engine.WIDTH] * np.abs(limit[finite])

@@ -189,7 +189,7 @@ def run_once(
     else:
         scratch["stops"][:] = np.nan
     stops = scratch["stops"]
-    sign = 1.0 if prepared.study.direction == "minimize" else -1.0
+    sign = prepared.study.sign
     return Run(
         rows_kept=prepared.rows_kept(kept)[0] if acting else prepared.all_rows(),
         stopped=~np.isnan(stops[:, 1]),
@@ -253,7 +253,7 @@ def _trace(prepared: Prepared, clock: Clock, costs: Costs) -> dict[str, Any]:
 def decision_columns(prepared: Prepared, run: Run, which: slice) -> dict[str, Any]:
     """The columns of a traced run's decisions, for a slice of the reports with a value."""
     study = prepared.study
-    sign = 1.0 if study.direction == "minimize" else -1.0
+    sign = study.sign
     offsets, arrays = prepared.arrays["offsets"], prepared.arrays
     trial = np.repeat(np.arange(study.n_trials), np.diff(offsets))[which]
     peers, threshold = run.trace[which, 1], run.trace[which, 0]

@@ -133,7 +133,10 @@ def decode(reports_file: bytes, trials_file: bytes, where: str) -> Study:
             for name in trials.column_names
             if name.startswith(CONFIG)
         },
-        notes=tuple(Note(code, text, count) for code, text, count in record["notes"]),
+        notes=tuple(
+            Note(code, text, count, tuple(*evidence))  # tables before 0.2 have none
+            for code, text, count, *evidence in record["notes"]
+        ),
     )
     study.validate()
     return study
@@ -179,7 +182,7 @@ def _tables(study: Study) -> tuple[Any, Any]:
                 "name": study.name,
                 "objective": study.objective,
                 "direction": study.direction,
-                "notes": [[note.code, note.text, note.count] for note in study.notes],
+                "notes": [[n.code, n.text, n.count, n.evidence] for n in study.notes],
                 "json": as_json,
             }
         )

@@ -35,11 +35,16 @@ class Status(enum.IntEnum):
 
 @dataclass(frozen=True)
 class Note:
-    """Something a reader or a check did or saw that the reader of a result must know."""
+    """Something a reader or a check did or saw that the reader of a result must know.
+
+    Attributes:
+        evidence: a few places and what stands there, ``path:line: text``.
+    """
 
     code: str
     text: str
     count: int = 1
+    evidence: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,6 +93,11 @@ class Study:
     def n_trials(self) -> int:
         """N."""
         return len(self.trials)
+
+    @property
+    def sign(self) -> float:
+        """1 or -1: values times this are better when lower."""
+        return 1.0 if self.direction == "minimize" else -1.0
 
     @property
     def n_reports(self) -> int:

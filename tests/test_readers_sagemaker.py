@@ -18,8 +18,9 @@ from hypothesis import strategies as st
 from esim.errors import EsimError
 from esim.readers import read_inputs, read_studies, read_study
 from esim.readers.options import Metric
-from esim.readers.sagemaker_logs import STEP_FORMS, StepForm, read_lines, required_literal
-from esim.readers.source import File
+from esim.readers.sagemaker.scan import required_literal, scan
+from esim.readers.sagemaker.steps import STEP_FORMS, StepForm
+from esim.readers.sagemaker.text import LogText
 from esim.study import Status, Study
 from tests.test_readers_tiny import assert_same_study, listing
 
@@ -357,7 +358,7 @@ def test_lines_that_only_look_like_the_metric_are_counted(export: Export) -> Non
     assert_same_study(actual, expected())
     (note,) = (note for note in actual.notes if note.code == "lines_unmatched")
     assert note.count == 2
-    assert f"as in {NAMES[0]}: [3]#011train-rmse:1.5#011validation-rmse:-nan" in note.text
+    assert ".log:5: [3]#011train-rmse:1.5#011validation-rmse:-nan" in note.text
 
 
 @pytest.mark.parametrize(
@@ -367,11 +368,10 @@ def test_lines_that_only_look_like_the_metric_are_counted(export: Export) -> Non
 def test_what_a_group_may_capture(
     tmp_path: Path, captured: str, values: list[float], unread: int
 ) -> None:
-    path = tmp_path / "x.log"
-    path.write_text(f"loss={captured};\n")
-    lines = read_lines([File(path, path, "x.log")], Metric.compile("loss", "loss=(.*);", ""))
-    np.testing.assert_array_equal([emission.value for emission in lines.emissions], values)
-    assert lines.unread == unread
+    text = LogText("x.log", f"loss={captured};\n".encode())
+    actual = scan(text, Metric.compile("loss", "loss=(.*);", ""))
+    np.testing.assert_array_equal(actual.values, values)
+    assert actual.unread == unread
 
 
 @pytest.mark.parametrize(
@@ -538,7 +538,8 @@ def test_a_regex_that_cannot_be(export: Export) -> None:
     definitions["MetricDefinitions"][2]["Regex"] = r"validation_rmse=(\d+)"
     actual = export.refused()
     assert "matches no line of any log" in actual
-    assert "nearest lines: [0]#011train-rmse:1.5#011validation-rmse:0.25" in actual
+    assert "nearest lines: " in actual
+    assert ".log:2: [0]#011train-rmse:1.5#011validation-rmse:0.25" in actual
 
 
 def test_logs_that_are_missing(export: Export) -> None:

@@ -105,6 +105,7 @@ class Job:
     load: Callable[[], Any]
     train: Callable[[Any, Config, Say], None]
     slots: int = 4
+    table: bool = True  # as a table too; then the export is a folder beside it
 
 
 @dataclass(frozen=True)
@@ -349,6 +350,7 @@ def _tuning_job(job: Job, trials: list[Trial], created: int, ended: int) -> dict
                 "MaxNumberOfTrainingJobs": len(trials),
                 "MaxParallelTrainingJobs": job.slots,
             },
+            "TrainingJobEarlyStoppingType": "Off",
             "ParameterRanges": _parameter_ranges(job.ranges),
             "RandomSeed": job.seed,
         },
@@ -428,7 +430,7 @@ def record(job: Job) -> None:
     target = DATA / job.folder
     partial = DATA / f".{job.folder}.partial"
     shutil.rmtree(partial, ignore_errors=True)
-    export = partial / "sagemaker"
+    export = partial / "sagemaker" if job.table else partial
     _write_json(
         export / "describe-hyper-parameter-tuning-job.json",
         _tuning_job(job, trials, created, ended),
@@ -444,7 +446,8 @@ def record(job: Job) -> None:
         _write_streams(export / "logs", trials)
     else:
         _write_s3_export(export / "logs", trials, rng)
-    _write_table(partial / "table", job, trials)
+    if job.table:
+        _write_table(partial / "table", job, trials)
     shutil.rmtree(target, ignore_errors=True)
     partial.rename(target)
     print(f"{job.folder}: {len(trials)} trials in {(ended - created) / 1000:.1f} s")

@@ -86,7 +86,7 @@ def explain(
 
 def _rows(prepared: Prepared, run: Run, probed: Run, peers: Peers, at: int) -> Iterator[ReportRow]:
     study, rule = prepared.study, prepared.rule
-    sign = 1.0 if study.direction == "minimize" else -1.0
+    sign = study.sign
     offsets = prepared.arrays["offsets"]
     # The kernel's own side, NaN where the trial's own course keeps it from judging; and all of it.
     gated = prepared.arrays["own"]

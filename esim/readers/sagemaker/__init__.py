@@ -18,16 +18,9 @@ from esim.errors import EsimError
 from esim.readers.assemble import Reports, Trials, assemble, some
 from esim.readers.formats import Detection, Found
 from esim.readers.options import Metric, Options, settle_direction, settle_objective
-from esim.readers.sagemaker_logs import (
-    Curve,
-    Lines,
-    align,
-    choose_form,
-    nearest_lines,
-    read_lines,
-)
-from esim.readers.sagemaker_notes import final_notes, job_notes, line_notes
-from esim.readers.sagemaker_records import (
+from esim.readers.sagemaker.exports import streams
+from esim.readers.sagemaker.notes import final_notes, job_notes, line_notes
+from esim.readers.sagemaker.records import (
     Records,
     TrainingJob,
     TuningJob,
@@ -35,6 +28,9 @@ from esim.readers.sagemaker_records import (
     is_record,
     read_records,
 )
+from esim.readers.sagemaker.scan import nearest_lines, scan
+from esim.readers.sagemaker.steps import Curve, align, choose_form
+from esim.readers.sagemaker.text import Emissions
 from esim.readers.source import File, Source
 from esim.study import STATUS_WORDS, Note, Study
 
@@ -175,8 +171,8 @@ def _study(
     recorded = tuning.direction if objective == tuning.objective else None
     direction = settle_direction(options, tuning.path, recorded)
     jobs = sorted(jobs, key=_launch)
-    lines = [read_lines(logs.get(job.name, ()), metric) for job in jobs]
-    if not any(job.emissions for job in lines):
+    found = [_scanned(logs.get(job.name, ()), metric) for job in jobs]
+    if not any(len(text.values) for job in found for text in job):
         silent = not any(job.name in logs for job in jobs)
         raise EsimError(
             "no log of its training jobs"
@@ -185,19 +181,19 @@ def _study(
             where=tuning.path,
             why=f"looked for paths like {jobs[0].name}/algo-1-....log"
             if silent
-            else f"{metric.regex.pattern}; nearest lines: {nearest_lines(lines)}",
+            else f"{metric.regex.pattern}; nearest lines: {nearest_lines(found)}",
         )
-    form = choose_form(lines)
-    curves = [align(job, form) for job in lines]
+    form = choose_form(found)
+    curves = [align(job, form) for job in found]
     notes = [
         *(note for note in input_notes if note.code == "streams_unknown"),
         *job_notes(tuning, jobs, logs),
-        *line_notes(objective, jobs, lines, curves, form),
+        *line_notes(objective, found, curves, form),
     ]
     if objective == tuning.objective:
-        notes += final_notes(jobs, lines)
+        notes += final_notes(jobs, curves)
     return assemble(
-        _reports(jobs, lines, curves, notes),
+        _reports(jobs, curves, notes),
         _trials(tuning, jobs),
         name=tuning.name,
         objective=objective,
@@ -238,31 +234,21 @@ def _launch(job: TrainingJob) -> tuple[float, int, str]:
     )
 
 
-def _reports(
-    jobs: Sequence[TrainingJob],
-    lines: Sequence[Lines],
-    curves: Sequence[Curve],
-    notes: list[Note],
-) -> Reports:
-    codes: list[int] = []
-    steps: list[int] = []
-    values: list[float] = []
-    times: list[float] = []
-    for i, (job, curve) in enumerate(zip(lines, curves, strict=True)):
-        kept = [job.emissions[at] for at in curve.kept]
-        codes += [i] * len(kept)
-        steps += curve.steps
-        values += [emission.value for emission in kept]
-        times += [math.nan if e.time is None else e.time for e in kept]
-    stamped = not all(math.isnan(time) for time in times)
+def _scanned(files: Iterable[File], metric: Metric) -> list[Emissions]:
+    return [scan(text, metric) for file in files for _, text in streams(file)]
+
+
+def _reports(jobs: Sequence[TrainingJob], curves: Sequence[Curve], notes: list[Note]) -> Reports:
+    times = np.concatenate([curve.times for curve in curves])
+    stamped = not np.isnan(times).all()
     if not stamped:
         notes.append(Note("log_times_missing", "the log lines carry no time of their own"))
     return Reports(
         trials=[job.name for job in jobs],
-        codes=np.array(codes, dtype=np.int64),
-        steps=np.array(steps, dtype=np.int64),
-        values=np.array(values, dtype=np.float64),
-        timestamps=np.array(times, dtype=np.float64) if stamped else None,
+        codes=np.repeat(np.arange(len(jobs)), [len(curve.steps) for curve in curves]),
+        steps=np.concatenate([curve.steps for curve in curves]),
+        values=np.concatenate([curve.values for curve in curves]),
+        timestamps=times if stamped else None,
     )
 
 

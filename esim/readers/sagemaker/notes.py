@@ -8,8 +8,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import PurePosixPath
 
 from esim.readers.assemble import some
-from esim.readers.sagemaker_logs import EXAMPLE_LENGTH, Curve, Lines, StepForm
-from esim.readers.sagemaker_records import TrainingJob, TuningJob
+from esim.readers.sagemaker.records import TrainingJob, TuningJob
+from esim.readers.sagemaker.scan import EXAMPLES
+from esim.readers.sagemaker.steps import Curve, StepForm
+from esim.readers.sagemaker.text import Emissions
 from esim.readers.source import File
 from esim.study import Note
 
@@ -51,8 +53,7 @@ def job_notes(
 
 def line_notes(
     objective: str,
-    jobs: Sequence[TrainingJob],
-    lines: Sequence[Lines],
+    found: Sequence[Sequence[Emissions]],
     curves: Sequence[Curve],
     form: StepForm | None,
 ) -> list[Note]:
@@ -69,28 +70,22 @@ def line_notes(
     if without:
         text = f"{without} line(s) with {objective!r} carry no step, {form and form.name}; left out"
         notes.append(Note("emissions_without_index", text, without))
-    unread = sum(job.unread for job in lines)
+    texts = [text for job in found for text in job]
+    unread = sum(text.unread for text in texts)
     if unread:
-        name, example = next(
-            (job.name, found.examples[0])
-            for job, found in zip(jobs, lines, strict=True)
-            if found.examples
-        )
-        text = (
-            f"{unread} line(s) hold the metric's name but give no value, as in {name}: "
-            f"{example[:EXAMPLE_LENGTH]}"
-        )
-        notes.append(Note("lines_unmatched", text, unread))
+        examples = [example for text in texts for example in text.examples]
+        said = f"{unread} line(s) hold the metric's name but give no value, as {examples[0]}"
+        notes.append(Note("lines_unmatched", said, unread, tuple(examples[:EXAMPLES])))
     return notes
 
 
-def final_notes(jobs: Sequence[TrainingJob], lines: Sequence[Lines]) -> list[Note]:
+def final_notes(jobs: Sequence[TrainingJob], curves: Sequence[Curve]) -> list[Note]:
     """Where the last value in the log is not the final metric in the record."""
     wrong = []
-    for job, found in zip(jobs, lines, strict=True):
-        if job.final is None or not found.emissions:
+    for job, curve in zip(jobs, curves, strict=True):
+        if job.final is None or not len(curve.values):
             continue
-        last = found.emissions[-1].value
+        last = float(curve.last)
         if not math.isclose(last, job.final[1], rel_tol=FINAL_TOLERANCE):
             wrong.append(f"{job.name} ({last:.9g} in the log, {job.final[1]:.9g} in the record)")
     if not wrong:
