@@ -334,8 +334,7 @@ def test_another_value_for_a_step_counts(export: Export) -> None:
     assert actual.values[3:6].tolist() == [10.25, 9, 12.25]
     assert codes(actual) == {
         "step_from_line": 1,
-        "steps_unsorted": 1,
-        "duplicate_steps": 1,
+        "epochs_backwards": 1,
         "elapsed_raised": 1,
     }
 

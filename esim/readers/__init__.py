@@ -158,7 +158,11 @@ def _choose(sources: list[Source], format: str | None) -> list[tuple[Source, For
     if len(sources) == 1:
         return [(sources[0], choose_format(sources[0], format))]
     try:
-        return [(source, choose_format(source, format)) for source in sources]
+        chosen = [(source, choose_format(source, format)) for source in sources]
+        complete = [fmt.detect(source).complete for source, fmt in chosen]
+        if len({fmt.name for _, fmt in chosen}) == 1 and any(complete) and not all(complete):
+            return [(union(sources), chosen[0][1])]
+        return chosen
     except EsimError:
         # A description in one path and its logs in another make sense only together.
         whole = union(sources)

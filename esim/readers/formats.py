@@ -14,10 +14,14 @@ from esim.study import Note, Study
 
 @dataclass(frozen=True)
 class Detection:
-    """Whether a source is of a format, and the evidence either way, in a few words."""
+    """Whether a source is of a format, and the evidence either way, in a few words.
+
+    `complete` False: another source of this format may hold what this one lacks.
+    """
 
     matches: bool
     saw: str
+    complete: bool = True
 
 
 @dataclass(frozen=True)

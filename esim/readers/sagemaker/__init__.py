@@ -18,7 +18,9 @@ from esim.errors import EsimError
 from esim.readers.assemble import Reports, Trials, assemble, some
 from esim.readers.formats import Detection, Found
 from esim.readers.options import Metric, Options, settle_direction, settle_objective
-from esim.readers.sagemaker.exports import streams
+from esim.readers.sagemaker.algorithms import metrics_of
+from esim.readers.sagemaker.bare import looks_like_log, read_bare
+from esim.readers.sagemaker.exports import is_log, streams
 from esim.readers.sagemaker.notes import final_notes, job_notes, line_notes
 from esim.readers.sagemaker.records import (
     Records,
@@ -29,8 +31,8 @@ from esim.readers.sagemaker.records import (
     read_records,
 )
 from esim.readers.sagemaker.scan import nearest_lines, scan
-from esim.readers.sagemaker.steps import Curve, align, choose_form
-from esim.readers.sagemaker.text import Emissions
+from esim.readers.sagemaker.steps import Curve, align, choose_form, mark
+from esim.readers.sagemaker.text import Emissions, LogText
 from esim.readers.source import File, Source
 from esim.study import STATUS_WORDS, Note, Study
 
@@ -38,6 +40,7 @@ OBJECTIVE_METRIC = "ObjectiveMetric"  # the entry that tuning adds to a job's me
 WRITE_TEST = "aws-logs-write-test"  # what an export task leaves beside its streams
 
 _STREAM = re.compile(r"(.*?)[-/]?(algo-(\d+)(?:-\w+)?)$")
+_STREAM_OF_JOB = re.compile(r"([^/]+)/.*")
 
 
 def detect(source: Source) -> Detection:
@@ -52,6 +55,9 @@ def detect(source: Source) -> Detection:
             f"{some(jobs)} describes training jobs, but the JSON of "
             "describe-hyper-parameter-tuning-job is missing",
         )
+    bare = [file.name for file in source.files if looks_like_log(file)]
+    if bare:
+        return Detection(True, f"{some(bare)} is the output of a training job", complete=False)
     return Detection(False, "no JSON of describe-hyper-parameter-tuning-job")
 
 
@@ -63,6 +69,8 @@ def read(source: Source, options: Options) -> Found:
             broken JSON, an unreadable log.
     """
     records = read_records([file for file in source.files if is_record(file)])
+    if not records.files and any(looks_like_log(file) for file in source.files):
+        return _read_bare(source, options)
     if not records.tuning_jobs:
         raise EsimError(
             "no tuning job is described",
@@ -94,7 +102,7 @@ def read(source: Source, options: Options) -> Found:
 
 @dataclass
 class _Logs:
-    by_job: dict[str, list[File]] = field(default_factory=dict)
+    by_job: dict[str, list[File | LogText]] = field(default_factory=dict)
     unknown: list[str] = field(default_factory=list)  # streams of jobs that no record names
     other: list[str] = field(default_factory=list)
 
@@ -123,12 +131,20 @@ def _log_files(files: Iterable[File], records: Records) -> _Logs:
         if file in records.files or PurePosixPath(file.plain_name).name == WRITE_TEST:
             continue
         job, stream = _job_of(file, records.training_jobs)
-        if job is not None:
+        if job is not None and not is_log(file):
             logs.by_job.setdefault(job, []).append(file)
-        elif stream:
-            logs.unknown.append(file.name)
+        elif not looks_like_log(file):
+            (logs.unknown if stream else logs.other).append(file.name)
         else:
-            logs.other.append(file.name)
+            for name, text in streams(file):
+                inside = _job_of_name(name, records.training_jobs) if name else None
+                owner = job if name is None else inside
+                if owner is not None:
+                    logs.by_job.setdefault(owner, []).append(text)
+                elif name is not None or stream:
+                    logs.unknown.append(f"{file.name} {name}" if name else file.name)
+                else:
+                    logs.other.append(file.name)
     return logs
 
 
@@ -140,21 +156,26 @@ def _job_of(file: File, jobs: Mapping[str, TrainingJob]) -> tuple[str | None, bo
     for part in reversed(path.parts):
         stem = part
         while stem:
-            if stem in jobs:
-                return stem, True
-            match = _STREAM.fullmatch(stem)
-            if match:
-                stream = True
-                if match[1] in jobs:
-                    return match[1], True
+            job = _job_of_name(stem, jobs)
+            if job is not None:
+                return job, True
+            stream = stream or _STREAM.fullmatch(stem) is not None
             stem = stem.rpartition(".")[0]
     return None, stream
+
+
+def _job_of_name(name: str, jobs: Mapping[str, TrainingJob]) -> str | None:
+    """The job that a stream's name, or a part of a path, belongs to."""
+    if name in jobs:
+        return name
+    match = _STREAM.fullmatch(name) or _STREAM_OF_JOB.fullmatch(name)
+    return match[1] if match and match[1] in jobs else None
 
 
 def _study(
     tuning: TuningJob,
     jobs: Sequence[TrainingJob],
-    logs: Mapping[str, list[File]],
+    logs: Mapping[str, list[File | LogText]],
     options: Options,
     input_notes: Sequence[Note],
 ) -> Study:
@@ -167,12 +188,15 @@ def _study(
     regexes = dict(tuning.regexes)
     for job in jobs:
         regexes = {**job.regexes, **regexes}
-    objective, metric = _metric(tuning, regexes, options)
+    objective, metrics, from_table = _metrics(tuning, regexes, options)
     recorded = tuning.direction if objective == tuning.objective else None
     direction = settle_direction(options, tuning.path, recorded)
     jobs = sorted(jobs, key=_launch)
-    found = [_scanned(logs.get(job.name, ()), metric) for job in jobs]
-    if not any(len(text.values) for job in found for text in job):
+    for metric in metrics:  # of several the first that some line matches
+        found = [_scanned(logs.get(job.name, ()), metric) for job in jobs]
+        if any(text.messages for job in found for text in job):
+            break
+    else:
         silent = not any(job.name in logs for job in jobs)
         raise EsimError(
             "no log of its training jobs"
@@ -190,6 +214,9 @@ def _study(
         *job_notes(tuning, jobs, logs),
         *line_notes(objective, found, curves, form),
     ]
+    if from_table:
+        said = f"the regex of {objective!r} is the table's: {metric.regex.pattern}"
+        notes.append(Note("regex_from_table", said))
     if objective == tuning.objective:
         notes += final_notes(jobs, curves)
     return assemble(
@@ -204,8 +231,12 @@ def _study(
     )
 
 
-def _metric(tuning: TuningJob, regexes: Mapping[str, str], options: Options) -> tuple[str, Metric]:
-    """The objective and its regex: the record's own, else the option's."""
+def _metrics(
+    tuning: TuningJob, regexes: Mapping[str, str], options: Options
+) -> tuple[str, list[Metric], bool]:
+    """The objective, and its regex: the record's own, else the option's, else the table's, which
+    may know several (True).
+    """
     given = {metric.name: metric for metric in options.metrics}
     names = [name for name in regexes if name != OBJECTIVE_METRIC]
     candidates = list(dict.fromkeys([tuning.objective, *names, *given]))
@@ -214,9 +245,12 @@ def _metric(tuning: TuningJob, regexes: Mapping[str, str], options: Options) -> 
     if objective == tuning.objective:
         recorded = regexes.get(OBJECTIVE_METRIC, recorded)
     if recorded is not None:
-        return objective, Metric.compile(objective, recorded, tuning.path)
+        return objective, [Metric.compile(objective, recorded, tuning.path)], False
     if objective in given:
-        return objective, given[objective]
+        return objective, [given[objective]], False
+    known = [metric for _, metric in metrics_of(objective)]
+    if known:
+        return objective, known, True
     raise EsimError(
         f"the regex of metric {objective!r} is unknown",
         where=tuning.path,
@@ -234,8 +268,31 @@ def _launch(job: TrainingJob) -> tuple[float, int, str]:
     )
 
 
-def _scanned(files: Iterable[File], metric: Metric) -> list[Emissions]:
-    return [scan(text, metric) for file in files for _, text in streams(file)]
+def _scanned(parts: Iterable[File | LogText], metric: Metric) -> list[Emissions]:
+    found = []
+    for part in parts:
+        texts = [part] if isinstance(part, LogText) else [text for _, text in streams(part)]
+        found += [mark(text, scan(text, metric)) for text in texts]
+    return found
+
+
+def _read_bare(source: Source, options: Options) -> Found:
+    """The study of logs that no description goes with."""
+    bare = read_bare(source, options)
+    jobs = [TrainingJob(name) for name in bare.jobs]
+    notes = [*bare.notes, *line_notes(bare.objective, bare.found, bare.curves, bare.form)]
+    study = assemble(
+        _reports(jobs, bare.curves, notes),
+        None,
+        name=source.default_name,
+        objective=bare.objective,
+        direction=bare.direction,
+        where=source.label,
+        notes=notes,
+    )
+    unread = [file.name for file in source.files if not looks_like_log(file)]
+    text = f"{len(unread)} file(s) are no logs of training jobs: {some(unread)}"
+    return Found((study,), (Note("files_not_read", text, len(unread)),) if unread else ())
 
 
 def _reports(jobs: Sequence[TrainingJob], curves: Sequence[Curve], notes: list[Note]) -> Reports:

@@ -9,18 +9,27 @@ from pathlib import PurePosixPath
 
 from esim.readers.assemble import some
 from esim.readers.sagemaker.records import TrainingJob, TuningJob
-from esim.readers.sagemaker.scan import EXAMPLES
-from esim.readers.sagemaker.steps import Curve, StepForm
-from esim.readers.sagemaker.text import Emissions
+from esim.readers.sagemaker.steps import FATES, MARKED, Curve, StepForm
+from esim.readers.sagemaker.text import EXAMPLES, Emissions, LogText
 from esim.readers.source import File
 from esim.study import Note
+
+# What became of emissions that are no reports of their own.
+_FATE_WORDS = {
+    "emissions_without_index": "carry no step where others do; left out",
+    "duplicate_lines": "say the same step again (another host, a doubled logger); left out",
+    "best_line_repeated": "repeat an earlier step at the end of a log; left out",
+    "per_batch_lines": "stand before the last one of their epoch, which counts",
+    "restarts": "were run again after a restart; the later run counts",
+    "epochs_backwards": "go back to an earlier step with another value; the later value counts",
+}
 
 EXACT_STRATEGIES = ("Random", "Grid")
 FINAL_TOLERANCE = 1e-6  # relative; the API's values are float32 widened to float64
 
 
 def job_notes(
-    tuning: TuningJob, jobs: Sequence[TrainingJob], logs: Mapping[str, list[File]]
+    tuning: TuningJob, jobs: Sequence[TrainingJob], logs: Mapping[str, list[File | LogText]]
 ) -> list[Note]:
     """What the records say that a reader of a result must know."""
     notes = []
@@ -42,7 +51,10 @@ def job_notes(
         notes.append(Note("jobs_without_logs", text, len(silent)))
     crowded = [job.name for job in jobs if len(_hosts(logs.get(job.name, ()))) > 1]
     if crowded:
-        text = f"{len(crowded)} job(s) ran on several hosts; all their lines count: {some(crowded)}"
+        text = (
+            f"{len(crowded)} job(s) ran on several hosts; of each step the first host counts: "
+            + some(crowded)
+        )
         notes.append(Note("several_hosts", text, len(crowded)))
     unzoned = [job.name for job in jobs if not job.zone_known]
     if unzoned:
@@ -58,18 +70,22 @@ def line_notes(
     form: StepForm | None,
 ) -> list[Note]:
     """How lines became steps, and what was left out."""
-    if form is not None:
+    if form is MARKED:
+        notes = [Note("step_from_marker", "steps are the epoch that a line before names")]
+    elif form is not None:
         notes = [Note("step_from_line", f"steps are the index in the line, {form.name}")]
     else:
         notes = [Note("step_by_emission", "lines carry no index: step n is the n-th value printed")]
-    repeated = sum(curve.repeated for curve in curves)
-    if repeated:
-        text = f"{repeated} line(s) repeat an earlier step at the end of a log; left out"
-        notes.append(Note("best_line_repeated", text, repeated))
-    without = sum(curve.without_index for curve in curves)
-    if without:
-        text = f"{without} line(s) with {objective!r} carry no step, {form and form.name}; left out"
-        notes.append(Note("emissions_without_index", text, without))
+    for code in FATES[1:]:
+        count = sum(curve.dropped.get(code, 0) for curve in curves)
+        if count:
+            examples = [curve.evidence[code] for curve in curves if code in curve.evidence]
+            text = f"{count} line(s) with {objective!r} {_FATE_WORDS[code]}"
+            notes.append(Note(code, text, count, tuple(examples[:EXAMPLES])))
+    counts = [len(curve.steps) for curve in curves if len(curve.steps)]
+    if len(counts) > 1 and max(counts) == 1:
+        text = f"{objective!r} is printed once by each job: there is no curve to judge"
+        notes.append(Note("emitted_once", text, len(counts)))
     texts = [text for job in found for text in job]
     unread = sum(text.unread for text in texts)
     if unread:
@@ -94,10 +110,11 @@ def final_notes(jobs: Sequence[TrainingJob], curves: Sequence[Curve]) -> list[No
     return [Note("final_value_differs", text, len(wrong))]
 
 
-def _hosts(files: Sequence[File]) -> set[str]:
+def _hosts(parts: Sequence[File | LogText]) -> set[str]:
     found = set()
-    for file in files:
-        for part in PurePosixPath(file.name).parts:
+    for log in parts:
+        name = log.stream if isinstance(log, LogText) else log.name
+        for part in PurePosixPath(name).parts:
             match = re.search(r"(?:^|-)algo-(\d+)-", part)
             if match:
                 found.add(match[1])

@@ -7,13 +7,13 @@ pages (one after another, or in a list) or as the bare list of summaries.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from esim.errors import EsimError
+from esim.readers.sagemaker.documents import documents
 from esim.readers.source import File
 from esim.readers.times import parse_moment
 from esim.study import Direction, as_direction
@@ -113,7 +113,7 @@ def read_records(files: Sequence[File]) -> Records:
     tuning: dict[str, TuningJob] = {}
     training: dict[str, TrainingJob] = {}
     for file in files:
-        for document in _documents(file):
+        for document in (d for whole in documents(file) for d in _opened(whole)):
             if "HyperParameterTuningJobConfig" in document:
                 found = _tuning_job(document, str(file))
                 known = tuning.setdefault(found.name, found)
@@ -127,26 +127,6 @@ def read_records(files: Sequence[File]) -> Records:
                 job = _training_job(document, str(file))
                 training[job.name] = training[job.name].joined(job) if job.name in training else job
     return Records(tuning, training, frozenset(files))
-
-
-def _documents(file: File) -> Iterator[dict[str, Any]]:
-    """Every JSON object of a file that may be a record, lists and pages opened."""
-    text = file.text()
-    decoder = json.JSONDecoder()
-    at = 0
-    while at < len(text):
-        blank = re.compile(r"[\s,]*").match(text, at)
-        at = blank.end() if blank else at
-        if at == len(text):
-            break
-        try:
-            document, at = decoder.raw_decode(text, at)
-        except (json.JSONDecodeError, RecursionError) as error:
-            line = error.lineno if isinstance(error, json.JSONDecodeError) else 1
-            raise EsimError(
-                "broken or cut-off JSON", where=f"{file}:{line}", why=str(error)
-            ) from None
-        yield from _opened(document)
 
 
 def _opened(document: Any) -> Iterator[dict[str, Any]]:

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from esim.readers.options import Metric
-from esim.readers.sagemaker.text import Emissions, LogText
+from esim.readers.sagemaker.text import EXAMPLE_LENGTH, EXAMPLES, Emissions, LogText
 from esim.readers.times import parse_time
 
 # CloudWatch's own time in front of a line, as exported; the job's own times stay in the message.
@@ -25,8 +25,6 @@ _VALUE = re.compile(
     r"\s*[-+]?(?:(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?|inf(?:inity)?|nan)\s*",
     re.ASCII | re.IGNORECASE,
 )
-EXAMPLE_LENGTH = 160
-EXAMPLES = 3
 
 
 def scan(text: LogText, metric: Metric) -> Emissions:
@@ -70,6 +68,7 @@ def scan(text: LogText, metric: Metric) -> Emissions:
         times=np.array(times, dtype=np.float64),
         messages=messages,
         lines=np.array(places, dtype=np.int64),
+        stream=text.stream,
         unread=unread,
         examples=tuple(examples),
     )
