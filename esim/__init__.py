@@ -8,6 +8,7 @@ import types
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from esim.check import check
     from esim.errors import EsimError
     from esim.readers import read_studies, read_study
     from esim.replay import replay, replay_orders
@@ -24,6 +25,7 @@ _HOMES = {
     "Study": "esim.study",
     "read_studies": "esim.readers",
     "read_study": "esim.readers",
+    "check": "esim.check",
     "replay": "esim.replay",
     "replay_orders": "esim.replay",
     "rule": "esim.rules",
@@ -35,6 +37,7 @@ __all__ = [
     "Status",
     "Study",
     "__version__",
+    "check",
     "read_studies",
     "read_study",
     "replay",

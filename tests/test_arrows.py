@@ -32,14 +32,20 @@ ARROWS: dict[str, set[str]] = {
     "prepare": {"study", "rules", "kernels"},
     "outcomes": RESULTS | {"prepare", "kernels", "caveats", "replay"},
     "replay": RESULTS | {"prepare", "kernels", "outcomes"},
+    "check": RESULTS | {"replay"},
     "explain": RESULTS | {"prepare", "replay", "kernels"},
     "plots": RESULTS | {"explain", "report"},
-    "report": RESULTS | {"explain", "plots", "folders"},
-    "cli": RESULTS | {"readers", "replay", "explain", "report", "plots", "folders"},
-    "": {"study", "rules", "readers", "replay"},  # esim/__init__.py
+    "report": RESULTS | {"check", "explain", "plots", "folders"},
+    "cli": RESULTS | {"readers", "replay", "check", "explain", "report", "plots", "folders"},
+    "": {"study", "check", "rules", "readers", "replay"},  # esim/__init__.py
 }
 # Names for annotations only, read from `if TYPE_CHECKING`.
-TYPES_ONLY = {("outcomes", "replay"), ("report", "explain"), ("plots", "explain")}
+TYPES_ONLY = {
+    ("outcomes", "replay"),
+    ("report", "explain"),
+    ("report", "check"),
+    ("plots", "explain"),
+}
 
 
 def room_of(path: Path) -> str:

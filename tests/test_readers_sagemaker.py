@@ -517,9 +517,17 @@ def test_another_objective_needs_a_direction(export: Export) -> None:
 def test_the_regex_may_be_given(export: Export) -> None:
     definition = export.tuning["TrainingJobDefinition"]
     definition["AlgorithmSpecification"] = {}
+    actual = export.refused(objective="loss", metrics=["train=x(.)"], direction="minimize")
+    assert "no metric 'loss'" in actual
+    from_table = export.read()
+    assert_same_study(from_table, expected())
+    assert codes(from_table)["regex_from_table"] == 1
+    goal = export.tuning["HyperParameterTuningJobConfig"]["HyperParameterTuningJobObjective"]
+    goal["MetricName"] = "my_score"
     actual = export.refused()
-    assert "the regex of metric 'validation:rmse' is unknown" in actual
-    assert "--metric 'validation:rmse=REGEX'" in actual
+    assert "the regex of metric 'my_score' is unknown" in actual
+    assert "--metric 'my_score=REGEX'" in actual
+    goal["MetricName"] = "validation:rmse"
     assert_same_study(export.read(metrics=[f"validation:rmse={REGEX}"]), expected())
     actual = export.read(objective="t", direction="minimize", metrics=["t=train-rmse:([0-9.]+)"])
     assert set(actual.values.tolist()) == {1.5}

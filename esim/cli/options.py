@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from esim.costs import Costs
     from esim.readers import Reading
     from esim.rules import Rule
+    from esim.study import Study
 
 _READING = "Reading the logs"
 _REPLAY = "The replay"
@@ -174,6 +175,38 @@ def read(
     return read_inputs(
         *logs, objective=objective, direction=direction, format=format, metrics=metric or []
     )
+
+
+def described(found: Reading) -> list[dict[str, Any]]:
+    """What was read, for the result document; a study's notes stand with its first input."""
+    inputs = []
+    told: set[str] = set()
+    for source in found.inputs:
+        notes = [vars(note) for note in source.notes]
+        for study in found.studies:
+            if study.name in source.studies and study.name not in told:
+                told.add(study.name)
+                notes += [{**vars(note), "study": study.name} for note in study.notes]
+        inputs.append(
+            {
+                "path": source.path,
+                "sha256": source.sha256,
+                "format": source.format,
+                "notes": notes,
+            }
+        )
+    return inputs
+
+
+def sagemaker_studies(found: Reading) -> dict[str, Study]:
+    """The SageMaker tuning jobs that ran without AUTO and could have run with it, by name."""
+    names = {name for i in found.inputs if i.format == "sagemaker" for name in i.studies}
+    barred = {"auto_was_on", "strategy_hyperband", "several_algorithms"}
+    return {
+        study.name: study
+        for study in found.studies
+        if study.name in names and not barred & {note.code for note in study.notes}
+    }
 
 
 @contextmanager

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 
 from esim.cli import options as o
-
-if TYPE_CHECKING:
-    from esim.readers import Reading
 
 
 def replay(
@@ -72,7 +68,7 @@ def replay(
                 )
             )
             display.advance(task)
-    inputs = list(_inputs(found))
+    inputs = o.described(found)
     if out is not None:
         from esim.report.files import write_results
 
@@ -84,25 +80,12 @@ def replay(
         return
     from rich.console import Console
 
+    from esim.report.checks import show_enabling
     from esim.report.terminal import show_inputs, show_replays
 
     console = Console()
     show_replays(results, console)
+    for study in o.sagemaker_studies(found).values() if len(results) == 1 else ():
+        if row.name == "sagemaker":
+            show_enabling(study.name, study.objective, study.direction, console)
     show_inputs(inputs, console)
-
-
-def _inputs(found: Reading) -> Iterator[dict[str, Any]]:
-    """What was read, for the result document; a study's notes stand with its first input."""
-    told: set[str] = set()
-    for source in found.inputs:
-        notes = [vars(note) for note in source.notes]
-        for study in found.studies:
-            if study.name in source.studies and study.name not in told:
-                told.add(study.name)
-                notes += [{**vars(note), "study": study.name} for note in study.notes]
-        yield {
-            "path": source.path,
-            "sha256": source.sha256,
-            "format": source.format,
-            "notes": notes,
-        }

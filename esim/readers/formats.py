@@ -92,8 +92,8 @@ FORMATS: tuple[Format, ...] = (
     ),
     Format(
         name="sagemaker",
-        summary="Amazon SageMaker: describe-hyper-parameter-tuning-job and list-training-jobs "
-        "JSON with the jobs' log text",
+        summary="Amazon SageMaker: the jobs' logs in any shape they are exported in, with the JSON "
+        "of describe-hyper-parameter-tuning-job and list-training-jobs, or alone",
         needs=(),
         times=True,
         schedule=True,

@@ -192,27 +192,20 @@ def _study(
     recorded = tuning.direction if objective == tuning.objective else None
     direction = settle_direction(options, tuning.path, recorded)
     jobs = sorted(jobs, key=_launch)
+    found: list[list[Emissions]] = []
     for metric in metrics:  # of several the first that some line matches
         found = [_scanned(logs.get(job.name, ()), metric) for job in jobs]
         if any(text.messages for job in found for text in job):
             break
     else:
-        silent = not any(job.name in logs for job in jobs)
-        raise EsimError(
-            "no log of its training jobs"
-            if silent
-            else f"the regex of metric {objective!r} matches no line of any log",
-            where=tuning.path,
-            why=f"looked for paths like {jobs[0].name}/algo-1-....log"
-            if silent
-            else f"{metric.regex.pattern}; nearest lines: {nearest_lines(found)}",
-        )
+        regex = None if from_table else metrics[0].regex.pattern
+        raise _nothing(tuning, objective, jobs, logs, found, regex)
     form = choose_form(found)
     curves = [align(job, form) for job in found]
     notes = [
         *(note for note in input_notes if note.code == "streams_unknown"),
         *job_notes(tuning, jobs, logs),
-        *line_notes(objective, found, curves, form),
+        *line_notes(objective, found, curves, form, metric.regex),
     ]
     if from_table:
         said = f"the regex of {objective!r} is the table's: {metric.regex.pattern}"
@@ -248,14 +241,36 @@ def _metrics(
         return objective, [Metric.compile(objective, recorded, tuning.path)], False
     if objective in given:
         return objective, [given[objective]], False
-    known = [metric for _, metric in metrics_of(objective)]
-    if known:
-        return objective, known, True
-    raise EsimError(
-        f"the regex of metric {objective!r} is unknown",
+    return objective, [metric for _, metric in metrics_of(objective)], True
+
+
+def _nothing(
+    tuning: TuningJob,
+    objective: str,
+    jobs: Sequence[TrainingJob],
+    logs: Mapping[str, list[File | LogText]],
+    found: Sequence[Sequence[Emissions]],
+    regex: str | None,
+) -> EsimError:
+    """Why no log gives a value of the objective."""
+    if not any(job.name in logs for job in jobs):
+        return EsimError(
+            "no log of its training jobs",
+            where=tuning.path,
+            why=f"looked for paths like {jobs[0].name}/algo-1-....log",
+        )
+    if regex is None:
+        return EsimError(
+            f"the regex of metric {objective!r} is unknown",
+            where=tuning.path,
+            why="the description has no such entry in AlgorithmSpecification.MetricDefinitions, "
+            "and no line is of a form that the table of algorithms knows",
+            fix=f"--metric '{objective}=REGEX' with the value as the first group",
+        )
+    return EsimError(
+        f"the regex of metric {objective!r} matches no line of any log",
         where=tuning.path,
-        why="the description has no such entry in AlgorithmSpecification.MetricDefinitions",
-        fix=f"--metric '{objective}=REGEX' with the value as the first group",
+        why=f"{regex}; nearest lines: {nearest_lines(found)}",
     )
 
 
@@ -280,7 +295,10 @@ def _read_bare(source: Source, options: Options) -> Found:
     """The study of logs that no description goes with."""
     bare = read_bare(source, options)
     jobs = [TrainingJob(name) for name in bare.jobs]
-    notes = [*bare.notes, *line_notes(bare.objective, bare.found, bare.curves, bare.form)]
+    notes = [
+        *bare.notes,
+        *line_notes(bare.objective, bare.found, bare.curves, bare.form, bare.regex),
+    ]
     study = assemble(
         _reports(jobs, bare.curves, notes),
         None,

@@ -6,6 +6,7 @@ user does: the objective, its direction, and the regex where the table of algori
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
@@ -44,6 +45,7 @@ class BareStudy:
     found: tuple[tuple[Emissions, ...], ...]
     curves: tuple[Curve, ...]
     form: StepForm | None
+    regex: re.Pattern[str]
     notes: tuple[Note, ...]
 
 
@@ -77,13 +79,15 @@ def read_bare(source: Source, options: Options) -> BareStudy:
         found = [
             [mark(text, scan(text, given[objective])) for text in job] for job in jobs.values()
         ]
-        regex = given[objective].regex.pattern
+        regex = given[objective].regex
     else:
         for form, metric in metrics_of(objective):
             found = [[mark(text, scan(text, metric)) for text in job] for job in jobs.values()]
-            regex = metric.regex.pattern
+            regex = metric.regex
             if any(text.messages for job in found for text in job):
-                note = f"the regex of {objective!r} is the table's for {form.algorithm}: {regex}"
+                note = (
+                    f"the regex of {objective!r} is the table's, {form.algorithm}: {regex.pattern}"
+                )
                 notes.append(Note("regex_from_table", note))
                 if form.caution:
                     notes.append(Note("table_caution", f"{objective!r} is {form.caution}"))
@@ -93,7 +97,7 @@ def read_bare(source: Source, options: Options) -> BareStudy:
         raise EsimError(
             f"no line of the logs holds metric {objective!r}",
             where=source.label,
-            why=f"{regex}; nearest lines: {nearest_lines(found)}",
+            why=f"{regex.pattern}; nearest lines: {nearest_lines(found)}",
             fix=f"the logs hold {', '.join(names)}"
             if names
             else f"--metric '{objective}=REGEX' with the value as the first group",
@@ -113,6 +117,7 @@ def read_bare(source: Source, options: Options) -> BareStudy:
         found=tuple(tuple(job) for job in found),
         curves=tuple(align(job, step_form) for job in found),
         form=step_form,
+        regex=regex,
         notes=tuple(notes),
     )
 

@@ -31,7 +31,7 @@ from esim.readers.times import parse_time
 
 _JSON_MARKS = (b'"events"', b'"@message"', b'"message"')
 _TAILED = re.compile(rb"(\d{4}-\d\d-\d\dT[0-9:.]+(?:Z|[+-]\d\d:?\d\d)) (\S+/algo-\d+\S*) ?")
-_CREATED = re.compile(rb"^[^\n]{0,80}Creating training-job with name: (\S+)", re.MULTILINE)
+_CREATED = b"Creating training-job with name: "
 
 
 class _Event(NamedTuple):
@@ -188,7 +188,7 @@ def _grouped(file: File, events: Iterable[_Event]) -> Iterator[Stream]:
 
 def _jobs_of_notebook(file: File, data: bytes) -> Iterator[Stream]:
     """A notebook's output may hold the logs of several jobs; each begins where it is created."""
-    begins = [(m.start(), m[1].decode("utf-8", "replace")) for m in _CREATED.finditer(data)]
+    begins = list(_created(data))
     if len(begins) < 2:
         name = begins[0][1] if begins else None
         yield Stream(name, LogText(str(file), data, stream=name or file.name))
@@ -199,3 +199,13 @@ def _jobs_of_notebook(file: File, data: bytes) -> Iterator[Stream]:
         before = data.count(b"\n", 0, first)
         lines = np.arange(before + 1, before + part.count(b"\n") + 2, dtype=np.int64)
         yield Stream(name, LogText(str(file), part, lines=lines, stream=name))
+
+
+def _created(data: bytes) -> Iterator[tuple[int, str]]:
+    """Where a line says that a job is created, and the job's name."""
+    at = data.find(_CREATED)
+    while at >= 0:
+        name = data[at + len(_CREATED) : at + 200].split(maxsplit=1)
+        if name:
+            yield data.rfind(b"\n", 0, at) + 1, name[0].decode("utf-8", "replace")
+        at = data.find(_CREATED, at + 1)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import PurePosixPath
 
 from esim.readers.assemble import some
 from esim.readers.sagemaker.records import TrainingJob, TuningJob
 from esim.readers.sagemaker.steps import FATES, MARKED, Curve, StepForm
-from esim.readers.sagemaker.text import EXAMPLES, Emissions, LogText
+from esim.readers.sagemaker.text import EXAMPLE_LENGTH, EXAMPLES, Emissions, LogText
 from esim.readers.source import File
 from esim.study import Note
 
@@ -23,6 +23,12 @@ _FATE_WORDS = {
     "restarts": "were run again after a restart; the later run counts",
     "epochs_backwards": "go back to an earlier step with another value; the later value counts",
 }
+
+_LOOK_AT = 20_000  # emissions whose match is looked at again; it costs 1 us each
+_GOES_ON = re.compile(r"[eE][-+]?[0-9]|\.?[0-9]")
+_SIGN_BEFORE = re.compile(r"[=:\s(]-$|[0-9]\.?$")
+_SEPARATOR = re.compile(r"#011|\t| - |, ")
+_WORD = re.compile(r"[A-Za-z_][A-Za-z]")
 
 EXACT_STRATEGIES = ("Random", "Grid")
 FINAL_TOLERANCE = 1e-6  # relative; the API's values are float32 widened to float64
@@ -39,6 +45,12 @@ def job_notes(
             "short, and what they would have reached is unknown"
         )
         notes.append(Note("auto_was_on", text))
+    if tuning.strategy == "Hyperband":
+        text = "strategy Hyperband stops jobs by itself, and AUTO must be off with it"
+        notes.append(Note("strategy_hyperband", text))
+    if tuning.definitions > 1:
+        text = f"{tuning.definitions} training job definitions: AUTO is for tuning one algorithm"
+        notes.append(Note("several_algorithms", text, tuning.definitions))
     if tuning.strategy not in EXACT_STRATEGIES:
         text = (
             f"strategy {tuning.strategy}: later configurations depend on earlier results, so a "
@@ -68,6 +80,7 @@ def line_notes(
     found: Sequence[Sequence[Emissions]],
     curves: Sequence[Curve],
     form: StepForm | None,
+    regex: re.Pattern[str],
 ) -> list[Note]:
     """How lines became steps, and what was left out."""
     if form is MARKED:
@@ -82,17 +95,56 @@ def line_notes(
             examples = [curve.evidence[code] for curve in curves if code in curve.evidence]
             text = f"{count} line(s) with {objective!r} {_FATE_WORDS[code]}"
             notes.append(Note(code, text, count, tuple(examples[:EXAMPLES])))
-    counts = [len(curve.steps) for curve in curves if len(curve.steps)]
-    if len(counts) > 1 and max(counts) == 1:
-        text = f"{objective!r} is printed once by each job: there is no curve to judge"
-        notes.append(Note("emitted_once", text, len(counts)))
     texts = [text for job in found for text in job]
     unread = sum(text.unread for text in texts)
     if unread:
         examples = [example for text in texts for example in text.examples]
         said = f"{unread} line(s) hold the metric's name but give no value, as {examples[0]}"
         notes.append(Note("lines_unmatched", said, unread, tuple(examples[:EXAMPLES])))
-    return notes
+    empty = sum(text.empty for text in texts)
+    if empty:
+        said = f"{empty} line(s) match {objective!r} with nothing in the group"
+        notes.append(Note("empty_capture", said, empty))
+    return [*notes, *_regex_notes(objective, regex, texts)]
+
+
+def _regex_notes(
+    objective: str, regex: re.Pattern[str], texts: Sequence[Emissions]
+) -> Iterator[Note]:
+    """Where the regex takes part of a number, or another metric's value."""
+    cut: list[str] = []
+    other: list[str] = []
+    cuts = others = looked = 0
+    for text in texts:
+        for line, message in zip(text.lines, text.messages, strict=True):
+            if looked == _LOOK_AT:
+                break
+            looked += 1
+            match = regex.search(message)
+            if match is None:
+                continue
+            first, last = match.span(1)
+            place = f"{text.where}:{line}: {message[:EXAMPLE_LENGTH]}"
+            if _GOES_ON.match(message, last) or _SIGN_BEFORE.search(message[:first]):
+                cuts += 1
+                cut += [place] if len(cut) < EXAMPLES else []
+            label = _SEPARATOR.split(message[:first])[-1].lower()
+            if _inside_a_word(message, match.start()) or (
+                label.lstrip().startswith("train") and "train" not in objective.lower()
+            ):
+                others += 1
+                other += [place] if len(other) < EXAMPLES else []
+    if cuts:
+        said = f"the regex of {objective!r} takes only part of the number in {cuts} line(s)"
+        yield Note("value_cut", said, cuts, tuple(cut))
+    if others:
+        said = f"the regex of {objective!r} takes another metric's value in {others} line(s)"
+        yield Note("other_metric_matched", said, others, tuple(other))
+
+
+def _inside_a_word(message: str, at: int) -> bool:
+    """Whether a match begins in the middle of a name, as loss: does in val_loss:."""
+    return at > 0 and _WORD.match(message[at - 1 : at + 1]) is not None
 
 
 def final_notes(jobs: Sequence[TrainingJob], curves: Sequence[Curve]) -> list[Note]:

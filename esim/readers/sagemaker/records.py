@@ -30,6 +30,7 @@ class TuningJob:
         regexes: metric name -> regex, of the training job definition(s).
         static: names of the hyperparameters that were not tuned.
         auto: whether early stopping was on.
+        definitions: how many training job definitions it has, one an algorithm.
     """
 
     name: str
@@ -40,6 +41,7 @@ class TuningJob:
     auto: bool
     regexes: Mapping[str, str]
     static: frozenset[str]
+    definitions: int
     instance_type: str | None
     instance_count: int
 
@@ -188,6 +190,7 @@ def _tuning_job(document: dict[str, Any], path: str) -> TuningJob:
         auto=(config.get("TrainingJobEarlyStoppingType", str) or "Off").lower() == "auto",
         regexes=regexes,
         static=frozenset(static),
+        definitions=len(definitions),
         instance_type=machines.get("InstanceType", str),
         instance_count=machines.get("InstanceCount", int) or 1,
     )

@@ -8,70 +8,181 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
 from esim.readers.options import Metric
 from esim.readers.sagemaker.text import EXAMPLE_LENGTH, EXAMPLES, Emissions, LogText
+from esim.readers.sagemaker.watch import Watch
 from esim.readers.times import parse_time
+from esim.study import Float64
 
 # CloudWatch's own time in front of a line, as exported; the job's own times stay in the message.
 _STAMP = re.compile(
     r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:?\d\d))(?: |$)", re.ASCII
 )
-_COLOURS = re.compile(r"(?:\x1b|#033)\[[0-9;?]*[A-Za-z]")
+_STAMP_BYTES = re.compile(
+    rb"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:?\d\d))(?: |$|(?=[\r\n]))"
+)
+_COLOURS = re.compile(rb"(?:\x1b|#033)\[[0-9;?]*[A-Za-z]")
 _VALUE = re.compile(
     r"\s*[-+]?(?:(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?|inf(?:inity)?|nan)\s*",
     re.ASCII | re.IGNORECASE,
 )
 
 
+# What SageMaker's vision algorithms print beside the metric's own line.
+_ABOUT_THE_MODEL = re.compile(r"\b(?:Storing|Updating) the best model\b")
+
+
 def scan(text: LogText, metric: Metric) -> Emissions:
-    """The lines that the metric's regex matches."""
-    near = _near(metric)
+    """The lines that the metric's regex matches.
+
+    Only lines that hold the text every match contains, or the metric's name, are looked at: they
+    are found in the whole buffer at memory speed, and few lines are of a metric. Where no line
+    matches, all are looked at, for what comes near.
+
+    Raises:
+        EsimError: the regex takes seconds on one line.
+    """
+    data = text.data
+    if b"\x1b[" in data or b"#033[" in data:
+        data = _COLOURS.sub(b"", data)
+    needles = _needles(metric)
+    found = _scan_lines(text, data, _lines_with(data, needles), metric)
+    if needles and not found.messages:
+        found = _scan_lines(text, data, _lines_with(data, ()), metric)
+    return found
+
+
+def _scan_lines(
+    text: LogText, data: bytes, lines: Iterable[tuple[int, int]], metric: Metric
+) -> Emissions:
+    """What the lines at these places hold. `lines`: start and end of each, rising."""
+    near = _near(metric).search
     search = metric.regex.search
     literal = required_literal(metric.regex)
     values: list[float] = []
-    times: list[float] = []
+    stamps: list[str | None] = []
     messages: list[str] = []
     places: list[int] = []
     examples: list[str] = []
-    unread = 0
+    unread = empty = 0
     stamp: str | None = None
-    for at, raw in enumerate(text.data.decode("utf-8", errors="replace").split("\n")):
-        line = raw.removesuffix("\r")
-        if "\x1b[" in line or "#033[" in line:
-            line = _COLOURS.sub("", line)
-        stamped = _STAMP.match(line) if text.times is None else None
-        if stamped:
-            stamp, line = stamped[1], line[stamped.end() :]
-        # Regexes that begin with .* are slow on lines that do not match; most do not.
-        match = search(line) if literal in line else None
-        place = at + 1 if text.lines is None else int(text.lines[at])
-        if match is not None and _VALUE.fullmatch(match[1] or ""):
-            values.append(float(match[1]))
-            # A line without a time of its own continues the event before it.
-            if text.times is not None:
-                times.append(float(text.times[at]))
-            else:
-                times.append(math.nan if stamp is None else parse_time(stamp, text.where))
-            messages.append(line)
-            places.append(place)
-        elif match is not None or near.search(line):
-            unread += 1
-            if len(examples) < EXAMPLES:
-                examples.append(f"{text.where}:{place}: {line[:EXAMPLE_LENGTH]}")
+    row = counted = 0
+    with Watch(metric, text.where) as watch:
+        for start, stop in lines:
+            row += data.count(b"\n", counted, start)
+            line = data[start:stop].decode("utf-8", errors="replace")
+            if text.times is None:
+                stamped = _STAMP.match(line)
+                if stamped:
+                    stamp, line = stamped[1], line[stamped.end() :]
+                else:
+                    # A line without a time of its own continues the event before it.
+                    stamp = _last_stamp(data, counted, start) or stamp
+            counted = start
+            if line.endswith("\r"):
+                line = line[:-1]
+            watch.line = place = row + 1 if text.lines is None else int(text.lines[row])
+            match = search(line) if literal in line else None
+            if match is not None and _VALUE.fullmatch(match[1] or ""):
+                values.append(float(match[1]))
+                stamps.append(stamp)
+                messages.append(line)
+                places.append(place if text.times is None else row)
+            elif match is not None or (near(line) and not _ABOUT_THE_MODEL.search(line)):
+                unread += 1
+                empty += match is not None and not (match[1] or "").strip()
+                if len(examples) < EXAMPLES:
+                    examples.append(f"{text.where}:{place}: {line[:EXAMPLE_LENGTH]}")
+    at = np.array(places, dtype=np.int64)
+    if text.times is not None:
+        times = text.times[at]
+        at = at + 1 if text.lines is None else text.lines[at]
+    else:
+        times = _seconds(stamps, text.where)
     return Emissions(
         where=text.where,
         values=np.array(values, dtype=np.float64),
-        times=np.array(times, dtype=np.float64),
+        times=times,
         messages=messages,
-        lines=np.array(places, dtype=np.int64),
+        lines=at,
         stream=text.stream,
         unread=unread,
+        empty=empty,
         examples=tuple(examples),
     )
+
+
+def _needles(metric: Metric) -> tuple[bytes, ...]:
+    """Texts of which every line of interest holds one; none: look at every line."""
+    literal = required_literal(metric.regex).encode()
+    if not literal:
+        return ()
+    words = re.findall(r"[A-Za-z0-9]+", metric.name)
+    word = max(words, key=len).encode() if words else literal
+    word = word[1:] if len(word) >= 5 else word  # the first letter may be a capital
+    return (word,) if word in literal else (literal, word)
+
+
+def _lines_with(data: bytes, needles: Sequence[bytes]) -> Iterable[tuple[int, int]]:
+    """Start and end of the lines that hold one of the needles, rising; of all without needles."""
+    if len(needles) == 1:
+        return _lines_with_one(data, needles[0])
+    if not needles:
+        return _every_line(data)
+    return sorted({place for needle in needles for place in _lines_with_one(data, needle)})
+
+
+def _every_line(data: bytes) -> Iterator[tuple[int, int]]:
+    start = 0
+    while True:
+        stop = data.find(b"\n", start)
+        if stop < 0:
+            yield start, len(data)
+            return
+        yield start, stop
+        start = stop + 1
+
+
+def _lines_with_one(data: bytes, needle: bytes) -> Iterator[tuple[int, int]]:
+    stop = -1
+    while True:
+        hit = data.find(needle, stop + 1)
+        if hit < 0:
+            return
+        start = data.rfind(b"\n", stop + 1, hit) + 1 or stop + 1
+        stop = data.find(b"\n", hit)
+        if stop < 0:
+            stop = len(data)
+        yield start, stop
+
+
+def _last_stamp(data: bytes, first: int, stop: int) -> str | None:
+    """The time of the last line between two places that has one."""
+    at = stop
+    while True:
+        at = data.rfind(b"\n2", first, at)  # the years 2000 to 2999
+        begin = at + 1 if at >= 0 else first
+        if at < 0 and first != 0:
+            return None
+        match = _STAMP_BYTES.match(data, begin)
+        if match is not None:
+            return match[1].decode()
+        if at < 0:
+            return None
+
+
+def _seconds(stamps: Sequence[str | None], where: str) -> Float64:
+    """Times as seconds since 1970 UTC, NaN where there is none. float64 [E]"""
+    if stamps and all(s is not None and len(s) == 24 and s[-1] == "Z" for s in stamps):
+        # What S3 exports and the console write: 2026-11-23T16:11:03.000Z, all at once.
+        plain = np.array([s[:-1] for s in stamps if s], dtype="datetime64[ms]")
+        return plain.astype(np.int64) / 1e3
+    known = {s: math.nan if s is None else parse_time(s, where) for s in set(stamps)}
+    return np.array([known[s] for s in stamps], dtype=np.float64)
 
 
 def nearest_lines(jobs: Sequence[Sequence[Emissions]]) -> str:

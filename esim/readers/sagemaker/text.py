@@ -56,6 +56,7 @@ class Emissions:
         marks: int64 [E], the epoch that the last line with nothing but an epoch before it names
             (-1: none); None: not looked for, the messages have an index of their own.
         unread: lines that hold the metric's name, or match, but give no number.
+        empty: lines that match with nothing in the group.
         examples: the first few of those, ``path:line: text``.
     """
 
@@ -67,4 +68,5 @@ class Emissions:
     stream: str = ""
     marks: Int64 | None = None
     unread: int = 0
+    empty: int = 0
     examples: tuple[str, ...] = field(default=())

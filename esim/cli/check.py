@@ -1,0 +1,51 @@
+"""`esim check`: would AUTO act, and can the logs be trusted?"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from esim.cli import options as o
+
+
+def check(
+    logs: o.Logs,
+    objective: o.Objective = None,
+    direction: o.Direction = None,
+    metric: o.Metric = None,
+    format: o.Format = None,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Warnings too make the exit code 1.")
+    ] = False,
+    json: o.Json = False,
+) -> None:
+    """Would AUTO act on such a job, and can its logs be trusted? Exit code 1 if not."""
+    from esim import __version__
+    from esim.check import check as examine
+    from esim.results import to_json
+
+    with o.progress() as display:
+        display.add_task("reading logs", total=None)
+        found = o.read(logs, objective, direction, metric, format)
+        checks = [examine(study) for study in found.studies]
+    if json:
+        document = {
+            "schema": "esim.check/1",
+            "esim": __version__,
+            "inputs": o.described(found),
+            "studies": [one.to_dict() for one in checks],
+        }
+        typer.echo(to_json(document))
+    else:
+        from rich.console import Console
+
+        from esim.report.checks import show_checks
+        from esim.report.terminal import show_inputs
+
+        console = Console()
+        show_checks(checks, o.sagemaker_studies(found), console)
+        show_inputs([{**each, "notes": []} for each in o.described(found)], console)
+    bad = ("error", "warning") if strict else ("error",)
+    if any(finding.severity in bad for one in checks for finding in one.findings):
+        raise typer.Exit(1)

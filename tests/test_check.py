@@ -1,0 +1,262 @@
+"""`esim check`: every finding on a study that has the fault, and not on one that nearly has."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+import esim
+from esim import Status, Study
+from esim.check import GRADES, INFORMATION, check
+from esim.cli import app
+from esim.report.enable import how_to_enable
+from esim.study import Note
+from tests.test_readers_sagemaker import NAMES, Export
+
+RUN = CliRunner()
+DATA = Path(__file__).parent.parent / "data"
+
+
+@pytest.fixture
+def export(tmp_path: Path) -> Export:
+    return Export(tmp_path / "export")
+
+
+def sound(n: int = 12, steps: int = 5, seconds: float = 100.0) -> Study:
+    """Jobs that go down from values of their own, a report every `seconds`."""
+    values = [[(i + 1.0) / (k + 1) for k in range(steps)] for i in range(n)]
+    return Study.from_arrays(
+        values,
+        "minimize",
+        elapsed=[seconds * (k + 1) for k in range(steps)],
+        start=[9999.0 * i for i in range(n)],
+        end=[9999.0 * i + seconds * steps + 5 for i in range(n)],
+        name="tune",
+        objective="loss",
+    )
+
+
+def codes(study: Study) -> dict[str, str]:
+    return {finding.code: finding.severity for finding in check(study).findings}
+
+
+def test_nothing_to_object() -> None:
+    actual = check(sound())
+    assert actual.findings == ()
+    assert actual.ok
+    # Each later job is worse than the median of the earlier ones at once: all but the first stop.
+    assert actual.verdict == "AUTO would act: the literal rule stops 11 of 12 jobs"
+
+
+def test_auto_stops_none() -> None:
+    values = [[(12.0 - i) / (k + 1) for k in range(5)] for i in range(12)]  # each job the best yet
+    actual = check(Study.from_arrays(values, "minimize"))
+    assert actual.acts is False
+    assert actual.verdict == "AUTO would have stopped none of these 12 jobs"
+
+
+def test_one_report_a_job() -> None:
+    actual = check(sound(steps=1, seconds=400))
+    assert actual.findings[0].code == "emitted_once"
+    assert actual.acts is None
+    assert actual.verdict.startswith("AUTO can never act")
+    assert not actual.ok
+
+
+def test_some_jobs_report_once() -> None:
+    values = [[1.0, 0.5, 0.4]] * 11 + [[1.0, np.nan, np.nan]]
+    study = Study.from_arrays(values, "minimize")
+    assert codes(study)["emitted_once_by_some"] == "warning"
+    assert "emitted_once" not in codes(study)
+
+
+@pytest.mark.parametrize(("first", "late"), [(460.0, True), (440.0, False)])
+def test_reports_after_training(first: float, late: bool) -> None:
+    # Jobs of 505 s: 90 % is 454.5 s.
+    study = sound(steps=2)
+    study = Study.from_arrays(
+        study.values.reshape(12, 2),
+        "minimize",
+        elapsed=[first, first + 10],
+        start=[0.0] * 12,
+        end=[505.0] * 12,
+    )
+    assert ("emitted_late" in codes(study)) is late
+
+
+@pytest.mark.parametrize(("seconds", "short"), [(40.0, True), (48.0, False)])
+def test_short_jobs(seconds: float, short: bool) -> None:
+    # 5 x 40 + 5 = 205 s, 5 x 48 + 5 = 245 s.
+    assert ("short_jobs" in codes(sound(seconds=seconds))) is short
+
+
+@pytest.mark.parametrize(("n", "few"), [(9, True), (10, False)])
+def test_few_jobs(n: int, few: bool) -> None:
+    assert ("few_jobs" in codes(sound(n))) is few
+
+
+def test_failed_and_censored_jobs() -> None:
+    status = np.full(12, Status.COMPLETED, dtype=np.int8)
+    status[1] = Status.FAILED
+    study = replace(sound(), status=status, censored=status == Status.FAILED)
+    assert codes(study) == {"failed_jobs": "warning"}
+    cut = np.zeros(12, dtype=np.bool_)
+    cut[2] = True
+    assert codes(replace(sound(), censored=cut)) == {"censored_jobs": "warning"}
+
+
+@pytest.mark.parametrize("code", sorted(GRADES))
+def test_what_a_reader_noted(code: str) -> None:
+    note = Note(code, "what was seen", 3, ("a.log:7: a line",))
+    (actual,) = check(replace(sound(), notes=(note,))).findings
+    assert (actual.severity, actual.cure) == GRADES[code]
+    assert (actual.text, actual.count, actual.evidence) == (note.text, 3, note.evidence)
+
+
+def test_information_is_no_finding() -> None:
+    notes = tuple(Note(code, "text") for code in sorted(INFORMATION))
+    assert check(replace(sound(), notes=notes)).findings == ()
+
+
+def test_every_note_of_a_reader_is_graded() -> None:
+    readers = Path(esim.__file__).parent / "readers"
+    source = "\n".join(path.read_text() for path in readers.rglob("*.py"))
+    noted = set(re.findall(r'Note\(\s*"([a-z_0-9]+)"', source))
+    from esim.readers.sagemaker.steps import FATES
+
+    assert noted | set(FATES[1:]) <= GRADES.keys() | INFORMATION
+    assert not GRADES.keys() & INFORMATION
+
+
+@pytest.mark.parametrize(
+    ("code", "verdict"),
+    [
+        ("strategy_hyperband", "AUTO is not available"),
+        ("several_algorithms", "AUTO is not available"),
+        ("value_cut", "these logs cannot be trusted"),
+    ],
+)
+def test_verdicts(code: str, verdict: str) -> None:
+    assert check(replace(sound(), notes=(Note(code, "x"),))).verdict.startswith(verdict)
+
+
+# --- what the reader sees in the regex and the records ---------------------------------------
+
+
+def set_regex(export: Export, regex: str) -> None:
+    definitions = export.tuning["TrainingJobDefinition"]["AlgorithmSpecification"]
+    definitions["MetricDefinitions"][2]["Regex"] = regex
+
+
+def set_lines(export: Export, *lines: str) -> None:
+    for name in NAMES:
+        stamp = export.lines[name][0].split(" ")[0]
+        export.lines[name] = [f"{stamp} {line}" for line in lines]
+
+
+@pytest.mark.parametrize(
+    ("regex", "lines", "code"),
+    [
+        (r"rmse: ([0-9\.]+)", ("rmse: 2.38e-05",), "value_cut"),
+        (r"rmse: .([0-9\.]+)", ("rmse: -2.38",), "value_cut"),
+        (r"loss: ([0-9\.]+)", ("val_loss: 0.5", "val_loss: 0.4"), "other_metric_matched"),
+        (
+            r"rmse: ([0-9\.]+)",
+            ("[1]#011training's rmse: 0.5#011valid_0's rmse: 0.7",),
+            "other_metric_matched",
+        ),
+        (r"rmse: (.*?)(?: |$)", ("rmse: 0.5", "rmse:  "), "empty_capture"),
+    ],
+)
+def test_regexes_that_go_wrong(
+    export: Export, regex: str, lines: tuple[str, ...], code: str
+) -> None:
+    set_regex(export, regex)
+    set_lines(export, *lines)
+    found = {finding.code: finding for finding in check(export.read()).findings}
+    assert found[code].severity == "error"
+    assert found[code].count == 3 * len(lines) or code == "empty_capture"
+
+
+@pytest.mark.parametrize(
+    ("regex", "line"),
+    [
+        (r"rmse: (\S+)", "rmse: 2.38e-05"),
+        (r"rmse: (\S+)", "rmse: -2.38 time 3"),
+        (r"(?<!\w)loss: ([0-9\.]+)", "val_loss: 0.5 - loss: 0.7"),
+        (r"validation-rmse:([0-9\.]+)", "[1]#011train-rmse:0.5#011validation-rmse:0.7"),
+        (r"epoch 1-([0-9\.]+)", "epoch 1-0.5"),
+    ],
+)
+def test_regexes_that_are_right(export: Export, regex: str, line: str) -> None:
+    set_regex(export, regex)
+    set_lines(export, line)
+    wrong = {"value_cut", "other_metric_matched", "empty_capture"}
+    assert not wrong & codes(export.read()).keys()
+
+
+def test_hyperband_and_several_algorithms(export: Export) -> None:
+    export.tuning["HyperParameterTuningJobConfig"]["Strategy"] = "Hyperband"
+    assert codes(export.read())["strategy_hyperband"] == "error"
+    definition = export.tuning.pop("TrainingJobDefinition")
+    export.tuning["TrainingJobDefinitions"] = [definition, definition]
+    assert codes(export.read())["several_algorithms"] == "error"
+
+
+# --- the command -----------------------------------------------------------------------------
+
+
+def run(*arguments: str) -> tuple[int, str]:
+    result = RUN.invoke(app, ["check", *arguments])
+    return result.exit_code, result.output
+
+
+def test_the_command_on_a_sound_job() -> None:
+    code, output = run(str(DATA / "xgboost_digits/sagemaker"))
+    assert code == 0
+    assert "AUTO would act: the literal rule stops 95 of 120 jobs" in output
+    assert 'config["TrainingJobEarlyStoppingType"] = "Auto"' in output
+    assert run("--strict", str(DATA / "xgboost_digits/sagemaker"))[0] == 1
+
+
+def test_the_command_where_auto_cannot_act(export: Export) -> None:
+    set_lines(export, "[0]#011train-rmse:1.5#011validation-rmse:0.5")
+    code, output = run(str(export.write()))
+    assert code == 1
+    assert "AUTO can never act" in output
+    assert "TrainingJobEarlyStoppingType" not in output
+
+
+def test_json() -> None:
+    code, output = run("--json", str(DATA / "tiny/sagemaker"))
+    document: dict[str, Any] = json.loads(output, parse_constant=pytest.fail)
+    assert document["schema"] == "esim.check/1"
+    (study,) = document["studies"]
+    assert study["findings"][0].keys() == {
+        "code", "severity", "text", "cure", "count", "evidence",
+    }  # fmt: skip
+    assert code == int(any(f["severity"] == "error" for f in study["findings"]))
+
+
+def test_hostile_names_stay_text(export: Export) -> None:
+    study = replace(sound(2), name="\x1b[31mred\x07")
+    from rich.console import Console
+
+    from esim.report.checks import show_checks
+
+    console = Console(record=True, width=100)
+    show_checks([check(study)], {study.name: study}, console)
+    assert "\x07" not in console.export_text()
+
+
+def test_how_to_enable_quotes_names() -> None:
+    actual = "\n".join(how_to_enable('a"b', "validation:auc", "maximize"))
+    assert r'HyperParameterTuningJobName="a\"b"' in actual
+    assert 'objective_type="Maximize", early_stopping_type="Auto"' in actual
