@@ -13,14 +13,14 @@ from typing import Any, Literal
 
 import numpy as np
 
-from esim.clocks import durations
 from esim.replay import replay
-from esim.study import Note, Status, Study
+from esim.study import Float64, Int64, Note, Status, Study
 
 Severity = Literal["error", "warning", "note"]
 
 FEW_JOBS = 10
 SHORT_S = 240.0
+EVIDENCE = 3  # jobs or lines named
 LATE_SHARE = 0.9  # a first report behind this share of the job comes after training
 
 _KEEP_INDEX = "print the epoch's index in the metric's line, once an epoch"
@@ -38,15 +38,20 @@ GRADES: dict[str, tuple[Severity, str]] = {
     ),
     "empty_capture": ("error", "a lazy group at the end takes nothing: write (\\S+) for (.*?)"),
     "time_aligned": ("error", "export the log text: averages over 60 s are not epochs"),
-    "table_caution": ("error", "tune on a metric that is printed after every epoch"),
+    "no_curves": (
+        "error",
+        "add the logs of the training jobs: a table of final values has no curves",
+    ),
+    "table_caution": ("warning", "tune on a metric that is printed after every epoch"),
     "auto_was_on": ("warning", "judge AUTO by a tuning job that ran without it"),
     "epochs_backwards": ("warning", _KEEP_INDEX),
     "emissions_without_index": ("warning", _KEEP_INDEX),
+    "summary_lines": ("warning", "print the closing summary under another name: AUTO may count it"),
     "per_batch_lines": ("warning", "print the metric once an epoch: AUTO may count each line"),
     "duplicate_lines": ("warning", "print it once, on one host: AUTO may count each line"),
     "best_line_repeated": (
         "warning",
-        "the final value becomes the best one; AUTO may count a phantom epoch",
+        "switch the algorithm's own early stopping off: AUTO may count the line as an epoch",
     ),
     "restarts": ("warning", "resume from the checkpoint's epoch, or leave spot instances out"),
     "duplicate_steps": ("warning", _KEEP_INDEX),
@@ -58,7 +63,7 @@ GRADES: dict[str, tuple[Severity, str]] = {
     "jobs_of_no_tuning_job": ("warning", "export the tuning job's own list of jobs"),
     "streams_unknown": ("warning", "export the records of these jobs too"),
     "several_hosts": ("warning", "print the metric on one host: AUTO may count each line"),
-    "strategy_bayesian": ("warning", "a replay is exact only for Random and Grid"),
+    "strategy_bayesian": ("note", "take a replay of it as an estimate; AUTO itself does not mind"),
     "missing_values": ("warning", "look at the first of them: a NaN is no value to AUTO"),
     "infinite_values": ("warning", "look at the first of them"),
     "trials_all_nan": ("warning", "look whether these trials diverged"),
@@ -69,12 +74,14 @@ GRADES: dict[str, tuple[Severity, str]] = {
     "start_incomplete": ("warning", "export the list of jobs: it has their starts"),
     "zone_assumed": ("warning", "export times with their zone"),
 }
-# Notes that say how the logs were read, and are nothing to cure.
+# Notes that say how the logs were read, or what the columns say by themselves: no findings.
 INFORMATION = frozenset(
     {
         "columns_not_read",
+        "curves_from_metrics",
         "elapsed_from_first_report",
         "elapsed_missing",
+        "emitted_once",
         "files_not_read",
         "files_skipped",
         "folders_joined",
@@ -89,7 +96,7 @@ INFORMATION = frozenset(
     }
 )
 UNAVAILABLE = frozenset({"strategy_hyperband", "several_algorithms"})
-NEVER = frozenset({"emitted_once", "emitted_late", "table_caution"})
+NEVER = frozenset({"emitted_once", "emitted_late"})
 
 
 @dataclass(frozen=True)
@@ -115,8 +122,8 @@ class Check:
 
     Attributes:
         verdict: the answer in a sentence.
-        acts: whether the literal rule stops any trial; None if AUTO could not be on, or could
-            never act.
+        acts: whether AUTO would stop any job, by the literal rule; None where these logs cannot
+            tell.
     """
 
     study: str
@@ -135,24 +142,40 @@ class Check:
 
 
 def check(study: Study) -> Check:
-    """What stands between this study and AUTO."""
-    found = [*_noted(study.notes), *_seen(study)]
-    codes = {finding.code for finding in found}
+    """What stands between this study and AUTO.
+
+    Raises:
+        EsimError: the study's columns break their promises (`Study.validate`).
+    """
     stopped = replay(study, "sagemaker").summary.trials_stopped
-    acts: bool | None = stopped > 0
-    if codes & UNAVAILABLE:
-        verdict, acts = "AUTO is not available for this tuning job", None
-    elif codes & NEVER:
-        verdict, acts = "AUTO can never act: there is no curve to judge while a job trains", None
-    elif any(finding.severity == "error" for finding in found):
-        verdict = "these logs cannot be trusted as they are: see the errors"
-    elif acts:
-        verdict = f"AUTO would act: the literal rule stops {stopped} of {study.n_trials} jobs"
-    else:
-        verdict = f"AUTO would have stopped none of these {study.n_trials} jobs"
+    found = [*_noted(study.notes), *_seen(study)]
+    verdict, acts = _verdict(study, found, stopped)
+    if acts is False and all(finding.severity != "error" for finding in found):
+        text = f"the literal rule stops none of {study.n_trials} jobs"
+        cure = "see whether other readings of the rule do: esim replay --readings"
+        found.append(Finding("nothing_stopped", "warning", text, cure, study.n_trials))
     order = ("error", "warning", "note")
     found.sort(key=lambda finding: order.index(finding.severity))
     return Check(study.name, verdict, acts, tuple(found))
+
+
+def _verdict(study: Study, found: list[Finding], stopped: int) -> tuple[str, bool | None]:
+    """The answer in a sentence, and `Check.acts`. A doubt outweighs a claim."""
+    errors = {finding.code: finding.text for finding in found if finding.severity == "error"}
+    if errors.keys() & UNAVAILABLE:
+        why = "; ".join(text for code, text in errors.items() if code in UNAVAILABLE)
+        return f"AUTO is not available for this tuning job: {why}", False
+    doubts = [text for code, text in errors.items() if code not in NEVER]
+    if doubts:
+        return f"these logs cannot be trusted because {doubts[0]}", None
+    if errors:
+        return "AUTO can never act: there is no curve to judge while a job trains", False
+    if any(finding.code == "auto_was_on" for finding in found):
+        said = "AUTO was already on: stopped jobs are recorded only up to their stop"
+        return said, True if stopped else None
+    if stopped:
+        return f"AUTO would act: the literal rule stops {stopped} of {study.n_trials} jobs", True
+    return f"AUTO would have stopped none of these {study.n_trials} jobs", False
 
 
 def _noted(notes: tuple[Note, ...]) -> Iterator[Finding]:
@@ -164,88 +187,135 @@ def _noted(notes: tuple[Note, ...]) -> Iterator[Finding]:
 
 def _seen(study: Study) -> Iterator[Finding]:
     """What the columns themselves show."""
-    lengths = np.diff(study.offsets)
-    jobs = int((lengths > 0).sum())
-    single = [study.trials[i] for i in np.flatnonzero(lengths == 1)]
-    few = tuple(single[:3])
+    present = ~np.isnan(study.values)
+    before = np.concatenate(([0], np.cumsum(present)))[study.offsets]
+    counts = np.diff(before)  # values of each job; a row of NaN is no report of the objective
+    reporting = np.flatnonzero(counts > 0)
+    jobs = len(reporting)
+    if not jobs:
+        text = "no job has a value of the objective"
+        yield Finding("no_curves", "error", text, "look whether this is the metric they print")
+        return
+    single = np.flatnonzero(counts == 1)
     if len(single) == jobs:
-        yield Finding(
+        yield _of_jobs(
+            study,
+            single,
             "emitted_once",
             "error",
             f"the objective is reported once by each of {jobs} job(s): AUTO can never act",
             "print the objective after every epoch, not once at the end",
-            jobs,
-            few,
         )
-    elif single:
-        yield Finding(
+    elif len(single):
+        yield _of_jobs(
+            study,
+            single,
             "emitted_once_by_some",
             "warning",
             f"{len(single)} of {jobs} job(s) report the objective only once",
             "look whether they were cut short",
-            len(single),
-            few,
         )
-    yield from _timing(study, lengths)
+    yield from _timing(study, counts, np.flatnonzero(present)[before[reporting]], reporting)
     if jobs < FEW_JOBS:
-        yield Finding(
-            "few_jobs",
-            "warning",
-            f"{jobs} job(s) with reports are too few to judge by (fewer than {FEW_JOBS})",
-            "add more past tuning jobs of the kind",
-            jobs,
-        )
-    failed = [study.trials[i] for i in np.flatnonzero(study.status == Status.FAILED)]
-    if failed:
-        yield Finding(
+        text = f"{jobs} job(s) with reports are too few to judge by (fewer than {FEW_JOBS})"
+        cure = "add more past tuning jobs of the kind"
+        yield Finding("few_jobs", "warning", text, cure, jobs)
+    failed = np.flatnonzero(study.status == Status.FAILED)
+    if len(failed):
+        yield _of_jobs(
+            study,
+            failed,
             "failed_jobs",
             "warning",
             f"{len(failed)} job(s) failed: they are never peers, and never the best",
             "look at why they failed",
-            len(failed),
-            tuple(failed[:3]),
         )
-    cut = study.censored & (study.status != Status.FAILED)
-    if cut.any():
-        names = [study.trials[i] for i in np.flatnonzero(cut)]
-        yield Finding(
+    cut = np.flatnonzero(study.censored & (study.status != Status.FAILED))
+    if len(cut):
+        yield _of_jobs(
+            study,
+            cut,
             "censored_jobs",
             "warning",
-            f"{len(names)} job(s) had been cut short when they were recorded: what they would "
+            f"{len(cut)} job(s) had been cut short when they were recorded: what they would "
             "have reached is unknown",
-            "judge AUTO by a tuning job that ran without it",
-            len(names),
-            tuple(names[:3]),
+            "judge AUTO by a tuning job whose jobs ran to their end",
         )
+    yield from _values(study)
 
 
-def _timing(study: Study, lengths: np.ndarray[Any, np.dtype[np.int64]]) -> Iterator[Finding]:
+def _values(study: Study) -> Iterator[Finding]:
+    """Values that are none, where no reader has said so."""
+    noted = {note.code for note in study.notes}
+    for code, wrong, word in (
+        ("missing_values", np.isnan(study.values), "NaN"),
+        ("infinite_values", np.isinf(study.values), "infinite"),
+    ):
+        rows = np.flatnonzero(wrong)
+        if len(rows) and code not in noted:
+            severity, cure = GRADES[code]
+            places = []
+            for row in rows[:EVIDENCE].tolist():
+                trial = int(np.searchsorted(study.offsets, row, side="right")) - 1
+                places.append(f"{study.trials[trial]}, step {study.steps[row]}")
+            text = f"{len(rows)} value(s) are {word}"
+            yield Finding(code, severity, text, cure, len(rows), tuple(places))
+
+
+def _timing(study: Study, counts: Int64, first: Int64, reporting: Int64) -> Iterator[Finding]:
+    """What the times show of jobs that ran to their end.
+
+    Args:
+        counts: values of each job. [N]
+        first: the row of the first value of each job in `reporting`.
+    """
+    seconds = _seconds(study)
+    whole = ~study.censored & np.isfinite(seconds)
     if study.elapsed is None:
-        return
-    has = np.flatnonzero(lengths > 1)
-    whole = np.isfinite(study.start) & np.isfinite(study.end)
-    timed = has[whole[has]]
-    seconds = durations(study)
-    if len(timed):
-        first = study.elapsed[study.offsets[:-1][timed]]
-        late = timed[first > LATE_SHARE * np.maximum(seconds[timed], 1e-9)]
-        if 2 * len(late) > len(timed):
-            yield Finding(
+        text = "the reports have no times: jobs are replayed one after another"
+        yield Finding("times_missing", "note", text, "export the log with its timestamps")
+    else:
+        # Without an end a job's last report is its end, and its second-last tells nothing.
+        several = (counts > 1) & whole & np.isfinite(study.end - study.start)
+        late = study.elapsed[first] > LATE_SHARE * seconds[reporting]
+        late_jobs = reporting[late & several[reporting]]
+        if 2 * len(late_jobs) > several.sum():
+            yield _of_jobs(
+                study,
+                late_jobs,
                 "emitted_late",
                 "error",
-                f"{len(late)} of {len(timed)} job(s) report the objective only in the last "
-                f"{1 - LATE_SHARE:.0%} of their time, when training is over",
+                f"{len(late_jobs)} of {several.sum()} job(s) report the objective only in the last "
+                f"{100 * (1 - LATE_SHARE):.0f} % of their time, when training is over",
                 "print the objective while the job trains, after every epoch",
-                len(late),
-                tuple(study.trials[i] for i in late[:3]),
             )
-    known = seconds[lengths > 0]
-    if len(known) and float(np.median(known)) < SHORT_S:
-        yield Finding(
+    short = np.flatnonzero(whole & (counts > 0) & (seconds < SHORT_S))
+    timed = int((whole & (counts > 0)).sum())
+    if 2 * len(short) > timed:
+        yield _of_jobs(
+            study,
+            short,
             "short_jobs",
             "warning",
-            f"half of the jobs take less than {np.median(known):.0f} s: below {SHORT_S:.0f} s "
-            "start-up and polling eat the gain",
+            f"{len(short)} of {timed} job(s) take less than {SHORT_S:.0f} s: start-up and polling "
+            "eat the gain",
             "expect less than a replay says, or tune on longer jobs",
-            len(known),
         )
+
+
+def _seconds(study: Study) -> Float64:
+    """float64 [N]: each job's seconds: end - start, else its last report; NaN where unknown."""
+    seconds = study.end - study.start
+    if study.elapsed is not None:
+        has = np.diff(study.offsets) > 0
+        last = np.full(study.n_trials, np.nan)
+        last[has] = study.elapsed[study.offsets[1:][has] - 1]
+        seconds = np.where(np.isfinite(seconds), seconds, last)
+    return seconds
+
+
+def _of_jobs(
+    study: Study, jobs: Int64, code: str, severity: Severity, text: str, cure: str
+) -> Finding:
+    names = tuple(study.trials[i] for i in jobs[:EVIDENCE].tolist())
+    return Finding(code, severity, text, cure, len(jobs), names)

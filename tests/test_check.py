@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 from dataclasses import replace
@@ -59,15 +60,56 @@ def test_auto_stops_none() -> None:
     values = [[(12.0 - i) / (k + 1) for k in range(5)] for i in range(12)]  # each job the best yet
     actual = check(Study.from_arrays(values, "minimize"))
     assert actual.acts is False
+    assert actual.ok
+    assert {finding.code: finding.severity for finding in actual.findings} == {
+        "nothing_stopped": "warning",
+        "times_missing": "note",
+    }
     assert actual.verdict == "AUTO would have stopped none of these 12 jobs"
 
 
 def test_one_report_a_job() -> None:
     actual = check(sound(steps=1, seconds=400))
     assert actual.findings[0].code == "emitted_once"
-    assert actual.acts is None
+    assert actual.acts is False
     assert actual.verdict.startswith("AUTO can never act")
     assert not actual.ok
+
+
+def with_nan(study: Study, blank: slice) -> Study:
+    """The study without a value at these steps of every job."""
+    values = study.values.reshape(study.n_trials, -1).copy()
+    values[:, blank] = np.nan
+    return replace(study, values=values.reshape(-1))
+
+
+def test_steps_without_a_value_are_no_emissions() -> None:
+    # Rows for every step, the objective only in the last one, or in the last two.
+    assert codes(with_nan(sound(), slice(4)))["emitted_once"] == "error"
+    two = codes(with_nan(sound(), slice(3)))
+    assert "emitted_once" not in two
+    assert "emitted_late" not in two  # 400 of 505 s
+
+
+def test_no_value_at_all() -> None:
+    actual = check(with_nan(sound(), slice(5)))
+    assert (actual.findings[0].code, actual.acts) == ("no_curves", None)
+
+
+def test_values_that_are_none() -> None:
+    values = sound().values.copy()
+    values[[7, 8]] = np.nan, np.inf
+    study = replace(sound(), values=values)
+    found = {finding.code: finding for finding in check(study).findings}
+    assert found.keys() == {"missing_values", "infinite_values"}
+    # Row 7 is the third report of the second job.
+    assert found["missing_values"].evidence == ("1, step 3",)
+    noted = replace(study, notes=(Note("missing_values", "said"), Note("infinite_values", "said")))
+    assert {finding.text for finding in check(noted).findings} == {"said"}
+
+
+def test_no_report_times() -> None:
+    assert codes(replace(sound(), elapsed=None)) == {"times_missing": "note"}
 
 
 def test_some_jobs_report_once() -> None:
@@ -94,7 +136,28 @@ def test_reports_after_training(first: float, late: bool) -> None:
 @pytest.mark.parametrize(("seconds", "short"), [(40.0, True), (48.0, False)])
 def test_short_jobs(seconds: float, short: bool) -> None:
     # 5 x 40 + 5 = 205 s, 5 x 48 + 5 = 245 s.
-    assert ("short_jobs" in codes(sound(seconds=seconds))) is short
+    study = sound(seconds=seconds)
+    assert ("short_jobs" in codes(study)) is short
+    assert ("short_jobs" in codes(replace(study, elapsed=None))) is short
+
+
+def test_most_jobs_must_be_short() -> None:
+    # Jobs of 505 s, some ending after 150 s instead: cut to one report at 100 s.
+    def shortened(n: int) -> dict[str, int]:
+        curves = [[1.0, 0.5]] * 12
+        ends = [9999.0 * i + (150.0 if i < n else 505.0) for i in range(12)]
+        starts = [9999.0 * i for i in range(12)]
+        study = Study.from_arrays(curves, "minimize", elapsed=[50.0, 100.0], start=starts, end=ends)
+        return {finding.code: finding.count for finding in check(study).findings}
+
+    assert shortened(7)["short_jobs"] == 7
+    assert "short_jobs" not in shortened(6)
+
+
+def test_jobs_cut_short_are_not_short_jobs() -> None:
+    study = sound(seconds=40)
+    cut = np.ones(12, dtype=np.bool_)
+    assert "short_jobs" not in codes(replace(study, censored=cut))
 
 
 @pytest.mark.parametrize(("n", "few"), [(9, True), (10, False)])
@@ -136,15 +199,33 @@ def test_every_note_of_a_reader_is_graded() -> None:
 
 
 @pytest.mark.parametrize(
-    ("code", "verdict"),
+    ("code", "verdict", "acts"),
     [
-        ("strategy_hyperband", "AUTO is not available"),
-        ("several_algorithms", "AUTO is not available"),
-        ("value_cut", "these logs cannot be trusted"),
+        ("strategy_hyperband", "AUTO is not available for this tuning job: x", False),
+        ("several_algorithms", "AUTO is not available for this tuning job: x", False),
+        ("value_cut", "these logs cannot be trusted because x", None),
+        ("time_aligned", "these logs cannot be trusted because x", None),
+        ("auto_was_on", "AUTO was already on", True),
+        ("table_caution", "AUTO would act", True),
     ],
 )
-def test_verdicts(code: str, verdict: str) -> None:
-    assert check(replace(sound(), notes=(Note(code, "x"),))).verdict.startswith(verdict)
+def test_verdicts(code: str, verdict: str, acts: bool | None) -> None:
+    actual = check(replace(sound(), notes=(Note(code, "x"),)))
+    assert actual.verdict.startswith(verdict)
+    assert actual.acts is acts
+
+
+def test_a_doubt_outweighs_a_claim() -> None:
+    once = sound(steps=1, seconds=400)
+    actual = check(replace(once, notes=(Note("other_metric_matched", "x"),)))
+    assert actual.verdict == "these logs cannot be trusted because x"
+    assert actual.acts is None
+
+
+def test_auto_on_and_no_stop_tells_nothing() -> None:
+    values = [[(12.0 - i) / (k + 1) for k in range(5)] for i in range(12)]  # each job the best yet
+    study = Study.from_arrays(values, "minimize")
+    assert check(replace(study, notes=(Note("auto_was_on", "x"),))).acts is None
 
 
 # --- what the reader sees in the regex and the records ---------------------------------------
@@ -232,6 +313,42 @@ def test_the_command_where_auto_cannot_act(export: Export) -> None:
     assert code == 1
     assert "AUTO can never act" in output
     assert "TrainingJobEarlyStoppingType" not in output
+    assert "to fix before switching AUTO on: emitted_once" in output
+    replayed = RUN.invoke(app, ["replay", str(export.folder)]).output
+    assert "TrainingJobEarlyStoppingType" not in replayed
+
+
+def test_logs_that_cannot_be_read_raise(tmp_path: Path) -> None:
+    # esim.cli.main makes it exit code 1.
+    assert isinstance(RUN.invoke(app, ["check", str(tmp_path / "none")]).exception, esim.EsimError)
+
+
+def test_notes_on_the_path_are_shown(export: Export) -> None:
+    stranger = {"TrainingJobName": "other-001-0000000a", "TuningJobArn": "arn:x/other"}
+    export.jobs.append({**export.jobs[0], **stranger})
+    assert "1 training job(s) belong to no tuning job here" in run(str(export.write()))[1]
+
+
+@pytest.mark.parametrize(
+    ("words", "shown"),
+    [((), True), (("--rule", "ray-median"), False), (("--set", "min_peers=500"), False)],
+)
+def test_replay_ends_with_how_to_enable(words: tuple[str, ...], shown: bool) -> None:
+    output = RUN.invoke(app, ["replay", str(DATA / "xgboost_digits/sagemaker"), *words]).output
+    assert ("TrainingJobEarlyStoppingType" in output) is shown
+
+
+@pytest.mark.parametrize("auto", ["Off", "Auto"])
+def test_how_to_enable_is_for_jobs_without_auto(export: Export, auto: str) -> None:
+    export.tuning["HyperParameterTuningJobConfig"]["TrainingJobEarlyStoppingType"] = auto
+    for command in ("check", "replay"):
+        output = RUN.invoke(app, [command, str(export.write())]).output
+        assert ('["TrainingJobEarlyStoppingType"] = "Auto"' in output) is (auto == "Off")
+
+
+def test_a_table_is_no_sagemaker_job() -> None:
+    table = [str(DATA / "tiny/table"), "--objective", "validation:loss", "--direction", "minimize"]
+    assert "TrainingJobEarlyStoppingType" not in run(*table)[1]
 
 
 def test_json() -> None:
@@ -260,3 +377,12 @@ def test_how_to_enable_quotes_names() -> None:
     actual = "\n".join(how_to_enable('a"b', "validation:auc", "maximize"))
     assert r'HyperParameterTuningJobName="a\"b"' in actual
     assert 'objective_type="Maximize", early_stopping_type="Auto"' in actual
+
+
+@pytest.mark.parametrize("name", ["m" * 200, "\x1b[31m\x7f", "\u202e\U0001f600", "a\\n'\""])
+def test_how_to_enable_is_code_with_the_name_whole(name: str) -> None:
+    text = "\n".join(how_to_enable(name, "loss", "minimize"))
+    literal = re.search(r"HyperParameterTuningJobName=(.*)\)\[", text)
+    assert literal is not None
+    assert ast.literal_eval(literal[1]) == name
+    assert text.replace("\n", "").isprintable()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
@@ -48,6 +50,15 @@ def json_logs(export: Export) -> dict[str, bytes]:
     return {f"{name}.json": json.dumps(page(export, name), indent=1).encode() for name in NAMES}
 
 
+def csv_log(export: Export, name: str) -> bytes:
+    text = io.StringIO(newline="")
+    rows = csv.writer(text, quoting=csv.QUOTE_ALL)
+    rows.writerow(["timestamp", "message"])
+    for at, message in map(split, export.lines[name]):
+        rows.writerow([round(at.timestamp() * 1000), message])
+    return text.getvalue().encode()
+
+
 def refused(folder: Path) -> str:
     with pytest.raises(EsimError) as caught:
         read_study(folder)
@@ -74,6 +85,18 @@ def test_the_second_of_two_pages_cut_off(export: Export) -> None:
     two = files[f"{NAMES[0]}.json"] + b"\n" + files[f"{NAMES[0]}.json"][:-20]
     actual = refused(instead_of_logs(export, {**files, f"{NAMES[0]}.json": two}))
     assert "broken or cut-off JSON" in actual
+
+
+def test_a_csv_cut_off_inside_a_quoted_message(export: Export) -> None:
+    """The cut message would still match, with a shorter number."""
+    files = {f"{name}.csv": csv_log(export, name) for name in NAMES}
+    assert_same_study(read_study(instead_of_logs(export, files)), expected())
+    last = files[f"{NAMES[2]}.csv"]
+    assert last.endswith(b'validation-rmse:22.25"\r\n')
+    (export.folder / f"{NAMES[2]}.csv").write_bytes(last[:-4])
+    actual = refused(export.folder)
+    assert f"{NAMES[2]}.csv:5" in actual
+    assert "CSV" in actual
 
 
 # --- the wrong jobs --------------------------------------------------------------------------

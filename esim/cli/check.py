@@ -45,7 +45,10 @@ def check(
 
         console = Console()
         show_checks(checks, o.sagemaker_studies(found), console)
-        show_inputs([{**each, "notes": []} for each in o.described(found)], console)
+        # The notes on studies stand among the findings; those on the paths stand here.
+        for each in (inputs := o.described(found)):
+            each["notes"] = [note for note in each["notes"] if "study" not in note]
+        show_inputs(inputs, console)
     bad = ("error", "warning") if strict else ("error",)
     if any(finding.severity in bad for one in checks for finding in one.findings):
         raise typer.Exit(1)

@@ -18,6 +18,7 @@ def convert(
     direction: o.Direction = None,
     metric: o.Metric = None,
     format: o.Format = None,
+    accept_time_aligned: o.AcceptTimeAligned = False,
 ) -> None:
     """Write the studies as Parquet tables that esim, and any other tool, reads."""
     if out.exists():
@@ -28,7 +29,7 @@ def convert(
 
     with o.progress() as display:
         display.add_task("converting", total=None)
-        found = o.read(logs, objective, direction, metric, format)
+        found = o.read(logs, objective, direction, metric, format, accept_time_aligned)
         if len(found.studies) == 1:
             found.studies[0].to_parquet(out)
         else:

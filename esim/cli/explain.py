@@ -24,6 +24,7 @@ def explain(
     direction: o.Direction = None,
     metric: o.Metric = None,
     format: o.Format = None,
+    accept_time_aligned: o.AcceptTimeAligned = False,
     out: o.Out = None,
     json: o.Json = False,
 ) -> None:
@@ -35,7 +36,7 @@ def explain(
     from esim.explain import explain as account_for
     from esim.results import to_json
 
-    found = o.read(logs, objective, direction, metric, format)
+    found = o.read(logs, objective, direction, metric, format, accept_time_aligned)
     chosen = [s for s in found.studies if study is None or s.name == study]
     if len(chosen) != 1:
         names = near_names(study or "", (s.name for s in found.studies))

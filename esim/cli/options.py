@@ -49,6 +49,14 @@ Format = Annotated[
         help="Read as this format (esim formats) instead of looking.", rich_help_panel=_READING
     ),
 ]
+AcceptTimeAligned = Annotated[
+    bool,
+    typer.Option(
+        "--accept-time-aligned",
+        help="Take the n-th point of averages over time (TrainingJobAnalytics) as step n.",
+        rich_help_panel=_READING,
+    ),
+]
 RuleName = Annotated[
     str, typer.Option("--rule", help="The stopping rule (esim rules).", rich_help_panel=_REPLAY)
 ]
@@ -164,6 +172,7 @@ def read(
     direction: str | None,
     metric: list[str] | None,
     format: str | None,
+    accept_time_aligned: bool = False,
 ) -> Reading:
     """The studies in the logs."""
     from esim.readers import read_inputs
@@ -173,7 +182,12 @@ def read(
         with usage():
             direction = as_direction(direction)
     return read_inputs(
-        *logs, objective=objective, direction=direction, format=format, metrics=metric or []
+        *logs,
+        objective=objective,
+        direction=direction,
+        format=format,
+        metrics=metric or [],
+        accept_time_aligned=accept_time_aligned,
     )
 
 
@@ -199,9 +213,14 @@ def described(found: Reading) -> list[dict[str, Any]]:
 
 
 def sagemaker_studies(found: Reading) -> dict[str, Study]:
-    """The SageMaker tuning jobs that ran without AUTO and could have run with it, by name."""
+    """The SageMaker tuning jobs that ran without AUTO and could run with it, by name."""
+    from esim.check import GRADES
+
     names = {name for i in found.inputs if i.format == "sagemaker" for name in i.studies}
-    barred = {"auto_was_on", "strategy_hyperband", "several_algorithms"}
+    barred = {
+        "auto_was_on",
+        *(code for code, (severity, _) in GRADES.items() if severity == "error"),
+    }
     return {
         study.name: study
         for study in found.studies

@@ -28,6 +28,7 @@ def replay(
     direction: o.Direction = None,
     metric: o.Metric = None,
     format: o.Format = None,
+    accept_time_aligned: o.AcceptTimeAligned = False,
     price: o.Price = None,
     currency: o.Currency = "USD",
     startup_s: o.Startup = 0.0,
@@ -52,7 +53,7 @@ def replay(
 
     with o.progress() as display:
         task = display.add_task("reading logs", total=None)
-        found = o.read(logs, objective, direction, metric, format)
+        found = o.read(logs, objective, direction, metric, format, accept_time_aligned)
         display.update(task, description="replaying", total=len(found.studies), completed=0)
         results = []
         for study in found.studies:
@@ -85,7 +86,7 @@ def replay(
 
     console = Console()
     show_replays(results, console)
-    for study in o.sagemaker_studies(found).values() if len(results) == 1 else ():
-        if row.name == "sagemaker":
+    if len(results) == 1 and row.name == "sagemaker" and results[0].summary.trials_stopped:
+        for study in o.sagemaker_studies(found).values():
             show_enabling(study.name, study.objective, study.direction, console)
     show_inputs(inputs, console)

@@ -63,6 +63,7 @@ def read_inputs(
     format: str | None = None,
     metrics: Sequence[str] = (),
     name: str | None = None,
+    accept_time_aligned: bool = False,
 ) -> Reading:
     """Read every study in some files and folders.
 
@@ -75,12 +76,20 @@ def read_inputs(
         format: a name in `FORMATS`; default is to look at the contents.
         metrics: ``NAME=REGEX`` for log text; the first group is the value.
         name: what to call the study, if there is exactly one.
+        accept_time_aligned: take the n-th point in time as step n, where the logs hold averages
+            over time and no epochs; else they are refused.
 
     Raises:
         EsimError: no path, an unreadable one, no format or several that match, or logs that
             cannot be used; it says where.
     """
-    options = Options.parse(objective=objective, direction=direction, metrics=metrics, name=name)
+    options = Options.parse(
+        objective=objective,
+        direction=direction,
+        metrics=metrics,
+        name=name,
+        accept_time_aligned=accept_time_aligned,
+    )
     sources = open_sources(paths)
     chosen = _choose(sources, format)
     studies: list[Study] = []
@@ -118,10 +127,17 @@ def read_studies(
     format: str | None = None,
     metrics: Sequence[str] = (),
     name: str | None = None,
+    accept_time_aligned: bool = False,
 ) -> list[Study]:
     """Every study in some files and folders. Arguments and errors as in `read_inputs`."""
     reading = read_inputs(
-        *paths, objective=objective, direction=direction, format=format, metrics=metrics, name=name
+        *paths,
+        objective=objective,
+        direction=direction,
+        format=format,
+        metrics=metrics,
+        name=name,
+        accept_time_aligned=accept_time_aligned,
     )
     return list(reading.studies)
 
@@ -133,6 +149,7 @@ def read_study(
     format: str | None = None,
     metrics: Sequence[str] = (),
     name: str | None = None,
+    accept_time_aligned: bool = False,
 ) -> Study:
     """The one study in some files and folders. Arguments as in `read_inputs`.
 
@@ -140,7 +157,13 @@ def read_study(
         EsimError: as `read_inputs`, and if there are several studies; it names them.
     """
     studies = read_studies(
-        *paths, objective=objective, direction=direction, format=format, metrics=metrics, name=name
+        *paths,
+        objective=objective,
+        direction=direction,
+        format=format,
+        metrics=metrics,
+        name=name,
+        accept_time_aligned=accept_time_aligned,
     )
     if len(studies) != 1:
         names = [study.name for study in studies]

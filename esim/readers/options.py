@@ -44,6 +44,7 @@ class Options:
     direction: Direction | None = None
     metrics: tuple[Metric, ...] = ()
     name: str | None = None
+    accept_time_aligned: bool = False
 
     @classmethod
     def parse(
@@ -53,6 +54,7 @@ class Options:
         direction: str | None,
         metrics: Sequence[str],
         name: str | None,
+        accept_time_aligned: bool = False,
     ) -> Options:
         """Raises EsimError for a direction or a NAME=REGEX that is not one."""
         parsed = []
@@ -66,6 +68,7 @@ class Options:
             direction=None if direction is None else as_direction(direction),
             metrics=tuple(parsed),
             name=name,
+            accept_time_aligned=accept_time_aligned,
         )
 
 

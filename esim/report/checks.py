@@ -29,14 +29,14 @@ def show_checks(checks: Sequence[Check], enable: Mapping[str, Study], console: C
         for part in _check(check):
             console.print(part)
         study = enable.get(check.study)
-        if study is not None and check.ok and check.acts is not None:
+        if study is not None and check.ok and check.acts:
             show_enabling(study.name, study.objective, study.direction, console)
 
 
 def show_enabling(name: str, objective: str, direction: str, console: Console) -> None:
     """How to switch AUTO on for a tuning job like this one."""
     console.print(Text("\nTo switch AUTO on for the next one", style="bold"))
-    for line in how_to_enable(clean(name), clean(objective), direction):
+    for line in how_to_enable(name, objective, direction):
         console.print(Text(f"  {line}"), soft_wrap=True)  # to be copied: not folded
 
 
@@ -62,3 +62,6 @@ def _check(check: Check) -> Iterator[RenderableType]:
         row.add_row(Text(finding.severity, style=_STYLE[finding.severity]), Group(*parts))
         yield Padding(row, (1, 0, 0, 0))
     yield Padding(Text(clean(check.verdict, _LONGEST), style="bold"), (1, 0, 0, 0))
+    if not check.ok:
+        first = dict.fromkeys(f.code for f in check.findings if f.severity == "error")
+        yield Text(f"to fix before switching AUTO on: {', '.join(first)}")

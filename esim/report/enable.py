@@ -8,7 +8,7 @@ import json
 def how_to_enable(tuning_job: str, objective: str, direction: str) -> tuple[str, ...]:
     """Lines for a terminal, for this very job."""
     kind = direction.capitalize()
-    job, metric = json.dumps(tuning_job), json.dumps(objective)
+    job, metric = _literal(tuning_job), _literal(objective)
     return (
         "boto3    config = sm.describe_hyper_parameter_tuning_job(",
         f'             HyperParameterTuningJobName={job})["HyperParameterTuningJobConfig"]',
@@ -18,3 +18,8 @@ def how_to_enable(tuning_job: str, objective: str, direction: str) -> tuple[str,
         f'             objective_type="{kind}", early_stopping_type="Auto")',
         "console  Create hyperparameter tuning job: Early stopping, Auto",
     )
+
+
+def _literal(text: str) -> str:
+    """A Python string, whole: it is code to copy. Anything a terminal could obey is escaped."""
+    return json.dumps(text) if text.isascii() and text.isprintable() else ascii(text)

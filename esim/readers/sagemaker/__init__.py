@@ -19,6 +19,16 @@ from esim.readers.assemble import Reports, Trials, assemble, some
 from esim.readers.formats import Detection, Found
 from esim.readers.options import Metric, Options, settle_direction, settle_objective
 from esim.readers.sagemaker.algorithms import metrics_of
+from esim.readers.sagemaker.analytics import (
+    Kind,
+    Points,
+    chosen,
+    kind_of,
+    no_curves,
+    point_notes,
+    points_in,
+    with_tables,
+)
 from esim.readers.sagemaker.bare import looks_like_log, read_bare
 from esim.readers.sagemaker.exports import is_log, streams
 from esim.readers.sagemaker.notes import final_notes, job_notes, line_notes
@@ -55,7 +65,11 @@ def detect(source: Source) -> Detection:
             f"{some(jobs)} describes training jobs, but the JSON of "
             "describe-hyper-parameter-tuning-job is missing",
         )
-    bare = [file.name for file in source.files if looks_like_log(file)]
+    kinds = {file.name: kind for file in source.files if (kind := kind_of(file))}
+    bare = [f.name for f in source.files if f.name not in kinds and looks_like_log(f)]
+    if not bare and kinds:
+        name, kind = next(iter(kinds.items()))
+        return Detection(True, f"{name} is {kind.value}, undescribed", complete=False)
     if bare:
         return Detection(True, f"{some(bare)} is the output of a training job", complete=False)
     return Detection(False, "no JSON of describe-hyper-parameter-tuning-job")
@@ -69,17 +83,25 @@ def read(source: Source, options: Options) -> Found:
             broken JSON, an unreadable log.
     """
     records = read_records([file for file in source.files if is_record(file)])
-    if not records.files and any(looks_like_log(file) for file in source.files):
+    tables = [file for file in source.files if kind_of(file)]
+    texts = [file for file in source.files if file not in tables]
+    if not records.files and any(looks_like_log(file) for file in texts):
         return _read_bare(source, options)
     if not records.tuning_jobs:
+        for file in tables:  # why this alone is not enough
+            if kind_of(file) is Kind.TUNING:
+                raise no_curves(str(file))
+            points_in(file, options.accept_time_aligned)
         raise EsimError(
             "no tuning job is described",
             where=source.label,
             why=detect(source).saw,
             fix="add the output of aws sagemaker describe-hyper-parameter-tuning-job",
         )
+    records = with_tables(records, tables)
     owners, strangers = _owners(records)
-    logs = _log_files(source.files, records)
+    logs = _log_files(texts, records)
+    measured = _measured([f for f in tables if f not in records.files], records, options, logs)
     notes: list[Note] = []
     if strangers:
         text = f"{len(strangers)} training job(s) belong to no tuning job here: {some(strangers)}"
@@ -88,7 +110,7 @@ def read(source: Source, options: Options) -> Found:
         text = f"{len(logs.unknown)} log stream(s) are of no known job: {some(logs.unknown)}"
         notes.append(Note("streams_unknown", text, len(logs.unknown)))
     studies = tuple(
-        _study(tuning, owners[tuning.name], logs.by_job, options, notes)
+        _study(tuning, owners[tuning.name], logs.by_job, measured, options, notes)
         for tuning in records.tuning_jobs.values()
     )
     if source.skipped:
@@ -148,6 +170,22 @@ def _log_files(files: Iterable[File], records: Records) -> _Logs:
     return logs
 
 
+def _measured(
+    files: Iterable[File], records: Records, options: Options, logs: _Logs
+) -> dict[str, list[Points]]:
+    """CloudWatch's points of each job; those of unknown jobs are told with the unknown streams."""
+    found: dict[str, list[Points]] = {}
+    for file in files:
+        of_path, _ = _job_of(file, records.training_jobs)
+        for points in points_in(file, options.accept_time_aligned):
+            job = points.job or of_path
+            if job in records.training_jobs:
+                found.setdefault(job, []).append(points)
+            else:
+                logs.unknown.append(f"{file.name} {job}" if job else file.name)
+    return found
+
+
 def _job_of(file: File, jobs: Mapping[str, TrainingJob]) -> tuple[str | None, bool]:
     """The job a file's path names, and whether the path is that of a log stream at all."""
     stream = False
@@ -176,6 +214,7 @@ def _study(
     tuning: TuningJob,
     jobs: Sequence[TrainingJob],
     logs: Mapping[str, list[File | LogText]],
+    measured: Mapping[str, list[Points]],
     options: Options,
     input_notes: Sequence[Note],
 ) -> Study:
@@ -188,26 +227,38 @@ def _study(
     regexes = dict(tuning.regexes)
     for job in jobs:
         regexes = {**job.regexes, **regexes}
-    objective, metrics, from_table = _metrics(tuning, regexes, options)
+    series = {job.name: measured[job.name] for job in jobs if job.name in measured}
+    told = [points.metric for of_job in series.values() for points in of_job]
+    objective, metrics, from_table = _metrics(tuning, regexes, options, told)
     recorded = tuning.direction if objective == tuning.objective else None
     direction = settle_direction(options, tuning.path, recorded)
     jobs = sorted(jobs, key=_launch)
-    found: list[list[Emissions]] = []
+    found: list[list[Emissions]] = [[] for _ in jobs]
     for metric in metrics:  # of several the first that some line matches
         found = [_scanned(logs.get(job.name, ()), metric) for job in jobs]
         if any(text.messages for job in found for text in job):
             break
-    else:
+    names = {objective, OBJECTIVE_METRIC} if objective == tuning.objective else {objective}
+    instead = [
+        None if any(text.messages for text in texts) else chosen(series.get(job.name, ()), names)
+        for job, texts in zip(jobs, found, strict=True)
+    ]
+    printed = any(text.messages for job in found for text in job)
+    if not printed and not any(instead):
         regex = None if from_table else metrics[0].regex.pattern
         raise _nothing(tuning, objective, jobs, logs, found, regex)
     form = choose_form(found)
-    curves = [align(job, form) for job in found]
+    curves = [
+        align(texts, form) if points is None else points.curve
+        for texts, points in zip(found, instead, strict=True)
+    ]
     notes = [
         *(note for note in input_notes if note.code == "streams_unknown"),
-        *job_notes(tuning, jobs, logs),
-        *line_notes(objective, found, curves, form, metric.regex),
+        *job_notes(tuning, jobs, {**{name: [] for name in series}, **logs}),
+        *(line_notes(objective, found, curves, form, metric.regex) if printed else ()),
+        *point_notes([points for points in instead if points]),
     ]
-    if from_table:
+    if from_table and printed:
         said = f"the regex of {objective!r} is the table's: {metric.regex.pattern}"
         notes.append(Note("regex_from_table", said))
     if objective == tuning.objective:
@@ -225,14 +276,18 @@ def _study(
 
 
 def _metrics(
-    tuning: TuningJob, regexes: Mapping[str, str], options: Options
+    tuning: TuningJob,
+    regexes: Mapping[str, str],
+    options: Options,
+    measured: Sequence[str | None] = (),
 ) -> tuple[str, list[Metric], bool]:
     """The objective, and its regex: the record's own, else the option's, else the table's, which
     may know several (True).
     """
     given = {metric.name: metric for metric in options.metrics}
     names = [name for name in regexes if name != OBJECTIVE_METRIC]
-    candidates = list(dict.fromkeys([tuning.objective, *names, *given]))
+    told = [name for name in measured if name and name != OBJECTIVE_METRIC]
+    candidates = list(dict.fromkeys([tuning.objective, *names, *given, *told]))
     objective = settle_objective(options, candidates, tuning.path, tuning.objective)
     recorded = regexes.get(objective)
     if objective == tuning.objective:

@@ -137,7 +137,7 @@ def _csv_events(file: File, header: list[str]) -> Iterator[_Event]:
     if stream_at is None and "logstreamname" in header:
         stream_at = header.index("logstreamname")
     limit = csv.field_size_limit(sys.maxsize)
-    rows = csv.reader(text)
+    rows = csv.reader(text, strict=True)  # a quote left open is a file cut off
     try:
         next(rows)
         before = rows.line_num
