@@ -117,6 +117,16 @@ FORMATS: tuple[Format, ...] = (
         module="esim.readers.sagemaker",
         by_contents=True,
     ),
+    Format(
+        name="optuna",
+        summary="Optuna's storage: SQLite file or sqlite:, postgresql:, mysql: URL",
+        needs=(),
+        times=False,
+        schedule=True,
+        configs=True,
+        several_studies=True,
+        module="esim.readers.optuna",
+    ),
 )
 
 

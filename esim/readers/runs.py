@@ -71,6 +71,7 @@ class Experiment:
         direction: of that objective, if recorded.
         times: whether curves count seconds since the run's start or since 1970 UTC.
         notes: about its data.
+        why_empty: what it would mean that no run has a metric, for the error.
     """
 
     name: str
@@ -81,6 +82,7 @@ class Experiment:
     direction: Direction | None = None
     times: Literal["elapsed", "timestamp"] = "timestamp"
     notes: tuple[Note, ...] = ()
+    why_empty: str = ""
 
 
 def studies(
@@ -126,6 +128,9 @@ def study(experiment: Experiment, options: Options) -> Study:
     """The study of one experiment. Raises EsimError as `studies`."""
     runs = experiment.runs
     candidates = metrics_of(runs)
+    if not candidates:
+        why = experiment.why_empty or f"none of its {len(runs)} run(s) has a metric"
+        raise EsimError("no reports", where=experiment.where, why=why)
     recorded = experiment.objective
     if recorded is not None and recorded not in candidates:
         recorded = None

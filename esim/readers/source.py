@@ -133,6 +133,14 @@ class File:
                 raise _broken(self, "zstd", error) from error
         return data
 
+    def hash(self) -> None:
+        """Set `sha256` of a file that another library reads."""
+        try:
+            with self.path.open("rb") as stream:
+                self.sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
+        except OSError as error:
+            raise _unreadable(self.path, error) from error
+
     def text(self) -> str:
         """The whole contents as UTF-8 text, undecodable bytes replaced, without a BOM."""
         return self.read().decode("utf-8", errors="replace").removeprefix("\ufeff")
