@@ -130,7 +130,7 @@ def open_address(address: Address) -> Iterator[Database]:
             "SQLAlchemy is not installed",
             where=where,
             why="databases on a server are read with it",
-            fix="pip install 'esim[optuna]', and a driver",
+            fix="pip install 'esim[postgresql]' or 'esim[mysql]'",
         ) from None
     url = _with_driver(sql.make_url(_spelled(address.url)), where)
     with ExitStack() as stack:

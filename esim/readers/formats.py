@@ -118,8 +118,30 @@ FORMATS: tuple[Format, ...] = (
         by_contents=True,
     ),
     Format(
+        name="ray-tune",
+        summary="Ray Tune experiment directories: result.json or progress.csv, params.json, "
+        "experiment_state-*.json",
+        needs=("direction", "objective, if there are several metrics"),
+        times=True,
+        schedule=True,
+        configs=True,
+        several_studies=True,
+        module="esim.readers.ray_tune",
+    ),
+    Format(
+        name="mlflow",
+        summary="MLflow: file store (mlruns), SQLite file, postgresql: or mysql: URL, http: URL of "
+        "a tracking server; the children of a parent run are one study",
+        needs=("direction", "objective, if there are several metrics"),
+        times=True,
+        schedule=True,
+        configs=True,
+        several_studies=True,
+        module="esim.readers.mlflow",
+    ),
+    Format(
         name="optuna",
-        summary="Optuna's storage: SQLite file or sqlite:, postgresql:, mysql: URL",
+        summary="Optuna's storage: SQLite file, journal file, or postgresql: or mysql: URL",
         needs=(),
         times=False,
         schedule=True,

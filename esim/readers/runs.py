@@ -7,6 +7,7 @@ curves is settled here, once for all formats.
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -71,6 +72,7 @@ class Experiment:
         direction: of that objective, if recorded.
         times: whether curves count seconds since the run's start or since 1970 UTC.
         notes: about its data.
+        told: more of them, about the curves of the objective, known once these have been read.
         why_empty: what it would mean that no run has a metric, for the error.
     """
 
@@ -82,6 +84,7 @@ class Experiment:
     direction: Direction | None = None
     times: Literal["elapsed", "timestamp"] = "timestamp"
     notes: tuple[Note, ...] = ()
+    told: Callable[[str], Iterable[Note]] = lambda objective: ()
     why_empty: str = ""
 
 
@@ -175,7 +178,7 @@ def study(experiment: Experiment, options: Options) -> Study:
         objective=objective,
         direction=direction,
         where=experiment.where,
-        notes=notes,
+        notes=[*notes, *experiment.told(objective)],
     )
     return replace(made, notes=(*made.notes, *shape_notes(made)))
 
@@ -212,9 +215,12 @@ def shape_notes(made: Study) -> list[Note]:
 
 
 def config_columns(configs: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
-    """Each hyperparameter's value in every run, None where a run has none. [N] each"""
+    """Each hyperparameter's value in every run, None where a run has none. [N] each
+
+    Lists and mappings become JSON text.
+    """
     keys = dict.fromkeys(key for config in configs for key in config)
-    return {key: [config.get(key) for config in configs] for key in keys}
+    return {key: [_plain(config.get(key)) for config in configs] for key in keys}
 
 
 def flat(nested: Mapping[str, Any], prefix: str = "", separator: str = "/") -> dict[str, Any]:
@@ -305,6 +311,12 @@ def whole_steps(numbers: Float64, what: str, where: str) -> tuple[Int64, list[No
         why="values such as " + ", ".join(f"{x:g}" for x in distinct[:4]),
         fix="name another step column: --step",
     )
+
+
+def _plain(value: Any) -> Any:
+    if value is None or isinstance(value, str | int | float | bool):
+        return value
+    return json.dumps(value, default=str)
 
 
 def _times(curves: Sequence[Curve]) -> Float64 | None:
