@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -31,6 +32,8 @@ _DRIVERS = {
     "postgresql": (("psycopg2", "psycopg"), "pip install 'esim[postgresql]'"),
     "mysql": (("MySQLdb", "pymysql"), "pip install 'esim[mysql]'"),
 }
+
+_TABLES: WeakKeyDictionary[File, frozenset[str]] = WeakKeyDictionary()
 
 
 class Database:
@@ -64,9 +67,11 @@ def sqlite_files(source: Source, *tables: str) -> list[File]:
     found = []
     for file in source.files:
         if is_sqlite(file):
-            with open_file(file) as database:
-                if all(table in database.tables for table in tables):
-                    found.append(file)
+            if file not in _TABLES:  # several formats ask
+                with open_file(file) as database:
+                    _TABLES[file] = frozenset(database.tables)
+            if _TABLES[file].issuperset(tables):
+                found.append(file)
     return found
 
 

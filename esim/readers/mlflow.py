@@ -74,6 +74,7 @@ def read(source: Source, options: Options) -> Found:
 
 def _experiments(found: Sequence[MlflowRun], where: str) -> tuple[list[Experiment], list[Note]]:
     active = [run for run in found if not run.deleted]
+    active.sort(key=lambda run: (math.isnan(run.start), run.start))
     notes = []
     if len(active) < len(found):
         n = len(found) - len(active)
@@ -81,18 +82,17 @@ def _experiments(found: Sequence[MlflowRun], where: str) -> tuple[list[Experimen
     by_id = {run.run_id: run for run in active}
     parents = {run.parent for run in active if run.parent is not None}
     # A parent that is nobody's child is the tuning job itself, not one of its trials.
-    heads = [run for run in active if run.run_id in parents and run.parent is None]
+    heads = {run.run_id for run in active if run.run_id in parents and run.parent is None}
     if heads:
         text = f"{len(heads)} parent run(s) are studies of their children, no trials"
         notes.append(Note("parents_no_trials", text, len(heads)))
     groups: dict[tuple[str, str | None], list[MlflowRun]] = {}
     for run in active:
-        if run not in heads:
+        if run.run_id not in heads:
             groups.setdefault((run.experiment, run.parent), []).append(run)
     names = _names(list(groups), by_id)
     experiments = []
     for key, members in groups.items():
-        members.sort(key=lambda run: (math.isnan(run.start), run.start))
         experiments.append(_experiment(names[key], members, where))
     return experiments, notes
 

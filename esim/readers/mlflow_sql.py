@@ -6,6 +6,7 @@ A NaN is a 0 that is marked, an infinity the largest float.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -94,7 +95,7 @@ class _Curves:
         bounds = [0, *(np.flatnonzero(names[1:] != names[:-1]) + 1).tolist(), len(rows)]
         return {
             runs[low]: Points(time[low:high], value[low:high], step[low:high])
-            for low, high in zip(bounds[:-1], bounds[1:], strict=True)
+            for low, high in pairwise(bounds)
         }
 
 

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from esim.readers import jsontext, runs
-from esim.readers.assemble import some
 from esim.readers.runs import Curve, Experiment, Run
 from esim.readers.times import parse_moment
 from esim.study import Direction, Float64, Int64, Note, Status
@@ -80,7 +79,12 @@ def experiment(
                 config=trial.config,
             )
         )
-    said = [*notes, *runs.status_note(unknown), *_final_note(trials)]
+    finals = [
+        (str(trial.number), trial.final, float(trial.values[-1]))
+        for trial in trials
+        if trial.state == "COMPLETE" and trial.final is not None and len(trial.values)
+    ]
+    said = [*notes, *runs.status_note(unknown), *runs.final_note(finals)]
     if not zoned:
         said.append(Note("zone_assumed", "Optuna's times name no time zone; taken as UTC"))
     why = f"none of its {len(trials)} trial(s) called trial.report(value, step)"
@@ -112,25 +116,6 @@ def parameter(internal: Any, distribution: str, seen: dict[str, Any], place: str
         return choices[at] if 0 <= at < len(choices) else None
     whole = name.startswith("Int") and float(internal).is_integer()
     return int(internal) if whole else float(internal)
-
-
-def _final_note(trials: Sequence[Trial]) -> list[Note]:
-    """Completed trials that returned another value than they last reported."""
-    differ = [
-        str(trial.number)
-        for trial in trials
-        if trial.state == "COMPLETE"
-        and trial.final is not None
-        and len(trial.values)
-        and trial.final != trial.values[-1]
-    ]
-    if not differ:
-        return []
-    text = (
-        f"{len(differ)} trial(s) returned another value than their last report, which is what a "
-        f"replay counts: {some(differ)}"
-    )
-    return [Note("final_value_differs", text, len(differ))]
 
 
 def _always(curve: Curve) -> Callable[[str], Curve]:

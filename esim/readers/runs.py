@@ -256,6 +256,26 @@ def status_note(unknown: Sequence[str]) -> list[Note]:
     return [Note("status_unknown", text, len(unknown))]
 
 
+def final_note(finals: Iterable[tuple[str, float, float]]) -> list[Note]:
+    """The note on trials whose final value, as their tool keeps it, is not their last report.
+
+    Args:
+        finals: trial, its final value, its last report's value.
+    """
+    differ = [
+        trial
+        for trial, final, last in finals
+        if final != last and not (math.isnan(final) and math.isnan(last))
+    ]
+    if not differ:
+        return []
+    text = (
+        f"{len(differ)} trial(s) returned another value than their last report, which is what a "
+        f"replay counts: {some(differ)}"
+    )
+    return [Note("final_value_differs", text, len(differ))]
+
+
 def folder_name(source: Source, folder: str) -> str:
     """What to call the study of a folder: its path below the root; of the root, the root's name."""
     return folder or source.default_name
