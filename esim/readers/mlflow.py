@@ -74,7 +74,8 @@ def read(source: Source, options: Options) -> Found:
 
 def _experiments(found: Sequence[MlflowRun], where: str) -> tuple[list[Experiment], list[Note]]:
     active = [run for run in found if not run.deleted]
-    active.sort(key=lambda run: (math.isnan(run.start), run.start))
+    # Ids are random: runs of the same millisecond stand by name.
+    active.sort(key=lambda run: (math.isnan(run.start), run.start, run.name))
     notes = []
     if len(active) < len(found):
         n = len(found) - len(active)

@@ -1,7 +1,7 @@
 """NNI's ``db/nni.sqlite``: an experiment a database.
 
-`MetricData` has a row a value, its ``data`` the JSON of the JSON of a number or of a dict with
-`default`; `TrialJobEvent` has a row a change of state, of WAITING with the hyperparameters.
+`MetricData` has a row a value, in any order, its ``data`` the JSON of the JSON of a number or of a
+dict with `default`; `TrialJobEvent` has a row a change of state, the first with hyperparameters.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ def _experiment(database: Database, name: str) -> Experiment:
     ):
         one = trials.setdefault(str(trial), _Trial())
         one.events.append((cells.number(time, database.where, "timestamp"), str(event)))
-        if event == "WAITING" and data:
+        if data and not one.config:
             told = jsontext.parse(str(data), f"{database.where}, trial {trial}")
             config = told.get("parameters") if isinstance(told, Mapping) else None
             one.config = runs.flat(config) if isinstance(config, Mapping) else {}
