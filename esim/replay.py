@@ -106,7 +106,11 @@ def replay(
 
 
 def _replay(study: Study, row: Rule, clock: Clock, costs: Costs, final: Final) -> ReplayResult:
-    prepared = prepare(study, row)
+    return replay_prepared(prepare(study, row), clock, costs, final)
+
+
+def replay_prepared(prepared: Prepared, clock: Clock, costs: Costs, final: Final) -> ReplayResult:
+    """The replay of a prepared study in its own launch order."""
     run = run_once(prepared, clock, costs)
     baseline = run_once(prepared, clock, costs, acting=False)
     return outcomes.result(
