@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
 
 from esim.clocks import Clock
 from esim.costs import Costs
@@ -438,7 +438,7 @@ def _flat(record: Any) -> dict[str, Any]:
         value = getattr(record, f.name)
         if f.name == "best":
             row[f.name] = None if value is None else value.trial
-        elif is_dataclass(f.type if value is None else value) or _is_number(record, f.name):
+        elif _is_number(record, f.name):
             parts = {} if value is None else vars(value)
             main = "share" if isinstance(value, Share) else "mean"
             row[f.name] = parts.get(main)
@@ -466,9 +466,7 @@ def plain(value: Any) -> Any:
 T = TypeVar("T")
 
 
-@cache
-def _hints(record: type) -> dict[str, Any]:
-    return typing.get_type_hints(record)
+_hints: Callable[[Any], dict[str, Any]] = cast("Any", cache(typing.get_type_hints))
 
 
 def _build(record: type[T], entries: Mapping[str, Any]) -> T:

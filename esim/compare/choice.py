@@ -7,12 +7,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from esim.comparison import Candidate, Choice, HeldOut, InSample, Mean, Picked
 from esim.compare.contestants import Contestant
 from esim.compare.halves import halves
 from esim.compare.play import Played, Protocol, play
 from esim.compare.spreads import Means, known, share
 from esim.compare.statistics import bootstrap_means, interval
+from esim.comparison import Candidate, Choice, HeldOut, InSample, Mean, Picked
 from esim.study import Float64, Int64
 
 _LEAVE_ONE_OUT = 20  # more studies than this are held out in groups

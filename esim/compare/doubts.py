@@ -7,11 +7,11 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from esim.caveats import FEW_TRIALS
-from esim.comparison import Doubt, Sensitivity, Settings
 from esim.compare.contestants import Contestant
 from esim.compare.play import Played
 from esim.compare.sentences import fewest_studies
 from esim.compare.spreads import known
+from esim.comparison import Doubt, Sensitivity, Settings
 from esim.outcomes import degradation_is_known
 from esim.results import Caveat
 from esim.study import Study

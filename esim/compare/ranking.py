@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from esim.comparison import Rank
 from esim.compare.play import Played
 from esim.compare.spreads import Means, known
 from esim.compare.statistics import (
@@ -17,6 +16,7 @@ from esim.compare.statistics import (
     ranks,
     sign_flip_test,
 )
+from esim.comparison import Rank
 from esim.study import Float64, Int64
 
 

@@ -118,5 +118,5 @@ def _quality(prepared: Prepared, final: str, runs: Runs) -> dict[str, Float64]:
         "degradation_on_record": found.on_record,
         "degradation_normalized": found.on_record / found.spread if scaled else unknown,
         "best_rank": found.rank.astype(np.float64),
-        "best_kept": 1.0 - found.winner_stopped,
+        "best_kept": (~found.winner_stopped).astype(np.float64),
     }

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from esim.comparison import AtWorkers, Dist, Middle, Share, Spread
 from esim.compare.play import Played
 from esim.compare.statistics import Draws, bootstrap_means, draws, effective_size, interval, wilson
+from esim.comparison import AtWorkers, Dist, Middle, Share, Spread
 from esim.study import Float64
 
 NUMBERS = (
@@ -77,16 +77,26 @@ def _dists(values: list[Float64], means: Means, rules: int) -> list[Dist | None]
     low, high = interval(bootstrap_means(values, drawn), means.confidence)
     every = np.concatenate(values, axis=1)  # each study has as many orders: all weigh the same
     levels = np.quantile(every, _LEVELS, axis=1, method="inverted_cdf")
-    return [
-        Dist(
-            float(np.mean([v[r].mean() for v in values])),
-            float(low[r]),
-            float(high[r]),
-            *(float(x) for x in levels[:, r]),
-            studies=len(values),
+    found: list[Dist | None] = []
+    for r in range(rules):
+        least, q05, q25, median, q75, q95, most = (float(x) for x in levels[:, r])
+        mean = float(np.mean([v[r].mean() for v in values]))
+        found.append(
+            Dist(
+                mean=mean,
+                low=float(low[r]),
+                high=float(high[r]),
+                min=least,
+                q05=q05,
+                q25=q25,
+                median=median,
+                q75=q75,
+                q95=q95,
+                max=most,
+                studies=len(values),
+            )
         )
-        for r in range(rules)
-    ]
+    return found
 
 
 def share(cases: Sequence[Float64], confidence: float) -> Share | None:

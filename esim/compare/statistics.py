@@ -60,7 +60,8 @@ def bootstrap_means(values: Sequence[Float64], drawn: Draws) -> Float64:
         for s in range(len(values)):
             mine = drawn.studies[:, slot] == s
             means[mine] += of_study[s][drawn.which[mine, slot]]
-    return means / n
+    found: Float64 = means / n
+    return found
 
 
 def interval(replicates: Float64, confidence: float) -> tuple[Float64, Float64]:
@@ -141,7 +142,7 @@ def sign_flip_test(differences: Float64, seed: np.random.SeedSequence) -> Float6
     observed = np.abs(scaled.sum(axis=1))
     if blocks <= _MOST_EXACT:
         bits = np.arange(2**blocks)[:, None] >> np.arange(blocks) & 1
-        flips: NDArray[np.float64] = 1.0 - 2.0 * bits
+        flips = np.asarray(1.0 - 2.0 * bits)
     else:
         drawn = np.random.default_rng(seed).integers(0, 2, (_FLIPS, blocks))
         flips = np.vstack([np.ones(blocks), 1.0 - 2.0 * drawn])
@@ -154,7 +155,8 @@ def front(saved: Float64, degradation: Float64) -> NDArray[np.bool_]:
     """Who is on the Pareto front: nobody saves as much and loses as little, and does one better."""
     as_good = (saved[:, None] >= saved[None]) & (degradation[:, None] <= degradation[None])
     better = (saved[:, None] > saved[None]) | (degradation[:, None] < degradation[None])
-    return ~(as_good & better).any(axis=0)
+    on: NDArray[np.bool_] = np.logical_not((as_good & better).any(axis=0))
+    return on
 
 
 def covered(saved: float, degradation: float, by_saved: Float64, by_degradation: Float64) -> bool:
