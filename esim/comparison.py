@@ -86,7 +86,7 @@ class Middle:
 
 @dataclass(frozen=True)
 class AtWorkers:
-    """One rule with so many trials side by side. Over the studies that have more trials."""
+    """One rule with so many trials side by side. A study of fewer trials runs all at once."""
 
     workers: int
     orders: int

@@ -234,6 +234,7 @@ class Quality:
         spread: from the best to the median final value as recorded; 0, infinite or NaN: no scale.
         rank: of the best under the rule, among the recorded finals.
         winner_stopped: bool.
+        best_kept: bool, the winner, or one that is as good as recorded, is not stopped.
     """
 
     winner: int
@@ -243,6 +244,7 @@ class Quality:
     spread: float
     rank: NDArray[np.int64]
     winner_stopped: NDArray[np.bool_]
+    best_kept: NDArray[np.bool_]
 
 
 def quality(
@@ -271,6 +273,7 @@ def quality(
         spread=spread,
         rank=1 + (recorded < value[..., None]).sum(axis=-1),
         winner_stopped=stopped[..., winner],
+        best_kept=(~stopped & (recorded == recorded[winner])).any(axis=-1),
     )
 
 

@@ -147,6 +147,41 @@ def chosen_rule(name: str, assignments: list[str] | None) -> Rule:
         return rule(name, **dict(parse_column(a) for a in assignments or []))
 
 
+def chosen_rules(names: str | None) -> list[Rule] | None:
+    """The rules of --rules; None for all."""
+    from esim.rules import rule
+
+    if names is None:
+        return None
+    with usage():
+        return [rule(name.strip()) for name in names.split(",") if name.strip()]
+
+
+def chosen_grid(assignments: list[str] | None) -> dict[str, list[Any]]:
+    """Column -> values, of --grid."""
+    from esim.rules import parse_column
+
+    points: dict[str, list[Any]] = {}
+    with usage():
+        for assignment in assignments or []:
+            key, equals, values = assignment.partition("=")
+            for value in values.split(",") if equals else [""]:
+                column, parsed = parse_column(f"{key}={value}" if equals else key)
+                points.setdefault(column, []).append(parsed)
+    return points
+
+
+def check_saved(saved: str, price: float | None) -> None:
+    """Refuse an unknown amount, or money without a price, before any log is read."""
+    with usage():
+        if saved not in ("steps", "seconds", "billed", "makespan", "cost"):
+            raise EsimError(
+                f"--saved cannot be {saved!r}", fix="steps, seconds, billed, makespan or cost"
+            )
+        if saved == "cost" and price is None:
+            raise EsimError("--saved cost needs a price", fix="--price")
+
+
 def chosen_costs(**numbers: Any) -> Costs:
     """The cost flags as a record."""
     from esim.costs import Costs

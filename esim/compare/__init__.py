@@ -12,7 +12,7 @@ from esim.compare.assemble import assemble
 from esim.compare.baselines import baselines
 from esim.compare.choice import choose
 from esim.compare.contestants import contestants
-from esim.compare.play import WORKERS, Protocol, play, table_orders
+from esim.compare.play import Protocol, play, table_orders, table_workers
 from esim.compare.sentences import choice_text
 from esim.compare.spreads import Means
 from esim.comparison import Comparison, Saved, Settings
@@ -74,7 +74,7 @@ def compare(
     costs = costs or Costs()
     _check(every, final, saved, max_degradation, orders, confidence, jobs)
     if clock is not None or workers is not None:
-        Clock(clock or "simulated", workers or 1)  # type: ignore[arg-type]  # checked there
+        Clock(clock or "simulated", 1 if workers is None else workers)  # type: ignore[arg-type]  # checked there
     named = list(PRESETS.values()) if rules is None else rules
     bounds = baselines(every)
     bound_keys = {one.key for one in bounds}
@@ -84,7 +84,7 @@ def compare(
         if one.key not in bound_keys and one.rule.name not in {b.rule.name for b in bounds}
     ]
     field = others + bounds
-    protocol = Protocol(clock, workers, costs, final, orders, seed, jobs)
+    protocol = Protocol(clock, workers, costs, final, orders, seed, jobs, table_workers(every))
     played = play(every, field, protocol, progress)
     key = f"{saved}_saved_fraction"
     for p in played:
@@ -104,7 +104,7 @@ def compare(
         max_degradation=max_degradation,
         clock=clock,
         workers=workers,
-        workers_table=WORKERS,
+        workers_table=protocol.workers_table,
         workers_orders=table_orders(orders, len(every)),
         final=final,
         grid={k: list(v) for k, v in (grid or {}).items()},

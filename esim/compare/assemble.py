@@ -272,9 +272,11 @@ def _sensitivity(
             rows = np.array([[t[r].mean() for t in tables] for r in rules])
             spans.append(float(np.mean(rows.max(axis=1) - rows.min(axis=1))))
     by_workers = float(np.mean(spans)) if spans else None
-    parts = [("the choice of the rule", by_rule), ("the launch order", by_order)]
-    most = max((max(p.workers, default=1) for p in played), default=1)
-    parts.append((f"workers, from 1 to {most},", by_workers))
+    parts = (
+        ("the choice of the rule", by_rule),
+        ("the launch order", by_order),
+        (f"1 to {settings.workers_table[-1]} workers", by_workers),
+    )
     told = [f"{name} by {100 * x:.0f} points" for name, x in parts if x is not None]
-    text = f"The share of {AMOUNT[settings.saved]} saved is moved " + ", ".join(told) + "."
+    text = f"What moves the share of {AMOUNT[settings.saved]} saved: " + ", ".join(told) + "."
     return Sensitivity(by_order, by_rule, by_workers, text)

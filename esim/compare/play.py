@@ -34,7 +34,7 @@ class Protocol:
     orders: int
     seed: int
     jobs: int | None
-    workers_table: tuple[int, ...] = WORKERS
+    workers_table: tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -81,6 +81,15 @@ def side_by_side(study: Study) -> int:
     # A job that starts as another ends takes its slot.
     running = [int(((start <= s) & ((end > s) | (start == s))).sum()) for s in start]
     return max(running, default=1)
+
+
+def table_workers(studies: Sequence[Study]) -> tuple[int, ...]:
+    """Numbers of workers of the table: all with which some study's trials do not all start at once.
+
+    A smaller study then runs all its trials at once, so that each column is about all studies.
+    """
+    most = max(study.n_trials for study in studies)
+    return tuple(workers for workers in WORKERS if workers == 1 or workers < most)
 
 
 def table_orders(orders: int, studies: int) -> int:
@@ -132,9 +141,8 @@ class _Table:
         # (workers, or None for the resampled orders; its clock; launch orders)
         self.parts: dict[int | None, tuple[Clock, Int64]] = {None: (self.orders_clock, self.orders)}
         for workers in protocol.workers_table:
-            if workers < study.n_trials or workers == 1:
-                clock = Clock("simulated", workers) if workers > 1 else Clock("order")
-                self.parts[workers] = (clock, self.orders[:few])
+            clock = Clock("simulated", workers) if workers > 1 else Clock("order")
+            self.parts[workers] = (clock, self.orders[:few])
         self.baseline: dict[int | None, Runs] = {}
         names = [f.name for f in fields(Scores)]
         self.numbers = {

@@ -22,7 +22,8 @@ from esim.study import Float64, Study
 class Scores:
     """The numbers of `esim.results.Summary` that a comparison uses. float64 [O] each.
 
-    `best_kept` is 1 or 0; `first_stop` the earliest step at which a trial is stopped.
+    `best_kept` is 1 if the best trial as recorded, or one as good, is not stopped; `first_stop` the
+    earliest step at which a trial is stopped.
     """
 
     steps_saved_fraction: Float64
@@ -118,5 +119,5 @@ def _quality(prepared: Prepared, final: str, runs: Runs) -> dict[str, Float64]:
         "degradation_on_record": found.on_record,
         "degradation_normalized": found.on_record / found.spread if scaled else unknown,
         "best_rank": found.rank.astype(np.float64),
-        "best_kept": (~found.winner_stopped).astype(np.float64),
+        "best_kept": found.best_kept.astype(np.float64),
     }

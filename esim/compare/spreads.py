@@ -114,12 +114,10 @@ def share(cases: Sequence[Float64], confidence: float) -> Share | None:
 def at_workers(
     played: Sequence[Played], workers: Sequence[int], saved: str, confidence: float
 ) -> list[tuple[AtWorkers, ...]]:
-    """Each contestant at each number of workers, over the studies that have more trials."""
+    """Each contestant at each number of workers."""
     rows: list[list[AtWorkers]] = [[] for _ in played[0].recorded]
     for slots in workers:
-        tables = [p.workers[slots] for p in played if slots in p.workers]
-        if not tables:
-            continue
+        tables = [p.workers[slots] for p in played]
         kept = _of(tables, "best_kept")
         for r, row in enumerate(rows):
             row.append(

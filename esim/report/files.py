@@ -11,9 +11,11 @@ from esim.results import ReplayResult, to_json
 from esim.study import Study
 
 if TYPE_CHECKING:
+    from esim.comparison import Comparison
     from esim.explain import Explanation
 
 RESULT, TRIALS, DECISIONS, FIGURES = "result.json", "trials.parquet", "decisions.parquet", "figures"
+COMPARED = ("rules", "studies", "workers")
 
 
 def write_results(
@@ -47,6 +49,25 @@ def write_results(
                 save(figure, partial / FIGURES / f"{slug}-{figure_name}")
 
 
+def write_comparison(folder: Path, comparison: Comparison) -> None:
+    """Write result.json, the tables as Parquet and CSV, and figures/, whole or not at all.
+
+    Raises:
+        EsimError: the folder holds other things, or cannot be written.
+    """
+    from esim.plots import comparison_figures, save
+
+    with whole_folder(folder, _ours) as partial:
+        (partial / RESULT).write_text(comparison.to_json(), encoding="utf-8")
+        frames = (comparison.table, comparison.by_study, comparison.by_workers)
+        for name, frame in zip(COMPARED, frames, strict=True):
+            frame.to_parquet(partial / f"{name}.parquet", compression="zstd", index=False)
+            frame.to_csv(partial / f"{name}.csv", index=False)
+        (partial / FIGURES).mkdir()
+        for name, figure in comparison_figures(comparison).items():
+            save(figure, partial / FIGURES / name)
+
+
 def write_explanation(folder: Path, explanation: Explanation) -> None:
     """Write explanation.json and its figure, whole or not at all. Raises EsimError."""
     from esim.plots import explain_figure, save
@@ -59,8 +80,10 @@ def write_explanation(folder: Path, explanation: Explanation) -> None:
 def _ours(path: Path) -> bool:
     if path.parent == Path(FIGURES):
         return path.suffix in (".svg", ".png")
-    names = (RESULT, TRIALS, DECISIONS)
-    return str(path) in (*names, *(f"explanation.{end}" for end in ("json", "svg", "png")))
+    names = [RESULT, TRIALS, DECISIONS]
+    names += [f"explanation.{end}" for end in ("json", "svg", "png")]
+    names += [f"{table}.{end}" for table in COMPARED for end in ("parquet", "csv")]
+    return str(path) in names
 
 
 def _trial_columns(result: ReplayResult) -> dict[str, Any]:
