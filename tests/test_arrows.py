@@ -40,7 +40,15 @@ ARROWS: dict[str, set[str]] = {
     "report": RESULTS | {"comparison", "check", "explain", "plots", "folders"},
     "cli": RESULTS
     | {"readers", "replay", "check", "compare", "explain", "report", "plots", "folders"},
-    "": {"study", "check", "compare", "comparison", "rules", "readers", "replay"},  # esim/__init__.py
+    "": {
+        "study",
+        "check",
+        "compare",
+        "comparison",
+        "rules",
+        "readers",
+        "replay",
+    },  # esim/__init__.py
 }
 # Names for annotations only, read from `if TYPE_CHECKING`.
 TYPES_ONLY = {

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 _AMOUNT = {"seconds": "training time", "billed": "billed time"}
 _MOST_LABELS = 12  # more names than this hide each other
 _MOST_ROWS = 40
+_TICKS = (0, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 1_000, 10_000)
 
 
 class FrontPoint(NamedTuple):
@@ -91,7 +92,7 @@ _KINDS = {
 
 def draw_front(info: FrontInfo, axes: Axes) -> Axes:
     """Right is more saved, up is more lost; the best corner is at the lower right."""
-    from matplotlib.ticker import PercentFormatter
+    from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator, PercentFormatter
 
     for corners, colour, dashes, label in (
         (info.i_epoch, style.GREY, (0, (2, 2)), "i-epoch's front"),
@@ -120,11 +121,15 @@ def draw_front(info: FrontInfo, axes: Axes) -> Axes:
     axes.axhline(info.accepted, color=style.VERMILLION, lw=0.8, ls=":", label="accepted loss")
     losses = [p.loss for p in info.points if np.isfinite(p.loss)]
     top = max([*losses, info.accepted], default=1.0)
-    axes.set_yscale("symlog", linthresh=max(info.accepted, 0.01))
-    axes.set_ylim(min([*losses, 0.0]) - 0.1 * max(info.accepted, 0.01), top * 1.5)
+    linear = max(info.accepted, 0.01)
+    axes.set_yscale("symlog", linthresh=linear)
+    axes.set_ylim(min([*losses, 0.0]) - 0.1 * linear, top * 1.5)
+    ticks = [t for t in _TICKS if t <= top * 1.5]
+    axes.yaxis.set_major_locator(FixedLocator(ticks))
+    axes.yaxis.set_minor_locator(NullLocator())
     axes.set_xlim(-0.03, 1.03)
     axes.xaxis.set_major_formatter(PercentFormatter(1.0, decimals=0, symbol=" %"))
-    axes.yaxis.set_major_formatter(PercentFormatter(1.0, symbol=" %"))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: f"{100 * y:,.4g} %"))
     axes.set_xlabel(f"{info.amount} saved")
     axes.set_ylabel("loss: way from the best\nto the median trial")
     return axes

@@ -47,14 +47,19 @@ def _head(c: Comparison) -> Text:
     trials = sum(s.trials for s in c.studies)
     rules = sum(e.role == "rule" for e in c.rules)
     studies = f"{len(c.studies)} studies" if len(c.studies) > 1 else clean(c.studies[0].study)
+    field = f"{_many(rules, 'rule')}, {_many(len(c.rules) - rules, 'baseline')}"
     head = Text(studies, style="bold")
     head.append(
-        f"  {count(trials)} trials; {rules} rules, {len(c.rules) - rules} baselines; "
+        f"  {count(trials)} trials; {field}; "
         f"{c.settings.orders} random launch orders{' each' if len(c.studies) > 1 else ''}, "
         f"{_side_by_side(c.studies)}; seed {c.settings.seed}",
         style="dim",
     )
     return head
+
+
+def _many(n: int, what: str) -> str:
+    return f"{n:,} {what}" if n == 1 else f"{n:,} {what}s"
 
 
 def _side_by_side(studies: Sequence[StudyEntry]) -> str:

@@ -11,10 +11,13 @@ from esim.results import ReplayResult, to_json
 from esim.study import Study
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from esim.comparison import Comparison
     from esim.explain import Explanation
 
 RESULT, TRIALS, DECISIONS, FIGURES = "result.json", "trials.parquet", "decisions.parquet", "figures"
+_RUNS = ("=", "+", "-", "@", "\t", "\r")
 COMPARED = ("rules", "studies", "workers")
 
 
@@ -62,7 +65,7 @@ def write_comparison(folder: Path, comparison: Comparison) -> None:
         frames = (comparison.table, comparison.by_study, comparison.by_workers)
         for name, frame in zip(COMPARED, frames, strict=True):
             frame.to_parquet(partial / f"{name}.parquet", compression="zstd", index=False)
-            frame.to_csv(partial / f"{name}.csv", index=False)
+            _inert(frame).to_csv(partial / f"{name}.csv", index=False)
         (partial / FIGURES).mkdir()
         for name, figure in comparison_figures(comparison).items():
             save(figure, partial / FIGURES / name)
@@ -84,6 +87,13 @@ def _ours(path: Path) -> bool:
     names += [f"explanation.{end}" for end in ("json", "svg", "png")]
     names += [f"{table}.{end}" for table in COMPARED for end in ("parquet", "csv")]
     return str(path) in names
+
+
+def _inert(frame: pd.DataFrame) -> pd.DataFrame:
+    """Text that a spreadsheet would run as a formula gets a quote before it."""
+    return frame.map(
+        lambda cell: f"'{cell}" if isinstance(cell, str) and cell.startswith(_RUNS) else cell
+    )
 
 
 def _trial_columns(result: ReplayResult) -> dict[str, Any]:
