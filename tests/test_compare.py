@@ -234,6 +234,11 @@ def test_readings_are_contestants() -> None:
     assert len(keys) == len(set(keys)) > 15
 
 
+def test_studies_of_one_name_are_told_apart() -> None:
+    found = esim.compare([walks(1), walks(1), walks(2)], ["sagemaker"], orders=2)
+    assert [s.study for s in found.studies] == ["walks 1", "walks 1 (2)", "walks 2"]
+
+
 def test_two_rules_of_one_name_are_refused() -> None:
     with pytest.raises(EsimError, match="two different rules are named 'mine'"):
         contestants([Rule(name="mine"), Rule(name="mine", min_peers=2)], {})
@@ -417,7 +422,6 @@ def test_every_number_of_a_spread_is_a_number_of_the_scores() -> None:
 
 BAD: dict[str, tuple[dict[str, Any], str]] = {
     "no study": ({"studies": []}, "no study"),
-    "twice the same": ({"studies": [walks(1), walks(1)]}, "two studies are named"),
     "orders": ({"orders": 1}, "orders cannot be 1"),
     "final": ({"final": "first"}, "final cannot be"),
     "saved": ({"saved": "effort"}, "saved cannot be"),

@@ -67,10 +67,10 @@ def compare(
         progress: called with how many of how many replays of a study and rule are done.
 
     Raises:
-        EsimError: no study, two studies of one name, an unknown rule, column or value, or an
-            amount `saved` that a study lacks.
+        EsimError: no study, an unknown rule, column or value, or an amount `saved` that a study
+            lacks.
     """
-    every = [studies] if isinstance(studies, Study) else list(studies)
+    every = _named_apart([studies] if isinstance(studies, Study) else list(studies))
     costs = costs or Costs()
     _check(every, final, saved, max_degradation, orders, confidence, jobs)
     if clock is not None or workers is not None:
@@ -120,6 +120,20 @@ def compare(
     return replace(whole, inputs=tuple(inputs), esim=esim.__version__)
 
 
+def _named_apart(studies: list[Study]) -> list[Study]:
+    """Studies of one name get numbers behind it."""
+    used: set[str] = set()
+    found = []
+    for study in studies:
+        name, n = study.name, 1
+        while name in used:
+            n += 1
+            name = f"{study.name} ({n})"
+        used.add(name)
+        found.append(study if name == study.name else replace(study, name=name))
+    return found
+
+
 def _check(
     studies: Sequence[Study],
     final: str,
@@ -131,12 +145,8 @@ def _check(
 ) -> None:
     if not studies:
         raise EsimError("no study to compare rules on")
-    names: set[str] = set()
     for study in studies:
         study.validate()
-        if study.name in names:
-            raise EsimError(f"two studies are named {study.name!r}", fix="give one another name")
-        names.add(study.name)
     for word, given, words in (
         ("final", final, get_args(Final)),
         ("saved", saved, get_args(Saved)),

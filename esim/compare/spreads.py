@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -38,8 +39,13 @@ class Means:
 
     def draws(self, studies: int, orders: int) -> Draws:
         """The bootstrap over so many studies: the same for every number and contestant."""
-        seed = np.random.SeedSequence(self.seed, spawn_key=(studies,))
-        return draws(seed, studies, orders, self.replicates)
+        return _draws(self.seed, studies, orders, self.replicates)
+
+
+@lru_cache(maxsize=8)
+def _draws(seed: int, studies: int, orders: int, replicates: int) -> Draws:
+    child = np.random.SeedSequence(seed, spawn_key=(studies,))
+    return draws(child, studies, orders, replicates)
 
 
 def known(numbers: Float64) -> bool:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from statistics import NormalDist
 
 import numpy as np
@@ -32,6 +33,15 @@ class Draws:
     orders: Int64
     which: Int64
 
+    @cached_property
+    def weights(self) -> Float64:
+        """The draws of launch orders as weights of the orders, [B, O]."""
+        replicates, n = self.orders.shape
+        flat = self.orders + n * np.arange(replicates)[:, None]
+        drawn = np.bincount(flat.ravel(), minlength=replicates * n)
+        weights: Float64 = drawn.reshape(replicates, n) / n
+        return weights
+
 
 def draws(seed: np.random.SeedSequence, studies: int, orders: int, replicates: int) -> Draws:
     """A bootstrap's index arrays; with one study only launch orders are drawn."""
@@ -51,11 +61,8 @@ def bootstrap_means(values: Sequence[Float64], drawn: Draws) -> Float64:
         drawn: the same for all contestants, so that their replicates are paired.
     """
     replicates, n = drawn.studies.shape
-    orders = drawn.orders.shape[1]
-    weights = np.zeros((replicates, orders))
-    np.add.at(weights, (np.arange(replicates)[:, None], drawn.orders), 1.0 / orders)
     means = np.zeros((replicates, len(values[0])))
-    of_study = [weights @ v.T for v in values]  # [B, R] each
+    of_study = [drawn.weights @ v.T for v in values]  # [B, R] each
     for slot in range(n):
         for s in range(len(values)):
             mine = drawn.studies[:, slot] == s
