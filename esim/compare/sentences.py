@@ -75,7 +75,7 @@ def _best_sentence(best: RuleEntry, settings: Settings) -> str:
         )
     kept = best.orders.best_kept
     if kept is not None:
-        text += f" and keeps the best trial in {_times(kept)} of launch orders"
+        text += f" and keeps the best trial in {_times(kept)} launch orders"
     return text + "."
 
 
@@ -133,6 +133,11 @@ def choice_text(choice: Choice) -> str:
         f"a loss of {_percent(out.degradation_normalized.mean)} "
         f"({_percent(out.degradation_normalized.low)} to "
         f"{_percent(out.degradation_normalized.high)}): expect that of the next job."
+        + (
+            " It loses more than accepted: choose with a smaller --max-degradation."
+            if out.degradation_normalized.mean > choice.max_degradation
+            else ""
+        )
     )
 
 
@@ -197,7 +202,7 @@ def _percent(share: float) -> str:
 def _times(share: Share) -> str:
     if share.count == share.of:
         return f"all {share.of:,}"
-    return f"{100 * share.share:.0f} %"
+    return f"{100 * share.share:.0f} % of the"
 
 
 def _listed(names: Sequence[str]) -> str:

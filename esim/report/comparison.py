@@ -16,7 +16,9 @@ from esim.report.words import MISSING, clean, count, number, percent
 _AMOUNT = {"seconds": "time", "billed": "billed time"}
 _MOST_STUDIES = 12
 _MOST_LOSERS = 3
-_BAR = 5
+_BAR = 10
+_WIDE = 100  # characters of a terminal that has room for bars
+_KEY = 20
 
 
 def show_comparison(comparison: Comparison, console: Console) -> None:
@@ -25,7 +27,7 @@ def show_comparison(comparison: Comparison, console: Console) -> None:
     console.print(_head(c))
     answer = "\n".join(clean(sentence, 2000) for sentence in c.answer.sentences)
     console.print(Padding(Text(answer, style="bold"), (1, 0)))
-    console.print(_rules(c))
+    console.print(_rules(c, wide=console.width >= _WIDE))
     console.print(Padding(Text(_legend(c), style="dim"), (0, 0, 1, 1)))
     if len({at.workers for entry in c.rules for at in entry.workers}) > 1:
         console.print(_workers(c))
@@ -76,13 +78,15 @@ def _saved_of(c: Comparison, entry: RuleEntry) -> Dist | None:
     return found
 
 
-def _rules(c: Comparison) -> Table:
+def _rules(c: Comparison, *, wide: bool) -> Table:
     what = _AMOUNT.get(c.settings.saved, c.settings.saved)
     shown = table(f"Rules, best first: {what} saved over launch orders", "rule", "saved")
     shown.padding = (0, 1, 0, 0)
-    shown.add_column("", no_wrap=True)
-    for column in ("in 90 % of orders", "best kept", "loss", "rank"):
-        shown.add_column(column, justify="right")
+    shown.columns[0].min_width = _KEY
+    if wide:
+        shown.add_column("", no_wrap=True)
+    for column in ("90 % of\norders", "best\nkept", "loss", "rank"):
+        shown.add_column(column, justify="right", no_wrap=True)
     shown.add_column("against the best", no_wrap=True)
     ranked = False
     for entry in c.rules:
@@ -94,7 +98,7 @@ def _rules(c: Comparison) -> Table:
         shown.add_row(
             Text(clean(entry.key, 60)),
             MISSING if saved is None else percent(saved.mean),
-            Text(bar.ljust(_BAR, "·"), style="cyan"),
+            *([Text(bar.ljust(_BAR, "·"), style="cyan")] if wide else []),
             MISSING if saved is None else f"{100 * saved.q05:.0f} to {100 * saved.q95:.0f} %",
             _whole(entry.orders.best_kept),
             MISSING if loss is None else percent(loss.mean),
@@ -151,7 +155,7 @@ def _workers(c: Comparison) -> Table:
     what = _AMOUNT.get(c.settings.saved, c.settings.saved)
     shown = table(f"By workers: {what} saved, and how often the best trial is kept", "rule")
     for n in slots:
-        shown.add_column(f"{n} worker" if n == 1 else f"{n} workers", justify="right")
+        shown.add_column(_many(n, "worker"), justify="right", no_wrap=True)
     for entry in c.rules:
         at = {w.workers: w for w in entry.workers}
         shown.add_row(
@@ -165,7 +169,7 @@ def _workers(c: Comparison) -> Table:
 def _at(at: AtWorkers | None) -> str:
     if at is None or at.saved is None:
         return MISSING
-    return f"{percent(at.saved.mean)}, {_whole(at.best_kept)}"
+    return f"{100 * at.saved.mean:.0f} %, {_whole(at.best_kept)}"
 
 
 def _studies(studies: Sequence[StudyEntry]) -> Table:
