@@ -15,6 +15,7 @@ from esim.report.words import MISSING, clean, count, number, percent
 
 _AMOUNT = {"seconds": "time", "billed": "billed time"}
 _MOST_STUDIES = 12
+_MOST_ROWS = 12  # of the table over workers; the others are in the document
 _MOST_LOSERS = 3
 _BAR = 10
 _WIDE = 100  # characters of a terminal that has room for bars
@@ -156,13 +157,15 @@ def _workers(c: Comparison) -> Table:
     shown = table(f"By workers: {what} saved, and how often the best trial is kept", "rule")
     for n in slots:
         shown.add_column(_many(n, "worker"), justify="right", no_wrap=True)
-    for entry in c.rules:
+    for entry in c.rules[:_MOST_ROWS]:
         at = {w.workers: w for w in entry.workers}
         shown.add_row(
             Text(clean(entry.key, 60)),
             *(_at(at.get(n)) for n in slots),
-            style="dim" if entry.role == "baseline" else "",
+            style=_style(entry, c),
         )
+    if len(c.rules) > _MOST_ROWS:
+        shown.add_row(f"and {len(c.rules) - _MOST_ROWS} more (--json, --out)")
     return shown
 
 
