@@ -308,11 +308,16 @@ class Choice:
 
 @dataclass(frozen=True)
 class Answer:
-    """The ten seconds: who is best, who is not significantly worse, in at most three sentences."""
+    """The ten seconds: who is best, who is not significantly worse, in at most three sentences.
+
+    `about`: whether significance is about other studies, or, with too few of them, about other
+    launch orders of the same ones.
+    """
 
     best: str | None
     ties: tuple[str, ...]
     significant: bool | None
+    about: Literal["studies", "orders"] | None
     sentences: tuple[str, ...]
 
 

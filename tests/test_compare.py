@@ -186,7 +186,7 @@ def test_the_recorded_order_is_esim_replay() -> None:
     for entry in found.studies[0].rules:
         if entry.key in ("none",):
             continue
-        rule = {c.key: c.rule for c in contestants(RULES, {})}.get(entry.key)
+        rule = {c.key: c.rule for c in contestants(RULES, {}).contestants}.get(entry.key)
         if rule is None:
             continue
         summary = esim.replay(study, rule, costs=costs).summary
@@ -217,7 +217,8 @@ def test_resampled_orders_run_on_as_many_workers_as_ran_side_by_side() -> None:
 
 
 def test_a_grid_is_every_combination_once() -> None:
-    found = contestants(["sagemaker"], {"min_peers": [1, 5], "own": ["current", "best"]})
+    grid = {"min_peers": [1, 5], "own": ["current", "best"]}
+    found = contestants(["sagemaker"], grid).contestants
     assert [c.key for c in found] == [
         "sagemaker",
         "sagemaker[own=best]",
@@ -228,7 +229,7 @@ def test_a_grid_is_every_combination_once() -> None:
 
 
 def test_readings_are_contestants() -> None:
-    keys = [c.key for c in contestants(["sagemaker"], {}, readings=True)]
+    keys = [c.key for c in contestants(["sagemaker"], {}, readings=True).contestants]
     assert keys[0] == "sagemaker"
     assert "sagemaker[short=carry]" in keys
     assert len(keys) == len(set(keys)) > 15
@@ -242,6 +243,18 @@ def test_studies_of_one_name_are_told_apart() -> None:
 def test_two_rules_of_one_name_are_refused() -> None:
     with pytest.raises(EsimError, match="two different rules are named 'mine'"):
         contestants([Rule(name="mine"), Rule(name="mine", min_peers=2)], {})
+
+
+def test_a_grid_leaves_alone_what_its_columns_mean_nothing_to() -> None:
+    found = esim.compare(
+        walks(1), ["sagemaker", "keras-patience"], grid={"min_peers": [1, 4]}, orders=2
+    )
+    keys = {e.key for e in found.rules}
+    assert {"sagemaker", "sagemaker[min_peers=4]", "keras-patience"} <= keys
+    doubt = next(w for w in found.warnings if w.code == "grid_left_out")
+    assert doubt.text == "min_peers means nothing to keras-patience: taken as they are"
+    with pytest.raises(EsimError, match="min_peers cannot be 0"):
+        contestants(["sagemaker", "vizier-median"], {"min_peers": [0]})
 
 
 def test_baselines_are_always_there() -> None:
@@ -330,11 +343,14 @@ def test_ranks_and_the_answer_agree() -> None:
         assert mean[study.winner.key] == min(mean.values())
 
 
-def test_few_studies_are_never_significant() -> None:
-    found = esim.compare([walks(seed) for seed in range(5)], RULES, orders=4)
-    assert found.answer.significant is False
-    assert "it takes 6" in found.answer.sentences[1]
-    assert "few_studies" in {w.code for w in found.warnings}
+@pytest.mark.parametrize(("studies", "about"), [(1, "orders"), (5, "orders"), (6, "studies")])
+def test_few_studies_are_tested_over_their_orders_only(studies: int, about: str) -> None:
+    found = esim.compare([walks(seed) for seed in range(studies)], RULES, orders=30)
+    assert found.answer.about == about
+    few = "about other studies nothing is (that takes 6)" in found.answer.sentences[1]
+    assert few == (about == "orders")
+    assert ("few_studies" in {w.code for w in found.warnings}) == (studies == 5)
+    assert found.rule("i-epoch[i=1]").rank.significant  # it loses far too much in every order
 
 
 def test_losing_the_best_trial_is_counted() -> None:
@@ -349,8 +365,7 @@ def test_losing_the_best_trial_is_counted() -> None:
 def test_a_rule_that_never_acts_is_named_with_its_reason() -> None:
     found = esim.compare(walks(1), [of(warmup_steps=50), "sagemaker"], orders=3)
     doubt = next(w for w in found.warnings if w.code == "never_acts")
-    assert "waits until step 50" in doubt.text
-    assert "longer than 12" in doubt.text
+    assert "waits until step 50, and no trial there goes beyond 12" in doubt.text
 
 
 def test_cut_trials_leave_degradation_unknown_and_unranked() -> None:

@@ -18,6 +18,7 @@ from esim.plots import comparison_figures
 from esim.plots.compared import (
     draw_front,
     draw_kept,
+    draw_names,
     draw_spread,
     draw_workers,
     front_info,
@@ -135,7 +136,12 @@ def test_the_front_is_drawn_where_it_is() -> None:
     assert set(at) == {e.key for e in found.rules}
     assert info.front == tuple(at[key] for key in found.front.rules)
     assert list(info.front) == sorted(info.front)
-    assert {p.label for p in info.points if p.named} >= set(found.front.rules)
+    numbered = sorted((p.number, p.label) for p in info.points if p.number is not None)
+    assert {label for _, label in numbered} >= set(found.front.rules)
+    assert [number for number, _ in numbered] == list(range(1, len(numbered) + 1))
+    assert [t.get_text().split()[1] for t in draw_names(info, axes()).texts] == [
+        label for _, label in numbered
+    ]
     shown = draw_front(info, axes())
     assert shown.get_xlabel() == "steps saved"
     drawn = {tuple(line.get_xydata()[0]) for line in shown.lines if line.get_marker() == "o"}

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -11,7 +12,7 @@ from esim.compare.contestants import Contestant
 from esim.compare.doubts import doubts, study_caveats
 from esim.compare.play import Played
 from esim.compare.ranking import Ranking, best_in, ranking
-from esim.compare.sentences import AMOUNT, answer, methods
+from esim.compare.sentences import AMOUNT, answer, choice_text, methods
 from esim.compare.spreads import Means, at_workers, known, of_known, share, spreads
 from esim.compare.statistics import covered, front
 from esim.comparison import (
@@ -42,8 +43,13 @@ def assemble(
     settings: Settings,
     means: Means,
     choice: Choice | None,
+    without: Mapping[str, Sequence[str]],
 ) -> Comparison:
-    """Everything but where the logs came from."""
+    """Everything but where the logs came from.
+
+    Args:
+        without: a rule's name -> columns of the grid that mean nothing to it.
+    """
     saved = f"{settings.saved}_saved_fraction"
     placed = ranking(played, ranked, saved, settings.max_degradation, means)
     order = _shown_order(contestants, placed)
@@ -59,7 +65,7 @@ def assemble(
             changed=contestants[r].changed,
             role=contestants[r].role,
             look_ahead=contestants[r].look_ahead,
-            first_stop=_first_stop(played, r),
+            first_stop=_first_stop(played, r, contestants[r]),
             recorded=_recorded_means([p.recorded[r] for p in played]),
             orders=spread[r],
             rank=placed.ranks[r],
@@ -70,10 +76,13 @@ def assemble(
         for r in order
     )
     sensitivity = _sensitivity(played, contestants, saved, settings)
+    told = answer(rules, settings, len(placed.studies))
+    if choice is not None:
+        choice = replace(choice, text=choice_text(choice, told.best))
     return Comparison(
         settings=settings,
-        methods=methods(settings, len(played)),
-        answer=answer(rules, settings, len(played), len(placed.studies)),
+        methods=methods(settings, len(placed.studies)),
+        answer=told,
         rules=rules,
         studies=tuple(
             _study(s, played[s], contestants, order, placed, settings, means)
@@ -88,7 +97,9 @@ def assemble(
         sensitivity=sensitivity,
         choice=choice,
         warnings=tuple(
-            doubts(played, contestants, settings, sensitivity, chosen=choice is not None)
+            doubts(
+                played, contestants, settings, sensitivity, without, chosen=choice is not None
+            )
         ),
     )
 
@@ -151,12 +162,13 @@ class _Fronts:
         return not covered(self.saved[r], self.loss[r], self.saved[at], self.loss[at])
 
 
-def _first_stop(played: Sequence[Played], r: int) -> FirstStop:
+def _first_stop(played: Sequence[Played], r: int, contestant: Contestant) -> FirstStop:
     stops = [p.orders["first_stop"][r] for p in played]
     steps = [float(np.nanmin(s)) for s in stops if not np.isnan(s).all()]
+    by_itself = f"; by itself: {contestant.earliest}" if contestant.earliest else ""
     if not steps:
-        return FirstStop(None, "stops nothing in any order")
-    return FirstStop(int(min(steps)), f"at step {int(min(steps))} in the earliest case")
+        return FirstStop(None, f"stopped nothing in any order{by_itself}")
+    return FirstStop(int(min(steps)), f"at step {int(min(steps))}{by_itself}")
 
 
 def _recorded_means(summaries: Sequence[Summary]) -> RecordedMeans:

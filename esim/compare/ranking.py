@@ -20,6 +20,17 @@ from esim.comparison import Rank
 from esim.study import Float64, Int64
 
 
+def fewest_studies(confidence: float) -> int:
+    """Studies below which no difference between rules can be significant.
+
+    Of S studies all signs agree in 2 of the 2 ** S flips.
+    """
+    studies = 1
+    while 2.0 ** (1 - studies) > 1.0 - confidence + 1e-12:
+        studies += 1
+    return studies
+
+
 @dataclass(frozen=True)
 class Ranking:
     """Ranks of the contestants that can be ranked.
@@ -79,9 +90,10 @@ def ranking(
     low, high = interval(bootstrap_means(of_study, drawn), means.confidence)
     first = np.mean([first_shares(r) for r in of_study], axis=0)
     best = int(mean.argmin())
-    blocks = np.stack([r.mean(axis=1) for r in of_study], axis=1)  # [ranked, S]
-    if len(of_study) == 1:
-        blocks = of_study[0]
+    # [ranked, blocks]: a study each, or, where those are too few, a launch order of all of them.
+    blocks = np.stack([r.mean(axis=1) for r in of_study], axis=1)
+    if len(of_study) < fewest_studies(means.confidence):
+        blocks = np.mean(of_study, axis=0)
     p = _test(blocks, best, means)
     found = none
     for at, r in enumerate(ranked):

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Literal
 
-from esim.comparison import Answer, Choice, Dist, Rank, RuleEntry, Settings, Share
+from esim.compare.ranking import fewest_studies
+from esim.comparison import Answer, Choice, Dist, RuleEntry, Settings, Share
 
 _MOST_NAMES = 3
 AMOUNT = {
@@ -16,27 +18,19 @@ AMOUNT = {
 }
 
 
-def fewest_studies(confidence: float) -> int:
-    """Studies below which no difference can be significant: a sign flip each, two-sided."""
-    studies = 1
-    while 2.0 ** (1 - studies) > 1.0 - confidence + 1e-12:
-        studies += 1
-    return studies
-
-
-def answer(rules: Sequence[RuleEntry], settings: Settings, studies: int, ranked: int) -> Answer:
+def answer(rules: Sequence[RuleEntry], settings: Settings, studies: int) -> Answer:
     """Who is best, whether that is more than chance, and what it may cost.
 
     Args:
         rules: the contestants.
-        studies: how many are compared.
-        ranked: in how many of them the contestants can be ranked.
+        studies: in how many the contestants can be ranked.
     """
     rows = [(e, e.rank) for e in rules if e.rank is not None]
     if not rows:
         return Answer(
             None,
             (),
+            None,
             None,
             (
                 "Which rule is best cannot be told: what any of them would have lost is unknown "
@@ -51,9 +45,10 @@ def answer(rules: Sequence[RuleEntry], settings: Settings, studies: int, ranked:
         best.key,
         tuple(ties),
         significant,
+        about(studies, settings),
         (
             _best_sentence(best, settings),
-            _significance(best, ties, rows, settings, ranked),
+            _significance(ties, len(rows) - 1, settings, studies),
             _cost(best),
         ),
     )
@@ -67,7 +62,7 @@ def _best_sentence(best: RuleEntry, settings: Settings) -> str:
             "more than that too often for what it saves."
         )
     saved: Dist | None = getattr(best.orders, f"{settings.saved}_saved_fraction")
-    text = f"Within {within}, {best.key} is best"
+    text = f"Within {within}, {best.key} ranks best"
     if saved is not None:
         text += (
             f": it saves {_percent(saved.mean)} of the {AMOUNT[settings.saved]} "
@@ -79,28 +74,31 @@ def _best_sentence(best: RuleEntry, settings: Settings) -> str:
     return text + "."
 
 
-def _significance(
-    best: RuleEntry,
-    ties: Sequence[str],
-    rows: Sequence[tuple[RuleEntry, Rank]],
-    settings: Settings,
-    studies: int,
-) -> str:
-    if len(rows) == 1:
+def about(studies: int, settings: Settings) -> Literal["studies", "orders"]:
+    """What the test is about: other studies, or other launch orders of these."""
+    return "studies" if studies >= fewest_studies(settings.confidence) else "orders"
+
+
+def _significance(ties: Sequence[str], others: int, settings: Settings, studies: int) -> str:
+    if not others:
         return "There is nothing to compare it with."
-    needed = fewest_studies(settings.confidence)
-    others = len(rows) - 1
-    if 1 < studies < needed:
-        return f"Not significant: from {studies} studies no difference can be; it takes {needed}."
-    where = "over launch orders of this one study" if studies == 1 else f"over {studies} studies"
+    if about(studies, settings) == "studies":
+        where = f"over {studies} studies"
+    else:
+        these = "this one study" if studies == 1 else f"these {studies} studies"
+        where = f"over other launch orders of {these}"
     if not ties:
-        return f"Significantly better than all {others} others {where}."
-    if len(ties) == others:
-        return f"Not significant {where}: none of the {others} others is significantly worse."
-    return (
-        f"Better than {others - len(ties)} of {others} others significantly {where}; not "
-        f"significantly than {_listed(ties)}."
-    )
+        text = f"Significantly better than all {others} others {where}"
+    elif len(ties) == others:
+        text = f"Not significant: none of the {others} others is significantly worse {where}"
+    else:
+        text = (
+            f"Significantly better than {others - len(ties)} of {others} others {where}, but not "
+            f"than {_listed(ties)}"
+        )
+    if about(studies, settings) == "orders":
+        text += f"; about other studies nothing is (that takes {fewest_studies(settings.confidence)})"
+    return text + "."
 
 
 def _cost(best: RuleEntry) -> str:
@@ -115,14 +113,20 @@ def _cost(best: RuleEntry) -> str:
     )
 
 
-def choice_text(choice: Choice) -> str:
-    """The choice in a sentence or two."""
+def choice_text(choice: Choice, best: str | None) -> str:
+    """The choice in a few sentences; `best` is who ranks best."""
     inside = choice.in_sample
     text = (
         f"Within a mean loss of {_percent(choice.max_degradation)}, {choice.chosen} saves most: "
         f"{_percent(inside.saved)}, for a loss of {_percent(inside.degradation_normalized)}, on "
         "what it was chosen on."
     )
+    if best != choice.chosen:
+        text += (
+            f" {best} ranks better: this one's loss is small on average, but above "
+            f"{_percent(choice.max_degradation)} in {_percent(1 - inside.within)} of the launch "
+            "orders."
+        )
     out = choice.held_out
     what = "studies" if choice.by == "studies" else "halves of the trials"
     if out is None:
@@ -145,12 +149,12 @@ def methods(settings: Settings, studies: int) -> Mapping[str, str]:
     """How each kind of number was computed."""
     interval = f"{100 * settings.confidence:g} %"
     drawn = "studies, and launch orders inside each" if studies > 1 else "launch orders"
-    about = (
+    meaning = (
         "They say how far the mean may be off for other studies like these"
         if studies > 1
         else "They are about other launch orders of this one study, not about other studies"
     )
-    blocks = "study" if studies > 1 else "launch order"
+    blocks = "study" if about(studies, settings) == "studies" else "launch order"
     return {
         "orders": (
             f"{settings.orders} random launch orders a study, the same for every rule, besides "
@@ -159,7 +163,7 @@ def methods(settings: Settings, studies: int) -> Mapping[str, str]:
         ),
         "intervals": (
             f"{interval} percentile intervals of the mean from {settings.bootstrap:,} bootstrap "
-            f"replicates over {drawn}, the same draws for every rule. {about}."
+            f"replicates over {drawn}, the same draws for every rule. {meaning}."
         ),
         "best_kept": (
             f"{interval} Wilson intervals (JASA 22:209-212, 1927), over several studies with the "
@@ -176,6 +180,12 @@ def methods(settings: Settings, studies: int) -> Mapping[str, str]:
             f"Paired sign-flip permutation test of each {blocks}'s mean rank against the best's "
             "(Fisher 1935; Pitman 1937), adjusted for all contestants by the largest statistic "
             "under the same flips (Westfall and Young 1993)."
+            + (
+                f" Below {fewest_studies(settings.confidence)} studies it is about other launch "
+                "orders of the same studies only."
+                if blocks == "launch order"
+                else ""
+            )
         ),
         "front": (
             "On the Pareto front: nobody saves as much on average with as little mean normalized "

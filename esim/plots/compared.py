@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _AMOUNT = {"seconds": "training time", "billed": "billed time"}
-_MOST_LABELS = 12  # more names than this hide each other
+_MOST_NAMES = 20
 _MOST_ROWS = 40
 _TICKS = (0, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 1_000, 10_000)
 
@@ -28,7 +28,7 @@ class FrontPoint(NamedTuple):
     loss: float
     saved_interval: tuple[float, float]
     loss_interval: tuple[float, float]
-    named: bool  # on the front, or the best
+    number: int | None  # what it is named by: on the front, the best, or a bound
 
 
 class FrontInfo(NamedTuple):
@@ -67,8 +67,18 @@ def front_info(comparison: Comparison) -> FrontInfo:
             loss=loss.mean,
             saved_interval=(saved.low, saved.high),
             loss_interval=(loss.low, loss.high),
-            named=bool(entry.front) or entry.key == comparison.answer.best,
+            number=None,
         )
+
+    named = [
+        entry.key
+        for entry in comparison.rules
+        if entry.key in points
+        and (entry.front or entry.look_ahead or entry.key == comparison.answer.best)
+    ]
+    named.sort(key=lambda key: (points[key].saved, points[key].loss))
+    for at, key in enumerate(named[:_MOST_NAMES]):
+        points[key] = points[key]._replace(number=at + 1)
 
     def corners(keys: tuple[str, ...]) -> tuple[tuple[float, float], ...]:
         return tuple((points[key].saved, points[key].loss) for key in keys)
@@ -103,21 +113,19 @@ def draw_front(info: FrontInfo, axes: Axes) -> Axes:
             axes.step(x, y, where="pre", color=colour, ls=dashes, lw=1.1, label=label, zorder=1)
     for point in info.points:
         marker, colour, label = _KINDS[point.kind]
-        low, high = point.saved_interval
-        axes.plot([low, high], [point.loss] * 2, color=style.FAINT, lw=0.8, zorder=0)
-        axes.plot([point.saved] * 2, point.loss_interval, color=style.FAINT, lw=0.8, zorder=0)
+        if point.number is not None:
+            axes.plot(point.saved_interval, [point.loss] * 2, color=style.FAINT, lw=0.8, zorder=0)
+            axes.plot([point.saved] * 2, point.loss_interval, color=style.FAINT, lw=0.8, zorder=0)
+            axes.annotate(
+                str(point.number),
+                (point.saved, point.loss),
+                xytext=(5, 4 if point.number % 2 else -9),
+                textcoords="offset points",
+                fontsize=8,
+                fontweight="bold",
+            )
         axes.plot(point.saved, point.loss, marker, color=colour, ms=8 if marker == "*" else 5,
                   mec="white", mew=0.5, ls="none", label=label, zorder=3)  # fmt: skip
-    named = [p for p in info.points if p.named or p.kind == "bound"]
-    for at, point in enumerate(sorted(named, key=lambda p: p.saved)[:_MOST_LABELS]):
-        axes.annotate(
-            style.words(point.label, 34),
-            (point.saved, point.loss),
-            xytext=(4, 6 if at % 2 == 0 else -10),
-            textcoords="offset points",
-            fontsize=7.5,
-            ha="right" if point.saved > 0.6 else "left",
-        )
     axes.axhline(info.accepted, color=style.VERMILLION, lw=0.8, ls=":", label="accepted loss")
     losses = [p.loss for p in info.points if np.isfinite(p.loss)]
     top = max([*losses, info.accepted], default=1.0)
@@ -132,6 +140,23 @@ def draw_front(info: FrontInfo, axes: Axes) -> Axes:
     axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: f"{100 * y:,.4g} %"))
     axes.set_xlabel(f"{info.amount} saved")
     axes.set_ylabel("loss: way from the best\nto the median trial")
+    return axes
+
+
+def draw_names(info: FrontInfo, axes: Axes) -> Axes:
+    """The names of the numbered points, from the least saved on."""
+    rows = sorted((p.number, p) for p in info.points if p.number is not None)
+    axes.axis("off")
+    for at, (number, point) in enumerate(rows):
+        axes.text(
+            0.0,
+            1.0 - (at + 0.5) / max(len(rows), 12),
+            f"{number}  {style.words(point.label, 30)}",
+            transform=axes.transAxes,
+            fontsize=7.5,
+            va="center",
+            color=style.BLACK if point.kind == "rule" else style.GREY,
+        )
     return axes
 
 
@@ -274,8 +299,9 @@ def comparison_figures(comparison: Comparison) -> dict[str, Figure]:
     with style.styled():
         if points.points:
             figure = style.new_figure(4.6, name, ": saved against lost")
-            axes = figure.subplots()
+            axes, names = figure.subplots(1, 2, width_ratios=[3, 1])
             draw_front(points, axes)
+            draw_names(points, names)
             style.subtitle(axes, "Lower right is better. Means over launch orders, with intervals.")
             style.legend(figure, axes)
             found["front"] = figure
