@@ -141,7 +141,9 @@ def _why_idle(contestant: Contestant, idle: Sequence[Study]) -> str:
             f"{longest:,.0f}"
         )
     if rule.min_reports >= reports:
-        return f"it waits for report {rule.min_reports}, and no trial there made more than {reports}"
+        return (
+            f"it waits for report {rule.min_reports}, and no trial there made more than {reports}"
+        )
     most = max(s.n_trials for s in idle)
     for column in ("min_completed", "min_peers"):
         least = getattr(rule, column)
