@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from esim.caveats import caveats_of
 from esim.clocks import Clock, durations, last_row, last_second, stop_overheads
 from esim.costs import Costs
-from esim.prepare import Prepared, statistic_of
+from esim.prepare import Prepared, final_values
 from esim.results import BestTrial, ReplayResult, Summary, TrialColumns, saved_fraction
 from esim.study import Float64, Status, Study
 
@@ -62,7 +62,7 @@ def _columns(prepared: Prepared, run: Run, baseline: Run, clock: Clock, final: s
     unknown = np.full(study.n_trials, np.nan)
     steps_run = at_last_kept(study.steps, 0)
     timed = clock.mode != "order" and (study.elapsed is not None or clock.mode == "simulated")
-    recorded_finals, finals = _finals(prepared, run, final)
+    recorded_finals, finals = _finals(study, run, final)
     return TrialColumns(
         trial=study.trials,
         stopped=run.stopped,
@@ -84,20 +84,18 @@ def _columns(prepared: Prepared, run: Run, baseline: Run, clock: Clock, final: s
     )
 
 
-def _finals(prepared: Prepared, run: Run, final: str) -> tuple[Float64, Float64]:
+def _finals(study: Study, run: Run, final: str) -> tuple[Float64, Float64]:
     """Each trial's final value as recorded and as it ends under the rule; NaN if it has none."""
-    study = prepared.study
-    sign = study.sign
-    offsets = prepared.arrays["offsets"]
-    value = statistic_of(prepared, "best" if final == "best" else "current")
+    upto = final_values(study, final)
+    rows = np.diff(study.offsets)
 
-    def pick(count: NDArray[np.int64]) -> Float64:
+    def pick(count: NDArray[Any]) -> Float64:
         finals = np.full(study.n_trials, np.nan)
-        any_value = count > 0
-        finals[any_value] = sign * value[(offsets[:-1] + count - 1)[any_value]]
+        any_row = count > 0
+        finals[any_row] = upto[(study.offsets[:-1] + count - 1)[any_row]]
         return finals
 
-    return pick(np.diff(offsets)), pick(prepared.reports_kept(run.rows_kept))
+    return pick(rows), pick(run.rows_kept)
 
 
 def _summary(study: Study, clock: Clock, costs: Costs, run: Run, columns: TrialColumns) -> Summary:
