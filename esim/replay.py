@@ -239,9 +239,7 @@ def _run_many_opened(
     for at, opening in enumerate(openings):
         alike.setdefault(at if timed else opening.longest, []).append(at)
     for places in alike.values():
-        its = prepare(
-            prepared.study, prepared.rule, threads=threads, opening=openings[places[0]]
-        )
+        its = prepare(prepared.study, prepared.rule, threads=threads, opening=openings[places[0]])
         part = run_many(its, clock, costs, orders[places], threads=threads)
         kept[places], stopped[places] = part.rows_kept, part.stopped
         if timed:
@@ -261,9 +259,7 @@ def opened(
     return prepare(prepared.study, prepared.rule, opening=opening)
 
 
-def _opening(
-    prepared: Prepared, clock: Clock, costs: Costs, order: NDArray[np.int64]
-) -> Opening:
+def _opening(prepared: Prepared, clock: Clock, costs: Costs, order: NDArray[np.int64]) -> Opening:
     study = prepared.study
     if clock.mode == "order":
         return one_after_another(study, order)

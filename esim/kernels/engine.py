@@ -44,8 +44,8 @@ from esim.kernels.peers import (
     COUNT,
     HIGH,
     LIMIT,
-    THRESHOLD,
     SUM,
+    THRESHOLD,
     insert,
     low_index,
     remove,
@@ -179,9 +179,9 @@ def gather(
             if codes[EXACT] != 0 and columns[at] != column:
                 continue
         value = statistic[at]
-        if len(end_statistic) != 0 and trials[peer, ENDED] != 0:
-            if at == first + trials[peer, SHOWN] - 1 and columns[at] == column:
-                value = end_statistic[at]
+        ended = len(end_statistic) != 0 and trials[peer, ENDED] != 0
+        if ended and at == first + trials[peer, SHOWN] - 1 and columns[at] == column:
+            value = end_statistic[at]
         if not np.isnan(value):
             scratch[n] = value
             levels[column, SUM] += value
@@ -204,7 +204,7 @@ def first_stop(
     rank, end_statistic, frozen, universe, words, places, levels, trials, tally, scratch, codes,
     numbers, trace,
 ):  # fmt: skip
-    """The first of a trial's judgements k, k + 1, ... that calls for a stop; `stop` if none does."""
+    """The first of a trial's judgements k, k + 1, ... to call for a stop; `stop` if none does."""
     start = offsets[trial]
     traced, strict, freezes = len(trace) != 0, codes[STRICT] != 0, codes[FREEZES] != 0
     earliest = 0.0  # the step at which the warm-up by completed trials is over

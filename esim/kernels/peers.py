@@ -79,7 +79,7 @@ def low_index(n, share, method):
         if method == MIRRORED:
             index = n - 1 - index
     elif method == REDUCTION:
-        index = max(np.int64(n / share) - 1, 0)
+        index = max(np.int64(n / share), np.int64(1)) - 1
     elif method == PORTION:
         index = np.int64(share * n)
     elif method == RANK:

@@ -167,8 +167,19 @@ def _run_one(
                 if stop < after and target == _UNDECIDED:
                     target = _NEVER
                     if mark_stop(
-                        trial, stop, offsets, column, group, flags, frozen, places, levels, trials,
-                        codes, kept, stops,
+                        trial,
+                        stop,
+                        offsets,
+                        column,
+                        group,
+                        flags,
+                        frozen,
+                        places,
+                        levels,
+                        trials,
+                        codes,
+                        kept,
+                        stops,
                     ):
                         target = np.int64(kept[trial])
                     agenda[position, TARGET] = target

@@ -47,7 +47,7 @@ def columns(match: str, offsets: Int64, positions: NDArray[np.generic]) -> tuple
     if match == "number":
         return (positions - 1).astype(np.int32), int(np.diff(offsets).max())
     if positions.dtype == np.int64:
-        highest = int(positions.max())  # type: ignore[call-overload]
+        highest = int(positions.max())
         if highest <= 4 * len(positions) + 1024:
             seen = np.zeros(highest + 1, dtype=np.bool_)
             seen[positions] = True
@@ -112,7 +112,7 @@ def at_rungs(
     """Where each report is judged, and what it leaves there."""
     n = study.n_trials
     longest = 0 if opening is None else opening.longest
-    highest = float(positions.max()) if len(positions) else 0.0  # type: ignore[call-overload]
+    highest = float(positions.max()) if len(positions) else 0.0
     levels, bracket = _levels(rule, study, highest, longest)
     counts = np.zeros((n, 2), dtype=np.int64)
     no_long = np.empty(0, dtype=np.int64)

@@ -44,7 +44,8 @@ def judged_reports(
             study.direction == "maximize", offsets, values, open_,
         )  # fmt: skip
     # NaN is judged where it says something; else a report without a statistic is not.
-    counts = open_ if rule.nan in ("stop", "worst", "poison") else open_ & ~np.isnan(own)
+    says = rule.nan in ("stop", "worst", "poison") or rule.against == "nothing"
+    counts = open_ if says else open_ & ~np.isnan(own)
     mask = np.where(counts, 0.0, np.nan)
     shapes.gate(
         rule.warmup_steps, rule.interval, rule.min_reports, rule.judged == "once", offsets,
@@ -61,7 +62,12 @@ def outside(rule: Rule, study: Study, own: Float64) -> NDArray[np.bool_]:
 
 
 def not_among_best(
-    rule: Rule, study: Study, offsets: Int64, values: Float64, own: Float64, judged: NDArray[np.bool_]
+    rule: Rule,
+    study: Study,
+    offsets: Int64,
+    values: Float64,
+    own: Float64,
+    judged: NDArray[np.bool_],
 ) -> NDArray[np.bool_]:
     """Whether a report's trial is not among the best, known in hindsight. bool [R]
 

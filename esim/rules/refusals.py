@@ -58,14 +58,15 @@ def _refuse(rule: Rule, column: str, fix: str) -> None:
 
 
 @functools.cache
-def _kinds(row: type) -> dict[str, Any]:
-    return get_type_hints(row)
+def _kinds() -> dict[str, Any]:
+    from esim.rules.table import Rule
+
+    return get_type_hints(Rule)
 
 
 def _values(rule: Rule) -> None:
-    kinds = _kinds(type(rule))
     for field in dataclasses.fields(rule):
-        value, kind = getattr(rule, field.name), kinds[field.name]
+        value, kind = getattr(rule, field.name), _kinds()[field.name]
         if get_origin(kind) is Literal:
             if value not in get_args(kind):
                 _refuse(rule, field.name, "one of " + ", ".join(get_args(kind)))

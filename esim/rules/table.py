@@ -18,9 +18,7 @@ Again = Literal["never", "completed", "ended"]
 Axis = Literal["step", "seconds"]
 Match = Literal["upto", "step", "number", "interpolate"]
 Against = Literal["peers", "bounds", "nothing", "hindsight", "pairs"]
-Quantile = Literal[
-    "midpoint", "linear", "lower", "higher", "reduction", "rank", "portion", "mean"
-]
+Quantile = Literal["midpoint", "linear", "lower", "higher", "reduction", "rank", "portion", "mean"]
 Frame = Literal["best first", "worst first", "as recorded"]
 Short = Literal["drop", "carry"]
 Rungs = Literal["none", "each", "highest", "standing"]
@@ -198,7 +196,9 @@ class Rule:
         "judge only the first report in each interval of this many steps after warmup_steps",
     )
     judged: Judged = _column("every", "gates", "judge every report the gates let through, or once")
-    min_reports: int = _column(1, "gates", "no decision before the trial has made this many reports")
+    min_reports: int = _column(
+        1, "gates", "no decision before the trial has made this many reports"
+    )
     min_peers: int = _column(
         1, "gates", "no decision with fewer peers than this at the place compared"
     )
@@ -251,6 +251,10 @@ class Rule:
         if self.rungs == "none":
             return False
         return self.first_rung == 0 or (self.brackets != "one" and self.max_resource == 0)
+
+    def named(self, name: str, source: str) -> Rule:
+        """This row under another name and source."""
+        return dataclasses.replace(self, name=name, source=source)
 
     def with_columns(self, **columns: Any) -> Rule:
         """This row with columns changed. Raises EsimError for an unknown column or value."""
