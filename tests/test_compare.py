@@ -325,32 +325,68 @@ def test_one_study_chooses_on_halves_of_its_trials() -> None:
     assert "too little to hold anything out" in small.choice.text
 
 
-def test_ranks_and_the_answer_agree() -> None:
+def test_the_best_saves_most_within_the_accepted_mean_loss() -> None:
+    found = esim.compare([walks(seed) for seed in range(7)], RULES, orders=10)
+    shown = [e for e in found.rules if e.against_best is not None]
+    assert {e.key for e in found.rules} - {e.key for e in shown} == {
+        e.key for e in found.rules if e.look_ahead
+    }
+    saved = [e.orders.steps_saved_fraction.mean for e in shown]
+    loss = [e.orders.degradation_normalized.mean for e in shown]
+    within = [i for i, x in enumerate(loss) if x <= 0.05]
+    assert within == list(range(len(within)))  # they come first, the most saved first
+    assert [saved[i] for i in within] == sorted((saved[i] for i in within), reverse=True)
+    assert loss[len(within) :] == sorted(loss[len(within) :])
+    assert found.answer.best == shown[0].key
+    for i, entry in enumerate(shown):
+        beside = entry.against_best
+        assert beside.saved_difference.mean == pytest.approx(saved[i] - saved[0])
+        assert beside.saved_difference.low <= beside.saved_difference.high
+        assert (beside.p is not None) == (0 < i < len(within))
+        verdict = "loses too much"
+        if i < len(within):
+            verdict = "saves less" if beside.p and beside.p <= 0.05 else "not significant"
+        assert beside.verdict == ("best" if i == 0 else verdict)
+    assert list(found.answer.ties) == [
+        e.key for e in shown if e.against_best.verdict == "not significant"
+    ]
+    for study in found.studies:
+        here = {r.key: r.orders for r in study.rules if r.key in {e.key for e in shown}}
+        allowed = [k for k, o in here.items() if o.degradation_normalized.mean <= 0.05]
+        most = max(here[k].steps_saved_fraction.mean for k in allowed)
+        assert here[study.winner.key].steps_saved_fraction.mean == most
+
+
+def test_ranks_are_those_of_every_order() -> None:
     found = esim.compare([walks(seed) for seed in range(7)], RULES, orders=10)
     ranked = [e for e in found.rules if e.rank is not None]
-    means = [e.rank.mean for e in ranked]
-    assert means == sorted(means)
+    best = min(e.rank.mean for e in ranked)
     assert sum(e.rank.first for e in ranked) == pytest.approx(1.0)
-    assert found.answer.best == ranked[0].key
-    assert ranked[0].rank.difference == 0.0
-    assert ranked[0].rank.p is None
-    for entry in ranked[1:]:
-        assert entry.rank.difference == pytest.approx(entry.rank.mean - means[0])
-        assert (entry.key in found.answer.ties) == (not entry.rank.significant)
-        assert entry.rank.significant == (entry.rank.p <= 0.05)
-    for study in found.studies:
-        mean = {r.key: r.rank_mean for r in study.rules if r.rank_mean is not None}
-        assert mean[study.winner.key] == min(mean.values())
+    assert sum(e.rank.mean for e in ranked) == pytest.approx(len(ranked) * (len(ranked) + 1) / 2)
+    for entry in ranked:
+        assert entry.rank.low <= entry.rank.mean <= entry.rank.high
+        assert entry.rank.difference == pytest.approx(entry.rank.mean - best)
+        if entry.rank.p is None:
+            assert entry.rank.difference == 0.0
+        else:
+            assert entry.rank.significant == (entry.rank.p <= 0.05)
+        of_studies = [r.rank_mean for s in found.studies for r in s.rules if r.key == entry.key]
+        assert entry.rank.mean == pytest.approx(sum(of_studies) / 7)
 
 
 @pytest.mark.parametrize(("studies", "about"), [(1, "orders"), (5, "orders"), (6, "studies")])
 def test_few_studies_are_tested_over_their_orders_only(studies: int, about: str) -> None:
     found = esim.compare([walks(seed) for seed in range(studies)], RULES, orders=30)
     assert found.answer.about == about
-    few = "about other studies nothing is (that takes 6)" in found.answer.sentences[1]
+    few = (
+        "For other studies nothing is significant (that takes 6 studies)"
+        in found.answer.sentences[1]
+    )
     assert few == (about == "orders")
     assert ("few_studies" in {w.code for w in found.warnings}) == (studies == 5)
-    assert found.rule("i-epoch[i=1]").rank.significant  # it loses far too much in every order
+    beside = found.rule("none").against_best
+    assert (beside.verdict, beside.significant) == ("saves less", True)  # in every order
+    assert found.rule("i-epoch[i=1]").against_best.verdict == "loses too much"
 
 
 def test_losing_the_best_trial_is_counted() -> None:

@@ -13,7 +13,7 @@ from esim.compare.doubts import doubts, study_caveats
 from esim.compare.play import Played
 from esim.compare.ranking import ranking
 from esim.compare.sentences import AMOUNT, answer, choice_text, methods
-from esim.compare.spreads import Means, at_workers, known, of_known, share, spreads
+from esim.compare.spreads import Means, at_workers, known, of_known, share, spreads, usable
 from esim.compare.statistics import covered, front
 from esim.comparison import (
     Choice,
