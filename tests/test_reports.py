@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner
@@ -13,6 +14,10 @@ from esim.cli import app
 ROOT = Path(__file__).parent.parent
 REPLAY = ["replay", "data/xgboost_digits/sagemaker", "--readings"]
 EXPLAIN = ["explain", "data/xgboost_digits/sagemaker", "xgboost-digits-104-72013146"]
+COMPARE = [
+    "compare", "data/xgboost_digits/sagemaker", "data/mlp_digits/sagemaker", "data/image_digits",
+    "--rules", "sagemaker,optuna-median,vizier-median,synetune-asha,azure-bandit", "--choose",
+]  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -29,3 +34,31 @@ def test_a_report_is_current(
     assert result.exit_code == 0, result.output
     expected = json.loads((ROOT / "reports" / report).read_text(encoding="utf-8"))
     assert json.loads(result.stdout) == expected
+
+
+def test_the_comparison_is_current(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Write anew with `esim COMMAND --out reports/compare`.
+
+    To the last digits but a few: means and bootstraps are added up as the machine's BLAS does.
+    """
+    monkeypatch.chdir(ROOT)
+    result = CliRunner().invoke(app, [*COMPARE, "--json"])
+    assert result.exit_code == 0, result.output
+    text = (ROOT / "reports" / "compare" / "result.json").read_text(encoding="utf-8")
+    assert_close(json.loads(result.stdout), json.loads(text))
+
+
+def assert_close(actual: Any, expected: Any) -> None:
+    assert type(actual) is type(expected)
+    if isinstance(expected, dict):
+        assert actual.keys() == expected.keys()
+        for key, value in expected.items():
+            assert_close(actual[key], value)
+    elif isinstance(expected, list):
+        assert len(actual) == len(expected)
+        for one, other in zip(actual, expected, strict=True):
+            assert_close(one, other)
+    elif isinstance(expected, float):
+        assert actual == pytest.approx(expected, rel=1e-9, abs=1e-12)
+    else:
+        assert actual == expected

@@ -94,7 +94,7 @@ def front_info(comparison: Comparison) -> FrontInfo:
 
 _KINDS = {
     "rule": ("o", style.BLUE, "rule"),
-    "i-epoch": ("s", style.GREY, "i-epoch: every trial stops at step i"),
+    "i-epoch": ("s", style.GREY, "i-epoch: every trial stops at report i"),
     "baseline": ("D", style.BLACK, "other baseline"),
     "bound": ("*", style.VERMILLION, "bound: looks ahead"),
 }
