@@ -26,6 +26,7 @@ from esim.readers import read_inputs, read_study
 from tests.aws import SECRETS, WANDB_KEY, FakeAws, RefusedError, environment, served
 from tests.test_cli import run, run_main
 from tests.test_readers_tiny import assert_same_study
+from tests.test_readme import FETCHED, TEXT
 
 ROOT = Path(__file__).parent.parent
 EXPORT = ROOT / "data" / "xgboost_digits" / "sagemaker"
@@ -602,6 +603,16 @@ def test_the_command_fetches_what_replay_reads(aws: FakeAws, tmp_path: Path) -> 
     assert replayed["studies"][0]["summary"]["trials"] == JOBS
     none = run("fetch", "sagemaker", "--all", "--since", "2027-01-01", "--out", f"{out}-all")
     assert none.stdout == "no tuning job in eu-west-1 since 2027-01-01\n"
+
+
+def test_the_readme_shows_what_is_printed(
+    aws: FakeAws, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    vars(aws).update(vars(FakeAws()) | {"page": 100, "page_events": 10_000})
+    aws.add_export(EXPORT, 120)
+    monkeypatch.chdir(tmp_path)
+    (block,) = FETCHED.finditer(TEXT)
+    assert run(*block["command"].split()[1:]).stdout == block["shown"]
 
 
 def test_exit_codes(
