@@ -10,14 +10,15 @@ import pytest
 from typer.testing import CliRunner
 
 from esim.cli import app
+from tests.test_readme import esim
 
 ROOT = Path(__file__).parent.parent
 REPLAY = ["replay", "data/xgboost_digits/sagemaker", "--readings"]
 EXPLAIN = ["explain", "data/xgboost_digits/sagemaker", "xgboost-digits-104-72013146"]
-COMPARE = [
-    "compare", "data/xgboost_digits/sagemaker", "data/mlp_digits/sagemaker", "data/image_digits",
-    "--rules", "sagemaker,optuna-median,vizier-median,synetune-asha,azure-bandit", "--choose",
-]  # fmt: skip
+COMPARE = (
+    "esim compare data/xgboost_digits/sagemaker data/mlp_digits/sagemaker data/image_digits "
+    "--rules sagemaker,optuna-median,vizier-median,synetune-asha,azure-bandit --choose"
+)
 
 
 @pytest.mark.parametrize(
@@ -36,16 +37,13 @@ def test_a_report_is_current(
     assert json.loads(result.stdout) == expected
 
 
-def test_the_comparison_is_current(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Write anew with `esim COMMAND --out reports/compare`.
+def test_the_comparison_is_current() -> None:
+    """Write anew with COMPARE and `--out reports/compare`.
 
     To the last digits but a few: means and bootstraps are added up as the machine's BLAS does.
     """
-    monkeypatch.chdir(ROOT)
-    result = CliRunner().invoke(app, [*COMPARE, "--json"])
-    assert result.exit_code == 0, result.output
     text = (ROOT / "reports" / "compare" / "result.json").read_text(encoding="utf-8")
-    assert_close(json.loads(result.stdout), json.loads(text))
+    assert_close(json.loads(esim(f"{COMPARE} --json")), json.loads(text))
 
 
 def assert_close(actual: Any, expected: Any) -> None:
