@@ -1,4 +1,7 @@
-"""The formats esim reads: a static table. A reader's module is imported when it is asked."""
+"""The formats esim reads: a static table, and what is installed beside it (`esim.readers.plugins`).
+
+A reader's module is imported when it is asked.
+"""
 
 from __future__ import annotations
 
@@ -68,17 +71,19 @@ class Format:
         module: where its `detect` and `read` are.
         by_contents: recognised by contents that other tools' files might show too, so it is asked
             last, about the files that no other format claims.
+        package: the package that brings it along; "" if esim does.
     """
 
     name: str
     summary: str
-    needs: tuple[str, ...]
-    times: bool
-    schedule: bool
-    configs: bool
-    several_studies: bool
-    module: str
+    needs: tuple[str, ...] = ()
+    times: bool = False
+    schedule: bool = False
+    configs: bool = False
+    several_studies: bool = False
+    module: str = ""
     by_contents: bool = False
+    package: str = ""
 
     def _reader(self) -> Reader:
         return cast(Reader, importlib.import_module(self.module))
@@ -88,11 +93,71 @@ class Format:
         return self._reader().detect(source)
 
     def read(self, source: Source, options: Options) -> Found:
-        """The studies of a source of this format."""
+        """The studies of a source of this format. Raises EsimError where it cannot be used."""
         return self._reader().read(source, options)
 
 
 FORMATS: tuple[Format, ...] = (
+    Format(
+        name="algoperf",
+        summary="AlgoPerf: eval_measurements.csv and hparams.json of each trial",
+        needs=(),
+        times=True,
+        schedule=False,
+        configs=True,
+        several_studies=True,
+        module="esim.readers.algoperf",
+    ),
+    Format(
+        name="lightning",
+        summary="Lightning's CSVLogger: metrics.csv and hparams.yaml of each version",
+        needs=("direction", "objective, if there are several metrics"),
+        times=False,
+        schedule=False,
+        configs=True,
+        several_studies=False,
+        module="esim.readers.lightning",
+    ),
+    Format(
+        name="ultralytics",
+        summary="Ultralytics and YOLOv5: results.csv and args.yaml of each run",
+        needs=("direction", "objective, if there are several metrics"),
+        times=True,
+        schedule=False,
+        configs=True,
+        several_studies=False,
+        module="esim.readers.ultralytics",
+    ),
+    Format(
+        name="huggingface",
+        summary="Hugging Face Trainer: trainer_state.json of the newest checkpoint of each run",
+        needs=("direction", "objective, if there are several metrics"),
+        times=False,
+        schedule=False,
+        configs=True,
+        several_studies=False,
+        module="esim.readers.huggingface",
+    ),
+    Format(
+        name="wandb",
+        summary="Weights & Biases: offline run files (.wandb); the runs of a sweep or project",
+        needs=("direction", "objective, if there are several metrics"),
+        times=True,
+        schedule=True,
+        configs=True,
+        several_studies=True,
+        module="esim.readers.wandb",
+    ),
+    Format(
+        name="tensorboard",
+        summary="TensorBoard event files: one run a folder, hyperparameters of its hparams plugin",
+        needs=("direction", "objective, if there are several tags"),
+        times=True,
+        schedule=True,
+        configs=True,
+        several_studies=False,
+        module="esim.readers.tensorboard",
+    ),
     Format(
         name="table",
         summary="CSV, JSONL or Parquet with columns trial, step and one per metric; "
@@ -115,6 +180,61 @@ FORMATS: tuple[Format, ...] = (
         configs=True,
         several_studies=True,
         module="esim.readers.sagemaker",
+        by_contents=True,
+    ),
+    Format(
+        name="wandb-chart",
+        summary="Weights & Biases: the CSV file that a chart exports, a column a run",
+        needs=("direction", "objective, if there are several metrics"),
+        times=False,
+        schedule=False,
+        configs=False,
+        several_studies=False,
+        module="esim.readers.wandb.chart",
+        by_contents=True,
+    ),
+    Format(
+        name="wandb-history",
+        summary="Weights & Biases: a run's history as CSV, JSONL or Parquet, with a column _step",
+        needs=("direction", "objective, if there are several metrics"),
+        times=True,
+        schedule=False,
+        configs=True,
+        several_studies=False,
+        module="esim.readers.wandb.history",
+        by_contents=True,
+    ),
+    Format(
+        name="chainer",
+        summary="Chainer's LogReport: the file log of each run",
+        needs=("direction", "objective, if there are several metrics"),
+        times=True,
+        schedule=False,
+        configs=False,
+        several_studies=False,
+        module="esim.readers.chainer",
+        by_contents=True,
+    ),
+    Format(
+        name="taskset",
+        summary="TaskSet: a JSON file a task, a list of trials with whole curves",
+        needs=(),
+        times=False,
+        schedule=False,
+        configs=True,
+        several_studies=True,
+        module="esim.readers.taskset",
+        by_contents=True,
+    ),
+    Format(
+        name="keras",
+        summary="Keras' CSVLogger: a CSV file a run, epoch first",
+        needs=("direction", "objective, if there are several metrics"),
+        times=False,
+        schedule=False,
+        configs=True,
+        several_studies=False,
+        module="esim.readers.keras",
         by_contents=True,
     ),
 )

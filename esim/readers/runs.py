@@ -71,6 +71,7 @@ class Experiment:
         direction: of that objective, if recorded.
         times: whether curves count seconds since the run's start or since 1970 UTC.
         notes: about its data.
+        told: more of them, about the curves of the objective, known once these have been read.
     """
 
     name: str
@@ -81,6 +82,7 @@ class Experiment:
     direction: Direction | None = None
     times: Literal["elapsed", "timestamp"] = "timestamp"
     notes: tuple[Note, ...] = ()
+    told: Callable[[str], Iterable[Note]] = lambda objective: ()
 
 
 def studies(
@@ -170,7 +172,7 @@ def study(experiment: Experiment, options: Options) -> Study:
         objective=objective,
         direction=direction,
         where=experiment.where,
-        notes=notes,
+        notes=[*notes, *experiment.told(objective)],
     )
     return replace(made, notes=(*made.notes, *shape_notes(made)))
 

@@ -73,7 +73,8 @@ def records(shape: Shape, data: bytes | None = None) -> Iterator[tuple[str, dict
     elif shape.encoding == "JSONL":
         yield from _json_records(shape.file, contents)
     else:
-        yield from _csv_records(shape, contents)
+        for place, cells in csv_rows(shape, contents):
+            yield place, dict(zip(shape.columns, cells, strict=True))
 
 
 def _head_text(head: bytes) -> str | None:
@@ -153,7 +154,12 @@ def parquet_table(shape: Shape, data: bytes, wanted: list[str] | None) -> Any:
         raise EsimError("damaged Parquet file", where=str(shape.file), why=str(error)) from error
 
 
-def _csv_records(shape: Shape, data: bytes) -> Iterator[tuple[str, dict[str, Any]]]:
+def csv_rows(shape: Shape, data: bytes) -> Iterator[tuple[str, list[str]]]:
+    """Each row of a CSV file below its header as its place (``path:line``) and its cells.
+
+    Raises:
+        EsimError: a row with another number of cells than the header, or bytes that are not UTF-8.
+    """
     # newline="" as the csv module asks for: a quoted line end stays as it is.
     reader = csv.reader(
         io.StringIO(_utf8(shape.file, data), newline=""), delimiter=shape.delimiter, strict=True
@@ -170,7 +176,7 @@ def _csv_records(shape: Shape, data: bytes) -> Iterator[tuple[str, dict[str, Any
                     raise EsimError(
                         f"{len(row)} cells where the header has {len(shape.columns)}", where=place
                     )
-                yield place, dict(zip(shape.columns, row, strict=True))
+                yield place, row
             line = reader.line_num + 1
     except csv.Error as error:
         raise EsimError("not CSV", where=f"{shape.file}:{line}", why=str(error)) from None
