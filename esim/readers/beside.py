@@ -54,7 +54,7 @@ class Configs:
         try:
             found = jsontext.document(file) if file.base.endswith(".json") else _yaml(file)
             self.used.add(file)
-            return plain_config(found) if isinstance(found, dict) else {}
+            return plain_config(_unwrapped(found)) if isinstance(found, dict) else {}
         except (EsimError, RecursionError):
             self._unread.append(file.name)
         except ImportError:
@@ -66,6 +66,17 @@ class Configs:
 def plain_config(nested: dict[Any, Any]) -> dict[str, Any]:
     """Hyperparameters as a study holds them: nested names joined with "/", lists as JSON text."""
     return {str(name): _plain(value) for name, value in flat(_text_keys(nested)).items()}
+
+
+def _unwrapped(found: dict[Any, Any]) -> dict[Any, Any]:
+    """W&B's config.yaml wraps each value: ``lr: {desc: null, value: 0.1}``."""
+    return {
+        name: value["value"]
+        if isinstance(value, dict) and "value" in value and set(value) <= {"desc", "value"}
+        else value
+        for name, value in found.items()
+        if name not in ("_wandb", "wandb_version")
+    }
 
 
 def _text_keys(value: Any) -> Any:

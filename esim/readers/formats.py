@@ -24,12 +24,14 @@ class Detection:
         complete: False: another source of this format may hold what this one lacks.
         claims: the files that belong to it, read or not; formats asked later do not see them. A
             tool that writes TensorBoard events beside its own records claims those too.
+        broken: why a plug-in could not tell; "" if it could.
     """
 
     matches: bool
     saw: str
     complete: bool = True
     claims: frozenset[File] = frozenset()
+    broken: str = ""
 
 
 @dataclass(frozen=True)
@@ -99,11 +101,18 @@ class Format:
 
 FORMATS: tuple[Format, ...] = (
     Format(
+        name="esim",
+        summary="Parquet that esim wrote: esim convert and Study.to_parquet, one folder a study",
+        times=True,
+        schedule=True,
+        configs=True,
+        several_studies=True,
+        module="esim.readers.own",
+    ),
+    Format(
         name="algoperf",
         summary="AlgoPerf: eval_measurements.csv and hparams.json of each trial",
-        needs=(),
         times=True,
-        schedule=False,
         configs=True,
         several_studies=True,
         module="esim.readers.algoperf",
@@ -112,10 +121,7 @@ FORMATS: tuple[Format, ...] = (
         name="lightning",
         summary="Lightning's CSVLogger: metrics.csv and hparams.yaml of each version",
         needs=("direction", "objective, if there are several metrics"),
-        times=False,
-        schedule=False,
         configs=True,
-        several_studies=False,
         module="esim.readers.lightning",
     ),
     Format(
@@ -123,19 +129,14 @@ FORMATS: tuple[Format, ...] = (
         summary="Ultralytics and YOLOv5: results.csv and args.yaml of each run",
         needs=("direction", "objective, if there are several metrics"),
         times=True,
-        schedule=False,
         configs=True,
-        several_studies=False,
         module="esim.readers.ultralytics",
     ),
     Format(
         name="huggingface",
         summary="Hugging Face Trainer: trainer_state.json of the newest checkpoint of each run",
         needs=("direction", "objective, if there are several metrics"),
-        times=False,
-        schedule=False,
         configs=True,
-        several_studies=False,
         module="esim.readers.huggingface",
     ),
     Format(
@@ -155,7 +156,6 @@ FORMATS: tuple[Format, ...] = (
         times=True,
         schedule=True,
         configs=True,
-        several_studies=False,
         module="esim.readers.tensorboard",
     ),
     Format(
@@ -174,7 +174,6 @@ FORMATS: tuple[Format, ...] = (
         name="sagemaker",
         summary="Amazon SageMaker: the jobs' logs in any shape they are exported in, with the JSON "
         "of describe-hyper-parameter-tuning-job and list-training-jobs, or alone",
-        needs=(),
         times=True,
         schedule=True,
         configs=True,
@@ -186,10 +185,6 @@ FORMATS: tuple[Format, ...] = (
         name="wandb-chart",
         summary="Weights & Biases: the CSV file that a chart exports, a column a run",
         needs=("direction", "objective, if there are several metrics"),
-        times=False,
-        schedule=False,
-        configs=False,
-        several_studies=False,
         module="esim.readers.wandb.chart",
         by_contents=True,
     ),
@@ -198,9 +193,7 @@ FORMATS: tuple[Format, ...] = (
         summary="Weights & Biases: a run's history as CSV, JSONL or Parquet, with a column _step",
         needs=("direction", "objective, if there are several metrics"),
         times=True,
-        schedule=False,
         configs=True,
-        several_studies=False,
         module="esim.readers.wandb.history",
         by_contents=True,
     ),
@@ -209,18 +202,12 @@ FORMATS: tuple[Format, ...] = (
         summary="Chainer's LogReport: the file log of each run",
         needs=("direction", "objective, if there are several metrics"),
         times=True,
-        schedule=False,
-        configs=False,
-        several_studies=False,
         module="esim.readers.chainer",
         by_contents=True,
     ),
     Format(
         name="taskset",
         summary="TaskSet: a JSON file a task, a list of trials with whole curves",
-        needs=(),
-        times=False,
-        schedule=False,
         configs=True,
         several_studies=True,
         module="esim.readers.taskset",
@@ -230,37 +217,47 @@ FORMATS: tuple[Format, ...] = (
         name="keras",
         summary="Keras' CSVLogger: a CSV file a run, epoch first",
         needs=("direction", "objective, if there are several metrics"),
-        times=False,
-        schedule=False,
         configs=True,
-        several_studies=False,
         module="esim.readers.keras",
         by_contents=True,
     ),
 )
 
 
-def choose_format(source: Source, name: str | None = None) -> Format:
+def choose_format(
+    source: Source, name: str | None = None, broken: list[Note] | None = None
+) -> Format:
     """The format of that name, or the only one that recognises the source.
+
+    Args:
+        broken: notes on plug-ins that failed are added here.
 
     Raises:
         EsimError: no such name (with near names); no format matches (what each saw); several do.
     """
+    from esim.readers import plugins
+
+    formats = plugins.known_formats()
     if name is not None:
-        for fmt in FORMATS:
+        for fmt in formats:
             if fmt.name == name:
                 return fmt
+        unusable = [note.text for note in plugins.installed()[1]]
         raise EsimError(
-            f"no format {name!r}", fix=f"one of: {near_names(name, [f.name for f in FORMATS])}"
+            f"no format {name!r}",
+            why="; ".join(unusable) or None,
+            fix=f"one of: {near_names(name, [f.name for f in formats])}",
         )
     if not source.files and source.address is None:
         skipped = f", {len(source.skipped)} hidden or left over" if source.skipped else ""
         raise EsimError("no files to read", where=source.label, why=f"the folder is empty{skipped}")
     seen = []
     rest = source
-    for fmt in sorted(FORMATS, key=lambda fmt: fmt.by_contents):
+    for fmt in sorted(formats, key=lambda fmt: fmt.by_contents):
         detection = fmt.detect(rest)
         seen.append((fmt, detection))
+        if detection.broken and broken is not None:
+            broken.append(plugins.broken_note(fmt.name, fmt.package, detection.broken))
         rest = rest.without(detection.claims) if detection.claims else rest
         if detection.claims and not rest.files:
             break

@@ -118,9 +118,7 @@ def studies(
     if not found:  # the error of the one that has most to choose from
         richest = max(chosen, key=lambda experiment: len(metrics_of(experiment.runs)))
         found.append(study(richest, options))
-    if left_out:
-        text = f"{len(left_out)} studies without a report of the objective: {some(left_out)}"
-        said.append(Note("studies_without_objective", text, len(left_out)))
+    said += objective_note(left_out)
     return Found(tuple(found), tuple(said), tuple(names))
 
 
@@ -187,6 +185,14 @@ def unused_metric(options: Options) -> list[Note]:
     if not options.metrics:
         return []
     return [Note("metric_unused", "--metric is for log text; these logs name their metrics")]
+
+
+def objective_note(left_out: Sequence[str]) -> list[Note]:
+    """The note on studies that were left out, if any."""
+    if not left_out:
+        return []
+    text = f"{len(left_out)} studies without a report of the objective: {some(left_out)}"
+    return [Note("studies_without_objective", text, len(left_out))]
 
 
 def shape_notes(made: Study) -> list[Note]:

@@ -1,6 +1,7 @@
 """TaskSet: a JSON file a task, a list of trials with their hyperparameters and whole curves.
 
-``[{"hp": {...}, "train": {"loss": [...]}, "valid": {...}, "test": {...}}, ...]``; point 0 is before training. Trials have no ids: they are numbered from 0, as they stand.
+``[{"hp": {...}, "train": {"loss": [...]}, "valid": {...}, "test": {...}}, ...]``. Point 0 is before
+training. Trials have no ids: they are numbered from 0, as they stand.
 """
 
 from __future__ import annotations
