@@ -116,5 +116,7 @@ def _yaml(file: File) -> Any:
         raise EsimError("too large for hyperparameters", where=str(file))
     try:
         return yaml.load(text, Plain)
-    except (yaml.YAMLError, ValueError, TypeError) as error:
+    except RecursionError:
+        raise
+    except Exception as error:  # a tag on a scalar that it does not fit raises whatever it likes
         raise EsimError("not YAML", where=str(file), why=str(error).split("\n")[0]) from None

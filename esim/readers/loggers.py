@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from esim.errors import EsimError
@@ -32,7 +32,8 @@ class Logger:
         encodings: kinds of table it writes.
         owns: whether everything in and below a table's folder is the run's.
         study_of: folder of a run, below the input -> the folder its study is named after, and the
-            trial; None: all runs are of one study, and are named after their folders or files.
+            trial; None: all runs are of one study, and are named after their folders or files. If
+            given, the first of `configs` alone is a trial too, one without a report.
         convention: study's name, its metrics -> the objective and direction that the tool's users
             take, None if they take none.
         convention_from: who says so.
@@ -79,10 +80,9 @@ class Logger:
             )
         configs = Configs(source, self.configs)
         cut: list[str] = []
-        groups = self._groups(source, tables)
         experiments = [
             self._experiment(source, name, group, configs, options, cut)
-            for name, group in groups.items()
+            for name, group in self._groups(source, tables).items()
         ]
         experiments = [replace(e, notes=(*e.notes, *configs.notes())) for e in experiments]
         used = {shape.file for shape in tables} | configs.used
@@ -100,21 +100,22 @@ class Logger:
             and self.is_header(shape.columns)
         ]
 
-    def _groups(self, source: Source, tables: Sequence[Shape]) -> dict[str, dict[str, list[Shape]]]:
-        """Name of a study -> trial -> its tables."""
-        groups: dict[str, dict[str, list[Shape]]] = {}
+    def _groups(self, source: Source, tables: Sequence[Shape]) -> dict[str, dict[str, _Files]]:
+        """Name of a study -> trial -> its files."""
+        groups: dict[str, dict[str, _Files]] = {}
         if self.study_of is not None:
-            for shape in tables:
-                folder, trial = self.study_of(home(shape.file))
+            alone = source.by_base.get(self.configs[0], [])
+            for shape, file in [*((s, s.file) for s in tables), *((None, file) for file in alone)]:
+                folder, trial = self.study_of(home(file))
                 runs = groups.setdefault(folder_name(source, folder), {})
-                runs.setdefault(trial, []).append(shape)
+                runs.setdefault(trial, _Files(file)).add(shape)
         else:
             paths = [_run_path(shape.file, len({s.file.base for s in tables})) for shape in tables]
             distinct = list(dict.fromkeys(paths))
             names = dict(zip(distinct, run_names(distinct, source.default_name), strict=True))
             runs = groups.setdefault(source.default_name, {})
             for path, shape in zip(paths, tables, strict=True):
-                runs.setdefault(names[path], []).append(shape)
+                runs.setdefault(names[path], _Files(shape.file)).add(shape)
         return {
             name: {trial: runs[trial] for trial in sorted(runs, key=natural)}
             for name, runs in groups.items()
@@ -124,7 +125,7 @@ class Logger:
         self,
         source: Source,
         name: str,
-        group: Mapping[str, Sequence[Shape]],
+        group: Mapping[str, _Files],
         configs: Configs,
         options: Options,
         cut: list[str],
@@ -132,12 +133,12 @@ class Logger:
         logs = [
             Log(
                 trial=trial,
-                columns=list(dict.fromkeys(c for shape in shapes for c in shape.columns)),
-                rows=lambda shapes=shapes: _rows(shapes, cut),  # type: ignore[misc]
-                where=str(shapes[0].file),
-                config=configs.of(shapes[0].file),
+                columns=list(dict.fromkeys(c for table in files.tables for c in table.columns)),
+                rows=lambda files=files: _rows(files.tables, cut),  # type: ignore[misc]
+                where=str(files.first),
+                config=configs.of(files.first),
             )
-            for trial, shapes in group.items()
+            for trial, files in group.items()
         ]
         together = Logs(logs, self.layout, options, source.label)
         columns = dict.fromkeys(column for log in logs for column in log.columns)
@@ -152,6 +153,18 @@ class Logger:
             times="elapsed",
             told=together.told,
         )
+
+
+@dataclass
+class _Files:
+    """The tables of a run, and a file of it, if it has none."""
+
+    first: File
+    tables: list[Shape] = field(default_factory=list)
+
+    def add(self, table: Shape | None) -> None:
+        if table is not None:
+            self.tables.append(table)
 
 
 def _run_path(file: File, different_names: int) -> str:

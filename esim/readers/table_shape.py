@@ -96,7 +96,11 @@ def _csv_shape(file: File, text: str) -> Shape | None:
         except (csv.Error, StopIteration):
             continue
         shape = Shape(file, "CSV", tuple(name.strip() for name in names), delimiter)
-        if best is None or ("trial" in shape.columns and "trial" not in best.columns):
+        if (
+            best is None
+            or ("trial" in shape.columns and "trial" not in best.columns)
+            or ("trial" not in best.columns and len(best.columns) == 1 < len(shape.columns))
+        ):
             best = shape
     if best is None or (len(best.columns) < 2 and "trial" not in best.columns):
         return None  # text of another kind
