@@ -1,9 +1,9 @@
 """The scalars and hyperparameters of one run's event files.
 
 Own code on `esim.readers.wire` rather than the tensorboard package, which needs a dozen others: its
-EventAccumulator takes 3.7 times as long for the same numbers, its event loader 2.3 times, and both
-take a file that is cut off or damaged for one that ends (tests/benchmarks/readers_events.py; that
-the numbers are the same is tested in tests/live/test_tensorboard.py).
+EventAccumulator takes three times as long for the same numbers, its event file loader alone no less
+than all of this, and both take a file that is cut off or damaged for one that ends. See
+tests/benchmarks/readers_events.py, and tests/live/test_trainers.py for the same numbers.
 
 Field numbers: tensorflow/core/util/event.proto, tensorflow/core/framework/{summary,tensor}.proto,
 tensorboard/plugins/hparams/plugin_data.proto.
