@@ -168,6 +168,7 @@ def csv_rows(shape: Shape, data: bytes) -> Iterator[tuple[str, list[str]]]:
     reader = csv.reader(
         io.StringIO(_utf8(shape.file, data), newline=""), delimiter=shape.delimiter, strict=True
     )
+    label = str(shape.file)
     header = False
     line = 1
     try:
@@ -175,7 +176,7 @@ def csv_rows(shape: Shape, data: bytes) -> Iterator[tuple[str, list[str]]]:
             if row and not header:
                 header = True
             elif row:
-                place = f"{shape.file}:{line}"
+                place = f"{label}:{line}"
                 if len(row) != len(shape.columns):
                     raise EsimError(
                         f"{len(row)} cells where the header has {len(shape.columns)}", where=place

@@ -86,7 +86,7 @@ def with_pandas(folder: Path) -> Curves:
 
     found = {}
     for run in folder.iterdir():
-        table = pd.read_csv(run / "metrics.csv", float_precision="round_trip")
+        table = pd.read_csv(run / "metrics.csv")
         rows = table[table["val_loss"].notna()]
         found[run.name] = (rows["epoch"].tolist(), rows["val_loss"].tolist())
     return found
