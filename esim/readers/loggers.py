@@ -110,7 +110,8 @@ class Logger:
                 runs = groups.setdefault(folder_name(source, folder), {})
                 runs.setdefault(trial, _Files(file)).add(shape)
         else:
-            paths = [_run_path(shape.file, len({s.file.base for s in tables})) for shape in tables]
+            one_name = len({shape.file.base for shape in tables}) == 1
+            paths = [_run_path(shape.file, one_name) for shape in tables]
             distinct = list(dict.fromkeys(paths))
             names = dict(zip(distinct, run_names(distinct, source.default_name), strict=True))
             runs = groups.setdefault(source.default_name, {})
@@ -167,14 +168,14 @@ class _Files:
             self.tables.append(table)
 
 
-def _run_path(file: File, different_names: int) -> str:
+def _run_path(file: File, one_name: bool) -> str:
     """What tells a run's table from others: its folder, and its name where that tells more.
 
     Tables named by a number are the parts of one run.
     """
     folder = home(file)
     stem = file.base.partition(".")[0]
-    if different_names == 1 or stem.isdigit():
+    if one_name or stem.isdigit():
         return folder
     return f"{folder}/{stem}" if folder else stem
 
