@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -64,8 +63,8 @@ class Configs:
 
 
 def plain_config(nested: dict[Any, Any]) -> dict[str, Any]:
-    """Hyperparameters as a study holds them: nested names joined with "/", lists as JSON text."""
-    return {str(name): _plain(value) for name, value in flat(_text_keys(nested)).items()}
+    """Hyperparameters as a run holds them: nested names joined with "/"."""
+    return flat(_text_keys(nested))
 
 
 def _unwrapped(found: dict[Any, Any]) -> dict[Any, Any]:
@@ -83,12 +82,6 @@ def _text_keys(value: Any) -> Any:
     if isinstance(value, dict):
         return {str(name): _text_keys(inner) for name, inner in value.items()}
     return value
-
-
-def _plain(value: Any) -> str | int | float | bool | None:
-    if value is None or isinstance(value, str | int | float | bool):
-        return value
-    return json.dumps(value, default=str)
 
 
 def _yaml(file: File) -> Any:

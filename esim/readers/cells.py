@@ -21,6 +21,11 @@ _NUMBER = re.compile(
 )
 
 
+def is_number(cell: str) -> bool:
+    """Whether text is a number, or NaN."""
+    return _NUMBER.fullmatch(cell.strip()) is not None or cell.strip().lower() == "nan"
+
+
 def is_missing(cell: Any) -> bool:
     """Whether a cell holds no value."""
     if isinstance(cell, str):

@@ -7,6 +7,7 @@ curves is settled here, once for all formats.
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -72,6 +73,7 @@ class Experiment:
         times: whether curves count seconds since the run's start or since 1970 UTC.
         notes: about its data.
         told: more of them, about the curves of the objective, known once these have been read.
+        why_empty: what it would mean that no run has a metric, for the error.
     """
 
     name: str
@@ -83,6 +85,7 @@ class Experiment:
     times: Literal["elapsed", "timestamp"] = "timestamp"
     notes: tuple[Note, ...] = ()
     told: Callable[[str], Iterable[Note]] = lambda objective: ()
+    why_empty: str = ""
 
 
 def studies(
@@ -126,6 +129,9 @@ def study(experiment: Experiment, options: Options) -> Study:
     """The study of one experiment. Raises EsimError as `studies`."""
     runs = experiment.runs
     candidates = metrics_of(runs)
+    if not candidates:
+        why = experiment.why_empty or f"none of its {len(runs)} run(s) has a metric"
+        raise EsimError("no reports", where=experiment.where, why=why)
     recorded = experiment.objective
     if recorded is not None and recorded not in candidates:
         recorded = None
@@ -215,9 +221,12 @@ def shape_notes(made: Study) -> list[Note]:
 
 
 def config_columns(configs: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
-    """Each hyperparameter's value in every run, None where a run has none. [N] each"""
+    """Each hyperparameter's value in every run, None where a run has none. [N] each
+
+    Lists and mappings become JSON text.
+    """
     keys = dict.fromkeys(key for config in configs for key in config)
-    return {key: [config.get(key) for config in configs] for key in keys}
+    return {key: [_plain(config.get(key)) for config in configs] for key in keys}
 
 
 def flat(nested: Mapping[str, Any], prefix: str = "", separator: str = "/") -> dict[str, Any]:
@@ -251,6 +260,26 @@ def status_note(unknown: Sequence[str]) -> list[Note]:
         return []
     text = f"{len(unknown)} trial(s) of a status esim does not know: {some(sorted(set(unknown)))}"
     return [Note("status_unknown", text, len(unknown))]
+
+
+def final_note(finals: Iterable[tuple[str, float, float]]) -> list[Note]:
+    """The note on trials whose final value, as their tool keeps it, is not their last report.
+
+    Args:
+        finals: trial, its final value, its last report's value.
+    """
+    differ = [
+        trial
+        for trial, final, last in finals
+        if final != last and not (math.isnan(final) and math.isnan(last))
+    ]
+    if not differ:
+        return []
+    text = (
+        f"{len(differ)} trial(s) returned another value than their last report, which is what a "
+        f"replay counts: {some(differ)}"
+    )
+    return [Note("final_value_differs", text, len(differ))]
 
 
 def folder_name(source: Source, folder: str) -> str:
@@ -308,6 +337,12 @@ def whole_steps(numbers: Float64, what: str, where: str) -> tuple[Int64, list[No
         why="values such as " + ", ".join(f"{x:g}" for x in distinct[:4]),
         fix="name another step column: --step",
     )
+
+
+def _plain(value: Any) -> Any:
+    if value is None or isinstance(value, str | int | float | bool):
+        return value
+    return json.dumps(value, default=str)
 
 
 def _times(curves: Sequence[Curve]) -> Float64 | None:

@@ -116,6 +116,7 @@ class File:
             data = self.path.read_bytes()
         except OSError as error:
             raise _unreadable(self.path, error) from error
+        self.__dict__.setdefault("_raw_head", data[:HEAD_BYTES])  # saves opening it once more
         compression = self.compression
         self.sha256 = hashlib.sha256(data).hexdigest()
         if compression == "gzip":
@@ -132,6 +133,14 @@ class File:
             except (OSError, pa.ArrowException) as error:
                 raise _broken(self, "zstd", error) from error
         return data
+
+    def hash(self) -> None:
+        """Set `sha256` of a file that another library reads."""
+        try:
+            with self.path.open("rb") as stream:
+                self.sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
+        except OSError as error:
+            raise _unreadable(self.path, error) from error
 
     def text(self) -> str:
         """The whole contents as UTF-8 text, undecodable bytes replaced, without a BOM."""
@@ -167,6 +176,14 @@ class Source:
         found: dict[str, list[File]] = {}
         for file in self.files:
             found.setdefault(file.base, []).append(file)
+        return found
+
+    @cached_property
+    def by_folder(self) -> dict[str, list[File]]:
+        """The files by their `File.folder`."""
+        found: dict[str, list[File]] = {}
+        for file in self.files:
+            found.setdefault(file.folder, []).append(file)
         return found
 
     def below(self, folders: Collection[str]) -> frozenset[File]:
