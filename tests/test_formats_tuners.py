@@ -149,7 +149,7 @@ def test_databases_are_read_plain_or_compressed(name: str, tmp_path: Path) -> No
 
 
 def odd_study(name: str) -> Study:
-    (study,) = read_inputs(FORMATS / name, studies=["odd's \"study\""]).studies
+    (study,) = read_inputs(FORMATS / name, studies=['odd\'s "study"']).studies
     return study
 
 

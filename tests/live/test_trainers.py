@@ -5,8 +5,9 @@ finds the same numbers.
         accelerate ultralytics
     python -m pytest tests/live/test_trainers.py
 
-A library in an environment of its own: ESIM_KERAS_PYTHON, ESIM_TENSORFLOW_PYTHON and
-ESIM_CHAINER_PYTHON name its interpreter (Chainer needs numpy < 1.24, which esim does not run on).
+ESIM_PYTHON names the interpreter that has the libraries, if it is not the one that runs the tests;
+ESIM_KERAS_PYTHON, ESIM_TENSORFLOW_PYTHON, ESIM_CHAINER_PYTHON and so on that of a single one
+(Chainer needs numpy < 1.24, on which esim does not run).
 """
 
 from __future__ import annotations
@@ -19,16 +20,22 @@ from pathlib import Path
 import pytest
 
 import esim
-from tests.live import trainers
-from tests.test_formats import RECORDINGS, check_recording
+from tests.live.trainers import WRITERS
+from tests.test_formats_trainers import RECORDINGS, check_recording
+
+REPOSITORY = Path(__file__).parent.parent.parent
+
+
+def test_every_library_is_recorded() -> None:
+    assert set(RECORDINGS) == set(WRITERS)
 
 
 def record(name: str, folder: Path) -> None:
-    interpreter = os.environ.get(f"ESIM_{name.upper()}_PYTHON", sys.executable)
-    run = subprocess.run(
-        [interpreter, trainers.__file__, name, str(folder)], capture_output=True, text=True
-    )
-    assert run.returncode == 0, run.stderr
+    python = os.environ.get("ESIM_PYTHON", sys.executable)
+    python = os.environ.get(f"ESIM_{name.upper()}_PYTHON", python)
+    command = [python, "-m", "tests.live.trainers", name, str(folder)]
+    run = subprocess.run(command, capture_output=True, text=True, cwd=REPOSITORY)
+    assert run.returncode == 0, run.stderr[-2000:]
 
 
 @pytest.mark.parametrize("name", list(RECORDINGS))

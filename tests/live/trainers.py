@@ -1,8 +1,8 @@
 """Writes the tiny study through the libraries that people log with, one function a library.
 
-Runs on its own, so that a library may live in an environment without esim:
+Runs without esim, so that a library may live in an environment of its own:
 
-    python tests/live/trainers.py NAME FOLDER
+    python -m tests.live.trainers NAME FOLDER
 
 tests/live/test_trainers.py does that and reads the folder; tests/formats/ holds what it wrote once.
 """
@@ -15,17 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-METRIC = "validation:loss"
-# Trial -> values at steps 1 to 5, learning rate, second of its start. As data/tiny.
-TRIALS: dict[str, tuple[list[float], float, int]] = {
-    "tiny-001-00000001": ([8, 6, 4, 3, 2], 0.1, 0),
-    "tiny-002-00000002": ([9, 7, 6, 5, 4], 0.3, 0),
-    "tiny-003-00000003": ([4, 5, 5, 5, 5], 0.003, 52),
-    "tiny-004-00000004": ([7, 3, 2, 2, 1], 0.03, 52),
-    "tiny-005-00000005": ([6, 6, 5, 4, 3], 0.05, 104),
-    "tiny-006-00000006": ([9, 9, 8, 8, 7], 0.001, 104),
-}
-BEGAN = 1795176000.0  # 2026-11-20T12:00:00Z
+from tests.live.tiny import BEGAN, METRIC, TRIALS
 
 
 def tensorboard(folder: Path) -> None:

@@ -49,7 +49,7 @@ def optuna_study(storage: Any) -> None:
                 intermediate_values=dict(enumerate(values, start=1)),
             )
         )
-    odd = optuna.create_study(storage=storage, study_name="odd's \"study\"", direction="maximize")
+    odd = optuna.create_study(storage=storage, study_name='odd\'s "study"', direction="maximize")
     odd.enqueue_trial({"kind": "b", "depth": 3})
     first = odd.ask()
     first.suggest_categorical("kind", ["a", "b"])

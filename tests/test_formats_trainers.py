@@ -15,7 +15,7 @@ import pytest
 import esim
 from esim.readers import read_inputs
 from esim.study import Status, Study
-from tests.live.trainers import BEGAN, METRIC, TRIALS
+from tests.live.tiny import BEGAN, METRIC, TRIALS
 
 FORMATS = Path(__file__).parent / "formats"
 IDS = tuple(TRIALS)
