@@ -11,11 +11,15 @@ from typing import Any
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
 import esim
+from esim.cli import app
+from esim.errors import EsimError
 from esim.readers import read_inputs
 from esim.study import Status, Study
 from tests.live.tiny import BEGAN, METRIC, TRIALS
+from tests.test_readers_tiny import assert_same_study
 
 FORMATS = Path(__file__).parent / "formats"
 IDS = tuple(TRIALS)
@@ -215,3 +219,25 @@ def test_a_layout_is_the_tiny_study(
     if write in (algoperf, history_jsonl, taskset, own):
         assert tuple(study.config["learning_rate"]) == RATES
     assert (study.elapsed is None) == (write in (chart, taskset))
+
+
+def test_what_esim_converts_reads_back_without_loss(tmp_path: Path) -> None:
+    """Several studies, by `esim convert`: every column, note and status."""
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        taskset(tmp_path / name)
+        (tmp_path / name / "task.json").rename(tmp_path / f"{name}.json")
+    logs = [str(tmp_path / f"{name}.json") for name in ("a", "b")]
+    out = tmp_path / "out"
+    ran = CliRunner().invoke(app, ["convert", *logs, str(out)])
+    assert ran.exit_code == 0, ran.output
+    before = esim.read_studies(*logs)
+    reading = read_inputs(out)
+    assert [one.format for one in reading.inputs] == ["esim"]
+    assert [study.name for study in reading.studies] == ["a", "b"]
+    for actual, expected in zip(reading.studies, before, strict=True):
+        assert_same_study(actual, expected, notes=True)
+    (one,) = read_inputs(out, studies=["b"]).studies
+    assert one.name == "b"
+    with pytest.raises(EsimError, match=r"no metric 'loss'\n.*one of: valid/loss"):
+        read_inputs(out, objective="loss")

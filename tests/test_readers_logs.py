@@ -223,6 +223,18 @@ def test_the_newest_checkpoint_of_a_run(tmp_path: Path) -> None:
     assert said(study, "step_column") == "steps are step: epoch is no whole number"
 
 
+@pytest.mark.parametrize(("depth", "expected"), [(100, {}), (50_000, {"config_unread": 1})])
+def test_hyperparameters_nested_deeply(
+    tmp_path: Path, depth: int, expected: dict[str, int]
+) -> None:
+    deep = '{"a": ' * depth + "1" + "}" * depth
+    put(tmp_path / "a" / "eval_measurements.csv", "global_step,loss", "1,5")
+    put(tmp_path / "a" / "hparams.json", deep)
+    study = read(tmp_path, "loss")
+    assert codes(study) == expected
+    assert list(study.config) == ([] if expected else ["/".join(["a"] * depth)])
+
+
 def test_states_nested_too_deeply(tmp_path: Path) -> None:
     deep = '{"log_history": ' + "[" * 100_000 + "]" * 100_000 + "}"
     put(tmp_path / "checkpoint-1" / "trainer_state.json", deep)

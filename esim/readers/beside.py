@@ -63,8 +63,15 @@ class Configs:
 
 
 def plain_config(nested: dict[Any, Any]) -> dict[str, Any]:
-    """Hyperparameters as a run holds them: nested names joined with "/"."""
-    return flat(_text_keys(nested))
+    """Hyperparameters as a run holds them: nested names joined with "/".
+
+    Raises:
+        EsimError: nested too deeply.
+    """
+    try:
+        return flat(_text_keys(nested))
+    except RecursionError:
+        raise EsimError("hyperparameters are nested too deeply") from None
 
 
 def _unwrapped(found: dict[Any, Any]) -> dict[Any, Any]:

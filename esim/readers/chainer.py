@@ -11,11 +11,10 @@ from pathlib import PurePosixPath
 
 from esim.errors import EsimError
 from esim.readers import jsontext
-from esim.readers.assemble import some
 from esim.readers.formats import Detection, Found
 from esim.readers.logs import Layout, Log, Logs, home, natural, run_names
 from esim.readers.options import Options
-from esim.readers.runs import Experiment, file_notes, studies
+from esim.readers.runs import Experiment, detected, file_notes, studies
 from esim.readers.source import File, Source
 
 _LAYOUT = Layout(steps=("epoch", "iteration"), elapsed=("elapsed_time",), sparse=True)
@@ -25,11 +24,7 @@ _KEYS = (b'"iteration"', b'"epoch"', b'"elapsed_time"')
 
 def detect(source: Source) -> Detection:
     """An array of objects with the three keys that every entry has."""
-    files = _files(source)
-    if not files:
-        return Detection(False, "")
-    saw = f"{some([file.name for file in files])} with epoch, iteration and elapsed_time"
-    return Detection(True, saw, claims=frozenset(files))
+    return detected(_files(source), "with epoch, iteration and elapsed_time")
 
 
 def read(source: Source, options: Options) -> Found:

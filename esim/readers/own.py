@@ -7,22 +7,17 @@ from __future__ import annotations
 
 from esim import storage
 from esim.errors import EsimError
-from esim.readers.assemble import some
 from esim.readers.formats import Detection, Found
 from esim.readers.logs import home
 from esim.readers.options import Options, chosen_studies, settle_direction, settle_objective
-from esim.readers.runs import file_notes, objective_note, unused_metric
+from esim.readers.runs import detected, file_notes, objective_note, unused_metric
 from esim.readers.source import File, Source
 from esim.readers.table_shape import shape_of
 
 
 def detect(source: Source) -> Detection:
     """Pairs of Parquet files with esim's record in their schemas' metadata."""
-    pairs = _pairs(source)
-    if not pairs:
-        return Detection(False, "")
-    saw = f"{some([reports.name for reports, _ in pairs])} with esim's record"
-    return Detection(True, saw, claims=frozenset(file for pair in pairs for file in pair))
+    return detected([file for pair in _pairs(source) for file in pair], "with esim's record")
 
 
 def read(source: Source, options: Options) -> Found:

@@ -17,7 +17,7 @@ import numpy as np
 
 from esim.errors import EsimError
 from esim.readers.assemble import Reports, Trials, assemble, some
-from esim.readers.formats import Found
+from esim.readers.formats import Detection, Found
 from esim.readers.options import Options, chosen_studies, settle_direction, settle_objective
 from esim.readers.source import File, Source
 from esim.study import STATUS_WORDS, Direction, Float64, Int64, Note, Status, Study
@@ -179,6 +179,18 @@ def study(experiment: Experiment, options: Options) -> Study:
         notes=[*notes, *experiment.told(objective)],
     )
     return replace(made, notes=(*made.notes, *shape_notes(made)))
+
+
+def detected(files: Sequence[File], what: str) -> Detection:
+    """A match on these files, if there are some; they are the format's.
+
+    Args:
+        what: shows that they are: "with log_history".
+    """
+    if not files:
+        return Detection(False, "")
+    saw = f"{some([file.name for file in files])} {what}"
+    return Detection(True, saw, claims=frozenset(files))
 
 
 def metrics_of(runs: Sequence[Run]) -> list[str]:

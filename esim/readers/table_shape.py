@@ -7,7 +7,7 @@ import io
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from esim.errors import EsimError
 from esim.readers import jsontext
@@ -48,6 +48,12 @@ class Shape:
 
 def shape_of(file: File) -> Shape | None:
     """What table a file is, None if none. Raises EsimError if it cannot be opened."""
+    if "shape" not in file.seen:  # several formats ask
+        file.seen["shape"] = _look(file)
+    return cast("Shape | None", file.seen["shape"])
+
+
+def _look(file: File) -> Shape | None:
     head = file.head
     if head.startswith(b"PAR1"):
         return _parquet_shape(file)

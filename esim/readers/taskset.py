@@ -14,11 +14,10 @@ import numpy as np
 
 from esim.errors import EsimError
 from esim.readers import cells, jsontext
-from esim.readers.assemble import some
 from esim.readers.beside import plain_config
 from esim.readers.formats import Detection, Found
 from esim.readers.options import Options
-from esim.readers.runs import Curve, Experiment, Run, file_notes, studies
+from esim.readers.runs import Curve, Experiment, Run, detected, file_notes, studies
 from esim.readers.source import File, Source
 from esim.study import Note
 
@@ -28,11 +27,7 @@ OBJECTIVE = "valid/loss"
 
 def detect(source: Source) -> Detection:
     """A list whose first object starts with "hp"."""
-    files = _files(source)
-    if not files:
-        return Detection(False, "")
-    saw = f'{some([file.name for file in files])}, lists of objects with "hp"'
-    return Detection(True, saw, claims=frozenset(files))
+    return detected(_files(source), 'with a list of objects that start with "hp"')
 
 
 def read(source: Source, options: Options) -> Found:

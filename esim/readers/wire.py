@@ -1,4 +1,5 @@
 """Protobuf messages off the wire, without their classes: field by field, nothing recursive.
+And what to say of files of records that are not whole.
 
 Source of the encoding: protobuf.dev/programming-guides/encoding.
 """
@@ -6,7 +7,9 @@ Source of the encoding: protobuf.dev/programming-guides/encoding.
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+
+from esim.study import Note
 
 VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5
 
@@ -99,6 +102,27 @@ def part(value: int | bytes) -> bytes:
     if isinstance(value, int):
         raise WireError("not a message")
     return value
+
+
+def fault_notes(kind: str, faults: Sequence[tuple[int, int, int]]) -> list[Note]:
+    """The notes on files that end within a record, that are damaged, and on records that are none.
+
+    Args:
+        kind: of the files: "event".
+        faults: how many of each there are, of each run or file.
+    """
+    cut_off, damaged, odd = (sum(fault[i] for fault in faults) for i in range(3))
+    notes = []
+    if cut_off:
+        text = f"{cut_off} {kind} file(s) end in the middle of a record; it is left out"
+        notes.append(Note("records_cut_off", text, cut_off))
+    if damaged:
+        text = f"{damaged} {kind} file(s) are damaged; what stands behind the damage is not read"
+        notes.append(Note("records_damaged", text, damaged))
+    if odd:
+        text = f"{odd} record(s) of {kind} files are no messages; they are left out"
+        notes.append(Note("records_odd", text, odd))
+    return notes
 
 
 def _varint(data: bytes, at: int) -> tuple[int, int]:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from esim.errors import EsimError
-from esim.readers import runs
+from esim.readers import runs, wire
 from esim.readers.assemble import some
 from esim.readers.beside import Configs
 from esim.readers.formats import Detection, Found
@@ -194,17 +194,8 @@ def _owner(folder: str, found: Mapping[str, Run]) -> str:
 
 
 def _notes(found: Sequence[Run], configs: Configs) -> tuple[Note, ...]:
-    notes = configs.notes()
-    cut, damaged = sum(run.cut_off for run in found), sum(run.damaged for run in found)
-    odd = sum(run.odd for run in found)
-    if cut:
-        text = f"{cut} event file(s) end in the middle of a record; it is left out"
-        notes.append(Note("records_cut_off", text, cut))
-    if damaged:
-        text = f"{damaged} event file(s) are damaged; what stands behind the damage is not read"
-        notes.append(Note("records_damaged", text, damaged))
-    if odd:
-        notes.append(Note("records_odd", f"{odd} record(s) are no events; they are left out", odd))
+    faults = [(run.cut_off, run.damaged, run.odd) for run in found]
+    notes = [*configs.notes(), *wire.fault_notes("event", faults)]
     restarts = sum(run.restarts for run in found)
     if restarts:
         notes.append(restart_note(restarts, sum(run.superseded for run in found)))

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 
 from esim.errors import EsimError
-from esim.readers import jsontext
+from esim.readers import jsontext, wire
 from esim.readers.assemble import some
 from esim.readers.beside import plain_config
 from esim.readers.formats import Detection, Found
@@ -128,17 +128,7 @@ def _config(texts: Mapping[str, str], where: str) -> dict[str, object]:
 
 
 def _notes(parsed: Sequence[RunFile]) -> list[Note]:
-    notes = []
-    cut, damaged = sum(run.cut_off for run in parsed), sum(run.damaged for run in parsed)
-    odd = sum(run.odd for run in parsed)
-    if cut:
-        text = f"{cut} run file(s) end in the middle of a record; it is left out"
-        notes.append(Note("records_cut_off", text, cut))
-    if damaged:
-        text = f"{damaged} run file(s) are damaged; what stands behind the damage is not read"
-        notes.append(Note("records_damaged", text, damaged))
-    if odd:
-        notes.append(Note("records_odd", f"{odd} record(s) are no messages; left out", odd))
+    notes = wire.fault_notes("run", [(run.cut_off, run.damaged, run.odd) for run in parsed])
     open_ended = sum(run.exit_code is None for run in parsed)
     if open_ended:
         text = f"{open_ended} run file(s) have no end: the run went on, or its process was killed"

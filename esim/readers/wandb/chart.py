@@ -10,11 +10,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from esim.errors import EsimError
-from esim.readers.assemble import some
 from esim.readers.formats import Detection, Found
 from esim.readers.logs import Layout, Log, Logs
 from esim.readers.options import Options
-from esim.readers.runs import Experiment, file_notes, studies
+from esim.readers.runs import Experiment, detected, file_notes, studies
 from esim.readers.source import Source
 from esim.readers.table_shape import Shape, csv_rows, shape_of
 from esim.study import Note
@@ -47,12 +46,8 @@ class _Chart:
 
 def detect(source: Source) -> Detection:
     """A CSV file whose columns come in threes, a value with its lowest and highest."""
-    charts = _charts(source)
-    if not charts:
-        return Detection(False, "")
-    files = [chart.shape.file for chart in charts]
-    saw = f"{some([file.name for file in files])} with columns <run> - <metric>, {_LOW}, {_HIGH}"
-    return Detection(True, saw, claims=frozenset(files))
+    files = [chart.shape.file for chart in _charts(source)]
+    return detected(files, f"with columns <run> - <metric>, {_LOW}, {_HIGH}")
 
 
 def read(source: Source, options: Options) -> Found:
