@@ -14,6 +14,7 @@ from esim.errors import EsimError, near_names
 from esim.readers.address import Address
 from esim.readers.formats import FORMATS, Format, Found, choose_format
 from esim.readers.options import Options
+from esim.readers.plugins import installed, known_formats
 from esim.readers.source import Source, open_sources, root_of, union
 from esim.study import Note, Study
 
@@ -99,7 +100,8 @@ def read_inputs(
         step=step,
     )
     sources = open_sources(paths)
-    chosen = _choose(sources, format)
+    broken = list(installed()[1])
+    chosen = _choose(sources, format, broken)
     read: list[Study] = []
     inputs: list[InputFile] = []
     homes: dict[str, str] = {}
@@ -138,6 +140,8 @@ def read_inputs(
             )
         read = [replace(read[0], name=name)]
         inputs = [replace(i, studies=(name,)) for i in inputs]
+    if inputs:
+        inputs[0] = replace(inputs[0], notes=(*inputs[0].notes, *dict.fromkeys(broken)))
     order = {str(root_of(path)): i for i, path in enumerate(paths)}
     return Reading(tuple(read), tuple(sorted(inputs, key=lambda i: order[i.path])))
 
@@ -207,11 +211,13 @@ def read_study(
     return found[0]
 
 
-def _choose(sources: list[Source], format: str | None) -> list[tuple[Source, Format]]:
+def _choose(
+    sources: list[Source], format: str | None, broken: list[Note]
+) -> list[tuple[Source, Format]]:
     if len(sources) == 1:
-        return [(sources[0], choose_format(sources[0], format))]
+        return [(sources[0], choose_format(sources[0], format, broken))]
     try:
-        chosen = [(source, choose_format(source, format)) for source in sources]
+        chosen = [(source, choose_format(source, format, broken)) for source in sources]
         complete = [fmt.detect(source).complete for source, fmt in chosen]
         if len({fmt.name for _, fmt in chosen}) == 1 and any(complete) and not all(complete):
             return [(union(sources), chosen[0][1])]
@@ -221,9 +227,9 @@ def _choose(sources: list[Source], format: str | None) -> list[tuple[Source, For
             raise
         # A description in one path and its logs in another make sense only together.
         whole = union(sources)
-        if format is None and not any(f.detect(whole).matches for f in FORMATS):
+        if format is None and not any(f.detect(whole).matches for f in known_formats()):
             raise
-        return [(whole, choose_format(whole, format))]
+        return [(whole, choose_format(whole, format, broken))]
 
 
 def _describe(source: Source, fmt: Format, found: Found) -> list[InputFile]:

@@ -34,14 +34,23 @@ _BEHIND = 3  # reports shown behind a stop
 
 def show_inputs(inputs: Sequence[Mapping[str, Any]], console: Console) -> None:
     """What the readers noted, and the hashes that say which logs these numbers are of."""
+    several = len({study for source in inputs for study in _studies_noted(source)}) > 1
     for source in inputs:
         line = f"read {clean(source['path'])} as {source['format']}, sha256 {source['sha256'][:12]}"
         console.print(Text(line, style="dim"))
+        about: dict[str, list[str | None]] = {}  # a text that many studies share stands once
         for note in source["notes"]:
-            of = f"{clean(note['study'])}: " if "study" in note and len(inputs) > 1 else ""
-            console.print(
-                Padding(Text(f"· {of}{_sentence(note['text'])}", style="dim"), (0, 0, 0, 1))
-            )
+            about.setdefault(note["text"], []).append(note.get("study"))
+        for text, studies in about.items():
+            of = ""
+            if several and studies[0] is not None:
+                many = len(studies) > 1
+                of = f"{len(studies)} studies: " if many else f"{clean(studies[0])}: "
+            console.print(Padding(Text(f"· {of}{_sentence(text)}", style="dim"), (0, 0, 0, 1)))
+
+
+def _studies_noted(source: Mapping[str, Any]) -> set[str]:
+    return {note["study"] for note in source["notes"] if "study" in note}
 
 
 def show_replays(results: Sequence[ReplayResult], console: Console) -> None:
