@@ -34,7 +34,7 @@ ARROWS: dict[str, set[str]] = {
     "replay": RESULTS | {"prepare", "kernels", "outcomes"},
     "check": RESULTS | {"replay"},
     "explain": RESULTS | {"prepare", "replay", "kernels"},
-    "plots": RESULTS | {"explain", "report"},
+    "plots": RESULTS | {"explain", "report", "folders"},
     "report": RESULTS | {"check", "explain", "plots", "folders"},
     "cli": RESULTS | {"readers", "replay", "check", "explain", "report", "plots", "folders"},
     "": {"study", "check", "rules", "readers", "replay"},  # esim/__init__.py
@@ -46,6 +46,8 @@ TYPES_ONLY = {
     ("report", "check"),
     ("plots", "explain"),
 }
+# Upwards only where a notebook asks a record to show itself.
+HOOKS = {("study", "report"), ("results", "report")}
 
 
 def room_of(path: Path) -> str:
@@ -54,8 +56,12 @@ def room_of(path: Path) -> str:
 
 
 def imported(path: Path) -> set[tuple[str, bool]]:
-    """Rooms a file imports, and whether only for type checking."""
+    """Rooms a file imports, and whether only for type checking; a notebook's hook aside."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
+    hooks: set[ast.AST] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef) and node.name == "_repr_html_":
+            hooks |= set(ast.walk(node))
     typing_only: set[ast.AST] = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test):
@@ -74,6 +80,8 @@ def imported(path: Path) -> set[tuple[str, bool]]:
         for name in names:
             parts = name.split(".")
             if parts[0] == "esim" and len(parts) > 1 and parts[1] != "__version__":
+                if node in hooks and (room_of(path), parts[1]) in HOOKS:
+                    continue
                 found.add((parts[1], node in typing_only))
     return found
 

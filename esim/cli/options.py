@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
+from typer.core import TyperGroup
 
 from esim.errors import EsimError
 
@@ -130,6 +132,34 @@ Out = Annotated[
 ]
 
 
+_TYPED = "esim.typed"
+
+
+class Recording(TyperGroup):
+    """The command line's root: keeps what was typed."""
+
+    def make_context(
+        self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any
+    ) -> Any:
+        """A context that knows its words."""
+        typed = tuple(args)
+        context = super().make_context(info_name, args, parent, **extra)
+        context.meta[_TYPED] = typed
+        return context
+
+
+def command_line(context: typer.Context) -> str | None:
+    """The command as it was typed, ready for a shell, but for where its output went."""
+    words = iter(context.meta.get(_TYPED, ()))
+    kept = []
+    for word in words:
+        if word == "--out":
+            next(words, None)
+        elif word != "--json" and not word.startswith("--out="):
+            kept.append(word)
+    return shlex.join(("esim", *kept)) if kept else None
+
+
 @contextmanager
 def usage() -> Iterator[None]:
     """Errors inside are the user's words, not the logs: exit code 2."""
@@ -137,6 +167,11 @@ def usage() -> Iterator[None]:
         yield
     except EsimError as error:
         raise typer.BadParameter(str(error)) from None
+
+
+def refuse(what: str, fix: str) -> NoReturn:
+    """Inside `usage`: words that cannot be obeyed, and what would work."""
+    raise EsimError(what, fix=fix)
 
 
 def chosen_rule(name: str, assignments: list[str] | None) -> Rule:

@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 import unicodedata
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from esim.clocks import Clock
+    from esim.study import Direction
 
 MISSING = "–"
 
 
+def visible(text: str) -> str:
+    """Text from a log without control characters: nothing in it can be obeyed, or hide."""
+    return "".join(c if unicodedata.category(c)[0] != "C" else f"\\x{ord(c):02x}" for c in text)
+
+
 def clean(text: str, longest: int = 60) -> str:
     """A name from a log, safe on a terminal: no control characters, not endless."""
-    shown = "".join(c if unicodedata.category(c)[0] != "C" else f"\\x{ord(c):02x}" for c in text)
+    shown = visible(text)
     if len(shown) <= longest:
         return shown
     half = (longest - 1) // 2
@@ -18,7 +28,7 @@ def clean(text: str, longest: int = 60) -> str:
 
 def number(value: float | None, digits: int = 6) -> str:
     """A metric value."""
-    return MISSING if value is None else f"{value:.{digits}g}"
+    return MISSING if value is None or value != value else f"{value:.{digits}g}"
 
 
 def signed(value: float | None, digits: int = 4) -> str:
@@ -56,3 +66,24 @@ def ordinal(rank: int) -> str:
     if 10 <= rank % 100 <= 20:
         return f"{rank}th"
     return f"{rank}{ {1: 'st', 2: 'nd', 3: 'rd'}.get(rank % 10, 'th') }"
+
+
+def clock_words(clock: Clock) -> str:
+    """How the trials meet."""
+    if clock.mode == "order":
+        return "one trial after another"
+    if clock.mode == "recorded":
+        return "recorded times"
+    return f"simulated on {clock.workers} worker" + ("s" if clock.workers > 1 else "")
+
+
+def better_words(direction: Direction) -> str:
+    """Which end of the scale is better."""
+    return f"{'lower' if direction == 'minimize' else 'higher'} is better"
+
+
+def plural(n: int, word: str) -> str:
+    """A number of things: 1 trial, 2 trials, 3 studies."""
+    if n == 1:
+        return f"1 {word}"
+    return f"{n:,} {word[:-1]}ies" if word.endswith("y") else f"{n:,} {word}s"
