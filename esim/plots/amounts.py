@@ -14,8 +14,6 @@ from esim.results import ReplayResult
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_FEWEST_BARS = 3
-
 
 class Amount(NamedTuple):
     """One thing that was spent."""
@@ -71,7 +69,7 @@ def draw_amounts(info: tuple[Amount, ...], axes: Axes) -> Axes:
     axes.set_yticks(places, [style.words(label) for label in labels])
     axes.tick_params(axis="y", length=0)
     axes.spines["left"].set_visible(False)
-    axes.set_ylim(max(len(places), _FEWEST_BARS) - 0.5, -0.5)
+    axes.set_ylim(len(places) - 0.5, -0.5)
     axes.set_xlim(0, 1)
     axes.xaxis.set_major_formatter(PercentFormatter(1.0, decimals=0, symbol=" %"))
     axes.set_xlabel("of what was recorded")
@@ -87,7 +85,7 @@ def amounts_plot(result: ReplayResult) -> Plot:
         title="what would have been saved",
         caption=style.rule_words(result) + ".",
         description=f"A bar for each amount, filled as far as it ran under the rule. {told}.",
-        height=1.1 + 0.42 * max(len(info), _FEWEST_BARS),
+        height=1.1 + 0.42 * max(len(info), 1),
         info=info,
         draw=draw_amounts,
     )

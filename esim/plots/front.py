@@ -97,7 +97,7 @@ def front_info(result: ReplayResult) -> FrontInfo:
 
 def draw_front(info: FrontInfo, axes: Axes) -> Axes:
     """A dot each, those on the front joined by a line; down and to the right is better."""
-    from matplotlib.ticker import MaxNLocator, PercentFormatter
+    from matplotlib.ticker import FixedLocator, MaxNLocator, PercentFormatter
 
     def line(which: tuple[int, ...], colour: str, dash: object, label: str) -> None:
         chosen = [info.points[i] for i in which]
@@ -143,7 +143,10 @@ def draw_front(info: FrontInfo, axes: Axes) -> Axes:
             zorder=5,
         )
     axes.xaxis.set_major_formatter(PercentFormatter(1.0, decimals=0, symbol=" %"))
-    axes.yaxis.set_major_locator(MaxNLocator(nbins=5))
+    levels = {p.degradation for p in info.points}
+    axes.yaxis.set_major_locator(
+        FixedLocator(list(levels)) if len(levels) == 1 else MaxNLocator(nbins=5)
+    )
     if info.yshare:
         axes.yaxis.set_major_formatter(PercentFormatter(1.0, symbol=" %"))
     axes.set_xlabel("saved (right is better)")

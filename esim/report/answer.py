@@ -95,9 +95,12 @@ def over_readings(result: ReplayResult) -> str:
         return "How far that depends on how the rule is read was not looked at."
     low, high = (percent(x) for x in result.ranges()["steps_saved_fraction"])
     kept = sum(row.summary.best_trial_stopped is False for row in rows)
+    how_many = {len(rows): "all of them keep", 0: "none of them keeps"}.get(
+        kept, f"{kept} of the {len(rows)} keep"
+    )
     return (
         f"Over {len(rows)} plausible readings of the documentation the steps saved run from {low} "
-        f"to {high}, and {kept} of the {len(rows)} keep the best trial."
+        f"to {high}, and {how_many} the best trial."
     )
 
 

@@ -84,5 +84,5 @@ def _figures(page: Page, source: Source, target: Path) -> dict[str, str]:
         for part in section.parts
         if isinstance(part, Picture)
     )
-    paths = {name: f"{FIGURES}/{name}.svg" for name in names}
+    paths = {name: f"{FIGURES}/{name}.png" for name in names}
     return {name: path for name, path in paths.items() if (source.folder / path).is_file()}

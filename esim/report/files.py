@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from esim.folders import unique_slugs, whole_folder
+from esim.report.chosen import shown_in_full
 from esim.results import ReplayResult, Reports, to_json
 from esim.study import Study
 
@@ -31,6 +32,8 @@ def write_results(
 ) -> None:
     """Write result.json, its three tables and figures/, whole or not at all.
 
+    The figures are those of the studies that a report shows in full.
+
     Raises:
         EsimError: the folder holds other things, or cannot be written.
     """
@@ -50,7 +53,10 @@ def write_results(
             pq.write_table(pa.concat_tables(tables), partial / name, compression="zstd")
         (partial / FIGURES).mkdir()
         slugs = unique_slugs([study.name for study in studies])
+        drawn = {result.study for result in shown_in_full(results)}
         for study, result, trace, slug in zip(studies, results, traces, slugs, strict=True):
+            if study.name not in drawn:
+                continue
             for name, plot in replay_plots(result, Reports.of(study), trace).items():
                 figure = figure_of(plot, study.name)
                 save(figure, partial / FIGURES / f"{slug}-{name}")

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from esim.plots import figure_of, style
 from esim.report.page import Code, Column, Missing, Page, Picture, Say, Section, Table
+from esim.report.tables import page_digest
 from esim.report.words import visible
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ _LONGEST = 46  # characters of a name in a table
 def pdf(page: Page) -> bytes:
     """The page on A4. The same bytes for the same page: no date, no machine in it."""
     document = _document(page.title)
+    document.set_subject(f"sha256 of the page as JSON: {page_digest(page)}")
     _Writer(document).page(page)
     with _quiet():
         return bytes(document.output())

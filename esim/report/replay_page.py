@@ -8,18 +8,17 @@ from typing import Any
 
 import numpy as np
 
-from esim.errors import EsimError, near_names
+from esim.errors import EsimError
 from esim.folders import unique_slugs
 from esim.plots import studies_plot
 from esim.report.answer import answer, subtitle
+from esim.report.chosen import shown_in_full
 from esim.report.load import Source, replay_results, reports_of
 from esim.report.page import Column, Doubt, Page, Part, Picture, Say, Section, Table, Tile
 from esim.report.provenance import provenance
 from esim.report.replay_sections import assumptions, study_sections
 from esim.report.words import clean, clock_words, money, percent, plural, signed
 from esim.results import ReplayResult
-
-_CHAPTERS = 6  # studies with figures on one page, unless some are asked for
 
 
 def replay_page(source: Source, studies: Sequence[str] = ()) -> Page:
@@ -35,7 +34,7 @@ def replay_page(source: Source, studies: Sequence[str] = ()) -> Page:
     results = replay_results(source)
     if not results:
         raise EsimError("there is nothing to report", where=source.where, why="no study in it")
-    shown = _chosen(results, studies)
+    shown = shown_in_full(results, studies)
     slugs = dict(
         zip((r.study for r in results), unique_slugs([r.study for r in results]), strict=True)
     )
@@ -60,20 +59,6 @@ def replay_page(source: Source, studies: Sequence[str] = ()) -> Page:
         sections=tuple(sections),
         table="readings" if one and results[0].readings else "studies" if not one else "saved",
     )
-
-
-def _chosen(results: Sequence[ReplayResult], names: Sequence[str]) -> Sequence[ReplayResult]:
-    known = {r.study: r for r in results}
-    for name in names:
-        if name not in known:
-            raise EsimError(f"no study {name!r}", fix=f"one of: {near_names(name, known)}")
-    if names:
-        return [known[name] for name in dict.fromkeys(names)]
-    if len(results) <= _CHAPTERS:
-        return results
-    costly = sorted(results, key=lambda r: -(r.summary.degradation_normalized or 0.0))
-    first = {r.study for r in costly[:_CHAPTERS]}
-    return [r for r in results if r.study in first]
 
 
 def _tiles(results: Sequence[ReplayResult]) -> Iterator[Tile]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 import re
 from dataclasses import asdict
@@ -70,6 +71,11 @@ def json_of(page: Page) -> str:
             ],
         }
     )
+
+
+def page_digest(page: Page) -> str:
+    """What tells a page from any other: the SHA-256 of its JSON."""
+    return hashlib.sha256(json_of(page).encode()).hexdigest()
 
 
 def _part(part: Part) -> dict[str, Any]:
