@@ -17,7 +17,7 @@ from esim import outcomes
 from esim.clocks import Clock, choose_clock, durations, report_seconds, stop_overheads
 from esim.costs import Costs
 from esim.errors import EsimError
-from esim.kernels.engine import run_orders
+from esim.kernels.engine import UNSEEN, run_orders
 from esim.prepare import Prepared, in_threads, prepare
 from esim.results import ReadingRow, ReplayResult
 from esim.rules import LITERAL, READINGS, Rule
@@ -46,6 +46,22 @@ class Run:
     began: Float64
     ended: Float64
     trace: Float64
+
+
+@dataclass(frozen=True)
+class Runs:
+    """What replays in O launch orders did. N trials in the study's own order.
+
+    Attributes:
+        rows_kept: int32 [O, N], the study's rows each trial made.
+        stopped: bool [O, N].
+        spans: float64 [O, N, 2], seconds at which each job started and ended; [0, N, 2] without
+            times.
+    """
+
+    rows_kept: NDArray[np.int32]
+    stopped: NDArray[np.bool_]
+    spans: Float64
 
 
 def replay(
@@ -90,7 +106,11 @@ def replay(
 
 
 def _replay(study: Study, row: Rule, clock: Clock, costs: Costs, final: Final) -> ReplayResult:
-    prepared = prepare(study, row)
+    return replay_prepared(prepare(study, row), clock, costs, final)
+
+
+def replay_prepared(prepared: Prepared, clock: Clock, costs: Costs, final: Final) -> ReplayResult:
+    """The replay of a prepared study in its own launch order."""
     run = run_once(prepared, clock, costs)
     baseline = run_once(prepared, clock, costs, acting=False)
     return outcomes.result(
@@ -126,19 +146,21 @@ def replay_orders(
     rule: str | Rule,
     orders: ArrayLike,
     *,
+    workers: int = 1,
     threads: int | None = None,
 ) -> NDArray[np.int32]:
-    """Replay many launch orders, one trial after another.
+    """Replay many launch orders: one trial after another, or side by side.
 
     Args:
         orders: int64 [n_orders, n_trials], each row a permutation of the trials' positions.
+        workers: slots of the simulated clock; 1: one trial after another.
         threads: default, the machine's cores; the result does not depend on it.
 
     Returns:
         Reports kept, int32 [n_orders, n_trials], columns = trials in the study's own order.
 
     Raises:
-        EsimError: a row of `orders` is not a permutation, or fewer than one thread.
+        EsimError: a row of `orders` is not a permutation, or fewer than one worker or thread.
     """
     given, n = np.asarray(orders), study.n_trials
     if given.size and not np.issubdtype(given.dtype, np.integer):
@@ -151,16 +173,51 @@ def replay_orders(
     for i, order in enumerate(rows):
         if not np.array_equal(np.sort(order), np.arange(n)):
             raise EsimError(f"orders[{i}] is not a permutation of 0..{n - 1}")
+    clock = Clock("simulated", workers) if workers != 1 else Clock("order")
     prepared = prepare(study, named_rule(rule), threads=threads)
-    kept = np.zeros(rows.shape, dtype=np.int32)
-    workers = min(threads or os.cpu_count() or 1, len(rows))
+    return run_many(prepared, clock, Costs(), rows, threads=threads).rows_kept
+
+
+def run_many(
+    prepared: Prepared,
+    clock: Clock,
+    costs: Costs,
+    orders: NDArray[np.int64],
+    *,
+    acting: bool = True,
+    threads: int | None = None,
+) -> Runs:
+    """Replays in many launch orders, int64 [O, N], each as `run_once` does it.
+
+    Slots of threads are independent: the result does not depend on their number.
+    """
+    n = prepared.study.n_trials
+    kept = np.zeros(orders.shape, dtype=np.int32)
+    timed = clock.mode != "order"
+    spans = np.empty((*orders.shape, 2)) if timed else np.empty((0, n, 2))
+    workers = min(threads or os.cpu_count() or 1, len(orders))
 
     def run_some(first: int, stop: int) -> None:
-        run_orders(rows[first:stop], -1, kept[first:stop], **prepared.arrays, **prepared.scratch())
+        part, scratch = slice(first, stop), prepared.scratch()
+        if timed:
+            _run_timed(
+                prepared, clock, costs, acting, -1, orders[part], kept[part], spans[part], scratch
+            )
+        else:
+            run_orders(orders[part], -1, kept[part], **prepared.arrays, **scratch)
 
-    cuts = [len(rows) * w // workers for w in range(workers + 1)] if workers else [0]
-    in_threads([partial(run_some, a, b) for a, b in pairwise(cuts)], workers or 1)
-    return prepared.rows_kept(kept)
+    if timed or acting:
+        cuts = [len(orders) * w // workers for w in range(workers + 1)] if workers else [0]
+        in_threads([partial(run_some, a, b) for a, b in pairwise(cuts)], workers or 1)
+    whole = np.diff(prepared.arrays["offsets"])
+    most = whole + prepared.arrays["flags"][:, UNSEEN]
+    if not acting:
+        kept[:] = most
+    return Runs(
+        rows_kept=prepared.rows_kept(kept),
+        stopped=(kept < most) & (whole > 0),
+        spans=spans,
+    )
 
 
 def run_once(
@@ -183,7 +240,9 @@ def run_once(
     scratch = prepared.scratch(traced=traced)
     began = ended = np.full(n, np.nan)
     if clock.mode != "order":
-        began, ended = _run_timed(prepared, clock, costs, acting, probe, order, kept[0], scratch)
+        spans = np.empty((1, n, 2))
+        _run_timed(prepared, clock, costs, acting, probe, order[None], kept, spans, scratch)
+        began, ended = spans[0, :, 0], spans[0, :, 1]
     elif acting:
         run_orders(order[None], probe, kept, **prepared.arrays, **scratch)
     else:
@@ -207,11 +266,12 @@ def _run_timed(
     costs: Costs,
     acting: bool,
     probe: int,
-    order: NDArray[np.int64],
+    orders: NDArray[np.int64],
     kept: NDArray[np.int32],
+    spans: Float64,
     scratch: Mapping[str, NDArray[Any]],
-) -> tuple[Float64, Float64]:
-    """Fills `kept` and `scratch`; returns when each job began and ended, float64 [N] each."""
+) -> None:
+    """Fills `kept` [O, N], `spans` [O, N, 2] (when each job began and ended) and `scratch`."""
     from esim.kernels import timed  # compiled only when a clock has times
 
     study, n = prepared.study, prepared.study.n_trials
@@ -229,9 +289,10 @@ def _run_timed(
     times[timed.SLOTS] = clock.workers if clock.mode == "simulated" else 0
     times[timed.ACTING] = acting
     timed.run_timed(
-        order,
+        orders,
         probe,
         kept,
+        spans,
         seconds if prepared.row_of is None else seconds[prepared.row_of],
         jobs,
         times,
@@ -241,7 +302,6 @@ def _run_timed(
         **prepared.arrays,
         **scratch,
     )
-    return jobs[:, timed.BEGAN].copy(), jobs[:, timed.ENDED].copy()
 
 
 def _trace(prepared: Prepared, clock: Clock, costs: Costs) -> dict[str, Any]:

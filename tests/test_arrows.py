@@ -32,12 +32,23 @@ ARROWS: dict[str, set[str]] = {
     "prepare": {"study", "rules", "kernels"},
     "outcomes": RESULTS | {"prepare", "kernels", "caveats", "replay"},
     "replay": RESULTS | {"prepare", "kernels", "outcomes"},
+    "comparison": RESULTS,
+    "compare": RESULTS | {"comparison", "prepare", "replay", "outcomes", "caveats"},
     "check": RESULTS | {"replay"},
     "explain": RESULTS | {"prepare", "replay", "kernels"},
-    "plots": RESULTS | {"explain", "report", "folders"},
-    "report": RESULTS | {"check", "explain", "plots", "folders"},
-    "cli": RESULTS | {"readers", "replay", "check", "explain", "report", "plots", "folders"},
-    "": {"study", "check", "rules", "readers", "replay"},  # esim/__init__.py
+    "plots": RESULTS | {"comparison", "explain", "report", "folders"},
+    "report": RESULTS | {"comparison", "check", "explain", "plots", "folders"},
+    "cli": RESULTS
+    | {"readers", "replay", "check", "compare", "explain", "report", "plots", "folders"},
+    "": {
+        "study",
+        "check",
+        "compare",
+        "comparison",
+        "rules",
+        "readers",
+        "replay",
+    },  # esim/__init__.py
 }
 # Names for annotations only, read from `if TYPE_CHECKING`.
 TYPES_ONLY = {
@@ -47,7 +58,7 @@ TYPES_ONLY = {
     ("plots", "explain"),
 }
 # Upwards only where a notebook asks a record to show itself.
-HOOKS = {("study", "report"), ("results", "report")}
+HOOKS = {("study", "report"), ("results", "report"), ("comparison", "report")}
 
 
 def room_of(path: Path) -> str:

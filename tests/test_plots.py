@@ -24,7 +24,7 @@ from esim.plots.amounts import amounts_info, draw_amounts
 from esim.plots.curves import MOST_LINES, Curve, bands_of, curves_info, draw_curves
 from esim.plots.explained import draw_explained, draw_peers, explained_info
 from esim.plots.finals import draw_finals, finals_info
-from esim.plots.front import draw_front, front_info, pareto
+from esim.plots.front import draw_front, pareto, readings_front
 from esim.plots.rows import draw_rows, readings_info, studies_info
 from esim.plots.schedule import draw_schedule, schedule_info
 from esim.plots.stops import draw_stops, stops_info
@@ -209,13 +209,13 @@ def test_pareto_front(saved, degradation, expected):
 
 def test_front_is_of_the_readings():
     result = esim.replay(small(), readings=True)
-    info = front_info(result)
+    info = readings_front(result)
     assert len(info.points) == len(result.readings)
     assert [p.label for p in info.points if p.strong] == ["literal"]
-    for i in info.front:
-        p = info.points[i]
+    assert list(info.front) == sorted(info.front)
+    for saved, loss in info.front:
         assert not any(
-            q.saved >= p.saved and q.degradation <= p.degradation and q[1:3] != p[1:3]
+            q.saved >= saved and q.loss <= loss and (q.saved, q.loss) != (saved, loss)
             for q in info.points
         )
 
@@ -323,7 +323,7 @@ def test_every_drawing_takes_and_returns_an_axes():
         (draw_stops, stops_info(result)),
         (draw_rows, readings_info(result)),
         (draw_rows, studies_info([result])),
-        (draw_front, front_info(result)),
+        (draw_front, readings_front(result)),
         (draw_threshold, threshold_info(result, reports, trace)),
         (draw_wrong, wrong_infos(result, reports, trace)[0]),
         (draw_explained, told),

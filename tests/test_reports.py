@@ -20,15 +20,17 @@ from tests.pages import without_geometry
 
 ROOT = Path(__file__).parent.parent
 # Folder under reports/ -> the command that writes it, but for --out.
-REPLAYS = {
+REPORTS = {
     "xgboost_digits": "replay data/xgboost_digits/sagemaker --readings",
     "mlp_digits": "replay data/mlp_digits/table --objective validation:accuracy "
     "--direction maximize --workers 4 --price 0.23 --readings",
     "image_digits": "replay data/image_digits --workers 2 --readings",
+    "comparison": "compare data/xgboost_digits/sagemaker data/mlp_digits/sagemaker "
+    "data/image_digits --orders 100 --choose",
 }
 EXPLAIN = "explain data/xgboost_digits/sagemaker xgboost-digits-104-72013146"
 COMMANDS = {
-    **{f"{folder}/result.json": command for folder, command in REPLAYS.items()},
+    **{f"{folder}/result.json": command for folder, command in REPORTS.items()},
     "explain/explanation.json": EXPLAIN,
 }
 AGAIN = "python -m tests.test_reports"
@@ -47,7 +49,7 @@ def test_a_result_is_current(file: str, monkeypatch: pytest.MonkeyPatch) -> None
     assert json.loads(esim(f"{COMMANDS[file]} --json")) == expected, AGAIN
 
 
-@pytest.mark.parametrize("folder", REPLAYS)
+@pytest.mark.parametrize("folder", REPORTS)
 def test_a_report_is_current(folder: str, tmp_path: Path) -> None:
     """The page, its Markdown and its PDF; figures by what they tell."""
     committed = ROOT / "reports" / folder
@@ -67,7 +69,7 @@ def test_a_report_is_current(folder: str, tmp_path: Path) -> None:
 def write() -> None:
     """All of reports/ but the benchmark, anew."""
     os.chdir(ROOT)
-    for folder, command in REPLAYS.items():
+    for folder, command in REPORTS.items():
         out = f"reports/{folder}"
         esim(f"{command} --out {out}")
         targets = " ".join(f"--out {out}/report.{end}" for end in ("html", "md", "pdf"))

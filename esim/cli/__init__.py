@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from esim import __version__
-from esim.cli import check, convert, explain, formats, replay, report, rules
+from esim.cli import check, compare, convert, explain, formats, replay, report, rules
 from esim.cli import options as o
 from esim.errors import EsimError
 
@@ -26,6 +26,7 @@ app = typer.Typer(
 )
 app.command("replay")(replay.replay)
 app.command("check")(check.check)
+app.command("compare")(compare.compare)
 app.command("explain")(explain.explain)
 app.command("report")(report.report)
 app.command("convert")(convert.convert)

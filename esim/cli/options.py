@@ -149,13 +149,14 @@ class Recording(TyperGroup):
 
 
 def command_line(context: typer.Context) -> str | None:
-    """The command as it was typed, ready for a shell, but for where its output went."""
+    """The command as it was typed, ready for a shell, but for what changes nothing in the result:
+    where it went, and on how many cores."""
     words = iter(context.meta.get(_TYPED, ()))
     kept = []
     for word in words:
-        if word == "--out":
+        if word in ("--out", "--jobs"):
             next(words, None)
-        elif word != "--json" and not word.startswith("--out="):
+        elif word != "--json" and not word.startswith(("--out=", "--jobs=")):
             kept.append(word)
     return shlex.join(("esim", *kept)) if kept else None
 
@@ -180,6 +181,41 @@ def chosen_rule(name: str, assignments: list[str] | None) -> Rule:
 
     with usage():
         return rule(name, **dict(parse_column(a) for a in assignments or []))
+
+
+def chosen_rules(names: str | None) -> list[Rule] | None:
+    """The rules of --rules; None for all."""
+    from esim.rules import rule
+
+    if names is None:
+        return None
+    with usage():
+        return [rule(name.strip()) for name in names.split(",") if name.strip()]
+
+
+def chosen_grid(assignments: list[str] | None) -> dict[str, list[Any]]:
+    """Column -> values, of --grid."""
+    from esim.rules import parse_column
+
+    points: dict[str, list[Any]] = {}
+    with usage():
+        for assignment in assignments or []:
+            key, equals, values = assignment.partition("=")
+            for value in values.split(",") if equals else [""]:
+                column, parsed = parse_column(f"{key}={value}" if equals else key)
+                points.setdefault(column, []).append(parsed)
+    return points
+
+
+def check_saved(saved: str, price: float | None) -> None:
+    """Refuse an unknown amount, or money without a price, before any log is read."""
+    with usage():
+        if saved not in ("steps", "seconds", "billed", "makespan", "cost"):
+            raise EsimError(
+                f"--saved cannot be {saved!r}", fix="steps, seconds, billed, makespan or cost"
+            )
+        if saved == "cost" and price is None:
+            raise EsimError("--saved cost needs a price", fix="--price")
 
 
 def chosen_costs(**numbers: Any) -> Costs:

@@ -107,16 +107,13 @@ def _launch(position, probe, now, order, offsets, seconds, flags, jobs, clock, h
         _push(position, heap, when, agenda)
 
 
-@kernel
-def run_timed(
+@inner
+def _run_one(
     order, probe, kept, seconds, jobs, clock, heap, when, agenda, offsets, own, statistic, column,
     step, flags, cell_offsets, cell_column, shown_by, rank, universe, words, codes, numbers,
     places, levels, trials, tally, scratch, stops, trace,
 ):  # fmt: skip
-    """Trials side by side, launched in an order, int64 [N] -> `kept` int32 [N].
-
-    The trial `probe` (-1: none) is judged to its end and never stopped.
-    """
+    """Trials side by side, launched in an order, int64 [N] -> `kept` int32 [N]."""
     begin(offsets, cell_offsets, words, places, levels, trials, tally, kept, stops, trace)
     heap[-1] = 0
     waiting = np.int64(0)  # the next position to launch; a bare 0 would compile callees twice
@@ -185,3 +182,28 @@ def run_timed(
             position = heap[heap[-1]]
         if heap[-1] > 0:
             _settle(position, heap, when, agenda)
+
+
+@kernel
+def run_timed(
+    orders, probe, all_kept, spans, seconds, jobs, clock, heap, when, agenda, offsets, own,
+    statistic, column, step, flags, cell_offsets, cell_column, shown_by, rank, universe, words,
+    codes, numbers, places, levels, trials, tally, scratch, stops, trace,
+):  # fmt: skip
+    """Trials side by side, for each launch order: int64 [O, N] -> `all_kept` int32 [O, N].
+
+    `spans`, float64 [O, N, 2]: when each job began and ended. The trial `probe` (-1: none) is
+    judged to its end and never stopped. `stops` and `trace` are those of the last order.
+    """
+    for o in range(len(orders)):
+        for trial in range(len(jobs)):
+            jobs[trial, BEGAN] = 0.0
+            jobs[trial, ENDED] = 0.0
+        _run_one(
+            orders[o], probe, all_kept[o], seconds, jobs, clock, heap, when, agenda, offsets, own,
+            statistic, column, step, flags, cell_offsets, cell_column, shown_by, rank, universe,
+            words, codes, numbers, places, levels, trials, tally, scratch, stops, trace,
+        )  # fmt: skip
+        for trial in range(len(jobs)):
+            spans[o, trial, 0] = jobs[trial, BEGAN]
+            spans[o, trial, 1] = jobs[trial, ENDED]

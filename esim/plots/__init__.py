@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from esim.plots.amounts import amounts_plot
+from esim.plots.compared import comparison_plots
 from esim.plots.curves import curves_plot
 from esim.plots.explained import explain_figure
 from esim.plots.finals import finals_plot
@@ -21,6 +22,7 @@ from esim.results import ReplayResult, Reports
 __all__ = [
     "Plot",
     "amounts_plot",
+    "comparison_plots",
     "explain_figure",
     "figure_of",
     "replay_plots",

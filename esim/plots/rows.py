@@ -30,7 +30,8 @@ class Row(NamedTuple):
     note: str  # at the right border
     lost: bool | None  # the best trial is stopped; None: not a matter of yes or no
     strong: bool  # the row that the others are held against
-    baseline: bool
+    baseline: bool = False
+    inner: tuple[float, float] | None = None  # the middle half of what `saved` ranges over
 
 
 class RowsInfo(NamedTuple):
@@ -57,7 +58,6 @@ def readings_info(result: ReplayResult) -> RowsInfo:
                 note=signed(s.degradation_on_record),
                 lost=s.best_trial_stopped,
                 strong=literal,
-                baseline=False,
             )
         )
     return RowsInfo(tuple(rows), "steps saved", "degradation", "literal reading", legend=True)
@@ -79,7 +79,6 @@ def studies_info(results: Sequence[ReplayResult]) -> RowsInfo:
                 note=percent(s.degradation_normalized),
                 lost=s.best_trial_stopped,
                 strong=False,
-                baseline=False,
             )
         )
     ranged = any(row.low is not None for row in rows)
@@ -106,7 +105,9 @@ def draw_rows(info: RowsInfo, axes: Axes) -> Axes:
             marker, colour, label = ("D", style.GREEN, "baseline")
         axes.hlines(place, 0, 1, color=style.PALE, lw=0.8, zorder=0)
         if row.low is not None and row.high is not None:
-            axes.hlines(place, row.low, row.high, color=colour, lw=2.2, alpha=0.55, zorder=2)
+            axes.hlines(place, row.low, row.high, color=colour, lw=1.6, alpha=0.6, zorder=2)
+        if row.inner is not None:
+            axes.hlines(place, *row.inner, color=colour, lw=4.5, alpha=0.45, zorder=2)
         weight = "bold" if row.strong else "normal"
         axes.text(
             0, place - 0.2, style.words(row.label, 46), va="bottom", fontsize=8, fontweight=weight

@@ -15,6 +15,7 @@ from esim.report.page import Page, Picture
 # Schema -> the module and the function that make a page of it: (source, studies) -> Page.
 KINDS = {
     "esim.replay/1": ("esim.report.replay_page", "replay_page"),
+    "esim.compare/1": ("esim.report.compare_page", "compare_page"),
 }
 
 
@@ -79,7 +80,7 @@ def _figures(page: Page, source: Source, target: Path) -> dict[str, str]:
     if target.resolve().parent != source.folder.resolve():
         return {}
     names = (
-        f"{part.slug}-{part.plot.name}"
+        part.name
         for section in page.sections
         for part in section.parts
         if isinstance(part, Picture)

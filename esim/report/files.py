@@ -10,16 +10,20 @@ import numpy as np
 
 from esim.folders import unique_slugs, whole_folder
 from esim.report.chosen import shown_in_full
+from esim.report.words import comparison_name, inert
 from esim.results import ReplayResult, Reports, to_json
 from esim.study import Study
 
 if TYPE_CHECKING:
+    import pandas as pd
     import pyarrow as pa
 
+    from esim.comparison import Comparison
     from esim.explain import Explanation
 
 RESULT, FIGURES = "result.json", "figures"
 TRIALS, DECISIONS, REPORTS = "trials.parquet", "decisions.parquet", "reports.parquet"
+COMPARED = ("rules", "studies", "workers")  # the tables of a comparison
 REPORT = "report"  # `esim report` writes report.html and its like beside the result
 ENDINGS = ("html", "md", "pdf", "csv", "json")
 
@@ -62,6 +66,25 @@ def write_results(
                 save(figure, partial / FIGURES / f"{slug}-{name}")
 
 
+def write_comparison(folder: Path, comparison: Comparison) -> None:
+    """Write result.json, the tables as Parquet and CSV, and figures/, whole or not at all.
+
+    Raises:
+        EsimError: the folder holds other things, or cannot be written.
+    """
+    from esim.plots import comparison_plots, figure_of, save
+
+    with whole_folder(folder, _ours) as partial:
+        (partial / RESULT).write_text(comparison.to_json(), encoding="utf-8")
+        frames = (comparison.table, comparison.by_study, comparison.by_workers)
+        for name, frame in zip(COMPARED, frames, strict=True):
+            frame.to_parquet(partial / f"{name}.parquet", compression="zstd", index=False)
+            _inert(frame).to_csv(partial / f"{name}.csv", index=False)
+        (partial / FIGURES).mkdir()
+        for name, plot in comparison_plots(comparison).items():
+            save(figure_of(plot, comparison_name(comparison)), partial / FIGURES / name)
+
+
 def write_explanation(folder: Path, explanation: Explanation) -> None:
     """Write explanation.json and its figure, whole or not at all. Raises EsimError."""
     from esim.plots import explain_figure, save
@@ -74,8 +97,16 @@ def write_explanation(folder: Path, explanation: Explanation) -> None:
 def _ours(path: Path) -> bool:
     if path.parent == Path(FIGURES):
         return path.suffix in (".svg", ".png")
-    names = (RESULT, TRIALS, DECISIONS, REPORTS, *(f"{REPORT}.{end}" for end in ENDINGS))
-    return str(path) in (*names, *(f"explanation.{end}" for end in ("json", "svg", "png")))
+    names = [RESULT, TRIALS, DECISIONS, REPORTS]
+    names += [f"{REPORT}.{end}" for end in ENDINGS]
+    names += [f"explanation.{end}" for end in ("json", "svg", "png")]
+    names += [f"{table}.{end}" for table in COMPARED for end in ("parquet", "csv")]
+    return str(path) in names
+
+
+def _inert(frame: pd.DataFrame) -> pd.DataFrame:
+    """No cell of which a spreadsheet would make a formula."""
+    return frame.map(lambda cell: inert(cell) if isinstance(cell, str) else cell)
 
 
 def _trial_columns(result: ReplayResult) -> dict[str, Any]:

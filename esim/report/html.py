@@ -37,7 +37,7 @@ def html(page: Page) -> str:
     return template.render(
         page=page,
         css=Markup(css),  # ours
-        svg=lambda picture: Markup(inline_svg(picture.plot, f"{picture.slug}-{picture.plot.name}")),
+        svg=lambda picture: Markup(inline_svg(picture.plot, f"figure-{picture.name}")),
         share=_share,
     )
 

@@ -57,7 +57,7 @@ def markdown(page: Page, figures: Mapping[str, str] | None = None) -> str:
     environment.filters["code"] = _code
     text = environment.get_template("page.md.j2").render(
         page=page,
-        path=lambda picture: Markdown(known.get(f"{picture.slug}-{picture.plot.name}", "")),
+        path=lambda picture: Markdown(known.get(picture.name, "")),
         align=lambda column: Markdown("---" if column.kind in ("text", "fate", "yes") else "--:"),
     )
     return re.sub(r"\n{3,}", "\n\n", text)

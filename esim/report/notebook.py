@@ -5,12 +5,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from esim.plots import Plot, amounts_plot
+from esim.plots import Plot, amounts_plot, comparison_plots
 from esim.report.answer import answer, subtitle
 from esim.report.page import Column, Table
-from esim.report.words import better_words, clean, clock_words, count, plural, visible
+from esim.report.words import (
+    better_words,
+    clean,
+    clock_words,
+    comparison_name,
+    count,
+    plural,
+    visible,
+)
 
 if TYPE_CHECKING:
+    from esim.comparison import Comparison
     from esim.results import ReplayResult
     from esim.study import Study
 
@@ -70,6 +79,14 @@ def study_html(study: Study) -> str:
     ]
     caption = "In launch order" + (f"; {more:,} more" if more > 0 else "")
     return box(clean(study.name), lines, Table("trials", caption, columns, rows))
+
+
+def comparison_html(comparison: Comparison) -> str:
+    """A comparison: the answer, the reasons to doubt it, saved against lost."""
+    title = f"{clean(comparison_name(comparison))}: rules compared"
+    doubts = [f"To doubt: {warning.text}." for warning in comparison.warnings[:4]]
+    plots = [plot for name, plot in comparison_plots(comparison).items() if name == "front"]
+    return box(title, [*comparison.answer.sentences, *doubts], plots=plots)
 
 
 def replay_html(result: ReplayResult) -> str:

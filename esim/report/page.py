@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 from esim.plots import Plot
 from esim.report import words
@@ -76,13 +76,32 @@ class Table:
     kind: Literal["table"] = field(default="table", init=False)
 
 
+def filled(
+    name: str, caption: str, columns: Sequence[Column], rows: Sequence[Sequence[Cell]], **how: Any
+) -> Table:
+    """A table without the columns of which nothing is known."""
+    used = [i for i in range(len(columns)) if any(row[i] is not None for row in rows)]
+    return Table(
+        name,
+        caption,
+        tuple(columns[i] for i in used),
+        tuple(tuple(row[i] for i in used) for row in rows),
+        **how,
+    )
+
+
 @dataclass(frozen=True)
 class Picture:
-    """A figure; `slug` makes its ids and file names differ from those of other studies."""
+    """A figure; `slug` tells it from those of other studies, where there may be some."""
 
     plot: Plot
-    slug: str
+    slug: str = ""
     kind: Literal["picture"] = field(default="picture", init=False)
+
+    @property
+    def name(self) -> str:
+        """Unique on a page, and the name of its file beside the result."""
+        return f"{self.slug}-{self.plot.name}" if self.slug else self.plot.name
 
 
 @dataclass(frozen=True)

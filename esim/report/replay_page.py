@@ -14,7 +14,7 @@ from esim.plots import studies_plot
 from esim.report.answer import answer, subtitle
 from esim.report.chosen import shown_in_full
 from esim.report.load import Source, replay_results, reports_of
-from esim.report.page import Column, Doubt, Page, Part, Picture, Say, Section, Table, Tile
+from esim.report.page import Column, Doubt, Page, Part, Picture, Say, Section, Tile, filled
 from esim.report.provenance import provenance
 from esim.report.replay_sections import assumptions, study_sections
 from esim.report.words import clean, clock_words, money, percent, plural, signed
@@ -153,15 +153,9 @@ def _all_studies(
         low, high = result.ranges().get("steps_saved_fraction", (None, None))
         found = {"study": result.study, "steps_saved_low": low, "steps_saved_high": high}
         rows.append([found[c.key] if c.key in found else getattr(s, c.key) for c in columns])
-    used = [i for i, c in enumerate(columns) if any(row[i] is not None for row in rows)]
     parts: list[Part] = [
-        Table(
-            "studies",
-            "Every study",
-            tuple(columns[i] for i in used),
-            tuple(tuple(row[i] for i in used) for row in rows),
-        ),
-        Picture(studies_plot(results), "all"),
+        filled("studies", "Every study", columns, rows),
+        Picture(studies_plot(results)),
     ]
     if len(shown) < len(results):
         why = "asked for" if asked else "whose best value suffers most"

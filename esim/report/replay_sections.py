@@ -9,7 +9,7 @@ from esim.plots import Plot, replay_plots
 from esim.plots.wrong import stopped_wrongly
 from esim.report.answer import over_readings, wrong_sentence
 from esim.report.files import DECISIONS, REPORTS
-from esim.report.page import Cell, Column, Missing, Part, Picture, Say, Section, Table
+from esim.report.page import Cell, Column, Missing, Part, Picture, Say, Section, Table, filled
 from esim.report.provenance import facts, rule_table
 from esim.report.words import (
     better_words,
@@ -284,7 +284,7 @@ def _money(result: ReplayResult, prefix: str) -> list[Part]:
 
 
 def _trials(result: ReplayResult, prefix: str) -> Table:
-    columns = (
+    columns: tuple[Column, ...] = (
         Column("trial", "trial"),
         Column("stopped", "stopped", "yes"),
         Column("stop_step", "at step", "count"),
@@ -301,16 +301,9 @@ def _trials(result: ReplayResult, prefix: str) -> Table:
         tuple(None if row[c.key] != row[c.key] else row[c.key] for c in columns)
         for row in result.columns.rows()
     ]
-    used = [i for i, c in enumerate(columns) if any(row[i] is not None for row in rows)]
     if not result.columns.censored.any():
-        used.remove(len(columns) - 1)
-    return Table(
-        f"{prefix}trials",
-        "In launch order",
-        tuple(columns[i] for i in used),
-        tuple(tuple(row[i] for i in used) for row in rows),
-        most=60,
-    )
+        columns, rows = columns[:-1], [row[:-1] for row in rows]
+    return filled(f"{prefix}trials", "In launch order", columns, rows, most=60)
 
 
 def assumptions(results: Sequence[ReplayResult]) -> Section:

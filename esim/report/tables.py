@@ -5,18 +5,15 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
-import re
 from dataclasses import asdict
 from typing import Any
 
 from esim.errors import EsimError, near_names
 from esim.report.page import Cell, Page, Part, Picture, Table
-from esim.report.words import visible
+from esim.report.words import inert
 from esim.results import to_json
 
 SCHEMA = "esim.report/1"
-# A cell that begins so is a formula to a spreadsheet (OWASP, "CSV Injection").
-_FORMULA = re.compile(r"[=+\-@\t\r\n]|[＝＋－＠]")
 
 
 def csv_of(page: Page, name: str | None = None) -> str:
@@ -40,14 +37,10 @@ def csv_of(page: Page, name: str | None = None) -> str:
 
 
 def _cell(value: Cell) -> Cell:
-    """Empty where unknown; text that a spreadsheet would calculate begins with an apostrophe."""
+    """Empty where unknown; text that a spreadsheet cannot obey."""
     if isinstance(value, bool):
         return "true" if value else "false"
-    if isinstance(value, str):
-        text = visible(value)
-        formula = len(text) > 1 and (_FORMULA.match(value) or _FORMULA.match(text))
-        return f"'{text}" if formula else text
-    return value
+    return inert(value) if isinstance(value, str) else value
 
 
 def json_of(page: Page) -> str:
@@ -83,7 +76,7 @@ def _part(part: Part) -> dict[str, Any]:
         plot = part.plot
         return {
             "kind": part.kind,
-            "name": f"{part.slug}-{plot.name}",
+            "name": part.name,
             "title": plot.title,
             "caption": plot.caption,
             "description": plot.description,

@@ -2,19 +2,31 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from esim.clocks import Clock
+    from esim.comparison import Comparison
     from esim.study import Direction
 
 MISSING = "–"
+# A cell that begins so is a formula to a spreadsheet (OWASP, "CSV Injection").
+_FORMULA = re.compile(r"[=+\-@\t\r\n]|[＝＋－＠]")
 
 
 def visible(text: str) -> str:
     """Text from a log without control characters: nothing in it can be obeyed, or hide."""
     return "".join(c if unicodedata.category(c)[0] != "C" else f"\\x{ord(c):02x}" for c in text)
+
+
+def inert(text: str) -> str:
+    """Text for a cell of CSV: without control characters, and behind an apostrophe if a spreadsheet
+    would calculate it."""
+    shown = visible(text)
+    formula = len(shown) > 1 and (_FORMULA.match(text) or _FORMULA.match(shown))
+    return f"'{shown}" if formula else shown
 
 
 def clean(text: str, longest: int = 60) -> str:
@@ -44,6 +56,11 @@ def count(value: float | None) -> str:
 def percent(share: float | None) -> str:
     """A share of the recorded amount."""
     return MISSING if share is None else f"{100 * share:.1f} %"
+
+
+def share_words(share: float | None) -> str:
+    """A share of cases, in whole per cent."""
+    return MISSING if share is None or share != share else f"{100 * share:.0f} %"
 
 
 def seconds(value: float | None) -> str:
@@ -87,3 +104,9 @@ def plural(n: int, word: str) -> str:
     if n == 1:
         return f"1 {word}"
     return f"{n:,} {word[:-1]}ies" if word.endswith("y") else f"{n:,} {word}s"
+
+
+def comparison_name(comparison: Comparison) -> str:
+    """Of what a comparison is."""
+    studies = comparison.studies
+    return studies[0].study if len(studies) == 1 else plural(len(studies), "study")
