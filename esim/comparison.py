@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 SCHEMA = "esim.compare/1"
 Saved = Literal["steps", "seconds", "billed", "makespan", "cost"]
 Role = Literal["rule", "baseline"]
+Verdict = Literal["best", "saves less", "not significant", "loses too much"]
 
 
 @dataclass(frozen=True)
@@ -85,6 +86,15 @@ class Middle:
 
 
 @dataclass(frozen=True)
+class Mean:
+    """A mean with its interval."""
+
+    mean: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
 class AtWorkers:
     """One rule with so many trials side by side. A study of fewer trials runs all at once."""
 
@@ -101,7 +111,7 @@ class Rank:
     """A contestant's rank, 1 = best, over studies and launch orders.
 
     `first`: share of them in which it is first, ties shared. `difference`: from the best mean rank;
-    `p` of it, adjusted for all contestants; None for the best itself or where it cannot be tested.
+    `p` of it, adjusted for all contestants; None for the best-ranked itself or with nobody else.
     """
 
     mean: float
@@ -109,6 +119,20 @@ class Rank:
     high: float
     first: float
     difference: float
+    p: float | None
+    significant: bool | None
+
+
+@dataclass(frozen=True)
+class AgainstBest:
+    """A contestant beside the best: who saves most on average with an accepted mean loss.
+
+    `saved_difference`: what it saves minus what the best saves, paired. `p` of it, adjusted for all
+    that stay within the loss; None for the best, for what loses too much, and with nobody else.
+    """
+
+    verdict: Verdict
+    saved_difference: Mean
     p: float | None
     significant: bool | None
 
@@ -152,6 +176,7 @@ class RuleEntry:
     first_stop: FirstStop
     recorded: RecordedMeans
     orders: Spread
+    against_best: AgainstBest | None
     rank: Rank | None
     front: bool | None
     beyond_i_epoch: bool | None
@@ -190,7 +215,7 @@ class StudyRule:
 
 @dataclass(frozen=True)
 class Winner:
-    """The best mean rank, and who is not significantly worse over launch orders."""
+    """Who saves most within the accepted mean loss, and who not significantly less."""
 
     key: str
     ties: tuple[str, ...]
@@ -241,15 +266,6 @@ class Sensitivity:
     rule: float | None
     workers: float | None
     text: str
-
-
-@dataclass(frozen=True)
-class Mean:
-    """A mean with its interval."""
-
-    mean: float
-    low: float
-    high: float
 
 
 @dataclass(frozen=True)
@@ -308,11 +324,18 @@ class Choice:
 
 @dataclass(frozen=True)
 class Answer:
-    """The ten seconds: who is best, who is not significantly worse, in at most three sentences."""
+    """The ten seconds: who saves most within the accepted loss, in at most three sentences.
+
+    `ties` stay within it too and save not significantly less.
+
+    `about`: whether significance is about other studies, or, with too few of them, about other
+    launch orders of the same ones.
+    """
 
     best: str | None
     ties: tuple[str, ...]
     significant: bool | None
+    about: Literal["studies", "orders"] | None
     sentences: tuple[str, ...]
 
 
@@ -374,7 +397,7 @@ class Comparison:
         """One row a contestant: the numbers over all studies."""
         import pandas as pd
 
-        return pd.DataFrame([_row(e.key, e.role, e.orders, e.rank, e.front) for e in self.rules])
+        return pd.DataFrame([_row(e.key, e.role, e.orders) | _standing(e) for e in self.rules])
 
     @property
     def by_study(self) -> pd.DataFrame:
@@ -385,8 +408,7 @@ class Comparison:
         rows = []
         for study in self.studies:
             for r in study.rules:
-                row = {"study": study.study, **_row(r.key, roles[r.key], r.orders, None, None)}
-                row = {k: v for k, v in row.items() if k not in ("rank", "p", "front")}
+                row = {"study": study.study, **_row(r.key, roles[r.key], r.orders)}
                 row["rank"] = r.rank_mean
                 rows.append(row | {f"recorded_{k}": v for k, v in _flat(r.recorded).items()})
         return pd.DataFrame(rows)
@@ -425,16 +447,17 @@ class Comparison:
         return _build(cls, {k: v for k, v in document.items() if k != "schema"})
 
 
-def _row(
-    key: str, role: str, orders: Spread, rank: Rank | None, front: bool | None
-) -> dict[str, Any]:
+def _row(key: str, role: str, orders: Spread) -> dict[str, Any]:
+    return {"rule": key, "role": role, **_flat(orders)}
+
+
+def _standing(entry: RuleEntry) -> dict[str, Any]:
+    against, rank = entry.against_best, entry.rank
     return {
-        "rule": key,
-        "role": role,
-        **_flat(orders),
+        "verdict": None if against is None else against.verdict,
+        "p": None if against is None else against.p,
         "rank": None if rank is None else rank.mean,
-        "p": None if rank is None else rank.p,
-        "front": front,
+        "front": entry.front,
     }
 
 

@@ -186,7 +186,7 @@ def test_the_recorded_order_is_esim_replay() -> None:
     for entry in found.studies[0].rules:
         if entry.key in ("none",):
             continue
-        rule = {c.key: c.rule for c in contestants(RULES, {})}.get(entry.key)
+        rule = {c.key: c.rule for c in contestants(RULES, {}).contestants}.get(entry.key)
         if rule is None:
             continue
         summary = esim.replay(study, rule, costs=costs).summary
@@ -217,7 +217,8 @@ def test_resampled_orders_run_on_as_many_workers_as_ran_side_by_side() -> None:
 
 
 def test_a_grid_is_every_combination_once() -> None:
-    found = contestants(["sagemaker"], {"min_peers": [1, 5], "own": ["current", "best"]})
+    grid = {"min_peers": [1, 5], "own": ["current", "best"]}
+    found = contestants(["sagemaker"], grid).contestants
     assert [c.key for c in found] == [
         "sagemaker",
         "sagemaker[own=best]",
@@ -228,7 +229,7 @@ def test_a_grid_is_every_combination_once() -> None:
 
 
 def test_readings_are_contestants() -> None:
-    keys = [c.key for c in contestants(["sagemaker"], {}, readings=True)]
+    keys = [c.key for c in contestants(["sagemaker"], {}, readings=True).contestants]
     assert keys[0] == "sagemaker"
     assert "sagemaker[short=carry]" in keys
     assert len(keys) == len(set(keys)) > 15
@@ -242,6 +243,18 @@ def test_studies_of_one_name_are_told_apart() -> None:
 def test_two_rules_of_one_name_are_refused() -> None:
     with pytest.raises(EsimError, match="two different rules are named 'mine'"):
         contestants([Rule(name="mine"), Rule(name="mine", min_peers=2)], {})
+
+
+def test_a_grid_leaves_alone_what_its_columns_mean_nothing_to() -> None:
+    found = esim.compare(
+        walks(1), ["sagemaker", "keras-patience"], grid={"min_peers": [1, 4]}, orders=2
+    )
+    keys = {e.key for e in found.rules}
+    assert {"sagemaker", "sagemaker[min_peers=4]", "keras-patience"} <= keys
+    doubt = next(w for w in found.warnings if w.code == "grid_left_out")
+    assert doubt.text == "min_peers means nothing to keras-patience: taken as they are"
+    with pytest.raises(EsimError, match="min_peers cannot be 0"):
+        contestants(["sagemaker", "vizier-median"], {"min_peers": [0]})
 
 
 def test_baselines_are_always_there() -> None:
@@ -312,29 +325,68 @@ def test_one_study_chooses_on_halves_of_its_trials() -> None:
     assert "too little to hold anything out" in small.choice.text
 
 
-def test_ranks_and_the_answer_agree() -> None:
+def test_the_best_saves_most_within_the_accepted_mean_loss() -> None:
+    found = esim.compare([walks(seed) for seed in range(7)], RULES, orders=10)
+    shown = [e for e in found.rules if e.against_best is not None]
+    assert {e.key for e in found.rules} - {e.key for e in shown} == {
+        e.key for e in found.rules if e.look_ahead
+    }
+    saved = [e.orders.steps_saved_fraction.mean for e in shown]
+    loss = [e.orders.degradation_normalized.mean for e in shown]
+    within = [i for i, x in enumerate(loss) if x <= 0.05]
+    assert within == list(range(len(within)))  # they come first, the most saved first
+    assert [saved[i] for i in within] == sorted((saved[i] for i in within), reverse=True)
+    assert loss[len(within) :] == sorted(loss[len(within) :])
+    assert found.answer.best == shown[0].key
+    for i, entry in enumerate(shown):
+        beside = entry.against_best
+        assert beside.saved_difference.mean == pytest.approx(saved[i] - saved[0])
+        assert beside.saved_difference.low <= beside.saved_difference.high
+        assert (beside.p is not None) == (0 < i < len(within))
+        verdict = "loses too much"
+        if i < len(within):
+            verdict = "saves less" if beside.p and beside.p <= 0.05 else "not significant"
+        assert beside.verdict == ("best" if i == 0 else verdict)
+    assert list(found.answer.ties) == [
+        e.key for e in shown if e.against_best.verdict == "not significant"
+    ]
+    for study in found.studies:
+        here = {r.key: r.orders for r in study.rules if r.key in {e.key for e in shown}}
+        allowed = [k for k, o in here.items() if o.degradation_normalized.mean <= 0.05]
+        most = max(here[k].steps_saved_fraction.mean for k in allowed)
+        assert here[study.winner.key].steps_saved_fraction.mean == most
+
+
+def test_ranks_are_those_of_every_order() -> None:
     found = esim.compare([walks(seed) for seed in range(7)], RULES, orders=10)
     ranked = [e for e in found.rules if e.rank is not None]
-    means = [e.rank.mean for e in ranked]
-    assert means == sorted(means)
+    best = min(e.rank.mean for e in ranked)
     assert sum(e.rank.first for e in ranked) == pytest.approx(1.0)
-    assert found.answer.best == ranked[0].key
-    assert ranked[0].rank.difference == 0.0
-    assert ranked[0].rank.p is None
-    for entry in ranked[1:]:
-        assert entry.rank.difference == pytest.approx(entry.rank.mean - means[0])
-        assert (entry.key in found.answer.ties) == (not entry.rank.significant)
-        assert entry.rank.significant == (entry.rank.p <= 0.05)
-    for study in found.studies:
-        mean = {r.key: r.rank_mean for r in study.rules if r.rank_mean is not None}
-        assert mean[study.winner.key] == min(mean.values())
+    assert sum(e.rank.mean for e in ranked) == pytest.approx(len(ranked) * (len(ranked) + 1) / 2)
+    for entry in ranked:
+        assert entry.rank.low <= entry.rank.mean <= entry.rank.high
+        assert entry.rank.difference == pytest.approx(entry.rank.mean - best)
+        if entry.rank.p is None:
+            assert entry.rank.difference == 0.0
+        else:
+            assert entry.rank.significant == (entry.rank.p <= 0.05)
+        of_studies = [r.rank_mean for s in found.studies for r in s.rules if r.key == entry.key]
+        assert entry.rank.mean == pytest.approx(sum(of_studies) / 7)
 
 
-def test_few_studies_are_never_significant() -> None:
-    found = esim.compare([walks(seed) for seed in range(5)], RULES, orders=4)
-    assert found.answer.significant is False
-    assert "it takes 6" in found.answer.sentences[1]
-    assert "few_studies" in {w.code for w in found.warnings}
+@pytest.mark.parametrize(("studies", "about"), [(1, "orders"), (5, "orders"), (6, "studies")])
+def test_few_studies_are_tested_over_their_orders_only(studies: int, about: str) -> None:
+    found = esim.compare([walks(seed) for seed in range(studies)], RULES, orders=30)
+    assert found.answer.about == about
+    few = (
+        "For other studies nothing is significant (that takes 6 studies)"
+        in found.answer.sentences[1]
+    )
+    assert few == (about == "orders")
+    assert ("few_studies" in {w.code for w in found.warnings}) == (studies == 5)
+    beside = found.rule("none").against_best
+    assert (beside.verdict, beside.significant) == ("saves less", True)  # in every order
+    assert found.rule("i-epoch[i=1]").against_best.verdict == "loses too much"
 
 
 def test_losing_the_best_trial_is_counted() -> None:
@@ -349,8 +401,7 @@ def test_losing_the_best_trial_is_counted() -> None:
 def test_a_rule_that_never_acts_is_named_with_its_reason() -> None:
     found = esim.compare(walks(1), [of(warmup_steps=50), "sagemaker"], orders=3)
     doubt = next(w for w in found.warnings if w.code == "never_acts")
-    assert "waits until step 50" in doubt.text
-    assert "longer than 12" in doubt.text
+    assert "waits until step 50, and no trial there goes beyond 12" in doubt.text
 
 
 def test_cut_trials_leave_degradation_unknown_and_unranked() -> None:

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from esim.compare.choice import folds, pick
+from esim.compare.choice import folds
 from esim.compare.statistics import (
     Draws,
     bootstrap_means,
@@ -21,6 +21,7 @@ from esim.compare.statistics import (
     first_shares,
     front,
     interval,
+    pick,
     ranks,
     sign_flip_test,
     wilson,

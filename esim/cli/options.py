@@ -60,7 +60,12 @@ AcceptTimeAligned = Annotated[
     ),
 ]
 RuleName = Annotated[
-    str, typer.Option("--rule", help="The stopping rule (esim rules).", rich_help_panel=_REPLAY)
+    str,
+    typer.Option(
+        "--rule",
+        help="The stopping rule (esim rules), or a TOML file with one.",
+        rich_help_panel=_REPLAY,
+    ),
 ]
 Set = Annotated[
     list[str] | None,

@@ -13,13 +13,12 @@ from esim.compare.baselines import baselines
 from esim.compare.choice import choose
 from esim.compare.contestants import contestants
 from esim.compare.play import Protocol, play, table_orders, table_workers
-from esim.compare.sentences import choice_text
 from esim.compare.spreads import Means
 from esim.comparison import Comparison, Saved, Settings
 from esim.costs import Costs
 from esim.errors import EsimError
 from esim.replay import Final
-from esim.rules import PRESETS, Rule
+from esim.rules import BASELINES, PRESETS, Rule
 from esim.study import Study
 
 BOOTSTRAP = 2000
@@ -75,15 +74,11 @@ def compare(
     _check(every, final, saved, max_degradation, orders, confidence, jobs)
     if clock is not None or workers is not None:
         Clock(clock or "simulated", 1 if workers is None else workers)  # type: ignore[arg-type]  # checked there
-    named = list(PRESETS.values()) if rules is None else rules
+    named = [row for row in PRESETS.values() if row.name not in BASELINES]
+    asked = contestants(named if rules is None else rules, grid or {}, readings=readings)
     bounds = baselines(every)
-    bound_keys = {one.key for one in bounds}
-    others = [
-        one
-        for one in contestants(named, grid or {}, readings=readings)
-        if one.key not in bound_keys and one.rule.name not in {b.rule.name for b in bounds}
-    ]
-    field = others + bounds
+    always = {one.rule for one in bounds}
+    field = [one for one in asked.contestants if one.rule not in always] + bounds
     protocol = Protocol(clock, workers, costs, final, orders, seed, jobs, table_workers(every))
     played = play(every, field, protocol, progress)
     key = f"{saved}_saved_fraction"
@@ -115,8 +110,7 @@ def compare(
     found = None
     if choice:
         found = choose(played, field, ranked, key, max_degradation, means, protocol, progress)
-        found = found and replace(found, text=choice_text(found))
-    whole = assemble(played, field, ranked, settings, means, found)
+    whole = assemble(played, field, ranked, settings, means, found, asked.without)
     return replace(whole, inputs=tuple(inputs), esim=esim.__version__)
 
 

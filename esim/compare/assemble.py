@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -10,9 +11,9 @@ from esim.clocks import last_row
 from esim.compare.contestants import Contestant
 from esim.compare.doubts import doubts, study_caveats
 from esim.compare.play import Played
-from esim.compare.ranking import Ranking, best_in, ranking
-from esim.compare.sentences import AMOUNT, answer, methods
-from esim.compare.spreads import Means, at_workers, known, of_known, share, spreads
+from esim.compare.ranking import ranking
+from esim.compare.sentences import AMOUNT, answer, choice_text, methods
+from esim.compare.spreads import Means, at_workers, known, of_known, share, spreads, usable
 from esim.compare.statistics import covered, front
 from esim.comparison import (
     Choice,
@@ -42,11 +43,16 @@ def assemble(
     settings: Settings,
     means: Means,
     choice: Choice | None,
+    without: Mapping[str, Sequence[str]],
 ) -> Comparison:
-    """Everything but where the logs came from."""
+    """Everything but where the logs came from.
+
+    Args:
+        without: a rule's name -> columns of the grid that mean nothing to it.
+    """
     saved = f"{settings.saved}_saved_fraction"
     placed = ranking(played, ranked, saved, settings.max_degradation, means)
-    order = _shown_order(contestants, placed)
+    order = placed.order
     fronts = _Fronts(played, contestants, ranked, saved)
     spread = spreads(played, means, settings.max_degradation)
     slots = at_workers(played, settings.workers_table, saved, settings.confidence)
@@ -59,9 +65,10 @@ def assemble(
             changed=contestants[r].changed,
             role=contestants[r].role,
             look_ahead=contestants[r].look_ahead,
-            first_stop=_first_stop(played, r),
+            first_stop=_first_stop(played, r, contestants[r]),
             recorded=_recorded_means([p.recorded[r] for p in played]),
             orders=spread[r],
+            against_best=placed.against[r],
             rank=placed.ranks[r],
             front=fronts.on(r),
             beyond_i_epoch=fronts.beyond(r),
@@ -70,15 +77,15 @@ def assemble(
         for r in order
     )
     sensitivity = _sensitivity(played, contestants, saved, settings)
+    told = answer(rules, settings, placed.studies)
+    if choice is not None:
+        choice = replace(choice, text=choice_text(choice))
     return Comparison(
         settings=settings,
-        methods=methods(settings, len(played)),
-        answer=answer(rules, settings, len(played), len(placed.studies)),
+        methods=methods(settings, placed.studies),
+        answer=told,
         rules=rules,
-        studies=tuple(
-            _study(s, played[s], contestants, order, placed, settings, means)
-            for s in range(len(played))
-        ),
+        studies=tuple(_study(one, contestants, ranked, order, settings, means) for one in played),
         front=Front(
             x=saved,
             y="degradation_normalized",
@@ -88,19 +95,9 @@ def assemble(
         sensitivity=sensitivity,
         choice=choice,
         warnings=tuple(
-            doubts(played, contestants, settings, sensitivity, chosen=choice is not None)
+            doubts(played, contestants, settings, sensitivity, without, chosen=choice is not None)
         ),
     )
-
-
-def _shown_order(contestants: Sequence[Contestant], placed: Ranking) -> list[int]:
-    """Best mean rank first, then as given, what looks ahead last."""
-
-    def place(r: int) -> tuple[bool, float, int]:
-        rank = placed.ranks[r]
-        return contestants[r].look_ahead, np.inf if rank is None else rank.mean, r
-
-    return sorted(range(len(contestants)), key=place)
 
 
 class _Fronts:
@@ -113,20 +110,14 @@ class _Fronts:
         ranked: Sequence[int],
         saved: str,
     ) -> None:
-        usable = [
-            p
-            for p in played
-            if known(p.orders[saved]) and known(p.orders["degradation_normalized"])
-        ]
-        self.contestants, self.known = contestants, bool(usable)
+        told = [p for p in played if usable(p, saved)]
+        self.contestants, self.known = contestants, bool(told)
         self.members: list[int] = []
         self.i_epoch_members: list[int] = []
-        if not usable:
+        if not told:
             return
-        self.saved = np.mean([p.orders[saved].mean(axis=1) for p in usable], axis=0)
-        self.loss = np.mean(
-            [p.orders["degradation_normalized"].mean(axis=1) for p in usable], axis=0
-        )
+        self.saved = np.mean([p.orders[saved].mean(axis=1) for p in told], axis=0)
+        self.loss = np.mean([p.orders["degradation_normalized"].mean(axis=1) for p in told], axis=0)
         self.members = self._front(list(ranked))
         self.i_epochs = [r for r, c in enumerate(contestants) if c.rule.name == I_EPOCH]
         self.i_epoch_members = self._front(self.i_epochs)
@@ -151,12 +142,13 @@ class _Fronts:
         return not covered(self.saved[r], self.loss[r], self.saved[at], self.loss[at])
 
 
-def _first_stop(played: Sequence[Played], r: int) -> FirstStop:
+def _first_stop(played: Sequence[Played], r: int, contestant: Contestant) -> FirstStop:
     stops = [p.orders["first_stop"][r] for p in played]
     steps = [float(np.nanmin(s)) for s in stops if not np.isnan(s).all()]
+    by_itself = f"; by itself: {contestant.earliest}" if contestant.earliest else ""
     if not steps:
-        return FirstStop(None, "stops nothing in any order")
-    return FirstStop(int(min(steps)), f"at step {int(min(steps))} in the earliest case")
+        return FirstStop(None, f"stopped nothing in any order{by_itself}")
+    return FirstStop(int(min(steps)), f"at step {int(min(steps))}{by_itself}")
 
 
 def _recorded_means(summaries: Sequence[Summary]) -> RecordedMeans:
@@ -185,11 +177,10 @@ def _recorded(s: Summary) -> Recorded:
 
 
 def _study(
-    position: int,
     played: Played,
     contestants: Sequence[Contestant],
+    ranked: Sequence[int],
     order: Sequence[int],
-    placed: Ranking,
     settings: Settings,
     means: Means,
 ) -> StudyEntry:
@@ -197,15 +188,10 @@ def _study(
     spread = spreads([played], means, settings.max_degradation)
     saved = f"{settings.saved}_saved_fraction"
     slots = at_workers([played], settings.workers_table, saved, settings.confidence)
-    here = best_in(placed, position, means)
-    rank_of: dict[int, float] = {}
+    here = ranking([played], ranked, saved, settings.max_degradation, means)
     winner = None
-    if here is not None:
-        best, ties, mean = here
-        rank_of = {int(r): float(m) for r, m in zip(placed.ranked, mean, strict=True)}
-        winner = Winner(
-            contestants[best].key, tuple(contestants[r].key for r in order if r in ties)
-        )
+    if here.best is not None:
+        winner = Winner(contestants[here.best].key, tuple(contestants[r].key for r in here.ties))
     return StudyEntry(
         study=study.name,
         objective=study.objective,
@@ -223,7 +209,7 @@ def _study(
                 key=contestants[r].key,
                 recorded=_recorded(played.recorded[r]),
                 orders=spread[r],
-                rank_mean=rank_of.get(r),
+                rank_mean=None if np.isnan(here.mean_ranks[r]) else float(here.mean_ranks[r]),
                 workers=slots[r],
             )
             for r in order

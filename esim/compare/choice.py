@@ -10,8 +10,8 @@ import numpy as np
 from esim.compare.contestants import Contestant
 from esim.compare.halves import halves
 from esim.compare.play import Played, Protocol, play
-from esim.compare.spreads import Means, known, share
-from esim.compare.statistics import bootstrap_means, interval
+from esim.compare.spreads import Means, share, usable
+from esim.compare.statistics import bootstrap_means, interval, pick
 from esim.comparison import Candidate, Choice, HeldOut, InSample, Mean, Picked
 from esim.study import Float64, Int64
 
@@ -29,15 +29,6 @@ class _Table:
     saved: Float64
     loss: Float64
     cases: tuple[tuple[Float64, Float64, Float64], ...]
-
-
-def pick(saved: Float64, loss: Float64, accepted: float) -> int:
-    """Who saves most with a mean loss of at most `accepted`, [R] each; the earlier of equals.
-
-    The baseline that stops nothing loses nothing, so there is always one.
-    """
-    allowed = np.flatnonzero(loss <= accepted)
-    return int(allowed[saved[allowed].argmax()])
 
 
 def folds(studies: int, rng: np.random.Generator) -> list[Int64]:
@@ -62,25 +53,25 @@ def choose(
     Over studies where several have a known degradation, else over halves of the one's trials.
     """
     rows = np.array(ranked, dtype=np.int64)
-    usable = [p for p in played if _usable(p, saved)]
-    if not usable or not len(rows):
+    told = [p for p in played if usable(p, saved)]
+    if not told or not len(rows):
         return None
-    whole = _table(usable, rows, saved)
+    whole = _table(told, rows, saved)
     chosen = pick(whole.saved.mean(axis=0), whole.loss.mean(axis=0), accepted)
     rng = np.random.default_rng(np.random.SeedSequence(means.seed, spawn_key=(0, 2)))
-    if len(usable) > 1:
-        parts = folds(len(usable), rng)
+    if len(told) > 1:
+        parts = folds(len(told), rng)
         n_folds, repeats = len(parts), 1
         picked, outcomes = _over_studies(whole, parts, accepted)
     else:
         few = [contestants[r] for r in ranked]
-        pairs = halves(usable[0].study, rng)
+        pairs = halves(told[0].study, rng)
         n_folds, repeats = 2, len(pairs)
         # The halves run as the whole does: on as many workers.
-        clock = usable[0].orders_clock
+        clock = told[0].orders_clock
         same = replace(protocol, clock=clock.mode, workers=clock.workers, workers_table=())
         tables = [
-            _table([p], np.arange(len(few)), saved) if _usable(p, saved) else None
+            _table([p], np.arange(len(few)), saved) if usable(p, saved) else None
             for p in play([half for pair in pairs for half in pair], few, same, progress)
         ]
         picked, outcomes = _over_halves(tables, accepted)
@@ -88,7 +79,7 @@ def choose(
     times = {at: picked.count(at) for at in sorted(set(picked))}
     return Choice(
         max_degradation=accepted,
-        by="studies" if len(usable) > 1 else "trials",
+        by="studies" if len(told) > 1 else "trials",
         folds=n_folds,
         repeats=repeats,
         chosen=names[chosen],
@@ -104,10 +95,6 @@ def choose(
             )
         ),
     )
-
-
-def _usable(played: Played, saved: str) -> bool:
-    return known(played.orders[saved]) and known(played.orders["degradation_normalized"])
 
 
 def _table(played: Sequence[Played], rows: Int64, saved: str) -> _Table:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
 from esim.caveats import FEW_TRIALS
+from esim.clocks import report_seconds
 from esim.compare.contestants import Contestant
 from esim.compare.play import Played
-from esim.compare.sentences import fewest_studies
+from esim.compare.ranking import fewest_studies
 from esim.compare.spreads import known
 from esim.comparison import Doubt, Sensitivity, Settings
 from esim.outcomes import degradation_is_known
@@ -25,6 +26,7 @@ def doubts(
     contestants: Sequence[Contestant],
     settings: Settings,
     sensitivity: Sensitivity,
+    without: Mapping[str, Sequence[str]],
     *,
     chosen: bool,
 ) -> Iterator[Doubt]:
@@ -48,6 +50,11 @@ def doubts(
             "the order in which the trials start moves what is saved by more than the choice of "
             "the rule does",
         )
+    for column in dict.fromkeys(c for columns in without.values() for c in columns):
+        names = [name for name, columns in without.items() if column in columns]
+        yield Doubt(
+            "grid_left_out", f"{column} means nothing to {', '.join(names)}: taken as they are"
+        )
     ahead = [c.key for c in contestants if c.look_ahead]
     if ahead:
         yield Doubt(
@@ -68,8 +75,8 @@ def _about_studies(played: Sequence[Played], settings: Settings) -> Iterator[Dou
     elif len(played) < needed:
         yield Doubt(
             "few_studies",
-            f"{len(played)} studies: intervals over so few are too narrow, and no difference "
-            f"between rules can be significant (that takes {needed})",
+            f"{len(played)} studies: intervals over so few are too narrow, and how the rules "
+            f"compare on other studies cannot be tested (that takes {needed})",
         )
     unknown = [p.study.name for p in played if not degradation_is_known(p.study)]
     if unknown:
@@ -122,22 +129,27 @@ def _about_rules(played: Sequence[Played], contestants: Sequence[Contestant]) ->
 def _why_idle(contestant: Contestant, idle: Sequence[Study]) -> str:
     """Which gate the curves never pass, if one alone explains it."""
     rule = contestant.rule
-    longest = max((int(s.steps.max()) for s in idle if s.n_reports), default=0)
-    reports = max((int(np.diff(s.offsets).max()) for s in idle if s.n_trials), default=0)
+    reports = max((int(np.diff(s.offsets).max(initial=0)) for s in idle), default=0)
+    unit, longest = "step", max(float(s.steps.max(initial=0)) for s in idle)
+    if rule.match == "number":
+        unit, longest = "report", float(reports)
+    elif rule.axis == "seconds":
+        unit, longest = "second", max(float(report_seconds(s).max(initial=0.0)) for s in idle)
     if rule.warmup_steps >= longest:
         return (
-            f"it waits until step {rule.warmup_steps}, and no curve there is longer than {longest}"
+            f"it waits until {unit} {rule.warmup_steps}, and no trial there goes beyond "
+            f"{longest:,.0f}"
         )
     if rule.min_reports >= reports:
         return (
-            f"it waits for {rule.min_reports} reports, and no trial there made more than {reports}"
+            f"it waits for report {rule.min_reports}, and no trial there made more than {reports}"
         )
     most = max(s.n_trials for s in idle)
     for column in ("min_completed", "min_peers"):
         least = getattr(rule, column)
         if least >= most:
             return f"it waits for {least} other trials, and no study there has more than {most}"
-    return ""
+    return f"its earliest possible stop is {contestant.earliest}" if contestant.earliest else ""
 
 
 def study_caveats(study: Study) -> Iterator[Caveat]:

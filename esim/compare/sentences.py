@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Literal
 
-from esim.comparison import Answer, Choice, Dist, Rank, RuleEntry, Settings, Share
+from esim.compare.ranking import fewest_studies
+from esim.comparison import Answer, Choice, Dist, RuleEntry, Settings, Share
 
 _MOST_NAMES = 3
 AMOUNT = {
@@ -16,107 +18,106 @@ AMOUNT = {
 }
 
 
-def fewest_studies(confidence: float) -> int:
-    """Studies below which no difference can be significant: a sign flip each, two-sided."""
-    studies = 1
-    while 2.0 ** (1 - studies) > 1.0 - confidence + 1e-12:
-        studies += 1
-    return studies
-
-
-def answer(rules: Sequence[RuleEntry], settings: Settings, studies: int, ranked: int) -> Answer:
+def answer(rules: Sequence[RuleEntry], settings: Settings, studies: int) -> Answer:
     """Who is best, whether that is more than chance, and what it may cost.
 
     Args:
         rules: the contestants.
-        studies: how many are compared.
-        ranked: in how many of them the contestants can be ranked.
+        studies: in how many the contestants can be ranked.
     """
-    rows = [(e, e.rank) for e in rules if e.rank is not None]
-    if not rows:
-        return Answer(
-            None,
-            (),
-            None,
-            (
-                "Which rule is best cannot be told: what any of them would have lost is unknown "
-                "from this record.",
-            ),
+    best = next((e for e in rules if e.against_best and e.against_best.verdict == "best"), None)
+    if best is None:
+        unknown = (
+            "Which rule is best cannot be told: what any of them would have lost is unknown from "
+            "this record."
         )
-    best, _ = min(rows, key=lambda row: row[1].mean)
-    ties = [e.key for e, r in rows if e is not best and r.significant is not True]
-    tested = [r.significant for e, r in rows if e is not best and r.significant is not None]
-    significant = None if not tested else not ties
+        return Answer(None, (), None, None, (unknown,))
+    rivals = [e for e in rules if e.against_best and e.against_best.significant is not None]
+    ties = tuple(e.key for e in rivals if e.against_best and not e.against_best.significant)
+    reckless = sum(e.against_best is not None for e in rules) - len(rivals) - 1
     return Answer(
         best.key,
-        tuple(ties),
-        significant,
+        ties,
+        not ties if rivals else None,
+        about(studies, settings),
         (
             _best_sentence(best, settings),
-            _significance(best, ties, rows, settings, ranked),
-            _cost(best),
+            _significance(ties, len(rivals), reckless, settings, studies),
+            _cost(best, settings),
         ),
     )
 
 
 def _best_sentence(best: RuleEntry, settings: Settings) -> str:
-    within = f"a loss of up to {_percent(settings.max_degradation)}"
-    if best.name == "none":
-        return (
-            f"Within {within} nothing beats stopping nothing: over launch orders every rule loses "
-            "more than that too often for what it saves."
-        )
+    within = f"Within a mean loss of {_percent(settings.max_degradation)}"
     saved: Dist | None = getattr(best.orders, f"{settings.saved}_saved_fraction")
-    text = f"Within {within}, {best.key} is best"
-    if saved is not None:
-        text += (
-            f": it saves {_percent(saved.mean)} of the {AMOUNT[settings.saved]} "
-            f"({_percent(saved.low)} to {_percent(saved.high)})"
-        )
+    if best.name == "none" or saved is None:
+        return f"{within} nothing saves anything: stop nothing."
+    text = (
+        f"{within}, {best.key} saves most: {_percent(saved.mean)} of the "
+        f"{AMOUNT[settings.saved]} ({_percent(saved.low)} to {_percent(saved.high)})"
+    )
     kept = best.orders.best_kept
     if kept is not None:
-        text += f" and keeps the best trial in {_times(kept)} launch orders"
+        text += f". It keeps the best trial in {_times(kept)} launch orders"
     return text + "."
 
 
+def about(studies: int, settings: Settings) -> Literal["studies", "orders"]:
+    """What the test is about: other studies, or other launch orders of these."""
+    return "studies" if studies >= fewest_studies(settings.confidence) else "orders"
+
+
 def _significance(
-    best: RuleEntry,
-    ties: Sequence[str],
-    rows: Sequence[tuple[RuleEntry, Rank]],
-    settings: Settings,
-    studies: int,
+    ties: Sequence[str], rivals: int, reckless: int, settings: Settings, studies: int
 ) -> str:
-    if len(rows) == 1:
-        return "There is nothing to compare it with."
-    needed = fewest_studies(settings.confidence)
-    others = len(rows) - 1
-    if 1 < studies < needed:
-        return f"Not significant: from {studies} studies no difference can be; it takes {needed}."
-    where = "over launch orders of this one study" if studies == 1 else f"over {studies} studies"
-    if not ties:
-        return f"Significantly better than all {others} others {where}."
-    if len(ties) == others:
-        return f"Not significant {where}: none of the {others} others is significantly worse."
-    return (
-        f"Better than {others - len(ties)} of {others} others significantly {where}; not "
-        f"significantly than {_listed(ties)}."
-    )
+    """Args: how many others stay within the loss, and how many do not."""
+    if about(studies, settings) == "studies":
+        where = f"over {studies} studies"
+    else:
+        these = "this one study" if studies == 1 else f"these {studies} studies"
+        where = f"over launch orders of {these}"
+    if not rivals:
+        text = "Nothing else stays within it"
+    elif not ties:
+        text = f"Significantly more than all {rivals} others within it, {where}"
+    elif len(ties) == rivals:
+        text = (
+            f"Not significantly more than any of the {rivals} others that stay within it, {where}"
+        )
+    else:
+        text = (
+            f"Significantly more than {rivals - len(ties)} of the {rivals} others within it, "
+            f"{where}, but not than {_listed(ties)}"
+        )
+    if reckless:
+        text += f"; {reckless} lose{'s' if reckless == 1 else ''} more"
+    if about(studies, settings) == "orders":
+        needed = fewest_studies(settings.confidence)
+        text += f". For other studies nothing is significant (that takes {needed} studies)"
+    return text + "."
 
 
-def _cost(best: RuleEntry) -> str:
-    loss = best.orders.degradation_normalized
-    if loss is None:
+def _cost(best: RuleEntry, settings: Settings) -> str:
+    loss, within = best.orders.degradation_normalized, best.orders.within
+    if loss is None or within is None:
         return "What it may cost is unknown."
     if loss.max <= 0:
         return "It lost nothing in any launch order."
-    return (
-        f"It may cost {_percent(loss.mean)} of the way from the best to the median trial on "
-        f"average, and {_percent(loss.q95)} or more in one launch order of twenty."
+    text = (
+        f"It may cost {_percent(loss.mean)} ({_percent(loss.low)} to {_percent(loss.high)}) of the "
+        "way from the best to the median trial"
     )
+    if within.count < within.of:
+        text += (
+            f", and more than {_percent(settings.max_degradation)} in "
+            f"{_percent(1 - within.share)} of the launch orders"
+        )
+    return text + "."
 
 
 def choice_text(choice: Choice) -> str:
-    """The choice in a sentence or two."""
+    """The choice in a few sentences."""
     inside = choice.in_sample
     text = (
         f"Within a mean loss of {_percent(choice.max_degradation)}, {choice.chosen} saves most: "
@@ -145,12 +146,12 @@ def methods(settings: Settings, studies: int) -> Mapping[str, str]:
     """How each kind of number was computed."""
     interval = f"{100 * settings.confidence:g} %"
     drawn = "studies, and launch orders inside each" if studies > 1 else "launch orders"
-    about = (
+    meaning = (
         "They say how far the mean may be off for other studies like these"
         if studies > 1
         else "They are about other launch orders of this one study, not about other studies"
     )
-    blocks = "study" if studies > 1 else "launch order"
+    blocks = "study" if about(studies, settings) == "studies" else "launch order"
     return {
         "orders": (
             f"{settings.orders} random launch orders a study, the same for every rule, besides "
@@ -159,12 +160,16 @@ def methods(settings: Settings, studies: int) -> Mapping[str, str]:
         ),
         "intervals": (
             f"{interval} percentile intervals of the mean from {settings.bootstrap:,} bootstrap "
-            f"replicates over {drawn}, the same draws for every rule. {about}."
+            f"replicates over {drawn}, the same draws for every rule. {meaning}."
         ),
         "best_kept": (
             f"{interval} Wilson intervals (JASA 22:209-212, 1927), over several studies with the "
             "effective sample size of Korn and Graubard (Survey Methodology 24:193-201, 1998): "
             "orders of one study are alike."
+        ),
+        "best": (
+            f"Who saves most of the {AMOUNT[settings.saved]} on average, of those whose mean "
+            f"normalized degradation is at most {_percent(settings.max_degradation)}."
         ),
         "ranks": (
             "In each launch order of each study: first those that lose at most "
@@ -173,9 +178,16 @@ def methods(settings: Settings, studies: int) -> Mapping[str, str]:
             "better. Ties share the mean rank; the mean is over orders, then over studies."
         ),
         "test": (
-            f"Paired sign-flip permutation test of each {blocks}'s mean rank against the best's "
-            "(Fisher 1935; Pitman 1937), adjusted for all contestants by the largest statistic "
-            "under the same flips (Westfall and Young 1993)."
+            f"Paired sign-flip permutation test, a {blocks} a pair, of what is saved against what "
+            "the best saves, and of mean ranks against the best-ranked's (Fisher 1935; Pitman "
+            "1937), adjusted for all contestants tested by the largest statistic under the same "
+            "flips (Westfall and Young 1993)."
+            + (
+                f" Below {fewest_studies(settings.confidence)} studies it is about other launch "
+                "orders of the same studies only."
+                if blocks == "launch order"
+                else ""
+            )
         ),
         "front": (
             "On the Pareto front: nobody saves as much on average with as little mean normalized "

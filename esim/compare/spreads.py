@@ -53,6 +53,11 @@ def known(numbers: Float64) -> bool:
     return not np.isnan(numbers).any()
 
 
+def usable(played: Played, saved: str) -> bool:
+    """Whether a study tells both what is saved and what is lost."""
+    return known(played.orders[saved]) and known(played.orders["degradation_normalized"])
+
+
 def of_known(played: Sequence[Played], name: str) -> list[Float64]:
     """A number of the studies in which it is known, [R, O] each."""
     return [p.orders[name] for p in played if known(p.orders[name])]

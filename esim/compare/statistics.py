@@ -133,6 +133,15 @@ def first_shares(ranked: Float64) -> Float64:
     return shares
 
 
+def pick(saved: Float64, loss: Float64, accepted: float) -> int:
+    """Who saves most with a mean loss of at most `accepted`, [R] each; the earlier of equals.
+
+    The baseline that stops nothing loses nothing, so there is always one.
+    """
+    allowed = np.flatnonzero(loss <= accepted)
+    return int(allowed[saved[allowed].argmax()])
+
+
 def sign_flip_test(differences: Float64, seed: np.random.SeedSequence) -> Float64:
     """p values [R] of paired differences from the best, [R, blocks], adjusted for all R.
 

@@ -48,7 +48,7 @@ def front_info(comparison: Comparison) -> FrontInfo:
             kind="i-epoch" if entry.name == "i-epoch" else kind,
             saved=saved.mean,
             loss=loss.mean,
-            named=bool(entry.front) or best,
+            named=bool(entry.front) or entry.look_ahead or best,
             strong=best,
             saved_interval=(saved.low, saved.high),
             loss_interval=(loss.low, loss.high),

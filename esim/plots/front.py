@@ -122,9 +122,9 @@ def draw_front(info: FrontInfo, axes: Axes) -> Axes:
     for p in info.points:
         marker, colour, label = kinds[p.kind]
         y = float(np.clip(p.loss, bottom, top))
-        if p.saved_interval is not None:
+        if p.named and p.saved_interval is not None:
             axes.plot(p.saved_interval, [y] * 2, color=style.FAINT, lw=0.8, zorder=0)
-        if p.loss_interval is not None:
+        if p.named and p.loss_interval is not None:
             axes.plot([p.saved] * 2, p.loss_interval, color=style.FAINT, lw=0.8, zorder=0)
         axes.plot(
             p.saved,

@@ -104,7 +104,7 @@ def _rules(c: Comparison, *, wide: bool) -> Table:
             _whole(entry.orders.best_kept),
             MISSING if loss is None else percent(loss.mean),
             MISSING if entry.rank is None else number(entry.rank.mean, 3),
-            _against(entry, c),
+            _against(entry),
             style="dim"
             if entry.role == "baseline"
             else "bold"
@@ -120,17 +120,16 @@ def _style(entry: RuleEntry, c: Comparison) -> str:
     return "dim" if entry.role == "baseline" else ""
 
 
-def _against(entry: RuleEntry, c: Comparison) -> Text:
+def _against(entry: RuleEntry) -> Text:
     mark = " ◆" if entry.front else ""
-    if entry.key == c.answer.best:
-        return Text(f"best{mark}", style="bold green")
     if entry.look_ahead:
         return Text("a bound")
-    if entry.rank is None or entry.rank.p is None:
+    against = entry.against_best
+    if against is None:
         return Text(f"{MISSING}{mark}")
-    if entry.rank.significant:
-        return Text(f"worse, p {_p(entry.rank.p)}{mark}")
-    return Text(f"not significant{mark}")
+    p = "" if against.p is None or not against.significant else f", p {_p(against.p)}"
+    style = {"best": "bold green", "loses too much": "red"}.get(against.verdict, "")
+    return Text(f"{against.verdict}{p}{mark}", style=style)
 
 
 def _p(p: float) -> str:
@@ -142,8 +141,8 @@ def _legend(c: Comparison) -> str:
     return (
         "saved: mean over launch orders"
         + (" and studies" if len(c.studies) > 1 else "")
-        + "; loss: mean way from the best to the median trial; rank: mean, of those that lose at "
-        f"most {within} who saves most; ◆ on the Pareto front of saved against loss"
+        + "; loss: mean way from the best to the median trial, at most "
+        f"{within} is accepted; rank: mean; ◆: on the Pareto front of saved against loss"
     )
 
 
@@ -177,7 +176,7 @@ def _at(at: AtWorkers | None) -> str:
 
 def _studies(studies: Sequence[StudyEntry]) -> Table:
     shown = table("By study", "study", "trials", "workers")
-    shown.add_column("best rule")
+    shown.add_column("saves most within the loss", overflow="fold")
     shown.add_column("most often stop the best trial (share of orders)", overflow="fold")
     for study in studies[:_MOST_STUDIES]:
         losers = [
@@ -200,4 +199,4 @@ def _winner(study: StudyEntry) -> str:
     if study.winner is None:
         return MISSING
     ties = len(study.winner.ties)
-    return clean(study.winner.key, 40) + (f", {ties} not sign. worse" if ties else "")
+    return clean(study.winner.key, 40) + (f" (and {ties} not significantly less)" if ties else "")
