@@ -35,20 +35,14 @@ ARROWS: dict[str, set[str]] = {
     "comparison": RESULTS,
     "compare": RESULTS | {"comparison", "prepare", "replay", "outcomes", "caveats"},
     "check": RESULTS | {"replay"},
+    "fetch": {"folders"},
     "explain": RESULTS | {"prepare", "replay", "kernels"},
     "plots": RESULTS | {"comparison", "explain", "report", "folders"},
     "report": RESULTS | {"comparison", "check", "explain", "plots", "folders"},
     "cli": RESULTS
-    | {"readers", "replay", "check", "compare", "explain", "report", "plots", "folders"},
-    "": {
-        "study",
-        "check",
-        "compare",
-        "comparison",
-        "rules",
-        "readers",
-        "replay",
-    },  # esim/__init__.py
+    | {"readers", "replay", "check", "compare", "explain", "report", "plots", "folders", "fetch"},
+    # esim/__init__.py
+    "": {"study", "check", "compare", "comparison", "rules", "readers", "replay"},
 }
 # Names for annotations only, read from `if TYPE_CHECKING`.
 TYPES_ONLY = {
@@ -97,6 +91,7 @@ def imported(path: Path) -> set[tuple[str, bool]]:
     return found
 
 
+AWS = ("boto3", "botocore")
 FILES = sorted(PACKAGE.rglob("*.py"))
 
 
@@ -126,12 +121,23 @@ def test_kernels_import_only_numpy_and_numba() -> None:
                 assert name.split(".")[0] in allowed | standard, f"{path.name} imports {name}"
 
 
-@pytest.mark.parametrize("command", [["--help"], ["replay", "--help"], ["rules"], ["formats"]])
+def test_only_fetch_talks_to_aws() -> None:
+    for path in FILES:
+        text = path.read_text(encoding="utf-8")
+        asks = any(f"import {name}" in text or f"from {name}" in text for name in AWS)
+        assert room_of(path) == "fetch" or not asks, path.name
+
+
+@pytest.mark.parametrize(
+    "command",
+    [["--help"], ["replay", "--help"], ["fetch", "sagemaker", "--help"], ["rules"], ["formats"]],
+)
 def test_light_commands_leave_heavy_libraries_alone(command: list[str]) -> None:
     code = (
         "import sys\nfrom esim.cli import main\n"
         "try:\n    main()\nexcept SystemExit as e:\n    assert not e.code, e.code\n"
-        "heavy = {'numba', 'pandas', 'pyarrow', 'matplotlib'} & set(sys.modules)\n"
+        "heavy = {'numba', 'pandas', 'pyarrow', 'matplotlib', 'boto3', 'botocore'}\n"
+        "heavy &= set(sys.modules)\n"
         "assert not heavy, heavy\n"
     )
     run = subprocess.run([sys.executable, "-c", code, *command], capture_output=True, text=True)

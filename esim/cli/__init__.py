@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from esim import __version__
-from esim.cli import check, compare, convert, explain, formats, replay, report, rules
+from esim.cli import check, compare, convert, explain, fetch, formats, replay, report, rules
 from esim.cli import options as o
 from esim.errors import EsimError
 
@@ -30,6 +30,7 @@ app.command("compare")(compare.compare)
 app.command("explain")(explain.explain)
 app.command("report")(report.report)
 app.command("convert")(convert.convert)
+app.add_typer(fetch.app, name="fetch")
 app.command("rules")(rules.rules)
 app.command("formats")(formats.formats)
 

@@ -79,6 +79,9 @@ def _significance(
         where = f"over launch orders of {these}"
     if not rivals:
         text = "Nothing else stays within it"
+    elif rivals == 1:
+        more = "Not significantly" if ties else "Significantly"
+        text = f"{more} more than the one other within it, {where}"
     elif not ties:
         text = f"Significantly more than all {rivals} others within it, {where}"
     elif len(ties) == rivals:
@@ -192,7 +195,7 @@ def methods(settings: Settings, studies: int) -> Mapping[str, str]:
         "front": (
             "On the Pareto front: nobody saves as much on average with as little mean normalized "
             "degradation, and does better in one. A rule is worth having if it extends the front "
-            "of i-epoch, which stops every trial at step i (Egele et al., arXiv 2404.04111)."
+            "of i-epoch, which stops every trial at report i (Egele et al., arXiv 2404.04111)."
         ),
         "choice": (
             "The contestant that saves most with a mean normalized degradation of at most "

@@ -65,7 +65,7 @@ def front_info(comparison: Comparison) -> FrontInfo:
         amount=amount_of(comparison),
         loss_words="loss: way from the best\nto the median trial",
         rule_words="rule",
-        strong_words="the best by rank",
+        strong_words="saves most within the accepted loss",
     )
 
 
@@ -93,7 +93,7 @@ def orders_info(comparison: Comparison) -> RowsInfo:
         rows=tuple(rows),
         axis=f"{amount_of(comparison)} saved",
         note="best kept in",
-        strong="the best by rank",
+        strong="saves most within the accepted loss",
         legend=False,
     )
 

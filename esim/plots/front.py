@@ -114,7 +114,7 @@ def draw_front(info: FrontInfo, axes: Axes) -> Axes:
             axes.step(x, y, where="pre", color=colour, ls=dashes, lw=1.1, label=label, zorder=1)
     kinds = {
         "rule": ("o", style.BLUE, info.rule_words),
-        "i-epoch": ("s", style.GREEN, "i-epoch: every trial stops at step i"),
+        "i-epoch": ("s", style.GREEN, "i-epoch: every trial stops at report i"),
         "baseline": ("D", style.GREEN, "other baseline"),
         "bound": ("*", style.GREY, "bound: looks ahead"),
     }

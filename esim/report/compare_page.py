@@ -93,8 +93,10 @@ def _tiles(c: Comparison) -> Iterator[Tile]:
         return
     best = c.rule(c.answer.best)
     saved, loss, kept = saved_of(c, best), best.orders.degradation_normalized, best.orders.best_kept
-    ties = f"{plural(len(c.answer.ties), 'other')} not significantly worse"
-    yield Tile("best by rank", clean(best.key, 34), ties if c.answer.ties else "")
+    within = f"within a mean loss of {percent(c.settings.max_degradation)}"
+    if c.answer.ties:
+        within += f"; {plural(len(c.answer.ties), 'other')} not significantly worse"
+    yield Tile("saves most", clean(best.key, 34), within)
     if saved is not None:
         orders = f"{share_words(saved.q05)} to {share_words(saved.q95)} in 90 % of launch orders"
         yield Tile(f"{amount_of(c)} saved", percent(saved.mean), orders)
@@ -110,16 +112,6 @@ def _tiles(c: Comparison) -> Iterator[Tile]:
         yield Tile("lost", percent(loss.mean), interval, bad=loss.mean > c.settings.max_degradation)
 
 
-def _against(e: RuleEntry, c: Comparison) -> str:
-    if e.key == c.answer.best:
-        return "best"
-    if e.look_ahead:
-        return "a bound, not ranked"
-    if e.rank is None or e.rank.p is None:
-        return "not tested"
-    return "worse" if e.rank.significant else "not significant"
-
-
 def _rules(c: Comparison) -> Table:
     amount = amount_of(c)
     columns = (
@@ -133,13 +125,13 @@ def _rules(c: Comparison) -> Table:
         Column("loss", "loss", "percent"),
         Column("loss_low", "interval from", "percent"),
         Column("loss_high", "to", "percent"),
-        Column("rank", "mean rank", "number"),
-        Column("against_best", "against the best"),
+        Column("against_best", "against the best", bad="loses too much"),
         Column("p", "p", "number"),
     )
     rows: list[tuple[Cell, ...]] = []
     for e in c.rules:
         saved, loss, kept = saved_of(c, e), e.orders.degradation_normalized, e.orders.best_kept
+        against = e.against_best
         rows.append(
             (
                 e.key,
@@ -150,14 +142,26 @@ def _rules(c: Comparison) -> Table:
                 ),
                 None if kept is None else kept.share,
                 *((None,) * 3 if loss is None else (loss.mean, loss.low, loss.high)),
-                None if e.rank is None else float(f"{e.rank.mean:.4g}"),
-                _against(e, c),
-                None if e.rank is None or e.rank.p is None else float(f"{e.rank.p:.3g}"),
+                "a bound" if e.look_ahead else None if against is None else against.verdict,
+                None if against is None or against.p is None else _short(against.p),
             )
         )
     best = frozenset(i for i, e in enumerate(c.rules) if e.key == c.answer.best)
     what = f"Means over launch orders{' and studies' if len(c.studies) > 1 else ''}, best first"
     return Table("rules", what, columns, tuple(rows), strong=best)
+
+
+def _difference(e: RuleEntry) -> tuple[float | None, float | None, float | None]:
+    """What it saves minus what the best saves, and its interval."""
+    if e.against_best is None or e.against_best.saved_difference is None:
+        return (None, None, None)
+    d = e.against_best.saved_difference
+    return (d.mean, d.low, d.high)
+
+
+def _short(value: float) -> float:
+    """Four digits: what is behind them is chance."""
+    return float(f"{value:.4g}")
 
 
 def _standing(c: Comparison) -> Table:
@@ -166,8 +170,11 @@ def _standing(c: Comparison) -> Table:
         Column("role", "role"),
         Column("front", "on the Pareto front", "yes"),
         Column("beyond_i_epoch", "beyond i-epoch's front", "yes"),
-        Column("first_in", "first in", "percent"),
-        Column("rank_low", "mean rank from", "number"),
+        Column("saved_difference", "saves more than the best by", "percent"),
+        Column("difference_low", "interval from", "percent"),
+        Column("difference_high", "to", "percent"),
+        Column("rank", "mean rank", "number"),
+        Column("rank_low", "interval from", "number"),
         Column("rank_high", "to", "number"),
         Column("first_stop", "earliest stop"),
     )
@@ -177,10 +184,11 @@ def _standing(c: Comparison) -> Table:
             "bound" if e.look_ahead else e.role,
             e.front,
             e.beyond_i_epoch,
+            *_difference(e),
             *(
                 (None,) * 3
                 if e.rank is None
-                else (e.rank.first, float(f"{e.rank.low:.4g}"), float(f"{e.rank.high:.4g}"))
+                else (_short(e.rank.mean), _short(e.rank.low), _short(e.rank.high))
             ),
             e.first_stop.text,
         )
@@ -266,7 +274,7 @@ def _by_study(c: Comparison, names: Sequence[str]) -> Table:
             s.study,
             r.key,
             *(getattr(r.recorded, column.key) for column in columns[2:8]),
-            None if r.rank_mean is None else float(f"{r.rank_mean:.4g}"),
+            None if r.rank_mean is None else _short(r.rank_mean),
         )
         for s in c.studies
         if s.study in names

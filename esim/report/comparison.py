@@ -17,9 +17,9 @@ _AMOUNT = {"seconds": "time", "billed": "billed time"}
 _MOST_STUDIES = 12
 _MOST_ROWS = 12  # of the table over workers; the others are in the document
 _MOST_LOSERS = 3
-_BAR = 10
+_BAR = 8
 _WIDE = 100  # characters of a terminal that has room for bars
-_KEY = 20
+_KEY = 21
 
 
 def show_comparison(comparison: Comparison, console: Console) -> None:
@@ -30,13 +30,22 @@ def show_comparison(comparison: Comparison, console: Console) -> None:
     console.print(Padding(Text(answer, style="bold"), (1, 0)))
     console.print(_rules(c, wide=console.width >= _WIDE))
     console.print(Padding(Text(_legend(c), style="dim"), (0, 0, 1, 1)))
+    idle = [e.key for e in c.rules if e.role == "rule" and e.beyond_i_epoch is False]
+    if idle:
+        names = clean(", ".join(idle), 2000)
+        console.print(
+            Padding(
+                Text(f"no better than stopping every trial at some report i (i-epoch): {names}"),
+                (0, 0, 1, 1),
+            )
+        )
     if len({at.workers for entry in c.rules for at in entry.workers}) > 1:
         console.print(_workers(c))
         console.print(Padding(Text(clean(c.sensitivity.text, 2000)), (0, 0, 1, 1)))
     if c.choice is not None:
         console.print(Text("The choice", style="bold"))
         console.print(Padding(Text(clean(c.choice.text, 2000)), (0, 0, 1, 1)))
-        picks = ", ".join(f"{clean(p.key, 200)} {p.times} times" for p in c.choice.picked)
+        picks = ", ".join(f"{clean(p.key, 200)} {_many(p.times, 'time')}" for p in c.choice.picked)
         if picks:
             console.print(Padding(Text(f"picked: {picks}", style="dim"), (0, 0, 1, 1)))
     console.print(_studies(c.studies))
@@ -86,7 +95,8 @@ def _rules(c: Comparison, *, wide: bool) -> Table:
     shown.columns[0].min_width = _KEY
     if wide:
         shown.add_column("", no_wrap=True)
-    for column in ("90 % of\norders", "best\nkept", "loss", "rank"):
+    ranks = ["rank"] if wide else []
+    for column in ("90 % of\norders", "best\nkept", "loss", *ranks):
         shown.add_column(column, justify="right", no_wrap=True)
     shown.add_column("against the best", no_wrap=True)
     ranked = False
@@ -103,8 +113,8 @@ def _rules(c: Comparison, *, wide: bool) -> Table:
             MISSING if saved is None else f"{100 * saved.q05:.0f} to {100 * saved.q95:.0f} %",
             _whole(entry.orders.best_kept),
             MISSING if loss is None else percent(loss.mean),
-            MISSING if entry.rank is None else number(entry.rank.mean, 3),
-            _against(entry),
+            *([MISSING if entry.rank is None else number(entry.rank.mean, 3)] if wide else []),
+            _against(entry, wide=wide),
             style="dim"
             if entry.role == "baseline"
             else "bold"
@@ -120,14 +130,14 @@ def _style(entry: RuleEntry, c: Comparison) -> str:
     return "dim" if entry.role == "baseline" else ""
 
 
-def _against(entry: RuleEntry) -> Text:
+def _against(entry: RuleEntry, *, wide: bool) -> Text:
     mark = " ◆" if entry.front else ""
     if entry.look_ahead:
         return Text("a bound")
     against = entry.against_best
     if against is None:
         return Text(f"{MISSING}{mark}")
-    p = "" if against.p is None or not against.significant else f", p {_p(against.p)}"
+    p = f", p {_p(against.p)}" if wide and against.p is not None and against.significant else ""
     style = {"best": "bold green", "loses too much": "red"}.get(against.verdict, "")
     return Text(f"{against.verdict}{p}{mark}", style=style)
 
@@ -156,15 +166,16 @@ def _workers(c: Comparison) -> Table:
     shown = table(f"By workers: {what} saved, and how often the best trial is kept", "rule")
     for n in slots:
         shown.add_column(_many(n, "worker"), justify="right", no_wrap=True)
-    for entry in c.rules[:_MOST_ROWS]:
+    rules = [entry for entry in c.rules if entry.role == "rule"]
+    for entry in rules[:_MOST_ROWS]:
         at = {w.workers: w for w in entry.workers}
         shown.add_row(
             Text(clean(entry.key, 60)),
             *(_at(at.get(n)) for n in slots),
             style=_style(entry, c),
         )
-    if len(c.rules) > _MOST_ROWS:
-        shown.add_row(f"and {len(c.rules) - _MOST_ROWS} more (--json, --out)")
+    if len(rules) > _MOST_ROWS:
+        shown.add_row(f"and {len(rules) - _MOST_ROWS} more (--json, --out)")
     return shown
 
 

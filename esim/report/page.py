@@ -27,6 +27,7 @@ class Column:
         kind: what its cells are, and so how they are written; seconds and shares stay numbers.
         unit: the currency of money.
         bar: whether a bar shows the share.
+        bad: the value that is to be seen at once; true where a fate is lost.
     """
 
     key: str
@@ -34,6 +35,7 @@ class Column:
     kind: Kind = "text"
     unit: str = ""
     bar: bool = False
+    bad: Cell = None
 
     def show(self, value: Cell, longest: int = 80) -> str:
         """A cell for a person."""
