@@ -69,9 +69,7 @@ def finals_info(result: ReplayResult) -> FinalsInfo:
 
 
 def _words(what: str, best: BestTrial | None, more: str) -> str:
-    return (
-        "" if best is None else f"{what}: {number(best.value, 4)}{more} ({clean(best.trial, 30)})"
-    )
+    return "" if best is None else f"{what}: {number(best.value, 4)}{more}"
 
 
 def draw_finals(info: FinalsInfo, axes: Axes) -> Axes:
@@ -126,7 +124,14 @@ def finals_plot(result: ReplayResult) -> Plot:
         caption = f"The best {len(info.finals):,} of {caption}, by their recorded final value"
     if info.view.clipped:
         caption += "; marks at the border lie beyond"
-    told = "; ".join(w for w in (info.best_recorded_words, info.best_words) if w)
+    told = "; ".join(
+        f"{told} ({clean(best.trial, 30)})"
+        for told, best in (
+            (info.best_recorded_words, result.summary.best_recorded),
+            (info.best_words, result.summary.best),
+        )
+        if best is not None
+    )
     cost = signed(result.summary.degradation_on_record)
     return Plot(
         name="finals",

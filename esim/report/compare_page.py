@@ -126,7 +126,7 @@ def _rules(c: Comparison) -> Table:
         Column("loss_low", "interval from", "percent"),
         Column("loss_high", "to", "percent"),
         Column("against_best", "against the best", bad="loses too much"),
-        Column("p", "p", "number"),
+        Column("p", "p", "p"),
     )
     rows: list[tuple[Cell, ...]] = []
     for e in c.rules:

@@ -14,7 +14,9 @@ from esim.plots import Plot
 from esim.report import words
 
 Cell = str | float | int | bool | None
-Kind = Literal["text", "count", "percent", "seconds", "number", "signed", "money", "fate", "yes"]
+Kind = Literal[
+    "text", "count", "percent", "seconds", "number", "signed", "money", "fate", "yes", "p"
+]
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,7 @@ class Column:
             "percent": words.percent,
             "seconds": words.seconds,
             "signed": words.signed,
+            "p": words.probability,
         }
         return shown.get(self.kind, words.number)(value)
 

@@ -23,6 +23,8 @@ _FIGURE = 150  # mm
 _INK, _MUTED, _RULE = (27, 27, 27), (90, 90, 90), (200, 200, 200)
 _MOST_ROWS = 60
 _LONGEST = 46  # characters of a name in a table
+_PROSE = 34  # characters of a line of prose in a table
+_FITTING = 112  # characters of a table's size that fit the width
 
 
 def pdf(page: Page) -> bytes:
@@ -106,16 +108,19 @@ class _Writer:
             left = _MARGIN + i * width
             pdf.set_draw_color(*((213, 94, 0) if tile.bad else (0, 114, 178)))
             pdf.set_line_width(0.9)
-            pdf.line(left + 0.5, top, left + 0.5, top + 15)
+            pdf.line(left + 0.5, top, left + 0.5, top + 19)
             for dy, text, size, bold in (
-                (0, tile.label, 8, False),
-                (4.5, tile.value, 13, True),
-                (11, tile.note, 7.5, False),
+                (0, tile.label, 8.0, False),
+                (4.5, tile.value, 13.0, True),
+                (11, tile.note, 7.0, False),
             ):
                 pdf.set_xy(left + 3, top + dy)
                 self._font(size, bold=bold, colour=_INK if bold else _MUTED)
-                pdf.cell(width - 4, 4.5, _glyphs(text))
-        pdf.set_xy(_MARGIN, top + 18)
+                wide = pdf.get_string_width(_glyphs(text))
+                if bold and wide > width - 7:
+                    pdf.set_font_size(size * (width - 7) / wide)
+                pdf.multi_cell(width - 4, 3.6 if not bold else 5.5, _glyphs(text), align="L")
+        pdf.set_xy(_MARGIN, top + 22)
 
     def _section(self, section: Section) -> None:
         first = next(iter(section.parts), None)
@@ -160,19 +165,20 @@ class _Writer:
         headed = any(column.label for column in table.columns)
         cells = [
             [
-                _glyphs(column.show(value, 300 if i or len(row) == 2 else _LONGEST))
+                _cell(column, column.show(value, 300 if i or len(row) == 2 else _LONGEST))
                 for i, (column, value) in enumerate(zip(table.columns, row, strict=True))
             ]
             for row in rows
         ]
         self._room(22)
         self._text(table.caption, 9, bold=True)
-        self._font(7.5)
+        widths = _widths(table.columns, cells)
+        self._font(min(7.5, 7.5 * _FITTING / sum(widths)))
         pdf.set_draw_color(*_RULE)
         pdf.set_line_width(0.2)
         with pdf.table(
             width=_WIDTH,
-            col_widths=_widths(table.columns, cells),
+            col_widths=widths,
             line_height=4.2,
             padding=(0.5, 1.5, 0.5, 0),
             align="LEFT",
@@ -237,21 +243,28 @@ def _tall(picture: Picture) -> float:
     return _FIGURE * picture.plot.height / style.WIDTH + 12
 
 
+def _cell(column: Column, shown: str) -> str:
+    """A number and its unit stay together."""
+    return _glyphs(shown if _left(column) else shown.replace(" ", "\N{NO-BREAK SPACE}"))
+
+
 def _left(column: Column) -> bool:
     return column.kind in ("text", "fate", "yes")
 
 
 def _widths(columns: Sequence[Column], cells: Sequence[Sequence[str]]) -> tuple[float, ...]:
-    """Shares of the width, by the longest words of each column."""
-    longest = [
-        max(
-            max((len(word) for word in column.label.split()), default=1),
-            *(min(len(row[i]), 60) for row in cells),
-            4,
-        )
-        for i, column in enumerate(columns)
-    ]
-    return tuple(float(n + 2) for n in longest)
+    """Characters that each column needs: numbers stand in one line, prose is folded."""
+    found = []
+    for i, column in enumerate(columns):
+        heading = max((len(word) for word in column.label.split()), default=1)
+        if _left(column):
+            whole = max((len(row[i]) for row in cells), default=1)
+            words = max((len(w) for row in cells for w in row[i].split()), default=1)
+            needed = max(min(whole, _PROSE), min(words, _LONGEST))
+        else:
+            needed = max((len(row[i]) for row in cells), default=1)
+        found.append(max(heading, needed) + 2.5)
+    return tuple(found)
 
 
 def _glyphs(text: str) -> str:

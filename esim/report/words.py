@@ -63,6 +63,11 @@ def share_words(share: float | None) -> str:
     return MISSING if share is None or share != share else f"{100 * share:.0f} %"
 
 
+def probability(p: float | None) -> str:
+    """The p of a test."""
+    return MISSING if p is None else "< 0.001" if p < 0.001 else f"{p:.3f}"
+
+
 def seconds(value: float | None) -> str:
     """A duration."""
     if value is None:
