@@ -10,6 +10,7 @@ from esim.cli import options as o
 
 
 def replay(
+    context: typer.Context,
     logs: o.Logs,
     rule: o.RuleName = "sagemaker",
     set_: o.Set = None,
@@ -72,14 +73,15 @@ def replay(
             )
             display.advance(task)
     inputs = o.described(found)
+    whole = document(results, inputs, o.command_line(context))
     if out is not None:
         from esim.report.files import write_results
 
         with o.progress() as display:
             display.add_task(f"writing {out}", total=None)
-            write_results(out, found.studies, results, document(results, inputs))
+            write_results(out, found.studies, results, whole)
     if json:
-        typer.echo(to_json(document(results, inputs)))
+        typer.echo(to_json(whole))
         return
     from rich.console import Console
 
