@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from esim import __version__
-from esim.cli import check, convert, explain, formats, replay, rules
+from esim.cli import check, convert, explain, formats, replay, rules, warm_up
 from esim.errors import EsimError
 
 app = typer.Typer(
@@ -28,6 +28,7 @@ app.command("explain")(explain.explain)
 app.command("convert")(convert.convert)
 app.command("rules")(rules.rules)
 app.command("formats")(formats.formats)
+app.command("warm-up")(warm_up.warm_up)
 
 
 def _version(wanted: bool) -> None:
