@@ -24,7 +24,8 @@ _REPLAY = "The replay"
 _COSTS = "Seconds and money"
 
 Logs = Annotated[
-    list[Path], typer.Argument(help="Files and folders of recorded logs.", show_default=False)
+    list[str],
+    typer.Argument(help="Files, folders and database URLs of recorded logs.", show_default=False),
 ]
 Objective = Annotated[
     str | None,
@@ -47,6 +48,23 @@ Format = Annotated[
     str | None,
     typer.Option(
         help="Read as this format (esim formats) instead of looking.", rich_help_panel=_READING
+    ),
+]
+StudyNames = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--study",
+        help="Read this study only, where the logs hold several; repeatable.",
+        rich_help_panel=_READING,
+        show_default=False,
+    ),
+]
+Step = Annotated[
+    str | None,
+    typer.Option(
+        help="The column that counts steps, where the format has several.",
+        rich_help_panel=_READING,
+        show_default=False,
     ),
 ]
 AcceptTimeAligned = Annotated[
@@ -167,12 +185,14 @@ def check_words(clock: str | None, workers: int, final: str = "last") -> None:
 
 
 def read(
-    logs: list[Path],
+    logs: list[str],
     objective: str | None,
     direction: str | None,
     metric: list[str] | None,
     format: str | None,
     accept_time_aligned: bool = False,
+    study: list[str] | None = None,
+    step: str | None = None,
 ) -> Reading:
     """The studies in the logs."""
     from esim.readers import read_inputs
@@ -188,6 +208,8 @@ def read(
         format=format,
         metrics=metric or [],
         accept_time_aligned=accept_time_aligned,
+        studies=study or [],
+        step=step,
     )
 
 

@@ -29,6 +29,8 @@ def replay(
     metric: o.Metric = None,
     format: o.Format = None,
     accept_time_aligned: o.AcceptTimeAligned = False,
+    study: o.StudyNames = None,
+    step: o.Step = None,
     price: o.Price = None,
     currency: o.Currency = "USD",
     startup_s: o.Startup = 0.0,
@@ -53,13 +55,13 @@ def replay(
 
     with o.progress() as display:
         task = display.add_task("reading logs", total=None)
-        found = o.read(logs, objective, direction, metric, format, accept_time_aligned)
+        found = o.read(logs, objective, direction, metric, format, accept_time_aligned, study, step)
         display.update(task, description="replaying", total=len(found.studies), completed=0)
         results = []
-        for study in found.studies:
+        for one in found.studies:
             results.append(
                 run(
-                    study,
+                    one,
                     row,
                     clock,
                     workers,
@@ -87,6 +89,6 @@ def replay(
     console = Console()
     show_replays(results, console)
     if len(results) == 1 and row.name == "sagemaker" and results[0].summary.trials_stopped:
-        for study in o.sagemaker_studies(found).values():
-            show_enabling(study.name, study.objective, study.direction, console)
+        for job in o.sagemaker_studies(found).values():
+            show_enabling(job.name, job.objective, job.direction, console)
     show_inputs(inputs, console)

@@ -35,7 +35,12 @@ def number(cell: Any, place: str, column: str) -> float:
     if isinstance(cell, str) and _NUMBER.fullmatch(cell.strip()):
         return float(cell)
     if isinstance(cell, int | float) and not isinstance(cell, bool):
-        return float(cell)
+        try:
+            return float(cell)
+        except OverflowError:
+            raise EsimError(
+                "an integer beyond 1e308", where=place, why=f"column {column!r}"
+            ) from None
     raise EsimError(f"{cell!r} is not a number", where=place, why=f"column {column!r}")
 
 

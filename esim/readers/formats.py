@@ -8,7 +8,7 @@ from typing import Protocol, cast
 
 from esim.errors import EsimError, near_names
 from esim.readers.options import Options
-from esim.readers.source import Source
+from esim.readers.source import File, Source
 from esim.study import Note, Study
 
 
@@ -16,20 +16,31 @@ from esim.study import Note, Study
 class Detection:
     """Whether a source is of a format, and the evidence either way, in a few words.
 
-    `complete` False: another source of this format may hold what this one lacks.
+    Attributes:
+        saw: "" if nothing in the source hints at the format.
+        complete: False: another source of this format may hold what this one lacks.
+        claims: the files that belong to it, read or not; formats asked later do not see them. A
+            tool that writes TensorBoard events beside its own records claims those too.
     """
 
     matches: bool
     saw: str
     complete: bool = True
+    claims: frozenset[File] = frozenset()
 
 
 @dataclass(frozen=True)
 class Found:
-    """What a reader made of one source; `notes` are about its files, not about its data."""
+    """What a reader made of one source.
+
+    Attributes:
+        notes: about its files, not about its data.
+        names: of all its studies, where the reader reads only those that were asked for.
+    """
 
     studies: tuple[Study, ...]
     notes: tuple[Note, ...] = ()
+    names: tuple[str, ...] = ()
 
 
 class Reader(Protocol):
@@ -55,6 +66,8 @@ class Format:
         configs: whether hyperparameters can be had.
         several_studies: whether one input may hold several studies.
         module: where its `detect` and `read` are.
+        by_contents: recognised by contents that other tools' files might show too, so it is asked
+            last, about the files that no other format claims.
     """
 
     name: str
@@ -65,6 +78,7 @@ class Format:
     configs: bool
     several_studies: bool
     module: str
+    by_contents: bool = False
 
     def _reader(self) -> Reader:
         return cast(Reader, importlib.import_module(self.module))
@@ -89,6 +103,7 @@ FORMATS: tuple[Format, ...] = (
         configs=True,
         several_studies=True,
         module="esim.readers.table",
+        by_contents=True,
     ),
     Format(
         name="sagemaker",
@@ -100,6 +115,7 @@ FORMATS: tuple[Format, ...] = (
         configs=True,
         several_studies=True,
         module="esim.readers.sagemaker",
+        by_contents=True,
     ),
 )
 
@@ -117,10 +133,17 @@ def choose_format(source: Source, name: str | None = None) -> Format:
         raise EsimError(
             f"no format {name!r}", fix=f"one of: {near_names(name, [f.name for f in FORMATS])}"
         )
-    if not source.files:
+    if not source.files and source.address is None:
         skipped = f", {len(source.skipped)} hidden or left over" if source.skipped else ""
         raise EsimError("no files to read", where=source.label, why=f"the folder is empty{skipped}")
-    seen = [(fmt, fmt.detect(source)) for fmt in FORMATS]
+    seen = []
+    rest = source
+    for fmt in sorted(FORMATS, key=lambda fmt: fmt.by_contents):
+        detection = fmt.detect(rest)
+        seen.append((fmt, detection))
+        rest = rest.without(detection.claims) if detection.claims else rest
+        if detection.claims and not rest.files:
+            break
     matching = [(fmt, detection) for fmt, detection in seen if detection.matches]
     if len(matching) == 1:
         return matching[0][0]
@@ -134,6 +157,6 @@ def choose_format(source: Source, name: str | None = None) -> Format:
     raise EsimError(
         "no format matches",
         where=source.label,
-        why="; ".join(f"{fmt.name}: {detection.saw}" for fmt, detection in seen),
+        why="; ".join(f"{fmt.name}: {detection.saw}" for fmt, detection in seen if detection.saw),
         fix="`esim formats` lists what can be read; --format NAME says why one does not fit",
     )

@@ -12,6 +12,7 @@ from esim.errors import EsimError, near_names
 from esim.readers.assemble import Reports, assemble, some
 from esim.readers.formats import Detection, Found
 from esim.readers.options import Options, settle_direction, settle_objective
+from esim.readers.runs import file_notes
 from esim.readers.source import Source
 from esim.readers.table_rows import Rows, read_rows
 from esim.readers.table_shape import Shape, shape_of
@@ -54,7 +55,8 @@ def read(source: Source, options: Options) -> Found:
             why=", ".join(next(s.file.name for s in reports if s.encoding == e) for e in encodings),
             fix="give the files of one kind",
         )
-    notes = _file_notes(source, reports + trials)
+    used = {shape.file for shape in reports + trials}
+    notes = file_notes(source, used, "are not tables of trials")
     own = _own_study(reports, trials, options)
     if own is not None:
         return Found((own,), notes)
@@ -113,19 +115,6 @@ def _settle(reports: Sequence[Shape], options: Options, where: str) -> tuple[str
             )
     applies = known is not None and known[0] == objective
     return objective, settle_direction(options, where, known[1] if known and applies else None)
-
-
-def _file_notes(source: Source, used: Sequence[Shape]) -> tuple[Note, ...]:
-    notes = []
-    if source.skipped:
-        n = len(source.skipped)
-        text = f"{n} hidden or left-over file(s) skipped: {some(source.skipped)}"
-        notes.append(Note("files_skipped", text, n))
-    unread = [f.name for f in source.files if f not in {shape.file for shape in used}]
-    if unread:
-        text = f"{len(unread)} file(s) are not tables of trials: {some(unread)}"
-        notes.append(Note("files_not_read", text, len(unread)))
-    return tuple(notes)
 
 
 def _data_notes(reports: Sequence[Shape], options: Options) -> list[Note]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from esim.errors import EsimError
+from esim.readers import jsontext
 from esim.readers.source import File
 
 Encoding = Literal["CSV", "JSONL", "Parquet"]
@@ -113,7 +114,7 @@ def _jsonl_shape(file: File, text: str) -> Shape | None:
             continue
         try:
             row = json.loads(line)
-        except json.JSONDecodeError:
+        except ValueError:
             break  # cut off by the end of the head, or not JSONL
         if not isinstance(row, dict):
             break
@@ -180,10 +181,7 @@ def _json_records(file: File, data: bytes) -> Iterator[tuple[str, dict[str, Any]
         if not line.strip():
             continue
         place = f"{file}:{number}"
-        try:
-            row = json.loads(line)
-        except (json.JSONDecodeError, RecursionError) as error:
-            raise EsimError("not JSON", where=place, why=str(error)) from None
+        row = jsontext.parse(line, place)
         if not isinstance(row, dict):
             raise EsimError("not a JSON object", where=place, why=line[:60])
         yield place, row
