@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 _READING = "Reading the logs"
 _REPLAY = "The replay"
 _COSTS = "Seconds and money"
+_ENGINE = "Many studies"
 
 Logs = Annotated[
     list[str],
@@ -139,6 +140,39 @@ Upload = Annotated[
         show_default=False,
     ),
 ]
+Engine = Annotated[
+    str,
+    typer.Option(
+        help="Where the studies of a history (esim convert) are replayed: local (processes), "
+        "threads, dask or ray.",
+        rich_help_panel=_ENGINE,
+    ),
+]
+Jobs = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        help="Workers on this machine. Default: its cores.",
+        rich_help_panel=_ENGINE,
+        show_default=False,
+    ),
+]
+Address = Annotated[
+    str | None,
+    typer.Option(
+        help="A running cluster: tcp://host:8786 (dask), auto or ray://host:10001 (ray).",
+        rich_help_panel=_ENGINE,
+        show_default=False,
+    ),
+]
+Resume = Annotated[
+    bool,
+    typer.Option(
+        "--resume",
+        help="Go on where an interrupted run with the same --out left off.",
+        rich_help_panel=_ENGINE,
+    ),
+]
 Json = Annotated[
     bool, typer.Option("--json", help="Print the result document as JSON and nothing else.")
 ]
@@ -184,6 +218,22 @@ def check_words(clock: str | None, workers: int, final: str = "last") -> None:
             Clock(clock or "simulated", workers)  # type: ignore[arg-type]  # checked there
 
 
+def check_engine(engine: str, jobs: int | None, address: str | None) -> None:
+    """Refuse an unknown engine before any log is read."""
+    from esim.engines import check_engine as check
+
+    with usage():
+        check(engine, jobs, address)
+
+
+def chosen_direction(word: str | None) -> str | None:
+    """The direction of --direction."""
+    from esim.study import as_direction
+
+    with usage():
+        return None if word is None else as_direction(word)
+
+
 def read(
     logs: list[str],
     objective: str | None,
@@ -196,15 +246,11 @@ def read(
 ) -> Reading:
     """The studies in the logs."""
     from esim.readers import read_inputs
-    from esim.study import as_direction
 
-    if direction is not None:
-        with usage():
-            direction = as_direction(direction)
     return read_inputs(
         *logs,
         objective=objective,
-        direction=direction,
+        direction=chosen_direction(direction),
         format=format,
         metrics=metric or [],
         accept_time_aligned=accept_time_aligned,

@@ -12,6 +12,7 @@ a chunk, the studies of one row group, is read by two requests.
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -132,6 +133,9 @@ class History:
         import hashlib
 
         place = Place(address)
+        # Asked of every path that is read: without Arrow where it can be.
+        if place.is_local and not os.path.isfile(os.path.join(address, INDEX)):
+            return None
         data = place.read(INDEX)
         if data is None:
             return None

@@ -14,9 +14,14 @@ from typing import Any
 from esim.errors import EsimError
 
 
-def is_address(text: str | Path) -> bool:
-    """Whether it names a place outside this machine's folders, such as s3://bucket/history."""
-    return "://" in str(text)
+# What object stores are called in addresses; databases and servers are addresses of other kinds.
+STORES = ("s3", "gs", "gcs", "abfs", "abfss", "az", "hdfs", "memory")
+
+
+def is_store(text: str | Path) -> bool:
+    """Whether it names a place in an object store, such as s3://bucket/history."""
+    scheme, separator, _ = str(text).partition("://")
+    return bool(separator) and scheme.lower() in STORES
 
 
 @dataclass(frozen=True)
@@ -34,7 +39,7 @@ class Place:
     def _opened(self) -> tuple[Any, str]:
         from pyarrow import ArrowException, fs
 
-        if not is_address(self.address):
+        if not is_store(self.address):
             return fs.LocalFileSystem(), os.path.abspath(self.address)
         try:
             return fs.FileSystem.from_uri(self.address)
@@ -69,7 +74,7 @@ class Place:
     @property
     def is_local(self) -> bool:
         """Whether it is a folder of this machine."""
-        return not is_address(self.address)
+        return not is_store(self.address)
 
     def where(self, name: str) -> str:
         """For errors."""
@@ -111,7 +116,7 @@ class Place:
         partial = f"{path}/.{uuid.uuid4().hex}.part" if self.is_local else target
         try:
             if self.is_local:
-                system.create_dir(os.path.dirname(target), recursive=True)
+                system.create_dir(path, recursive=True)
             with system.open_output_stream(partial) as stream:
                 try:
                     yield stream
@@ -122,6 +127,7 @@ class Place:
                         system.delete_file(target)
                     raise
             if self.is_local:
+                system.create_dir(os.path.dirname(target), recursive=True)
                 system.move(partial, target)
         except OSError as error:
             raise EsimError("cannot be written", where=self.where(name), why=str(error)) from error
