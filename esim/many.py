@@ -123,7 +123,7 @@ def studies_schema() -> Any:
     """Columns of studies.parquet: the study, and the keys of its summary."""
     import pyarrow as pa
 
-    kinds = {
+    kinds: dict[str, Any] = {
         "int": pa.int64(),
         "float": pa.float64(),
         "bool": pa.bool_(),
@@ -131,8 +131,10 @@ def studies_schema() -> Any:
         "BestTrial": pa.struct([("trial", pa.string()), ("value", pa.float64())]),
         "tuple[float, float]": pa.list_(pa.float64()),
     }
-    fields = [(name, pa.string()) for name in ("study", "error", "objective", "direction", "clock")]
-    fields += [("warnings", pa.list_(pa.string()))]
+    fields: list[tuple[str, Any]] = [
+        (name, pa.string()) for name in ("study", "error", "objective", "direction", "clock")
+    ]
+    fields.append(("warnings", pa.list_(pa.string())))
     for summary_field in dataclasses.fields(Summary):
         fields.append((summary_field.name, kinds[str(summary_field.type).removesuffix(" | None")]))
     return pa.schema(fields)
@@ -142,8 +144,8 @@ def trials_schema() -> Any:
     """Columns of trials.parquet: the study, and those of `TrialColumns`; null = unknown."""
     import pyarrow as pa
 
-    kinds = {"bool_": pa.bool_(), "int64": pa.int64(), "float64": pa.float64()}
-    fields = [("study", pa.string())]
+    kinds: dict[str, Any] = {"bool_": pa.bool_(), "int64": pa.int64(), "float64": pa.float64()}
+    fields: list[tuple[str, Any]] = [("study", pa.string())]
     for column in dataclasses.fields(TrialColumns):
         inside = str(column.type).removeprefix("NDArray[np.").removesuffix("]")
         fields.append((column.name, kinds.get(inside, pa.string())))

@@ -225,6 +225,7 @@ def _decoded(metadata: Mapping[bytes, bytes] | None) -> dict[str, str]:
 
 
 def plain_config(key: str, value: Any) -> str | int | float | bool | None:
+    """A hyperparameter as stored. Raises EsimError if it is not a plain value."""
     plain = value.item() if isinstance(value, np.generic) else value
     if plain is None or isinstance(plain, str | int | float | bool):
         return plain

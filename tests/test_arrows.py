@@ -28,15 +28,22 @@ ARROWS: dict[str, set[str]] = {
     "clocks": {"study", "costs"},
     "results": RESULTS,
     "caveats": RESULTS,
-    "readers": {"study", "storage", "arrow"},
+    "readers": {"study", "storage", "arrow", "history"},
+    "history": {"study", "storage", "arrow", "folders"},
+    "convert": {"study", "readers", "history"},
+    "engines": set(),
+    "many": RESULTS | {"engines", "folders", "history", "replay", "arrow"},
+    "warm_up": {"kernels", "replay", "rules", "study"},
     "prepare": {"study", "rules", "kernels"},
     "outcomes": RESULTS | {"prepare", "kernels", "caveats", "replay"},
     "replay": RESULTS | {"prepare", "kernels", "outcomes"},
     "check": RESULTS | {"replay"},
     "explain": RESULTS | {"prepare", "replay", "kernels"},
     "plots": RESULTS | {"explain", "report"},
-    "report": RESULTS | {"check", "explain", "plots", "folders"},
-    "cli": RESULTS | {"readers", "replay", "check", "explain", "report", "plots", "folders"},
+    "report": RESULTS | {"check", "explain", "plots", "folders", "many"},
+    "cli": RESULTS
+    | {"readers", "replay", "check", "explain", "report", "plots", "folders", "history", "convert"}
+    | {"engines", "many", "warm_up"},
     "": {"study", "check", "rules", "readers", "replay"},  # esim/__init__.py
 }
 # Names for annotations only, read from `if TYPE_CHECKING`.
@@ -44,6 +51,8 @@ TYPES_ONLY = {
     ("outcomes", "replay"),
     ("report", "explain"),
     ("report", "check"),
+    ("report", "many"),
+    ("cli", "history"),
     ("plots", "explain"),
 }
 

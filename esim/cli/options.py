@@ -141,11 +141,12 @@ Upload = Annotated[
     ),
 ]
 Engine = Annotated[
-    str,
+    str | None,
     typer.Option(
-        help="Where the studies of a history (esim convert) are replayed: local (processes), "
-        "threads, dask or ray.",
+        help="Where the studies of a history (esim convert) are replayed, one by one: local "
+        "(processes), threads, dask or ray. Default: local where there are more than 100.",
         rich_help_panel=_ENGINE,
+        show_default=False,
     ),
 ]
 Jobs = Annotated[
@@ -218,12 +219,12 @@ def check_words(clock: str | None, workers: int, final: str = "last") -> None:
             Clock(clock or "simulated", workers)  # type: ignore[arg-type]  # checked there
 
 
-def check_engine(engine: str, jobs: int | None, address: str | None) -> None:
+def check_engine(engine: str | None, jobs: int | None, address: str | None) -> None:
     """Refuse an unknown engine before any log is read."""
     from esim.engines import check_engine as check
 
     with usage():
-        check(engine, jobs, address)
+        check(engine or "local", jobs, address)
 
 
 def chosen_direction(word: str | None) -> str | None:

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from esim.history import History
     from esim.many import Settings
 
+_MANY = 100  # a history of more studies is replayed study by study
+
 
 def replay(
     logs: o.Logs,
@@ -42,7 +44,7 @@ def replay(
     startup_s: o.Startup = 0.0,
     stop_latency_s: o.StopLatency = 0.0,
     upload_s: o.Upload = None,
-    engine: o.Engine = "local",
+    engine: o.Engine = None,
     jobs: o.Jobs = None,
     address: o.Address = None,
     resume: o.Resume = False,
@@ -63,17 +65,20 @@ def replay(
 
     from esim.readers import find_history
 
+    one_by_one = bool(engine or jobs or address or resume)
     history = None if study else find_history(logs)
-    if history is not None:
+    if history is not None and (one_by_one or len(history.names) > _MANY):
         if readings:
             raise typer.BadParameter("--readings is for one study of a history: name it: --study")
         from esim.many import Settings
 
         settings = Settings(row, clock, workers, costs, final)
-        _many(history, settings, out, resume, engine, jobs, address, json)
+        _many(history, settings, out, resume, engine or "local", jobs, address, json)
         return
-    if engine != "local" or address or resume:
-        raise typer.BadParameter("--engine, --address and --resume are for what esim convert wrote")
+    if one_by_one:
+        raise typer.BadParameter(
+            "--engine, --jobs, --address and --resume are for what esim convert wrote"
+        )
     from esim import replay as run
     from esim.results import document, to_json
 

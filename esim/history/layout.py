@@ -19,10 +19,9 @@ from typing import Any
 
 import numpy as np
 
-from esim import arrow
 from esim.errors import EsimError, near_names
 from esim.history.places import Place
-from esim.storage import CONFIG, STATUS_OF, plain_config
+from esim.storage import STATUS_OF, plain_config
 from esim.study import STATUS_WORDS, Note, Study, as_direction
 
 INDEX, SHARDS, REPORTS, TRIALS = "index.parquet", "shards", "reports.parquet", "trials.parquet"
@@ -184,7 +183,7 @@ def index_schema() -> Any:
     """The schema of index.parquet."""
     import pyarrow as pa
 
-    kinds = {"str": pa.string(), "int": pa.int64(), "bool": pa.bool_()}
+    kinds: dict[str, Any] = {"str": pa.string(), "int": pa.int64(), "bool": pa.bool_()}
     fields = [(name, kinds[str(kind)]) for name, kind in Entry.__annotations__.items()]
     return pa.schema(fields, metadata={KEY: SCHEMA.encode()})
 
@@ -206,6 +205,8 @@ def reports_table(study: Study) -> Any:
     """A study's reports in the shape of a shard."""
     import pyarrow as pa
 
+    from esim import arrow
+
     rows = np.repeat(np.arange(study.n_trials, dtype=np.int64), np.diff(study.offsets))
     none = np.zeros(study.n_reports, dtype=np.bool_)
     elapsed = arrow.with_nulls(np.zeros(study.n_reports), none)
@@ -222,6 +223,8 @@ def reports_table(study: Study) -> Any:
 def trials_table(study: Study) -> Any:
     """A study's trials in the shape of a shard; hyperparameters as one JSON object a trial."""
     import pyarrow as pa
+
+    from esim import arrow
 
     keys = list(study.config)
     plain = [[plain_config(key, value) for value in study.config[key]] for key in keys]
@@ -250,12 +253,14 @@ def notes_text(notes: Sequence[Note]) -> str:
 
 
 def _study(entry: Entry, reports: Any, trials: Any) -> Study:
+    from esim import arrow
+
     counts = arrow.numbers(trials["reports"])
     configs: Mapping[str, Sequence[Any]] = {}
     if CONFIG_COLUMN in trials.column_names:
         rows = [json.loads(text) for text in trials[CONFIG_COLUMN].to_pylist()]
         configs = {key: tuple(row[key] for row in rows) for key in (rows[0] if rows else {})}
-    study = Study(
+    return Study(
         name=entry.study,
         objective=entry.objective,
         direction=as_direction(entry.direction),
@@ -276,4 +281,3 @@ def _study(entry: Entry, reports: Any, trials: Any) -> Study:
             for code, text, count, evidence in json.loads(entry.notes)
         ),
     )
-    return study

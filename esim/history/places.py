@@ -13,7 +13,6 @@ from typing import Any
 
 from esim.errors import EsimError
 
-
 # What object stores are called in addresses; databases and servers are addresses of other kinds.
 STORES = ("s3", "gs", "gcs", "abfs", "abfss", "az", "hdfs", "memory")
 
@@ -62,7 +61,8 @@ class Place:
             ) from None
         except ValueError as error:
             raise EsimError("not an address", where=self.address, why=str(error)) from None
-        return fs.PyFileSystem(fs.FSSpecHandler(found)), path
+        handler: Any = fs.FSSpecHandler
+        return fs.PyFileSystem(handler(found)), path
 
     def __getstate__(self) -> dict[str, str]:
         # A file system handle belongs to its process; each opens its own.

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from esim.errors import EsimError
 from esim.folders import slug
@@ -163,7 +163,7 @@ class _Shards:
                 stream,
                 table.schema,
                 compression="zstd",
-                use_dictionary=["study", "trial", "step", "status", "instance_type"],
+                use_dictionary=cast(Any, ["study", "trial", "step", "status", "instance_type"]),
             )
             writers.append(self._files.enter_context(writer))
         self._writers = (writers[0], writers[1])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from esim.many import ManyResult
 
 _SHOWN = 10  # failures
-_ROWS = {
+_ROWS: dict[str, tuple[str, Callable[[float], str]]] = {
     "steps_saved_fraction": ("steps saved", percent),
     "seconds_saved_fraction": ("training time saved", percent),
     "billed_saved_fraction": ("billed time saved", percent),
