@@ -301,16 +301,21 @@ def saved_fraction(recorded: float | None, run: float | None) -> float | None:
 
 def totals(results: Sequence[ReplayResult]) -> dict[str, Any]:
     """The summary keys that add up over studies; None if one of them is unknown."""
-    sums: dict[str, Any] = {"studies": len(results)}
+    return add_up([vars(result.summary) for result in results])
+
+
+def add_up(summaries: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """The same from the summaries' keys and values."""
+    sums: dict[str, Any] = {"studies": len(summaries)}
     for key in _ADD_UP:
-        values = [getattr(r.summary, key) for r in results]
+        values = [summary[key] for summary in summaries]
         known = bool(values) and all(v is not None for v in values)
         sums[key] = sum(values) if known else None
     for key, (recorded, run) in _SHARES.items():
         sums[key] = saved_fraction(sums[recorded], sums[run])
-    currencies = {r.summary.currency for r in results}
+    currencies = {summary["currency"] for summary in summaries}
     sums["currency"] = currencies.pop() if len(currencies) == 1 else None
-    sums["best_trials_stopped"] = sum(r.summary.best_trial_stopped is True for r in results)
+    sums["best_trials_stopped"] = sum(s["best_trial_stopped"] is True for s in summaries)
     return sums
 
 

@@ -28,7 +28,12 @@ ARROWS: dict[str, set[str]] = {
     "clocks": {"study", "costs"},
     "results": RESULTS,
     "caveats": RESULTS,
-    "readers": {"study", "storage", "arrow"},
+    "readers": {"study", "storage", "arrow", "history"},
+    "history": {"study", "storage", "arrow", "folders"},
+    "convert": {"study", "readers", "history"},
+    "engines": set(),
+    "many": RESULTS | {"engines", "folders", "history", "replay", "arrow"},
+    "warm_up": {"kernels", "replay", "rules", "study"},
     "prepare": {"study", "rules", "kernels"},
     "outcomes": RESULTS | {"prepare", "kernels", "caveats", "replay"},
     "replay": RESULTS | {"prepare", "kernels", "outcomes"},
@@ -38,9 +43,10 @@ ARROWS: dict[str, set[str]] = {
     "fetch": {"folders"},
     "explain": RESULTS | {"prepare", "replay", "kernels"},
     "plots": RESULTS | {"comparison", "explain", "report", "folders"},
-    "report": RESULTS | {"comparison", "check", "explain", "plots", "folders"},
+    "report": RESULTS | {"comparison", "check", "explain", "plots", "folders", "many"},
     "cli": RESULTS
-    | {"readers", "replay", "check", "compare", "explain", "report", "plots", "folders", "fetch"},
+    | {"readers", "replay", "check", "compare", "explain", "report", "plots", "folders", "fetch"}
+    | {"history", "convert", "engines", "many", "warm_up"},
     # esim/__init__.py
     "": {"study", "check", "compare", "comparison", "rules", "readers", "replay"},
 }
@@ -49,6 +55,8 @@ TYPES_ONLY = {
     ("outcomes", "replay"),
     ("report", "explain"),
     ("report", "check"),
+    ("report", "many"),
+    ("cli", "history"),
     ("plots", "explain"),
 }
 # Upwards only where a notebook asks a record to show itself.

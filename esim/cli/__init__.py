@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from esim import __version__
-from esim.cli import check, compare, convert, explain, fetch, formats, replay, report, rules
+from esim.cli import check, compare, convert, explain, fetch, formats, replay, report, rules, warm_up
 from esim.cli import options as o
 from esim.errors import EsimError
 
@@ -33,6 +33,7 @@ app.command("convert")(convert.convert)
 app.add_typer(fetch.app, name="fetch")
 app.command("rules")(rules.rules)
 app.command("formats")(formats.formats)
+app.command("warm-up")(warm_up.warm_up)
 
 
 def _version(wanted: bool) -> None:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 _READING = "Reading the logs"
 _REPLAY = "The replay"
 _COSTS = "Seconds and money"
+_ENGINE = "Many studies"
 
 Logs = Annotated[
     list[str],
@@ -146,6 +147,40 @@ Upload = Annotated[
         show_default=False,
     ),
 ]
+Engine = Annotated[
+    str | None,
+    typer.Option(
+        help="Where the studies of a history (esim convert) are replayed, one by one: local "
+        "(processes), threads, dask or ray. Default: local where there are more than 100.",
+        rich_help_panel=_ENGINE,
+        show_default=False,
+    ),
+]
+Jobs = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        help="Workers on this machine. Default: its cores.",
+        rich_help_panel=_ENGINE,
+        show_default=False,
+    ),
+]
+Address = Annotated[
+    str | None,
+    typer.Option(
+        help="A running cluster: tcp://host:8786 (dask), auto or ray://host:10001 (ray).",
+        rich_help_panel=_ENGINE,
+        show_default=False,
+    ),
+]
+Resume = Annotated[
+    bool,
+    typer.Option(
+        "--resume",
+        help="Go on where an interrupted run with the same --out left off.",
+        rich_help_panel=_ENGINE,
+    ),
+]
 Json = Annotated[
     bool, typer.Option("--json", help="Print the result document as JSON and nothing else.")
 ]
@@ -260,6 +295,22 @@ def check_words(clock: str | None, workers: int, final: str = "last") -> None:
             Clock(clock or "simulated", workers)  # type: ignore[arg-type]  # checked there
 
 
+def check_engine(engine: str | None, jobs: int | None, address: str | None) -> None:
+    """Refuse an unknown engine before any log is read."""
+    from esim.engines import check_engine as check
+
+    with usage():
+        check(engine or "local", jobs, address)
+
+
+def chosen_direction(word: str | None) -> str | None:
+    """The direction of --direction."""
+    from esim.study import as_direction
+
+    with usage():
+        return None if word is None else as_direction(word)
+
+
 def read(
     logs: list[str],
     objective: str | None,
@@ -272,15 +323,11 @@ def read(
 ) -> Reading:
     """The studies in the logs."""
     from esim.readers import read_inputs
-    from esim.study import as_direction
 
-    if direction is not None:
-        with usage():
-            direction = as_direction(direction)
     return read_inputs(
         *logs,
         objective=objective,
-        direction=direction,
+        direction=chosen_direction(direction),
         format=format,
         metrics=metric or [],
         accept_time_aligned=accept_time_aligned,
