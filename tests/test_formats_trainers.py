@@ -233,7 +233,7 @@ def test_what_esim_converts_reads_back_without_loss(tmp_path: Path) -> None:
     assert ran.exit_code == 0, ran.output
     before = esim.read_studies(*logs)
     reading = read_inputs(out)
-    assert [one.format for one in reading.inputs] == ["esim"]
+    assert [one.format for one in reading.inputs] == ["history"]
     assert [study.name for study in reading.studies] == ["a", "b"]
     for actual, expected in zip(reading.studies, before, strict=True):
         assert_same_study(actual, expected, notes=True)
