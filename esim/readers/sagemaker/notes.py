@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import PurePosixPath
 
 from esim.readers.assemble import some
+from esim.readers.sagemaker.find import Finding
 from esim.readers.sagemaker.records import TrainingJob, TuningJob
 from esim.readers.sagemaker.steps import FATES, MARKED, Curve, StepForm
 from esim.readers.sagemaker.text import EXAMPLE_LENGTH, EXAMPLES, Emissions, LogText
@@ -21,6 +22,7 @@ _FATE_WORDS = {
     "best_line_repeated": "repeat an earlier step at the end of a log; left out",
     "per_batch_lines": "stand before the last one of their epoch, which counts",
     "restarts": "were run again after a restart; the later run counts",
+    "summary_lines": "stand behind the last epoch's own, as a closing evaluation does; left out",
     "epochs_backwards": "go back to an earlier step with another value; the later value counts",
 }
 
@@ -76,11 +78,7 @@ def job_notes(
 
 
 def line_notes(
-    objective: str,
-    found: Sequence[Sequence[Emissions]],
-    curves: Sequence[Curve],
-    form: StepForm | None,
-    regex: re.Pattern[str],
+    objective: str, finding: Finding, curves: Sequence[Curve], form: StepForm | None
 ) -> list[Note]:
     """How lines became steps, and what was left out."""
     if form is MARKED:
@@ -95,7 +93,7 @@ def line_notes(
             examples = [curve.evidence[code] for curve in curves if code in curve.evidence]
             text = f"{count} line(s) with {objective!r} {_FATE_WORDS[code]}"
             notes.append(Note(code, text, count, tuple(examples[:EXAMPLES])))
-    texts = [text for job in found for text in job]
+    texts = [text for job in finding.jobs for text in job]
     unread = sum(text.unread for text in texts)
     if unread:
         examples = [example for text in texts for example in text.examples]
@@ -105,7 +103,15 @@ def line_notes(
     if empty:
         said = f"{empty} line(s) match {objective!r} with nothing in the group"
         notes.append(Note("empty_capture", said, empty))
-    return [*notes, *_regex_notes(objective, regex, texts)]
+    if finding.regex is None:
+        return notes
+    if finding.form is not None:
+        name, pattern = finding.form.name, finding.regex.pattern
+        said = f"the regex of {objective!r} is the table's, {name}: {pattern}"
+        notes.append(Note("regex_from_table", said))
+        if finding.form.caution:
+            notes.append(Note("table_caution", f"{objective!r} is {finding.form.caution}"))
+    return [*notes, *_regex_notes(objective, finding.regex, texts)]
 
 
 def _regex_notes(

@@ -1,0 +1,75 @@
+"""Finds a metric in the logs of jobs: by the regex that is given, else by the table's."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from esim.readers.options import Metric
+from esim.readers.sagemaker.algorithms import forms_of
+from esim.readers.sagemaker.exports import streams
+from esim.readers.sagemaker.forms import LineForm, TableForm
+from esim.readers.sagemaker.scan import scan
+from esim.readers.sagemaker.steps import mark
+from esim.readers.sagemaker.text import Emissions, LogText
+from esim.readers.source import File
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What was found of one metric.
+
+    Attributes:
+        jobs: of each job the emissions of each of its texts.
+        regex: the regex that was used last, None if there was none.
+        form: the table's row it is from, None if it was given.
+    """
+
+    jobs: list[list[Emissions]]
+    regex: re.Pattern[str] | None
+    form: LineForm | TableForm | None
+
+    def __bool__(self) -> bool:
+        return any(text.messages for job in self.jobs for text in job)
+
+
+def find(jobs: Sequence[Sequence[File | LogText]], metric: str, given: Metric | None) -> Finding:
+    """The metric in each job's logs; of several rows of the table the first that a line matches.
+
+    Raises:
+        EsimError: an unreadable log, or a regex that takes seconds on a line.
+    """
+    if given is not None:
+        found = [[mark(text, scan(text, given)) for text in _texts(job)] for job in jobs]
+        return Finding(found, given.regex, None)
+    last = Finding([[] for _ in jobs], None, None)
+    for form in forms_of(metric):
+        last = _by_form(jobs, metric, form)
+        if last:
+            break
+    return last
+
+
+def _by_form(
+    jobs: Sequence[Sequence[File | LogText]], metric: str, form: LineForm | TableForm
+) -> Finding:
+    found: list[list[Emissions]] = []
+    used: Metric | None = None
+    for job in jobs:
+        found.append([])
+        for text in _texts(job):
+            own = form.metric_in(text, metric)
+            if own is not None:
+                found[-1].append(mark(text, scan(text, own)))
+            used = own or used
+    return Finding(found, None if used is None else used.regex, form)
+
+
+def _texts(parts: Iterable[File | LogText]) -> Iterator[LogText]:
+    """The texts of a job, one at a time: of a large export not all are held."""
+    for part in parts:
+        if isinstance(part, LogText):
+            yield part
+        else:
+            yield from (text for _, text in streams(part))
