@@ -53,9 +53,11 @@ def looks_like_log(file: File) -> bool:
     if is_log(file):
         return True
     head = file.head
-    if head.lstrip()[:1] in (b"{", b"[") and not head.lstrip().startswith(b"["):
+    if b"\0" in head[:1000] or head.lstrip().startswith(b'{"'):
         return False
-    return b"\0" not in head[:1000] and any(sign in head for sign in _SIGNS)
+    if any(sign in head for sign in _SIGNS):
+        return True
+    return bool(metrics_in([LogText(file.name, head)]))  # the plain output of a known framework
 
 
 def read_bare(source: Source, options: Options) -> BareStudy:

@@ -36,17 +36,13 @@ STEP_FORMS: tuple[StepForm, ...] = (
             ("[0]#011train-rmse:19.374#011validation-rmse:20.5943", 0),
             ("[12]\ttrain-error:0.1\tvalidation-error:0.2", 12),
             ("[500]#011valid_0's multi_logloss: 0.2187", 500),
+            ("Checkpoint [3]#011Validation-perplexity=41.250000", 3),
         ),
     ),
     StepForm(
         "Epoch[N]",
         re.compile(r"\bepoch\s?\[(\d+)\]", re.IGNORECASE),
         (("[09/14/2020 05:39:02 INFO 139869866030912] Epoch[3] Validation-accuracy=0.729", 3),),
-    ),
-    StepForm(
-        "Checkpoint [N]",
-        re.compile(r"\bcheckpoint \[(\d+)\]", re.IGNORECASE),
-        (("Checkpoint [3]#011Validation-perplexity=41.250000", 3),),
     ),
     StepForm(
         "epoch=N",
