@@ -107,7 +107,10 @@ def test_a_catastrophic_regex_is_cut_off() -> None:
     metric = Metric.compile("loss", r"loss=(a+)+b", "")
     said = r"(?s)the regex of metric 'loss' takes too long.*\(a\+\)\+b"
     began = time.monotonic()
-    with Watch(metric, "x.log", limit_s=0.2), pytest.raises(EsimError, match=said):
+    with (
+        Watch(metric, LogText("x.log", b""), b"", limit_s=0.2),
+        pytest.raises(EsimError, match=said),
+    ):
         metric.regex.search("loss=" + "a" * 60)
     assert time.monotonic() - began < 30  # it would take years
 
@@ -121,9 +124,9 @@ def test_the_place_of_a_line_that_takes_too_long(monkeypatch: pytest.MonkeyPatch
 
 def test_a_slow_file_of_quick_lines_is_not_cut_off() -> None:
     metric = Metric.compile("loss", r"loss=(\S+)", "")
-    with Watch(metric, "x.log", limit_s=0.05) as watch:
+    with Watch(metric, LogText("x.log", b""), b"", limit_s=0.05) as watch:
         for line in range(30):
-            watch.line = line
+            watch.at = line
             time.sleep(0.01)
 
 

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from esim import read_study
 from esim.readers.options import Metric
-from esim.readers.sagemaker.scan import required_literal
+from esim.readers.sagemaker.scan import required_literals
 
 JOBS = 100
 KINDS = {
@@ -57,7 +57,7 @@ def write(folder: Path, megabytes: int, metric: str, regex: str, form: str) -> i
     jobs = [{"TrainingJobName": name, "TrainingJobStatus": "Completed"} for name in names]
     (folder / "describe.json").write_text(json.dumps(tuning))
     (folder / "list.json").write_text(json.dumps({"TrainingJobSummaries": jobs}))
-    stamp = "2026-11-23T16:11:{:02d}.{:03d}Z "
+    stamp = "2026-11-23T{:02d}:{:02d}:{:02d}.{:03d}Z "
     each = megabytes * 1_000_000 // JOBS
     count = 0
     for name in names:
@@ -66,7 +66,7 @@ def write(folder: Path, megabytes: int, metric: str, regex: str, form: str) -> i
         while size < each:
             for j in range(20):
                 text = form.format(k=k, a=1 / (k + 1)) if j == 19 else NOISE.format(k=k * 19 + j)
-                lines.append(stamp.format(k % 60, j) + text + "\n")
+                lines.append(stamp.format(k // 3600, k // 60 % 60, k % 60, j) + text + "\n")
                 size += len(lines[-1])
             k += 1
         (folder / f"{name}.log").write_text("".join(lines))
@@ -96,7 +96,7 @@ def main() -> None:
     print("| lines of | metric lines | rg -j1 | rg -j2 | esim.read_study | esim / rg -j1 | peak |")
     print("|---|---|---|---|---|---|---|")
     for kind, (metric, regex, form) in KINDS.items():
-        assert required_literal(Metric.compile(metric, regex, "").regex)
+        assert required_literals(Metric.compile(metric, regex, "").regex)
         with tempfile.TemporaryDirectory() as parent:
             folder = Path(parent) / "logs"
             count = write(folder, chosen.mb, metric, regex, form)

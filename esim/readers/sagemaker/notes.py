@@ -27,6 +27,7 @@ _FATE_WORDS = {
 }
 
 _LOOK_AT = 20_000  # emissions whose match is looked at again; it costs 1 us each
+_DIGITS = frozenset("0123456789.eE-")  # the quick look; never an empty slice
 _GOES_ON = re.compile(r"[eE][-+]?[0-9]|\.?[0-9]")
 _SIGN_BEFORE = re.compile(r"[=:\s(]-$|[0-9]\.?$")
 _SEPARATOR = re.compile(r"#011|\t| - |, ")
@@ -121,6 +122,7 @@ def _regex_notes(
     cut: list[str] = []
     other: list[str] = []
     cuts = others = looked = 0
+    apart = "train" not in objective.lower()
     for text in texts:
         for line, message in zip(text.lines, text.messages, strict=True):
             if looked == _LOOK_AT:
@@ -130,22 +132,35 @@ def _regex_notes(
             if match is None:
                 continue
             first, last = match.span(1)
-            place = f"{text.where}:{line}: {message[:EXAMPLE_LENGTH]}"
-            if _GOES_ON.match(message, last) or _SIGN_BEFORE.search(message[:first]):
+            if _takes_a_part(message, first, last):
                 cuts += 1
-                cut += [place] if len(cut) < EXAMPLES else []
-            label = _SEPARATOR.split(message[:first])[-1].lower()
+                if len(cut) < EXAMPLES:
+                    cut.append(f"{text.where}:{line}: {message[:EXAMPLE_LENGTH]}")
             if _inside_a_word(message, match.start()) or (
-                label.lstrip().startswith("train") and "train" not in objective.lower()
+                apart and _is_of_training(message[:first])
             ):
                 others += 1
-                other += [place] if len(other) < EXAMPLES else []
+                if len(other) < EXAMPLES:
+                    other.append(f"{text.where}:{line}: {message[:EXAMPLE_LENGTH]}")
     if cuts:
         said = f"the regex of {objective!r} takes only part of the number in {cuts} line(s)"
         yield Note("value_cut", said, cuts, tuple(cut))
     if others:
         said = f"the regex of {objective!r} takes another metric's value in {others} line(s)"
         yield Note("other_metric_matched", said, others, tuple(other))
+
+
+def _takes_a_part(message: str, first: int, last: int) -> bool:
+    """Whether the number goes on behind a group, or began before it."""
+    behind = message[last : last + 1] in _DIGITS and _GOES_ON.match(message, last)
+    before = message[first - 1 : first] in _DIGITS and _SIGN_BEFORE.search(message[:first])
+    return bool(behind or before)
+
+
+def _is_of_training(before: str) -> bool:
+    """Whether the metric's own label, behind the last separator, begins with train."""
+    before = before.lower()
+    return "train" in before and _SEPARATOR.split(before)[-1].lstrip().startswith("train")
 
 
 def _inside_a_word(message: str, at: int) -> bool:

@@ -9,20 +9,26 @@ from typing import Any
 
 from esim.errors import EsimError
 from esim.readers.options import Metric
+from esim.readers.sagemaker.text import LogText
 
 LIMIT_S = 5.0  # on one line; a sound regex takes microseconds
 
 
 class Watch:
-    """While entered, raises EsimError if `line` stays the same for LIMIT_S to 2 LIMIT_S seconds.
+    """While entered, raises EsimError if `at` stays the same for LIMIT_S to 2 LIMIT_S seconds.
+
+    Attributes:
+        at: where in `data` the line begins that is being matched.
 
     Python's `re` answers signals while it matches, so this needs the main thread and a system with
     timers; elsewhere nothing is watched.
     """
 
-    def __init__(self, metric: Metric, where: str, limit_s: float = LIMIT_S) -> None:
-        self.metric, self.where, self.limit_s = metric, where, limit_s
-        self.line = 0
+    def __init__(
+        self, metric: Metric, text: LogText, data: bytes, limit_s: float = LIMIT_S
+    ) -> None:
+        self.metric, self.text, self.data, self.limit_s = metric, text, data, limit_s
+        self.at = 0
         self._seen = -1
         self._before: Any = None
         self._on = hasattr(signal, "setitimer") and (
@@ -48,11 +54,13 @@ class Watch:
             signal.signal(signal.SIGALRM, self._before)
 
     def _tick(self, number: int, frame: FrameType | None) -> None:
-        if self.line == self._seen:
+        if self.at == self._seen:
+            row = self.data.count(b"\n", 0, self.at)
+            line = row + 1 if self.text.lines is None else self.text.lines[row]
             raise EsimError(
                 f"the regex of metric {self.metric.name!r} takes too long",
-                where=f"{self.where}:{self.line}",
+                where=f"{self.text.where}:{line}",
                 why=f"more than {self.limit_s:g} s on one line: {self.metric.regex.pattern}",
                 fix="avoid a repeat inside a repeat, such as (a+)+ or (.*)*",
             )
-        self._seen = self.line
+        self._seen = self.at
