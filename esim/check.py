@@ -173,6 +173,8 @@ def _verdict(study: Study, found: list[Finding], stopped: int) -> tuple[str, boo
     if any(finding.code == "auto_was_on" for finding in found):
         said = "AUTO was already on: stopped jobs are recorded only up to their stop"
         return said, True if stopped else None
+    if study.n_trials == 1:
+        return "a single job tells nothing of AUTO: it compares a job with the ones before it", None
     if stopped:
         return f"AUTO would act: the literal rule stops {stopped} of {study.n_trials} jobs", True
     return f"AUTO would have stopped none of these {study.n_trials} jobs", False
@@ -217,7 +219,8 @@ def _seen(study: Study) -> Iterator[Finding]:
         )
     yield from _timing(study, counts, np.flatnonzero(present)[before[reporting]], reporting)
     if jobs < FEW_JOBS:
-        text = f"{jobs} job(s) with reports are too few to judge by (fewer than {FEW_JOBS})"
+        jobs_are = "1 job with reports is" if jobs == 1 else f"{jobs} jobs with reports are"
+        text = f"{jobs_are} too few to judge by (fewer than {FEW_JOBS})"
         cure = "add more past tuning jobs of the kind"
         yield Finding("few_jobs", "warning", text, cure, jobs)
     failed = np.flatnonzero(study.status == Status.FAILED)

@@ -200,6 +200,8 @@ def _nothing(
             "no log of its training jobs",
             where=tuning.path,
             why=f"looked for paths like {jobs[0].name}/algo-1-....log",
+            fix="export the log group: aws logs filter-log-events --log-group-name "
+            f"/aws/sagemaker/TrainingJobs --log-stream-name-prefix {jobs[0].name}",
         )
     if finding.regex is None or finding.form is not None:
         return EsimError(
@@ -213,6 +215,8 @@ def _nothing(
         f"the regex of metric {objective!r} matches no line of any log",
         where=tuning.path,
         why=f"{finding.regex.pattern}; nearest lines: {nearest_lines(finding.jobs)}",
+        fix="correct the regex in MetricDefinitions; to read these logs all the same name the metric "
+        f"anew: --objective NAME --metric 'NAME=REGEX' --direction {tuning.direction}",
     )
 
 

@@ -18,7 +18,7 @@ from esim.study import Note
 # What became of emissions that are no reports of their own.
 _FATE_WORDS = {
     "emissions_without_index": "carry no step where others do; left out",
-    "duplicate_lines": "say the same step again (another host, a doubled logger); left out",
+    "duplicate_lines": "say the same step again (another host, a doubled logger, a last line); left out",
     "best_line_repeated": "repeat an earlier step at the end of a log; left out",
     "per_batch_lines": "stand before the last one of their epoch, which counts",
     "restarts": "were run again after a restart; the later run counts",
@@ -164,8 +164,13 @@ def _is_of_training(before: str) -> bool:
 
 
 def _inside_a_word(message: str, at: int) -> bool:
-    """Whether a match begins in the middle of a name, as loss: does in val_loss:."""
-    return at > 0 and _WORD.match(message[at - 1 : at + 1]) is not None
+    """Whether a match begins in the middle of a name, as loss: does in val_loss:.
+
+    Not in "modelTest": notebooks glue a status line to the line behind it.
+    """
+    if at == 0 or not _WORD.match(message[at - 1 : at + 1]):
+        return False
+    return not (message[at - 1].islower() and message[at].isupper())
 
 
 def final_notes(jobs: Sequence[TrainingJob], curves: Sequence[Curve]) -> list[Note]:

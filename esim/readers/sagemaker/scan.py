@@ -15,7 +15,7 @@ import numpy as np
 
 from esim.readers.options import Metric
 from esim.readers.sagemaker.text import EXAMPLE_LENGTH, EXAMPLES, Emissions, LogText
-from esim.readers.sagemaker.watch import Watch
+from esim.readers.sagemaker.watch import Watch, rehearse
 from esim.readers.times import parse_time
 from esim.study import Float64, Int64
 
@@ -46,6 +46,7 @@ def scan(text: LogText, metric: Metric) -> Emissions:
     Raises:
         EsimError: the regex takes seconds on one line.
     """
+    rehearse(metric, text)
     data = text.data
     # Searched in the cheap way: one byte, and a literal by `re`, which is faster than `in`.
     if b"\x1b" in data or _ESCAPED.search(data):
@@ -226,7 +227,9 @@ def _seconds(stamps: Sequence[str | None], where: str) -> Float64:
 def nearest_lines(jobs: Sequence[Sequence[Emissions]]) -> str:
     """A few lines that look like the metric but are not it, for an error."""
     examples = [example for job in jobs for text in job for example in text.examples]
-    return " | ".join(examples[:3]) if examples else "no line holds its name"
+    if not examples:
+        return "no line holds its name"
+    return "".join(f"\n    {example}" for example in examples[:EXAMPLES])
 
 
 def required_literals(regex: re.Pattern[str]) -> list[str]:
