@@ -215,8 +215,8 @@ def _nothing(
         f"the regex of metric {objective!r} matches no line of any log",
         where=tuning.path,
         why=f"{finding.regex.pattern}; nearest lines: {nearest_lines(finding.jobs)}",
-        fix="correct the regex in MetricDefinitions; to read these logs all the same name the metric "
-        f"anew: --objective NAME --metric 'NAME=REGEX' --direction {tuning.direction}",
+        fix="correct the regex in MetricDefinitions; to read these logs all the same, name the "
+        f"metric anew: --objective NAME --metric 'NAME=REGEX' --direction {tuning.direction}",
     )
 
 

@@ -18,7 +18,7 @@ from esim.study import Note
 # What became of emissions that are no reports of their own.
 _FATE_WORDS = {
     "emissions_without_index": "carry no step where others do; left out",
-    "duplicate_lines": "say the same step again (another host, a doubled logger, a last line); left out",
+    "duplicate_lines": "say a step again (another host, a doubled logger, a last line); left out",
     "best_line_repeated": "repeat an earlier step at the end of a log; left out",
     "per_batch_lines": "stand before the last one of their epoch, which counts",
     "restarts": "were run again after a restart; the later run counts",
