@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from esim import Study, read_study
+from esim.readers.sagemaker.steps import FATES
 
 RECORDED = Path(__file__).parent.parent / "data" / "frameworks"
 FOUR = range(4)
@@ -161,6 +163,27 @@ def test_epochs_values_and_notes(
     np.testing.assert_array_equal(study.values, values)
     actual = {note.code for note in study.notes}
     assert actual - {"regex_from_table", "log_times_missing"} == codes
+
+
+def matching_lines(path: Path, regex: str) -> int:
+    """Lines that a regex takes a number from, counted by a plain loop."""
+    text = path.read_bytes().decode("utf-8", "replace")
+    lines = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", text).split("\n")
+    return sum(re.search(regex, line.removesuffix("\r")) is not None for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("name", "objective"),
+    sorted({(row[0], row[1]) for row in EXPECTED} | {("lightning", "train_loss")}),
+)
+def test_no_line_is_lost(name: str, objective: str) -> None:
+    """Each line that the table's regex matches is a report, or counted in a note."""
+    study = read(name, objective)
+    notes = {note.code: note for note in study.notes}
+    regex = notes["regex_from_table"].text.partition("table's, ")[2].partition(": ")[2]
+    counted = sum(notes[code].count for code in FATES[1:] if code in notes)
+    (path,) = RECORDED.glob(f"{name}.*")
+    assert study.n_reports + counted == matching_lines(path, regex)
 
 
 def test_logreport_and_printreport_are_the_same_curve() -> None:
