@@ -33,10 +33,12 @@ ARROWS: dict[str, set[str]] = {
     "outcomes": RESULTS | {"prepare", "kernels", "caveats", "replay"},
     "replay": RESULTS | {"prepare", "kernels", "outcomes"},
     "check": RESULTS | {"replay"},
+    "fetch": {"folders"},
     "explain": RESULTS | {"prepare", "replay", "kernels"},
     "plots": RESULTS | {"explain", "report"},
     "report": RESULTS | {"check", "explain", "plots", "folders"},
-    "cli": RESULTS | {"readers", "replay", "check", "explain", "report", "plots", "folders"},
+    "cli": RESULTS
+    | {"readers", "replay", "check", "explain", "report", "plots", "folders", "fetch"},
     "": {"study", "check", "rules", "readers", "replay"},  # esim/__init__.py
 }
 # Names for annotations only, read from `if TYPE_CHECKING`.
@@ -78,6 +80,7 @@ def imported(path: Path) -> set[tuple[str, bool]]:
     return found
 
 
+AWS = ("boto3", "botocore")
 FILES = sorted(PACKAGE.rglob("*.py"))
 
 
@@ -107,12 +110,23 @@ def test_kernels_import_only_numpy_and_numba() -> None:
                 assert name.split(".")[0] in allowed | standard, f"{path.name} imports {name}"
 
 
-@pytest.mark.parametrize("command", [["--help"], ["replay", "--help"], ["rules"], ["formats"]])
+def test_only_fetch_talks_to_aws() -> None:
+    for path in FILES:
+        text = path.read_text(encoding="utf-8")
+        asks = any(f"import {name}" in text or f"from {name}" in text for name in AWS)
+        assert room_of(path) == "fetch" or not asks, path.name
+
+
+@pytest.mark.parametrize(
+    "command",
+    [["--help"], ["replay", "--help"], ["fetch", "sagemaker", "--help"], ["rules"], ["formats"]],
+)
 def test_light_commands_leave_heavy_libraries_alone(command: list[str]) -> None:
     code = (
         "import sys\nfrom esim.cli import main\n"
         "try:\n    main()\nexcept SystemExit as e:\n    assert not e.code, e.code\n"
-        "heavy = {'numba', 'pandas', 'pyarrow', 'matplotlib'} & set(sys.modules)\n"
+        "heavy = {'numba', 'pandas', 'pyarrow', 'matplotlib', 'boto3', 'botocore'}\n"
+        "heavy &= set(sys.modules)\n"
         "assert not heavy, heavy\n"
     )
     run = subprocess.run([sys.executable, "-c", code, *command], capture_output=True, text=True)

@@ -15,6 +15,8 @@ ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"
 OUTPUT = re.compile(r"<!-- output: (?P<command>.*?) -->\n```text\n(?P<shown>.*?)```", re.DOTALL)
 SETUP = re.compile(r"<!-- run: (?P<name>\w+) -->\n```sh\n(?P<line>.*?)```", re.DOTALL)
+# tests/test_fetch.py runs it against an account on loopback.
+FETCHED = re.compile(r"<!-- fetched: (?P<command>.*?) -->\n```text\n(?P<shown>.*?)```", re.DOTALL)
 PYTHON = re.compile(
     r"```python\n(?P<code>.*?)```\n\nprints\n\n```text\n(?P<shown>.*?)```", re.DOTALL
 )
@@ -69,7 +71,7 @@ def test_every_block_is_one_that_is_tested() -> None:
     blocks = re.findall(r"^```(\w*)$", TEXT, flags=re.MULTILINE)
     run = len(OUTPUT.findall(TEXT)) + len(SETUP.findall(TEXT)) + 2 * len(PYTHON.findall(TEXT))
     layout = 1  # the folder of a SageMaker export
-    assert len([b for b in blocks if b]) == run + layout
+    assert len([b for b in blocks if b]) == run + layout + len(FETCHED.findall(TEXT))
 
 
 @pytest.mark.parametrize("target", re.findall(r"\]\(([^)]+)\)", TEXT))

@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from esim import __version__
-from esim.cli import check, convert, explain, formats, replay, rules
+from esim.cli import check, convert, explain, fetch, formats, replay, rules
 from esim.errors import EsimError
 
 app = typer.Typer(
@@ -26,6 +26,7 @@ app.command("replay")(replay.replay)
 app.command("check")(check.check)
 app.command("explain")(explain.explain)
 app.command("convert")(convert.convert)
+app.add_typer(fetch.app, name="fetch")
 app.command("rules")(rules.rules)
 app.command("formats")(formats.formats)
 
