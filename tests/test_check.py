@@ -22,6 +22,7 @@ from esim.cli import app
 from esim.report.checks import show_checks
 from esim.report.enable import how_to_enable
 from esim.study import Note
+from tests.test_readers_analytics import describe, training_tables
 from tests.test_readers_sagemaker import NAMES, Export
 
 RUN = CliRunner()
@@ -327,6 +328,15 @@ def test_the_command_on_a_sound_job() -> None:
     assert "AUTO would act: the literal rule stops 95 of 120 jobs" in output
     assert 'config["TrainingJobEarlyStoppingType"] = "Auto"' in output
     assert run("--strict", str(DATA / "xgboost_digits/sagemaker"))[0] == 1
+
+
+def test_the_command_on_averages_over_time(tmp_path: Path) -> None:
+    describe(tmp_path)
+    training_tables(tmp_path)
+    assert run("--accept-time-aligned", str(tmp_path))[0] == 1
+    document = json.loads(run("--accept-time-aligned", "--json", str(tmp_path))[1])
+    (error,) = (f for f in document["studies"][0]["findings"] if f["severity"] == "error")
+    assert error["code"] == "time_aligned"
 
 
 def test_the_command_where_auto_cannot_act(export: Export) -> None:

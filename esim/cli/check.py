@@ -15,6 +15,7 @@ def check(
     direction: o.Direction = None,
     metric: o.Metric = None,
     format: o.Format = None,
+    accept_time_aligned: o.AcceptTimeAligned = False,
     strict: Annotated[
         bool, typer.Option("--strict", help="Warnings too make the exit code 1.")
     ] = False,
@@ -27,7 +28,7 @@ def check(
 
     with o.progress() as display:
         display.add_task("reading logs", total=None)
-        found = o.read(logs, objective, direction, metric, format)
+        found = o.read(logs, objective, direction, metric, format, accept_time_aligned)
         checks = [examine(study) for study in found.studies]
     if json:
         document = {
