@@ -43,16 +43,18 @@ def find(jobs: Sequence[Sequence[File | LogText]], metric: str, given: Metric | 
     if given is not None:
         found = [[mark(text, scan(text, given)) for text in _texts(job)] for job in jobs]
         return Finding(found, given.regex, None)
-    last = Finding([[] for _ in jobs], None, None)
-    for form in forms_of(metric):
-        last = _by_form(jobs, metric, form)
-        if last:
-            break
-    return last
+    found = Finding([[] for _ in jobs], None, None)
+    forms = forms_of(metric)
+    for form in forms:
+        found = _by_form(jobs, metric, form, near=False)
+        if found:
+            return found
+    # For the error, what comes near; looked for once, as it takes every line.
+    return _by_form(jobs, metric, forms[-1], near=True) if forms else found
 
 
 def _by_form(
-    jobs: Sequence[Sequence[File | LogText]], metric: str, form: LineForm | TableForm
+    jobs: Sequence[Sequence[File | LogText]], metric: str, form: LineForm | TableForm, near: bool
 ) -> Finding:
     found: list[list[Emissions]] = []
     used: Metric | None = None
@@ -61,7 +63,7 @@ def _by_form(
         for text in _texts(job):
             own = form.metric_in(text, metric)
             if own is not None:
-                found[-1].append(mark(text, scan(text, own)))
+                found[-1].append(mark(text, scan(text, own, near)))
             used = own or used
     return Finding(found, None if used is None else used.regex, form)
 

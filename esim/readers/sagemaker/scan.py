@@ -36,12 +36,12 @@ _CHUNK = 1 << 20  # bytes in which line ends are counted at a time
 _ABOUT_THE_MODEL = re.compile(r"\b(?:Storing|Updating) the best model\b")
 
 
-def scan(text: LogText, metric: Metric) -> Emissions:
+def scan(text: LogText, metric: Metric, near: bool = True) -> Emissions:
     """The lines that the metric's regex matches.
 
     Only lines that hold the text every match contains, or the metric's name, are looked at: they
     are found in the whole buffer at memory speed, and few lines are of a metric. Where no line
-    matches, all are looked at, for what comes near.
+    matches, all are looked at for what comes near, if `near`.
 
     Raises:
         EsimError: the regex takes seconds on one line.
@@ -53,7 +53,7 @@ def scan(text: LogText, metric: Metric) -> Emissions:
         data = _COLOURS.sub(b"", data)
     needles = _needles(metric)
     found = _scan_lines(text, data, _lines_with(data, needles), metric)
-    if needles and not found.messages:
+    if near and needles and not found.messages:
         found = _scan_lines(text, data, _lines_with(data, ()), metric)
     return found
 
