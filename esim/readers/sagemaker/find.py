@@ -41,8 +41,8 @@ def find(jobs: Sequence[Sequence[File | LogText]], metric: str, given: Metric | 
         EsimError: an unreadable log, or a regex that takes seconds on a line.
     """
     if given is not None:
-        found = [[mark(text, scan(text, given)) for text in _texts(job)] for job in jobs]
-        return Finding(found, given.regex, None)
+        by_job = [[mark(text, scan(text, given)) for text in _texts(job)] for job in jobs]
+        return Finding(by_job, given.regex, None)
     found = Finding([[] for _ in jobs], None, None)
     forms = forms_of(metric)
     for form in forms:
