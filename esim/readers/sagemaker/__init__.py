@@ -22,7 +22,7 @@ from esim.readers.sagemaker.analytics import (
     with_tables,
 )
 from esim.readers.sagemaker.bare import looks_like_log, read_bare
-from esim.readers.sagemaker.find import Finding, find
+from esim.readers.sagemaker.find import Matches, find
 from esim.readers.sagemaker.notes import final_notes, job_notes, line_notes
 from esim.readers.sagemaker.owners import logs_of, owners_of, points_of
 from esim.readers.sagemaker.records import (
@@ -133,15 +133,15 @@ def _study(
     recorded = tuning.direction if objective == tuning.objective else None
     direction = settle_direction(options, tuning.path, recorded)
     jobs = sorted(jobs, key=_launch)
-    finding = find([logs.get(job.name, []) for job in jobs], objective, given)
-    found = finding.jobs
+    matches = find([logs.get(job.name, []) for job in jobs], objective, given)
+    found = matches.jobs
     names = {objective, OBJECTIVE_METRIC} if objective == tuning.objective else {objective}
     instead = [
         None if any(text.messages for text in texts) else chosen(series.get(job.name, ()), names)
         for job, texts in zip(jobs, found, strict=True)
     ]
-    if not finding and not any(instead):
-        raise _nothing(tuning, objective, jobs, logs, finding)
+    if not matches and not any(instead):
+        raise _nothing(tuning, objective, jobs, logs, matches)
     form = choose_form(found)
     curves = [
         align(texts, form) if points is None else points.curve
@@ -150,7 +150,7 @@ def _study(
     notes = [
         *(note for note in input_notes if note.code == "streams_unknown"),
         *job_notes(tuning, jobs, {**{name: [] for name in series}, **logs}),
-        *(line_notes(objective, finding, curves, form) if finding else ()),
+        *(line_notes(objective, matches, curves, form) if matches else ()),
         *point_notes([points for points in instead if points]),
     ]
     if objective == tuning.objective:
@@ -192,7 +192,7 @@ def _nothing(
     objective: str,
     jobs: Sequence[TrainingJob],
     logs: Mapping[str, list[File | LogText]],
-    finding: Finding,
+    matches: Matches,
 ) -> EsimError:
     """Why no log gives a value of the objective."""
     if not any(job.name in logs for job in jobs):
@@ -203,7 +203,7 @@ def _nothing(
             fix="export the log group: aws logs filter-log-events --log-group-name "
             f"/aws/sagemaker/TrainingJobs --log-stream-name-prefix {jobs[0].name}",
         )
-    if finding.regex is None or finding.form is not None:
+    if matches.regex is None or matches.form is not None:
         return EsimError(
             f"the regex of metric {objective!r} is unknown",
             where=tuning.path,
@@ -214,7 +214,7 @@ def _nothing(
     return EsimError(
         f"the regex of metric {objective!r} matches no line of any log",
         where=tuning.path,
-        why=f"{finding.regex.pattern}; nearest lines: {nearest_lines(finding.jobs)}",
+        why=f"{matches.regex.pattern}; nearest lines: {nearest_lines(matches.jobs)}",
         fix="correct the regex in MetricDefinitions; to read these logs all the same, name the "
         f"metric anew: --objective NAME --metric 'NAME=REGEX' --direction {tuning.direction}",
     )
@@ -235,7 +235,7 @@ def _read_bare(source: Source, options: Options) -> Found:
     jobs = [TrainingJob(name) for name in bare.jobs]
     notes = [
         *bare.notes,
-        *line_notes(bare.objective, bare.finding, bare.curves, bare.form),
+        *line_notes(bare.objective, bare.matches, bare.curves, bare.form),
     ]
     study = assemble(
         _reports(jobs, bare.curves, notes),

@@ -15,7 +15,7 @@ from esim.readers.assemble import some
 from esim.readers.options import Options, settle_direction, settle_objective
 from esim.readers.sagemaker.algorithms import forms_of, metrics_in
 from esim.readers.sagemaker.exports import is_log, streams
-from esim.readers.sagemaker.find import Finding, find
+from esim.readers.sagemaker.find import Matches, find
 from esim.readers.sagemaker.scan import nearest_lines
 from esim.readers.sagemaker.steps import Curve, StepForm, align, choose_form
 from esim.readers.sagemaker.text import LogText
@@ -42,7 +42,7 @@ class BareStudy:
     objective: str
     direction: Direction
     jobs: tuple[str, ...]
-    finding: Finding
+    matches: Matches
     curves: tuple[Curve, ...]
     form: StepForm | None
     notes: tuple[Note, ...]
@@ -75,23 +75,23 @@ def read_bare(source: Source, options: Options) -> BareStudy:
         candidates = list(dict.fromkeys([*given, *metrics_in(texts)]))
         objective = settle_objective(options, candidates, source.label)
     notes: list[Note] = []
-    finding = find(list(jobs.values()), objective, given.get(objective))
-    if not finding:
+    matches = find(list(jobs.values()), objective, given.get(objective))
+    if not matches:
         names = metrics_in(texts)
-        tried = "" if finding.regex is None else f"{finding.regex.pattern}; "
+        tried = "" if matches.regex is None else f"{matches.regex.pattern}; "
         raise EsimError(
             f"no line of the logs holds metric {objective!r}",
             where=source.label,
-            why=f"{tried}nearest lines: {nearest_lines(finding.jobs)}",
+            why=f"{tried}nearest lines: {nearest_lines(matches.jobs)}",
             fix=f"the logs hold {', '.join(names)}"
             if names
             else f"--metric '{objective}=REGEX' with the value as the first group",
         )
     direction = settle_direction(options, source.label)
-    step_form = choose_form(finding.jobs)
+    step_form = choose_form(matches.jobs)
     silent = [
         name
-        for name, job in zip(jobs, finding.jobs, strict=True)
+        for name, job in zip(jobs, matches.jobs, strict=True)
         if not any(t.messages for t in job)
     ]
     if silent:
@@ -101,8 +101,8 @@ def read_bare(source: Source, options: Options) -> BareStudy:
         objective=objective,
         direction=direction,
         jobs=tuple(jobs),
-        finding=finding,
-        curves=tuple(align(job, step_form) for job in finding.jobs),
+        matches=matches,
+        curves=tuple(align(job, step_form) for job in matches.jobs),
         form=step_form,
         notes=tuple(notes),
     )

@@ -17,7 +17,7 @@ from esim.readers.source import File
 
 
 @dataclass(frozen=True)
-class Finding:
+class Matches:
     """What was found of one metric.
 
     Attributes:
@@ -34,7 +34,7 @@ class Finding:
         return any(text.messages for job in self.jobs for text in job)
 
 
-def find(jobs: Sequence[Sequence[File | LogText]], metric: str, given: Metric | None) -> Finding:
+def find(jobs: Sequence[Sequence[File | LogText]], metric: str, given: Metric | None) -> Matches:
     """The metric in each job's logs; of several rows of the table the first that a line matches.
 
     Raises:
@@ -42,8 +42,8 @@ def find(jobs: Sequence[Sequence[File | LogText]], metric: str, given: Metric | 
     """
     if given is not None:
         by_job = [[mark(text, scan(text, given)) for text in _texts(job)] for job in jobs]
-        return Finding(by_job, given.regex, None)
-    found = Finding([[] for _ in jobs], None, None)
+        return Matches(by_job, given.regex, None)
+    found = Matches([[] for _ in jobs], None, None)
     forms = forms_of(metric)
     for form in forms:
         found = _by_form(jobs, metric, form, near=False)
@@ -55,7 +55,7 @@ def find(jobs: Sequence[Sequence[File | LogText]], metric: str, given: Metric | 
 
 def _by_form(
     jobs: Sequence[Sequence[File | LogText]], metric: str, form: LineForm | TableForm, near: bool
-) -> Finding:
+) -> Matches:
     found: list[list[Emissions]] = []
     used: Metric | None = None
     for job in jobs:
@@ -65,7 +65,7 @@ def _by_form(
             if own is not None:
                 found[-1].append(mark(text, scan(text, own, near)))
             used = own or used
-    return Finding(found, None if used is None else used.regex, form)
+    return Matches(found, None if used is None else used.regex, form)
 
 
 def _texts(parts: Iterable[File | LogText]) -> Iterator[LogText]:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import PurePosixPath
 
 from esim.readers.assemble import some
-from esim.readers.sagemaker.find import Finding
+from esim.readers.sagemaker.find import Matches
 from esim.readers.sagemaker.records import TrainingJob, TuningJob
 from esim.readers.sagemaker.steps import FATES, MARKED, Curve, StepForm
 from esim.readers.sagemaker.text import EXAMPLE_LENGTH, EXAMPLES, Emissions, LogText
@@ -79,7 +79,7 @@ def job_notes(
 
 
 def line_notes(
-    objective: str, finding: Finding, curves: Sequence[Curve], form: StepForm | None
+    objective: str, matches: Matches, curves: Sequence[Curve], form: StepForm | None
 ) -> list[Note]:
     """How lines became steps, and what was left out."""
     if form is MARKED:
@@ -94,7 +94,7 @@ def line_notes(
             examples = [curve.evidence[code] for curve in curves if code in curve.evidence]
             text = f"{count} line(s) with {objective!r} {_FATE_WORDS[code]}"
             notes.append(Note(code, text, count, tuple(examples[:EXAMPLES])))
-    texts = [text for job in finding.jobs for text in job]
+    texts = [text for job in matches.jobs for text in job]
     unread = sum(text.unread for text in texts)
     if unread:
         examples = [example for text in texts for example in text.examples]
@@ -104,15 +104,15 @@ def line_notes(
     if empty:
         said = f"{empty} line(s) match {objective!r} with nothing in the group"
         notes.append(Note("empty_capture", said, empty))
-    if finding.regex is None:
+    if matches.regex is None:
         return notes
-    if finding.form is not None:
-        name, pattern = finding.form.name, finding.regex.pattern
+    if matches.form is not None:
+        name, pattern = matches.form.name, matches.regex.pattern
         said = f"the regex of {objective!r} is the table's, {name}: {pattern}"
         notes.append(Note("regex_from_table", said))
-        if finding.form.caution:
-            notes.append(Note("table_caution", f"{objective!r} is {finding.form.caution}"))
-    return [*notes, *_regex_notes(objective, finding.regex, texts)]
+        if matches.form.caution:
+            notes.append(Note("table_caution", f"{objective!r} is {matches.form.caution}"))
+    return [*notes, *_regex_notes(objective, matches.regex, texts)]
 
 
 def _regex_notes(
