@@ -73,26 +73,54 @@ GRADES: dict[str, tuple[Severity, str]] = {
     "elapsed_raised": ("warning", "look whether the log's times can be trusted"),
     "start_incomplete": ("warning", "export the list of jobs: it has their starts"),
     "zone_assumed": ("warning", "export times with their zone"),
+    "chart_averages": ("warning", "export the runs' history: a chart's points are averages"),
+    "lines_cut_off": ("warning", "copy the file again when its run has ended"),
+    "records_cut_off": ("warning", "copy the file again when its run has ended"),
+    "records_damaged": ("warning", "copy the file again: its checksums do not fit"),
+    "records_odd": ("warning", "copy the file again: some of it is not of its format"),
+    "files_of_one_step": ("warning", "write each run's events into one folder, with steps"),
+    "status_unknown": ("warning", "look what became of these trials"),
 }
 # Notes that say how the logs were read, or what the columns say by themselves: no findings.
 INFORMATION = frozenset(
     {
         "columns_not_read",
+        "config_unread",
         "curves_from_metrics",
         "elapsed_from_first_report",
         "elapsed_missing",
         "emitted_once",
+        "ended_early",
+        "experiments_joined",
         "files_not_read",
         "files_skipped",
+        "final_only",
+        "float32",
         "folders_joined",
         "log_times_missing",
         "metric_unused",
+        "objective_chosen",
+        "one_point_curves",
+        "parents_no_trials",
+        "plugin_broken",
         "regex_from_table",
+        "runs_deleted",
+        "runs_without_end",
+        "short_of_max_steps",
+        "start_from_events",
+        "start_from_first_report",
         "step_by_emission",
+        "step_column",
         "step_from_line",
         "step_from_marker",
+        "step_unit",
+        "stopped_by_length",
+        "studies_without_objective",
         "time_unit",
         "trials_listed_twice",
+        "trials_renamed",
+        "trials_waited",
+        "uneven_curves",
     }
 )
 UNAVAILABLE = frozenset({"strategy_hyperband", "several_algorithms"})
@@ -173,6 +201,8 @@ def _verdict(study: Study, found: list[Finding], stopped: int) -> tuple[str, boo
     if any(finding.code == "auto_was_on" for finding in found):
         said = "AUTO was already on: stopped jobs are recorded only up to their stop"
         return said, True if stopped else None
+    if study.n_trials == 1:
+        return "a single job tells nothing of AUTO: it compares a job with the ones before it", None
     if stopped:
         return f"AUTO would act: the literal rule stops {stopped} of {study.n_trials} jobs", True
     return f"AUTO would have stopped none of these {study.n_trials} jobs", False
@@ -217,7 +247,8 @@ def _seen(study: Study) -> Iterator[Finding]:
         )
     yield from _timing(study, counts, np.flatnonzero(present)[before[reporting]], reporting)
     if jobs < FEW_JOBS:
-        text = f"{jobs} job(s) with reports are too few to judge by (fewer than {FEW_JOBS})"
+        jobs_are = "1 job with reports is" if jobs == 1 else f"{jobs} jobs with reports are"
+        text = f"{jobs_are} too few to judge by (fewer than {FEW_JOBS})"
         cure = "add more past tuning jobs of the kind"
         yield Finding("few_jobs", "warning", text, cure, jobs)
     failed = np.flatnonzero(study.status == Status.FAILED)
