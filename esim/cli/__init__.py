@@ -11,7 +11,18 @@ from typing import Annotated
 import typer
 
 from esim import __version__
-from esim.cli import check, compare, convert, explain, fetch, formats, replay, report, rules, warm_up
+from esim.cli import (
+    check,
+    compare,
+    convert,
+    explain,
+    fetch,
+    formats,
+    replay,
+    report,
+    rules,
+    warm_up,
+)
 from esim.cli import options as o
 from esim.errors import EsimError
 
