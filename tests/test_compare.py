@@ -378,15 +378,25 @@ def test_ranks_are_those_of_every_order() -> None:
 def test_few_studies_are_tested_over_their_orders_only(studies: int, about: str) -> None:
     found = esim.compare([walks(seed) for seed in range(studies)], RULES, orders=30)
     assert found.answer.about == about
-    few = (
-        "For other studies nothing is significant (that takes 6 studies)"
-        in found.answer.sentences[1]
-    )
+    few = "For other studies no difference is significant" in found.answer.sentences[1]
     assert few == (about == "orders")
     assert ("few_studies" in {w.code for w in found.warnings}) == (studies == 5)
     beside = found.rule("none").against_best
     assert (beside.verdict, beside.significant) == ("saves less", True)  # in every order
     assert found.rule("i-epoch[i=1]").against_best.verdict == "loses too much"
+
+
+def test_where_nothing_can_be_saved_the_answer_is_to_stop_nothing() -> None:
+    """The last trial is the best one, by far and only at its end: every early stop loses it all."""
+    late = [[1.0 + i / 100] * 5 for i in range(7)] + [[9.0, 9.0, 9.0, 9.0, 0.0]]
+    found = esim.compare(
+        Study.from_arrays(late, "minimize"), [of(warmup_steps=9), "sagemaker"], orders=8
+    )
+    assert found.answer.best == "none"
+    assert found.answer.sentences[0] == (
+        "Within a mean loss of 5.0 % nothing saves anything: stop nothing."
+    )
+    assert len(found.answer.sentences) == 2
 
 
 def test_losing_the_best_trial_is_counted() -> None:

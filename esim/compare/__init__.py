@@ -78,7 +78,9 @@ def compare(
     asked = contestants(named if rules is None else rules, grid or {}, readings=readings)
     bounds = baselines(every)
     always = {one.rule for one in bounds}
-    field = [one for one in asked.contestants if one.rule not in always] + bounds
+    # `none` comes first: of those that save the same the earlier is the better.
+    others = [one for one in asked.contestants if one.rule not in always]
+    field = bounds[:1] + others + bounds[1:]
     protocol = Protocol(clock, workers, costs, final, orders, seed, jobs, table_workers(every))
     played = play(every, field, protocol, progress)
     key = f"{saved}_saved_fraction"

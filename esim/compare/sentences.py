@@ -34,28 +34,29 @@ def answer(rules: Sequence[RuleEntry], settings: Settings, studies: int) -> Answ
         return Answer(None, (), None, None, (unknown,))
     rivals = [e for e in rules if e.against_best and e.against_best.significant is not None]
     ties = tuple(e.key for e in rivals if e.against_best and not e.against_best.significant)
+    sentences: tuple[str, ...]
     reckless = sum(e.against_best is not None for e in rules) - len(rivals) - 1
-    return Answer(
-        best.key,
-        ties,
-        not ties if rivals else None,
-        about(studies, settings),
-        (
-            _best_sentence(best, settings),
+    saved: Dist | None = getattr(best.orders, f"{settings.saved}_saved_fraction")
+    if saved is None or saved.mean <= 0:
+        sentences = (
+            f"Within a mean loss of {_percent(settings.max_degradation)} nothing saves anything: "
+            "stop nothing.",
+            f"What saves something loses more than that: {reckless} of the contestants.",
+        )
+    else:
+        sentences = (
+            _best_sentence(best, saved, settings),
             _significance(ties, len(rivals), reckless, settings, studies),
             _cost(best, settings),
-        ),
-    )
+        )
+    return Answer(best.key, ties, not ties if rivals else None, about(studies, settings), sentences)
 
 
-def _best_sentence(best: RuleEntry, settings: Settings) -> str:
-    within = f"Within a mean loss of {_percent(settings.max_degradation)}"
-    saved: Dist | None = getattr(best.orders, f"{settings.saved}_saved_fraction")
-    if best.name == "none" or saved is None:
-        return f"{within} nothing saves anything: stop nothing."
+def _best_sentence(best: RuleEntry, saved: Dist, settings: Settings) -> str:
     text = (
-        f"{within}, {best.key} saves most: {_percent(saved.mean)} of the "
-        f"{AMOUNT[settings.saved]} ({_percent(saved.low)} to {_percent(saved.high)})"
+        f"Within a mean loss of {_percent(settings.max_degradation)}, {best.key} saves most: "
+        f"{_percent(saved.mean)} of the {AMOUNT[settings.saved]} ("
+        f"{_percent(saved.low)} to {_percent(saved.high)})"
     )
     kept = best.orders.best_kept
     if kept is not None:
@@ -72,32 +73,29 @@ def _significance(
     ties: Sequence[str], rivals: int, reckless: int, settings: Settings, studies: int
 ) -> str:
     """Args: how many others stay within the loss, and how many do not."""
-    if about(studies, settings) == "studies":
-        where = f"over {studies} studies"
+    over_studies = about(studies, settings) == "studies"
+    if over_studies:
+        where, text = f"Over {studies} studies", ""
     else:
         these = "this one study" if studies == 1 else f"these {studies} studies"
-        where = f"over launch orders of {these}"
+        where = f"Over launch orders of {these}"
+        needed = fewest_studies(settings.confidence)
+        text = f"For other studies no difference is significant (that takes {needed} studies). "
     if not rivals:
-        text = "Nothing else stays within it"
-    elif rivals == 1:
-        more = "Not significantly" if ties else "Significantly"
-        text = f"{more} more than the one other within it, {where}"
+        text += f"{where} nothing else stays within that loss"
     elif not ties:
-        text = f"Significantly more than all {rivals} others within it, {where}"
+        others = "the one other" if rivals == 1 else f"all {rivals} others"
+        text += f"{where} it saves significantly more than {others} within that loss"
     elif len(ties) == rivals:
-        text = (
-            f"Not significantly more than any of the {rivals} others that stay within it, {where}"
-        )
+        others = "the one other" if rivals == 1 else f"any of the {rivals} others"
+        text += f"{where} it saves not significantly more than {others} within that loss"
     else:
-        text = (
-            f"Significantly more than {rivals - len(ties)} of the {rivals} others within it, "
-            f"{where}, but not than {_listed(ties)}"
+        text += (
+            f"{where} it saves significantly more than {rivals - len(ties)} of the {rivals} others "
+            f"within that loss, but not than {_listed(ties)}"
         )
     if reckless:
         text += f"; {reckless} lose{'s' if reckless == 1 else ''} more"
-    if about(studies, settings) == "orders":
-        needed = fewest_studies(settings.confidence)
-        text += f". For other studies nothing is significant (that takes {needed} studies)"
     return text + "."
 
 

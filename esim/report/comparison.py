@@ -152,7 +152,9 @@ def _legend(c: Comparison) -> str:
         "saved: mean over launch orders"
         + (" and studies" if len(c.studies) > 1 else "")
         + "; loss: mean way from the best to the median trial, at most "
-        f"{within} is accepted; rank: mean; ◆: on the Pareto front of saved against loss"
+        f"{within} is accepted; rank: mean; p: over "
+        f"{'studies' if c.answer.about == 'studies' else 'launch orders only'}; ◆: on the Pareto "
+        "front of saved against loss"
     )
 
 

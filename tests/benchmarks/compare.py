@@ -1,9 +1,9 @@
 """How long a comparison takes, and what launch order and workers do to it.
 
-`python -m tests.benchmarks.compare [studies] [--workers P] > reports/compare.md`: studies of 100
-trials x 50 steps, 25 rules besides the baselines, 100 launch orders each; beside it a copy of the
-value matrix for every replay. Then one rule over workers and launch orders, on generated curves and
-on the shipped studies.
+`python -m tests.benchmarks.compare [studies] [--workers P] > reports/benchmark-compare.md`: studies
+of 100 trials x 50 steps, 25 rules besides the baselines, 100 launch orders each; beside it a copy
+of the value matrix for every replay. Then rules over workers and launch orders, on generated curves
+and on the shipped studies.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import numpy as np
 
 import esim
 from esim.comparison import AtWorkers
-from esim.rules import PRESETS, READINGS, Rule
+from esim.rules import BASELINES, PRESETS, READINGS, Rule
 from esim.study import Study
 from tests.benchmarks.replay import DATA, curves, fastest
 
@@ -40,7 +40,7 @@ def studies(n: int) -> list[Study]:
 
 def rules() -> list[Rule]:
     """25 rules that differ: the presets, then SageMaker's readings, then warm-ups."""
-    found = {row.name: row for row in PRESETS.values()}
+    found = {name: row for name, row in PRESETS.items() if name not in BASELINES}
     base = PRESETS["sagemaker"]
     for reading in READINGS:
         if reading.columns:
@@ -78,7 +78,9 @@ def main() -> None:
     print(
         f"`python -m tests.benchmarks.compare`; Python {platform.python_version()}, NumPy "
         f"{np.__version__}, {os.cpu_count()} cores ({platform.machine()}), esim "
-        f"{esim.__version__}. One run; the table over workers and all statistics are in the time.\n"
+        f"{esim.__version__}. One run; the table over workers and all statistics are in the time. "
+        "Seconds are what the clock showed, whatever else the machine was doing; `of a core` is "
+        "the time spent computing, on all cores.\n"
     )
     print(
         "| studies | contestants | orders | workers | seconds | of a core | us a replay "
@@ -102,7 +104,7 @@ def over_workers() -> None:
     ]
     print("## Launch order and workers: steps saved (90 % of 20 orders), best trial kept\n")
     slots = (1, 4, 16, 64)
-    print("| study | rule | " + " | ".join(f"{n} workers" for n in slots) + " |")
+    print("| study | rule | " + " | ".join(f"{n} worker{'s' * (n > 1)}" for n in slots) + " |")
     print("|---|---|" + "---|" * len(slots))
     for study in (alike, *shipped):
         found = esim.compare(study, [n for n in SHOWN if n in PRESETS], orders=20)
