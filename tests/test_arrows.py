@@ -32,14 +32,17 @@ ARROWS: dict[str, set[str]] = {
     "prepare": {"study", "rules", "kernels"},
     "outcomes": RESULTS | {"prepare", "kernels", "caveats", "replay"},
     "replay": RESULTS | {"prepare", "kernels", "outcomes"},
+    "comparison": RESULTS,
+    "compare": RESULTS | {"comparison", "prepare", "replay", "outcomes", "caveats"},
     "check": RESULTS | {"replay"},
     "fetch": {"folders"},
     "explain": RESULTS | {"prepare", "replay", "kernels"},
-    "plots": RESULTS | {"explain", "report"},
-    "report": RESULTS | {"check", "explain", "plots", "folders"},
+    "plots": RESULTS | {"comparison", "explain", "report", "folders"},
+    "report": RESULTS | {"comparison", "check", "explain", "plots", "folders"},
     "cli": RESULTS
-    | {"readers", "replay", "check", "explain", "report", "plots", "folders", "fetch"},
-    "": {"study", "check", "rules", "readers", "replay"},  # esim/__init__.py
+    | {"readers", "replay", "check", "compare", "explain", "report", "plots", "folders", "fetch"},
+    # esim/__init__.py
+    "": {"study", "check", "compare", "comparison", "rules", "readers", "replay"},
 }
 # Names for annotations only, read from `if TYPE_CHECKING`.
 TYPES_ONLY = {
@@ -48,6 +51,8 @@ TYPES_ONLY = {
     ("report", "check"),
     ("plots", "explain"),
 }
+# Upwards only where a notebook asks a record to show itself.
+HOOKS = {("study", "report"), ("results", "report"), ("comparison", "report")}
 
 
 def room_of(path: Path) -> str:
@@ -56,8 +61,12 @@ def room_of(path: Path) -> str:
 
 
 def imported(path: Path) -> set[tuple[str, bool]]:
-    """Rooms a file imports, and whether only for type checking."""
+    """Rooms a file imports, and whether only for type checking; a notebook's hook aside."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
+    hooks: set[ast.AST] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef) and node.name == "_repr_html_":
+            hooks |= set(ast.walk(node))
     typing_only: set[ast.AST] = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test):
@@ -76,6 +85,8 @@ def imported(path: Path) -> set[tuple[str, bool]]:
         for name in names:
             parts = name.split(".")
             if parts[0] == "esim" and len(parts) > 1 and parts[1] != "__version__":
+                if node in hooks and (room_of(path), parts[1]) in HOOKS:
+                    continue
                 found.add((parts[1], node in typing_only))
     return found
 

@@ -19,6 +19,8 @@ def convert(
     metric: o.Metric = None,
     format: o.Format = None,
     accept_time_aligned: o.AcceptTimeAligned = False,
+    study: o.StudyNames = None,
+    step: o.Step = None,
 ) -> None:
     """Write the studies as Parquet tables that esim, and any other tool, reads."""
     if out.exists():
@@ -29,15 +31,15 @@ def convert(
 
     with o.progress() as display:
         display.add_task("converting", total=None)
-        found = o.read(logs, objective, direction, metric, format, accept_time_aligned)
+        found = o.read(logs, objective, direction, metric, format, accept_time_aligned, study, step)
         if len(found.studies) == 1:
             found.studies[0].to_parquet(out)
         else:
             with whole_folder(out, lambda _: False) as partial:
-                slugs = unique_slugs([study.name for study in found.studies])
-                for study, slug in zip(found.studies, slugs, strict=True):
-                    study.to_parquet(partial / slug)
-    for study in found.studies:
-        typer.echo(f"{clean(study.name)}: {study.n_trials} trials, {study.n_reports} reports")
-        for note in study.notes:
+                slugs = unique_slugs([one.name for one in found.studies])
+                for one, slug in zip(found.studies, slugs, strict=True):
+                    one.to_parquet(partial / slug)
+    for one in found.studies:
+        typer.echo(f"{clean(one.name)}: {one.n_trials} trials, {one.n_reports} reports")
+        for note in one.notes:
             typer.echo(f"  note: {clean(note.text, 500)}")

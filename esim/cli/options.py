@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
+from typer.core import TyperGroup
 
 from esim.errors import EsimError
 
@@ -24,7 +26,8 @@ _REPLAY = "The replay"
 _COSTS = "Seconds and money"
 
 Logs = Annotated[
-    list[Path], typer.Argument(help="Files and folders of recorded logs.", show_default=False)
+    list[str],
+    typer.Argument(help="Files, folders and database URLs of recorded logs.", show_default=False),
 ]
 Objective = Annotated[
     str | None,
@@ -49,6 +52,23 @@ Format = Annotated[
         help="Read as this format (esim formats) instead of looking.", rich_help_panel=_READING
     ),
 ]
+StudyNames = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--study",
+        help="Read this study only, where the logs hold several; repeatable.",
+        rich_help_panel=_READING,
+        show_default=False,
+    ),
+]
+Step = Annotated[
+    str | None,
+    typer.Option(
+        help="The column that counts steps, where the format has several.",
+        rich_help_panel=_READING,
+        show_default=False,
+    ),
+]
 AcceptTimeAligned = Annotated[
     bool,
     typer.Option(
@@ -58,7 +78,12 @@ AcceptTimeAligned = Annotated[
     ),
 ]
 RuleName = Annotated[
-    str, typer.Option("--rule", help="The stopping rule (esim rules).", rich_help_panel=_REPLAY)
+    str,
+    typer.Option(
+        "--rule",
+        help="The stopping rule (esim rules), or a TOML file with one.",
+        rich_help_panel=_REPLAY,
+    ),
 ]
 Set = Annotated[
     list[str] | None,
@@ -130,6 +155,35 @@ Out = Annotated[
 ]
 
 
+_TYPED = "esim.typed"
+
+
+class Recording(TyperGroup):
+    """The command line's root: keeps what was typed."""
+
+    def make_context(
+        self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any
+    ) -> Any:
+        """A context that knows its words."""
+        typed = tuple(args)
+        context = super().make_context(info_name, args, parent, **extra)
+        context.meta[_TYPED] = typed
+        return context
+
+
+def command_line(context: typer.Context) -> str | None:
+    """The command as it was typed, ready for a shell, but for what changes nothing in the result:
+    where it went, and on how many cores."""
+    words = iter(context.meta.get(_TYPED, ()))
+    kept = []
+    for word in words:
+        if word in ("--out", "--jobs"):
+            next(words, None)
+        elif word != "--json" and not word.startswith(("--out=", "--jobs=")):
+            kept.append(word)
+    return shlex.join(("esim", *kept)) if kept else None
+
+
 @contextmanager
 def usage() -> Iterator[None]:
     """Errors inside are the user's words, not the logs: exit code 2."""
@@ -139,12 +193,52 @@ def usage() -> Iterator[None]:
         raise typer.BadParameter(str(error)) from None
 
 
+def refuse(what: str, fix: str) -> NoReturn:
+    """Inside `usage`: words that cannot be obeyed, and what would work."""
+    raise EsimError(what, fix=fix)
+
+
 def chosen_rule(name: str, assignments: list[str] | None) -> Rule:
     """The rule of --rule and --set."""
     from esim.rules import parse_column, rule
 
     with usage():
         return rule(name, **dict(parse_column(a) for a in assignments or []))
+
+
+def chosen_rules(names: str | None) -> list[Rule] | None:
+    """The rules of --rules; None for all."""
+    from esim.rules import rule
+
+    if names is None:
+        return None
+    with usage():
+        return [rule(name.strip()) for name in names.split(",") if name.strip()]
+
+
+def chosen_grid(assignments: list[str] | None) -> dict[str, list[Any]]:
+    """Column -> values, of --grid."""
+    from esim.rules import parse_column
+
+    points: dict[str, list[Any]] = {}
+    with usage():
+        for assignment in assignments or []:
+            key, equals, values = assignment.partition("=")
+            for value in values.split(",") if equals else [""]:
+                column, parsed = parse_column(f"{key}={value}" if equals else key)
+                points.setdefault(column, []).append(parsed)
+    return points
+
+
+def check_saved(saved: str, price: float | None) -> None:
+    """Refuse an unknown amount, or money without a price, before any log is read."""
+    with usage():
+        if saved not in ("steps", "seconds", "billed", "makespan", "cost"):
+            raise EsimError(
+                f"--saved cannot be {saved!r}", fix="steps, seconds, billed, makespan or cost"
+            )
+        if saved == "cost" and price is None:
+            raise EsimError("--saved cost needs a price", fix="--price")
 
 
 def chosen_costs(**numbers: Any) -> Costs:
@@ -167,12 +261,14 @@ def check_words(clock: str | None, workers: int, final: str = "last") -> None:
 
 
 def read(
-    logs: list[Path],
+    logs: list[str],
     objective: str | None,
     direction: str | None,
     metric: list[str] | None,
     format: str | None,
     accept_time_aligned: bool = False,
+    study: list[str] | None = None,
+    step: str | None = None,
 ) -> Reading:
     """The studies in the logs."""
     from esim.readers import read_inputs
@@ -188,6 +284,8 @@ def read(
         format=format,
         metrics=metric or [],
         accept_time_aligned=accept_time_aligned,
+        studies=study or [],
+        step=step,
     )
 
 

@@ -10,6 +10,7 @@ from esim.cli import options as o
 
 
 def replay(
+    context: typer.Context,
     logs: o.Logs,
     rule: o.RuleName = "sagemaker",
     set_: o.Set = None,
@@ -29,6 +30,8 @@ def replay(
     metric: o.Metric = None,
     format: o.Format = None,
     accept_time_aligned: o.AcceptTimeAligned = False,
+    study: o.StudyNames = None,
+    step: o.Step = None,
     price: o.Price = None,
     currency: o.Currency = "USD",
     startup_s: o.Startup = 0.0,
@@ -53,13 +56,13 @@ def replay(
 
     with o.progress() as display:
         task = display.add_task("reading logs", total=None)
-        found = o.read(logs, objective, direction, metric, format, accept_time_aligned)
+        found = o.read(logs, objective, direction, metric, format, accept_time_aligned, study, step)
         display.update(task, description="replaying", total=len(found.studies), completed=0)
         results = []
-        for study in found.studies:
+        for one in found.studies:
             results.append(
                 run(
-                    study,
+                    one,
                     row,
                     clock,
                     workers,
@@ -70,14 +73,15 @@ def replay(
             )
             display.advance(task)
     inputs = o.described(found)
+    whole = document(results, inputs, o.command_line(context))
     if out is not None:
         from esim.report.files import write_results
 
         with o.progress() as display:
             display.add_task(f"writing {out}", total=None)
-            write_results(out, found.studies, results, document(results, inputs))
+            write_results(out, found.studies, results, whole)
     if json:
-        typer.echo(to_json(document(results, inputs)))
+        typer.echo(to_json(whole))
         return
     from rich.console import Console
 
@@ -87,6 +91,6 @@ def replay(
     console = Console()
     show_replays(results, console)
     if len(results) == 1 and row.name == "sagemaker" and results[0].summary.trials_stopped:
-        for study in o.sagemaker_studies(found).values():
-            show_enabling(study.name, study.objective, study.direction, console)
+        for job in o.sagemaker_studies(found).values():
+            show_enabling(job.name, job.objective, job.direction, console)
     show_inputs(inputs, console)
