@@ -30,7 +30,9 @@ def check(
 
     with o.progress() as display:
         display.add_task("reading logs", total=None)
-        found = o.read(logs, objective, direction, metric, format, accept_time_aligned, study, step)
+        found = o.read(
+            logs, objective, direction, metric, format, accept_time_aligned, study=study, step=step
+        )
         checks = [examine(one) for one in found.studies]
     if json:
         document = {

@@ -6,7 +6,6 @@
 | Logs Insights: get-query-results, or rows saved as JSON | `results` of fields, or `@message` |
 | CloudWatch console or Insights CSV | a header with (@)timestamp and (@)message |
 | aws logs tail | a stream's name behind the time |
-| Chainer's LogReport | a JSON list of objects with `iteration` and `elapsed_time` |
 | notebook output of the SageMaker SDK | "Creating training-job with name" |
 | S3 export task, plain log, terminal | anything else: text, perhaps with CloudWatch's time |
 """
@@ -16,7 +15,6 @@ from __future__ import annotations
 import codecs
 import csv
 import io
-import json
 import math
 import re
 import sys
@@ -48,9 +46,7 @@ class _Event(NamedTuple):
 
 def is_log(file: File) -> bool:
     """Whether the first bytes are those of a log in one of the shapes that are not plain text."""
-    if _is_json(file) or _is_logreport(file):
-        return True
-    return _csv_header(file) is not None or bool(_TAILED.match(file.head))
+    return _is_json(file) or _csv_header(file) is not None or bool(_TAILED.match(file.head))
 
 
 def streams(file: File) -> Iterator[Stream]:
@@ -61,9 +57,6 @@ def streams(file: File) -> Iterator[Stream]:
     """
     if _is_json(file):
         yield from _grouped(file, _json_events(file))
-        return
-    if _is_logreport(file):
-        yield _logreport(file)
         return
     header = _csv_header(file)
     if header is not None:
@@ -82,18 +75,6 @@ def streams(file: File) -> Iterator[Stream]:
 def _is_json(file: File) -> bool:
     head = file.head.removeprefix(codecs.BOM_UTF8).lstrip()
     return head[:1] in (b"{", b"[") and any(mark in head for mark in _JSON_MARKS)
-
-
-def _is_logreport(file: File) -> bool:
-    head = file.head.removeprefix(codecs.BOM_UTF8).lstrip()
-    return head[:1] == b"[" and b'"iteration"' in head and b'"elapsed_time"' in head
-
-
-def _logreport(file: File) -> Stream:
-    """Each entry on a line of its own: what a job would print that logs them as they come."""
-    entries = [entry for document in documents(file) for entry in document]
-    data = "\n".join(json.dumps(entry) for entry in entries).encode()
-    return Stream(None, LogText(str(file), data, stream=file.name))
 
 
 def _csv_header(file: File) -> list[str] | None:
