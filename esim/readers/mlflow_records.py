@@ -5,8 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
+import numpy as np
+
 from esim.study import Float64, Int64
 
+# An infinity, as MLflow stores it in a database; its client hands it out as it is stored.
+LARGEST = 1.7976931348623157e308
 PARENT = "mlflow.parentRunId"
 RUN_NAME = "mlflow.runName"
 
@@ -24,6 +28,11 @@ class Points:
     times: Float64
     values: Float64
     steps: Int64
+
+
+def with_infinities(values: Float64) -> Float64:
+    """The values, infinite where MLflow stored the largest float. [R]"""
+    return np.where(np.abs(values) == LARGEST, np.sign(values) * np.inf, values)
 
 
 @dataclass(frozen=True)

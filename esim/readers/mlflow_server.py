@@ -10,7 +10,7 @@ import numpy as np
 
 from esim.errors import EsimError
 from esim.readers.address import Address
-from esim.readers.mlflow_records import PARENT, MlflowRun, Points
+from esim.readers.mlflow_records import PARENT, MlflowRun, Points, with_infinities
 
 PAGE = 1000  # runs a request; MLflow allows 50000
 
@@ -82,7 +82,7 @@ def _points(ask: Any, client: Any, address: Address, run: str) -> Callable[[str]
         times, values, steps = zip(*rows, strict=True) if rows else ((), (), ())
         return Points(
             np.array(times, dtype=np.float64),
-            np.array(values, dtype=np.float64),
+            with_infinities(np.array(values, dtype=np.float64)),
             np.array(steps, dtype=np.int64),
         )
 

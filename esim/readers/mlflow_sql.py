@@ -12,10 +12,9 @@ from typing import Any
 import numpy as np
 
 from esim.readers.database import Database, floats, integers
-from esim.readers.mlflow_records import PARENT, RUN_NAME, MlflowRun, Points
+from esim.readers.mlflow_records import PARENT, RUN_NAME, MlflowRun, Points, with_infinities
 
 TABLES = ("experiments", "runs", "metrics", "params", "tags")
-_LARGEST = 1.7976931348623157e308
 
 
 def read_runs(database: Database) -> Iterator[MlflowRun]:
@@ -87,8 +86,7 @@ class _Curves:
         runs, times, values, steps, marked = zip(*rows, strict=True)
         where = f"{self._database.where}, metric {metric!r}"
         time = floats([_float(cell) for cell in times], where, "timestamp")
-        value = floats(values, where, "value")
-        value[np.abs(value) == _LARGEST] *= np.inf
+        value = with_infinities(floats(values, where, "value"))
         value[np.array([bool(cell) for cell in marked])] = np.nan
         step = integers(steps, where, "step")
         names = np.array(runs)

@@ -52,22 +52,29 @@ def test_what_stands_on_a_server_is_the_tiny_study(name: str, tmp_path: Path) ->
     check_server(os.environ[SERVERS[name]], name)
 
 
-def test_mlflow_reads_the_same() -> None:
-    """MLflow's client and the files it wrote, value by value."""
+@pytest.mark.parametrize("name", ["mlflow", "mlflow_sqlite"])
+def test_mlflow_reads_the_same(name: str, tmp_path: Path) -> None:
+    """MLflow's client and what it wrote, value by value, with NaN and infinities."""
     from mlflow.tracking import MlflowClient
 
-    folder = REPOSITORY / "tests" / "formats" / "mlflow"
+    write(name, tmp_path)
     os.environ["MLFLOW_ALLOW_FILE_STORE"] = "true"
-    client = MlflowClient(tracking_uri=(folder / "mlruns").as_uri())
-    found = read_inputs(folder, objective="validation/loss", direction="minimize", studies=["tiny"])
-    (study,) = found.studies
-    (experiment,) = client.search_experiments(filter_string="name = 'tiny'")
-    runs = {run.info.run_name: run for run in client.search_runs([experiment.experiment_id])}
-    for i, trial in enumerate(study.trials):
-        rows = slice(study.offsets[i], study.offsets[i + 1])
-        history = client.get_metric_history(runs[trial].info.run_id, study.objective)
-        assert study.steps[rows].tolist() == [one.step for one in history]
-        assert study.values[rows].tolist() == [one.value for one in history]
+    files = (tmp_path / "mlruns").as_uri()
+    client = MlflowClient(files if name == "mlflow" else f"sqlite:///{tmp_path}/mlflow.db")
+    options = {"objective": "validation/loss", "direction": "minimize"}
+    for study in read_inputs(tmp_path, **options, studies=["tiny", "odd"]).studies:
+        (experiment,) = client.search_experiments(filter_string=f"name = '{study.name}'")
+        runs = {run.info.run_name: run for run in client.search_runs([experiment.experiment_id])}
+        assert set(runs) == set(study.trials)
+        for i, trial in enumerate(study.trials):
+            rows = slice(study.offsets[i], study.offsets[i + 1])
+            history = client.get_metric_history(runs[trial].info.run_id, study.objective)
+            history.sort(key=lambda one: one.step)
+            assert study.steps[rows].tolist() == [one.step for one in history]
+            expected = np.array([one.value for one in history])
+            # MLflow hands an infinity out of a database as the largest float.
+            expected[np.abs(expected) == np.finfo(float).max] *= np.inf
+            np.testing.assert_array_equal(study.values[rows], expected)
 
 
 def test_optuna_reads_the_same(tmp_path: Path) -> None:
