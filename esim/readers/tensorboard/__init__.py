@@ -187,15 +187,16 @@ class _Owners:
     def of(self, folder: str) -> str:
         """The folder of its trial."""
         above, leaf = _split(folder)
-        if leaf in _PARTS and (
-            above in self._found or self._parts[leaf] > 1 or self._inside[above] > 1
-        ):
-            return self.of(above) if above in self._found else above
-        while above:
-            if above in self._found:
-                return self.of(above) if self._is_inside(folder, above) else folder
-            above = _split(above)[0]
-        return "" if self._one_run else folder
+        run = above
+        while run and run not in self._found:
+            run = _split(run)[0]
+        if run and self._is_inside(folder, run):
+            return self.of(run)
+        if leaf in _PARTS and above in self._found:
+            return self.of(above)
+        if leaf in _PARTS and (self._parts[leaf] > 1 or self._inside[above] > 1):
+            return above
+        return "" if self._one_run and not run else folder
 
     def _is_inside(self, folder: str, run: str) -> bool:
         """Whether a folder below a run's is a session of it, or a curve of add_scalars: then it is
