@@ -82,6 +82,22 @@ def test_tensorboard_keeps_the_times_and_the_session() -> None:
     assert stopped == [5, 5, 5, 5, 5, 1]
 
 
+def test_keras_lays_training_and_validation_into_a_run() -> None:
+    folder = FORMATS / "tensorflow"
+    study = esim.read_study(folder, objective="train/epoch_loss", direction="minimize")
+    np.testing.assert_array_equal(study.values.reshape(6, 5), np.array(VALUES) / 2)
+    assert tuple(study.config["learning_rate"]) == RATES
+    one = esim.read_study(folder / IDS[0], objective="validation/epoch_loss", direction="minimize")
+    assert (one.trials, one.values.tolist()) == ((IDS[0],), VALUES[0])
+
+
+def test_add_hparams_lays_a_session_into_a_run() -> None:
+    """Its final values are no curve of theirs."""
+    folder = FORMATS / "tensorboardx" / IDS[0]
+    one = esim.read_study(folder, direction="minimize")
+    assert (one.trials, one.values.tolist()) == ((IDS[0],), VALUES[0])
+
+
 def test_wandb_runs_have_ends() -> None:
     study = check_recording(FORMATS / "wandb", "wandb")
     assert study.name == "tiny"

@@ -164,11 +164,24 @@ def test_parts_of_a_run_by_their_folders(tmp_path: Path) -> None:
         read(tmp_path)
 
 
-def test_curves_of_add_scalars_belong_to_their_run(tmp_path: Path) -> None:
+@pytest.mark.parametrize("inside", ["loss_val", "loss/val"])
+def test_curves_of_add_scalars_belong_to_their_run(tmp_path: Path, inside: str) -> None:
     for name in ("a", "b"):
         write(tmp_path / name / NAME, begun(), scalar(101, 1, 5, "other"))
-        write(tmp_path / name / "loss_val" / NAME, begun(), scalar(101, 1, 7))
-    assert read(tmp_path, "loss_val/loss").trials == ("a", "b")
+        write(tmp_path / name / inside / NAME, begun(), scalar(101, 1, 7))
+    assert read(tmp_path, f"{inside}/loss").trials == ("a", "b")
+    assert read(tmp_path, "other").trials == ("a", "b")
+
+
+@pytest.mark.parametrize("above", ["", "logs"])
+def test_a_stray_event_file_above_the_runs(tmp_path: Path, above: str) -> None:
+    write(tmp_path / above / NAME, begun(), scalar(101, 1, 5, "other"))
+    for name in ("a", "b"):
+        write(tmp_path / above / name / NAME, begun(), scalar(101, 1, 7))
+    study = read(tmp_path)
+    assert set(study.trials) >= {"a", "b"} or set(study.trials) >= {"logs/a", "logs/b"}
+    assert study.values.tolist() == [7, 7]
+    assert codes(study)["trials_without_reports"] == 1
 
 
 def test_a_run_taken_up_again_in_another_file(tmp_path: Path) -> None:

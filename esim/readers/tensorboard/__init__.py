@@ -7,6 +7,7 @@ named ``<folder>/<tag>``.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -47,9 +48,7 @@ def read(source: Source, options: Options) -> Found:
     """One study: the runs of a folder. Raises EsimError as `esim.readers.runs.studies`."""
     files = _event_files(source)
     if not files:
-        raise EsimError(
-            "no event files", where=source.label, why="their names hold tfevents", fix="--format"
-        )
+        raise EsimError("no event files", where=source.label, why="their names hold tfevents")
     folders: dict[str, list[File]] = {}
     for file in sorted(files, key=lambda file: natural(file.name)):
         folders.setdefault(home(file), []).append(file)
@@ -140,9 +139,10 @@ def _tails(metric: str) -> list[str]:
 
 def _trials(found: Mapping[str, Run]) -> dict[str, _Trial]:
     """Folder of a trial -> the trial."""
+    owners = _Owners(found)
     members: dict[str, list[tuple[str, str]]] = {}  # of a trial: prefix of its tags, folder
     for folder in found:
-        of = _owner(folder, found)
+        of = owners.of(folder)
         prefix = "" if of == folder else folder[len(of) :].strip("/") + "/"
         members.setdefault(of, []).append((prefix, folder))
     trials = {}
@@ -151,7 +151,7 @@ def _trials(found: Mapping[str, Run]) -> dict[str, _Trial]:
         tags = {
             prefix + tag: points
             for prefix, folder in parts
-            if not prefix or found[folder].hparams is None  # add_hparams repeats final values
+            if not (prefix and owners.is_session(folder))
             for tag, points in found[folder].scalars.items()
         }
         begun = [found[f].begun for _, f in parts]
@@ -167,30 +167,48 @@ def _trials(found: Mapping[str, Run]) -> dict[str, _Trial]:
     return trials
 
 
-def _owner(folder: str, found: Mapping[str, Run]) -> str:
-    """The folder of the trial that a folder of events belongs to."""
+class _Owners:
+    """Which trial a folder of events belongs to: its own, or one that it lies in."""
+
+    def __init__(self, found: Mapping[str, Run]) -> None:
+        self._found = found
+        self._parts = Counter(leaf for name in found if (leaf := _split(name)[1]) in _PARTS)
+        self._inside = Counter(above for above, leaf in map(_split, found) if leaf in _PARTS)
+        # Events directly in the input's folder are a run among others, unless what lies below
+        # tells of that run only.
+        self._one_run = "" in found and all(
+            self.is_session(name) or _split(name)[1] in _PARTS for name in found if name
+        )
+
+    def is_session(self, folder: str) -> bool:
+        """Whether it is what add_hparams writes below a run: it repeats the run's final values."""
+        return self._found[folder].hparams is not None and _split(folder)[1] not in _PARTS
+
+    def of(self, folder: str) -> str:
+        """The folder of its trial."""
+        above, leaf = _split(folder)
+        run = above
+        while run and run not in self._found:
+            run = _split(run)[0]
+        if run and self._is_inside(folder, run):
+            return self.of(run)
+        if leaf in _PARTS and above in self._found:
+            return self.of(above)
+        if leaf in _PARTS and (self._parts[leaf] > 1 or self._inside[above] > 1):
+            return above
+        return "" if self._one_run and not run else folder
+
+    def _is_inside(self, folder: str, run: str) -> bool:
+        """Whether a folder below a run's is a session of it, or a curve of add_scalars: then it is
+        named after the tag that it holds, <tag>_<name> (torch) or <tag>/<name> (tensorboardX)."""
+        name = folder[len(run) + 1 :].replace("/", "_")
+        tag = self._found[folder].first_tag.replace("/", "_")
+        return self.is_session(folder) or (tag != "" and name.startswith(f"{tag}_"))
+
+
+def _split(folder: str) -> tuple[str, str]:
     above, _, leaf = folder.rpartition("/")
-    if leaf in _PARTS:
-        siblings = [name for name in found if name != folder and name.rpartition("/")[0] == above]
-        cousins = [name for name in found if name.rpartition("/")[2] == leaf]
-        if (
-            above in found
-            or len(cousins) > 1
-            or any(s.rpartition("/")[2] in _PARTS for s in siblings)
-        ):
-            return _owner(above, found) if above in found else above
-    while above:
-        if above in found:
-            return _owner(above, found)
-        above = above.rpartition("/")[0]
-    # Events directly in the input's folder are a run among others, unless what lies below tells
-    # of that run only.
-    alone = "" in found and all(
-        run.hparams is not None or name.rpartition("/")[2] in _PARTS
-        for name, run in found.items()
-        if name
-    )
-    return "" if alone else folder
+    return above, leaf
 
 
 def _notes(found: Sequence[Run], configs: Configs) -> tuple[Note, ...]:

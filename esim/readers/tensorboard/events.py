@@ -60,6 +60,7 @@ class Run:
     Attributes:
         scalars: tag -> its points.
         wanted: the only tags whose points are kept; None: all.
+        first_tag: of the first scalar, wanted or not; "" without one.
         begun: wall time of the first event: the writer was made. None without events.
         hparams: of a hparams plugin's session; None if the files hold no session.
         status, start, end: of that session, where it says so.
@@ -72,6 +73,7 @@ class Run:
 
     wanted: tuple[str, ...] | None = None
     scalars: dict[str, Points] = field(default_factory=dict)
+    first_tag: str = ""
     begun: float | None = None
     hparams: dict[str, Any] | None = None
     status: Status = Status.UNKNOWN
@@ -126,7 +128,9 @@ class Run:
             dropped = sum(p.cut(step) for part in (before, self.scalars) for p in part.values())
             self.superseded += dropped
             self.restarts += dropped > 0
-        if summary and (wanted is None or wanted in summary or _HPARAMS in summary):
+        if summary and (
+            wanted is None or wanted in summary or _HPARAMS in summary or not self.first_tag
+        ):
             for number, _, value in wire.fields(summary):
                 if number == 1:
                     self._value(wire.part(value), wall, step)
@@ -145,12 +149,16 @@ class Run:
         if tag.startswith("_hparams_/"):
             self._session(metadata)
             return
-        if self.wanted is not None and tag not in self.wanted:
+        skipped = self.wanted is not None and tag not in self.wanted
+        if skipped and self.first_tag:
             return
         if number is None and tensor is not None:
             number = self._tensor(tensor)
         if number is None:
             return  # a picture, a histogram, a text
+        self.first_tag = self.first_tag or tag
+        if skipped:
+            return
         points = self.scalars.get(tag)
         if points is None:
             points = self.scalars[tag] = Points()
