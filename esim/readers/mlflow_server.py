@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -12,6 +14,7 @@ from esim.errors import EsimError
 from esim.readers.address import Address
 from esim.readers.mlflow_records import PARENT, MlflowRun, Points, with_infinities
 
+RETRIES = "MLFLOW_HTTP_REQUEST_MAX_RETRIES"
 PAGE = 1000  # runs a request; MLflow allows 50000
 
 
@@ -37,14 +40,16 @@ def read_runs(address: Address) -> Iterator[MlflowRun]:
         try:
             return question()
         except MlflowException as error:
+            why = str(error).replace(address.url, str(address))[:300]
             raise EsimError(
-                "the MLflow server does not answer", where=str(address), why=str(error)[:300]
+                "the MLflow server does not answer", where=str(address), why=why
             ) from None
 
     client = ask(lambda: MlflowClient(tracking_uri=address.url))
-    experiments = {
-        one.experiment_id: one.name for one in _pages(ask, client.search_experiments, PAGE)
-    }
+    with _few_retries():
+        experiments = {
+            one.experiment_id: one.name for one in _pages(ask, client.search_experiments, PAGE)
+        }
     for number, name in sorted(experiments.items(), key=lambda pair: int(pair[0])):
         found = _pages(
             ask,
@@ -69,6 +74,18 @@ def read_runs(address: Address) -> Iterator[MlflowRun]:
                 metrics=sorted(run.data.metrics),
                 points=_points(ask, client, address, run.info.run_id),
             )
+
+
+@contextmanager
+def _few_retries() -> Iterator[None]:
+    """A wrong address is told in seconds: MLflow would try for minutes. The user's word counts."""
+    given = os.environ.get(RETRIES)
+    os.environ.setdefault(RETRIES, "1")
+    try:
+        yield
+    finally:
+        if given is None:
+            os.environ.pop(RETRIES, None)
 
 
 def _points(ask: Any, client: Any, address: Address, run: str) -> Callable[[str], Points]:

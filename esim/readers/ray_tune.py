@@ -186,7 +186,8 @@ def _scan(file: File, wanted: str | None, step: str, cut: list[str]) -> _Results
         value = None if wanted is None else _at(result, wanted)
         if wanted is None or value is _ABSENT:
             continue
-        found.steps.append(cells.integer(_at(result, step), place, step))
+        at = _at(result, step)
+        found.steps.append(cells.integer(None if at is _ABSENT else at, place, step))
         found.values.append(cells.number(value, place, wanted))
         found.times.append(_number(result, ELAPSED))
     for result in (found.first, found.last):
