@@ -28,7 +28,12 @@ ARROWS: dict[str, set[str]] = {
     "clocks": {"study", "costs"},
     "results": RESULTS,
     "caveats": RESULTS,
-    "readers": {"study", "storage", "arrow"},
+    "readers": {"study", "storage", "arrow", "history"},
+    "history": {"study", "storage", "arrow", "folders"},
+    "convert": {"study", "readers", "history"},
+    "engines": set(),
+    "many": RESULTS | {"engines", "folders", "history", "replay", "arrow"},
+    "warm_up": {"kernels", "replay", "rules", "study"},
     "prepare": {"study", "rules", "kernels"},
     "outcomes": RESULTS | {"prepare", "kernels", "caveats", "replay"},
     "replay": RESULTS | {"prepare", "kernels", "outcomes"},
@@ -37,10 +42,11 @@ ARROWS: dict[str, set[str]] = {
     "check": RESULTS | {"replay"},
     "fetch": {"folders"},
     "explain": RESULTS | {"prepare", "replay", "kernels"},
-    "plots": RESULTS | {"comparison", "explain", "report"},
-    "report": RESULTS | {"comparison", "check", "explain", "plots", "folders"},
+    "plots": RESULTS | {"comparison", "explain", "report", "folders"},
+    "report": RESULTS | {"comparison", "check", "explain", "plots", "folders", "many"},
     "cli": RESULTS
-    | {"readers", "replay", "check", "compare", "explain", "report", "plots", "folders", "fetch"},
+    | {"readers", "replay", "check", "compare", "explain", "report", "plots", "folders", "fetch"}
+    | {"history", "convert", "engines", "many", "warm_up"},
     # esim/__init__.py
     "": {"study", "check", "compare", "comparison", "rules", "readers", "replay"},
 }
@@ -49,8 +55,12 @@ TYPES_ONLY = {
     ("outcomes", "replay"),
     ("report", "explain"),
     ("report", "check"),
+    ("report", "many"),
+    ("cli", "history"),
     ("plots", "explain"),
 }
+# Upwards only where a notebook asks a record to show itself.
+HOOKS = {("study", "report"), ("results", "report"), ("comparison", "report")}
 
 
 def room_of(path: Path) -> str:
@@ -59,8 +69,12 @@ def room_of(path: Path) -> str:
 
 
 def imported(path: Path) -> set[tuple[str, bool]]:
-    """Rooms a file imports, and whether only for type checking."""
+    """Rooms a file imports, and whether only for type checking; a notebook's hook aside."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
+    hooks: set[ast.AST] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef) and node.name == "_repr_html_":
+            hooks |= set(ast.walk(node))
     typing_only: set[ast.AST] = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test):
@@ -79,6 +93,8 @@ def imported(path: Path) -> set[tuple[str, bool]]:
         for name in names:
             parts = name.split(".")
             if parts[0] == "esim" and len(parts) > 1 and parts[1] != "__version__":
+                if node in hooks and (room_of(path), parts[1]) in HOOKS:
+                    continue
                 found.add((parts[1], node in typing_only))
     return found
 

@@ -14,17 +14,10 @@ from matplotlib.figure import Figure
 import esim
 from esim import Study
 from esim.comparison import Comparison
-from esim.plots import comparison_figures
-from esim.plots.compared import (
-    draw_front,
-    draw_kept,
-    draw_names,
-    draw_spread,
-    draw_workers,
-    front_info,
-    spread_info,
-    workers_info,
-)
+from esim.plots import comparison_plots
+from esim.plots.compared import draw_workers, front_info, orders_info, workers_info
+from esim.plots.front import draw_front
+from esim.plots.rows import draw_rows
 from esim.report.files import write_comparison
 from tests.test_cli import DATA, run
 from tests.test_compare import RULES, walks
@@ -93,7 +86,7 @@ def test_out_writes_the_document_tables_and_figures(tmp_path: Path) -> None:
     assert pd.read_csv(folder / "rules.csv").rule.tolist() == keys
     assert len(pd.read_csv(folder / "studies.csv")) == len(keys)
     names = {p.name for p in (folder / "figures").iterdir()}
-    assert {"front.svg", "front.png", "orders.svg", "workers.svg"} <= names
+    assert {"front.svg", "front.png", "orders.svg", "workers-saved.svg"} <= names
 
 
 def test_a_name_is_no_formula_no_markup_and_no_escape(tmp_path: Path) -> None:
@@ -104,7 +97,8 @@ def test_a_name_is_no_formula_no_markup_and_no_escape(tmp_path: Path) -> None:
     found = esim.compare(study, RULES, orders=2)
     write_comparison(tmp_path / "out", found)
     first = pd.read_csv(tmp_path / "out" / "studies.csv")
-    assert first.study[0] == f"'{odd}"
+    shown = odd.replace("\x1b", r"\x1b")
+    assert first.study[0] == f"'{shown}"
     assert all(str(t).startswith("'") for t in first.recorded_best)
     assert pd.read_parquet(tmp_path / "out" / "studies.parquet").study[0] == odd
     from rich.console import Console
@@ -136,12 +130,8 @@ def test_the_front_is_drawn_where_it_is() -> None:
     assert set(at) == {e.key for e in found.rules}
     assert info.front == tuple(at[key] for key in found.front.rules)
     assert list(info.front) == sorted(info.front)
-    numbered = sorted((p.number, p.label) for p in info.points if p.number is not None)
-    assert {label for _, label in numbered} >= set(found.front.rules)
-    assert [number for number, _ in numbered] == list(range(1, len(numbered) + 1))
-    assert [t.get_text().split()[1] for t in draw_names(info, axes()).texts] == [
-        label for _, label in numbered
-    ]
+    assert {p.label for p in info.points if p.named} >= set(found.front.rules)
+    assert [p.label for p in info.points if p.strong] == [found.answer.best]
     shown = draw_front(info, axes())
     assert shown.get_xlabel() == "steps saved"
     drawn = {tuple(line.get_xydata()[0]) for line in shown.lines if line.get_marker() == "o"}
@@ -149,18 +139,18 @@ def test_the_front_is_drawn_where_it_is() -> None:
     assert drawn == rules
 
 
-def test_spread_rows_are_the_rules_best_first() -> None:
+def test_order_rows_are_the_contestants_best_first() -> None:
     found = compared()
-    info = spread_info(found)
-    assert [row.label for row in info] == [e.key for e in found.rules]
+    info = orders_info(found)
+    assert [row.label for row in info.rows] == [e.key for e in found.rules]
     first = found.rules[0].orders
-    assert (info[0].q05, info[0].q95) == (
-        first.steps_saved_fraction.q05, first.steps_saved_fraction.q95
-    )  # fmt: skip
-    assert [row.best for row in info].count(True) == 1
-    labels = [t.get_text() for t in draw_spread(info, axes(), "steps").get_yticklabels()]
-    assert labels == [row.label for row in info]
-    assert len(draw_kept(info, axes()).patches) == len(info)
+    saved, kept = first.steps_saved_fraction, first.best_kept
+    assert saved is not None and kept is not None
+    assert (info.rows[0].low, info.rows[0].high) == (saved.q05, saved.q95)
+    assert info.rows[0].inner == (saved.q25, saved.q75)
+    assert info.rows[0].note == f"{100 * kept.share:.0f} %"
+    assert [row.strong for row in info.rows].count(True) == 1
+    assert draw_rows(info, axes()).get_xlabel().startswith("steps saved")
 
 
 def test_worker_lines_are_the_rules() -> None:
@@ -172,10 +162,11 @@ def test_worker_lines_are_the_rules() -> None:
     assert info[0].saved == tuple(at.saved.mean for at in entry.workers)
     assert info[0].kept == tuple(at.best_kept.share for at in entry.workers)
     for what in ("saved", "kept"):
-        assert len(draw_workers(info, axes(), what, "steps").lines) == len(info)
+        assert len(draw_workers(info, axes(), what=what, label="x").lines) == len(info)
 
 
 def test_figures_of_what_there_is() -> None:
-    assert set(comparison_figures(compared())) == {"front", "orders", "workers"}
+    every = {"front", "orders", "workers-saved", "workers-kept"}
+    assert set(comparison_plots(compared())) == every
     lone = Study.from_arrays([[1.0, 2.0]], "minimize")  # no scale: nothing to set against
-    assert set(comparison_figures(esim.compare(lone, RULES, orders=2))) == {"orders"}
+    assert set(comparison_plots(esim.compare(lone, RULES, orders=2))) == {"orders"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Annotated
 
 import typer
@@ -12,6 +13,7 @@ _COMPARISON = "The comparison"
 
 
 def compare(
+    context: typer.Context,
     logs: o.Logs,
     rules: Annotated[
         str | None,
@@ -158,6 +160,7 @@ def compare(
             inputs=o.described(found),
             progress=show,
         )
+    comparison = dataclasses.replace(comparison, command=o.command_line(context))
     if out is not None:
         from esim.report.files import write_comparison
 

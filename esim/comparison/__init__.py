@@ -97,6 +97,7 @@ class Comparison:
     warnings: tuple[Doubt, ...]
     inputs: tuple[Mapping[str, Any], ...] = ()
     esim: str = ""
+    command: str | None = None  # the command line that made it, where one did
 
     def rule(self, key: str) -> RuleEntry:
         """A contestant by its key. Raises KeyError."""
@@ -147,6 +148,12 @@ class Comparison:
     def to_json(self) -> str:
         """The result document. Strict JSON."""
         return to_json(self.to_dict())
+
+    def _repr_html_(self) -> str:
+        """In a notebook."""
+        from esim.report.notebook import comparison_html
+
+        return comparison_html(self)
 
     @classmethod
     def from_dict(cls, document: Mapping[str, Any]) -> Comparison:
