@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from esim.comparison import Comparison
     from esim.explain import Explanation
 
-RESULT, FIGURES = "result.json", "figures"
+RESULT, ESTIMATE, FIGURES = "result.json", "estimate.json", "figures"
 TRIALS, DECISIONS, REPORTS = "trials.parquet", "decisions.parquet", "reports.parquet"
 COMPARED = ("rules", "studies", "workers")  # the tables of a comparison
 REPORT = "report"  # `esim report` writes report.html and its like beside the result
@@ -97,7 +97,7 @@ def write_explanation(folder: Path, explanation: Explanation) -> None:
 def _ours(path: Path) -> bool:
     if path.parent == Path(FIGURES):
         return path.suffix in (".svg", ".png")
-    names = [RESULT, TRIALS, DECISIONS, REPORTS]
+    names = [RESULT, ESTIMATE, TRIALS, DECISIONS, REPORTS]
     names += [f"{REPORT}.{end}" for end in ENDINGS]
     names += [f"explanation.{end}" for end in ("json", "svg", "png")]
     names += [f"{table}.{end}" for table in COMPARED for end in ("parquet", "csv")]
