@@ -454,7 +454,10 @@ class Patience(Twin):
             return value < best - self.delta if self.minimize else value > best + self.delta
         if self.of == "xgboost":
             return best - self.delta > value if self.minimize else value - self.delta > best
-        return value + self.delta < best if self.minimize else value - self.delta > best
+        # Keras compares tensors, which are single.
+        if self.minimize:
+            return bool(np.float32(value + self.delta) < np.float32(best))
+        return bool(np.float32(value - self.delta) > np.float32(best))
 
     def judge(self, trial: int, step: int, seconds: float, value: float) -> bool:
         first = trial not in self.best

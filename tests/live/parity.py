@@ -109,8 +109,7 @@ def run(case: Case, version: str) -> dict[str, Any]:
     decisions = equal = studies = stops = 0
     golden = []
     for kind, direction, workers in settings(case):
-        for size, seed in ((40, 1), (case.trials, 2)):
-            steps = 30 if size == 40 else case.steps
+        for size, steps, seed in ((40, 30, 1), (case.trials, case.steps, 2)):
             study = curves(kind, direction, size, steps, seed, times=case.times)  # type: ignore[arg-type]
             compared, same, verdicts = compare(case, study, workers)
             decisions, equal, studies = decisions + compared, equal + same, studies + 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import math
 
 from sweeps.hyperband_stopping import hyperband_stop_runs
 from sweeps.run import RunState, SweepRun
@@ -28,6 +29,8 @@ class Polled:
     def report(self, trial: int, step: int, seconds: float, value: float) -> bool:
         run = self.runs[trial]
         run.history.append({"value": value})
+        if not math.isfinite(value):
+            return False  # no new point of the history, so no poll
         return any(
             r.name == run.name for r in hyperband_stop_runs([*self.runs.values()], self.config)
         )
