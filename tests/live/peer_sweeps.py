@@ -44,12 +44,11 @@ def version() -> str:
 
 
 CASES = [
-    Case("wandb-hyperband", lambda s: Polled(s, min_iter=3, eta=3), trials=40, steps=40),
+    Case("wandb-hyperband", lambda s: Polled(s, min_iter=3, eta=3), large=(40, 40)),
     Case(
         "wandb-hyperband",
         lambda s: Polled(s, min_iter=2, eta=2, strict=False),
         {"first_rung": 2, "reduction": 2.0, "own": "best"},
-        trials=40,
-        steps=40,
+        large=(40, 40),
     ),
 ]
