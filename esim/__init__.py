@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from esim.check import check
+    from esim.compare import compare
+    from esim.comparison import Comparison
     from esim.errors import EsimError
     from esim.readers import read_studies, read_study
     from esim.replay import replay, replay_orders
@@ -19,6 +21,7 @@ __version__ = "0.1.0"
 
 # Imported when first used: `esim --help` must not wait for numba, pandas or pyarrow.
 _HOMES = {
+    "Comparison": "esim.comparison",
     "EsimError": "esim.errors",
     "Rule": "esim.rules",
     "Status": "esim.study",
@@ -26,18 +29,21 @@ _HOMES = {
     "read_studies": "esim.readers",
     "read_study": "esim.readers",
     "check": "esim.check",
+    "compare": "esim.compare",
     "replay": "esim.replay",
     "replay_orders": "esim.replay",
     "rule": "esim.rules",
 }
 
 __all__ = [
+    "Comparison",
     "EsimError",
     "Rule",
     "Status",
     "Study",
     "__version__",
     "check",
+    "compare",
     "read_studies",
     "read_study",
     "replay",

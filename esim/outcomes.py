@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 from esim.caveats import caveats_of
 from esim.clocks import Clock, durations, last_row, last_second, stop_overheads
 from esim.costs import Costs
-from esim.prepare import Prepared, statistic_of
+from esim.prepare import Prepared, final_values
 from esim.results import BestTrial, ReplayResult, Summary, TrialColumns, saved_fraction
 from esim.study import Float64, Status, Study
 
@@ -62,7 +63,6 @@ def _columns(prepared: Prepared, run: Run, baseline: Run, clock: Clock, final: s
     unknown = np.full(study.n_trials, np.nan)
     steps_run = at_last_kept(study.steps, 0)
     timed = clock.mode != "order" and (study.elapsed is not None or clock.mode == "simulated")
-    recorded_finals, finals = _finals(prepared, run, final)
     return TrialColumns(
         trial=study.trials,
         stopped=run.stopped,
@@ -71,8 +71,8 @@ def _columns(prepared: Prepared, run: Run, baseline: Run, clock: Clock, final: s
         steps_run=steps_run,
         seconds_recorded=unknown if seconds is None else last_row(study, seconds),
         seconds_run=unknown if seconds is None else at_last_kept(seconds, 0.0),
-        final_value_recorded=recorded_finals,
-        final_value=finals,
+        final_value_recorded=finals_of(prepared, final, prepared.all_rows()),
+        final_value=finals_of(prepared, final, run.rows_kept),
         threshold=run.threshold,
         peers=np.where(run.stopped, np.nan_to_num(run.peers, nan=-1), -1).astype(np.int64),
         censored=study.censored,
@@ -84,20 +84,15 @@ def _columns(prepared: Prepared, run: Run, baseline: Run, clock: Clock, final: s
     )
 
 
-def _finals(prepared: Prepared, run: Run, final: str) -> tuple[Float64, Float64]:
-    """Each trial's final value as recorded and as it ends under the rule; NaN if it has none."""
+def finals_of(prepared: Prepared, final: str, rows_kept: NDArray[np.int32]) -> Float64:
+    """Each trial's final value when it makes so many rows, [..., N]; NaN if it has none."""
     study = prepared.study
-    sign = study.sign
-    offsets = prepared.arrays["offsets"]
-    value = statistic_of(prepared, "best" if final == "best" else "current")
-
-    def pick(count: NDArray[np.int64]) -> Float64:
-        finals = np.full(study.n_trials, np.nan)
-        any_value = count > 0
-        finals[any_value] = sign * value[(offsets[:-1] + count - 1)[any_value]]
-        return finals
-
-    return pick(np.diff(offsets)), pick(prepared.reports_kept(run.rows_kept))
+    value = final_values(study, final)
+    if not len(value):
+        return np.full(rows_kept.shape, np.nan)
+    last = np.maximum(study.offsets[:-1] + rows_kept - 1, 0)
+    finals: Float64 = np.where(rows_kept > 0, value[last], np.nan)
+    return finals
 
 
 def _summary(study: Study, clock: Clock, costs: Costs, run: Run, columns: TrialColumns) -> Summary:
@@ -106,8 +101,8 @@ def _summary(study: Study, clock: Clock, costs: Costs, run: Run, columns: TrialC
     if study.elapsed is not None:
         seconds_recorded = float(columns.seconds_recorded.sum())
         seconds_run = float(columns.seconds_run.sum())
-    billed_recorded, billed_run = _billed(study, costs, columns)
-    billed = _known_sum(billed_recorded), _known_sum(billed_run)
+    billed_recorded, billed_run = billed(study, costs, columns.seconds_run, columns.stopped)
+    billed_s = _known_sum(billed_recorded), _known_sum(billed_run)
     money: tuple[float | None, float | None] = (None, None)
     if costs.price is not None:
         hourly = costs.price * study.instance_count / 3600.0
@@ -124,9 +119,9 @@ def _summary(study: Study, clock: Clock, costs: Costs, run: Run, columns: TrialC
         seconds_recorded=seconds_recorded,
         seconds_run=seconds_run,
         seconds_saved_fraction=saved_fraction(seconds_recorded, seconds_run),
-        billed_seconds_recorded=billed[0],
-        billed_seconds_run=billed[1],
-        billed_saved_fraction=saved_fraction(*billed),
+        billed_seconds_recorded=billed_s[0],
+        billed_seconds_run=billed_s[1],
+        billed_saved_fraction=saved_fraction(*billed_s),
         makespan_recorded_s=makespans[0],
         makespan_s=makespans[1],
         makespan_saved_fraction=saved_fraction(*makespans),
@@ -143,23 +138,26 @@ def _known_sum(values: Float64) -> float | None:
     return total if np.isfinite(total) else None
 
 
-def _job_seconds(study: Study, costs: Costs, columns: TrialColumns) -> tuple[Float64, Float64]:
-    """Seconds of each trial's job from its start, as recorded and as run."""
+def job_seconds(
+    study: Study, costs: Costs, seconds_run: Float64, stopped: NDArray[np.bool_]
+) -> tuple[Float64, Float64]:
+    """Seconds of each trial's job from its start, as recorded [N] and as run [..., N]."""
     recorded = durations(study)
-    stopped = np.minimum(recorded, columns.seconds_run + stop_overheads(study, costs))
-    return recorded, np.where(columns.stopped, stopped, recorded)
+    ran = np.minimum(recorded, seconds_run + stop_overheads(study, costs))
+    return recorded, np.where(stopped, ran, recorded)
 
 
-def _billed(study: Study, costs: Costs, columns: TrialColumns) -> tuple[Float64, Float64]:
-    """Billed seconds of each trial's job, recorded and run; NaN without report times.
+def billed(
+    study: Study, costs: Costs, seconds_run: Float64, stopped: NDArray[np.bool_]
+) -> tuple[Float64, Float64]:
+    """Billed seconds of each trial's job, recorded [N] and run [..., N]; NaN without report times.
 
     Whole seconds where the job's start and end were recorded, as SageMaker counts them:
     trunc(end) - trunc(start).
     """
     if study.elapsed is None:
-        unknown = np.full(study.n_trials, np.nan)
-        return unknown, unknown
-    recorded, ran = _job_seconds(study, costs, columns)
+        return np.full(study.n_trials, np.nan), np.full(stopped.shape, np.nan)
+    recorded, ran = job_seconds(study, costs, seconds_run, stopped)
     clocked = np.isfinite(study.start) & np.isfinite(study.end)
 
     def whole(seconds: Float64) -> Float64:
@@ -178,21 +176,31 @@ def _makespans(
     if clock.mode == "order":
         if study.elapsed is None:
             return None, None
-        recorded, ran = _job_seconds(study, costs, columns)
+        recorded, ran = job_seconds(study, costs, columns.seconds_run, columns.stopped)
         startup = costs.startup_s * study.n_trials
         return float(recorded.sum() + startup), float(ran.sum() + startup)
-    last_report = last_second(study)
+    known = np.isfinite(columns.end_recorded_s)
     spans: list[float | None] = []
     for start, end in (
         (columns.start_recorded_s, columns.end_recorded_s),
         (columns.start_s, columns.end_s),
     ):
-        # A trial still running when it was recorded is known up to its last report, stopped or not.
-        known = np.isfinite(columns.end_recorded_s)
-        known_end = np.where(known, end, np.minimum(end, start + last_report))
-        begun = np.isfinite(start)
-        spans.append(float(known_end[begun].max() - start[begun].min()) if begun.any() else None)
+        span = float(makespan(study, known, start, end))
+        spans.append(span if np.isfinite(span) else None)
     return spans[0], spans[1]
+
+
+def makespan(study: Study, known: NDArray[np.bool_], start: Float64, end: Float64) -> Float64:
+    """Seconds from the first start to the last end, [...], of jobs [..., N]; NaN if none began.
+
+    A trial whose recorded end is not `known` was still running: known up to its last report,
+    stopped or not.
+    """
+    known_end = np.where(known, end, np.minimum(end, start + last_second(study)))
+    begun = np.isfinite(start)
+    last = np.where(begun, known_end, -np.inf).max(axis=-1)
+    span = last - np.where(begun, start, np.inf).min(axis=-1)
+    return np.where(begun.any(axis=-1), span, np.nan)
 
 
 def _bounds(study: Study, columns: TrialColumns) -> tuple[float, float] | None:
@@ -213,16 +221,70 @@ def _bounds(study: Study, columns: TrialColumns) -> tuple[float, float] | None:
     return 1.0 - (run + unstopped) / (recorded + unstopped), 1.0 - run / (recorded + everything)
 
 
-def _quality(study: Study, run: Run, columns: TrialColumns) -> dict[str, Any]:
-    """Best trials, degradation and rank.
+@dataclass(frozen=True)
+class Quality:
+    """What is left of the best, [...] each, for finals and stops [..., N].
+
+    Attributes:
+        winner: the trial that is best as recorded.
+        best: the trial that is best under the rule.
+        best_value: its final value, oriented so that lower is better.
+        on_record: what it is worse by than the winner's; positive = worse.
+        spread: from the best to the median final value as recorded; 0, infinite or NaN: no scale.
+        rank: of the best under the rule, among the recorded finals.
+        winner_stopped: bool.
+        best_kept: bool, the winner, or one that is as good as recorded, is not stopped.
+    """
+
+    winner: int
+    best: NDArray[np.int64]
+    best_value: Float64
+    on_record: Float64
+    spread: float
+    rank: NDArray[np.int64]
+    winner_stopped: NDArray[np.bool_]
+    best_kept: NDArray[np.bool_]
+
+
+def quality(
+    study: Study, recorded_finals: Float64, finals: Float64, stopped: NDArray[np.bool_]
+) -> Quality | None:
+    """Recorded finals [N] against those under a rule [..., N]; None if there are none to compare.
 
     A failed trial has no model to keep, so it cannot be the best; stopped before it failed, it can.
     """
-    sign = study.sign
     failed = study.status == Status.FAILED
-    recorded = np.where(failed, np.nan, sign * columns.final_value_recorded)
-    kept = np.where(failed & ~run.stopped, np.nan, sign * columns.final_value)
-    if np.isnan(recorded).all() or np.isnan(kept).all():
+    recorded = np.where(failed, np.nan, study.sign * recorded_finals)
+    kept = np.where(failed & ~stopped, np.nan, study.sign * finals)
+    if np.isnan(recorded).all() or np.isnan(kept).all(axis=-1).any():
+        return None
+    winner = int(_least(recorded))
+    best = _least(kept)
+    value = np.take_along_axis(kept, best[..., None], axis=-1)[..., 0]
+    with np.errstate(invalid="ignore"):  # infinities: equal ones are, a median may be no number
+        worse_by = np.where(value == recorded[winner], 0.0, value - recorded[winner])
+        spread = abs(float(np.nanmedian(recorded)) - float(recorded[winner]))
+    return Quality(
+        winner=winner,
+        best=best,
+        best_value=value,
+        on_record=worse_by,
+        spread=spread,
+        rank=1 + (recorded < value[..., None]).sum(axis=-1),
+        winner_stopped=stopped[..., winner],
+        best_kept=(~stopped & (recorded == recorded[winner])).any(axis=-1),
+    )
+
+
+def degradation_is_known(study: Study) -> bool:
+    """Whether no trial was cut short that might have become the best."""
+    return not (study.censored & (study.status != Status.FAILED)).any()
+
+
+def _quality(study: Study, run: Run, columns: TrialColumns) -> dict[str, Any]:
+    """Best trials, degradation and rank, for the summary."""
+    found = quality(study, columns.final_value_recorded, columns.final_value, run.stopped)
+    if found is None:
         return dict.fromkeys(
             (
                 "best_recorded",
@@ -234,27 +296,26 @@ def _quality(study: Study, run: Run, columns: TrialColumns) -> dict[str, Any]:
                 "best_trial_stopped",
             )
         )
-    winner, best = _least(recorded), _least(kept)
-    on_record = float(kept[best] - recorded[winner]) if kept[best] != recorded[winner] else 0.0
-    cut = study.censored & ~failed
-    degradation = None if cut.any() else on_record
-    with np.errstate(invalid="ignore"):  # a median between both infinities is not a number
-        spread = abs(float(np.nanmedian(recorded)) - float(recorded[winner]))
+    winner, best = found.winner, int(found.best)
+    on_record = float(found.on_record)
+    degradation = on_record if degradation_is_known(study) else None
     normalized = None
-    if degradation is not None and np.isfinite(spread) and spread > 0:
-        normalized = degradation / spread
+    if degradation is not None and np.isfinite(found.spread) and found.spread > 0:
+        normalized = degradation / found.spread
     return {
-        "best_recorded": BestTrial(study.trials[winner], float(sign * recorded[winner])),
-        "best": BestTrial(study.trials[best], float(sign * kept[best])),
+        "best_recorded": BestTrial(
+            study.trials[winner], float(columns.final_value_recorded[winner])
+        ),
+        "best": BestTrial(study.trials[best], float(columns.final_value[best])),
         "degradation": degradation,
         "degradation_on_record": on_record,
         "degradation_normalized": normalized,
-        "best_rank": 1 + int((recorded < kept[best]).sum()),
-        "best_trial_stopped": bool(run.stopped[winner]),
+        "best_rank": int(found.rank),
+        "best_trial_stopped": bool(found.winner_stopped),
     }
 
 
-def _least(values: Float64) -> int:
-    """Where the first least number is; NaN is none. (nanargmin takes NaN for an infinity.)"""
-    known = np.flatnonzero(~np.isnan(values))
-    return int(known[np.argmin(values[known])])
+def _least(values: Float64) -> NDArray[np.int64]:
+    """Where the first least number along the last axis is; NaN is none."""
+    least = np.fmin.reduce(values, axis=-1, keepdims=True)
+    return np.asarray((values == least).argmax(axis=-1))

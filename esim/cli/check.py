@@ -15,6 +15,7 @@ def check(
     direction: o.Direction = None,
     metric: o.Metric = None,
     format: o.Format = None,
+    accept_time_aligned: o.AcceptTimeAligned = False,
     study: o.StudyNames = None,
     step: o.Step = None,
     strict: Annotated[
@@ -29,7 +30,9 @@ def check(
 
     with o.progress() as display:
         display.add_task("reading logs", total=None)
-        found = o.read(logs, objective, direction, metric, format, study=study, step=step)
+        found = o.read(
+            logs, objective, direction, metric, format, accept_time_aligned, study=study, step=step
+        )
         checks = [examine(one) for one in found.studies]
     if json:
         document = {

@@ -11,9 +11,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from esim.errors import EsimError, near_names
+from esim.history import History, is_store
 from esim.readers.address import Address
 from esim.readers.formats import FORMATS, Format, Found, choose_format
-from esim.readers.options import Options
+from esim.readers.options import Options, settle_direction
+from esim.readers.plugins import installed, known_formats
 from esim.readers.source import Source, open_sources, root_of, union
 from esim.study import Note, Study
 
@@ -98,8 +100,12 @@ def read_inputs(
         studies=studies,
         step=step,
     )
+    history = find_history(paths)
+    if history is not None:
+        return _whole_history(history, options)
     sources = open_sources(paths)
-    chosen = _choose(sources, format)
+    broken = list(installed()[1])
+    chosen = _choose(sources, format, broken)
     read: list[Study] = []
     inputs: list[InputFile] = []
     homes: dict[str, str] = {}
@@ -138,8 +144,63 @@ def read_inputs(
             )
         read = [replace(read[0], name=name)]
         inputs = [replace(i, studies=(name,)) for i in inputs]
+    if inputs:
+        inputs[0] = replace(inputs[0], notes=(*inputs[0].notes, *dict.fromkeys(broken)))
     order = {str(root_of(path)): i for i, path in enumerate(paths)}
     return Reading(tuple(read), tuple(sorted(inputs, key=lambda i: order[i.path])))
+
+
+def find_history(paths: Sequence[str | Path]) -> History | None:
+    """The history that the only path or address is; None if it is something else.
+
+    Raises:
+        EsimError: it is damaged or cannot be reached, or it is in object storage and no history.
+    """
+    if len(paths) != 1:
+        return None
+    history = History.open(str(paths[0]))
+    if history is None and is_store(paths[0]):
+        raise EsimError(
+            "no history there",
+            where=str(paths[0]),
+            why="only what esim convert writes is read from object storage",
+            fix="copy the logs to a folder, and esim convert FOLDER " + str(paths[0]),
+        )
+    return history
+
+
+def _whole_history(history: History, options: Options) -> Reading:
+    """The studies of a history, all in memory."""
+    found: list[Study] = []
+    for chunk in history.chunks(options.studies or None):
+        for study in chunk.studies():
+            if options.objective not in (None, study.objective):
+                raise EsimError(
+                    f"no metric {options.objective!r}",
+                    where=f"{history.place}, study {study.name!r}",
+                    fix=f"a history holds the objective it was converted with: {study.objective}",
+                )
+            settle_direction(options, str(history.place), study.direction)
+            found.append(study)
+    names = tuple(study.name for study in found)
+    what = InputFile(str(history.place), history.sha256, "history", (), names)
+    return Reading(tuple(found), (what,))
+
+
+def apart(paths: Sequence[str | Path], format: str | None = None) -> list[tuple[str, ...]]:
+    """The paths in groups, each an input of its own. Raises EsimError as `read_inputs`."""
+    chosen = _choose(open_sources(paths), format, [])
+    return [tuple(str(root) for root in source.roots) for source, _ in chosen]
+
+
+def contents(paths: Sequence[str | Path]) -> list[tuple[str, str]]:
+    """(name, sha256 as stored) of each file below the paths, unread; none for databases."""
+    found = []
+    for source in open_sources(paths):
+        for file in source.files:
+            with file.path.open("rb") as stream:
+                found.append((file.name, hashlib.file_digest(stream, "sha256").hexdigest()))
+    return found
 
 
 def read_studies(
@@ -207,11 +268,13 @@ def read_study(
     return found[0]
 
 
-def _choose(sources: list[Source], format: str | None) -> list[tuple[Source, Format]]:
+def _choose(
+    sources: list[Source], format: str | None, broken: list[Note]
+) -> list[tuple[Source, Format]]:
     if len(sources) == 1:
-        return [(sources[0], choose_format(sources[0], format))]
+        return [(sources[0], choose_format(sources[0], format, broken))]
     try:
-        chosen = [(source, choose_format(source, format)) for source in sources]
+        chosen = [(source, choose_format(source, format, broken)) for source in sources]
         complete = [fmt.detect(source).complete for source, fmt in chosen]
         if len({fmt.name for _, fmt in chosen}) == 1 and any(complete) and not all(complete):
             return [(union(sources), chosen[0][1])]
@@ -221,9 +284,9 @@ def _choose(sources: list[Source], format: str | None) -> list[tuple[Source, For
             raise
         # A description in one path and its logs in another make sense only together.
         whole = union(sources)
-        if format is None and not any(f.detect(whole).matches for f in FORMATS):
+        if format is None and not any(f.detect(whole).matches for f in known_formats()):
             raise
-        return [(whole, choose_format(whole, format))]
+        return [(whole, choose_format(whole, format, broken))]
 
 
 def _describe(source: Source, fmt: Format, found: Found) -> list[InputFile]:

@@ -37,10 +37,10 @@ def number(cell: Any, place: str, column: str) -> float:
     """A float, NaN if missing; "inf", "-Infinity" and the like are numbers."""
     if type(cell) is float:  # nearly always, in JSON
         return cell
-    if is_missing(cell):
-        return math.nan
     if isinstance(cell, str) and _NUMBER.fullmatch(cell.strip()):
         return float(cell)
+    if is_missing(cell):
+        return math.nan
     if isinstance(cell, int | float) and not isinstance(cell, bool):
         try:
             return float(cell)

@@ -17,7 +17,7 @@ import numpy as np
 
 from esim.errors import EsimError
 from esim.readers.assemble import Reports, Trials, assemble, some
-from esim.readers.formats import Found
+from esim.readers.formats import Detection, Found
 from esim.readers.options import Options, chosen_studies, settle_direction, settle_objective
 from esim.readers.source import File, Source
 from esim.study import STATUS_WORDS, Direction, Float64, Int64, Note, Status, Study
@@ -121,9 +121,7 @@ def studies(
     if not found:  # the error of the one that has most to choose from
         richest = max(chosen, key=lambda experiment: len(metrics_of(experiment.runs)))
         found.append(study(richest, options))
-    if left_out:
-        text = f"{len(left_out)} studies without a report of the objective: {some(left_out)}"
-        said.append(Note("studies_without_objective", text, len(left_out)))
+    said += objective_note(left_out)
     return Found(tuple(found), tuple(said), tuple(names))
 
 
@@ -183,6 +181,18 @@ def study(experiment: Experiment, options: Options) -> Study:
     return replace(made, notes=(*made.notes, *shape_notes(made)))
 
 
+def detected(files: Sequence[File], what: str) -> Detection:
+    """A match on these files, if there are some; they are the format's.
+
+    Args:
+        what: shows that they are: "with log_history".
+    """
+    if not files:
+        return Detection(False, "")
+    saw = f"{some([file.name for file in files])} {what}"
+    return Detection(True, saw, claims=frozenset(files))
+
+
 def metrics_of(runs: Sequence[Run]) -> list[str]:
     """The names of all metrics, in order of first appearance."""
     return list(dict.fromkeys(name for run in runs for name in run.metrics))
@@ -193,6 +203,14 @@ def unused_metric(options: Options) -> list[Note]:
     if not options.metrics:
         return []
     return [Note("metric_unused", "--metric is for log text; these logs name their metrics")]
+
+
+def objective_note(left_out: Sequence[str]) -> list[Note]:
+    """The note on studies that were left out, if any."""
+    if not left_out:
+        return []
+    text = f"{len(left_out)} studies without a report of the objective: {some(left_out)}"
+    return [Note("studies_without_objective", text, len(left_out))]
 
 
 def shape_notes(made: Study) -> list[Note]:

@@ -37,11 +37,13 @@ class File:
         root: the path the user gave: this file, or a folder above it.
         name: relative to a folder root, with "/"; else the file's own name.
         sha256: of its bytes as stored, once it has been read.
+        seen: what readers made of its head, by the name of the question.
     """
 
     def __init__(self, path: Path, root: Path, name: str) -> None:
         self.path, self.root, self.name = path, root, name
         self.sha256: str | None = None
+        self.seen: dict[str, object] = {}
 
     def __str__(self) -> str:
         return str(self.path)

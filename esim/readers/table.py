@@ -57,9 +57,6 @@ def read(source: Source, options: Options) -> Found:
         )
     used = {shape.file for shape in reports + trials}
     notes = file_notes(source, used, "are not tables of trials")
-    own = _own_study(reports, trials, options)
-    if own is not None:
-        return Found((own,), notes)
     objective, direction = _settle(reports, options, source.label)
     studies = _studies(source, reports, trials, objective, direction, _data_notes(reports, options))
     return Found(tuple(studies), notes)
@@ -75,21 +72,6 @@ def _lacking(shapes: Sequence[Shape]) -> tuple[str, str]:
         f"{best.file.name} ({best.encoding}) has no column {' and no '.join(lacking)}; "
         f"it has {columns}{more}"
     )
-
-
-def _own_study(reports: Sequence[Shape], trials: Sequence[Shape], options: Options) -> Study | None:
-    """The study as `esim.storage.write_study` wrote it, if that is what the files are."""
-    from esim import storage
-
-    if not (len(reports) == 1 and len(trials) == 1):
-        return None
-    if not all(storage.METADATA_KEY in shape.metadata for shape in (reports[0], trials[0])):
-        return None
-    where = str(reports[0].file.path.parent)
-    study = storage.decode(reports[0].file.read(), trials[0].file.read(), where)
-    settle_objective(options, [study.objective], where)
-    settle_direction(options, where, study.direction)
-    return study
 
 
 def _settle(reports: Sequence[Shape], options: Options, where: str) -> tuple[str, Direction]:
