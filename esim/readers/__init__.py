@@ -164,7 +164,7 @@ def find_history(paths: Sequence[str | Path]) -> History | None:
             "no history there",
             where=str(paths[0]),
             why="only what esim convert writes is read from object storage",
-            fix="copy the logs to a folder, and esim convert FOLDER " + str(paths[0]),
+            fix=f"aws s3 sync the logs to a folder, or esim convert FOLDER {paths[0]}",
         )
     return history
 
@@ -178,7 +178,8 @@ def _whole_history(history: History, options: Options) -> Reading:
                 raise EsimError(
                     f"no metric {options.objective!r}",
                     where=f"{history.place}, study {study.name!r}",
-                    fix=f"a history holds the objective it was converted with: {study.objective}",
+                    why="a history holds only the objective it was converted with",
+                    fix=f"one of: {study.objective}",
                 )
             settle_direction(options, str(history.place), study.direction)
             found.append(study)
