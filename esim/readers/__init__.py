@@ -178,8 +178,7 @@ def _whole_history(history: History, options: Options) -> Reading:
                 raise EsimError(
                     f"no metric {options.objective!r}",
                     where=f"{history.place}, study {study.name!r}",
-                    why="a history holds only the objective it was converted with",
-                    fix=f"one of: {study.objective}",
+                    fix=f"a history holds the objective it was converted with: {study.objective}",
                 )
             settle_direction(options, str(history.place), study.direction)
             found.append(study)
