@@ -20,7 +20,7 @@ from esim.errors import EsimError
 from esim.kernels.engine import UNSEEN, run_orders
 from esim.prepare import Opening, Prepared, in_threads, prepare
 from esim.prepare.openings import one_after_another, side_by_side
-from esim.results import ReadingRow, ReplayResult
+from esim.results import Caveat, ReadingRow, ReplayResult
 from esim.rules import LITERAL, READINGS, Rule
 from esim.rules import rule as named_rule
 from esim.study import Float64, Status, Study
@@ -117,9 +117,38 @@ def replay_prepared(prepared: Prepared, clock: Clock, costs: Costs, final: Final
     prepared = opened(prepared, clock, costs)
     run = run_once(prepared, clock, costs)
     baseline = run_once(prepared, clock, costs, acting=False)
-    return outcomes.result(
+    result = outcomes.result(
         prepared, clock, costs, final, run, baseline, partial(_trace, prepared, clock, costs)
     )
+    defects = tuple(_defects(prepared, clock, costs, run))
+    return dataclasses.replace(result, warnings=result.warnings + defects)
+
+
+def _defects(prepared: Prepared, clock: Clock, costs: Costs, run: Run) -> Iterator[Caveat]:
+    """Where a defect of the rule's system decided: the replay once more, with that put right."""
+    study, row = prepared.study, prepared.rule
+
+    def trials_changed(**columns: Any) -> int:
+        changed = opened(prepare(study, row.with_columns(**columns)), clock, costs)
+        righted = run_once(changed, clock, costs)
+        return int((righted.rows_kept != run.rows_kept).sum())
+
+    if row.again != "never":
+        trials = trials_changed(again="never")
+        if trials:
+            yield Caveat(
+                "stored_twice",
+                f"{trials} trials end where they do because {row.name} stores a trial's last "
+                "report once more as it ends: a defect of its system, reproduced here",
+            )
+    if row.nan not in ("missing", "finite") and np.isnan(study.values).any():
+        trials = trials_changed(nan="missing")
+        if trials:
+            yield Caveat(
+                "nan_decided",
+                f"{trials} trials end where they do because of values that are not numbers, which "
+                f"{row.name} takes as its system does (nan={row.nan})",
+            )
 
 
 def _readings(

@@ -37,7 +37,14 @@ def esim(command: str) -> str:
         capture_output=True,
         text=True,
         cwd=ROOT,
-        env={**os.environ, "COLUMNS": "100", "PYTHONPATH": str(ROOT), "NO_COLOR": "1"},
+        # Compiled even where the tests are not: some commands replay thousands of launch orders.
+        env={
+            **os.environ,
+            "COLUMNS": "100",
+            "PYTHONPATH": str(ROOT),
+            "NO_COLOR": "1",
+            "NUMBA_DISABLE_JIT": "0",
+        },
     )
     assert run.returncode == 0, run.stderr
     return "".join(f"{line.rstrip()}\n" for line in run.stdout.splitlines())
