@@ -28,6 +28,7 @@ SESSION = re.compile(
     r"```text\n(?P<shown>.*?)```",
     re.DOTALL,
 )
+RULE = re.compile(r"<!-- rule: (?P<name>\w+) -->\n```toml\n(?P<toml>.*?)```", re.DOTALL)
 PLUGIN = re.compile(
     r"<!-- file: (?P<file>\w+)\.py -->\n```python\n(?P<code>.*?)```.*?```toml\n(?P<toml>.*?)```",
     re.DOTALL,
@@ -114,6 +115,17 @@ def test_the_reader_of_the_readme_reads(tmp_path: Path) -> None:
     assert any("losses" in line and "(package esim-losses)" in line for line in listed)
 
 
+def test_the_rule_of_the_readme_is_one(tmp_path: Path) -> None:
+    from esim.rules import read_preset, rule
+
+    (block,) = RULE.finditer(TEXT)
+    path = tmp_path / f"{block['name']}.toml"
+    path.write_text(block["toml"])
+    changed = {"pool": "ended", "min_completed": 3}
+    base = rule("optuna-median", **changed)
+    assert read_preset(path).rule == base.named(block["name"], base.source)
+
+
 def test_set_up_commands_end_in_commands_that_are_run() -> None:
     """.ci/run runs both lines whole; here what they end in is one of the blocks, or the tests."""
     lines = {block["name"]: block["line"].strip() for block in SETUP.finditer(TEXT)}
@@ -130,6 +142,7 @@ def test_every_block_is_one_that_is_tested() -> None:
     blocks = re.findall(r"^```(\w*)$", TEXT, flags=re.MULTILINE)
     run = len(OUTPUT.findall(TEXT)) + len(SETUP.findall(TEXT)) + 2 * len(PYTHON.findall(TEXT))
     run += 2 * (len(PLUGIN.findall(TEXT)) + len(SESSION.findall(TEXT)))
+    run += len(RULE.findall(TEXT))
     layout = 1  # the folder of a SageMaker export
     assert len([b for b in blocks if b]) == run + layout + len(FETCHED.findall(TEXT))
 
