@@ -189,12 +189,14 @@ def run_many(
 ) -> Runs:
     """Replays in many launch orders, int64 [O, N], each as `run_once` does it.
 
-    Slots of threads are independent: the result does not depend on their number.
+    Slots of threads are independent: the result does not depend on their number. An order may hold
+    some of the trials only, each at most once: the job is then of these, and what is returned of
+    the others means nothing.
     """
     n = prepared.study.n_trials
-    kept = np.zeros(orders.shape, dtype=np.int32)
+    kept = np.zeros((len(orders), n), dtype=np.int32)
     timed = clock.mode != "order"
-    spans = np.empty((*orders.shape, 2)) if timed else np.empty((0, n, 2))
+    spans = np.empty((len(orders), n, 2)) if timed else np.empty((0, n, 2))
     workers = min(threads or os.cpu_count() or 1, len(orders))
 
     def run_some(first: int, stop: int) -> None:
