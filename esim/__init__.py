@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from esim.check import check
+    from esim.costs import Costs
     from esim.errors import EsimError
+    from esim.estimate import estimate
     from esim.readers import read_studies, read_study
     from esim.replay import replay, replay_orders
     from esim.rules import Rule, rule
@@ -19,6 +21,7 @@ __version__ = "0.1.0"
 
 # Imported when first used: `esim --help` must not wait for numba, pandas or pyarrow.
 _HOMES = {
+    "Costs": "esim.costs",
     "EsimError": "esim.errors",
     "Rule": "esim.rules",
     "Status": "esim.study",
@@ -26,18 +29,21 @@ _HOMES = {
     "read_studies": "esim.readers",
     "read_study": "esim.readers",
     "check": "esim.check",
+    "estimate": "esim.estimate",
     "replay": "esim.replay",
     "replay_orders": "esim.replay",
     "rule": "esim.rules",
 }
 
 __all__ = [
+    "Costs",
     "EsimError",
     "Rule",
     "Status",
     "Study",
     "__version__",
     "check",
+    "estimate",
     "read_studies",
     "read_study",
     "replay",

@@ -92,8 +92,7 @@ def replay(
         EsimError: an unknown rule or clock, times the clock needs and the study lacks, or a study
             whose columns break their promises.
     """
-    if final not in get_args(Final):
-        raise EsimError(f"final cannot be {final!r}", fix="last or best")
+    check_final(final)
     study.validate()
     costs = costs or Costs()
     row = named_rule(rule)
@@ -103,6 +102,12 @@ def replay(
         rows = _readings(study, row, chosen, costs, final, result)
         result = dataclasses.replace(result, readings=tuple(rows))
     return result
+
+
+def check_final(final: str) -> None:
+    """Raise EsimError unless a final value can be settled so."""
+    if final not in get_args(Final):
+        raise EsimError(f"final cannot be {final!r}", fix="last or best")
 
 
 def _replay(study: Study, row: Rule, clock: Clock, costs: Costs, final: Final) -> ReplayResult:
