@@ -59,8 +59,9 @@ def quantities(histories: Sequence[History], comparable: bool) -> dict[str, Quan
 def probability_best_kept(histories: Sequence[History]) -> tuple[float, float] | None:
     """The chance that the best of the next job is kept, and how many jobs that is known from.
 
-    Laplace's rule of succession: of J jobs that the history is worth a share q kept its best; the
-    chance is (J q + 1) / (J + 2). None if unknown.
+    Of J jobs that the history is worth a share q kept its best; the chance is (J q + 1/2) / (J + 1)
+    (Jeffreys' prior; Brown, Cai and DasGupta, Statistical Science 16:101-133, 2001). None if
+    unknown.
     """
     shares = [h.quarter.best_kept for h in histories]
     shares = [share[~np.isnan(share)] for share in shares]
@@ -68,7 +69,7 @@ def probability_best_kept(histories: Sequence[History]) -> tuple[float, float] |
         return None
     jobs = max(len(histories), min(h.jobs for h in histories))
     share = float(np.mean([s.mean() for s in shares]))
-    return (jobs * share + 1.0) / (jobs + 2.0), jobs
+    return (jobs * share + 0.5) / (jobs + 1.0), jobs
 
 
 def _fraction(histories: Sequence[History], spent: str) -> Quantity | None:
