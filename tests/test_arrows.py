@@ -34,16 +34,19 @@ ARROWS: dict[str, set[str]] = {
     "replay": RESULTS | {"prepare", "kernels", "outcomes"},
     "check": RESULTS | {"replay"},
     "explain": RESULTS | {"prepare", "replay", "kernels"},
-    "plots": RESULTS | {"explain", "report"},
-    "report": RESULTS | {"check", "explain", "plots", "folders"},
-    "cli": RESULTS | {"readers", "replay", "check", "explain", "report", "plots", "folders"},
-    "": {"study", "check", "rules", "readers", "replay"},  # esim/__init__.py
+    "estimate": RESULTS | {"prepare", "outcomes", "replay", "caveats"},
+    "plots": RESULTS | {"explain", "estimate", "report"},
+    "report": RESULTS | {"check", "explain", "estimate", "plots", "folders"},
+    "cli": RESULTS | {"readers", "replay", "check", "explain", "estimate", "report", "plots", "folders"},
+    "": {"study", "check", "costs", "estimate", "rules", "readers", "replay"},  # esim/__init__.py
 }
 # Names for annotations only, read from `if TYPE_CHECKING`.
 TYPES_ONLY = {
     ("outcomes", "replay"),
+    ("report", "estimate"),
     ("report", "explain"),
     ("report", "check"),
+    ("plots", "estimate"),
     ("plots", "explain"),
 }
 
@@ -107,7 +110,7 @@ def test_kernels_import_only_numpy_and_numba() -> None:
                 assert name.split(".")[0] in allowed | standard, f"{path.name} imports {name}"
 
 
-@pytest.mark.parametrize("command", [["--help"], ["replay", "--help"], ["rules"], ["formats"]])
+@pytest.mark.parametrize("command", [["--help"], ["replay", "--help"], ["estimate", "--help"], ["rules"], ["formats"]])
 def test_light_commands_leave_heavy_libraries_alone(command: list[str]) -> None:
     code = (
         "import sys\nfrom esim.cli import main\n"

@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from esim import __version__
-from esim.cli import check, convert, explain, formats, replay, rules
+from esim.cli import check, convert, estimate, explain, formats, replay, rules
 from esim.errors import EsimError
 
 app = typer.Typer(
@@ -24,6 +24,7 @@ app = typer.Typer(
 )
 app.command("replay")(replay.replay)
 app.command("check")(check.check)
+app.command("estimate")(estimate.estimate)
 app.command("explain")(explain.explain)
 app.command("convert")(convert.convert)
 app.command("rules")(rules.rules)

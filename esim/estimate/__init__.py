@@ -9,10 +9,12 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Sequence
+from statistics import NormalDist
+from typing import get_args
 
 import numpy as np
 
-from esim.clocks import Clock
+from esim.clocks import Clock, last_row
 from esim.costs import Costs
 from esim.errors import EsimError
 from esim.estimate.doubts import doubts
@@ -23,7 +25,7 @@ from esim.estimate.samples import Launch
 from esim.replay import Final, check_final
 from esim.rules import Rule
 from esim.rules import rule as named_rule
-from esim.study import Int64, Study
+from esim.study import Float64, Int64, Study
 
 METHOD = {
     "text": (
@@ -44,7 +46,6 @@ METHOD = {
         "trials are exchangeable, as under Random and Grid search",
     ],
 }
-IN_ORDER = "trials keep their launch order, as a search that learns proposed them"
 
 
 def estimate(
@@ -81,21 +82,40 @@ def estimate(
     Raises:
         EsimError: a number out of range, no study, or studies that differ in direction.
     """
+    past, ask = settle(
+        studies, rule, trials, workers, replicates, confidence, costs, final, launch, threads
+    )
+    return forecast(past, ask, seed, confidence)
+
+
+def settle(
+    studies: Study | Sequence[Study],
+    rule: str | Rule,
+    trials: int | None,
+    workers: int | None,
+    replicates: int,
+    confidence: float,
+    costs: Costs | None,
+    final: Final,
+    launch: Launch | None,
+    threads: int | None = None,
+) -> tuple[tuple[Study, ...], Ask]:
+    """The arguments of `estimate`, checked, and what they leave open settled by the studies."""
     past = (studies,) if isinstance(studies, Study) else tuple(studies)
-    _check(past, trials, workers, replicates, confidence)
+    check_numbers(trials, workers, replicates, confidence, launch)
     check_final(final)
+    _check(past)
     learns = any(note.code == "strategy_bayesian" for study in past for note in study.notes)
-    asked = Ask(
+    return past, Ask(
         rule=named_rule(rule),
         trials=trials or max(int(np.median([study.n_trials for study in past])), 1),
-        clock=_clock(workers or max(side_by_side(study) for study in past)),
+        clock=clock_of(workers or max(side_by_side(study) for study in past)),
         costs=costs or Costs(),
         final=final,
         launch=launch or ("recorded" if learns else "shuffled"),
         samples=replicates,
         threads=threads,
     )
-    return forecast(past, asked, seed, confidence)
 
 
 def forecast(
@@ -137,7 +157,7 @@ def forecast(
         extrapolated=ask.trials / max(max(lengths), 1),
         scatter=_scatter(known),
         warnings=(),
-        method={**METHOD, "assumes": [*METHOD["assumes"]]},
+        method=METHOD,
     )
     return dataclasses.replace(found, warnings=tuple(doubts(past, lengths, found)))
 
@@ -154,17 +174,33 @@ def side_by_side(study: Study) -> int:
     return int(max(running.max(), 1))
 
 
-def _clock(workers: int) -> Clock:
+def clock_of(workers: int) -> Clock:
+    """One trial after another, or side by side."""
     return Clock("simulated", workers) if workers > 1 else Clock("order")
 
 
-def _check(
-    past: tuple[Study, ...],
+def check_numbers(
     trials: int | None,
     workers: int | None,
     replicates: int,
     confidence: float,
+    launch: str | None,
 ) -> None:
+    """Raise EsimError for a number or word that cannot be asked for."""
+    for name, value, least in (
+        ("trials", trials, 1),
+        ("workers", workers, 1),
+        ("replicates", replicates, 100),
+    ):
+        if value is not None and (not isinstance(value, int) or value < least):
+            raise EsimError(f"{name} cannot be {value!r}", fix=f"a whole number, at least {least}")
+    if not 0.0 < confidence < 1.0:
+        raise EsimError(f"confidence cannot be {confidence!r}", fix="between 0 and 1, such as 0.9")
+    if launch is not None and launch not in get_args(Launch):
+        raise EsimError(f"launch cannot be {launch!r}", fix="shuffled or recorded")
+
+
+def _check(past: tuple[Study, ...]) -> None:
     if not past:
         raise EsimError("there is no past study to learn from")
     for study in past:
@@ -175,20 +211,9 @@ def _check(
             why=", ".join(f"{study.name!r} {study.direction}s" for study in past[:5]),
             fix="estimate from the studies of one kind",
         )
-    for name, value, least in (
-        ("trials", trials, 1),
-        ("workers", workers, 1),
-        ("replicates", replicates, 100),
-    ):
-        if value is not None and (not isinstance(value, int) or value < least):
-            raise EsimError(f"{name} cannot be {value!r}", fix=f"a whole number, at least {least}")
-    if not 0.0 < confidence < 1.0:
-        raise EsimError(f"confidence cannot be {confidence!r}", fix="between 0 and 1, such as 0.9")
 
 
 def _past(study: Study) -> Past:
-    from esim.clocks import last_row
-
     return Past(
         study=study.name,
         trials=study.n_trials,
@@ -201,8 +226,6 @@ def _past(study: Study) -> Past:
 
 def _around(chance: float, jobs: float, confidence: float) -> tuple[float, float]:
     """Wilson's score interval of a share seen in so many jobs. (JASA 22:209-212, 1927.)"""
-    from statistics import NormalDist
-
     z = NormalDist().inv_cdf(0.5 + confidence / 2.0)
     centre = (chance + z * z / (2.0 * jobs)) / (1.0 + z * z / jobs)
     reach = math.sqrt(chance * (1.0 - chance) / jobs + z * z / (4.0 * jobs * jobs))
@@ -210,7 +233,7 @@ def _around(chance: float, jobs: float, confidence: float) -> tuple[float, float
     return max(centre - reach, 0.0), min(centre + reach, 1.0)
 
 
-def _scatter(histories: Sequence[History]) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
+def _scatter(histories: Sequence[History]) -> Float64:
     """Saved share, normalized degradation and best kept of the same replays. float64 [3, R]"""
     columns = []
     for history in histories:

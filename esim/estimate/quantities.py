@@ -88,7 +88,10 @@ def _fraction(histories: Sequence[History], spent: str) -> Quantity | None:
     if drawn is None:
         return None
     values, spread = drawn
-    return Quantity("share", 1.0 - np.maximum(values, 0.0) ** 2, spread)
+    kept = np.maximum(values, 0.0) ** 2
+    if all((number(history.main) <= 1.0).all() for history in histories):
+        kept = np.minimum(kept, 1.0)  # only a makespan can grow under a rule
+    return Quantity("share", 1.0 - kept, spread)
 
 
 def _amount(histories: Sequence[History], spent: str, unit: str) -> Quantity | None:

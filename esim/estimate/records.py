@@ -162,18 +162,19 @@ class SameCost:
     Attributes:
         trials: with the rule, for what `estimate.next.trials` cost without it.
         saved_by: which amount is held equal.
-        best_without, best_same_trials, best_more_trials: the best final value without the rule,
-            with it, and with it and the trials it pays for, of as many trials as the past had.
-        known_up_to_trials: values of more trials than this are of a job of so many.
+        shown: trials of two jobs that cost the same without and with the rule, the larger one no
+            larger than the past; the values are of these.
+        best_without: the best final value of the smaller one without the rule.
+        best_same_trials, best_more_trials: of the smaller and of the larger one with it.
     """
 
     trials: Interval
     saved_by: str
     budget: float
+    shown: tuple[int, int]
     best_without: Interval | None
     best_same_trials: Interval | None
     best_more_trials: Interval | None
-    known_up_to_trials: int
     text: str
 
     def to_dict(self) -> dict[str, Any]:

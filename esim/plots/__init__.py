@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from esim.plots.curves import curves_figure
+from esim.plots.estimates import estimate_figures
 from esim.plots.explained import explain_figure
 from esim.plots.readings import readings_figure
 from esim.plots.saved import saved_figure
@@ -17,7 +18,7 @@ from esim.study import Study
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["explain_figure", "figures", "save"]
+__all__ = ["estimate_figures", "explain_figure", "figures", "save"]
 
 
 def figures(study: Study, result: ReplayResult) -> dict[str, Figure]:

@@ -11,9 +11,11 @@ from esim.results import ReplayResult, to_json
 from esim.study import Study
 
 if TYPE_CHECKING:
+    from esim.estimate.records import Estimate
     from esim.explain import Explanation
 
 RESULT, TRIALS, DECISIONS, FIGURES = "result.json", "trials.parquet", "decisions.parquet", "figures"
+ESTIMATE = "estimate.json"
 
 
 def write_results(
@@ -56,10 +58,21 @@ def write_explanation(folder: Path, explanation: Explanation) -> None:
         save(explain_figure(explanation), partial / "explanation")
 
 
+def write_estimate(folder: Path, estimate: Estimate, document: str) -> None:
+    """Write estimate.json and its figures, whole or not at all. Raises EsimError."""
+    from esim.plots import estimate_figures, save
+
+    with whole_folder(folder, _ours) as partial:
+        (partial / ESTIMATE).write_text(document, encoding="utf-8")
+        (partial / FIGURES).mkdir()
+        for name, figure in estimate_figures(estimate).items():
+            save(figure, partial / FIGURES / name)
+
+
 def _ours(path: Path) -> bool:
     if path.parent == Path(FIGURES):
         return path.suffix in (".svg", ".png")
-    names = (RESULT, TRIALS, DECISIONS)
+    names = (RESULT, TRIALS, DECISIONS, ESTIMATE)
     return str(path) in (*names, *(f"explanation.{end}" for end in ("json", "svg", "png")))
 
 
