@@ -37,7 +37,8 @@ ARROWS: dict[str, set[str]] = {
     "estimate": RESULTS | {"prepare", "outcomes", "replay", "caveats"},
     "plots": RESULTS | {"explain", "estimate", "report"},
     "report": RESULTS | {"check", "explain", "estimate", "plots", "folders"},
-    "cli": RESULTS | {"readers", "replay", "check", "explain", "estimate", "report", "plots", "folders"},
+    "cli": RESULTS
+    | {"readers", "replay", "check", "explain", "estimate", "report", "plots", "folders"},
     "": {"study", "check", "costs", "estimate", "rules", "readers", "replay"},  # esim/__init__.py
 }
 # Names for annotations only, read from `if TYPE_CHECKING`.
@@ -110,7 +111,9 @@ def test_kernels_import_only_numpy_and_numba() -> None:
                 assert name.split(".")[0] in allowed | standard, f"{path.name} imports {name}"
 
 
-@pytest.mark.parametrize("command", [["--help"], ["replay", "--help"], ["estimate", "--help"], ["rules"], ["formats"]])
+@pytest.mark.parametrize(
+    "command", [["--help"], ["replay", "--help"], ["estimate", "--help"], ["rules"], ["formats"]]
+)
 def test_light_commands_leave_heavy_libraries_alone(command: list[str]) -> None:
     code = (
         "import sys\nfrom esim.cli import main\n"

@@ -17,7 +17,9 @@ def estimate(
     trials: Annotated[
         int | None,
         typer.Option(
-            min=1, help="Its number of trials. Default: as in the past.", rich_help_panel=_NEXT,
+            min=1,
+            help="Its number of trials. Default: as in the past.",
+            rich_help_panel=_NEXT,
             show_default=False,
         ),
     ] = None,

@@ -30,10 +30,10 @@ from esim.study import Float64, Int64, Study
 METHOD = {
     "text": (
         "Jobs of the past trials are drawn without repeats and replayed in random launch order. "
-        "Their deviations from the mean are stretched to the variance of a job of new trials: what "
-        "the launch order does, plus the sampling of the next trials, plus the sampling of the past "
-        "ones. What becomes of the best is taken from jobs of all, half and a quarter of the past "
-        "trials, because the next job's best is another trial."
+        "Their deviations from the mean are stretched to the variance of a job of new trials: "
+        "what the launch order does, plus the sampling of the next trials, plus the sampling of "
+        "the past ones. What becomes of the best is taken from jobs of all, half and a quarter of "
+        "the past trials, because the next job's best is another trial."
     ),
     "sources": [
         "Hoeffding 1948, Annals of Mathematical Statistics 19:293",
@@ -135,7 +135,9 @@ def forecast(
         child = np.random.SeedSequence(seed, spawn_key=(i,))
         histories.append(replay_history(study, ask, child, places))
     known = [history for history in histories if history is not None]
-    lengths = [study.n_trials if p is None else len(p) for study, p in zip(past, of_study, strict=True)]
+    lengths = [
+        study.n_trials if p is None else len(p) for study, p in zip(past, of_study, strict=True)
+    ]
     first = past[0]
     comparable = all(study.objective == first.objective for study in past)
     chance = probability_best_kept(known)

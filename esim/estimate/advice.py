@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from esim.estimate.doubts import FAR, needed
+from esim.estimate.doubts import needed
 from esim.estimate.histories import LEAST
 from esim.estimate.records import Advice, Alternative, Estimate, Quantity
 
@@ -51,12 +51,10 @@ def advise(
         verdict = "not_enough_history"
     elif min(chances[0], chances[1]) < 0.5:
         verdict = "do_not_enable"
-    elif min(chances[0], chances[1]) >= found.confidence and found.extrapolated <= FAR:
+    elif min(chances[0], chances[1]) >= found.confidence:
         verdict = "enable"
     else:
         verdict = "enable_with_doubts"
-        if found.extrapolated > FAR:
-            reasons.append(f"the next job is {found.extrapolated:.3g} times as long as the past one")
     return Advice(
         verdict=verdict,
         sentence=_sentence(verdict, reasons, asked),
@@ -92,7 +90,8 @@ def _short(found: Estimate) -> str | None:
     fewest = min(study.trials for study in found.studies)
     need = max(LEAST, needed(found.confidence))
     if len(found.studies) == 1 and fewest < need:
-        return f"{fewest} past trials are fewer than the {need} that {100 * found.confidence:g} % takes"
+        asked = f"{100 * found.confidence:g} %"
+        return f"{fewest} past trials are fewer than the {need} that {asked} takes"
     if len(found.studies) > 1 and fewest < LEAST:
         return f"a study of {fewest} trials says nothing"
     return None

@@ -93,8 +93,8 @@ def _text(
     if not rows:
         return "nothing could be forecast from parts of this history"
     found = (
-        f"forecast from {past} of the trials, the saved share of steps of the other {upcoming} fell "
-        f"inside its {asked} interval in {100 * rows[0].covered:.0f} % of {splits} splits"
+        f"forecast from {past} of the trials, the saved share of steps of the other {upcoming} "
+        f"fell inside its {asked} interval in {100 * rows[0].covered:.0f} % of {splits} splits"
     )
     if enough:
         return found
@@ -123,7 +123,10 @@ def leave_one_out(
         if study.n_trials == 0 or not others:
             continue
         found = forecast(
-            others, dataclasses.replace(ask, trials=study.n_trials, samples=_SAMPLES), seed, confidence
+            others,
+            dataclasses.replace(ask, trials=study.n_trials, samples=_SAMPLES),
+            seed,
+            confidence,
         )
         yield _left_out(study, ask, found)
 

@@ -19,9 +19,7 @@ MOST = 20  # times the trials: beyond that the kept share is an extrapolation of
 _ROUNDS = 4
 
 
-def same_cost(
-    past: Sequence[Study], ask: Ask, seed: int, confidence: float
-) -> SameCost | None:
+def same_cost(past: Sequence[Study], ask: Ask, seed: int, confidence: float) -> SameCost | None:
     """How many trials fit with the rule into what `ask.trials` cost without it; None if unknown.
 
     A job of m' trials keeps a share of its cost that itself depends on m'; m' is the number for
@@ -51,7 +49,7 @@ def same_cost(
         if fits > ask.trials
         else "the rule pays for no further trial"
     )
-    if scale < 1.0 and fits > ask.trials:
+    if scale < 1.0 and fits > ask.trials and values[0] is not None:
         text += (
             f"; what {fits} would find is beyond {longest} past trials, so the best values are of "
             f"{shown[1]} against {shown[0]}, the same ratio"
@@ -92,17 +90,21 @@ def _best(
     if len(past) > 1:  # values of different studies do not compare
         return None, None, None
     child = np.random.SeedSequence(seed, spawn_key=(0,))
-    jobs: list[Samples] = []
+    jobs: list[tuple[Samples, bool]] = []
     for trials in shown:
         found = replay_history(past[0], dataclasses.replace(ask, trials=trials), child)
         if found is None or not found.degradation_known:
             return None, None, None
-        jobs.append(found.main)
-    return tuple(  # type: ignore[return-value]  # three of them
-        Quantity("value", values[~np.isnan(values)]).around(confidence)
-        if not np.isnan(values).all()
-        else None
-        for values in (jobs[0].best_recorded, jobs[0].best, jobs[1].best)
+        # A job of all past trials always holds the same best: that says nothing of how sure it is.
+        jobs.append((found.main, found.main.size < found.n))
+
+    def around(values: Float64, spread: bool) -> Interval | None:
+        known = values[~np.isnan(values)]
+        return Quantity("value", known, spread).around(confidence) if len(known) else None
+
+    (small, varies), (large, large_varies) = jobs
+    return (
+        around(small.best_recorded, varies),
+        around(small.best, varies),
+        around(large.best, large_varies),
     )
-
-

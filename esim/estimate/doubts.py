@@ -10,11 +10,9 @@ import numpy as np
 from esim.caveats import GRACE_S
 from esim.estimate.histories import LEAST
 from esim.estimate.records import Estimate
-from esim.estimate.widen import EXPONENT_SD
+from esim.estimate.widen import EXPONENT_SD, FAR
 from esim.results import Caveat
 from esim.study import Status, Study
-
-FAR = 4.0  # a forecast for this many times the past trials is a guess
 
 
 def needed(confidence: float) -> int:
@@ -34,13 +32,20 @@ def doubts(past: Sequence[Study], trials: Sequence[int], found: Estimate) -> Ite
         yield Caveat(
             "too_few_trials",
             f"the history holds {_trials(n)}: nothing can be said of the next job; {LEAST} trials "
-            f"are the least to forecast from, {needed(found.confidence)} the least for {confidence}",
+            f"are the least to forecast from, {needed(found.confidence)} for {confidence}",
         )
-    elif min(trials) < needed(found.confidence):
+    elif (fewest := min(each for each in trials if each >= LEAST)) < needed(found.confidence):
         yield Caveat(
             "few_trials",
-            f"{_trials(min(trials))} are few for an interval at {confidence}: it rests on the shape "
-            f"of Student's distribution; from {needed(found.confidence)} trials on it need not",
+            f"{_trials(fewest)} are few for an interval at {confidence}: it rests on the "
+            f"shape of Student's distribution; {needed(found.confidence)} trials are the least "
+            "whose own range would do",
+        )
+    short = sum(1 for each in trials if each < LEAST)
+    if short and n >= LEAST:
+        yield Caveat(
+            "studies_left_out",
+            f"{short} of {len(trials)} studies hold fewer than {LEAST} trials and are left out",
         )
     cut = sum(int((s.censored & (s.status != Status.FAILED)).sum()) for s in past)
     every = sum(s.n_trials for s in past)
@@ -62,10 +67,19 @@ def doubts(past: Sequence[Study], trials: Sequence[int], found: Estimate) -> Ite
         how = (
             "what is saved beyond them carries on the trend along the launch order, and the "
             f"interval is wider for it (the trend's exponent is taken as known to {EXPONENT_SD}); "
-            "the degradation is that of a job as long as the past one"
         )
+        if found.extrapolated > FAR:
+            how += "what becomes of the best of so long a job cannot be known"
+        else:
+            how += "the degradation is that of a job as long as the past one"
         far = "far " if found.extrapolated > FAR else ""
         yield Caveat("beyond_history", f"{far}beyond the history, {times} its trials: {how}")
+    if found.extrapolated > 1 and saved is None and n >= LEAST:
+        yield Caveat(
+            "too_parallel",
+            f"{_trials(n)} cannot show how a longer job on {found.next.workers} workers goes on: "
+            "half of them and more have no earlier peers",
+        )
     if found.next.workers >= found.next.trials > 1:
         yield Caveat(
             "all_at_once",
@@ -92,7 +106,7 @@ def doubts(past: Sequence[Study], trials: Sequence[int], found: Estimate) -> Ite
         yield Caveat(
             "keeps_launch_order",
             "samples of the past trials keep their launch order, as under Bayesian search later "
-            "trials depend on earlier ones; a stop would have changed them, which no replay can show",
+            "trials depend on earlier ones; a stop would have changed them, which no replay shows",
         )
     elif any(note.code == "strategy_bayesian" for study in past for note in study.notes):
         yield Caveat(
@@ -107,16 +121,16 @@ def doubts(past: Sequence[Study], trials: Sequence[int], found: Estimate) -> Ite
     if found.probability_best_kept is not None:
         yield Caveat(
             "best_of_few",
-            "what becomes of the next job's best is known from the few best trials of the past: its "
-            "chance to be kept is never near 0 or 1",
+            "what becomes of the next job's best is known from the few best trials of the past: "
+            "its chance to be kept is rough, and never near 0 or 1",
         )
     if all(study.elapsed is None for study in past):
         yield Caveat("no_times", "the logs lack times: time and money cannot be forecast")
     elif found.costs.stop_latency_s == 0 and found.median("trials_stopped") > 0:
         yield Caveat(
             "stop_at_once",
-            f"stops take effect at once; SageMaker may bill up to {GRACE_S} s more for each stopped "
-            "job (--stop-latency-s)",
+            f"stops take effect at once; SageMaker may bill up to {GRACE_S} s more for each "
+            "stopped job (--stop-latency-s)",
         )
     if any(np.isinf(study.values).any() for study in past):
         yield Caveat("infinite_values", "some values are infinite: they are compared as such")

@@ -56,6 +56,7 @@ class History:
     n: int
     m: int
     launch: Launch
+    workers: int
     main: Samples
     half: Samples
     orders: int
@@ -77,9 +78,7 @@ def replay_history(
     if n < LEAST:
         return None
     prepared = prepare(study, ask.rule, threads=ask.threads)
-    seeds = [
-        np.random.SeedSequence(seed.entropy, spawn_key=(*seed.spawn_key, i)) for i in range(4)
-    ]
+    seeds = [np.random.SeedSequence(seed.entropy, spawn_key=(*seed.spawn_key, i)) for i in range(4)]
 
     def replayed(orders: Int64) -> Samples:
         return play(prepared, ask.clock, ask.costs, ask.final, orders, threads=ask.threads)
@@ -91,11 +90,14 @@ def replay_history(
         study=study,
         n=n,
         m=ask.trials,
+        workers=ask.clock.workers,
         launch=ask.launch,
         main=replayed(draw(seeds[_MAIN], places, min(ask.trials, n), ask.samples, ask.launch)),
         half=replayed(reorder(seeds[_HALF_ORDERS], sets, orders, ask.launch)),
         orders=orders,
-        quarter=replayed(draw(seeds[_QUARTER], places, size, max(ask.samples // 2, 20), ask.launch)),
+        quarter=replayed(
+            draw(seeds[_QUARTER], places, size, max(ask.samples // 2, 20), ask.launch)
+        ),
         degradation_known=outcomes.degradation_is_known(study),
     )
 

@@ -14,7 +14,7 @@ import numpy as np
 from esim.estimate.histories import History, pooled
 from esim.estimate.records import Quantity
 from esim.estimate.samples import SPENT, Samples
-from esim.estimate.widen import EXPONENT_SD, deviations, kept_beyond, parts
+from esim.estimate.widen import EXPONENT_SD, FAR, deviations, kept_beyond, parts
 from esim.study import Float64
 
 FRACTIONS = {
@@ -48,9 +48,7 @@ def quantities(histories: Sequence[History], comparable: bool) -> dict[str, Quan
     found["trials_stopped"] = _stopped(histories)
     known = all(history.degradation_known for history in histories)
     found["degradation"] = _of_the_best(histories, "degradation", "value", known and comparable)
-    found["degradation_on_record"] = _of_the_best(
-        histories, "degradation", "value", comparable
-    )
+    found["degradation_on_record"] = _of_the_best(histories, "degradation", "value", comparable)
     found["degradation_normalized"] = _of_the_best(histories, "normalized", "normalized", known)
     found["best_rank"] = _of_the_best(histories, "best_rank", "rank", True)
     return found
@@ -63,13 +61,20 @@ def probability_best_kept(histories: Sequence[History]) -> tuple[float, float] |
     (Jeffreys' prior; Brown, Cai and DasGupta, Statistical Science 16:101-133, 2001). None if
     unknown.
     """
+    if _too_long(histories):
+        return None
     shares = [h.quarter.best_kept for h in histories]
     shares = [share[~np.isnan(share)] for share in shares]
-    if not shares or any(len(share) == 0 for share in shares):
+    if any(len(share) == 0 for share in shares):
         return None
     jobs = max(len(histories), min(h.jobs for h in histories))
     share = float(np.mean([s.mean() for s in shares]))
     return (jobs * share + 0.5) / (jobs + 1.0), jobs
+
+
+def _too_long(histories: Sequence[History]) -> bool:
+    """Whether nothing is known of the best of so long a job."""
+    return not histories or histories[0].m > FAR * max(history.n for history in histories)
 
 
 def _fraction(histories: Sequence[History], spent: str) -> Quantity | None:
@@ -149,6 +154,8 @@ def _drawn(
     onwards: Callable[[History, float], tuple[float, float]],
 ) -> tuple[Float64, bool] | None:
     """Draws of a number of the next job, and whether they vary; None if a replay lacks it."""
+    if not histories or any(h.m > h.n and 2 * h.workers >= h.n for h in histories):
+        return None  # too few positions show how a longer job goes on
     centres, within, past, shapes = [], [], [], []
     for history in histories:
         values, half = number(history.main), number(history.half)
@@ -186,7 +193,7 @@ def _drawn(
 def _of_the_best(
     histories: Sequence[History], column: str, unit: str, known: bool
 ) -> Quantity | None:
-    if not known:
+    if not known or _too_long(histories):
         return None
     values = [pooled(history, column) for history in histories]
     if any(len(v) == 0 for v in values):

@@ -201,9 +201,7 @@ def _makespans(
     np.put_along_axis(launched, orders, True, axis=-1)
     known = np.isfinite(baseline.spans[..., 1])
     without, under = (
-        outcomes.makespan(
-            study, known, np.where(launched, spans[..., 0], np.nan), spans[..., 1]
-        )
+        outcomes.makespan(study, known, np.where(launched, spans[..., 0], np.nan), spans[..., 1])
         for spans in (baseline.spans, runs.spans)
     )
     return without, under

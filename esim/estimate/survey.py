@@ -9,11 +9,11 @@ from typing import TypeVar
 
 from esim.errors import EsimError
 from esim.estimate import forecast
-from esim.estimate import backtest as tested
 from esim.estimate.advice import MAX_DEGRADATION, MIN_SAVING, advise
+from esim.estimate.backtest import backtest, leave_one_out
 from esim.estimate.budget import same_cost
 from esim.estimate.histories import Ask
-from esim.estimate.records import Estimate
+from esim.estimate.records import Backtest, Estimate
 from esim.estimate.variants import alternatives, over_readings, over_trials, over_workers
 from esim.study import Study
 
@@ -35,7 +35,8 @@ class Wanted:
             raise EsimError(f"min_saving cannot be {self.min_saving!r}", fix="a share, 0 to 1")
         if not self.max_degradation >= 0.0:
             raise EsimError(
-                f"max_degradation cannot be {self.max_degradation!r}", fix="at least 0, such as 0.05"
+                f"max_degradation cannot be {self.max_degradation!r}",
+                fix="at least 0, such as 0.05",
             )
 
 
@@ -64,7 +65,7 @@ def survey(
     by_workers = told("other numbers of workers", over_workers(*asked))
     readings = told("readings", over_readings(*asked)) if wanted.readings else ()
     others = told("more cautious rules", alternatives(*asked))
-    left_out = told("studies left out", tested.leave_one_out(*asked)) if len(past) > 1 else ()
+    left_out = told("studies left out", leave_one_out(*asked)) if len(past) > 1 else ()
     tell("same cost")
     more = same_cost(*asked) if wanted.same_cost else None
     tell("backtest")
@@ -81,8 +82,6 @@ def survey(
     )
 
 
-def _tested(
-    past: tuple[Study, ...], ask: Ask, seed: int, confidence: float
-) -> tested.Backtest:
+def _tested(past: tuple[Study, ...], ask: Ask, seed: int, confidence: float) -> Backtest:
     longest = max(past, key=lambda study: study.n_trials)
-    return tested.backtest(longest, ask, seed, confidence)
+    return backtest(longest, ask, seed, confidence)

@@ -35,7 +35,9 @@ def smaller(ask: Ask) -> Ask:
     return dataclasses.replace(ask, samples=min(ask.samples, SAMPLES))
 
 
-def over_trials(past: Sequence[Study], ask: Ask, seed: int, confidence: float) -> Iterator[Headline]:
+def over_trials(
+    past: Sequence[Study], ask: Ask, seed: int, confidence: float
+) -> Iterator[Headline]:
     """The forecast for other numbers of trials, up to twice the past's."""
     longest = max(study.n_trials for study in past)
     sizes = {n for n in _TRIALS if n <= 2 * longest} | {ask.trials}

@@ -36,6 +36,7 @@ FLOOR = 0.1
 # trials is taken to go on.
 EXPONENT_SD = 0.15
 ORDER_TREND = 0.5
+FAR = 4.0  # times the past's trials; of a longer job's best nothing is said
 
 
 @dataclass(frozen=True)

@@ -39,10 +39,10 @@ def show_estimate(found: Estimate, enable: Mapping[str, Study], console: Console
     """The whole answer; how to enable AUTO for the studies in `enable` if the advice is to."""
     for part in _parts(found):
         console.print(part)
-    if found.advice is not None and found.advice.verdict in _ENABLES:
-        if found.rule.name == "sagemaker" and len(found.studies) == 1:
-            for study in enable.values():
-                show_enabling(study.name, study.objective, study.direction, console)
+    advised = found.advice is not None and found.advice.verdict in _ENABLES
+    if advised and found.rule.name == "sagemaker" and len(found.studies) == 1:
+        for study in enable.values():
+            show_enabling(study.name, study.objective, study.direction, console)
 
 
 def verdict(found: Estimate) -> str:
@@ -52,8 +52,8 @@ def verdict(found: Estimate) -> str:
         return "What the next job would save cannot be forecast from this history."
     if saved.low is None or saved.high is None:
         return (
-            f"Every replay of the past saved {percent(saved.median)} of the steps; how far the next "
-            "job may differ cannot be told."
+            f"Every replay of the past saved {percent(saved.median)} of the steps; how far the "
+            "next job may differ cannot be told."
         )
     first = (
         f"The rule should save {_about(saved)} of the next job's steps"
@@ -67,7 +67,8 @@ def verdict(found: Estimate) -> str:
     if lost is None or lost.high is None:
         return f"{first} {second}; how much worse the best may get cannot be known."
     if lost.high <= 0:
-        return f"{first} {second}; no replay of the past ended with a worse best value."
+        share = 100 * (0.5 + found.confidence / 2)
+        return f"{first} {second}; in {share:g} % of the replays the best value got no worse."
     return (
         f"{first} {second}; the best value may get worse by up to {percent(lost.high)} of the way "
         "from best to median trial."
@@ -118,8 +119,9 @@ def _head(found: Estimate) -> Text:
     workers = f"{found.next.workers} worker" + "s" * (found.next.workers > 1)
     head = Text(clean(name), style="bold")
     head.append(
-        f"  {clean(found.objective)}, {better} is better; next job: {count(found.next.trials)} "
-        f"trials on {workers}; from {count(past)} past trials{several}; rule {found.rule.name}",
+        f"  {clean(found.objective)}, {better} is better; next job: "
+        f"{_count(found.next.trials, 'trial')} on {workers}; from {_count(past, 'past trial')}"
+        f"{several}; rule {found.rule.name}",
         style="dim",
     )
     return head
@@ -189,12 +191,10 @@ def _other_jobs(found: Estimate) -> Table:
         "If the job is another one", "", "steps saved", f"{_sure(found)} interval", "", "best kept"
     )
     shown.columns[3].justify = "left"
-    for rows, label in (
-        (found.by_trials, lambda one: f"{_count(one.trials, 'trial')}"),
-        (found.by_workers, lambda one: f"{_count(one.workers, 'worker')}"),
-    ):
+    for rows, what in ((found.by_trials, "trial"), (found.by_workers, "worker")):
         for one in rows:
-            shown.add_row(*_headline_cells(label(one), one, _is_asked(found, one)))
+            label = _count(one.trials if what == "trial" else one.workers, what)
+            shown.add_row(*_headline_cells(label, one, _is_asked(found, one)))
         shown.add_section()
     return shown
 
@@ -237,7 +237,9 @@ def _bar(saved: Interval) -> str:
 
 def _readings(found: Estimate) -> Table:
     sure = f"{_sure(found)} interval"
-    shown = table("By reading of the documentation", "", "read as", "steps saved", sure, "best kept")
+    shown = table(
+        "By reading of the documentation", "", "read as", "steps saved", sure, "best kept"
+    )
     shown.columns[1].justify = "left"
     for row in found.readings:
         saved, kept = row.headline.saved, row.headline.probability_best_kept
@@ -256,9 +258,7 @@ def _same_cost(found: Estimate) -> Iterator[RenderableType]:
     assert more is not None
     held = {"cost": "money", "billed_seconds": "billed time", "steps": "steps"}[more.saved_by]
     yield Text(f"\nMore trials for the same {held}", style="bold")
-    yield Padding(
-        Text(f"{_sentence(more.text)}"), (0, 0, 0, 2)
-    )
+    yield Padding(Text(f"{_sentence(more.text)}"), (0, 0, 0, 2))
     if more.best_without is None:
         return
     small, large = more.shown
@@ -304,7 +304,9 @@ def _backtest(found: Estimate) -> Iterator[RenderableType]:
             shown.add_row(label, f"{100 * row.covered:.0f} %", percent(row.width))
         if test.best_kept is not None:
             forecast, happened = test.best_kept
-            shown.add_row("best kept", f"{100 * happened:.0f} %", f"forecast {100 * forecast:.0f} %")
+            shown.add_row(
+                "best kept", f"{100 * happened:.0f} %", f"forecast {100 * forecast:.0f} %"
+            )
         yield shown
 
 
@@ -313,10 +315,9 @@ def _alternatives(found: Estimate) -> Iterator[RenderableType]:
     yield Text("\nMore cautious, at nearly the same saving", style="bold")
     for one in found.advice.alternatives:
         saved, kept = one.headline.saved, one.headline.probability_best_kept
-        text = (
-            f"· {one.text}: saves {MISSING if saved is None else percent(saved.median)} of the steps,"
-            f" keeps the best with {MISSING if kept is None else f'{100 * kept:.0f} %'}"
-        )
+        share = MISSING if saved is None else percent(saved.median)
+        chance = MISSING if kept is None else f"{100 * kept:.0f} %"
+        text = f"· {one.text}: saves {share} of the steps, keeps the best with {chance}"
         yield Padding(Text(text), (0, 0, 0, 1))
     yield Padding(
         Text("AUTO has no such knob; a rule of your own, or another tuner, has.", style="dim"),

@@ -215,11 +215,11 @@ def report(found: list[Cell], splits: int) -> Iterator[str]:
     )
     yield (
         f"A study's trials are split at random: n are the past, m others the next job. "
-        f"`esim.estimate` ({REPLICATES} replicates, literal rule) sees the past alone; the next job "
-        f"is then replayed. {splits} splits a cell for TaskSet and AlgoPerf by workload, fewer for "
-        "the rest. A coverage's own standard error in a cell of 300 splits is 2.9, 2.3, 1.7 and 1.3 "
-        "points at the four levels. The method's three constants were chosen on the studies "
-        f"{' and '.join(TUNED)}; nothing was changed for the others.\n"
+        f"`esim.estimate` ({REPLICATES} replicates, literal rule) sees the past alone; the next "
+        f"job is then replayed. {splits} splits a cell for TaskSet and AlgoPerf by workload, fewer "
+        "for the rest. A coverage's own standard error in a cell of 300 splits is 2.9, 2.3, 1.7 "
+        "and 1.3 points at the four levels. The method's three constants were chosen on the "
+        f"studies {' and '.join(TUNED)}; nothing was changed for the others.\n"
     )
     yield "## Saved share of steps: coverage\n"
     yield "Mean over the cells, and the worst cell (past to next trials).\n"
@@ -236,16 +236,20 @@ def report(found: list[Cell], splits: int) -> Iterator[str]:
             if not chosen:
                 continue
             numbers = pooled(chosen)
-            yield f"| {name} | {len(chosen)} | " + " | ".join(
-                f"{100 * mean:.1f}, worst {100 * least:.1f} ({cell.past} to {cell.next})"
-                for mean, least, cell in numbers.values()
-            ) + " |"
+            yield (
+                f"| {name} | {len(chosen)} | "
+                + " | ".join(
+                    f"{100 * mean:.1f}, worst {100 * least:.1f} ({cell.past} to {cell.next})"
+                    for mean, least, cell in numbers.values()
+                )
+                + " |"
+            )
     yield ""
     yield from misses([cell for cell in found if cell.group == "TaskSet"])
     yield "\n## TaskSet, every cell\n"
     yield (
-        "| study | past | next | 50 % | 80 % | 90 % | 95 % | width at 90 % | of the oracle's | bias "
-        "| degradation at 90 % |"
+        "| study | past | next | 50 % | 80 % | 90 % | 95 % | width at 90 % | of the oracle's "
+        "| bias | degradation at 90 % |"
     )
     yield "|---|---|---|---|---|---|---|---|---|---|---|"
     for cell in found:
@@ -275,7 +279,9 @@ def report(found: list[Cell], splits: int) -> Iterator[str]:
     yield "\n## Degradation\n"
     yield "| group | cells | covered at 90 % | worst cell |\n|---|---|---|---|"
     for group in groups:
-        each = [float(np.mean(c.loss_covered)) for c in found if c.group == group and c.loss_covered]
+        each = [
+            float(np.mean(c.loss_covered)) for c in found if c.group == group and c.loss_covered
+        ]
         yield f"| {group} | {len(each)} | {100 * np.mean(each):.1f} | {100 * min(each):.1f} |"
     yield "\nMost degradations are exactly 0, so coverage above 90 % is as it must be."
 
