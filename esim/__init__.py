@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from esim.check import check
+    from esim.compare import compare
+    from esim.comparison import Comparison
     from esim.costs import Costs
     from esim.errors import EsimError
     from esim.estimate import estimate
@@ -21,6 +23,7 @@ __version__ = "0.1.0"
 
 # Imported when first used: `esim --help` must not wait for numba, pandas or pyarrow.
 _HOMES = {
+    "Comparison": "esim.comparison",
     "Costs": "esim.costs",
     "EsimError": "esim.errors",
     "Rule": "esim.rules",
@@ -29,6 +32,7 @@ _HOMES = {
     "read_studies": "esim.readers",
     "read_study": "esim.readers",
     "check": "esim.check",
+    "compare": "esim.compare",
     "estimate": "esim.estimate",
     "replay": "esim.replay",
     "replay_orders": "esim.replay",
@@ -36,6 +40,7 @@ _HOMES = {
 }
 
 __all__ = [
+    "Comparison",
     "Costs",
     "EsimError",
     "Rule",
@@ -43,6 +48,7 @@ __all__ = [
     "Study",
     "__version__",
     "check",
+    "compare",
     "estimate",
     "read_studies",
     "read_study",

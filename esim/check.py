@@ -73,26 +73,55 @@ GRADES: dict[str, tuple[Severity, str]] = {
     "elapsed_raised": ("warning", "look whether the log's times can be trusted"),
     "start_incomplete": ("warning", "export the list of jobs: it has their starts"),
     "zone_assumed": ("warning", "export times with their zone"),
+    # Of the other formats.
+    "chart_averages": ("warning", "export the history of each run, not the chart"),
+    "ended_early": ("warning", "look whether they were cut short"),
+    "final_only": ("warning", "report the metric while the trial trains"),
+    "lines_cut_off": ("warning", "copy the files again once the runs have ended"),
+    "one_point_curves": ("warning", "record the metric after every epoch, not once at the end"),
+    "plugin_broken": ("warning", "update or remove the package"),
+    "records_cut_off": ("warning", "copy the files again once the runs have ended"),
+    "records_damaged": ("warning", "copy the files again"),
+    "records_odd": ("warning", "look whether a newer version wrote these files"),
+    "runs_without_end": ("warning", "look whether they still run, or crashed"),
+    "short_of_max_steps": ("warning", "look whether they were cut short"),
+    "status_unknown": ("warning", "look at what these trials' status means"),
+    "stopped_by_length": ("warning", "judge a rule by trials that ran to their end"),
+    "studies_without_objective": ("warning", "name the objective of these studies"),
+    "uneven_curves": ("note", "look whether the short ones were cut short"),
 }
 # Notes that say how the logs were read, or what the columns say by themselves: no findings.
 INFORMATION = frozenset(
     {
         "columns_not_read",
+        "config_unread",
         "curves_from_metrics",
         "elapsed_from_first_report",
         "elapsed_missing",
         "emitted_once",
+        "experiments_joined",
         "files_not_read",
+        "files_of_one_step",
         "files_skipped",
+        "float32",
         "folders_joined",
         "log_times_missing",
         "metric_unused",
+        "objective_chosen",
+        "parents_no_trials",
         "regex_from_table",
+        "runs_deleted",
+        "start_from_events",
+        "start_from_first_report",
         "step_by_emission",
+        "step_column",
         "step_from_line",
         "step_from_marker",
+        "step_unit",
         "time_unit",
         "trials_listed_twice",
+        "trials_renamed",
+        "trials_waited",
     }
 )
 UNAVAILABLE = frozenset({"strategy_hyperband", "several_algorithms"})
@@ -173,6 +202,8 @@ def _verdict(study: Study, found: list[Finding], stopped: int) -> tuple[str, boo
     if any(finding.code == "auto_was_on" for finding in found):
         said = "AUTO was already on: stopped jobs are recorded only up to their stop"
         return said, True if stopped else None
+    if study.n_trials == 1:
+        return "a single job tells nothing of AUTO: it compares a job with the ones before it", None
     if stopped:
         return f"AUTO would act: the literal rule stops {stopped} of {study.n_trials} jobs", True
     return f"AUTO would have stopped none of these {study.n_trials} jobs", False
@@ -217,7 +248,8 @@ def _seen(study: Study) -> Iterator[Finding]:
         )
     yield from _timing(study, counts, np.flatnonzero(present)[before[reporting]], reporting)
     if jobs < FEW_JOBS:
-        text = f"{jobs} job(s) with reports are too few to judge by (fewer than {FEW_JOBS})"
+        jobs_are = "1 job with reports is" if jobs == 1 else f"{jobs} jobs with reports are"
+        text = f"{jobs_are} too few to judge by (fewer than {FEW_JOBS})"
         cure = "add more past tuning jobs of the kind"
         yield Finding("few_jobs", "warning", text, cure, jobs)
     failed = np.flatnonzero(study.status == Status.FAILED)

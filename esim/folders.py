@@ -1,4 +1,4 @@
-"""Folders written whole or not at all."""
+"""Folders and files written whole or not at all."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 from esim.errors import EsimError
 
@@ -50,6 +51,21 @@ def whole_folder(folder: Path, ours: Callable[[Path], bool]) -> Iterator[Path]:
             shutil.rmtree(partial, ignore_errors=True)
     except OSError as error:
         raise EsimError("cannot be written", where=str(folder), why=str(error)) from error
+
+
+@contextmanager
+def whole_file(path: Path) -> Iterator[BinaryIO]:
+    """A temporary file to write into; it takes the name, and any old file's place, when the block
+    ends well. Raises OSError."""
+    handle, partial = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    try:
+        with os.fdopen(handle, "wb") as out:
+            yield out
+        os.chmod(partial, 0o666 & ~_umask())
+        os.replace(partial, path)
+    except BaseException:
+        os.unlink(partial)
+        raise
 
 
 def slug(name: str, longest: int = 80) -> str:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from esim.caveats import caveats_of
 from esim.clocks import Clock, durations, last_row, last_second, stop_overheads
 from esim.costs import Costs
-from esim.prepare import Prepared, statistic_of
+from esim.prepare import Prepared, final_values
 from esim.results import BestTrial, ReplayResult, Summary, TrialColumns, saved_fraction
 from esim.study import Float64, Status, Study
 
@@ -86,13 +86,12 @@ def _columns(prepared: Prepared, run: Run, baseline: Run, clock: Clock, final: s
 
 def finals_of(prepared: Prepared, final: str, rows_kept: NDArray[np.int32]) -> Float64:
     """Each trial's final value when it makes so many rows, [..., N]; NaN if it has none."""
-    sign, offsets = prepared.study.sign, prepared.arrays["offsets"]
-    value = statistic_of(prepared, "best" if final == "best" else "current")
-    count = prepared.reports_kept(rows_kept)
+    study = prepared.study
+    value = final_values(study, final)
     if not len(value):
-        return np.full(count.shape, np.nan)
-    last = np.maximum(offsets[:-1] + count - 1, 0)
-    finals: Float64 = np.where(count > 0, sign * value[last], np.nan)
+        return np.full(rows_kept.shape, np.nan)
+    last = np.maximum(study.offsets[:-1] + rows_kept - 1, 0)
+    finals: Float64 = np.where(rows_kept > 0, value[last], np.nan)
     return finals
 
 
@@ -235,6 +234,7 @@ class Quality:
             This and the winner have the shape of the recorded finals, less its last axis.
         rank: of the best under the rule, among the recorded finals.
         winner_stopped: bool.
+        best_kept: bool, the winner, or one that is as good as recorded, is not stopped.
     """
 
     winner: NDArray[np.int64]
@@ -244,6 +244,7 @@ class Quality:
     spread: Float64
     rank: NDArray[np.int64]
     winner_stopped: NDArray[np.bool_]
+    best_kept: NDArray[np.bool_]
 
 
 def quality(
@@ -278,6 +279,7 @@ def quality(
         spread=spread,
         rank=1 + (recorded < value[..., None]).sum(axis=-1),
         winner_stopped=_at(stopped, np.broadcast_to(winner, value.shape)),
+        best_kept=(~stopped & (recorded == first[..., None])).any(axis=-1),
     )
 
 

@@ -18,8 +18,9 @@ from esim.clocks import Clock, choose_clock, durations, report_seconds, stop_ove
 from esim.costs import Costs
 from esim.errors import EsimError
 from esim.kernels.engine import UNSEEN, run_orders
-from esim.prepare import Prepared, in_threads, prepare
-from esim.results import ReadingRow, ReplayResult
+from esim.prepare import Opening, Prepared, in_threads, prepare
+from esim.prepare.openings import one_after_another, side_by_side
+from esim.results import Caveat, ReadingRow, ReplayResult
 from esim.rules import LITERAL, READINGS, Rule
 from esim.rules import rule as named_rule
 from esim.study import Float64, Status, Study
@@ -35,14 +36,16 @@ class Run:
         rows_kept: int32 [N], the study's rows each trial made.
         stopped: bool [N].
         threshold, peers: float64 [N], at the decision that stopped the trial; NaN if none.
+        decided: int64 [N], which of its judgements that was; -1 if none.
         began, ended: float64 [N], seconds at which its job started and ended; NaN without times.
-        trace: float64 [R, 2], threshold and peers at each report with a value; empty if not asked.
+        trace: float64 [E, 2], threshold and peers at each judgement; empty if not asked.
     """
 
     rows_kept: NDArray[np.int32]
     stopped: NDArray[np.bool_]
     threshold: Float64
     peers: Float64
+    decided: NDArray[np.int64]
     began: Float64
     ended: Float64
     trace: Float64
@@ -116,11 +119,41 @@ def _replay(study: Study, row: Rule, clock: Clock, costs: Costs, final: Final) -
 
 def replay_prepared(prepared: Prepared, clock: Clock, costs: Costs, final: Final) -> ReplayResult:
     """The replay of a prepared study in its own launch order."""
+    prepared = opened(prepared, clock, costs)
     run = run_once(prepared, clock, costs)
     baseline = run_once(prepared, clock, costs, acting=False)
-    return outcomes.result(
+    result = outcomes.result(
         prepared, clock, costs, final, run, baseline, partial(_trace, prepared, clock, costs)
     )
+    defects = tuple(_defects(prepared, clock, costs, run))
+    return dataclasses.replace(result, warnings=result.warnings + defects)
+
+
+def _defects(prepared: Prepared, clock: Clock, costs: Costs, run: Run) -> Iterator[Caveat]:
+    """Where a defect of the rule's system decided: the replay once more, with that put right."""
+    study, row = prepared.study, prepared.rule
+
+    def trials_changed(**columns: Any) -> int:
+        changed = opened(prepare(study, row.with_columns(**columns)), clock, costs)
+        righted = run_once(changed, clock, costs)
+        return int((righted.rows_kept != run.rows_kept).sum())
+
+    if row.again != "never":
+        trials = trials_changed(again="never")
+        if trials:
+            yield Caveat(
+                "stored_twice",
+                f"{trials} trials end where they do because {row.name} stores a trial's last "
+                "report once more as it ends: a defect of its system, reproduced here",
+            )
+    if row.nan not in ("missing", "finite") and np.isnan(study.values).any():
+        trials = trials_changed(nan="missing")
+        if trials:
+            yield Caveat(
+                "nan_decided",
+                f"{trials} trials end where they do because of values that are not numbers, which "
+                f"{row.name} takes as its system does (nan={row.nan})",
+            )
 
 
 def _readings(
@@ -198,6 +231,8 @@ def run_many(
     some of the trials only, each at most once: the job is then of these, and what is returned of
     the others means nothing.
     """
+    if acting and prepared.rule.waits_for_first and prepared.opening is None:
+        return _run_many_opened(prepared, clock, costs, orders, threads)
     n = prepared.study.n_trials
     kept = np.zeros((len(orders), n), dtype=np.int32)
     timed = clock.mode != "order"
@@ -227,6 +262,55 @@ def run_many(
     )
 
 
+def _run_many_opened(
+    prepared: Prepared,
+    clock: Clock,
+    costs: Costs,
+    orders: NDArray[np.int64],
+    threads: int | None,
+) -> Runs:
+    """`run_many` for rungs that wait for the first trials to complete: others in each order."""
+    openings = [_opening(prepared, clock, costs, order) for order in orders]
+    n = prepared.study.n_trials
+    timed = clock.mode != "order"
+    kept = np.zeros(orders.shape, dtype=np.int32)
+    stopped = np.zeros(orders.shape, dtype=np.bool_)
+    spans = np.empty((*orders.shape, 2)) if timed else np.empty((0, n, 2))
+    alike: dict[int, list[int]] = {}
+    for at, opening in enumerate(openings):
+        alike.setdefault(at if timed else opening.longest, []).append(at)
+    for places in alike.values():
+        its = prepare(prepared.study, prepared.rule, threads=threads, opening=openings[places[0]])
+        part = run_many(its, clock, costs, orders[places], threads=threads)
+        kept[places], stopped[places] = part.rows_kept, part.stopped
+        if timed:
+            spans[places] = part.spans
+    return Runs(rows_kept=kept, stopped=stopped, spans=spans)
+
+
+def opened(
+    prepared: Prepared, clock: Clock, costs: Costs, order: NDArray[np.int64] | None = None
+) -> Prepared:
+    """Prepared for one launch order: rungs that wait for the first trials to complete are set."""
+    if not prepared.rule.waits_for_first or prepared.opening is not None:
+        return prepared
+    n = prepared.study.n_trials
+    order = np.arange(n, dtype=np.int64) if order is None else order
+    opening = _opening(prepared, clock, costs, order)
+    return prepare(prepared.study, prepared.rule, opening=opening)
+
+
+def _opening(prepared: Prepared, clock: Clock, costs: Costs, order: NDArray[np.int64]) -> Opening:
+    study = prepared.study
+    if clock.mode == "order":
+        return one_after_another(study, order)
+    baseline = run_once(prepared, clock, costs, acting=False, order=order)
+    startup = costs.startup_s if clock.mode == "simulated" else 0.0
+    return side_by_side(
+        study, order, report_seconds(study), baseline.began + startup, baseline.ended
+    )
+
+
 def run_once(
     prepared: Prepared,
     clock: Clock,
@@ -241,6 +325,8 @@ def run_once(
 
     The trial `probe` is judged to its end and never stopped.
     """
+    if acting:
+        prepared = opened(prepared, clock, costs, order)
     n = prepared.study.n_trials
     order = np.arange(n, dtype=np.int64) if order is None else order
     kept = np.zeros((1, n), dtype=np.int32)
@@ -256,11 +342,16 @@ def run_once(
         scratch["stops"][:] = np.nan
     stops = scratch["stops"]
     sign = prepared.study.sign
+    decided = np.nan_to_num(stops[:, 2], nan=-1).astype(np.int64)
+    places = prepared.arrays["column"][(prepared.arrays["offsets"][:-1] + decided)[decided >= 0]]
+    alone = np.zeros(n, dtype=np.bool_)
+    alone[decided >= 0] = places == len(prepared.places) - 1  # whatever the peers
     return Run(
         rows_kept=prepared.rows_kept(kept)[0] if acting else prepared.all_rows(),
         stopped=~np.isnan(stops[:, 1]),
-        threshold=sign * stops[:, 0],
+        threshold=np.where(alone, np.nan, sign * stops[:, 0]),
         peers=stops[:, 1],
+        decided=decided,
         began=began,
         ended=ended,
         trace=scratch["trace"] * (sign, 1.0),
@@ -319,20 +410,19 @@ def _trace(prepared: Prepared, clock: Clock, costs: Costs) -> dict[str, Any]:
 
 def decision_columns(prepared: Prepared, run: Run, which: slice) -> dict[str, Any]:
     """The columns of a traced run's decisions, for a slice of the reports with a value."""
-    study = prepared.study
+    study, arrays = prepared.study, prepared.arrays
     sign = study.sign
-    offsets, arrays = prepared.arrays["offsets"], prepared.arrays
-    trial = np.repeat(np.arange(study.n_trials), np.diff(offsets))[which]
+    trial = np.repeat(np.arange(study.n_trials), np.diff(arrays["offsets"]))[which]
     peers, threshold = run.trace[which, 1], run.trace[which, 0]
     reached = ~np.isnan(peers)
-    own = sign * arrays["own"][which]
-    worse = prepared.worse(own, threshold)
+    stop = prepared.worse(sign * arrays["own"][which], threshold)
+    alone = arrays["column"][which] == len(prepared.places) - 1  # whatever the peers
     return {
         "trial": [study.trials[i] for i in trial[reached]],
         "step": arrays["step"][which][reached],
-        "value": sign * prepared.oriented[which][reached],
-        "own": own[reached],
-        "threshold": threshold[reached],
+        "value": sign * prepared.values[which][reached],
+        "own": sign * prepared.own[which][reached],
+        "threshold": np.where(alone, np.nan, threshold)[reached],
         "peers": peers[reached].astype(np.int64),
-        "stop": worse[reached],
+        "stop": stop[reached],
     }

@@ -6,18 +6,19 @@ import json
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from esim.clocks import Clock
 from esim.costs import Costs
-from esim.rules import Rule
-from esim.study import Direction
+from esim.study import Direction, Float64, Int64
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from esim.study import Study
 
 SCHEMA = "esim.replay/1"
 _HEADLINES = (
@@ -33,6 +34,44 @@ _HEADLINES = (
     "degradation_normalized",
     "best_rank",
 )
+
+
+class NamedRule(Protocol):
+    """What a result keeps of its rule."""
+
+    @property
+    def name(self) -> str:
+        """The preset's name."""
+
+    @property
+    def source(self) -> str:
+        """What it copies."""
+
+    @property
+    def parameters(self) -> Mapping[str, Any]:
+        """Its columns."""
+
+
+@dataclass(frozen=True)
+class Reports:
+    """Every report of a study as it was recorded: what a figure of its curves is drawn from.
+
+    N trials in launch order, R reports; trial i owns ``offsets[i]:offsets[i + 1]``.
+
+    Attributes:
+        offsets: int64 [N + 1].
+        steps: int64 [R].
+        values: float64 [R]; NaN where the trial reached the step without a value.
+    """
+
+    offsets: Int64
+    steps: Int64
+    values: Float64
+
+    @classmethod
+    def of(cls, study: Study) -> Reports:
+        """A study's reports."""
+        return cls(study.offsets, study.steps, study.values)
 
 
 @dataclass(frozen=True)
@@ -159,7 +198,7 @@ class ReplayResult:
     study: str
     objective: str
     direction: Direction
-    rule: Rule
+    rule: NamedRule
     clock: Clock
     costs: Costs
     final: str
@@ -207,7 +246,7 @@ class ReplayResult:
             "rule": {
                 "name": self.rule.name,
                 "source": self.rule.source,
-                "parameters": self.rule.parameters,
+                "parameters": dict(self.rule.parameters),
             },
             "clock": vars(self.clock),
             "costs": vars(self.costs),
@@ -224,6 +263,12 @@ class ReplayResult:
     def to_json(self) -> str:
         """The result document for this study alone."""
         return to_json(document([self], []))
+
+    def _repr_html_(self) -> str:
+        """In a notebook."""
+        from esim.report.notebook import replay_html
+
+        return replay_html(self)
 
 
 _ADD_UP = (
@@ -256,28 +301,40 @@ def saved_fraction(recorded: float | None, run: float | None) -> float | None:
 
 def totals(results: Sequence[ReplayResult]) -> dict[str, Any]:
     """The summary keys that add up over studies; None if one of them is unknown."""
-    sums: dict[str, Any] = {"studies": len(results)}
+    return add_up([vars(result.summary) for result in results])
+
+
+def add_up(summaries: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """The same from the summaries' keys and values."""
+    sums: dict[str, Any] = {"studies": len(summaries)}
     for key in _ADD_UP:
-        values = [getattr(r.summary, key) for r in results]
+        values = [summary[key] for summary in summaries]
         known = bool(values) and all(v is not None for v in values)
         sums[key] = sum(values) if known else None
     for key, (recorded, run) in _SHARES.items():
         sums[key] = saved_fraction(sums[recorded], sums[run])
-    currencies = {r.summary.currency for r in results}
+    currencies = {summary["currency"] for summary in summaries}
     sums["currency"] = currencies.pop() if len(currencies) == 1 else None
-    sums["best_trials_stopped"] = sum(r.summary.best_trial_stopped is True for r in results)
+    sums["best_trials_stopped"] = sum(s["best_trial_stopped"] is True for s in summaries)
     return sums
 
 
 def document(
-    results: Sequence[ReplayResult], inputs: Sequence[Mapping[str, Any]]
+    results: Sequence[ReplayResult],
+    inputs: Sequence[Mapping[str, Any]],
+    command: str | None = None,
 ) -> dict[str, Any]:
-    """The result document, schema esim.replay/1."""
+    """The result document, schema esim.replay/1.
+
+    Args:
+        command: the command line that made it, where one did.
+    """
     from esim import __version__
 
     return {
         "schema": SCHEMA,
         "esim": __version__,
+        **({} if command is None else {"command": command}),
         "inputs": list(inputs),
         "studies": [result.to_dict() for result in results],
         "totals": totals(results),

@@ -151,7 +151,7 @@ def _tables(study: Study) -> tuple[Any, Any]:
     as_json: list[str] = []
     configs = {}
     for key, values in study.config.items():
-        column, is_json = _config_column(key, [_plain(key, value) for value in values])
+        column, is_json = _config_column(key, [plain_config(key, value) for value in values])
         configs[CONFIG + key] = column
         if is_json:
             as_json.append(CONFIG + key)
@@ -164,7 +164,7 @@ def _tables(study: Study) -> tuple[Any, Any]:
         }
         if study.elapsed is not None:
             reports["elapsed_s"] = arrow.array(study.elapsed)
-        words = [_STATUS_OF[int(code)] for code in study.status]
+        words = [STATUS_OF[int(code)] for code in study.status]
         trials = {
             "study": arrow.strings([study.name] * study.n_trials),
             "trial": arrow.strings(study.trials),
@@ -197,7 +197,7 @@ def _tables(study: Study) -> tuple[Any, Any]:
     )
 
 
-_STATUS_OF = {int(code): code.word for code in STATUS_WORDS.values()}
+STATUS_OF = {int(code): code.word for code in STATUS_WORDS.values()}
 
 
 def _column(objective: str) -> str:
@@ -224,7 +224,8 @@ def _decoded(metadata: Mapping[bytes, bytes] | None) -> dict[str, str]:
     }
 
 
-def _plain(key: str, value: Any) -> str | int | float | bool | None:
+def plain_config(key: str, value: Any) -> str | int | float | bool | None:
+    """A hyperparameter as stored. Raises EsimError if it is not a plain value."""
     plain = value.item() if isinstance(value, np.generic) else value
     if plain is None or isinstance(plain, str | int | float | bool):
         return plain

@@ -198,6 +198,12 @@ class Study:
         study.validate()
         return study
 
+    def _repr_html_(self) -> str:
+        """In a notebook."""
+        from esim.report.notebook import study_html
+
+        return study_html(self)
+
     def validate(self) -> None:
         """Raise EsimError, naming the column and trial, on any breach of the columns' promises."""
         n, r = self.n_trials, self.n_reports

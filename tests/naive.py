@@ -400,16 +400,22 @@ def _decide(study: Study, rule: Rule, trials: list[Trial], trial: Trial) -> Deci
 def _own_side_is_judged(rule: Rule, trial: Trial) -> bool:
     if trial.told_at is not None:
         return False
-    here = trial.shown[-1]
-    if here.step < rule.warmup_steps:
+    places = [_place(rule, number, r) for number, r in enumerate(trial.shown, start=1)]
+    here = places[-1]
+    if here < rule.warmup_steps:
         return False
-    bucket = (here.step - rule.warmup_steps) // rule.interval
+    bucket = (here - rule.warmup_steps) // rule.interval
     earlier_buckets = [
-        (earlier.step - rule.warmup_steps) // rule.interval
-        for earlier in trial.shown[:-1]
-        if earlier.step >= rule.warmup_steps
+        (earlier - rule.warmup_steps) // rule.interval
+        for earlier in places[:-1]
+        if earlier >= rule.warmup_steps
     ]
     return bucket not in earlier_buckets and len(trial.shown) >= rule.min_reports
+
+
+def _place(rule: Rule, number: int, report: Report) -> int:
+    """Where a report stands: its step, or its number, from 1, where trials meet by number."""
+    return number if rule.match == "number" else report.step
 
 
 def _completed_gates_are_open(rule: Rule, trials: list[Trial], step: int) -> bool:
@@ -444,7 +450,7 @@ def _says_stop(study: Study, rule: Rule, own: float, threshold: float) -> bool:
 
 def _own_statistic(study: Study, rule: Rule, trial: Trial) -> float | None:
     kind = {"current": "value", "best": "best", "average": "average"}[rule.own]
-    return _statistic(study, kind, trial.shown, rule.average_from)
+    return _statistic(study, rule, kind, trial.shown)
 
 
 def _peer_statistics(study: Study, rule: Rule, trials: list[Trial], trial: Trial) -> list[float]:
@@ -459,7 +465,7 @@ def _peer_statistics(study: Study, rule: Rule, trials: list[Trial], trial: Trial
             if value is not None:
                 found.append(value)
     if rule.include_self:
-        value = _statistic(study, rule.peer, trial.shown, rule.average_from)
+        value = _statistic(study, rule, rule.peer, trial.shown)
         if value is not None:
             found.append(value)
     return found
@@ -506,15 +512,19 @@ def _statistic_at(study: Study, rule: Rule, other: Trial, step: int, number: int
 def _peer_statistic(study: Study, rule: Rule, other: Trial, n: int) -> float | None:
     """The peer's statistic over its first n reports: always the same, so kept once known."""
     if n not in other.known:
-        other.known[n] = _statistic(study, rule.peer, other.reports[:n], rule.average_from)
+        other.known[n] = _statistic(study, rule, rule.peer, other.reports[:n])
     return other.known[n]
 
 
-def _statistic(study: Study, kind: str, reports: list[Report], average_from: int) -> float | None:
+def _statistic(study: Study, rule: Rule, kind: str, reports: list[Report]) -> float | None:
     """Running average, value or best so far, at the last of these reports."""
     values = [report.value for report in reports]
     if kind == "average":
-        values = [report.value for report in reports if report.step >= average_from]
+        values = [
+            report.value
+            for number, report in enumerate(reports, start=1)
+            if _place(rule, number, report) >= rule.average_from
+        ]
     if not values:
         return None
     if kind == "value":

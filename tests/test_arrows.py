@@ -28,18 +28,29 @@ ARROWS: dict[str, set[str]] = {
     "clocks": {"study", "costs"},
     "results": RESULTS,
     "caveats": RESULTS,
-    "readers": {"study", "storage", "arrow"},
+    "readers": {"study", "storage", "arrow", "history"},
+    "history": {"study", "storage", "arrow", "folders"},
+    "convert": {"study", "readers", "history"},
+    "engines": set(),
+    "many": RESULTS | {"engines", "folders", "history", "replay", "arrow"},
+    "warm_up": {"kernels", "replay", "rules", "study"},
     "prepare": {"study", "rules", "kernels"},
     "outcomes": RESULTS | {"prepare", "kernels", "caveats", "replay"},
     "replay": RESULTS | {"prepare", "kernels", "outcomes"},
+    "comparison": RESULTS,
+    "compare": RESULTS | {"comparison", "prepare", "replay", "outcomes", "caveats"},
     "check": RESULTS | {"replay"},
-    "explain": RESULTS | {"prepare", "replay", "kernels"},
     "estimate": RESULTS | {"prepare", "outcomes", "replay", "caveats"},
-    "plots": RESULTS | {"explain", "estimate", "report"},
-    "report": RESULTS | {"check", "explain", "estimate", "plots", "folders"},
+    "fetch": {"folders"},
+    "explain": RESULTS | {"prepare", "replay", "kernels"},
+    "plots": RESULTS | {"comparison", "explain", "report", "folders"},
+    "report": RESULTS | {"comparison", "check", "estimate", "explain", "plots", "folders", "many"},
     "cli": RESULTS
-    | {"readers", "replay", "check", "explain", "estimate", "report", "plots", "folders"},
-    "": {"study", "check", "costs", "estimate", "rules", "readers", "replay"},  # esim/__init__.py
+    | {"readers", "replay", "check", "compare", "explain", "report", "plots", "folders", "fetch"}
+    | {"estimate", "history", "convert", "engines", "many", "warm_up"},
+    # esim/__init__.py
+    "": {"study", "check", "compare", "comparison", "costs", "estimate", "rules", "readers"}
+    | {"replay"},
 }
 # Names for annotations only, read from `if TYPE_CHECKING`.
 TYPES_ONLY = {
@@ -47,9 +58,12 @@ TYPES_ONLY = {
     ("report", "estimate"),
     ("report", "explain"),
     ("report", "check"),
-    ("plots", "estimate"),
+    ("report", "many"),
+    ("cli", "history"),
     ("plots", "explain"),
 }
+# Upwards only where a notebook asks a record to show itself.
+HOOKS = {(room, "report") for room in ("study", "results", "comparison", "estimate")}
 
 
 def room_of(path: Path) -> str:
@@ -58,8 +72,12 @@ def room_of(path: Path) -> str:
 
 
 def imported(path: Path) -> set[tuple[str, bool]]:
-    """Rooms a file imports, and whether only for type checking."""
+    """Rooms a file imports, and whether only for type checking; a notebook's hook aside."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
+    hooks: set[ast.AST] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef) and node.name == "_repr_html_":
+            hooks |= set(ast.walk(node))
     typing_only: set[ast.AST] = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test):
@@ -78,10 +96,13 @@ def imported(path: Path) -> set[tuple[str, bool]]:
         for name in names:
             parts = name.split(".")
             if parts[0] == "esim" and len(parts) > 1 and parts[1] != "__version__":
+                if node in hooks and (room_of(path), parts[1]) in HOOKS:
+                    continue
                 found.add((parts[1], node in typing_only))
     return found
 
 
+AWS = ("boto3", "botocore")
 FILES = sorted(PACKAGE.rglob("*.py"))
 
 
@@ -111,14 +132,23 @@ def test_kernels_import_only_numpy_and_numba() -> None:
                 assert name.split(".")[0] in allowed | standard, f"{path.name} imports {name}"
 
 
+def test_only_fetch_talks_to_aws() -> None:
+    for path in FILES:
+        text = path.read_text(encoding="utf-8")
+        asks = any(f"import {name}" in text or f"from {name}" in text for name in AWS)
+        assert room_of(path) == "fetch" or not asks, path.name
+
+
 @pytest.mark.parametrize(
-    "command", [["--help"], ["replay", "--help"], ["estimate", "--help"], ["rules"], ["formats"]]
+    "command",
+    [["--help"], ["replay", "--help"], ["fetch", "sagemaker", "--help"], ["rules"], ["formats"]],
 )
 def test_light_commands_leave_heavy_libraries_alone(command: list[str]) -> None:
     code = (
         "import sys\nfrom esim.cli import main\n"
         "try:\n    main()\nexcept SystemExit as e:\n    assert not e.code, e.code\n"
-        "heavy = {'numba', 'pandas', 'pyarrow', 'matplotlib'} & set(sys.modules)\n"
+        "heavy = {'numba', 'pandas', 'pyarrow', 'matplotlib', 'boto3', 'botocore'}\n"
+        "heavy &= set(sys.modules)\n"
         "assert not heavy, heavy\n"
     )
     run = subprocess.run([sys.executable, "-c", code, *command], capture_output=True, text=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import io
 import json
 import re
 from dataclasses import replace
@@ -11,14 +12,17 @@ from typing import Any
 
 import numpy as np
 import pytest
+from rich.console import Console
 from typer.testing import CliRunner
 
 import esim
 from esim import Status, Study
 from esim.check import GRADES, INFORMATION, check
 from esim.cli import app
+from esim.report.checks import show_checks
 from esim.report.enable import how_to_enable
 from esim.study import Note
+from tests.test_readers_analytics import describe, training_tables
 from tests.test_readers_sagemaker import NAMES, Export
 
 RUN = CliRunner()
@@ -222,6 +226,14 @@ def test_a_doubt_outweighs_a_claim() -> None:
     assert actual.acts is None
 
 
+def test_a_single_job_tells_nothing() -> None:
+    actual = check(sound(1))
+    assert actual.acts is None
+    assert actual.verdict.startswith("a single job tells nothing")
+    assert {finding.code for finding in actual.findings} == {"few_jobs"}
+    assert actual.findings[0].text.startswith("1 job with reports is too few")
+
+
 def test_auto_on_and_no_stop_tells_nothing() -> None:
     values = [[(12.0 - i) / (k + 1) for k in range(5)] for i in range(12)]  # each job the best yet
     study = Study.from_arrays(values, "minimize")
@@ -274,6 +286,8 @@ def test_regexes_that_go_wrong(
         (r"(?<!\w)loss: ([0-9\.]+)", "val_loss: 0.5 - loss: 0.7"),
         (r"validation-rmse:([0-9\.]+)", "[1]#011train-rmse:0.5#011validation-rmse:0.7"),
         (r"epoch 1-([0-9\.]+)", "epoch 1-0.5"),
+        # A notebook's status line without a line end before the log's own.
+        (r"Test loss: ([0-9\.]+)", "Uploading - Uploading generated training modelTest loss: 0.5"),
     ],
 )
 def test_regexes_that_are_right(export: Export, regex: str, line: str) -> None:
@@ -291,6 +305,15 @@ def test_hyperband_and_several_algorithms(export: Export) -> None:
     assert codes(export.read())["several_algorithms"] == "error"
 
 
+def test_evidence_of_a_long_path_keeps_the_line_and_its_number() -> None:
+    place = f"/home/me/{'very-long-' * 20}.log:123"
+    note = Note("lines_unmatched", "x", 1, (f"{place}: loss: oops",))
+    console = Console(file=io.StringIO(), width=80)
+    show_checks([check(replace(sound(), notes=(note,)))], {}, console)
+    actual = console.file.getvalue()  # type: ignore[attr-defined]
+    assert ".log:123: loss: oops" in " ".join(actual.split())
+
+
 # --- the command -----------------------------------------------------------------------------
 
 
@@ -305,6 +328,15 @@ def test_the_command_on_a_sound_job() -> None:
     assert "AUTO would act: the literal rule stops 95 of 120 jobs" in output
     assert 'config["TrainingJobEarlyStoppingType"] = "Auto"' in output
     assert run("--strict", str(DATA / "xgboost_digits/sagemaker"))[0] == 1
+
+
+def test_the_command_on_averages_over_time(tmp_path: Path) -> None:
+    describe(tmp_path)
+    training_tables(tmp_path)
+    assert run("--accept-time-aligned", str(tmp_path))[0] == 1
+    document = json.loads(run("--accept-time-aligned", "--json", str(tmp_path))[1])
+    (error,) = (f for f in document["studies"][0]["findings"] if f["severity"] == "error")
+    assert error["code"] == "time_aligned"
 
 
 def test_the_command_where_auto_cannot_act(export: Export) -> None:

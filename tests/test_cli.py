@@ -112,10 +112,10 @@ def test_listings(words: list[str]) -> None:
 
 
 def test_rules_show_every_column() -> None:
-    from esim.rules import SAGEMAKER
+    from esim.rules import PRESETS
 
     out = run("rules", "sagemaker").output
-    assert all(column in out for column in SAGEMAKER.parameters)
+    assert all(column in out for column in PRESETS["sagemaker"].parameters)
 
 
 @pytest.mark.parametrize(

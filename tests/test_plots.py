@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import itertools
 import math
 import subprocess
@@ -20,13 +19,18 @@ from matplotlib.text import Text
 import esim
 from esim.costs import Costs
 from esim.explain import explain
-from esim.plots import explain_figure, figures, save, style
-from esim.plots.curves import MOST_LINES, Curve, _bands, curves_info, draw_curves
+from esim.plots import explain_figure, figure_of, replay_plots, save, studies_plot, style
+from esim.plots.amounts import amounts_info, draw_amounts
+from esim.plots.curves import MOST_LINES, Curve, bands_of, curves_info, draw_curves
 from esim.plots.explained import draw_explained, draw_peers, explained_info
-from esim.plots.readings import draw_readings_degradation, draw_readings_saved, readings_info
-from esim.plots.saved import draw_amounts, draw_finals, saved_info
+from esim.plots.finals import draw_finals, finals_info
+from esim.plots.front import draw_front, pareto, readings_front
+from esim.plots.rows import draw_rows, readings_info, studies_info
 from esim.plots.schedule import draw_schedule, schedule_info
 from esim.plots.stops import draw_stops, stops_info
+from esim.plots.threshold import draw_threshold, threshold_info
+from esim.plots.wrong import draw_wrong, stopped_wrongly, wrong_infos
+from esim.results import ReplayResult, Reports
 from esim.study import Study
 from tests import generate
 
@@ -67,37 +71,42 @@ def axes() -> Axes:
     return Figure().subplots()
 
 
+def plots(study: Study, result: ReplayResult | None = None) -> dict[str, style.Plot]:
+    result = esim.replay(study, readings=True) if result is None else result
+    return replay_plots(result, Reports.of(study), result.trace())
+
+
 # ------------------------------------------------------------------------------ what is drawn
 
 
 def test_saved_amounts_are_the_known_ones():
-    names = [a.label for a in saved_info(esim.replay(small())).amounts]
+    names = [a.label for a in amounts_info(esim.replay(small()))]
     assert names == ["steps"]
     result = esim.replay(timed(), costs=Costs(price=36.0, currency="EUR"))
-    info = saved_info(result)
-    assert [a.label for a in info.amounts] == [
+    info = amounts_info(result)
+    assert [a.label for a in info] == [
         "steps", "training time", "billed time", "cost", "makespan"
     ]  # fmt: skip
     # 3 + 1 + 2 of 9 steps; 30 + 10 + 20 of 90 s; stopped jobs add their tails of 5 and 10 s
-    steps, training, billed, cost, _ = info.amounts
+    steps, training, billed, cost, _ = info
     assert (steps.run, steps.recorded, steps.share) == ("6", "9", pytest.approx(6 / 9))
     assert (training.run, training.recorded) == ("60.0", "90.0 s")
     assert (billed.run, billed.recorded) == ("75.0", "105.0 s")
     assert (cost.run, cost.recorded) == ("0.75", "1.05 EUR")
 
 
-def test_saved_finals_are_the_better_half_best_first():
-    info = saved_info(esim.replay(small()))
+def test_finals_are_the_better_half_best_first():
+    info = finals_info(esim.replay(small()))
     assert info.finals.tolist() == [0.3, 0.5, 0.6]
     assert info.stopped.tolist() == [True, True, False]
     assert (info.best_recorded, info.best) == (0.3, 0.6)
-    assert "0.3, stopped (c)" in info.best_recorded_words
-    assert "0.6, rank 3 (a)" in info.best_words
-    assert len(saved_info(esim.replay(big(200))).finals) >= 100
+    assert "0.3, stopped" in info.best_recorded_words
+    assert "0.6, rank 3" in info.best_words
+    assert len(finals_info(esim.replay(big(200))).finals) >= 100
 
 
 def test_curves_end_where_the_rule_stopped_them():
-    info = curves_info(small(), esim.replay(small()))
+    info = curves_info(esim.replay(small()), Reports.of(small()))
     assert [c.values.tolist() for c in info.kept] == [[1.0, 0.8, 0.6]]
     assert [c.values.tolist() for c in info.stopped] == [[1.2], [0.9, 1.0]]
     assert info.stops.steps.tolist() == [1, 2]
@@ -111,7 +120,7 @@ def test_curves_end_where_the_rule_stopped_them():
 
 def test_many_curves_become_bands():
     study = big()
-    info = curves_info(study, esim.replay(study))
+    info = curves_info(esim.replay(study), Reports.of(study))
     assert (info.kept, info.stopped) == ((), ())
     values = np.sort(study.values.reshape(study.n_trials, -1), axis=0)
     expected = values[
@@ -125,7 +134,7 @@ def test_bands_carry_the_last_value_and_stop_with_the_trials():
     # Four trials to step 4, one to step 2: five of them at 1 and 2, too few behind.
     whole = [Curve(np.array([0, 4]), np.array([i, i + 10.0])) for i in range(4)]
     whole.append(Curve(np.array([0, 1, 2]), np.array([100.0, 101, np.inf])))
-    grid, bands = _bands(whole)
+    grid, bands = bands_of(whole)
     assert grid.tolist() == [0, 1, 2, 4]
     assert bands[2].tolist()[:3] == [2, 2, 2]
     assert bands[4].tolist()[:3] == [100, 101, np.inf]
@@ -165,11 +174,94 @@ def test_a_trial_that_never_ended_is_drawn_to_its_last_report():
 
 def test_readings_begin_with_the_literal_one():
     info = readings_info(esim.replay(small(), readings=True))
-    assert [dot.literal for dot in info] == [True] + [False] * (len(info) - 1)
-    assert info[0].saved == pytest.approx(3 / 9)
-    assert info[0].degradation == pytest.approx(0.3)
-    assert info[0].lost is True
-    assert readings_info(esim.replay(small())) == ()
+    assert [row.strong for row in info.rows] == [True] + [False] * (len(info.rows) - 1)
+    assert info.rows[0].saved == pytest.approx(3 / 9)
+    assert info.rows[0].note == "+0.3"
+    assert info.rows[0].lost is True
+    assert readings_info(esim.replay(small())).rows == ()
+
+
+def test_studies_are_rows_most_saved_first():
+    info = studies_info([esim.replay(small()), esim.replay(big())])
+    assert [row.label for row in info.rows] == ["big", "small"]
+    assert info.rows[1].saved == pytest.approx(3 / 9)
+    assert info.rows[1].low is None
+    # of the finals 0.3, 0.5, 0.6: 0.3 worse than 0.3, and 0.2 from the best to the median
+    assert info.rows[1].note == "150.0 %"
+    ranged = studies_info([esim.replay(small(), readings=True)]).rows[0]
+    assert ranged.low <= ranged.saved <= ranged.high
+
+
+@pytest.mark.parametrize(
+    ("saved", "degradation", "expected"),
+    [
+        ([0.1, 0.5, 0.9], [0.0, 0.1, 0.2], (0, 1, 2)),
+        ([0.1, 0.5, 0.9], [0.2, 0.1, 0.0], (2,)),  # one beats all
+        ([0.5, 0.5, 0.5], [0.1, 0.0, 0.0], (1,)),  # equal: the first
+        ([0.1, 0.4, 0.4], [0.0, 0.0, 0.3], (1,)),  # beaten by more saved at an equal loss
+        ([0.3, 0.6], [-0.1, 0.0], (0, 1)),  # a gain is no loss
+        ([], [], ()),
+    ],
+)
+def test_pareto_front(saved, degradation, expected):
+    assert pareto(np.array(saved), np.array(degradation)) == expected
+
+
+def test_front_is_of_the_readings():
+    result = esim.replay(small(), readings=True)
+    info = readings_front(result)
+    assert len(info.points) == len(result.readings)
+    assert [p.label for p in info.points if p.strong] == ["literal"]
+    assert list(info.front) == sorted(info.front)
+    for saved, loss in info.front:
+        assert not any(
+            q.saved >= saved and q.loss <= loss and (q.saved, q.loss) != (saved, loss)
+            for q in info.points
+        )
+
+
+def test_threshold_is_of_the_decisions_by_step():
+    result = esim.replay(small())
+    info = threshold_info(result, Reports.of(small()), result.trace())
+    # step 1: a has no peer; b is held against 1.0; c against the median of 1.0 and 1.2
+    # step 2: c is held against a's average (1.0 + 0.8) / 2; b had stopped at step 1
+    assert info.steps.tolist() == [1, 2]
+    assert info.low.tolist() == pytest.approx([1.0, 0.9])
+    assert info.middle.tolist() == pytest.approx([1.05, 0.9])
+    assert info.high.tolist() == pytest.approx([1.1, 0.9])
+    assert info.judged == 3
+
+
+def test_thresholds_of_many_steps_are_taken_together():
+    result = esim.replay(small())
+    decisions = {"step": np.arange(1000), "threshold": np.arange(1000.0)}
+    info = threshold_info(result, Reports.of(small()), decisions)
+    assert len(info.steps) == 200
+    assert info.low[:2].tolist() == [0, 5]
+    assert info.high[-1] == 999
+    assert info.middle[0] == 2
+
+
+def test_wrong_are_those_that_would_have_beaten_the_best_kept():
+    result = esim.replay(small())
+    wrong = stopped_wrongly(result)
+    # kept: a with 0.6; stopped: b, would have ended at 0.5, and c at 0.3; the median is 0.5
+    assert wrong.trials == (2, 1)
+    assert wrong.ranks == (1, 2)
+    assert (wrong.better_half, wrong.stopped) == (1, 2)
+    first, second = wrong_infos(result, Reports.of(small()), result.trace())
+    assert (first.ran.values.tolist(), first.rest.values.tolist()) == ([0.9, 1.0], [1.0, 0.3])
+    assert first.threshold.tolist() == pytest.approx([1.1, 0.9])
+    assert second.threshold.tolist() == pytest.approx([1.0])
+    assert first.best is not None and first.best.values.tolist() == [1.0, 0.8, 0.6]
+    assert "1st best" in first.label
+
+
+def test_a_trial_cut_short_in_the_record_is_not_called_wrong():
+    cut = small(status=["completed", "stopped", "completed"])
+    wrong = stopped_wrongly(esim.replay(cut))
+    assert wrong.trials == (2,)
+    assert wrong.stopped == 1
 
 
 def test_explained_columns():
@@ -208,7 +300,7 @@ def test_view(values, typical, expected):
 def test_view_leaves_out_diverging_trials_but_not_the_best():
     curves = [[1.0, 0.5 + i / 100] for i in range(20)] + [[1.0, 1e12], [1.0, 0.05]]
     study = Study.from_arrays(curves, "minimize")
-    info = curves_info(study, esim.replay(study))
+    info = curves_info(esim.replay(study), Reports.of(study))
     assert info.view.high < 10
     assert info.view.low < 0.05
     assert info.outside == 1
@@ -220,16 +312,20 @@ def test_view_leaves_out_diverging_trials_but_not_the_best():
 def test_every_drawing_takes_and_returns_an_axes():
     study = timed()
     result = esim.replay(study, readings=True)
+    reports, trace = Reports.of(study), result.trace()
     told = explained_info(explain(study, "b"))
     schedule = schedule_info(result)
     assert schedule is not None
     draws = [
-        (draw_amounts, saved_info(result)),
-        (draw_finals, saved_info(result)),
-        (draw_curves, curves_info(study, result)),
+        (draw_amounts, amounts_info(result)),
+        (draw_finals, finals_info(result)),
+        (draw_curves, curves_info(result, reports)),
         (draw_stops, stops_info(result)),
-        (draw_readings_saved, readings_info(result)),
-        (draw_readings_degradation, readings_info(result)),
+        (draw_rows, readings_info(result)),
+        (draw_rows, studies_info([result])),
+        (draw_front, readings_front(result)),
+        (draw_threshold, threshold_info(result, reports, trace)),
+        (draw_wrong, wrong_infos(result, reports, trace)[0]),
         (draw_explained, told),
         (draw_peers, told),
     ]
@@ -242,20 +338,36 @@ def test_every_drawing_takes_and_returns_an_axes():
         assert draw_schedule(schedule, where, with_rule=with_rule) is where
 
 
-def every_figure(study: Study, **how) -> dict[str, Figure]:
-    found = figures(study, esim.replay(study, readings=True, **how))
+def every_figure(study: Study, width: float = style.WIDTH, **how) -> dict[str, Figure]:
+    result = esim.replay(study, readings=True, **how)
+    every = {**plots(study, result), "studies": studies_plot([result])}
+    found = {name: figure_of(plot, study.name, width) for name, plot in every.items()}
     for trial in study.trials[:3]:
         found[f"explain {trial}"] = explain_figure(explain(study, trial, **how))
     return found
 
 
 def test_figures_are_those_with_something_to_draw():
-    assert set(figures(small(), esim.replay(small()))) == {"saved", "curves", "stops"}
-    assert set(figures(timed(), esim.replay(timed(), readings=True))) == {
-        "saved", "curves", "stops", "schedule", "readings"
+    without = {"saved", "finals", "curves"}
+    stopped = without | {"threshold", "stops", "wrong-1", "wrong-2"}
+    assert set(plots(small(), esim.replay(small()))) == stopped
+    assert set(plots(timed())) >= {
+        "schedule-recorded", "schedule-rule", "readings", "front", "stops"
     }  # fmt: skip
     never = esim.replay(small(), esim.rule("sagemaker", min_peers=9))
-    assert set(figures(small(), never)) == {"saved", "curves"}
+    assert set(plots(small(), never)) - {"threshold"} == without
+
+
+def test_without_the_tables_the_rest_is_drawn():
+    result = esim.replay(small())
+    assert set(replay_plots(result, None, {})) == {"saved", "finals", "stops"}
+    assert "curves" in replay_plots(result, Reports.of(small()), {})
+
+
+def test_every_plot_tells_in_words_what_it_shows():
+    for plot in plots(timed()).values():
+        assert plot.title and plot.description.endswith(".")
+        assert plot.name == plot.name.lower()
 
 
 @pytest.mark.parametrize(
@@ -275,11 +387,16 @@ def test_figures_are_those_with_something_to_draw():
     ids=["small", "odd", "big", "one report", "empty trials", "infinite", "no values", "equal"],
 )
 def test_draws_without_a_warning_and_inside_its_borders(study, tmp_path):
-    for name, figure in every_figure(study).items():
-        save(figure, tmp_path / "figure")
-        ElementTree.parse(tmp_path / "figure.svg")
-        _stands_inside(figure, name)
-        _nothing_overlaps(figure, name)
+    telling = study.name in ("small", "big") or study.trials[:1] == (ODD_NAMES[0],)
+    for width in (style.WIDTH, style.NARROW) if telling else (style.WIDTH,):
+        for name, figure in every_figure(study, width).items():
+            figure.draw_without_rendering()
+            if width == style.WIDTH:
+                with style.styled():
+                    figure.savefig(tmp_path / "figure.svg")
+                ElementTree.parse(tmp_path / "figure.svg")
+            _stands_inside(figure, name)
+            _nothing_overlaps(figure, name)
 
 
 def test_draws_any_generated_study():
@@ -353,8 +470,9 @@ def test_durations_share_a_unit(pair, expected):
 
 
 def test_save_gives_the_same_bytes_again(tmp_path):
+    every = plots(timed())
     for name in ("one", "two"):
-        found = every_figure(timed())
+        found = {key: figure_of(every[key], "x") for key in ("curves", "readings", "saved")}
         for key, figure in found.items():
             save(figure, tmp_path / f"{key}.{name}")
     for key in found:
@@ -365,7 +483,7 @@ def test_save_gives_the_same_bytes_again(tmp_path):
 
 
 def test_save_is_whole_or_not_at_all(tmp_path, monkeypatch):
-    figure = figures(small(), esim.replay(small()))["stops"]
+    figure = figure_of(plots(small())["stops"])
     (tmp_path / "old.svg").write_text("old")
 
     def breaks(out, **_):
@@ -402,16 +520,10 @@ def test_importing_plots_loads_nothing_heavy():
 def test_pyplot_is_not_used():
     code = (
         "import sys, esim\n"
-        "from esim.plots import figures\n"
+        "from esim.plots import figure_of, replay_plots\n"
         "study = esim.Study.from_arrays([[1.0, 2.0]], 'minimize')\n"
-        "figures(study, esim.replay(study))\n"
+        "for plot in replay_plots(esim.replay(study), None, {}).values():\n    figure_of(plot)\n"
         "print('matplotlib.pyplot' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
-
-
-def test_results_are_not_needed_beyond_the_record():
-    """A result whose trace cannot be had is drawn all the same."""
-    result = dataclasses.replace(esim.replay(small()), trace=None)
-    assert figures(small(), result)

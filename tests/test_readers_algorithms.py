@@ -8,19 +8,37 @@ import numpy as np
 import pytest
 
 from esim import EsimError, read_study
-from esim.readers.sagemaker.algorithms import LINE_FORMS, LineForm, Sample, metrics_in, metrics_of
+from esim.readers.options import Metric
+from esim.readers.sagemaker.algorithms import LINE_FORMS, OWN_REGEX, forms_of, metrics_in
+from esim.readers.sagemaker.forms import LineForm, Sample, TableForm
 from esim.readers.sagemaker.scan import scan
 from esim.readers.sagemaker.steps import align, choose_form
 from esim.readers.sagemaker.text import LogText
 
+Form = LineForm | TableForm
 EVERY = [(form, sample) for form in LINE_FORMS for sample in form.samples]
-NAMES = [f"{form.algorithm.split(',')[0]} {sample.metric}" for form, sample in EVERY]
+NAMES = [f"{sample.algorithm} {sample.metric}" for _, sample in EVERY]
+# What the documentation of automatic model tuning names, and what is often tuned besides.
+NAMED = {
+    *("XGBoost", "Linear Learner", "Image Classification", "Object Detection", "Seq2Seq"),
+    *("IP Insights", "LightGBM", "CatBoost", "TabTransformer", "AutoGluon-Tabular"),
+    *("TensorFlow", "MXNet", "Chainer", "PyTorch", "Spark"),
+    *("DeepAR", "NTM", "Object2Vec", "Factorization Machines", "Hugging Face"),
+    "PyTorch Lightning",
+}
+
+
+def test_every_named_algorithm_is_a_row_with_its_own_line() -> None:
+    assert {sample.algorithm for _, sample in EVERY} | {s.algorithm for _, s in OWN_REGEX} == NAMED
+    assert all(sample.source for _, sample in EVERY)
 
 
 @pytest.mark.parametrize(("form", "sample"), EVERY, ids=NAMES)
-def test_samples(form: LineForm, sample: Sample) -> None:
-    (metric,) = (metric for row, metric in metrics_of(sample.metric) if row is form)
-    text = LogText("x.log", f"before\n{sample.line}\nafter\n".encode())
+def test_samples(form: Form, sample: Sample) -> None:
+    assert form in forms_of(sample.metric)
+    text = LogText("x.log", f"{sample.header or 'before'}\n{sample.line}\nafter\n".encode())
+    metric = form.metric_in(text, sample.metric)
+    assert metric is not None
     found = scan(text, metric)
     np.testing.assert_array_equal(found.values, [sample.value])
     actual = align([found], choose_form([[found]]))
@@ -29,9 +47,17 @@ def test_samples(form: LineForm, sample: Sample) -> None:
 
 
 @pytest.mark.parametrize(("form", "sample"), EVERY, ids=NAMES)
-def test_the_samples_metrics_are_listed(form: LineForm, sample: Sample) -> None:
-    assert sample.metric in form.metrics_in(sample.line)
-    assert sample.metric in metrics_in([LogText("x.log", sample.line.encode())])
+def test_the_samples_metrics_are_listed(form: Form, sample: Sample) -> None:
+    assert sample.metric in form.names_in(sample.header or sample.line)
+    lines = f"{sample.header}\n{sample.line}".encode()
+    assert sample.metric in metrics_in([LogText("x.log", lines)])
+
+
+@pytest.mark.parametrize(("regex", "sample"), OWN_REGEX, ids=lambda x: getattr(x, "algorithm", ""))
+def test_lines_of_the_users_own(regex: str, sample: Sample) -> None:
+    metric = Metric.compile(sample.metric, regex, "--metric")
+    actual = scan(LogText("x.log", sample.line.encode()), metric)
+    np.testing.assert_array_equal(actual.values, [sample.value])
 
 
 @pytest.mark.parametrize(
@@ -46,11 +72,12 @@ def test_the_samples_metrics_are_listed(form: LineForm, sample: Sample) -> None:
     ],
 )
 def test_lines_of_something_else(objective: str, line: str) -> None:
-    for form, metric in metrics_of(objective):
-        actual = scan(LogText("x.log", line.encode()), metric)
-        if form.algorithm.endswith("at the end"):
-            continue  # tried only where no line has an epoch
-        assert actual.messages == [], form.algorithm
+    text = LogText("x.log", line.encode())
+    for form in forms_of(objective):
+        metric = form.metric_in(text, objective)
+        if metric is None or form.name.endswith("at the end"):
+            continue  # the last is tried only where no line has an epoch
+        assert scan(text, metric).messages == [], form.name
 
 
 def test_one_log_is_one_trial(tmp_path: Path) -> None:

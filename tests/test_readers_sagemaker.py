@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from esim.errors import EsimError
 from esim.readers import read_inputs, read_studies, read_study
 from esim.readers.options import Metric
-from esim.readers.sagemaker.scan import required_literal, scan
+from esim.readers.sagemaker.scan import required_literals, scan
 from esim.readers.sagemaker.steps import STEP_FORMS, StepForm
 from esim.readers.sagemaker.text import LogText
 from esim.study import Status, Study
@@ -402,7 +402,7 @@ def test_what_a_group_may_capture(
     ],
 )
 def test_the_text_every_match_contains(regex: str, literal: str) -> None:
-    assert required_literal(re.compile(regex)) == literal
+    assert max(required_literals(re.compile(regex)), key=len, default="") == literal
 
 
 @settings(max_examples=500, deadline=None)
@@ -417,7 +417,8 @@ def test_no_match_lacks_that_text(regex: str, line: str) -> None:
             compiled = re.compile(regex)
     except re.error:
         return
-    assert compiled.search(line) is None or required_literal(compiled) in line
+    if compiled.search(line) is not None:
+        assert all(literal in line for literal in required_literals(compiled))
 
 
 # --- what is noted ---------------------------------------------------------------------------

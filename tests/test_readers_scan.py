@@ -17,7 +17,7 @@ from esim import EsimError
 from esim.readers.options import Metric
 from esim.readers.sagemaker.scan import scan
 from esim.readers.sagemaker.text import LogText
-from esim.readers.sagemaker.watch import Watch
+from esim.readers.sagemaker.watch import Watch, nests_repeats
 
 NUMBER = r"([-+]?[0-9]*\.?[0-9]+(?:[eE][-+]?[0-9]+)?)"
 REGEXES = (
@@ -107,7 +107,10 @@ def test_a_catastrophic_regex_is_cut_off() -> None:
     metric = Metric.compile("loss", r"loss=(a+)+b", "")
     said = r"(?s)the regex of metric 'loss' takes too long.*\(a\+\)\+b"
     began = time.monotonic()
-    with Watch(metric, "x.log", limit_s=0.2), pytest.raises(EsimError, match=said):
+    with (
+        Watch(metric, LogText("x.log", b""), b"", limit_s=0.2),
+        pytest.raises(EsimError, match=said),
+    ):
         metric.regex.search("loss=" + "a" * 60)
     assert time.monotonic() - began < 30  # it would take years
 
@@ -121,17 +124,49 @@ def test_the_place_of_a_line_that_takes_too_long(monkeypatch: pytest.MonkeyPatch
 
 def test_a_slow_file_of_quick_lines_is_not_cut_off() -> None:
     metric = Metric.compile("loss", r"loss=(\S+)", "")
-    with Watch(metric, "x.log", limit_s=0.05) as watch:
+    with Watch(metric, LogText("x.log", b""), b"", limit_s=0.05) as watch:
         for line in range(30):
-            watch.line = line
+            watch.at = line
             time.sleep(0.01)
 
 
-def test_another_thread_is_not_watched() -> None:
-    found = []
-    text = LogText("x.log", b"loss=0.5\n")
-    metric = Metric.compile("loss", r"loss=(\S+)", "")
-    thread = threading.Thread(target=lambda: found.append(scan(text, metric).values.tolist()))
+@pytest.mark.parametrize(
+    ("regex", "nests"),
+    [
+        (r"loss=(a+)+b", True),
+        (r"loss=(?:x|(?:a*b)*)(.)", True),
+        (r"(?=(?:a+?)+)loss=(.)", True),
+        (r"(?:(?:\w+ )?\S+){2,}(.)", True),
+        (r".*\[[0-9]+\].*rmse:([-+]?[0-9]*\.?[0-9]+(?:[eE][-+]?[0-9]+)?).*", False),
+        (r"loss=(\S+) (?:a{2,3})+", False),
+        (r"(?>a+)loss=(\S+)", False),
+    ],
+)
+def test_repeats_inside_repeats(regex: str, nests: bool) -> None:
+    assert nests_repeats(regex) is nests
+
+
+def scan_in_a_thread(data: bytes, regex: str) -> list[object]:
+    found: list[object] = []
+
+    def run() -> None:
+        try:
+            metric = Metric.compile("loss", regex, "")
+            found.extend(scan(LogText("x.log", data), metric).values.tolist())
+        except EsimError as error:
+            found.append(str(error))
+
+    thread = threading.Thread(target=run)
     thread.start()
     thread.join()
-    assert found == [[0.5]]
+    return found
+
+
+def test_a_regex_in_another_thread() -> None:
+    assert scan_in_a_thread(b"loss=0.5\n", r"loss=(\S+)") == [0.5]
+    assert scan_in_a_thread(b"a b loss=0.5\n", r"(?:\w+ )+loss=(\S+)") == [0.5]
+
+
+def test_a_catastrophic_regex_in_another_thread() -> None:
+    (actual,) = scan_in_a_thread(b"loss=ab\nloss=" + b"a" * 60 + b"\n", r"loss=(a+)+b")
+    assert "x.log:2: the regex of metric 'loss' takes too long" in str(actual)

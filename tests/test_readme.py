@@ -7,6 +7,7 @@ import re
 import shlex
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -15,8 +16,15 @@ ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"
 OUTPUT = re.compile(r"<!-- output: (?P<command>.*?) -->\n```text\n(?P<shown>.*?)```", re.DOTALL)
 SETUP = re.compile(r"<!-- run: (?P<name>\w+) -->\n```sh\n(?P<line>.*?)```", re.DOTALL)
+# tests/test_fetch.py runs it against an account on loopback.
+FETCHED = re.compile(r"<!-- fetched: (?P<command>.*?) -->\n```text\n(?P<shown>.*?)```", re.DOTALL)
 PYTHON = re.compile(
-    r"```python\n(?P<code>.*?)```\n\nprints\n\n```text\n(?P<shown>.*?)```", re.DOTALL
+    r"```python\n(?P<code>(?:(?!```).)*)```\n\nprints\n\n```text\n(?P<shown>.*?)```", re.DOTALL
+)
+
+PLUGIN = re.compile(
+    r"<!-- file: (?P<file>\w+)\.py -->\n```python\n(?P<code>.*?)```.*?```toml\n(?P<toml>.*?)```",
+    re.DOTALL,
 )
 
 
@@ -29,7 +37,14 @@ def esim(command: str) -> str:
         capture_output=True,
         text=True,
         cwd=ROOT,
-        env={**os.environ, "COLUMNS": "100", "PYTHONPATH": str(ROOT), "NO_COLOR": "1"},
+        # Compiled even where the tests are not: some commands replay thousands of launch orders.
+        env={
+            **os.environ,
+            "COLUMNS": "100",
+            "PYTHONPATH": str(ROOT),
+            "NO_COLOR": "1",
+            "NUMBA_DISABLE_JIT": "0",
+        },
     )
     assert run.returncode == 0, run.stderr
     return "".join(f"{line.rstrip()}\n" for line in run.stdout.splitlines())
@@ -53,6 +68,35 @@ def test_the_python_prints_what_the_readme_shows(block: re.Match[str]) -> None:
     assert run.stdout == block["shown"]
 
 
+def test_the_reader_of_the_readme_reads(tmp_path: Path) -> None:
+    (block,) = PLUGIN.finditer(TEXT)
+    assert len([line for line in block["code"].splitlines() if line.strip()]) <= 15
+    (points,) = tomllib.loads(block["toml"])["project"]["entry-points"].items()
+    site, logs = tmp_path / "site", tmp_path / "logs"
+    info = site / "esim_losses-1.dist-info"
+    info.mkdir(parents=True)
+    (site / f"{block['file']}.py").write_text(block["code"])
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: esim-losses\nVersion: 1\n")
+    lines = "\n".join(f"{name} = {target}" for name, target in points[1].items())
+    (info / "entry_points.txt").write_text(f"[{points[0]}]\n{lines}\n")
+    logs.mkdir()
+    for name, losses in (("a", "3 2 1"), ("b", "4 3 2")):
+        (logs / f"{name}.losses").write_text("\n".join(losses.split()))
+    code = (
+        "import esim; study = esim.read_study('logs', direction='minimize')\n"
+        "print(sorted(study.trials), sorted(study.values.tolist()), study.steps.tolist())\n"
+        "from esim.cli.formats import formats; formats()"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": f"{site}{os.pathsep}{ROOT}", "COLUMNS": "200"},
+    )  # fmt: skip
+    assert run.stderr == ""
+    first, *listed = run.stdout.splitlines()
+    assert first == "['a.losses', 'b.losses'] [1.0, 2.0, 2.0, 3.0, 3.0, 4.0] [1, 2, 3, 1, 2, 3]"
+    assert any("losses" in line and "(package esim-losses)" in line for line in listed)
+
+
 def test_set_up_commands_end_in_commands_that_are_run() -> None:
     """.ci/run runs both lines whole; here what they end in is one of the blocks, or the tests."""
     lines = {block["name"]: block["line"].strip() for block in SETUP.finditer(TEXT)}
@@ -68,8 +112,9 @@ def test_set_up_commands_end_in_commands_that_are_run() -> None:
 def test_every_block_is_one_that_is_tested() -> None:
     blocks = re.findall(r"^```(\w*)$", TEXT, flags=re.MULTILINE)
     run = len(OUTPUT.findall(TEXT)) + len(SETUP.findall(TEXT)) + 2 * len(PYTHON.findall(TEXT))
+    run += 2 * len(PLUGIN.findall(TEXT))
     layout = 1  # the folder of a SageMaker export
-    assert len([b for b in blocks if b]) == run + layout
+    assert len([b for b in blocks if b]) == run + layout + len(FETCHED.findall(TEXT))
 
 
 @pytest.mark.parametrize("target", re.findall(r"\]\(([^)]+)\)", TEXT))

@@ -7,12 +7,14 @@ repository. The table was read off the files with grep, not off esim.
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from esim import read_study
+from esim.readers.sagemaker.steps import FATES
 
 SHARED = os.environ.get("ESIM_SHARED_DATA", "")
 pytestmark = pytest.mark.skipif(not SHARED, reason="ESIM_SHARED_DATA is not set")
@@ -76,6 +78,22 @@ def test_epochs_and_values(
     assert study.n_trials == 1
     np.testing.assert_array_equal(study.steps, np.arange(index, index + epochs))
     assert (study.values[0], study.values[-1]) == (first, last)
+
+
+@pytest.mark.parametrize(("file", "metric"), [row[:2] for row in EXPECTED])
+def test_no_line_is_lost(file: str, metric: str) -> None:
+    """Each line that the regex matches is a report, or counted in a note."""
+    name, _, regex = metric.partition("=")
+    path = only(file)
+    metrics = [metric] if regex else []
+    study = read_study(path, objective=name, direction="minimize", metrics=metrics)
+    notes = {note.code: note for note in study.notes}
+    if not regex:
+        regex = notes["regex_from_table"].text.partition("table's, ")[2].partition(": ")[2]
+    counted = sum(notes[code].count for code in FATES[1:] if code in notes)
+    text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", path.read_bytes().decode("utf-8", "replace"))
+    matching = [line for line in text.split("\n") if re.search(regex, line.removesuffix("\r"))]
+    assert study.n_reports + counted == len(matching)
 
 
 def test_an_output_of_five_jobs() -> None:

@@ -1,7 +1,7 @@
 """The kernel against its twin on every row of the rule table, in every clock, both ways it works.
 
 The kernel finds peers in columns ranked beforehand, or looks them up one by one where ranking
-would not pay. Constants in esim.prepare draw the line; here each side of it is forced.
+would not pay. Constants in esim.prepare.places draw the line; here each side of it is forced.
 """
 
 from __future__ import annotations
@@ -14,8 +14,7 @@ import numpy as np
 import pytest
 from numba import config
 
-from esim import prepare as preparation
-from esim.prepare import Prepared, prepare
+from esim.prepare import Prepared, places, prepare
 from esim.rules import Rule
 from esim.study import Status, Study
 from tests import naive
@@ -78,8 +77,8 @@ def both_ways(
     """Ranked as far as the kernel can, and looked up as far as it can."""
     ways = []
     for most_cells, most_bits in ((10**9, 2**62), (0, 0)):
-        monkeypatch.setattr(preparation, "_MOST_CELLS_A_REPORT", most_cells)
-        monkeypatch.setattr(preparation, "_MOST_CARRY_BITS", most_bits)
+        monkeypatch.setattr(places, "_MOST_CELLS_A_REPORT", most_cells)
+        monkeypatch.setattr(places, "_MOST_CARRY_BITS", most_bits)
         ways.append(prepare(study, rule))
     return ways[0], ways[1]
 
@@ -117,7 +116,7 @@ def test_looking_up_agrees_where_the_kernel_would_never_do_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     # The two ways are interchangeable: one by one holds for every row.
-    monkeypatch.setattr(preparation, "_cells", lambda *_: None)
+    monkeypatch.setattr(places, "cells", lambda *_: None)
     pick = FromSeed(np.random.default_rng(24))
     for at in range(0, len(RULES), 7 * EVERY):
         study = ANY_TIMES[at % len(ANY_TIMES)]

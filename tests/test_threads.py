@@ -54,9 +54,9 @@ def test_threads_change_no_byte(columns: dict[str, Any]) -> None:
 
 def test_ranking_in_threads_changes_no_byte(monkeypatch: pytest.MonkeyPatch) -> None:
     # Small studies are ranked in one thread; let them all be large.
-    from esim import prepare as preparation
+    from esim.prepare import ranking
 
-    monkeypatch.setattr(preparation, "_SMALL", 0)
+    monkeypatch.setattr(ranking, "_SMALL", 0)
     rule = of(peer="value")  # no statistic is NaN
     expected, *others = (prepared_for(WALKS, rule, threads=n).arrays for n in (1, 2, 4))
     for actual in others:

@@ -11,11 +11,25 @@ from typing import Annotated
 import typer
 
 from esim import __version__
-from esim.cli import check, convert, estimate, explain, formats, replay, rules
+from esim.cli import (
+    check,
+    compare,
+    convert,
+    estimate,
+    explain,
+    fetch,
+    formats,
+    replay,
+    report,
+    rules,
+    warm_up,
+)
+from esim.cli import options as o
 from esim.errors import EsimError
 
 app = typer.Typer(
     name="esim",
+    cls=o.Recording,
     help="Replay recorded metric logs of tuning jobs through early-stopping rules: "
     "how much compute would have been saved, and would the best model have been kept?",
     no_args_is_help=True,
@@ -24,11 +38,15 @@ app = typer.Typer(
 )
 app.command("replay")(replay.replay)
 app.command("check")(check.check)
+app.command("compare")(compare.compare)
 app.command("estimate")(estimate.estimate)
 app.command("explain")(explain.explain)
+app.command("report")(report.report)
 app.command("convert")(convert.convert)
+app.add_typer(fetch.app, name="fetch")
 app.command("rules")(rules.rules)
 app.command("formats")(formats.formats)
+app.command("warm-up")(warm_up.warm_up)
 
 
 def _version(wanted: bool) -> None:

@@ -15,6 +15,9 @@ def check(
     direction: o.Direction = None,
     metric: o.Metric = None,
     format: o.Format = None,
+    accept_time_aligned: o.AcceptTimeAligned = False,
+    study: o.StudyNames = None,
+    step: o.Step = None,
     strict: Annotated[
         bool, typer.Option("--strict", help="Warnings too make the exit code 1.")
     ] = False,
@@ -27,8 +30,10 @@ def check(
 
     with o.progress() as display:
         display.add_task("reading logs", total=None)
-        found = o.read(logs, objective, direction, metric, format)
-        checks = [examine(study) for study in found.studies]
+        found = o.read(
+            logs, objective, direction, metric, format, accept_time_aligned, study=study, step=step
+        )
+        checks = [examine(one) for one in found.studies]
     if json:
         document = {
             "schema": "esim.check/1",

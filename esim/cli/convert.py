@@ -1,43 +1,66 @@
-"""`esim convert`: any recorded logs to the plain table in Parquet."""
+"""`esim convert`: any recorded logs into a history of Parquet files."""
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Annotated
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from esim.cli import options as o
-from esim.errors import EsimError
+
+if TYPE_CHECKING:
+    from esim.study import Study
 
 
 def convert(
     logs: o.Logs,
-    out: Annotated[Path, typer.Argument(help="The folder to write; it must not exist.")],
+    out: Annotated[
+        str, typer.Argument(help="The folder, or s3:// or gs:// address, to write or to add to.")
+    ],
     objective: o.Objective = None,
     direction: o.Direction = None,
     metric: o.Metric = None,
     format: o.Format = None,
     accept_time_aligned: o.AcceptTimeAligned = False,
+    study: o.StudyNames = None,
+    step: o.Step = None,
 ) -> None:
-    """Write the studies as Parquet tables that esim, and any other tool, reads."""
-    if out.exists():
-        raise EsimError("the output exists", where=str(out), fix="name a new folder")
+    """Write studies into a history: a few Parquet files that esim, and any other tool, reads.
 
-    from esim.folders import unique_slugs, whole_folder
+    Run it again as logs come in: only new and changed inputs are read.
+    """
+    from esim.convert import convert as run
     from esim.report.words import clean
 
     with o.progress() as display:
-        display.add_task("converting", total=None)
-        found = o.read(logs, objective, direction, metric, format, accept_time_aligned)
-        if len(found.studies) == 1:
-            found.studies[0].to_parquet(out)
-        else:
-            with whole_folder(out, lambda _: False) as partial:
-                slugs = unique_slugs([study.name for study in found.studies])
-                for study, slug in zip(found.studies, slugs, strict=True):
-                    study.to_parquet(partial / slug)
-    for study in found.studies:
-        typer.echo(f"{clean(study.name)}: {study.n_trials} trials, {study.n_reports} reports")
-        for note in study.notes:
-            typer.echo(f"  note: {clean(note.text, 500)}")
+        task = display.add_task("converting", total=None)
+
+        def told(path: str, studies: Sequence[Study]) -> None:
+            display.update(task, description=f"converting {clean(path)}")
+            for one in studies:
+                counts = f"{one.n_trials} trials, {one.n_reports} reports"
+                typer.echo(f"{clean(one.name)}: {counts}")
+                for note in one.notes:
+                    typer.echo(f"  note: {clean(note.text, 500)}")
+
+        conversion = run(
+            logs,
+            out,
+            told=told,
+            objective=objective,
+            direction=o.chosen_direction(direction),
+            metrics=metric or [],
+            format=format,
+            accept_time_aligned=accept_time_aligned,
+            studies=study or [],
+            step=step,
+        )
+    if conversion.unchanged:
+        typer.echo(f"{len(conversion.unchanged)} input(s) unchanged, passed over")
+    for path, why in conversion.failed.items():
+        typer.echo(f"not read: {clean(path)}\n{clean(why, 2000)}", err=True)
+    if conversion.history is not None:
+        typer.echo(f"{len(conversion.history.names)} studies in {out}")
+    if conversion.failed:
+        raise typer.Exit(1)

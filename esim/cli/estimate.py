@@ -13,6 +13,7 @@ _ADVICE = "Advice"
 
 
 def estimate(
+    context: typer.Context,
     logs: o.Logs,
     trials: Annotated[
         int | None,
@@ -93,6 +94,8 @@ def estimate(
     metric: o.Metric = None,
     format: o.Format = None,
     accept_time_aligned: o.AcceptTimeAligned = False,
+    study: o.StudyNames = None,
+    step: o.Step = None,
     price: o.Price = None,
     currency: o.Currency = "USD",
     startup_s: o.Startup = 0.0,
@@ -114,13 +117,14 @@ def estimate(
 
     from esim.estimate import check_numbers, settle
     from esim.estimate.survey import Wanted, survey
+    from esim.results import to_json
 
     with o.usage():
         wanted = Wanted(readings, same_cost, backtest, min_saving, max_degradation)
         check_numbers(trials, workers, replicates, confidence, launch)
     with o.progress() as display:
         task = display.add_task("reading logs", total=None)
-        found = o.read(logs, objective, direction, metric, format, accept_time_aligned)
+        found = o.read(logs, objective, direction, metric, format, accept_time_aligned, study, step)
         past, ask = settle(
             found.studies, row, trials, workers, replicates, confidence, costs,
             final, launch,  # type: ignore[arg-type]  # checked above
@@ -130,13 +134,14 @@ def estimate(
             lambda what: display.update(task, description=what),
         )  # fmt: skip
         inputs = o.described(found)
+        document = estimated.to_dict(inputs, o.command_line(context))
         if out is not None:
             from esim.report.files import write_estimate
 
             display.update(task, description=f"writing {out}")
-            write_estimate(out, estimated, estimated.to_json(inputs))
+            write_estimate(out, document)
     if json:
-        typer.echo(estimated.to_json(inputs))
+        typer.echo(to_json(document))
         return
     from rich.console import Console
 

@@ -25,6 +25,7 @@ def explain(
     metric: o.Metric = None,
     format: o.Format = None,
     accept_time_aligned: o.AcceptTimeAligned = False,
+    step: o.Step = None,
     out: o.Out = None,
     json: o.Json = False,
 ) -> None:
@@ -36,13 +37,12 @@ def explain(
     from esim.explain import explain as account_for
     from esim.results import to_json
 
-    found = o.read(logs, objective, direction, metric, format, accept_time_aligned)
-    chosen = [s for s in found.studies if study is None or s.name == study]
-    if len(chosen) != 1:
-        names = near_names(study or "", (s.name for s in found.studies))
-        what = "the logs hold several studies" if study is None else f"no study {study!r}"
-        raise EsimError(what, fix=f"--study with one of: {names}")
-    the_study = chosen[0]
+    only = None if study is None else [study]
+    found = o.read(logs, objective, direction, metric, format, accept_time_aligned, only, step)
+    if len(found.studies) != 1:
+        names = near_names("", (s.name for s in found.studies))
+        raise EsimError("the logs hold several studies", fix=f"--study with one of: {names}")
+    the_study = found.studies[0]
     name = trial
     if trial not in the_study.trials and trial.isdigit():
         if not 1 <= int(trial) <= the_study.n_trials:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
+from typer.core import TyperGroup
 
 from esim.errors import EsimError
 
@@ -22,9 +24,11 @@ if TYPE_CHECKING:
 _READING = "Reading the logs"
 _REPLAY = "The replay"
 _COSTS = "Seconds and money"
+_ENGINE = "Many studies"
 
 Logs = Annotated[
-    list[Path], typer.Argument(help="Files and folders of recorded logs.", show_default=False)
+    list[str],
+    typer.Argument(help="Files, folders and database URLs of recorded logs.", show_default=False),
 ]
 Objective = Annotated[
     str | None,
@@ -49,6 +53,23 @@ Format = Annotated[
         help="Read as this format (esim formats) instead of looking.", rich_help_panel=_READING
     ),
 ]
+StudyNames = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--study",
+        help="Read this study only, where the logs hold several; repeatable.",
+        rich_help_panel=_READING,
+        show_default=False,
+    ),
+]
+Step = Annotated[
+    str | None,
+    typer.Option(
+        help="The column that counts steps, where the format has several.",
+        rich_help_panel=_READING,
+        show_default=False,
+    ),
+]
 AcceptTimeAligned = Annotated[
     bool,
     typer.Option(
@@ -58,7 +79,12 @@ AcceptTimeAligned = Annotated[
     ),
 ]
 RuleName = Annotated[
-    str, typer.Option("--rule", help="The stopping rule (esim rules).", rich_help_panel=_REPLAY)
+    str,
+    typer.Option(
+        "--rule",
+        help="The stopping rule (esim rules), or a TOML file with one.",
+        rich_help_panel=_REPLAY,
+    ),
 ]
 Set = Annotated[
     list[str] | None,
@@ -121,6 +147,40 @@ Upload = Annotated[
         show_default=False,
     ),
 ]
+Engine = Annotated[
+    str | None,
+    typer.Option(
+        help="Where the studies of a history (esim convert) are replayed, one by one: local "
+        "(processes), threads, dask or ray. Default: local where there are more than 100.",
+        rich_help_panel=_ENGINE,
+        show_default=False,
+    ),
+]
+Jobs = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        help="Workers on this machine. Default: its cores.",
+        rich_help_panel=_ENGINE,
+        show_default=False,
+    ),
+]
+Address = Annotated[
+    str | None,
+    typer.Option(
+        help="A running cluster: tcp://host:8786 (dask), auto or ray://host:10001 (ray).",
+        rich_help_panel=_ENGINE,
+        show_default=False,
+    ),
+]
+Resume = Annotated[
+    bool,
+    typer.Option(
+        "--resume",
+        help="Go on where an interrupted run with the same --out left off.",
+        rich_help_panel=_ENGINE,
+    ),
+]
 Json = Annotated[
     bool, typer.Option("--json", help="Print the result document as JSON and nothing else.")
 ]
@@ -128,6 +188,35 @@ Out = Annotated[
     Path | None,
     typer.Option(help="Write result, tables and figures into this folder.", show_default=False),
 ]
+
+
+_TYPED = "esim.typed"
+
+
+class Recording(TyperGroup):
+    """The command line's root: keeps what was typed."""
+
+    def make_context(
+        self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any
+    ) -> Any:
+        """A context that knows its words."""
+        typed = tuple(args)
+        context = super().make_context(info_name, args, parent, **extra)
+        context.meta[_TYPED] = typed
+        return context
+
+
+def command_line(context: typer.Context) -> str | None:
+    """The command as it was typed, ready for a shell, but for what changes nothing in the result:
+    where it went, and on how many cores."""
+    words = iter(context.meta.get(_TYPED, ()))
+    kept = []
+    for word in words:
+        if word in ("--out", "--jobs"):
+            next(words, None)
+        elif word != "--json" and not word.startswith(("--out=", "--jobs=")):
+            kept.append(word)
+    return shlex.join(("esim", *kept)) if kept else None
 
 
 @contextmanager
@@ -139,12 +228,52 @@ def usage() -> Iterator[None]:
         raise typer.BadParameter(str(error)) from None
 
 
+def refuse(what: str, fix: str) -> NoReturn:
+    """Inside `usage`: words that cannot be obeyed, and what would work."""
+    raise EsimError(what, fix=fix)
+
+
 def chosen_rule(name: str, assignments: list[str] | None) -> Rule:
     """The rule of --rule and --set."""
     from esim.rules import parse_column, rule
 
     with usage():
         return rule(name, **dict(parse_column(a) for a in assignments or []))
+
+
+def chosen_rules(names: str | None) -> list[Rule] | None:
+    """The rules of --rules; None for all."""
+    from esim.rules import rule
+
+    if names is None:
+        return None
+    with usage():
+        return [rule(name.strip()) for name in names.split(",") if name.strip()]
+
+
+def chosen_grid(assignments: list[str] | None) -> dict[str, list[Any]]:
+    """Column -> values, of --grid."""
+    from esim.rules import parse_column
+
+    points: dict[str, list[Any]] = {}
+    with usage():
+        for assignment in assignments or []:
+            key, equals, values = assignment.partition("=")
+            for value in values.split(",") if equals else [""]:
+                column, parsed = parse_column(f"{key}={value}" if equals else key)
+                points.setdefault(column, []).append(parsed)
+    return points
+
+
+def check_saved(saved: str, price: float | None) -> None:
+    """Refuse an unknown amount, or money without a price, before any log is read."""
+    with usage():
+        if saved not in ("steps", "seconds", "billed", "makespan", "cost"):
+            raise EsimError(
+                f"--saved cannot be {saved!r}", fix="steps, seconds, billed, makespan or cost"
+            )
+        if saved == "cost" and price is None:
+            raise EsimError("--saved cost needs a price", fix="--price")
 
 
 def chosen_costs(**numbers: Any) -> Costs:
@@ -166,28 +295,44 @@ def check_words(clock: str | None, workers: int, final: str = "last") -> None:
             Clock(clock or "simulated", workers)  # type: ignore[arg-type]  # checked there
 
 
+def check_engine(engine: str | None, jobs: int | None, address: str | None) -> None:
+    """Refuse an unknown engine before any log is read."""
+    from esim.engines import check_engine as check
+
+    with usage():
+        check(engine or "local", jobs, address)
+
+
+def chosen_direction(word: str | None) -> str | None:
+    """The direction of --direction."""
+    from esim.study import as_direction
+
+    with usage():
+        return None if word is None else as_direction(word)
+
+
 def read(
-    logs: list[Path],
+    logs: list[str],
     objective: str | None,
     direction: str | None,
     metric: list[str] | None,
     format: str | None,
     accept_time_aligned: bool = False,
+    study: list[str] | None = None,
+    step: str | None = None,
 ) -> Reading:
     """The studies in the logs."""
     from esim.readers import read_inputs
-    from esim.study import as_direction
 
-    if direction is not None:
-        with usage():
-            direction = as_direction(direction)
     return read_inputs(
         *logs,
         objective=objective,
-        direction=direction,
+        direction=chosen_direction(direction),
         format=format,
         metrics=metric or [],
         accept_time_aligned=accept_time_aligned,
+        studies=study or [],
+        step=step,
     )
 
 

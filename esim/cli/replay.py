@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from esim.cli import options as o
 
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from esim.history import History
+    from esim.many import Settings
+
+_MANY = 100  # a history of more studies is replayed study by study
+
 
 def replay(
+    context: typer.Context,
     logs: o.Logs,
     rule: o.RuleName = "sagemaker",
     set_: o.Set = None,
@@ -29,11 +38,17 @@ def replay(
     metric: o.Metric = None,
     format: o.Format = None,
     accept_time_aligned: o.AcceptTimeAligned = False,
+    study: o.StudyNames = None,
+    step: o.Step = None,
     price: o.Price = None,
     currency: o.Currency = "USD",
     startup_s: o.Startup = 0.0,
     stop_latency_s: o.StopLatency = 0.0,
     upload_s: o.Upload = None,
+    engine: o.Engine = None,
+    jobs: o.Jobs = None,
+    address: o.Address = None,
+    resume: o.Resume = False,
     out: o.Out = None,
     json: o.Json = False,
 ) -> None:
@@ -47,19 +62,36 @@ def replay(
         upload_s=upload_s,
     )
     o.check_words(clock, workers, final)
+    o.check_engine(engine, jobs, address)
 
+    from esim.readers import find_history
+
+    one_by_one = bool(engine or jobs or address or resume)
+    history = None if study else find_history(logs)
+    if history is not None and (one_by_one or len(history.names) > _MANY):
+        if readings:
+            raise typer.BadParameter("--readings is for one study of a history: name it: --study")
+        from esim.many import Settings
+
+        settings = Settings(row, clock, workers, costs, final)
+        _many(history, settings, out, resume, engine or "local", jobs, address, json)
+        return
+    if one_by_one:
+        raise typer.BadParameter(
+            "--engine, --jobs, --address and --resume are for what esim convert wrote"
+        )
     from esim import replay as run
     from esim.results import document, to_json
 
     with o.progress() as display:
         task = display.add_task("reading logs", total=None)
-        found = o.read(logs, objective, direction, metric, format, accept_time_aligned)
+        found = o.read(logs, objective, direction, metric, format, accept_time_aligned, study, step)
         display.update(task, description="replaying", total=len(found.studies), completed=0)
         results = []
-        for study in found.studies:
+        for one in found.studies:
             results.append(
                 run(
-                    study,
+                    one,
                     row,
                     clock,
                     workers,
@@ -70,14 +102,15 @@ def replay(
             )
             display.advance(task)
     inputs = o.described(found)
+    whole = document(results, inputs, o.command_line(context))
     if out is not None:
         from esim.report.files import write_results
 
         with o.progress() as display:
             display.add_task(f"writing {out}", total=None)
-            write_results(out, found.studies, results, document(results, inputs))
+            write_results(out, found.studies, results, whole)
     if json:
-        typer.echo(to_json(document(results, inputs)))
+        typer.echo(to_json(whole))
         return
     from rich.console import Console
 
@@ -87,6 +120,46 @@ def replay(
     console = Console()
     show_replays(results, console)
     if len(results) == 1 and row.name == "sagemaker" and results[0].summary.trials_stopped:
-        for study in o.sagemaker_studies(found).values():
-            show_enabling(study.name, study.objective, study.direction, console)
+        for job in o.sagemaker_studies(found).values():
+            show_enabling(job.name, job.objective, job.direction, console)
     show_inputs(inputs, console)
+
+
+def _many(
+    history: History,
+    settings: Settings,
+    out: Path | None,
+    resume: bool,
+    engine: str,
+    jobs: int | None,
+    address: str | None,
+    json: bool,
+) -> None:
+    """Replay a history study by study."""
+    from esim.many import replay_history
+    from esim.results import to_json
+
+    if resume and out is None:
+        raise typer.BadParameter("--resume goes on with an --out")
+    with o.progress() as display:
+        task = display.add_task("replaying", total=len(history.names))
+        result = replay_history(
+            history,
+            settings,
+            out=out,
+            resume=resume,
+            engine=engine,
+            jobs=jobs,
+            address=address,
+            done=lambda studies: display.advance(task, studies),
+        )
+    if json:
+        typer.echo(to_json(result.to_dict()))
+    else:
+        from rich.console import Console
+
+        from esim.report.many import show_many
+
+        show_many(result, Console())
+    if result.failures:
+        raise typer.Exit(1)

@@ -1,45 +1,105 @@
-"""`esim rules`: the stopping rules, and what every column of one means."""
+"""`esim rules`: the stopping rules, and everything there is to know of one."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from esim.cli import options as o
 
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from esim.rules import Preset
+
 
 def rules(
     name: Annotated[
-        str | None, typer.Argument(help="Show this rule's columns.", show_default=False)
+        str | None,
+        typer.Argument(help="Show this rule: a name, or a TOML file.", show_default=False),
     ] = None,
 ) -> None:
-    """List the rules, or show one rule's every column with its meaning and source."""
+    """List the rules, or show one: every column with its meaning, its source, its pitfalls."""
     from rich.console import Console
 
     from esim.report.terminal import table
-    from esim.rules import PRESETS, READINGS, meanings
+    from esim.rules import names, preset, read_preset
 
     console = Console()
     if name is None:
-        listed = table("Rules", "rule", "source", words=True)
-        for row in PRESETS.values():
-            listed.add_row(row.name, row.source)
+        listed = table("Rules", "rule", "what it does", "copied from", words=True)
+        for row in map(preset, names()):
+            what = row.summary if row.refused is None else f"{row.summary} (cannot be replayed)"
+            listed.add_row(row.name, what, row.version.partition(";")[0])
         console.print(listed)
-        console.print("esim rules NAME shows every column of one.")
+        console.print("esim rules NAME shows one; its columns are changed by --set column=value,")
+        console.print("and a rule of your own is a TOML file: --rule my.toml")
         return
-    row = o.chosen_rule(name, None)
-    console.print(f"[bold]{row.name}[/]\n{row.source}\n")
-    columns = table("Columns (--set column=value)", "column", "value", "meaning", words=True)
-    for column, value in row.parameters.items():
-        columns.add_row(column, str(value).lower(), meanings()[column])
-    console.print(columns)
+    with o.usage():
+        found = read_preset(name) if name.endswith(".toml") else preset(name)
+    _about(found, console)
+    _columns(found, console)
     if name == "sagemaker":
-        open_questions = table(
-            "Readings (--readings)", "", "what is left open", "read as", "sets", words=True
-        )
-        for reading in READINGS:
-            sets = [f"{k}={v}" for k, v in reading.columns.items()]
-            sets += [f"clock {reading.clock}"] if reading.clock else []
-            open_questions.add_row(reading.code, reading.question, reading.answer, ", ".join(sets))
-        console.print(open_questions)
+        _readings(console)
+
+
+def _about(row: Preset, console: Console) -> None:
+    from rich.markup import escape
+
+    console.print(f"[bold]{escape(row.name)}[/]  {escape(row.summary)}\n")
+    facts = {
+        "copied from": row.source,
+        "version": row.version,
+        "earliest stop": row.earliest,
+        "cannot be replayed": row.refused,
+    }
+    for word, fact in facts.items():
+        if fact:
+            console.print(f"[dim]{word}[/]  {escape(fact)}")
+    for heading, points in (
+        ("How it differs", row.differs),
+        ("Defects of its system, reproduced", row.defects),
+    ):
+        if points:
+            console.print(f"\n{heading}")
+            for point in points:
+                console.print(f" · {escape(point)}")
+    console.print()
+
+
+def _columns(row: Preset, console: Console) -> None:
+    from rich.markup import escape
+
+    from esim.report.terminal import table
+    from esim.rules import Rule, groups, meanings
+
+    if row.parameters:
+        called = table("Its own parameters", "parameter", "column here", words=True)
+        for parameter, column in row.parameters.items():
+            called.add_row(escape(parameter), escape(column))
+        console.print(called)
+    if row.rule is None:
+        return
+    told = meanings()
+    ordinary = Rule(name="")
+    for heading, columns in groups().items():
+        shown = table(f"{heading} (--set column=value)", "column", "value", "meaning", words=True)
+        for column in columns:
+            value = getattr(row.rule, column)
+            text = str(value).lower()
+            changed = value != getattr(ordinary, column)
+            shown.add_row(column, f"[bold]{text}[/]" if changed else text, told[column])
+        console.print(shown)
+
+
+def _readings(console: Console) -> None:
+    from esim.report.terminal import table
+    from esim.rules import READINGS
+
+    shown = table("Readings (--readings)", "", "what is left open", "read as", "sets", words=True)
+    for reading in READINGS:
+        sets = [f"{k}={v}" for k, v in reading.columns.items()]
+        sets += [f"clock {reading.clock}"] if reading.clock else []
+        shown.add_row(reading.code, reading.question, reading.answer, ", ".join(sets))
+    console.print(shown)

@@ -17,6 +17,7 @@ import numpy as np
 from esim.clocks import Clock, last_row
 from esim.costs import Costs
 from esim.errors import EsimError
+from esim.estimate.advice import advise
 from esim.estimate.doubts import doubts
 from esim.estimate.histories import Ask, History, replay_history
 from esim.estimate.quantities import probability_best_kept, quantities
@@ -85,7 +86,8 @@ def estimate(
     past, ask = settle(
         studies, rule, trials, workers, replicates, confidence, costs, final, launch, threads
     )
-    return forecast(past, ask, seed, confidence)
+    found = forecast(past, ask, seed, confidence)
+    return dataclasses.replace(found, advice=advise(found))
 
 
 def settle(

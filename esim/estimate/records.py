@@ -387,7 +387,9 @@ class Estimate:
             found["probability_best_kept"] = (min(known), max(known))
         return found
 
-    def to_dict(self, inputs: Sequence[Mapping[str, Any]] = ()) -> dict[str, Any]:
+    def to_dict(
+        self, inputs: Sequence[Mapping[str, Any]] = (), command: str | None = None
+    ) -> dict[str, Any]:
         """The document, schema esim.estimate/1."""
         from esim import __version__
 
@@ -395,6 +397,7 @@ class Estimate:
         return {
             "schema": SCHEMA,
             "esim": __version__,
+            **({} if command is None else {"command": command}),
             "inputs": list(inputs),
             "studies": [vars(study) for study in self.studies],
             "objective": self.objective,
@@ -433,6 +436,11 @@ class Estimate:
             "backtest": self.backtest and self.backtest.to_dict(),
             "warnings": [vars(w) for w in self.warnings],
         }
+
+    def _repr_html_(self) -> str:
+        from esim.report.notebook import estimate_html
+
+        return estimate_html(self.to_dict())
 
     def to_json(self, inputs: Sequence[Mapping[str, Any]] = ()) -> str:
         """The document as strict JSON."""

@@ -36,7 +36,7 @@ class Samples:
         degradation: of the best final value on the recorded values, positive = worse. float64 [R]
         normalized: the same in units of the distance from best to median. float64 [R]
         best_rank: of the best trial under the rule. float64 [R]
-        best_kept: 1 if the best trial is not stopped, else 0. float64 [R]
+        best_kept: 1 if the best trial, or one as good, is not stopped, else 0. float64 [R]
         best_recorded, best: the best final values without and with the rule. float64 [R]
         stopped: share of the trials stopped. float64 [R]
     """
@@ -233,7 +233,7 @@ def _quality(prepared: Prepared, final: str, runs: Runs, orders: Int64) -> dict[
         "degradation": found.on_record,
         "normalized": normalized,
         "best_rank": found.rank,
-        "best_kept": ~found.winner_stopped,
+        "best_kept": found.best_kept,
         "best_recorded": first,
         "best": study.sign * found.best_value,
     }.items():

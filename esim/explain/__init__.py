@@ -13,8 +13,8 @@ from esim.costs import Costs
 from esim.explain.account import account, decision
 from esim.explain.peers import Peers, peers_of
 from esim.explain.records import Explanation, ReportRow, Verdict
-from esim.prepare import Prepared, prepare, statistic_of
-from esim.replay import Run, run_once
+from esim.prepare import Prepared, prepare
+from esim.replay import Run, opened, run_once
 from esim.rules import Rule
 from esim.rules import rule as named_rule
 from esim.study import Status, Study
@@ -49,7 +49,7 @@ def explain(
     row = named_rule(rule)
     chosen = choose_clock(study, clock, workers)
     costs = costs or Costs()
-    prepared = prepare(study, row)
+    prepared = opened(prepare(study, row), chosen, costs)
     run = run_once(prepared, chosen, costs)
     probed = run_once(prepared, chosen, costs, probe=at, traced=True)
     peers = peers_of(prepared, chosen, costs, probed, at)
@@ -85,35 +85,25 @@ def explain(
 
 
 def _rows(prepared: Prepared, run: Run, probed: Run, peers: Peers, at: int) -> Iterator[ReportRow]:
-    study, rule = prepared.study, prepared.rule
-    sign = study.sign
-    offsets = prepared.arrays["offsets"]
-    # The kernel's own side, NaN where the trial's own course keeps it from judging; and all of it.
-    gated = prepared.arrays["own"]
-    own = statistic_of(prepared, rule.own)
+    study = prepared.study
+    first, last = prepared.arrays["offsets"][at : at + 2]
+    judgements = np.arange(first, last)
+    row_of = judgements if prepared.row_of is None else prepared.row_of[judgements]
     kept = int(run.rows_kept[at])
-    report = int(offsets[at])
     decided = False
     for place, row in enumerate(range(int(study.offsets[at]), int(study.offsets[at + 1]))):
         step, ran = int(study.steps[row]), place < kept
-        if math.isnan(study.values[row]):
-            yield ReportRow(step, None, None, None, None, None, None, "not judged", "no value", ran)
+        here = judgements[row_of == row]
+        if len(here) == 0:
+            why = "no value" if math.isnan(study.values[row]) else "not a finite value"
+            yield ReportRow(step, None, None, None, None, None, None, "not judged", why, ran)
             continue
-        number = report - int(offsets[at])
-        threshold, seen = float(peers.threshold[number]), float(peers.count[number])
-        verdict: Verdict = "not judged"
-        reason = ""
-        if math.isnan(gated[report]):
-            reason = _own_reason(rule, step, number + 1, float(own[report]))
-        elif seen < rule.min_peers:
-            reason = f"too few peers ({int(seen)} < {rule.min_peers})" if seen else "no peers yet"
-        elif math.isnan(probed.trace[report, 0]) and not math.isnan(threshold):
-            reason = _others_reason(rule)
-        elif math.isnan(threshold):
-            verdict, reason = "go on", "the threshold is not a number"
-        else:
-            worse = prepared.worse(sign * own[report : report + 1], np.array([threshold]))
-            verdict = "stop" if worse[0] else "go on"
+        verdicts = [_verdict(prepared, probed, peers, at, int(j), place + 1) for j in here]
+        told = [verdict for verdict, _ in verdicts]
+        which = told.index("stop") if "stop" in told else len(here) - 1
+        verdict, reason = verdicts[which]
+        judgement = int(here[which])
+        number = judgement - int(first)
         if not ran:
             reason = reason or "after the stop"
         elif decided:
@@ -124,27 +114,62 @@ def _rows(prepared: Prepared, run: Run, probed: Run, peers: Peers, at: int) -> I
                 reason = "nothing was left to save"
         yield ReportRow(
             step=step,
-            value=float(study.values[row]),
-            own=_known(sign * float(own[report])),
-            threshold=_known(threshold),
-            peers=int(seen),
+            value=_known(float(study.values[row])),
+            own=_known(study.sign * float(prepared.side[judgement])),
+            threshold=_known(float(peers.threshold[number])),
+            peers=int(peers.count[number]),
             peers_low=_known(float(peers.low[number])),
             peers_high=_known(float(peers.high[number])),
             verdict=verdict,
             reason=reason,
             ran=ran,
         )
-        report += 1
 
 
-def _own_reason(rule: Rule, step: int, number: int, own: float) -> str:
+def _verdict(
+    prepared: Prepared, probed: Run, peers: Peers, at: int, judgement: int, number: int
+) -> tuple[Verdict, str]:
+    """What the rule says of a judgement, and why it does not judge or compare."""
+    rule, arrays = prepared.rule, prepared.arrays
+    offset = judgement - int(arrays["offsets"][at])
+    own = arrays["own"][judgement]
+    threshold, seen = peers.threshold[offset], float(peers.count[offset])
+    sign = prepared.study.sign
+    waits = math.isnan(probed.trace[judgement, 0])
+    if math.isnan(own):
+        return "not judged", _own_reason(prepared, judgement, number)
+    if arrays["column"][judgement] == len(prepared.places) - 1:
+        if waits:
+            return "not judged", _others_reason(rule)
+        return ("stop" if sign * probed.trace[judgement, 0] < 0 else "go on"), ""
+    if seen < rule.min_peers:
+        few = f"too few peers ({int(seen)} < {rule.min_peers})" if seen else "no peers yet"
+        return "not judged", few
+    if waits and not math.isnan(threshold):
+        return "not judged", _others_reason(rule)
+    if math.isnan(threshold):
+        return "go on", "the threshold is not a number"
+    worse = prepared.worse(np.array([sign * own]), np.array([threshold]))
+    return ("stop" if worse[0] else "go on"), ""
+
+
+def _own_reason(prepared: Prepared, judgement: int, number: int) -> str:
     """What in the trial's own course keeps the rule from judging a report."""
-    if step < rule.warmup_steps:
+    rule = prepared.rule
+    step = int(prepared.arrays["step"][judgement])
+    where = number if rule.match == "number" else step
+    if rule.rungs != "none":
+        return "not at a rung"
+    if where < rule.warmup_steps and rule.axis == "step":
         return f"warm-up (step {step} < {rule.warmup_steps})"
     if number < rule.min_reports:
         return f"too few reports ({number} < {rule.min_reports})"
-    if math.isnan(own):
-        return f"no running average before step {rule.average_from}"
+    if math.isnan(prepared.side[judgement]):
+        return f"no running average before step {rule.counts_from}"
+    if rule.against != "peers":
+        return "within bounds" if rule.against == "bounds" else "its own curve is no reason"
+    if rule.patience >= 0:
+        return f"patience (improved within {rule.patience} reports)"
     return f"interval (judged once in {rule.interval} steps)"
 
 

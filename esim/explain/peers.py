@@ -40,11 +40,10 @@ def peers_of(prepared: Prepared, clock: Clock, costs: Costs, run: Run, trial: in
     """
     arrays = prepared.arrays
     first = arrays["offsets"]
-    own = np.full(len(prepared.oriented), np.nan)
+    own = np.full(len(prepared.values), np.nan)
     own[first[trial] : first[trial + 1]] = 0.0  # judged at every report: any value will do
     # A stopped trial is worse than anything at the report that decided its stop, and only there.
-    decided = first[:-1] + prepared.reports_kept(run.rows_kept) - 1 - prepared.rule.delay
-    own[decided[run.stopped]] = np.inf
+    own[(first[:-1] + run.decided)[run.stopped]] = np.inf
 
     def ask(share: float, method: int, least: int) -> tuple[Float64, Float64]:
         numbers, codes = arrays["numbers"].copy(), arrays["codes"].copy()
@@ -55,9 +54,11 @@ def peers_of(prepared: Prepared, clock: Clock, costs: Costs, run: Run, trial: in
         asked = dataclasses.replace(prepared, arrays=script)
         trace = run_once(asked, clock, costs, probe=trial, traced=True).trace
         mine = trace[first[trial] : first[trial + 1]]
-        return mine[:, 0], mine[:, 1]
+        # At the last place stands nothing to compare with.
+        alone = arrays["column"][first[trial] : first[trial + 1]] == len(prepared.places) - 1
+        return np.where(alone, np.nan, mine[:, 0]), mine[:, 1]
 
     rule, codes = prepared.rule, arrays["codes"]
-    threshold, count = ask(rule.quantile, codes[engine.METHOD], rule.min_peers)
+    threshold, count = ask(arrays["numbers"][engine.SHARE], codes[engine.METHOD], rule.min_peers)
     ends = np.stack([ask(0.25, LOWER, 1)[0], ask(0.75, HIGHER, 1)[0]])
     return Peers(count, threshold, ends.min(axis=0), ends.max(axis=0))

@@ -1,28 +1,42 @@
-"""Replays a study's reports through one row of the rule table, in launch order.
+"""Replays a study's judgements through one row of the rule table, in launch order.
 
-Values are oriented so that lower is better. A trial's reports here are those that hold a value.
-N trials, R such reports, C columns (places at which trials are compared), K cells (a cell is a
-trial's statistic in a column). The arrays, besides those of esim.kernels.peers:
-    offsets       int64 [N + 1]  trial -> its reports
+Values are oriented so that lower is better. A judgement is a report at one place of comparison: in
+most rules every report is one, at a rung the same report may be several, one after the other.
+N trials, R judgements, C columns (places at which trials are compared; the last one is worse than
+nothing, so that whatever is judged there stops), K cells (a cell is a trial's statistic in a
+column). The arrays, besides those of esim.kernels.peers:
+    offsets       int64 [N + 1]  trial -> its judgements
     own           float64 [R]    the own side; NaN where the row does not judge
     statistic     float64 [R]    the peer's side; None unless peers are looked up one by one (numba
                                  then leaves that way out: compiled apart, it is seldom needed)
-    column        int32 [R]      the report's place
+    column        int32 [R]      the judgement's place
     step          int64 [R]
+    group         int32 [R]      the judgements of the same report from this one on, itself counted;
+                                 empty: each report is one
     flags         bool [N, 3]    UNSEEN, COMPLETES, JOINS
-    cell_offsets  int64 [N + 1]  trial -> its cells, in the order its reports show them
+    cell_offsets  int64 [N + 1]  trial -> its cells, in the order its judgements show them
     cell_column   int32 [K]
-    shown_by      int32 [K]      the trial's report that shows the cell; empty: the n-th the n-th
+    shown_by      int32 [K]      the trial's judgement that shows the cell; empty: the n-th the n-th
     rank          int32 [K]      in the column's universe, -1: no statistic; None: one by one
-    codes         int64 [10]     the row's whole numbers, below
-    numbers       float64 [3]    the row's other numbers, below
+    end_column    int32 [R]      a cell that a trial adds as it ends with this judgement,
+    end_rank      int32 [R]      its rank (-1: none), and its statistic if peers are looked up;
+    end_statistic float64 [R]    empty: nothing is added
+    curve         float64 [R]    the values where whole curves are compared; None where they are not
+    critical      float64 [51]   then, see esim.kernels.pairs
+    work          float64 [3, W] then, at least as long as the longest curve
+    frozen        float64 [N, 3] threshold, limit and peers as a trial was launched; empty: as they
+                                 are at the judgement
+    codes         int64 [14]     the row's whole numbers, below
+    numbers       float64 [4]    the row's other numbers, below
     trials        int64 [N, 4]   SHOWN, CELL, ENDED, and in [:, PRESENT] a list of the trials shown
-    tally         float64 [3]    trials present, trials completed, the sum of their last steps
+    tally         float64 [4]    trials present, trials completed, the sum of their last steps, and
+                                 where curves are compared the best of them, + 1
     scratch       float64 [N]
-    kept          int32 [N]      reports kept; one more if what is UNSEEN behind them was run
-    stops         float64 [N, 2] threshold and peers at the decision that stopped the trial, or NaN
-    trace         float64 [R, 2] threshold (NaN: none) and peers (NaN: not reached) at each report;
-                                 empty: not wanted
+    kept          int32 [N]      judgements kept; one more if what is UNSEEN behind them was run
+    stops         float64 [N, 3] threshold and peers at the decision that stopped the trial, and
+                                 which of its judgements that was; or NaN
+    trace         float64 [R, 2] threshold (NaN: none) and peers (NaN: not reached) at each; empty:
+                                 not wanted
 """
 
 from __future__ import annotations
@@ -30,13 +44,16 @@ from __future__ import annotations
 import numpy as np
 
 from esim.kernels.jit import inner, kernel
+from esim.kernels.pairs import worse_in_pairs
 from esim.kernels.peers import (
     COUNT,
     HIGH,
     LIMIT,
+    SUM,
     THRESHOLD,
     insert,
     low_index,
+    remove,
     select,
     set_level,
 )
@@ -45,7 +62,7 @@ from esim.kernels.peers import (
 # completed; is a peer then.
 UNSEEN, COMPLETES, JOINS = 0, 1, 2
 SHOWN, CELL, ENDED, PRESENT = 0, 1, 2, 3
-IN_SIGHT, COMPLETED, LENGTH = 0, 1, 2
+IN_SIGHT, COMPLETED, LENGTH, BEST = 0, 1, 2, 3
 # codes
 REACHED = 0  # running trials are peers at the steps they have reached
 COMPLETED_ONLY = 1
@@ -57,8 +74,12 @@ MIN_COMPLETED = 6
 METHOD = 7
 LEAST = 8  # fewer peers give no threshold
 STRICT = 9
+AFTER_FIRST = 10  # a trial launched before any has completed is neither judged nor a peer
+FREEZES = 11  # the place whose threshold a trial keeps from its launch, + 1; 0: none
+AGAIN_STOPPED = 13  # a stopped trial adds it too
+REPLACES = 12  # what a trial adds as it ends takes the place of its last cell
 # numbers
-SHARE, WIDTH, WARMUP_SHARE = 0, 1, 2
+SHARE, WIDTH, WARMUP_SHARE, P_VALUE = 0, 1, 2, 3
 
 
 @inner
@@ -66,7 +87,9 @@ def begin(offsets, cell_offsets, words, places, levels, trials, tally, kept, sto
     """Forget everything: no trial has run."""
     words[:] = 0
     places[:, : HIGH + 1] = 0
-    levels[:] = np.nan
+    levels[:, : LIMIT + 1] = np.nan
+    levels[:, SUM] = 0.0
+    levels[-1, : LIMIT + 1] = -np.inf
     trials[:] = 0
     for trial in range(len(offsets) - 1):
         trials[trial, CELL] = cell_offsets[trial]
@@ -118,22 +141,27 @@ def insert_cells(
 
 
 @inner
+def launch(trial, offsets, frozen, places, levels, trials, tally, codes):
+    """A trial starts: what it keeps from this moment. False if it is not judged at all."""
+    if codes[FREEZES] != 0:
+        place = codes[FREEZES] - 1
+        frozen[trial, THRESHOLD] = levels[place, THRESHOLD]
+        frozen[trial, LIMIT] = levels[place, LIMIT]
+        frozen[trial, 2] = places[place, COUNT]
+    if codes[AFTER_FIRST] != 0 and tally[COMPLETED] == 0.0:
+        trials[trial, SHOWN] = offsets[-1] + 2  # more than it has: it shows nothing more
+        return False
+    return True
+
+
+@inner
 def gather(
-    trial,
-    column,
-    offsets,
-    statistic,
-    columns,
-    places,
-    levels,
-    trials,
-    tally,
-    scratch,
-    codes,
-    numbers,
-):
+    trial, column, offsets, statistic, columns, end_statistic, places, levels, trials, tally,
+    scratch, codes, numbers,
+):  # fmt: skip
     """Bring one column's threshold up to date by looking at every peer."""
     n = np.int64(0)  # a bare 0 would compile what it is passed to a second time
+    levels[column, SUM] = 0.0
     for p in range(np.int64(tally[IN_SIGHT])):
         peer = trials[p, PRESENT]
         if peer == trial and codes[INCLUDE_SELF] == 0:
@@ -155,8 +183,13 @@ def gather(
                     at = middle - 1
             if codes[EXACT] != 0 and columns[at] != column:
                 continue
-        if not np.isnan(statistic[at]):
-            scratch[n] = statistic[at]
+        value = statistic[at]
+        ended = len(end_statistic) != 0 and trials[peer, ENDED] != 0
+        if ended and at == first + trials[peer, SHOWN] - 1 and columns[at] == column:
+            value = end_statistic[at]
+        if not np.isnan(value):
+            scratch[n] = value
+            levels[column, SUM] += value
             n += 1
     places[column, COUNT] = n
     levels[column, THRESHOLD] = np.nan
@@ -173,11 +206,12 @@ def gather(
 @inner
 def first_stop(
     trial, k, stop, offsets, own, statistic, column, step, cell_offsets, cell_column, shown_by,
-    rank, universe, words, places, levels, trials, tally, scratch, codes, numbers, trace,
+    rank, end_statistic, curve, critical, work, frozen, universe, words, places, levels, trials,
+    tally, scratch, codes, numbers, trace,
 ):  # fmt: skip
-    """The first of a trial's reports k, k + 1, ... that calls for a stop; `stop` if none does."""
+    """The first of a trial's judgements k, k + 1, ... to call for a stop; `stop` if none does."""
     start = offsets[trial]
-    traced, strict = len(trace) != 0, codes[STRICT] != 0
+    traced, strict, freezes = len(trace) != 0, codes[STRICT] != 0, codes[FREEZES] != 0
     earliest = 0.0  # the step at which the warm-up by completed trials is over
     if tally[COMPLETED] < codes[MIN_COMPLETED]:
         earliest = np.inf
@@ -196,15 +230,27 @@ def first_stop(
             )  # fmt: skip
         if statistic is not None:
             gather(
-                trial, place, offsets, statistic, column, places, levels, trials, tally, scratch,
-                codes, numbers,
+                trial, place, offsets, statistic, column, end_statistic, places, levels, trials,
+                tally, scratch, codes, numbers,
             )  # fmt: skip
         judged = earliest == 0.0 or step[at] >= earliest
-        if traced:
-            trace[at, 1] = places[place, COUNT]
-            if judged and not np.isnan(value):
-                trace[at, 0] = levels[place, THRESHOLD]
         limit = levels[place, LIMIT]
+        if curve is not None:
+            worse = False
+            if judged and not np.isnan(value) and tally[BEST] > 0.0:
+                worse = worse_in_pairs(
+                    trial, k, np.int64(tally[BEST]) - 1, codes[LEAST], numbers[P_VALUE], offsets,
+                    step, curve, critical, work,
+                )  # fmt: skip
+            limit = -np.inf if worse else np.inf
+        if freezes and place + 1 < len(places):
+            limit = frozen[trial, LIMIT]
+        if traced:
+            trace[at, 1] = frozen[trial, 2] if freezes else places[place, COUNT]
+            if judged and not np.isnan(value):
+                trace[at, 0] = frozen[trial, THRESHOLD] if freezes else levels[place, THRESHOLD]
+                if curve is not None:
+                    trace[at, 0] = limit
         if judged and (value > limit or (value == limit and not strict)):
             return k
         k += 1
@@ -212,23 +258,36 @@ def first_stop(
 
 
 @inner
-def mark_stop(trial, k, offsets, column, flags, places, levels, codes, kept, stops):
-    """Set down a stop decided at the k-th report; False if it would leave nothing to save."""
-    after = k + 1 + codes[DELAY]
+def mark_stop(
+    trial, k, offsets, column, group, flags, frozen, places, levels, trials, codes, kept, stops
+):  # fmt: skip
+    """Set down a stop decided at the k-th judgement; False if it would leave nothing to save."""
+    at = offsets[trial] + k
+    after = k + 1
+    if len(group) != 0:
+        after = k + group[at]
+        if group[at] > 1:  # the report is judged and seen no further
+            trials[trial, SHOWN] = offsets[-1] + 2
+    after += codes[DELAY]
     reports = offsets[trial + 1] - offsets[trial]
     if after > reports or (after == reports and not flags[trial, UNSEEN]):
         return False
-    place = column[offsets[trial] + k]
+    place = column[at]
     kept[trial] = after
     stops[trial, 0] = levels[place, THRESHOLD]
     stops[trial, 1] = places[place, COUNT]
+    stops[trial, 2] = k
+    if codes[FREEZES] != 0:
+        stops[trial, 0] = frozen[trial, THRESHOLD]
+        stops[trial, 1] = frozen[trial, 2]
     return True
 
 
 @inner
 def end(
     trial, stopped, offsets, column, step, flags, cell_offsets, cell_column, shown_by, rank,
-    universe, words, places, levels, trials, tally, codes, numbers, kept,
+    end_column, end_rank, curve, universe, words, places, levels, trials, tally, codes, numbers,
+    kept,
 ):  # fmt: skip
     """A trial has ended: it may now be a peer, and counts as completed if it was not stopped."""
     reports = offsets[trial + 1] - offsets[trial]
@@ -242,6 +301,10 @@ def end(
             tally[COMPLETED] += 1.0
             if numbers[WARMUP_SHARE] > 0.0:
                 tally[LENGTH] += step[offsets[trial + 1] - 1]
+            if curve is not None and not np.isnan(curve[offsets[trial + 1] - 1]):
+                best = np.int64(tally[BEST])  # by last value, the first to complete among equals
+                if best == 0 or curve[offsets[trial + 1] - 1] < curve[offsets[best] - 1]:
+                    tally[BEST] = trial + 1
     if joins or codes[REACHED] != 0:
         show(
             trial, reports, offsets, cell_offsets, cell_column, shown_by, rank, universe, words,
@@ -251,8 +314,20 @@ def end(
         trials[trial, ENDED] = 1
         if rank is not None:
             last = offsets[trial] + reports - 1
+            adds = len(end_rank) != 0 and (not stopped or codes[AGAIN_STOPPED] != 0)
+            if adds and end_rank[last] >= 0:
+                if codes[REPLACES] != 0:
+                    before = np.int64(trials[trial, CELL] - 1)
+                    remove(
+                        np.int64(cell_column[before]), np.int64(rank[before]), words, places,
+                        numbers[SHARE], codes[METHOD],
+                    )  # fmt: skip
+                insert(
+                    np.int64(end_column[last]), np.int64(end_rank[last]), universe, words, places,
+                    levels, numbers[SHARE], codes[METHOD], codes[LEAST], numbers[WIDTH],
+                )  # fmt: skip
             if codes[CARRY] != 0 and rank[last] >= 0:
-                for place in range(column[last] + 1, len(places)):
+                for place in range(column[last] + 1, len(places) - 1):
                     insert(
                         np.int64(place), np.int64(rank[last]), universe, words, places, levels,
                         numbers[SHARE], codes[METHOD], codes[LEAST], numbers[WIDTH],
@@ -261,9 +336,9 @@ def end(
 
 @kernel
 def run_orders(
-    orders, probe, all_kept, offsets, own, statistic, column, step, flags, cell_offsets,
-    cell_column, shown_by, rank, universe, words, codes, numbers, places, levels, trials,
-    tally, scratch, stops, trace,
+    orders, probe, all_kept, offsets, own, statistic, column, step, group, flags, cell_offsets,
+    cell_column, shown_by, rank, end_column, end_rank, end_statistic, curve, critical, universe,
+    words, codes, numbers, work, frozen, places, levels, trials, tally, scratch, stops, trace,
 ):  # fmt: skip
     """One trial after another, for each launch order: int64 [O, N] -> `all_kept` int32 [O, N].
 
@@ -277,19 +352,23 @@ def run_orders(
             stopped = False
             reports = offsets[trial + 1] - offsets[trial]
             k = np.int64(0)
+            if not launch(trial, offsets, frozen, places, levels, trials, tally, codes):
+                k = reports
             while k < reports:
                 k = first_stop(
                     trial, k, reports, offsets, own, statistic, column, step, cell_offsets,
-                    cell_column, shown_by, rank, universe, words, places, levels, trials, tally,
-                    scratch, codes, numbers, trace,
+                    cell_column, shown_by, rank, end_statistic, curve, critical, work, frozen,
+                    universe, words, places, levels, trials, tally, scratch, codes, numbers, trace,
                 )  # fmt: skip
                 if k < reports and trial != probe:
                     stopped = mark_stop(
-                        trial, k, offsets, column, flags, places, levels, codes, kept, stops
-                    )
+                        trial, k, offsets, column, group, flags, frozen, places, levels, trials,
+                        codes, kept, stops,
+                    )  # fmt: skip
                     break
                 k += 1
             end(
                 trial, stopped, offsets, column, step, flags, cell_offsets, cell_column, shown_by,
-                rank, universe, words, places, levels, trials, tally, codes, numbers, kept,
+                rank, end_column, end_rank, curve, universe, words, places, levels, trials, tally,
+                codes, numbers, kept,
             )  # fmt: skip

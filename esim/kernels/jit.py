@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -26,13 +27,22 @@ def cache_folder() -> Path:
     return Path(base) / "esim" / f"kernels-{digest.hexdigest()[:16]}"
 
 
+_ROOM = 64 * 2**20  # bytes: all kernels together take a tenth; numba fails on a full disk
+
+
 def _usable(folder: Path) -> bool:
     """Whether kernels can be kept there; if not they are compiled anew in each process."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        free = shutil.disk_usage(folder).free
     except OSError:
         return False
-    return os.access(folder, os.W_OK)
+    return os.access(folder, os.W_OK) and free > _ROOM
+
+
+def folder() -> Path | None:
+    """Where this process keeps compiled kernels; None if it cannot."""
+    return Path(_FOLDER) if _OPTIONS["cache"] else None
 
 
 _FOLDER = vars(config)["CACHE_DIR"] or str(cache_folder())  # the user's NUMBA_CACHE_DIR goes first

@@ -10,7 +10,17 @@ in a tuple at every call, which made a decision 100 times slower):
     words     uint32         bit r of a column: the statistic of rank r is a member
     places    int64 [C, 8]   one cache line a column: COUNT of members, ranks of LOW and HIGH (-1:
                              none), and where its bits (WORD to END) and its UNIVERSE lie
-    levels    float64 [C, 2] the threshold, and the limit a value must pass to be worse
+    levels    float64 [C, 3] the threshold, the limit a value must pass to be worse, and the
+                             members' sum in the order of their coming
+
+Which member a quantile takes, and how `share` is meant, is the method's; whatever it is, the index
+moves by at most one member with an insertion:
+    MIDPOINT, LINEAR, LOWER, HIGHER   the member at share * (n - 1), or between two of them
+    MIRRORED   LINEAR where the peer counts from the worst, to the last bit
+    REDUCTION  the last of the best n // share, or the best
+    RANK       the last that fewer than a share of the members, floor(share * n) + 1, are up to
+    PORTION    floor(share * n)
+    MEAN       no member: the mean of all, added in the order of their coming
 """
 
 from __future__ import annotations
@@ -19,9 +29,9 @@ import numpy as np
 
 from esim.kernels.jit import inner
 
-MIDPOINT, LINEAR, LOWER, HIGHER = 0, 1, 2, 3
+MIDPOINT, LINEAR, LOWER, HIGHER, MIRRORED, REDUCTION, RANK, PORTION, MEAN = range(9)
 COUNT, LOW, HIGH, WORD, END, UNIVERSE = 0, 1, 2, 3, 4, 5
-THRESHOLD, LIMIT = 0, 1
+THRESHOLD, LIMIT, SUM = 0, 1, 2
 
 # Position of the only set bit of a 32-bit word, by its product with a de Bruijn sequence.
 _DE_BRUIJN = np.zeros(32, dtype=np.int64)
@@ -35,16 +45,23 @@ def set_level(column, n, low, high, levels, share, method, width):
 
     `width` is the share of the threshold that counts as a tie; negative if a tie is worse.
     """
-    position = (n - 1) * share
-    part = position - np.int64(position)
     threshold = low
-    if part != 0.0 and method == MIDPOINT:
-        threshold = (low + high) / 2.0
-    elif part != 0.0 and method == LINEAR:
-        # Written out as NumPy does it; numba's own percentile differs in the last bit.
-        threshold = low + (high - low) * part
-        if part >= 0.5:
-            threshold = high - (high - low) * (1.0 - part)
+    if method <= MIRRORED:
+        position = (n - 1) * share
+        part = position - np.int64(position)
+        if part != 0.0 and method == MIDPOINT:
+            threshold = (low + high) / 2.0
+        elif part != 0.0 and method == LINEAR:
+            # Written out as NumPy does it; numba's own percentile differs in the last bit.
+            threshold = low + (high - low) * part
+            if part >= 0.5:
+                threshold = high - (high - low) * (1.0 - part)
+        elif part != 0.0 and method == MIRRORED:  # the same of the negated values, negated
+            threshold = high - (high - low) * part
+            if part >= 0.5:
+                threshold = low + (high - low) * (1.0 - part)
+    elif method == MEAN:
+        threshold = levels[column, SUM] / n
     levels[column, THRESHOLD] = threshold
     levels[column, LIMIT] = threshold
     if np.isfinite(threshold):
@@ -54,11 +71,26 @@ def set_level(column, n, low, high, levels, share, method, width):
 @inner
 def low_index(n, share, method):
     """Which of n sorted members is `low`."""
-    position = (n - 1) * share
-    index = np.int64(position)
-    if method == HIGHER and index < position:
-        index += 1
-    return index
+    if method <= MIRRORED:
+        position = (n - 1) * share
+        index = np.int64(position)
+        if method >= HIGHER and index < position:
+            index += 1
+        if method == MIRRORED:
+            index = n - 1 - index
+    elif method == REDUCTION:
+        index = max(np.int64(n / share), np.int64(1)) - 1
+    elif method == PORTION:
+        index = np.int64(share * n)
+    elif method == RANK:
+        index = np.int64(share * n)
+        while index > 0 and index / n > share:
+            index -= 1
+        while (index + 1) / n <= share:
+            index += 1
+    else:
+        index = np.int64(0)
+    return min(index, n - 1)
 
 
 @inner
@@ -106,12 +138,40 @@ def insert(column, rank, universe, words, places, levels, share, method, least, 
     places[column, COUNT] = n
     places[column, LOW] = low
     places[column, HIGH] = high
+    start = places[column, UNIVERSE]
+    if method == MEAN:
+        levels[column, SUM] += universe[start + rank]
     if n >= least:
-        start = places[column, UNIVERSE]
         set_level(
             column, n, universe[start + low], universe[start + max(high, low)], levels, share,
             method, width,
         )  # fmt: skip
+
+
+@inner
+def remove(column, rank, words, places, share, method):
+    """Take a rank out of a column's members. Its threshold is not brought up to date: an insertion
+    follows."""
+    base, stop = places[column, WORD], places[column, END]
+    words[base + (rank >> 5)] &= np.uint32(~(1 << (rank & 31)))
+    n = places[column, COUNT] - 1
+    places[column, COUNT] = n
+    low = high = np.int64(-1)
+    before = low_index(n, share, method) if n > 0 else np.int64(-1)  # members before `low`
+    word = base
+    while word < stop and n > 0 and high < 0:
+        bits = np.int64(words[word])
+        while bits != 0 and high < 0:
+            bit = _DE_BRUIJN[(((bits & -bits) * 0x077CB531) & 0xFFFFFFFF) >> 27]
+            if before == 0:
+                low = ((word - base) << 5) + bit
+            elif before < 0:
+                high = ((word - base) << 5) + bit
+            before -= 1
+            bits &= bits - 1
+        word += 1
+    places[column, LOW] = low
+    places[column, HIGH] = high
 
 
 @inner

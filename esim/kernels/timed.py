@@ -11,8 +11,8 @@ besides those of esim.kernels.engine (positions are places in the launch order):
                              trials start when they did; ACTING, 0: the baseline, no rule
     heap     int64 [N + 1]   positions of the running trials, a binary heap; its size in [N]
     when     float64 [N]     the next event of each position
-    agenda   int64 [N, 4]    its KIND and PHASE, the next REPORT, and the TARGET: how many reports
-                             are made before a decided stop takes effect
+    agenda   int64 [N, 4]    its KIND and PHASE, the next REPORT (its first judgement), and the
+                             TARGET: how many judgements are made before a decided stop takes effect
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from esim.kernels.engine import (
     begin,
     end,
     first_stop,
+    launch,
     mark_stop,
     show,
 )
@@ -77,7 +78,15 @@ def _settle(position, heap, when, agenda):
 
 
 @inner
-def _schedule(position, trial, offsets, seconds, flags, jobs, clock, when, agenda):
+def _judgements(at, group):
+    """How many judgements the report of this one is."""
+    if len(group) == 0:
+        return np.int64(1)
+    return np.int64(group[at])
+
+
+@inner
+def _schedule(position, trial, offsets, seconds, group, flags, jobs, clock, when, agenda):
     """Set a running trial's next event; False if it has none, ever."""
     start = jobs[trial, BEGAN] + clock[STARTUP]
     natural_end = start + jobs[trial, DURATION]
@@ -89,29 +98,33 @@ def _schedule(position, trial, offsets, seconds, flags, jobs, clock, when, agend
     if k < reports and clock[ACTING] != 0.0:
         agenda[position, PHASE] = _RUNS
         when[position] = start + seconds[offsets[trial] + k]
-        last = k == reports - 1 and not flags[trial, UNSEEN]
+        alone = k + _judgements(offsets[trial] + k, group) == reports
+        last = alone and not flags[trial, UNSEEN]
         if not (last and natural_end <= when[position]):
             agenda[position, KIND] = _IS_REPORT
     return np.isfinite(when[position])
 
 
 @inner
-def _launch(position, probe, now, order, offsets, seconds, flags, jobs, clock, heap, when, agenda):
+def _launch(
+    position, probe, now, order, offsets, seconds, group, flags, jobs, clock, heap, when, agenda
+):  # fmt: skip
     """Start the trial at a position of the launch order."""
     trial = order[position]
     jobs[trial, BEGAN] = now if clock[SLOTS] > 0.0 else jobs[trial, START]
     jobs[trial, ENDED] = np.inf
     agenda[position, REPORT] = 0
     agenda[position, TARGET] = _PROBED if trial == probe else _UNDECIDED
-    if _schedule(position, trial, offsets, seconds, flags, jobs, clock, when, agenda):
+    if _schedule(position, trial, offsets, seconds, group, flags, jobs, clock, when, agenda):
         _push(position, heap, when, agenda)
 
 
 @inner
 def _run_one(
     order, probe, kept, seconds, jobs, clock, heap, when, agenda, offsets, own, statistic, column,
-    step, flags, cell_offsets, cell_column, shown_by, rank, universe, words, codes, numbers,
-    places, levels, trials, tally, scratch, stops, trace,
+    step, group, flags, cell_offsets, cell_column, shown_by, rank, end_column, end_rank,
+    end_statistic, curve, critical, universe, words, codes, numbers, work, frozen, places, levels,
+    trials, tally, scratch, stops, trace,
 ):  # fmt: skip
     """Trials side by side, launched in an order, int64 [N] -> `kept` int32 [N]."""
     begin(offsets, cell_offsets, words, places, levels, trials, tally, kept, stops, trace)
@@ -122,8 +135,10 @@ def _run_one(
     while True:
         while waiting < len(order) and (clock[SLOTS] == 0.0 or free > 0):
             _launch(
-                waiting, probe, now, order, offsets, seconds, flags, jobs, clock, heap, when, agenda
+                waiting, probe, now, order, offsets, seconds, group, flags, jobs, clock, heap, when,
+                agenda,
             )  # fmt: skip
+            launch(order[waiting], offsets, frozen, places, levels, trials, tally, codes)
             waiting += 1
             free -= 1
         if heap[-1] == 0:
@@ -136,32 +151,51 @@ def _run_one(
         stopped = False
         if agenda[position, PHASE] == _RUNS:
             k = agenda[position, REPORT]
-            agenda[position, REPORT] = k + 1
+            after = k + _judgements(offsets[trial] + k, group)
+            agenda[position, REPORT] = after
             target = agenda[position, TARGET]
             if target in (_UNDECIDED, _PROBED):
-                stop = first_stop(
-                    trial, k, k + 1, offsets, own, statistic, column, step, cell_offsets,
-                    cell_column, shown_by, rank, universe, words, places, levels, trials, tally,
-                    scratch, codes, numbers, trace,
-                )  # fmt: skip
-                if stop == k and target == _UNDECIDED:
+                stop = k - 1
+                while stop < after:
+                    stop = first_stop(
+                        trial, stop + 1, after, offsets, own, statistic, column, step, cell_offsets,
+                        cell_column, shown_by, rank, end_statistic, curve, critical, work, frozen,
+                        universe, words, places, levels, trials, tally, scratch, codes, numbers,
+                        trace,
+                    )  # fmt: skip
+                    if target == _UNDECIDED:
+                        break
+                if stop < after and target == _UNDECIDED:
                     target = _NEVER
                     if mark_stop(
-                        trial, k, offsets, column, flags, places, levels, codes, kept, stops
+                        trial,
+                        stop,
+                        offsets,
+                        column,
+                        group,
+                        flags,
+                        frozen,
+                        places,
+                        levels,
+                        trials,
+                        codes,
+                        kept,
+                        stops,
                     ):
                         target = np.int64(kept[trial])
                     agenda[position, TARGET] = target
             if codes[REACHED] != 0:
                 show(
-                    trial, k + 1, offsets, cell_offsets, cell_column, shown_by, rank, universe,
+                    trial, after, offsets, cell_offsets, cell_column, shown_by, rank, universe,
                     words, places, levels, trials, tally, codes, numbers,
                 )  # fmt: skip
-            stopped = target == k + 1
+            stopped = target == after
             ends = not stopped and agenda[position, KIND] == _IS_END
         if stopped or ends:
             end(
                 trial, stopped, offsets, column, step, flags, cell_offsets, cell_column, shown_by,
-                rank, universe, words, places, levels, trials, tally, codes, numbers, kept,
+                rank, end_column, end_rank, curve, universe, words, places, levels, trials, tally,
+                codes, numbers, kept,
             )  # fmt: skip
         stays = True  # among the running
         if frees or ends:
@@ -173,7 +207,9 @@ def _run_one(
             when[position] = min(now + jobs[trial, OVERHEAD], natural_end)
             agenda[position, KIND] = _IS_END
             agenda[position, PHASE] = _FREES
-        elif not _schedule(position, trial, offsets, seconds, flags, jobs, clock, when, agenda):
+        elif not _schedule(
+            position, trial, offsets, seconds, group, flags, jobs, clock, when, agenda
+        ):
             # Still running when it was recorded: it never ends.
             kept[trial] = offsets[trial + 1] - offsets[trial] + flags[trial, UNSEEN]
             stays = False
@@ -187,8 +223,9 @@ def _run_one(
 @kernel
 def run_timed(
     orders, probe, all_kept, spans, seconds, jobs, clock, heap, when, agenda, offsets, own,
-    statistic, column, step, flags, cell_offsets, cell_column, shown_by, rank, universe, words,
-    codes, numbers, places, levels, trials, tally, scratch, stops, trace,
+    statistic, column, step, group, flags, cell_offsets, cell_column, shown_by, rank, end_column,
+    end_rank, end_statistic, curve, critical, universe, words, codes, numbers, work, frozen, places,
+    levels, trials, tally, scratch, stops, trace,
 ):  # fmt: skip
     """Trials side by side, for each launch order: int64 [O, N] -> `all_kept` int32 [O, N].
 
@@ -201,8 +238,9 @@ def run_timed(
             jobs[trial, ENDED] = 0.0
         _run_one(
             orders[o], probe, all_kept[o], seconds, jobs, clock, heap, when, agenda, offsets, own,
-            statistic, column, step, flags, cell_offsets, cell_column, shown_by, rank, universe,
-            words, codes, numbers, places, levels, trials, tally, scratch, stops, trace,
+            statistic, column, step, group, flags, cell_offsets, cell_column, shown_by, rank,
+            end_column, end_rank, end_statistic, curve, critical, universe, words, codes, numbers,
+            work, frozen, places, levels, trials, tally, scratch, stops, trace,
         )  # fmt: skip
         for trial in range(len(jobs)):
             spans[o, trial, 0] = jobs[trial, BEGAN]

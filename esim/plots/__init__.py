@@ -2,41 +2,62 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Mapping
+from typing import Any
 
-from esim.plots.curves import curves_figure
-from esim.plots.estimates import estimate_figures
+from esim.plots.amounts import amounts_plot
+from esim.plots.compared import comparison_plots
+from esim.plots.curves import curves_plot
 from esim.plots.explained import explain_figure
-from esim.plots.readings import readings_figure
-from esim.plots.saved import saved_figure
-from esim.plots.schedule import schedule_figure
-from esim.plots.stops import stops_figure
-from esim.plots.style import save
-from esim.results import ReplayResult
-from esim.study import Study
+from esim.plots.finals import finals_plot
+from esim.plots.forecast import estimate_plots
+from esim.plots.front import front_plot
+from esim.plots.rows import readings_plot, studies_plot
+from esim.plots.schedule import schedule_plots
+from esim.plots.stops import stops_plot
+from esim.plots.style import Plot, figure_of, save
+from esim.plots.threshold import threshold_plot
+from esim.plots.wrong import wrong_plots
+from esim.results import ReplayResult, Reports
 
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+__all__ = [
+    "Plot",
+    "amounts_plot",
+    "comparison_plots",
+    "estimate_plots",
+    "explain_figure",
+    "figure_of",
+    "replay_plots",
+    "save",
+    "studies_plot",
+]
 
-__all__ = ["estimate_figures", "explain_figure", "figures", "save"]
 
-
-def figures(study: Study, result: ReplayResult) -> dict[str, Figure]:
-    """Name -> figure, of all that there is something to draw for.
+def replay_plots(
+    result: ReplayResult, reports: Reports | None, decisions: Mapping[str, Any]
+) -> dict[str, Plot]:
+    """Name -> figure before it is drawn, of all that there is something to draw for.
 
     Args:
-        study: the study that was replayed.
-        result: what its replay gave.
+        result: what the replay of a study gave.
+        reports: the study's reports; None where they were not kept.
+        decisions: the columns of the replay's trace; empty where they were not kept.
     """
-    found = {"saved": saved_figure(result)}
-    if study.n_reports:
-        found["curves"] = curves_figure(study, result)
-    if result.summary.trials_stopped:
-        found["stops"] = stops_figure(result)
-    for name, figure in (
-        ("schedule", schedule_figure(result)),
-        ("readings", readings_figure(result)),
-    ):
-        if figure is not None:
-            found[name] = figure
-    return found
+    return {plot.name: plot for plot in _plots(result, reports, decisions) if plot is not None}
+
+
+def _plots(
+    result: ReplayResult, reports: Reports | None, decisions: Mapping[str, Any]
+) -> Iterator[Plot | None]:
+    yield amounts_plot(result)
+    yield finals_plot(result)
+    yield readings_plot(result)
+    yield front_plot(result)
+    if reports is not None:
+        yield curves_plot(result, reports)
+        if decisions:
+            yield threshold_plot(result, reports, decisions)
+    yield stops_plot(result)
+    if reports is not None and decisions:
+        yield from wrong_plots(result, reports, decisions)
+    yield from schedule_plots(result)

@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from esim.plots import style
-from esim.plots.style import View
-from esim.report.words import clean, number
-from esim.results import BestTrial, ReplayResult
-from esim.study import Direction, Float64, Study
+from esim.plots.style import Plot, View
+from esim.report.words import clean, number, plural
+from esim.results import BestTrial, ReplayResult, Reports
+from esim.study import Direction, Float64
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 MOST_LINES = 150  # more curves than this are drawn as bands
 _GRID = 200  # places at which bands are taken
 _FEWEST = 5  # trials that a band needs
-_LEVELS = (0.05, 0.25, 0.5, 0.75, 0.95)
+LEVELS = (0.05, 0.25, 0.5, 0.75, 0.95)
 
 
 class Curve(NamedTuple):
@@ -55,16 +55,18 @@ class CurvesInfo(NamedTuple):
     trials: int
 
 
-def curves_info(study: Study, result: ReplayResult) -> CurvesInfo:
+def curves_info(result: ReplayResult, reports: Reports) -> CurvesInfo:
     """A study's curves as its replay cut them."""
     columns, summary = result.columns, result.summary
-    whole = [_curve(study, i, None) for i in range(study.n_trials)]
-    kept = [_curve(study, i, int(k)) for i, k in enumerate(columns.reports_kept)]
-    stopped = [i for i in range(study.n_trials) if columns.stopped[i] and len(kept[i].steps)]
-    lines = study.n_trials <= MOST_LINES
-    grid, bands = (np.empty(0), np.empty((len(_LEVELS), 0))) if lines else _bands(whole)
+    n = len(columns.trial)
+    places = {trial: i for i, trial in enumerate(columns.trial)}
+    whole = [curve(reports, i) for i in range(n)]
+    kept = [curve(reports, i, int(k)) for i, k in enumerate(columns.reports_kept)]
+    stopped = [i for i in range(n) if columns.stopped[i] and len(kept[i].steps)]
+    lines = n <= MOST_LINES
+    grid, bands = (np.empty(0), np.empty((len(LEVELS), 0))) if lines else bands_of(whole)
     best, winner = summary.best, summary.best_recorded
-    limits = _view(study.direction, whole, [b.value for b in (best, winner) if b is not None])
+    limits = field_view(result.direction, whole, [b.value for b in (best, winner) if b is not None])
     shown = kept if lines else whole
     beyond = [((c.values < limits.low) | (c.values > limits.high)).any() for c in shown]
     same = best is not None and winner is not None and best.trial == winner.trial
@@ -72,20 +74,14 @@ def curves_info(study: Study, result: ReplayResult) -> CurvesInfo:
     def highlight(of: BestTrial | None, what: str) -> Highlight | None:
         if of is None:
             return None
-        i = study.trial_index(of.trial)
-        n = len(kept[i].steps)
-        rest = Curve(whole[i].steps[max(n - 1, 0) :], whole[i].values[max(n - 1, 0) :])
-        if n == len(whole[i].steps):
-            rest = Curve(rest.steps[:0], rest.values[:0])
+        i = places[of.trial]
         label = f"{what}: {clean(of.trial, 28)}, {number(of.value, 4)}"
-        return Highlight(label, kept[i], rest)
+        return Highlight(label, kept[i], rest_of(whole[i], kept[i]))
 
     return CurvesInfo(
-        objective=study.objective,
-        direction=study.direction,
-        kept=tuple(kept[i] for i in range(study.n_trials) if not columns.stopped[i])
-        if lines
-        else (),
+        objective=result.objective,
+        direction=result.direction,
+        kept=tuple(kept[i] for i in range(n) if not columns.stopped[i]) if lines else (),
         stopped=tuple(kept[i] for i in stopped) if lines else (),
         grid=grid,
         bands=bands,
@@ -97,23 +93,30 @@ def curves_info(study: Study, result: ReplayResult) -> CurvesInfo:
         best=highlight(best, "best with and without" if same else "best with the rule"),
         view=limits,
         outside=int(np.sum(beyond)),
-        trials=study.n_trials,
+        trials=n,
     )
 
 
-def _curve(study: Study, trial: int, rows: int | None) -> Curve:
+def curve(reports: Reports, trial: int, rows: int | None = None) -> Curve:
     """A trial's first rows (None: all of them) that hold a value."""
-    first, last = int(study.offsets[trial]), int(study.offsets[trial + 1])
+    first, last = int(reports.offsets[trial]), int(reports.offsets[trial + 1])
     part = slice(first, last if rows is None else first + rows)
-    present = ~np.isnan(study.values[part])
-    return Curve(study.steps[part][present], study.values[part][present])
+    present = ~np.isnan(reports.values[part])
+    return Curve(reports.steps[part][present], reports.values[part][present])
 
 
-def _bands(whole: list[Curve]) -> tuple[Float64, Float64]:
+def rest_of(whole: Curve, ran: Curve) -> Curve:
+    """What the rule saved, from the last report that ran; empty if nothing."""
+    n = len(ran.steps)
+    first = len(whole.steps) if n == len(whole.steps) else max(n - 1, 0)
+    return Curve(whole.steps[first:], whole.values[first:])
+
+
+def bands_of(whole: Sequence[Curve]) -> tuple[Float64, Float64]:
     """Quantiles over the trials that go as far, of their last value up to each place of a grid."""
     reported = [c for c in whole if len(c.steps)]
     if not reported:
-        return np.empty(0), np.empty((len(_LEVELS), 0))
+        return np.empty(0), np.empty((len(LEVELS), 0))
     every = np.unique(np.concatenate([c.steps for c in reported]))
     grid = every.astype(np.float64)
     if len(every) > _GRID:
@@ -126,14 +129,14 @@ def _bands(whole: list[Curve]) -> tuple[Float64, Float64]:
     # Quantiles by counting: infinite values are the worst or best, and not interpolated.
     there.sort(axis=0)  # NaN last
     n = (~np.isnan(there)).sum(axis=0)
-    bands = np.full((len(_LEVELS), len(grid)), np.nan)
+    bands = np.full((len(LEVELS), len(grid)), np.nan)
     enough = np.flatnonzero(n >= _FEWEST)
-    for band, level in zip(bands, _LEVELS, strict=True):
+    for band, level in zip(bands, LEVELS, strict=True):
         band[enough] = there[np.round((n[enough] - 1) * level).astype(np.int64), enough]
     return grid, bands
 
 
-def _view(direction: Direction, whole: list[Curve], important: list[float]) -> View:
+def field_view(direction: Direction, whole: Sequence[Curve], important: Sequence[float]) -> View:
     """All values, unless the first reports or up to a quarter of the trials are far off."""
     finite = [c.values[np.isfinite(c.values)] for c in whole]
     finite = [values for values in finite if values.size]
@@ -154,7 +157,7 @@ def _view(direction: Direction, whole: list[Curve], important: list[float]) -> V
 def draw_curves(info: CurvesInfo, axes: Axes) -> Axes:
     """Every trial up to its stop, or bands of all of them; the best ones on top."""
     if info.bands.size:
-        _draw_bands(info, axes)
+        draw_bands(info.grid, info.bands, info.view, axes)
     _draw_many(info.stopped, axes, style.FAINT, "stopped, up to the stop")
     _draw_many(info.kept, axes, style.SKY, "not stopped")
     many = len(info.stops.steps) > MOST_LINES
@@ -173,7 +176,7 @@ def draw_curves(info: CurvesInfo, axes: Axes) -> Axes:
             label="stop",
         )
     for shown, colour, width in (
-        (info.best_recorded, style.BLACK, 1.4),
+        (info.best_recorded, style.INK, 1.4),
         (info.best, style.BLUE, 2.2),
     ):
         if shown is None:
@@ -206,31 +209,35 @@ def _draw_many(curves: tuple[Curve, ...], axes: Axes, colour: str, label: str) -
         )
 
 
-def _draw_bands(info: CurvesInfo, axes: Axes) -> None:
-    far = np.clip(info.bands, info.view.low, info.view.high)  # infinite edges reach the border
+def draw_bands(grid: Float64, bands: Float64, limits: View, axes: Axes) -> None:
+    """Where most of the curves go."""
+    far = np.clip(bands, limits.low, limits.high)  # infinite edges reach the border
     for (low, high), colour, label in (
         ((0, 4), style.PALE, "90 % of the trials as recorded"),
         ((1, 3), style.FAINT, "middle half"),
     ):
-        axes.fill_between(
-            info.grid, far[low], far[high], color=colour, lw=0, label=label, step=None
-        )
-    axes.plot(info.grid, info.bands[2], color=style.GREY, lw=1.2, label="median")
+        axes.fill_between(grid, far[low], far[high], color=colour, lw=0, label=label, step=None)
+    axes.plot(grid, bands[2], color=style.GREY, lw=1.2, label="median")
 
 
-def curves_figure(study: Study, result: ReplayResult) -> Figure:
-    """All curves of a study under a rule."""
-    info = curves_info(study, result)
-    with style.styled():
-        figure = style.new_figure(4.4, study.name, ": curves and stops")
-        axes = figure.subplots()
-        draw_curves(info, axes)
-        text = (
-            f"{style.rule_words(result)}. "
-            f"{len(info.stops.steps):,} of {info.trials:,} trials stopped."
-        )
-        if info.outside:
-            text += f" Values of {style.trials(info.outside)} lie outside the picture."
-        style.subtitle(axes, text)
-        style.legend(figure, axes)
-    return figure
+def curves_plot(result: ReplayResult, reports: Reports) -> Plot | None:
+    """All curves of a study under a rule; None if no trial has a value."""
+    info = curves_info(result, reports)
+    if np.isnan(reports.values).all():
+        return None
+    stopped = f"{len(info.stops.steps):,} of {info.trials:,} trials stopped"
+    caption = f"{style.rule_words(result)}. {stopped}."
+    if info.outside:
+        caption += f" Values of {plural(info.outside, 'trial')} lie outside the picture."
+    how = "Bands of where the trials' curves go" if info.bands.size else "A curve for each trial"
+    marks = "; ".join(h.label for h in (info.best_recorded, info.best) if h is not None)
+    return Plot(
+        name="curves",
+        title="curves and stops",
+        caption=caption,
+        description=f"{how} over steps, with a cross at each stop. {stopped}. Drawn on top: "
+        f"{marks or 'nothing'}.",
+        height=3.9,
+        info=info,
+        draw=draw_curves,
+    )

@@ -106,7 +106,7 @@ def draw_explained(info: ExplainedInfo, axes: Axes) -> Axes:
             info.threshold,
             edges,
             baseline=None,
-            color=style.BLACK,
+            color=style.INK,
             lw=1.2,
             label=info.threshold_words,
         )
@@ -140,7 +140,7 @@ def draw_explained(info: ExplainedInfo, axes: Axes) -> Axes:
             label="as recorded, had it gone on",
         )
     for point, text, face in (
-        (info.decision, "stop decided", "white"),
+        (info.decision, "stop decided", style.PAPER),
         (info.stop, "stopped", style.VERMILLION),
     ):
         if point is None:
@@ -206,8 +206,9 @@ def explain_figure(explanation: Explanation) -> Figure:
     """The whole figure of `esim explain`."""
     info = explained_info(explanation)
     with style.styled():
-        figure = style.new_figure(
-            4.6, f"Trial {explanation.trial}", f" under rule {explanation.rule.name}"
+        figure = style.new_figure(4.6)
+        style.set_title(
+            figure, f"Trial {explanation.trial}", f" under rule {explanation.rule.name}"
         )
         upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=[5, 1])
         draw_explained(info, upper)

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from esim.plots import style
-from esim.report.words import percent
+from esim.plots.style import Plot
+from esim.report.words import clock_words, percent
 from esim.results import ReplayResult
 from esim.study import Float64
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 
 class Lane(NamedTuple):
@@ -111,26 +112,41 @@ def draw_schedule(info: ScheduleInfo, axes: Axes, *, with_rule: bool) -> Axes:
                 rasterized=n > style.MANY,
             )
         )
-    axes.axvline(lane.makespan, color=style.BLACK, lw=1.0, ls="--", label="makespan")
+    axes.axvline(lane.makespan, color=style.INK, lw=1.0, ls="--", label="makespan")
     axes.set_xlim(0, 1.03 * info.end)
     axes.set_ylim(n + 0.5, 0.5)
     axes.yaxis.set_major_locator(MaxNLocator(nbins=6, integer=True, min_n_ticks=1))
     axes.set_xlabel(info.unit)
+    axes.set_ylabel("trial, in launch order")
     return axes
 
 
-def schedule_figure(result: ReplayResult) -> Figure | None:
-    """Both schedules side by side; None if the clock has no times."""
+def schedule_plots(result: ReplayResult) -> tuple[Plot, ...]:
+    """Both schedules, on one scale; none if the clock has no times."""
     info = schedule_info(result)
     if info is None:
-        return None
-    with style.styled():
-        figure = style.new_figure(3.8, result.study, ": schedule")
-        left, right = figure.subplots(1, 2, sharex=True, sharey=True)
-        draw_schedule(info, left, with_rule=False)
-        draw_schedule(info, right, with_rule=True)
-        left.set_ylabel("trial, in launch order")
-        style.subtitle(left, "Without the rule", style.WIDTH / 2)
-        style.subtitle(right, f"{style.rule_words(result)}. {info.makespan_words}", style.WIDTH / 2)
-        style.legend(figure, left, right)
-    return figure
+        return ()
+    clock = clock_words(result.clock)
+    many = f"{len(info.stopped):,} trials in launch order, {clock}"
+    return (
+        Plot(
+            name="schedule-recorded",
+            title="schedule without the rule",
+            caption=f"{clock[0].upper()}{clock[1:]}.",
+            description=f"A bar for each of {many}, from its start to its end; all have ended "
+            f"after {info.recorded.makespan:,.1f} {info.unit}.",
+            height=3.3,
+            info=info,
+            draw=partial(draw_schedule, with_rule=False),
+        ),
+        Plot(
+            name="schedule-rule",
+            title="schedule with the rule",
+            caption=info.makespan_words,
+            description=f"The same under the rule; all have ended after {info.run.makespan:,.1f} "
+            f"{info.unit}.",
+            height=3.3,
+            info=info,
+            draw=partial(draw_schedule, with_rule=True),
+        ),
+    )

@@ -8,13 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from esim.plots import style
+from esim.plots.style import Plot
 from esim.report.words import percent
 from esim.results import ReplayResult
 from esim.study import Float64
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 _BINS = 20
 
@@ -54,11 +54,11 @@ def draw_stops(info: StopsInfo, axes: Axes) -> Axes:
         width=np.diff(info.edges),
         align="edge",
         color=style.VERMILLION,
-        edgecolor="white",
+        edgecolor=style.PAPER,
         lw=0.8,
     )
     if info.median is not None:
-        axes.axvline(info.median, color=style.BLACK, lw=1.0, ls="--", label="median")
+        axes.axvline(info.median, color=style.INK, lw=1.0, ls="--", label="median")
     axes.set_xlim(0, 1)
     axes.set_ylim(0, max(1.0, 1.08 * float(info.counts.max())))
     axes.xaxis.set_major_formatter(PercentFormatter(1.0, decimals=0, symbol=" %"))
@@ -68,16 +68,23 @@ def draw_stops(info: StopsInfo, axes: Axes) -> Axes:
     return axes
 
 
-def stops_figure(result: ReplayResult) -> Figure:
-    """When in training the stops happen."""
+def stops_plot(result: ReplayResult) -> Plot | None:
+    """When in training the stops happen; None if nothing is stopped."""
     info = stops_info(result)
-    with style.styled():
-        figure = style.new_figure(3.0, result.study, ": when trials are stopped")
-        axes = figure.subplots()
-        draw_stops(info, axes)
-        text = f"{style.rule_words(result)}. {info.stopped:,} of {info.trials:,} trials stopped"
-        if info.median is not None:
-            by = f"by {percent(info.median)} of their steps" if info.median else "at step 0"
-            text += f", half of them {by} (dashed)"
-        style.subtitle(axes, text + ".")
-    return figure
+    if not info.stopped:
+        return None
+    told = f"{info.stopped:,} of {info.trials:,} trials stopped"
+    if info.median is not None:
+        by = f"by {percent(info.median)} of their steps" if info.median else "at step 0"
+        told += f", half of them {by} (dashed)"
+    early, late = info.counts[: _BINS // 4].sum(), info.counts[-_BINS // 4 :].sum()
+    return Plot(
+        name="stops",
+        title="when trials are stopped",
+        caption=f"{style.rule_words(result)}. {told}.",
+        description=f"A histogram of the share of its recorded steps that each stopped trial ran: "
+        f"{early:,} in the first quarter of training, {late:,} in the last.",
+        height=2.7,
+        info=info,
+        draw=draw_stops,
+    )

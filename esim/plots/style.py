@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -14,7 +12,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from esim.report.words import clean, seconds
+from esim.folders import whole_file
+from esim.report.words import clean, clock_words, seconds
 from esim.study import Direction
 
 if TYPE_CHECKING:
@@ -24,23 +23,33 @@ if TYPE_CHECKING:
 
     from esim.results import ReplayResult
 
-# Okabe and Ito's colours: told apart without colour vision, and as greys in print.
-BLACK, BLUE, SKY, VERMILLION = "#000000", "#0072B2", "#56B4E9", "#D55E00"
-GREY, FAINT, PALE = "#767676", "#B4B4B4", "#E2E2E2"
-WIDTH = 7.2  # inches: a page's text width
+# Okabe and Ito's colours: told apart without colour vision, and as greys in print. Each stands for
+# one thing in every figure, and for nothing else, so that a page can give it another shade in the
+# dark: blue ran or was kept, vermillion was stopped or lost, green is a baseline.
+INK, BLUE, SKY, VERMILLION = "#1b1b1b", "#0072b2", "#56b4e9", "#d55e00"
+GREEN = "#009e73"
+GREY, FAINT, PALE = "#767676", "#b4b4b4", "#e2e2e2"
+PAPER = "#ffffff"
+WIDTH = 7.2  # inches: the text width of a printed page
+NARROW = 4.4  # a column of a page, or a telephone
 MANY = 1000  # more marks than this become pixels inside the SVG
 _FONT = "DejaVu Sans"  # comes with matplotlib, so that a figure is the same everywhere
-_TITLE = 10.5  # points
+_TITLE, _LEGEND = 10.5, 8.0  # points
 _HANDLE = 0.55  # inches beside a label in a legend
 _TEXT_PER_INCH = 15  # characters of the small font
 _STYLE: dict[str, Any] = {
     "font.family": [_FONT],
     "font.size": 9.0,
+    "text.color": INK,
+    "axes.edgecolor": INK,
+    "axes.labelcolor": INK,
+    "xtick.color": INK,
+    "ytick.color": INK,
     "axes.labelsize": 9.0,
     "axes.titlesize": 8.5,
     "xtick.labelsize": 8.0,
     "ytick.labelsize": 8.0,
-    "legend.fontsize": 8.0,
+    "legend.fontsize": _LEGEND,
     "legend.frameon": False,
     "legend.handlelength": 1.8,
     "axes.spines.top": False,
@@ -58,6 +67,28 @@ _STYLE: dict[str, Any] = {
 }
 
 
+class Plot(NamedTuple):
+    """A figure before it is drawn.
+
+    Attributes:
+        name: short, of letters and hyphens: part of file names.
+        title: what is drawn, in a few words.
+        caption: what to know beside it, in sentences; may be empty.
+        description: what a person sees in it, for one who does not.
+        height: inches.
+        info: what is drawn, as plain data.
+        draw: (info, axes) -> axes.
+    """
+
+    name: str
+    title: str
+    caption: str
+    description: str
+    height: float
+    info: Any
+    draw: Callable[[Any, Axes], Axes]
+
+
 @contextmanager
 def styled() -> Iterator[None]:
     """matplotlib's defaults and this style, whatever the user's own settings; undone behind it."""
@@ -67,25 +98,47 @@ def styled() -> Iterator[None]:
         yield
 
 
-def new_figure(height: float, name: str, what: str = "") -> Figure:
-    """An empty figure of the usual width, titled by a name from a log and what is drawn."""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(WIDTH, height), layout="constrained")
-    figure.get_layout_engine().set(w_pad=0.06, h_pad=0.06, wspace=0.04)  # type: ignore[union-attr, call-arg]
-    title = _fit(name, what, WIDTH - 0.3)
-    figure.suptitle(title, x=0.01, ha="left", fontsize=_TITLE, fontweight="bold", color=BLACK)
+def figure_of(plot: Plot, name: str | None = None, width: float = WIDTH) -> Figure:
+    """The figure; with a title if it is to stand by itself under a name from a log."""
+    with styled():
+        if name is None:
+            figure = new_figure(plot.height, width)
+        else:
+            figure = new_figure(plot.height + 0.45, width)
+            set_title(figure, name, f": {plot.title}", width)
+        axes = figure.subplots()
+        plot.draw(plot.info, axes)
+        if name is not None:
+            subtitle(axes, plot.caption, width)
+        legend(figure, axes, width=width)
     return figure
 
 
-def _fit(name: str, what: str, inches: float) -> str:
-    """The title, the name in it cut until it fits."""
-    longest = 90
-    while True:
-        title = words(name, longest) + what
-        if _inches(title, _TITLE, "bold") <= inches or longest <= 8:
-            return title
-        longest -= 4
+def new_figure(height: float, width: float = WIDTH) -> Figure:
+    """An empty figure."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height), layout="constrained")
+    figure.get_layout_engine().set(w_pad=0.06, h_pad=0.06, wspace=0.04)  # type: ignore[union-attr, call-arg]
+    return figure
+
+
+def set_title(figure: Figure, name: str, what: str, width: float = WIDTH) -> None:
+    """A title of a name from a log and what is drawn."""
+    title = (
+        _fit(words(name, 90), width - 0.3 - _inches(what, _TITLE, "bold"), _TITLE, "bold") + what
+    )
+    figure.suptitle(title, x=0.01, ha="left", fontsize=_TITLE, fontweight="bold", color=INK)
+
+
+def _fit(shown: str, inches: float, points: float = _LEGEND, weight: str = "normal") -> str:
+    """A line of `words`, its middle left out as far as it takes to fit."""
+    longest = len(shown)
+    text = shown
+    while _inches(text, points, weight) > inches and longest > 8:
+        longest -= 3
+        text = words(shown.replace(r"\$", "$"), longest)
+    return text
 
 
 def _inches(text: str, points: float, weight: str = "normal") -> float:
@@ -101,15 +154,12 @@ def _inches(text: str, points: float, weight: str = "normal") -> float:
 def subtitle(axes: Axes, text: str, width: float = WIDTH) -> None:
     """Plain sentences above an axes as wide as `width` inches."""
     lines = textwrap.wrap(text, max(20, int((width - 0.9) * _TEXT_PER_INCH)))
-    axes.set_title(words("\n".join(lines), 10_000), loc="left", color="#333333")
+    axes.set_title(words("\n".join(lines), 10_000), loc="left", color=GREY)
 
 
 def rule_words(result: ReplayResult) -> str:
     """Which rule by which clock."""
-    clock = {"order": "one trial after another", "recorded": "recorded times"}.get(
-        result.clock.mode, f"simulated on {result.clock.workers} workers"
-    )
-    return f"Rule {result.rule.name}, {clock}"
+    return f"Rule {result.rule.name}, {clock_words(result.clock)}"
 
 
 class Unit(NamedTuple):
@@ -142,29 +192,29 @@ def trials(n: int) -> str:
     return f"{n:,} trial" if n == 1 else f"{n:,} trials"
 
 
-def legend(figure: Figure, *every: Axes, columns: int = 3) -> None:
+def legend(figure: Figure, *every: Axes, columns: int = 3, width: float = WIDTH) -> None:
     """One legend under the figure for what stands in its axes, each label once."""
     found: dict[str, Artist] = {}
     for axes in every:
         for handle, label in zip(*axes.get_legend_handles_labels(), strict=True):
-            found.setdefault(label, handle)
+            found.setdefault(_fit(label, width - _HANDLE - 0.3), handle)
     if found:
         figure.legend(
             list(found.values()),
             list(found),
             loc="outside lower left",
-            **{"ncols": _columns(list(found), columns)},
+            **{"ncols": _columns(list(found), columns, width)},
         )
 
 
-def _columns(labels: list[str], most: int) -> int:
+def _columns(labels: list[str], most: int, width: float) -> int:
     """Columns that fit under the figure, filled one after the other as a legend does."""
-    widths = [_inches(label, _STYLE["legend.fontsize"]) + _HANDLE for label in labels]
+    widths = [_inches(label, _LEGEND) + _HANDLE for label in labels]
     for n in range(min(most, len(labels)), 1, -1):
         high, more = divmod(len(labels), n)
         rows = [high + (i < more) for i in range(n)]
         starts = [sum(rows[:i]) for i in range(n)]
-        if sum(max(widths[a : a + r]) for a, r in zip(starts, rows, strict=True)) <= WIDTH - 0.2:
+        if sum(max(widths[a : a + r]) for a, r in zip(starts, rows, strict=True)) <= width - 0.2:
             return n
     return 1
 
@@ -172,12 +222,14 @@ def _columns(labels: list[str], most: int) -> int:
 def words(text: str, longest: int = 60) -> str:
     """Text from a log, drawn as it is: no mathematics, no control characters, not endless."""
     lines = [clean(line, longest) for line in text.split("\n")]
+    # An escaped dollar is one; a bare pair begins a formula.
+    return drawable("\n".join(lines)).replace("$", r"\$")
+
+
+def drawable(text: str) -> str:
+    """Text of which the figures' font has every letter; another sign for those it lacks."""
     known = _glyphs()
-    shown = "\n".join(lines)
-    shown = "".join(
-        c if c == "\n" or ord(c) in known else "\N{REPLACEMENT CHARACTER}" for c in shown
-    )
-    return shown.replace("$", r"\$")  # an escaped dollar is one; a bare pair begins a formula
+    return "".join(c if c == "\n" or ord(c) in known else "\N{REPLACEMENT CHARACTER}" for c in text)
 
 
 @cache
@@ -242,14 +294,7 @@ def save(figure: Figure, path: str | Path) -> None:
         figure.draw_without_rendering()
         figure.set_layout_engine("none")
         for end in ("svg", "png"):
-            handle, partial = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
-            try:
-                with os.fdopen(handle, "wb") as out:
-                    # A date would make every file differ.
-                    metadata = {"Date": None} if end == "svg" else None
-                    figure.savefig(out, format=end, metadata=metadata)
-                os.chmod(partial, 0o644)
-                os.replace(partial, target.parent / f"{target.name}.{end}")
-            except BaseException:
-                os.unlink(partial)
-                raise
+            # A date would make every file differ.
+            metadata = {"Date": None} if end == "svg" else None
+            with whole_file(target.parent / f"{target.name}.{end}") as out:
+                figure.savefig(out, format=end, metadata=metadata)

@@ -10,10 +10,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from esim.errors import EsimError
+from esim.errors import EsimError, near_names
+from esim.history import History, is_store
+from esim.readers.address import Address
 from esim.readers.formats import FORMATS, Format, Found, choose_format
-from esim.readers.options import Options
-from esim.readers.source import Source, open_sources, union
+from esim.readers.options import Options, settle_direction
+from esim.readers.plugins import installed, known_formats
+from esim.readers.source import Source, open_sources, root_of, union
 from esim.study import Note, Study
 
 __all__ = [
@@ -29,12 +32,13 @@ __all__ = [
 
 @dataclass(frozen=True)
 class InputFile:
-    """One path the user gave, for the result document.
+    """One path or URL the user gave, for the result document.
 
     Attributes:
-        path: as given.
+        path: as given; of a URL, without its password.
         sha256: of a file, its bytes'; of a folder, that of the lines ``<sha256>  <relative name>``
-            of the files that were read, sorted by name (what `sha256sum` prints).
+            of the files that were read, sorted by name (what `sha256sum` prints); of a database or
+            server, that of the rows that were read.
         format: the name of the format that read it.
         notes: what was seen about the path itself, such as files left unread; what was seen in
             the data stands in `Study.notes`.
@@ -64,13 +68,15 @@ def read_inputs(
     metrics: Sequence[str] = (),
     name: str | None = None,
     accept_time_aligned: bool = False,
+    studies: Sequence[str] = (),
+    step: str | None = None,
 ) -> Reading:
-    """Read every study in some files and folders.
+    """Read every study in some files, folders and databases.
 
-    All files given are parts of one input; every folder is an input of its own.
+    All files given are parts of one input; every folder and URL is an input of its own.
 
     Args:
-        paths: files (plain, .gz or .zst) and folders.
+        paths: files (plain, .gz or .zst), folders, and URLs of databases and tracking servers.
         objective: the metric to replay; default the recorded one, or the only one there is.
         direction: "minimize" or "maximize"; needed where the logs do not record it.
         format: a name in `FORMATS`; default is to look at the contents.
@@ -78,6 +84,8 @@ def read_inputs(
         name: what to call the study, if there is exactly one.
         accept_time_aligned: take the n-th point in time as step n, where the logs hold averages
             over time and no epochs; else they are refused.
+        studies: the names of those to read, where the logs hold several; default all.
+        step: the column that counts steps, where the format has several; default the format's own.
 
     Raises:
         EsimError: no path, an unreadable one, no format or several that match, or logs that
@@ -89,14 +97,27 @@ def read_inputs(
         metrics=metrics,
         name=name,
         accept_time_aligned=accept_time_aligned,
+        studies=studies,
+        step=step,
     )
+    history = find_history(paths)
+    if history is not None:
+        return _whole_history(history, options)
     sources = open_sources(paths)
-    chosen = _choose(sources, format)
-    studies: list[Study] = []
+    broken = list(installed()[1])
+    chosen = _choose(sources, format, broken)
+    read: list[Study] = []
     inputs: list[InputFile] = []
     homes: dict[str, str] = {}
+    names: dict[str, None] = {}
     for source, fmt in chosen:
         found = fmt.read(source, options)
+        names.update(dict.fromkeys([*found.names, *(study.name for study in found.studies)]))
+        if options.studies:
+            kept = tuple(study for study in found.studies if study.name in options.studies)
+            found = replace(found, studies=kept)
+            if not kept:
+                continue
         for study in found.studies:
             if study.name in homes:
                 raise EsimError(
@@ -106,18 +127,80 @@ def read_inputs(
                     fix="read them one at a time, or give the files of one study without a folder",
                 )
             homes[study.name] = source.label
-        studies += found.studies
+        read += found.studies
         inputs += _describe(source, fmt, found)
-    if name is not None:
-        if len(studies) != 1:
+    for wanted in options.studies:
+        if wanted not in names:
             raise EsimError(
-                f"one name, {name!r}, for {len(studies)} studies",
+                f"no study {wanted!r}",
+                where=", ".join(source.label for source in sources),
+                fix=f"one of: {near_names(wanted, names)}",
+            )
+    if name is not None:
+        if len(read) != 1:
+            raise EsimError(
+                f"one name, {name!r}, for {len(read)} studies",
                 why="found " + ", ".join(homes),
             )
-        studies = [replace(studies[0], name=name)]
+        read = [replace(read[0], name=name)]
         inputs = [replace(i, studies=(name,)) for i in inputs]
-    order = {str(path): i for i, path in enumerate(paths)}
-    return Reading(tuple(studies), tuple(sorted(inputs, key=lambda i: order[i.path])))
+    if inputs:
+        inputs[0] = replace(inputs[0], notes=(*inputs[0].notes, *dict.fromkeys(broken)))
+    order = {str(root_of(path)): i for i, path in enumerate(paths)}
+    return Reading(tuple(read), tuple(sorted(inputs, key=lambda i: order[i.path])))
+
+
+def find_history(paths: Sequence[str | Path]) -> History | None:
+    """The history that the only path or address is; None if it is something else.
+
+    Raises:
+        EsimError: it is damaged or cannot be reached, or it is in object storage and no history.
+    """
+    if len(paths) != 1:
+        return None
+    history = History.open(str(paths[0]))
+    if history is None and is_store(paths[0]):
+        raise EsimError(
+            "no history there",
+            where=str(paths[0]),
+            why="only what esim convert writes is read from object storage",
+            fix="copy the logs to a folder, and esim convert FOLDER " + str(paths[0]),
+        )
+    return history
+
+
+def _whole_history(history: History, options: Options) -> Reading:
+    """The studies of a history, all in memory."""
+    found: list[Study] = []
+    for chunk in history.chunks(options.studies or None):
+        for study in chunk.studies():
+            if options.objective not in (None, study.objective):
+                raise EsimError(
+                    f"no metric {options.objective!r}",
+                    where=f"{history.place}, study {study.name!r}",
+                    fix=f"a history holds the objective it was converted with: {study.objective}",
+                )
+            settle_direction(options, str(history.place), study.direction)
+            found.append(study)
+    names = tuple(study.name for study in found)
+    what = InputFile(str(history.place), history.sha256, "history", (), names)
+    return Reading(tuple(found), (what,))
+
+
+def apart(paths: Sequence[str | Path], format: str | None = None) -> list[tuple[str, ...]]:
+    """The paths in groups, each an input of its own. Raises EsimError as `read_inputs`."""
+    chosen = _choose(open_sources(paths), format, [])
+    return [tuple(str(root) for root in source.roots) for source, _ in chosen]
+
+
+def contents(paths: Sequence[str | Path]) -> list[tuple[str, str]]:
+    """(name, sha256 as stored) of each file below the paths, unread; none for databases."""
+    found = []
+    for source in open_sources(paths):
+        for file in source.files:
+            with file.path.open("rb") as stream:
+                found.append((file.name, hashlib.file_digest(stream, "sha256").hexdigest()))
+    return found
 
 
 def read_studies(
@@ -128,6 +211,8 @@ def read_studies(
     metrics: Sequence[str] = (),
     name: str | None = None,
     accept_time_aligned: bool = False,
+    studies: Sequence[str] = (),
+    step: str | None = None,
 ) -> list[Study]:
     """Every study in some files and folders. Arguments and errors as in `read_inputs`."""
     reading = read_inputs(
@@ -138,6 +223,8 @@ def read_studies(
         metrics=metrics,
         name=name,
         accept_time_aligned=accept_time_aligned,
+        studies=studies,
+        step=step,
     )
     return list(reading.studies)
 
@@ -150,13 +237,15 @@ def read_study(
     metrics: Sequence[str] = (),
     name: str | None = None,
     accept_time_aligned: bool = False,
+    studies: Sequence[str] = (),
+    step: str | None = None,
 ) -> Study:
     """The one study in some files and folders. Arguments as in `read_inputs`.
 
     Raises:
         EsimError: as `read_inputs`, and if there are several studies; it names them.
     """
-    studies = read_studies(
+    found = read_studies(
         *paths,
         objective=objective,
         direction=direction,
@@ -164,40 +253,49 @@ def read_study(
         metrics=metrics,
         name=name,
         accept_time_aligned=accept_time_aligned,
+        studies=studies,
+        step=step,
     )
-    if len(studies) != 1:
-        names = [study.name for study in studies]
+    if len(found) != 1:
+        names = [study.name for study in found]
         more = f" and {len(names) - 10} more" if len(names) > 10 else ""
         raise EsimError(
-            f"{len(studies)} studies where one was expected",
+            f"{len(found)} studies where one was expected",
             where=", ".join(str(path) for path in paths),
             why="found " + ", ".join(names[:10]) + more,
-            fix="esim.read_studies reads them all",
+            fix="esim.read_studies reads them all; studies=[name] reads one",
         )
-    return studies[0]
+    return found[0]
 
 
-def _choose(sources: list[Source], format: str | None) -> list[tuple[Source, Format]]:
+def _choose(
+    sources: list[Source], format: str | None, broken: list[Note]
+) -> list[tuple[Source, Format]]:
     if len(sources) == 1:
-        return [(sources[0], choose_format(sources[0], format))]
+        return [(sources[0], choose_format(sources[0], format, broken))]
     try:
-        chosen = [(source, choose_format(source, format)) for source in sources]
+        chosen = [(source, choose_format(source, format, broken)) for source in sources]
         complete = [fmt.detect(source).complete for source, fmt in chosen]
         if len({fmt.name for _, fmt in chosen}) == 1 and any(complete) and not all(complete):
             return [(union(sources), chosen[0][1])]
         return chosen
     except EsimError:
+        if any(source.address for source in sources):
+            raise
         # A description in one path and its logs in another make sense only together.
         whole = union(sources)
-        if format is None and not any(f.detect(whole).matches for f in FORMATS):
+        if format is None and not any(f.detect(whole).matches for f in known_formats()):
             raise
-        return [(whole, choose_format(whole, format))]
+        return [(whole, choose_format(whole, format, broken))]
 
 
 def _describe(source: Source, fmt: Format, found: Found) -> list[InputFile]:
     described = []
     names = tuple(study.name for study in found.studies)
     for i, root in enumerate(source.roots):
+        if isinstance(root, Address):
+            described.append(InputFile(str(root), root.sha256 or "", fmt.name, found.notes, names))
+            continue
         files = [file for file in source.files if file.root == root and file.sha256]
         if not files:
             raise EsimError(

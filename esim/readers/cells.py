@@ -21,6 +21,11 @@ _NUMBER = re.compile(
 )
 
 
+def is_number(cell: str) -> bool:
+    """Whether text is a number, or NaN."""
+    return _NUMBER.fullmatch(cell.strip()) is not None or cell.strip().lower() == "nan"
+
+
 def is_missing(cell: Any) -> bool:
     """Whether a cell holds no value."""
     if isinstance(cell, str):
@@ -30,12 +35,17 @@ def is_missing(cell: Any) -> bool:
 
 def number(cell: Any, place: str, column: str) -> float:
     """A float, NaN if missing; "inf", "-Infinity" and the like are numbers."""
-    if is_missing(cell):
-        return math.nan
     if isinstance(cell, str) and _NUMBER.fullmatch(cell.strip()):
         return float(cell)
+    if is_missing(cell):
+        return math.nan
     if isinstance(cell, int | float) and not isinstance(cell, bool):
-        return float(cell)
+        try:
+            return float(cell)
+        except OverflowError:
+            raise EsimError(
+                "an integer beyond 1e308", where=place, why=f"column {column!r}"
+            ) from None
     raise EsimError(f"{cell!r} is not a number", where=place, why=f"column {column!r}")
 
 

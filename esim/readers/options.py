@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from esim.errors import EsimError, near_names
-from esim.study import Direction, as_direction
+from esim.study import Direction, Note, as_direction
 
 
 @dataclass(frozen=True)
@@ -45,6 +45,8 @@ class Options:
     metrics: tuple[Metric, ...] = ()
     name: str | None = None
     accept_time_aligned: bool = False
+    studies: tuple[str, ...] = ()
+    step: str | None = None
 
     @classmethod
     def parse(
@@ -55,6 +57,8 @@ class Options:
         metrics: Sequence[str],
         name: str | None,
         accept_time_aligned: bool = False,
+        studies: Sequence[str] = (),
+        step: str | None = None,
     ) -> Options:
         """Raises EsimError for a direction or a NAME=REGEX that is not one."""
         parsed = []
@@ -69,7 +73,32 @@ class Options:
             metrics=tuple(parsed),
             name=name,
             accept_time_aligned=accept_time_aligned,
+            studies=(studies,) if isinstance(studies, str) else tuple(studies),
+            step=step,
         )
+
+
+def chosen_studies(options: Options, names: Sequence[str]) -> list[str]:
+    """The studies to read: those asked for, else all. `read_inputs` refuses unknown names."""
+    return [name for name in names if name in options.studies or not options.studies]
+
+
+def settle_step(
+    options: Options, columns: Sequence[str], default: str, where: str
+) -> tuple[str, Note]:
+    """The column that counts steps, the option or the format's own, and a note that says so.
+
+    Raises:
+        EsimError: the logs have no such column (with near names).
+    """
+    step = options.step or default
+    if step not in columns:
+        raise EsimError(
+            f"no step column {step!r}",
+            where=where,
+            fix=f"--step with one of: {near_names(step, columns)}" if columns else None,
+        )
+    return step, Note("step_column", f"steps are {step}")
 
 
 def settle_objective(

@@ -1,4 +1,4 @@
-"""Opens a path once: plain files, .gz, .zst, folders. Never writes, never unpickles.
+"""Opens a path once: plain files, .gz, .zst, folders, addresses. Never writes, never unpickles.
 
 A file's compression is read from its first bytes. An s3:// path would become a `Source` here, its
 `File`s reading through pyarrow.fs.
@@ -11,12 +11,13 @@ import hashlib
 import os
 import stat
 import zlib
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from functools import cached_property
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Literal
 
 from esim.errors import EsimError, near_names
+from esim.readers.address import Address, parse_address
 
 HEAD_BYTES = 64 * 1024
 GZIP_MAGIC = b"\x1f\x8b"
@@ -36,11 +37,13 @@ class File:
         root: the path the user gave: this file, or a folder above it.
         name: relative to a folder root, with "/"; else the file's own name.
         sha256: of its bytes as stored, once it has been read.
+        seen: what readers made of its head, by the name of the question.
     """
 
     def __init__(self, path: Path, root: Path, name: str) -> None:
         self.path, self.root, self.name = path, root, name
         self.sha256: str | None = None
+        self.seen: dict[str, object] = {}
 
     def __str__(self) -> str:
         return str(self.path)
@@ -52,6 +55,16 @@ class File:
             if self.name.endswith(suffix):
                 return self.name[: -len(suffix)]
         return self.name
+
+    @property
+    def base(self) -> str:
+        """The last part of `plain_name`."""
+        return self.plain_name.rpartition("/")[2]
+
+    @property
+    def folder(self) -> str:
+        """The folder part of `name`; "" directly under the root."""
+        return self.name.rpartition("/")[0]
 
     @cached_property
     def _raw_head(self) -> bytes:
@@ -105,6 +118,7 @@ class File:
             data = self.path.read_bytes()
         except OSError as error:
             raise _unreadable(self.path, error) from error
+        self.__dict__.setdefault("_raw_head", data[:HEAD_BYTES])  # saves opening it once more
         compression = self.compression
         self.sha256 = hashlib.sha256(data).hexdigest()
         if compression == "gzip":
@@ -122,24 +136,72 @@ class File:
                 raise _broken(self, "zstd", error) from error
         return data
 
+    def hash(self) -> None:
+        """Set `sha256` of a file that another library reads."""
+        try:
+            with self.path.open("rb") as stream:
+                self.sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
+        except OSError as error:
+            raise _unreadable(self.path, error) from error
+
     def text(self) -> str:
         """The whole contents as UTF-8 text, undecodable bytes replaced, without a BOM."""
         return self.read().decode("utf-8", errors="replace").removeprefix("\ufeff")
 
 
 class Source:
-    """One input: a folder, or all the files that were given.
+    """One input: a folder, all the files that were given, or an address.
 
     Attributes:
-        roots: the paths as the user gave them.
+        roots: the paths as the user gave them; of an address, the address.
         files: sorted by root and name.
         skipped: hidden files and editors' leftovers that a folder walk passed over.
     """
 
     def __init__(
-        self, roots: tuple[Path, ...], files: tuple[File, ...], skipped: tuple[str, ...] = ()
+        self,
+        roots: tuple[Path | Address, ...],
+        files: tuple[File, ...],
+        skipped: tuple[str, ...] = (),
     ) -> None:
         self.roots, self.files, self.skipped = roots, files, skipped
+
+    @property
+    def address(self) -> Address | None:
+        """The database or server, if that is what it is."""
+        root = self.roots[0]
+        return root if isinstance(root, Address) else None
+
+    @cached_property
+    def by_base(self) -> dict[str, list[File]]:
+        """The files by the last part of their names, without the ending of a compression."""
+        found: dict[str, list[File]] = {}
+        for file in self.files:
+            found.setdefault(file.base, []).append(file)
+        return found
+
+    @cached_property
+    def by_folder(self) -> dict[str, list[File]]:
+        """The files by their `File.folder`."""
+        found: dict[str, list[File]] = {}
+        for file in self.files:
+            found.setdefault(file.folder, []).append(file)
+        return found
+
+    def below(self, folders: Collection[str]) -> frozenset[File]:
+        """The files in these folders (as in `File.folder`) and in the folders below them."""
+        wanted = set(folders)
+        inside: dict[str, bool] = {}
+        for file in self.files:
+            if file.folder not in inside:
+                above = [file.folder, *map(str, PurePosixPath(file.folder).parents), ""]
+                inside[file.folder] = any(folder in wanted for folder in above)
+        return frozenset(file for file in self.files if inside[file.folder])
+
+    def without(self, files: Collection[File]) -> Source:
+        """The same input but for some files."""
+        kept = tuple(file for file in self.files if file not in files)
+        return Source(self.roots, kept, self.skipped)
 
     @property
     def label(self) -> str:
@@ -151,6 +213,8 @@ class Source:
     def default_name(self) -> str:
         """What to call a study whose record does not: the folder's or the file's name."""
         root = self.roots[0]
+        if isinstance(root, Address):
+            return root.name
         if root.is_dir():
             return root.resolve().name or str(root)
         if len(self.roots) > 1:
@@ -160,21 +224,26 @@ class Source:
 
 
 def open_sources(paths: Iterable[str | Path]) -> list[Source]:
-    """A source for every folder, and one for all files together, in the order given.
+    """A source for every folder and address, and one for all files together, in the order given.
+
+    A sqlite: or file: URL is the path it names.
 
     Raises:
-        EsimError: no path, a path twice, one that does not exist or cannot be listed.
+        EsimError: no path, a path twice, one that does not exist or cannot be listed; a URL that
+            esim does not read.
     """
     sources: list[Source] = []
     files: list[File] = []
     at: int | None = None
-    seen: set[Path] = set()
+    seen: set[Path | str] = set()
     for given in paths:
-        if str(given).startswith("s3://"):
-            raise EsimError(
-                "s3:// is not read directly", where=str(given), fix="aws s3 sync it to a folder"
-            )
-        path = Path(given)
+        path = root_of(given)
+        if isinstance(path, Address):
+            if path.url in seen:
+                raise EsimError("the same address is given twice", where=str(path))
+            seen.add(path.url)
+            sources.append(Source((path,), ()))
+            continue
         try:
             mode = path.stat().st_mode
             resolved = path.resolve()
@@ -194,6 +263,12 @@ def open_sources(paths: Iterable[str | Path]) -> list[Source]:
     if not sources:
         raise EsimError("no paths given", fix="name files or folders with recorded logs")
     return sources
+
+
+def root_of(given: str | Path) -> Path | Address:
+    """What a path or URL as the user gave it stands for. Raises EsimError for an unknown URL."""
+    address = parse_address(str(given))
+    return address if isinstance(address, Address) else Path(given if address is None else address)
 
 
 def union(sources: list[Source]) -> Source:

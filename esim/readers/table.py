@@ -12,6 +12,7 @@ from esim.errors import EsimError, near_names
 from esim.readers.assemble import Reports, assemble, some
 from esim.readers.formats import Detection, Found
 from esim.readers.options import Options, settle_direction, settle_objective
+from esim.readers.runs import file_notes
 from esim.readers.source import Source
 from esim.readers.table_rows import Rows, read_rows
 from esim.readers.table_shape import Shape, shape_of
@@ -54,10 +55,8 @@ def read(source: Source, options: Options) -> Found:
             why=", ".join(next(s.file.name for s in reports if s.encoding == e) for e in encodings),
             fix="give the files of one kind",
         )
-    notes = _file_notes(source, reports + trials)
-    own = _own_study(reports, trials, options)
-    if own is not None:
-        return Found((own,), notes)
+    used = {shape.file for shape in reports + trials}
+    notes = file_notes(source, used, "are not tables of trials")
     objective, direction = _settle(reports, options, source.label)
     studies = _studies(source, reports, trials, objective, direction, _data_notes(reports, options))
     return Found(tuple(studies), notes)
@@ -73,21 +72,6 @@ def _lacking(shapes: Sequence[Shape]) -> tuple[str, str]:
         f"{best.file.name} ({best.encoding}) has no column {' and no '.join(lacking)}; "
         f"it has {columns}{more}"
     )
-
-
-def _own_study(reports: Sequence[Shape], trials: Sequence[Shape], options: Options) -> Study | None:
-    """The study as `esim.storage.write_study` wrote it, if that is what the files are."""
-    from esim import storage
-
-    if not (len(reports) == 1 and len(trials) == 1):
-        return None
-    if not all(storage.METADATA_KEY in shape.metadata for shape in (reports[0], trials[0])):
-        return None
-    where = str(reports[0].file.path.parent)
-    study = storage.decode(reports[0].file.read(), trials[0].file.read(), where)
-    settle_objective(options, [study.objective], where)
-    settle_direction(options, where, study.direction)
-    return study
 
 
 def _settle(reports: Sequence[Shape], options: Options, where: str) -> tuple[str, Direction]:
@@ -113,19 +97,6 @@ def _settle(reports: Sequence[Shape], options: Options, where: str) -> tuple[str
             )
     applies = known is not None and known[0] == objective
     return objective, settle_direction(options, where, known[1] if known and applies else None)
-
-
-def _file_notes(source: Source, used: Sequence[Shape]) -> tuple[Note, ...]:
-    notes = []
-    if source.skipped:
-        n = len(source.skipped)
-        text = f"{n} hidden or left-over file(s) skipped: {some(source.skipped)}"
-        notes.append(Note("files_skipped", text, n))
-    unread = [f.name for f in source.files if f not in {shape.file for shape in used}]
-    if unread:
-        text = f"{len(unread)} file(s) are not tables of trials: {some(unread)}"
-        notes.append(Note("files_not_read", text, len(unread)))
-    return tuple(notes)
 
 
 def _data_notes(reports: Sequence[Shape], options: Options) -> list[Note]:

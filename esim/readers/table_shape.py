@@ -7,9 +7,10 @@ import io
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from esim.errors import EsimError
+from esim.readers import jsontext
 from esim.readers.source import File
 
 Encoding = Literal["CSV", "JSONL", "Parquet"]
@@ -47,6 +48,12 @@ class Shape:
 
 def shape_of(file: File) -> Shape | None:
     """What table a file is, None if none. Raises EsimError if it cannot be opened."""
+    if "shape" not in file.seen:  # several formats ask
+        file.seen["shape"] = _look(file)
+    return cast("Shape | None", file.seen["shape"])
+
+
+def _look(file: File) -> Shape | None:
     head = file.head
     if head.startswith(b"PAR1"):
         return _parquet_shape(file)
@@ -72,7 +79,8 @@ def records(shape: Shape, data: bytes | None = None) -> Iterator[tuple[str, dict
     elif shape.encoding == "JSONL":
         yield from _json_records(shape.file, contents)
     else:
-        yield from _csv_records(shape, contents)
+        for place, cells in csv_rows(shape, contents):
+            yield place, dict(zip(shape.columns, cells, strict=True))
 
 
 def _head_text(head: bytes) -> str | None:
@@ -94,7 +102,11 @@ def _csv_shape(file: File, text: str) -> Shape | None:
         except (csv.Error, StopIteration):
             continue
         shape = Shape(file, "CSV", tuple(name.strip() for name in names), delimiter)
-        if best is None or ("trial" in shape.columns and "trial" not in best.columns):
+        if (
+            best is None
+            or ("trial" in shape.columns and "trial" not in best.columns)
+            or ("trial" not in best.columns and len(best.columns) == 1 < len(shape.columns))
+        ):
             best = shape
     if best is None or (len(best.columns) < 2 and "trial" not in best.columns):
         return None  # text of another kind
@@ -113,7 +125,7 @@ def _jsonl_shape(file: File, text: str) -> Shape | None:
             continue
         try:
             row = json.loads(line)
-        except json.JSONDecodeError:
+        except ValueError:
             break  # cut off by the end of the head, or not JSONL
         if not isinstance(row, dict):
             break
@@ -152,11 +164,17 @@ def parquet_table(shape: Shape, data: bytes, wanted: list[str] | None) -> Any:
         raise EsimError("damaged Parquet file", where=str(shape.file), why=str(error)) from error
 
 
-def _csv_records(shape: Shape, data: bytes) -> Iterator[tuple[str, dict[str, Any]]]:
+def csv_rows(shape: Shape, data: bytes) -> Iterator[tuple[str, list[str]]]:
+    """Each row of a CSV file below its header as its place (``path:line``) and its cells.
+
+    Raises:
+        EsimError: a row with another number of cells than the header, or bytes that are not UTF-8.
+    """
     # newline="" as the csv module asks for: a quoted line end stays as it is.
     reader = csv.reader(
         io.StringIO(_utf8(shape.file, data), newline=""), delimiter=shape.delimiter, strict=True
     )
+    label = str(shape.file)
     header = False
     line = 1
     try:
@@ -164,12 +182,12 @@ def _csv_records(shape: Shape, data: bytes) -> Iterator[tuple[str, dict[str, Any
             if row and not header:
                 header = True
             elif row:
-                place = f"{shape.file}:{line}"
+                place = f"{label}:{line}"
                 if len(row) != len(shape.columns):
                     raise EsimError(
                         f"{len(row)} cells where the header has {len(shape.columns)}", where=place
                     )
-                yield place, dict(zip(shape.columns, row, strict=True))
+                yield place, row
             line = reader.line_num + 1
     except csv.Error as error:
         raise EsimError("not CSV", where=f"{shape.file}:{line}", why=str(error)) from None
@@ -180,10 +198,7 @@ def _json_records(file: File, data: bytes) -> Iterator[tuple[str, dict[str, Any]
         if not line.strip():
             continue
         place = f"{file}:{number}"
-        try:
-            row = json.loads(line)
-        except (json.JSONDecodeError, RecursionError) as error:
-            raise EsimError("not JSON", where=place, why=str(error)) from None
+        row = jsontext.parse(line, place)
         if not isinstance(row, dict):
             raise EsimError("not a JSON object", where=place, why=line[:60])
         yield place, row

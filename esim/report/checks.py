@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 _STYLE = {"error": "bold red", "warning": "yellow", "note": "dim"}
 _LONGEST = 2000
+_EVIDENCE = 160
+_PLACE = 60
 
 
 def show_checks(checks: Sequence[Check], enable: Mapping[str, Study], console: Console) -> None:
@@ -53,15 +55,25 @@ def _check(check: Check) -> Iterator[RenderableType]:
         parts: list[RenderableType] = [body]
         for evidence in finding.evidence:
             if evidence not in finding.text:
-                parts.append(Text(clean(evidence, 160), style="dim"))
+                parts.append(Text(_evidence(evidence), style="dim"))
         if finding.cure:
             parts.append(Text(f"cure: {finding.cure}"))
         row = Table.grid(padding=(0, 2, 0, 0))
         row.add_column(width=8)
-        row.add_column()
+        row.add_column(overflow="fold")  # a long path:line is not cut
         row.add_row(Text(finding.severity, style=_STYLE[finding.severity]), Group(*parts))
         yield Padding(row, (1, 0, 0, 0))
     yield Padding(Text(clean(check.verdict, _LONGEST), style="bold"), (1, 0, 0, 0))
     if not check.ok:
         first = dict.fromkeys(f.code for f in check.findings if f.severity == "error")
         yield Text(f"to fix before switching AUTO on: {', '.join(first)}")
+
+
+def _evidence(text: str) -> str:
+    """A job, or ``path:line: text`` with the end of a long path: the line's number stays."""
+    place, colon, line = text.partition(": ")
+    if not colon:
+        return clean(text, _EVIDENCE)
+    place = clean(place, _LONGEST)
+    place = place if len(place) <= _PLACE else f"…{place[1 - _PLACE :]}"
+    return f"{place}: {clean(line, _EVIDENCE - _PLACE)}"

@@ -6,16 +6,26 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from esim.folders import unique_slugs, whole_folder
-from esim.results import ReplayResult, to_json
+from esim.report.chosen import shown_in_full
+from esim.report.words import comparison_name, inert
+from esim.results import ReplayResult, Reports, to_json
 from esim.study import Study
 
 if TYPE_CHECKING:
-    from esim.estimate.records import Estimate
+    import pandas as pd
+    import pyarrow as pa
+
+    from esim.comparison import Comparison
     from esim.explain import Explanation
 
-RESULT, TRIALS, DECISIONS, FIGURES = "result.json", "trials.parquet", "decisions.parquet", "figures"
-ESTIMATE = "estimate.json"
+RESULT, ESTIMATE, FIGURES = "result.json", "estimate.json", "figures"
+TRIALS, DECISIONS, REPORTS = "trials.parquet", "decisions.parquet", "reports.parquet"
+COMPARED = ("rules", "studies", "workers")  # the tables of a comparison
+REPORT = "report"  # `esim report` writes report.html and its like beside the result
+ENDINGS = ("html", "md", "pdf", "csv", "json")
 
 
 def write_results(
@@ -24,7 +34,9 @@ def write_results(
     results: Sequence[ReplayResult],
     document: Mapping[str, Any],
 ) -> None:
-    """Write result.json, trials.parquet, decisions.parquet and figures/, whole or not at all.
+    """Write result.json, its three tables and figures/, whole or not at all.
+
+    The figures are those of the studies that a report shows in full.
 
     Raises:
         EsimError: the folder holds other things, or cannot be written.
@@ -32,21 +44,45 @@ def write_results(
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    from esim.plots import figures, save
+    from esim.plots import figure_of, replay_plots, save
 
     with whole_folder(folder, _ours) as partial:
         (partial / RESULT).write_text(to_json(document), encoding="utf-8")
+        traces = [result.trace() for result in results]
         for name, tables in (
-            (TRIALS, [_with_study(r, _trial_columns(r)) for r in results]),
-            (DECISIONS, [_with_study(r, r.trace()) for r in results]),
+            (TRIALS, [_with_study(r.study, _trial_columns(r)) for r in results]),
+            (DECISIONS, [_with_study(r.study, t) for r, t in zip(results, traces, strict=True)]),
+            (REPORTS, [_reports(study) for study in studies]),
         ):
-            whole = pa.concat_tables([pa.table(columns) for columns in tables])
-            pq.write_table(whole, partial / name, compression="zstd")
+            pq.write_table(pa.concat_tables(tables), partial / name, compression="zstd")
         (partial / FIGURES).mkdir()
         slugs = unique_slugs([study.name for study in studies])
-        for study, result, slug in zip(studies, results, slugs, strict=True):
-            for figure_name, figure in figures(study, result).items():
-                save(figure, partial / FIGURES / f"{slug}-{figure_name}")
+        drawn = {result.study for result in shown_in_full(results)}
+        for study, result, trace, slug in zip(studies, results, traces, slugs, strict=True):
+            if study.name not in drawn:
+                continue
+            for name, plot in replay_plots(result, Reports.of(study), trace).items():
+                figure = figure_of(plot, study.name)
+                save(figure, partial / FIGURES / f"{slug}-{name}")
+
+
+def write_comparison(folder: Path, comparison: Comparison) -> None:
+    """Write result.json, the tables as Parquet and CSV, and figures/, whole or not at all.
+
+    Raises:
+        EsimError: the folder holds other things, or cannot be written.
+    """
+    from esim.plots import comparison_plots, figure_of, save
+
+    with whole_folder(folder, _ours) as partial:
+        (partial / RESULT).write_text(comparison.to_json(), encoding="utf-8")
+        frames = (comparison.table, comparison.by_study, comparison.by_workers)
+        for name, frame in zip(COMPARED, frames, strict=True):
+            frame.to_parquet(partial / f"{name}.parquet", compression="zstd", index=False)
+            _inert(frame).to_csv(partial / f"{name}.csv", index=False)
+        (partial / FIGURES).mkdir()
+        for name, plot in comparison_plots(comparison).items():
+            save(figure_of(plot, comparison_name(comparison)), partial / FIGURES / name)
 
 
 def write_explanation(folder: Path, explanation: Explanation) -> None:
@@ -58,22 +94,32 @@ def write_explanation(folder: Path, explanation: Explanation) -> None:
         save(explain_figure(explanation), partial / "explanation")
 
 
-def write_estimate(folder: Path, estimate: Estimate, document: str) -> None:
-    """Write estimate.json and its figures, whole or not at all. Raises EsimError."""
-    from esim.plots import estimate_figures, save
+def write_estimate(folder: Path, document: Mapping[str, Any]) -> None:
+    """Write estimate.json and figures/, whole or not at all. Raises EsimError."""
+    from esim.plots import estimate_plots, figure_of, save
 
+    past = document["studies"]
+    name = past[0]["study"] if len(past) == 1 else "the next study"
     with whole_folder(folder, _ours) as partial:
-        (partial / ESTIMATE).write_text(document, encoding="utf-8")
+        (partial / ESTIMATE).write_text(to_json(document), encoding="utf-8")
         (partial / FIGURES).mkdir()
-        for name, figure in estimate_figures(estimate).items():
-            save(figure, partial / FIGURES / name)
+        for what, plot in estimate_plots(document).items():
+            save(figure_of(plot, name), partial / FIGURES / what)
 
 
 def _ours(path: Path) -> bool:
     if path.parent == Path(FIGURES):
         return path.suffix in (".svg", ".png")
-    names = (RESULT, TRIALS, DECISIONS, ESTIMATE)
-    return str(path) in (*names, *(f"explanation.{end}" for end in ("json", "svg", "png")))
+    names = [RESULT, ESTIMATE, TRIALS, DECISIONS, REPORTS]
+    names += [f"{REPORT}.{end}" for end in ENDINGS]
+    names += [f"explanation.{end}" for end in ("json", "svg", "png")]
+    names += [f"{table}.{end}" for table in COMPARED for end in ("parquet", "csv")]
+    return str(path) in names
+
+
+def _inert(frame: pd.DataFrame) -> pd.DataFrame:
+    """No cell of which a spreadsheet would make a formula."""
+    return frame.map(lambda cell: inert(cell) if isinstance(cell, str) else cell)
 
 
 def _trial_columns(result: ReplayResult) -> dict[str, Any]:
@@ -81,6 +127,26 @@ def _trial_columns(result: ReplayResult) -> dict[str, Any]:
     return {name: [row[name] for row in rows] for name in vars(result.columns)}
 
 
-def _with_study(result: ReplayResult, columns: Mapping[str, Any]) -> dict[str, Any]:
+def _with_study(study: str, columns: Mapping[str, Any]) -> pa.Table:
+    import pyarrow as pa
+
     length = len(next(iter(columns.values())))
-    return {"study": [result.study] * length, **columns}
+    return pa.table({"study": [study] * length, **columns})
+
+
+def _reports(study: Study) -> pa.Table:
+    """Every report as it was read, in launch order."""
+    import pyarrow as pa
+
+    which = np.repeat(np.arange(study.n_trials), np.diff(study.offsets))
+    trial = pa.DictionaryArray.from_arrays(pa.array(which, pa.int32()), pa.array(study.trials))
+    elapsed = np.full(study.n_reports, np.nan) if study.elapsed is None else study.elapsed
+    return _with_study(
+        study.name,
+        {
+            "trial": trial.cast(pa.string()),
+            "step": study.steps,
+            "value": study.values,
+            "elapsed_s": pa.array(elapsed, from_pandas=True),
+        },
+    )

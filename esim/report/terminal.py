@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich import box
@@ -11,18 +12,18 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from esim.report.answer import totals_sentence, verdict
 from esim.report.words import (
     MISSING,
     clean,
     count,
     money,
     number,
-    ordinal,
     percent,
     seconds,
     signed,
 )
-from esim.results import ReadingRow, ReplayResult, Summary, totals
+from esim.results import ReadingRow, ReplayResult, Summary
 
 if TYPE_CHECKING:
     from esim.explain import Explanation
@@ -34,14 +35,23 @@ _BEHIND = 3  # reports shown behind a stop
 
 def show_inputs(inputs: Sequence[Mapping[str, Any]], console: Console) -> None:
     """What the readers noted, and the hashes that say which logs these numbers are of."""
+    several = len({study for source in inputs for study in _studies_noted(source)}) > 1
     for source in inputs:
         line = f"read {clean(source['path'])} as {source['format']}, sha256 {source['sha256'][:12]}"
         console.print(Text(line, style="dim"))
+        about: dict[str, list[str | None]] = {}  # a text that many studies share stands once
         for note in source["notes"]:
-            of = f"{clean(note['study'])}: " if "study" in note and len(inputs) > 1 else ""
-            console.print(
-                Padding(Text(f"· {of}{_sentence(note['text'])}", style="dim"), (0, 0, 0, 1))
-            )
+            about.setdefault(note["text"], []).append(note.get("study"))
+        for text, studies in about.items():
+            of = ""
+            if several and studies[0] is not None:
+                many = len(studies) > 1
+                of = f"{len(studies)} studies: " if many else f"{clean(studies[0])}: "
+            console.print(Padding(Text(f"· {of}{_sentence(text)}", style="dim"), (0, 0, 0, 1)))
+
+
+def _studies_noted(source: Mapping[str, Any]) -> set[str]:
+    return {note["study"] for note in source["notes"] if "study" in note}
 
 
 def show_replays(results: Sequence[ReplayResult], console: Console) -> None:
@@ -54,7 +64,15 @@ def show_replays(results: Sequence[ReplayResult], console: Console) -> None:
     else:
         console.print(_lines(results))
     if len(results) > 1:
-        console.print(_totals(results))
+        console.print(Text(totals_sentence(results), style="bold"))
+
+
+def show_written(answer: Sequence[str], targets: Sequence[Path], console: Console) -> None:
+    """A report's answer, and where the report is."""
+    for sentence in answer:
+        console.print(Text(_sentence(sentence)))
+    for target in targets:
+        console.print(Text(f"wrote {clean(str(target), 300)}", style="dim"), soft_wrap=True)
 
 
 def show_explanation(explanation: Explanation, console: Console) -> None:
@@ -92,42 +110,6 @@ def _where(e: Explanation) -> str:
         f"  trial {e.number} of {e.trials} of {clean(e.study)}; {clean(e.objective)}, {better} is "
         f"better; rule {e.rule.name}, clock {e.clock.mode}"
     )
-
-
-def verdict(result: ReplayResult) -> str:
-    """The answer in a sentence or two."""
-    s = result.summary
-    if s.trials_stopped == 0:
-        return "The rule would have stopped nothing: nothing saved, nothing lost."
-    saved = f"saved {percent(s.steps_saved_fraction)} of the steps"
-    if s.seconds_saved_fraction is not None:
-        saved += f" and {percent(s.seconds_saved_fraction)} of the training time"
-    if s.best is None or s.best_recorded is None:
-        return f"The rule would have {saved}; no trial has a final value to compare."
-    if s.degradation is None:
-        lost = "what that cost in quality cannot be known from this record"
-    elif s.best_trial_stopped and s.degradation > 0:
-        lost = (
-            f"lost the best trial: {number(s.best.value)} instead of "
-            f"{number(s.best_recorded.value)}, {_worse(result)}"
-        )
-    elif s.degradation > 0:
-        lost = f"ended with {number(s.best.value)} instead of {number(s.best_recorded.value)}"
-    elif s.degradation < 0:
-        lost = "ended with a better final value, because a stopped trial got worse later"
-    elif s.best_trial_stopped:
-        lost = "stopped the best trial, yet kept one as good"
-    else:
-        lost = "kept the best trial"
-    joint = ";" if s.degradation is None else " and"
-    return f"The rule would have {saved}{joint} {lost}."
-
-
-def _worse(result: ReplayResult) -> str:
-    s = result.summary
-    word = "higher" if result.direction == "minimize" else "lower"
-    rank = "" if s.best_rank is None else f", the {ordinal(s.best_rank)} best of the study"
-    return f"{number(abs(s.degradation or 0.0), 4)} {word}{rank}"
 
 
 def _study(result: ReplayResult) -> RenderableType:
@@ -320,20 +302,3 @@ def _lines(results: Sequence[ReplayResult]) -> Table:
             fate,
         )
     return shown
-
-
-def _totals(results: Sequence[ReplayResult]) -> Text:
-    t = totals(results)
-    lost = t["best_trials_stopped"]
-    text = (
-        f"All {t['studies']} studies: {count(t['trials_stopped'])} of {count(t['trials'])} trials "
-        f"stopped, {percent(t['steps_saved_fraction'])} of the steps saved"
-    )
-    if t["seconds_saved_fraction"] is not None:
-        text += f", {percent(t['seconds_saved_fraction'])} of the training time"
-    if t["cost"] is not None:
-        text += (
-            f", {money(t['cost_recorded'] - t['cost'], t['currency'])} of "
-            f"{money(t['cost_recorded'], t['currency'])}"
-        )
-    return Text(f"{text}; the best trial was stopped in {lost} of them.", style="bold")

@@ -1,17 +1,22 @@
 """Stopping rules: rows of a table, and the named presets."""
 
-from esim.rules.presets import PRESETS, SAGEMAKER, rule
+from esim.rules.presets import BASELINES, PRESETS, Preset, names, preset, read_preset, rule
 from esim.rules.readings import LITERAL, READINGS, Reading
-from esim.rules.table import Rule, meanings, parse_column
+from esim.rules.table import Rule, groups, meanings, parse_column
 
 __all__ = [
+    "BASELINES",
     "LITERAL",
     "PRESETS",
     "READINGS",
-    "SAGEMAKER",
+    "Preset",
     "Reading",
     "Rule",
+    "groups",
     "meanings",
+    "names",
     "parse_column",
+    "preset",
+    "read_preset",
     "rule",
 ]

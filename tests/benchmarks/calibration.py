@@ -283,7 +283,10 @@ def report(found: list[Cell], splits: int) -> Iterator[str]:
             float(np.mean(c.loss_covered)) for c in found if c.group == group and c.loss_covered
         ]
         yield f"| {group} | {len(each)} | {100 * np.mean(each):.1f} | {100 * min(each):.1f} |"
-    yield "\nMost degradations are exactly 0, so coverage above 90 % is as it must be."
+    yield (
+        "\nDegradations are often exactly 0, where an interval that begins at 0 always covers: more "
+        "than 90 % is to be expected."
+    )
 
 
 def misses(chosen: list[Cell]) -> Iterator[str]:

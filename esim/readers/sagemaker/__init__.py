@@ -1,16 +1,9 @@
-"""SageMaker tuning jobs: the exported descriptions (JSON) and the log text of the training jobs.
-
-A log file's job is recognised from its path: ``<job>/algo-1-<epoch>.log``, an S3 export task's
-``<job>-algo-1-<epoch>/000000.gz``, or ``<job>.log``.
-"""
+"""SageMaker tuning jobs: the exported descriptions (JSON) and the log text of the training jobs."""
 
 from __future__ import annotations
 
 import math
-import re
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from pathlib import PurePosixPath
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -18,7 +11,6 @@ from esim.errors import EsimError
 from esim.readers.assemble import Reports, Trials, assemble, some
 from esim.readers.formats import Detection, Found
 from esim.readers.options import Metric, Options, settle_direction, settle_objective
-from esim.readers.sagemaker.algorithms import metrics_of
 from esim.readers.sagemaker.analytics import (
     Kind,
     Points,
@@ -30,27 +22,23 @@ from esim.readers.sagemaker.analytics import (
     with_tables,
 )
 from esim.readers.sagemaker.bare import looks_like_log, read_bare
-from esim.readers.sagemaker.exports import is_log, streams
+from esim.readers.sagemaker.find import Matches, find
 from esim.readers.sagemaker.notes import final_notes, job_notes, line_notes
+from esim.readers.sagemaker.owners import logs_of, owners_of, points_of
 from esim.readers.sagemaker.records import (
-    Records,
     TrainingJob,
     TuningJob,
     is_description,
     is_record,
     read_records,
 )
-from esim.readers.sagemaker.scan import nearest_lines, scan
-from esim.readers.sagemaker.steps import Curve, align, choose_form, mark
-from esim.readers.sagemaker.text import Emissions, LogText
+from esim.readers.sagemaker.scan import nearest_lines
+from esim.readers.sagemaker.steps import Curve, align, choose_form
+from esim.readers.sagemaker.text import LogText
 from esim.readers.source import File, Source
 from esim.study import STATUS_WORDS, Note, Study
 
 OBJECTIVE_METRIC = "ObjectiveMetric"  # the entry that tuning adds to a job's metric definitions
-WRITE_TEST = "aws-logs-write-test"  # what an export task leaves beside its streams
-
-_STREAM = re.compile(r"(.*?)[-/]?(algo-(\d+)(?:-\w+)?)$")
-_STREAM_OF_JOB = re.compile(r"([^/]+)/.*")
 
 
 def detect(source: Source) -> Detection:
@@ -99,9 +87,9 @@ def read(source: Source, options: Options) -> Found:
             fix="add the output of aws sagemaker describe-hyper-parameter-tuning-job",
         )
     records = with_tables(records, tables)
-    owners, strangers = _owners(records)
-    logs = _log_files(texts, records)
-    measured = _measured([f for f in tables if f not in records.files], records, options, logs)
+    owners, strangers = owners_of(records)
+    logs = logs_of(texts, records)
+    measured = points_of([f for f in tables if f not in records.files], records, options, logs)
     notes: list[Note] = []
     if strangers:
         text = f"{len(strangers)} training job(s) belong to no tuning job here: {some(strangers)}"
@@ -120,94 +108,6 @@ def read(source: Source, options: Options) -> Found:
         text = f"{len(logs.other)} file(s) are neither records nor logs: {some(logs.other)}"
         notes.append(Note("files_not_read", text, len(logs.other)))
     return Found(studies, tuple(notes))
-
-
-@dataclass
-class _Logs:
-    by_job: dict[str, list[File | LogText]] = field(default_factory=dict)
-    unknown: list[str] = field(default_factory=list)  # streams of jobs that no record names
-    other: list[str] = field(default_factory=list)
-
-
-def _owners(records: Records) -> tuple[dict[str, list[TrainingJob]], list[str]]:
-    """Each tuning job's training jobs, and the names of those that belong to none."""
-    owners: dict[str, list[TrainingJob]] = {name: [] for name in records.tuning_jobs}
-    left: list[TrainingJob] = []
-    for job in records.training_jobs.values():
-        named = [name for name in owners if job.name.startswith(name + "-")]
-        if job.tuning in owners:
-            owners[job.tuning].append(job)
-        elif named and job.tuning is None:
-            owners[max(named, key=len)].append(job)
-        else:
-            left.append(job)
-    if len(owners) == 1 and not any(owners.values()) and all(job.tuning is None for job in left):
-        # Renamed jobs: with a single tuning job there is no doubt.
-        return dict.fromkeys(owners, left), []
-    return owners, [job.name for job in left]
-
-
-def _log_files(files: Iterable[File], records: Records) -> _Logs:
-    logs = _Logs()
-    for file in files:
-        if file in records.files or PurePosixPath(file.plain_name).name == WRITE_TEST:
-            continue
-        job, stream = _job_of(file, records.training_jobs)
-        if job is not None and not is_log(file):
-            logs.by_job.setdefault(job, []).append(file)
-        elif not looks_like_log(file):
-            (logs.unknown if stream else logs.other).append(file.name)
-        else:
-            for name, text in streams(file):
-                inside = _job_of_name(name, records.training_jobs) if name else None
-                owner = job if name is None else inside
-                if owner is not None:
-                    logs.by_job.setdefault(owner, []).append(text)
-                elif name is not None or stream:
-                    logs.unknown.append(f"{file.name} {name}" if name else file.name)
-                else:
-                    logs.other.append(file.name)
-    return logs
-
-
-def _measured(
-    files: Iterable[File], records: Records, options: Options, logs: _Logs
-) -> dict[str, list[Points]]:
-    """CloudWatch's points of each job; those of unknown jobs are told with the unknown streams."""
-    found: dict[str, list[Points]] = {}
-    for file in files:
-        of_path, _ = _job_of(file, records.training_jobs)
-        for points in points_in(file, options.accept_time_aligned):
-            job = points.job or of_path
-            if job in records.training_jobs:
-                found.setdefault(job, []).append(points)
-            else:
-                logs.unknown.append(f"{file.name} {job}" if job else file.name)
-    return found
-
-
-def _job_of(file: File, jobs: Mapping[str, TrainingJob]) -> tuple[str | None, bool]:
-    """The job a file's path names, and whether the path is that of a log stream at all."""
-    stream = False
-    # An explicit file is known by its whole path, a file of a folder by its name below it.
-    path = file.path if file.path == file.root else PurePosixPath(file.name)
-    for part in reversed(path.parts):
-        stem = part
-        while stem:
-            job = _job_of_name(stem, jobs)
-            if job is not None:
-                return job, True
-            stream = stream or _STREAM.fullmatch(stem) is not None
-            stem = stem.rpartition(".")[0]
-    return None, stream
-
-
-def _job_of_name(name: str, jobs: Mapping[str, TrainingJob]) -> str | None:
-    """The job that a stream's name, or a part of a path, belongs to."""
-    if name in jobs:
-        return name
-    match = _STREAM.fullmatch(name) or _STREAM_OF_JOB.fullmatch(name)
-    return match[1] if match and match[1] in jobs else None
 
 
 def _study(
@@ -229,24 +129,19 @@ def _study(
         regexes = {**job.regexes, **regexes}
     series = {job.name: measured[job.name] for job in jobs if job.name in measured}
     told = [points.metric for of_job in series.values() for points in of_job]
-    objective, metrics, from_table = _metrics(tuning, regexes, options, told)
+    objective, given = _metric(tuning, regexes, options, told)
     recorded = tuning.direction if objective == tuning.objective else None
     direction = settle_direction(options, tuning.path, recorded)
     jobs = sorted(jobs, key=_launch)
-    found: list[list[Emissions]] = [[] for _ in jobs]
-    for metric in metrics:  # of several the first that some line matches
-        found = [_scanned(logs.get(job.name, ()), metric) for job in jobs]
-        if any(text.messages for job in found for text in job):
-            break
+    matches = find([logs.get(job.name, []) for job in jobs], objective, given)
+    found = matches.jobs
     names = {objective, OBJECTIVE_METRIC} if objective == tuning.objective else {objective}
     instead = [
         None if any(text.messages for text in texts) else chosen(series.get(job.name, ()), names)
         for job, texts in zip(jobs, found, strict=True)
     ]
-    printed = any(text.messages for job in found for text in job)
-    if not printed and not any(instead):
-        regex = None if from_table else metrics[0].regex.pattern
-        raise _nothing(tuning, objective, jobs, logs, found, regex)
+    if not matches and not any(instead):
+        raise _nothing(tuning, objective, jobs, logs, matches)
     form = choose_form(found)
     curves = [
         align(texts, form) if points is None else points.curve
@@ -255,12 +150,9 @@ def _study(
     notes = [
         *(note for note in input_notes if note.code == "streams_unknown"),
         *job_notes(tuning, jobs, {**{name: [] for name in series}, **logs}),
-        *(line_notes(objective, found, curves, form, metric.regex) if printed else ()),
+        *(line_notes(objective, matches, curves, form) if matches else ()),
         *point_notes([points for points in instead if points]),
     ]
-    if from_table and printed:
-        said = f"the regex of {objective!r} is the table's: {metric.regex.pattern}"
-        notes.append(Note("regex_from_table", said))
     if objective == tuning.objective:
         notes += final_notes(jobs, curves)
     return assemble(
@@ -275,15 +167,13 @@ def _study(
     )
 
 
-def _metrics(
+def _metric(
     tuning: TuningJob,
     regexes: Mapping[str, str],
     options: Options,
     measured: Sequence[str | None] = (),
-) -> tuple[str, list[Metric], bool]:
-    """The objective, and its regex: the record's own, else the option's, else the table's, which
-    may know several (True).
-    """
+) -> tuple[str, Metric | None]:
+    """The objective, and its regex: the record's own, else the option's, else None."""
     given = {metric.name: metric for metric in options.metrics}
     names = [name for name in regexes if name != OBJECTIVE_METRIC]
     told = [name for name in measured if name and name != OBJECTIVE_METRIC]
@@ -293,10 +183,8 @@ def _metrics(
     if objective == tuning.objective:
         recorded = regexes.get(OBJECTIVE_METRIC, recorded)
     if recorded is not None:
-        return objective, [Metric.compile(objective, recorded, tuning.path)], False
-    if objective in given:
-        return objective, [given[objective]], False
-    return objective, [metric for _, metric in metrics_of(objective)], True
+        return objective, Metric.compile(objective, recorded, tuning.path)
+    return objective, given.get(objective)
 
 
 def _nothing(
@@ -304,8 +192,7 @@ def _nothing(
     objective: str,
     jobs: Sequence[TrainingJob],
     logs: Mapping[str, list[File | LogText]],
-    found: Sequence[Sequence[Emissions]],
-    regex: str | None,
+    matches: Matches,
 ) -> EsimError:
     """Why no log gives a value of the objective."""
     if not any(job.name in logs for job in jobs):
@@ -313,8 +200,10 @@ def _nothing(
             "no log of its training jobs",
             where=tuning.path,
             why=f"looked for paths like {jobs[0].name}/algo-1-....log",
+            fix="export the log group: aws logs filter-log-events --log-group-name "
+            f"/aws/sagemaker/TrainingJobs --log-stream-name-prefix {jobs[0].name}",
         )
-    if regex is None:
+    if matches.regex is None or matches.form is not None:
         return EsimError(
             f"the regex of metric {objective!r} is unknown",
             where=tuning.path,
@@ -325,7 +214,9 @@ def _nothing(
     return EsimError(
         f"the regex of metric {objective!r} matches no line of any log",
         where=tuning.path,
-        why=f"{regex}; nearest lines: {nearest_lines(found)}",
+        why=f"{matches.regex.pattern}; nearest lines: {nearest_lines(matches.jobs)}",
+        fix="correct the regex in MetricDefinitions; to read these logs all the same, name the "
+        f"metric anew: --objective NAME --metric 'NAME=REGEX' --direction {tuning.direction}",
     )
 
 
@@ -338,21 +229,13 @@ def _launch(job: TrainingJob) -> tuple[float, int, str]:
     )
 
 
-def _scanned(parts: Iterable[File | LogText], metric: Metric) -> list[Emissions]:
-    found = []
-    for part in parts:
-        texts = [part] if isinstance(part, LogText) else [text for _, text in streams(part)]
-        found += [mark(text, scan(text, metric)) for text in texts]
-    return found
-
-
 def _read_bare(source: Source, options: Options) -> Found:
     """The study of logs that no description goes with."""
     bare = read_bare(source, options)
     jobs = [TrainingJob(name) for name in bare.jobs]
     notes = [
         *bare.notes,
-        *line_notes(bare.objective, bare.found, bare.curves, bare.form, bare.regex),
+        *line_notes(bare.objective, bare.matches, bare.curves, bare.form),
     ]
     study = assemble(
         _reports(jobs, bare.curves, notes),

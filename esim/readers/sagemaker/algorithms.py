@@ -1,332 +1,524 @@
 """What the algorithms and frameworks that SageMaker documents print: one row a line form.
 
 Used where the job's description holds no regex and --metric gives none. A row says how a line
-carries any metric; `regex_for` makes it the regex of one. Direction is never in the table: the
-tuning job's objective says it.
+carries any metric. Direction is never in the table: the tuning job's objective says it.
+
+Each sample says how it was obtained. Recorded lines are from `data/frameworks` (see
+`data/README.md`). Lines of the algorithms that run only on SageMaker are written after the form
+of real logs, with other numbers.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable
 
-from esim.readers.options import Metric
+from esim.readers.sagemaker.forms import TAB, VALUE, LineForm, Sample, TableForm
 from esim.readers.sagemaker.text import LogText
 
-NUMBER = r"[-+]?(?:[0-9]+\.?[0-9]*(?:[eE][-+]?[0-9]+)?|\.[0-9]+(?:[eE][-+]?[0-9]+)?|nan|inf)"
-_TAB = r"(?:#011|\t)"
-
-
-@dataclass(frozen=True)
-class Sample:
-    """A line that was really printed, and what a person reads in it; step None: it has none."""
-
-    line: str
-    metric: str
-    step: int | None
-    value: float
-
-
-@dataclass(frozen=True)
-class LineForm:
-    """How an algorithm prints its metrics.
-
-    Attributes:
-        algorithm: whose form it is, as the documentation calls it.
-        prefix: regex of what stands before the metrics of such a line.
-        item: regex of one metric, with the groups `value`, `name` and perhaps `data`.
-        metric: the metric's name in SageMaker, made of {name} and {data}.
-        samples: real lines; the tests read them.
-        caution: what a person must know who tunes on it.
-    """
-
-    algorithm: str
-    prefix: str
-    item: str
-    metric: str
-    samples: tuple[Sample, ...]
-    caution: str = ""
-
-    @property
-    def _full(self) -> str:
-        """The regex of a whole line, up to one metric."""
-        return f"{self.prefix}.*?{self.item}" if self.prefix else self.item
-
-    def regex_for(self, metric: str) -> str | None:
-        """The regex of one metric, the value its first group; None if the form has no such name."""
-        named = re.sub(r"\\\{(\w+)\\\}", lambda m: rf"(?P<{m[1]}>\S+?)", re.escape(self.metric))
-        match = re.fullmatch(named, metric)
-        if match is None:
-            return None
-        regex = self._full.replace("(?P<value>", "(")
-        for group, text in match.groupdict().items():
-            inside = _group(regex, group)
-            plain = text if group == "name" else text.lower()
-            if not re.fullmatch(inside, plain, re.IGNORECASE):
-                return None
-            spelled = re.escape(plain)
-            if group == "data":  # MXNet writes Validation-, the metric is validation:
-                spelled = next((w for w in inside.split("|") if w.lower() == plain), spelled)
-            regex = regex.replace(f"(?P<{group}>{inside})", spelled)
-        return regex
-
-    def metrics_in(self, line: str) -> Iterator[str]:
-        """The names of the metrics that a line holds in this form."""
-        start = re.search(self.prefix, line) if self.prefix else re.match("", line)
-        if start is None:
-            return
-        for match in re.compile(self.item).finditer(line, start.end()):
-            words = {k: v for k, v in match.groupdict().items() if k != "value"}
-            if "data" in words:
-                words["data"] = words["data"].lower()
-            yield self.metric.format(**words)
-
-
-def _group(regex: str, name: str) -> str:
-    """The inside of a named group; no group of this table nests."""
-    found = re.search(rf"\(\?P<{name}>([^)]*)\)", regex)
-    return found[1] if found else r"\S+?"
-
-
-_VALUE = f"(?P<value>{NUMBER})"
 _QUALITY = r"#quality_metric: host=\S+, "
+_ITEM = rf"(?<=, )(?P<data>train|validation|test) (?P<name>\S+) <(?:loss|score)>=\(?{VALUE}\)?"
+_LOGS = "written after the form of real logs"
+_XGBOOST = "recorded with xgboost 3.2.0"
+_LIGHTGBM = "recorded with lightgbm 4.7.0"
+_CATBOOST = "recorded with catboost 1.2.10"
+_KERAS3 = "recorded with tensorflow 2.21.0, keras 3.15.1"
+_KERAS2 = "recorded with tensorflow 2.15.1, keras 2.15.0"
+_MXNET = "recorded with mxnet 1.9.1"
+_CHAINER = "recorded with chainer 7.8.1"
+
+
+def _quality(algorithm: str, text: str, metric: str, step: int | None, value: float) -> Sample:
+    head = "[11/24/2026 09:10:11 INFO 140000000000001] #quality_metric: host=algo-1, "
+    return Sample(algorithm, _LOGS, head + text, metric, step, value)
+
 
 # In order: of several forms that lines match, the first one counts.
-LINE_FORMS: tuple[LineForm, ...] = (
+LINE_FORMS: tuple[LineForm | TableForm, ...] = (
     LineForm(
         "XGBoost",
         r"\[[0-9]+\]",
-        rf"{_TAB}(?P<data>train|validation|test)-(?P<name>[^:\s]+):{_VALUE}",
+        rf"{TAB}(?P<data>train|validation|test|eval|validation_[0-9]+)-(?P<name>[^:\s]+):{VALUE}",
         "{data}:{name}",
         (
             Sample(
-                "[3]#011train-auc:0.92456#011validation-auc:0.94514", "validation:auc", 3, 0.94514
+                "XGBoost",
+                _XGBOOST,
+                "[3]\ttrain-logloss:0.29913\ttrain-auc:0.96856\tvalidation-logloss:0.55781"
+                "\tvalidation-auc:0.78633",
+                "validation:auc",
+                3,
+                0.78633,
             ),
             Sample(
-                "[0]\ttrain-rmse:19.374\tvalidation-rmse:2.5e-05", "validation:rmse", 0, 2.5e-05
+                "XGBoost",
+                _XGBOOST + ", XGBClassifier",
+                "[2]\tvalidation_0-logloss:0.41049\tvalidation_1-logloss:0.57274",
+                "validation_1:logloss",
+                2,
+                0.57274,
             ),
-            Sample("[12]#011train-error:0.09#011validation-error:0.1", "train:error", 12, 0.09),
+            Sample(
+                "XGBoost",
+                _LOGS,
+                "[12]#011train-rmse:2.5e-05#011validation-rmse:3.25e-05",
+                "validation:rmse",
+                12,
+                3.25e-05,
+            ),
         ),
     ),
     LineForm(
         "Linear Learner",
         _QUALITY + r"epoch=[0-9]+, ",
-        rf"(?P<data>train|validation) \S+_objective <loss>={_VALUE}",
+        rf"(?P<data>train|validation) \S+_objective <loss>={VALUE}",
         "{data}:objective_loss",
         (
-            Sample(
-                "[03/22/2020 20:43:21 INFO 140403405219648] #quality_metric: host=algo-1, epoch=0, "
-                "validation mse_objective <loss>=88.1902204241",
+            _quality(
+                "Linear Learner",
+                "epoch=0, validation mse_objective <loss>=61.5023",
                 "validation:objective_loss",
                 0,
-                88.1902204241,
+                61.5023,
             ),
-            Sample(
-                "[06/20/2018 20:56:53 INFO 139994927933248] #quality_metric: host=algo-1, epoch=1, "
-                "train binary_classification_cross_entropy_objective <loss>=0.398282813673",
+            _quality(
+                "Linear Learner",
+                "epoch=1, train binary_classification_cross_entropy_objective <loss>=0.4125",
                 "train:objective_loss",
                 1,
-                0.398282813673,
+                0.4125,
             ),
         ),
     ),
     LineForm(
         "Object Detection, IP Insights, Object2Vec, NTM, DeepAR, Factorization Machines",
         _QUALITY + r"epoch=[0-9]+, ",
-        # Per-batch lines have "batch=N" before "train": the item must follow the epoch at once.
-        rf"(?<=, )(?P<data>train|validation|test) (?P<name>\S+) <(?:loss|score)>=\(?{_VALUE}\)?",
+        _ITEM,  # at once behind the epoch: per-batch lines have "batch=N" before "train"
         "{data}:{name}",
         (
-            Sample(
-                "[01/20/2019 15:30:03 INFO 139784023504704] #quality_metric: host=algo-1, "
-                "epoch=99, validation mAP <score>=(0.70335114663)",
+            _quality(
+                "Object Detection",
+                "epoch=99, validation mAP <score>=(0.6512)",
                 "validation:mAP",
                 99,
-                0.70335114663,
+                0.6512,
             ),
-            Sample(
-                "[05/18/2021 00:31:11 INFO 140479751137088] #quality_metric: host=algo-1, "
-                "epoch=4, train binary_classification_accuracy <score>=0.9871529945311458",
-                "train:binary_classification_accuracy",
+            _quality(
+                "IP Insights",
+                "epoch=4, validation discriminator_auc <score>=0.9125",
+                "validation:discriminator_auc",
                 4,
-                0.9871529945311458,
+                0.9125,
             ),
-            Sample(
-                "[06/08/2021 20:17:26 INFO 140701719820096] #quality_metric: host=algo-2, "
-                "epoch=81, validation total_loss <loss>=6.682445662362235",
+            _quality(
+                "Object2Vec",
+                "epoch=6, validation cross_entropy <loss>=0.2025",
+                "validation:cross_entropy",
+                6,
+                0.2025,
+            ),
+            _quality(
+                "NTM",
+                "epoch=81, validation total_loss <loss>=6.75",
                 "validation:total_loss",
                 81,
-                6.682445662362235,
+                6.75,
+            ),
+            _quality("DeepAR", "epoch=19, train loss <loss>=-0.00625", "train:loss", 19, -0.00625),
+            _quality(
+                "Factorization Machines",
+                "epoch=3, train rmse <loss>=90.25",
+                "train:rmse",
+                3,
+                90.25,
             ),
         ),
     ),
     LineForm(
         "Linear Learner, DeepAR, Object2Vec, Factorization Machines: at the end",
         _QUALITY,
-        rf"(?<=, )(?P<data>train|validation|test) (?P<name>\S+) <(?:loss|score)>=\(?{_VALUE}\)?",
+        _ITEM,
         "{data}:{name}",
-        (
-            Sample(
-                "[06/28/2020 10:40:37 INFO 140662908348224] #quality_metric: host=algo-1, "
-                "test RMSE <loss>=0.360469075446",
-                "test:RMSE",
-                None,
-                0.360469075446,
-            ),
-        ),
+        (_quality("DeepAR", "test RMSE <loss>=0.375", "test:RMSE", None, 0.375),),
         caution="printed once, after training: AUTO can never act on it",
     ),
     LineForm(
         "Image Classification, MXNet",
-        r"Epoch\[[0-9]+\] ",
-        rf"(?P<data>Train|Validation)-(?P<name>[^=\s]+)={_VALUE}",
+        r"Epoch\[[0-9]+\](?: |#011|\t)",
+        rf"(?P<data>Train|Validation)-(?P<name>[^=\s]+)={VALUE}",
         "{data}:{name}",
         (
             Sample(
-                "[09/14/2020 05:39:02 INFO 139869866030912] Epoch[0] Validation-accuracy=0.729492",
+                "Image Classification",
+                _LOGS,
+                "[11/24/2026 09:10:11 INFO 140000000000001] Epoch[0] Validation-accuracy=0.512500",
                 "validation:accuracy",
                 0,
-                0.729492,
+                0.5125,
             ),
-            Sample("INFO:root:Epoch[9] Train-accuracy=0.971200", "train:accuracy", 9, 0.9712),
+            Sample(
+                "MXNet",
+                _MXNET,
+                "INFO:root:Epoch[3] Validation-accuracy=0.687500",
+                "validation:accuracy",
+                3,
+                0.6875,
+            ),
+            Sample(
+                "MXNet",
+                _MXNET,
+                "INFO:root:Epoch[1] Train-accuracy=0.687500",
+                "train:accuracy",
+                1,
+                0.6875,
+            ),
         ),
     ),
     LineForm(
-        "LightGBM",
-        r"\[[0-9]+\](?=#011|\t)",
-        rf"{_TAB}(?P<data>valid\w*|train\w*)'s (?P<name>[^:\s]+): {_VALUE}",
+        "Seq2Seq",
+        r"Checkpoint \[[0-9]+\](?:#011|\t)",
+        rf"(?P<data>Train|Validation)-(?P<name>[^=\s]+)={VALUE}",
         "{data}:{name}",
         (
-            Sample("[2]#011valid_0's multi_logloss: 2.1802", "valid_0:multi_logloss", 2, 2.1802),
-            Sample("[1]\ttraining's rmse: 3e-07\tvalid_1's rmse: 0.5", "valid_1:rmse", 1, 0.5),
+            Sample(
+                "Seq2Seq",
+                "written after what Sockeye 1 logs, which the algorithm is built on",
+                "[11/24/2026 09:10:11 INFO 140000000000001] Checkpoint [3]#011"
+                "Validation-perplexity=41.250000",
+                "validation:perplexity",
+                3,
+                41.25,
+            ),
+        ),
+        caution="printed once a checkpoint (every 1000 batches), not once an epoch",
+    ),
+    LineForm(
+        "LightGBM",
+        rf"\[[0-9]+\](?={TAB})",
+        rf"{TAB}(?P<set>\w+)'s (?P<name>[^:\s]+): {VALUE}",
+        "{set}:{name}",
+        (
+            Sample(
+                "LightGBM",
+                _LIGHTGBM,
+                "[3]\ttraining's binary_logloss: 0.390737\tvalid_1's binary_logloss: 0.444574",
+                "valid_1:binary_logloss",
+                3,
+                0.444574,
+            ),
+            Sample(
+                "LightGBM",
+                _LOGS,
+                "[2]#011valid_0's multi_logloss: 1e-05",
+                "valid_0:multi_logloss",
+                2,
+                1e-05,
+            ),
         ),
     ),
     LineForm(
         "LightGBM, the validation value",
-        r"\[[0-9]+\](?=#011|\t)",
-        rf"{_TAB}valid\w*'s (?P<name>[^:\s]+): {_VALUE}",
+        rf"\[[0-9]+\](?={TAB})",
+        rf"{TAB}valid\w*'s (?P<name>[^:\s]+): {VALUE}",
         "{name}",
-        (Sample("[1]\ttraining's rmse: 0.7\tvalid_0's rmse: 0.5", "rmse", 1, 0.5),),
+        (
+            Sample(
+                "LightGBM",
+                _LIGHTGBM,
+                "[1]\ttraining's binary_logloss: 0.51512\tvalid_1's binary_logloss: 0.525658",
+                "binary_logloss",
+                1,
+                0.525658,
+            ),
+        ),
     ),
     LineForm(
         "CatBoost",
         "",
-        rf"(?P<name>bestTest) = {_VALUE}",
+        rf"(?P<name>bestTest) = {VALUE}",
         "{name}",
-        (Sample("bestTest = 0.963160336", "bestTest", None, 0.963160336),),
+        (Sample("CatBoost", _CATBOOST, "bestTest = 0.5367558094", "bestTest", None, 0.5367558094),),
         caution="printed once, after training: AUTO can never act on it",
     ),
     LineForm(
         "CatBoost, each iteration",
-        r"^[0-9]+:(?=#011|\t)",
-        rf"(?P<name>learn|test): {_VALUE}",
+        rf"^[0-9]+:(?={TAB})",
+        rf"{TAB}(?P<name>learn|test[0-9]*): {VALUE}",
         "{name}",
         (
             Sample(
-                "12:\tlearn: 0.4310941\ttest: 0.4512345\tbest: 0.4512345 (12)\ttotal: 61.6ms",
+                "CatBoost",
+                _CATBOOST,
+                "3:\tlearn: 0.4756279\ttest: 0.5367558\tbest: 0.5367558 (3)\ttotal: 49ms"
+                "\tremaining: 0us",
                 "test",
-                12,
-                0.4512345,
+                3,
+                0.5367558,
+            ),
+            Sample(
+                "CatBoost",
+                _CATBOOST + ", two sets",
+                "2:\ttest: 0.8482143\ttest1: 0.8308333\tbest: 0.8308333 (2)\ttotal: 48.4ms"
+                "\tremaining: 919ms",
+                "test1",
+                2,
+                0.8308333,
             ),
         ),
     ),
     LineForm(
         "TabTransformer",
         r"metrics=\{",
-        rf"'(?P<name>\w+)': {_VALUE}",
+        rf"'(?P<name>\w+)': {VALUE}",
         "{name}",
-        (Sample("metrics={'r2': 0.8231}", "r2", None, 0.8231),),
+        (
+            Sample(
+                "TabTransformer",
+                "written after the documented regex",
+                "metrics={'r2': 0.8125}",
+                "r2",
+                None,
+                0.8125,
+            ),
+        ),
     ),
     LineForm(
         "AutoGluon-Tabular",
         "",
-        rf"{_VALUE}\s+= Validation score\s+\((?P<name>-?\w+)\)",
+        rf"{VALUE}\s+= Validation score\s+\((?P<name>-?\w+)\)",
         "{name}",
-        (Sample("\t0.8437\t = Validation score   (accuracy)", "accuracy", None, 0.8437),),
+        (
+            Sample(
+                "AutoGluon-Tabular",
+                "written after what AutoGluon prints; no regex is documented",
+                "\t0.8125\t = Validation score   (accuracy)",
+                "accuracy",
+                None,
+                0.8125,
+            ),
+        ),
         caution="printed once a model of the ensemble, not once an epoch",
     ),
     LineForm(
         "Keras",
-        # The last update of an epoch; earlier ones of the same line have an ETA instead.
-        r"(?<!ETA:) [0-9.]+[mu]?s(?:/(?:step|epoch|sample))?(?= - )(?!.*ETA)",
-        rf" - (?P<name>\w+): {_VALUE}",
+        # Of the updates on one line the last; in older versions all before it have an ETA.
+        r".*(?<!ETA:) [0-9.]+[mu]?s(?:/(?:step|epoch|sample))?(?= - \w+: )(?!.*ETA)",
+        rf" - (?P<name>\w+): {VALUE}",
         "{name}",
         (
             Sample(
-                "3/3 - 0s - 2us/step - accuracy: 0.7000 - loss: 0.7000 - val_accuracy: 0.7100 "
-                "- val_loss: -2.5000e-01",
+                "TensorFlow",
+                _KERAS3 + ", verbose=2",
+                "3/3 - 0s - 69ms/step - accuracy: 0.4722 - loss: 0.8293 - val_accuracy: 0.5833 "
+                "- val_loss: 0.7555",
                 "val_loss",
                 None,
-                -0.25,
-            ),
-            Sample(" - 0s - loss: 0.7000 - val_loss: 4.2000e-04", "val_loss", None, 4.2e-04),
-            Sample(
-                "#015 1/12 [=>......] - ETA: 0s - loss: 50.9466#010#010#010#01512/12 "
-                "[======] - 0s 2ms/step - loss: 47.1391",
-                "loss",
-                None,
-                47.1391,
+                0.7555,
             ),
             Sample(
-                "156/156 [==============================] - 7s 46ms/step - loss: 1.5627 "
-                "- acc: 0.4161 - val_loss: 2.3014 - val_acc: 0.2880",
+                "TensorFlow",
+                _KERAS3 + ", verbose=1; the bar and the backspaces shortened",
+                "\r\x1b[1m1/3\x1b[0m \x1b[32m━━\x1b[0m\x1b[37m━━━━\x1b[0m \x1b[1m0s\x1b[0m "
+                "216ms/step - accuracy: 0.4062 - loss: 0.9132\x08\x08\x08\r\x1b[1m3/3\x1b[0m "
+                "\x1b[32m━━━━━━\x1b[0m\x1b[37m\x1b[0m \x1b[1m1s\x1b[0m 144ms/step - accuracy: "
+                "0.4722 - loss: 0.8293 - val_accuracy: 0.5833 - val_loss: 0.7555",
                 "loss",
                 None,
-                1.5627,
+                0.8293,
+            ),
+            Sample(
+                "TensorFlow",
+                _KERAS2 + ", verbose=2",
+                "3/3 - 0s - loss: 0.8292 - accuracy: 0.4722 - val_loss: 0.7551 - val_accuracy: "
+                "0.5833 - 57ms/epoch - 19ms/step",
+                "val_accuracy",
+                None,
+                0.5833,
+            ),
+            Sample(
+                "TensorFlow",
+                _KERAS2 + ", verbose=1; the backspaces shortened, as CloudWatch escapes them",
+                "#0151/3 [=========>....................] - ETA: 0s - loss: 0.7517 - accuracy: "
+                "0.5312#010#010#010#0153/3 [==============================] - 0s 23ms/step - loss: "
+                "0.8292 - accuracy: 0.4722 - val_loss: 0.7551 - val_accuracy: 0.5833",
+                "loss",
+                None,
+                0.8292,
+            ),
+            Sample(
+                "TensorFlow",
+                "written after the form of TensorFlow 2.3, verbose=2",
+                " - 0s - loss: 0.7000 - val_loss: -4.2000e-04",
+                "val_loss",
+                None,
+                -4.2e-04,
             ),
         ),
     ),
     LineForm(
         "TensorFlow Estimator",
         r"Saving dict for global step [0-9]+:",
-        rf"[ ](?P<name>[\w/]+) = {_VALUE}",
+        rf"[ ](?P<name>[\w/]+) = {VALUE}",
         "{name}",
         (
             Sample(
-                "INFO:tensorflow:Saving dict for global step 500: accuracy = 0.91, "
-                "global_step = 500, loss = 0.31",
+                "TensorFlow",
+                "recorded with tensorflow 2.15.1, tensorflow-estimator 2.15.0",
+                "INFO:tensorflow:Saving dict for global step 10: accuracy = 0.6979167, "
+                "accuracy_baseline = 0.5729167, auc = 0.68470067, "
+                "auc_precision_recall = 0.6921475, average_loss = 0.62878674, "
+                "global_step = 10, label/mean = 0.42708334, "
+                "loss = 0.62878674, precision = 0.6875, prediction/mean = 0.45419928, "
+                "recall = 0.5365854",
                 "loss",
-                500,
-                0.31,
+                10,
+                0.62878674,
+            ),
+        ),
+    ),
+    TableForm(
+        "Chainer PrintReport",
+        r"(?:^|[0-9Z] )((?:epoch|iteration) {2,}\S+(?: {2,}\S+)*)\s*$",
+        r"[0-9]+ {2,}",
+        (
+            Sample(
+                "Chainer",
+                _CHAINER,
+                "\x1b[J1           0.90337     0.756502              0.53125                   "
+                "0.0190973     ",
+                "validation/main/accuracy",
+                1,
+                0.53125,
+                header="epoch       main/loss   validation/main/loss  validation/main/accuracy  "
+                "elapsed_time",
+            ),
+            Sample(
+                "Chainer",
+                _CHAINER + ", validation every second epoch",
+                "\x1b[4A\x1b[J3           0.763108                                              "
+                "      0.0301222     ",
+                "main/loss",
+                3,
+                0.763108,
+                header="epoch       main/loss   validation/main/loss  validation/main/accuracy  "
+                "elapsed_time",
+            ),
+        ),
+    ),
+    LineForm(
+        "Chainer LogReport",
+        r"\{(?=.*\"epoch\": )",
+        rf"\"(?P<name>[^\"\s]+)\": {VALUE}",
+        "{name}",
+        (
+            Sample(
+                "Chainer",
+                _CHAINER + ", an entry of the file log on one line",
+                '{"main/loss": 0.8254158198833466, "main/accuracy": 0.53125, '
+                '"validation/main/loss": 0.7089459896087646, "validation/main/accuracy": 0.53125, '
+                '"epoch": 2, "iteration": 8, "elapsed_time": 0.03070298400007232}',
+                "validation/main/loss",
+                2,
+                0.7089459896087646,
             ),
         ),
     ),
     LineForm(
         "Hugging Face",
         r"\{(?=.*'epoch': )",
-        rf"'(?P<name>eval_\w+|loss)': {_VALUE}",
+        rf"'(?P<name>eval_\w+|loss)': '?{VALUE}",  # since version 5 numbers are quoted
         "{name}",
         (
             Sample(
-                "{'eval_loss': 0.7922734022140503, 'eval_accuracy': 0.6599732262382865, "
-                "'eval_runtime': 5.6424, 'epoch': 3.0}",
+                "Hugging Face",
+                "recorded with transformers 5.23.0",
+                "{'eval_loss': '0.6288', 'eval_accuracy': '0.7188', 'eval_runtime': '0.0804', "
+                "'eval_samples_per_second': '397.8', 'eval_steps_per_second': '49.73', "
+                "'epoch': '2'}",
                 "eval_accuracy",
+                2,
+                0.7188,
+            ),
+            Sample(
+                "Hugging Face",
+                _LOGS + " of version 4",
+                "{'eval_loss': 0.79125, 'eval_accuracy': 0.6640625, 'eval_runtime': 5.5, "
+                "'epoch': 3.0}",
+                "eval_loss",
                 3,
-                0.6599732262382865,
+                0.79125,
+            ),
+        ),
+    ),
+    LineForm(
+        "PyTorch Lightning",
+        r"Epoch [0-9]+: 100%",
+        rf"[ ](?P<name>\w+)={VALUE}",
+        "{name}",
+        gap=r"(?:(?!#015|\r).)*?",  # of the updates on one line the first: it ends the epoch
+        samples=(
+            Sample(
+                "PyTorch Lightning",
+                "recorded with lightning 2.6.6, TQDMProgressBar; the bar shortened",
+                "\r    \x1b[A\rEpoch 0: 100%|██| 2/2 [00:00<00:00,  8.06it/s, train_loss=0.917, "
+                "val_loss=0.839]\rEpoch 1:  50%|█ | 1/2 [00:00<00:00, 12.03it/s, "
+                "train_loss=0.793, val_loss=0.839]",
+                "train_loss",
+                0,
+                0.917,
+            ),
+        ),
+    ),
+    LineForm(
+        "PyTorch, the MNIST example",
+        "",
+        rf"Test set: Average loss: {VALUE}",
+        "average test loss",
+        (
+            Sample(
+                "PyTorch",
+                _LOGS,
+                "Test set: Average loss: 0.0525, Accuracy: 9812/10000 (98%)",
+                "average test loss",
+                None,
+                0.0525,
             ),
         ),
     ),
 )
 
+# What prints lines of the user's own making: for these the job or --metric must give the regex.
+OWN_REGEX: tuple[tuple[str, Sample], ...] = (
+    (
+        r"Test set: Average loss: ([0-9\.]+)",
+        Sample(
+            "PyTorch",
+            _LOGS,
+            "Test set: Average loss: 0.0525, Accuracy: 9812/10000 (98%)",
+            "loss",
+            None,
+            0.0525,
+        ),
+    ),
+    (
+        r"mse: ([0-9\.]+)",
+        Sample("Spark", "written after a regex in use", "mse: 0.0625", "mse", None, 0.0625),
+    ),
+)
 
-def metrics_of(objective: str) -> list[tuple[LineForm, Metric]]:
-    """Every form that knows a metric of this name, with its regex, in the table's order."""
-    found = []
-    for form in LINE_FORMS:
-        regex = form.regex_for(objective)
-        if regex is not None:
-            found.append((form, Metric.compile(objective, regex, f"table, {form.algorithm}")))
-    return found
+
+def forms_of(objective: str) -> list[LineForm | TableForm]:
+    """Every form that knows a metric of this name, in the table's order."""
+    return [form for form in LINE_FORMS if form.knows(objective)]
 
 
 def metrics_in(texts: Iterable[LogText]) -> list[str]:
     """The names of the table's metrics that some text holds, in order of appearance."""
     names: dict[str, None] = {}
-    hints = re.compile(r"\[[0-9]+\]|#quality_metric|= |: ")
+    hints = re.compile(r"\[[0-9]+\]|#quality_metric|= ?|: |^(?:epoch|iteration) ")
     for text in texts:
         for line in text.data.decode("utf-8", errors="replace").split("\n"):
             if hints.search(line):
                 for form in LINE_FORMS:
-                    names.update(dict.fromkeys(form.metrics_in(line)))
+                    names.update(dict.fromkeys(form.names_in(line)))
     return list(names)

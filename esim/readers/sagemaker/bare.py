@@ -6,7 +6,6 @@ user does: the objective, its direction, and the regex where the table of algori
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
@@ -14,11 +13,12 @@ from pathlib import PurePosixPath
 from esim.errors import EsimError
 from esim.readers.assemble import some
 from esim.readers.options import Options, settle_direction, settle_objective
-from esim.readers.sagemaker.algorithms import metrics_in, metrics_of
+from esim.readers.sagemaker.algorithms import forms_of, metrics_in
 from esim.readers.sagemaker.exports import is_log, streams
-from esim.readers.sagemaker.scan import nearest_lines, scan
-from esim.readers.sagemaker.steps import Curve, StepForm, align, choose_form, mark
-from esim.readers.sagemaker.text import Emissions, LogText
+from esim.readers.sagemaker.find import Matches, find
+from esim.readers.sagemaker.scan import nearest_lines
+from esim.readers.sagemaker.steps import Curve, StepForm, align, choose_form
+from esim.readers.sagemaker.text import LogText
 from esim.readers.source import File, Source
 from esim.study import Direction, Note
 
@@ -42,10 +42,9 @@ class BareStudy:
     objective: str
     direction: Direction
     jobs: tuple[str, ...]
-    found: tuple[tuple[Emissions, ...], ...]
+    matches: Matches
     curves: tuple[Curve, ...]
     form: StepForm | None
-    regex: re.Pattern[str]
     notes: tuple[Note, ...]
 
 
@@ -54,9 +53,11 @@ def looks_like_log(file: File) -> bool:
     if is_log(file):
         return True
     head = file.head
-    if head.lstrip()[:1] in (b"{", b"[") and not head.lstrip().startswith(b"["):
+    if b"\0" in head[:1000] or head.lstrip().startswith(b'{"'):
         return False
-    return b"\0" not in head[:1000] and any(sign in head for sign in _SIGNS)
+    if any(sign in head for sign in _SIGNS):
+        return True
+    return bool(metrics_in([LogText(file.name, head)]))  # the plain output of a known framework
 
 
 def read_bare(source: Source, options: Options) -> BareStudy:
@@ -70,42 +71,28 @@ def read_bare(source: Source, options: Options) -> BareStudy:
     texts = [text for job in jobs.values() for text in job]
     given = {metric.name: metric for metric in options.metrics}
     objective = options.objective
-    if objective is None or not (objective in given or metrics_of(objective)):
+    if objective is None or not (objective in given or forms_of(objective)):
         candidates = list(dict.fromkeys([*given, *metrics_in(texts)]))
         objective = settle_objective(options, candidates, source.label)
     notes: list[Note] = []
-    found: list[list[Emissions]] = []
-    if objective in given:
-        found = [
-            [mark(text, scan(text, given[objective])) for text in job] for job in jobs.values()
-        ]
-        regex = given[objective].regex
-    else:
-        for form, metric in metrics_of(objective):
-            found = [[mark(text, scan(text, metric)) for text in job] for job in jobs.values()]
-            regex = metric.regex
-            if any(text.messages for job in found for text in job):
-                note = (
-                    f"the regex of {objective!r} is the table's, {form.algorithm}: {regex.pattern}"
-                )
-                notes.append(Note("regex_from_table", note))
-                if form.caution:
-                    notes.append(Note("table_caution", f"{objective!r} is {form.caution}"))
-                break
-    if not any(text.messages for job in found for text in job):
+    matches = find(list(jobs.values()), objective, given.get(objective))
+    if not matches:
         names = metrics_in(texts)
+        tried = "" if matches.regex is None else f"{matches.regex.pattern}; "
         raise EsimError(
             f"no line of the logs holds metric {objective!r}",
             where=source.label,
-            why=f"{regex.pattern}; nearest lines: {nearest_lines(found)}",
+            why=f"{tried}nearest lines: {nearest_lines(matches.jobs)}",
             fix=f"the logs hold {', '.join(names)}"
             if names
             else f"--metric '{objective}=REGEX' with the value as the first group",
         )
     direction = settle_direction(options, source.label)
-    step_form = choose_form(found)
+    step_form = choose_form(matches.jobs)
     silent = [
-        name for name, job in zip(jobs, found, strict=True) if not any(t.messages for t in job)
+        name
+        for name, job in zip(jobs, matches.jobs, strict=True)
+        if not any(t.messages for t in job)
     ]
     if silent:
         text = f"{len(silent)} job(s) print no value of {objective!r}: {some(silent)}"
@@ -114,10 +101,9 @@ def read_bare(source: Source, options: Options) -> BareStudy:
         objective=objective,
         direction=direction,
         jobs=tuple(jobs),
-        found=tuple(tuple(job) for job in found),
-        curves=tuple(align(job, step_form) for job in found),
+        matches=matches,
+        curves=tuple(align(job, step_form) for job in matches.jobs),
         form=step_form,
-        regex=regex,
         notes=tuple(notes),
     )
 

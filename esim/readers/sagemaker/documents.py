@@ -32,6 +32,9 @@ def documents(file: File) -> Iterator[Any]:
         except (json.JSONDecodeError, RecursionError) as error:
             line = error.lineno if isinstance(error, json.JSONDecodeError) else 1
             raise EsimError(
-                "broken or cut-off JSON", where=f"{file}:{line}", why=str(error)
+                "broken or cut-off JSON",
+                where=f"{file}:{line}",
+                why=str(error),
+                fix="export it again; half a page is never read as a whole one",
             ) from None
         yield document

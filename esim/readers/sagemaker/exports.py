@@ -27,10 +27,11 @@ from esim.errors import EsimError
 from esim.readers.sagemaker.documents import documents
 from esim.readers.sagemaker.text import LogText, Stream
 from esim.readers.source import File
-from esim.readers.times import parse_time
+from esim.readers.times import EPOCH_UNITS, parse_time
 
 _JSON_MARKS = (b'"events"', b'"@message"', b'"message"')
 _TAILED = re.compile(rb"(\d{4}-\d\d-\d\dT[0-9:.]+(?:Z|[+-]\d\d:?\d\d)) (\S+/algo-\d+\S*) ?")
+_MS_FROM, _MS_TO = (int(limit) for _, limit, _ in EPOCH_UNITS[:2])  # milliseconds, by size
 _CREATED = b"Creating training-job with name: "
 
 
@@ -90,18 +91,24 @@ def _json_events(file: File) -> Iterator[_Event]:
     for document in documents(file):
         for event in _events_of(document, file):
             number += 1
-            identity = event.get("eventId") or event.get("@ptr")
+            get = event.get
+            identity = get("eventId") or get("@ptr")
             if identity is not None:
                 if identity in seen:  # pages that overlap
                     continue
                 seen.add(identity)
-            message = event.get("message", event.get("@message"))
-            time = event.get("timestamp", event.get("@timestamp"))
+            message = get("message")
+            if message is None:
+                message = get("@message")
             if not isinstance(message, str):
                 raise EsimError("a log event without a message", where=f"{file}, event {number}")
-            stream = event.get("logStreamName", event.get("@logStream"))
-            at = math.nan if time is None else parse_time(time, f"{file}, event {number}")
-            yield _Event(stream, at, message, number)
+            time = get("timestamp")
+            if type(time) is int and _MS_FROM <= time < _MS_TO:  # what the API gives, a lot of it
+                at = time / 1e3
+            else:
+                time = get("@timestamp") if time is None else time
+                at = math.nan if time is None else parse_time(time, f"{file}, event {number}")
+            yield _Event(get("logStreamName") or get("@logStream"), at, message, number)
 
 
 def _events_of(document: Any, file: File) -> Iterator[dict[str, Any]]:
@@ -118,7 +125,10 @@ def _events_of(document: Any, file: File) -> Iterator[dict[str, Any]]:
     for key in ("events", "results"):
         if isinstance(document.get(key), list):
             for item in document[key]:
-                yield from _events_of(item, file)
+                if type(item) is dict and "message" in item:
+                    yield item
+                else:
+                    yield from _events_of(item, file)
             return
     if "message" in document or "@message" in document:
         yield document
@@ -171,16 +181,20 @@ def _tailed_events(file: File, data: bytes) -> Iterator[_Event]:
 
 def _grouped(file: File, events: Iterable[_Event]) -> Iterator[Stream]:
     """Events as one text for each stream, in the order of the file."""
-    by_stream: dict[str | None, list[_Event]] = {}
-    for event in events:
-        by_stream.setdefault(event.stream, []).append(event)
-    for name, those in by_stream.items():
-        lines = [(e, part) for e in those for part in e.message.rstrip("\r\n").split("\n")]
+    by_stream: dict[str | None, tuple[list[str], list[float], list[int]]] = {}
+    for stream, time, message, line in events:
+        texts, times, lines = by_stream.setdefault(stream, ([], [], []))
+        message = message.rstrip("\r\n")
+        parts = message.count("\n") + 1
+        texts.append(message)
+        times += [time] * parts
+        lines += [line] * parts
+    for name, (texts, times, lines) in by_stream.items():
         text = LogText(
             where=str(file),
-            data="\n".join(part for _, part in lines).encode("utf-8", "surrogatepass"),
-            times=np.array([e.time for e, _ in lines], dtype=np.float64),
-            lines=np.array([e.line for e, _ in lines], dtype=np.int64),
+            data="\n".join(texts).encode("utf-8", "surrogatepass"),
+            times=np.array(times, dtype=np.float64),
+            lines=np.array(lines, dtype=np.int64),
             stream=name or file.name,
         )
         yield Stream(name, text)

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import PurePosixPath
 
 from esim.readers.assemble import some
+from esim.readers.sagemaker.find import Matches
 from esim.readers.sagemaker.records import TrainingJob, TuningJob
 from esim.readers.sagemaker.steps import FATES, MARKED, Curve, StepForm
 from esim.readers.sagemaker.text import EXAMPLE_LENGTH, EXAMPLES, Emissions, LogText
@@ -17,14 +18,16 @@ from esim.study import Note
 # What became of emissions that are no reports of their own.
 _FATE_WORDS = {
     "emissions_without_index": "carry no step where others do; left out",
-    "duplicate_lines": "say the same step again (another host, a doubled logger); left out",
+    "duplicate_lines": "say a step again (another host, a doubled logger, a last line); left out",
     "best_line_repeated": "repeat an earlier step at the end of a log; left out",
     "per_batch_lines": "stand before the last one of their epoch, which counts",
     "restarts": "were run again after a restart; the later run counts",
+    "summary_lines": "stand behind the last epoch's own, as a closing evaluation does; left out",
     "epochs_backwards": "go back to an earlier step with another value; the later value counts",
 }
 
 _LOOK_AT = 20_000  # emissions whose match is looked at again; it costs 1 us each
+_DIGITS = frozenset("0123456789.eE-")  # the quick look; never an empty slice
 _GOES_ON = re.compile(r"[eE][-+]?[0-9]|\.?[0-9]")
 _SIGN_BEFORE = re.compile(r"[=:\s(]-$|[0-9]\.?$")
 _SEPARATOR = re.compile(r"#011|\t| - |, ")
@@ -76,11 +79,7 @@ def job_notes(
 
 
 def line_notes(
-    objective: str,
-    found: Sequence[Sequence[Emissions]],
-    curves: Sequence[Curve],
-    form: StepForm | None,
-    regex: re.Pattern[str],
+    objective: str, matches: Matches, curves: Sequence[Curve], form: StepForm | None
 ) -> list[Note]:
     """How lines became steps, and what was left out."""
     if form is MARKED:
@@ -95,7 +94,7 @@ def line_notes(
             examples = [curve.evidence[code] for curve in curves if code in curve.evidence]
             text = f"{count} line(s) with {objective!r} {_FATE_WORDS[code]}"
             notes.append(Note(code, text, count, tuple(examples[:EXAMPLES])))
-    texts = [text for job in found for text in job]
+    texts = [text for job in matches.jobs for text in job]
     unread = sum(text.unread for text in texts)
     if unread:
         examples = [example for text in texts for example in text.examples]
@@ -105,7 +104,15 @@ def line_notes(
     if empty:
         said = f"{empty} line(s) match {objective!r} with nothing in the group"
         notes.append(Note("empty_capture", said, empty))
-    return [*notes, *_regex_notes(objective, regex, texts)]
+    if matches.regex is None:
+        return notes
+    if matches.form is not None:
+        name, pattern = matches.form.name, matches.regex.pattern
+        said = f"the regex of {objective!r} is the table's, {name}: {pattern}"
+        notes.append(Note("regex_from_table", said))
+        if matches.form.caution:
+            notes.append(Note("table_caution", f"{objective!r} is {matches.form.caution}"))
+    return [*notes, *_regex_notes(objective, matches.regex, texts)]
 
 
 def _regex_notes(
@@ -115,6 +122,7 @@ def _regex_notes(
     cut: list[str] = []
     other: list[str] = []
     cuts = others = looked = 0
+    apart = "train" not in objective.lower()
     for text in texts:
         for line, message in zip(text.lines, text.messages, strict=True):
             if looked == _LOOK_AT:
@@ -124,16 +132,16 @@ def _regex_notes(
             if match is None:
                 continue
             first, last = match.span(1)
-            place = f"{text.where}:{line}: {message[:EXAMPLE_LENGTH]}"
-            if _GOES_ON.match(message, last) or _SIGN_BEFORE.search(message[:first]):
+            if _takes_a_part(message, first, last):
                 cuts += 1
-                cut += [place] if len(cut) < EXAMPLES else []
-            label = _SEPARATOR.split(message[:first])[-1].lower()
+                if len(cut) < EXAMPLES:
+                    cut.append(f"{text.where}:{line}: {message[:EXAMPLE_LENGTH]}")
             if _inside_a_word(message, match.start()) or (
-                label.lstrip().startswith("train") and "train" not in objective.lower()
+                apart and _is_of_training(message[:first])
             ):
                 others += 1
-                other += [place] if len(other) < EXAMPLES else []
+                if len(other) < EXAMPLES:
+                    other.append(f"{text.where}:{line}: {message[:EXAMPLE_LENGTH]}")
     if cuts:
         said = f"the regex of {objective!r} takes only part of the number in {cuts} line(s)"
         yield Note("value_cut", said, cuts, tuple(cut))
@@ -142,9 +150,27 @@ def _regex_notes(
         yield Note("other_metric_matched", said, others, tuple(other))
 
 
+def _takes_a_part(message: str, first: int, last: int) -> bool:
+    """Whether the number goes on behind a group, or began before it."""
+    behind = message[last : last + 1] in _DIGITS and _GOES_ON.match(message, last)
+    before = message[first - 1 : first] in _DIGITS and _SIGN_BEFORE.search(message[:first])
+    return bool(behind or before)
+
+
+def _is_of_training(before: str) -> bool:
+    """Whether the metric's own label, behind the last separator, begins with train."""
+    before = before.lower()
+    return "train" in before and _SEPARATOR.split(before)[-1].lstrip().startswith("train")
+
+
 def _inside_a_word(message: str, at: int) -> bool:
-    """Whether a match begins in the middle of a name, as loss: does in val_loss:."""
-    return at > 0 and _WORD.match(message[at - 1 : at + 1]) is not None
+    """Whether a match begins in the middle of a name, as loss: does in val_loss:.
+
+    Not in "modelTest": notebooks glue a status line to the line behind it.
+    """
+    if at == 0 or not _WORD.match(message[at - 1 : at + 1]):
+        return False
+    return not (message[at - 1].islower() and message[at].isupper())
 
 
 def final_notes(jobs: Sequence[TrainingJob], curves: Sequence[Curve]) -> list[Note]:

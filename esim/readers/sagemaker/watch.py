@@ -1,33 +1,47 @@
-"""Cuts off a user's regex that would take for ever on one line (nested repeats such as (a+)+)."""
+"""Cuts off a user's regex that would take for ever on one line (nested repeats such as (a+)+).
+
+Python's `re` answers signals while it matches, and only the main thread has those. In another
+thread a regex with a repeat inside a repeat first runs in a process of its own, which has a main
+thread; any other regex is not known to take longer than a power of the line's length.
+"""
 
 from __future__ import annotations
 
+import os
+import pickle
 import signal
+import subprocess
+import sys
 import threading
+from collections.abc import Iterable
+from re import _parser  # type: ignore[attr-defined]  # what `re` itself parses with; 3.11 on
 from types import FrameType, TracebackType
 from typing import Any
 
 from esim.errors import EsimError
 from esim.readers.options import Metric
+from esim.readers.sagemaker.text import LogText
 
 LIMIT_S = 5.0  # on one line; a sound regex takes microseconds
 
 
 class Watch:
-    """While entered, raises EsimError if `line` stays the same for LIMIT_S to 2 LIMIT_S seconds.
+    """While entered, raises EsimError if `at` stays the same for LIMIT_S to 2 LIMIT_S seconds.
 
-    Python's `re` answers signals while it matches, so this needs the main thread and a system with
-    timers; elsewhere nothing is watched.
+    Attributes:
+        at: where in `data` the line begins that is being matched.
+
+    Only in the main thread and on a system with timers; elsewhere nothing is watched.
     """
 
-    def __init__(self, metric: Metric, where: str, limit_s: float = LIMIT_S) -> None:
-        self.metric, self.where, self.limit_s = metric, where, limit_s
-        self.line = 0
+    def __init__(
+        self, metric: Metric, text: LogText, data: bytes, limit_s: float = LIMIT_S
+    ) -> None:
+        self.metric, self.text, self.data, self.limit_s = metric, text, data, limit_s
+        self.at = 0
         self._seen = -1
         self._before: Any = None
-        self._on = hasattr(signal, "setitimer") and (
-            threading.current_thread() is threading.main_thread()
-        )
+        self._on = hasattr(signal, "setitimer") and _in_main_thread()
 
     def __enter__(self) -> Watch:
         if self._on and signal.getitimer(signal.ITIMER_REAL)[0] == 0.0:
@@ -48,11 +62,68 @@ class Watch:
             signal.signal(signal.SIGALRM, self._before)
 
     def _tick(self, number: int, frame: FrameType | None) -> None:
-        if self.line == self._seen:
+        if self.at == self._seen:
+            row = self.data.count(b"\n", 0, self.at)
+            line = row + 1 if self.text.lines is None else self.text.lines[row]
             raise EsimError(
                 f"the regex of metric {self.metric.name!r} takes too long",
-                where=f"{self.where}:{self.line}",
+                where=f"{self.text.where}:{line}",
                 why=f"more than {self.limit_s:g} s on one line: {self.metric.regex.pattern}",
                 fix="avoid a repeat inside a repeat, such as (a+)+ or (.*)*",
             )
-        self._seen = self.line
+        self._seen = self.at
+
+
+def rehearse(metric: Metric, text: LogText) -> None:
+    """Outside the main thread, runs a regex with a repeat inside a repeat where it can be watched.
+
+    Raises:
+        EsimError: as `Watch`.
+    """
+    if _in_main_thread() or not nests_repeats(metric.regex.pattern):
+        return
+    done = subprocess.run(
+        [sys.executable, "-c", f"from {__name__} import _rehearsal; _rehearsal()"],
+        input=pickle.dumps((metric.name, metric.regex.pattern, text)),
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(path or "." for path in sys.path)},
+        capture_output=True,
+        check=False,
+    )
+    if done.stdout:
+        raise EsimError(**pickle.loads(done.stdout))
+
+
+def _rehearsal() -> None:
+    """In that process: the error that scanning raises goes to standard output."""
+    from esim.readers.sagemaker.scan import scan
+
+    name, pattern, text = pickle.load(sys.stdin.buffer)
+    try:
+        scan(text, Metric.compile(name, pattern, ""))
+    except EsimError as error:
+        parts = {key: getattr(error, key) for key in ("what", "where", "why", "fix")}
+        sys.stdout.buffer.write(pickle.dumps(parts))
+
+
+def nests_repeats(pattern: str) -> bool:
+    """Whether an unbounded repeat stands inside another: only those take exponential time."""
+    return _nests(_parser.parse(pattern), inside=False)
+
+
+def _nests(tree: Iterable[Any], inside: bool) -> bool:
+    for operator, argument in tree:
+        again = inside
+        if str(operator) in ("MAX_REPEAT", "MIN_REPEAT"):
+            again = argument[1] == _parser.MAXREPEAT
+            if again and inside:
+                return True
+            again = again or inside
+        parts = argument if isinstance(argument, list | tuple) else [argument]
+        flat = [p for part in parts for p in (part if isinstance(part, list) else [part])]
+        if any(_nests(p, again) for p in flat if isinstance(p, _parser.SubPattern)):
+            return True
+    return False
+
+
+def _in_main_thread() -> bool:
+    return threading.current_thread() is threading.main_thread()

@@ -1,0 +1,17 @@
+"""`esim warm-up`: compile now what the first replay would compile."""
+
+from __future__ import annotations
+
+import time
+
+import typer
+
+
+def warm_up() -> None:
+    """Compile the kernels ahead, for container images and shared machines."""
+    from esim.warm_up import warm_up as compile_all
+
+    start = time.perf_counter()
+    kept = compile_all()
+    typer.echo(f"compiled in {time.perf_counter() - start:.1f} s")
+    typer.echo(f"kept in {kept}" if kept else "the cache folder cannot be written: nothing is kept")

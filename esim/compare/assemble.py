@@ -1,0 +1,268 @@
+"""The records of a comparison, from everything that was replayed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from esim.clocks import last_row
+from esim.compare.contestants import Contestant
+from esim.compare.doubts import doubts, study_caveats
+from esim.compare.play import Played
+from esim.compare.ranking import ranking
+from esim.compare.sentences import AMOUNT, answer, choice_text, methods
+from esim.compare.spreads import Means, at_workers, known, of_known, share, spreads, usable
+from esim.compare.statistics import covered, front
+from esim.comparison import (
+    Choice,
+    Comparison,
+    FirstStop,
+    Front,
+    Loses,
+    Recorded,
+    RecordedMeans,
+    RuleEntry,
+    Sensitivity,
+    Settings,
+    StudyEntry,
+    StudyRule,
+    Winner,
+)
+from esim.results import Summary
+from esim.study import Float64
+
+I_EPOCH = "i-epoch"
+
+
+def assemble(
+    played: Sequence[Played],
+    contestants: Sequence[Contestant],
+    ranked: Sequence[int],
+    settings: Settings,
+    means: Means,
+    choice: Choice | None,
+    without: Mapping[str, Sequence[str]],
+) -> Comparison:
+    """Everything but where the logs came from.
+
+    Args:
+        without: a rule's name -> columns of the grid that mean nothing to it.
+    """
+    saved = f"{settings.saved}_saved_fraction"
+    placed = ranking(played, ranked, saved, settings.max_degradation, means)
+    order = placed.order
+    fronts = _Fronts(played, contestants, ranked, saved)
+    spread = spreads(played, means, settings.max_degradation)
+    slots = at_workers(played, settings.workers_table, saved, settings.confidence)
+    rules = tuple(
+        RuleEntry(
+            key=contestants[r].key,
+            name=contestants[r].rule.name,
+            source=contestants[r].rule.source,
+            parameters=contestants[r].rule.parameters,
+            changed=contestants[r].changed,
+            role=contestants[r].role,
+            look_ahead=contestants[r].look_ahead,
+            first_stop=_first_stop(played, r, contestants[r]),
+            recorded=_recorded_means([p.recorded[r] for p in played]),
+            orders=spread[r],
+            against_best=placed.against[r],
+            rank=placed.ranks[r],
+            front=fronts.on(r),
+            beyond_i_epoch=fronts.beyond(r),
+            workers=slots[r],
+        )
+        for r in order
+    )
+    sensitivity = _sensitivity(played, contestants, saved, settings)
+    told = answer(rules, settings, placed.studies)
+    if choice is not None:
+        choice = replace(choice, text=choice_text(choice))
+    return Comparison(
+        settings=settings,
+        methods=methods(settings, placed.studies),
+        answer=told,
+        rules=rules,
+        studies=tuple(_study(one, contestants, ranked, order, settings, means) for one in played),
+        front=Front(
+            x=saved,
+            y="degradation_normalized",
+            rules=tuple(contestants[r].key for r in fronts.members),
+            i_epoch=tuple(contestants[r].key for r in fronts.i_epoch_members),
+        ),
+        sensitivity=sensitivity,
+        choice=choice,
+        warnings=tuple(
+            doubts(played, contestants, settings, sensitivity, without, chosen=choice is not None)
+        ),
+    )
+
+
+class _Fronts:
+    """The Pareto front of the ranked contestants and that of i-epoch alone."""
+
+    def __init__(
+        self,
+        played: Sequence[Played],
+        contestants: Sequence[Contestant],
+        ranked: Sequence[int],
+        saved: str,
+    ) -> None:
+        told = [p for p in played if usable(p, saved)]
+        self.contestants, self.known = contestants, bool(told)
+        self.members: list[int] = []
+        self.i_epoch_members: list[int] = []
+        if not told:
+            return
+        self.saved = np.mean([p.orders[saved].mean(axis=1) for p in told], axis=0)
+        self.loss = np.mean([p.orders["degradation_normalized"].mean(axis=1) for p in told], axis=0)
+        self.members = self._front(list(ranked))
+        self.i_epochs = [r for r, c in enumerate(contestants) if c.rule.name == I_EPOCH]
+        self.i_epoch_members = self._front(self.i_epochs)
+
+    def _front(self, rows: list[int]) -> list[int]:
+        """Who of some is on their front, least saved first."""
+        on = front(self.saved[rows], self.loss[rows])
+        return sorted((r for r, is_on in zip(rows, on, strict=True) if is_on),
+                      key=lambda r: (self.saved[r], r))  # fmt: skip
+
+    def on(self, r: int) -> bool | None:
+        if not self.known or self.contestants[r].look_ahead:
+            return None
+        return r in self.members
+
+    def beyond(self, r: int) -> bool | None:
+        if not self.known or self.contestants[r].look_ahead or not self.i_epochs:
+            return None
+        if r in self.i_epochs:
+            return None
+        at = self.i_epochs
+        return not covered(self.saved[r], self.loss[r], self.saved[at], self.loss[at])
+
+
+def _first_stop(played: Sequence[Played], r: int, contestant: Contestant) -> FirstStop:
+    stops = [p.orders["first_stop"][r] for p in played]
+    steps = [float(np.nanmin(s)) for s in stops if not np.isnan(s).all()]
+    by_itself = f"; by itself: {contestant.earliest}" if contestant.earliest else ""
+    if not steps:
+        return FirstStop(None, f"stopped nothing in any order{by_itself}")
+    return FirstStop(int(min(steps)), f"at step {int(min(steps))}{by_itself}")
+
+
+def _recorded_means(summaries: Sequence[Summary]) -> RecordedMeans:
+    """Means over the studies, None unless known in all of them."""
+
+    def mean(values: list[float | None]) -> float | None:
+        numbers = [v for v in values if v is not None]
+        return float(np.mean(numbers)) if len(numbers) == len(values) else None
+
+    def kept(s: Summary) -> float | None:
+        return None if s.best_trial_stopped is None else float(not s.best_trial_stopped)
+
+    return RecordedMeans(
+        steps_saved_fraction=mean([s.steps_saved_fraction for s in summaries]),
+        seconds_saved_fraction=mean([s.seconds_saved_fraction for s in summaries]),
+        billed_saved_fraction=mean([s.billed_saved_fraction for s in summaries]),
+        makespan_saved_fraction=mean([s.makespan_saved_fraction for s in summaries]),
+        cost_saved_fraction=mean([s.cost_saved_fraction for s in summaries]),
+        degradation_normalized=mean([s.degradation_normalized for s in summaries]),
+        best_kept=mean([kept(s) for s in summaries]),
+    )
+
+
+def _recorded(s: Summary) -> Recorded:
+    return Recorded(**{name: getattr(s, name) for name in Recorded.__dataclass_fields__})
+
+
+def _study(
+    played: Played,
+    contestants: Sequence[Contestant],
+    ranked: Sequence[int],
+    order: Sequence[int],
+    settings: Settings,
+    means: Means,
+) -> StudyEntry:
+    study = played.study
+    spread = spreads([played], means, settings.max_degradation)
+    saved = f"{settings.saved}_saved_fraction"
+    slots = at_workers([played], settings.workers_table, saved, settings.confidence)
+    here = ranking([played], ranked, saved, settings.max_degradation, means)
+    winner = None
+    if here.best is not None:
+        winner = Winner(contestants[here.best].key, tuple(contestants[r].key for r in here.ties))
+    return StudyEntry(
+        study=study.name,
+        objective=study.objective,
+        direction=study.direction,
+        trials=study.n_trials,
+        trials_censored=int(study.censored.sum()),
+        steps_longest=int(last_row(study, study.steps).max(initial=0)),
+        clock=played.clock,
+        orders_clock=played.orders_clock,
+        best_recorded=played.recorded[0].best_recorded,
+        winner=winner,
+        loses_best=_loses(played, contestants, settings.confidence),
+        rules=tuple(
+            StudyRule(
+                key=contestants[r].key,
+                recorded=_recorded(played.recorded[r]),
+                orders=spread[r],
+                rank_mean=None if np.isnan(here.mean_ranks[r]) else float(here.mean_ranks[r]),
+                workers=slots[r],
+            )
+            for r in order
+        ),
+        warnings=tuple(study_caveats(study)),
+    )
+
+
+def _loses(
+    played: Played, contestants: Sequence[Contestant], confidence: float
+) -> tuple[Loses, ...]:
+    """The rules that stop the best trial in some order, most often first."""
+    kept = played.orders["best_kept"]
+    if not known(kept):
+        return ()
+    rows = []
+    for r, contestant in enumerate(contestants):
+        found = share([1.0 - kept[r]], confidence)
+        if contestant.role == "rule" and found is not None and found.count:
+            rows.append(Loses(contestant.key, found))
+    return tuple(sorted(rows, key=lambda row: -row.share.share))
+
+
+def _sensitivity(
+    played: Sequence[Played], contestants: Sequence[Contestant], saved: str, settings: Settings
+) -> Sensitivity:
+    """How far the saved share moves with the launch order, the rule and the workers."""
+    rules = [r for r, c in enumerate(contestants) if c.role == "rule"]
+    values = of_known(played, saved)
+    if not rules or not values:
+        return Sensitivity(None, None, None, "")
+
+    def reach(orders: Float64) -> float:
+        low, high = np.quantile(orders, [0.05, 0.95], method="inverted_cdf")
+        return float(high - low)
+
+    by_order = float(np.mean([reach(v[r]) for v in values for r in rules]))
+    by_rule = None
+    if len(rules) > 1:
+        means = [np.mean([v[r].mean() for v in values]) for r in rules]
+        by_rule = float(max(means) - min(means))
+    spans = []
+    for p in played:
+        tables = [t[saved] for t in p.workers.values() if known(t[saved])]
+        if len(tables) > 1:
+            rows = np.array([[t[r].mean() for t in tables] for r in rules])
+            spans.append(float(np.mean(rows.max(axis=1) - rows.min(axis=1))))
+    by_workers = float(np.mean(spans)) if spans else None
+    parts = (
+        ("the choice of the rule", by_rule),
+        ("the launch order", by_order),
+        (f"1 to {settings.workers_table[-1]} workers", by_workers),
+    )
+    told = [f"{name} by {100 * x:.0f} points" for name, x in parts if x is not None]
+    text = f"What moves the share of {AMOUNT[settings.saved]} saved: " + ", ".join(told) + "."
+    return Sensitivity(by_order, by_rule, by_workers, text)

@@ -1,0 +1,153 @@
+"""Where the work on many studies runs: here, in processes, in threads, or on a cluster.
+
+Each engine is somebody else's executor; scheduling, transport and repeating what a lost worker did
+are theirs. Results are handed over as they finish.
+"""
+
+from __future__ import annotations
+
+import concurrent.futures as futures
+import multiprocessing
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+from esim.errors import EsimError
+
+Unit = TypeVar("Unit")
+Made = TypeVar("Made")
+Submit = Callable[..., "futures.Future[Any]"]
+
+ENGINES = ("local", "threads", "dask", "ray")
+_AHEAD = 4  # units under way for each worker: enough to keep it busy, few enough to keep in memory
+
+
+def check_engine(engine: str, jobs: int | None, address: str | None) -> None:
+    """Raises EsimError for an unknown engine, a bad number of jobs or an address nobody takes."""
+    if engine not in ENGINES:
+        raise EsimError(f"no engine {engine!r}", fix="one of: " + ", ".join(ENGINES))
+    if jobs is not None and jobs < 1:
+        raise EsimError(f"jobs cannot be {jobs}", fix="a whole number, at least 1")
+    if address is not None and engine not in ("dask", "ray"):
+        raise EsimError(f"engine {engine!r} takes no address", fix="--engine dask or ray")
+
+
+def run(
+    work: Callable[[Unit], Made],
+    units: Sequence[Unit],
+    *,
+    engine: str = "local",
+    jobs: int | None = None,
+    address: str | None = None,
+) -> Iterator[tuple[int, Made]]:
+    """(position of the unit, what the work made of it), in the order in which they finish.
+
+    Args:
+        work: a module-level function, or a partial of one; its arguments and results are pickled
+            by every engine but threads.
+        jobs: workers of this machine; default, its cores. On a cluster given by `address` its own
+            workers count.
+        address: of a running dask scheduler (``tcp://host:8786``) or ray cluster (``auto``,
+            ``ray://host:10001``); without one a cluster of processes starts on this machine.
+
+    Raises:
+        EsimError: the engine is not installed, or the cluster cannot be reached.
+    """
+    check_engine(engine, jobs, address)
+    workers = min(jobs or os.cpu_count() or 1, max(len(units), 1))
+    if engine in ("local", "threads") and workers == 1:
+        for i, unit in enumerate(units):
+            yield i, work(unit)
+        return
+    with _OPENERS[engine](workers, address) as (submit, slots):
+        waiting = iter(enumerate(units))
+        under_way: dict[futures.Future[Made], int] = {}
+        while True:
+            while len(under_way) < _AHEAD * slots and (following := next(waiting, None)):
+                under_way[submit(work, following[1])] = following[0]
+            if not under_way:
+                return
+            done, _ = futures.wait(under_way, return_when=futures.FIRST_COMPLETED)
+            for future in done:
+                yield under_way.pop(future), future.result()
+
+
+@contextmanager
+def _local(workers: int, address: None) -> Iterator[tuple[Submit, int]]:
+    # Spawned: a forked copy of a process whose threads hold locks may hang.
+    context = multiprocessing.get_context("spawn")
+    with futures.ProcessPoolExecutor(workers, mp_context=context) as pool:
+        try:
+            yield pool.submit, workers
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+@contextmanager
+def _threads(workers: int, address: None) -> Iterator[tuple[Submit, int]]:
+    with futures.ThreadPoolExecutor(workers) as pool:
+        try:
+            yield pool.submit, workers
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+@contextmanager
+def _dask(workers: int, address: str | None) -> Iterator[tuple[Submit, int]]:
+    try:
+        import distributed
+    except ImportError:
+        raise _missing("dask") from None
+    try:
+        client = (
+            distributed.Client(address, timeout="20s")
+            if address
+            else distributed.Client(n_workers=workers, threads_per_worker=1, dashboard_address=None)
+        )
+    except (OSError, ValueError) as error:
+        raise _unreachable("dask", address, error) from error
+    with client:
+        # pure=False: two units that look alike are still two units.
+        yield client.get_executor(pure=False).submit, max(len(client.ncores()), 1)
+
+
+@contextmanager
+def _ray(workers: int, address: str | None) -> Iterator[tuple[Submit, int]]:
+    try:
+        import ray
+    except ImportError:
+        raise _missing("ray") from None
+    try:
+        if address:
+            ray.init(address=address, log_to_driver=False, logging_level="error")
+        else:
+            ray.init(num_cpus=workers, include_dashboard=False, log_to_driver=False,
+                     logging_level="error")  # fmt: skip
+    except (OSError, ValueError, ConnectionError, RuntimeError) as error:
+        raise _unreachable("ray", address, error) from error
+    try:
+        remote = ray.remote(_call)
+        slots = int(ray.cluster_resources().get("CPU", workers))
+        yield lambda work, unit: remote.remote(work, unit).future(), max(slots, 1)
+    finally:
+        ray.shutdown()
+
+
+def _call(work: Callable[[Unit], Made], unit: Unit) -> Made:
+    return work(unit)
+
+
+def _missing(engine: str) -> EsimError:
+    return EsimError(f"engine {engine} is not installed", fix=f"pip install 'esim[{engine}]'")
+
+
+def _unreachable(engine: str, address: str | None, error: Exception) -> EsimError:
+    return EsimError(
+        f"no {engine} cluster can be reached", where=address, why=f"{type(error).__name__}: {error}"
+    )
+
+
+_OPENERS: dict[str, Any] = {"local": _local, "threads": _threads, "dask": _dask, "ray": _ray}

@@ -1,0 +1,117 @@
+"""One AWS account and region, seen through read-only operations and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from esim.errors import EsimError, near_names
+from esim.fetch.faults import refused, unreached
+from esim.fetch.permissions import OPERATIONS
+
+WORKERS = 4  # requests under way at once; CloudWatch allows 25 a second to an account
+ATTEMPTS = 10  # of a request, with growing pauses: about a minute of throttling
+TIMEOUT_S = 60
+
+
+class Account:
+    """An AWS account and region. Its methods may be called from several threads.
+
+    Attributes:
+        region: the region's name.
+    """
+
+    def __init__(self, region: str | None = None, profile: str | None = None) -> None:
+        """Sign in as boto3 does: environment, profile, this machine's role.
+
+        Raises:
+            EsimError: boto3 is not installed, no such profile, no region.
+        """
+        try:
+            import boto3
+            import botocore.config
+            import botocore.exceptions
+            import botocore.session
+        except ImportError:
+            raise EsimError(
+                "boto3 is not installed",
+                why="esim fetch talks to AWS through it",
+                fix="pip install 'esim[aws]'",
+            ) from None
+        core = botocore.session.Session(profile=profile)
+        try:
+            # Adaptive: pauses grow, and after a throttling all threads together slow down.
+            retries: dict[str, Any] = {"mode": "adaptive"}
+            if core.get_config_variable("max_attempts") is None:
+                retries["total_max_attempts"] = ATTEMPTS
+            config = botocore.config.Config(
+                retries=retries,
+                max_pool_connections=WORKERS,
+                connect_timeout=TIMEOUT_S,
+                read_timeout=TIMEOUT_S,
+            )
+            session = boto3.Session(botocore_session=core, region_name=region)
+            services = dict.fromkeys(operation.service for operation in OPERATIONS.values())
+            self._clients = {name: session.client(name, config=config) for name in services}
+        except botocore.exceptions.ProfileNotFound:
+            wrong = str(core.profile)
+            known = near_names(wrong, core.available_profiles)
+            raise EsimError(
+                f"no AWS profile {wrong!r}", fix=f"there are {known}" if known else None
+            ) from None
+        except botocore.exceptions.NoRegionError:
+            raise EsimError(
+                "no AWS region",
+                why="neither the environment nor the profile names one",
+                fix="--region NAME, such as us-east-1, or AWS_DEFAULT_REGION",
+            ) from None
+        except botocore.exceptions.BotoCoreError as error:
+            raise unreached(error, region, str) from None
+        except ValueError as error:  # a region's name that is none
+            raise EsimError("the AWS settings cannot be used", why=str(error)) from None
+        self._session = session
+        self.region: str = session.region_name or self._clients["logs"].meta.region_name
+
+    def call(self, method: str, what: str, **parameters: Any) -> dict[str, Any]:
+        """One answer. `what`: what is asked about, for errors.
+
+        Raises:
+            GoneError: AWS has no such thing.
+            EsimError: no credentials, expired ones, no permission, throttling without end, no
+                network.
+        """
+        return next(self._answers(method, what, parameters, paged=False))
+
+    def pages(self, method: str, what: str, **parameters: Any) -> Iterator[dict[str, Any]]:
+        """All pages of an answer. Arguments and errors as in `call`."""
+        return self._answers(method, what, parameters, paged=True)
+
+    def _answers(
+        self, method: str, what: str, parameters: dict[str, Any], paged: bool
+    ) -> Iterator[dict[str, Any]]:
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        operation = OPERATIONS[method]
+        client = self._clients[operation.service]
+        try:
+            if paged:
+                yield from client.get_paginator(method).paginate(**parameters)
+            else:
+                yield getattr(client, method)(**parameters)
+        except ClientError as error:
+            raise refused(error, operation, what, self._clean) from None
+        except BotoCoreError as error:
+            raise unreached(error, self.region, self._clean) from None
+
+    def _clean(self, message: str) -> str:
+        """A message without the credentials, should it hold them."""
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        try:
+            credentials = self._session.get_credentials()
+            frozen = () if credentials is None else credentials.get_frozen_credentials()[:3]
+        except (BotoCoreError, ClientError):  # they are what fails
+            return message
+        for secret in frozen:
+            message = message.replace(secret, "(not shown)") if secret else message
+        return message

@@ -1,0 +1,295 @@
+"""The folder of a tuning job while it is fetched: what is there already, what is whole.
+
+| file | |
+|---|---|
+| describe-hyper-parameter-tuning-job.json | written last: without it no reader takes the folder |
+| list-training-jobs-for-hyper-parameter-tuning-job.json | all pages as one |
+| training-jobs/<job>.json | describe-training-job |
+| logs/<job>/algo-1-<epoch>.log.zst | one a stream |
+| fetch.json | what was fetched and what AWS no longer had |
+| .fetch.jsonl | the journal of an unfinished fetch |
+
+Every file is written under another name and renamed, so a file is whole or not there. The journal
+says which of them were written when their job had ended: only those are not fetched again.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import IO, Any
+
+from esim.errors import EsimError
+from esim.fetch.documents import PART, write_whole
+from esim.fetch.streams import Stream
+
+DESCRIPTION = "describe-hyper-parameter-tuning-job.json"
+JOBS = "list-training-jobs-for-hyper-parameter-tuning-job.json"
+MANIFEST, JOURNAL = "fetch.json", ".fetch.jsonl"
+
+STATUS = "HyperParameterTuningJobStatus"
+ENDED = ("Completed", "Failed", "Stopped", "DeleteFailed")
+
+
+@dataclass(frozen=True)
+class Job:
+    """A training job that has been fetched.
+
+    Attributes:
+        status: TrainingJobStatus when it was fetched.
+        described: whether AWS still described it.
+        streams: by name.
+    """
+
+    name: str
+    status: str
+    described: bool
+    streams: tuple[Stream, ...]
+
+    @property
+    def ended(self) -> bool:
+        """If not, it is fetched again the next time."""
+        return self.status in ENDED or not self.described
+
+
+@dataclass(frozen=True)
+class FetchNote:
+    """Something that AWS no longer had, counted.
+
+    Attributes:
+        names: the jobs or streams it is about.
+    """
+
+    code: str
+    text: str
+    count: int
+    names: tuple[str, ...]
+
+
+class Folder:
+    """A tuning job's folder. `keep` and `keep_stream` may be called by several threads."""
+
+    def __init__(self, path: Path, identity: Mapping[str, str]) -> None:
+        """Look at what is there; nothing is written.
+
+        Args:
+            identity: what tells tuning jobs apart, their names may be alike.
+
+        Raises:
+            EsimError: it is another tuning job's, or no folder of a fetch.
+        """
+        self.path, self.identity = path, dict(identity)
+        self.jobs: dict[str, Job] = {}
+        self._whole: dict[str, dict[str, Stream]] = {}  # streams of jobs that had ended
+        self.status: str | None = None  # the tuning job's, when a fetch last came to its end
+        self._journal: IO[str] | None = None
+        self._lock = threading.Lock()
+        if not path.exists():
+            return
+        if not path.is_dir():
+            raise EsimError("a file stands there", where=str(path), fix="--out NEW_FOLDER")
+        manifest, journal = path / MANIFEST, path / JOURNAL
+        if manifest.exists():
+            self._read_manifest(manifest)
+        if journal.exists():
+            self._read_journal(journal)
+        elif not manifest.exists() and any(path.iterdir()):
+            raise EsimError(
+                "the folder holds other things", where=str(path), fix="--out NEW_FOLDER"
+            )
+
+    @property
+    def complete(self) -> bool:
+        """Whether everything is there, and will not change any more."""
+        whole = (self.path / name for name in (DESCRIPTION, JOBS, MANIFEST))
+        return (
+            self.status in ENDED
+            and all(file.exists() for file in whole)
+            and all(self.has_job(job) for job in self.jobs)
+        )
+
+    def has_job(self, name: str) -> bool:
+        """Whether a job is there, whole, and had ended when it was fetched."""
+        job = self.jobs.get(name)
+        if job is None or not job.ended:
+            return False
+        described = not job.described or self.description_of(name).exists()
+        return described and all(self._has_file(stream) for stream in job.streams)
+
+    def streams_of(self, name: str) -> dict[str, Stream]:
+        """The streams of a job whose files are there, by name."""
+        job = self.jobs.get(name)
+        known = {stream.name: stream for stream in job.streams} if job else {}
+        known |= self._whole.get(name, {})
+        return {stream: known[stream] for stream in known if self._has_file(known[stream])}
+
+    def is_whole(self, job: str, stream: Stream) -> bool:
+        """Whether a stream was written after its job's end."""
+        return stream == self._whole.get(job, {}).get(stream.name)
+
+    def vanished(self, listed: Collection[str]) -> list[dict[str, Any]]:
+        """The summaries of the jobs that are there and that AWS lists no more."""
+        lost = set(self.jobs) - set(listed)
+        if not lost or not (self.path / JOBS).exists():
+            return []
+        summaries = json.loads((self.path / JOBS).read_text(encoding="utf-8"))
+        return [s for s in summaries["TrainingJobSummaries"] if s["TrainingJobName"] in lost]
+
+    def description_of(self, job: str) -> Path:
+        """The file of a training job's description."""
+        return self.path / "training-jobs" / f"{job}.json"
+
+    def begin(self) -> None:
+        """From here on, until `finish`, no reader takes the folder. Raises EsimError, OSError."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        self._journal = (self.path / JOURNAL).open("a", encoding="utf-8", newline="\n")
+        if not _locked(self._journal):
+            self.close()
+            raise EsimError("another esim fetch is writing here", where=str(self.path))
+        self._journal.write("\n")  # ends a line that was cut off
+        self._note(self.identity)
+        (self.path / DESCRIPTION).unlink(missing_ok=True)
+
+    def keep_stream(self, job: str, stream: Stream) -> None:
+        """Note that a stream is whole, of a job that has ended."""
+        self._note({"job": job, "stream": asdict(stream)})
+        self._whole.setdefault(job, {})[stream.name] = stream
+
+    def keep(self, job: Job) -> None:
+        """Note that a job is whole."""
+        self._note(_entry(job))
+        self._hold(job)
+
+    def finish(
+        self, description: str, status: str, jobs: Sequence[Job], notes: Sequence[FetchNote]
+    ) -> None:
+        """Write what makes the folder complete; the description last.
+
+        Args:
+            description: the tuning job's, as JSON.
+            status: HyperParameterTuningJobStatus.
+        """
+        for part in (*self.path.glob(f"*{PART}"), *self.path.glob(f"*/**/*{PART}")):
+            part.unlink()
+        manifest = {
+            "schema": "esim.fetch/1",
+            **self.identity,
+            STATUS: status,
+            "TrainingJobs": [_entry(job) for job in jobs],
+            "notes": [asdict(note) for note in notes],
+        }
+        write_whole(self.path / MANIFEST, json.dumps(manifest, indent=2) + "\n")
+        self.close()
+        (self.path / JOURNAL).unlink()
+        write_whole(self.path / DESCRIPTION, description)
+        self.status, self.jobs = status, {job.name: job for job in jobs}
+
+    def close(self) -> None:
+        """Let the journal go."""
+        if self._journal is not None:
+            self._journal.close()
+            self._journal = None
+
+    def _note(self, entry: Mapping[str, Any]) -> None:
+        if self._journal is None:
+            raise RuntimeError("begin() comes first")
+        with self._lock:
+            self._journal.write(json.dumps(entry) + "\n")
+            self._journal.flush()
+
+    def _read_manifest(self, path: Path) -> None:
+        try:
+            manifest = json.loads(path.read_text(encoding="utf-8"))
+            self._check(manifest)
+            self.status = manifest[STATUS]
+            self._take(manifest["TrainingJobs"])
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            if isinstance(error, EsimError):
+                raise
+            raise EsimError(
+                "not what esim fetch wrote",
+                where=str(path),
+                why=f"{type(error).__name__}: {error}",
+                fix="--out NEW_FOLDER",
+            ) from None
+
+    def _read_journal(self, path: Path) -> None:
+        """What an unfinished fetch has noted; a line that was cut off is fetched again."""
+        for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+            try:
+                entry = json.loads(line)
+            except ValueError:
+                continue
+            if not isinstance(entry, dict):
+                continue
+            if "stream" in entry:
+                stream = Stream(**entry["stream"])
+                self._whole.setdefault(entry["job"], {})[stream.name] = stream
+            elif "TrainingJobName" in entry:
+                self._take([entry])
+            else:
+                self._check(entry)
+
+    def _take(self, entries: Iterable[Mapping[str, Any]]) -> None:
+        for entry in entries:
+            job = Job(
+                name=entry["TrainingJobName"],
+                status=entry["TrainingJobStatus"],
+                described=entry["described"],
+                streams=tuple(Stream(**stream) for stream in entry["streams"]),
+            )
+            self._hold(job)
+
+    def _hold(self, job: Job) -> None:
+        self.jobs[job.name] = job
+        if job.ended:
+            self._whole[job.name] = {stream.name: stream for stream in job.streams}
+
+    def _has_file(self, stream: Stream) -> bool:
+        """Whether a stream's file is there, in its size."""
+        if stream.file is None:
+            return True
+        try:
+            return (self.path / stream.file).stat().st_size == stream.size
+        except OSError:
+            return False
+
+    def _check(self, found: Mapping[str, Any]) -> None:
+        other = {key: found.get(key) for key in self.identity}
+        if other != self.identity:
+            raise EsimError(
+                "the folder holds another tuning job",
+                where=str(self.path),
+                why=f"{_words(other)}; asked for {_words(self.identity)}",
+                fix="--out NEW_FOLDER",
+            )
+
+
+def _entry(job: Job) -> dict[str, Any]:
+    # Readers know such a file as a record by SageMaker's own names in it.
+    return {
+        "TrainingJobName": job.name,
+        "TrainingJobStatus": job.status,
+        "described": job.described,
+        "streams": [asdict(stream) for stream in job.streams],
+    }
+
+
+def _words(identity: Mapping[str, Any]) -> str:
+    return ", ".join(str(value) for value in identity.values())
+
+
+def _locked(stream: IO[str]) -> bool:
+    """Whether no other process has this file; always where the system has no such locks."""
+    try:
+        import fcntl
+    except ImportError:
+        return True
+    try:
+        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True

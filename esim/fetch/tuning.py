@@ -1,0 +1,294 @@
+"""A tuning job, its training jobs and their logs, into a folder that `esim replay` reads."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass, replace
+from datetime import datetime
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from esim.errors import EsimError, near_names
+from esim.fetch.account import WORKERS, Account
+from esim.fetch.documents import document, iso, write_whole
+from esim.fetch.faults import GoneError
+from esim.fetch.folder import ENDED, JOBS, STATUS, FetchNote, Folder, Job
+from esim.fetch.permissions import LOG_GROUP
+from esim.fetch.streams import SUFFIX, Stream, download
+from esim.folders import unique_slugs
+
+PAGE = 100  # jobs a page, the most
+NEAR_PAGES = 10  # of the account's tuning jobs, looked through for near names
+
+Progress = Callable[[str, int, int], None]  # tuning job, training jobs done, all of them
+
+
+@dataclass(frozen=True)
+class Fetched:
+    """What became of one tuning job.
+
+    Attributes:
+        folder: where it is.
+        status: HyperParameterTuningJobStatus.
+        jobs: training jobs in the folder.
+        jobs_fetched: how many of them were fetched now; the others were there.
+        streams, events: log streams and log events in the folder.
+        size: bytes of the log files.
+        notes: what AWS no longer had, or will have more of.
+    """
+
+    tuning_job: str
+    folder: str
+    status: str
+    jobs: int
+    jobs_fetched: int
+    streams: int
+    events: int
+    size: int
+    notes: tuple[FetchNote, ...]
+
+
+def fetch_tuning_job(
+    account: Account, name: str, out: Path, progress: Progress | None = None
+) -> Fetched:
+    """Fetch a tuning job into a folder, or what is missing there.
+
+    Jobs that had ended when they were fetched are not fetched again.
+
+    Args:
+        out: new, empty, or of an earlier fetch of the same tuning job.
+
+    Raises:
+        EsimError: there is no such tuning job (near names are offered), AWS refuses, or the
+            folder is not one to write into.
+    """
+    try:
+        return _fetch(account, name, out, progress)
+    except GoneError as error:
+        near = _near(account, name)
+        here = f"{account.region} has {near}" if near else f"none is known in {account.region}"
+        raise GoneError(error.what, why=error.why, fix=f"{here}; --region names another") from None
+
+
+def fetch_tuning_jobs(
+    account: Account, out: Path, since: datetime | None = None, progress: Progress | None = None
+) -> tuple[list[Fetched], list[str]]:
+    """Fetch every tuning job of the account and region, each into a folder of its name.
+
+    Args:
+        since: only those created at this time or later.
+
+    Returns:
+        What became of each, oldest first, and the names of those deleted meanwhile.
+
+    Raises:
+        EsimError: as `fetch_tuning_job`.
+    """
+    fetched: list[Fetched] = []
+    gone: list[str] = []
+    for name in list(_names(account, since)):
+        try:
+            fetched.append(_fetch(account, name, out / name, progress))
+        except GoneError:
+            gone.append(name)
+    return fetched, gone
+
+
+def _names(account: Account, since: datetime | None = None) -> Iterator[str]:
+    pages = account.pages(
+        "list_hyper_parameter_tuning_jobs",
+        f"list of tuning jobs in {account.region}",
+        MaxResults=PAGE,
+        SortBy="CreationTime",
+        SortOrder="Ascending",
+        **({} if since is None else {"CreationTimeAfter": since}),
+    )
+    for page in pages:
+        for summary in page["HyperParameterTuningJobSummaries"]:
+            yield str(summary["HyperParameterTuningJobName"])
+
+
+def _near(account: Account, name: str) -> str:
+    """Tuning jobs with names near to one that is not there, if the account may list them."""
+    try:
+        known = list(islice(_names(account), NEAR_PAGES * PAGE))
+    except EsimError:
+        return ""
+    return near_names(name, known)
+
+
+def _fetch(account: Account, name: str, out: Path, progress: Progress | None) -> Fetched:
+    what = f"tuning job {name!r} in {account.region}"
+    described = account.call(
+        "describe_hyper_parameter_tuning_job", what, HyperParameterTuningJobName=name
+    )
+    status = str(described[STATUS])
+    identity = {
+        "HyperParameterTuningJobArn": str(described["HyperParameterTuningJobArn"]),
+        "CreationTime": iso(described["CreationTime"]),
+    }
+    folder = Folder(out, identity)
+    if folder.complete:
+        return _fetched(name, folder, 0)
+    summaries = [
+        summary
+        for page in account.pages(
+            "list_training_jobs_for_hyper_parameter_tuning_job",
+            what,
+            HyperParameterTuningJobName=name,
+            MaxResults=PAGE,
+            SortBy="CreationTime",
+            SortOrder="Ascending",  # what starts meanwhile comes last
+        )
+        for summary in page["TrainingJobSummaries"]
+    ]
+    try:
+        folder.begin()
+        summaries += folder.vanished({str(s["TrainingJobName"]) for s in summaries})
+        write_whole(out / JOBS, document({"TrainingJobSummaries": summaries}))
+        names = [str(summary["TrainingJobName"]) for summary in summaries]
+        missing = [s for s, n in zip(summaries, names, strict=True) if not folder.has_job(n)]
+
+        def tell(done: int) -> None:
+            if progress is not None:
+                progress(name, len(names) - len(missing) + done, len(names))
+
+        _fetch_jobs(account, folder, missing, tell)
+        jobs = [folder.jobs[n] for n in names]
+        text = document(described, "HyperParameterTuningJobName", "HyperParameterTuningJobConfig")
+        folder.finish(text, status, jobs, _notes(jobs, status))
+    except OSError as error:
+        raise EsimError("cannot be written", where=str(out), why=str(error)) from error
+    finally:
+        folder.close()
+    return _fetched(name, folder, len(missing))
+
+
+def _fetch_jobs(
+    account: Account,
+    folder: Folder,
+    summaries: Sequence[dict[str, Any]],
+    tell: Callable[[int], None],
+) -> None:
+    """Fetch training jobs, a few at once; the first error ends the others at their next page."""
+    stopped = threading.Event()
+
+    def go_on() -> None:
+        if stopped.is_set():
+            raise EsimError("stopped")  # nobody hears: another error or Ctrl-C came first
+
+    pool = ThreadPoolExecutor(WORKERS)
+    try:
+        tell(0)
+        under_way = [pool.submit(_fetch_job, account, folder, s, go_on) for s in summaries]
+        for done, future in enumerate(as_completed(under_way), start=1):
+            future.result()
+            tell(done)
+    finally:
+        stopped.set()
+        pool.shutdown(cancel_futures=True)
+
+
+def _fetch_job(
+    account: Account, folder: Folder, summary: dict[str, Any], go_on: Callable[[], None]
+) -> None:
+    name = str(summary["TrainingJobName"])
+    what = f"training job {name!r} in {account.region}"
+    go_on()
+    try:
+        described = account.call("describe_training_job", what, TrainingJobName=name)
+    except GoneError:  # deleted; its logs may be there still
+        described = None
+    job = Job(name, str((described or summary)["TrainingJobStatus"]), described is not None, ())
+    known = folder.streams_of(name)
+    # After the description: the streams of a job that had ended by then will not grow.
+    names = sorted({*known, *_stream_names(account, name)})
+    files = unique_slugs([stream.removeprefix(f"{name}/") for stream in names])
+    streams: list[Stream] = []
+    for stream, slug in zip(names, files, strict=True):
+        one = known.get(stream)
+        if one is None or not (job.ended and folder.is_whole(name, one)):
+            file = f"logs/{name}/{slug}{SUFFIX}"
+            one = download(account, stream, folder.path, file, go_on, one)
+            if job.ended:
+                folder.keep_stream(name, one)
+        streams.append(one)
+    if described is not None:
+        write_whole(folder.description_of(name), document(described, "TrainingJobName"))
+    folder.keep(replace(job, streams=tuple(streams)))
+
+
+def _stream_names(account: Account, job: str) -> list[str]:
+    try:
+        return [
+            str(stream["logStreamName"])
+            for page in account.pages(
+                "describe_log_streams",
+                f"log group {LOG_GROUP} in {account.region}",
+                logGroupName=LOG_GROUP,
+                logStreamNamePrefix=f"{job}/",
+            )
+            for stream in page["logStreams"]
+        ]
+    except GoneError:
+        return []
+
+
+def _notes(jobs: Sequence[Job], status: str) -> list[FetchNote]:
+    """What AWS no longer had, or will have more of."""
+    running = [job.name for job in jobs if not job.ended]
+    deleted = [job.name for job in jobs if not job.described]
+    silent = [job.name for job in jobs if job.ended and not job.streams]
+    empty = [s.name for job in jobs if job.ended for s in job.streams if not s.events]
+    told = [
+        (
+            "jobs_running",
+            running,
+            "training job(s) had not ended: fetch again later",
+        ),
+        (
+            "jobs_deleted",
+            deleted,
+            "training job(s) are deleted: known from the list alone, without regexes and times",
+        ),
+        (
+            "logs_missing",
+            silent,
+            f"training job(s) have no stream in {LOG_GROUP}: expired by its retention, or "
+            "never begun",
+        ),
+        ("streams_empty", empty, "log stream(s) hold no event"),
+    ]
+    notes = [
+        FetchNote(code, f"{len(names)} {text}: {_some(names)}", len(names), tuple(names))
+        for code, names, text in told
+        if names
+    ]
+    if status not in ENDED:
+        text = f"the tuning job had not ended ({status}): fetch again later"
+        notes.insert(0, FetchNote("tuning_job_running", text, 1, ()))
+    return notes
+
+
+def _some(names: Sequence[str], most: int = 3) -> str:
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
+
+
+def _fetched(name: str, folder: Folder, jobs_fetched: int) -> Fetched:
+    jobs = list(folder.jobs.values())
+    streams = [stream for job in jobs for stream in job.streams]
+    return Fetched(
+        tuning_job=name,
+        folder=str(folder.path),
+        status=folder.status or "",
+        jobs=len(jobs),
+        jobs_fetched=jobs_fetched,
+        streams=len(streams),
+        events=sum(stream.events for stream in streams),
+        size=sum(stream.size for stream in streams),
+        notes=tuple(_notes(jobs, folder.status or "")),
+    )

@@ -1,0 +1,136 @@
+"""A folder on a disk or in object storage, by path or address."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from esim.errors import EsimError
+
+# What object stores are called in addresses; databases and servers are addresses of other kinds.
+STORES = ("s3", "gs", "gcs", "abfs", "abfss", "az", "hdfs", "memory")
+
+
+def is_store(text: str | Path) -> bool:
+    """Whether it names a place in an object store, such as s3://bucket/history."""
+    scheme, separator, _ = str(text).partition("://")
+    return bool(separator) and scheme.lower() in STORES
+
+
+@dataclass(frozen=True)
+class Place:
+    """A folder; its files are read and written through pyarrow.fs.
+
+    Attributes:
+        address: a path, or an address such as ``s3://bucket/folder`` or ``gs://bucket/folder``.
+            What pyarrow does not know is asked of fsspec, if it is installed.
+    """
+
+    address: str
+
+    @cached_property
+    def _opened(self) -> tuple[Any, str]:
+        from pyarrow import ArrowException, fs
+
+        if not is_store(self.address):
+            return fs.LocalFileSystem(), os.path.abspath(self.address)
+        try:
+            return fs.FileSystem.from_uri(self.address)
+        except ArrowException as error:
+            return self._by_fsspec(error)
+
+    def _by_fsspec(self, refused: Exception) -> tuple[Any, str]:
+        from pyarrow import fs
+
+        try:
+            import fsspec
+
+            found, path = fsspec.core.url_to_fs(self.address)
+        except ImportError as error:
+            raise EsimError(
+                "no library for this kind of address",
+                where=self.address,
+                why=str(refused),
+                fix=f"pip install {error.name or 'fsspec'}",
+            ) from None
+        except ValueError as error:
+            raise EsimError("not an address", where=self.address, why=str(error)) from None
+        handler: Any = fs.FSSpecHandler
+        return fs.PyFileSystem(handler(found)), path
+
+    def __getstate__(self) -> dict[str, str]:
+        # A file system handle belongs to its process; each opens its own.
+        return {"address": self.address}
+
+    def __str__(self) -> str:
+        return self.address
+
+    @property
+    def is_local(self) -> bool:
+        """Whether it is a folder of this machine."""
+        return not is_store(self.address)
+
+    def where(self, name: str) -> str:
+        """For errors."""
+        return f"{self.address.rstrip('/')}/{name}"
+
+    @contextmanager
+    def reading(self, name: str) -> Iterator[Any]:
+        """A file as a random-access Arrow file. Raises EsimError if it cannot be read."""
+        system, path = self._opened
+        try:
+            with system.open_input_file(f"{path}/{name}") as stream:
+                yield stream
+        except OSError as error:
+            raise EsimError("cannot be read", where=self.where(name), why=str(error)) from error
+
+    def read(self, name: str) -> bytes | None:
+        """A whole file; None if there is none. Raises EsimError if it cannot be read."""
+        from pyarrow import fs
+
+        system, path = self._opened
+        try:
+            kind = system.get_file_info(f"{path}/{name}").type
+        except OSError as error:
+            raise EsimError("cannot be read", where=self.where(name), why=str(error)) from error
+        if kind != fs.FileType.File:
+            return None
+        with self.reading(name) as stream:
+            return bytes(stream.read())
+
+    @contextmanager
+    def writing(self, name: str) -> Iterator[Any]:
+        """A file to write; it has its name only when the block ends well.
+
+        Object storage shows an object when its upload is complete; on a disk the file is written
+        beside its place and moved.
+        """
+        system, path = self._opened
+        target = f"{path}/{name}"
+        partial = f"{path}/.{uuid.uuid4().hex}.part" if self.is_local else target
+        try:
+            if self.is_local:
+                system.create_dir(path, recursive=True)
+            with system.open_output_stream(partial) as stream:
+                try:
+                    yield stream
+                except BaseException:
+                    if not self.is_local:
+                        # Arrow completes an upload on close: leave nothing that looks whole.
+                        stream.close()
+                        system.delete_file(target)
+                    raise
+            if self.is_local:
+                system.create_dir(os.path.dirname(target), recursive=True)
+                system.move(partial, target)
+        except OSError as error:
+            raise EsimError("cannot be written", where=self.where(name), why=str(error)) from error
+        finally:
+            if self.is_local and os.path.exists(partial):
+                os.unlink(partial)

@@ -1,0 +1,266 @@
+"""Study + Rule -> the arrays the kernels run on, shared by any number of launch orders."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from esim.kernels import engine, pairs
+from esim.kernels import peers as order_statistics
+from esim.kernels.peers import END
+from esim.prepare import places as where
+from esim.prepare.cells import cells_of_reports, cells_of_rungs
+from esim.prepare.places import NOTHING, Opening
+from esim.prepare.ranking import in_threads
+from esim.prepare.sides import PeerSide, final_values, own_sides, own_sides_at_rungs, running
+from esim.prepare.verdicts import gates_are_open, judged_reports
+from esim.rules import Rule
+from esim.study import Float64, Int64, Status, Study
+
+__all__ = ["Opening", "Prepared", "final_values", "in_threads", "prepare"]
+
+_METHOD = {
+    "midpoint": order_statistics.MIDPOINT,
+    "linear": order_statistics.LINEAR,
+    "lower": order_statistics.LOWER,
+    "higher": order_statistics.HIGHER,
+    "reduction": order_statistics.REDUCTION,
+    "rank": order_statistics.RANK,
+    "portion": order_statistics.PORTION,
+    "mean": order_statistics.MEAN,
+}
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """Everything a replay needs that does not change with the launch order.
+
+    E judgements: the reports, each once for every place at which it is judged.
+
+    Attributes:
+        values: float64 [E], the value of each judgement's report, negated when maximizing.
+        side: float64 [E], the trial's side of the comparison, so oriented.
+        own: float64 [E], the same, NaN where its own course keeps it from being judged.
+        row_of: int64 [E], each judgement's row in the study; None if they are the study's rows.
+        places: int64 [C, 8], where each column's bits and universe lie.
+        arrays: what the kernels read, by name (see esim.kernels.engine and peers).
+        opening: what the first trials to complete settled; None if the rule does not wait for them
+            or it is not known yet.
+    """
+
+    study: Study
+    rule: Rule
+    values: Float64
+    side: Float64
+    own: Float64
+    row_of: Int64 | None
+    places: Int64
+    arrays: Mapping[str, Any]
+    opening: Opening | None
+
+    def scratch(self, *, traced: bool = False) -> dict[str, NDArray[Any]]:
+        """What the kernels write, for one replay at a time."""
+        n, judgements = self.study.n_trials, len(self.values)
+        longest = 0
+        if self.rule.against == "pairs":
+            longest = max(365, int(np.diff(self.arrays["offsets"]).max(initial=0)))
+        return {
+            "words": np.empty(int(self.places[-1, END]), dtype=np.uint32),
+            "places": self.places.copy(),
+            "levels": np.empty((len(self.places), 3)),
+            "trials": np.empty((n, 4), dtype=np.int64),
+            "tally": np.empty(4),
+            "work": np.empty((3, longest)),
+            "scratch": np.empty(n),
+            "frozen": np.empty((n if self.rule.frozen else 0, 3)),
+            "stops": np.empty((n, 3)),
+            "trace": np.empty((judgements if traced else 0, 2)),
+        }
+
+    def rows_kept(self, kept: NDArray[np.int32]) -> NDArray[np.int32]:
+        """What the kernels kept -> rows of the study kept, along the last axis. int32"""
+        rows = np.diff(self.study.offsets)
+        if self.row_of is None:
+            return np.minimum(kept, rows).astype(np.int32)
+        first = self.arrays["offsets"][:-1]
+        judgements = np.diff(self.arrays["offsets"])
+        whole = (kept >= judgements + self.arrays["flags"][:, engine.UNSEEN]) | (judgements == 0)
+        last = np.clip(first + kept - 1, 0, max(len(self.row_of) - 1, 0))
+        at_last = (self.row_of[last] if len(self.row_of) else last) + 1 - self.study.offsets[:-1]
+        return np.where(whole, rows, at_last).astype(np.int32)
+
+    def all_rows(self) -> NDArray[np.int32]:
+        """Every row of every trial. int32 [N]"""
+        return np.diff(self.study.offsets).astype(np.int32)
+
+    def worse(self, own: Float64, threshold: Float64) -> NDArray[np.bool_]:
+        """Whether own values are worse than thresholds, as the row draws the line; NaN is not."""
+        sign = self.study.sign
+        own, limit = sign * own, sign * threshold
+        finite = np.isfinite(limit)
+        limit[finite] += self.arrays["numbers"][engine.WIDTH] * np.abs(limit[finite])
+        worse = own > limit
+        return worse if self.rule.strict else worse | (own == limit)
+
+
+def prepare(
+    study: Study, rule: Rule, *, threads: int | None = None, opening: Opening | None = None
+) -> Prepared:
+    """The arrays for replaying a study through a row of the rule table.
+
+    Args:
+        threads: bounds the threads that rank columns (default: the machine's cores); the result
+            does not depend on it.
+        opening: what the first trials to complete settle, for a rule that waits for them.
+    """
+    offsets, steps, values, row_of, unseen = _reports(study, rule)
+    positions = _positions(study, rule, offsets, steps, row_of)
+    oriented = values if study.direction == "minimize" else -values
+    own = running(rule, rule.own, offsets, positions, oriented)
+    peer = PeerSide(study, rule, offsets, positions, oriented)
+    if rule.rungs == "none":
+        judged = None
+        if not gates_are_open(rule) or rule.nan != "missing" or rule.against != "peers":
+            judged = judged_reports(rule, study, offsets, positions, oriented, own)
+        column, n_columns = where.columns(rule.match, offsets, positions)
+        group = NOTHING
+        own_side, place, engine_own = own_sides(
+            rule, study, offsets, positions, oriented, own, judged, column, n_columns
+        )
+        cell_arrays, places = cells_of_reports(
+            rule, offsets, column, n_columns, peer, study.n_trials, threads
+        )
+    else:
+        rungs = where.at_rungs(rule, study, offsets, positions, oriented, opening)
+        judged = None
+        if rule.rungs == "standing":
+            judged = judged_reports(rule, study, offsets, positions, oriented, own)[rungs.report]
+        own_side, place, engine_own = own_sides_at_rungs(rule, rungs, own, peer, judged)
+        cell_arrays, places = cells_of_rungs(rungs, peer, threads)
+        row_of = rungs.report if row_of is None else row_of[rungs.report]
+        offsets, group = rungs.offsets, rungs.group
+        steps, oriented = steps[rungs.report], oriented[rungs.report]
+        own = own[rungs.report]
+        if len(group) == 0 or group.max() == 1:
+            group = NOTHING
+    status = study.status
+    # A running trial would have gone on: a stop at its last report does stop it.
+    unseen = unseen | (status == Status.RUNNING)
+    completes = (status == Status.COMPLETED) | (status == Status.UNKNOWN)
+    joins = completes if rule.pool == "completed" else (status != Status.FAILED) | rule.failed_peers
+    return Prepared(
+        study=study,
+        rule=rule,
+        values=oriented,
+        side=own,
+        own=own_side,
+        row_of=row_of,
+        places=places,
+        opening=opening,
+        arrays={
+            "offsets": offsets,
+            "own": engine_own,
+            "column": place,
+            "step": steps,
+            "group": group,
+            "flags": np.stack([unseen, completes, joins], axis=1),
+            "codes": _codes(rule, study, opening),
+            "numbers": _numbers(rule, study),
+            **_curves(rule, oriented),
+            **cell_arrays,
+        },
+    )
+
+
+def _reports(
+    study: Study, rule: Rule
+) -> tuple[Int64, Int64, Float64, Int64 | None, NDArray[np.bool_]]:
+    """offsets, steps, values, each report's row, and whether rows beyond the last end a trial."""
+    if rule.nan == "finite":
+        present = np.isfinite(study.values)
+    elif rule.nan == "missing":
+        present = ~np.isnan(study.values)
+    else:
+        present = np.ones(study.n_reports, dtype=np.bool_)
+    if present.all():
+        return study.offsets, study.steps, study.values, None, np.zeros(study.n_trials, np.bool_)
+    row_of = np.flatnonzero(present)
+    offsets = np.concatenate(([0], np.cumsum(present)))[study.offsets]
+    last_row = study.offsets[1:] - 1
+    unseen = (np.diff(study.offsets) > 0) & ~present[np.maximum(last_row, 0)]
+    return offsets, study.steps[row_of], study.values[row_of], row_of, unseen
+
+
+def _positions(
+    study: Study, rule: Rule, offsets: Int64, steps: Int64, row_of: Int64 | None
+) -> NDArray[Any]:
+    """Where each report stands on the rule's axis. [R]"""
+    if rule.match == "number":
+        number = np.arange(1, len(steps) + 1, dtype=np.int64)
+        return number - np.repeat(offsets[:-1], np.diff(offsets))
+    if rule.axis == "seconds" and study.elapsed is not None:
+        return study.elapsed if row_of is None else study.elapsed[row_of]
+    return steps
+
+
+def _curves(rule: Rule, oriented: Float64) -> dict[str, Float64 | None]:
+    """What a test of whole curves needs."""
+    if rule.against != "pairs":
+        return {"curve": None, "critical": np.empty(0)}
+    critical = np.empty(pairs.EXACT_TO + 1)
+    pairs.critical_values(rule.p_value, np.empty(1276), critical)
+    return {"curve": oriented, "critical": critical}
+
+
+def _codes(rule: Rule, study: Study, opening: Opening | None) -> Int64:
+    """The row's whole numbers for the kernels."""
+    codes = np.zeros(14, dtype=np.int64)
+    codes[engine.REACHED] = rule.pool == "reached"
+    codes[engine.COMPLETED_ONLY] = rule.pool == "completed"
+    codes[engine.INCLUDE_SELF] = rule.include_self
+    codes[engine.EXACT] = rule.match == "step"
+    codes[engine.CARRY] = rule.short == "carry"
+    codes[engine.DELAY] = rule.delay
+    codes[engine.MIN_COMPLETED] = rule.min_completed
+    codes[engine.METHOD] = _METHOD[rule.method]
+    if rule.method == "linear" and _from_worst(rule, study):
+        codes[engine.METHOD] = order_statistics.MIRRORED
+    codes[engine.LEAST] = rule.min_peers
+    if rule.against == "pairs":
+        codes[engine.LEAST] = max(rule.min_peers, 2)
+    codes[engine.STRICT] = rule.strict
+    codes[engine.AFTER_FIRST] = opening is not None and opening.opens is None
+    codes[engine.FREEZES] = rule.min_reports if rule.frozen else 0
+    codes[engine.REPLACES] = rule.rungs == "none"
+    codes[engine.AGAIN_STOPPED] = rule.again == "ended"
+    return codes
+
+
+def _numbers(rule: Rule, study: Study) -> Float64:
+    """The row's other numbers for the kernels."""
+    numbers = np.zeros(4)
+    numbers[engine.P_VALUE] = rule.p_value
+    share = rule.quantile if rule.rungs == "none" else 1.0 / rule.reduction
+    if rule.method == "linear" and _from_worst(rule, study):
+        # In percent and back, as NumPy's percentile is asked.
+        if rule.rungs == "none":
+            share = (100.0 - share * 100.0) / 100.0
+        else:
+            share = (1.0 - share) * 100.0 / 100.0
+    elif rule.method == "reduction":
+        share = rule.reduction
+    numbers[engine.SHARE] = share
+    numbers[engine.WIDTH] = rule.tolerance if rule.strict else -rule.tolerance
+    numbers[engine.WARMUP_SHARE] = rule.warmup_share
+    return numbers
+
+
+def _from_worst(rule: Rule, study: Study) -> bool:
+    """Whether the peer's percentile counts from the worst value."""
+    return rule.frame == "worst first" or (
+        rule.frame == "as recorded" and study.direction == "maximize"
+    )

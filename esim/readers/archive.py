@@ -1,0 +1,76 @@
+"""Members of zip and tar files, read into memory: nothing is unpacked onto the disk.
+
+A member's name is text and no path, so one that points elsewhere does nothing; links and devices
+are passed over.
+"""
+
+from __future__ import annotations
+
+import io
+import tarfile
+import zipfile
+import zlib
+from collections.abc import Iterator
+
+from esim.errors import EsimError
+from esim.readers.source import File
+
+MOST_BYTES = 2 << 30  # unpacked; a small file can claim to hold any amount
+
+
+def zip_member(file: File, ending: str) -> tuple[str, bytes]:
+    """The name and contents of the one member with such a name.
+
+    Raises:
+        EsimError: damaged, encrypted or too large, or there is not exactly one such member.
+    """
+    try:
+        with zipfile.ZipFile(io.BytesIO(file.read())) as archive:
+            members = [one for one in archive.infolist() if one.filename.endswith(ending)]
+            if len(members) != 1:
+                why = ", ".join(one.filename for one in members[:3]) or "none"
+                raise EsimError(f"not one member *{ending}", where=str(file), why=why)
+            with archive.open(members[0]) as stream:
+                return members[0].filename, _limited(stream.read(MOST_BYTES + 1), file)
+    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError) as error:
+        raise EsimError("the zip file cannot be read", where=str(file), why=str(error)) from None
+
+
+def is_tar(file: File) -> bool:
+    """By the first bytes, of a compressed file by those inside."""
+    return file.head[257:262] == b"ustar"
+
+
+def tar_members(file: File) -> Iterator[tuple[str, bytes]]:
+    """Name and contents of every regular file of a tar file, compressed or not.
+
+    Raises:
+        EsimError: damaged, or too large.
+    """
+    total = 0
+    try:
+        with tarfile.open(fileobj=io.BytesIO(file.read()), mode="r:") as archive:
+            for member in archive:
+                stream = archive.extractfile(member) if member.isreg() else None
+                if stream is not None:
+                    total += member.size
+                    if total > MOST_BYTES:
+                        raise _too_large(file)
+                    yield member.name, stream.read()
+    except (tarfile.TarError, EOFError) as error:
+        raise EsimError("the tar file is damaged", where=str(file), why=str(error)) from None
+
+
+def _limited(data: bytes, file: File) -> bytes:
+    if len(data) > MOST_BYTES:
+        raise _too_large(file)
+    return data
+
+
+def _too_large(file: File) -> EsimError:
+    return EsimError(
+        "the archive is too large",
+        where=str(file),
+        why=f"more than {MOST_BYTES >> 30} GiB unpacked",
+        fix="unpack it, and give the folder",
+    )

@@ -1,0 +1,60 @@
+"""JSON as other tools write it, with bare NaN and Infinity; errors name the place."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from esim.errors import EsimError
+from esim.readers.source import File
+from esim.study import Note
+
+
+def parse(text: str, place: str) -> Any:
+    """One JSON value. Raises EsimError: not JSON, nested too deeply, or a number of 4300 digits."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise EsimError("not JSON", where=place, why=str(error)) from None
+
+
+def document(file: File) -> Any:
+    """The JSON value that a file is. Raises EsimError, as `parse`."""
+    return parse(file.text(), str(file))
+
+
+def lines(file: File, cut: list[str] | None = None) -> Iterator[tuple[str, Any]]:
+    """Each line of a JSONL file as its place (``path:line``) and its value; empty lines skipped.
+
+    Args:
+        cut: where the writer may have died in the middle of a line: a broken last line without its
+            line end is left out, and its place is added here.
+
+    Raises:
+        EsimError: as `parse`.
+    """
+    text = file.text()
+    whole = text.endswith("\n")
+    rows = text.split("\n")
+    last = len(rows)
+    for number, line in enumerate(rows, start=1):
+        if not line.strip():
+            continue
+        place = f"{file}:{number}"
+        try:
+            value = parse(line, place)
+        except EsimError:
+            if cut is None or whole or number < last:
+                raise
+            cut.append(place)
+            return
+        yield place, value
+
+
+def cut_note(cut: list[str]) -> list[Note]:
+    """The note on lines that `lines` left out, if any."""
+    if not cut:
+        return []
+    text = f"{len(cut)} file(s) end in the middle of a line; it is left out"
+    return [Note("lines_cut_off", text, len(cut), tuple(cut[:3]))]

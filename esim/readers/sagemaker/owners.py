@@ -1,0 +1,116 @@
+"""Which training job belongs to which tuning job, and which file to which training job.
+
+A log file's job is recognised from its path: ``<job>/algo-1-<epoch>.log``, an S3 export task's
+``<job>-algo-1-<epoch>/000000.gz``, or ``<job>.log``; or the events in it name their stream.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
+
+from esim.readers.options import Options
+from esim.readers.sagemaker.analytics import Points, points_in
+from esim.readers.sagemaker.bare import looks_like_log
+from esim.readers.sagemaker.exports import is_log, streams
+from esim.readers.sagemaker.records import Records, TrainingJob
+from esim.readers.sagemaker.text import LogText
+from esim.readers.source import File
+
+WRITE_TEST = "aws-logs-write-test"  # what an export task leaves beside its streams
+
+_STREAM = re.compile(r"(.*?)[-/]?(algo-(\d+)(?:-\w+)?)$")
+_STREAM_OF_JOB = re.compile(r"([^/]+)/.*")
+
+
+@dataclass
+class Logs:
+    """The logs of each known job; the names of the files and streams that are of none."""
+
+    by_job: dict[str, list[File | LogText]] = field(default_factory=dict)
+    unknown: list[str] = field(default_factory=list)  # streams of jobs that no record names
+    other: list[str] = field(default_factory=list)
+
+
+def owners_of(records: Records) -> tuple[dict[str, list[TrainingJob]], list[str]]:
+    """Each tuning job's training jobs, and the names of those that belong to none."""
+    owners: dict[str, list[TrainingJob]] = {name: [] for name in records.tuning_jobs}
+    left: list[TrainingJob] = []
+    for job in records.training_jobs.values():
+        named = [name for name in owners if job.name.startswith(name + "-")]
+        if job.tuning in owners:
+            owners[job.tuning].append(job)
+        elif named and job.tuning is None:
+            owners[max(named, key=len)].append(job)
+        else:
+            left.append(job)
+    if len(owners) == 1 and not any(owners.values()) and all(job.tuning is None for job in left):
+        # Renamed jobs: with a single tuning job there is no doubt.
+        return dict.fromkeys(owners, left), []
+    return owners, [job.name for job in left]
+
+
+def logs_of(files: Iterable[File], records: Records) -> Logs:
+    """The logs among the files, by the job they belong to."""
+    logs = Logs()
+    for file in files:
+        if file in records.files or PurePosixPath(file.plain_name).name == WRITE_TEST:
+            continue
+        job, stream = _job_of(file, records.training_jobs)
+        if job is not None and not is_log(file):
+            logs.by_job.setdefault(job, []).append(file)
+        elif not looks_like_log(file):
+            (logs.unknown if stream else logs.other).append(file.name)
+        else:
+            for name, text in streams(file):
+                inside = _job_of_name(name, records.training_jobs) if name else None
+                owner = job if name is None else inside
+                if owner is not None:
+                    logs.by_job.setdefault(owner, []).append(text)
+                elif name is not None or stream:
+                    logs.unknown.append(f"{file.name} {name}" if name else file.name)
+                else:
+                    logs.other.append(file.name)
+    return logs
+
+
+def points_of(
+    files: Iterable[File], records: Records, options: Options, logs: Logs
+) -> dict[str, list[Points]]:
+    """CloudWatch's points of each job; those of unknown jobs are told with the unknown streams."""
+    found: dict[str, list[Points]] = {}
+    for file in files:
+        of_path, _ = _job_of(file, records.training_jobs)
+        for points in points_in(file, options.accept_time_aligned):
+            job = points.job or of_path
+            if job in records.training_jobs:
+                found.setdefault(job, []).append(points)
+            else:
+                logs.unknown.append(f"{file.name} {job}" if job else file.name)
+    return found
+
+
+def _job_of(file: File, jobs: Mapping[str, TrainingJob]) -> tuple[str | None, bool]:
+    """The job a file's path names, and whether the path is that of a log stream at all."""
+    stream = False
+    # An explicit file is known by its whole path, a file of a folder by its name below it.
+    path = file.path if file.path == file.root else PurePosixPath(file.name)
+    for part in reversed(path.parts):
+        stem = part
+        while stem:
+            job = _job_of_name(stem, jobs)
+            if job is not None:
+                return job, True
+            stream = stream or _STREAM.fullmatch(stem) is not None
+            stem = stem.rpartition(".")[0]
+    return None, stream
+
+
+def _job_of_name(name: str, jobs: Mapping[str, TrainingJob]) -> str | None:
+    """The job that a stream's name, or a part of a path, belongs to."""
+    if name in jobs:
+        return name
+    match = _STREAM.fullmatch(name) or _STREAM_OF_JOB.fullmatch(name)
+    return match[1] if match and match[1] in jobs else None

@@ -1,0 +1,139 @@
+"""Protobuf messages off the wire, without their classes: field by field, nothing recursive.
+And what to say of files of records that are not whole.
+
+Source of the encoding: protobuf.dev/programming-guides/encoding.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator, Sequence
+
+from esim.study import Note
+
+VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5
+
+_DOUBLE = struct.Struct("<d")
+_FLOAT = struct.Struct("<f")
+
+
+class WireError(ValueError):
+    """Bytes that are not a message."""
+
+
+def fields(data: bytes) -> Iterator[tuple[int, int, int | bytes]]:
+    """Each field of a message in turn: its number, its wire type, its value.
+
+    A varint is an int (unsigned); the others are their bytes as they stand.
+
+    Raises:
+        WireError: a value that runs beyond the message, or a type this encoding does not have.
+    """
+    at, end = 0, len(data)
+    try:
+        while at < end:
+            key = data[at]
+            at += 1
+            if key > 127:
+                key, at = _varint(data, at - 1)
+            kind = key & 7
+            if kind == BYTES:
+                size = data[at]
+                at += 1
+                if size > 127:
+                    size, at = _varint(data, at - 1)
+                stop = at + size
+            elif kind == VARINT:
+                value = data[at]
+                at += 1
+                if value > 127:
+                    value, at = _varint(data, at - 1)
+                yield key >> 3, kind, value
+                continue
+            elif kind == FIXED64:
+                stop = at + 8
+            elif kind == FIXED32:
+                stop = at + 4
+            else:
+                raise WireError(f"wire type {kind}")
+            if stop > end:
+                raise WireError(f"field {key >> 3} runs beyond its message")
+            yield key >> 3, kind, data[at:stop]
+            at = stop
+    except IndexError:
+        raise WireError("the message is cut off") from None
+
+
+def message(data: bytes) -> dict[int, int | bytes]:
+    """The fields of a message by number; of a repeated one the last counts, as in protobuf."""
+    return {number: value for number, _, value in fields(data)}
+
+
+def whole(value: int | bytes) -> int:
+    """The int64 of a varint."""
+    if not isinstance(value, int):
+        raise WireError("not a whole number")
+    return value - (1 << 64) if value >= 1 << 63 else value
+
+
+def double(value: int | bytes) -> float:
+    """The number of a 64-bit field."""
+    if isinstance(value, int) or len(value) != 8:
+        raise WireError("not a double")
+    return float(_DOUBLE.unpack(value)[0])
+
+
+def single(value: int | bytes) -> float:
+    """The number of a 32-bit field."""
+    if isinstance(value, int) or len(value) != 4:
+        raise WireError("not a float")
+    return float(_FLOAT.unpack(value)[0])
+
+
+def text(value: int | bytes) -> str:
+    """UTF-8 text; undecodable bytes replaced."""
+    if isinstance(value, int):
+        raise WireError("not text")
+    return value.decode("utf-8", "replace")
+
+
+def part(value: int | bytes) -> bytes:
+    """A nested message."""
+    if isinstance(value, int):
+        raise WireError("not a message")
+    return value
+
+
+def fault_notes(kind: str, faults: Sequence[tuple[int, int, int]]) -> list[Note]:
+    """The notes on files that end within a record, that are damaged, and on records that are none.
+
+    Args:
+        kind: of the files: "event".
+        faults: how many of each there are, of each run or file.
+    """
+    cut_off, damaged, odd = (sum(fault[i] for fault in faults) for i in range(3))
+    notes = []
+    if cut_off:
+        text = f"{cut_off} {kind} file(s) end in the middle of a record; it is left out"
+        notes.append(Note("records_cut_off", text, cut_off))
+    if damaged:
+        text = f"{damaged} {kind} file(s) are damaged; what stands behind the damage is not read"
+        notes.append(Note("records_damaged", text, damaged))
+    if odd:
+        text = f"{odd} record(s) of {kind} files are no messages; they are left out"
+        notes.append(Note("records_odd", text, odd))
+    return notes
+
+
+def _varint(data: bytes, at: int) -> tuple[int, int]:
+    """At most ten bytes, 64 bits."""
+    value = shift = 0
+    while True:
+        byte = data[at]
+        at += 1
+        value |= (byte & 127) << shift
+        if byte < 128:
+            return value & 0xFFFF_FFFF_FFFF_FFFF, at
+        shift += 7
+        if shift > 63:
+            raise WireError("a number of more than 64 bits")

@@ -1,0 +1,149 @@
+"""The answer in sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from esim.plots.wrong import stopped_wrongly
+from esim.report.words import (
+    better_words,
+    clean,
+    count,
+    money,
+    number,
+    ordinal,
+    percent,
+    plural,
+    seconds,
+    signed,
+)
+from esim.results import ReplayResult, totals
+
+
+def verdict(result: ReplayResult) -> str:
+    """What the rule would have saved and lost, in a sentence or two."""
+    s = result.summary
+    if s.trials_stopped == 0:
+        return "The rule would have stopped nothing: nothing saved, nothing lost."
+    saved = f"saved {percent(s.steps_saved_fraction)} of the steps"
+    if s.seconds_saved_fraction is not None:
+        saved += f" and {percent(s.seconds_saved_fraction)} of the training time"
+    if s.best is None or s.best_recorded is None:
+        return f"The rule would have {saved}; no trial has a final value to compare."
+    if s.degradation is None:
+        lost = "what that cost in quality cannot be known from this record"
+    elif s.best_trial_stopped and s.degradation > 0:
+        lost = (
+            f"lost the best trial: {number(s.best.value)} instead of "
+            f"{number(s.best_recorded.value)}, {_worse(result)}"
+        )
+    elif s.degradation > 0:
+        lost = f"ended with {number(s.best.value)} instead of {number(s.best_recorded.value)}"
+    elif s.degradation < 0:
+        lost = "ended with a better final value, because a stopped trial got worse later"
+    elif s.best_trial_stopped:
+        lost = "stopped the best trial, yet kept one as good"
+    else:
+        lost = "kept the best trial"
+    joint = ";" if s.degradation is None else " and"
+    return f"The rule would have {saved}{joint} {lost}."
+
+
+def _worse(result: ReplayResult) -> str:
+    s = result.summary
+    word = "higher" if result.direction == "minimize" else "lower"
+    rank = "" if s.best_rank is None else f", the {ordinal(s.best_rank)} best of the study"
+    return f"{number(abs(s.degradation or 0.0), 4)} {word}{rank}"
+
+
+def totals_sentence(results: Sequence[ReplayResult]) -> str:
+    """All studies together, in a sentence."""
+    t: dict[str, Any] = totals(results)
+    text = (
+        f"All {t['studies']} studies: {count(t['trials_stopped'])} of {count(t['trials'])} trials "
+        f"stopped, {percent(t['steps_saved_fraction'])} of the steps saved"
+    )
+    if t["seconds_saved_fraction"] is not None:
+        text += f", {percent(t['seconds_saved_fraction'])} of the training time"
+    if t["cost"] is not None:
+        text += (
+            f", {money(t['cost_recorded'] - t['cost'], t['currency'])} of "
+            f"{money(t['cost_recorded'], t['currency'])}"
+        )
+    return f"{text}; the best trial was stopped in {t['best_trials_stopped']} of them."
+
+
+def answer(results: Sequence[ReplayResult]) -> tuple[str, ...]:
+    """Three sentences at most: the answer, how far it holds, and whom it hits."""
+    if len(results) != 1:
+        return tuple(_of_many(results))
+    result = results[0]
+    return (verdict(result), over_readings(result), wrong_sentence(result))
+
+
+def over_readings(result: ReplayResult) -> str:
+    """How far the answer depends on the reading of the documentation."""
+    rows, s = result.readings, result.summary
+    if not rows:
+        if s.steps_saved_fraction_bounds is not None:
+            low, high = (percent(x) for x in s.steps_saved_fraction_bounds)
+            return (
+                f"Had the trials that were cut short gone on, between {low} and {high} of the "
+                "steps would have been saved."
+            )
+        return "How far that depends on how the rule is read was not looked at."
+    low, high = (percent(x) for x in result.ranges()["steps_saved_fraction"])
+    kept = sum(row.summary.best_trial_stopped is False for row in rows)
+    how_many = {len(rows): "all of them keep", 0: "none of them keeps"}.get(
+        kept, f"{kept} of the {len(rows)} keep"
+    )
+    return (
+        f"Over {len(rows)} plausible readings of the documentation the steps saved run from {low} "
+        f"to {high}, and {how_many} the best trial."
+    )
+
+
+def wrong_sentence(result: ReplayResult) -> str:
+    """Whom the stops hit, by the recorded final values."""
+    wrong = stopped_wrongly(result)
+    if not wrong.stopped:
+        return "It stops no trial whose recorded end is known."
+    half = f"{wrong.better_half:,} would have ended in the better half of the study"
+    of = f"Of the {plural(wrong.stopped, 'trial')} stopped"
+    if not wrong.trials:
+        return f"{of} none would have beaten the best one kept, and {half}."
+    return f"{of}, {len(wrong.trials):,} would have beaten the best one kept, and {half}."
+
+
+def _of_many(results: Sequence[ReplayResult]) -> Iterator[str]:
+    yield totals_sentence(results)
+    known = [r for r in results if r.summary.steps_saved_fraction is not None]
+    if known:
+        least, most = (
+            f(known, key=lambda r: r.summary.steps_saved_fraction or 0.0) for f in (min, max)
+        )
+        yield (
+            f"From study to study the steps saved run from "
+            f"{percent(least.summary.steps_saved_fraction)} ({clean(least.study, 40)}) to "
+            f"{percent(most.summary.steps_saved_fraction)} ({clean(most.study, 40)})."
+        )
+    worst = max(results, key=lambda r: r.summary.degradation_normalized or 0.0, default=None)
+    if worst is not None and (worst.summary.degradation_normalized or 0.0) > 0:
+        yield (
+            f"It costs most in {clean(worst.study, 40)}: {signed(worst.summary.degradation)}, "
+            f"{percent(worst.summary.degradation_normalized)} of the way from the best to the "
+            "median trial."
+        )
+    else:
+        yield "In no study is the best final value known to be worse under the rule."
+
+
+def subtitle(result: ReplayResult) -> str:
+    """What was replayed through which rule."""
+    s = result.summary
+    return (
+        f"{clean(result.objective)}, {better_words(result.direction)}; "
+        f"{plural(s.trials, 'trial')}, {count(s.steps_recorded)} steps"
+        + (f", {seconds(s.seconds_recorded)} of training" if s.seconds_recorded else "")
+    )

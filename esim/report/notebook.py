@@ -1,0 +1,106 @@
+"""How records show themselves in a notebook."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from esim.plots import Plot, amounts_plot, comparison_plots
+from esim.plots.forecast import estimate_plots, next_words
+from esim.report.answer import answer, subtitle
+from esim.report.estimate_page import forecast_answer
+from esim.report.page import Column, Table
+from esim.report.words import (
+    better_words,
+    clean,
+    clock_words,
+    comparison_name,
+    count,
+    plural,
+    visible,
+)
+
+if TYPE_CHECKING:
+    from esim.comparison import Comparison
+    from esim.results import ReplayResult
+    from esim.study import Study
+
+_SHOWN = 10
+
+
+def box(
+    title: str, lines: Sequence[str], table: Table | None = None, plots: Sequence[Plot] = ()
+) -> str:
+    """A title, sentences, a table and figures as HTML that is safe and needs no style sheet."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+    from markupsafe import Markup
+
+    from esim.report.svg import notebook_svg
+
+    environment = Environment(
+        loader=PackageLoader("esim.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template("box.html.j2").render(
+        title=title,
+        lines=[visible(line) for line in lines],
+        table=table,
+        figures=[Markup(notebook_svg(plot)) for plot in plots],  # escaped there
+    )
+
+
+def study_html(study: Study) -> str:
+    """A study: what it is of, and its first trials."""
+    columns = (
+        Column("trial", "trial"),
+        Column("reports", "reports", "count"),
+        Column("last_step", "last step", "count"),
+        Column("last_value", f"last {clean(study.objective, 30)}", "number"),
+    )
+    rows = []
+    for i in range(min(study.n_trials, _SHOWN)):
+        first, last = int(study.offsets[i]), int(study.offsets[i + 1])
+        empty = first == last
+        rows.append(
+            (
+                study.trials[i],
+                last - first,
+                None if empty else int(study.steps[last - 1]),
+                None if empty else float(study.values[last - 1]),
+            )
+        )
+    more = study.n_trials - len(rows)
+    lines = [
+        f"{clean(study.objective)}, {better_words(study.direction)}; "
+        f"{plural(study.n_trials, 'trial')}, {count(study.n_reports)} reports"
+        + ("" if study.elapsed is None else ", with times"),
+        *(note.text for note in study.notes[:5]),
+    ]
+    caption = "In launch order" + (f"; {more:,} more" if more > 0 else "")
+    return box(clean(study.name), lines, Table("trials", caption, columns, rows))
+
+
+def comparison_html(comparison: Comparison) -> str:
+    """A comparison: the answer, the reasons to doubt it, saved against lost."""
+    title = f"{clean(comparison_name(comparison))}: rules compared"
+    doubts = [f"To doubt: {warning.text}." for warning in comparison.warnings[:4]]
+    plots = [plot for name, plot in comparison_plots(comparison).items() if name == "front"]
+    return box(title, [*comparison.answer.sentences, *doubts], plots=plots)
+
+
+def estimate_html(document: Mapping[str, Any]) -> str:
+    """A forecast, from its document: the advice, the reasons to doubt it, what is likely saved."""
+    title = f"The next job: {next_words(document)}, rule {document['rule']['name']}"
+    doubts = [f"To doubt: {warning['text']}." for warning in document["warnings"][:4]]
+    plots = [p for name, p in estimate_plots(document).items() if name == "forecast-saved"]
+    return box(title, [*forecast_answer(document), *doubts], plots=plots)
+
+
+def replay_html(result: ReplayResult) -> str:
+    """A replay: the answer, the reasons to doubt it, and what was saved."""
+    title = f"{clean(result.study)}: rule {result.rule.name}, {clock_words(result.clock)}"
+    doubts = [f"To doubt: {warning.text}." for warning in result.warnings[:4]]
+    return box(title, [subtitle(result), *answer([result]), *doubts], plots=[amounts_plot(result)])

@@ -1,0 +1,30 @@
+"""Compiles every kernel in every way it is called."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from esim.kernels import jit
+from esim.replay import replay, replay_orders
+from esim.rules import PRESETS
+from esim.study import Study
+
+
+def warm_up() -> Path | None:
+    """Replay small studies through every rule and clock; the folder that keeps what was compiled,
+    None if it cannot be written.
+    """
+    rng = np.random.default_rng(0)
+    values = rng.standard_normal((6, 5))
+    aligned = Study.from_arrays(values, "minimize", elapsed=np.arange(1.0, 6.0))
+    # Every trial on steps of its own: peers are then looked up one by one.
+    steps = 1000 * np.sort(rng.choice(200, size=(6, 5), replace=False), axis=1)
+    apart = Study.from_arrays(values, "maximize", elapsed=np.arange(1.0, 6.0), steps=steps)
+    holed = np.where(rng.uniform(size=values.shape) < 0.2, np.nan, values)
+    for study in (aligned, apart, Study.from_arrays(holed, "minimize")):
+        for rule in PRESETS.values():
+            replay_orders(study, rule, np.arange(6)[None])
+            _ = replay(study, rule, workers=2).decisions
+    return jit.folder()

@@ -1,0 +1,262 @@
+"""Histories replayed: as `esim.replay` does it, the same bytes from every engine, nothing lost."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from typer.testing import CliRunner
+
+import esim
+from esim import engines, many
+from esim.cli import app
+from esim.costs import Costs
+from esim.errors import EsimError
+from esim.history import History, Place, layout
+from esim.history.write import Input, append
+from esim.rules import rule
+from esim.study import Study
+
+RUN = CliRunner()
+SETTINGS = many.Settings(rule("sagemaker"), costs=Costs(price=2.0))
+
+
+def studies(n: int) -> list[Study]:
+    rng = np.random.default_rng(0)
+    made = []
+    for i in range(n):
+        values = rng.lognormal(size=(6, 1)) / np.arange(1, 6) + 0.1 * rng.standard_normal((6, 5))
+        times = {"elapsed": np.arange(1.0, 6.0), "start": np.arange(6.0), "end": np.arange(6.0, 12)}
+        made.append(Study.from_arrays(values, "minimize", name=f"s{i}", **(times if i % 2 else {})))
+    return made
+
+
+@pytest.fixture
+def history(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> History:
+    """Seven studies of 30 reports, three to a chunk."""
+    monkeypatch.setattr(layout, "ROWS", 90)
+    return append(Place(str(tmp_path / "h")), [Input("in", "0", "table", studies(7))], None)
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
+
+
+def test_each_study_as_replay_does_it(history: History, tmp_path: Path) -> None:
+    result = many.replay_history(history, SETTINGS, out=tmp_path / "out", jobs=1)
+    rows = pq.read_table(tmp_path / "out" / "studies.parquet").to_pylist()
+    trials = pq.read_table(tmp_path / "out" / "trials.parquet").to_pylist()
+    expected = [esim.replay(one, costs=SETTINGS.costs) for one in studies(7)]
+    assert [row["study"] for row in rows] == [f"s{i}" for i in range(7)]
+    for row, one in zip(rows, expected, strict=True):
+        summary = json.loads(json.dumps(one.summary.to_dict()))
+        assert {key: row[key] for key in summary} == summary
+        assert row["clock"] == one.clock.mode
+        assert row["warnings"] == [w.code for w in one.warnings]
+        its = [
+            {k: v for k, v in t.items() if k != "study"} for t in trials if t["study"] == one.study
+        ]
+        nan = [{k: None if v != v else v for k, v in t.items()} for t in one.columns.rows()]
+        assert its == nan
+    assert result.totals["trials"] == 42
+    assert result.totals["steps_run"] == sum(one.summary.steps_run for one in expected)
+    assert result.totals["cost"] is None  # half of the studies have no times
+    saved = [one.summary.steps_saved_fraction for one in expected]
+    assert result.spread["steps_saved_fraction"]["q50"] == np.quantile(saved, 0.5)
+    assert result.spread["cost_saved_fraction"]["studies"] == 3
+    assert json.loads((tmp_path / "out" / "result.json").read_text())["studies"] == 7
+
+
+@pytest.mark.parametrize(("engine", "jobs"), [("local", 2), ("threads", 1), ("threads", 3)])
+def test_the_same_bytes_from_every_engine(
+    history: History, tmp_path: Path, engine: str, jobs: int
+) -> None:
+    many.replay_history(history, SETTINGS, out=tmp_path / "a", jobs=1)
+    many.replay_history(history, SETTINGS, out=tmp_path / "b", engine=engine, jobs=jobs)
+    assert files(tmp_path / "a") == files(tmp_path / "b")
+    in_memory = many.replay_history(history, SETTINGS, engine=engine, jobs=jobs)
+    again = many.replay_history(history, SETTINGS, jobs=1)
+    assert in_memory == again
+
+
+def test_a_study_that_fails_does_not_stop_the_others(history: History, tmp_path: Path) -> None:
+    recorded = many.Settings(rule("sagemaker"), clock="recorded")
+    result = many.replay_history(history, recorded, out=tmp_path / "out", jobs=1)
+    assert list(result.failures) == ["s0", "s2", "s4", "s6"]
+    assert "cannot be replayed by the recorded clock" in result.failures["s0"]
+    assert result.studies == 3
+    rows = pq.read_table(tmp_path / "out" / "studies.parquet").to_pylist()
+    assert [row["error"] is None for row in rows] == [False, True] * 3 + [False]
+
+
+def test_a_damaged_file_costs_its_own_studies(history: History, tmp_path: Path) -> None:
+    path = tmp_path / "h" / "shards" / history.entries[0].shard / "reports.parquet"
+    path.write_bytes(b"PAR1" + bytes(100) + b"PAR1")
+    result = many.replay_history(history, SETTINGS, jobs=1)
+    assert list(result.failures) == history.names
+    assert "damaged Parquet file" in result.failures["s3"]
+    assert (result.studies, result.totals["trials"]) == (0, None)
+
+
+def interrupted(history: History, out: Path, chunks: int) -> None:
+    def done(studies: int) -> None:
+        finished.append(studies)
+        if len(finished) == chunks:
+            raise KeyboardInterrupt
+
+    finished: list[int] = []
+    with pytest.raises(KeyboardInterrupt):
+        many.replay_history(history, SETTINGS, out=out, jobs=1, done=done)
+
+
+def counted(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The chunks that are replayed from now on."""
+    seen: list[int] = []
+    real = many.replay_chunk
+
+    def watch(settings: many.Settings, chunk: layout.Chunk) -> many.Part:
+        seen.append(chunk.number)
+        return real(settings, chunk)
+
+    monkeypatch.setattr(many, "replay_chunk", watch)
+    return seen
+
+
+def test_resume(history: History, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    many.replay_history(history, SETTINGS, out=tmp_path / "whole", jobs=1)
+    out = tmp_path / "out"
+    interrupted(history, out, 2)
+    assert not out.exists()
+    seen = counted(monkeypatch)
+    done: list[int] = []
+    many.replay_history(history, SETTINGS, out=out, jobs=1, resume=True, done=done.append)
+    assert seen == [2]
+    assert sum(done) == 7
+    assert files(out) == files(tmp_path / "whole")
+    assert not out.with_name("out.partial").exists()
+
+
+def test_without_resume_it_begins_anew(
+    history: History, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    interrupted(history, tmp_path / "out", 2)
+    seen = counted(monkeypatch)
+    many.replay_history(history, SETTINGS, out=tmp_path / "out", jobs=1)
+    assert seen == [0, 1, 2]
+
+
+def test_parts_of_another_replay(history: History, tmp_path: Path) -> None:
+    interrupted(history, tmp_path / "out", 2)
+    other = many.Settings(rule("sagemaker", min_peers=3))
+    with pytest.raises(EsimError, match="parts of another replay"):
+        many.replay_history(history, other, out=tmp_path / "out", resume=True)
+
+
+def test_foreign_folders_stay(history: History, tmp_path: Path) -> None:
+    (tmp_path / "out.partial").mkdir()
+    (tmp_path / "out.partial" / "mine").write_text("x")
+    with pytest.raises(EsimError, match="other things"):
+        many.replay_history(history, SETTINGS, out=tmp_path / "out")
+    assert (tmp_path / "out.partial" / "mine").read_text() == "x"
+
+
+# --- engines ---------------------------------------------------------------------------------
+
+
+def square(x: int) -> int:
+    if x < 0:
+        raise EsimError(f"{x} is negative")
+    return x * x
+
+
+@pytest.mark.parametrize(("engine", "jobs"), [("local", 1), ("threads", 2)])
+def test_engines(engine: str, jobs: int) -> None:
+    units = list(range(20))
+    assert sorted(engines.run(square, units, engine=engine, jobs=jobs)) == [
+        (i, i * i) for i in units
+    ]
+    assert list(engines.run(square, [], engine=engine, jobs=jobs)) == []
+    with pytest.raises(EsimError, match="-3 is negative"):
+        list(engines.run(square, [1, -3, 2], engine=engine, jobs=jobs))
+
+
+def test_work_is_handed_out_as_it_is_taken() -> None:
+    begun: list[int] = []
+    results = engines.run(partial(_note, begun), range(1000), engine="threads", jobs=2)
+    next(results)
+    assert len(begun) < 20
+    results.close()  # type: ignore[attr-defined]
+
+
+def _note(begun: list[int], unit: int) -> int:
+    begun.append(unit)
+    return unit
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ({"engine": "spark"}, "one of: local, threads, dask, ray"),
+        ({"jobs": 0}, "at least 1"),
+        ({"address": "tcp://x"}, "takes no address"),
+    ],
+)
+def test_bad_words(words: dict[str, Any], message: str) -> None:
+    with pytest.raises(EsimError, match=message):
+        list(engines.run(square, [1], **words))
+
+
+@pytest.mark.parametrize("engine", ["dask", "ray"])
+def test_a_missing_engine(engine: str) -> None:
+    module = {"dask": "distributed", "ray": "ray"}[engine]
+    code = (
+        f"import sys; sys.modules[{module!r}] = None\n"
+        "from esim import engines\n"
+        f"list(engines.run(abs, [1], engine={engine!r}))\n"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert f"pip install 'esim[{engine}]'" in run.stderr
+
+
+# --- the command -----------------------------------------------------------------------------
+
+
+def test_command(history: History, tmp_path: Path) -> None:
+    folder = str(tmp_path / "h")
+    shown = RUN.invoke(app, ["replay", folder, "--jobs", "1"])
+    assert shown.exit_code == 0
+    assert "7 studies, 42 trials" in shown.output
+    document = RUN.invoke(app, ["replay", folder, "--jobs", "1", "--json"])
+    assert json.loads(document.stdout)["schema"] == "esim.replay-many/1"
+    one = RUN.invoke(app, ["replay", folder, "--study", "s3", "--json"])
+    assert [s["study"] for s in json.loads(one.stdout)["studies"]] == ["s3"]
+    failing = RUN.invoke(app, ["replay", folder, "--jobs", "1", "--clock", "recorded"])
+    assert failing.exit_code == 1
+    assert "Not replayed: 4 studies" in failing.output
+    # So few studies are shown one by one, unless an engine is asked for.
+    whole = RUN.invoke(app, ["replay", folder, "--json"])
+    assert json.loads(whole.stdout)["schema"] == "esim.replay/1"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [["--readings"], ["--engine", "spark"], ["--resume"], ["--address", "x"]],
+)
+def test_wrong_usage(history: History, tmp_path: Path, words: list[str]) -> None:
+    words = ["replay", str(tmp_path / "h"), "--jobs", "1", *words]
+    assert RUN.invoke(app, words).exit_code == 2
+
+
+def test_an_engine_is_for_a_history(tmp_path: Path) -> None:
+    study = studies(1)[0]
+    study.to_parquet(tmp_path / "one")
+    run = RUN.invoke(app, ["replay", str(tmp_path / "one"), "--engine", "threads"])
+    assert run.exit_code == 2
+    assert "convert" in run.output
