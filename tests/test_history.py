@@ -140,7 +140,7 @@ def test_another_index_is_not_ours(tmp_path: Path) -> None:
 
 
 def test_a_store_that_cannot_be_reached() -> None:
-    with pytest.raises(EsimError, match="hdfs://127.0.0.1:9/x: cannot be reached"):
+    with pytest.raises(EsimError, match=r"hdfs://127\.0\.0\.1:9/x: cannot be reached"):
         esim.read_studies("hdfs://127.0.0.1:9/x")
 
 
