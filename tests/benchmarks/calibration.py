@@ -284,8 +284,8 @@ def report(found: list[Cell], splits: int) -> Iterator[str]:
         ]
         yield f"| {group} | {len(each)} | {100 * np.mean(each):.1f} | {100 * min(each):.1f} |"
     yield (
-        "\nDegradations are often exactly 0, where an interval that begins at 0 always covers: more "
-        "than 90 % is to be expected."
+        "\nDegradations are often exactly 0, where an interval that begins at 0 always covers: "
+        "more than 90 % is to be expected."
     )
 
 
