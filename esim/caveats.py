@@ -103,7 +103,9 @@ def caveats_of(
             "stop_at_once",
             "stops take effect at once; SageMaker polls, and may bill up to "
             f"{GRACE_S} s more for each stopped job "
-            f"(here at most {GRACE_S * summary.trials_stopped} s in all; --stop-latency-s)",
+            f"(here at most {GRACE_S * summary.trials_stopped} s in all; --stop-latency-s)"
+            if rule.name == "sagemaker"
+            else "stops take effect at once; a system that polls stops later (--stop-latency-s)",
         )
     if np.isinf(study.values).any():
         yield Caveat(

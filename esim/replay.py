@@ -95,8 +95,7 @@ def replay(
         EsimError: an unknown rule or clock, times the clock needs and the study lacks, or a study
             whose columns break their promises.
     """
-    if final not in get_args(Final):
-        raise EsimError(f"final cannot be {final!r}", fix="last or best")
+    check_final(final)
     study.validate()
     costs = costs or Costs()
     row = named_rule(rule)
@@ -106,6 +105,12 @@ def replay(
         rows = _readings(study, row, chosen, costs, final, result)
         result = dataclasses.replace(result, readings=tuple(rows))
     return result
+
+
+def check_final(final: str) -> None:
+    """Raise EsimError unless a final value can be settled so."""
+    if final not in get_args(Final):
+        raise EsimError(f"final cannot be {final!r}", fix="last or best")
 
 
 def _replay(study: Study, row: Rule, clock: Clock, costs: Costs, final: Final) -> ReplayResult:
@@ -222,14 +227,16 @@ def run_many(
 ) -> Runs:
     """Replays in many launch orders, int64 [O, N], each as `run_once` does it.
 
-    Slots of threads are independent: the result does not depend on their number.
+    Slots of threads are independent: the result does not depend on their number. An order may hold
+    some of the trials only, each at most once: the job is then of these, and what is returned of
+    the others means nothing.
     """
     if acting and prepared.rule.waits_for_first and prepared.opening is None:
         return _run_many_opened(prepared, clock, costs, orders, threads)
     n = prepared.study.n_trials
-    kept = np.zeros(orders.shape, dtype=np.int32)
+    kept = np.zeros((len(orders), n), dtype=np.int32)
     timed = clock.mode != "order"
-    spans = np.empty((*orders.shape, 2)) if timed else np.empty((0, n, 2))
+    spans = np.empty((len(orders), n, 2)) if timed else np.empty((0, n, 2))
     workers = min(threads or os.cpu_count() or 1, len(orders))
 
     def run_some(first: int, stop: int) -> None:

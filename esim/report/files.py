@@ -94,6 +94,19 @@ def write_explanation(folder: Path, explanation: Explanation) -> None:
         save(explain_figure(explanation), partial / "explanation")
 
 
+def write_estimate(folder: Path, document: Mapping[str, Any]) -> None:
+    """Write estimate.json and figures/, whole or not at all. Raises EsimError."""
+    from esim.plots import estimate_plots, figure_of, save
+
+    past = document["studies"]
+    name = past[0]["study"] if len(past) == 1 else "the next study"
+    with whole_folder(folder, _ours) as partial:
+        (partial / ESTIMATE).write_text(to_json(document), encoding="utf-8")
+        (partial / FIGURES).mkdir()
+        for what, plot in estimate_plots(document).items():
+            save(figure_of(plot, name), partial / FIGURES / what)
+
+
 def _ours(path: Path) -> bool:
     if path.parent == Path(FIGURES):
         return path.suffix in (".svg", ".png")

@@ -29,6 +29,7 @@ from tests.drive import Judge, drive, esim_verdicts
 ROOT = Path(__file__).parent.parent.parent
 GOLDEN = ROOT / "tests" / "golden_decisions"
 REPORT = ROOT / "reports" / "parity.md"
+SHARED = ("optuna_sqlite_arcanum/optuna_study.db", "bohb_deepcave/BOHB")
 PEERS = ("optuna", "ray", "synetune", "nni", "sweeps", "boosting", "keras", "ax")
 
 
@@ -96,9 +97,9 @@ def recorded_studies() -> Iterator[tuple[Study, int]]:
 
 def _recorded() -> Iterator[tuple[Study, int]]:
     folder = os.environ.get("ESIM_SHARED_DATA")
-    names = () if folder is None else sorted(Path(folder).rglob("reports.parquet"))
-    for path in names:
-        yield esim.Study.from_parquet(path.parent), 4
+    for name in SHARED if folder else ():
+        for study in esim.read_studies(Path(str(folder)) / name):
+            yield study, 4
     for name, metric, direction in (
         ("xgboost_digits/sagemaker", None, None),
         ("mlp_digits/table", "validation:accuracy", "maximize"),
@@ -125,7 +126,8 @@ def run(case: Case, version: str) -> dict[str, Any]:
                     "stop": "".join("01"[v[-1]] if v else "-" for v in verdicts),
                 })  # fmt: skip
     for study, workers in recorded_studies():
-        if not case.recorded or (case.times and study.elapsed is None):
+        undefined = "nan" not in case.kinds and bool(np.isnan(study.values).any())
+        if not case.recorded or undefined or (case.times and study.elapsed is None):
             continue
         compared, same, _ = compare(case, study, workers)
         decisions, equal, studies = decisions + compared, equal + same, studies + 1
