@@ -29,10 +29,15 @@ REPORTS = {
     "image_digits": "replay data/image_digits --workers 2 --readings",
     "compare": "compare data/xgboost_digits/sagemaker data/mlp_digits/sagemaker data/image_digits "
     "--rules sagemaker,optuna-median,vizier-median,synetune-asha,azure-bandit --choose",
+    "estimate": "estimate data/xgboost_digits/sagemaker --trials 50 --workers 4 --same-cost",
 }
+DOCUMENT = {"estimate": "estimate.json"}  # else result.json
 EXPLAIN = "explain data/xgboost_digits/sagemaker xgboost-digits-104-72013146"
 COMMANDS = {
-    **{f"{folder}/result.json": command for folder, command in REPORTS.items()},
+    **{
+        f"{folder}/{DOCUMENT.get(folder, 'result.json')}": command
+        for folder, command in REPORTS.items()
+    },
     "explain/explanation.json": EXPLAIN,
 }
 AGAIN = "python -m tests.test_reports"

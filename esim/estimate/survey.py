@@ -61,8 +61,8 @@ def survey(
         test = _tested(past, ask, seed, confidence) if wanted.backtest else None
         advice = advise(found, wanted.min_saving, wanted.max_degradation)
         return dataclasses.replace(found, advice=advice, backtest=test)
-    by_trials = told("other numbers of trials", over_trials(*asked))
-    by_workers = told("other numbers of workers", over_workers(*asked))
+    by_trials = told("other numbers of trials", over_trials(*asked, found.headline))
+    by_workers = told("other numbers of workers", over_workers(*asked, found.headline))
     readings = told("readings", over_readings(*asked)) if wanted.readings else ()
     others = told("more cautious rules", alternatives(*asked))
     left_out = told("studies left out", leave_one_out(*asked)) if len(past) > 1 else ()

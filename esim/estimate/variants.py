@@ -36,21 +36,22 @@ def smaller(ask: Ask) -> Ask:
 
 
 def over_trials(
-    past: Sequence[Study], ask: Ask, seed: int, confidence: float
+    past: Sequence[Study], ask: Ask, seed: int, confidence: float, asked: Headline
 ) -> Iterator[Headline]:
-    """The forecast for other numbers of trials, up to twice the past's."""
+    """The forecast for other numbers of trials, up to twice the past's; `asked` in its place."""
     longest = max(study.n_trials for study in past)
-    sizes = {n for n in _TRIALS if n <= 2 * longest} | {ask.trials}
-    for trials in sorted(sizes):
-        yield _headline(past, dataclasses.replace(ask, trials=trials), seed, confidence)
+    for trials in sorted({n for n in _TRIALS if n <= 2 * longest} | {ask.trials}):
+        other = dataclasses.replace(ask, trials=trials)
+        yield asked if other == ask else _headline(past, other, seed, confidence)
 
 
 def over_workers(
-    past: Sequence[Study], ask: Ask, seed: int, confidence: float
+    past: Sequence[Study], ask: Ask, seed: int, confidence: float, asked: Headline
 ) -> Iterator[Headline]:
-    """The forecast for other numbers of workers."""
+    """The forecast for other numbers of workers; `asked` in its place."""
     for workers in sorted({n for n in _WORKERS if n <= ask.trials} | {ask.clock.workers}):
-        yield _headline(past, dataclasses.replace(ask, clock=clock_of(workers)), seed, confidence)
+        other = dataclasses.replace(ask, clock=clock_of(workers))
+        yield asked if other == ask else _headline(past, other, seed, confidence)
 
 
 def over_readings(

@@ -196,6 +196,8 @@ def _other_jobs(found: Estimate) -> Table:
             label = _count(one.trials if what == "trial" else one.workers, what)
             shown.add_row(*_headline_cells(label, one, _is_asked(found, one)))
         shown.add_section()
+    if any(one.extrapolated for one in (*found.by_trials, *found.by_workers)):
+        shown.caption, shown.caption_justify = "* beyond the history", "left"
     return shown
 
 
