@@ -25,6 +25,8 @@ _LEAST, _GREATEST = (
     for stamp in (b"0000-00-00T00:00:00.000Z ", b"9999-99-99T99:99:99.999Z ")
 )
 _WIDTH = len(_LEAST)
+_SAMPLE = 4096  # bytes by which the rarest one of a literal is chosen
+_RARE = 2000  # of so many bytes at most one: then each costs less than the others save
 _CHUNK = 1 << 17  # bytes compared at a time: they and the answer stay in the cache
 
 
@@ -38,14 +40,35 @@ def line_ends(data: bytes) -> Int64:
     return np.concatenate([*found, np.array([len(data)])]).astype(np.int64, copy=False)
 
 
+def places_of(data: bytes, literal: bytes) -> Iterator[int]:
+    """Where a literal begins, rising.
+
+    Python finds a single byte ten times as fast as a text (`memchr`), so where the literal has a
+    rare byte that one is looked for; else `re` is the fastest.
+    """
+    sample = np.frombuffer(data, dtype=np.uint8)[:: len(data) // _SAMPLE + 1]
+    counts = np.bincount(sample, minlength=256)
+    rarest = min(literal, key=counts.__getitem__)
+    if counts[rarest] > len(sample) // _RARE:
+        return (match.start() for match in re.finditer(re.escape(literal), data))
+    return _places_by_byte(data, literal, literal.index(rarest))
+
+
+def _places_by_byte(data: bytes, literal: bytes, before: int) -> Iterator[int]:
+    byte = literal[before]
+    at = data.find(byte, before)
+    while at >= 0:
+        if data.startswith(literal, at - before):
+            yield at - before
+        at = data.find(byte, at + 1)
+
+
 def rows_with(data: bytes, ends: Int64, needles: Sequence[bytes]) -> Int64:
     """The rows that hold one of the needles, rising; all rows without needles. int64 [P]"""
     held = np.full(len(ends), not needles)
     for needle in needles:
-        # A literal by `re`, which is faster than `bytes.find`; one hit of a line is enough.
-        hits = re.finditer(re.escape(needle) + rb"[^\n]*", data)
-        at = np.fromiter((hit.start() for hit in hits), dtype=np.int64)
-        held[np.searchsorted(ends, at)] = True
+        places = np.fromiter(places_of(data, needle), dtype=np.int64)
+        held[np.searchsorted(ends, places)] = True
     return np.flatnonzero(held)
 
 
