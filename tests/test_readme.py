@@ -149,7 +149,12 @@ def test_every_block_is_one_that_is_tested() -> None:
 
 @pytest.mark.parametrize("target", re.findall(r"\]\(([^)]+)\)", TEXT))
 def test_links_lead_somewhere(target: str) -> None:
-    assert (ROOT / target).exists()
+    if target.startswith("#"):
+        headings = re.findall(r"^## (.*)$", TEXT, flags=re.MULTILINE)
+        anchors = {re.sub(r"[^\w -]", "", line.lower()).replace(" ", "-") for line in headings}
+        assert target[1:] in anchors
+    else:
+        assert (ROOT / target).exists()
 
 
 def _again(block: re.Match[str]) -> str:
