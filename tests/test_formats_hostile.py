@@ -558,6 +558,8 @@ def test_sqlite_urls_are_paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
         assert read_study(given).name == "old"
     with pytest.raises(EsimError, match="twice"):
         read_inputs("x.db", "sqlite:///x.db")
+    with pytest.raises(EsimError, match="aws s3 sync"):
+        read_inputs("x.db", "s3://bucket/logs")
 
 
 def test_a_password_is_never_shown() -> None:
