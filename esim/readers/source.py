@@ -14,12 +14,14 @@ import zlib
 from collections.abc import Collection, Iterable
 from functools import cached_property
 from pathlib import Path, PurePosixPath
-from typing import Literal
+from threading import Thread
+from typing import ClassVar, Literal
 
 from esim.errors import EsimError, near_names
 from esim.readers.address import Address, parse_address
 
 HEAD_BYTES = 64 * 1024
+BESIDE_BYTES = 1 << 20  # hashed in half a millisecond; a thread starts in a tenth of one
 GZIP_MAGIC = b"\x1f\x8b"
 ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
 COMPRESSED_SUFFIXES = (".gz", ".zst")
@@ -36,17 +38,37 @@ class File:
         path: where it is.
         root: the path the user gave: this file, or a folder above it.
         name: relative to a folder root, with "/"; else the file's own name.
-        sha256: of its bytes as stored, once it has been read.
         seen: what readers made of its head, by the name of the question.
     """
 
+    _last_hashing: ClassVar[Thread | None] = None  # of any file; one at a time bounds the memory
+
     def __init__(self, path: Path, root: Path, name: str) -> None:
         self.path, self.root, self.name = path, root, name
-        self.sha256: str | None = None
+        self._hash: hashlib._Hash | None = None
+        self._hashing: Thread | None = None
         self.seen: dict[str, object] = {}
 
     def __str__(self) -> str:
         return str(self.path)
+
+    @property
+    def sha256(self) -> str | None:
+        """Of its bytes as stored, once it has been read."""
+        if self._hashing is not None:
+            self._hashing.join()
+        return None if self._hash is None else self._hash.hexdigest()
+
+    def _hash_beside(self, data: bytes) -> None:
+        """Hash the bytes; many of them in a thread, while the reader goes on with them."""
+        self._hash = hashlib.sha256()
+        if len(data) < BESIDE_BYTES:
+            self._hash.update(data)
+            return
+        if File._last_hashing is not None:
+            File._last_hashing.join()
+        self._hashing = File._last_hashing = Thread(target=self._hash.update, args=(data,))
+        self._hashing.start()
 
     @property
     def plain_name(self) -> str:
@@ -120,7 +142,7 @@ class File:
             raise _unreadable(self.path, error) from error
         self.__dict__.setdefault("_raw_head", data[:HEAD_BYTES])  # saves opening it once more
         compression = self.compression
-        self.sha256 = hashlib.sha256(data).hexdigest()
+        self._hash_beside(data)
         if compression == "gzip":
             try:
                 return gzip.decompress(data)
@@ -140,7 +162,7 @@ class File:
         """Set `sha256` of a file that another library reads."""
         try:
             with self.path.open("rb") as stream:
-                self.sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
+                self._hash = hashlib.file_digest(stream, "sha256")
         except OSError as error:
             raise _unreadable(self.path, error) from error
 

@@ -25,6 +25,7 @@ import numpy as np
 
 from esim.errors import EsimError
 from esim.readers.sagemaker.documents import documents
+from esim.readers.sagemaker.rows import places_of
 from esim.readers.sagemaker.text import LogText, Stream
 from esim.readers.source import File
 from esim.readers.times import EPOCH_UNITS, parse_time
@@ -217,9 +218,7 @@ def _jobs_of_notebook(file: File, data: bytes) -> Iterator[Stream]:
 
 def _created(data: bytes) -> Iterator[tuple[int, str]]:
     """Where a line says that a job is created, and the job's name."""
-    at = data.find(_CREATED)
-    while at >= 0:
+    for at in places_of(data, _CREATED):
         name = data[at + len(_CREATED) : at + 200].split(maxsplit=1)
         if name:
             yield data.rfind(b"\n", 0, at) + 1, name[0].decode("utf-8", "replace")
-        at = data.find(_CREATED, at + 1)

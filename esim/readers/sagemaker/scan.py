@@ -6,31 +6,29 @@ the value. Control characters stay as the text CloudWatch makes of them (a tab i
 
 from __future__ import annotations
 
-import math
 import re
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import pairwise
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 
 from esim.readers.options import Metric
+from esim.readers.sagemaker.rows import (
+    Stamps,
+    blocks,
+    decoded,
+    line_ends,
+    places_of,
+    rows_with,
+    starts_of,
+)
 from esim.readers.sagemaker.text import EXAMPLE_LENGTH, EXAMPLES, Emissions, LogText
 from esim.readers.sagemaker.watch import Watch, rehearse
-from esim.readers.times import parse_time
-from esim.study import Float64, Int64
+from esim.study import Int64
 
-# CloudWatch's own time in front of a line, as exported; the job's own times stay in the message.
-_STAMP = re.compile(
-    r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:?\d\d))(?: |$)", re.ASCII
-)
-_STAMP_BYTES = re.compile(
-    rb"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:?\d\d))(?: |$|(?=[\r\n]))"
-)
-_ESCAPED = re.compile(rb"#033\[")
+_ESCAPES = (b"\x1b", b"#033[")
 _COLOURS = re.compile(rb"(?:\x1b|#033)\[[0-9;?]*[A-Za-z]")
-# The usual one, 24 characters: 2026-11-23T16:11:03.000Z
-_SHORT_STAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d\d\dZ ", re.ASCII)
-_CHUNK = 1 << 20  # bytes in which line ends are counted at a time
+_BLOCK = 1 << 22  # bytes whose lines of interest are strings at a time
 
 # What SageMaker's vision algorithms print beside the metric's own line.
 _ABOUT_THE_MODEL = re.compile(r"\b(?:Storing|Updating) the best model\b")
@@ -48,66 +46,44 @@ def scan(text: LogText, metric: Metric, near: bool = True) -> Emissions:
     """
     rehearse(metric, text)
     data = text.data
-    # Searched in the cheap way: one byte, and a literal by `re`, which is faster than `in`.
-    if b"\x1b" in data or _ESCAPED.search(data):
+    if any(next(places_of(data, escape), None) is not None for escape in _ESCAPES):
         data = _COLOURS.sub(b"", data)
+    ends = line_ends(data)
     needles = _needles(metric)
-    found = _scan_lines(text, data, _lines_with(data, needles), metric)
+    found = _scan_rows(text, data, ends, rows_with(data, ends, needles), metric)
     if near and needles and not found.messages:
-        found = _scan_lines(text, data, _lines_with(data, ()), metric)
+        found = _scan_rows(text, data, ends, rows_with(data, ends, ()), metric)
     return found
 
 
-def _scan_lines(
-    text: LogText, data: bytes, lines: Iterable[tuple[int, int]], metric: Metric
-) -> Emissions:
-    """What the lines at these places hold. `lines`: start and end of each, rising."""
-    near = _near(metric).search
-    search = metric.regex.search
-    literal = max(required_literals(metric.regex), key=len, default="")
-    stamped = text.times is None
+def _scan_rows(text: LogText, data: bytes, ends: Int64, rows: Int64, metric: Metric) -> Emissions:
+    """What the lines in these rows hold. `ends`: of every line of `data`."""
+    starts, stops = starts_of(ends, rows), ends[rows]
+    stamps = Stamps(data, starts, stops, None if text.times is None else text.times[rows])
+    starts = starts + stamps.widths
+    read: list[int] = []
     values: list[float] = []
-    stamps: list[str | None] = []
     messages: list[str] = []
-    places: list[int] = []
     unread: list[tuple[int, str]] = []
-    empty = before = 0
-    stamp: str | None = None
+    empty = 0
     with Watch(metric, text, data) as watch:
-        for start, stop in lines:
-            watch.at = start
-            line = data[start:stop].decode("utf-8", "replace")
-            if stamped:
-                if line[23:25] == "Z " and line[10:11] == "T" and _SHORT_STAMP.match(line):
-                    stamp, line = line[:24], line[25:]
-                else:
-                    stamp, line = _stamp(line, _last_stamp(data, before, start) or stamp)
-                before = start
-            if line[-1:] == "\r":
-                line = line[:-1]
-            # Without what every match holds, a slow regex is not even tried.
-            match = search(line) if literal in line else None
-            if match is not None:
-                value = _number(match[1])
-                if value is not None:
-                    values.append(value)
-                    stamps.append(stamp)
-                    messages.append(line)
-                    places.append(start)
-                    continue
-                empty += not (match[1] or "").strip()
-            elif not near(line) or _ABOUT_THE_MODEL.search(line):
-                continue
-            unread.append((start, line[:EXAMPLE_LENGTH]))
-    rows = _rows(data, places)
+        for block in blocks(starts, _BLOCK):
+            lines = decoded(data, starts[block], stops[block])
+            found = _find(lines, starts[block], metric, watch)
+            read += [block.start + i for i in found.read]
+            values += found.values
+            messages += [lines[i] for i in found.read]
+            unread += [(block.start + i, lines[i][:EXAMPLE_LENGTH]) for i in found.unread]
+            empty += found.empty
+    chosen = np.array(read, dtype=np.int64)
     examples = unread[:EXAMPLES]
-    shown = _numbered(text, _rows(data, [at for at, _ in examples]))
+    shown = _numbered(text, rows[np.array([i for i, _ in examples], dtype=np.int64)])
     return Emissions(
         where=text.where,
         values=np.array(values, dtype=np.float64),
-        times=_seconds(stamps, text.where) if text.times is None else text.times[rows],
+        times=stamps.seconds(chosen, text.where),
         messages=messages,
-        lines=_numbered(text, rows),
+        lines=_numbered(text, rows[chosen]),
         stream=text.stream,
         unread=len(unread),
         empty=empty,
@@ -117,39 +93,65 @@ def _scan_lines(
     )
 
 
-def _number(group: str | None) -> float | None:
-    """The number that a group holds as SageMaker reads it, None if it is none."""
+class _Found(NamedTuple):
+    """Of some lines the positions of those that give a value, and of those that only look so."""
+
+    read: Sequence[int]
+    values: list[float]
+    unread: list[int]
+    empty: int
+
+
+def _find(lines: Sequence[str], starts: Int64, metric: Metric, watch: Watch) -> _Found:
+    """The metric in lines that begin at `starts`."""
+    search = metric.regex.search
+    # Without what every match holds, a slow regex is not even tried.
+    literal = max(required_literals(metric.regex), key=len, default="")
+    matches = [search(line) if literal in line else None for line in watch.follow(lines, starts)]
+    values = _numbers([match[1] or "" for match in matches if match is not None])
+    numbers = [number for number in values if number is not None]
+    if len(numbers) == len(lines):
+        return _Found(range(len(lines)), numbers, [], 0)
+    near = _near(metric).search
+    read: list[int] = []
+    unread: list[int] = []
+    empty = 0
+    value = iter(values)
+    for i in watch.follow(range(len(lines)), starts):
+        match = matches[i]
+        if match is not None:
+            if next(value) is not None:
+                read.append(i)
+                continue
+            empty += not (match[1] or "").strip()
+        elif not near(lines[i]) or _ABOUT_THE_MODEL.search(lines[i]):
+            continue
+        unread.append(i)
+    return _Found(read, numbers, unread, empty)
+
+
+def _numbers(groups: Sequence[str]) -> Sequence[float | None]:
+    """The numbers that groups hold as SageMaker reads them, None where there is none."""
+    joined = "".join(groups)
+    # Python's float also reads 1_0 and digits of other scripts.
+    if joined.isascii() and "_" not in joined:
+        try:
+            return [*map(float, groups)]
+        except ValueError:
+            pass
+    return [_number(group) for group in groups]
+
+
+def _number(group: str) -> float | None:
     try:
-        value = float(group or "")
+        return float(group) if group.isascii() and "_" not in group else None
     except ValueError:
         return None
-    # Python's float also reads 1_0 and digits of other scripts.
-    return value if group and group.isascii() and "_" not in group else None
-
-
-def _rows(data: bytes, places: Sequence[int]) -> Int64:
-    """The line, from 0, that each place is in; places rise. int64 [P]"""
-    at = np.array(places, dtype=np.int64)
-    rows = np.zeros(len(at), dtype=np.int64)
-    buffer = np.frombuffer(data, dtype=np.uint8)
-    seen = 0
-    first = np.searchsorted(at, np.arange(0, len(data) + _CHUNK, _CHUNK))
-    for k, (i, j) in enumerate(pairwise(first.tolist())):
-        ends = np.flatnonzero(buffer[k * _CHUNK : (k + 1) * _CHUNK] == ord("\n"))
-        rows[i:j] = seen + np.searchsorted(ends, at[i:j] - k * _CHUNK)
-        seen += len(ends)
-    return rows
 
 
 def _numbered(text: LogText, rows: Int64) -> Int64:
     """The lines of the file that the rows of a text stand at. int64 [P]"""
     return rows + 1 if text.lines is None else text.lines[rows]
-
-
-def _stamp(line: str, before: str | None) -> tuple[str | None, str]:
-    """A line's own time and the rest of it; without one it continues the event before it."""
-    found = _STAMP.match(line)
-    return (before, line) if found is None else (found[1], line[found.end() :])
 
 
 def _needles(metric: Metric) -> tuple[bytes, ...]:
@@ -163,65 +165,6 @@ def _needles(metric: Metric) -> tuple[bytes, ...]:
     if any(word in literal for literal in literals):
         return (word.encode(),)  # lines that come near hold it too
     return (max(literals, key=len).encode(), word.encode())
-
-
-def _lines_with(data: bytes, needles: Sequence[bytes]) -> Iterable[tuple[int, int]]:
-    """Start and end of the lines that hold one of the needles, rising; of all without needles."""
-    if len(needles) == 1:
-        return _lines_with_one(data, needles[0])
-    if not needles:
-        return _every_line(data)
-    return sorted({place for needle in needles for place in _lines_with_one(data, needle)})
-
-
-def _every_line(data: bytes) -> Iterator[tuple[int, int]]:
-    start = 0
-    while True:
-        stop = data.find(b"\n", start)
-        if stop < 0:
-            yield start, len(data)
-            return
-        yield start, stop
-        start = stop + 1
-
-
-def _lines_with_one(data: bytes, needle: bytes) -> Iterator[tuple[int, int]]:
-    find, rfind = data.find, data.rfind
-    stop = -1
-    while True:
-        hit = find(needle, stop + 1)
-        if hit < 0:
-            return
-        start = rfind(b"\n", stop + 1, hit) + 1 or stop + 1
-        stop = find(b"\n", hit)
-        if stop < 0:
-            stop = len(data)
-        yield start, stop
-
-
-def _last_stamp(data: bytes, first: int, stop: int) -> str | None:
-    """The time of the last line between two places that has one."""
-    at = stop
-    while True:
-        at = data.rfind(b"\n2", first, at)  # the years 2000 to 2999
-        begin = at + 1 if at >= 0 else first
-        if at < 0 and first != 0:
-            return None
-        match = _STAMP_BYTES.match(data, begin)
-        if match is not None:
-            return match[1].decode()
-        if at < 0:
-            return None
-
-
-def _seconds(stamps: Sequence[str | None], where: str) -> Float64:
-    """Times as seconds since 1970 UTC, NaN where there is none. float64 [E]"""
-    if stamps and all(s is not None and len(s) == 24 and s[-1] == "Z" for s in stamps):
-        # What S3 exports and the console write: 2026-11-23T16:11:03.000Z, all at once.
-        plain = np.array([s[:-1] for s in stamps if s], dtype="datetime64[ms]")
-        return plain.astype(np.int64) / 1e3
-    known = {s: math.nan if s is None else parse_time(s, where) for s in set(stamps)}
-    return np.array([known[s] for s in stamps], dtype=np.float64)
 
 
 def nearest_lines(jobs: Sequence[Sequence[Emissions]]) -> str:

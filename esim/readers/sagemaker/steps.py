@@ -229,15 +229,23 @@ def _hosts(texts: Sequence[Emissions]) -> Int64:
     names: list[str] = []
     for text in texts:
         stream = _STREAM_HOST.search(text.stream)
-        own = stream[1] if stream else ""
-        if "host=" in text.messages[0]:
-            found = (_HOST.search(message) for message in text.messages)
-            names += [m[1] if m else own for m in found]
-        else:
-            names += [own] * len(text.messages)
+        names += _named_hosts(text.messages, stream[1] if stream else "")
     if len(set(names)) < 2:
         return np.zeros(len(names), dtype=np.int64)
     return np.unique(names, return_inverse=True)[1].astype(np.int64)
+
+
+def _named_hosts(messages: Sequence[str], own: str) -> list[str]:
+    """The host that each message names, else the stream's own."""
+    if "host=" not in messages[0]:
+        return [own] * len(messages)
+    told = set(_HOST.findall("\n".join(messages)))
+    if len(told) == 1:  # as always but for merged streams; the quick way to see it
+        (host,) = told
+        if all(f"host={host}" in message for message in messages):
+            return [host] * len(messages)
+    found = (_HOST.search(message) for message in messages)
+    return [match[1] if match else own for match in found]
 
 
 def _fates(steps: Int64, values: Float64, hosts: Int64, form: StepForm | None) -> NDArray[np.int8]:

@@ -13,14 +13,18 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
+from operator import length_hint
 from re import _parser  # type: ignore[attr-defined]  # what `re` itself parses with; 3.11 on
 from types import FrameType, TracebackType
-from typing import Any
+from typing import Any, TypeVar
 
 from esim.errors import EsimError
 from esim.readers.options import Metric
 from esim.readers.sagemaker.text import LogText
+from esim.study import Int64
+
+T = TypeVar("T")
 
 LIMIT_S = 5.0  # on one line; a sound regex takes microseconds
 
@@ -39,9 +43,20 @@ class Watch:
     ) -> None:
         self.metric, self.text, self.data, self.limit_s = metric, text, data, limit_s
         self.at = 0
+        self._items: Iterator[Any] = iter(())
+        self._places: Sequence[int] | Int64 = ()
         self._seen = -1
         self._before: Any = None
         self._on = hasattr(signal, "setitimer") and _in_main_thread()
+
+    def follow(self, items: Sequence[T], places: Int64) -> Iterator[T]:
+        """Goes through items that are matched one by one, each at its place in `data`.
+
+        It costs nothing: when somebody looks, what is left of the items tells where it is.
+        """
+        items_left = iter(items)
+        self._items, self._places = items_left, places
+        return items_left
 
     def __enter__(self) -> Watch:
         if self._on and signal.getitimer(signal.ITIMER_REAL)[0] == 0.0:
@@ -62,6 +77,9 @@ class Watch:
             signal.signal(signal.SIGALRM, self._before)
 
     def _tick(self, number: int, frame: FrameType | None) -> None:
+        if len(self._places):
+            left = min(length_hint(self._items), len(self._places) - 1)
+            self.at = int(self._places[-1 - left])
         if self.at == self._seen:
             row = self.data.count(b"\n", 0, self.at)
             line = row + 1 if self.text.lines is None else self.text.lines[row]
