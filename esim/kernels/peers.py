@@ -153,7 +153,7 @@ def remove(column, rank, words, places, share, method):
     """Take a rank out of a column's members. Its threshold is not brought up to date: an insertion
     follows."""
     base, stop = places[column, WORD], places[column, END]
-    words[base + (rank >> 5)] &= np.uint32(~(1 << (rank & 31)))
+    words[base + (rank >> 5)] &= np.uint32(0xFFFFFFFF ^ (1 << (rank & 31)))
     n = places[column, COUNT] - 1
     places[column, COUNT] = n
     low = high = np.int64(-1)
