@@ -11,7 +11,9 @@ if TYPE_CHECKING:
     from esim.check import check
     from esim.compare import compare
     from esim.comparison import Comparison
+    from esim.costs import Costs
     from esim.errors import EsimError
+    from esim.estimate import estimate
     from esim.readers import read_studies, read_study
     from esim.replay import replay, replay_orders
     from esim.rules import Rule, rule
@@ -22,6 +24,7 @@ __version__ = "0.1.0"
 # Imported when first used: `esim --help` must not wait for numba, pandas or pyarrow.
 _HOMES = {
     "Comparison": "esim.comparison",
+    "Costs": "esim.costs",
     "EsimError": "esim.errors",
     "Rule": "esim.rules",
     "Status": "esim.study",
@@ -30,6 +33,7 @@ _HOMES = {
     "read_study": "esim.readers",
     "check": "esim.check",
     "compare": "esim.compare",
+    "estimate": "esim.estimate",
     "replay": "esim.replay",
     "replay_orders": "esim.replay",
     "rule": "esim.rules",
@@ -37,6 +41,7 @@ _HOMES = {
 
 __all__ = [
     "Comparison",
+    "Costs",
     "EsimError",
     "Rule",
     "Status",
@@ -44,6 +49,7 @@ __all__ = [
     "__version__",
     "check",
     "compare",
+    "estimate",
     "read_studies",
     "read_study",
     "replay",

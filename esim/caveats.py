@@ -62,6 +62,18 @@ def caveats_of(
             "steps_from_zero",
             "steps count from 0, so a trial stopped at its first report counts as no step run",
         )
+    if rule.against == "hindsight":
+        yield Caveat(
+            "looks_ahead",
+            f"{rule.name} knows how trials go on, or pauses them: a yardstick, not a rule to "
+            "switch on",
+        )
+    if rule.axis == "seconds" and study.elapsed is None:
+        yield Caveat(
+            "axis_without_times",
+            f"{rule.name} counts seconds and the logs lack times: a step counts as a second "
+            "(--set axis=step says so)",
+        )
     if summary.trials_stopped == 0:
         yield Caveat("nothing_stopped", "the rule stops no trial: it would have changed nothing")
     if study.n_trials < FEW_TRIALS:
@@ -91,7 +103,9 @@ def caveats_of(
             "stop_at_once",
             "stops take effect at once; SageMaker polls, and may bill up to "
             f"{GRACE_S} s more for each stopped job "
-            f"(here at most {GRACE_S * summary.trials_stopped} s in all; --stop-latency-s)",
+            f"(here at most {GRACE_S * summary.trials_stopped} s in all; --stop-latency-s)"
+            if rule.name == "sagemaker"
+            else "stops take effect at once; a system that polls stops later (--stop-latency-s)",
         )
     if np.isinf(study.values).any():
         yield Caveat(

@@ -226,44 +226,51 @@ class Quality:
     """What is left of the best, [...] each, for finals and stops [..., N].
 
     Attributes:
-        winner: the trial that is best as recorded.
+        winner: the trial that is best as recorded, a place along the last axis.
         best: the trial that is best under the rule.
         best_value: its final value, oriented so that lower is better.
         on_record: what it is worse by than the winner's; positive = worse.
         spread: from the best to the median final value as recorded; 0, infinite or NaN: no scale.
+            This and the winner have the shape of the recorded finals, less its last axis.
         rank: of the best under the rule, among the recorded finals.
         winner_stopped: bool.
         best_kept: bool, the winner, or one that is as good as recorded, is not stopped.
     """
 
-    winner: int
+    winner: NDArray[np.int64]
     best: NDArray[np.int64]
     best_value: Float64
     on_record: Float64
-    spread: float
+    spread: Float64
     rank: NDArray[np.int64]
     winner_stopped: NDArray[np.bool_]
     best_kept: NDArray[np.bool_]
 
 
 def quality(
-    study: Study, recorded_finals: Float64, finals: Float64, stopped: NDArray[np.bool_]
+    study: Study,
+    recorded_finals: Float64,
+    finals: Float64,
+    stopped: NDArray[np.bool_],
+    failed: NDArray[np.bool_] | None = None,
 ) -> Quality | None:
-    """Recorded finals [N] against those under a rule [..., N]; None if there are none to compare.
+    """Recorded finals, [N] or [..., N], against those under a rule [..., N].
 
     A failed trial has no model to keep, so it cannot be the best; stopped before it failed, it can.
+    `failed`: bool, shaped like the recorded finals; by default of the study's trials. None if
+    there are none to compare.
     """
-    failed = study.status == Status.FAILED
+    if failed is None:
+        failed = study.status == Status.FAILED
     recorded = np.where(failed, np.nan, study.sign * recorded_finals)
     kept = np.where(failed & ~stopped, np.nan, study.sign * finals)
-    if np.isnan(recorded).all() or np.isnan(kept).all(axis=-1).any():
+    if np.isnan(recorded).all(axis=-1).any() or np.isnan(kept).all(axis=-1).any():
         return None
-    winner = int(_least(recorded))
-    best = _least(kept)
-    value = np.take_along_axis(kept, best[..., None], axis=-1)[..., 0]
+    winner, best = _least(recorded), _least(kept)
+    first, value = _at(recorded, winner), _at(kept, best)
     with np.errstate(invalid="ignore"):  # infinities: equal ones are, a median may be no number
-        worse_by = np.where(value == recorded[winner], 0.0, value - recorded[winner])
-        spread = abs(float(np.nanmedian(recorded)) - float(recorded[winner]))
+        worse_by = np.where(value == first, 0.0, value - first)
+        spread = np.abs(np.nanmedian(recorded, axis=-1) - first)
     return Quality(
         winner=winner,
         best=best,
@@ -271,9 +278,14 @@ def quality(
         on_record=worse_by,
         spread=spread,
         rank=1 + (recorded < value[..., None]).sum(axis=-1),
-        winner_stopped=stopped[..., winner],
-        best_kept=(~stopped & (recorded == recorded[winner])).any(axis=-1),
+        winner_stopped=_at(stopped, np.broadcast_to(winner, value.shape)),
+        best_kept=(~stopped & (recorded == first[..., None])).any(axis=-1),
     )
+
+
+def _at(values: NDArray[Any], place: NDArray[np.int64]) -> NDArray[Any]:
+    """The values at one place each along the last axis."""
+    return np.take_along_axis(values, place[..., None], axis=-1)[..., 0]
 
 
 def degradation_is_known(study: Study) -> bool:
@@ -296,12 +308,12 @@ def _quality(study: Study, run: Run, columns: TrialColumns) -> dict[str, Any]:
                 "best_trial_stopped",
             )
         )
-    winner, best = found.winner, int(found.best)
+    winner, best = int(found.winner), int(found.best)
     on_record = float(found.on_record)
     degradation = on_record if degradation_is_known(study) else None
     normalized = None
     if degradation is not None and np.isfinite(found.spread) and found.spread > 0:
-        normalized = degradation / found.spread
+        normalized = degradation / float(found.spread)
     return {
         "best_recorded": BestTrial(
             study.trials[winner], float(columns.final_value_recorded[winner])

@@ -20,7 +20,7 @@ from esim.errors import EsimError
 from esim.kernels.engine import UNSEEN, run_orders
 from esim.prepare import Opening, Prepared, in_threads, prepare
 from esim.prepare.openings import one_after_another, side_by_side
-from esim.results import ReadingRow, ReplayResult
+from esim.results import Caveat, ReadingRow, ReplayResult
 from esim.rules import LITERAL, READINGS, Rule
 from esim.rules import rule as named_rule
 from esim.study import Float64, Status, Study
@@ -95,8 +95,7 @@ def replay(
         EsimError: an unknown rule or clock, times the clock needs and the study lacks, or a study
             whose columns break their promises.
     """
-    if final not in get_args(Final):
-        raise EsimError(f"final cannot be {final!r}", fix="last or best")
+    check_final(final)
     study.validate()
     costs = costs or Costs()
     row = named_rule(rule)
@@ -108,6 +107,12 @@ def replay(
     return result
 
 
+def check_final(final: str) -> None:
+    """Raise EsimError unless a final value can be settled so."""
+    if final not in get_args(Final):
+        raise EsimError(f"final cannot be {final!r}", fix="last or best")
+
+
 def _replay(study: Study, row: Rule, clock: Clock, costs: Costs, final: Final) -> ReplayResult:
     return replay_prepared(prepare(study, row), clock, costs, final)
 
@@ -117,9 +122,38 @@ def replay_prepared(prepared: Prepared, clock: Clock, costs: Costs, final: Final
     prepared = opened(prepared, clock, costs)
     run = run_once(prepared, clock, costs)
     baseline = run_once(prepared, clock, costs, acting=False)
-    return outcomes.result(
+    result = outcomes.result(
         prepared, clock, costs, final, run, baseline, partial(_trace, prepared, clock, costs)
     )
+    defects = tuple(_defects(prepared, clock, costs, run))
+    return dataclasses.replace(result, warnings=result.warnings + defects)
+
+
+def _defects(prepared: Prepared, clock: Clock, costs: Costs, run: Run) -> Iterator[Caveat]:
+    """Where a defect of the rule's system decided: the replay once more, with that put right."""
+    study, row = prepared.study, prepared.rule
+
+    def trials_changed(**columns: Any) -> int:
+        changed = opened(prepare(study, row.with_columns(**columns)), clock, costs)
+        righted = run_once(changed, clock, costs)
+        return int((righted.rows_kept != run.rows_kept).sum())
+
+    if row.again != "never":
+        trials = trials_changed(again="never")
+        if trials:
+            yield Caveat(
+                "stored_twice",
+                f"{trials} trials end where they do because {row.name} stores a trial's last "
+                "report once more as it ends: a defect of its system, reproduced here",
+            )
+    if row.nan not in ("missing", "finite") and np.isnan(study.values).any():
+        trials = trials_changed(nan="missing")
+        if trials:
+            yield Caveat(
+                "nan_decided",
+                f"{trials} trials end where they do because of values that are not numbers, which "
+                f"{row.name} takes as its system does (nan={row.nan})",
+            )
 
 
 def _readings(
@@ -193,14 +227,16 @@ def run_many(
 ) -> Runs:
     """Replays in many launch orders, int64 [O, N], each as `run_once` does it.
 
-    Slots of threads are independent: the result does not depend on their number.
+    Slots of threads are independent: the result does not depend on their number. An order may hold
+    some of the trials only, each at most once: the job is then of these, and what is returned of
+    the others means nothing.
     """
     if acting and prepared.rule.waits_for_first and prepared.opening is None:
         return _run_many_opened(prepared, clock, costs, orders, threads)
     n = prepared.study.n_trials
-    kept = np.zeros(orders.shape, dtype=np.int32)
+    kept = np.zeros((len(orders), n), dtype=np.int32)
     timed = clock.mode != "order"
-    spans = np.empty((*orders.shape, 2)) if timed else np.empty((0, n, 2))
+    spans = np.empty((len(orders), n, 2)) if timed else np.empty((0, n, 2))
     workers = min(threads or os.cpu_count() or 1, len(orders))
 
     def run_some(first: int, stop: int) -> None:

@@ -40,19 +40,22 @@ ARROWS: dict[str, set[str]] = {
     "comparison": RESULTS,
     "compare": RESULTS | {"comparison", "prepare", "replay", "outcomes", "caveats"},
     "check": RESULTS | {"replay"},
+    "estimate": RESULTS | {"prepare", "outcomes", "replay", "caveats"},
     "fetch": {"folders"},
     "explain": RESULTS | {"prepare", "replay", "kernels"},
     "plots": RESULTS | {"comparison", "explain", "report", "folders"},
-    "report": RESULTS | {"comparison", "check", "explain", "plots", "folders", "many"},
+    "report": RESULTS | {"comparison", "check", "estimate", "explain", "plots", "folders", "many"},
     "cli": RESULTS
     | {"readers", "replay", "check", "compare", "explain", "report", "plots", "folders", "fetch"}
-    | {"history", "convert", "engines", "many", "warm_up"},
+    | {"estimate", "history", "convert", "engines", "many", "warm_up"},
     # esim/__init__.py
-    "": {"study", "check", "compare", "comparison", "rules", "readers", "replay"},
+    "": {"study", "check", "compare", "comparison", "costs", "estimate", "rules", "readers"}
+    | {"replay"},
 }
 # Names for annotations only, read from `if TYPE_CHECKING`.
 TYPES_ONLY = {
     ("outcomes", "replay"),
+    ("report", "estimate"),
     ("report", "explain"),
     ("report", "check"),
     ("report", "many"),
@@ -60,7 +63,7 @@ TYPES_ONLY = {
     ("plots", "explain"),
 }
 # Upwards only where a notebook asks a record to show itself.
-HOOKS = {("study", "report"), ("results", "report"), ("comparison", "report")}
+HOOKS = {(room, "report") for room in ("study", "results", "comparison", "estimate")}
 
 
 def room_of(path: Path) -> str:

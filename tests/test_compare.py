@@ -24,6 +24,7 @@ from esim.prepare import prepare
 from esim.replay import run_many
 from esim.results import ReplayResult
 from esim.rules import Rule
+from esim.study import Note
 from tests import generate
 from tests.golden import of
 from tests.test_kernel import clock_of, costs_of
@@ -376,7 +377,7 @@ def test_ranks_are_those_of_every_order() -> None:
 
 @pytest.mark.parametrize(("studies", "about"), [(1, "orders"), (5, "orders"), (6, "studies")])
 def test_few_studies_are_tested_over_their_orders_only(studies: int, about: str) -> None:
-    found = esim.compare([walks(seed) for seed in range(studies)], RULES, orders=30)
+    found = esim.compare([walks(seed) for seed in range(studies)], RULES, orders=16)
     assert found.answer.about == about
     few = "For other studies no difference is significant" in found.answer.sentences[1]
     assert few == (about == "orders")
@@ -431,6 +432,23 @@ def test_cut_trials_leave_degradation_unknown_and_unranked() -> None:
     assert known.rule("sagemaker").orders.degradation_normalized.studies == 1
     assert known.studies[0].winner is None
     assert known.studies[1].winner is not None
+
+
+def test_bayesian_search_and_bounds_are_doubted() -> None:
+    note = Note("strategy_bayesian", "Strategy is Bayesian")
+    found = esim.compare(dataclasses.replace(walks(1), notes=(note,)), RULES, orders=2)
+    doubts = {w.code: w.text for w in found.warnings}
+    assert "resampled orders are not what would have happened" in doubts["strategy_bayesian"]
+    assert [w.code for w in found.studies[0].warnings] == ["strategy_bayesian"]
+    bounds = {e.key for e in found.rules if e.look_ahead}
+    assert "oracle" in bounds
+    for key in bounds:
+        assert key in doubts["look_ahead"]
+        assert found.rule(key).rank is None
+        assert found.rule(key).front is None
+    oracle = found.rule("oracle").orders
+    assert oracle.best_kept.share == 1.0
+    assert oracle.degradation_normalized.max == 0.0
 
 
 def test_unknown_is_null_and_never_zero() -> None:

@@ -17,9 +17,11 @@ from esim.explain import Explanation, explain
 from esim.explain.account import _two
 from esim.explain.peers import peers_of
 from esim.prepare import prepare
-from esim.replay import run_once
+from esim.replay import replay, run_once
+from esim.rules import PRESETS
 from esim.study import Status, Study
 from tests import generate
+from tests.curves import curves
 
 CURVES = [[1.0, 0.8, 0.6], [1.2, 0.5, 0.5], [0.9, 1.0, 0.3]]
 NAMES = ["a", "b", "c"]
@@ -256,3 +258,16 @@ def test_agrees_with_the_replay():
 def test_agrees_with_the_replay_of_any_run(data):
     run = data.draw(generate.any_run())
     agrees(run)
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_every_rule_can_be_explained(name: str) -> None:
+    for kind in ("nan", "missing"):
+        made_up = curves(kind, "maximize", 14, 12, 5)
+        result = replay(made_up, name, workers=3)
+        for i in (4, 9, 13):
+            found = explain(made_up, made_up.trials[i], name, workers=3)
+            assert found.stopped == bool(result.columns.stopped[i])
+            assert found.account
+            stop = [row for row in found.rows if row.verdict == "stop" and row.ran]
+            assert not found.stopped or stop[0].step == found.decided_step

@@ -543,7 +543,6 @@ def test_two_formats_in_one_folder_are_named(tmp_path: Path) -> None:
     [
         ("redis://host/0", "not read"),
         ("sqlite://", "without a path"),
-        ("s3://bucket/logs", "aws s3 sync"),
         ("sqlite:///nowhere/x.db", "cannot be read"),
     ],
 )

@@ -6,6 +6,7 @@ tests/live/trainers.py made the recordings; tests/live/test_trainers.py makes th
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -255,5 +256,24 @@ def test_what_esim_converts_reads_back_without_loss(tmp_path: Path) -> None:
         assert_same_study(actual, expected, notes=True)
     (one,) = read_inputs(out, studies=["b"]).studies
     assert one.name == "b"
-    with pytest.raises(EsimError, match=r"no metric 'loss'\n.*one of: valid/loss"):
+    with pytest.raises(EsimError, match=r"no metric 'loss'\n.*: valid/loss"):
         read_inputs(out, objective="loss")
+
+
+def test_folders_of_stored_studies_read_back_without_loss(tmp_path: Path) -> None:
+    """Several of Study.to_parquet in one folder."""
+    (tmp_path / "logs").mkdir()
+    taskset(tmp_path / "logs")
+    before = []
+    for name in ("a", "b"):
+        study = replace(esim.read_study(tmp_path / "logs"), name=name)
+        study.to_parquet(tmp_path / "stored" / name)
+        before.append(study)
+    reading = read_inputs(tmp_path / "stored")
+    assert [one.format for one in reading.inputs] == ["esim"]
+    for actual, expected in zip(reading.studies, before, strict=True):
+        assert_same_study(actual, expected, notes=True)
+    (one,) = read_inputs(tmp_path / "stored", studies=["b"]).studies
+    assert one.name == "b"
+    with pytest.raises(EsimError, match=r"no metric 'loss'\n.*one of: valid/loss"):
+        read_inputs(tmp_path / "stored", objective="loss")

@@ -139,6 +139,11 @@ def test_another_index_is_not_ours(tmp_path: Path) -> None:
     assert History.open(str(tmp_path)) is None
 
 
+def test_a_store_that_cannot_be_reached() -> None:
+    with pytest.raises(EsimError, match=r"hdfs://127\.0\.0\.1:9/x: cannot be reached"):
+        esim.read_studies("hdfs://127.0.0.1:9/x")
+
+
 def test_stores() -> None:
     assert is_store("s3://bucket/x") and is_store("gs://bucket")
     assert not is_store("sqlite:///x.db") and not is_store("C:/x") and not is_store("s3")

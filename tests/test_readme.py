@@ -7,6 +7,7 @@ import re
 import shlex
 import subprocess
 import sys
+import tempfile
 import tomllib
 from pathlib import Path
 
@@ -22,13 +23,19 @@ PYTHON = re.compile(
     r"```python\n(?P<code>(?:(?!```).)*)```\n\nprints\n\n```text\n(?P<shown>.*?)```", re.DOTALL
 )
 
+SESSION = re.compile(
+    r"<!-- session: (?P<name>.*?) -->\n```sh\n(?P<commands>.*?)```\n\nprints\n\n"
+    r"```text\n(?P<shown>.*?)```",
+    re.DOTALL,
+)
+RULE = re.compile(r"<!-- rule: (?P<name>\w+) -->\n```toml\n(?P<toml>.*?)```", re.DOTALL)
 PLUGIN = re.compile(
     r"<!-- file: (?P<file>\w+)\.py -->\n```python\n(?P<code>.*?)```.*?```toml\n(?P<toml>.*?)```",
     re.DOTALL,
 )
 
 
-def esim(command: str) -> str:
+def esim(command: str, where: Path = ROOT) -> str:
     """What a command of the README prints, without blanks at the ends of lines."""
     words = shlex.split(command)
     assert words[0] == "esim"
@@ -36,8 +43,15 @@ def esim(command: str) -> str:
         [sys.executable, "-c", "from esim.cli import main; main()", *words[1:]],
         capture_output=True,
         text=True,
-        cwd=ROOT,
-        env={**os.environ, "COLUMNS": "100", "PYTHONPATH": str(ROOT), "NO_COLOR": "1"},
+        cwd=where,
+        # Compiled even where the tests are not: some commands replay thousands of launch orders.
+        env={
+            **os.environ,
+            "COLUMNS": "100",
+            "PYTHONPATH": str(ROOT),
+            "NO_COLOR": "1",
+            "NUMBA_DISABLE_JIT": "0",
+        },
     )
     assert run.returncode == 0, run.stderr
     return "".join(f"{line.rstrip()}\n" for line in run.stdout.splitlines())
@@ -49,6 +63,17 @@ TEXT = README.read_text(encoding="utf-8")
 @pytest.mark.parametrize("block", list(OUTPUT.finditer(TEXT)), ids=lambda b: b["command"])
 def test_a_command_prints_what_the_readme_shows(block: re.Match[str]) -> None:
     assert esim(block["command"]) == block["shown"]
+
+
+def session(commands: str, where: Path) -> str:
+    """What commands print that write folders, run one after another in a folder of their own."""
+    (where / "data").symlink_to(ROOT / "data")
+    return "".join(esim(command, where) for command in commands.splitlines())
+
+
+@pytest.mark.parametrize("block", list(SESSION.finditer(TEXT)), ids=lambda b: b["name"])
+def test_a_session_prints_what_the_readme_shows(block: re.Match[str], tmp_path: Path) -> None:
+    assert session(block["commands"], tmp_path) == block["shown"]
 
 
 @pytest.mark.parametrize("block", list(PYTHON.finditer(TEXT)), ids=lambda _: "python")
@@ -90,6 +115,17 @@ def test_the_reader_of_the_readme_reads(tmp_path: Path) -> None:
     assert any("losses" in line and "(package esim-losses)" in line for line in listed)
 
 
+def test_the_rule_of_the_readme_is_one(tmp_path: Path) -> None:
+    from esim.rules import read_preset, rule
+
+    (block,) = RULE.finditer(TEXT)
+    path = tmp_path / f"{block['name']}.toml"
+    path.write_text(block["toml"])
+    changed = {"pool": "ended", "min_completed": 3}
+    base = rule("optuna-median", **changed)
+    assert read_preset(path).rule == base.named(block["name"], base.source)
+
+
 def test_set_up_commands_end_in_commands_that_are_run() -> None:
     """.ci/run runs both lines whole; here what they end in is one of the blocks, or the tests."""
     lines = {block["name"]: block["line"].strip() for block in SETUP.finditer(TEXT)}
@@ -105,20 +141,32 @@ def test_set_up_commands_end_in_commands_that_are_run() -> None:
 def test_every_block_is_one_that_is_tested() -> None:
     blocks = re.findall(r"^```(\w*)$", TEXT, flags=re.MULTILINE)
     run = len(OUTPUT.findall(TEXT)) + len(SETUP.findall(TEXT)) + 2 * len(PYTHON.findall(TEXT))
-    run += 2 * len(PLUGIN.findall(TEXT))
+    run += 2 * (len(PLUGIN.findall(TEXT)) + len(SESSION.findall(TEXT)))
+    run += len(RULE.findall(TEXT))
     layout = 1  # the folder of a SageMaker export
     assert len([b for b in blocks if b]) == run + layout + len(FETCHED.findall(TEXT))
 
 
 @pytest.mark.parametrize("target", re.findall(r"\]\(([^)]+)\)", TEXT))
 def test_links_lead_somewhere(target: str) -> None:
-    assert (ROOT / target).exists()
+    if target.startswith("#"):
+        headings = re.findall(r"^## (.*)$", TEXT, flags=re.MULTILINE)
+        anchors = {re.sub(r"[^\w -]", "", line.lower()).replace(" ", "-") for line in headings}
+        assert target[1:] in anchors
+    else:
+        assert (ROOT / target).exists()
+
+
+def _again(block: re.Match[str]) -> str:
+    """A session's block with what it prints now."""
+    with tempfile.TemporaryDirectory() as folder:
+        shown = session(block["commands"], Path(folder))
+    first = block.start("shown") - block.start()
+    return f"{block[0][:first]}{shown}```"
 
 
 if __name__ == "__main__":
-    README.write_text(
-        OUTPUT.sub(
-            lambda b: f"<!-- output: {b['command']} -->\n```text\n{esim(b['command'])}```", TEXT
-        ),
-        encoding="utf-8",
+    fresh = OUTPUT.sub(
+        lambda b: f"<!-- output: {b['command']} -->\n```text\n{esim(b['command'])}```", TEXT
     )
+    README.write_text(SESSION.sub(_again, fresh), encoding="utf-8")

@@ -201,3 +201,33 @@ def test_ray_median_in_steps() -> None:
     study = curves("plain", "minimize", 30, 10, 5)  # no times: a step is a second
     row = esim.rule("ray-median", warmup_steps=1)
     assert esim.replay(study, row, "order").summary.trials_stopped > 5
+
+
+def codes(result: Any) -> set[str]:
+    return {warning.code for warning in result.warnings}
+
+
+def test_a_defect_that_decided_is_said_so() -> None:
+    nan = float("nan")
+    row = esim.rule("ray-median", axis="step", warmup_steps=1, min_peers=1)
+    # (2.8 + 2.2 + 2.2) / 3 = 2.4 < 2.5 = (2.8 + 2.2) / 2; the second trial's 2.45 lies between.
+    study = esim.Study.from_arrays([[2.8, 2.2, nan], [2.6, 2.45, 1.0]], "minimize")
+    found = esim.replay(study, row, "order")
+    assert found.columns.reports_kept.tolist() == [2, 2]
+    assert "stored_twice" in codes(found)
+    righted = esim.replay(study, row.with_columns(again="never"), "order")
+    assert righted.columns.reports_kept.tolist() == [2, 3]
+    assert "stored_twice" not in codes(righted)
+
+
+def test_nan_that_decided_is_said_so() -> None:
+    made_up = curves("nan", "minimize", 40, 30, 1)
+    assert "nan_decided" in codes(esim.replay(made_up, "optuna-sha", "order"))
+    plain = curves("plain", "minimize", 40, 30, 1)
+    assert "nan_decided" not in codes(esim.replay(plain, "optuna-sha", "order"))
+
+
+def test_yardsticks_and_missing_times_are_said_so() -> None:
+    plain = curves("plain", "minimize", 10, 5, 1)
+    assert "looks_ahead" in codes(esim.replay(plain, "oracle", "order"))
+    assert "axis_without_times" in codes(esim.replay(plain, "ray-median", "order"))

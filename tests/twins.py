@@ -194,6 +194,50 @@ class OptunaThreshold(Twin):
         return math.isnan(value) or value < self.lower or value > self.upper
 
 
+def signed_rank_p(d: list[float]) -> float:
+    """P(W >= w) by SciPy's rules for method="auto", zsplit, alternative "greater"."""
+    n = len(d)
+    size = [abs(x) for x in d]
+    rank = [sum(s < x for s in size) + (sum(s == x for s in size) + 1) / 2 for x in size]
+    zeros = sum(r for r, x in zip(rank, d, strict=True) if x == 0) / 2
+    w = sum(r for r, x in zip(rank, d, strict=True) if x > 0) + zeros
+    tied = len(set(size)) < n or 0.0 in size
+    if n <= 13 or (n <= 50 and not tied):
+        ways: dict[float, int] = {zeros: 1}  # sum of ranks -> number of signs
+        for r in (r for r, x in zip(rank, d, strict=True) if x != 0):
+            after: dict[float, int] = defaultdict(int)
+            for total, many in ways.items():
+                after[total] += many
+                after[total + r] += many
+            ways = after
+        return sum(m for total, m in ways.items() if total >= w) / sum(ways.values())
+    ties = sum(size.count(x) ** 3 - size.count(x) for x in set(size))
+    spread = math.sqrt((n * (n + 1) * (2 * n + 1) - ties / 2) / 24)
+    return 0.5 * math.erfc((w - n * (n + 1) / 4) / spread / math.sqrt(2))
+
+
+class OptunaWilcoxon(Twin):
+    def __init__(self, direction: str, p: float = 0.1, startup: int = 2) -> None:
+        super().__init__(direction)
+        self.p, self.startup = p, startup
+
+    def judge(self, trial: int, step: int, seconds: float, value: float) -> bool:
+        sign = 1 if self.minimize else -1
+        best: dict[int, float] | None = None
+        for done in self.completed():  # in the order of completing: only a better one replaces it
+            curve = {s: sign * v for s, v in self.reports[done].items()}
+            last = curve[max(curve)]
+            if not math.isnan(last) and (best is None or last < best[max(best)]):
+                best = curve
+        own = {s: sign * v for s, v in self.reports[trial].items()}
+        if best is None or not all(map(math.isfinite, [*own.values(), *best.values()])):
+            return False
+        d = [own[s] - best[s] for s in own if s in best]
+        if len(d) < max(2, self.startup) or not signed_rank_p(d) < self.p:
+            return False
+        return not sum(best.values()) / len(best) >= sum(own.values()) / len(own)
+
+
 class RayMedian(Twin):
     def __init__(
         self, direction: str, grace: float = 60.0, min_samples: int = 3, by_step: bool = False
@@ -454,7 +498,10 @@ class Patience(Twin):
             return value < best - self.delta if self.minimize else value > best + self.delta
         if self.of == "xgboost":
             return best - self.delta > value if self.minimize else value - self.delta > best
-        return value + self.delta < best if self.minimize else value - self.delta > best
+        # Keras compares tensors, which are single.
+        if self.minimize:
+            return bool(np.float32(value + self.delta) < np.float32(best))
+        return bool(np.float32(value - self.delta) > np.float32(best))
 
     def judge(self, trial: int, step: int, seconds: float, value: float) -> bool:
         first = trial not in self.best
@@ -510,6 +557,7 @@ TWINS: dict[str, Callable[[str], Twin]] = {
     "optuna-hyperband": OptunaHyperband,
     "optuna-patient": OptunaPatient,
     "optuna-threshold": OptunaThreshold,
+    "optuna-wilcoxon": OptunaWilcoxon,
     "ray-median": RayMedian,
     "ray-asha": RayAsha,
     "synetune-median": SynetuneMedian,

@@ -15,6 +15,7 @@ from esim.cli import (
     check,
     compare,
     convert,
+    estimate,
     explain,
     fetch,
     formats,
@@ -38,6 +39,7 @@ app = typer.Typer(
 app.command("replay")(replay.replay)
 app.command("check")(check.check)
 app.command("compare")(compare.compare)
+app.command("estimate")(estimate.estimate)
 app.command("explain")(explain.explain)
 app.command("report")(report.report)
 app.command("convert")(convert.convert)

@@ -134,11 +134,14 @@ def _verdict(
     offset = judgement - int(arrays["offsets"][at])
     own = arrays["own"][judgement]
     threshold, seen = peers.threshold[offset], float(peers.count[offset])
+    sign = prepared.study.sign
     waits = math.isnan(probed.trace[judgement, 0])
     if math.isnan(own):
         return "not judged", _own_reason(prepared, judgement, number)
     if arrays["column"][judgement] == len(prepared.places) - 1:
-        return ("not judged", _others_reason(rule)) if waits else ("stop", "")
+        if waits:
+            return "not judged", _others_reason(rule)
+        return ("stop" if sign * probed.trace[judgement, 0] < 0 else "go on"), ""
     if seen < rule.min_peers:
         few = f"too few peers ({int(seen)} < {rule.min_peers})" if seen else "no peers yet"
         return "not judged", few
@@ -146,7 +149,6 @@ def _verdict(
         return "not judged", _others_reason(rule)
     if math.isnan(threshold):
         return "go on", "the threshold is not a number"
-    sign = prepared.study.sign
     worse = prepared.worse(np.array([sign * own]), np.array([threshold]))
     return ("stop" if worse[0] else "go on"), ""
 

@@ -40,7 +40,7 @@ def _why_stopped(e: Explanation) -> str:
 def _comparison(e: Explanation, row: ReportRow) -> str:
     """The own side, the threshold and what it is made of, for a judged row."""
     if row.own is None or row.threshold is None:
-        raise ValueError(f"step {row.step} was not judged")
+        return _by_itself(e, row)
     minimizing = e.direction == "minimize"
     worse = row.own > row.threshold if minimizing else row.own < row.threshold
     word = "higher" if minimizing else "lower"
@@ -50,6 +50,28 @@ def _comparison(e: Explanation, row: ReportRow) -> str:
     return f"its {own} {left} was {relation} {right}, {_threshold_words(e, row.peers or 0)}"
 
 
+def _by_itself(e: Explanation, row: ReportRow) -> str:
+    """Why a row stops that is held against no threshold."""
+    rule = e.rule
+    if rule.max_steps and row.step >= rule.max_steps:
+        return f"the rule ends every trial at step {rule.max_steps}"
+    if row.own is None:
+        return "its value was not a number"
+    if rule.against == "bounds":
+        own = "value" if rule.own == "current" else _OWN[rule.own]
+        return f"its {own} {_number(row.own)} lay outside {rule.lower:g} to {rule.upper:g}"
+    if rule.against == "hindsight":
+        return f"it was not among the best {rule.keep}, which only hindsight knows"
+    if rule.against == "pairs":
+        return (
+            "its values were significantly worse than the best completed trial's at the same steps"
+            f" (Wilcoxon, p < {rule.p_value:g})"
+        )
+    if rule.patience >= 0:
+        return f"its best had not improved for {rule.patience} reports"
+    return "the rule stops every trial there"
+
+
 def _threshold_words(e: Explanation, peers: int) -> str:
     peer = _PEER[e.rule.peer]
     pool = _POOL[e.rule.pool]
@@ -57,7 +79,11 @@ def _threshold_words(e: Explanation, peers: int) -> str:
     itself = ", itself included" if e.rule.include_self else ""
     if peers == 1:
         return f"the {peer} of the only {one}trial{who}{itself}"
-    if e.rule.quantile == 0.5:
+    if e.rule.rungs != "none":
+        level = f"limit of the best 1/{e.rule.reduction:g}"
+    elif e.rule.method == "mean":
+        level = "mean"
+    elif e.rule.quantile == 0.5:
         level = "median"
     elif e.rule.quantile == 0.0:
         level = "best"

@@ -44,6 +44,8 @@ class Place:
             return fs.FileSystem.from_uri(self.address)
         except ArrowException as error:
             return self._by_fsspec(error)
+        except OSError as error:
+            raise EsimError("cannot be reached", where=self.address, why=str(error)) from error
 
     def _by_fsspec(self, refused: Exception) -> tuple[Any, str]:
         from pyarrow import fs

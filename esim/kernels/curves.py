@@ -169,6 +169,8 @@ def impatient(kind, patience, delta, mirrored, offsets, values, out):
                 continue
             if kind == LIGHTGBM or (kind == XGBOOST and not mirrored):
                 improved = value < best - delta
+            elif kind == KERAS:  # which compares in single precision
+                improved = np.float32(value + delta) < np.float32(best)
             else:
                 improved = value + delta < best
             wait += 1

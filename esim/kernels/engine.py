@@ -21,12 +21,16 @@ column). The arrays, besides those of esim.kernels.peers:
     end_column    int32 [R]      a cell that a trial adds as it ends with this judgement,
     end_rank      int32 [R]      its rank (-1: none), and its statistic if peers are looked up;
     end_statistic float64 [R]    empty: nothing is added
+    curve         float64 [R]    the values where whole curves are compared; None where they are not
+    critical      float64 [51]   then, see esim.kernels.pairs
+    work          float64 [3, W] then, at least as long as the longest curve
     frozen        float64 [N, 3] threshold, limit and peers as a trial was launched; empty: as they
                                  are at the judgement
     codes         int64 [14]     the row's whole numbers, below
-    numbers       float64 [3]    the row's other numbers, below
+    numbers       float64 [4]    the row's other numbers, below
     trials        int64 [N, 4]   SHOWN, CELL, ENDED, and in [:, PRESENT] a list of the trials shown
-    tally         float64 [3]    trials present, trials completed, the sum of their last steps
+    tally         float64 [4]    trials present, trials completed, the sum of their last steps, and
+                                 where curves are compared the best of them, + 1
     scratch       float64 [N]
     kept          int32 [N]      judgements kept; one more if what is UNSEEN behind them was run
     stops         float64 [N, 3] threshold and peers at the decision that stopped the trial, and
@@ -40,6 +44,7 @@ from __future__ import annotations
 import numpy as np
 
 from esim.kernels.jit import inner, kernel
+from esim.kernels.pairs import worse_in_pairs
 from esim.kernels.peers import (
     COUNT,
     HIGH,
@@ -57,7 +62,7 @@ from esim.kernels.peers import (
 # completed; is a peer then.
 UNSEEN, COMPLETES, JOINS = 0, 1, 2
 SHOWN, CELL, ENDED, PRESENT = 0, 1, 2, 3
-IN_SIGHT, COMPLETED, LENGTH = 0, 1, 2
+IN_SIGHT, COMPLETED, LENGTH, BEST = 0, 1, 2, 3
 # codes
 REACHED = 0  # running trials are peers at the steps they have reached
 COMPLETED_ONLY = 1
@@ -74,7 +79,7 @@ FREEZES = 11  # the place whose threshold a trial keeps from its launch, + 1; 0:
 AGAIN_STOPPED = 13  # a stopped trial adds it too
 REPLACES = 12  # what a trial adds as it ends takes the place of its last cell
 # numbers
-SHARE, WIDTH, WARMUP_SHARE = 0, 1, 2
+SHARE, WIDTH, WARMUP_SHARE, P_VALUE = 0, 1, 2, 3
 
 
 @inner
@@ -201,8 +206,8 @@ def gather(
 @inner
 def first_stop(
     trial, k, stop, offsets, own, statistic, column, step, cell_offsets, cell_column, shown_by,
-    rank, end_statistic, frozen, universe, words, places, levels, trials, tally, scratch, codes,
-    numbers, trace,
+    rank, end_statistic, curve, critical, work, frozen, universe, words, places, levels, trials,
+    tally, scratch, codes, numbers, trace,
 ):  # fmt: skip
     """The first of a trial's judgements k, k + 1, ... to call for a stop; `stop` if none does."""
     start = offsets[trial]
@@ -230,12 +235,22 @@ def first_stop(
             )  # fmt: skip
         judged = earliest == 0.0 or step[at] >= earliest
         limit = levels[place, LIMIT]
+        if curve is not None:
+            worse = False
+            if judged and not np.isnan(value) and tally[BEST] > 0.0:
+                worse = worse_in_pairs(
+                    trial, k, np.int64(tally[BEST]) - 1, codes[LEAST], numbers[P_VALUE], offsets,
+                    step, curve, critical, work,
+                )  # fmt: skip
+            limit = -np.inf if worse else np.inf
         if freezes and place + 1 < len(places):
             limit = frozen[trial, LIMIT]
         if traced:
             trace[at, 1] = frozen[trial, 2] if freezes else places[place, COUNT]
             if judged and not np.isnan(value):
                 trace[at, 0] = frozen[trial, THRESHOLD] if freezes else levels[place, THRESHOLD]
+                if curve is not None:
+                    trace[at, 0] = limit
         if judged and (value > limit or (value == limit and not strict)):
             return k
         k += 1
@@ -271,7 +286,8 @@ def mark_stop(
 @inner
 def end(
     trial, stopped, offsets, column, step, flags, cell_offsets, cell_column, shown_by, rank,
-    end_column, end_rank, universe, words, places, levels, trials, tally, codes, numbers, kept,
+    end_column, end_rank, curve, universe, words, places, levels, trials, tally, codes, numbers,
+    kept,
 ):  # fmt: skip
     """A trial has ended: it may now be a peer, and counts as completed if it was not stopped."""
     reports = offsets[trial + 1] - offsets[trial]
@@ -285,6 +301,10 @@ def end(
             tally[COMPLETED] += 1.0
             if numbers[WARMUP_SHARE] > 0.0:
                 tally[LENGTH] += step[offsets[trial + 1] - 1]
+            if curve is not None and not np.isnan(curve[offsets[trial + 1] - 1]):
+                best = np.int64(tally[BEST])  # by last value, the first to complete among equals
+                if best == 0 or curve[offsets[trial + 1] - 1] < curve[offsets[best] - 1]:
+                    tally[BEST] = trial + 1
     if joins or codes[REACHED] != 0:
         show(
             trial, reports, offsets, cell_offsets, cell_column, shown_by, rank, universe, words,
@@ -317,8 +337,8 @@ def end(
 @kernel
 def run_orders(
     orders, probe, all_kept, offsets, own, statistic, column, step, group, flags, cell_offsets,
-    cell_column, shown_by, rank, end_column, end_rank, end_statistic, universe, words, codes,
-    numbers, frozen, places, levels, trials, tally, scratch, stops, trace,
+    cell_column, shown_by, rank, end_column, end_rank, end_statistic, curve, critical, universe,
+    words, codes, numbers, work, frozen, places, levels, trials, tally, scratch, stops, trace,
 ):  # fmt: skip
     """One trial after another, for each launch order: int64 [O, N] -> `all_kept` int32 [O, N].
 
@@ -337,8 +357,8 @@ def run_orders(
             while k < reports:
                 k = first_stop(
                     trial, k, reports, offsets, own, statistic, column, step, cell_offsets,
-                    cell_column, shown_by, rank, end_statistic, frozen, universe, words, places,
-                    levels, trials, tally, scratch, codes, numbers, trace,
+                    cell_column, shown_by, rank, end_statistic, curve, critical, work, frozen,
+                    universe, words, places, levels, trials, tally, scratch, codes, numbers, trace,
                 )  # fmt: skip
                 if k < reports and trial != probe:
                     stopped = mark_stop(
@@ -349,6 +369,6 @@ def run_orders(
                 k += 1
             end(
                 trial, stopped, offsets, column, step, flags, cell_offsets, cell_column, shown_by,
-                rank, end_column, end_rank, universe, words, places, levels, trials, tally, codes,
-                numbers, kept,
+                rank, end_column, end_rank, curve, universe, words, places, levels, trials, tally,
+                codes, numbers, kept,
             )  # fmt: skip

@@ -123,8 +123,8 @@ def _launch(
 def _run_one(
     order, probe, kept, seconds, jobs, clock, heap, when, agenda, offsets, own, statistic, column,
     step, group, flags, cell_offsets, cell_column, shown_by, rank, end_column, end_rank,
-    end_statistic, universe, words, codes, numbers, frozen, places, levels, trials, tally, scratch,
-    stops, trace,
+    end_statistic, curve, critical, universe, words, codes, numbers, work, frozen, places, levels,
+    trials, tally, scratch, stops, trace,
 ):  # fmt: skip
     """Trials side by side, launched in an order, int64 [N] -> `kept` int32 [N]."""
     begin(offsets, cell_offsets, words, places, levels, trials, tally, kept, stops, trace)
@@ -159,8 +159,9 @@ def _run_one(
                 while stop < after:
                     stop = first_stop(
                         trial, stop + 1, after, offsets, own, statistic, column, step, cell_offsets,
-                        cell_column, shown_by, rank, end_statistic, frozen, universe, words, places,
-                        levels, trials, tally, scratch, codes, numbers, trace,
+                        cell_column, shown_by, rank, end_statistic, curve, critical, work, frozen,
+                        universe, words, places, levels, trials, tally, scratch, codes, numbers,
+                        trace,
                     )  # fmt: skip
                     if target == _UNDECIDED:
                         break
@@ -193,8 +194,8 @@ def _run_one(
         if stopped or ends:
             end(
                 trial, stopped, offsets, column, step, flags, cell_offsets, cell_column, shown_by,
-                rank, end_column, end_rank, universe, words, places, levels, trials, tally, codes,
-                numbers, kept,
+                rank, end_column, end_rank, curve, universe, words, places, levels, trials, tally,
+                codes, numbers, kept,
             )  # fmt: skip
         stays = True  # among the running
         if frees or ends:
@@ -223,8 +224,8 @@ def _run_one(
 def run_timed(
     orders, probe, all_kept, spans, seconds, jobs, clock, heap, when, agenda, offsets, own,
     statistic, column, step, group, flags, cell_offsets, cell_column, shown_by, rank, end_column,
-    end_rank, end_statistic, universe, words, codes, numbers, frozen, places, levels, trials, tally,
-    scratch, stops, trace,
+    end_rank, end_statistic, curve, critical, universe, words, codes, numbers, work, frozen, places,
+    levels, trials, tally, scratch, stops, trace,
 ):  # fmt: skip
     """Trials side by side, for each launch order: int64 [O, N] -> `all_kept` int32 [O, N].
 
@@ -238,8 +239,8 @@ def run_timed(
         _run_one(
             orders[o], probe, all_kept[o], seconds, jobs, clock, heap, when, agenda, offsets, own,
             statistic, column, step, group, flags, cell_offsets, cell_column, shown_by, rank,
-            end_column, end_rank, end_statistic, universe, words, codes, numbers, frozen, places,
-            levels, trials, tally, scratch, stops, trace,
+            end_column, end_rank, end_statistic, curve, critical, universe, words, codes, numbers,
+            work, frozen, places, levels, trials, tally, scratch, stops, trace,
         )  # fmt: skip
         for trial in range(len(jobs)):
             spans[o, trial, 0] = jobs[trial, BEGAN]

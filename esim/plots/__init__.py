@@ -10,6 +10,7 @@ from esim.plots.compared import comparison_plots
 from esim.plots.curves import curves_plot
 from esim.plots.explained import explain_figure
 from esim.plots.finals import finals_plot
+from esim.plots.forecast import estimate_plots
 from esim.plots.front import front_plot
 from esim.plots.rows import readings_plot, studies_plot
 from esim.plots.schedule import schedule_plots
@@ -23,6 +24,7 @@ __all__ = [
     "Plot",
     "amounts_plot",
     "comparison_plots",
+    "estimate_plots",
     "explain_figure",
     "figure_of",
     "replay_plots",

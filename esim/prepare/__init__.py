@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from esim.kernels import engine
+from esim.kernels import engine, pairs
 from esim.kernels import peers as order_statistics
 from esim.kernels.peers import END
 from esim.prepare import places as where
@@ -65,12 +65,16 @@ class Prepared:
     def scratch(self, *, traced: bool = False) -> dict[str, NDArray[Any]]:
         """What the kernels write, for one replay at a time."""
         n, judgements = self.study.n_trials, len(self.values)
+        longest = 0
+        if self.rule.against == "pairs":
+            longest = max(365, int(np.diff(self.arrays["offsets"]).max(initial=0)))
         return {
             "words": np.empty(int(self.places[-1, END]), dtype=np.uint32),
             "places": self.places.copy(),
             "levels": np.empty((len(self.places), 3)),
             "trials": np.empty((n, 4), dtype=np.int64),
-            "tally": np.empty(3),
+            "tally": np.empty(4),
+            "work": np.empty((3, longest)),
             "scratch": np.empty(n),
             "frozen": np.empty((n if self.rule.frozen else 0, 3)),
             "stops": np.empty((n, 3)),
@@ -166,6 +170,7 @@ def prepare(
             "flags": np.stack([unseen, completes, joins], axis=1),
             "codes": _codes(rule, study, opening),
             "numbers": _numbers(rule, study),
+            **_curves(rule, oriented),
             **cell_arrays,
         },
     )
@@ -202,6 +207,15 @@ def _positions(
     return steps
 
 
+def _curves(rule: Rule, oriented: Float64) -> dict[str, Float64 | None]:
+    """What a test of whole curves needs."""
+    if rule.against != "pairs":
+        return {"curve": None, "critical": np.empty(0)}
+    critical = np.empty(pairs.EXACT_TO + 1)
+    pairs.critical_values(rule.p_value, np.empty(1276), critical)
+    return {"curve": oriented, "critical": critical}
+
+
 def _codes(rule: Rule, study: Study, opening: Opening | None) -> Int64:
     """The row's whole numbers for the kernels."""
     codes = np.zeros(14, dtype=np.int64)
@@ -216,6 +230,8 @@ def _codes(rule: Rule, study: Study, opening: Opening | None) -> Int64:
     if rule.method == "linear" and _from_worst(rule, study):
         codes[engine.METHOD] = order_statistics.MIRRORED
     codes[engine.LEAST] = rule.min_peers
+    if rule.against == "pairs":
+        codes[engine.LEAST] = max(rule.min_peers, 2)
     codes[engine.STRICT] = rule.strict
     codes[engine.AFTER_FIRST] = opening is not None and opening.opens is None
     codes[engine.FREEZES] = rule.min_reports if rule.frozen else 0
@@ -226,7 +242,8 @@ def _codes(rule: Rule, study: Study, opening: Opening | None) -> Int64:
 
 def _numbers(rule: Rule, study: Study) -> Float64:
     """The row's other numbers for the kernels."""
-    numbers = np.zeros(3)
+    numbers = np.zeros(4)
+    numbers[engine.P_VALUE] = rule.p_value
     share = rule.quantile if rule.rungs == "none" else 1.0 / rule.reduction
     if rule.method == "linear" and _from_worst(rule, study):
         # In percent and back, as NumPy's percentile is asked.

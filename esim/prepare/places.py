@@ -172,15 +172,7 @@ def _levels(rule: Rule, study: Study, highest: float, longest: int) -> tuple[Flo
     top = min(highest, rule.max_steps or math.inf)
     rows: list[list[float]] = []
     for b in range(n_brackets):
-        k, level = 0, first * rule.reduction**b
-        row: list[float] = []
-        while level <= top:
-            # W&B's bands are whole numbers; the others' rungs are met where they are.
-            rounded = float(int(level)) if rule.rungs == "standing" else level
-            row += [rounded] if not row or rounded > row[-1] else []
-            k += 1
-            level = first * rule.reduction ** (b + k)
-        rows.append(row)
+        rows.append(_rungs(first, rule.reduction, b, top, rounded=rule.rungs == "standing"))
     width = max(1, *(len(row) for row in rows))
     if rule.rungs == "highest" and width > MOST_RUNGS:
         raise EsimError(
@@ -190,3 +182,19 @@ def _levels(rule: Rule, study: Study, highest: float, longest: int) -> tuple[Flo
         )
     levels = np.array([row + [math.inf] * (width - len(row)) for row in rows])
     return levels, bracket
+
+
+def _rungs(first: int, reduction: float, bracket: int, top: float, *, rounded: bool) -> list[float]:
+    """The steps of a bracket's rungs up to `top`.
+
+    Rounded as W&B's bands, each from the one before; else each from the first, met where it is.
+    """
+    found: list[float] = []
+    level, k = first * reduction**bracket, 0
+    while (int(level) if rounded else level) <= top:
+        step = float(int(level)) if rounded else level
+        if not found or step > found[-1]:
+            found.append(step)
+        k += 1
+        level = level * reduction if rounded else first * reduction ** (bracket + k)
+    return found

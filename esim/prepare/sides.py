@@ -148,6 +148,9 @@ def own_sides(
         stops = judged
     elif rule.against == "hindsight":
         stops = judged & not_among_best(rule, study, offsets, oriented, own, judged)
+    if rule.against == "pairs":  # by the kernel itself, where peers do not matter
+        alone = np.full(len(own), n_columns, dtype=np.int32)
+        return own_side, alone, own_side
     if rule.against != "peers":
         shown = np.full(len(own), np.nan)
     if rule.max_steps:

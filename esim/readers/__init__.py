@@ -164,7 +164,7 @@ def find_history(paths: Sequence[str | Path]) -> History | None:
             "no history there",
             where=str(paths[0]),
             why="only what esim convert writes is read from object storage",
-            fix="copy the logs to a folder, and esim convert FOLDER " + str(paths[0]),
+            fix=f"aws s3 sync the logs to a folder, or esim convert FOLDER {paths[0]}",
         )
     return history
 

@@ -35,6 +35,8 @@ def is_missing(cell: Any) -> bool:
 
 def number(cell: Any, place: str, column: str) -> float:
     """A float, NaN if missing; "inf", "-Infinity" and the like are numbers."""
+    if type(cell) is float:  # nearly always, in JSON
+        return cell
     if isinstance(cell, str) and _NUMBER.fullmatch(cell.strip()):
         return float(cell)
     if is_missing(cell):
@@ -51,6 +53,8 @@ def number(cell: Any, place: str, column: str) -> float:
 
 def integer(cell: Any, place: str, column: str) -> int:
     """An int; "3.0" is one, 3.5 and a missing cell are not."""
+    if type(cell) is int and abs(cell) < 2**63:
+        return cell
     if is_missing(cell):
         raise EsimError(f"no {column}", where=place, fix=f"every row needs a {column}")
     if isinstance(cell, str) and re.fullmatch(r"[-+]?[0-9]+", cell.strip()):

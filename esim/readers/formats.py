@@ -102,7 +102,7 @@ class Format:
 FORMATS: tuple[Format, ...] = (
     Format(
         name="esim",
-        summary="Parquet that esim wrote: esim convert and Study.to_parquet, one folder a study",
+        summary="Parquet that esim wrote: Study.to_parquet, one folder a study",
         times=True,
         schedule=True,
         configs=True,

@@ -32,7 +32,9 @@ class Points:
 
 def with_infinities(values: Float64) -> Float64:
     """The values, infinite where MLflow stored the largest float. [R]"""
-    return np.where(np.abs(values) == LARGEST, np.sign(values) * np.inf, values)
+    found = values.copy()
+    found[np.abs(found) == LARGEST] *= np.inf
+    return found
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Studies as esim wrote them: `Study.to_parquet` and `esim convert`, one folder a study.
+"""Studies as `Study.to_parquet` wrote them, one folder a study; `esim convert` writes histories.
 
 Without loss: names, notes and all. The reports' file alone is a plain table.
 """

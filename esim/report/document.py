@@ -16,6 +16,7 @@ from esim.report.page import Page, Picture
 KINDS = {
     "esim.replay/1": ("esim.report.replay_page", "replay_page"),
     "esim.compare/1": ("esim.report.compare_page", "compare_page"),
+    "esim.estimate/1": ("esim.report.estimate_page", "estimate_page"),
 }
 
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from esim.comparison import Comparison
     from esim.explain import Explanation
 
-RESULT, FIGURES = "result.json", "figures"
+RESULT, ESTIMATE, FIGURES = "result.json", "estimate.json", "figures"
 TRIALS, DECISIONS, REPORTS = "trials.parquet", "decisions.parquet", "reports.parquet"
 COMPARED = ("rules", "studies", "workers")  # the tables of a comparison
 REPORT = "report"  # `esim report` writes report.html and its like beside the result
@@ -94,10 +94,23 @@ def write_explanation(folder: Path, explanation: Explanation) -> None:
         save(explain_figure(explanation), partial / "explanation")
 
 
+def write_estimate(folder: Path, document: Mapping[str, Any]) -> None:
+    """Write estimate.json and figures/, whole or not at all. Raises EsimError."""
+    from esim.plots import estimate_plots, figure_of, save
+
+    past = document["studies"]
+    name = past[0]["study"] if len(past) == 1 else "the next study"
+    with whole_folder(folder, _ours) as partial:
+        (partial / ESTIMATE).write_text(to_json(document), encoding="utf-8")
+        (partial / FIGURES).mkdir()
+        for what, plot in estimate_plots(document).items():
+            save(figure_of(plot, name), partial / FIGURES / what)
+
+
 def _ours(path: Path) -> bool:
     if path.parent == Path(FIGURES):
         return path.suffix in (".svg", ".png")
-    names = [RESULT, TRIALS, DECISIONS, REPORTS]
+    names = [RESULT, ESTIMATE, TRIALS, DECISIONS, REPORTS]
     names += [f"{REPORT}.{end}" for end in ENDINGS]
     names += [f"explanation.{end}" for end in ("json", "svg", "png")]
     names += [f"{table}.{end}" for table in COMPARED for end in ("parquet", "csv")]

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from esim.clocks import Clock
 from esim.costs import Costs
 from esim.errors import EsimError
-from esim.report.files import DECISIONS, REPORTS, RESULT
+from esim.report.files import DECISIONS, ESTIMATE, REPORTS, RESULT
 from esim.results import (
     BestTrial,
     Caveat,
@@ -76,7 +76,10 @@ def read_result(path: Path) -> Source:
     Raises:
         EsimError: there is none, it is not JSON, or it names no schema.
     """
-    file = path / RESULT if path.is_dir() else path
+    file = path
+    if path.is_dir():
+        found = [path / name for name in (RESULT, ESTIMATE) if (path / name).is_file()]
+        file = found[0] if found else path / RESULT
     where = str(file)
     try:
         text = file.read_text(encoding="utf-8-sig")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from esim.plots import Plot, amounts_plot, comparison_plots
+from esim.plots.forecast import estimate_plots, next_words
 from esim.report.answer import answer, subtitle
+from esim.report.estimate_page import forecast_answer
 from esim.report.page import Column, Table
 from esim.report.words import (
     better_words,
@@ -87,6 +89,14 @@ def comparison_html(comparison: Comparison) -> str:
     doubts = [f"To doubt: {warning.text}." for warning in comparison.warnings[:4]]
     plots = [plot for name, plot in comparison_plots(comparison).items() if name == "front"]
     return box(title, [*comparison.answer.sentences, *doubts], plots=plots)
+
+
+def estimate_html(document: Mapping[str, Any]) -> str:
+    """A forecast, from its document: the advice, the reasons to doubt it, what is likely saved."""
+    title = f"The next job: {next_words(document)}, rule {document['rule']['name']}"
+    doubts = [f"To doubt: {warning['text']}." for warning in document["warnings"][:4]]
+    plots = [p for name, p in estimate_plots(document).items() if name == "forecast-saved"]
+    return box(title, [*forecast_answer(document), *doubts], plots=plots)
 
 
 def replay_html(result: ReplayResult) -> str:

@@ -41,7 +41,7 @@ _RANGES = {
 # Columns that mean something only under a condition on another.
 _PEERS_ONLY = (
     "peer", "pool", "failed_peers", "include_self", "frozen", "again", "short", "quantile",
-    "method", "frame", "slack_factor", "slack_amount", "strict", "tolerance", "rungs", "min_peers",
+    "method", "frame", "slack_factor", "slack_amount", "strict", "tolerance", "rungs",
 )  # fmt: skip
 _RUNGS_ONLY = ("first_rung", "reduction", "brackets", "max_resource")
 
@@ -96,6 +96,7 @@ def _combinations(rule: Rule) -> None:
 
     at_rungs = rule.rungs != "none"
     need(rule.against == "peers", changed(*_PEERS_ONLY), "against=peers")
+    need(rule.against in ("peers", "pairs"), changed("min_peers"), "against=peers or pairs")
     need(at_rungs, changed(*_RUNGS_ONLY) if rule.method != "reduction" else None, "rungs")
     need(rule.pool == "reached", changed("include_self"), "pool=reached")
     need(rule.against == "bounds", changed("lower", "upper"), "against=bounds")
@@ -135,8 +136,10 @@ def _combinations(rule: Rule) -> None:
             )
         if rule.rungs == "each":
             need(False, changed("delay"), "rungs=none")
-    if rule.against == "pairs" and rule.own != "current":
-        _refuse(rule, "own", "current: whole curves are compared")
+    if rule.against == "pairs":
+        need(False, changed("own", "max_steps"), "against=peers: whole curves are compared")
+        if rule.nan == "pass":
+            return
     if rule.nan in ("missing", "finite"):
         return
     if rule.against in ("pairs", "hindsight"):

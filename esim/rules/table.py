@@ -200,7 +200,10 @@ class Rule:
         1, "gates", "no decision before the trial has made this many reports"
     )
     min_peers: int = _column(
-        1, "gates", "no decision with fewer peers than this at the place compared"
+        1,
+        "gates",
+        "no decision with fewer peers than this at the place compared (against=pairs: with fewer "
+        "common steps)",
     )
     min_completed: int = _column(0, "gates", "no decision before this many trials have completed")
     max_steps: int = _column(

@@ -29,6 +29,7 @@ from tests.drive import Judge, drive, esim_verdicts
 ROOT = Path(__file__).parent.parent.parent
 GOLDEN = ROOT / "tests" / "golden_decisions"
 REPORT = ROOT / "reports" / "parity.md"
+SHARED = ("optuna_sqlite_arcanum/optuna_study.db", "bohb_deepcave/BOHB")
 PEERS = ("optuna", "ray", "synetune", "nni", "sweeps", "boosting", "keras", "ax")
 
 
@@ -42,7 +43,8 @@ class Case:
         columns: what is changed in the preset, to match what `make` passes.
         kinds: the curves it is compared on; without those its source leaves undefined.
         times: whether the curves need seconds.
-        trials, steps: the size of the large comparison.
+        small, large: trials and steps of the curves recorded, and of more that are compared.
+        recorded: whether recorded studies are compared; not where the peer is too slow.
     """
 
     rule: str
@@ -50,8 +52,9 @@ class Case:
     columns: Mapping[str, Any] = field(default_factory=dict)
     kinds: tuple[str, ...] = KINDS
     times: bool = False
-    trials: int = 100
-    steps: int = 50
+    small: tuple[int, int] = (40, 30)
+    large: tuple[int, int] | None = (100, 50)
+    recorded: bool = True
 
 
 def settings(case: Case) -> Iterator[tuple[str, str, int | None]]:
@@ -94,9 +97,9 @@ def recorded_studies() -> Iterator[tuple[Study, int]]:
 
 def _recorded() -> Iterator[tuple[Study, int]]:
     folder = os.environ.get("ESIM_SHARED_DATA")
-    names = () if folder is None else sorted(Path(folder).rglob("reports.parquet"))
-    for path in names:
-        yield esim.Study.from_parquet(path.parent), 4
+    for name in SHARED if folder else ():
+        for study in esim.read_studies(Path(str(folder)) / name):
+            yield study, 4
     for name, metric, direction in (
         ("xgboost_digits/sagemaker", None, None),
         ("mlp_digits/table", "validation:accuracy", "maximize"),
@@ -109,9 +112,10 @@ def run(case: Case, version: str) -> dict[str, Any]:
     decisions = equal = studies = stops = 0
     golden = []
     for kind, direction, workers in settings(case):
-        for size, seed in ((40, 1), (case.trials, 2)):
-            steps = 30 if size == 40 else case.steps
-            study = curves(kind, direction, size, steps, seed, times=case.times)  # type: ignore[arg-type]
+        for size, seed in ((case.small, 1), (case.large, 2)):
+            if size is None:
+                continue
+            study = curves(kind, direction, *size, seed, times=case.times)  # type: ignore[arg-type]
             compared, same, verdicts = compare(case, study, workers)
             decisions, equal, studies = decisions + compared, equal + same, studies + 1
             stops += sum(v[-1] for v in verdicts if v)
@@ -122,7 +126,8 @@ def run(case: Case, version: str) -> dict[str, Any]:
                     "stop": "".join("01"[v[-1]] if v else "-" for v in verdicts),
                 })  # fmt: skip
     for study, workers in recorded_studies():
-        if case.times and study.elapsed is None:
+        undefined = "nan" not in case.kinds and bool(np.isnan(study.values).any())
+        if not case.recorded or undefined or (case.times and study.elapsed is None):
             continue
         compared, same, _ = compare(case, study, workers)
         decisions, equal, studies = decisions + compared, equal + same, studies + 1
@@ -131,7 +136,7 @@ def run(case: Case, version: str) -> dict[str, Any]:
         "decisions": decisions, "equal": equal, "stops": stops,
     }  # fmt: skip
     changed = "".join(f"-{k}-{v}" for k, v in case.columns.items())
-    document = {**row, "times": case.times, "trials": 40, "steps": 30, "seed": 1, "runs": golden}
+    document = {**row, "times": case.times, "size": case.small, "seed": 1, "runs": golden}
     GOLDEN.mkdir(exist_ok=True)
     text = json.dumps(document, indent=None, separators=(",", ":")).replace('{"kind"', '\n{"kind"')
     (GOLDEN / f"{case.rule}{changed}.json").write_text(text + "\n")

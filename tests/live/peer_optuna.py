@@ -13,6 +13,7 @@ from optuna.pruners import (
     PercentilePruner,
     SuccessiveHalvingPruner,
     ThresholdPruner,
+    WilcoxonPruner,
 )
 from optuna.trial import TrialState
 
@@ -42,6 +43,10 @@ class Asked:
     def end(self, trial: int, how: str) -> None:
         if how == "stopped":
             self.study.tell(self.trials[trial], state=TrialState.PRUNED)
+        elif math.isnan(self.last.get(trial, 0.0)) and isinstance(
+            self.study.pruner, WilcoxonPruner
+        ):
+            self.study.tell(self.trials[trial], state=TrialState.FAIL)  # as optimize() does
         else:
             last = self.last.get(trial, 0.0)
             self.study.tell(self.trials[trial], 0.0 if math.isnan(last) else last)
@@ -53,6 +58,19 @@ def version() -> str:
 
 def _case(rule: str, make, **columns) -> Case:
     return Case(rule, lambda study: Asked(study, make()), columns)
+
+
+def _wilcoxon(**options) -> Case:
+    """SciPy permutes ties and zeros, at some 30 decisions a second."""
+    called = {"p_threshold": "p_value", "n_startup_steps": "min_peers"}
+    return Case(
+        "optuna-wilcoxon",
+        lambda study: Asked(study, WilcoxonPruner(**options)),
+        {called[k]: v for k, v in options.items()},
+        small=(16, 20),
+        large=(8, 60),
+        recorded=False,
+    )
 
 
 CASES = [
@@ -84,5 +102,7 @@ CASES = [
     _case("optuna-patient", lambda: PatientPruner(None, 10)),
     _case("optuna-patient", lambda: PatientPruner(None, 2, 0.01), patience=2, min_delta=0.01),
     _case("optuna-median", lambda: PatientPruner(MedianPruner(), 3), patience=3),
+    _wilcoxon(),
+    _wilcoxon(p_threshold=0.3, n_startup_steps=5),
     _case("optuna-threshold", lambda: ThresholdPruner(lower=0.2, upper=1.5), lower=0.2, upper=1.5),
 ]

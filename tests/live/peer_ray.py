@@ -61,7 +61,7 @@ def _case(rule: str, kind: type, options: dict[str, object], **columns: object) 
         lambda study: Scheduled(study, kind, **options),
         columns,
         times=rule == "ray-median" and "axis" not in columns,
-        trials=60 if rule == "ray-median" else 100,
+        large=(60, 50) if rule == "ray-median" else (100, 50),
     )
 
 

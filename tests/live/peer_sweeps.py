@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import math
 
 from sweeps.hyperband_stopping import hyperband_stop_runs
 from sweeps.run import RunState, SweepRun
@@ -28,6 +29,8 @@ class Polled:
     def report(self, trial: int, step: int, seconds: float, value: float) -> bool:
         run = self.runs[trial]
         run.history.append({"value": value})
+        if not math.isfinite(value):
+            return False  # no new point of the history, so no poll
         return any(
             r.name == run.name for r in hyperband_stop_runs([*self.runs.values()], self.config)
         )
@@ -41,12 +44,11 @@ def version() -> str:
 
 
 CASES = [
-    Case("wandb-hyperband", lambda s: Polled(s, min_iter=3, eta=3), trials=40, steps=40),
+    Case("wandb-hyperband", lambda s: Polled(s, min_iter=3, eta=3), large=(40, 40)),
     Case(
         "wandb-hyperband",
         lambda s: Polled(s, min_iter=2, eta=2, strict=False),
         {"first_rung": 2, "reduction": 2.0, "own": "best"},
-        trials=40,
-        steps=40,
+        large=(40, 40),
     ),
 ]

@@ -1,0 +1,153 @@
+"""`esim estimate`: the next tuning job."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from esim.cli import options as o
+
+_NEXT = "The next job"
+_ADVICE = "Advice"
+
+
+def estimate(
+    context: typer.Context,
+    logs: o.Logs,
+    trials: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Its number of trials. Default: as in the past.",
+            rich_help_panel=_NEXT,
+            show_default=False,
+        ),
+    ] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Its parallel jobs. Default: as in the past, 1 where the logs do not tell.",
+            rich_help_panel=_NEXT,
+            show_default=False,
+        ),
+    ] = None,
+    launch: Annotated[
+        str | None,
+        typer.Option(
+            help="shuffled: any launch order is as likely; recorded: samples keep the past's, as "
+            "for Bayesian search (the default where the logs say so).",
+            rich_help_panel=_NEXT,
+            show_default=False,
+        ),
+    ] = None,
+    confidence: Annotated[
+        float, typer.Option(help="Of the intervals, 0 to 1.", rich_help_panel=_NEXT)
+    ] = 0.9,
+    replicates: Annotated[
+        int, typer.Option(min=100, help="Replays of each past study.", rich_help_panel=_NEXT)
+    ] = 1000,
+    seed: Annotated[
+        int, typer.Option(min=0, help="The same seed gives the same bytes.", rich_help_panel=_NEXT)
+    ] = 0,
+    same_cost: Annotated[
+        bool,
+        typer.Option(
+            "--same-cost", help="How many more trials the rule pays for.", rich_help_panel=_NEXT
+        ),
+    ] = False,
+    backtest: Annotated[
+        bool,
+        typer.Option(
+            "--backtest",
+            help="Split the past into past and future many times: do the intervals hold?",
+            rich_help_panel=_NEXT,
+        ),
+    ] = False,
+    min_saving: Annotated[
+        float,
+        typer.Option(
+            help="Share of money, billed time or steps to be worth it.", rich_help_panel=_ADVICE
+        ),
+    ] = 0.1,
+    max_degradation: Annotated[
+        float,
+        typer.Option(
+            help="Loss to accept, in distances from the best to the median trial.",
+            rich_help_panel=_ADVICE,
+        ),
+    ] = 0.05,
+    rule: o.RuleName = "sagemaker",
+    set_: o.Set = None,
+    readings: Annotated[
+        bool,
+        typer.Option(
+            "--readings",
+            help="Forecast under every plausible reading of the documentation.",
+            rich_help_panel="The replay",
+        ),
+    ] = False,
+    final: o.Final = "last",
+    objective: o.Objective = None,
+    direction: o.Direction = None,
+    metric: o.Metric = None,
+    format: o.Format = None,
+    accept_time_aligned: o.AcceptTimeAligned = False,
+    study: o.StudyNames = None,
+    step: o.Step = None,
+    price: o.Price = None,
+    currency: o.Currency = "USD",
+    startup_s: o.Startup = 0.0,
+    stop_latency_s: o.StopLatency = 0.0,
+    upload_s: o.Upload = None,
+    out: o.Out = None,
+    json: o.Json = False,
+) -> None:
+    """What to expect of the next tuning job with the rule on: saving, loss, how sure."""
+    row = o.chosen_rule(rule, set_)
+    costs = o.chosen_costs(
+        price=price,
+        currency=currency,
+        startup_s=startup_s,
+        stop_latency_s=stop_latency_s,
+        upload_s=upload_s,
+    )
+    o.check_words(None, 1, final)
+
+    from esim.estimate import check_numbers, settle
+    from esim.estimate.survey import Wanted, survey
+    from esim.results import to_json
+
+    with o.usage():
+        wanted = Wanted(readings, same_cost, backtest, min_saving, max_degradation)
+        check_numbers(trials, workers, replicates, confidence, launch)
+    with o.progress() as display:
+        task = display.add_task("reading logs", total=None)
+        found = o.read(logs, objective, direction, metric, format, accept_time_aligned, study, step)
+        past, ask = settle(
+            found.studies, row, trials, workers, replicates, confidence, costs,
+            final, launch,  # type: ignore[arg-type]  # checked above
+        )  # fmt: skip
+        estimated = survey(
+            past, ask, seed, confidence, wanted,
+            lambda what: display.update(task, description=what),
+        )  # fmt: skip
+        inputs = o.described(found)
+        document = estimated.to_dict(inputs, o.command_line(context))
+        if out is not None:
+            from esim.report.files import write_estimate
+
+            display.update(task, description=f"writing {out}")
+            write_estimate(out, document)
+    if json:
+        typer.echo(to_json(document))
+        return
+    from rich.console import Console
+
+    from esim.report.estimates import show_estimate
+    from esim.report.terminal import show_inputs
+
+    console = Console()
+    show_estimate(estimated, o.sagemaker_studies(found), console)
+    show_inputs(inputs, console)

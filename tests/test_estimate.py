@@ -1,0 +1,441 @@
+"""The forecast of the next job: samples against plain twins, its arithmetic, its limits."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+from statistics import median
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+import esim
+from esim.clocks import Clock
+from esim.costs import Costs
+from esim.errors import EsimError
+from esim.estimate import forecast, settle, side_by_side
+from esim.estimate.advice import advise
+from esim.estimate.backtest import backtest
+from esim.estimate.budget import same_cost
+from esim.estimate.doubts import needed
+from esim.estimate.records import Estimate, Quantity
+from esim.estimate.samples import Samples, draw, play, reorder
+from esim.estimate.survey import Wanted, survey
+from esim.estimate.variants import alternatives, over_readings
+from esim.estimate.widen import FLOOR, deviations, kept_beyond, parts, student
+from esim.prepare import prepare
+from esim.rules import rule
+from esim.study import Note, Study
+
+SEED = np.random.SeedSequence(7)
+
+
+def curves(trials: int, steps: int = 12, seed: int = 0) -> NDArray[np.float64]:
+    """Made-up falling curves that cross."""
+    rng = np.random.default_rng(seed)
+    step = np.arange(1, steps + 1)
+    floor, power = rng.uniform(0, 1, (trials, 1)), rng.uniform(0.2, 1.5, (trials, 1))
+    return floor + step**-power + 0.05 * rng.standard_normal((trials, steps))
+
+
+def a_study(trials: int = 40, seed: int = 0, **more: Any) -> Study:
+    values = curves(trials, seed=seed)
+    rng = np.random.default_rng(seed + 1)
+    elapsed = np.cumsum(rng.uniform(1, 5, values.shape), axis=1)
+    return Study.from_arrays(values, "minimize", elapsed=elapsed, **more)
+
+
+def literal_twin(values: NDArray[np.float64]) -> list[int]:
+    """Reports kept by the documentation's rule, one trial after another, minimizing."""
+    kept: list[int] = []
+    for i, own in enumerate(values):
+        stop = len(own)
+        for e in range(len(own) - 1):
+            averages = [sum(values[j][: e + 1]) / (e + 1) for j in range(i) if kept[j] >= e + 1]
+            if averages and own[e] > median(averages):
+                stop = e + 1
+                break
+        kept.append(stop)
+    return kept
+
+
+def played(study: Study, orders: NDArray[np.int64], clock: Clock, costs: Costs) -> Samples:
+    return play(prepare(study, rule("sagemaker")), clock, costs, "last", orders)
+
+
+def test_samples_of_trials_are_what_a_plain_replay_of_them_gives() -> None:
+    values = curves(20)
+    orders = draw(SEED, np.arange(20), 9, 25, "shuffled")
+    actual = played(Study.from_arrays(values, "minimize"), orders, Clock("order"), Costs())
+    for i, order in enumerate(orders):
+        mine = values[order]
+        kept = literal_twin(mine)
+        assert actual.run["steps"][i] == sum(kept)
+        assert actual.recorded["steps"][i] == 9 * 12
+        finals = [row[k - 1] for row, k in zip(mine, kept, strict=True)]
+        last = [row[-1] for row in mine]
+        assert actual.degradation[i] == min(finals) - min(last)
+        assert actual.normalized[i] == pytest.approx(
+            (min(finals) - min(last)) / (median(last) - min(last))
+        )
+        assert actual.best_rank[i] == 1 + sum(x < min(finals) for x in last)
+        assert actual.best_kept[i] == (kept[int(np.argmin(last))] == 12)
+        assert actual.stopped[i] == sum(k < 12 for k in kept) / 9
+        assert (actual.best_recorded[i], actual.best[i]) == (min(last), min(finals))
+    assert actual.run_at["steps"].sum() == pytest.approx(actual.run["steps"].mean())
+
+
+def some(study: Study, order: NDArray[np.int64]) -> Study:
+    cuts = [slice(study.offsets[i], study.offsets[i + 1]) for i in order]
+    assert study.elapsed is not None
+    return Study.from_arrays(
+        [study.values[cut] for cut in cuts],
+        "minimize",
+        elapsed=[study.elapsed[cut] for cut in cuts],
+        start=study.start[order],
+        end=study.end[order],
+    )
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_samples_agree_with_a_replay_of_the_same_job(workers: int) -> None:
+    plain = a_study(15)
+    assert plain.elapsed is not None
+    start = np.arange(15) * 3.25
+    end = start + plain.elapsed[plain.offsets[1:] - 1] + 2.5
+    study = dataclasses.replace(plain, start=start, end=end)
+    costs = Costs(price=36.0, startup_s=1.5, stop_latency_s=0.75)
+    clock = Clock("simulated", workers) if workers > 1 else Clock("order")
+    orders = draw(SEED, np.arange(15), 8, 12, "shuffled")
+    actual = played(study, orders, clock, costs)
+    for i, order in enumerate(orders):
+        expected = esim.replay(some(study, order), "sagemaker", clock.mode, workers, costs=costs)
+        s = expected.summary
+        for name, amounts in {
+            "steps": (s.steps_recorded, s.steps_run),
+            "seconds": (s.seconds_recorded, s.seconds_run),
+            "billed_seconds": (s.billed_seconds_recorded, s.billed_seconds_run),
+            "cost": (s.cost_recorded, s.cost),
+            "makespan_s": (s.makespan_recorded_s, s.makespan_s),
+        }.items():
+            assert (actual.recorded[name][i], actual.run[name][i]) == pytest.approx(amounts), name
+        assert actual.degradation[i] == s.degradation
+        assert actual.best_rank[i] == s.best_rank
+
+
+def test_samples_hold_no_trial_twice_and_more_of_them_leave_the_first_alone() -> None:
+    trials = np.array([2, 3, 5, 8, 9, 11])
+    few, many = (draw(SEED, trials, 4, n, "shuffled") for n in (5, 50))
+    assert np.array_equal(many[:5], few)
+    assert all(len(set(row)) == 4 and set(row) <= set(trials) for row in many.tolist())
+    assert (np.diff(draw(SEED, trials, 4, 50, "recorded"), axis=1) > 0).all()
+    again = reorder(SEED, few, 3, "shuffled")
+    assert np.array_equal(np.sort(again, axis=1), np.sort(np.repeat(few, 3, axis=0), axis=1))
+
+
+@pytest.mark.parametrize("workers", [1, 4])
+def test_the_same_seed_gives_the_same_bytes_on_any_number_of_threads(workers: int) -> None:
+    documents = {
+        esim.estimate(a_study(), workers=workers, replicates=100, threads=threads).to_json()
+        for threads in (1, 2, 4, None)
+    }
+    assert len(documents) == 1
+    other = esim.estimate(a_study(), workers=workers, replicates=100, seed=1).to_json()
+    assert other not in documents
+
+
+def test_variance_of_a_mean_is_that_of_both_samples() -> None:
+    """A mean of m of n values, no matter in which order: (1 / m + 1 / n) s2, and no order part."""
+    rng = np.random.default_rng(3)
+    n, m = 40, 15
+    found = []
+    for _ in range(60):
+        past = rng.standard_normal(n)
+        values = np.array([rng.permutation(past)[:m].mean() for _ in range(300)])
+        half = np.array([rng.permutation(past)[: n // 2].mean() for _ in range(100)])
+        p = parts(values, np.repeat(half[:, None], 3, axis=1), n, m, "shuffled")
+        found.append((p.order, p.trials))
+    order, trials = np.mean(found, axis=0)
+    assert trials == pytest.approx(1.0, abs=0.1)
+    assert order < 0.01  # of 1 / m = 0.067
+
+
+def test_order_and_trials_are_told_apart_by_hand() -> None:
+    # Two sets of 2 of 4 trials in two orders each: within them 2 and 2, so 2 on average; the sets'
+    # means 1 and 5 vary by 8, of which 2 / 2 is order: 7. s2 = 7 / (1/2 - 1/4) = 28.
+    half = np.array([[0.0, 2.0], [4.0, 6.0]])
+    values = np.array([-10.0, 10.0])  # variance 100, m = n: order only
+    found = parts(values, half, 4, 4, "shuffled")
+    assert (found.order, found.trials) == (100.0, 28.0)
+    # m = 2: of 100, 28 (1/2 - 1/4) = 7 are the drawn trials.
+    assert parts(values, half, 4, 2, "shuffled").order == 93.0
+    # No difference between sets: the floor, a tenth of what the order does, for 2 trials.
+    alike = np.array([[0.0, 2.0], [0.0, 2.0]])
+    assert parts(values, alike, 4, 4, "shuffled").trials == pytest.approx(FLOOR * 2.0 * 2)
+
+
+@pytest.mark.parametrize(
+    ("normal", "freedom", "expected"),
+    [(1.959964, 3, 3.1824), (1.644854, 5, 2.0150), (1.959964, 10, 2.2281), (0.674490, 4, 0.7407)],
+)
+def test_student_as_in_the_tables(normal: float, freedom: float, expected: float) -> None:
+    assert student(np.array([normal]), freedom)[0] == pytest.approx(expected, abs=0.01)
+
+
+def test_deviations_have_the_variance_and_keep_their_places() -> None:
+    shape = np.random.default_rng(0).standard_normal(2000)
+    off = deviations(shape, 9.0, 1e9)
+    assert off.std() == pytest.approx(3.0, rel=1e-6)
+    assert np.array_equal(np.argsort(off), np.argsort(shape))
+    assert np.ptp(deviations(shape, 9.0, 4.0)) > np.ptp(off)
+    assert not deviations(np.full(10, 2.5), 9.0, 5.0).any()
+
+
+def test_a_power_law_along_the_launch_order_is_carried_on() -> None:
+    place = np.arange(1, 201)
+    kept = place**-0.4
+    ratio = kept_beyond(kept[:50], np.full(50, 1.0), 200)
+    assert ratio == pytest.approx(kept.mean() / kept[:50].mean())
+    assert kept_beyond(np.full(50, 3.0), np.full(50, 4.0), 200) == pytest.approx(1.0)
+
+
+def test_coverage_on_exchangeable_trials() -> None:
+    """60 jobs; 90 % cover 48 to 60 of them with a chance of 99.6 %."""
+    inside = 0
+    values = curves(2400, seed=5)
+    for i in range(60):
+        past, upcoming = np.split(values[40 * i : 40 * i + 40], 2)
+        found = esim.estimate(
+            Study.from_arrays(past, "minimize"), replicates=100, seed=i, threads=1
+        )
+        low, high = found.interval("steps_saved_fraction")
+        saved = 1 - sum(literal_twin(upcoming)) / (20 * 12)
+        inside += low - 1e-9 <= saved <= high + 1e-9
+    assert inside >= 48
+
+
+def test_intervals_nest_and_widen_beyond_the_history() -> None:
+    study = a_study(40)
+    name = "steps_saved_fraction"
+    found = esim.estimate(study, replicates=200)
+    low, high = found.interval(name)
+    narrow = found.interval(name, 0.5)
+    assert low <= narrow[0] <= found.median(name) <= narrow[1] <= high
+    far = esim.estimate(study, trials=160, replicates=200)
+    assert far.extrapolated == 4.0
+    assert "beyond_history" in {w.code for w in far.warnings}
+    within = esim.estimate(study, trials=40, replicates=200)
+    stretched = np.subtract(*far.interval(name)[::-1]) / math.sqrt(40 / 160)
+    assert stretched > np.subtract(*within.interval(name)[::-1])
+
+
+def test_names_signs_and_scale_change_nothing() -> None:
+    values = curves(30)
+    plain = esim.estimate(Study.from_arrays(values, "minimize"), replicates=100)
+    others = [
+        Study.from_arrays(-values, "maximize"),
+        Study.from_arrays(2 * values, "minimize"),
+        Study.from_arrays(values, "minimize", names=[f"x{i}" for i in range(30)]),
+    ]
+    for study in others:
+        found = esim.estimate(study, replicates=100)
+        for name in ("steps_saved_fraction", "degradation_normalized", "best_rank"):
+            expected, actual = plain.quantity(name), found.quantity(name)
+            assert expected is not None and actual is not None
+            np.testing.assert_allclose(actual.draws, expected.draws, rtol=1e-9, atol=1e-12)
+        assert found.probability_best_kept == plain.probability_best_kept
+
+
+def test_a_chance_is_never_certain() -> None:
+    """No stop at all: 4 jobs of a quarter that kept their best are (4 + 1/2) / (4 + 1)."""
+    falling = np.linspace(5, 1, 12)[None] - np.arange(40)[:, None]
+    found = esim.estimate(Study.from_arrays(falling, "minimize"), replicates=100)
+    assert found.probability_best_kept == pytest.approx(4.5 / 5)
+    assert found.probability_best_kept_interval is not None
+    assert found.probability_best_kept_interval[0] < 0.6
+
+
+@pytest.mark.parametrize(("confidence", "n"), [(0.5, 3), (0.8, 9), (0.9, 19), (0.95, 39)])
+def test_how_many_trials_a_confidence_takes(confidence: float, n: int) -> None:
+    assert needed(confidence) == n
+
+
+def test_side_by_side_counts_slots() -> None:
+    # 0-4, 1-3 and 3-5: the third takes the slot of the second.
+    study = Study.from_arrays(np.ones((3, 2)), "minimize", start=[0, 1, 3], end=[4, 3, 5])
+    assert side_by_side(study) == 2
+    assert side_by_side(Study.from_arrays(np.ones((3, 2)), "minimize")) == 1
+
+
+DEGENERATE: dict[str, tuple[Study | list[Study], dict[str, int]]] = {
+    "no trial": (Study.from_arrays(np.empty((0, 4)), "minimize"), {}),
+    "one trial": (Study.from_arrays(curves(1), "minimize"), {}),
+    "two trials": (Study.from_arrays(curves(2), "minimize"), {}),
+    "five trials": (Study.from_arrays(curves(5), "minimize"), {}),
+    "all equal": (Study.from_arrays(np.ones((30, 5)), "minimize"), {}),
+    "no reports": (Study.from_arrays(np.full((30, 5), np.nan), "minimize"), {}),
+    "all cut": (Study.from_arrays(curves(30), "minimize", status=["stopped"] * 30), {}),
+    "more workers": (Study.from_arrays(curves(30), "minimize"), {"workers": 64}),
+    "twenty times": (Study.from_arrays(curves(30), "minimize"), {"trials": 600}),
+    "far and parallel": (Study.from_arrays(curves(30), "minimize"), {"trials": 90, "workers": 20}),
+    "one of two": (
+        [Study.from_arrays(curves(n), "minimize", name=str(n)) for n in (2, 30)],
+        {"trials": 30},
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", DEGENERATE)
+def test_what_cannot_be_known_is_said(case: str) -> None:
+    studies, asked = DEGENERATE[case]
+    past, ask = settle(
+        studies, "sagemaker", asked.get("trials"), asked.get("workers"), 100, 0.9, None, "last",
+        None,
+    )  # fmt: skip
+    found = survey(past, ask, 0, 0.9, Wanted(same_cost=True))
+    text = json.dumps(json.loads(found.to_json()), allow_nan=False)
+    assert '"esim.estimate/1"' in text
+    assert found.advice is not None
+    assert found.warnings
+    if case == "one of two":
+        assert "studies_left_out" in {w.code for w in found.warnings}
+        return
+    assert found.advice.verdict == "not_enough_history"
+    low, high = found.interval("steps_saved_fraction")
+    if case in ("five trials", "all cut", "twenty times"):
+        assert high - low > 0.2
+    else:
+        assert math.isnan(low) and math.isnan(high)
+    if case in ("twenty times", "all cut"):
+        assert math.isnan(found.median("degradation"))
+
+
+def test_the_backtest_counts_what_was_covered() -> None:
+    study = Study.from_arrays(curves(40), "minimize")
+    _, ask = settle(study, "sagemaker", 12, None, 100, 0.8, None, "last", None)
+    found = backtest(study, ask, 0, 0.8, splits=20)
+    assert (found.past, found.next, found.splits) == (28, 12, 20)
+    assert found.enough and found.trials_needed is None
+    assert found.rows[0].quantity == "steps_saved_fraction"
+    assert 0.5 <= found.rows[0].covered <= 1
+    short = backtest(study, ask, 0, 0.95, splits=5)
+    assert not short.enough
+    assert short.trials_needed == 39 + 12
+    assert "51 in all would do" in short.text
+
+
+def test_same_cost_is_a_fixed_point() -> None:
+    study = Study.from_arrays(curves(60), "minimize")
+    past, ask = settle(study, "sagemaker", 20, None, 200, 0.9, None, "last", None)
+    more = same_cost(past, ask, 0, 0.9)
+    assert more is not None
+    assert more.saved_by == "steps" and more.budget == 20 * 12
+    fits = round(more.trials.median)
+    kept = 1 - forecast(past, dataclasses.replace(ask, trials=fits), 0, 0.9).median(
+        "steps_saved_fraction"
+    )
+    assert fits * kept == pytest.approx(20, rel=0.05)
+    assert more.best_more_trials is not None and more.best_same_trials is not None
+    assert more.best_more_trials.median <= more.best_same_trials.median
+
+
+def test_several_studies_vary_too_and_are_left_out_one_by_one() -> None:
+    alike = [Study.from_arrays(curves(30, seed=s), "minimize", name=str(s)) for s in range(3)]
+    slow = np.linspace(9, 1, 12)[None] - np.arange(30)[::-1, None] * 0.01
+    other = Study.from_arrays(slow, "minimize", name="other")
+    name = "steps_saved_fraction"
+
+    def width(studies: list[Study]) -> float:
+        low, high = esim.estimate(studies, replicates=200).interval(name)
+        return high - low
+
+    assert width([*alike, other]) > width(alike)
+    past, ask = settle(alike, "sagemaker", None, None, 100, 0.9, None, "last", None)
+    found = survey(past, ask, 0, 0.9, Wanted())
+    assert [row.study for row in found.leave_one_out] == ["0", "1", "2"]
+    for study, row in zip(alike, found.leave_one_out, strict=True):
+        assert row.happened == esim.replay(study, clock="order").summary.steps_saved_fraction
+        assert row.forecast is not None and row.forecast.low is not None
+        assert row.inside == (row.forecast.low <= row.happened <= (row.forecast.high or 0))
+
+
+def with_quantities(found: Estimate, saved: float, lost: float) -> Estimate:
+    draws = np.where(np.arange(100) < 100 * saved, 0.5, 0.0)
+    losses = np.where(np.arange(100) < 100 * lost, 0.0, 1.0)
+    return dataclasses.replace(
+        found,
+        quantities={
+            **found.quantities,
+            "billed_saved_fraction": None,
+            "steps_saved_fraction": Quantity("share", draws),
+            "degradation_normalized": Quantity("normalized", losses),
+        },
+    )
+
+
+@pytest.mark.parametrize(
+    ("saved", "lost", "verdict"),
+    [
+        (0.95, 0.95, "enable"),
+        (0.95, 0.8, "enable_with_doubts"),
+        (0.6, 0.95, "enable_with_doubts"),
+        (0.95, 0.4, "do_not_enable"),
+        (0.3, 0.95, "do_not_enable"),
+    ],
+)
+def test_advice_follows_the_thresholds(saved: float, lost: float, verdict: str) -> None:
+    plain = esim.estimate(a_study(), replicates=100)
+    found = advise(with_quantities(plain, saved, lost))
+    assert found.verdict == verdict
+    assert found.chances == (saved, lost)
+    assert f"{100 * saved:.0f} %" in found.sentence and f"{100 * lost:.0f} %" in found.sentence
+    assert advise(with_quantities(plain, saved, lost), 0.6).verdict == "do_not_enable"
+    assert advise(with_quantities(plain, 0.95, lost), max_degradation=1.0).verdict == "enable"
+
+
+def test_a_search_that_learns_keeps_its_order() -> None:
+    note = Note("strategy_bayesian", "the search was Bayesian")
+    study = dataclasses.replace(a_study(), notes=(note,))
+    found = esim.estimate(study, replicates=100)
+    assert found.next.launch == "recorded"
+    assert "keeps_launch_order" in {w.code for w in found.warnings}
+    low, high = found.interval("steps_saved_fraction")
+    assert high > low
+    told = esim.estimate(study, replicates=100, launch="shuffled")
+    assert "strategy_bayesian" in {w.code for w in told.warnings}
+
+
+def test_readings_and_cautious_rules_replay_the_same_samples() -> None:
+    study = a_study()
+    past, ask = settle(study, "sagemaker", None, None, 200, 0.9, None, "last", None)
+    rows = list(over_readings(past, ask, 0, 0.9))
+    assert rows[0].headline == forecast(past, ask, 0, 0.9).headline
+    assert {"A2", "H4", "I4"} <= {row.code for row in rows}
+    assert "J3" not in {row.code for row in rows}  # a new job has no recorded times
+    for one in alternatives(past, ask, 0, 0.9):
+        changed = dataclasses.replace(ask, rule=ask.rule.with_columns(**one.changed))
+        assert one.headline == forecast(past, changed, 0, 0.9).headline
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"trials": 0}, {"workers": 0}, {"replicates": 10}, {"confidence": 1.0},
+        {"launch": "backwards"}, {"final": "first"}, {"rule": "nobodys"},
+    ],
+)  # fmt: skip
+def test_what_cannot_be_asked_is_refused(asked: dict[str, Any]) -> None:
+    with pytest.raises(EsimError, match=r"cannot be|no rule"):
+        esim.estimate(a_study(), **asked)
+
+
+def test_studies_of_two_kinds_are_refused() -> None:
+    with pytest.raises(EsimError, match="not of one kind"):
+        esim.estimate([a_study(), Study.from_arrays(curves(5), "maximize", name="b")])
+    with pytest.raises(EsimError, match="no past study"):
+        esim.estimate([])
+    with pytest.raises(EsimError, match="steps_saved_fraction"):
+        esim.estimate(a_study(), replicates=100).median("step_saved_fraction")
