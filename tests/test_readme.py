@@ -23,8 +23,8 @@ PYTHON = re.compile(
     r"```python\n(?P<code>(?:(?!```).)*)```\n\nprints\n\n```text\n(?P<shown>.*?)```", re.DOTALL
 )
 
-SESSION = re.compile(
-    r"<!-- session: (?P<name>.*?) -->\n```sh\n(?P<commands>.*?)```\n\nprints\n\n"
+STEPS = re.compile(
+    r"<!-- steps: (?P<name>.*?) -->\n```sh\n(?P<commands>.*?)```\n\nprints\n\n"
     r"```text\n(?P<shown>.*?)```",
     re.DOTALL,
 )
@@ -65,15 +65,15 @@ def test_a_command_prints_what_the_readme_shows(block: re.Match[str]) -> None:
     assert esim(block["command"]) == block["shown"]
 
 
-def session(commands: str, where: Path) -> str:
+def steps(commands: str, where: Path) -> str:
     """What commands print that write folders, run one after another in a folder of their own."""
     (where / "data").symlink_to(ROOT / "data")
     return "".join(esim(command, where) for command in commands.splitlines())
 
 
-@pytest.mark.parametrize("block", list(SESSION.finditer(TEXT)), ids=lambda b: b["name"])
-def test_a_session_prints_what_the_readme_shows(block: re.Match[str], tmp_path: Path) -> None:
-    assert session(block["commands"], tmp_path) == block["shown"]
+@pytest.mark.parametrize("block", list(STEPS.finditer(TEXT)), ids=lambda b: b["name"])
+def test_steps_print_what_the_readme_shows(block: re.Match[str], tmp_path: Path) -> None:
+    assert steps(block["commands"], tmp_path) == block["shown"]
 
 
 @pytest.mark.parametrize("block", list(PYTHON.finditer(TEXT)), ids=lambda _: "python")
@@ -141,7 +141,7 @@ def test_set_up_commands_end_in_commands_that_are_run() -> None:
 def test_every_block_is_one_that_is_tested() -> None:
     blocks = re.findall(r"^```(\w*)$", TEXT, flags=re.MULTILINE)
     run = len(OUTPUT.findall(TEXT)) + len(SETUP.findall(TEXT)) + 2 * len(PYTHON.findall(TEXT))
-    run += 2 * (len(PLUGIN.findall(TEXT)) + len(SESSION.findall(TEXT)))
+    run += 2 * (len(PLUGIN.findall(TEXT)) + len(STEPS.findall(TEXT)))
     run += len(RULE.findall(TEXT))
     layout = 1  # the folder of a SageMaker export
     assert len([b for b in blocks if b]) == run + layout + len(FETCHED.findall(TEXT))
@@ -158,9 +158,9 @@ def test_links_lead_somewhere(target: str) -> None:
 
 
 def _again(block: re.Match[str]) -> str:
-    """A session's block with what it prints now."""
+    """A block of steps with what it prints now."""
     with tempfile.TemporaryDirectory() as folder:
-        shown = session(block["commands"], Path(folder))
+        shown = steps(block["commands"], Path(folder))
     first = block.start("shown") - block.start()
     return f"{block[0][:first]}{shown}```"
 
@@ -169,4 +169,4 @@ if __name__ == "__main__":
     fresh = OUTPUT.sub(
         lambda b: f"<!-- output: {b['command']} -->\n```text\n{esim(b['command'])}```", TEXT
     )
-    README.write_text(SESSION.sub(_again, fresh), encoding="utf-8")
+    README.write_text(STEPS.sub(_again, fresh), encoding="utf-8")
