@@ -71,8 +71,13 @@ def _compiled(function: Function, **options: Any) -> Function:
 
 
 def kernel(function: Function) -> Function:
-    """Compile at first call. Arrays in, arrays filled: a kernel cannot allocate."""
-    return _compiled(function)
+    """Compile at first call. Arrays in, arrays filled: a kernel cannot allocate.
+
+    A user waits for that: it grows with the lines, and with every function that is called, as each
+    is compiled by itself and again within its callers. So loops instead of slices (`x[:] = 0`), and
+    no `min`, `max`, `in` or `np.isfinite` in what every replay runs: to numba they are functions.
+    """
+    return _compiled(function, no_cfunc_wrapper=True)
 
 
 def inner(function: Function) -> Function:
