@@ -14,6 +14,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.test_readme import IMAGE, TEXT
+
 ROOT = Path(__file__).parent.parent
 # The literal rule takes the running averages of ended trials, lower is better.
 #   a  3, 2, 1        no peers, never stopped; averages 3, 2.5, 2
@@ -154,9 +156,10 @@ print(esim.replay_orders(study, "sagemaker", [[0, 1, 2]], workers=3).tolist())
     assert any("run_timed" in path.name for path in functions(cache))
 
 
-def test_warm_up_leaves_nothing_to_compile(tmp_path: Path) -> None:
-    cache = {"XDG_CACHE_HOME": str(tmp_path / "cache")}
-    ran = Started(COMMAND, "warm-up", **cache).wait()
+def test_an_image_with_the_lines_of_the_readme_has_nothing_to_compile(tmp_path: Path) -> None:
+    (block,) = IMAGE.finditer(TEXT)
+    cache = {block["variable"]: str(tmp_path / "cache")}
+    ran = Started(COMMAND, *block["command"].split()[1:], **cache).wait()
     assert ran.code == 0, ran.errors
     folder = functions(tmp_path / "cache")[0].parent
     assert ran.out.split(", ")[1] == f"kept in {folder}\n"
