@@ -401,4 +401,6 @@ def _packed(table: Any) -> bytes:
 def _unpacked(data: bytes) -> Any:
     import pyarrow as pa
 
-    return pa.ipc.open_stream(pa.py_buffer(data)).read_all()
+    from esim import arrow
+
+    return pa.ipc.open_stream(arrow.reader(data)).read_all()

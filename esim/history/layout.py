@@ -190,10 +190,11 @@ def index_schema() -> Any:
 
 def _entries(data: bytes, where: str) -> tuple[Entry, ...] | None:
     import pyarrow as pa
-    import pyarrow.parquet as pq
+
+    from esim import arrow
 
     try:
-        table = pq.ParquetFile(pa.BufferReader(data)).read()
+        table = arrow.parquet(data)
     except (pa.ArrowException, OSError) as error:
         raise EsimError("damaged Parquet file", where=where, why=str(error)) from error
     if (table.schema.metadata or {}).get(KEY) != SCHEMA.encode():
