@@ -28,6 +28,12 @@ curves = [[3, 2, 1], [4, 5, 6], [3.2, 2.6, 1.4]]
 study = esim.Study.from_arrays(curves, "minimize", elapsed=[1.0, 2.0, 3.0])
 """
 REPLAY = STUDY + 'print(esim.replay_orders(study, "sagemaker", [[0, 1, 2]]).tolist())'
+REPLAY_MANY = """
+import numpy, esim
+curves = numpy.random.default_rng(0).standard_normal((2000, 3))
+study = esim.Study.from_arrays(curves, "maximize", elapsed=[1.0, 2.0, 3.0])
+esim.replay_orders(study, "sagemaker", [numpy.arange(2000)], workers=4)
+"""
 COMMAND = "import sys\nfrom esim.cli import main\nmain()"
 # Ends with the number of functions that were compiled.
 COUNTED = """
@@ -164,8 +170,13 @@ def test_an_image_with_the_lines_of_the_readme_has_nothing_to_compile(tmp_path: 
     folder = functions(tmp_path / "cache")[0].parent
     assert ran.out.split(", ")[1] == f"kept in {folder}\n"
     data = str(ROOT / "data" / "image_digits")
-    ran = Started(COMMAND, "replay", data, "--readings", **cache).wait()
-    assert (ran.code, ran.compiled) == (0, 0), ran.errors
+    started = [
+        Started(COMMAND, "replay", data, "--readings", **cache),
+        Started(REPLAY_MANY, **cache),
+    ]
+    for one in started:
+        ran = one.wait()
+        assert (ran.code, ran.compiled) == (0, 0), ran.errors
 
 
 def test_warm_up_says_that_nothing_can_be_kept(tmp_path: Path) -> None:
