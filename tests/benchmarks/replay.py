@@ -10,6 +10,7 @@ import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -97,9 +98,14 @@ def orders(kind: str, trials: int, steps: int, *, n_orders: int = 100, times: in
     replay = partial(esim.replay_orders, study, "sagemaker", launches)
     kept = replay()
     many = np.repeat(values[None], max(1, BEYOND_CACHES // values.nbytes), axis=0)
+
+    def copies_from_memory() -> None:
+        for one in many:
+            np.copy(one)
+
     copy, copies, both, alone = in_turn(
         partial(np.copy, values),
-        lambda: [one.copy() for one in many],
+        copies_from_memory,
         replay,
         partial(replay, threads=1),
         times=times,
@@ -138,14 +144,17 @@ def orders_against_copy() -> None:
     print()
 
 
-def whole(trials: int, steps: int, *, times: int = 4) -> tuple[float, float]:
-    """Seconds of one whole `esim.replay`, its outcomes and tables included, and of a copy."""
-    values = curves("alike", trials, steps)
-    study = Study.from_arrays(values, direction="minimize")
-    replay = partial(esim.replay, study, clock="order")
-    replay()
-    seconds, copy = in_turn(replay, partial(np.copy, values), times=times)
-    return seconds, copy
+def whole(sizes: Sequence[int], steps: int, *, times: int = 4) -> list[tuple[float, float]]:
+    """Seconds of one whole `esim.replay`, its outcomes and tables included, and of a copy of the
+    matrix, for each number of trials; all in turn."""
+    runs: list[Callable[[], object]] = []
+    for trials in sizes:
+        values = curves("alike", trials, steps)
+        study = Study.from_arrays(values, direction="minimize")
+        runs += [partial(esim.replay, study, clock="order"), partial(np.copy, values)]
+    runs[0]()
+    found = in_turn(*runs, times=times)
+    return list(zip(found[::2], found[1::2], strict=True))
 
 
 def whole_replay() -> None:
@@ -153,12 +162,12 @@ def whole_replay() -> None:
     print(
         "| trials x steps | seconds | times the first | copies of the matrix |\n|---|---|---|---|"
     )
-    first = None
-    for trials in (10_000, 100_000):
-        seconds, copy = whole(trials, 100)
-        first = first or seconds
+    sizes = (10_000, 100_000)
+    found = whole(sizes, 100)
+    for trials, (seconds, copy) in zip(sizes, found, strict=True):
         print(
-            f"| {trials:,} x 100 | {seconds:.3f} | {seconds / first:.1f} | {seconds / copy:.0f} |"
+            f"| {trials:,} x 100 | {seconds:.3f} | {seconds / found[0][0]:.1f} "
+            f"| {seconds / copy:.0f} |"
         )
     print()
 
