@@ -6,11 +6,10 @@ detail; `--small` tries it out in a minute. A peer that is missing is said to be
 
 An environment with all of them (ripgrep: `apt-get install ripgrep`), from the repository's root:
 
-    python3 -m venv /tmp/venv-bench
-    /tmp/venv-bench/bin/pip install -q uv
-    /tmp/venv-bench/bin/uv pip install --python /tmp/venv-bench/bin/python \\
-        -c requirements.lock -e '.[dev,peer-optuna,peer-ray,peer-synetune]'
-    /tmp/venv-bench/bin/python -m tests.benchmarks > reports/benchmarks.md
+    python3 -m venv /tmp/venv-bench && . /tmp/venv-bench/bin/activate
+    pip install -q uv
+    uv pip install -c requirements.lock -e '.[dev,peer-optuna,peer-ray,peer-synetune]'
+    python -m tests.benchmarks > reports/benchmarks.md
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.benchmarks import ingest, replay, rules, scale
-from tests.benchmarks.timing import machine
+from tests.benchmarks.timing import load, machine
 
 DETAILS = (
     ("the replay", "benchmark-replay.md"),
@@ -92,14 +91,14 @@ def kernels(sizes: Sizes) -> Iterator[Row]:
         yield Row(
             f"`replay_orders`, one of 100 orders of {n:,} x 100, curves {kind}",
             f"{took(many.order)} (one thread {took(many.order_one_thread)})",
-            f"`np.copy` {took(many.copy)} (from memory {took(many.copy_from_memory)})",
+            f"`np.copy` {took(many.copy)} (in memory {took(many.copy_in_memory)})",
             many.order / many.copy,
             "at most 12",
             many.order <= 12 * many.copy,
-            f" ({figure(many.order / many.copy_from_memory)})",
+            f" ({figure(many.order / many.copy_in_memory)})",
         )
-    found = replay.whole((n, 10 * n), 100, times=sizes.times)
-    for trials, most, (seconds, copy) in zip((n, 10 * n), (0.15, 3.0), found, strict=True):
+    wholes = replay.whole((n, 10 * n), 100, times=sizes.times)
+    for trials, most, (seconds, copy) in zip((n, 10 * n), (0.15, 3.0), wholes, strict=True):
         yield Row(
             f"`esim.replay` of {trials:,} x 100 in memory, outcomes and tables included",
             took(seconds),
@@ -108,7 +107,7 @@ def kernels(sizes: Sizes) -> Iterator[Row]:
             f"at most {most} s",
             seconds <= most,
         )
-    (first, _), (tenfold, _) = found
+    (first, _), (tenfold, _) = wholes
     yield Row(
         f"the same, {10 * n:,} trials beside {n:,}",
         took(tenfold),
@@ -119,14 +118,16 @@ def kernels(sizes: Sizes) -> Iterator[Row]:
     )
     trials = n // 5
     for lazy, name, least in ((False, "all steps at once", 200), (True, "until the stop", 0)):
-        ours, theirs, same = replay.literal("alike", trials, 50, lazy=lazy)
+        found = replay.literal("alike", trials, 50, lazy=lazy)
+        ours, theirs = found.decisions / found.ours, found.decisions / found.theirs
+        what = f"`sagemaker`, {trials:,} x 50, one thread, one order"
         yield Row(
-            f"`sagemaker`, {trials:,} x 50, one order, one thread{'' if same else ' (DIFFERS)'}",
-            f"{1 / ours:,.0f} orders/s",
-            f"the rule in vectorised NumPy, {name}: {1 / theirs:.2f} orders/s",
-            theirs / ours,
+            what + ("" if found.same else " (DIFFERS)"),
+            f"{ours:,.0f} decisions/s",
+            f"the rule in vectorised NumPy, {name}: {theirs:,.0f} decisions/s",
+            ours / theirs,
             f"at least {least}" if least else "",
-            theirs >= least * ours,
+            ours >= least * theirs,
         )
     most, matrix = replay.peak(10 * n, 100)
     yield Row(
@@ -237,10 +238,6 @@ def peers(sizes: Sizes) -> Iterator[Row]:
             )
 
 
-def load() -> str:
-    return " ".join(f"{one:.1f}" for one in os.getloadavg())
-
-
 def main() -> None:
     """Print the table, in Markdown, row by row."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -253,8 +250,7 @@ def main() -> None:
     warnings.simplefilter("ignore")
     print("# The benchmark table\n")
     words = " ".join(["python -m tests.benchmarks", *sys.argv[1:]])
-    print(f"`{words}`; {machine('numba', 'pandas')}.")
-    print(f"Load average before the run (1, 5, 15 minutes): {load()}.\n")
+    print(f"`{words}`; {machine('numba', 'pandas')}.\n")
     if small:
         print("Small sizes, of which nothing is asked.\n")
     print(
@@ -267,7 +263,7 @@ def main() -> None:
     for rows in (kernels, commands, reading, histories, peers):
         for row in rows(sizes):
             print(dataclasses.replace(row, asked="") if small else row, flush=True)
-    print(f"\nLoad average after it: {load()}.\n")
+    print(f"\nLoad average at the end: {load()}.\n")
     print("In detail: " + ", ".join(f"[{name}]({page})" for name, page in DETAILS) + ".")
 
 

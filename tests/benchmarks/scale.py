@@ -23,6 +23,7 @@ from typing import Any
 
 import numpy as np
 
+import esim
 from esim.history import History, Place
 from esim.history.write import Input, append
 from esim.kernels.engine import run_orders
@@ -125,7 +126,9 @@ def run(there: History, folder: Path, engine: str, jobs: int) -> Run:
     shutil.rmtree(out, ignore_errors=True)
     script.write_text("from esim.cli import main\nif __name__ == '__main__':\n    main()\n")
     words = [str(there.place), "--engine", engine, "--jobs", str(jobs), "--out", str(out)]
-    seconds, peaks = watched([sys.executable, str(script), "replay", *words])
+    # A script finds an installed esim before the one at hand.
+    env = {**os.environ, "PYTHONPATH": str(Path(esim.__file__).parent.parent)}
+    seconds, peaks = watched([sys.executable, str(script), "replay", *words], env)
     digests = {}
     for path in sorted(out.iterdir()):
         with path.open("rb") as stream:

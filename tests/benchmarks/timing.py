@@ -35,9 +35,15 @@ def fastest(run: Callable[[], object], times: int) -> float:
 
 
 def machine(*packages: str) -> str:
-    """Versions and cores, for the head of a page."""
+    """Versions, cores and how busy they are, for the head of a page."""
     versions = "".join(f"{name} {importlib.metadata.version(name)}, " for name in packages)
     return (
         f"Python {platform.python_version()}, NumPy {np.__version__}, {versions}"
-        f"{os.cpu_count()} cores ({platform.machine()}), esim {esim.__version__}"
+        f"{os.cpu_count()} cores ({platform.machine()}), esim {esim.__version__}, "
+        f"load average {load()}"
     )
+
+
+def load() -> str:
+    """The load averages of 1, 5 and 15 minutes."""
+    return " / ".join(f"{one:.1f}" for one in os.getloadavg())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import threading
 import time
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,12 +27,12 @@ class Peaks:
     together: float
 
 
-def watched(command: list[str]) -> tuple[float, Peaks]:
+def watched(command: list[str], env: Mapping[str, str] | None = None) -> tuple[float, Peaks]:
     """Seconds of a command, and the memory of its tree of processes."""
     most: dict[int, float] = {}
     together = [0.0]
     start = time.perf_counter()
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, env=env)
     done = threading.Event()
 
     def watch() -> None:
