@@ -77,6 +77,8 @@ class Row:
 
 def figure(number: float) -> str:
     """Two or three digits of a small number, all of a large one."""
+    if number < 0.1:
+        return f"{number:.2g}"
     return f"{number:.2f}" if number < 3 else f"{number:.1f}" if number < 100 else f"{number:,.0f}"
 
 

@@ -161,7 +161,7 @@ def through_engines(there: History, folder: Path, engines: list[str]) -> None:
         print(
             f"| {engine} | {jobs} | {found.seconds:.1f} | {found.rate / 1e6:.1f} "
             f"| {bare.ranked / 1e6:.1f} | **{found.rate / bare.ranked:.2f}** "
-            f"| {bare.kernel / 1e6:.0f} | {found.rate / bare.kernel:.2f} "
+            f"| {bare.kernel / 1e6:.0f} | {found.rate / bare.kernel:.3f} "
             f"| {peaks.driver:.0f} | {f'{peaks.other:.0f}' if peaks.other else '-'} "
             f"| {peaks.together:.0f} | {'yes' if found.digests == first else 'NO'} |",
             flush=True,

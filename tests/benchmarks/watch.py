@@ -18,8 +18,9 @@ class Peaks:
     Attributes:
         driver: the command's own process.
         other: the largest of the processes it has started, directly or not; 0: none.
-        together: all at one moment, each page divided among the processes that share it (PSS);
-            a library that processes outside have open too is not theirs alone.
+        together: all at one moment, each page divided among the processes that share it (PSS).
+            A library's pages count whole, though processes outside share them: at least as much
+            as the largest process maps.
     """
 
     driver: float
@@ -38,11 +39,14 @@ def watched(command: list[str], env: Mapping[str, str] | None = None) -> tuple[f
     def watch() -> None:
         pause = 0.0
         while not done.wait(pause):
-            began, held = time.perf_counter(), 0.0
+            began, own, files, file = time.perf_counter(), 0.0, 0.0, 0.0
             for pid in _tree(process.pid):
-                most[pid] = max(most.get(pid, 0.0), _megabytes(pid, "status", "VmHWM:"))
-                held += _megabytes(pid, "smaps_rollup", "Pss:")
-            together[0] = max(together[0], held)
+                status, shares = _megabytes(pid, "status"), _megabytes(pid, "smaps_rollup")
+                most[pid] = max(most.get(pid, 0.0), status.get("VmHWM", 0.0))
+                own += shares.get("Pss_Anon", 0.0) + shares.get("Pss_Shmem", 0.0)
+                files += shares.get("Pss_File", 0.0)
+                file = max(file, status.get("RssFile", 0.0))
+            together[0] = max(together[0], own + max(files, file))
             pause = max(0.05, 20 * (time.perf_counter() - began))  # at most 5 % of a core
 
     watcher = threading.Thread(target=watch)
@@ -53,7 +57,7 @@ def watched(command: list[str], env: Mapping[str, str] | None = None) -> tuple[f
     watcher.join()
     if code:
         raise subprocess.CalledProcessError(code, command)
-    driver = most.pop(process.pid)
+    driver = most.pop(process.pid, 0.0)
     return seconds, Peaks(driver, max(most.values(), default=0.0), together[0])
 
 
@@ -70,10 +74,9 @@ def _tree(root: int) -> list[int]:
     return found
 
 
-def _megabytes(pid: int, file: str, key: str) -> float:
-    """A line of kB in a file of /proc/PID; 0 where the process has ended."""
+def _megabytes(pid: int, file: str) -> dict[str, float]:
+    """The lines in kB of a file of /proc/PID; none where the process has ended."""
     with suppress(OSError):
-        for line in Path(f"/proc/{pid}/{file}").read_text().splitlines():
-            if line.startswith(key):
-                return int(line.split()[1]) / 1024
-    return 0.0
+        rows = map(str.split, Path(f"/proc/{pid}/{file}").read_text().splitlines())
+        return {row[0][:-1]: int(row[1]) / 1024 for row in rows if row[-1] == "kB"}
+    return {}
