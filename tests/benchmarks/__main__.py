@@ -264,7 +264,7 @@ def main() -> None:
     # The peers come last: what they set up when imported is then in no other row.
     for rows in (kernels, commands, reading, histories, peers):
         for row in rows(sizes):
-            print(dataclasses.replace(row, asked="") if small else row, flush=True)
+            print(dataclasses.replace(row, asked="", met=True) if small else row, flush=True)
     print(f"\nLoad average at the end: {load()}.\n")
     print("In detail: " + ", ".join(f"[{name}]({page})" for name, page in DETAILS) + ".")
 
