@@ -34,7 +34,7 @@ ARROWS: dict[str, set[str]] = {
     "engines": set(),
     "tables": RESULTS | {"arrow"},
     "many": RESULTS | {"engines", "folders", "history", "replay", "tables"},
-    "warm_up": {"kernels", "replay", "rules", "study"},
+    "warm_up": {"kernels", "prepare", "replay", "rules", "study"},
     "prepare": {"study", "rules", "kernels"},
     "outcomes": RESULTS | {"prepare", "kernels", "caveats", "replay"},
     "replay": RESULTS | {"prepare", "kernels", "outcomes"},
