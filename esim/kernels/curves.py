@@ -299,19 +299,3 @@ def expand_cells(offsets, column, cell_offsets, cell_column, shown_by, source):
             shown_by[cell] = at - first
             source[cell] = at
             cell += 1
-
-
-@kernel
-def fill_universe(first, cell_column, statistics, start, universe, owner, length):
-    """Sort cells from the first on into their columns, NaN left out.
-
-    `start` [C + 1] holds the columns' starts, `length` [C] how full they are.
-    """
-    for at in range(len(statistics)):
-        value = statistics[at]
-        if not np.isnan(value):
-            c = cell_column[first + at]
-            slot = start[c] + length[c]
-            universe[slot] = value
-            owner[slot] = first + at
-            length[c] += 1

@@ -11,7 +11,6 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from esim.kernels import curves as shapes
 from esim.kernels import ranks
 from esim.kernels.peers import END, UNIVERSE, WORD
 from esim.study import Float64, Int64
@@ -48,33 +47,32 @@ def rank_columns(
         start[1:] += np.bincount(column[first : first + _PIECE], minlength=n_columns)
     np.cumsum(start, out=start)
     universe = np.empty(len(column))
-    owner = np.empty(len(column), dtype=np.int32)
     length = np.zeros(n_columns, dtype=np.int64)
+    rank = np.full(len(column), -1, dtype=np.int32)
     cell = 0
     for block in statistics:
-        shapes.fill_universe(cell, column, block, start, universe, owner, length)
+        ranks.fill(cell, column, block, start, universe, rank, length)
         cell += len(block)
-    rank = np.full(len(column), -1, dtype=np.int32)
-
+    places = np.empty(len(column), dtype=np.int32)
     longest = int(length.max(initial=0))
 
-    def rank_some(columns: Int64) -> None:
-        spare = np.empty(longest, dtype=np.uint64), np.empty(longest, dtype=np.int32)
+    def sort_some(columns: Int64) -> None:
+        spare = np.empty(longest, dtype=np.uint64), np.empty((2, longest), dtype=np.int32)
         counts = np.empty((8, 256), dtype=np.int64)
-        bits = universe.view(np.uint64)
-        ranks.rank(columns, start, length, bits, owner, rank, *spare, counts)
+        ranks.sort(columns, start, length, universe.view(np.uint64), places, *spare, counts)
 
     long = np.flatnonzero(length >= _LONG)
     workers = 1 if len(column) < _SMALL else threads or os.cpu_count() or 1
-    jobs = [partial(rank_some, long[w::workers]) for w in range(min(workers, len(long)))]
+    jobs = [partial(sort_some, long[w::workers]) for w in range(min(workers, len(long)))]
     in_threads(jobs, workers)
     for first, last in _stacks(np.diff(start), length):
         columns = universe[start[first] : start[last]].reshape(last - first, -1)
         columns = columns[:, : length[first]]
         order = np.argsort(columns, axis=1)
         order += start[first:last, None]
-        rank[owner[order]] = np.arange(length[first], dtype=np.int32)
+        places[order] = np.arange(length[first], dtype=np.int32)
         columns[:] = universe[order]
+    ranks.give(column, places, start, length, rank)
     return rank, universe, places_of(length, start[:-1])
 
 
