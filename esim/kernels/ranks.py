@@ -1,4 +1,4 @@
-"""Cells sorted into their columns, each column's values ranked, and the ranks given to the cells."""
+"""Cells sorted into their columns, the values there ranked, and the ranks given to the cells."""
 
 from __future__ import annotations
 
