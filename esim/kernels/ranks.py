@@ -80,9 +80,9 @@ def _by_digits(first, n, bits, spare_bits, spare, counts):
             total += here
         for i in range(n):
             number = bits[first + i] if row == 0 else spare_bits[i]
-            value = np.int64((number >> shift) & _MASK)
-            at = counts[digit, value]
-            counts[digit, value] = at + 1
+            its_value = np.int64((number >> shift) & _MASK)
+            at = counts[digit, its_value]
+            counts[digit, its_value] = at + 1
             if row == 0:
                 spare_bits[at] = number
             else:
