@@ -174,8 +174,8 @@ def large_studies(sizes: list[tuple[int, int]]) -> None:
     print("## One large study, from Parquet, through the literal rule\n")
     print(
         "Read and replayed in a process of its own, kernels loaded: the replay right after "
-        "reading, and the best of five more, whose memory is at hand. Growth is the best's, beside that of "
-        "the first row with as many steps; 1 is linear.\n"
+        "reading, and the best of five more, whose memory is at hand. Growth is the best's, "
+        "beside that of the first row with as many steps; 1 is linear.\n"
     )
     print("| trials x steps | read s | first replay s | best replay s | best, µs a trial "
           "| growth | whole command s | peak MB |")  # fmt: skip
