@@ -32,13 +32,16 @@ ARROWS: dict[str, set[str]] = {
     "history": {"study", "storage", "arrow", "folders"},
     "convert": {"study", "readers", "history"},
     "engines": set(),
+    "facts": {"study", "clocks"},
+    "by_study": {"study", "engines", "history"},
     "many": RESULTS | {"engines", "folders", "history", "replay", "arrow"},
     "warm_up": {"kernels", "replay", "rules", "study"},
     "prepare": {"study", "rules", "kernels"},
     "outcomes": RESULTS | {"prepare", "kernels", "caveats", "replay"},
     "replay": RESULTS | {"prepare", "kernels", "outcomes"},
     "comparison": RESULTS,
-    "compare": RESULTS | {"comparison", "prepare", "replay", "outcomes", "caveats"},
+    "compare": RESULTS
+    | {"comparison", "prepare", "replay", "outcomes", "caveats", "by_study", "facts", "history"},
     "check": RESULTS | {"replay"},
     "estimate": RESULTS | {"prepare", "outcomes", "replay", "caveats"},
     "fetch": {"folders"},
@@ -47,10 +50,10 @@ ARROWS: dict[str, set[str]] = {
     "report": RESULTS | {"comparison", "check", "estimate", "explain", "plots", "folders", "many"},
     "cli": RESULTS
     | {"readers", "replay", "check", "compare", "explain", "report", "plots", "folders", "fetch"}
-    | {"estimate", "history", "convert", "engines", "many", "warm_up"},
+    | {"estimate", "history", "convert", "engines", "by_study", "many", "warm_up"},
     # esim/__init__.py
     "": {"study", "check", "compare", "comparison", "costs", "estimate", "rules", "readers"}
-    | {"replay"},
+    | {"replay", "history"},
 }
 # Names for annotations only, read from `if TYPE_CHECKING`.
 TYPES_ONLY = {
@@ -60,6 +63,7 @@ TYPES_ONLY = {
     ("report", "check"),
     ("report", "many"),
     ("cli", "history"),
+    ("cli", "comparison"),
     ("plots", "explain"),
 }
 # Upwards only where a notebook asks a record to show itself.

@@ -13,10 +13,10 @@ import pytest
 from numpy.typing import NDArray
 
 import esim
-from esim.clocks import Clock
+from esim.clocks import Clock, side_by_side
 from esim.costs import Costs
 from esim.errors import EsimError
-from esim.estimate import forecast, settle, side_by_side
+from esim.estimate import forecast, settle
 from esim.estimate.advice import advise
 from esim.estimate.backtest import backtest
 from esim.estimate.budget import same_cost

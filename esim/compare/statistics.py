@@ -17,6 +17,7 @@ from esim.study import Float64, Int64
 
 _MOST_EXACT = 13  # blocks: 2 ** 13 sign flips are all tried
 _FLIPS = 10_000
+_AT_ONCE = 2_000_000  # draws of studies held at once
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,24 @@ def bootstrap_means(values: Sequence[Float64], drawn: Draws) -> Float64:
             mine = drawn.studies[:, slot] == s
             means[mine] += of_study[s][drawn.which[mine, slot]]
     found: Float64 = means / n
+    return found
+
+
+def bootstrap_studies(means: Float64, rng: np.random.Generator, replicates: int) -> Float64:
+    """Bootstrap replicates of the mean over many studies, of whose own means [S, R]. float64 [B, R]
+
+    What the launch orders of a study do to its mean is part of how studies' means differ, so
+    drawing studies alone tells it all (Davison and Hinkley, Bootstrap Methods, 1997, section 3.8).
+    """
+    studies = len(means)
+    at_once = max(1, _AT_ONCE // studies)
+    found = np.empty((replicates, means.shape[1]))
+    for first in range(0, replicates, at_once):
+        rows = min(at_once, replicates - first)
+        drawn = rng.integers(0, studies, (rows, studies))
+        drawn += studies * np.arange(rows)[:, None]
+        times = np.bincount(drawn.ravel(), minlength=rows * studies).reshape(rows, studies)
+        found[first : first + rows] = (times / studies) @ means
     return found
 
 

@@ -14,7 +14,7 @@ from typing import get_args
 
 import numpy as np
 
-from esim.clocks import Clock, last_row
+from esim.clocks import Clock, last_row, side_by_side
 from esim.costs import Costs
 from esim.errors import EsimError
 from esim.estimate.advice import advise
@@ -164,18 +164,6 @@ def forecast(
         method=METHOD,
     )
     return dataclasses.replace(found, warnings=tuple(doubts(past, lengths, found)))
-
-
-def side_by_side(study: Study) -> int:
-    """The most trials that ran at the same time when they were recorded; 1 if unknown."""
-    known = np.isfinite(study.start) & np.isfinite(study.end)
-    if study.n_trials == 0 or not known.all():
-        return 1
-    ends = np.sort(study.end)
-    starts = np.sort(study.start)
-    # A job that starts as another ends takes its slot.
-    running = np.arange(1, len(starts) + 1) - np.searchsorted(ends, starts, side="right")
-    return int(max(running.max(), 1))
 
 
 def clock_of(workers: int) -> Clock:
