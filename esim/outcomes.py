@@ -74,7 +74,7 @@ def _columns(prepared: Prepared, run: Run, baseline: Run, clock: Clock, final: s
         final_value_recorded=finals_of(prepared, final, prepared.all_rows()),
         final_value=finals_of(prepared, final, run.rows_kept),
         threshold=run.threshold,
-        peers=np.where(run.stopped, np.nan_to_num(run.peers, nan=-1), -1).astype(np.int64),
+        peers=np.where(run.stopped, run.peers, -1).astype(np.int64),
         censored=study.censored,
         reports_kept=run.rows_kept.astype(np.int64),
         start_recorded_s=baseline.began if timed else unknown,
@@ -270,7 +270,7 @@ def quality(
     first, value = _at(recorded, winner), _at(kept, best)
     with np.errstate(invalid="ignore"):  # infinities: equal ones are, a median may be no number
         worse_by = np.where(value == first, 0.0, value - first)
-        spread = np.abs(np.nanmedian(recorded, axis=-1) - first)
+        spread = np.abs(_median(recorded) - first)
     return Quality(
         winner=winner,
         best=best,
@@ -283,8 +283,17 @@ def quality(
     )
 
 
+def _median(values: Float64) -> Any:
+    """The median along the last axis, NaN left out; on one row NumPy's takes 3 times as long."""
+    if values.ndim > 1:
+        return np.nanmedian(values, axis=-1)
+    return np.median(values[~np.isnan(values)])
+
+
 def _at(values: NDArray[Any], place: NDArray[np.int64]) -> NDArray[Any]:
     """The values at one place each along the last axis."""
+    if values.ndim == 1:
+        return np.asarray(values[place])
     return np.take_along_axis(values, place[..., None], axis=-1)[..., 0]
 
 

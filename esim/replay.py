@@ -329,6 +329,8 @@ def run_once(
         prepared = opened(prepared, clock, costs, order)
     n = prepared.study.n_trials
     order = np.arange(n, dtype=np.int64) if order is None else order
+    if clock.mode == "order" and not acting:
+        return _as_recorded(prepared)
     kept = np.zeros((1, n), dtype=np.int32)
     scratch = prepared.scratch(traced=traced)
     began = ended = np.full(n, np.nan)
@@ -336,25 +338,39 @@ def run_once(
         spans = np.empty((1, n, 2))
         _run_timed(prepared, clock, costs, acting, probe, order[None], kept, spans, scratch)
         began, ended = spans[0, :, 0], spans[0, :, 1]
-    elif acting:
-        run_orders(order[None], probe, kept, **prepared.arrays, **scratch)
     else:
-        scratch["stops"][:] = np.nan
+        run_orders(order[None], probe, kept, **prepared.arrays, **scratch)
     stops = scratch["stops"]
     sign = prepared.study.sign
-    decided = np.nan_to_num(stops[:, 2], nan=-1).astype(np.int64)
+    stopped = ~np.isnan(stops[:, 1])
+    decided = np.where(np.isnan(stops[:, 2]), -1.0, stops[:, 2]).astype(np.int64)
     places = prepared.arrays["column"][(prepared.arrays["offsets"][:-1] + decided)[decided >= 0]]
     alone = np.zeros(n, dtype=np.bool_)
     alone[decided >= 0] = places == len(prepared.places) - 1  # whatever the peers
     return Run(
         rows_kept=prepared.rows_kept(kept)[0] if acting else prepared.all_rows(),
-        stopped=~np.isnan(stops[:, 1]),
+        stopped=stopped,
         threshold=np.where(alone, np.nan, sign * stops[:, 0]),
         peers=stops[:, 1],
         decided=decided,
         began=began,
         ended=ended,
         trace=scratch["trace"] * (sign, 1.0),
+    )
+
+
+def _as_recorded(prepared: Prepared) -> Run:
+    n = prepared.study.n_trials
+    unknown = np.full(n, np.nan)
+    return Run(
+        rows_kept=prepared.all_rows(),
+        stopped=np.zeros(n, dtype=np.bool_),
+        threshold=unknown,
+        peers=unknown,
+        decided=np.full(n, -1),
+        began=unknown,
+        ended=unknown,
+        trace=np.empty((0, 2)),
     )
 
 

@@ -284,6 +284,8 @@ _ADD_UP = (
     "cost_recorded",
     "cost",
 )
+# What `add_up` reads of a summary.
+TOTALED = (*_ADD_UP, "currency", "best_trial_stopped")
 _SHARES = {
     "steps_saved_fraction": ("steps_recorded", "steps_run"),
     "seconds_saved_fraction": ("seconds_recorded", "seconds_run"),
@@ -301,21 +303,21 @@ def saved_fraction(recorded: float | None, run: float | None) -> float | None:
 
 def totals(results: Sequence[ReplayResult]) -> dict[str, Any]:
     """The summary keys that add up over studies; None if one of them is unknown."""
-    return add_up([vars(result.summary) for result in results])
+    return add_up({key: [getattr(result.summary, key) for result in results] for key in TOTALED})
 
 
-def add_up(summaries: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """The same from the summaries' keys and values."""
-    sums: dict[str, Any] = {"studies": len(summaries)}
+def add_up(columns: Mapping[str, Sequence[Any]]) -> dict[str, Any]:
+    """The same from the summaries' columns, a value a study."""
+    stopped = columns["best_trial_stopped"]
+    sums: dict[str, Any] = {"studies": len(stopped)}
     for key in _ADD_UP:
-        values = [summary[key] for summary in summaries]
-        known = bool(values) and all(v is not None for v in values)
-        sums[key] = sum(values) if known else None
+        known = len(stopped) > 0 and all(value is not None for value in columns[key])
+        sums[key] = sum(columns[key]) if known else None
     for key, (recorded, run) in _SHARES.items():
         sums[key] = saved_fraction(sums[recorded], sums[run])
-    currencies = {summary["currency"] for summary in summaries}
+    currencies = set(columns["currency"])
     sums["currency"] = currencies.pop() if len(currencies) == 1 else None
-    sums["best_trials_stopped"] = sum(s["best_trial_stopped"] is True for s in summaries)
+    sums["best_trials_stopped"] = sum(one is True for one in stopped)
     return sums
 
 

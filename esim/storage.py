@@ -80,13 +80,12 @@ def recorded_objective(metadata: Mapping[str, str]) -> tuple[str, Direction] | N
 def decode(reports_file: bytes, trials_file: bytes, where: str) -> Study:
     """The study in the contents of the two files. Raises EsimError as `read_study_folder`."""
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
     from esim import arrow
 
     try:
-        reports = pq.ParquetFile(pa.BufferReader(reports_file)).read()
-        trials = pq.ParquetFile(pa.BufferReader(trials_file)).read()
+        reports = arrow.parquet(reports_file)
+        trials = arrow.parquet(trials_file)
     except (pa.ArrowException, OSError) as error:
         raise EsimError("damaged Parquet file", where=where, why=str(error)) from error
     record = _record(_decoded(reports.schema.metadata))

@@ -33,6 +33,20 @@ class Status(enum.IntEnum):
         return self.name.lower()
 
 
+_FIRST, _LAST = min(Status).value, max(Status).value
+_DTYPES: dict[str, np.dtype[Any]] = {
+    "offsets": np.dtype(np.int64),
+    "steps": np.dtype(np.int64),
+    "values": np.dtype(np.float64),
+    "elapsed": np.dtype(np.float64),
+    "start": np.dtype(np.float64),
+    "end": np.dtype(np.float64),
+    "status": np.dtype(np.int8),
+    "censored": np.dtype(np.bool_),
+    "instance_count": np.dtype(np.int64),
+}
+
+
 @dataclass(frozen=True)
 class Note:
     """Something a reader or a check did or saw that the reader of a result must know.
@@ -214,30 +228,24 @@ class Study:
                 raise EsimError(what, where=where, why=why)
 
         as_direction(self.direction)
-        shapes: dict[str, tuple[NDArray[Any] | None, int, type]] = {
-            "offsets": (self.offsets, n + 1, np.int64),
-            "steps": (self.steps, r, np.int64),
-            "values": (self.values, r, np.float64),
-            "elapsed": (self.elapsed, r, np.float64),
-            "start": (self.start, n, np.float64),
-            "end": (self.end, n, np.float64),
-            "status": (self.status, n, np.int8),
-            "censored": (self.censored, n, np.bool_),
-            "instance_count": (self.instance_count, n, np.int64),
-        }
-        for column, (array, length, dtype) in shapes.items():
+        lengths = {"offsets": n + 1, "steps": r, "values": r, "elapsed": r}
+        for column, dtype in _DTYPES.items():
+            array = getattr(self, column)
             if array is None:
                 continue
-            need(
-                array.dtype == dtype and array.shape == (length,),
-                f"column {column} must be {np.dtype(dtype).name} [{length}]",
-                f"it is {array.dtype.name} {list(array.shape)}",
-            )
+            length = lengths.get(column, n)
+            if array.dtype != dtype or array.shape != (length,):
+                need(
+                    False,
+                    f"column {column} must be {dtype.name} [{length}]",
+                    f"it is {array.dtype.name} {list(array.shape)}",
+                )
             need(array.flags.c_contiguous, f"column {column} must be contiguous")
         need(len(self.instance_type) == n, f"column instance_type must have {n} entries")
         for key, column_values in self.config.items():
             need(len(column_values) == n, f"configuration column {key!r} must have {n} entries")
-        need(len(set(self.trials)) == n, "trial ids must differ", _repeated(self.trials))
+        if len(set(self.trials)) != n:
+            need(False, "trial ids must differ", _repeated(self.trials))
         need(self.offsets[0] == 0 and self.offsets[-1] == r, f"offsets must run from 0 to {r}")
         need((np.diff(self.offsets) >= 0).all(), "offsets must never decrease")
         self._need_order(self.steps, "steps must increase strictly inside a trial", strict=True)
@@ -252,8 +260,8 @@ class Study:
             "a trial must not end before it starts",
             f"trial {self.trials[backwards[0]]!r} does" if backwards.size else None,
         )
-        known = [int(s) for s in Status]
-        need(np.isin(self.status, known).all(), "status must be a code of esim.study.Status")
+        known = (self.status >= _FIRST) & (self.status <= _LAST)
+        need(known.all(), "status must be a code of esim.study.Status")
         need((self.instance_count >= 1).all(), "instance_count must be at least 1")
 
     def _need_order(self, column: NDArray[Any], what: str, *, strict: bool) -> None:

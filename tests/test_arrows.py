@@ -34,7 +34,8 @@ ARROWS: dict[str, set[str]] = {
     "engines": set(),
     "facts": {"study", "clocks"},
     "by_study": {"study", "engines", "history"},
-    "many": RESULTS | {"engines", "folders", "history", "replay", "arrow"},
+    "tables": RESULTS | {"arrow"},
+    "many": RESULTS | {"engines", "folders", "history", "replay", "tables"},
     "warm_up": {"kernels", "replay", "rules", "study"},
     "prepare": {"study", "rules", "kernels"},
     "outcomes": RESULTS | {"prepare", "kernels", "caveats", "replay"},
@@ -47,7 +48,9 @@ ARROWS: dict[str, set[str]] = {
     "fetch": {"folders"},
     "explain": RESULTS | {"prepare", "replay", "kernels"},
     "plots": RESULTS | {"comparison", "explain", "report", "folders"},
-    "report": RESULTS | {"comparison", "check", "estimate", "explain", "plots", "folders", "many"},
+    "report": RESULTS
+    | {"comparison", "check", "estimate", "explain", "plots", "folders", "many"}
+    | {"tables"},
     "cli": RESULTS
     | {"readers", "replay", "check", "compare", "explain", "report", "plots", "folders", "fetch"}
     | {"estimate", "history", "convert", "engines", "by_study", "many", "warm_up"},

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 import tempfile
 from pathlib import Path
 
@@ -13,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from esim import storage
+from esim import arrow, storage
 from esim.errors import EsimError
 from esim.readers import read_study
 from esim.study import Note, Status, Study
@@ -166,3 +167,25 @@ def test_what_cannot_be_read(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-10])
     with pytest.raises(EsimError, match="damaged Parquet file"):
         Study.from_parquet(tmp_path / "b")
+
+
+def test_small_files_are_read_from_arrows_own_memory() -> None:
+    """A thread of Arrow's that lets go of a Python object as the interpreter ends aborts it."""
+    for size, held in ((1_000, False), (5 * 2**20, True)):
+        data = bytes(size)
+        before = sys.getrefcount(data)
+        stream = arrow.reader(data)
+        assert (sys.getrefcount(data) > before) == held
+        assert stream.read() == data
+
+
+def test_arrow_reads_bytes_through_that_alone() -> None:
+    """Decompression, which is done where it is asked for, may take them as they are."""
+    package = Path(storage.__file__).parent
+    found = [
+        f"{path.relative_to(package)}: {line.strip()}"
+        for path in sorted(package.rglob("*.py"))
+        for line in path.read_text().splitlines()
+        if "BufferReader(" in line and path.name != "arrow.py"
+    ]
+    assert len(found) == 1 and "CompressedInputStream" in found[0], found

@@ -85,20 +85,25 @@ class Chunk:
         Raises:
             EsimError: a file is missing or damaged, or holds other studies than the index says.
         """
+        timed = ("elapsed_s",) if any(entry.timed for entry in self.entries) else ()
         folder = f"{SHARDS}/{self.shard}"
-        reports = self._read(f"{folder}/{REPORTS}", ["step", "value", "elapsed_s"])
+        reports = _columns(self._read(f"{folder}/{REPORTS}", ("step", "value", *timed)))
         names = [name for name in _TRIAL_COLUMNS if configs or name != CONFIG_COLUMN]
-        trials = self._read(f"{folder}/{TRIALS}", names)
+        trials = _columns(self._read(f"{folder}/{TRIALS}", names))
         for entry in self.entries:
-            its_reports = reports.slice(entry.first_report, entry.reports)
-            its_trials = trials.slice(entry.first_trial, entry.trials)
-            if its_reports.num_rows < entry.reports or its_trials.num_rows < entry.trials:
+            its_reports = slice(entry.first_report, entry.first_report + entry.reports)
+            its_trials = slice(entry.first_trial, entry.first_trial + entry.trials)
+            if its_reports.stop > len(reports["step"]) or its_trials.stop > len(trials["trial"]):
                 raise EsimError(
                     "the index does not fit the file",
                     where=self.place.where(folder),
                     fix="convert again",
                 )
-            yield _study(entry, its_reports, its_trials)
+            yield _study(
+                entry,
+                {name: column[its_reports] for name, column in reports.items()},
+                {name: column[its_trials] for name, column in trials.items()},
+            )
 
     def _read(self, name: str, columns: Sequence[str]) -> Any:
         import pyarrow as pa
@@ -190,10 +195,11 @@ def index_schema() -> Any:
 
 def _entries(data: bytes, where: str) -> tuple[Entry, ...] | None:
     import pyarrow as pa
-    import pyarrow.parquet as pq
+
+    from esim import arrow
 
     try:
-        table = pq.ParquetFile(pa.BufferReader(data)).read()
+        table = arrow.parquet(data)
     except (pa.ArrowException, OSError) as error:
         raise EsimError("damaged Parquet file", where=where, why=str(error)) from error
     if (table.schema.metadata or {}).get(KEY) != SCHEMA.encode():
@@ -252,29 +258,48 @@ def notes_text(notes: Sequence[Note]) -> str:
     return json.dumps([[n.code, n.text, n.count, list(n.evidence)] for n in notes])
 
 
-def _study(entry: Entry, reports: Any, trials: Any) -> Study:
+def _columns(table: Any) -> dict[str, Any]:
+    """The columns of a table: numbers and flags as arrays, texts as lists."""
+    import pyarrow as pa
+
     from esim import arrow
 
-    counts = arrow.numbers(trials["reports"])
+    found: dict[str, Any] = {}
+    for name, column in zip(table.column_names, table.columns, strict=True):
+        if name == "status":
+            codes, words = arrow.categories(column)
+            found[name] = np.array([STATUS_WORDS[word] for word in words], dtype=np.int8)[codes]
+        elif pa.types.is_floating(column.type):
+            found[name] = arrow.floats(column)
+        elif pa.types.is_integer(column.type):
+            found[name] = arrow.numbers(column)
+        elif pa.types.is_boolean(column.type):
+            found[name] = np.array(column.to_pylist(), dtype=np.bool_)
+        else:
+            found[name] = column.to_pylist()
+    return found
+
+
+def _study(entry: Entry, reports: Mapping[str, Any], trials: Mapping[str, Any]) -> Study:
     configs: Mapping[str, Sequence[Any]] = {}
-    if CONFIG_COLUMN in trials.column_names:
-        rows = [json.loads(text) for text in trials[CONFIG_COLUMN].to_pylist()]
+    if CONFIG_COLUMN in trials:
+        rows = [json.loads(text) for text in trials[CONFIG_COLUMN]]
         configs = {key: tuple(row[key] for row in rows) for key in (rows[0] if rows else {})}
     return Study(
         name=entry.study,
         objective=entry.objective,
         direction=as_direction(entry.direction),
-        trials=tuple(trials["trial"].to_pylist()),
-        offsets=np.concatenate(([0], np.cumsum(counts))).astype(np.int64),
-        steps=arrow.numbers(reports["step"]),
-        values=arrow.numbers(reports["value"]),
-        elapsed=arrow.floats(reports["elapsed_s"]) if entry.timed else None,
-        start=arrow.floats(trials["start"]),
-        end=arrow.floats(trials["end"]),
-        status=np.array([STATUS_WORDS[w] for w in trials["status"].to_pylist()], dtype=np.int8),
-        censored=np.array(trials["censored"].to_pylist(), dtype=np.bool_),
-        instance_type=tuple(trials["instance_type"].to_pylist()),
-        instance_count=arrow.numbers(trials["instance_count"]),
+        trials=tuple(trials["trial"]),
+        offsets=np.concatenate(([0], np.cumsum(trials["reports"]))).astype(np.int64),
+        steps=reports["step"],
+        values=reports["value"],
+        elapsed=reports["elapsed_s"] if entry.timed else None,
+        start=trials["start"],
+        end=trials["end"],
+        status=trials["status"],
+        censored=trials["censored"],
+        instance_type=tuple(trials["instance_type"]),
+        instance_count=trials["instance_count"],
         config=configs,
         notes=tuple(
             Note(code, text, count, tuple(evidence))

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,7 @@ from esim.kernels.peers import END, UNIVERSE, WORD
 from esim.study import Float64, Int64
 
 _PIECE = 1 << 20  # cells
+_STACK = 1 << 16  # cells: their order and copies stay in the cache
 _SMALL = 200_000  # below this many cells threads cost more than they save
 
 Ranked = tuple[NDArray[np.int32], Float64, Int64]
@@ -51,16 +53,33 @@ def rank_columns(
         cell += len(block)
     rank = np.full(len(column), -1, dtype=np.int32)
 
-    def rank_some(columns: range) -> None:
-        for c in columns:
-            part = slice(start[c], start[c] + length[c])
-            order = np.argsort(universe[part])
-            rank[owner[part][order]] = np.arange(length[c], dtype=np.int32)
-            universe[part] = universe[part][order]
+    def rank_some(stacks: Sequence[tuple[int, int]]) -> None:
+        for first, last in stacks:
+            columns = universe[start[first] : start[last]].reshape(last - first, -1)
+            columns = columns[:, : length[first]]
+            order = np.argsort(columns, axis=1)
+            order += start[first:last, None]
+            rank[owner[order]] = np.arange(length[first], dtype=np.int32)
+            columns[:] = universe[order]
 
+    stacks = list(_stacks(np.diff(start), length))
     workers = 1 if len(column) < _SMALL else threads or os.cpu_count() or 1
-    in_threads([partial(rank_some, range(w, n_columns, workers)) for w in range(workers)], workers)
+    in_threads([partial(rank_some, stacks[w::workers]) for w in range(workers)], workers)
     return rank, universe, places_of(length, start[:-1])
+
+
+def _stacks(width: Int64, length: Int64) -> Iterator[tuple[int, int]]:
+    """Runs of alike columns, first and last + 1, to be sorted by one call.
+
+    A call a column took 7 us each, most of a small study's preparation.
+    """
+    alike = (width[1:] == width[:-1]) & (length[1:] == length[:-1])
+    cuts = [0, *(np.flatnonzero(~alike) + 1).tolist(), len(width)]
+    for first, last in pairwise(cuts):
+        if first < last and length[first]:
+            most = max(1, _STACK // int(width[first]))
+            for at in range(first, last, most):
+                yield at, min(at + most, last)
 
 
 def rank_together(statistics: Float64, n_columns: int) -> Ranked:

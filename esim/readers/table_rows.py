@@ -71,10 +71,12 @@ def _typed_table(
     """The wanted columns; raises pa.ArrowInvalid if a cell does not fit its type."""
     import pyarrow as pa
 
+    from esim import arrow
+
     if shape.encoding == "Parquet":
         return parquet_table(shape, data, wanted)
     text = pa.dictionary(pa.int32(), pa.string())
-    stream: Any = pa.BufferReader(data)
+    stream = arrow.reader(data)
     types: dict[str, Any] = {
         "study": text,
         "trial": text,

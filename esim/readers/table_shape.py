@@ -141,9 +141,11 @@ def _parquet_shape(file: File) -> Shape:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
+    from esim import arrow
+
     plain = file.compression is None
     try:
-        schema = pq.read_schema(str(file.path) if plain else pa.BufferReader(file.read()))
+        schema = pq.read_schema(str(file.path) if plain else arrow.reader(file.read()))
     except (pa.ArrowException, OSError) as error:
         raise EsimError("damaged Parquet file", where=str(file), why=str(error)) from error
     metadata = {
@@ -156,10 +158,11 @@ def _parquet_shape(file: File) -> Shape:
 def parquet_table(shape: Shape, data: bytes, wanted: list[str] | None) -> Any:
     """The wanted columns of a Parquet file. Raises EsimError if it is damaged."""
     import pyarrow as pa
-    import pyarrow.parquet as pq
+
+    from esim import arrow
 
     try:
-        return pq.ParquetFile(pa.BufferReader(data)).read(columns=wanted)
+        return arrow.parquet(data, wanted)
     except (pa.ArrowException, OSError) as error:
         raise EsimError("damaged Parquet file", where=str(shape.file), why=str(error)) from error
 

@@ -45,12 +45,13 @@ def write_results(
     import pyarrow.parquet as pq
 
     from esim.plots import figure_of, replay_plots, save
+    from esim.tables import trials_table
 
     with whole_folder(folder, _ours) as partial:
         (partial / RESULT).write_text(to_json(document), encoding="utf-8")
         traces = [result.trace() for result in results]
         for name, tables in (
-            (TRIALS, [_with_study(r.study, _trial_columns(r)) for r in results]),
+            (TRIALS, [trials_table([(r.study, r.columns) for r in results])]),
             (DECISIONS, [_with_study(r.study, t) for r, t in zip(results, traces, strict=True)]),
             (REPORTS, [_reports(study) for study in studies]),
         ):
@@ -120,11 +121,6 @@ def _ours(path: Path) -> bool:
 def _inert(frame: pd.DataFrame) -> pd.DataFrame:
     """No cell of which a spreadsheet would make a formula."""
     return frame.map(lambda cell: inert(cell) if isinstance(cell, str) else cell)
-
-
-def _trial_columns(result: ReplayResult) -> dict[str, Any]:
-    rows = result.columns.rows()
-    return {name: [row[name] for row in rows] for name in vars(result.columns)}
 
 
 def _with_study(study: str, columns: Mapping[str, Any]) -> pa.Table:

@@ -1,0 +1,85 @@
+"""Results as Arrow tables: a row a study, and a row a trial."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from esim import arrow
+from esim.results import Summary, TrialColumns
+
+
+def studies_schema() -> Any:
+    """Columns of studies.parquet: the study, and the keys of its summary."""
+    kinds: dict[str, Any] = {
+        "int": pa.int64(),
+        "float": pa.float64(),
+        "bool": pa.bool_(),
+        "str": pa.string(),
+        "BestTrial": pa.struct([("trial", pa.string()), ("value", pa.float64())]),
+        "tuple[float, float]": pa.list_(pa.float64()),
+    }
+    fields: list[tuple[str, Any]] = [
+        (name, pa.string()) for name in ("study", "error", "objective", "direction", "clock")
+    ]
+    fields.append(("warnings", pa.list_(pa.string())))
+    for summary_field in dataclasses.fields(Summary):
+        fields.append((summary_field.name, kinds[str(summary_field.type).removesuffix(" | None")]))
+    return pa.schema(fields)
+
+
+def trials_schema() -> Any:
+    """Columns of trials.parquet: the study, and those of `TrialColumns`; null = unknown."""
+    kinds: dict[str, Any] = {"bool_": pa.bool_(), "int64": pa.int64(), "float64": pa.float64()}
+    fields: list[tuple[str, Any]] = [("study", pa.string())]
+    for column in dataclasses.fields(TrialColumns):
+        inside = str(column.type).removeprefix("NDArray[np.").removesuffix("]")
+        fields.append((column.name, kinds.get(inside, pa.string())))
+    return pa.schema(fields)
+
+
+def studies_table(rows: Sequence[Mapping[str, Any]]) -> Any:
+    """studies.parquet of some studies."""
+    return pa.Table.from_pylist(list(rows), schema=studies_schema())
+
+
+def trials_table(studies: Sequence[tuple[str, TrialColumns]]) -> Any:
+    """trials.parquet of some studies."""
+    lengths = np.array([len(columns.trial) for _, columns in studies], dtype=np.int64)
+    rows = np.repeat(np.arange(len(studies), dtype=np.int64), lengths)
+    text = pa.string()
+    arrays = [arrow.dictionary(rows, [name for name, _ in studies]).cast(text)]
+    for field in trials_schema():
+        if field.name == "study":
+            continue
+        parts = [getattr(columns, field.name) for _, columns in studies]
+        if field.type == text:
+            arrays.append(arrow.strings([one for part in parts for one in part]))
+            continue
+        column = np.concatenate(parts) if parts else np.empty(0, dtype=np.int64)
+        if field.type == pa.bool_():
+            arrays.append(arrow.booleans(column.astype(np.bool_)))
+        elif field.type == pa.float64():
+            arrays.append(arrow.with_nulls(column.astype(np.float64), ~np.isnan(column)))
+        elif field.name in ("stop_step", "peers"):
+            arrays.append(arrow.with_nulls(column, column >= 0))
+        else:
+            arrays.append(arrow.array(column))
+    return pa.table(arrays, schema=trials_schema())
+
+
+def packed(table: Any) -> bytes:
+    """A table as bytes, to be sent or kept."""
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, table.schema) as stream:
+        stream.write_table(table)
+    return bytes(sink.getvalue())
+
+
+def unpacked(data: bytes) -> Any:
+    """The table that `packed` packed."""
+    return pa.ipc.open_stream(arrow.reader(data)).read_all()
