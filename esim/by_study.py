@@ -64,6 +64,11 @@ class Unit:
         )
 
 
+def spread(studies: int, some: int) -> list[int]:
+    """The places of some of so many studies, evenly."""
+    return [i * studies // some for i in range(some)]
+
+
 def reason(error: Exception) -> str:
     """Why a study failed, for the row or line that reports it."""
     return str(error) if isinstance(error, EsimError) else f"{type(error).__name__}: {error}"

@@ -75,3 +75,8 @@ def facts(study: Study) -> Facts:
         infinite=bool(np.isinf(study.values).any()),
         notes=tuple(note for note in study.notes if note.code in _REPEATED),
     )
+
+
+def facts_at(position: int, study: Study) -> Facts:
+    """`facts`, as the work on a study among others (`esim.by_study`)."""
+    return facts(study)

@@ -44,7 +44,8 @@ ARROWS: dict[str, set[str]] = {
     "compare": RESULTS
     | {"comparison", "prepare", "replay", "outcomes", "caveats", "by_study", "facts", "history"},
     "check": RESULTS | {"replay"},
-    "estimate": RESULTS | {"prepare", "outcomes", "replay", "caveats"},
+    "estimate": RESULTS
+    | {"prepare", "outcomes", "replay", "caveats", "by_study", "facts", "history"},
     "fetch": {"folders"},
     "explain": RESULTS | {"prepare", "replay", "kernels"},
     "plots": RESULTS | {"comparison", "explain", "report", "folders"},
@@ -53,7 +54,7 @@ ARROWS: dict[str, set[str]] = {
     | {"tables"},
     "cli": RESULTS
     | {"readers", "replay", "check", "compare", "explain", "report", "plots", "folders", "fetch"}
-    | {"estimate", "history", "convert", "engines", "by_study", "many", "warm_up"},
+    | {"estimate", "history", "convert", "engines", "by_study", "facts", "many", "warm_up"},
     # esim/__init__.py
     "": {"study", "check", "compare", "comparison", "costs", "estimate", "rules", "readers"}
     | {"replay", "history"},

@@ -23,12 +23,21 @@ from esim.cli import app
 from esim.compare.numbers import numbers
 from esim.compare.statistics import bootstrap_studies
 from esim.comparison import Comparison
+from esim.estimate import settle
+from esim.estimate.histories import replay_history
+from esim.estimate.learned import learn
+from esim.estimate.records import Estimate
+from esim.estimate.survey import Wanted, survey
+from esim.facts import facts, facts_at
 from esim.history import Chunk, Place, layout
 from esim.history.write import Input, append
 from tests.test_many import studies
 
 RUN = CliRunner()
-PLAY = import_module("esim.compare.play")  # the package has a function of that name
+# Modules by name: the packages have functions of the same names.
+PLAY, ESTIMATE = import_module("esim.compare.play"), import_module("esim.estimate")
+FORECAST = [f"esim.estimate.{name}" for name in ("survey", "quantities", "doubts", "advice")]
+FEW = [PLAY, ESTIMATE, *map(import_module, FORECAST)]
 RULES = ["sagemaker", "optuna-median"]
 COMPARE: dict[str, Any] = {"rules": RULES, "orders": 6}
 
@@ -43,7 +52,8 @@ def history(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> History:
 @pytest.fixture
 def few(monkeypatch: pytest.MonkeyPatch) -> None:
     """Seven studies are many."""
-    monkeypatch.setattr(PLAY, "MANY", 3)
+    for module in FEW:
+        monkeypatch.setattr(module, "MANY", 3)
     monkeypatch.setattr(PLAY, "_SAMPLE", 20)
 
 
@@ -103,7 +113,7 @@ def test_a_history_of_which_nothing_can_be_used_is_an_error(history: History) ->
 
 
 def test_a_study_in_memory_that_fails_raises() -> None:
-    with going_through(studies(3), jobs=2) as every, pytest.raises(EsimError, match="not s1"):
+    with going_through(studies(2), jobs=2) as every, pytest.raises(EsimError, match="not s1"):
         every.each(name_at)
 
 
@@ -246,6 +256,115 @@ def test_the_bootstrap_over_many_studies_is_that_of_plain_loops(
     assert found.std(axis=0) == pytest.approx(means.std(axis=0) / 30**0.5, rel=0.1)
 
 
+# -------------------------------------------------------------------------------- a forecast
+
+
+def surveyed(source: Any, ask: dict[str, Any], **words: Any) -> Estimate:
+    with going_through(source, **words) as past:
+        settled = settle(past.each(facts_at), esim.rule("sagemaker"), replicates=120, **ask)
+        return survey(past, settled, 0, 0.9, Wanted(same_cost=True, backtest=True))
+
+
+@pytest.mark.parametrize("many", [False, True])
+def test_estimate_gives_the_same_bytes_from_everywhere(
+    history: History, many: bool, request: pytest.FixtureRequest
+) -> None:
+    if many:
+        request.getfixturevalue("few")
+    expected = surveyed(studies(7), {"trials": 4, "workers": 1}, jobs=1)
+    assert ("many_studies" in {w.code for w in expected.warnings}) == many
+    for source, words in (
+        (studies(7), {"jobs": 3}),
+        (history, {"jobs": 2}),
+        (history, {"engine": "threads", "jobs": 3}),
+    ):
+        assert (
+            surveyed(source, {"trials": 4, "workers": 1}, **words).to_json() == expected.to_json()
+        )
+    plain = esim.estimate(history, trials=4, workers=1, replicates=120, jobs=1)
+    assert plain.quantities.keys() == expected.quantities.keys()
+    assert plain.to_dict()["quantities"] == expected.to_dict()["quantities"]
+
+
+def test_a_study_that_cannot_be_forecast_from_stops_no_other(
+    history: History, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ESTIMATE, "replay_history", all_but_s3)
+    found = esim.estimate(history, replicates=100, jobs=1)
+    assert found.failures == {"s3": "no good"}
+    assert found.to_dict()["failures"] == {"s3": "no good"}
+    assert [study.study for study in found.studies] == ["s0", "s1", "s2", "s4", "s5", "s6"]
+    assert found.quantities["steps_saved_fraction"] is not None
+    with pytest.raises(EsimError, match="no good"):
+        esim.estimate(studies(7), replicates=100)
+
+
+def all_but_s3(study: Study, *words: Any) -> Any:
+    if study.name == "s3":
+        raise EsimError("no good")
+    return replay_history(study, *words)
+
+
+def test_many_studies_say_what_few_do(few: None) -> None:
+    """The same replays, of which less is kept: centres and variances are all there."""
+    some = studies(7)
+    with pytest.MonkeyPatch.context() as patch:
+        for module in FEW:
+            patch.setattr(module, "MANY", 100)
+        whole = esim.estimate(some, trials=4, workers=1, replicates=100)
+    # 7 studies among which 3 are few: 100 replicates each are the least.
+    short = esim.estimate(some, trials=4, workers=1, replicates=100)
+    assert short.replicates == whole.replicates == 100
+    for name in ("steps_saved_fraction", "trials_stopped", "steps_saved"):
+        a, b = short.quantities[name], whole.quantities[name]
+        assert a is not None and b is not None
+        assert len(a.draws) == 100
+        assert a.median == pytest.approx(b.median, abs=0.5 * b.draws.std())
+        assert a.draws.std() == pytest.approx(b.draws.std(), rel=0.2)
+        assert b.draws.std() > 0
+    assert short.probability_best_kept == whole.probability_best_kept
+    # Half of them have no times: of few that leaves time unknown, of many the others tell.
+    assert whole.quantities["seconds_saved_fraction"] is None
+    timed = esim.estimate(some[1::2], trials=4, workers=1, replicates=100)
+    found, expected = (e.quantities["seconds_saved_fraction"] for e in (short, timed))
+    assert found is not None and expected is not None
+    assert found.draws.std() > 0
+    assert abs(found.median - expected.median) < 0.1
+
+
+def test_more_studies_are_replayed_less_often_each(few: None) -> None:
+    asked = [facts(study) for study in studies(7)]
+    assert settle(asked[:3], esim.rule("sagemaker"), replicates=500).samples == 500
+    ask = settle(asked, esim.rule("sagemaker"), replicates=500)
+    assert (ask.samples, ask.draws, ask.among, ask.held) == (500 * 3 // 7, 500, 7, 3)
+    assert settle(asked, esim.rule("sagemaker"), replicates=100).samples == 100
+
+
+def test_what_a_forecast_keeps_of_many_studies_is_little(few: None) -> None:
+    study = studies(1)[0]
+    seed = np.random.SeedSequence(0)
+    ask = settle([facts(study)] * 2000, esim.rule("sagemaker"), replicates=1000)
+    history = replay_history(study, ask, seed)
+    assert history is not None
+    learned = learn(history, ask)
+    arrays = [varies.shape for varies in learned.numbers.values() if varies is not None]
+    arrays += [*learned.best.values(), *learned.scatter]
+    assert all(array.base is None for array in arrays)  # no view that keeps the replays
+    assert sum(array.size for array in arrays) < 100
+
+
+def test_studies_held_in_memory_are_few_or_small(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ESTIMATE, "_HELD", 100)  # a study has 30 reports
+    for n, held in ((1, 1), (3, 3), (4, 2), (250, 3)):
+        asked = settle([facts(study) for study in studies(1) * n], esim.rule("sagemaker"))
+        assert asked.held == held, n
+    with going_through(studies(5)) as past:
+        found = survey(past, settle(past.each(facts_at), esim.rule("sagemaker"), replicates=100),
+                       0, 0.9, Wanted())  # fmt: skip
+    assert "beside_from_some" in {w.code for w in found.warnings}
+    assert len(found.leave_one_out) == 2
+
+
 # --------------------------------------------------------------------------------- the commands
 
 
@@ -308,7 +427,7 @@ def test_a_small_history_is_compared_as_logs_are(history: History, tmp_path: Pat
 def test_wrong_usage(
     history: History, tmp_path: Path, words: list[str], code: int, message: str
 ) -> None:
-    for command in ("compare", "replay"):
+    for command in ("compare", "estimate", "replay"):
         run = RUN.invoke(app, [command, str(tmp_path / "h"), *words])
         assert run.exit_code == code, (command, run.output)
         text = run.output if run.exception is None or code == 2 else str(run.exception)
@@ -317,7 +436,7 @@ def test_wrong_usage(
 
 def test_an_engine_is_for_a_history(tmp_path: Path) -> None:
     studies(1)[0].to_parquet(tmp_path / "one")
-    for command in ("compare",):
+    for command in ("compare", "estimate"):
         run = RUN.invoke(app, [command, str(tmp_path / "one"), "--engine", "threads"])
         assert run.exit_code == 2
         assert "convert" in run.output

@@ -28,7 +28,7 @@ from esim.compare.spreads import Means
 from esim.comparison import Comparison, Saved, Settings
 from esim.costs import Costs
 from esim.errors import EsimError
-from esim.facts import Facts, facts
+from esim.facts import facts_at
 from esim.history import History
 from esim.replay import Final
 from esim.rules import BASELINES, PRESETS, Rule
@@ -104,7 +104,7 @@ def compare(
     if not isinstance(given, History):
         given = _named_apart(given)
     with going_through(given, engine=engine, jobs=jobs, address=address) as every:
-        known = every.each(_facts)
+        known = every.each(facts_at)
         most = max(study.trials for study in known)
         bounds = baselines(max(study.reports_longest for study in known), most)
         always = {one.rule for one in bounds}
@@ -174,10 +174,6 @@ def compare(
         return replace(
             whole, inputs=tuple(inputs), esim=esim.__version__, failures=dict(every.failures)
         )
-
-
-def _facts(position: int, study: Study) -> Facts:
-    return facts(study)
 
 
 def _played(
