@@ -51,6 +51,12 @@ class Unit:
     positions: tuple[int, ...]
     names: tuple[str, ...]
 
+    @classmethod
+    def of(cls, chunk: Chunk, first: int = 0) -> Unit:
+        """A chunk of a history; `first`: its first study's position."""
+        names = tuple(entry.study for entry in chunk.entries)
+        return cls(chunk, tuple(range(first, first + len(names))), names)
+
     def only(self, wanted: Callable[[int], bool]) -> Unit:
         """Some of its studies."""
         keep = [i for i, position in enumerate(self.positions) if wanted(position)]
@@ -67,11 +73,6 @@ class Unit:
 def spread(studies: int, some: int) -> list[int]:
     """The places of some of so many studies, evenly."""
     return [i * studies // some for i in range(some)]
-
-
-def reason(error: Exception) -> str:
-    """Why a study failed, for the row or line that reports it."""
-    return str(error) if isinstance(error, EsimError) else f"{type(error).__name__}: {error}"
 
 
 def work_on(work: Work[Made], unit: Unit) -> list[Made | Failed]:
@@ -94,7 +95,10 @@ def work_on(work: Work[Made], unit: Unit) -> list[Made | Failed]:
         except Exception as error:
             if in_memory:
                 raise
-            made.append(Failed(name, reason(error)))
+            text = (
+                str(error) if isinstance(error, EsimError) else f"{type(error).__name__}: {error}"
+            )
+            made.append(Failed(name, text))
     return made
 
 
@@ -197,12 +201,9 @@ def going_through(
 
 def _units(source: Study | Iterable[Study] | History) -> list[Unit]:
     if isinstance(source, History):
-        units, first = [], 0
+        units: list[Unit] = []
         for chunk in source.chunks():
-            last = first + len(chunk.entries)
-            names = tuple(entry.study for entry in chunk.entries)
-            units.append(Unit(chunk, tuple(range(first, last)), names))
-            first = last
+            units.append(Unit.of(chunk, units[-1].positions[-1] + 1 if units else 0))
         return units
     studies = [source] if isinstance(source, Study) else list(source)
     return [Unit(Held((study,)), (i,), (study.name,)) for i, study in enumerate(studies)]

@@ -35,7 +35,7 @@ ARROWS: dict[str, set[str]] = {
     "facts": {"study", "clocks"},
     "by_study": {"study", "engines", "history"},
     "tables": RESULTS | {"arrow"},
-    "many": RESULTS | {"engines", "folders", "history", "replay", "tables"},
+    "many": RESULTS | {"by_study", "engines", "folders", "history", "replay", "tables"},
     "warm_up": {"kernels", "replay", "rules", "study"},
     "prepare": {"study", "rules", "kernels"},
     "outcomes": RESULTS | {"prepare", "kernels", "caveats", "replay"},
