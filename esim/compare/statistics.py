@@ -17,7 +17,7 @@ from esim.study import Float64, Int64
 
 _MOST_EXACT = 13  # blocks: 2 ** 13 sign flips are all tried
 _FLIPS = 10_000
-_AT_ONCE = 2_000_000  # draws of studies held at once
+_AT_ONCE = 2_000_000  # numbers drawn at once: what is in memory does not grow with the studies
 
 
 @dataclass(frozen=True)
@@ -177,13 +177,22 @@ def sign_flip_test(differences: Float64, seed: np.random.SeedSequence) -> Float6
     observed = np.abs(scaled.sum(axis=1))
     if blocks <= _MOST_EXACT:
         bits = np.arange(2**blocks)[:, None] >> np.arange(blocks) & 1
-        flips = np.asarray(1.0 - 2.0 * bits)
+        largest = _largest(np.asarray(1.0 - 2.0 * bits), scaled)
     else:
-        drawn = np.random.default_rng(seed).integers(0, 2, (_FLIPS, blocks))
-        flips = np.vstack([np.ones(blocks), 1.0 - 2.0 * drawn])
-    largest = np.abs(flips @ scaled.T).max(axis=1)
+        rng, at_once = np.random.default_rng(seed), max(1, _AT_ONCE // blocks)
+        parts = [_largest(np.ones((1, blocks)), scaled)]
+        for first in range(0, _FLIPS, at_once):
+            drawn = rng.integers(0, 2, (min(at_once, _FLIPS - first), blocks))
+            parts.append(_largest(1.0 - 2.0 * drawn, scaled))
+        largest = np.concatenate(parts)
     # A hair below, so that the observed arrangement counts itself whatever the rounding.
     return np.array([float((largest >= o - 1e-9).mean()) for o in observed])
+
+
+def _largest(flips: Float64, scaled: Float64) -> Float64:
+    """The largest statistic [flips] of rows [R, blocks] under flips of signs, [flips, blocks]."""
+    found: Float64 = np.abs(flips @ scaled.T).max(axis=1)
+    return found
 
 
 def front(saved: Float64, degradation: Float64) -> NDArray[np.bool_]:
