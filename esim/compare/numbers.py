@@ -10,7 +10,7 @@ import numpy as np
 from esim.study import Float64
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Numbers:
     """Numbers of R contestants over O launch orders, those known for all contestants and orders.
 

@@ -57,7 +57,7 @@ class Protocol:
     accepted: float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Played:
     """One study under all R contestants, without its curves.
 

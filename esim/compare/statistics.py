@@ -177,7 +177,7 @@ def sign_flip_test(differences: Float64, seed: np.random.SeedSequence) -> Float6
     observed = np.abs(scaled.sum(axis=1))
     if blocks <= _MOST_EXACT:
         bits = np.arange(2**blocks)[:, None] >> np.arange(blocks) & 1
-        largest = _largest(np.asarray(1.0 - 2.0 * bits), scaled)
+        largest = _largest((1.0 - 2.0 * bits).astype(np.float64), scaled)
     else:
         rng, at_once = np.random.default_rng(seed), max(1, _AT_ONCE // blocks)
         parts = [_largest(np.ones((1, blocks)), scaled)]

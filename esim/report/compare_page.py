@@ -267,7 +267,7 @@ def _studies(c: Comparison) -> Table:
         )
     caption = "Who wins, and who stops the best trial (share of launch orders)"
     if not any(s.rules for s in c.studies):
-        return filled("studies", caption, columns, rows)
+        return filled("studies", "What was compared", columns, rows)
     return Table("studies", caption, columns, tuple(rows))
 
 
