@@ -90,7 +90,7 @@ def test_a_report_is_current(folder: str, tmp_path: Path) -> None:
 
 
 def write() -> None:
-    """All of reports/ but the benchmark, anew."""
+    """All of reports/ but the benchmarks, anew."""
     os.chdir(ROOT)
     for folder, command in REPORTS.items():
         out = f"reports/{folder}"

@@ -21,7 +21,8 @@ import esim
 from esim.comparison import AtWorkers
 from esim.rules import BASELINES, PRESETS, READINGS, Rule
 from esim.study import Study
-from tests.benchmarks.replay import DATA, curves, fastest
+from tests.benchmarks.replay import DATA, curves
+from tests.benchmarks.timing import fastest
 
 SHOWN = ("sagemaker", "optuna-median")
 RULES, TRIALS, STEPS, ORDERS = 25, 100, 50, 100

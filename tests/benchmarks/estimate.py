@@ -9,7 +9,8 @@ import numpy as np
 
 import esim
 from esim.study import Study
-from tests.benchmarks.replay import curves, fastest
+from tests.benchmarks.replay import curves
+from tests.benchmarks.timing import fastest
 
 
 def main() -> None:

@@ -1,9 +1,12 @@
 """Reading logs beside ripgrep: `python -m tests.benchmarks.ingest [--mb 1000] [--shape gz]`.
 
+Tables, beside pandas' own reading of them: `python -m tests.benchmarks.ingest --shape csv`.
+
 Writes a tuning job of 100 jobs, one metric line in 20, to a temporary folder; then `rg -c` with the
 same regex and esim in turn, on warm files; rg with one thread, esim with one that reads and one
 that hashes. Prints a Markdown table: seconds by the clock, of the processor (which other work on
-the machine disturbs less) and of the thread that reads, the best of each; `reports/ingest.md`.
+the machine disturbs less) and of the thread that reads, the best of each. The page is
+`reports/benchmark-ingest.md`.
 """
 
 from __future__ import annotations
@@ -17,9 +20,15 @@ import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
+
 from esim import read_study
+from tests.benchmarks.timing import in_turn
 
 JOBS = 100
 KINDS = {
@@ -40,8 +49,8 @@ NOISE = (
     "queue 17 of 64, memory 1023 MB"
 )
 
-
 SHAPES = {"text": ".log", "gz": ".log.gz", "json": ".json"}
+TABLES = ("csv", "parquet")
 
 
 def write(
@@ -105,12 +114,75 @@ def ripgrep(folder: Path, regex: str, shape: str) -> tuple[float, float, int]:
     return time.perf_counter() - began, worked, sum(int(line) for line in run.stdout.split())
 
 
+@dataclass(frozen=True)
+class Reading:
+    """Seconds of ripgrep and of `read_study`: by the clock, of the processor, of the main thread.
+
+    Each the best of its repeats.
+    """
+
+    count: int
+    rg_clock: float
+    rg_worked: float
+    clock: float
+    worked: float
+    reading: float
+
+
+def logs(kind: str, megabytes: int, shape: str, *, times: int) -> Reading:
+    """Lines of one kind in one shape, by ripgrep and by esim in turn, on warm files."""
+    metric, regex, form = KINDS[kind]
+    clocks = time.perf_counter, time.process_time, time.thread_time
+    with tempfile.TemporaryDirectory() as parent:
+        folder = Path(parent) / "logs"
+        count = write(folder, megabytes, metric, regex, form, shape)
+        rg, ours = [], []
+        for _ in range(times):
+            clock, worked, matches = ripgrep(folder, regex, shape)
+            assert matches == count
+            rg.append((clock, worked))
+            began = [read() for read in clocks]
+            study = read_study(folder)
+            ours.append([read() - at for read, at in zip(clocks, began, strict=True)])
+            assert study.n_reports == count
+    return Reading(count, *map(min, zip(*rg, strict=True)), *map(min, zip(*ours, strict=True)))
+
+
+def table(shape: str, trials: int, steps: int, *, times: int) -> tuple[float, float]:
+    """Seconds of `read_study` and of pandas, of a long table `trial, step, loss`, in turn."""
+    values = np.random.default_rng(0).standard_normal((trials, steps))
+    made = pd.DataFrame(
+        {
+            "trial": np.repeat([f"trial-{i:05d}" for i in range(trials)], steps),
+            "step": np.tile(np.arange(1, steps + 1), trials),
+            "loss": values.ravel(),
+        }
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / f"reports.{shape}"
+        if shape == "csv":
+            made.to_csv(path, index=False)
+        else:
+            made.to_parquet(path, index=False)
+        ours = partial(read_study, path, objective="loss", direction="minimize")
+        theirs = partial(pd.read_csv if shape == "csv" else pd.read_parquet, path)
+        assert np.array_equal(ours().values, values.ravel())
+        seconds, pandas = in_turn(ours, theirs, times=times)
+    return seconds, pandas
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--mb", type=int, default=1000)
     parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--shape", choices=list(SHAPES), default="text")
+    parser.add_argument("--shape", choices=[*SHAPES, *TABLES], default="text")
     chosen = parser.parse_args()
+    if chosen.shape in TABLES:
+        ours, pandas = table(chosen.shape, 2_000, 500, times=chosen.repeats)
+        print("| 2,000 trials x 500 steps | pandas s | esim.read_study s | ratio |")
+        print("|---|---|---|---|")
+        print(f"| {chosen.shape} | {pandas:.2f} | {ours:.2f} | {ours / pandas:.1f} |")
+        return
     if shutil.which("rg") is None:
         sys.exit("ripgrep (rg) is not installed")
     print(
@@ -119,27 +191,14 @@ def main() -> None:
     )
     print("| lines of | metric lines | rg -j1 | esim.read_study | ratio | peak |")
     print("|---|---|---|---|---|---|")
-    for kind, (metric, regex, form) in KINDS.items():
-        with tempfile.TemporaryDirectory() as parent:
-            folder = Path(parent) / "logs"
-            count = write(folder, chosen.mb, metric, regex, form, chosen.shape)
-            rg, ours = [], []
-            for _ in range(chosen.repeats):
-                clock, worked, matches = ripgrep(folder, regex, chosen.shape)
-                assert matches == count
-                rg.append((clock, worked))
-                clocks = time.perf_counter, time.process_time, time.thread_time
-                began = [read() for read in clocks]
-                study = read_study(folder)
-                ours.append([read() - at for read, at in zip(clocks, began, strict=True)])
-                assert study.n_reports == count
+    for kind in KINDS:
+        found = logs(kind, chosen.mb, chosen.shape, times=chosen.repeats)
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-        rg_clock, rg_worked = map(min, zip(*rg, strict=True))
-        clock, worked, reading = map(min, zip(*ours, strict=True))
         print(
-            f"| {kind} | {count:,} | {rg_clock:.2f} / {rg_worked:.2f} | {clock:.2f} / {worked:.2f} "
-            f"/ {reading:.2f} | {clock / rg_clock:.1f} / {worked / rg_worked:.1f} / "
-            f"{reading / rg_worked:.1f} | {peak:.0f} MB |",
+            f"| {kind} | {found.count:,} | {found.rg_clock:.2f} / {found.rg_worked:.2f} "
+            f"| {found.clock:.2f} / {found.worked:.2f} / {found.reading:.2f} "
+            f"| {found.clock / found.rg_clock:.1f} / {found.worked / found.rg_worked:.1f} / "
+            f"{found.reading / found.rg_worked:.1f} | {peak:.0f} MB |",
             flush=True,
         )
 

@@ -1,26 +1,27 @@
-"""How fast the rules are: `python -m tests.benchmarks.rules > reports/benchmark_rules.md`.
+"""How fast the rules are: `python -m tests.benchmarks.rules > reports/benchmark-rules.md`.
 
-In an environment with Optuna, Ray, Syne Tune or NNI (tests/live) their decisions a second stand
-beside esim's, on the same reports in the same order, in the same process. Peers that cannot be
-installed together are measured one by one.
+In an environment with Optuna, Ray, Syne Tune or NNI (PEER: as in tests/live) their decisions a
+second stand beside esim's, on the same reports in the same order, in the same process. The first
+three go together: see tests/benchmarks/__main__.py.
 """
 
 from __future__ import annotations
 
 import importlib
-import platform
 import sys
-import time
 import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
 
 import esim
 from esim.rules import PRESETS
-from tests.benchmarks.replay import fastest
+from esim.study import Study
+from tests.benchmarks.timing import fastest, in_turn, machine
 from tests.curves import curves
-from tests.drive import drive
+from tests.drive import Driven, Judge, drive
 
 #: What other tools that answer a like question took for one rule, on another machine.
 OTHERS = (
@@ -43,11 +44,69 @@ def all_presets() -> None:
     print(f"| **all {len(seconds)}** | **{sum(seconds.values()) * 1e3:.0f}** |\n")
 
 
+@dataclass(frozen=True)
+class Decisions:
+    """A rule in a library and in esim, on the same reports in the same order, in this process.
+
+    Rates in decisions a second of one thread: the library's; esim's of that order, and of 100.
+    """
+
+    rule: str
+    version: str
+    decisions: int
+    theirs: float
+    one_order: float
+    many_orders: float
+    same: bool
+
+
+def decided(
+    peer: str, trials: int, steps: int, *, only: tuple[str, ...] = (), times: int = 2
+) -> Iterator[Decisions]:
+    """The first case of every rule (or of those named) of tests/live/peer_PEER.py.
+
+    Raises:
+        ImportError: the library is not installed.
+    """
+    module = importlib.import_module(f"tests.live.peer_{peer}")
+    study = curves("plain", "minimize", trials, steps, 1)
+    rng = np.random.default_rng(0)
+    orders = np.stack([rng.permutation(trials) for _ in range(100)])
+    seen = set()
+    for case in module.CASES:
+        # Ray's median rule is asked in steps: in seconds no two trials' reports meet.
+        if case.rule in seen or case.times or not case.recorded or (only and case.rule not in only):
+            continue
+        seen.add(case.rule)
+        row = esim.rule(case.rule, **case.columns)
+        one = partial(esim.replay_orders, study, row, np.arange(trials)[None], threads=1)
+        many = partial(esim.replay_orders, study, row, orders, threads=1)
+        kept, kept_many = one()[0], int(many().sum())
+        driven: list[Driven] = []
+        theirs, ours, ours_many = in_turn(
+            partial(_drive, study, case.make, driven), one, many, times=times
+        )
+        n_decisions = driven[-1].decisions
+        yield Decisions(
+            rule=case.rule,
+            version=module.version(),
+            decisions=n_decisions,
+            theirs=n_decisions / theirs,
+            one_order=n_decisions / ours,
+            many_orders=kept_many / ours_many,
+            same=[len(v) for v in driven[-1].verdicts] == kept.tolist(),
+        )
+
+
+def _drive(study: Study, make: Callable[[Study], Judge], found: list[Driven]) -> None:
+    found.append(drive(study, make(study)))
+
+
 def against_peers(peers: list[str]) -> None:
     print("## Decisions a second, the same reports in the same order, one process\n")
     print(
-        "A peer's time is that of its own calls, report by report. esim's is a whole "
-        "`replay_orders`, ranking of the study included: of one order, and of 100, where its "
+        "A peer's time is that of its own calls, report by report. esim's, on one thread, is a "
+        "whole `replay_orders`, ranking of the study included: of one order, and of 100, where its "
         "purpose lies. Decisions are few where a rule stops early, and one order then hardly "
         "pays for the ranking.\n"
     )
@@ -56,33 +115,15 @@ def against_peers(peers: list[str]) -> None:
         "| esim/s, 100 orders | times |"
     )
     print("|---|---|---|---|---|---|---|---|---|")
-    rng = np.random.default_rng(0)
     for peer in peers:
-        module = importlib.import_module(f"tests.live.peer_{peer}")
-        seen = set()
-        for case in module.CASES:
-            # Ray's median rule is asked in steps: in seconds no two trials' reports meet.
-            if case.rule in seen or case.times or not case.recorded:
-                continue
-            seen.add(case.rule)
-            row = esim.rule(case.rule, **case.columns)
-            for trials in (200, 1_000):
-                study = curves("plain", "minimize", trials, 50, 1)
-                start = time.perf_counter()
-                driven = drive(study, case.make(study))
-                n_decisions = driven.decisions
-                theirs = n_decisions / (time.perf_counter() - start)
-                run = partial(esim.replay_orders, study, row, np.arange(trials)[None])
-                kept = run()
-                ours = n_decisions / fastest(run, 20)
-                orders = np.stack([rng.permutation(trials) for _ in range(100)])
-                run = partial(esim.replay_orders, study, row, orders)
-                many = int(run().sum()) / fastest(run, 3)
-                same = [len(v) for v in driven.verdicts] == kept[0].tolist()
+        for trials in (200, 1_000):
+            for found in decided(peer, trials, 50):
                 print(
-                    f"| {case.rule}{'' if same else ' (DIFFERS)'} | {trials:,} | {n_decisions:,} "
-                    f"| {module.version()} | {theirs:,.0f} | {ours:,.0f} | {ours / theirs:,.0f} "
-                    f"| {many:,.0f} | **{many / theirs:,.0f}** |",
+                    f"| {found.rule}{'' if found.same else ' (DIFFERS)'} | {trials:,} "
+                    f"| {found.decisions:,} | {found.version} | {found.theirs:,.0f} "
+                    f"| {found.one_order:,.0f} | {found.one_order / found.theirs:,.0f} "
+                    f"| {found.many_orders:,.0f} "
+                    f"| **{found.many_orders / found.theirs:,.0f}** |",
                     flush=True,
                 )
     print()
@@ -106,10 +147,7 @@ def main() -> None:
     """Print every table, in Markdown. Arguments: the peers to measure, as in tests/live."""
     warnings.simplefilter("ignore")
     print("# Benchmark of the rules\n")
-    print(
-        f"`python -m tests.benchmarks.rules PEER...`; Python {platform.python_version()}, NumPy "
-        f"{np.__version__}, esim {esim.__version__}. Fastest of several runs.\n"
-    )
+    print(f"`python -m tests.benchmarks.rules PEER...`; {machine()}. Fastest of several runs.\n")
     all_presets()
     against_other_tools()
     if sys.argv[1:]:

@@ -6,30 +6,34 @@ Makes its data under --folder (about 2 GB for the full size) and keeps it for th
 from __future__ import annotations
 
 import argparse
+import hashlib
+import multiprocessing
 import os
-import platform
-import resource
 import shutil
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from threading import Barrier
 from typing import Any
 
-import numba
 import numpy as np
 
 import esim
 from esim.history import History, Place
 from esim.history.write import Input, append
+from esim.kernels.engine import run_orders
 from esim.prepare import prepare
 from esim.replay import replay_orders
 from esim.rules import rule
 from esim.study import Study
-from tests.benchmarks.replay import MAIN, curves, fastest
+from tests.benchmarks.replay import MAIN, curves
+from tests.benchmarks.timing import fastest, machine
+from tests.benchmarks.watch import Peaks, watched
 
 TRIALS, STEPS = 100, 50
 
@@ -59,76 +63,109 @@ def history(folder: Path, studies: int) -> History:
     return there
 
 
-def peak_mb(children: bool = False) -> float:
-    """The most memory this process, or any child of it, has held."""
-    who = resource.RUSAGE_CHILDREN if children else resource.RUSAGE_SELF
-    return resource.getrusage(who).ru_maxrss / 1024
+@dataclass(frozen=True)
+class InMemory:
+    """Reports a second of so many cores at once, data in memory: the rule's ranking and kernel,
+    and the kernel on ranked data."""
+
+    ranked: float
+    kernel: float
 
 
-def in_memory(studies: int) -> tuple[float, float]:
-    """Reports a second of one core: ranking and kernel, and the kernel alone, data in memory."""
+def in_memory(studies: int, cores: int) -> InMemory:
+    """What nothing around ranking and kernel could exceed: a process a core, all at once."""
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(
+        cores, mp_context=context, initializer=_meet, initargs=(context.Barrier(cores),)
+    ) as pool:
+        found = list(pool.map(_rates, [range(i, i + studies) for i in range(cores)]))
+    return InMemory(*map(sum, zip(*found, strict=True)))
+
+
+def _meet(barrier: Barrier) -> None:
+    global _start
+    _start = partial(barrier.wait, 600.0)
+
+
+def _rates(seeds: range) -> tuple[float, float]:
+    """Reports a second of this process: ranking and kernel, the kernel alone."""
     row = rule("sagemaker")
-    some = [study(i) for i in range(studies)]
+    some = [study(i) for i in seeds]
     order = np.arange(TRIALS)[None]
     replay_orders(some[0], row, order, threads=1)
-    both = fastest(lambda: [replay_orders(s, row, order, threads=1) for s in some], 3)
-    from esim.kernels.engine import run_orders
-
     ready = [prepare(s, row, threads=1) for s in some]
     scratch = [p.scratch() for p in ready]
     kept = np.zeros((1, TRIALS), dtype=np.int32)
 
-    def run() -> None:
+    def kernel() -> None:
         for one, its in zip(ready, scratch, strict=True):
             run_orders(order, -1, kept, **one.arrays, **its)
 
-    alone = fastest(run, 3)
-    reports = studies * TRIALS * STEPS
+    kernel()
+    _start()
+    both = fastest(lambda: [replay_orders(s, row, order, threads=1) for s in some], 3)
+    _start()
+    alone = fastest(kernel, 3)
+    reports = len(seeds) * TRIALS * STEPS
     return reports / both, reports / alone
+
+
+@dataclass(frozen=True)
+class Run:
+    """A whole `esim replay` of a history. `digests`: of the files it has written, by name."""
+
+    rate: float  # reports a second
+    seconds: float
+    peaks: Peaks
+    digests: dict[str, str]
+
+
+def run(there: History, folder: Path, engine: str, jobs: int) -> Run:
+    """The command, from the start of its process to its end."""
+    out, script = folder / "out", folder / "esim_main.py"
+    shutil.rmtree(out, ignore_errors=True)
+    script.write_text("from esim.cli import main\nif __name__ == '__main__':\n    main()\n")
+    words = [str(there.place), "--engine", engine, "--jobs", str(jobs), "--out", str(out)]
+    # A script finds an installed esim before the one at hand.
+    env = {**os.environ, "PYTHONPATH": str(Path(esim.__file__).parent.parent)}
+    seconds, peaks = watched([sys.executable, str(script), "replay", *words], env)
+    digests = {}
+    for path in sorted(out.iterdir()):
+        with path.open("rb") as stream:
+            digests[path.name] = hashlib.file_digest(stream, "sha256").hexdigest()
+    shutil.rmtree(out)
+    reports = sum(entry.reports for entry in there.entries)
+    return Run(reports / seconds, seconds, peaks, digests)
 
 
 def through_engines(there: History, folder: Path, engines: list[str]) -> None:
     """The history through every engine: reports a second, memory, and the same bytes."""
-    reports = sum(entry.reports for entry in there.entries)
-    ranked, alone = in_memory(500)
     cores = os.cpu_count() or 1
+    reports = sum(entry.reports for entry in there.entries)
     print(f"## {len(there.names):,} studies of {TRIALS} x {STEPS}, {reports:,} reports\n")
     print(
-        f"In memory, on one core, ranking and kernel decide {ranked / 1e6:.1f} million reports a "
-        f"second (the kernel on ranked data {alone / 1e6:.0f}); {cores} cores at most {cores} times"
-        " that. The whole run reads the Parquet files, replays, compares with the baseline and "
-        "writes both tables.\n"
+        "The whole run starts Python, reads the Parquet files, replays, compares with the baseline "
+        "and writes both tables. Beside it, right before: what ranking and kernel, and the kernel "
+        "on ranked data, reach on 500 such studies in memory, in as many processes at once.\n"
     )
-    print("| engine | workers | s | million reports/s | of ranking and kernel in memory | "
-          "peak MB, driver | peak MB, a worker | same bytes |")  # fmt: skip
-    print("|---|---|---|---|---|---|---|---|")
-    first: dict[str, bytes] | None = None
+    print("| engine | workers | s | million reports/s | ranking and kernel in memory | of that | "
+          "kernel in memory | of that | peak MB, driver | peak MB, its largest other process | "
+          "peak MB, all processes | same bytes |")  # fmt: skip
+    print("|---|---|---|---|---|---|---|---|---|---|---|---|")
+    first: dict[str, str] | None = None
     for engine, jobs in [("local", 1), *((engine, cores) for engine in engines)]:
-        out = folder / "out"
-        words = [str(there.place), "--engine", engine, "--jobs", str(jobs), "--out", str(out)]
-        script = folder / "esim_main.py"
-        script.write_text("from esim.cli import main\nif __name__ == '__main__':\n    main()\n")
-        start = time.perf_counter()
-        child = (
-            "import resource, subprocess, sys\n"
-            "subprocess.run([sys.executable, *sys.argv[1:]], check=True, stdout=-3)\n"
-            "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024)\n"
-        )
-        run = subprocess.run(
-            [sys.executable, "-c", child, str(script), "replay", *words],
-            capture_output=True, text=True, check=True,
-        )  # fmt: skip
-        seconds = time.perf_counter() - start
-        made = {path.name: path.read_bytes() for path in sorted(out.iterdir())}
-        first = first or made
-        rate = reports / seconds
+        bare = in_memory(500, jobs)
+        found = run(there, folder, engine, jobs)
+        first = first or found.digests
+        peaks = found.peaks
         print(
-            f"| {engine} | {jobs} | {seconds:.1f} | {rate / 1e6:.1f} | "
-            f"**{rate / (ranked * jobs):.2f}** | {float(run.stdout):.0f} | - | "
-            f"{'yes' if made == first else 'NO'} |",
+            f"| {engine} | {jobs} | {found.seconds:.1f} | {found.rate / 1e6:.1f} "
+            f"| {bare.ranked / 1e6:.1f} | **{found.rate / bare.ranked:.2f}** "
+            f"| {bare.kernel / 1e6:.0f} | {found.rate / bare.kernel:.3f} "
+            f"| {peaks.driver:.0f} | {f'{peaks.other:.0f}' if peaks.other else '-'} "
+            f"| {peaks.together:.0f} | {'yes' if found.digests == first else 'NO'} |",
             flush=True,
         )
-        shutil.rmtree(out)
     print()
 
 
@@ -139,7 +176,10 @@ def large_studies(sizes: list[tuple[int, int]]) -> None:
     print("|---|---|---|---|---|---|")
     code = (
         "import sys, time, resource\n"
+        "import numpy as np\n"
         "import esim\n"
+        "from esim.study import Study\n"
+        "esim.replay(Study.from_arrays(np.ones((2, 2)), 'minimize'))\n"  # loads the kernels
         "start = time.perf_counter()\n"
         "study = esim.read_study(sys.argv[1])\n"
         "read = time.perf_counter()\n"
@@ -196,11 +236,7 @@ def main() -> None:
     words.add_argument("--large", default="10000x50,100000x50,1000000x50,100000x100")
     told: Any = words.parse_args()
     print("# Measured\n")
-    print(
-        f"`python -m tests.benchmarks.scale`; Python {platform.python_version()}, NumPy "
-        f"{np.__version__}, numba {numba.__version__}, {os.cpu_count()} cores, esim "
-        f"{esim.__version__}.\n"
-    )
+    print(f"`python -m tests.benchmarks.scale`; {machine('numba')}.\n")
     told.folder.mkdir(parents=True, exist_ok=True)
     if told.studies:
         there = history(told.folder / f"history-{told.studies}", told.studies)

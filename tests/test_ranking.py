@@ -1,0 +1,61 @@
+"""Columns ranked: each value's place among its column's, whatever the column's length."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from esim.prepare import ranking
+from esim.prepare.ranking import rank_columns
+from esim.study import Float64
+
+# What sorts badly by its bits: signs, zeros of both signs, infinities, the smallest numbers, ties.
+ODD = [0.0, -0.0, np.inf, -np.inf, 5e-324, -5e-324, 1.0, 1.0 + 2**-52, -1.0, np.nan]
+numbers = st.sampled_from(ODD) | st.floats(allow_nan=True, allow_infinity=True, width=64)
+
+
+def check(values: Float64, column: np.ndarray, n_columns: int, threads: int | None = None) -> None:
+    blocks = iter([values[: len(values) // 2], values[len(values) // 2 :]])
+    rank, universe, places = rank_columns(blocks, column.astype(np.int32), n_columns, threads)
+    for c in range(n_columns):
+        cells = np.flatnonzero(column == c)
+        known = [i for i in cells if not np.isnan(values[i])]
+        start = int(places[c, ranking.UNIVERSE])
+        found = universe[start : start + len(known)]
+        assert found.tolist() == sorted(values[known].tolist())
+        assert sorted(rank[known].tolist()) == list(range(len(known)))
+        for i in cells:
+            if np.isnan(values[i]):
+                assert rank[i] == -1
+            else:
+                assert universe[start + rank[i]] == values[i]
+
+
+@settings(deadline=None)
+@given(st.data())
+def test_short_and_long_columns(data: st.DataObject) -> None:
+    some = data.draw(st.lists(numbers, min_size=1, max_size=30))
+    many = data.draw(st.sampled_from([3, ranking._LONG // 2, 3 * ranking._LONG]))
+    n_columns = data.draw(st.integers(1, 4))
+    rng = np.random.default_rng(data.draw(st.integers(0, 2**32)))
+    values = rng.choice(np.array(some), size=many)
+    check(values, rng.integers(0, n_columns, size=many), n_columns)
+
+
+@pytest.mark.parametrize("length", [ranking._LONG - 1, ranking._LONG, 5_000])
+@pytest.mark.parametrize("scale", [1.0, 1e-300, 1e300])
+def test_alike_columns_of_any_length(
+    length: int, scale: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ranking, "_SMALL", 0)  # in threads
+    rng = np.random.default_rng(length)
+    values = scale * rng.standard_normal(3 * length)
+    values[rng.choice(3 * length, 5)] = np.nan
+    check(values, np.arange(3 * length) % 3, 3, threads=2)
+
+
+def test_nothing_to_rank() -> None:
+    check(np.full(4, np.nan), np.array([0, 1, 1, 2]), 3)
+    check(np.empty(0), np.empty(0, dtype=np.int32), 0)
