@@ -11,7 +11,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TypeVar
+from typing import Any, TypeVar
+
+import numpy as np
 
 from esim import engines
 from esim.errors import EsimError
@@ -163,8 +165,19 @@ class Studies:
         found: list[Study] = []
         for unit in self._units:
             if not wanted.isdisjoint(unit.positions):
-                found += unit.only(wanted.__contains__).source.studies(configs=False)
+                those = unit.only(wanted.__contains__).source.studies(configs=False)
+                found += those if isinstance(unit.source, Held) else map(_by_itself, those)
         return tuple(found)
+
+
+def _by_itself(study: Study) -> Study:
+    """The study with columns of its own: not views that keep its whole chunk in memory."""
+    columns: dict[str, Any] = {
+        name: column.copy()
+        for name, column in vars(study).items()
+        if isinstance(column, np.ndarray)
+    }
+    return replace(study, **columns)
 
 
 @contextmanager

@@ -134,6 +134,16 @@ def test_studies_of_a_history_are_let_go(history: History) -> None:
         assert not any(ref() is not None for ref in alive)
 
 
+def test_studies_held_in_memory_do_not_hold_their_chunk(history: History) -> None:
+    with going_through(history, jobs=1) as every:
+        (study,) = every.some([4])
+    plain = studies(7)[4]
+    for name, column in vars(study).items():
+        if isinstance(column, np.ndarray):
+            assert column.base is None, name
+            np.testing.assert_array_equal(column, getattr(plain, name))
+
+
 # ---------------------------------------------------------------------------------- a comparison
 
 

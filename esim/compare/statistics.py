@@ -183,7 +183,7 @@ def sign_flip_test(differences: Float64, seed: np.random.SeedSequence) -> Float6
         parts = [_largest(np.ones((1, blocks)), scaled)]
         for first in range(0, _FLIPS, at_once):
             drawn = rng.integers(0, 2, (min(at_once, _FLIPS - first), blocks))
-            parts.append(_largest(1.0 - 2.0 * drawn, scaled))
+            parts.append(_largest((1.0 - 2.0 * drawn).astype(np.float64), scaled))
         largest = np.concatenate(parts)
     # A hair below, so that the observed arrangement counts itself whatever the rounding.
     return np.array([float((largest >= o - 1e-9).mean()) for o in observed])
