@@ -22,6 +22,7 @@ from esim.compare.play import (
     play_whole,
     sample_orders,
     table_orders,
+    table_sample,
     table_workers,
 )
 from esim.compare.spreads import Means
@@ -122,6 +123,7 @@ def compare(
             sample=sample_orders(orders, len(known)),
             workers_table=table_workers(most),
             workers_orders=table_orders(orders, len(known)),
+            workers_sample=table_sample(orders, len(known)),
             ranked=ranked,
             saved=f"{saved}_saved_fraction",
             accepted=max_degradation,

@@ -19,7 +19,7 @@ class Numbers:
         cases: float64 [N, R, C], in each launch order; or C = 1, their mean over the orders.
         sample: float64 [N, R, k], in the first k orders, which are as random as any; all of them
             where C = O.
-        ends: float64 [N, R, 2], the least and the greatest over all orders.
+        ends: float64 [N, R, 2], the least and the greatest over all orders; [N, R, 0] if not kept.
         orders: O.
     """
 
@@ -39,14 +39,17 @@ class Numbers:
         return found
 
 
-def numbers(tables: Mapping[str, Float64], sample: int | None = None) -> Numbers:
+def numbers(
+    tables: Mapping[str, Float64], sample: int | None = None, *, ends: bool = True
+) -> Numbers:
     """What to keep of tables [R, O] by name: all orders, or of a sample of so many and in short."""
     names = tuple(name for name, table in tables.items() if not np.isnan(table).any())
     shape = next(iter(tables.values())).shape
     cases = np.array([tables[name] for name in names]).reshape(len(names), *shape)
     few = cases
-    ends = np.stack([cases.min(axis=2), cases.max(axis=2)], axis=2)
+    both = [cases.min(axis=2), cases.max(axis=2)] if ends else []
+    least_most = np.stack(both, axis=2) if ends else np.empty((len(names), shape[0], 0))
     if sample is not None:
         few = cases[:, :, :sample].copy()
         cases = cases.mean(axis=2, keepdims=True)
-    return Numbers(names, cases, few, ends, shape[1])
+    return Numbers(names, cases, few, least_most, shape[1])

@@ -38,7 +38,7 @@ class Protocol:
     Attributes:
         orders: launch orders a study.
         sample: how many of them are kept one by one, the others only counting in means; None: all.
-        workers_orders: launch orders a study in the table over workers.
+        workers_orders, workers_sample: the same of the table over workers.
         ranked: positions of the contestants that are ranked.
         saved: name of the number that ranks; accepted: the loss accepted.
     """
@@ -52,6 +52,7 @@ class Protocol:
     sample: int | None
     workers_table: tuple[int, ...]
     workers_orders: int
+    workers_sample: int | None
     ranked: tuple[int, ...]
     saved: str
     accepted: float
@@ -122,6 +123,11 @@ def table_orders(orders: int, studies: int) -> int:
 def sample_orders(orders: int, studies: int) -> int | None:
     """Launch orders a study that are kept one by one; None, all of them, up to `MANY` studies."""
     return None if studies <= MANY else min(orders, -(-_SAMPLE // studies))
+
+
+def table_sample(orders: int, studies: int) -> int | None:
+    """The same of the table over workers."""
+    return None if studies <= MANY else min(orders, -(-_ENOUGH // studies))
 
 
 def play(
@@ -268,7 +274,9 @@ class _Table:
             summaries=summaries if whole else (),
             orders=numbers(headline, protocol.sample),
             workers={
-                part: numbers({name: table[name] for name in told})
+                part: numbers(
+                    {name: table[name] for name in told}, protocol.workers_sample, ends=False
+                )
                 for part, table in tables.items()
                 if part is not None
             },

@@ -148,28 +148,26 @@ def at_workers(
     rows: list[list[AtWorkers]] = [[] for _ in range(played[0].recorded.shape[1])]
     for slots in workers:
         tables = [p.workers[slots] for p in played]
-        kept = _of(tables, "best_kept")
+        kept = [t.of("best_kept") for t in tables if t.known("best_kept")]
         for r, row in enumerate(rows):
             row.append(
                 AtWorkers(
                     workers=slots,
                     orders=tables[0].orders,
                     studies=len(tables),
-                    saved=_middle(_of(tables, saved), r),
-                    degradation_normalized=_middle(_of(tables, "degradation_normalized"), r),
+                    saved=_middle(tables, saved, r),
+                    degradation_normalized=_middle(tables, "degradation_normalized", r),
                     best_kept=share([k[r] for k in kept], tables[0].orders, confidence),
                 )
             )
     return [tuple(row) for row in rows]
 
 
-def _of(tables: Sequence[Numbers], name: str) -> list[Float64]:
-    return [t.of(name) for t in tables if t.known(name)]
-
-
-def _middle(values: list[Float64], r: int) -> Middle | None:
-    if not values:
+def _middle(tables: Sequence[Numbers], name: str, r: int) -> Middle | None:
+    told = [t for t in tables if t.known(name)]
+    if not told:
         return None
-    every = np.concatenate([v[r] for v in values])
-    low, high = np.quantile(every, [0.05, 0.95], method="inverted_cdf")
-    return Middle(float(every.mean()), float(low), float(high))
+    mean = np.concatenate([t.of(name)[r] for t in told]).mean()
+    sample = np.concatenate([t.sample[t.names.index(name), r] for t in told])
+    low, high = np.quantile(sample, [0.05, 0.95], method="inverted_cdf")
+    return Middle(float(mean), float(low), float(high))
