@@ -5,7 +5,6 @@ from __future__ import annotations
 import gc
 import json
 import weakref
-from collections.abc import Iterator
 from functools import partial
 from importlib import import_module
 from pathlib import Path
@@ -18,7 +17,7 @@ from typer.testing import CliRunner
 
 import esim
 from esim import EsimError, History, Study
-from esim.by_study import Studies, going_through
+from esim.by_study import going_through
 from esim.cli import app
 from esim.compare.numbers import numbers
 from esim.compare.statistics import bootstrap_studies
@@ -147,10 +146,6 @@ def test_studies_held_in_memory_do_not_hold_their_chunk(history: History) -> Non
 # ---------------------------------------------------------------------------------- a comparison
 
 
-def document(found: Comparison) -> str:
-    return found.to_json()
-
-
 @pytest.mark.parametrize("many", [False, True])
 def test_compare_gives_the_same_bytes_from_everywhere(
     history: History, many: bool, request: pytest.FixtureRequest
@@ -167,7 +162,7 @@ def test_compare_gives_the_same_bytes_from_everywhere(
         (history, {"engine": "threads", "jobs": 3}),
     ):
         found = esim.compare(source, choice=True, **words, **COMPARE)
-        assert document(found) == document(expected)
+        assert found.to_json() == expected.to_json()
         pd.testing.assert_frame_equal(found.by_study, expected.by_study)
 
 
@@ -179,7 +174,8 @@ def test_of_one_known_study_its_halves_are_read_again(tmp_path: Path) -> None:
     expected = esim.compare(some, choice=True, **COMPARE)
     assert expected.choice is not None
     assert expected.choice.by == "trials"
-    assert document(esim.compare(there, choice=True, jobs=1, **COMPARE)) == document(expected)
+    again = esim.compare(there, choice=True, jobs=1, **COMPARE)
+    assert again.to_json() == expected.to_json()
 
 
 def test_a_study_that_cannot_be_compared_stops_no_other(history: History) -> None:
@@ -382,20 +378,6 @@ def test_studies_held_in_memory_are_few_or_small(monkeypatch: pytest.MonkeyPatch
 # --------------------------------------------------------------------------------- the commands
 
 
-@pytest.fixture
-def counted(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
-    """How many studies each round goes through."""
-    seen: list[int] = []
-    real = Studies.each
-
-    def each(self: Studies, *words: Any) -> Any:
-        seen.append(len(self))
-        return real(self, *words)
-
-    monkeypatch.setattr(Studies, "each", each)
-    return seen
-
-
 def test_the_command_goes_through_a_history(history: History, tmp_path: Path, few: None) -> None:
     folder = str(tmp_path / "h")
     words = ["compare", folder, "--rules", "sagemaker", "--orders", "4", "--jobs", "1"]
@@ -417,6 +399,26 @@ def test_the_command_goes_through_a_history(history: History, tmp_path: Path, fe
     failing = RUN.invoke(app, [*words, "--clock", "recorded"])
     assert failing.exit_code == 1
     assert "Not replayed: 4 studies" in failing.output
+
+
+def test_the_forecast_of_a_history(
+    history: History, tmp_path: Path, few: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, out = str(tmp_path / "h"), tmp_path / "out"
+    words = ["estimate", folder, "--replicates", "100", "--workers", "1", "--engine", "threads"]
+    shown = RUN.invoke(app, [*words, "--jobs", "2"])
+    assert shown.exit_code == 0, shown.output
+    assert "from 42 past trials of 7 studies" in " ".join(shown.output.split())
+    monkeypatch.setattr(ESTIMATE, "replay_history", all_but_s3)
+    failing = RUN.invoke(app, [*words, "--out", str(out)])
+    assert failing.exit_code == 1
+    assert "Not replayed: 1 studies" in failing.output
+    document = json.loads((out / "estimate.json").read_text())
+    assert document["failures"] == {"s3": "no good"}
+    assert document["command"] == f"esim estimate {folder} --replicates 100 --workers 1"
+    page = RUN.invoke(app, ["report", str(out), "--out", str(tmp_path / "r.md")])
+    assert page.exit_code == 0, page.output
+    assert "| s3 | no good |" in (tmp_path / "r.md").read_text()
 
 
 def test_a_small_history_is_compared_as_logs_are(history: History, tmp_path: Path) -> None:
