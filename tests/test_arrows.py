@@ -36,7 +36,7 @@ ARROWS: dict[str, set[str]] = {
     "by_study": {"study", "engines", "history"},
     "tables": RESULTS | {"arrow"},
     "many": RESULTS | {"by_study", "engines", "folders", "history", "replay", "tables"},
-    "warm_up": {"kernels", "replay", "rules", "study"},
+    "warm_up": {"kernels", "prepare", "replay", "rules", "study"},
     "prepare": {"study", "rules", "kernels"},
     "outcomes": RESULTS | {"prepare", "kernels", "caveats", "replay"},
     "replay": RESULTS | {"prepare", "kernels", "outcomes"},

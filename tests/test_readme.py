@@ -33,6 +33,14 @@ PLUGIN = re.compile(
     r"<!-- file: (?P<file>\w+)\.py -->\n```python\n(?P<code>.*?)```.*?```toml\n(?P<toml>.*?)```",
     re.DOTALL,
 )
+# tests/live/test_readme_clusters.py runs them, with dask, ray and Spark installed.
+CLUSTER = re.compile(
+    r"<!-- cluster: (?P<name>\w+) -->\n```(?:sh|python)\n(?P<code>.*?)```", re.DOTALL
+)
+# tests/test_cold_start.py runs its command.
+IMAGE = re.compile(
+    r"<!-- image: warm-up -->\n```dockerfile\nENV (?P<variable>\w+)=\S+\nRUN (?P<command>.*?)\n```"
+)
 
 
 def esim(command: str, where: Path = ROOT) -> str:
@@ -142,7 +150,7 @@ def test_every_block_is_one_that_is_tested() -> None:
     blocks = re.findall(r"^```(\w*)$", TEXT, flags=re.MULTILINE)
     run = len(OUTPUT.findall(TEXT)) + len(SETUP.findall(TEXT)) + 2 * len(PYTHON.findall(TEXT))
     run += 2 * (len(PLUGIN.findall(TEXT)) + len(STEPS.findall(TEXT)))
-    run += len(RULE.findall(TEXT))
+    run += len(RULE.findall(TEXT)) + len(CLUSTER.findall(TEXT)) + len(IMAGE.findall(TEXT))
     layout = 1  # the folder of a SageMaker export
     assert len([b for b in blocks if b]) == run + layout + len(FETCHED.findall(TEXT))
 

@@ -12,6 +12,5 @@ def warm_up() -> None:
     from esim.warm_up import warm_up as compile_all
 
     start = time.perf_counter()
-    kept = compile_all()
-    typer.echo(f"compiled in {time.perf_counter() - start:.1f} s")
-    typer.echo(f"kept in {kept}" if kept else "the cache folder cannot be written: nothing is kept")
+    kept_in = compile_all()
+    typer.echo(f"compiled in {time.perf_counter() - start:.1f} s, kept in {kept_in}")

@@ -204,7 +204,7 @@ def rungs(
     for trial in range(len(offsets) - 1):
         first_e, first_c = e, c
         row = bracket[trial]
-        held = 0  # bits
+        held = np.int64(0)  # bits
         rung = 0
         for at in range(offsets[trial], offsets[trial + 1]):
             position = positions[at]

@@ -18,9 +18,9 @@ column). The arrays, besides those of esim.kernels.peers:
     cell_column   int32 [K]
     shown_by      int32 [K]      the trial's judgement that shows the cell; empty: the n-th the n-th
     rank          int32 [K]      in the column's universe, -1: no statistic; None: one by one
-    end_column    int32 [R]      a cell that a trial adds as it ends with this judgement,
-    end_rank      int32 [R]      its rank (-1: none), and its statistic if peers are looked up;
-    end_statistic float64 [R]    empty: nothing is added
+    end_column    int32 [R]      a cell that a trial adds as it ends with this judgement; empty:
+    end_rank      int32 [R]      nothing is added. Its rank (-1: none; None: nothing is added), or
+    end_statistic float64 [R]    its statistic where peers are looked up
     curve         float64 [R]    the values where whole curves are compared; None where they are not
     critical      float64 [51]   then, see esim.kernels.pairs
     work          float64 [3, W] then, at least as long as the longest curve
@@ -85,18 +85,25 @@ SHARE, WIDTH, WARMUP_SHARE, P_VALUE = 0, 1, 2, 3
 @inner
 def begin(offsets, cell_offsets, words, places, levels, trials, tally, kept, stops, trace):
     """Forget everything: no trial has run."""
-    words[:] = 0
-    places[:, : HIGH + 1] = 0
-    levels[:, : LIMIT + 1] = np.nan
-    levels[:, SUM] = 0.0
-    levels[-1, : LIMIT + 1] = -np.inf
-    trials[:] = 0
+    for word in range(len(words)):
+        words[word] = 0
+    for place in range(len(places)):
+        for at in range(HIGH + 1):
+            places[place, at] = 0
+        levels[place, THRESHOLD] = levels[place, LIMIT] = np.nan
+        levels[place, SUM] = 0.0
+    levels[-1, THRESHOLD] = levels[-1, LIMIT] = -np.inf
     for trial in range(len(offsets) - 1):
+        trials[trial, SHOWN] = 0
         trials[trial, CELL] = cell_offsets[trial]
-    tally[:] = 0.0
-    kept[:] = 0
-    stops[:] = np.nan
-    trace[:] = np.nan
+        trials[trial, ENDED] = 0
+        kept[trial] = 0
+        for at in range(3):
+            stops[trial, at] = np.nan
+    for at in range(len(tally)):
+        tally[at] = 0.0
+    for at in range(len(trace)):
+        trace[at, 0] = trace[at, 1] = np.nan
 
 
 @inner
@@ -314,18 +321,20 @@ def end(
         trials[trial, ENDED] = 1
         if rank is not None:
             last = offsets[trial] + reports - 1
-            adds = len(end_rank) != 0 and (not stopped or codes[AGAIN_STOPPED] != 0)
-            if adds and end_rank[last] >= 0:
-                if codes[REPLACES] != 0:
-                    before = np.int64(trials[trial, CELL] - 1)
-                    remove(
-                        np.int64(cell_column[before]), np.int64(rank[before]), words, places,
-                        numbers[SHARE], codes[METHOD],
+            if end_rank is not None:
+                adds = not stopped or codes[AGAIN_STOPPED] != 0
+                if adds and end_rank[last] >= 0:
+                    if codes[REPLACES] != 0:
+                        before = np.int64(trials[trial, CELL] - 1)
+                        remove(
+                            np.int64(cell_column[before]), np.int64(rank[before]), words, places,
+                            numbers[SHARE], codes[METHOD],
+                        )  # fmt: skip
+                    insert(
+                        np.int64(end_column[last]), np.int64(end_rank[last]), universe, words,
+                        places, levels, numbers[SHARE], codes[METHOD], codes[LEAST],
+                        numbers[WIDTH],
                     )  # fmt: skip
-                insert(
-                    np.int64(end_column[last]), np.int64(end_rank[last]), universe, words, places,
-                    levels, numbers[SHARE], codes[METHOD], codes[LEAST], numbers[WIDTH],
-                )  # fmt: skip
             if codes[CARRY] != 0 and rank[last] >= 0:
                 for place in range(column[last] + 1, len(places) - 1):
                     insert(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-import shutil
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,66 +12,65 @@ from typing import Any
 import numba
 from numba.core import config
 
+from esim.kernels.kept import Kept
+
 Function = Callable[..., Any]
 
 
-def cache_folder() -> Path:
-    """Where compiled kernels are kept: named after all their sources and numba's version.
-
-    numba itself notices an edit only in the file that holds a function, not in those it calls.
+def cache_folder() -> Path | None:
+    """Where compiled kernels are kept: named after all their sources and the versions of numba and
+    Python. In $NUMBA_CACHE_DIR, else $XDG_CACHE_HOME, else ~/.cache; None if there is no home.
     """
-    digest = hashlib.sha256(numba.__version__.encode())
+    digest = hashlib.sha256(f"{numba.__version__} {sys.implementation.cache_tag}".encode())
     for source in sorted(Path(__file__).parent.glob("*.py")):
         digest.update(source.read_bytes())
-    base = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
-    return Path(base) / "esim" / f"kernels-{digest.hexdigest()[:16]}"
+    home = Path(os.path.expanduser("~")) / ".cache"
+    for base in (vars(config)["CACHE_DIR"], os.environ.get("XDG_CACHE_HOME"), home):
+        if base and Path(base).is_absolute():
+            return Path(base) / "esim" / f"kernels-{digest.hexdigest()[:16]}"
+    return None
 
 
-_ROOM = 64 * 2**20  # bytes: all kernels together take a tenth; numba fails on a full disk
-
-
-def _usable(folder: Path) -> bool:
-    """Whether kernels can be kept there; if not they are compiled anew in each process."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        free = shutil.disk_usage(folder).free
-    except OSError:
-        return False
-    return os.access(folder, os.W_OK) and free > _ROOM
-
-
-def folder() -> Path | None:
-    """Where this process keeps compiled kernels; None if it cannot."""
-    return Path(_FOLDER) if _OPTIONS["cache"] else None
-
-
-_FOLDER = vars(config)["CACHE_DIR"] or str(cache_folder())  # the user's NUMBA_CACHE_DIR goes first
+_FOLDER = cache_folder()
 # No fastmath: NaN must stay NaN. No GIL: threads run side by side. No reference counts: kernels own
 # nothing and allocate nothing, and counting their two dozen arrays at every inner call made a
-# decision 40 times slower (213 ns, now 5 ns).
+# decision 40 times slower (213 ns, now 5 ns). No C wrapper: nobody takes a kernel's address.
 _OPTIONS: dict[str, Any] = {
     "error_model": "numpy",
     "nogil": True,
-    "cache": _usable(Path(_FOLDER)),
     "_nrt": False,
+    "no_cfunc_wrapper": True,
 }
+
+
+def kept_in() -> Path:
+    """Where this process has kept what it compiled.
+
+    Raises:
+        OSError: it could not keep all of it, or there is no folder to keep it in.
+    """
+    if _FOLDER is None:
+        raise FileNotFoundError("no home folder")
+    if Kept.trouble is not None:
+        raise Kept.trouble
+    return _FOLDER
 
 
 def _compiled(function: Function, **options: Any) -> Function:
     """The function, to be compiled at its first call and kept in esim's own folder."""
-    theirs = vars(config)["CACHE_DIR"]
-    vars(config)["CACHE_DIR"] = (
-        _FOLDER  # read by numba while it decorates; other code keeps its own
-    )
-    try:
-        compiled: Function = numba.njit(**_OPTIONS, **options)(function)
-    finally:
-        vars(config)["CACHE_DIR"] = theirs
+    compiled: Function = numba.njit(**_OPTIONS, **options)(function)
+    if _FOLDER is not None and compiled is not function:  # which it is under NUMBA_DISABLE_JIT
+        vars(compiled)["_cache"] = Kept(f"{function.__module__}.{function.__name__}", _FOLDER)
     return compiled
 
 
 def kernel(function: Function) -> Function:
-    """Compile at first call. Arrays in, arrays filled: a kernel cannot allocate."""
+    """Compile at first call. Arrays in, arrays filled: a kernel cannot allocate.
+
+    A user waits for that: it grows with the lines, and with every function that is called, as each
+    is compiled by itself and again within its callers. So loops instead of slices (`x[:] = 0`), and
+    no `min`, `max`, `in` or `np.isfinite` in what every replay runs: to numba they are functions.
+    """
     return _compiled(function)
 
 
@@ -80,4 +79,4 @@ def inner(function: Function) -> Function:
 
     Called, it would be handed each array as seven numbers: that doubled the time of a replay.
     """
-    return _compiled(function, no_cpython_wrapper=True, no_cfunc_wrapper=True, forceinline=True)
+    return _compiled(function, no_cpython_wrapper=True, forceinline=True)

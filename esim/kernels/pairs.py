@@ -66,7 +66,7 @@ def _significant(n, limit, critical, work):
     for size in range(n - 1, 0, -1):
         for row in range(2):
             work[row, 0], work[row, size] = work[row, size], work[row, 0]
-        _sift(0, size, work)
+        _sift(np.int64(0), size, work)  # a bare 0 would compile it a second time
     # Twice the ranks are whole numbers.
     twice_w = ties = 0.0
     tied = False
@@ -142,7 +142,7 @@ def worse_in_pairs(trial, k, other, least, limit, offsets, step, curve, critical
         if not np.isfinite(curve[at]):
             return False
         their += curve[at]
-    n = 0
+    n = np.int64(0)
     at = offsets[other]
     for mine in range(first, last + 1):
         while at < offsets[other + 1] and step[at] < step[mine]:

@@ -64,7 +64,7 @@ def set_level(column, n, low, high, levels, share, method, width):
         threshold = levels[column, SUM] / n
     levels[column, THRESHOLD] = threshold
     levels[column, LIMIT] = threshold
-    if np.isfinite(threshold):
+    if abs(threshold) < np.inf:
         levels[column, LIMIT] = threshold + width * abs(threshold)
 
 
@@ -79,7 +79,9 @@ def low_index(n, share, method):
         if method == MIRRORED:
             index = n - 1 - index
     elif method == REDUCTION:
-        index = max(np.int64(n / share), np.int64(1)) - 1
+        index = np.int64(n / share) - 1
+        if index < 0:
+            index = np.int64(0)
     elif method == PORTION:
         index = np.int64(share * n)
     elif method == RANK:
@@ -90,7 +92,7 @@ def low_index(n, share, method):
             index += 1
     else:
         index = np.int64(0)
-    return min(index, n - 1)
+    return index if index < n - 1 else n - 1
 
 
 @inner
@@ -142,10 +144,10 @@ def insert(column, rank, universe, words, places, levels, share, method, least, 
     if method == MEAN:
         levels[column, SUM] += universe[start + rank]
     if n >= least:
+        above = high if high > low else low
         set_level(
-            column, n, universe[start + low], universe[start + max(high, low)], levels, share,
-            method, width,
-        )  # fmt: skip
+            column, n, universe[start + low], universe[start + above], levels, share, method, width
+        )
 
 
 @inner

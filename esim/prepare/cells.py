@@ -38,7 +38,7 @@ def cells_of_reports(
         "universe": _NO_NUMBERS,
         "statistic": None,
         "end_column": NOTHING,
-        "end_rank": NOTHING,
+        "end_rank": None,
         "end_statistic": _NO_NUMBERS,
     }
     if rule.against != "peers":
@@ -97,7 +97,7 @@ def cells_of_rungs(
         "universe": universe,
         "statistic": None,
         "end_column": rungs.end_column if adds else NOTHING,
-        "end_rank": end_rank if adds else NOTHING,
+        "end_rank": end_rank if adds else None,
         "end_statistic": _NO_NUMBERS,
     }
     return arrays, places

@@ -161,20 +161,29 @@ def test_a_dask_cluster_of_its_own(
 # --- ray -------------------------------------------------------------------------------------
 
 
+def descendants(process: int) -> list[tuple[int, str]]:
+    """Number and command line of every process that a process started, itself or through others."""
+    listed = subprocess.run(["ps", "-eo", "pid=,ppid=,args="], capture_output=True, text=True)
+    children: dict[int, list[tuple[int, str]]] = {}
+    for line in listed.stdout.splitlines():
+        pid, parent, args = line.split(maxsplit=2)
+        children.setdefault(int(parent), []).append((int(pid), args))
+    found = list(children.get(process, []))
+    for pid, _ in found:  # which grows meanwhile
+        found += children.get(pid, [])
+    return found
+
+
 def test_ray_with_a_worker_killed_during_the_run(
     history: History, expected: dict[str, bytes], tmp_path: Path
 ) -> None:
     killed: list[int] = []
 
     def kill_one(studies: int) -> None:
-        if not killed:
-            found = subprocess.run(
-                ["pgrep", "-f", "^ray::(_call|IDLE)"], capture_output=True, text=True
-            )
-            busy = [int(pid) for pid in found.stdout.split()]
-            if busy:
-                os.kill(busy[0], signal.SIGKILL)
-                killed.append(busy[0])
+        busy = [pid for pid, name in descendants(os.getpid()) if name.startswith("ray::_call")]
+        if busy and not killed:
+            os.kill(busy[0], signal.SIGKILL)
+            killed.append(busy[0])
 
     out = tmp_path / "out"
     many.replay_history(history, SETTINGS, out=out, engine="ray", jobs=2, done=kill_one)
