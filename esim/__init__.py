@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from esim.costs import Costs
     from esim.errors import EsimError
     from esim.estimate import estimate
+    from esim.history import History
     from esim.readers import read_studies, read_study
     from esim.replay import replay, replay_orders
     from esim.rules import Rule, rule
@@ -26,6 +27,7 @@ _HOMES = {
     "Comparison": "esim.comparison",
     "Costs": "esim.costs",
     "EsimError": "esim.errors",
+    "History": "esim.history",
     "Rule": "esim.rules",
     "Status": "esim.study",
     "Study": "esim.study",
@@ -43,6 +45,7 @@ __all__ = [
     "Comparison",
     "Costs",
     "EsimError",
+    "History",
     "Rule",
     "Status",
     "Study",

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from esim.costs import Costs
 from esim.errors import EsimError
-from esim.study import Float64, Study
+from esim.study import Float64, Status, Study
 
 Mode = Literal["order", "recorded", "simulated"]
 
@@ -59,6 +59,25 @@ def choose_clock(study: Study, mode: str | None, workers: int) -> Clock:
     return clock
 
 
+def side_by_side(study: Study) -> int:
+    """How many trials ran at once at most, as recorded; 1 where starts or ends are unknown.
+
+    A job that starts as another ends takes its slot; one that still runs keeps its own.
+    """
+    reporting = np.diff(study.offsets) > 0
+    ended = reporting & (study.status != Status.RUNNING)
+    if np.isnan(study.start[reporting]).any() or np.isnan(study.end[ended]).any():
+        return 1
+    known = np.isfinite(study.start)
+    start = study.start[known]
+    end = np.where(np.isfinite(study.end[known]), study.end[known], np.inf)
+    # A job that ends as it starts takes a slot for that moment.
+    end = np.sort(np.maximum(end, np.nextafter(start, np.inf)))
+    start = np.sort(start)
+    running = np.arange(1, len(start) + 1) - np.searchsorted(end, start, side="right")
+    return int(running.max(initial=1))
+
+
 def report_seconds(study: Study) -> Float64:
     """float64 [R]: seconds of each row since its trial's start; a step is one where unknown."""
     return study.steps.astype(np.float64) if study.elapsed is None else study.elapsed
@@ -70,6 +89,15 @@ def last_row(study: Study, column: NDArray[Any]) -> NDArray[Any]:
     has = np.diff(study.offsets) > 0
     last[has] = column[study.offsets[1:][has] - 1]
     return last
+
+
+def last_kept(study: Study, column: Float64, rows_kept: NDArray[np.int32]) -> Float64:
+    """A column [R] at the last row that each trial made in O runs, [O, N]; 0 where it made none."""
+    if not len(column):
+        return np.zeros(rows_kept.shape)
+    last = np.maximum(study.offsets[:-1] + rows_kept - 1, 0)
+    found: Float64 = np.where(rows_kept > 0, column[last], 0.0)
+    return found
 
 
 def last_second(study: Study) -> Float64:

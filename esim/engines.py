@@ -33,6 +33,68 @@ def check_engine(engine: str, jobs: int | None, address: str | None) -> None:
         raise EsimError(f"engine {engine!r} takes no address", fix="--engine dask or ray")
 
 
+class Workers:
+    """Workers that stand ready for one run after another."""
+
+    def __init__(self, submit: Submit | None, slots: int) -> None:
+        self._submit, self._slots = submit, slots
+
+    def run(
+        self, work: Callable[[Unit], Made], units: Sequence[Unit]
+    ) -> Iterator[tuple[int, Made]]:
+        """(position of the unit, what the work made of it), in the order in which they finish.
+
+        Args:
+            work: a module-level function, or a partial of one; its arguments and results are
+                pickled by every engine but threads.
+        """
+        if self._submit is None:
+            for i, unit in enumerate(units):
+                yield i, work(unit)
+            return
+        waiting = iter(enumerate(units))
+        under_way: dict[futures.Future[Made], int] = {}
+        while True:
+            while len(under_way) < _AHEAD * self._slots and (following := next(waiting, None)):
+                under_way[self._submit(work, following[1])] = following[0]
+            if not under_way:
+                return
+            done, _ = futures.wait(under_way, return_when=futures.FIRST_COMPLETED)
+            for future in done:
+                yield under_way.pop(future), future.result()
+
+
+@contextmanager
+def opened(
+    *,
+    engine: str = "local",
+    jobs: int | None = None,
+    address: str | None = None,
+    most: int | None = None,
+) -> Iterator[Workers]:
+    """Workers of an engine.
+
+    Args:
+        jobs: workers of this machine; default, its cores. On a cluster given by `address` its own
+            workers count.
+        address: of a running dask scheduler (``tcp://host:8786``) or ray cluster (``auto``,
+            ``ray://host:10001``); without one a cluster of processes starts on this machine.
+        most: units that will ever be under way: more workers than that are not started.
+
+    Raises:
+        EsimError: the engine is not installed, or the cluster cannot be reached.
+    """
+    check_engine(engine, jobs, address)
+    workers = jobs or os.cpu_count() or 1
+    if most is not None:
+        workers = min(workers, max(most, 1))
+    if engine in ("local", "threads") and workers == 1:
+        yield Workers(None, 1)
+        return
+    with _OPENERS[engine](workers, address) as (submit, slots):
+        yield Workers(submit, slots)
+
+
 def run(
     work: Callable[[Unit], Made],
     units: Sequence[Unit],
@@ -41,36 +103,9 @@ def run(
     jobs: int | None = None,
     address: str | None = None,
 ) -> Iterator[tuple[int, Made]]:
-    """(position of the unit, what the work made of it), in the order in which they finish.
-
-    Args:
-        work: a module-level function, or a partial of one; its arguments and results are pickled
-            by every engine but threads.
-        jobs: workers of this machine; default, its cores. On a cluster given by `address` its own
-            workers count.
-        address: of a running dask scheduler (``tcp://host:8786``) or ray cluster (``auto``,
-            ``ray://host:10001``); without one a cluster of processes starts on this machine.
-
-    Raises:
-        EsimError: the engine is not installed, or the cluster cannot be reached.
-    """
-    check_engine(engine, jobs, address)
-    workers = min(jobs or os.cpu_count() or 1, max(len(units), 1))
-    if engine in ("local", "threads") and workers == 1:
-        for i, unit in enumerate(units):
-            yield i, work(unit)
-        return
-    with _OPENERS[engine](workers, address) as (submit, slots):
-        waiting = iter(enumerate(units))
-        under_way: dict[futures.Future[Made], int] = {}
-        while True:
-            while len(under_way) < _AHEAD * slots and (following := next(waiting, None)):
-                under_way[submit(work, following[1])] = following[0]
-            if not under_way:
-                return
-            done, _ = futures.wait(under_way, return_when=futures.FIRST_COMPLETED)
-            for future in done:
-                yield under_way.pop(future), future.result()
+    """One run, as `Workers.run`, with workers of its own. Arguments and errors as `opened`."""
+    with opened(engine=engine, jobs=jobs, address=address, most=len(units)) as workers:
+        yield from workers.run(work, units)
 
 
 @contextmanager

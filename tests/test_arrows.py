@@ -32,16 +32,20 @@ ARROWS: dict[str, set[str]] = {
     "history": {"study", "storage", "arrow", "folders"},
     "convert": {"study", "readers", "history"},
     "engines": set(),
+    "facts": {"study", "clocks"},
+    "by_study": {"study", "engines", "history"},
     "tables": RESULTS | {"arrow"},
-    "many": RESULTS | {"engines", "folders", "history", "replay", "tables"},
+    "many": RESULTS | {"by_study", "engines", "folders", "history", "replay", "tables"},
     "warm_up": {"kernels", "prepare", "replay", "rules", "study"},
     "prepare": {"study", "rules", "kernels"},
     "outcomes": RESULTS | {"prepare", "kernels", "caveats", "replay"},
     "replay": RESULTS | {"prepare", "kernels", "outcomes"},
     "comparison": RESULTS,
-    "compare": RESULTS | {"comparison", "prepare", "replay", "outcomes", "caveats"},
+    "compare": RESULTS
+    | {"comparison", "prepare", "replay", "outcomes", "caveats", "by_study", "facts", "history"},
     "check": RESULTS | {"replay"},
-    "estimate": RESULTS | {"prepare", "outcomes", "replay", "caveats"},
+    "estimate": RESULTS
+    | {"prepare", "outcomes", "replay", "caveats", "by_study", "facts", "history"},
     "fetch": {"folders"},
     "explain": RESULTS | {"prepare", "replay", "kernels"},
     "plots": RESULTS | {"comparison", "explain", "report", "folders"},
@@ -50,10 +54,10 @@ ARROWS: dict[str, set[str]] = {
     | {"tables"},
     "cli": RESULTS
     | {"readers", "replay", "check", "compare", "explain", "report", "plots", "folders", "fetch"}
-    | {"estimate", "history", "convert", "engines", "many", "warm_up"},
+    | {"estimate", "history", "convert", "engines", "by_study", "facts", "many", "warm_up"},
     # esim/__init__.py
     "": {"study", "check", "compare", "comparison", "costs", "estimate", "rules", "readers"}
-    | {"replay"},
+    | {"replay", "history"},
 }
 # Names for annotations only, read from `if TYPE_CHECKING`.
 TYPES_ONLY = {
@@ -63,6 +67,7 @@ TYPES_ONLY = {
     ("report", "check"),
     ("report", "many"),
     ("cli", "history"),
+    ("cli", "comparison"),
     ("plots", "explain"),
 }
 # Upwards only where a notebook asks a record to show itself.

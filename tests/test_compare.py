@@ -13,10 +13,10 @@ from numba import config
 
 import esim
 from esim import EsimError, Status, Study
-from esim.clocks import Clock
+from esim.clocks import Clock, side_by_side
 from esim.compare.contestants import contestants
 from esim.compare.halves import halves, subset
-from esim.compare.play import launch_orders, side_by_side
+from esim.compare.play import launch_orders
 from esim.compare.scores import Scores, scores
 from esim.comparison import Comparison, Spread
 from esim.costs import Costs

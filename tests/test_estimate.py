@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
+from collections.abc import Sequence
 from statistics import median
 from typing import Any
 
@@ -13,22 +14,39 @@ import pytest
 from numpy.typing import NDArray
 
 import esim
-from esim.clocks import Clock
+from esim.by_study import going_through
+from esim.clocks import Clock, side_by_side
 from esim.costs import Costs
 from esim.errors import EsimError
-from esim.estimate import forecast, settle, side_by_side
+from esim.estimate import forecast, settle
 from esim.estimate.advice import advise
 from esim.estimate.backtest import backtest
 from esim.estimate.budget import same_cost
 from esim.estimate.doubts import needed
+from esim.estimate.histories import Ask
 from esim.estimate.records import Estimate, Quantity
 from esim.estimate.samples import Samples, draw, play, reorder
 from esim.estimate.survey import Wanted, survey
 from esim.estimate.variants import alternatives, over_readings
 from esim.estimate.widen import FLOOR, deviations, kept_beyond, parts, student
+from esim.facts import facts
 from esim.prepare import prepare
 from esim.rules import rule
 from esim.study import Note, Study
+
+
+def settled(
+    studies: Study | Sequence[Study], trials: int | None, workers: int | None, replicates: int
+) -> tuple[tuple[Study, ...], Ask]:
+    past = (studies,) if isinstance(studies, Study) else tuple(studies)
+    known = [facts(study) for study in past]
+    return past, settle(known, rule("sagemaker"), trials, workers, replicates)
+
+
+def surveyed(past: Sequence[Study], ask: Ask, wanted: Wanted) -> Estimate:
+    with going_through(past) as studies:
+        return survey(studies, ask, 0, 0.9, wanted)
+
 
 SEED = np.random.SeedSequence(7)
 
@@ -139,7 +157,7 @@ def test_samples_hold_no_trial_twice_and_more_of_them_leave_the_first_alone() ->
 @pytest.mark.parametrize("workers", [1, 4])
 def test_the_same_seed_gives_the_same_bytes_on_any_number_of_threads(workers: int) -> None:
     documents = {
-        esim.estimate(a_study(), workers=workers, replicates=100, threads=threads).to_json()
+        esim.estimate(a_study(), workers=workers, replicates=100, jobs=threads).to_json()
         for threads in (1, 2, 4, None)
     }
     assert len(documents) == 1
@@ -208,9 +226,7 @@ def test_coverage_on_exchangeable_trials() -> None:
     values = curves(2400, seed=5)
     for i in range(60):
         past, upcoming = np.split(values[40 * i : 40 * i + 40], 2)
-        found = esim.estimate(
-            Study.from_arrays(past, "minimize"), replicates=100, seed=i, threads=1
-        )
+        found = esim.estimate(Study.from_arrays(past, "minimize"), replicates=100, seed=i, jobs=1)
         low, high = found.interval("steps_saved_fraction")
         saved = 1 - sum(literal_twin(upcoming)) / (20 * 12)
         inside += low - 1e-9 <= saved <= high + 1e-9
@@ -291,11 +307,8 @@ DEGENERATE: dict[str, tuple[Study | list[Study], dict[str, int]]] = {
 @pytest.mark.parametrize("case", DEGENERATE)
 def test_what_cannot_be_known_is_said(case: str) -> None:
     studies, asked = DEGENERATE[case]
-    past, ask = settle(
-        studies, "sagemaker", asked.get("trials"), asked.get("workers"), 100, 0.9, None, "last",
-        None,
-    )  # fmt: skip
-    found = survey(past, ask, 0, 0.9, Wanted(same_cost=True))
+    past, ask = settled(studies, asked.get("trials"), asked.get("workers"), 100)
+    found = surveyed(past, ask, Wanted(same_cost=True))
     text = json.dumps(json.loads(found.to_json()), allow_nan=False)
     assert '"esim.estimate/1"' in text
     assert found.advice is not None
@@ -315,7 +328,7 @@ def test_what_cannot_be_known_is_said(case: str) -> None:
 
 def test_the_backtest_counts_what_was_covered() -> None:
     study = Study.from_arrays(curves(40), "minimize")
-    _, ask = settle(study, "sagemaker", 12, None, 100, 0.8, None, "last", None)
+    _, ask = settled(study, 12, None, 100)
     found = backtest(study, ask, 0, 0.8, splits=20)
     assert (found.past, found.next, found.splits) == (28, 12, 20)
     assert found.enough and found.trials_needed is None
@@ -329,7 +342,7 @@ def test_the_backtest_counts_what_was_covered() -> None:
 
 def test_same_cost_is_a_fixed_point() -> None:
     study = Study.from_arrays(curves(60), "minimize")
-    past, ask = settle(study, "sagemaker", 20, None, 200, 0.9, None, "last", None)
+    past, ask = settled(study, 20, None, 200)
     more = same_cost(past, ask, 0, 0.9)
     assert more is not None
     assert more.saved_by == "steps" and more.budget == 20 * 12
@@ -353,8 +366,8 @@ def test_several_studies_vary_too_and_are_left_out_one_by_one() -> None:
         return high - low
 
     assert width([*alike, other]) > width(alike)
-    past, ask = settle(alike, "sagemaker", None, None, 100, 0.9, None, "last", None)
-    found = survey(past, ask, 0, 0.9, Wanted())
+    past, ask = settled(alike, None, None, 100)
+    found = surveyed(past, ask, Wanted())
     assert [row.study for row in found.leave_one_out] == ["0", "1", "2"]
     for study, row in zip(alike, found.leave_one_out, strict=True):
         assert row.happened == esim.replay(study, clock="order").summary.steps_saved_fraction
@@ -410,7 +423,7 @@ def test_a_search_that_learns_keeps_its_order() -> None:
 
 def test_readings_and_cautious_rules_replay_the_same_samples() -> None:
     study = a_study()
-    past, ask = settle(study, "sagemaker", None, None, 200, 0.9, None, "last", None)
+    past, ask = settled(study, None, None, 200)
     rows = list(over_readings(past, ask, 0, 0.9))
     assert rows[0].headline == forecast(past, ask, 0, 0.9).headline
     assert {"A2", "H4", "I4"} <= {row.code for row in rows}
@@ -435,7 +448,7 @@ def test_what_cannot_be_asked_is_refused(asked: dict[str, Any]) -> None:
 def test_studies_of_two_kinds_are_refused() -> None:
     with pytest.raises(EsimError, match="not of one kind"):
         esim.estimate([a_study(), Study.from_arrays(curves(5), "maximize", name="b")])
-    with pytest.raises(EsimError, match="no past study"):
+    with pytest.raises(EsimError, match="no study"):
         esim.estimate([])
     with pytest.raises(EsimError, match="steps_saved_fraction"):
         esim.estimate(a_study(), replicates=100).median("step_saved_fraction")

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from esim.cli import options as o
+
+if TYPE_CHECKING:
+    from esim.comparison import Comparison
 
 _COMPARISON = "The comparison"
 
@@ -82,15 +85,6 @@ def compare(
             min=0, help="The same seed gives the same bytes.", rich_help_panel=_COMPARISON
         ),
     ] = 0,
-    jobs: Annotated[
-        int | None,
-        typer.Option(
-            min=1,
-            help="Threads. Default: the machine's cores; the result is the same.",
-            rich_help_panel=_COMPARISON,
-            show_default=False,
-        ),
-    ] = None,
     clock: o.ClockMode = None,
     workers: Annotated[
         int | None,
@@ -113,6 +107,9 @@ def compare(
     startup_s: o.Startup = 0.0,
     stop_latency_s: o.StopLatency = 0.0,
     upload_s: o.Upload = None,
+    engine: o.Engine = None,
+    jobs: o.Jobs = None,
+    address: o.Address = None,
     out: o.Out = None,
     json: o.Json = False,
 ) -> None:
@@ -130,19 +127,27 @@ def compare(
     )
     o.check_words(clock, workers or 1, final)
     o.check_saved(saved, price)
+    o.check_engine(engine, jobs, address)
 
     from esim import compare as run
 
     with o.progress() as display:
         task = display.add_task("reading logs", total=None)
-        found = o.read(logs, objective, direction, metric, format, accept_time_aligned)
+        history = o.one_by_one(logs, bool(engine or jobs or address), objective, direction)
+        o.check_engine_used(history, engine=engine, address=address)
+        studies: Any = history
+        if history is None:
+            found = o.read(logs, objective, direction, metric, format, accept_time_aligned)
+            studies, inputs = found.studies, o.described(found)
+        else:
+            inputs = o.described_history(history)
         display.update(task, description="comparing")
 
         def show(done: int, of: int) -> None:
             display.update(task, total=of, completed=done)
 
         comparison = run(
-            found.studies,
+            studies,
             rows,
             grid=points,
             readings=readings,
@@ -156,8 +161,10 @@ def compare(
             choice=choose,
             confidence=confidence,
             seed=seed,
+            engine=engine,
             jobs=jobs,
-            inputs=o.described(found),
+            address=address,
+            inputs=inputs,
             progress=show,
         )
     comparison = dataclasses.replace(comparison, command=o.command_line(context))
@@ -169,7 +176,13 @@ def compare(
             write_comparison(out, comparison)
     if json:
         typer.echo(comparison.to_json())
-        return
+    else:
+        _show(comparison)
+    if comparison.failures:
+        raise typer.Exit(1)
+
+
+def _show(comparison: Comparison) -> None:
     from rich.console import Console
 
     from esim.report.comparison import show_comparison

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from esim.cli import options as o
+
+if TYPE_CHECKING:
+    from esim.estimate.records import Estimate
+    from esim.study import Study
 
 _NEXT = "The next job"
 _ADVICE = "Advice"
@@ -101,6 +105,9 @@ def estimate(
     startup_s: o.Startup = 0.0,
     stop_latency_s: o.StopLatency = 0.0,
     upload_s: o.Upload = None,
+    engine: o.Engine = None,
+    jobs: o.Jobs = None,
+    address: o.Address = None,
     out: o.Out = None,
     json: o.Json = False,
 ) -> None:
@@ -115,25 +122,42 @@ def estimate(
     )
     o.check_words(None, 1, final)
 
+    o.check_engine(engine, jobs, address)
+
+    from esim.by_study import going_through
     from esim.estimate import check_numbers, settle
     from esim.estimate.survey import Wanted, survey
+    from esim.facts import facts_at
     from esim.results import to_json
 
     with o.usage():
         wanted = Wanted(readings, same_cost, backtest, min_saving, max_degradation)
         check_numbers(trials, workers, replicates, confidence, launch)
+    asked = bool(engine or jobs or address)
     with o.progress() as display:
         task = display.add_task("reading logs", total=None)
-        found = o.read(logs, objective, direction, metric, format, accept_time_aligned, study, step)
-        past, ask = settle(
-            found.studies, row, trials, workers, replicates, confidence, costs,
-            final, launch,  # type: ignore[arg-type]  # checked above
-        )  # fmt: skip
-        estimated = survey(
-            past, ask, seed, confidence, wanted,
-            lambda what: display.update(task, description=what),
-        )  # fmt: skip
-        inputs = o.described(found)
+        history = None if study else o.one_by_one(logs, asked, objective, direction)
+        o.check_engine_used(history, engine=engine, address=address)
+        past: Any = history
+        enable: dict[str, Study] = {}
+        if history is None:
+            found = o.read(
+                logs, objective, direction, metric, format, accept_time_aligned, study, step
+            )
+            past, inputs, enable = found.studies, o.described(found), o.sagemaker_studies(found)
+        else:
+            inputs = o.described_history(history)
+        with going_through(past, engine=engine, jobs=jobs, address=address) as studies:
+            ask = settle(
+                studies.each(facts_at), row, trials, workers, replicates, costs,
+                final, launch, jobs,  # type: ignore[arg-type]  # checked above
+            )  # fmt: skip
+            display.update(task, total=len(studies) if history else None)
+            estimated = survey(
+                studies, ask, seed, confidence, wanted,
+                tell=lambda what: display.update(task, description=what),
+                advance=lambda more: display.advance(task, more),
+            )  # fmt: skip
         document = estimated.to_dict(inputs, o.command_line(context))
         if out is not None:
             from esim.report.files import write_estimate
@@ -142,12 +166,18 @@ def estimate(
             write_estimate(out, document)
     if json:
         typer.echo(to_json(document))
-        return
+    else:
+        _show(estimated, enable, inputs)
+    if estimated.failures:
+        raise typer.Exit(1)
+
+
+def _show(estimated: Estimate, enable: dict[str, Study], inputs: list[dict[str, Any]]) -> None:
     from rich.console import Console
 
     from esim.report.estimates import show_estimate
     from esim.report.terminal import show_inputs
 
     console = Console()
-    show_estimate(estimated, o.sagemaker_studies(found), console)
+    show_estimate(estimated, enable, console)
     show_inputs(inputs, console)

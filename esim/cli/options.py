@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
     from esim.costs import Costs
+    from esim.history import History
     from esim.readers import Reading
     from esim.rules import Rule
     from esim.study import Study
@@ -150,7 +151,7 @@ Upload = Annotated[
 Engine = Annotated[
     str | None,
     typer.Option(
-        help="Where the studies of a history (esim convert) are replayed, one by one: local "
+        help="Where the studies of a history (esim convert) are gone through one by one: local "
         "(processes), threads, dask or ray. Default: local where there are more than 100.",
         rich_help_panel=_ENGINE,
         show_default=False,
@@ -191,6 +192,7 @@ Out = Annotated[
 
 
 _TYPED = "esim.typed"
+_ELSEWHERE = ("--out", "--engine", "--jobs", "--address")
 
 
 class Recording(TyperGroup):
@@ -208,13 +210,13 @@ class Recording(TyperGroup):
 
 def command_line(context: typer.Context) -> str | None:
     """The command as it was typed, ready for a shell, but for what changes nothing in the result:
-    where it went, and on how many cores."""
+    where it went, and where and on how many cores it ran."""
     words = iter(context.meta.get(_TYPED, ()))
     kept = []
     for word in words:
-        if word in ("--out", "--jobs"):
+        if word in _ELSEWHERE:
             next(words, None)
-        elif word != "--json" and not word.startswith(("--out=", "--jobs=")):
+        elif word != "--json" and word.partition("=")[0] not in _ELSEWHERE:
             kept.append(word)
     return shlex.join(("esim", *kept)) if kept else None
 
@@ -301,6 +303,39 @@ def check_engine(engine: str | None, jobs: int | None, address: str | None) -> N
 
     with usage():
         check(engine or "local", jobs, address)
+
+
+def one_by_one(
+    logs: list[str], asked: bool, objective: str | None = None, direction: str | None = None
+) -> History | None:
+    """The history that the logs are, if its studies are to be gone through one by one.
+
+    That is, if it is `asked` for, or there are more than `MANY` of them.
+    """
+    from esim.by_study import MANY
+    from esim.readers import check_history, find_history
+
+    history = find_history(logs)
+    if history is None or not (asked or len(history.names) > MANY):
+        return None
+    check_history(history, objective=objective, direction=chosen_direction(direction))
+    return history
+
+
+def described_history(history: History) -> list[dict[str, Any]]:
+    """What was read, for the result document."""
+    return [
+        {"path": str(history.place), "sha256": history.sha256, "format": "history", "notes": []}
+    ]
+
+
+def check_engine_used(history: History | None, **flags: Any) -> None:
+    """Refuse flags of engines where there is no history to go through one by one."""
+    if history is None and any(flags.values()):
+        names = [f"--{name}" for name in flags]
+        raise typer.BadParameter(
+            f"{', '.join(names[:-1])} and {names[-1]} are for what esim convert wrote"
+        )
 
 
 def chosen_direction(word: str | None) -> str | None:

@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from esim.history import History
     from esim.many import Settings
 
-_MANY = 100  # a history of more studies is replayed study by study
-
 
 def replay(
     context: typer.Context,
@@ -64,11 +62,9 @@ def replay(
     o.check_words(clock, workers, final)
     o.check_engine(engine, jobs, address)
 
-    from esim.readers import find_history
-
-    one_by_one = bool(engine or jobs or address or resume)
-    history = None if study else find_history(logs)
-    if history is not None and (one_by_one or len(history.names) > _MANY):
+    asked = bool(engine or jobs or address or resume)
+    history = None if study else o.one_by_one(logs, asked, objective, direction)
+    if history is not None:
         if readings:
             raise typer.BadParameter("--readings is for one study of a history: name it: --study")
         from esim.many import Settings
@@ -76,10 +72,7 @@ def replay(
         settings = Settings(row, clock, workers, costs, final)
         _many(history, settings, out, resume, engine or "local", jobs, address, json)
         return
-    if one_by_one:
-        raise typer.BadParameter(
-            "--engine, --jobs, --address and --resume are for what esim convert wrote"
-        )
+    o.check_engine_used(history, engine=engine, jobs=jobs, address=address, resume=resume)
     from esim import replay as run
     from esim.results import document, to_json
 

@@ -2,30 +2,45 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any, get_args
 
 import esim
+from esim.by_study import Studies, going_through
 from esim.clocks import Clock
 from esim.compare.assemble import assemble
 from esim.compare.baselines import baselines
-from esim.compare.choice import choose
-from esim.compare.contestants import contestants
-from esim.compare.play import Protocol, play, table_orders, table_workers
+from esim.compare.choice import Halves, choose
+from esim.compare.contestants import Contestant, contestants
+from esim.compare.play import (
+    Played,
+    Protocol,
+    play,
+    play_whole,
+    sample_orders,
+    table_orders,
+    table_sample,
+    table_workers,
+)
 from esim.compare.spreads import Means
 from esim.comparison import Comparison, Saved, Settings
 from esim.costs import Costs
 from esim.errors import EsimError
+from esim.facts import facts_at
+from esim.history import History
 from esim.replay import Final
 from esim.rules import BASELINES, PRESETS, Rule
 from esim.study import Study
 
 BOOTSTRAP = 2000
+Progress = Callable[[int, int], None]
 
 
 def compare(
-    studies: Study | Iterable[Study],
+    studies: Study | Iterable[Study] | History,
     rules: Iterable[str | Rule] | None = None,
     *,
     grid: Mapping[str, Sequence[Any]] | None = None,
@@ -40,14 +55,21 @@ def compare(
     choice: bool = False,
     confidence: float = 0.95,
     seed: int = 0,
+    engine: str | None = None,
     jobs: int | None = None,
+    address: str | None = None,
     inputs: Sequence[Mapping[str, Any]] = (),
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> Comparison:
     """Compare rules, and the baselines of any fair comparison, on recorded studies.
 
+    Studies are replayed one by one, and only their numbers are kept: of a history one study for
+    each worker is in memory at a time. Of more than `esim.by_study.MANY` studies a few kB each are
+    kept: means over launch orders, by which intervals and tests go, and as many launch orders as
+    quantiles take.
+
     Args:
-        studies: one study or several.
+        studies: one study or several, or a history (`esim.History.open`).
         rules: names of presets or rules; by default every preset.
         grid: column -> values: each rule at every combination.
         readings: SageMaker's plausible readings are contestants too.
@@ -60,63 +82,128 @@ def compare(
         max_degradation: the normalized degradation accepted in ranks and choice.
         choice: also choose the rule that saves most within it, told on held-out parts.
         confidence: of intervals; 1 - confidence is the level of the tests.
-        seed: the same seed gives the same bytes, whatever `jobs` is.
-        jobs: threads; by default the machine's cores.
+        seed: the same seed gives the same bytes, whatever `engine` and `jobs` are.
+        engine: where studies are replayed: threads (the default of studies in memory), local
+            (processes, the default of a history), dask or ray.
+        jobs: workers of this machine; by default its cores.
+        address: of a running dask or ray cluster.
         inputs: what the studies were read from, for the document.
         progress: called with how many of how many replays of a study and rule are done.
 
     Raises:
-        EsimError: no study, an unknown rule, column or value, or an amount `saved` that a study
-            lacks.
+        EsimError: no study, an unknown rule, column or value, an engine that is not there; or an
+            amount `saved` or a clock's times that a study in memory lacks. A study of a history
+            that fails stops no other and stands in `failures`.
     """
-    every = _named_apart([studies] if isinstance(studies, Study) else list(studies))
     costs = costs or Costs()
-    _check(every, final, saved, max_degradation, orders, confidence, jobs)
+    _check(final, saved, max_degradation, orders, confidence)
     if clock is not None or workers is not None:
         Clock(clock or "simulated", 1 if workers is None else workers)  # type: ignore[arg-type]  # checked there
     named = [row for row in PRESETS.values() if row.name not in BASELINES]
     asked = contestants(named if rules is None else rules, grid or {}, readings=readings)
-    bounds = baselines(every)
-    always = {one.rule for one in bounds}
-    # `none` comes first: of those that save the same the earlier is the better.
-    others = [one for one in asked.contestants if one.rule not in always]
-    field = bounds[:1] + others + bounds[1:]
-    protocol = Protocol(clock, workers, costs, final, orders, seed, jobs, table_workers(every))
-    played = play(every, field, protocol, progress)
-    key = f"{saved}_saved_fraction"
-    for p in played:
-        if saved != "steps" and not all(getattr(s, key) is not None for s in p.recorded):
-            raise EsimError(
-                f"study {p.study.name!r} has no {saved} to save",
-                why="its logs lack report times" if costs.price is not None or saved != "cost"
-                else "no price was given",
-                fix="--saved steps",
-            )  # fmt: skip
-    settings = Settings(
-        seed=seed,
-        orders=orders,
-        confidence=confidence,
-        bootstrap=BOOTSTRAP,
-        saved=saved,
-        max_degradation=max_degradation,
-        clock=clock,
-        workers=workers,
-        workers_table=protocol.workers_table,
-        workers_orders=table_orders(orders, len(every)),
-        final=final,
-        grid={k: list(v) for k, v in (grid or {}).items()},
-        costs=costs,
+    given: Iterable[Study] | History = [studies] if isinstance(studies, Study) else studies
+    if not isinstance(given, History):
+        given = _named_apart(given)
+    with going_through(given, engine=engine, jobs=jobs, address=address) as every:
+        known = every.each(facts_at)
+        most = max(study.trials for study in known)
+        bounds = baselines(max(study.reports_longest for study in known), most)
+        always = {one.rule for one in bounds}
+        # `none` comes first: of those that save the same the earlier is the better.
+        others = [one for one in asked.contestants if one.rule not in always]
+        field = bounds[:1] + others + bounds[1:]
+        ranked = tuple(r for r, one in enumerate(field) if not one.look_ahead)
+        protocol = Protocol(
+            clock=clock,
+            workers=workers,
+            costs=costs,
+            final=final,
+            orders=orders,
+            seed=seed,
+            sample=sample_orders(orders, len(known)),
+            workers_table=table_workers(most),
+            workers_orders=table_orders(orders, len(known)),
+            workers_sample=table_sample(orders, len(known)),
+            ranked=ranked,
+            saved=f"{saved}_saved_fraction",
+            accepted=max_degradation,
+        )
+        played = _played(every, play_whole, field, protocol, progress)
+
+        def parts_replayed(
+            one: Played, few: Sequence[Contestant], parts: Halves
+        ) -> Sequence[Played]:
+            (study,) = every.some([played.index(one)])
+            halves = [half for pair in parts(study) for half in pair]
+            if not halves:
+                return []
+            # The halves run as the whole does: on as many workers.
+            same = replace(
+                protocol,
+                clock=one.orders_clock.mode,
+                workers=one.orders_clock.workers,
+                sample=None,
+                workers_table=(),
+                ranked=tuple(range(len(few))),
+            )
+            with going_through(halves, jobs=jobs) as those:
+                return _played(those, play, few, same, progress)
+
+        settings = Settings(
+            seed=seed,
+            orders=orders,
+            confidence=confidence,
+            bootstrap=BOOTSTRAP,
+            saved=saved,
+            max_degradation=max_degradation,
+            clock=clock,
+            workers=workers,
+            workers_table=protocol.workers_table,
+            workers_orders=protocol.workers_orders,
+            final=final,
+            grid={k: list(v) for k, v in (grid or {}).items()},
+            costs=costs,
+        )
+        means = Means(confidence, BOOTSTRAP, seed)
+        found = None
+        if choice:
+            found = choose(
+                played, field, ranked, protocol.saved, max_degradation, means, parts_replayed
+            )
+        whole = assemble(
+            played, field, ranked, settings, means, found, asked.without, protocol.sample
+        )
+        return replace(
+            whole, inputs=tuple(inputs), esim=esim.__version__, failures=dict(every.failures)
+        )
+
+
+def _played(
+    every: Studies,
+    work: Callable[..., Played],
+    field: Sequence[Contestant],
+    protocol: Protocol,
+    progress: Progress | None,
+) -> list[Played]:
+    """Every study under every contestant."""
+    count, of = itertools.count(1), len(every) * len(field)
+
+    def one_done() -> None:
+        if progress is not None:
+            progress(next(count), of)
+
+    def studies_done(studies: int) -> None:
+        for _ in range(studies * len(field)):
+            one_done()
+
+    tell = one_done if every.here else None
+    return every.each(
+        partial(work, tuple(field), protocol, every.threads, tell),
+        (lambda studies: None) if every.here else studies_done,
     )
-    means = Means(confidence, BOOTSTRAP, seed)
-    ranked = [r for r, one in enumerate(field) if not one.look_ahead]
-    found = None
-    if choice:
-        found = choose(played, field, ranked, key, max_degradation, means, protocol, progress)
-    whole = assemble(played, field, ranked, settings, means, found, asked.without)
-    return replace(whole, inputs=tuple(inputs), esim=esim.__version__)
 
 
-def _named_apart(studies: list[Study]) -> list[Study]:
+def _named_apart(studies: Iterable[Study]) -> list[Study]:
     """Studies of one name get numbers behind it."""
     used: set[str] = set()
     found = []
@@ -130,19 +217,7 @@ def _named_apart(studies: list[Study]) -> list[Study]:
     return found
 
 
-def _check(
-    studies: Sequence[Study],
-    final: str,
-    saved: str,
-    max_degradation: float,
-    orders: int,
-    confidence: float,
-    jobs: int | None,
-) -> None:
-    if not studies:
-        raise EsimError("no study to compare rules on")
-    for study in studies:
-        study.validate()
+def _check(final: str, saved: str, max_degradation: float, orders: int, confidence: float) -> None:
     for word, given, words in (
         ("final", final, get_args(Final)),
         ("saved", saved, get_args(Saved)),
@@ -155,5 +230,3 @@ def _check(
         raise EsimError(f"max_degradation cannot be {max_degradation}", fix="a number, at least 0")
     if not 0.5 <= confidence < 1:
         raise EsimError(f"confidence cannot be {confidence}", fix="a number from 0.5 to below 1")
-    if jobs is not None and jobs < 1:
-        raise EsimError(f"jobs cannot be {jobs}", fix="a whole number, at least 1")

@@ -7,13 +7,12 @@ from dataclasses import replace
 
 import numpy as np
 
-from esim.clocks import last_row
 from esim.compare.contestants import Contestant
 from esim.compare.doubts import doubts, study_caveats
-from esim.compare.play import Played
+from esim.compare.play import MEANS, NUMBERS, Played
 from esim.compare.ranking import ranking
 from esim.compare.sentences import AMOUNT, answer, choice_text, methods
-from esim.compare.spreads import Means, at_workers, known, of_known, share, spreads, usable
+from esim.compare.spreads import Means, at_workers, of_known, share, spreads, usable
 from esim.compare.statistics import covered, front
 from esim.comparison import (
     Choice,
@@ -27,11 +26,11 @@ from esim.comparison import (
     Sensitivity,
     Settings,
     StudyEntry,
+    StudyMeans,
     StudyRule,
     Winner,
 )
 from esim.results import Summary
-from esim.study import Float64
 
 I_EPOCH = "i-epoch"
 
@@ -44,11 +43,13 @@ def assemble(
     means: Means,
     choice: Choice | None,
     without: Mapping[str, Sequence[str]],
+    sample: int | None,
 ) -> Comparison:
     """Everything but where the logs came from.
 
     Args:
         without: a rule's name -> columns of the grid that mean nothing to it.
+        sample: launch orders a study that were kept one by one; None: all.
     """
     saved = f"{settings.saved}_saved_fraction"
     placed = ranking(played, ranked, saved, settings.max_degradation, means)
@@ -66,7 +67,7 @@ def assemble(
             role=contestants[r].role,
             look_ahead=contestants[r].look_ahead,
             first_stop=_first_stop(played, r, contestants[r]),
-            recorded=_recorded_means([p.recorded[r] for p in played]),
+            recorded=_recorded_means(played, r),
             orders=spread[r],
             against_best=placed.against[r],
             rank=placed.ranks[r],
@@ -82,10 +83,15 @@ def assemble(
         choice = replace(choice, text=choice_text(choice))
     return Comparison(
         settings=settings,
-        methods=methods(settings, placed.studies),
+        methods=methods(settings, placed.studies, sample),
         answer=told,
         rules=rules,
-        studies=tuple(_study(one, contestants, ranked, order, settings, means) for one in played),
+        studies=tuple(
+            _study(one, contestants, ranked, order, settings, means)
+            if sample is None
+            else _in_short(one)
+            for one in played
+        ),
         front=Front(
             x=saved,
             y="degradation_normalized",
@@ -97,6 +103,7 @@ def assemble(
         warnings=tuple(
             doubts(played, contestants, settings, sensitivity, without, chosen=choice is not None)
         ),
+        study_means=None if sample is None else _study_means(played, ranked, order),
     )
 
 
@@ -116,8 +123,9 @@ class _Fronts:
         self.i_epoch_members: list[int] = []
         if not told:
             return
-        self.saved = np.mean([p.orders[saved].mean(axis=1) for p in told], axis=0)
-        self.loss = np.mean([p.orders["degradation_normalized"].mean(axis=1) for p in told], axis=0)
+        self.saved = np.mean([p.orders.of(saved).mean(axis=1) for p in told], axis=0)
+        losses = [p.orders.of("degradation_normalized").mean(axis=1) for p in told]
+        self.loss = np.mean(losses, axis=0)
         self.members = self._front(list(ranked))
         self.i_epochs = [r for r, c in enumerate(contestants) if c.rule.name == I_EPOCH]
         self.i_epoch_members = self._front(self.i_epochs)
@@ -143,33 +151,21 @@ class _Fronts:
 
 
 def _first_stop(played: Sequence[Played], r: int, contestant: Contestant) -> FirstStop:
-    stops = [p.orders["first_stop"][r] for p in played]
-    steps = [float(np.nanmin(s)) for s in stops if not np.isnan(s).all()]
+    steps = [float(p.first_stop[r]) for p in played if not np.isnan(p.first_stop[r])]
     by_itself = f"; by itself: {contestant.earliest}" if contestant.earliest else ""
     if not steps:
         return FirstStop(None, f"stopped nothing in any order{by_itself}")
     return FirstStop(int(min(steps)), f"at step {int(min(steps))}{by_itself}")
 
 
-def _recorded_means(summaries: Sequence[Summary]) -> RecordedMeans:
+def _recorded_means(played: Sequence[Played], r: int) -> RecordedMeans:
     """Means over the studies, None unless known in all of them."""
 
-    def mean(values: list[float | None]) -> float | None:
-        numbers = [v for v in values if v is not None]
-        return float(np.mean(numbers)) if len(numbers) == len(values) else None
+    def mean(values: list[float]) -> float | None:
+        return None if np.isnan(values).any() else float(np.mean(values))
 
-    def kept(s: Summary) -> float | None:
-        return None if s.best_trial_stopped is None else float(not s.best_trial_stopped)
-
-    return RecordedMeans(
-        steps_saved_fraction=mean([s.steps_saved_fraction for s in summaries]),
-        seconds_saved_fraction=mean([s.seconds_saved_fraction for s in summaries]),
-        billed_saved_fraction=mean([s.billed_saved_fraction for s in summaries]),
-        makespan_saved_fraction=mean([s.makespan_saved_fraction for s in summaries]),
-        cost_saved_fraction=mean([s.cost_saved_fraction for s in summaries]),
-        degradation_normalized=mean([s.degradation_normalized for s in summaries]),
-        best_kept=mean([kept(s) for s in summaries]),
-    )
+    rows = {name: [float(p.recorded[i, r]) for p in played] for i, name in enumerate(MEANS)}
+    return RecordedMeans(**{name: mean(values) for name, values in rows.items()})
 
 
 def _recorded(s: Summary) -> Recorded:
@@ -184,7 +180,6 @@ def _study(
     settings: Settings,
     means: Means,
 ) -> StudyEntry:
-    study = played.study
     spread = spreads([played], means, settings.max_degradation)
     saved = f"{settings.saved}_saved_fraction"
     slots = at_workers([played], settings.workers_table, saved, settings.confidence)
@@ -192,42 +187,68 @@ def _study(
     winner = None
     if here.best is not None:
         winner = Winner(contestants[here.best].key, tuple(contestants[r].key for r in here.ties))
-    return StudyEntry(
-        study=study.name,
-        objective=study.objective,
-        direction=study.direction,
-        trials=study.n_trials,
-        trials_censored=int(study.censored.sum()),
-        steps_longest=int(last_row(study, study.steps).max(initial=0)),
-        clock=played.clock,
-        orders_clock=played.orders_clock,
-        best_recorded=played.recorded[0].best_recorded,
+    return replace(
+        _in_short(played),
         winner=winner,
         loses_best=_loses(played, contestants, settings.confidence),
         rules=tuple(
             StudyRule(
                 key=contestants[r].key,
-                recorded=_recorded(played.recorded[r]),
+                recorded=_recorded(played.summaries[r]),
                 orders=spread[r],
                 rank_mean=None if np.isnan(here.mean_ranks[r]) else float(here.mean_ranks[r]),
                 workers=slots[r],
             )
             for r in order
         ),
+    )
+
+
+def _in_short(played: Played) -> StudyEntry:
+    """One study without its contestants."""
+    study = played.study
+    return StudyEntry(
+        study=study.name,
+        objective=study.objective,
+        direction=study.direction,
+        trials=study.trials,
+        trials_censored=study.trials_censored,
+        steps_longest=study.steps_longest,
+        clock=played.clock,
+        orders_clock=played.orders_clock,
+        best_recorded=played.best_recorded,
+        winner=None,
+        loses_best=(),
+        rules=(),
         warnings=tuple(study_caveats(study)),
     )
+
+
+def _study_means(
+    played: Sequence[Played], ranked: Sequence[int], order: Sequence[int]
+) -> StudyMeans:
+    """Each study's contestants, best first over all studies."""
+    columns = (*NUMBERS, "within", "rank")
+    means = np.full((len(played), len(order), len(columns)), np.nan)
+    for p, table in zip(played, means, strict=True):
+        for n, name in enumerate(columns[:-1]):
+            if p.orders.known(name):
+                table[:, n] = p.orders.of(name).mean(axis=1)
+        if p.ranks is not None:
+            table[list(ranked), -1] = p.ranks.mean(axis=1)
+    return StudyMeans(columns, means[:, list(order)])
 
 
 def _loses(
     played: Played, contestants: Sequence[Contestant], confidence: float
 ) -> tuple[Loses, ...]:
     """The rules that stop the best trial in some order, most often first."""
-    kept = played.orders["best_kept"]
-    if not known(kept):
+    if not played.orders.known("best_kept"):
         return ()
+    kept = played.orders.of("best_kept")
     rows = []
     for r, contestant in enumerate(contestants):
-        found = share([1.0 - kept[r]], confidence)
+        found = share([1.0 - kept[r]], played.orders.orders, confidence)
         if contestant.role == "rule" and found is not None and found.count:
             rows.append(Loses(contestant.key, found))
     return tuple(sorted(rows, key=lambda row: -row.share.share))
@@ -242,18 +263,15 @@ def _sensitivity(
     if not rules or not values:
         return Sensitivity(None, None, None, "")
 
-    def reach(orders: Float64) -> float:
-        low, high = np.quantile(orders, [0.05, 0.95], method="inverted_cdf")
-        return float(high - low)
-
-    by_order = float(np.mean([reach(v[r]) for v in values for r in rules]))
+    reaches = [p.reach for p in played if p.reach is not None]
+    by_order = float(np.mean([float(reach[r]) for reach in reaches for r in rules]))
     by_rule = None
     if len(rules) > 1:
         means = [np.mean([v[r].mean() for v in values]) for r in rules]
         by_rule = float(max(means) - min(means))
     spans = []
     for p in played:
-        tables = [t[saved] for t in p.workers.values() if known(t[saved])]
+        tables = [t.of(saved) for t in p.workers.values() if t.known(saved)]
         if len(tables) > 1:
             rows = np.array([[t[r].mean() for t in tables] for r in rules])
             spans.append(float(np.mean(rows.max(axis=1) - rows.min(axis=1))))

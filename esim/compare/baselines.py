@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-
-import numpy as np
+from collections.abc import Iterator
 
 from esim.compare.contestants import Contestant
 from esim.rules import PRESETS
-from esim.study import Study
 
 _LADDER = (1, 2, 5)  # and ten times, a hundred times, ...: reports
 _KEPT = 10  # top-k-after: its preset's k
 
 
-def baselines(studies: Sequence[Study]) -> list[Contestant]:
+def baselines(longest: int, most: int) -> list[Contestant]:
     """Nothing stopped; every trial stopped at report i; the best k after i; the oracle.
 
     What stops all alike (i-epoch) and what knows the end are the strong and the impossible case
     that a rule is to be held against (Egele et al., arXiv 2404.04111, 2307.15422).
+
+    Args:
+        longest: the most reports that any trial made.
+        most: trials of the largest study.
     """
-    longest = max((int(np.diff(s.offsets).max(initial=0)) for s in studies), default=0)
-    most = max(s.n_trials for s in studies)
     some = [i for i in _ladder() if i < longest] if longest > 1 else [1]
     found = [Contestant("none", PRESETS["none"], {}, "baseline")]
     for i in some:

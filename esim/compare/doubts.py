@@ -7,15 +7,12 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 
 from esim.caveats import FEW_TRIALS
-from esim.clocks import report_seconds
 from esim.compare.contestants import Contestant
 from esim.compare.play import Played
 from esim.compare.ranking import fewest_studies
-from esim.compare.spreads import known
 from esim.comparison import Doubt, Sensitivity, Settings
-from esim.outcomes import degradation_is_known
+from esim.facts import Facts
 from esim.results import Caveat
-from esim.study import Study
 
 _MANY = 10  # contestants
 _MOST_STUDIES = 3  # named in one doubt
@@ -78,7 +75,7 @@ def _about_studies(played: Sequence[Played], settings: Settings) -> Iterator[Dou
             f"{len(played)} studies: intervals over so few are too narrow, and how the rules "
             f"compare on other studies cannot be tested (that takes {needed})",
         )
-    unknown = [p.study.name for p in played if not degradation_is_known(p.study)]
+    unknown = [p.study.name for p in played if not p.study.degradation_known]
     if unknown:
         yield Doubt(
             "degradation_unknown",
@@ -88,7 +85,7 @@ def _about_studies(played: Sequence[Played], settings: Settings) -> Iterator[Dou
     flat = [
         p.study.name
         for p in played
-        if degradation_is_known(p.study) and not known(p.orders["degradation_normalized"])
+        if p.study.degradation_known and not p.orders.known("degradation_normalized")
     ]
     if flat:
         yield Doubt(
@@ -96,7 +93,7 @@ def _about_studies(played: Sequence[Played], settings: Settings) -> Iterator[Dou
             f"{_named(flat)}: the best and the median final value do not differ, so a loss has no "
             "scale there; not ranked",
         )
-    lacking = [p.study.name for p in played if not known(p.orders["seconds_saved_fraction"])]
+    lacking = [p.study.name for p in played if not p.orders.known("seconds_saved_fraction")]
     if lacking:
         yield Doubt("no_times", f"{_named(lacking)}: the logs lack times; only steps are compared")
     for code, text in (
@@ -107,7 +104,7 @@ def _about_studies(played: Sequence[Played], settings: Settings) -> Iterator[Dou
         ),
         ("auto_was_on", "AUTO was on when it was recorded"),
     ):
-        names = [p.study.name for p in played if code in {n.code for n in p.study.notes}]
+        names = [p.study.name for p in played if p.study.noted(code)]
         if names:
             yield Doubt(code, f"{_named(names)}: {text}")
 
@@ -116,7 +113,7 @@ def _about_rules(played: Sequence[Played], contestants: Sequence[Contestant]) ->
     for r, contestant in enumerate(contestants):
         if contestant.role != "rule":
             continue
-        idle = [p.study for p in played if np.isnan(p.orders["first_stop"][r]).all()]
+        idle = [p.study for p in played if np.isnan(p.first_stop[r])]
         if not idle:
             continue
         text = f"{contestant.key} never stops anything in any order"
@@ -126,15 +123,15 @@ def _about_rules(played: Sequence[Played], contestants: Sequence[Contestant]) ->
         yield Doubt("never_acts", text + (f": {reason}" if reason else ""), rule=contestant.key)
 
 
-def _why_idle(contestant: Contestant, idle: Sequence[Study]) -> str:
+def _why_idle(contestant: Contestant, idle: Sequence[Facts]) -> str:
     """Which gate the curves never pass, if one alone explains it."""
     rule = contestant.rule
-    reports = max((int(np.diff(s.offsets).max(initial=0)) for s in idle), default=0)
-    unit, longest = "step", max(float(s.steps.max(initial=0)) for s in idle)
+    reports = max(s.reports_longest for s in idle)
+    unit, longest = "step", float(max(s.steps_longest for s in idle))
     if rule.match == "number":
         unit, longest = "report", float(reports)
     elif rule.axis == "seconds":
-        unit, longest = "second", max(float(report_seconds(s).max(initial=0.0)) for s in idle)
+        unit, longest = "second", max(s.seconds_longest for s in idle)
     if rule.warmup_steps >= longest:
         return (
             f"it waits until {unit} {rule.warmup_steps}, and no trial there goes beyond "
@@ -144,7 +141,7 @@ def _why_idle(contestant: Contestant, idle: Sequence[Study]) -> str:
         return (
             f"it waits for report {rule.min_reports}, and no trial there made more than {reports}"
         )
-    most = max(s.n_trials for s in idle)
+    most = max(s.trials for s in idle)
     for column in ("min_completed", "min_peers"):
         least = getattr(rule, column)
         if least >= most:
@@ -152,16 +149,15 @@ def _why_idle(contestant: Contestant, idle: Sequence[Study]) -> str:
     return f"its earliest possible stop is {contestant.earliest}" if contestant.earliest else ""
 
 
-def study_caveats(study: Study) -> Iterator[Caveat]:
+def study_caveats(study: Facts) -> Iterator[Caveat]:
     """What to know about one study of several."""
-    if study.n_trials < FEW_TRIALS:
+    if study.trials < FEW_TRIALS:
         yield Caveat(
             "few_trials",
-            f"{study.n_trials} trials: one launch order of so few says little about the next job",
+            f"{study.trials} trials: one launch order of so few says little about the next job",
         )
     for note in study.notes:
-        if note.code in ("auto_was_on", "strategy_bayesian"):
-            yield Caveat(note.code, note.text)
+        yield Caveat(note.code, note.text)
 
 
 def _named(names: Sequence[str]) -> str:

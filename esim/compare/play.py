@@ -1,4 +1,4 @@
-"""Every contestant on every study: the recorded order, resampled orders, numbers of workers."""
+"""One study under every contestant: the recorded order, resampled orders, numbers of workers."""
 
 from __future__ import annotations
 
@@ -6,55 +6,90 @@ import zlib
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields
-from typing import Literal
 
 import numpy as np
 
+from esim.by_study import MANY
 from esim.clocks import Clock, choose_clock
 from esim.compare.contestants import Contestant
+from esim.compare.numbers import Numbers, numbers
 from esim.compare.scores import Scores, scores
+from esim.compare.statistics import first_shares, ranks
+from esim.comparison import RecordedMeans
 from esim.costs import Costs
+from esim.errors import EsimError
+from esim.facts import Facts, facts
 from esim.prepare import prepare
-from esim.replay import Runs, replay_prepared, run_many
-from esim.results import Summary
+from esim.replay import Final, Runs, replay_prepared, run_many
+from esim.results import BestTrial, Summary
 from esim.study import Float64, Int64, Study
 
 WORKERS = (1, 4, 16, 64)
 _ENOUGH = 400  # replays a rule and number of workers over all studies: the table is to be small
+_SAMPLE = 10_000  # launch orders of all studies together that a spread is read off
+MEANS = tuple(f.name for f in fields(RecordedMeans))
+NUMBERS = tuple(f.name for f in fields(Scores) if f.name != "first_stop")
 
 
 @dataclass(frozen=True)
 class Protocol:
-    """What is the same for all contestants."""
+    """What is the same for all contestants, and for all studies.
+
+    Attributes:
+        orders: launch orders a study.
+        sample: how many of them are kept one by one, the others only counting in means; None: all.
+        workers_orders, workers_sample: the same of the table over workers.
+        ranked: positions of the contestants that are ranked.
+        saved: name of the number that ranks; accepted: the loss accepted.
+    """
 
     clock: str | None
     workers: int | None
     costs: Costs
-    final: Literal["last", "best"]
+    final: Final
     orders: int
     seed: int
-    jobs: int | None
+    sample: int | None
     workers_table: tuple[int, ...]
+    workers_orders: int
+    workers_sample: int | None
+    ranked: tuple[int, ...]
+    saved: str
+    accepted: float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Played:
-    """One study under all R contestants.
+    """One study under all R contestants, without its curves.
+
+    C cases: each launch order, or, of many studies, the mean over them.
 
     Attributes:
         clock: of the recorded order.
         orders_clock: of the resampled orders.
-        recorded: R summaries.
-        orders: a number's name (a field of Scores) -> float64 [R, O].
+        recorded: `MEANS` in the recorded order, float64 [M, R]; NaN = unknown.
+        best_recorded: the best trial.
+        summaries: R summaries of the recorded order; none of many studies.
+        orders: the numbers of resampled orders.
         workers: the same at each number of workers of the table, over the first orders.
+        first_stop: float64 [R], the earliest step of a stop in any order; NaN if there is none.
+        reach: float64 [R], from the 5 % to the 95 % quantile of what is saved; None if unknown.
+        ranks: float64 [ranked, C]; None if what is saved or lost is unknown.
+        first: float64 [ranked], how often each is first; None with `ranks`.
     """
 
-    study: Study
+    study: Facts
     clock: Clock
     orders_clock: Clock
-    recorded: Sequence[Summary]
-    orders: Mapping[str, Float64]
-    workers: Mapping[int, Mapping[str, Float64]]
+    recorded: Float64
+    best_recorded: BestTrial | None
+    summaries: tuple[Summary, ...]
+    orders: Numbers
+    workers: Mapping[int, Numbers]
+    first_stop: Float64
+    reach: Float64 | None
+    ranks: Float64 | None
+    first: Float64 | None
 
 
 def launch_orders(study: Study, seed: int, orders: int) -> Int64:
@@ -71,24 +106,12 @@ def launch_orders(study: Study, seed: int, orders: int) -> Int64:
     return found
 
 
-def side_by_side(study: Study) -> int:
-    """How many trials ran at once at most, as recorded; 1 where the starts or ends are unknown."""
-    if not study.has_schedule:
-        return 1
-    known = np.isfinite(study.start)
-    start = study.start[known]
-    end = np.where(np.isfinite(study.end[known]), study.end[known], np.inf)
-    # A job that starts as another ends takes its slot.
-    running = [int(((start <= s) & ((end > s) | (start == s))).sum()) for s in start]
-    return max(running, default=1)
-
-
-def table_workers(studies: Sequence[Study]) -> tuple[int, ...]:
+def table_workers(most: int) -> tuple[int, ...]:
     """Numbers of workers of the table: all with which some study's trials do not all start at once.
 
-    A smaller study then runs all its trials at once, so that each column is about all studies.
+    A study of fewer trials than the `most` then runs all its trials at once, so that each column
+    is about all studies.
     """
-    most = max(study.n_trials for study in studies)
     return tuple(workers for workers in WORKERS if workers == 1 or workers < most)
 
 
@@ -97,56 +120,99 @@ def table_orders(orders: int, studies: int) -> int:
     return min(orders, 20, max(4, _ENOUGH // max(studies, 1)))
 
 
+def sample_orders(orders: int, studies: int) -> int | None:
+    """Launch orders a study that are kept one by one; None, all of them, up to `MANY` studies."""
+    return None if studies <= MANY else min(orders, -(-_SAMPLE // studies))
+
+
+def table_sample(orders: int, studies: int) -> int | None:
+    """The same of the table over workers."""
+    return None if studies <= MANY else min(orders, -(-_ENOUGH // studies))
+
+
 def play(
-    studies: Sequence[Study],
     contestants: Sequence[Contestant],
     protocol: Protocol,
-    progress: Callable[[int, int], None] | None = None,
-) -> list[Played]:
-    """Replay everything. The result does not depend on the number of jobs.
+    threads: int,
+    tell: Callable[[], None] | None,
+    position: int,
+    study: Study,
+) -> Played:
+    """One study under all contestants. The result does not depend on the number of threads.
 
     Args:
-        progress: called with how many of how many (study, rule) pairs are done.
+        threads: that share the contestants.
+        tell: called whenever a contestant is done.
+        position: of the study among all; unused, launch orders go by its name.
+
+    Raises:
+        EsimError: the study lacks the times of the clock or the amount to be saved.
     """
-    tables = [_Table(study, len(contestants), protocol, len(studies)) for study in studies]
-    pairs = [(table, r) for table in tables for r in range(len(contestants))]
-    done = 0
-    with ThreadPoolExecutor(protocol.jobs) as pool:
-        try:
-            list(pool.map(lambda table: table.play_baseline(contestants[0]), tables))
-            waiting = [pool.submit(table.play, r, contestants[r]) for table, r in pairs]
-            for job in waiting:
-                job.result()
-                done += 1
-                if progress is not None:
-                    progress(done, len(pairs))
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
-    return [table.played() for table in tables]
+    table = _Table(study, len(contestants), protocol)
+    table.play_baseline(contestants[0])
+
+    def one(r: int) -> None:
+        table.play(r, contestants[r])
+        if tell is not None:
+            tell()
+
+    if threads == 1:
+        for r in range(len(contestants)):
+            one(r)
+    else:
+        with ThreadPoolExecutor(threads) as pool:
+            try:
+                list(pool.map(one, range(len(contestants))))
+            except BaseException:
+                pool.shutdown(wait=False, cancel_futures=True)
+                raise
+    return table.played()
+
+
+def play_whole(
+    contestants: Sequence[Contestant],
+    protocol: Protocol,
+    threads: int,
+    tell: Callable[[], None] | None,
+    position: int,
+    study: Study,
+) -> Played:
+    """`play` of a whole study, which must tell what is to be saved."""
+    found = play(contestants, protocol, threads, tell, position, study)
+    saved, price = protocol.saved, protocol.costs.price
+    if saved != "steps_saved_fraction" and np.isnan(found.recorded[MEANS.index(saved)]).any():
+        amount = saved.removesuffix("_saved_fraction")
+        raise EsimError(
+            f"study {study.name!r} has no {amount} to save",
+            why="its logs lack report times" if price is not None or amount != "cost"
+            else "no price was given",
+            fix="--saved steps",
+        )  # fmt: skip
+    return found
 
 
 class _Table:
     """A study's numbers, filled contestant by contestant from any thread."""
 
-    def __init__(self, study: Study, rules: int, protocol: Protocol, studies: int) -> None:
+    def __init__(self, study: Study, rules: int, protocol: Protocol) -> None:
+        self.facts = facts(study)
         self.study, self.protocol = study, protocol
         asked = protocol.workers
         self.clock = choose_clock(study, protocol.clock, asked or 1)
-        slots = asked or (1 if protocol.clock == "simulated" else side_by_side(study))
+        # Without report times nobody's lead is known: one after another.
+        ran = self.facts.side_by_side if study.has_schedule else 1
+        slots = asked or (1 if protocol.clock == "simulated" else ran)
         one_by_one = protocol.clock == "order" or slots == 1
         self.orders_clock = Clock("order") if one_by_one else Clock("simulated", slots)
         self.orders = launch_orders(study, protocol.seed, protocol.orders)
-        few = table_orders(protocol.orders, studies)
         # (workers, or None for the resampled orders; its clock; launch orders)
         self.parts: dict[int | None, tuple[Clock, Int64]] = {None: (self.orders_clock, self.orders)}
         for workers in protocol.workers_table:
             clock = Clock("simulated", workers) if workers > 1 else Clock("order")
-            self.parts[workers] = (clock, self.orders[:few])
+            self.parts[workers] = (clock, self.orders[: protocol.workers_orders])
         self.baseline: dict[int | None, Runs] = {}
-        names = [f.name for f in fields(Scores)]
         self.numbers = {
-            part: {name: np.full((rules, len(orders)), np.nan) for name in names}
+            part: {f.name: np.full((rules, len(orders)), np.nan) for f in fields(Scores)}
             for part, (_, orders) in self.parts.items()
         }
         self.recorded: list[Summary | None] = [None] * rules
@@ -176,13 +242,55 @@ class _Table:
                 table[r] = getattr(found, name)[: len(orders)]
 
     def played(self) -> Played:
-        """Everything, once every row is filled."""
-        summaries = [s for s in self.recorded if s is not None]
+        """Everything that is kept, once every row is filled."""
+        protocol = self.protocol
+        summaries = tuple(s for s in self.recorded if s is not None)
+        whole = protocol.sample is None
+        tables = {
+            part: {name: table[name] for name in NUMBERS} for part, table in self.numbers.items()
+        }
+        for table in tables.values():
+            loss = table["degradation_normalized"]
+            table["within"] = np.where(np.isnan(loss), np.nan, loss <= protocol.accepted)
+        headline = tables[None]
+        saved, loss = headline[protocol.saved], headline["degradation_normalized"]
+        reach = ranked = first = None
+        if not np.isnan(saved).any():
+            low, high = np.quantile(saved, [0.05, 0.95], axis=1, method="inverted_cdf")
+            reach = high - low
+            if not np.isnan(loss).any():
+                rows = np.array(protocol.ranked, dtype=np.int64)
+                ranked = ranks(saved[rows], loss[rows], protocol.accepted)
+                first = first_shares(ranked)
+                if not whole:
+                    ranked = ranked.mean(axis=1, keepdims=True)
+        told = (protocol.saved, "degradation_normalized", "best_kept")
         return Played(
-            study=self.study,
+            study=self.facts,
             clock=self.clock,
             orders_clock=self.orders_clock,
-            recorded=summaries,
-            orders=self.numbers[None],
-            workers={p: numbers for p, numbers in self.numbers.items() if p is not None},
+            recorded=np.array([[_number(s, name) for s in summaries] for name in MEANS]),
+            best_recorded=summaries[0].best_recorded,
+            summaries=summaries if whole else (),
+            orders=numbers(headline, protocol.sample),
+            workers={
+                part: numbers(
+                    {name: table[name] for name in told}, protocol.workers_sample, ends=False
+                )
+                for part, table in tables.items()
+                if part is not None
+            },
+            first_stop=np.fmin.reduce(self.numbers[None]["first_stop"], axis=1),
+            reach=reach,
+            ranks=ranked,
+            first=first,
         )
+
+
+def _number(summary: Summary, name: str) -> float:
+    """A number of `MEANS`; NaN if unknown."""
+    if name == "best_kept":
+        stopped = summary.best_trial_stopped
+        return np.nan if stopped is None else float(not stopped)
+    value = getattr(summary, name)
+    return np.nan if value is None else float(value)

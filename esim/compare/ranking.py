@@ -9,14 +9,7 @@ import numpy as np
 
 from esim.compare.play import Played
 from esim.compare.spreads import Means, usable
-from esim.compare.statistics import (
-    bootstrap_means,
-    first_shares,
-    interval,
-    pick,
-    ranks,
-    sign_flip_test,
-)
+from esim.compare.statistics import interval, pick, ranks, sign_flip_test
 from esim.comparison import AgainstBest, Mean, Rank, Verdict
 from esim.study import Float64
 
@@ -63,7 +56,7 @@ def ranking(
     played: Sequence[Played], ranked: Sequence[int], saved: str, accepted: float, means: Means
 ) -> Ranking:
     """Rank contestants (positions) by their means, and in every launch order of every study."""
-    field = len(played[0].recorded)
+    field = played[0].recorded.shape[1]
     told = [p for p in played if usable(p, saved)]
     against: list[AgainstBest | None] = [None] * field
     placed: list[Rank | None] = [None] * field
@@ -73,14 +66,15 @@ def ranking(
         order = (*ranked, *rest)
         return Ranking(0, None, order, tuple(against), tuple(placed), mean_ranks)
     rows = np.array(ranked, dtype=np.int64)
-    saves = [p.orders[saved][rows] for p in told]
-    loses = [p.orders["degradation_normalized"][rows] for p in told]
+    saves = [p.orders.of(saved)[rows] for p in told]
+    loses = [p.orders.of("degradation_normalized")[rows] for p in told]
     mean_saved, mean_loss = _mean(saves), _mean(loses)
     best = pick(mean_saved, mean_loss, accepted)
-    of_study = [ranks(s, d, accepted) for s, d in zip(saves, loses, strict=True)]
+    of_study = [p.ranks for p in told if p.ranks is not None]
+    first: Float64 = np.mean([p.first for p in told if p.first is not None], axis=0)
     for r, one in zip(ranked, _against(saves, mean_loss <= accepted, best, means), strict=True):
         against[r] = one
-    for r, rank in zip(ranked, _ranks(of_study, means), strict=True):
+    for r, rank in zip(ranked, _ranks(of_study, first, means), strict=True):
         placed[r] = rank
     mean_ranks[rows] = _mean(of_study)
     place = ranks(mean_saved[:, None], mean_loss[:, None], accepted)[:, 0]
@@ -121,8 +115,7 @@ def _test(differences: Float64, which: Sequence[int], means: Means) -> dict[int,
 def _against(
     saves: Sequence[Float64], allowed: np.ndarray, best: int, means: Means
 ) -> list[AgainstBest]:
-    drawn = means.draws(len(saves), saves[0].shape[1])
-    replicates = bootstrap_means(saves, drawn)
+    replicates = means.bootstrap(saves)
     low, high = interval(replicates - replicates[:, [best]], means.confidence)
     mean = _mean(saves)
     blocks = _blocks(saves, means)
@@ -140,11 +133,9 @@ def _against(
     return found
 
 
-def _ranks(of_study: Sequence[Float64], means: Means) -> list[Rank]:
+def _ranks(of_study: Sequence[Float64], first: Float64, means: Means) -> list[Rank]:
     mean = _mean(of_study)
-    drawn = means.draws(len(of_study), of_study[0].shape[1])
-    low, high = interval(bootstrap_means(of_study, drawn), means.confidence)
-    first = np.mean([first_shares(r) for r in of_study], axis=0)
+    low, high = interval(means.bootstrap(of_study), means.confidence)
     best = int(mean.argmin())
     blocks = _blocks(of_study, means)
     p = _test(blocks - blocks[best], [at for at in range(len(mean)) if at != best], means)

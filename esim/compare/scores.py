@@ -8,10 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from esim import outcomes
-from esim.clocks import Clock, last_row
+from esim.clocks import Clock, last_kept, last_row
 from esim.costs import Costs
 from esim.prepare import Prepared
 from esim.replay import Runs
@@ -45,12 +44,12 @@ def scores(
 ) -> Scores:
     """Score runs beside the baseline's of the same orders."""
     study, orders = prepared.study, len(runs.stopped)
-    steps = _at_last_kept(study, study.steps.astype(np.float64), runs.rows_kept)
+    steps = last_kept(study, study.steps.astype(np.float64), runs.rows_kept)
     recorded_steps = float(last_row(study, study.steps).sum())
     unknown = np.full(orders, np.nan)
     seconds_saved = billed_saved = cost_saved = unknown
     if study.elapsed is not None:
-        ran = _at_last_kept(study, study.elapsed, runs.rows_kept)
+        ran = last_kept(study, study.elapsed, runs.rows_kept)
         seconds_saved = _saved(float(last_row(study, study.elapsed).sum()), ran.sum(axis=-1))
         before, after = outcomes.billed(study, costs, ran, runs.stopped)
         billed_saved = _saved(float(before.sum()), after.sum(axis=-1))
@@ -70,15 +69,6 @@ def scores(
     )
 
 
-def _at_last_kept(study: Study, column: Float64, rows_kept: NDArray[np.int32]) -> Float64:
-    """A column [R] at the last row each trial made, [O, N]; 0 where it made none."""
-    if not len(column):
-        return np.zeros(rows_kept.shape)
-    last = np.maximum(study.offsets[:-1] + rows_kept - 1, 0)
-    found: Float64 = np.where(rows_kept > 0, column[last], 0.0)
-    return found
-
-
 def _saved(recorded: float | Float64, run: Float64) -> Float64:
     """`esim.results.saved_fraction` of arrays."""
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -92,7 +82,7 @@ def _makespan_saved(
     if clock.mode == "order":
         if study.elapsed is None:
             return np.full(len(runs.stopped), np.nan)
-        ran = _at_last_kept(study, study.elapsed, runs.rows_kept)
+        ran = last_kept(study, study.elapsed, runs.rows_kept)
         recorded, after = outcomes.job_seconds(study, costs, ran, runs.stopped)
         startup = costs.startup_s * study.n_trials
         return _saved(float(recorded.sum() + startup), after.sum(axis=-1) + startup)

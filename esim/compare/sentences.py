@@ -143,10 +143,24 @@ def choice_text(choice: Choice) -> str:
     )
 
 
-def methods(settings: Settings, studies: int) -> Mapping[str, str]:
-    """How each kind of number was computed."""
+def methods(settings: Settings, studies: int, sample: int | None) -> Mapping[str, str]:
+    """How each kind of number was computed.
+
+    Args:
+        sample: launch orders a study that were kept one by one; None: all.
+    """
     interval = f"{100 * settings.confidence:g} %"
     drawn = "studies, and launch orders inside each" if studies > 1 else "launch orders"
+    spread = ""
+    if sample is not None:
+        drawn = (
+            "studies, each with its mean over launch orders (Davison and Hinkley, Bootstrap "
+            "Methods, 1997, section 3.8)"
+        )
+        spread = (
+            " Of so many studies, means, least and greatest are over all orders, the quantiles "
+            f"over the first {sample} of each study."
+        )
     meaning = (
         "They say how far the mean may be off for other studies like these"
         if studies > 1
@@ -157,7 +171,7 @@ def methods(settings: Settings, studies: int) -> Mapping[str, str]:
         "orders": (
             f"{settings.orders} random launch orders a study, the same for every rule, besides "
             "the recorded one, on as many workers as --workers says, else as ran side by side "
-            "when recorded (one after another where that is unknown)."
+            f"when recorded (one after another where that is unknown).{spread}"
         ),
         "intervals": (
             f"{interval} percentile intervals of the mean from {settings.bootstrap:,} bootstrap "

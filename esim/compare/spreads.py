@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
 
+from esim.compare.numbers import Numbers
 from esim.compare.play import Played
-from esim.compare.statistics import Draws, bootstrap_means, draws, effective_size, interval, wilson
+from esim.compare.statistics import (
+    Draws,
+    bootstrap_means,
+    bootstrap_studies,
+    draws,
+    effective_size,
+    interval,
+    wilson,
+)
 from esim.comparison import AtWorkers, Dist, Middle, Share, Spread
 from esim.study import Float64
 
@@ -37,9 +46,18 @@ class Means:
     replicates: int
     seed: int
 
-    def draws(self, studies: int, orders: int) -> Draws:
-        """The bootstrap over so many studies: the same for every number and contestant."""
-        return _draws(self.seed, studies, orders, self.replicates)
+    def bootstrap(self, values: Sequence[Float64]) -> Float64:
+        """Replicates of the mean over studies, [B, R]: the same draws whatever the number.
+
+        Args:
+            values: a study each, [R, C]; with C = 1, the studies' means, only studies are drawn.
+        """
+        studies, cases = len(values), values[0].shape[1]
+        if cases == 1:
+            child = np.random.SeedSequence(self.seed, spawn_key=(studies,))
+            every = np.concatenate(values, axis=1).T
+            return bootstrap_studies(every, np.random.default_rng(child), self.replicates)
+        return bootstrap_means(values, _draws(self.seed, studies, cases, self.replicates))
 
 
 @lru_cache(maxsize=8)
@@ -48,46 +66,42 @@ def _draws(seed: int, studies: int, orders: int, replicates: int) -> Draws:
     return draws(child, studies, orders, replicates)
 
 
-def known(numbers: Float64) -> bool:
-    """Whether a number is known for every contestant and order of a study."""
-    return not np.isnan(numbers).any()
-
-
 def usable(played: Played, saved: str) -> bool:
     """Whether a study tells both what is saved and what is lost."""
-    return known(played.orders[saved]) and known(played.orders["degradation_normalized"])
+    return played.orders.known(saved) and played.orders.known("degradation_normalized")
 
 
 def of_known(played: Sequence[Played], name: str) -> list[Float64]:
-    """A number of the studies in which it is known, [R, O] each."""
-    return [p.orders[name] for p in played if known(p.orders[name])]
+    """A number of the studies in which it is known, [R, C] each."""
+    return [p.orders.of(name) for p in played if p.orders.known(name)]
 
 
 def spreads(played: Sequence[Played], means: Means, accepted: float) -> list[Spread]:
     """Each contestant over launch orders, and over studies if there are several."""
-    rules = len(played[0].recorded)
+    rules = played[0].recorded.shape[1]
     parts: list[dict[str, Dist | Share | None]] = [{} for _ in range(rules)]
     for name in NUMBERS:
-        values = of_known(played, name)
+        told = [p.orders for p in played if p.orders.known(name)]
         if name in _OF_ONE_STUDY and len(played) > 1:
-            values = []
-        for part, dist in zip(parts, _dists(values, means, rules), strict=True):
+            told = []
+        for part, dist in zip(parts, _dists(told, name, means, rules), strict=True):
             part[name] = dist
-    kept = of_known(played, "best_kept")
-    within = [v <= accepted for v in of_known(played, "degradation_normalized")]
-    for name, cases in (("best_kept", kept), ("within", within)):
+    for name in ("best_kept", "within"):
+        cases = of_known(played, name)
         for r, part in enumerate(parts):
-            part[name] = share([c[r] for c in cases], means.confidence)
+            part[name] = share([c[r] for c in cases], played[0].orders.orders, means.confidence)
     return [Spread(**part) for part in parts]  # type: ignore[arg-type]  # by name
 
 
-def _dists(values: list[Float64], means: Means, rules: int) -> list[Dist | None]:
-    if not values:
+def _dists(told: list[Numbers], name: str, means: Means, rules: int) -> list[Dist | None]:
+    if not told:
         return [None] * rules
-    drawn = means.draws(len(values), values[0].shape[1])
-    low, high = interval(bootstrap_means(values, drawn), means.confidence)
-    every = np.concatenate(values, axis=1)  # each study has as many orders: all weigh the same
+    values = [numbers.of(name) for numbers in told]
+    low, high = interval(means.bootstrap(values), means.confidence)
+    # Each study has as many orders: all weigh the same.
+    every = np.concatenate([n.sample[n.names.index(name)] for n in told], axis=1)
     levels = np.quantile(every, _LEVELS, axis=1, method="inverted_cdf")
+    ends = np.stack([n.ends[n.names.index(name)] for n in told])
     found: list[Dist | None] = []
     for r in range(rules):
         least, q05, q25, median, q75, q95, most = (float(x) for x in levels[:, r])
@@ -97,60 +111,63 @@ def _dists(values: list[Float64], means: Means, rules: int) -> list[Dist | None]
                 mean=mean,
                 low=float(low[r]),
                 high=float(high[r]),
-                min=least,
+                min=min(least, float(ends[:, r, 0].min())),
                 q05=q05,
                 q25=q25,
                 median=median,
                 q75=q75,
                 q95=q95,
-                max=most,
+                max=max(most, float(ends[:, r, 1].max())),
                 studies=len(values),
             )
         )
     return found
 
 
-def share(cases: Sequence[Float64], confidence: float) -> Share | None:
-    """How often cases [O] a study are so, each study weighing the same; None without any."""
+def share(cases: Sequence[Float64], orders: int, confidence: float) -> Share | None:
+    """How often something is so, each study weighing the same; None without any.
+
+    Args:
+        cases: of each study, [C]: whether it is so in each of its launch orders, or how often.
+        orders: launch orders a study.
+    """
     if not cases or not len(cases[0]):
         return None
     of_study = np.array([c.mean() for c in cases])
-    size = effective_size(of_study, len(cases[0]))
+    size = effective_size(of_study, orders)
     mean = float(of_study.mean())
     low, high = wilson(mean * size, size, confidence)
-    total = int(sum(c.sum() for c in cases))
-    return Share(mean, low, high, total, int(sum(len(c) for c in cases)))
+    total = sum(round(float(c.mean()) * orders) for c in cases)
+    return Share(mean, low, high, total, orders * len(cases))
 
 
 def at_workers(
     played: Sequence[Played], workers: Sequence[int], saved: str, confidence: float
 ) -> list[tuple[AtWorkers, ...]]:
     """Each contestant at each number of workers."""
-    rows: list[list[AtWorkers]] = [[] for _ in played[0].recorded]
+    rows: list[list[AtWorkers]] = [[] for _ in range(played[0].recorded.shape[1])]
     for slots in workers:
         tables = [p.workers[slots] for p in played]
-        kept = _of(tables, "best_kept")
+        kept = [t.of("best_kept") for t in tables if t.known("best_kept")]
         for r, row in enumerate(rows):
             row.append(
                 AtWorkers(
                     workers=slots,
-                    orders=len(tables[0][saved][0]),
+                    orders=tables[0].orders,
                     studies=len(tables),
-                    saved=_middle(_of(tables, saved), r),
-                    degradation_normalized=_middle(_of(tables, "degradation_normalized"), r),
-                    best_kept=share([k[r] for k in kept], confidence),
+                    saved=_middle(tables, saved, r),
+                    degradation_normalized=_middle(tables, "degradation_normalized", r),
+                    best_kept=share([k[r] for k in kept], tables[0].orders, confidence),
                 )
             )
     return [tuple(row) for row in rows]
 
 
-def _of(tables: Sequence[Mapping[str, Float64]], name: str) -> list[Float64]:
-    return [t[name] for t in tables if known(t[name])]
-
-
-def _middle(values: list[Float64], r: int) -> Middle | None:
-    if not values:
+def _middle(tables: Sequence[Numbers], name: str, r: int) -> Middle | None:
+    told = [t for t in tables if t.known(name)]
+    if not told:
         return None
-    every = np.concatenate([v[r] for v in values])
-    low, high = np.quantile(every, [0.05, 0.95], method="inverted_cdf")
-    return Middle(float(every.mean()), float(low), float(high))
+    mean = np.concatenate([t.of(name)[r] for t in told]).mean()
+    sample = np.concatenate([t.sample[t.names.index(name), r] for t in told])
+    low, high = np.quantile(sample, [0.05, 0.95], method="inverted_cdf")
+    return Middle(float(mean), float(low), float(high))

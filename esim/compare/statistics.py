@@ -17,6 +17,7 @@ from esim.study import Float64, Int64
 
 _MOST_EXACT = 13  # blocks: 2 ** 13 sign flips are all tried
 _FLIPS = 10_000
+_AT_ONCE = 2_000_000  # numbers drawn at once: what is in memory does not grow with the studies
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,24 @@ def bootstrap_means(values: Sequence[Float64], drawn: Draws) -> Float64:
             mine = drawn.studies[:, slot] == s
             means[mine] += of_study[s][drawn.which[mine, slot]]
     found: Float64 = means / n
+    return found
+
+
+def bootstrap_studies(means: Float64, rng: np.random.Generator, replicates: int) -> Float64:
+    """Bootstrap replicates of the mean over many studies, of whose own means [S, R]. float64 [B, R]
+
+    What the launch orders of a study do to its mean is part of how studies' means differ, so
+    drawing studies alone tells it all (Davison and Hinkley, Bootstrap Methods, 1997, section 3.8).
+    """
+    studies = len(means)
+    at_once = max(1, _AT_ONCE // studies)
+    found = np.empty((replicates, means.shape[1]))
+    for first in range(0, replicates, at_once):
+        rows = min(at_once, replicates - first)
+        drawn = rng.integers(0, studies, (rows, studies))
+        drawn += studies * np.arange(rows)[:, None]
+        times = np.bincount(drawn.ravel(), minlength=rows * studies).reshape(rows, studies)
+        found[first : first + rows] = (times / studies) @ means
     return found
 
 
@@ -158,13 +177,22 @@ def sign_flip_test(differences: Float64, seed: np.random.SeedSequence) -> Float6
     observed = np.abs(scaled.sum(axis=1))
     if blocks <= _MOST_EXACT:
         bits = np.arange(2**blocks)[:, None] >> np.arange(blocks) & 1
-        flips = np.asarray(1.0 - 2.0 * bits)
+        largest = _largest((1.0 - 2.0 * bits).astype(np.float64), scaled)
     else:
-        drawn = np.random.default_rng(seed).integers(0, 2, (_FLIPS, blocks))
-        flips = np.vstack([np.ones(blocks), 1.0 - 2.0 * drawn])
-    largest = np.abs(flips @ scaled.T).max(axis=1)
+        rng, at_once = np.random.default_rng(seed), max(1, _AT_ONCE // blocks)
+        parts = [_largest(np.ones((1, blocks)), scaled)]
+        for first in range(0, _FLIPS, at_once):
+            drawn = rng.integers(0, 2, (min(at_once, _FLIPS - first), blocks))
+            parts.append(_largest((1.0 - 2.0 * drawn).astype(np.float64), scaled))
+        largest = np.concatenate(parts)
     # A hair below, so that the observed arrangement counts itself whatever the rounding.
     return np.array([float((largest >= o - 1e-9).mean()) for o in observed])
+
+
+def _largest(flips: Float64, scaled: Float64) -> Float64:
+    """The largest statistic [flips] of rows [R, blocks] under flips of signs, [flips, blocks]."""
+    found: Float64 = np.abs(flips @ scaled.T).max(axis=1)
+    return found
 
 
 def front(saved: Float64, degradation: Float64) -> NDArray[np.bool_]:

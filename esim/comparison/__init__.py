@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from esim.comparison.entries import (
     Answer,
@@ -25,6 +27,7 @@ from esim.comparison.entries import (
     Sensitivity,
     Settings,
     StudyEntry,
+    StudyMeans,
     StudyRule,
     Winner,
 )
@@ -76,6 +79,7 @@ __all__ = [
     "Share",
     "Spread",
     "StudyEntry",
+    "StudyMeans",
     "StudyRule",
     "Verdict",
     "Winner",
@@ -84,7 +88,12 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Comparison:
-    """Rules compared over studies: the result document, typed."""
+    """Rules compared over studies: the result document, typed.
+
+    Attributes:
+        failures: study of a history -> why it could not be replayed; it counts nowhere else.
+        study_means: of many studies, in place of their entries' rules; not in the document.
+    """
 
     settings: Settings
     methods: Mapping[str, str]
@@ -98,6 +107,8 @@ class Comparison:
     inputs: tuple[Mapping[str, Any], ...] = ()
     esim: str = ""
     command: str | None = None  # the command line that made it, where one did
+    failures: Mapping[str, str] = field(default_factory=dict)
+    study_means: StudyMeans | None = field(default=None, compare=False, repr=False)
 
     def rule(self, key: str) -> RuleEntry:
         """A contestant by its key. Raises KeyError."""
@@ -115,10 +126,20 @@ class Comparison:
 
     @property
     def by_study(self) -> pd.DataFrame:
-        """One row a study and contestant."""
+        """One row a study and contestant; of many studies only means over launch orders."""
         import pandas as pd
 
         roles = {entry.key: entry.role for entry in self.rules}
+        if self.study_means is not None:
+            names, means = self.study_means.names, self.study_means.values
+            labels = {
+                "study": np.repeat([study.study for study in self.studies], len(self.rules)),
+                "rule": np.tile(list(roles), len(self.studies)),
+                "role": np.tile(list(roles.values()), len(self.studies)),
+            }
+            return pd.DataFrame(
+                labels | dict(zip(names, means.reshape(-1, len(names)).T, strict=True))
+            )
         rows = []
         for study in self.studies:
             for r in study.rules:
@@ -142,7 +163,8 @@ class Comparison:
         return found | {
             f.name: plain(getattr(self, f.name))
             for f in fields(self)
-            if f.name not in ("inputs", "esim")
+            if f.name not in ("inputs", "esim", "study_means")
+            and (f.name != "failures" or self.failures)
         }
 
     def to_json(self) -> str:

@@ -10,7 +10,7 @@ from esim.clocks import Clock
 from esim.comparison.numbers import AgainstBest, AtWorkers, Mean, Rank, Share, Spread
 from esim.costs import Costs
 from esim.results import BestTrial, Caveat
-from esim.study import Direction
+from esim.study import Direction, Float64
 
 Saved = Literal["steps", "seconds", "billed", "makespan", "cost"]
 Role = Literal["rule", "baseline"]
@@ -110,7 +110,11 @@ class Loses:
 
 @dataclass(frozen=True)
 class StudyEntry:
-    """One study. `orders_clock` is that of the resampled launch orders."""
+    """One study. `orders_clock` is that of the resampled launch orders.
+
+    Of many studies `winner`, `loses_best` and `rules` are left out: what is known of each stands in
+    `Comparison.study_means`.
+    """
 
     study: str
     objective: str
@@ -125,6 +129,19 @@ class StudyEntry:
     loses_best: tuple[Loses, ...]
     rules: tuple[StudyRule, ...]
     warnings: tuple[Caveat, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class StudyMeans:
+    """Of many studies: each contestant's means over launch orders, by study.
+
+    Attributes:
+        names: the N numbers: those of `Spread`, and the rank.
+        values: float64 [studies, contestants, N], in the comparison's order; NaN = unknown.
+    """
+
+    names: tuple[str, ...]
+    values: Float64
 
 
 @dataclass(frozen=True)

@@ -8,26 +8,33 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from statistics import NormalDist
 from typing import get_args
 
 import numpy as np
 
-from esim.clocks import Clock, last_row
+from esim.by_study import MANY, Studies, going_through, spread
+from esim.clocks import Clock
 from esim.costs import Costs
 from esim.errors import EsimError
 from esim.estimate.advice import advise
 from esim.estimate.doubts import doubts
-from esim.estimate.histories import Ask, History, replay_history
+from esim.estimate.histories import Ask, replay_history
+from esim.estimate.learned import Learned, learn
 from esim.estimate.quantities import probability_best_kept, quantities
 from esim.estimate.records import Estimate, Next, Past
 from esim.estimate.samples import Launch
+from esim.facts import Facts, facts, facts_at
+from esim.history import History as Stored
 from esim.replay import Final, check_final
 from esim.rules import Rule
 from esim.rules import rule as named_rule
 from esim.study import Float64, Int64, Study
 
+LEAST_SAMPLES = 100  # replicates of a study
+_HELD = 20_000_000  # reports of studies held in memory: half a GB
 METHOD = {
     "text": (
         "Jobs of the past trials are drawn without repeats and replayed in random launch order. "
@@ -50,7 +57,7 @@ METHOD = {
 
 
 def estimate(
-    studies: Study | Sequence[Study],
+    studies: Study | Iterable[Study] | Stored,
     rule: str | Rule = "sagemaker",
     trials: int | None = None,
     workers: int | None = None,
@@ -61,63 +68,96 @@ def estimate(
     costs: Costs | None = None,
     final: Final = "last",
     launch: Launch | None = None,
-    threads: int | None = None,
+    engine: str | None = None,
+    jobs: int | None = None,
+    address: str | None = None,
 ) -> Estimate:
     """Forecast what a rule saves and loses in the next tuning job.
 
+    Studies are replayed one by one, and only what the forecast takes of each is kept. Of more than
+    `esim.by_study.MANY` studies each gets fewer replicates, so that all together get as many as
+    `MANY` would (at least 100 each), and a few kB of each are kept; studies that lack a number are
+    then left out of it.
+
     Args:
-        studies: one past study of the same problem, or several of the same kind; then the next job
-            is of another study of that kind.
+        studies: one past study of the same problem, or several of the same kind, or a history of
+            them (`esim.History.open`); then the next job is of another study of that kind.
         rule: a preset's name, or a rule.
         trials: of the next job; default, as many as the past one (of several, the middle one).
         workers: its parallel jobs; default, the most that ran side by side in the past, 1 where
             the logs do not tell.
-        replicates: replays of each past study.
+        replicates: replays of each past study, unless there are many.
         confidence: of `interval`; others can be asked of the same estimate.
         costs: seconds and money of a job beyond its training.
         final: a trial's final value is its "last" reported value, or its "best".
         launch: "shuffled", any launch order is as likely; "recorded", samples keep the order of
             the past, for searches that learn. Default: recorded where a study's notes say so.
-        threads: default, the machine's cores; the result does not depend on it.
+        engine: where studies are replayed: threads (the default of studies in memory), local
+            (processes, the default of a history), dask or ray.
+        jobs: workers of this machine; default, its cores. The result depends on none of these.
+        address: of a running dask or ray cluster.
 
     Raises:
-        EsimError: a number out of range, no study, or studies that differ in direction.
+        EsimError: a number out of range, no study, studies that differ in direction, or an engine
+            that is not there. A study of a history that fails stops no other and stands in
+            `failures`.
     """
-    past, ask = settle(
-        studies, rule, trials, workers, replicates, confidence, costs, final, launch, threads
-    )
-    found = forecast(past, ask, seed, confidence)
+    check_numbers(trials, workers, replicates, confidence, launch)
+    check_final(final)
+    row = named_rule(rule)
+    with going_through(studies, engine=engine, jobs=jobs, address=address) as past:
+        ask = settle(
+            past.each(facts_at), row, trials, workers, replicates, costs, final, launch, jobs
+        )
+        found = forecast_from(past, ask, seed, confidence)
     return dataclasses.replace(found, advice=advise(found))
 
 
 def settle(
-    studies: Study | Sequence[Study],
-    rule: str | Rule,
-    trials: int | None,
-    workers: int | None,
-    replicates: int,
-    confidence: float,
-    costs: Costs | None,
-    final: Final,
-    launch: Launch | None,
+    past: Sequence[Facts],
+    rule: Rule,
+    trials: int | None = None,
+    workers: int | None = None,
+    replicates: int = 1000,
+    costs: Costs | None = None,
+    final: Final = "last",
+    launch: Launch | None = None,
     threads: int | None = None,
-) -> tuple[tuple[Study, ...], Ask]:
-    """The arguments of `estimate`, checked, and what they leave open settled by the studies."""
-    past = (studies,) if isinstance(studies, Study) else tuple(studies)
-    check_numbers(trials, workers, replicates, confidence, launch)
-    check_final(final)
-    _check(past)
-    learns = any(note.code == "strategy_bayesian" for study in past for note in study.notes)
-    return past, Ask(
-        rule=named_rule(rule),
-        trials=trials or max(int(np.median([study.n_trials for study in past])), 1),
-        clock=clock_of(workers or max(side_by_side(study) for study in past)),
+) -> Ask:
+    """The arguments of `estimate`, with what they leave open settled by the studies.
+
+    Raises:
+        EsimError: the studies differ in direction.
+    """
+    if len({study.direction for study in past}) > 1:
+        raise EsimError(
+            "the past studies are not of one kind: some minimize, others maximize",
+            why=", ".join(f"{study.name!r} {study.direction}s" for study in past[:5]),
+            fix="estimate from the studies of one kind",
+        )
+    learns = any(study.noted("strategy_bayesian") for study in past)
+    many = len(past) > MANY
+    return Ask(
+        rule=rule,
+        trials=trials or max(int(np.median([study.trials for study in past])), 1),
+        clock=clock_of(workers or max(study.side_by_side for study in past)),
         costs=costs or Costs(),
         final=final,
         launch=launch or ("recorded" if learns else "shuffled"),
-        samples=replicates,
+        samples=max(LEAST_SAMPLES, replicates * MANY // len(past)) if many else replicates,
+        draws=replicates,
+        among=len(past) if many else None,
+        held=_held([study.reports for study in past]),
         threads=threads,
     )
+
+
+def _held(reports: Sequence[int]) -> int:
+    """How many studies, spread evenly, have at most `_HELD` reports together; at least 2."""
+    held = min(len(reports), MANY)
+    while held > 2 and sum(reports[i] for i in spread(len(reports), held)) > _HELD:
+        held = max(held // 2, 2)
+    return held
 
 
 def forecast(
@@ -127,24 +167,35 @@ def forecast(
     confidence: float,
     parts: Sequence[Int64] | None = None,
 ) -> Estimate:
+    """The estimate from a few studies in memory. Arguments as `forecast_from`."""
+    with going_through(past, jobs=ask.threads) as studies:
+        return forecast_from(studies, ask, seed, confidence, parts)
+
+
+def forecast_from(
+    past: Studies,
+    ask: Ask,
+    seed: int,
+    confidence: float,
+    parts: Sequence[Int64] | None = None,
+    tell: Callable[[int], None] = lambda studies: None,
+) -> Estimate:
     """The estimate, from checked arguments.
 
-    `parts`: the trials of each study that count as past, int64 [n] each; default, all.
+    Args:
+        parts: the trials of each study that count as past, int64 [n] each; default, all.
+        tell: called with the number of studies of each finished unit of work.
     """
-    of_study = parts if parts is not None else [None] * len(past)
-    histories = []
-    for i, (study, places) in enumerate(zip(past, of_study, strict=True)):
-        child = np.random.SeedSequence(seed, spawn_key=(i,))
-        histories.append(replay_history(study, ask, child, places))
-    known = [history for history in histories if history is not None]
-    lengths = [
-        study.n_trials if p is None else len(p) for study, p in zip(past, of_study, strict=True)
-    ]
-    first = past[0]
-    comparable = all(study.objective == first.objective for study in past)
+    work = partial(_learned, dataclasses.replace(ask, threads=past.threads), seed, parts)
+    replayed = past.each(work, tell)
+    every = [study for study, _ in replayed]
+    known = [learned for _, learned in replayed if learned is not None]
+    lengths = [study.trials for study in every] if parts is None else [len(p) for p in parts]
+    first = every[0]
+    comparable = all(study.objective == first.objective for study in every)
     chance = probability_best_kept(known)
     found = Estimate(
-        studies=tuple(_past(study) for study in past),
+        studies=tuple(_past(study) for study in every),
         objective=first.objective,
         direction=first.direction,
         rule=ask.rule,
@@ -155,27 +206,25 @@ def forecast(
         confidence=confidence,
         replicates=ask.samples,
         seed=seed,
-        quantities=quantities(known, comparable),
+        quantities=quantities(known, comparable, ask.draws),
         probability_best_kept=chance and chance[0],
         probability_best_kept_interval=chance and _around(*chance, confidence),
         extrapolated=ask.trials / max(max(lengths), 1),
         scatter=_scatter(known),
         warnings=(),
         method=METHOD,
+        failures=dict(past.failures),
     )
-    return dataclasses.replace(found, warnings=tuple(doubts(past, lengths, found)))
+    return dataclasses.replace(found, warnings=tuple(doubts(every, lengths, found, ask.held)))
 
 
-def side_by_side(study: Study) -> int:
-    """The most trials that ran at the same time when they were recorded; 1 if unknown."""
-    known = np.isfinite(study.start) & np.isfinite(study.end)
-    if study.n_trials == 0 or not known.all():
-        return 1
-    ends = np.sort(study.end)
-    starts = np.sort(study.start)
-    # A job that starts as another ends takes its slot.
-    running = np.arange(1, len(starts) + 1) - np.searchsorted(ends, starts, side="right")
-    return int(max(running.max(), 1))
+def _learned(
+    ask: Ask, seed: int, parts: Sequence[Int64] | None, position: int, study: Study
+) -> tuple[Facts, Learned | None]:
+    """What one study teaches; None if it has too few trials."""
+    child = np.random.SeedSequence(seed, spawn_key=(position,))
+    history = replay_history(study, ask, child, None if parts is None else parts[position])
+    return facts(study), None if history is None else learn(history, ask)
 
 
 def clock_of(workers: int) -> Clock:
@@ -194,7 +243,7 @@ def check_numbers(
     for name, value, least in (
         ("trials", trials, 1),
         ("workers", workers, 1),
-        ("replicates", replicates, 100),
+        ("replicates", replicates, LEAST_SAMPLES),
     ):
         if value is not None and (not isinstance(value, int) or value < least):
             raise EsimError(f"{name} cannot be {value!r}", fix=f"a whole number, at least {least}")
@@ -204,27 +253,14 @@ def check_numbers(
         raise EsimError(f"launch cannot be {launch!r}", fix="shuffled or recorded")
 
 
-def _check(past: tuple[Study, ...]) -> None:
-    if not past:
-        raise EsimError("there is no past study to learn from")
-    for study in past:
-        study.validate()
-    if len({study.direction for study in past}) > 1:
-        raise EsimError(
-            "the past studies are not of one kind: some minimize, others maximize",
-            why=", ".join(f"{study.name!r} {study.direction}s" for study in past[:5]),
-            fix="estimate from the studies of one kind",
-        )
-
-
-def _past(study: Study) -> Past:
+def _past(study: Facts) -> Past:
     return Past(
         study=study.name,
-        trials=study.n_trials,
-        trials_censored=int(study.censored.sum()),
+        trials=study.trials,
+        trials_censored=study.trials_censored,
         objective=study.objective,
         direction=study.direction,
-        steps_recorded=int(last_row(study, study.steps).sum()),
+        steps_recorded=study.steps_recorded,
     )
 
 
@@ -237,15 +273,9 @@ def _around(chance: float, jobs: float, confidence: float) -> tuple[float, float
     return max(centre - reach, 0.0), min(centre + reach, 1.0)
 
 
-def _scatter(histories: Sequence[History]) -> Float64:
+def _scatter(learned: Sequence[Learned]) -> Float64:
     """Saved share, normalized degradation and best kept of the same replays. float64 [3, R]"""
-    columns = []
-    for history in histories:
-        for block in (history.main, history.quarter):
-            with np.errstate(divide="ignore", invalid="ignore"):
-                saved = 1.0 - block.run["steps"] / block.recorded["steps"]
-            lost = block.normalized if history.degradation_known else np.full(len(saved), np.nan)
-            columns.append(np.stack([saved, lost, block.best_kept]))
+    columns = [column for one in learned for column in one.scatter]
     if not columns:
         return np.empty((3, 0))
     most = max(c.shape[1] for c in columns)

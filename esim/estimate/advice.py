@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from esim.by_study import MANY
 from esim.estimate.doubts import needed
 from esim.estimate.histories import LEAST
 from esim.estimate.records import Advice, Alternative, Estimate, Quantity
@@ -92,7 +93,7 @@ def _short(found: Estimate) -> str | None:
     if len(found.studies) == 1 and fewest < need:
         asked = f"{100 * found.confidence:g} %"
         return f"{fewest} past trials are fewer than the {need} that {asked} takes"
-    if len(found.studies) > 1 and fewest < LEAST:
+    if 1 < len(found.studies) <= MANY and fewest < LEAST:
         return f"a study of {fewest} trials says nothing"
     return None
 

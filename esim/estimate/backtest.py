@@ -10,7 +10,7 @@ import numpy as np
 from esim.estimate import forecast
 from esim.estimate.doubts import needed
 from esim.estimate.histories import LEAST, Ask
-from esim.estimate.quantities import FRACTIONS
+from esim.estimate.learned import FRACTIONS
 from esim.estimate.records import Backtest, BacktestRow, Estimate, LeftOut
 from esim.estimate.samples import Samples, play
 from esim.prepare import prepare
@@ -43,7 +43,7 @@ def backtest(
             0, past, upcoming, confidence, (), None, False, need,
             f"{n} trials cannot be split into a past and a future; {need} would do",
         )  # fmt: skip
-    small = dataclasses.replace(ask, trials=upcoming, samples=_SAMPLES)
+    small = dataclasses.replace(ask.of_few(_SAMPLES), trials=upcoming)
     prepared = prepare(study, ask.rule, threads=ask.threads)
     inside: dict[str, list[bool]] = {name: [] for name in _ROWS}
     widths: dict[str, list[float]] = {name: [] for name in _ROWS}
@@ -115,16 +115,17 @@ def _within(value: float, low: float, high: float) -> bool:
 
 
 def leave_one_out(
-    past: Sequence[Study], ask: Ask, seed: int, confidence: float
+    past: Sequence[Study], ask: Ask, seed: int, confidence: float, step: int = 1
 ) -> Iterator[LeftOut]:
-    """Each study forecast from the others, beside what happened in its own launch order."""
-    for i, study in enumerate(past):
+    """Each study, or every `step`-th, forecast from the others, beside what happened in its own
+    launch order."""
+    for i, study in list(enumerate(past))[::step]:
         others = [other for j, other in enumerate(past) if j != i]
         if study.n_trials == 0 or not others:
             continue
         found = forecast(
             others,
-            dataclasses.replace(ask, trials=study.n_trials, samples=_SAMPLES),
+            dataclasses.replace(ask.of_few(_SAMPLES), trials=study.n_trials),
             seed,
             confidence,
         )

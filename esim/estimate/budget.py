@@ -9,7 +9,7 @@ import numpy as np
 
 from esim.estimate import forecast
 from esim.estimate.histories import Ask, replay_history
-from esim.estimate.quantities import FRACTIONS
+from esim.estimate.learned import FRACTIONS
 from esim.estimate.records import Interval, Quantity, SameCost
 from esim.estimate.samples import Samples
 from esim.estimate.variants import smaller

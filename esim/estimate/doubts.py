@@ -5,14 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 
-import numpy as np
-
+from esim.by_study import MANY
 from esim.caveats import GRACE_S
 from esim.estimate.histories import LEAST
 from esim.estimate.records import Estimate
 from esim.estimate.widen import EXPONENT_SD, FAR
+from esim.facts import Facts
 from esim.results import Caveat
-from esim.study import Status, Study
 
 
 def needed(confidence: float) -> int:
@@ -24,8 +23,14 @@ def needed(confidence: float) -> int:
     return math.ceil((1.0 + confidence) / (1.0 - confidence) - 1e-9)
 
 
-def doubts(past: Sequence[Study], trials: Sequence[int], found: Estimate) -> Iterator[Caveat]:
-    """The warnings of an estimate from these studies, of so many trials each."""
+def doubts(
+    past: Sequence[Facts], trials: Sequence[int], found: Estimate, held: int
+) -> Iterator[Caveat]:
+    """The warnings of an estimate from these studies, of so many trials each.
+
+    Args:
+        held: from how many of the studies is what stands beside the forecast.
+    """
     n, confidence = max(trials), f"{100 * found.confidence:g} %"
     saved = found.quantities["steps_saved_fraction"]
     if n < LEAST:
@@ -47,8 +52,8 @@ def doubts(past: Sequence[Study], trials: Sequence[int], found: Estimate) -> Ite
             "studies_left_out",
             f"{short} of {len(trials)} studies hold fewer than {LEAST} trials and are left out",
         )
-    cut = sum(int((s.censored & (s.status != Status.FAILED)).sum()) for s in past)
-    every = sum(s.n_trials for s in past)
+    cut = sum(study.cut_short for study in past)
+    every = sum(study.trials for study in past)
     if cut:
         yield Caveat(
             "degradation_unknown",
@@ -96,6 +101,18 @@ def doubts(past: Sequence[Study], trials: Sequence[int], found: Estimate) -> Ite
                 else ""
             ),
         )
+        if len(past) > MANY:
+            yield Caveat(
+                "many_studies",
+                f"each of the {len(past):,} studies is replayed {found.replicates} times, and one "
+                "that lacks a number is left out of it",
+            )
+        if held < len(past):
+            yield Caveat(
+                "beside_from_some",
+                "what stands beside the forecast (other jobs, readings, checks) is from "
+                f"{held} of the studies, spread evenly",
+            )
         if len({study.objective for study in past}) > 1:
             yield Caveat(
                 "objectives_differ",
@@ -108,23 +125,25 @@ def doubts(past: Sequence[Study], trials: Sequence[int], found: Estimate) -> Ite
             "samples of the past trials keep their launch order, as under Bayesian search later "
             "trials depend on earlier ones; a stop would have changed them, which no replay shows",
         )
-    elif any(note.code == "strategy_bayesian" for study in past for note in study.notes):
+    elif any(study.noted("strategy_bayesian") for study in past):
         yield Caveat(
             "strategy_bayesian",
             "the search was Bayesian, so its trials are not exchangeable: launch recorded keeps "
             "their order",
         )
-    for study in past:
-        for note in study.notes:
-            if note.code == "auto_was_on":
-                yield Caveat(note.code, note.text)
+    with_auto = [note for study in past for note in study.notes if note.code == "auto_was_on"]
+    if len(past) > MANY and with_auto:
+        yield Caveat("auto_was_on", f"AUTO was on when {len(with_auto)} of them were recorded")
+    else:
+        for note in with_auto:
+            yield Caveat(note.code, note.text)
     if found.probability_best_kept is not None:
         yield Caveat(
             "best_of_few",
             "what becomes of the next job's best is known from the few best trials of the past: "
             "its chance to be kept is rough, and never near 0 or 1",
         )
-    if all(study.elapsed is None for study in past):
+    if not any(study.timed for study in past):
         yield Caveat("no_times", "the logs lack times: time and money cannot be forecast")
     elif found.costs.stop_latency_s == 0 and found.median("trials_stopped") > 0:
         yield Caveat(
@@ -132,7 +151,7 @@ def doubts(past: Sequence[Study], trials: Sequence[int], found: Estimate) -> Ite
             f"stops take effect at once; SageMaker may bill up to {GRACE_S} s more for each "
             "stopped job (--stop-latency-s)",
         )
-    if any(np.isinf(study.values).any() for study in past):
+    if any(study.infinite for study in past):
         yield Caveat("infinite_values", "some values are infinite: they are compared as such")
 
 

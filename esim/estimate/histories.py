@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from esim import outcomes
+from esim.by_study import MANY
 from esim.clocks import Clock
 from esim.costs import Costs
 from esim.estimate.samples import Launch, Samples, draw, play, reorder
@@ -26,7 +27,12 @@ class Ask:
     Attributes:
         trials: m, of the next job.
         launch: how samples are launched.
-        samples: R.
+        samples: R, of each study.
+        draws: of the forecast's distributions; R, or more of many studies.
+        among: how many studies there are, if they are many: then less is kept of each.
+        held: how many of them, spread evenly, are held in memory for what stands beside the
+            forecast.
+        threads: default, the machine's cores.
     """
 
     rule: Rule
@@ -36,7 +42,14 @@ class Ask:
     final: str
     launch: Launch
     samples: int
+    draws: int
+    among: int | None = None
+    held: int = MANY
     threads: int | None = None
+
+    def of_few(self, samples: int) -> Ask:
+        """The same question with so many samples of each of a few studies."""
+        return replace(self, samples=samples, draws=samples, among=None)
 
 
 @dataclass(frozen=True)
@@ -52,7 +65,6 @@ class History:
         degradation_known: whether no trial had been cut short.
     """
 
-    study: Study
     n: int
     m: int
     launch: Launch
@@ -87,7 +99,6 @@ def replay_history(
     sets = draw(seeds[_HALVES], places, n // 2, max(ask.samples * 3 // 20, 20), ask.launch)
     size = min(ask.trials, max(n // 4, 2))
     return History(
-        study=study,
         n=n,
         m=ask.trials,
         workers=ask.clock.workers,

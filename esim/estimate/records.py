@@ -305,6 +305,7 @@ class Estimate:
         extrapolated: the next job's trials over those of the largest past study.
         scatter: saved share of steps, normalized degradation and best kept of the same replays of
             past trials, not widened. float64 [3, R]
+        failures: study of a history -> why it could not be replayed; it counts nowhere else.
     """
 
     studies: tuple[Past, ...]
@@ -332,6 +333,7 @@ class Estimate:
     advice: Advice | None = None
     backtest: Backtest | None = None
     method: Mapping[str, Any] = field(default_factory=dict)
+    failures: Mapping[str, str] = field(default_factory=dict)
 
     def quantity(self, name: str) -> Quantity | None:
         """A predictive distribution; None if it cannot be known. Raises EsimError for a name."""
@@ -435,6 +437,7 @@ class Estimate:
             "advice": self.advice and self.advice.to_dict(),
             "backtest": self.backtest and self.backtest.to_dict(),
             "warnings": [vars(w) for w in self.warnings],
+            **({"failures": dict(self.failures)} if self.failures else {}),
         }
 
     def _repr_html_(self) -> str:

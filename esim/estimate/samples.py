@@ -12,7 +12,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 
 from esim import outcomes
-from esim.clocks import Clock, last_row
+from esim.clocks import Clock, last_kept, last_row
 from esim.costs import Costs
 from esim.errors import EsimError
 from esim.prepare import Prepared
@@ -149,13 +149,13 @@ def _spent(
 ) -> tuple[dict[str, Float64], dict[str, Float64]]:
     """What each launched trial spends without and with the rule, [R, m] each."""
     before: dict[str, Float64] = {"steps": last_row(study, study.steps).astype(np.float64)}
-    after = {"steps": _at_last_kept(study, study.steps.astype(np.float64), runs)}
+    after = {"steps": last_kept(study, study.steps.astype(np.float64), runs.rows_kept)}
     for name in _BY_TRIAL[1:]:
         before[name] = np.full(study.n_trials, np.nan)
         after[name] = np.full(runs.stopped.shape, np.nan)
     if study.elapsed is not None:
         before["seconds"] = last_row(study, study.elapsed)
-        after["seconds"] = _at_last_kept(study, study.elapsed, runs)
+        after["seconds"] = last_kept(study, study.elapsed, runs.rows_kept)
         before["billed_seconds"], after["billed_seconds"] = outcomes.billed(
             study, costs, after["seconds"], runs.stopped
         )
@@ -167,15 +167,6 @@ def _spent(
         {name: column[orders] for name, column in before.items()},
         {name: np.take_along_axis(column, orders, axis=-1) for name, column in after.items()},
     )
-
-
-def _at_last_kept(study: Study, column: Float64, runs: Runs) -> Float64:
-    """A column [rows] at the last row each trial made, [R, N]; 0 where it made none."""
-    if not len(column):
-        return np.zeros(runs.rows_kept.shape)
-    last = np.maximum(study.offsets[:-1] + runs.rows_kept - 1, 0)
-    found: Float64 = np.where(runs.rows_kept > 0, column[last], 0.0)
-    return found
 
 
 def _makespans(
@@ -191,7 +182,7 @@ def _makespans(
     if clock.mode == "order":
         if study.elapsed is None:
             return np.full(len(orders), np.nan), np.full(len(orders), np.nan)
-        ran = _at_last_kept(study, study.elapsed, runs)
+        ran = last_kept(study, study.elapsed, runs.rows_kept)
         whole, job = outcomes.job_seconds(study, costs, ran, runs.stopped)
         startup = costs.startup_s * orders.shape[1]
         after = np.take_along_axis(job, orders, axis=-1).sum(axis=-1)

@@ -7,17 +7,20 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TypeVar
 
+import numpy as np
+
+from esim.by_study import MANY, Studies, spread
 from esim.errors import EsimError
-from esim.estimate import forecast
+from esim.estimate import forecast_from
 from esim.estimate.advice import MAX_DEGRADATION, MIN_SAVING, advise
 from esim.estimate.backtest import backtest, leave_one_out
 from esim.estimate.budget import same_cost
 from esim.estimate.histories import Ask
 from esim.estimate.records import Backtest, Estimate
 from esim.estimate.variants import alternatives, over_readings, over_trials, over_workers
-from esim.study import Study
 
 Item = TypeVar("Item")
+_STEP = 5  # of many studies every so manieth of those held in memory is forecast from the others
 
 
 @dataclass(frozen=True)
@@ -41,35 +44,51 @@ class Wanted:
 
 
 def survey(
-    past: tuple[Study, ...],
+    past: Studies,
     ask: Ask,
     seed: int,
     confidence: float,
     wanted: Wanted,
     tell: Callable[[str], None] = lambda _: None,
+    advance: Callable[[int], None] = lambda studies: None,
 ) -> Estimate:
-    """The estimate with its variants, checks and advice; `tell` hears what is under way."""
+    """The estimate with its variants, checks and advice.
+
+    The forecast is from all studies; what stands beside it is from as many, spread evenly, as can
+    be held in memory (`Ask.held`).
+
+    Args:
+        tell: hears what is under way.
+        advance: hears of how many studies more the forecast knows.
+    """
 
     def told(what: str, items: Iterable[Item]) -> tuple[Item, ...]:
         tell(what)
         return tuple(items)
 
-    asked = past, ask, seed, confidence
     tell("forecasting")
-    found = forecast(*asked)
+    found = forecast_from(past, ask, seed, confidence, tell=advance)
+
+    def tested() -> Backtest:
+        longest = int(np.argmax([study.trials for study in found.studies]))
+        return backtest(past.some([longest])[0], ask, seed, confidence)
+
     if all(quantity is None for quantity in found.quantities.values()):
-        test = _tested(past, ask, seed, confidence) if wanted.backtest else None
+        test = tested() if wanted.backtest else None
         advice = advise(found, wanted.min_saving, wanted.max_degradation)
         return dataclasses.replace(found, advice=advice, backtest=test)
+    some = past.some(spread(len(past), min(ask.held, len(past))))
+    asked = some, ask, seed, confidence
     by_trials = told("other numbers of trials", over_trials(*asked, found.headline))
     by_workers = told("other numbers of workers", over_workers(*asked, found.headline))
     readings = told("readings", over_readings(*asked)) if wanted.readings else ()
     others = told("more cautious rules", alternatives(*asked))
-    left_out = told("studies left out", leave_one_out(*asked)) if len(past) > 1 else ()
+    step = 1 if len(past) <= MANY else _STEP
+    left_out = told("studies left out", leave_one_out(*asked, step)) if len(past) > 1 else ()
     tell("same cost")
     more = same_cost(*asked) if wanted.same_cost else None
     tell("backtest")
-    test = _tested(past, ask, seed, confidence) if wanted.backtest else None
+    test = tested() if wanted.backtest else None
     return dataclasses.replace(
         found,
         by_trials=by_trials,
@@ -80,8 +99,3 @@ def survey(
         backtest=test,
         advice=advise(found, wanted.min_saving, wanted.max_degradation, others),
     )
-
-
-def _tested(past: tuple[Study, ...], ask: Ask, seed: int, confidence: float) -> Backtest:
-    longest = max(past, key=lambda study: study.n_trials)
-    return backtest(longest, ask, seed, confidence)

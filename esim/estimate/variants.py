@@ -32,7 +32,7 @@ NEARLY, OFTENER = 0.8, 0.1
 
 def smaller(ask: Ask) -> Ask:
     """The same question with a variant's number of replicates."""
-    return dataclasses.replace(ask, samples=min(ask.samples, SAMPLES))
+    return ask.of_few(min(ask.draws, SAMPLES))
 
 
 def over_trials(

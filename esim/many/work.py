@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
+from esim.by_study import Failed, Unit, work_on
 from esim.costs import Costs
-from esim.errors import EsimError
 from esim.history import Chunk
 from esim.replay import replay
 from esim.results import TrialColumns
@@ -51,38 +52,28 @@ def replay_chunk(settings: Settings, chunk: Chunk) -> Part:
     """Replay the studies of a chunk; one that fails becomes a row with its error."""
     rows: list[dict[str, Any]] = []
     trials: list[tuple[str, TrialColumns]] = []
-    try:
-        for study in chunk.studies(configs=False):
-            row, columns = _replay(settings, study)
-            rows.append(row)
-            if columns is not None:
-                trials.append((study.name, columns))
-    except EsimError as error:  # the chunk's files
-        missing = [entry.study for entry in chunk.entries[len(rows) :]]
-        rows += [{"study": name, "error": str(error)} for name in missing]
+    made = work_on(partial(_replay, settings), Unit.of(chunk))
+    for entry, one in zip(chunk.entries, made, strict=True):
+        row = {"study": entry.study, "objective": entry.objective, "direction": entry.direction}
+        if isinstance(one, Failed):
+            rows.append({**row, "error": one.error})
+            continue
+        rows.append(row | one[0])
+        trials.append((entry.study, one[1]))
     return Part(packed(studies_table(rows)), packed(trials_table(trials)))
 
 
-def _replay(settings: Settings, study: Study) -> tuple[dict[str, Any], TrialColumns | None]:
-    described = {
-        "study": study.name,
-        "objective": study.objective,
-        "direction": study.direction,
-    }
-    try:
-        result = replay(
-            study,
-            settings.rule,
-            settings.clock,
-            settings.workers,
-            costs=settings.costs,
-            final=settings.final,  # type: ignore[arg-type]  # checked by replay
-        )
-    except Exception as error:  # one bad study must not cost the others; its row says what it was
-        text = str(error) if isinstance(error, EsimError) else f"{type(error).__name__}: {error}"
-        return {**described, "error": text}, None
+def _replay(settings: Settings, position: int, study: Study) -> tuple[dict[str, Any], TrialColumns]:
+    """The rest of a study's row, and its trials."""
+    result = replay(
+        study,
+        settings.rule,
+        settings.clock,
+        settings.workers,
+        costs=settings.costs,
+        final=settings.final,  # type: ignore[arg-type]  # checked by replay
+    )
     row = {
-        **described,
         "clock": result.clock.mode,
         "warnings": [caveat.code for caveat in result.warnings],
         **result.summary.to_dict(),

@@ -11,13 +11,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from esim.errors import EsimError, near_names
-from esim.history import History, is_store
+from esim.history import Chunk, History, is_store
 from esim.readers.address import Address
 from esim.readers.formats import FORMATS, Format, Found, choose_format
 from esim.readers.options import Options, settle_direction
 from esim.readers.plugins import installed, known_formats
 from esim.readers.source import Source, open_sources, root_of, union
-from esim.study import Note, Study
+from esim.study import Note, Study, as_direction
 
 __all__ = [
     "FORMATS",
@@ -169,19 +169,32 @@ def find_history(paths: Sequence[str | Path]) -> History | None:
     return history
 
 
+def check_history(
+    history: History, *, objective: str | None = None, direction: str | None = None
+) -> None:
+    """Raises EsimError if a study of a history has another objective or direction than asked."""
+    options = Options.parse(objective=objective, direction=direction, metrics=(), name=None)
+    for chunk in history.chunks():
+        _check_chunk(history, chunk, options)
+
+
+def _check_chunk(history: History, chunk: Chunk, options: Options) -> None:
+    for entry in chunk.entries:
+        if options.objective not in (None, entry.objective):
+            raise EsimError(
+                f"no metric {options.objective!r}",
+                where=f"{history.place}, study {entry.study!r}",
+                fix=f"a history holds the objective it was converted with: {entry.objective}",
+            )
+        settle_direction(options, str(history.place), as_direction(entry.direction))
+
+
 def _whole_history(history: History, options: Options) -> Reading:
     """The studies of a history, all in memory."""
     found: list[Study] = []
     for chunk in history.chunks(options.studies or None):
-        for study in chunk.studies():
-            if options.objective not in (None, study.objective):
-                raise EsimError(
-                    f"no metric {options.objective!r}",
-                    where=f"{history.place}, study {study.name!r}",
-                    fix=f"a history holds the objective it was converted with: {study.objective}",
-                )
-            settle_direction(options, str(history.place), study.direction)
-            found.append(study)
+        _check_chunk(history, chunk, options)
+        found += chunk.studies()
     names = tuple(study.name for study in found)
     what = InputFile(str(history.place), history.sha256, "history", (), names)
     return Reading(tuple(found), (what,))

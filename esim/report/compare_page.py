@@ -79,7 +79,7 @@ def compare_page(source: Source, studies: Sequence[str] = ()) -> Page:
                 (Say(c.sensitivity.text), *pictures("orders")),
             ),
             Section("workers", "How much the workers matter", tuple(_workers(c, pictures))),
-            Section("studies", "Each study", (_studies(c), _by_study(c, studies or known))),
+            Section("studies", "Each study", tuple(_each_study(c, studies or known))),
             Section("choice", "A rule chosen for the next job", tuple(_choice(c.choice))),
             Section("assumptions", "How it was computed", tuple(_methods(c))),
             provenance(source),
@@ -224,6 +224,19 @@ def _workers(c: Comparison, pictures: Callable[..., list[Part]]) -> Iterator[Par
     yield Table("workers", caption[0].upper() + caption[1:], tuple(columns), tuple(rows))
 
 
+def _each_study(c: Comparison, names: Sequence[str]) -> Iterator[Part]:
+    yield _studies(c)
+    if any(s.rules for s in c.studies):
+        yield _by_study(c, names)
+    else:
+        yield Missing(
+            f"Of {len(c.studies):,} studies only means were kept.",
+            "esim compare HISTORY --out DIR  # DIR/studies.parquet: a row a study and rule",
+        )
+    if c.failures:
+        yield facts("failures", "Could not be replayed", list(c.failures.items()))
+
+
 def _studies(c: Comparison) -> Table:
     columns = (
         Column("study", "study"),
@@ -247,12 +260,14 @@ def _studies(c: Comparison) -> Table:
                 s.orders_clock.workers,
                 None if s.winner is None else s.winner.key,
                 None if s.winner is None else len(s.winner.ties),
-                losers or "none of them",
+                losers or ("none of them" if s.rules else None),
                 None if s.best_recorded is None else s.best_recorded.trial,
                 None if s.best_recorded is None else s.best_recorded.value,
             )
         )
     caption = "Who wins, and who stops the best trial (share of launch orders)"
+    if not any(s.rules for s in c.studies):
+        return filled("studies", "What was compared", columns, rows)
     return Table("studies", caption, columns, tuple(rows))
 
 
@@ -269,6 +284,7 @@ def _by_study(c: Comparison, names: Sequence[str]) -> Table:
         Column("best_trial_stopped", "best trial", "fate"),
         Column("rank_mean", "mean rank over orders", "number"),
     )
+    shown = frozenset(names)
     rows: list[tuple[Cell, ...]] = [
         (
             s.study,
@@ -277,7 +293,7 @@ def _by_study(c: Comparison, names: Sequence[str]) -> Table:
             None if r.rank_mean is None else _short(r.rank_mean),
         )
         for s in c.studies
-        if s.study in names
+        if s.study in shown
         for r in s.rules
     ]
     caption = "In the recorded launch order, as `esim replay` tells it"

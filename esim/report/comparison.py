@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from esim.comparison import AtWorkers, Comparison, Dist, RuleEntry, Share, StudyEntry
+from esim.report.many import show_failures
 from esim.report.terminal import table
 from esim.report.words import MISSING, clean, count, number, percent
 
@@ -48,11 +49,15 @@ def show_comparison(comparison: Comparison, console: Console) -> None:
         picks = ", ".join(f"{clean(p.key, 200)} {_many(p.times, 'time')}" for p in c.choice.picked)
         if picks:
             console.print(Padding(Text(f"picked: {picks}", style="dim"), (0, 0, 1, 1)))
-    console.print(_studies(c.studies))
+    if any(study.rules for study in c.studies):
+        console.print(_studies(c.studies))
+    else:
+        console.print(Text("By study: means in studies.parquet (--out)", style="dim"))
     if c.warnings:
         console.print(Text("\nWhy to doubt it", style="bold"))
         for doubt in c.warnings:
             console.print(Padding(Text(f"· {clean(doubt.text, 2000)}"), (0, 0, 0, 1)))
+    show_failures(c.failures, console)
 
 
 def _head(c: Comparison) -> Text:

@@ -347,4 +347,6 @@ def _assumptions(d: Entry) -> Iterator[Part]:
         Column("trials_censored", "cut short", "count"),
     )
     yield Table("past", "The past", columns, past)
+    if failures := d.get("failures"):
+        yield facts("failures", "Could not be replayed", list(failures.items()))
     yield rule_table("rule", RecordedRule(**d["rule"]))

@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from esim.report.checks import show_enabling
+from esim.report.many import show_failures
 from esim.report.terminal import table
 from esim.report.words import MISSING, clean, count, money, number, percent, seconds, signed
 
@@ -39,6 +40,7 @@ def show_estimate(found: Estimate, enable: Mapping[str, Study], console: Console
     """The whole answer; how to enable AUTO for the studies in `enable` if the advice is to."""
     for part in _parts(found):
         console.print(part)
+    show_failures(found.failures, console)
     advised = found.advice is not None and found.advice.verdict in _ENABLES
     if advised and found.rule.name == "sagemaker" and len(found.studies) == 1:
         for study in enable.values():

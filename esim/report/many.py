@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -51,10 +51,16 @@ def show_many(result: ManyResult, console: Console) -> None:
         for code, studies in result.warnings.items():
             console.print(Padding(Text(f"· {code}: {count(studies)} studies"), (0, 0, 0, 1)))
         console.print(Text(" --study NAME explains them for one", style="dim"))
-    if result.failures:
-        console.print(Text(f"\nNot replayed: {len(result.failures)} studies", style="bold red"))
-        for study, why in list(result.failures.items())[:_SHOWN]:
-            console.print(Padding(Text(f"· {clean(study)}: {clean(why, 300)}"), (0, 0, 0, 1)))
+    show_failures(result.failures, console)
+
+
+def show_failures(failures: Mapping[str, str], console: Console) -> None:
+    """The studies that could not be replayed, the first ones with the reason."""
+    if not failures:
+        return
+    console.print(Text(f"\nNot replayed: {len(failures)} studies", style="bold red"))
+    for study, why in list(failures.items())[:_SHOWN]:
+        console.print(Padding(Text(f"· {clean(study)}: {clean(why, 300)}"), (0, 0, 0, 1)))
 
 
 def _answer(result: ManyResult) -> str:

@@ -127,7 +127,7 @@ def split(
     past, upcoming = order[: cell.past], order[cell.past : cell.past + cell.next]
     forecast = esim.estimate(
         part(study, past), trials=cell.next, workers=clock.workers, replicates=REPLICATES,
-        seed=seed, threads=1,
+        seed=seed, jobs=1,
     )  # fmt: skip
     happened = play(whole, clock, Costs(), "last", upcoming[None], threads=1)
     share = float(saved(happened)[0])

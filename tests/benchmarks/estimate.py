@@ -23,7 +23,7 @@ def main() -> None:
     for workers in (1, 4):
         for threads in (1, 2):
             run = partial(
-                esim.estimate, study, trials=100, workers=workers, replicates=1000, threads=threads
+                esim.estimate, study, trials=100, workers=workers, replicates=1000, jobs=threads
             )
             run()
             seconds = fastest(run, 5)

@@ -12,11 +12,14 @@ import sys
 import time
 import urllib.request
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
+import esim
 from esim import many
 from esim.convert import convert
 from esim.history import History, Place, layout
@@ -104,6 +107,18 @@ def test_dask(
     out = tmp_path / "out"
     many.replay_history(history, SETTINGS, out=out, engine="dask", address=address)
     assert files(out) == expected
+
+
+def test_dask_compares_and_forecasts(
+    history: History, dask_cluster: tuple[str, list[subprocess.Popen[bytes]]]
+) -> None:
+    address, _ = dask_cluster
+    for run in (
+        partial(esim.compare, rules=["sagemaker"], orders=4),
+        partial(esim.estimate, replicates=100),
+    ):
+        there: Any = run(history, engine="dask", address=address)
+        assert there.to_json() == run(history, jobs=1).to_json()
 
 
 def test_a_dask_worker_killed_during_the_run_loses_nothing(
