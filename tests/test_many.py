@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from typer.testing import CliRunner
 
 import esim
-from esim import engines, many
+from esim import engines, many, tables
 from esim.cli import app
 from esim.costs import Costs
 from esim.errors import EsimError
@@ -260,3 +261,37 @@ def test_an_engine_is_for_a_history(tmp_path: Path) -> None:
     run = RUN.invoke(app, ["replay", str(tmp_path / "one"), "--engine", "threads"])
     assert run.exit_code == 2
     assert "convert" in run.output
+
+
+def test_a_row_a_study_as_pyarrow_makes_it() -> None:
+    rows = [
+        {
+            "study": "é",
+            "error": None,
+            "warnings": ["few_trials", ""],
+            "trials": 2**40,
+            "steps_saved_fraction": float("nan"),
+            "steps_saved_fraction_bounds": (0.1, 0.2),
+            "best": {"trial": "t", "value": -0.0},
+            "best_trial_stopped": False,
+        },
+        {"study": "b", "error": "why", "best_trial_stopped": None},
+        {"study": "c", "warnings": [], "best_trial_stopped": True, "currency": "USD"},
+    ]
+    for some in (rows, rows[1:2], []):
+        made = tables.studies_table(some)
+        made.validate(full=True)
+        expected = pa.Table.from_pylist(some, schema=tables.studies_schema())
+        assert repr(made.to_pylist()) == repr(expected.to_pylist())
+        assert [c.null_count for c in made.columns] == [c.null_count for c in expected.columns]
+
+
+def test_a_worker_does_without_pandas(history: History) -> None:
+    code = (
+        "import sys\nfrom esim import many\nfrom esim.history import History\n"
+        "from esim.rules import rule\n"
+        "settings, history = many.Settings(rule('sagemaker')), History.open(sys.argv[1])\n"
+        "many.replay_chunk(settings, history.chunks()[0])\n"
+        "assert 'pandas' not in sys.modules and 'matplotlib' not in sys.modules\n"
+    )
+    subprocess.run([sys.executable, "-c", code, str(history.place)], check=True)
