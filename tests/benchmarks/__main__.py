@@ -204,6 +204,7 @@ def histories(sizes: Sizes) -> Iterator[Row]:
             rate = max(run.rate for run in runs)
             peak = max(run.peaks.together for run in runs)
             for what, alone in (
+                ("whole `esim.replay`s", max(one.replayed for one in bare)),
                 ("ranking and kernel", max(one.ranked for one in bare)),
                 ("the kernel on ranked data", max(one.kernel for one in bare)),
             ):

@@ -65,9 +65,10 @@ def history(folder: Path, studies: int) -> History:
 
 @dataclass(frozen=True)
 class InMemory:
-    """Reports a second of so many cores at once, data in memory: the rule's ranking and kernel,
-    and the kernel on ranked data."""
+    """Reports a second of so many cores at once, data in memory: a whole `esim.replay`, the rule's
+    ranking and kernel, and the kernel on ranked data."""
 
+    replayed: float
     ranked: float
     kernel: float
 
@@ -87,8 +88,8 @@ def _meet(barrier: Barrier) -> None:
     _start = partial(barrier.wait, 600.0)
 
 
-def _rates(seeds: range) -> tuple[float, float]:
-    """Reports a second of this process: ranking and kernel, the kernel alone."""
+def _rates(seeds: range) -> tuple[float, float, float]:
+    """Reports a second of this process: whole replays, ranking and kernel, the kernel alone."""
     row = rule("sagemaker")
     some = [study(i) for i in seeds]
     order = np.arange(TRIALS)[None]
@@ -103,11 +104,13 @@ def _rates(seeds: range) -> tuple[float, float]:
 
     kernel()
     _start()
+    whole = fastest(lambda: [esim.replay(s, row) for s in some], 3)
+    _start()
     both = fastest(lambda: [replay_orders(s, row, order, threads=1) for s in some], 3)
     _start()
     alone = fastest(kernel, 3)
     reports = len(seeds) * TRIALS * STEPS
-    return reports / both, reports / alone
+    return reports / whole, reports / both, reports / alone
 
 
 @dataclass(frozen=True)
@@ -145,13 +148,15 @@ def through_engines(there: History, folder: Path, engines: list[str]) -> None:
     print(f"## {len(there.names):,} studies of {TRIALS} x {STEPS}, {reports:,} reports\n")
     print(
         "The whole run starts Python, reads the Parquet files, replays, compares with the baseline "
-        "and writes both tables. Beside it, right before: what ranking and kernel, and the kernel "
-        "on ranked data, reach on 500 such studies in memory, in as many processes at once.\n"
+        "and writes both tables. Beside it, right before: what `esim.replay`, ranking and kernel, "
+        "and the kernel on ranked data reach on 500 such studies in memory, in as many processes "
+        "at once.\n"
     )
-    print("| engine | workers | s | million reports/s | ranking and kernel in memory | of that | "
+    print("| engine | workers | s | million reports/s | `esim.replay` in memory | of that | "
+          "ranking and kernel in memory | of that | "
           "kernel in memory | of that | peak MB, driver | peak MB, its largest other process | "
           "peak MB, all processes | same bytes |")  # fmt: skip
-    print("|---|---|---|---|---|---|---|---|---|---|---|---|")
+    print("|---|---|---|---|---|---|---|---|---|---|---|---|---|---|")
     first: dict[str, str] | None = None
     for engine, jobs in [("local", 1), *((engine, cores) for engine in engines)]:
         bare = in_memory(500, jobs)
@@ -160,6 +165,7 @@ def through_engines(there: History, folder: Path, engines: list[str]) -> None:
         peaks = found.peaks
         print(
             f"| {engine} | {jobs} | {found.seconds:.1f} | {found.rate / 1e6:.1f} "
+            f"| {bare.replayed / 1e6:.1f} | **{found.rate / bare.replayed:.2f}** "
             f"| {bare.ranked / 1e6:.1f} | **{found.rate / bare.ranked:.2f}** "
             f"| {bare.kernel / 1e6:.0f} | {found.rate / bare.kernel:.3f} "
             f"| {peaks.driver:.0f} | {f'{peaks.other:.0f}' if peaks.other else '-'} "
