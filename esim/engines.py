@@ -20,7 +20,7 @@ Made = TypeVar("Made")
 Submit = Callable[..., "futures.Future[Any]"]
 
 ENGINES = ("local", "threads", "dask", "ray")
-_AHEAD = 4  # units under way for each worker: enough to keep it busy, few enough to keep in memory
+AHEAD = 4  # units under way for each worker: enough to keep it busy, few enough to keep in memory
 
 
 def check_engine(engine: str, jobs: int | None, address: str | None) -> None:
@@ -55,7 +55,7 @@ class Workers:
         waiting = iter(enumerate(units))
         under_way: dict[futures.Future[Made], int] = {}
         while True:
-            while len(under_way) < _AHEAD * self._slots and (following := next(waiting, None)):
+            while len(under_way) < AHEAD * self._slots and (following := next(waiting, None)):
                 under_way[self._submit(work, following[1])] = following[0]
             if not under_way:
                 return

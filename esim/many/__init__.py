@@ -18,9 +18,9 @@ from esim.history import Chunk, History
 from esim.many.parts import Parts
 from esim.many.work import Settings, replay_chunk
 from esim.results import TOTALED, add_up, to_json
-from esim.tables import studies_schema, trials_schema, unpacked
+from esim.tables import row_groups, studies_schema, trials_schema, unpacked
 
-__all__ = ["ManyResult", "Settings", "replay_chunk", "replay_history"]
+__all__ = ["ManyResult", "Settings", "replay_chunk", "replay_history", "write_result"]
 
 SCHEMA = "esim.replay-many/1"
 RESULT, STUDIES, TRIALS = "result.json", "studies.parquet", "trials.parquet"
@@ -110,38 +110,39 @@ def replay_history(
         parts.keep(todo[i].number, part)
         done(len(todo[i].entries))
     inputs = [{"path": str(history.place), "sha256": history.sha256, "format": "history"}]
-    gathered = _Gathered()
     if out is None:
+        gathered = _Gathered()
         for number in range(len(chunks)):
             gathered.add(unpacked(parts.part(number).studies))
         return gathered.result(settings, inputs)
     with whole_folder(out, lambda path: str(path) in (RESULT, STUDIES, TRIALS)) as folder:
-        _write_tables(folder, parts, len(chunks), gathered)
-        result = gathered.result(settings, inputs)
-        (folder / RESULT).write_text(to_json(result.to_dict()), encoding="utf-8")
+        result = write_result(folder, parts, len(chunks), settings, inputs)
     parts.forget()
     return result
 
 
-def _write_tables(folder: Path, parts: Parts, chunks: int, gathered: _Gathered) -> None:
-    """Both tables, a row group a chunk, in the order of the history."""
-    import pyarrow.parquet as pq
-
-    # Dictionaries of numbers that all differ cost half of the time.
-    names = ["study", "clock", "objective", "direction", "currency"]
-    options: dict[str, Any] = {"compression": "zstd", "use_dictionary": names}
+def write_result(
+    folder: Path,
+    parts: Parts,
+    chunks: int,
+    settings: Settings,
+    inputs: Sequence[Mapping[str, Any]],
+) -> ManyResult:
+    """Both tables, in the order of the history, and the document."""
+    gathered = _Gathered()
     with (
-        pq.ParquetWriter(folder / STUDIES, studies_schema(), **options) as studies,
-        pq.ParquetWriter(folder / TRIALS, trials_schema(), **options) as trials,
+        row_groups(folder / STUDIES, studies_schema()) as studies,
+        row_groups(folder / TRIALS, trials_schema()) as trials,
     ):
         for number in range(chunks):
             part = parts.part(number)
             rows = unpacked(part.studies)
             gathered.add(rows)
-            studies.write_table(rows)
-            its_trials = unpacked(part.trials)
-            if its_trials.num_rows:
-                trials.write_table(its_trials, row_group_size=its_trials.num_rows)
+            studies(rows)
+            trials(unpacked(part.trials))
+    result = gathered.result(settings, inputs)
+    (folder / RESULT).write_text(to_json(result.to_dict()), encoding="utf-8")
+    return result
 
 
 class _Gathered:
