@@ -47,6 +47,9 @@ class Workers:
         Args:
             work: a module-level function, or a partial of one; its arguments and results are
                 pickled by every engine but threads.
+
+        Raises:
+            EsimError: the engine gives up, as when a local worker is killed.
         """
         if self._submit is None:
             for i, unit in enumerate(units):
@@ -61,7 +64,21 @@ class Workers:
                 return
             done, _ = futures.wait(under_way, return_when=futures.FIRST_COMPLETED)
             for future in done:
-                yield under_way.pop(future), future.result()
+                yield under_way.pop(future), _result(future)
+
+
+def _result(future: futures.Future[Made]) -> Made:
+    try:
+        return future.result()
+    except Exception as error:
+        theirs = type(error).__module__.partition(".")[0] in ("distributed", "ray")
+        if not theirs and not isinstance(error, futures.BrokenExecutor):
+            raise
+        raise EsimError(
+            "the engine gave up",
+            why=f"{type(error).__name__}: {error}",
+            fix="esim replay goes on with --resume; fewer --jobs need less memory",
+        ) from error
 
 
 @contextmanager

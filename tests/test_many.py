@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import subprocess
 import sys
+import time
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -22,6 +25,7 @@ from esim.costs import Costs
 from esim.errors import EsimError
 from esim.history import History, Place, layout
 from esim.history.write import Input, append
+from esim.many import replay_chunk
 from esim.rules import rule
 from esim.study import Study
 
@@ -295,3 +299,27 @@ def test_a_worker_does_without_pandas(history: History) -> None:
         "assert 'pandas' not in sys.modules and 'matplotlib' not in sys.modules\n"
     )
     subprocess.run([sys.executable, "-c", code, str(history.place)], check=True)
+
+
+def dies_on_the_third(settings: many.Settings, chunk: layout.Chunk) -> many.Part:
+    """A worker that is killed, as for want of memory, once two chunks are finished."""
+    if chunk.number == 2:
+        while len(list(Path(chunk.place.address).parent.glob("out.partial/*.studies"))) < 2:
+            time.sleep(0.01)
+        os.kill(os.getpid(), signal.SIGKILL)
+    return replay_chunk(settings, chunk)
+
+
+def test_a_killed_worker_costs_nothing_that_was_finished(
+    history: History, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole, out = tmp_path / "whole", tmp_path / "out"
+    many.replay_history(history, SETTINGS, out=whole, jobs=1)
+    with monkeypatch.context() as patch:
+        patch.setattr(many, "replay_chunk", dies_on_the_third)
+        with pytest.raises(EsimError, match=r"(?s)the engine gave up.*--resume"):
+            many.replay_history(history, SETTINGS, out=out, jobs=2)
+    assert not out.exists()
+    assert len(list(out.with_name("out.partial").glob("*.studies"))) == 2
+    many.replay_history(history, SETTINGS, out=out, jobs=1, resume=True)
+    assert files(out) == files(whole)
