@@ -6,7 +6,7 @@ detail; `--small` tries it out in a minute. A peer that is missing is said to be
 
 An environment with all of them (ripgrep: `apt-get install ripgrep`), from the repository's root:
 
-    python3 -m venv /tmp/venv-bench && . /tmp/venv-bench/bin/activate
+    python3 -m venv .venv-bench && . .venv-bench/bin/activate
     pip install -q uv
     uv pip install -c requirements.lock -e '.[dev,peer-optuna,peer-ray,peer-synetune]'
     python -m tests.benchmarks > reports/benchmarks.md
