@@ -85,19 +85,19 @@ def report_seconds(study: Study) -> Float64:
 
 def last_row(study: Study, column: NDArray[Any]) -> NDArray[Any]:
     """A column [R] at each trial's last row, [N]; 0 where it has no row."""
-    last = np.zeros(study.n_trials, dtype=column.dtype)
-    has = np.diff(study.offsets) > 0
-    last[has] = column[study.offsets[1:][has] - 1]
-    return last
+    return last_kept(study, column, np.diff(study.offsets))
 
 
-def last_kept(study: Study, column: Float64, rows_kept: NDArray[np.int32]) -> Float64:
-    """A column [R] at the last row that each trial made in O runs, [O, N]; 0 where it made none."""
+def last_kept(
+    study: Study, column: NDArray[Any], rows_kept: NDArray[Any], otherwise: float = 0
+) -> NDArray[Any]:
+    """A column [R] at the last of the rows that each trial makes, [..., N]; `otherwise` where it
+    makes none. `rows_kept`: how many it makes, int [..., N].
+    """
     if not len(column):
-        return np.zeros(rows_kept.shape)
+        return np.full(rows_kept.shape, otherwise, dtype=column.dtype)
     last = np.maximum(study.offsets[:-1] + rows_kept - 1, 0)
-    found: Float64 = np.where(rows_kept > 0, column[last], 0.0)
-    return found
+    return np.where(rows_kept > 0, column[last], otherwise)
 
 
 def last_second(study: Study) -> Float64:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from esim.caveats import caveats_of
-from esim.clocks import Clock, durations, last_row, last_second, stop_overheads
+from esim.clocks import Clock, durations, last_kept, last_row, last_second, stop_overheads
 from esim.costs import Costs
 from esim.prepare import Prepared, final_values
 from esim.results import BestTrial, ReplayResult, Summary, TrialColumns, saved_fraction
@@ -50,18 +50,9 @@ def result(
 
 def _columns(prepared: Prepared, run: Run, baseline: Run, clock: Clock, final: str) -> TrialColumns:
     study = prepared.study
-    first = study.offsets[:-1]
-    last_kept = np.where(run.rows_kept > 0, first + run.rows_kept - 1, 0)
-
-    def at_last_kept(column: NDArray[Any], otherwise: float) -> NDArray[Any]:
-        values = np.full(study.n_trials, otherwise, dtype=column.dtype)
-        ran = run.rows_kept > 0
-        values[ran] = column[last_kept[ran]]
-        return values
-
     seconds = study.elapsed
     unknown = np.full(study.n_trials, np.nan)
-    steps_run = at_last_kept(study.steps, 0)
+    steps_run = last_kept(study, study.steps, run.rows_kept)
     timed = clock.mode != "order" and (study.elapsed is not None or clock.mode == "simulated")
     return TrialColumns(
         trial=study.trials,
@@ -70,7 +61,7 @@ def _columns(prepared: Prepared, run: Run, baseline: Run, clock: Clock, final: s
         steps_recorded=last_row(study, study.steps),
         steps_run=steps_run,
         seconds_recorded=unknown if seconds is None else last_row(study, seconds),
-        seconds_run=unknown if seconds is None else at_last_kept(seconds, 0.0),
+        seconds_run=unknown if seconds is None else last_kept(study, seconds, run.rows_kept),
         final_value_recorded=finals_of(prepared, final, prepared.all_rows()),
         final_value=finals_of(prepared, final, run.rows_kept),
         threshold=run.threshold,
@@ -87,12 +78,7 @@ def _columns(prepared: Prepared, run: Run, baseline: Run, clock: Clock, final: s
 def finals_of(prepared: Prepared, final: str, rows_kept: NDArray[np.int32]) -> Float64:
     """Each trial's final value when it makes so many rows, [..., N]; NaN if it has none."""
     study = prepared.study
-    value = final_values(study, final)
-    if not len(value):
-        return np.full(rows_kept.shape, np.nan)
-    last = np.maximum(study.offsets[:-1] + rows_kept - 1, 0)
-    finals: Float64 = np.where(rows_kept > 0, value[last], np.nan)
-    return finals
+    return last_kept(study, final_values(study, final), rows_kept, np.nan)
 
 
 def _summary(study: Study, clock: Clock, costs: Costs, run: Run, columns: TrialColumns) -> Summary:
