@@ -77,6 +77,28 @@ def spread(studies: int, some: int) -> list[int]:
     return [i * studies // some for i in range(some)]
 
 
+def read(unit: Unit) -> Iterator[Study | Failed]:
+    """The studies of a unit; those of a file that cannot be read have failed."""
+    studies = unit.source.studies(configs=False)
+    for at in range(len(unit.names)):
+        try:
+            study = next(studies)
+        except EsimError as error:  # the chunk's files: nothing more comes of them
+            yield from (Failed(name, str(error)) for name in unit.names[at:])
+            return
+        yield study
+
+
+def attempt(work: Callable[[Study], Made], study: Study) -> Made | Failed:
+    """The work on a study, or why it failed."""
+    try:
+        return work(study)
+    except EsimError as error:
+        return Failed(study.name, str(error))
+    except Exception as error:
+        return Failed(study.name, f"{type(error).__name__}: {error}")
+
+
 def work_on(work: Work[Made], unit: Unit) -> list[Made | Failed]:
     """The work on each study of a unit.
 
@@ -84,23 +106,13 @@ def work_on(work: Work[Made], unit: Unit) -> list[Made | Failed]:
     leave it out.
     """
     made: list[Made | Failed] = []
-    in_memory = isinstance(unit.source, Held)
-    studies = unit.source.studies(configs=False)
-    for position, name in zip(unit.positions, unit.names, strict=True):
-        try:
-            study = next(studies)
-        except EsimError as error:  # the chunk's files: nothing more comes of them
-            rest = unit.names[len(made) :]
-            return [*made, *(Failed(other, str(error)) for other in rest)]
-        try:
+    for position, study in zip(unit.positions, read(unit), strict=True):
+        if isinstance(study, Failed):
+            made.append(study)
+        elif isinstance(unit.source, Held):
             made.append(work(position, study))
-        except Exception as error:
-            if in_memory:
-                raise
-            text = (
-                str(error) if isinstance(error, EsimError) else f"{type(error).__name__}: {error}"
-            )
-            made.append(Failed(name, text))
+        else:
+            made.append(attempt(partial(work, position), study))
     return made
 
 

@@ -2,54 +2,54 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from esim.caveats import caveats_of
 from esim.clocks import Clock, durations, last_kept, last_row, last_second, stop_overheads
 from esim.costs import Costs
-from esim.prepare import Prepared, final_values
-from esim.results import BestTrial, ReplayResult, Summary, TrialColumns, saved_fraction
+from esim.prepare import final_values
+from esim.quality import quality
+from esim.results import BestTrial, Summary, TrialColumns, saved_fraction
+from esim.stack import Stack
 from esim.study import Float64, Status, Study
 
 if TYPE_CHECKING:
-    from esim.replay import Run
+    from esim.run import Run
 
 
-def result(
-    prepared: Prepared,
-    clock: Clock,
-    costs: Costs,
-    final: str,
-    run: Run,
-    baseline: Run,
-    trace: Callable[[], Mapping[str, Any]],
-) -> ReplayResult:
-    """The result of one replay."""
-    study = prepared.study
-    columns = _columns(prepared, run, baseline, clock, final)
-    summary = _summary(study, clock, costs, run, columns)
-    return ReplayResult(
-        study=study.name,
-        objective=study.objective,
-        direction=study.direction,
-        rule=prepared.rule,
-        clock=clock,
-        costs=costs,
-        final=final,
-        summary=summary,
-        columns=columns,
-        warnings=tuple(caveats_of(study, prepared.rule, clock, costs, summary, columns)),
-        trace=trace,
+def outcomes(
+    stack: Stack, clock: Clock, costs: Costs, final: str, runs: Sequence[Run],
+    baselines: Sequence[Run],
+) -> list[tuple[Summary, TrialColumns]]:  # fmt: skip
+    """What became of each study and of its trials."""
+    whole = _columns(stack.whole, _joined(runs), _joined(baselines), clock, final)
+    each = [whole]
+    if len(stack) > 1:
+        columns = vars(whole)
+        each = [
+            TrialColumns(**{name: column[a:b] for name, column in columns.items()})
+            for a, b in pairwise(stack.trials)
+        ]
+    return list(zip(_summaries(stack, clock, costs, whole, each), each, strict=True))
+
+
+def _joined(runs: Sequence[Run]) -> Run:
+    """What was done to the trials of all, but for which judgement it was."""
+    if len(runs) == 1:
+        return runs[0]
+    names = ("rows_kept", "stopped", "threshold", "peers", "began", "ended")
+    return replace(
+        runs[0], **{name: np.concatenate([getattr(run, name) for run in runs]) for name in names}
     )
 
 
-def _columns(prepared: Prepared, run: Run, baseline: Run, clock: Clock, final: str) -> TrialColumns:
-    study = prepared.study
+def _columns(study: Study, run: Run, baseline: Run, clock: Clock, final: str) -> TrialColumns:
     seconds = study.elapsed
     unknown = np.full(study.n_trials, np.nan)
     steps_run = last_kept(study, study.steps, run.rows_kept)
@@ -62,66 +62,75 @@ def _columns(prepared: Prepared, run: Run, baseline: Run, clock: Clock, final: s
         steps_run=steps_run,
         seconds_recorded=unknown if seconds is None else last_row(study, seconds),
         seconds_run=unknown if seconds is None else last_kept(study, seconds, run.rows_kept),
-        final_value_recorded=finals_of(prepared, final, prepared.all_rows()),
-        final_value=finals_of(prepared, final, run.rows_kept),
+        final_value_recorded=finals_of(study, final, np.diff(study.offsets)),
+        final_value=finals_of(study, final, run.rows_kept),
         threshold=run.threshold,
         peers=np.where(run.stopped, run.peers, -1).astype(np.int64),
         censored=study.censored,
         reports_kept=run.rows_kept.astype(np.int64),
-        start_recorded_s=baseline.began if timed else unknown,
-        end_recorded_s=baseline.ended if timed else unknown,
         start_s=run.began if timed else unknown,
+        end_recorded_s=baseline.ended if timed else unknown,
         end_s=run.ended if timed else unknown,
+        start_recorded_s=baseline.began if timed else unknown,
     )
 
 
-def finals_of(prepared: Prepared, final: str, rows_kept: NDArray[np.int32]) -> Float64:
+def finals_of(study: Study, final: str, rows_kept: NDArray[Any]) -> Float64:
     """Each trial's final value when it makes so many rows, [..., N]; NaN if it has none."""
-    study = prepared.study
     return last_kept(study, final_values(study, final), rows_kept, np.nan)
 
 
-def _summary(study: Study, clock: Clock, costs: Costs, run: Run, columns: TrialColumns) -> Summary:
-    steps_recorded, steps_run = int(columns.steps_recorded.sum()), int(columns.steps_run.sum())
-    seconds_recorded = seconds_run = None
+def _summaries(
+    stack: Stack, clock: Clock, costs: Costs, columns: TrialColumns, each: Sequence[TrialColumns]
+) -> list[Summary]:
+    """The headline numbers of each study, from the columns of all and of each."""
+    study, sums = stack.whole, stack.sums
+    unknown: list[Any] = [None] * len(stack)
+    seconds = unknown, unknown
     if study.elapsed is not None:
-        seconds_recorded = float(columns.seconds_recorded.sum())
-        seconds_run = float(columns.seconds_run.sum())
-    billed_recorded, billed_run = billed(study, costs, columns.seconds_run, columns.stopped)
-    billed_s = _known_sum(billed_recorded), _known_sum(billed_run)
-    money: tuple[float | None, float | None] = (None, None)
+        seconds = sums(columns.seconds_recorded), sums(columns.seconds_run)
+    jobs = billed(study, costs, columns.seconds_run, columns.stopped)
+    billed_s = [_known(sums(job)) for job in jobs]
+    money = [unknown, unknown]
     if costs.price is not None:
         hourly = costs.price * study.instance_count / 3600.0
-        money = _known_sum(billed_recorded * hourly), _known_sum(billed_run * hourly)
-    makespans = _makespans(study, clock, costs, columns)
-    return Summary(
-        trials=study.n_trials,
-        trials_stopped=int(run.stopped.sum()),
-        trials_censored=int(study.censored.sum()),
-        steps_recorded=steps_recorded,
-        steps_run=steps_run,
-        steps_saved_fraction=saved_fraction(steps_recorded, steps_run),
-        steps_saved_fraction_bounds=_bounds(study, columns),
-        seconds_recorded=seconds_recorded,
-        seconds_run=seconds_run,
-        seconds_saved_fraction=saved_fraction(seconds_recorded, seconds_run),
-        billed_seconds_recorded=billed_s[0],
-        billed_seconds_run=billed_s[1],
-        billed_saved_fraction=saved_fraction(*billed_s),
-        makespan_recorded_s=makespans[0],
-        makespan_s=makespans[1],
-        makespan_saved_fraction=saved_fraction(*makespans),
-        cost_recorded=money[0],
-        cost=money[1],
-        cost_saved_fraction=saved_fraction(*money),
-        currency=costs.currency if costs.price is not None else None,
-        **_quality(study, run, columns),
-    )
+        money = [_known(sums(job * hourly)) for job in jobs]
+    steps = sums(columns.steps_recorded), sums(columns.steps_run)
+    makespans = _makespans(stack, clock, costs, columns, each)
+    found = {
+        "trials": stack.sizes.tolist(),
+        "trials_stopped": sums(columns.stopped),
+        "trials_censored": sums(study.censored),
+        "steps_recorded": steps[0],
+        "steps_run": steps[1],
+        "steps_saved_fraction": _saved(*steps),
+        "steps_saved_fraction_bounds": _bounds(stack, each),
+        "seconds_recorded": seconds[0],
+        "seconds_run": seconds[1],
+        "seconds_saved_fraction": _saved(*seconds),
+        "billed_seconds_recorded": billed_s[0],
+        "billed_seconds_run": billed_s[1],
+        "billed_saved_fraction": _saved(*billed_s),
+        "makespan_recorded_s": makespans[0],
+        "makespan_s": makespans[1],
+        "makespan_saved_fraction": _saved(*makespans),
+        "cost_recorded": money[0],
+        "cost": money[1],
+        "cost_saved_fraction": _saved(*money),
+        "currency": [costs.currency if costs.price is not None else None] * len(stack),
+        **_qualities(stack, columns),
+    }
+    return [
+        Summary(**dict(zip(found, row, strict=True))) for row in zip(*found.values(), strict=True)
+    ]
 
 
-def _known_sum(values: Float64) -> float | None:
-    total = float(values.sum())
-    return total if np.isfinite(total) else None
+def _saved(recorded: Sequence[float | None], run: Sequence[float | None]) -> list[float | None]:
+    return [saved_fraction(a, b) for a, b in zip(recorded, run, strict=True)]
+
+
+def _known(totals: Sequence[float]) -> list[float | None]:
+    return [total if math.isfinite(total) else None for total in totals]
 
 
 def job_seconds(
@@ -154,25 +163,29 @@ def billed(
 
 
 def _makespans(
-    study: Study, clock: Clock, costs: Costs, columns: TrialColumns
-) -> tuple[float | None, float | None]:
-    """Seconds from the first start to the last end, without and with the rule."""
-    if study.n_trials == 0:
-        return None, None
+    stack: Stack, clock: Clock, costs: Costs, columns: TrialColumns, each: Sequence[TrialColumns]
+) -> tuple[list[float | None], list[float | None]]:
+    """Seconds from the first start to the last end, of each study, without and with the rule."""
     if clock.mode == "order":
-        if study.elapsed is None:
-            return None, None
-        recorded, ran = job_seconds(study, costs, columns.seconds_run, columns.stopped)
-        startup = costs.startup_s * study.n_trials
-        return float(recorded.sum() + startup), float(ran.sum() + startup)
-    known = np.isfinite(columns.end_recorded_s)
-    spans: list[float | None] = []
-    for start, end in (
-        (columns.start_recorded_s, columns.end_recorded_s),
-        (columns.start_s, columns.end_s),
-    ):
-        span = float(makespan(study, known, start, end))
-        spans.append(span if np.isfinite(span) else None)
+        if stack.whole.elapsed is None:
+            return [None] * len(stack), [None] * len(stack)
+        jobs = job_seconds(stack.whole, costs, columns.seconds_run, columns.stopped)
+        sizes = stack.sizes.tolist()
+        without, under = (
+            [
+                total + costs.startup_s * n if n else None
+                for total, n in zip(totals, sizes, strict=True)
+            ]
+            for totals in map(stack.sums, jobs)
+        )
+        return without, under
+    spans: list[list[float | None]] = [[], []]
+    for study, its in zip(stack.studies, each, strict=True):
+        known = np.isfinite(its.end_recorded_s)
+        starts_and_ends = (its.start_recorded_s, its.end_recorded_s), (its.start_s, its.end_s)
+        for found, (start, end) in zip(spans, starts_and_ends, strict=True):
+            span = makespan(study, known, start, end).item() if study.n_trials else math.nan
+            found += _known([span])
     return spans[0], spans[1]
 
 
@@ -189,140 +202,73 @@ def makespan(study: Study, known: NDArray[np.bool_], start: Float64, end: Float6
     return np.where(begun.any(axis=-1), span, np.nan)
 
 
-def _bounds(study: Study, columns: TrialColumns) -> tuple[float, float] | None:
+def _bounds(stack: Stack, each: Sequence[TrialColumns]) -> list[tuple[float, float] | None]:
     """What the saved share of steps could be had the censored trials gone on; None if none is.
 
     A censored trial would have reached at most the study's longest step. Worst: those the rule did
     not stop within their record run on to it; best: the rule stops each right where its record
     ends, and all that is beyond is saved. The other trials' decisions are held as replayed.
     """
-    cut = study.censored & (study.status != Status.FAILED)
-    recorded = float(columns.steps_recorded.sum())
-    if not cut.any() or recorded == 0:
-        return None
-    beyond = (columns.steps_recorded.max() - columns.steps_recorded)[cut].astype(np.float64)
-    run = float(columns.steps_run.sum())
-    unstopped = float(beyond[~columns.stopped[cut]].sum())
-    everything = float(beyond.sum())
-    return 1.0 - (run + unstopped) / (recorded + unstopped), 1.0 - run / (recorded + everything)
+    found: list[tuple[float, float] | None] = [None] * len(stack)
+    cut_short = stack.whole.censored & (stack.whole.status != Status.FAILED)
+    if not cut_short.any():
+        return found
+    for at, (columns, (a, b)) in enumerate(zip(each, pairwise(stack.trials), strict=True)):
+        cut, recorded = cut_short[a:b], float(columns.steps_recorded.sum())
+        if not cut.any() or recorded == 0:
+            continue
+        beyond = (columns.steps_recorded.max() - columns.steps_recorded)[cut].astype(np.float64)
+        run = float(columns.steps_run.sum())
+        unstopped = float(beyond[~columns.stopped[cut]].sum())
+        everything = float(beyond.sum())
+        worst = 1.0 - (run + unstopped) / (recorded + unstopped)
+        found[at] = worst, 1.0 - run / (recorded + everything)
+    return found
 
 
-@dataclass(frozen=True)
-class Quality:
-    """What is left of the best, [...] each, for finals and stops [..., N].
-
-    Attributes:
-        winner: the trial that is best as recorded, a place along the last axis.
-        best: the trial that is best under the rule.
-        best_value: its final value, oriented so that lower is better.
-        on_record: what it is worse by than the winner's; positive = worse.
-        spread: from the best to the median final value as recorded; 0, infinite or NaN: no scale.
-            This and the winner have the shape of the recorded finals, less its last axis.
-        rank: of the best under the rule, among the recorded finals.
-        winner_stopped: bool.
-        best_kept: bool, the winner, or one that is as good as recorded, is not stopped.
-    """
-
-    winner: NDArray[np.int64]
-    best: NDArray[np.int64]
-    best_value: Float64
-    on_record: Float64
-    spread: Float64
-    rank: NDArray[np.int64]
-    winner_stopped: NDArray[np.bool_]
-    best_kept: NDArray[np.bool_]
+_QUALITY = (
+    "best_recorded",
+    "best",
+    "degradation",
+    "degradation_on_record",
+    "degradation_normalized",
+    "best_rank",
+    "best_trial_stopped",
+)
 
 
-def quality(
-    study: Study,
-    recorded_finals: Float64,
-    finals: Float64,
-    stopped: NDArray[np.bool_],
-    failed: NDArray[np.bool_] | None = None,
-) -> Quality | None:
-    """Recorded finals, [N] or [..., N], against those under a rule [..., N].
-
-    A failed trial has no model to keep, so it cannot be the best; stopped before it failed, it can.
-    `failed`: bool, shaped like the recorded finals; by default of the study's trials. None if
-    there are none to compare.
-    """
-    if failed is None:
-        failed = study.status == Status.FAILED
-    recorded = np.where(failed, np.nan, study.sign * recorded_finals)
-    kept = np.where(failed & ~stopped, np.nan, study.sign * finals)
-    if np.isnan(recorded).all(axis=-1).any() or np.isnan(kept).all(axis=-1).any():
-        return None
-    winner, best = _least(recorded), _least(kept)
-    first, value = _at(recorded, winner), _at(kept, best)
-    with np.errstate(invalid="ignore"):  # infinities: equal ones are, a median may be no number
-        worse_by = np.where(value == first, 0.0, value - first)
-        spread = np.abs(_median(recorded) - first)
-    return Quality(
-        winner=winner,
-        best=best,
-        best_value=value,
-        on_record=worse_by,
-        spread=spread,
-        rank=1 + (recorded < value[..., None]).sum(axis=-1),
-        winner_stopped=_at(stopped, np.broadcast_to(winner, value.shape)),
-        best_kept=(~stopped & (recorded == first[..., None])).any(axis=-1),
+def _qualities(stack: Stack, columns: TrialColumns) -> dict[str, list[Any]]:
+    """Best trials, degradation and rank of each study."""
+    study = stack.whole
+    failed = study.status == Status.FAILED
+    found = quality(
+        study,
+        stack.table(columns.final_value_recorded, np.nan),
+        stack.table(columns.final_value, np.nan),
+        stack.table(columns.stopped, False),
+        stack.table(failed, False),
     )
-
-
-def _median(values: Float64) -> Any:
-    """The median along the last axis, NaN left out; on one row NumPy's takes 3 times as long."""
-    if values.ndim > 1:
-        return np.nanmedian(values, axis=-1)
-    return np.median(values[~np.isnan(values)])
-
-
-def _at(values: NDArray[Any], place: NDArray[np.int64]) -> NDArray[Any]:
-    """The values at one place each along the last axis."""
-    if values.ndim == 1:
-        return np.asarray(values[place])
-    return np.take_along_axis(values, place[..., None], axis=-1)[..., 0]
-
-
-def degradation_is_known(study: Study) -> bool:
-    """Whether no trial was cut short that might have become the best."""
-    return not (study.censored & (study.status != Status.FAILED)).any()
-
-
-def _quality(study: Study, run: Run, columns: TrialColumns) -> dict[str, Any]:
-    """Best trials, degradation and rank, for the summary."""
-    found = quality(study, columns.final_value_recorded, columns.final_value, run.stopped)
-    if found is None:
-        return dict.fromkeys(
+    cut = stack.sums(study.censored & ~failed)
+    rows: list[tuple[Any, ...]] = []
+    numbers = (
+        found.known, stack.trials[:-1] + found.winner, stack.trials[:-1] + found.best,
+        found.on_record, found.spread, found.rank, found.winner_stopped,
+    )  # fmt: skip
+    for row, its_cut in zip(zip(*(n.tolist() for n in numbers), strict=True), cut, strict=True):
+        known, winner, best, on_record, spread, rank, winner_stopped = row
+        if not known:
+            rows.append((None,) * len(_QUALITY))
+            continue
+        scaled = not its_cut and math.isfinite(spread) and spread > 0
+        rows.append(
             (
-                "best_recorded",
-                "best",
-                "degradation",
-                "degradation_on_record",
-                "degradation_normalized",
-                "best_rank",
-                "best_trial_stopped",
+                BestTrial(study.trials[winner], columns.final_value_recorded[winner].item()),
+                BestTrial(study.trials[best], columns.final_value[best].item()),
+                None if its_cut else on_record,
+                on_record,
+                on_record / spread if scaled else None,
+                rank,
+                winner_stopped,
             )
         )
-    winner, best = int(found.winner), int(found.best)
-    on_record = float(found.on_record)
-    degradation = on_record if degradation_is_known(study) else None
-    normalized = None
-    if degradation is not None and np.isfinite(found.spread) and found.spread > 0:
-        normalized = degradation / float(found.spread)
-    return {
-        "best_recorded": BestTrial(
-            study.trials[winner], float(columns.final_value_recorded[winner])
-        ),
-        "best": BestTrial(study.trials[best], float(columns.final_value[best])),
-        "degradation": degradation,
-        "degradation_on_record": on_record,
-        "degradation_normalized": normalized,
-        "best_rank": int(found.rank),
-        "best_trial_stopped": bool(found.winner_stopped),
-    }
-
-
-def _least(values: Float64) -> NDArray[np.int64]:
-    """Where the first least number along the last axis is; NaN is none."""
-    least = np.fmin.reduce(values, axis=-1, keepdims=True)
-    return np.asarray((values == least).argmax(axis=-1))
+    return {name: [row[at] for row in rows] for at, name in enumerate(_QUALITY)}

@@ -220,13 +220,12 @@ class Study:
 
     def validate(self) -> None:
         """Raise EsimError, naming the column and trial, on any breach of the columns' promises."""
+        self.check_shapes()
+        self.check_numbers()
+
+    def check_shapes(self) -> None:
+        """The part of `validate` that takes no look at numbers: types, lengths, names."""
         n, r = self.n_trials, self.n_reports
-        where = f"study {self.name!r}"
-
-        def need(ok: bool | np.bool_, what: str, why: str | None = None) -> None:
-            if not ok:
-                raise EsimError(what, where=where, why=why)
-
         as_direction(self.direction)
         lengths = {"offsets": n + 1, "steps": r, "values": r, "elapsed": r}
         for column, dtype in _DTYPES.items():
@@ -235,18 +234,23 @@ class Study:
                 continue
             length = lengths.get(column, n)
             if array.dtype != dtype or array.shape != (length,):
-                need(
+                self._need(
                     False,
                     f"column {column} must be {dtype.name} [{length}]",
                     f"it is {array.dtype.name} {list(array.shape)}",
                 )
-            need(array.flags.c_contiguous, f"column {column} must be contiguous")
-        need(len(self.instance_type) == n, f"column instance_type must have {n} entries")
-        for key, column_values in self.config.items():
-            need(len(column_values) == n, f"configuration column {key!r} must have {n} entries")
+            self._need(array.flags.c_contiguous, f"column {column} must be contiguous")
+        self._need(len(self.instance_type) == n, f"column instance_type must have {n} entries")
+        for key, values in self.config.items():
+            self._need(len(values) == n, f"configuration column {key!r} must have {n} entries")
         if len(set(self.trials)) != n:
-            need(False, "trial ids must differ", _repeated(self.trials))
-        need(self.offsets[0] == 0 and self.offsets[-1] == r, f"offsets must run from 0 to {r}")
+            self._need(False, "trial ids must differ", _repeated(self.trials))
+        ends = self.offsets[0] == 0 and self.offsets[-1] == r
+        self._need(ends, f"offsets must run from 0 to {r}")
+
+    def check_numbers(self) -> None:
+        """The rest of `validate`."""
+        need, r = self._need, self.n_reports
         need((np.diff(self.offsets) >= 0).all(), "offsets must never decrease")
         self._need_order(self.steps, "steps must increase strictly inside a trial", strict=True)
         need(r == 0 or self.steps.min() >= 0, "steps must not be negative")
@@ -263,6 +267,10 @@ class Study:
         known = (self.status >= _FIRST) & (self.status <= _LAST)
         need(known.all(), "status must be a code of esim.study.Status")
         need((self.instance_count >= 1).all(), "instance_count must be at least 1")
+
+    def _need(self, ok: bool | np.bool_, what: str, why: str | None = None) -> None:
+        if not ok:
+            raise EsimError(what, where=f"study {self.name!r}", why=why)
 
     def _need_order(self, column: NDArray[Any], what: str, *, strict: bool) -> None:
         if len(column) < 2:

@@ -33,21 +33,26 @@ ARROWS: dict[str, set[str]] = {
     "convert": {"study", "readers", "history"},
     "engines": set(),
     "facts": {"study", "clocks"},
+    "stack": {"study"},
     "by_study": {"study", "engines", "history"},
     "tables": RESULTS | {"arrow"},
     "many": RESULTS | {"by_study", "engines", "folders", "history", "replay", "tables"},
     "warm_up": {"kernels", "prepare", "replay", "rules", "study"},
-    "prepare": {"study", "rules", "kernels"},
-    "outcomes": RESULTS | {"prepare", "kernels", "caveats", "replay"},
-    "replay": RESULTS | {"prepare", "kernels", "outcomes"},
+    "prepare": {"study", "stack", "rules", "kernels"},
+    "run": {"study", "clocks", "costs", "prepare", "kernels"},
+    "quality": {"study"},
+    "outcomes": RESULTS | {"prepare", "stack", "quality", "run"},
+    "replay": RESULTS | {"prepare", "stack", "run", "outcomes", "caveats"},
     "comparison": RESULTS,
     "compare": RESULTS
-    | {"comparison", "prepare", "replay", "outcomes", "caveats", "by_study", "facts", "history"},
+    | {"comparison", "prepare", "replay", "run", "outcomes", "quality", "caveats", "by_study"}
+    | {"facts", "history"},
     "check": RESULTS | {"replay"},
     "estimate": RESULTS
-    | {"prepare", "outcomes", "replay", "caveats", "by_study", "facts", "history"},
+    | {"prepare", "outcomes", "quality", "replay", "run", "caveats", "by_study", "facts"}
+    | {"history"},
     "fetch": {"folders"},
-    "explain": RESULTS | {"prepare", "replay", "kernels"},
+    "explain": RESULTS | {"prepare", "run", "kernels"},
     "plots": RESULTS | {"comparison", "explain", "report", "folders"},
     "report": RESULTS
     | {"comparison", "check", "estimate", "explain", "plots", "folders", "many"}
@@ -61,7 +66,7 @@ ARROWS: dict[str, set[str]] = {
 }
 # Names for annotations only, read from `if TYPE_CHECKING`.
 TYPES_ONLY = {
-    ("outcomes", "replay"),
+    ("outcomes", "run"),
     ("report", "estimate"),
     ("report", "explain"),
     ("report", "check"),

@@ -21,9 +21,9 @@ from esim.compare.scores import Scores, scores
 from esim.comparison import Comparison, Spread
 from esim.costs import Costs
 from esim.prepare import prepare
-from esim.replay import run_many
 from esim.results import ReplayResult
 from esim.rules import Rule
+from esim.run import run_many
 from esim.study import Note
 from tests import generate
 from tests.golden import of

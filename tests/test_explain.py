@@ -17,8 +17,9 @@ from esim.explain import Explanation, explain
 from esim.explain.account import _two
 from esim.explain.peers import peers_of
 from esim.prepare import prepare
-from esim.replay import replay, run_once
+from esim.replay import replay
 from esim.rules import PRESETS
+from esim.run import run_once
 from esim.study import Status, Study
 from tests import generate
 from tests.curves import curves

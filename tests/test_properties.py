@@ -17,13 +17,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numba import config
 
-from esim import outcomes
 from esim.clocks import report_seconds
+from esim.outcomes import outcomes
 from esim.prepare import prepare
-from esim.replay import Final, decision_columns, run_once
-from esim.replay import Run as KernelRun
+from esim.replay import Final
 from esim.results import ReplayResult, Summary
 from esim.rules import Rule
+from esim.run import Run as KernelRun
+from esim.run import decision_columns, run_once
+from esim.stack import Stack
 from esim.study import Status, Study
 from tests import naive
 from tests.generate import (
@@ -239,7 +241,12 @@ def result_of(run: Run, final: Final = "last", probe: int = -1, **costs: Any) ->
     order = np.array(options.get("order", range(run.study.n_trials)), dtype=np.int64)
     with_rule = run_once(prepared, clock, paid, order=order, probe=probe)
     without = run_once(prepared, clock, paid, order=order, acting=False)
-    return outcomes.result(prepared, clock, paid, final, with_rule, without, dict)
+    study, stack = run.study, Stack.of([run.study])
+    summary, columns = outcomes(stack, clock, paid, final, [with_rule], [without])[0]
+    return ReplayResult(
+        study.name, study.objective, study.direction, run.rule, clock, paid, final, summary,
+        columns, warnings=(),
+    )  # fmt: skip
 
 
 def check_changes_nothing(run: Run, changed: Study, factor: float) -> int:

@@ -20,8 +20,9 @@ from esim.costs import Costs
 from esim.errors import EsimError
 from esim.facts import Facts, facts
 from esim.prepare import prepare
-from esim.replay import Final, Runs, replay_prepared, run_many
+from esim.replay import Final, replay_prepared
 from esim.results import BestTrial, Summary
+from esim.run import Runs, run_many
 from esim.study import Float64, Int64, Study
 
 WORKERS = (1, 4, 16, 64)

@@ -9,11 +9,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from esim import outcomes
 from esim.clocks import Clock, last_kept, last_row
 from esim.costs import Costs
+from esim.outcomes import billed, finals_of, job_seconds, makespan
 from esim.prepare import Prepared
-from esim.replay import Runs
+from esim.quality import degradation_is_known, quality
+from esim.run import Runs
 from esim.study import Float64, Study
 
 
@@ -51,7 +52,7 @@ def scores(
     if study.elapsed is not None:
         ran = last_kept(study, study.elapsed, runs.rows_kept)
         seconds_saved = _saved(float(last_row(study, study.elapsed).sum()), ran.sum(axis=-1))
-        before, after = outcomes.billed(study, costs, ran, runs.stopped)
+        before, after = billed(study, costs, ran, runs.stopped)
         billed_saved = _saved(float(before.sum()), after.sum(axis=-1))
         if costs.price is not None:
             hourly = costs.price * study.instance_count / 3600.0
@@ -83,26 +84,26 @@ def _makespan_saved(
         if study.elapsed is None:
             return np.full(len(runs.stopped), np.nan)
         ran = last_kept(study, study.elapsed, runs.rows_kept)
-        recorded, after = outcomes.job_seconds(study, costs, ran, runs.stopped)
+        recorded, after = job_seconds(study, costs, ran, runs.stopped)
         startup = costs.startup_s * study.n_trials
         return _saved(float(recorded.sum() + startup), after.sum(axis=-1) + startup)
     ended = baseline.spans[..., 1]
     known = np.isfinite(ended)
-    before = outcomes.makespan(study, known, baseline.spans[..., 0], ended)
-    after = outcomes.makespan(study, known, runs.spans[..., 0], runs.spans[..., 1])
+    before = makespan(study, known, baseline.spans[..., 0], ended)
+    after = makespan(study, known, runs.spans[..., 0], runs.spans[..., 1])
     return _saved(before, after)
 
 
 def _quality(prepared: Prepared, final: str, runs: Runs) -> dict[str, Float64]:
     study = prepared.study
-    recorded = outcomes.finals_of(prepared, final, prepared.all_rows())
-    finals = outcomes.finals_of(prepared, final, runs.rows_kept)
-    found = outcomes.quality(study, recorded, finals, runs.stopped)
+    recorded = finals_of(study, final, prepared.all_rows())
+    finals = finals_of(study, final, runs.rows_kept)
+    found = quality(study, recorded, finals, runs.stopped)
     unknown = np.full(len(runs.stopped), np.nan)
     keys = ("degradation", "degradation_on_record", "degradation_normalized", "best_rank")
-    if found is None:
+    if not found.known.all():
         return dict.fromkeys((*keys, "best_kept"), unknown)
-    known = outcomes.degradation_is_known(study)
+    known = degradation_is_known(study)
     scaled = known and np.isfinite(found.spread) and found.spread > 0
     return {
         "degradation": found.on_record if known else unknown,

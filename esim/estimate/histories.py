@@ -6,12 +6,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from esim import outcomes
 from esim.by_study import MANY
 from esim.clocks import Clock
 from esim.costs import Costs
 from esim.estimate.samples import Launch, Samples, draw, play, reorder
 from esim.prepare import prepare
+from esim.quality import degradation_is_known
 from esim.rules import Rule
 from esim.study import Float64, Int64, Study
 
@@ -109,7 +109,7 @@ def replay_history(
         quarter=replayed(
             draw(seeds[_QUARTER], places, size, max(ask.samples // 2, 20), ask.launch)
         ),
-        degradation_known=outcomes.degradation_is_known(study),
+        degradation_known=degradation_is_known(study),
     )
 
 

@@ -11,12 +11,13 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
-from esim import outcomes
 from esim.clocks import Clock, last_kept, last_row
 from esim.costs import Costs
 from esim.errors import EsimError
+from esim.outcomes import billed, finals_of, job_seconds, makespan
 from esim.prepare import Prepared
-from esim.replay import Runs, run_many
+from esim.quality import quality
+from esim.run import Runs, run_many
 from esim.study import Float64, Int64, Status, Study
 
 Launch = Literal["shuffled", "recorded"]
@@ -156,7 +157,7 @@ def _spent(
     if study.elapsed is not None:
         before["seconds"] = last_row(study, study.elapsed)
         after["seconds"] = last_kept(study, study.elapsed, runs.rows_kept)
-        before["billed_seconds"], after["billed_seconds"] = outcomes.billed(
+        before["billed_seconds"], after["billed_seconds"] = billed(
             study, costs, after["seconds"], runs.stopped
         )
         if costs.price is not None:
@@ -183,7 +184,7 @@ def _makespans(
         if study.elapsed is None:
             return np.full(len(orders), np.nan), np.full(len(orders), np.nan)
         ran = last_kept(study, study.elapsed, runs.rows_kept)
-        whole, job = outcomes.job_seconds(study, costs, ran, runs.stopped)
+        whole, job = job_seconds(study, costs, ran, runs.stopped)
         startup = costs.startup_s * orders.shape[1]
         after = np.take_along_axis(job, orders, axis=-1).sum(axis=-1)
         return whole[orders].sum(axis=-1) + startup, after + startup
@@ -192,7 +193,7 @@ def _makespans(
     np.put_along_axis(launched, orders, True, axis=-1)
     known = np.isfinite(baseline.spans[..., 1])
     without, under = (
-        outcomes.makespan(study, known, np.where(launched, spans[..., 0], np.nan), spans[..., 1])
+        makespan(study, known, np.where(launched, spans[..., 0], np.nan), spans[..., 1])
         for spans in (baseline.spans, runs.spans)
     )
     return without, under
@@ -201,32 +202,20 @@ def _makespans(
 def _quality(prepared: Prepared, final: str, runs: Runs, orders: Int64) -> dict[str, Float64]:
     """What becomes of each sample's best; NaN in samples in which no trial has a final value."""
     study = prepared.study
-    finals = np.take_along_axis(
-        outcomes.finals_of(prepared, final, runs.rows_kept), orders, axis=-1
-    )
-    recorded = outcomes.finals_of(prepared, final, prepared.all_rows())[orders]
+    finals = np.take_along_axis(finals_of(study, final, runs.rows_kept), orders, axis=-1)
+    recorded = finals_of(study, final, prepared.all_rows())[orders]
     stopped = np.take_along_axis(runs.stopped, orders, axis=-1)
-    failed = (study.status == Status.FAILED)[orders]
-    some = (~np.isnan(np.where(failed, np.nan, recorded))).any(axis=-1)
-    some &= (~np.isnan(np.where(failed & ~stopped, np.nan, finals))).any(axis=-1)
-    keys = ("degradation", "normalized", "best_rank", "best_kept", "best_recorded", "best")
-    columns = {key: np.full(len(orders), np.nan) for key in keys}
-    found = None
-    if some.any():
-        found = outcomes.quality(study, recorded[some], finals[some], stopped[some], failed[some])
-    if found is None:
-        return columns
+    found = quality(study, recorded, finals, stopped, (study.status == Status.FAILED)[orders])
     scaled = np.isfinite(found.spread) & (found.spread > 0)
     with np.errstate(divide="ignore", invalid="ignore"):
         normalized = np.where(scaled, found.on_record / found.spread, np.nan)
-    first = np.take_along_axis(recorded[some], found.winner[:, None], axis=-1)[:, 0]
-    for key, values in {
+    first = np.take_along_axis(recorded, found.winner[:, None], axis=-1)[:, 0]
+    columns = {
         "degradation": found.on_record,
         "normalized": normalized,
         "best_rank": found.rank,
         "best_kept": found.best_kept,
         "best_recorded": first,
         "best": study.sign * found.best_value,
-    }.items():
-        columns[key][some] = values
-    return columns
+    }
+    return {key: np.where(found.known, values, np.nan) for key, values in columns.items()}

@@ -14,9 +14,9 @@ from esim.explain.account import account, decision
 from esim.explain.peers import Peers, peers_of
 from esim.explain.records import Explanation, ReportRow, Verdict
 from esim.prepare import Prepared, prepare
-from esim.replay import Run, opened, run_once
 from esim.rules import Rule
 from esim.rules import rule as named_rule
+from esim.run import Run, opened, run_once
 from esim.study import Status, Study
 
 __all__ = ["Explanation", "ReportRow", "explain"]

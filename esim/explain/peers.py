@@ -12,7 +12,7 @@ from esim.costs import Costs
 from esim.kernels import engine
 from esim.kernels.peers import HIGHER, LOWER
 from esim.prepare import Prepared
-from esim.replay import Run, run_once
+from esim.run import Run, run_once
 from esim.study import Float64
 
 

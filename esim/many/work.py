@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any
 
-from esim.by_study import Failed, Unit, work_on
+from esim.by_study import Failed, Unit, attempt, read
 from esim.costs import Costs
 from esim.history import Chunk
-from esim.replay import replay
-from esim.results import TrialColumns
+from esim.replay import replay_many
+from esim.results import ReplayResult, TrialColumns
 from esim.rules import Rule
 from esim.study import Study
 from esim.tables import packed, studies_table, trials_table
@@ -50,32 +49,35 @@ class Part:
 
 def replay_chunk(settings: Settings, chunk: Chunk) -> Part:
     """Replay the studies of a chunk; one that fails becomes a row with its error."""
+    found = list(read(Unit.of(chunk)))
+    made = iter(_replayed(settings, [study for study in found if isinstance(study, Study)]))
     rows: list[dict[str, Any]] = []
     trials: list[tuple[str, TrialColumns]] = []
-    made = work_on(partial(_replay, settings), Unit.of(chunk))
-    for entry, one in zip(chunk.entries, made, strict=True):
+    for entry, one in zip(chunk.entries, found, strict=True):
+        result = one if isinstance(one, Failed) else next(made)
         row = {"study": entry.study, "objective": entry.objective, "direction": entry.direction}
-        if isinstance(one, Failed):
-            rows.append({**row, "error": one.error})
+        if isinstance(result, Failed):
+            rows.append({**row, "error": result.error})
             continue
-        rows.append(row | one[0])
-        trials.append((entry.study, one[1]))
+        codes = [caveat.code for caveat in result.warnings]
+        told = {"clock": result.clock.mode, "warnings": codes}
+        rows.append({**row, **told, **result.summary.to_dict()})
+        trials.append((entry.study, result.columns))
     return Part(packed(studies_table(rows)), packed(trials_table(trials)))
 
 
-def _replay(settings: Settings, position: int, study: Study) -> tuple[dict[str, Any], TrialColumns]:
-    """The rest of a study's row, and its trials."""
-    result = replay(
-        study,
-        settings.rule,
-        settings.clock,
-        settings.workers,
-        costs=settings.costs,
-        final=settings.final,  # type: ignore[arg-type]  # checked by replay
-    )
-    row = {
-        "clock": result.clock.mode,
-        "warnings": [caveat.code for caveat in result.warnings],
-        **result.summary.to_dict(),
-    }
-    return row, result.columns
+def _replayed(settings: Settings, studies: list[Study]) -> list[ReplayResult | Failed]:
+    def together(studies: list[Study]) -> list[ReplayResult]:
+        return replay_many(
+            studies,
+            settings.rule,
+            settings.clock,
+            settings.workers,
+            costs=settings.costs,
+            final=settings.final,  # type: ignore[arg-type]  # checked there
+        )
+
+    try:
+        return [*together(studies)]
+    except Exception:  # of one of them: each by itself tells which
+        return [attempt(lambda one: together([one])[0], study) for study in studies]

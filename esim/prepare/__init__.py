@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,17 +9,26 @@ from numpy.typing import NDArray
 
 from esim.kernels import engine, pairs
 from esim.kernels import peers as order_statistics
-from esim.kernels.peers import END
 from esim.prepare import places as where
 from esim.prepare.cells import cells_of_reports, cells_of_rungs
 from esim.prepare.places import NOTHING, Opening
+from esim.prepare.prepared import Prepared, apart
 from esim.prepare.ranking import in_threads
 from esim.prepare.sides import PeerSide, final_values, own_sides, own_sides_at_rungs, running
 from esim.prepare.verdicts import gates_are_open, judged_reports
 from esim.rules import Rule
+from esim.stack import Stack
 from esim.study import Float64, Int64, Status, Study
 
-__all__ = ["Opening", "Prepared", "final_values", "in_threads", "prepare"]
+__all__ = [
+    "Opening",
+    "Prepared",
+    "final_values",
+    "in_threads",
+    "prepare",
+    "prepare_stack",
+    "stackable",
+]
 
 _METHOD = {
     "midpoint": order_statistics.MIDPOINT,
@@ -35,78 +42,6 @@ _METHOD = {
 }
 
 
-@dataclass(frozen=True)
-class Prepared:
-    """Everything a replay needs that does not change with the launch order.
-
-    E judgements: the reports, each once for every place at which it is judged.
-
-    Attributes:
-        values: float64 [E], the value of each judgement's report, negated when maximizing.
-        side: float64 [E], the trial's side of the comparison, so oriented.
-        own: float64 [E], the same, NaN where its own course keeps it from being judged.
-        row_of: int64 [E], each judgement's row in the study; None if they are the study's rows.
-        places: int64 [C, 8], where each column's bits and universe lie.
-        arrays: what the kernels read, by name (see esim.kernels.engine and peers).
-        opening: what the first trials to complete settled; None if the rule does not wait for them
-            or it is not known yet.
-    """
-
-    study: Study
-    rule: Rule
-    values: Float64
-    side: Float64
-    own: Float64
-    row_of: Int64 | None
-    places: Int64
-    arrays: Mapping[str, Any]
-    opening: Opening | None
-
-    def scratch(self, *, traced: bool = False) -> dict[str, NDArray[Any]]:
-        """What the kernels write, for one replay at a time."""
-        n, judgements = self.study.n_trials, len(self.values)
-        longest = 0
-        if self.rule.against == "pairs":
-            longest = max(365, int(np.diff(self.arrays["offsets"]).max(initial=0)))
-        return {
-            "words": np.empty(int(self.places[-1, END]), dtype=np.uint32),
-            "places": self.places.copy(),
-            "levels": np.empty((len(self.places), 3)),
-            "trials": np.empty((n, 4), dtype=np.int64),
-            "tally": np.empty(4),
-            "work": np.empty((3, longest)),
-            "scratch": np.empty(n),
-            "frozen": np.empty((n if self.rule.frozen else 0, 3)),
-            "stops": np.empty((n, 3)),
-            "trace": np.empty((judgements if traced else 0, 2)),
-        }
-
-    def rows_kept(self, kept: NDArray[np.int32]) -> NDArray[np.int32]:
-        """What the kernels kept -> rows of the study kept, along the last axis. int32"""
-        rows = np.diff(self.study.offsets)
-        if self.row_of is None:
-            return np.minimum(kept, rows).astype(np.int32)
-        first = self.arrays["offsets"][:-1]
-        judgements = np.diff(self.arrays["offsets"])
-        whole = (kept >= judgements + self.arrays["flags"][:, engine.UNSEEN]) | (judgements == 0)
-        last = np.clip(first + kept - 1, 0, max(len(self.row_of) - 1, 0))
-        at_last = (self.row_of[last] if len(self.row_of) else last) + 1 - self.study.offsets[:-1]
-        return np.where(whole, rows, at_last).astype(np.int32)
-
-    def all_rows(self) -> NDArray[np.int32]:
-        """Every row of every trial. int32 [N]"""
-        return np.diff(self.study.offsets).astype(np.int32)
-
-    def worse(self, own: Float64, threshold: Float64) -> NDArray[np.bool_]:
-        """Whether own values are worse than thresholds, as the row draws the line; NaN is not."""
-        sign = self.study.sign
-        own, limit = sign * own, sign * threshold
-        finite = np.isfinite(limit)
-        limit[finite] += self.arrays["numbers"][engine.WIDTH] * np.abs(limit[finite])
-        worse = own > limit
-        return worse if self.rule.strict else worse | (own == limit)
-
-
 def prepare(
     study: Study, rule: Rule, *, threads: int | None = None, opening: Opening | None = None
 ) -> Prepared:
@@ -117,6 +52,23 @@ def prepare(
             does not depend on it.
         opening: what the first trials to complete settle, for a rule that waits for them.
     """
+    return _prepare(Stack.of([study]), rule, threads, opening)[0]
+
+
+def prepare_stack(stack: Stack, rule: Rule) -> list[Prepared]:
+    """The same for each study of a stack, which holds one only unless the rule is `stackable`."""
+    return _prepare(stack, rule, None, None)
+
+
+def stackable(rule: Rule) -> bool:
+    """Whether studies can be prepared together: nothing but peers at places is of the study."""
+    return rule.rungs == "none" and rule.short != "carry" and rule.against != "hindsight"
+
+
+def _prepare(
+    stack: Stack, rule: Rule, threads: int | None, opening: Opening | None
+) -> list[Prepared]:
+    study = stack.whole
     offsets, steps, values, row_of, unseen = _reports(study, rule)
     positions = _positions(study, rule, offsets, steps, row_of)
     oriented = values if study.direction == "minimize" else -values
@@ -126,13 +78,13 @@ def prepare(
         judged = None
         if not gates_are_open(rule) or rule.nan != "missing" or rule.against != "peers":
             judged = judged_reports(rule, study, offsets, positions, oriented, own)
-        column, n_columns = where.columns(rule.match, offsets, positions)
-        group = NOTHING
+        columns = where.columns(rule.match, offsets, positions, stack.trials)
+        first, group = columns.first, NOTHING
         own_side, place, engine_own = own_sides(
-            rule, study, offsets, positions, oriented, own, judged, column, n_columns
+            rule, study, offsets, positions, oriented, own, judged, columns
         )
         cell_arrays, places = cells_of_reports(
-            rule, offsets, column, n_columns, peer, study.n_trials, threads
+            rule, offsets, columns, peer, study.n_trials, threads
         )
     else:
         rungs = where.at_rungs(rule, study, offsets, positions, oriented, opening)
@@ -141,6 +93,7 @@ def prepare(
             judged = judged_reports(rule, study, offsets, positions, oriented, own)[rungs.report]
         own_side, place, engine_own = own_sides_at_rungs(rule, rungs, own, peer, judged)
         cell_arrays, places = cells_of_rungs(rungs, peer, threads)
+        first = np.array([0, rungs.n_columns + 1])
         row_of = rungs.report if row_of is None else row_of[rungs.report]
         offsets, group = rungs.offsets, rungs.group
         steps, oriented = steps[rungs.report], oriented[rungs.report]
@@ -152,7 +105,7 @@ def prepare(
     unseen = unseen | (status == Status.RUNNING)
     completes = (status == Status.COMPLETED) | (status == Status.UNKNOWN)
     joins = completes if rule.pool == "completed" else (status != Status.FAILED) | rule.failed_peers
-    return Prepared(
+    whole = Prepared(
         study=study,
         rule=rule,
         values=oriented,
@@ -174,6 +127,7 @@ def prepare(
             **cell_arrays,
         },
     )
+    return [whole] if len(stack) == 1 else apart(whole, stack, first)
 
 
 def _reports(

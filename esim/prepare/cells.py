@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from esim.prepare import places as where
-from esim.prepare.places import NOTHING, RungPlaces
+from esim.prepare.places import NOTHING, Columns, RungPlaces
 from esim.prepare.ranking import places_of, rank_columns, rank_together
 from esim.prepare.sides import PeerSide
 from esim.rules import Rule
@@ -16,24 +15,24 @@ from esim.study import Int64
 
 _BLOCK = 20_000  # trials
 _NO_NUMBERS = np.empty(0)
-_NO_CELLS = np.zeros(1, dtype=np.int32)  # empty would mean that every judgement shows one
+NO_CELLS = np.zeros(1, dtype=np.int32)  # empty would mean that every judgement shows one
 
 
 def cells_of_reports(
     rule: Rule,
     offsets: Int64,
-    column: NDArray[np.int32],
-    n_columns: int,
+    columns: Columns,
     peer: PeerSide,
     n_trials: int,
     threads: int | None,
 ) -> tuple[dict[str, Any], Int64]:
     """The cells that reports show, and where the columns' bits and universes lie."""
+    column, n_columns = columns.place, columns.count
     nobody = np.zeros(n_columns, dtype=np.int64)
     arrays: dict[str, Any] = {
         "cell_offsets": np.zeros_like(offsets),
         "cell_column": NOTHING,
-        "shown_by": _NO_CELLS,
+        "shown_by": NO_CELLS,
         "rank": NOTHING,
         "universe": _NO_NUMBERS,
         "statistic": None,
@@ -92,7 +91,7 @@ def cells_of_rungs(
     arrays = {
         "cell_offsets": rungs.cell_offsets,
         "cell_column": rungs.cell_column,
-        "shown_by": rungs.shown_by if len(rungs.shown_by) else _NO_CELLS,
+        "shown_by": rungs.shown_by if len(rungs.shown_by) else NO_CELLS,
         "rank": rank[: len(rungs.cell_column)],
         "universe": universe,
         "statistic": None,

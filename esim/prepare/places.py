@@ -5,6 +5,8 @@ from __future__ import annotations
 import binascii
 import math
 from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,21 +42,63 @@ class Opening:
     opens: Int64 | None
 
 
-def columns(match: str, offsets: Int64, positions: NDArray[np.generic]) -> tuple[Int32, int]:
-    """Each report's place of comparison, int32 [R], and how many places there are."""
-    if len(positions) == 0:
-        return np.empty(0, dtype=np.int32), 0
+@dataclass(frozen=True)
+class Columns:
+    """Each study's places of comparison, numbered one study after another.
+
+    After a study's places one more follows, at which whatever is judged stops. S studies.
+
+    Attributes:
+        place: int32 [R], of each report.
+        first: int64 [S + 1], each study's first place.
+        reports: int64 [S + 1], study -> its reports.
+    """
+
+    place: Int32
+    first: Int64
+    reports: Int64
+
+    @property
+    def count(self) -> int:
+        """How many there are, less the last one at which whatever is judged stops."""
+        return int(self.first[-1]) - 1
+
+    def stops(self) -> Int32:
+        """int32 [R]: the place, for each report, at which its trial stops if it is judged there."""
+        return np.repeat(self.first[1:] - 1, np.diff(self.reports)).astype(np.int32)
+
+
+def columns(match: str, offsets: Int64, positions: NDArray[Any], trials: Int64) -> Columns:
+    """Each report's place of comparison among its study's; `trials`: study -> its trials."""
+    reports = offsets[trials]
+    studies = len(trials) - 1
     if match == "number":
-        return (positions - 1).astype(np.int32), int(np.diff(offsets).max())
-    if positions.dtype == np.int64:
-        highest = int(positions.max())
-        if highest <= 4 * len(positions) + 1024:
-            seen = np.zeros(highest + 1, dtype=np.bool_)
-            seen[positions] = True
-            place = (np.cumsum(seen) - 1).astype(np.int32)
-            return place[positions], int(place[-1]) + 1
-    distinct, column = np.unique(positions, return_inverse=True)
-    return column.astype(np.int32), len(distinct)
+        place = (positions - 1).astype(np.int32)
+        counts = [int(place[a:b].max(initial=-1)) + 1 for a, b in pairwise(reports)]
+        first = _starts(np.array(counts))
+        if studies > 1:
+            place += np.repeat(first[:-1], np.diff(reports)).astype(np.int32)
+        return Columns(place, first, reports)
+    wide = int(positions.max(initial=0)) + 1 if positions.dtype == np.int64 else 0
+    if 0 < wide * studies <= 4 * len(positions) + 1024 * studies:
+        seen = np.zeros((studies, wide), dtype=np.int32)
+        at = positions
+        if studies > 1:
+            at = at + np.repeat(np.arange(0, studies * wide, wide), np.diff(reports))
+        seen.reshape(-1)[at] = 1
+        numbers = np.cumsum(seen, axis=1, dtype=np.int32)
+        first = _starts(numbers[:, -1])
+        numbers += first[:-1, None].astype(np.int32) - np.int32(1)
+        return Columns(numbers.reshape(-1)[at], first, reports)
+    found = [np.unique(positions[a:b], return_inverse=True) for a, b in pairwise(reports)]
+    first = _starts(np.array([len(distinct) for distinct, _ in found]))
+    parts = [inverse + start for (_, inverse), start in zip(found, first[:-1], strict=True)]
+    return Columns(np.concatenate(parts).astype(np.int32), first, reports)
+
+
+def _starts(counts: NDArray[Any]) -> Int64:
+    """Each study's first place, and the end of all, from how many places each has. int64 [S + 1]"""
+    return np.concatenate(([0], np.cumsum(counts + 1))).astype(np.int64)
 
 
 def cells(

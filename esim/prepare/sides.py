@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from esim.kernels import curves as shapes
-from esim.prepare.places import RungPlaces
+from esim.prepare.places import Columns, RungPlaces
 from esim.prepare.verdicts import not_among_best, outside
 from esim.rules import Rule
 from esim.study import Float64, Int64, Study
@@ -100,8 +100,9 @@ class PeerSide:
         place = np.full(int(column.max()) + 1 if len(column) else 0, np.nan)
         place[reports] = self.positions
         low, high = self.positions[at], self.positions[at + 1]
-        slope = (values[at + 1] - values[at]) / (high - low)
-        found[beyond] = slope * (place[column[beyond]] - low) + values[at]
+        with np.errstate(invalid="ignore"):  # between infinities lies nothing
+            slope = (values[at + 1] - values[at]) / (high - low)
+            found[beyond] = slope * (place[column[beyond]] - low) + values[at]
         return found
 
     def _as_shown(self, statistic: Float64) -> Float64:
@@ -127,12 +128,11 @@ def own_sides(
     oriented: Float64,
     own: Float64,
     judged: NDArray[np.bool_] | None,
-    column: NDArray[np.int32],
-    n_columns: int,
+    columns: Columns,
 ) -> tuple[Float64, NDArray[np.int32], Float64]:
     """The own side, the place, and the own side as the kernel takes it. [R] each"""
     if judged is None and rule.max_steps == 0:
-        return own, column, own
+        return own, columns.place, own
     if judged is None:
         judged = np.ones(len(own), dtype=np.bool_)
     own_side = np.where(judged, own, np.nan)
@@ -149,23 +149,22 @@ def own_sides(
     elif rule.against == "hindsight":
         stops = judged & not_among_best(rule, study, offsets, oriented, own, judged)
     if rule.against == "pairs":  # by the kernel itself, where peers do not matter
-        alone = np.full(len(own), n_columns, dtype=np.int32)
-        return own_side, alone, own_side
+        return own_side, columns.stops(), own_side
     if rule.against != "peers":
         shown = np.full(len(own), np.nan)
     if rule.max_steps:
         stops = stops | (positions >= rule.max_steps)
-    return own_side, *_stopping(stops, column, n_columns, shown)
+    return own_side, *_stopping(stops, columns.place, columns.stops(), shown)
 
 
 def _stopping(
-    stops: NDArray[np.bool_], column: NDArray[np.int32], n_columns: int, own: Float64
+    stops: NDArray[np.bool_],
+    column: NDArray[np.int32],
+    last: NDArray[np.int32] | np.int32,
+    own: Float64,
 ) -> tuple[NDArray[np.int32], Float64]:
     """Place and own side with those judgements that stop whatever the peers where they belong."""
-    return (
-        np.where(stops, np.int32(n_columns), column).astype(np.int32),
-        np.where(stops, np.inf, own),
-    )
+    return np.where(stops, last, column), np.where(stops, np.inf, own)
 
 
 def own_sides_at_rungs(
@@ -186,7 +185,7 @@ def own_sides_at_rungs(
     if rule.nan in ("worst", "poison"):
         shown = np.where(judged & (rungs.place >= 0) & np.isnan(found), np.inf, found)
     place = np.maximum(rungs.place, 0)
-    return found, *_stopping(judged & (rungs.place == -2), place, rungs.n_columns, shown)
+    return found, *_stopping(judged & (rungs.place == -2), place, np.int32(rungs.n_columns), shown)
 
 
 def _recorded(rungs: RungPlaces, oriented: Float64) -> Float64:
