@@ -99,12 +99,18 @@ def array(values: NDArray[Any]) -> Any:
 
 def strings(texts: Sequence[str | None]) -> Any:
     """Text as an Arrow string array, null where None. Raises UnicodeEncodeError on surrogates."""
-    encoded = [b"" if text is None else text.encode() for text in texts]
-    lengths = np.fromiter((len(part) for part in encoded), dtype=np.int64, count=len(encoded))
-    ends = np.concatenate(([0], np.cumsum(lengths))).astype(np.int64)
+    whole = [text or "" for text in texts]
+    joined = "".join(whole)
+    if joined.isascii():  # a letter is a byte: a tenth of the time of text by text
+        data, lengths = joined.encode(), list(map(len, whole))
+    else:
+        encoded = [text.encode() for text in whole]
+        data, lengths = b"".join(encoded), list(map(len, encoded))
+    ends = np.zeros(len(whole) + 1, dtype=np.int64)
+    np.cumsum(lengths, out=ends[1:])
     present = np.array([text is not None for text in texts], dtype=np.bool_)
-    data = [_bits(present), pa.py_buffer(cast(Any, ends)), pa.py_buffer(b"".join(encoded))]
-    return pa.Array.from_buffers(pa.large_string(), len(texts), data).cast(pa.string())
+    buffers = [_bits(present), pa.py_buffer(cast(Any, ends)), pa.py_buffer(data)]
+    return pa.Array.from_buffers(pa.large_string(), len(texts), buffers).cast(pa.string())
 
 
 def with_nulls(values: NDArray[Any], present: NDArray[np.bool_]) -> Any:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 
 from esim.clocks import Clock
 from esim.costs import Costs
-from esim.results import Caveat, Summary, TrialColumns
+from esim.results import BestTrial, Caveat, Summaries, TrialColumns
 from esim.rules import Rule
+from esim.stack import Stack
 from esim.study import Status, Study
 
 FEW_TRIALS = 20
@@ -17,47 +19,79 @@ GRACE_S = 120  # SageMaker's SIGTERM grace, billed
 
 
 def caveats_of(
+    stack: Stack,
+    rule: Rule,
+    clock: Clock,
+    costs: Costs,
+    summaries: Summaries,
+    columns: TrialColumns,
+) -> list[list[Caveat]]:
+    """The warnings of each replayed study, the gravest first; `columns` of the trials of all."""
+    whole = stack.whole
+    failed = whole.status == Status.FAILED
+    first = np.zeros(whole.n_trials, dtype=np.int64)
+    has = np.diff(whole.offsets) > 0
+    first[has] = whole.steps[whole.offsets[:-1][has]]
+    at_once = columns.stopped & (columns.stop_step == first)
+    counts = (failed, whole.censored & ~failed, at_once, columns.stopped & (first == 0))
+    found = zip(
+        *(summaries[key] for key in ("trials_stopped", "best_recorded", "best_trial_stopped")),
+        *map(stack.sums, counts),
+        strict=True,
+    )
+    infinite = bool(np.isinf(whole.values).any())
+    return [
+        list(_caveats(study, rule, clock, costs, _Found(*row), infinite))
+        for study, row in zip(stack.studies, found, strict=True)
+    ]
+
+
+@dataclass(frozen=True)
+class _Found:
+    """Of a study: how many of its trials stop, its best and whether that stops; how many failed,
+    were cut short otherwise, stop at their first report, stop and begin at step 0."""
+
+    stopped: int
+    best: BestTrial | None
+    best_stopped: bool | None
+    failed: int
+    cut: int
+    at_once: int
+    from_zero: int
+
+
+def _caveats(
     study: Study,
     rule: Rule,
     clock: Clock,
     costs: Costs,
-    summary: Summary,
-    columns: TrialColumns,
+    found: _Found,
+    maybe_infinite: bool,
 ) -> Iterator[Caveat]:
-    """The warnings of one replayed study, the gravest first."""
-    if summary.best_trial_stopped:
-        assert summary.best_recorded is not None
-        yield Caveat(
-            "winner_stopped",
-            f"the rule stops the study's best trial, {summary.best_recorded.trial}",
-        )
-    failed = study.status == Status.FAILED
-    cut = int((study.censored & ~failed).sum())
-    if cut:
+    if found.best_stopped:
+        assert found.best is not None
+        yield Caveat("winner_stopped", f"the rule stops the study's best trial, {found.best.trial}")
+    if found.cut:
         yield Caveat(
             "degradation_unknown",
-            f"{cut} of {study.n_trials} trials had been cut short when they were recorded: one of "
-            "them might have become the best, so the degradation cannot be known "
+            f"{found.cut} of {study.n_trials} trials had been cut short when they were recorded: "
+            "one of them might have become the best, so the degradation cannot be known "
             "(degradation_on_record compares the recorded values only), and the saved share lies "
             "between bounds",
         )
-    if failed.any():
+    if found.failed:
         yield Caveat(
             "failed_trials",
-            f"{int(failed.sum())} trials failed: never the best"
+            f"{found.failed} trials failed: never the best"
             + ("" if rule.failed_peers or rule.pool == "reached" else ", never peers"),
         )
-    first = np.zeros(study.n_trials, dtype=np.int64)
-    has = np.diff(study.offsets) > 0
-    first[has] = study.steps[study.offsets[:-1][has]]
-    at_once = int((columns.stopped & (columns.stop_step == first)).sum())
-    if 2 * at_once > summary.trials_stopped:
+    if 2 * found.at_once > found.stopped:
         yield Caveat(
             "stops_at_first_report",
-            f"{at_once} of {summary.trials_stopped} stops fall on the trial's first report: they "
-            "save the most, and know the least",
+            f"{found.at_once} of {found.stopped} stops fall on the trial's first report: "
+            "they save the most, and know the least",
         )
-    if at_once and (first[columns.stopped] == 0).any():
+    if found.at_once and found.from_zero:
         yield Caveat(
             "steps_from_zero",
             "steps count from 0, so a trial stopped at its first report counts as no step run",
@@ -74,7 +108,7 @@ def caveats_of(
             f"{rule.name} counts seconds and the logs lack times: a step counts as a second "
             "(--set axis=step says so)",
         )
-    if summary.trials_stopped == 0:
+    if found.stopped == 0:
         yield Caveat("nothing_stopped", "the rule stops no trial: it would have changed nothing")
     if study.n_trials < FEW_TRIALS:
         yield Caveat(
@@ -98,16 +132,16 @@ def caveats_of(
         yield Caveat(
             "steps_as_seconds", "the logs lack times: one step counts as one second of makespan"
         )
-    if study.elapsed is not None and costs.stop_latency_s == 0 and summary.trials_stopped:
+    if study.elapsed is not None and costs.stop_latency_s == 0 and found.stopped:
         yield Caveat(
             "stop_at_once",
             "stops take effect at once; SageMaker polls, and may bill up to "
             f"{GRACE_S} s more for each stopped job "
-            f"(here at most {GRACE_S * summary.trials_stopped} s in all; --stop-latency-s)"
+            f"(here at most {GRACE_S * found.stopped} s in all; --stop-latency-s)"
             if rule.name == "sagemaker"
             else "stops take effect at once; a system that polls stops later (--stop-latency-s)",
         )
-    if np.isinf(study.values).any():
+    if maybe_infinite and np.isinf(study.values).any():
         yield Caveat(
             "infinite_values",
             "some values are infinite: they are compared as such, and stand as null in JSON",

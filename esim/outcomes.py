@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import replace
-from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,7 +13,7 @@ from esim.clocks import Clock, durations, last_kept, last_row, last_second, stop
 from esim.costs import Costs
 from esim.prepare import final_values
 from esim.quality import quality
-from esim.results import BestTrial, Summary, TrialColumns, saved_fraction
+from esim.results import BestTrial, Summaries, TrialColumns, saved_fraction
 from esim.stack import Stack
 from esim.study import Float64, Status, Study
 
@@ -23,33 +21,8 @@ if TYPE_CHECKING:
     from esim.run import Run
 
 
-def outcomes(
-    stack: Stack, clock: Clock, costs: Costs, final: str, runs: Sequence[Run],
-    baselines: Sequence[Run],
-) -> list[tuple[Summary, TrialColumns]]:  # fmt: skip
-    """What became of each study and of its trials."""
-    whole = _columns(stack.whole, _joined(runs), _joined(baselines), clock, final)
-    each = [whole]
-    if len(stack) > 1:
-        columns = vars(whole)
-        each = [
-            TrialColumns(**{name: column[a:b] for name, column in columns.items()})
-            for a, b in pairwise(stack.trials)
-        ]
-    return list(zip(_summaries(stack, clock, costs, whole, each), each, strict=True))
-
-
-def _joined(runs: Sequence[Run]) -> Run:
-    """What was done to the trials of all, but for which judgement it was."""
-    if len(runs) == 1:
-        return runs[0]
-    names = ("rows_kept", "stopped", "threshold", "peers", "began", "ended")
-    return replace(
-        runs[0], **{name: np.concatenate([getattr(run, name) for run in runs]) for name in names}
-    )
-
-
-def _columns(study: Study, run: Run, baseline: Run, clock: Clock, final: str) -> TrialColumns:
+def columns_of(study: Study, run: Run, baseline: Run, clock: Clock, final: str) -> TrialColumns:
+    """What became of each trial."""
     seconds = study.elapsed
     unknown = np.full(study.n_trials, np.nan)
     steps_run = last_kept(study, study.steps, run.rows_kept)
@@ -80,10 +53,8 @@ def finals_of(study: Study, final: str, rows_kept: NDArray[Any]) -> Float64:
     return last_kept(study, final_values(study, final), rows_kept, np.nan)
 
 
-def _summaries(
-    stack: Stack, clock: Clock, costs: Costs, columns: TrialColumns, each: Sequence[TrialColumns]
-) -> list[Summary]:
-    """The headline numbers of each study, from the columns of all and of each."""
+def summaries_of(stack: Stack, clock: Clock, costs: Costs, columns: TrialColumns) -> Summaries:
+    """The headline numbers of each study, from the columns of the trials of all."""
     study, sums = stack.whole, stack.sums
     unknown: list[Any] = [None] * len(stack)
     seconds = unknown, unknown
@@ -96,15 +67,15 @@ def _summaries(
         hourly = costs.price * study.instance_count / 3600.0
         money = [_known(sums(job * hourly)) for job in jobs]
     steps = sums(columns.steps_recorded), sums(columns.steps_run)
-    makespans = _makespans(stack, clock, costs, columns, each)
-    found = {
+    makespans = _makespans(stack, clock, costs, columns)
+    return {
         "trials": stack.sizes.tolist(),
         "trials_stopped": sums(columns.stopped),
         "trials_censored": sums(study.censored),
         "steps_recorded": steps[0],
         "steps_run": steps[1],
         "steps_saved_fraction": _saved(*steps),
-        "steps_saved_fraction_bounds": _bounds(stack, each),
+        "steps_saved_fraction_bounds": _bounds(stack, columns),
         "seconds_recorded": seconds[0],
         "seconds_run": seconds[1],
         "seconds_saved_fraction": _saved(*seconds),
@@ -120,9 +91,6 @@ def _summaries(
         "currency": [costs.currency if costs.price is not None else None] * len(stack),
         **_qualities(stack, columns),
     }
-    return [
-        Summary(**dict(zip(found, row, strict=True))) for row in zip(*found.values(), strict=True)
-    ]
 
 
 def _saved(recorded: Sequence[float | None], run: Sequence[float | None]) -> list[float | None]:
@@ -163,7 +131,7 @@ def billed(
 
 
 def _makespans(
-    stack: Stack, clock: Clock, costs: Costs, columns: TrialColumns, each: Sequence[TrialColumns]
+    stack: Stack, clock: Clock, costs: Costs, columns: TrialColumns
 ) -> tuple[list[float | None], list[float | None]]:
     """Seconds from the first start to the last end, of each study, without and with the rule."""
     if clock.mode == "order":
@@ -180,7 +148,7 @@ def _makespans(
         )
         return without, under
     spans: list[list[float | None]] = [[], []]
-    for study, its in zip(stack.studies, each, strict=True):
+    for study, its in zip(stack.studies, stack.each(columns), strict=True):
         known = np.isfinite(its.end_recorded_s)
         starts_and_ends = (its.start_recorded_s, its.end_recorded_s), (its.start_s, its.end_s)
         for found, (start, end) in zip(spans, starts_and_ends, strict=True):
@@ -202,7 +170,7 @@ def makespan(study: Study, known: NDArray[np.bool_], start: Float64, end: Float6
     return np.where(begun.any(axis=-1), span, np.nan)
 
 
-def _bounds(stack: Stack, each: Sequence[TrialColumns]) -> list[tuple[float, float] | None]:
+def _bounds(stack: Stack, columns: TrialColumns) -> list[tuple[float, float] | None]:
     """What the saved share of steps could be had the censored trials gone on; None if none is.
 
     A censored trial would have reached at most the study's longest step. Worst: those the rule did
@@ -213,13 +181,16 @@ def _bounds(stack: Stack, each: Sequence[TrialColumns]) -> list[tuple[float, flo
     cut_short = stack.whole.censored & (stack.whole.status != Status.FAILED)
     if not cut_short.any():
         return found
-    for at, (columns, (a, b)) in enumerate(zip(each, pairwise(stack.trials), strict=True)):
-        cut, recorded = cut_short[a:b], float(columns.steps_recorded.sum())
+    for at, its in enumerate(stack.each(columns)):
+        cut, recorded = (
+            cut_short[slice(*stack.trials[at : at + 2])],
+            float(its.steps_recorded.sum()),
+        )
         if not cut.any() or recorded == 0:
             continue
-        beyond = (columns.steps_recorded.max() - columns.steps_recorded)[cut].astype(np.float64)
-        run = float(columns.steps_run.sum())
-        unstopped = float(beyond[~columns.stopped[cut]].sum())
+        beyond = (its.steps_recorded.max() - its.steps_recorded)[cut].astype(np.float64)
+        run = float(its.steps_run.sum())
+        unstopped = float(beyond[~its.stopped[cut]].sum())
         everything = float(beyond.sum())
         worst = 1.0 - (run + unstopped) / (recorded + unstopped)
         found[at] = worst, 1.0 - run / (recorded + everything)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from functools import partial
+from itertools import pairwise
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -14,14 +16,14 @@ from esim.caveats import caveats_of
 from esim.clocks import Clock, choose_clock
 from esim.costs import Costs
 from esim.errors import EsimError
-from esim.outcomes import outcomes
+from esim.outcomes import columns_of, summaries_of
 from esim.prepare import Prepared, prepare, prepare_stack, stackable
-from esim.results import Caveat, ReadingRow, ReplayResult
+from esim.results import Caveat, ReadingRow, ReplayResult, Summaries, Summary, TrialColumns
 from esim.rules import LITERAL, READINGS, Rule
 from esim.rules import rule as named_rule
-from esim.run import Run, decisions, opened, run_many, run_once
+from esim.run import decisions, opened, run_many, run_once, run_stack
 from esim.stack import Stack, stacks
-from esim.study import Study
+from esim.study import Int64, Study
 
 Final = Literal["last", "best"]
 
@@ -55,14 +57,55 @@ def replay(
             whose columns break their promises.
     """
     costs, row = costs or Costs(), named_rule(rule)
-    result = replay_many([study], row, clock, workers, costs=costs, final=final)[0]
+    ((_, replayed),) = replay_stacks([study], row, clock, workers, costs=costs, final=final)
+    (result,) = replayed.results()
     if readings:
         rows = _readings(study, row, result.clock, costs, final, result)
         result = dataclasses.replace(result, readings=tuple(rows))
     return result
 
 
-def replay_many(
+@dataclass(frozen=True)
+class Replays:
+    """Studies of a stack, each replayed as `replay` does it.
+
+    Attributes:
+        summaries: the summaries' keys, a value a study. [S] each
+        columns: of the trials of all.
+        warnings: of each study. [S]
+    """
+
+    stack: Stack
+    rule: Rule
+    clock: Clock
+    costs: Costs
+    final: Final
+    summaries: Summaries
+    columns: TrialColumns
+    warnings: Sequence[Sequence[Caveat]]
+
+    def results(self) -> Iterator[ReplayResult]:
+        """The result of each study."""
+        columns = self.stack.each(self.columns)
+        rows = zip(*self.summaries.values(), strict=True)
+        told = zip(self.stack.studies, rows, columns, self.warnings, strict=True)
+        for study, row, its, warnings in told:
+            yield ReplayResult(
+                study=study.name,
+                objective=study.objective,
+                direction=study.direction,
+                rule=self.rule,
+                clock=self.clock,
+                costs=self.costs,
+                final=self.final,
+                summary=Summary(**dict(zip(self.summaries, row, strict=True))),
+                columns=its,
+                warnings=tuple(warnings),
+                trace=partial(decisions, study, self.rule, self.clock, self.costs),
+            )
+
+
+def replay_stacks(
     studies: Sequence[Study],
     rule: Rule,
     clock: str | None,
@@ -70,8 +113,8 @@ def replay_many(
     *,
     costs: Costs,
     final: Final,
-) -> list[ReplayResult]:
-    """Each study replayed as `replay` does it, to the last bit, in less time than one by one.
+) -> Iterator[tuple[Sequence[int], Replays]]:
+    """Studies replayed together where rule and clocks let them: their places, and what was found.
 
     Raises:
         EsimError: as `replay`, for any of the studies.
@@ -80,15 +123,10 @@ def replay_many(
     for study in studies:
         study.check_shapes()
     clocks = [choose_clock(study, clock, workers) for study in studies]
-    kinds = clocks if stackable(rule) else range(len(studies))
-    found: dict[int, ReplayResult] = {}
-    for places in stacks(studies, kinds):
+    for places in stacks(studies, clocks if stackable(rule) else range(len(studies))):
         stack = Stack.of([studies[place] for place in places])
         stack.check_numbers()
-        prepared = prepare_stack(stack, rule)
-        results = _replayed(stack, prepared, clocks[places[0]], costs, final)
-        found.update(zip(places, results, strict=True))
-    return [found[place] for place in range(len(studies))]
+        yield places, _replayed(stack, prepare_stack(stack, rule), clocks[places[0]], costs, final)
 
 
 def check_final(final: str) -> None:
@@ -99,49 +137,35 @@ def check_final(final: str) -> None:
 
 def replay_prepared(prepared: Prepared, clock: Clock, costs: Costs, final: Final) -> ReplayResult:
     """The replay of a prepared study in its own launch order."""
-    return _replayed(Stack.of([prepared.study]), [prepared], clock, costs, final)[0]
+    replayed = _replayed(Stack.of([prepared.study]), prepared, clock, costs, final)
+    return next(replayed.results())
 
 
 def _replayed(
-    stack: Stack, prepared: Sequence[Prepared], clock: Clock, costs: Costs, final: Final
-) -> list[ReplayResult]:
-    rule = prepared[0].rule
-    prepared = [opened(one, clock, costs) for one in prepared]
-    runs = [run_once(one, clock, costs) for one in prepared]
-    baselines = [run_once(one, clock, costs, acting=False) for one in prepared]
-    found = outcomes(stack, clock, costs, final, runs, baselines)
-    results = []
-    for (summary, columns), one, run in zip(found, prepared, runs, strict=True):
-        study = one.study
-        results.append(
-            ReplayResult(
-                study=study.name,
-                objective=study.objective,
-                direction=study.direction,
-                rule=rule,
-                clock=clock,
-                costs=costs,
-                final=final,
-                summary=summary,
-                columns=columns,
-                warnings=(
-                    *caveats_of(study, rule, clock, costs, summary, columns),
-                    *_defects(one, clock, costs, run),
-                ),
-                trace=partial(decisions, one, clock, costs),
-            )
-        )
-    return results
+    stack: Stack, prepared: Prepared, clock: Clock, costs: Costs, final: Final
+) -> Replays:
+    rule = prepared.rule
+    prepared = opened(prepared, clock, costs)
+    run = run_stack(stack, prepared, clock, costs)
+    baseline = run_stack(stack, prepared, clock, costs, acting=False)
+    columns = columns_of(stack.whole, run, baseline, clock, final)
+    summaries = summaries_of(stack, clock, costs, columns)
+    warnings = caveats_of(stack, rule, clock, costs, summaries, columns)
+    kept = (columns.reports_kept[first:last] for first, last in pairwise(stack.trials))
+    for study, its_kept, its_warnings in zip(stack.studies, kept, warnings, strict=True):
+        its_warnings += _defects(study, rule, clock, costs, its_kept)
+    return Replays(stack, rule, clock, costs, final, summaries, columns, warnings)
 
 
-def _defects(prepared: Prepared, clock: Clock, costs: Costs, run: Run) -> Iterator[Caveat]:
+def _defects(
+    study: Study, row: Rule, clock: Clock, costs: Costs, rows_kept: Int64
+) -> Iterator[Caveat]:
     """Where a defect of the rule's system decided: the replay once more, with that put right."""
-    study, row = prepared.study, prepared.rule
 
     def trials_changed(**columns: Any) -> int:
         changed = opened(prepare(study, row.with_columns(**columns)), clock, costs)
         righted = run_once(changed, clock, costs)
-        return int((righted.rows_kept != run.rows_kept).sum())
+        return int((righted.rows_kept != rows_kept).sum())
 
     if row.again != "never":
         trials = trials_changed(again="never")

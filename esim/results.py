@@ -135,6 +135,10 @@ class Summary:
         }
 
 
+# Summaries of studies by their keys: a value a study.
+Summaries = Mapping[str, Sequence[Any]]
+
+
 @dataclass(frozen=True)
 class TrialColumns:
     """Per trial, in launch order. [N] each; NaN and -1 = unknown or not stopped."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,7 +18,9 @@ from esim.costs import Costs
 from esim.kernels.engine import UNSEEN, run_orders
 from esim.prepare import Opening, Prepared, in_threads, prepare
 from esim.prepare.openings import one_after_another, side_by_side
-from esim.study import Float64, Status
+from esim.rules import Rule
+from esim.stack import Stack
+from esim.study import Float64, Status, Study
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,9 @@ class Run:
     began: Float64
     ended: Float64
     trace: Float64
+
+
+_BY_TRIAL = ("rows_kept", "stopped", "threshold", "peers", "decided", "began", "ended")
 
 
 @dataclass(frozen=True)
@@ -166,7 +172,8 @@ def run_once(
 ) -> Run:
     """One replay, in the study's own launch order unless given; the baseline if not acting.
 
-    The trial `probe` is judged to its end and never stopped.
+    The trial `probe` is judged to its end and never stopped. An order of some of the trials only:
+    as for `run_many`.
     """
     if acting:
         prepared = opened(prepared, clock, costs, order)
@@ -189,7 +196,7 @@ def run_once(
     decided = np.where(np.isnan(stops[:, 2]), -1.0, stops[:, 2]).astype(np.int64)
     places = prepared.arrays["column"][(prepared.arrays["offsets"][:-1] + decided)[decided >= 0]]
     alone = np.zeros(n, dtype=np.bool_)
-    alone[decided >= 0] = places == len(prepared.places) - 1  # whatever the peers
+    alone[decided >= 0] = prepared.stops(places)
     return Run(
         rows_kept=prepared.rows_kept(kept)[0] if acting else prepared.all_rows(),
         stopped=stopped,
@@ -200,6 +207,24 @@ def run_once(
         ended=ended,
         trace=scratch["trace"] * (sign, 1.0),
     )
+
+
+def run_stack(
+    stack: Stack, prepared: Prepared, clock: Clock, costs: Costs, *, acting: bool = True
+) -> Run:
+    """`run_once` of each study of a stack, prepared as one: what it did to the trials of all."""
+    if len(stack) == 1 or clock.mode == "order":
+        return run_once(prepared, clock, costs, acting=acting)
+    # Studies do not meet in time: each has slots of its own.
+    orders = [np.arange(first, last) for first, last in pairwise(stack.trials)]
+    runs = [run_once(prepared, clock, costs, acting=acting, order=order) for order in orders]
+    joined = {
+        name: np.concatenate(
+            [getattr(run, name)[order] for run, order in zip(runs, orders, strict=True)]
+        )
+        for name in _BY_TRIAL
+    }
+    return dataclasses.replace(runs[0], **joined)
 
 
 def _as_recorded(prepared: Prepared) -> Run:
@@ -261,8 +286,9 @@ def _run_timed(
     )
 
 
-def decisions(prepared: Prepared, clock: Clock, costs: Costs) -> dict[str, Any]:
+def decisions(study: Study, rule: Rule, clock: Clock, costs: Costs) -> dict[str, Any]:
     """The decisions as columns: every report that ran and holds a value."""
+    prepared = opened(prepare(study, rule), clock, costs)
     run = run_once(prepared, clock, costs, traced=True)
     return decision_columns(prepared, run, slice(None))
 
@@ -275,7 +301,7 @@ def decision_columns(prepared: Prepared, run: Run, which: slice) -> dict[str, An
     peers, threshold = run.trace[which, 1], run.trace[which, 0]
     reached = ~np.isnan(peers)
     stop = prepared.worse(sign * arrays["own"][which], threshold)
-    alone = arrays["column"][which] == len(prepared.places) - 1  # whatever the peers
+    alone = prepared.stops(arrays["column"][which])
     return {
         "trial": [study.trials[i] for i in trial[reached]],
         "step": arrays["step"][which][reached],

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain
-from typing import Any
+from itertools import chain, pairwise
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +17,10 @@ from esim.errors import EsimError
 from esim.study import Int64, Study
 
 # Of a stack: what is made of its reports stays in the cache, and a row a study is no wide table.
-REPORTS, STUDIES = 50_000, 100
+REPORTS, STUDIES = 200_000, 100
+
+
+Columns = TypeVar("Columns")
 
 
 @dataclass(frozen=True)
@@ -80,9 +83,23 @@ class Stack:
         return len(self.studies)
 
     @property
+    def names(self) -> list[str]:
+        """The studies' ids. [S]"""
+        return [study.name for study in self.studies]
+
+    @property
     def sizes(self) -> Int64:
         """How many trials each study has. int64 [S]"""
         return np.diff(self.trials)
+
+    def each(self, columns: Columns) -> Iterator[Columns]:
+        """A record of columns over the trials of all, as one a study."""
+        if len(self) == 1:
+            yield columns
+            return
+        for first, last in pairwise(self.trials.tolist()):
+            parts = {name: column[first:last] for name, column in vars(columns).items()}
+            yield type(columns)(**parts)
 
     def sums(self, values: NDArray[Any]) -> list[Any]:
         """Values [N] added up over each study's trials, flags counted; as np.sum does it. [S]"""

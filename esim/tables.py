@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -46,11 +47,10 @@ def trials_schema() -> Any:
     return pa.schema(fields)
 
 
-def studies_table(rows: Sequence[Mapping[str, Any]]) -> Any:
-    """studies.parquet of some studies: their keys' values, null where a row lacks one."""
+def studies_table(columns: Mapping[str, Sequence[Any]]) -> Any:
+    """studies.parquet of some studies: their keys' values, None where one is unknown."""
     schema = studies_schema()
-    arrays = [_array([row.get(field.name) for row in rows], field.type) for field in schema]
-    return pa.table(arrays, schema=schema)
+    return pa.table([_array(columns[field.name], field.type) for field in schema], schema=schema)
 
 
 def _array(values: Sequence[Any], kind: Any) -> Any:
@@ -60,41 +60,47 @@ def _array(values: Sequence[Any], kind: Any) -> Any:
     """
     if kind == pa.string():
         return arrow.strings(values)
-    present = np.array([value is not None for value in values], dtype=np.bool_)
+    present = np.ones(len(values), dtype=np.bool_)
+    if None in values:
+        present = np.array([value is not None for value in values], dtype=np.bool_)
     if pa.types.is_list(kind):
-        inside = [one for value in values for one in value or ()]
-        ends = np.cumsum([0, *(len(value or ()) for value in values)], dtype=np.int64)
+        inside = list(chain.from_iterable(value or () for value in values))
+        lengths = [len(value or ()) for value in values]
+        ends = np.concatenate(([0], np.cumsum(lengths, dtype=np.int64)))
         offsets = arrow.with_nulls(ends, np.append(present, True)).cast(pa.int32())
         return pa.ListArray.from_arrays(offsets, _array(inside, kind.value_type))
     if pa.types.is_struct(kind):
-        keys = [field.name for field in kind]
-        parts = [[value and value[key] for value in values] for key in keys]
+        names = [field.name for field in kind]
+        parts = [[value and getattr(value, name) for value in values] for name in names]
         return pa.StructArray.from_arrays(
-            [_array(part, kind.field(key).type) for key, part in zip(keys, parts, strict=True)],
-            names=keys,
+            [_array(part, kind.field(name).type) for name, part in zip(names, parts, strict=True)],
+            names=names,
             mask=arrow.booleans(~present),
         )
+    if not present.all():
+        values = [0 if value is None else value for value in values]
     if kind == pa.bool_():
-        return arrow.booleans(np.array([bool(value) for value in values], dtype=np.bool_), present)
-    numbers = [0 if value is None else value for value in values]
+        return arrow.booleans(np.array(values, dtype=np.bool_), present)
     dtype = np.int64 if kind == pa.int64() else np.float64
-    return arrow.with_nulls(np.array(numbers, dtype=dtype), present)
+    return arrow.with_nulls(np.array(values, dtype=dtype), present)
 
 
-def trials_table(studies: Sequence[tuple[str, TrialColumns]]) -> Any:
-    """trials.parquet of some studies."""
-    lengths = np.array([len(columns.trial) for _, columns in studies], dtype=np.int64)
-    rows = np.repeat(np.arange(len(studies), dtype=np.int64), lengths)
+def trials_table(
+    studies: Sequence[str], sizes: Sequence[int], parts: Sequence[TrialColumns]
+) -> Any:
+    """trials.parquet of some studies: their names, how many trials each has, and the trials of all,
+    one after another in any number of parts."""
+    rows = np.repeat(np.arange(len(studies), dtype=np.int64), np.array(sizes, dtype=np.int64))
     text = pa.string()
-    arrays = [arrow.dictionary(rows, [name for name, _ in studies]).cast(text)]
+    arrays = [arrow.dictionary(rows, studies).cast(text)]
     for field in trials_schema():
         if field.name == "study":
             continue
-        parts = [getattr(columns, field.name) for _, columns in studies]
+        columns = [getattr(part, field.name) for part in parts]
         if field.type == text:
-            arrays.append(arrow.strings([one for part in parts for one in part]))
+            arrays.append(arrow.strings(list(chain.from_iterable(columns))))
             continue
-        column = np.concatenate(parts) if parts else np.empty(0, dtype=np.int64)
+        column = np.concatenate(columns) if columns else np.empty(0, dtype=np.int64)
         if field.type == pa.bool_():
             arrays.append(arrow.booleans(column.astype(np.bool_)))
         elif field.type == pa.float64():

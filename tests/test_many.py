@@ -26,6 +26,7 @@ from esim.errors import EsimError
 from esim.history import History, Place, layout
 from esim.history.write import Input, append
 from esim.many import replay_chunk
+from esim.results import BestTrial
 from esim.rules import rule
 from esim.study import Study
 
@@ -283,9 +284,11 @@ def test_a_row_a_study_as_pyarrow_makes_it() -> None:
         {"study": "c", "warnings": [], "best_trial_stopped": True, "currency": "USD"},
     ]
     for some in (rows, rows[1:2], []):
-        made = tables.studies_table(some)
-        made.validate(full=True)
+        columns = {name: [row.get(name) for row in some] for name in tables.studies_schema().names}
         expected = pa.Table.from_pylist(some, schema=tables.studies_schema())
+        columns["best"] = [best and BestTrial(**best) for best in columns["best"]]
+        made = tables.studies_table(columns)
+        made.validate(full=True)
         assert repr(made.to_pylist()) == repr(expected.to_pylist())
         assert [c.null_count for c in made.columns] == [c.null_count for c in expected.columns]
 

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from numba import config
 
 from esim.clocks import report_seconds
-from esim.outcomes import outcomes
+from esim.outcomes import columns_of, summaries_of
 from esim.prepare import prepare
 from esim.replay import Final
 from esim.results import ReplayResult, Summary
@@ -242,7 +242,9 @@ def result_of(run: Run, final: Final = "last", probe: int = -1, **costs: Any) ->
     with_rule = run_once(prepared, clock, paid, order=order, probe=probe)
     without = run_once(prepared, clock, paid, order=order, acting=False)
     study, stack = run.study, Stack.of([run.study])
-    summary, columns = outcomes(stack, clock, paid, final, [with_rule], [without])[0]
+    columns = columns_of(study, with_rule, without, clock, final)
+    row = {key: one for key, (one,) in summaries_of(stack, clock, paid, columns).items()}
+    summary = Summary(**row)
     return ReplayResult(
         study.name, study.objective, study.direction, run.rule, clock, paid, final, summary,
         columns, warnings=(),

@@ -138,7 +138,7 @@ def _verdict(
     waits = math.isnan(probed.trace[judgement, 0])
     if math.isnan(own):
         return "not judged", _own_reason(prepared, judgement, number)
-    if arrays["column"][judgement] == len(prepared.places) - 1:
+    if prepared.stops(arrays["column"][judgement]):
         if waits:
             return "not judged", _others_reason(rule)
         return ("stop" if sign * probed.trace[judgement, 0] < 0 else "go on"), ""

@@ -55,7 +55,7 @@ def peers_of(prepared: Prepared, clock: Clock, costs: Costs, run: Run, trial: in
         trace = run_once(asked, clock, costs, probe=trial, traced=True).trace
         mine = trace[first[trial] : first[trial + 1]]
         # At the last place stands nothing to compare with.
-        alone = arrays["column"][first[trial] : first[trial + 1]] == len(prepared.places) - 1
+        alone = prepared.stops(arrays["column"][first[trial] : first[trial + 1]])
         return np.where(alone, np.nan, mine[:, 0]), mine[:, 1]
 
     rule, codes = prepared.rule, arrays["codes"]

@@ -2,7 +2,7 @@
 
 Values are oriented so that lower is better. A judgement is a report at one place of comparison: in
 most rules every report is one, at a rung the same report may be several, one after the other.
-N trials, R judgements, C columns (places at which trials are compared; the last one is worse than
+N trials, R judgements, C columns (places at which trials are compared; one that STOPS is worse than
 nothing, so that whatever is judged there stops), K cells (a cell is a trial's statistic in a
 column). The arrays, besides those of esim.kernels.peers:
     offsets       int64 [N + 1]  trial -> its judgements
@@ -13,7 +13,7 @@ column). The arrays, besides those of esim.kernels.peers:
     step          int64 [R]
     group         int32 [R]      the judgements of the same report from this one on, itself counted;
                                  empty: each report is one
-    flags         bool [N, 3]    UNSEEN, COMPLETES, JOINS
+    flags         bool [N, 4]    UNSEEN, COMPLETES, JOINS, OPENS
     cell_offsets  int64 [N + 1]  trial -> its cells, in the order its judgements show them
     cell_column   int32 [K]
     shown_by      int32 [K]      the trial's judgement that shows the cell; empty: the n-th the n-th
@@ -49,6 +49,7 @@ from esim.kernels.peers import (
     COUNT,
     HIGH,
     LIMIT,
+    STOPS,
     SUM,
     THRESHOLD,
     insert,
@@ -59,8 +60,8 @@ from esim.kernels.peers import (
 )
 
 # More follows than was reported (rows without a value, or a trial still running); ends as
-# completed; is a peer then.
-UNSEEN, COMPLETES, JOINS = 0, 1, 2
+# completed; is a peer then; no trial before it counts, as it is the first of the next study.
+UNSEEN, COMPLETES, JOINS, OPENS = 0, 1, 2, 3
 SHOWN, CELL, ENDED, PRESENT = 0, 1, 2, 3
 IN_SIGHT, COMPLETED, LENGTH, BEST = 0, 1, 2, 3
 # codes
@@ -91,8 +92,9 @@ def begin(offsets, cell_offsets, words, places, levels, trials, tally, kept, sto
         for at in range(HIGH + 1):
             places[place, at] = 0
         levels[place, THRESHOLD] = levels[place, LIMIT] = np.nan
+        if places[place, STOPS] != 0:
+            levels[place, THRESHOLD] = levels[place, LIMIT] = -np.inf
         levels[place, SUM] = 0.0
-    levels[-1, THRESHOLD] = levels[-1, LIMIT] = -np.inf
     for trial in range(len(offsets) - 1):
         trials[trial, SHOWN] = 0
         trials[trial, CELL] = cell_offsets[trial]
@@ -358,6 +360,9 @@ def run_orders(
         kept = all_kept[o]
         begin(offsets, cell_offsets, words, places, levels, trials, tally, kept, stops, trace)
         for trial in orders[o]:
+            if flags[trial, OPENS]:
+                for at in range(len(tally)):
+                    tally[at] = 0.0
             stopped = False
             reports = offsets[trial + 1] - offsets[trial]
             k = np.int64(0)

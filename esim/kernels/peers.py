@@ -9,7 +9,8 @@ in a tuple at every call, which made a decision 100 times slower):
     universe  float64 [K]    each column's statistics, sorted
     words     uint32         bit r of a column: the statistic of rank r is a member
     places    int64 [C, 8]   one cache line a column: COUNT of members, ranks of LOW and HIGH (-1:
-                             none), and where its bits (WORD to END) and its UNIVERSE lie
+                             none), where its bits (WORD to END) and its UNIVERSE lie, and 1 in
+                             STOPS where whatever is judged stops: no member ever stands there
     levels    float64 [C, 3] the threshold, the limit a value must pass to be worse, and the
                              members' sum in the order of their coming
 
@@ -30,7 +31,7 @@ import numpy as np
 from esim.kernels.jit import inner
 
 MIDPOINT, LINEAR, LOWER, HIGHER, MIRRORED, REDUCTION, RANK, PORTION, MEAN = range(9)
-COUNT, LOW, HIGH, WORD, END, UNIVERSE = 0, 1, 2, 3, 4, 5
+COUNT, LOW, HIGH, WORD, END, UNIVERSE, STOPS = 0, 1, 2, 3, 4, 5, 6
 THRESHOLD, LIMIT, SUM = 0, 1, 2
 
 # Position of the only set bit of a 32-bit word, by its product with a de Bruijn sequence.

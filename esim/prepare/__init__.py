@@ -9,10 +9,11 @@ from numpy.typing import NDArray
 
 from esim.kernels import engine, pairs
 from esim.kernels import peers as order_statistics
+from esim.kernels.peers import STOPS
 from esim.prepare import places as where
 from esim.prepare.cells import cells_of_reports, cells_of_rungs
 from esim.prepare.places import NOTHING, Opening
-from esim.prepare.prepared import Prepared, apart
+from esim.prepare.prepared import Prepared
 from esim.prepare.ranking import in_threads
 from esim.prepare.sides import PeerSide, final_values, own_sides, own_sides_at_rungs, running
 from esim.prepare.verdicts import gates_are_open, judged_reports
@@ -52,22 +53,19 @@ def prepare(
             does not depend on it.
         opening: what the first trials to complete settle, for a rule that waits for them.
     """
-    return _prepare(Stack.of([study]), rule, threads, opening)[0]
-
-
-def prepare_stack(stack: Stack, rule: Rule) -> list[Prepared]:
-    """The same for each study of a stack, which holds one only unless the rule is `stackable`."""
-    return _prepare(stack, rule, None, None)
+    return prepare_stack(Stack.of([study]), rule, threads=threads, opening=opening)
 
 
 def stackable(rule: Rule) -> bool:
     """Whether studies can be prepared together: nothing but peers at places is of the study."""
-    return rule.rungs == "none" and rule.short != "carry" and rule.against != "hindsight"
+    alone = rule.rungs != "none" or rule.short == "carry" or rule.against == "hindsight"
+    return not alone and not rule.frozen
 
 
-def _prepare(
-    stack: Stack, rule: Rule, threads: int | None, opening: Opening | None
-) -> list[Prepared]:
+def prepare_stack(
+    stack: Stack, rule: Rule, *, threads: int | None = None, opening: Opening | None = None
+) -> Prepared:
+    """The same for a stack, which holds one study only unless the rule is `stackable`."""
     study = stack.whole
     offsets, steps, values, row_of, unseen = _reports(study, rule)
     positions = _positions(study, rule, offsets, steps, row_of)
@@ -105,7 +103,11 @@ def _prepare(
     unseen = unseen | (status == Status.RUNNING)
     completes = (status == Status.COMPLETED) | (status == Status.UNKNOWN)
     joins = completes if rule.pool == "completed" else (status != Status.FAILED) | rule.failed_peers
-    whole = Prepared(
+    opens = np.zeros(study.n_trials, dtype=np.bool_)
+    if len(stack) > 1:
+        opens[stack.trials[:-1][stack.sizes > 0]] = True
+    places[first[1:] - 1, STOPS] = 1
+    return Prepared(
         study=study,
         rule=rule,
         values=oriented,
@@ -120,14 +122,13 @@ def _prepare(
             "column": place,
             "step": steps,
             "group": group,
-            "flags": np.stack([unseen, completes, joins], axis=1),
+            "flags": np.stack([unseen, completes, joins, opens], axis=1),
             "codes": _codes(rule, study, opening),
             "numbers": _numbers(rule, study),
             **_curves(rule, oriented),
             **cell_arrays,
         },
     )
-    return [whole] if len(stack) == 1 else apart(whole, stack, first)
 
 
 def _reports(

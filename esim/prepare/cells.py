@@ -15,7 +15,7 @@ from esim.study import Int64
 
 _BLOCK = 20_000  # trials
 _NO_NUMBERS = np.empty(0)
-NO_CELLS = np.zeros(1, dtype=np.int32)  # empty would mean that every judgement shows one
+_NO_CELLS = np.zeros(1, dtype=np.int32)  # empty would mean that every judgement shows one
 
 
 def cells_of_reports(
@@ -32,7 +32,7 @@ def cells_of_reports(
     arrays: dict[str, Any] = {
         "cell_offsets": np.zeros_like(offsets),
         "cell_column": NOTHING,
-        "shown_by": NO_CELLS,
+        "shown_by": _NO_CELLS,
         "rank": NOTHING,
         "universe": _NO_NUMBERS,
         "statistic": None,
@@ -91,7 +91,7 @@ def cells_of_rungs(
     arrays = {
         "cell_offsets": rungs.cell_offsets,
         "cell_column": rungs.cell_column,
-        "shown_by": rungs.shown_by if len(rungs.shown_by) else NO_CELLS,
+        "shown_by": rungs.shown_by if len(rungs.shown_by) else _NO_CELLS,
         "rank": rank[: len(rungs.cell_column)],
         "universe": universe,
         "statistic": None,

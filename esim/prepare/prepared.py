@@ -1,4 +1,4 @@
-"""What a replay reads, of one study or of a stack of them, and a stack's taken apart again."""
+"""What a replay reads."""
 
 from __future__ import annotations
 
@@ -10,25 +10,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from esim.kernels import engine
-from esim.kernels.peers import END, UNIVERSE, WORD
-from esim.prepare.cells import NO_CELLS
+from esim.kernels.peers import END, STOPS
 from esim.prepare.places import Opening
 from esim.rules import Rule
-from esim.stack import Stack
 from esim.study import Float64, Int64, Study
-
-# The kernels' arrays that have an entry a judgement, a cell or, of these, a place.
-_BY_JUDGEMENT = (
-    "own", "column", "statistic", "step", "group", "end_column", "end_rank", "end_statistic",
-    "curve",
-)  # fmt: skip
-_BY_CELL = ("cell_column", "shown_by", "rank")
-_PLACES = ("column", "cell_column", "end_column")
 
 
 @dataclass(frozen=True)
 class Prepared:
     """Everything a replay needs that does not change with the launch order.
+
+    Of a stack's studies as of one study: none sees another's places.
 
     E judgements: the reports, each once for every place at which it is judged.
 
@@ -88,6 +80,10 @@ class Prepared:
         """Every row of every trial. int32 [N]"""
         return np.diff(self.study.offsets).astype(np.int32)
 
+    def stops(self, places: NDArray[np.integer]) -> NDArray[np.bool_]:
+        """Whether what is judged at each of some places stops, whatever the peers."""
+        return np.asarray(self.places[places, STOPS] != 0)
+
     def worse(self, own: Float64, threshold: Float64) -> NDArray[np.bool_]:
         """Whether own values are worse than thresholds, as the row draws the line; NaN is not."""
         sign = self.study.sign
@@ -96,59 +92,3 @@ class Prepared:
         limit[finite] += self.arrays["numbers"][engine.WIDTH] * np.abs(limit[finite])
         worse = own > limit
         return worse if self.rule.strict else worse | (own == limit)
-
-
-def apart(whole: Prepared, stack: Stack, first: Int64) -> list[Prepared]:
-    """Each study of a prepared stack by itself; views wherever its numbers stay what they are.
-
-    Args:
-        first: int64 [S + 1], each study's first place.
-    """
-    arrays = dict(whole.arrays)
-    judgements, cells = arrays["offsets"][stack.trials], arrays["cell_offsets"][stack.trials]
-    for name in _PLACES:  # numbered from 0 in each study
-        if len(arrays[name]):
-            counts = np.diff(cells if name == "cell_column" else judgements)
-            arrays[name] = arrays[name] - np.repeat(first[:-1], counts).astype(np.int32)
-    places = whole.places.copy()
-    places[-1, UNIVERSE] = len(arrays["universe"])
-    universe = np.append(places[first[:-1], UNIVERSE], places[-1, UNIVERSE])
-    word = np.where(first[:-1] > 0, places[first[:-1] - 1, END], 0)
-    counts = np.diff(first)
-    places[:, UNIVERSE] -= np.repeat(universe[:-1], counts)
-    places[:, [WORD, END]] -= np.repeat(word, counts)[:, None]
-    rows = None
-    if whole.row_of is not None:
-        rows = whole.row_of - np.repeat(stack.whole.offsets[stack.trials[:-1]], np.diff(judgements))
-    found = []
-    for at, study in enumerate(stack.studies):
-        trials = slice(stack.trials[at], stack.trials[at + 1])
-        ends = slice(trials.start, trials.stop + 1)
-        its = slice(judgements[at], judgements[at + 1])
-        its_cells = slice(cells[at], cells[at + 1])
-        mine = {
-            **arrays,
-            "offsets": arrays["offsets"][ends] - its.start,
-            "cell_offsets": arrays["cell_offsets"][ends] - its_cells.start,
-            "flags": arrays["flags"][trials],
-            "universe": arrays["universe"][universe[at] : universe[at + 1]],
-        }
-        for names, part in ((_BY_JUDGEMENT, its), (_BY_CELL, its_cells)):
-            for name in names:
-                array = arrays[name]
-                if array is not None and array is not NO_CELLS and len(array):
-                    mine[name] = array[part]
-        found.append(
-            Prepared(
-                study=study,
-                rule=whole.rule,
-                values=whole.values[its],
-                side=whole.side[its],
-                own=whole.own[its],
-                row_of=None if rows is None else rows[its],
-                places=places[first[at] : first[at + 1]],
-                arrays=mine,
-                opening=whole.opening,
-            )
-        )
-    return found

@@ -67,11 +67,8 @@ def rank_columns(
     in_threads(jobs, workers)
     for first, last in _stacks(np.diff(start), length):
         columns = universe[start[first] : start[last]].reshape(last - first, -1)
-        columns = columns[:, : length[first]]
-        order = np.argsort(columns, axis=1)
-        order += start[first:last, None]
-        places[order] = np.arange(length[first], dtype=np.int32)
-        columns[:] = universe[order]
+        order = np.argsort(columns[:, : length[first]], axis=1)
+        ranks.settle(first, order, start, universe, places, np.empty(length[first]))
     ranks.give(column, places, start, length, rank)
     return rank, universe, places_of(length, start[:-1])
 
@@ -103,7 +100,7 @@ def rank_together(statistics: Float64, n_columns: int) -> Ranked:
 def places_of(length: Int64, universe: Int64) -> Int64:
     """Where each column's bits and universe lie, from the universes' lengths and starts.
 
-    One more place follows, without members: what is judged there stops whatever the peers.
+    One more place follows, without members.
     """
     ends = np.cumsum((length + 31) // 32)
     places = np.zeros((len(length) + 1, 8), dtype=np.int64)

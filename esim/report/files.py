@@ -50,8 +50,10 @@ def write_results(
     with whole_folder(folder, _ours) as partial:
         (partial / RESULT).write_text(to_json(document), encoding="utf-8")
         traces = [result.trace() for result in results]
+        names = [result.study for result in results]
+        sizes = [result.summary.trials for result in results]
         for name, tables in (
-            (TRIALS, [trials_table([(r.study, r.columns) for r in results])]),
+            (TRIALS, [trials_table(names, sizes, [result.columns for result in results])]),
             (DECISIONS, [_with_study(r.study, t) for r, t in zip(results, traces, strict=True)]),
             (REPORTS, [_reports(study) for study in studies]),
         ):
