@@ -66,6 +66,12 @@ def numbers(column: Any) -> NDArray[Any]:
     return np.concatenate(parts) if parts else np.empty(0, dtype=dtype)
 
 
+def flags(column: Any) -> NDArray[np.bool_]:
+    """A copy of an Arrow column of booleans; undefined where null."""
+    parts = [_unpacked(chunk, chunk.buffers()[1]) for chunk in chunks(column)]
+    return np.concatenate(parts) if parts else np.empty(0, dtype=np.bool_)
+
+
 def floats(column: Any) -> Float64:
     """An Arrow column cast to float64, NaN where null. Raises pa.ArrowInvalid if it cannot be."""
     cast_column = column.cast(pa.float64(), safe=False)
@@ -142,7 +148,9 @@ def chunks(column: Any) -> list[Any]:
 
 def _valid(chunk: Any) -> NDArray[np.bool_]:
     bitmap = chunk.buffers()[0]
-    if bitmap is None:
-        return np.ones(len(chunk), dtype=np.bool_)
-    flags = np.unpackbits(np.frombuffer(bitmap, dtype=np.uint8), bitorder="little")
+    return np.ones(len(chunk), dtype=np.bool_) if bitmap is None else _unpacked(chunk, bitmap)
+
+
+def _unpacked(chunk: Any, bits: Any) -> NDArray[np.bool_]:
+    flags = np.unpackbits(np.frombuffer(bits, dtype=np.uint8), bitorder="little")
     return flags[chunk.offset : chunk.offset + len(chunk)].astype(np.bool_)

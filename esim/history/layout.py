@@ -114,7 +114,9 @@ class Chunk:
 
         with self.place.reading(name) as stream:
             try:
-                return pq.ParquetFile(stream).read_row_group(self.group, columns=list(columns))
+                return pq.ParquetFile(stream).read_row_group(
+                    self.group, columns=list(columns), use_threads=False
+                )
             except (pa.ArrowException, OSError) as error:
                 raise EsimError(
                     "damaged Parquet file", where=self.place.where(name), why=str(error)
@@ -207,7 +209,8 @@ def _entries(data: bytes, where: str) -> tuple[Entry, ...] | None:
         raise EsimError("damaged Parquet file", where=where, why=str(error)) from error
     if (table.schema.metadata or {}).get(KEY) != SCHEMA.encode():
         return None
-    return tuple(Entry(**row) for row in table.to_pylist())
+    columns = [table[name].to_pylist() for name in Entry.__annotations__]
+    return tuple(map(Entry, *columns))
 
 
 def reports_table(study: Study) -> Any:
@@ -286,7 +289,9 @@ def _columns(table: Any) -> dict[str, Any]:
         elif pa.types.is_integer(column.type):
             found[name] = arrow.numbers(column)
         elif pa.types.is_boolean(column.type):
-            found[name] = np.array(column.to_pylist(), dtype=np.bool_)
+            found[name] = arrow.flags(column)
+        elif column.null_count == len(column):
+            found[name] = [None] * len(column)
         else:
             found[name] = column.to_pylist()
     return found

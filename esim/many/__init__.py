@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -16,7 +16,7 @@ from esim import engines
 from esim.folders import whole_folder
 from esim.history import Chunk, History
 from esim.many.parts import Parts
-from esim.many.work import Settings, replay_chunk
+from esim.many.work import Part, Settings, replay_chunk
 from esim.results import TOTALED, add_up, to_json
 from esim.tables import row_groups, studies_schema, trials_schema, unpacked
 
@@ -101,22 +101,27 @@ def replay_history(
     """
     chunks = history.chunks(studies)
     parts = Parts(out, _run_key(history, settings, chunks), resume)
-    todo = [chunk for chunk in chunks if chunk.number not in parts.kept]
-    for chunk in chunks:
-        if chunk.number in parts.kept:
-            done(len(chunk.entries))
-    work = partial(replay_chunk, settings)
-    for i, part in engines.run(work, todo, engine=engine, jobs=jobs, address=address):
-        parts.keep(todo[i].number, part)
-        done(len(todo[i].entries))
+
+    def finished() -> Iterator[int]:
+        todo = [chunk for chunk in chunks if chunk.number not in parts.kept]
+        for chunk in chunks:
+            if chunk.number in parts.kept:
+                done(len(chunk.entries))
+                yield chunk.number
+        work = partial(replay_chunk, settings)
+        for i, part in engines.run(work, todo, engine=engine, jobs=jobs, address=address):
+            parts.keep(todo[i].number, part)
+            done(len(todo[i].entries))
+            yield todo[i].number
+
     inputs = [{"path": str(history.place), "sha256": history.sha256, "format": "history"}]
     if out is None:
         gathered = _Gathered()
-        for number in range(len(chunks)):
-            gathered.add(unpacked(parts.part(number).studies))
+        for part in _in_order(parts, finished()):
+            gathered.add(unpacked(part.studies))
         return gathered.result(settings, inputs)
     with whole_folder(out, lambda path: str(path) in (RESULT, STUDIES, TRIALS)) as folder:
-        result = write_result(folder, parts, len(chunks), settings, inputs)
+        result = write_result(folder, parts, finished(), settings, inputs)
     parts.forget()
     return result
 
@@ -124,18 +129,21 @@ def replay_history(
 def write_result(
     folder: Path,
     parts: Parts,
-    chunks: int,
+    finished: Iterable[int],
     settings: Settings,
     inputs: Sequence[Mapping[str, Any]],
 ) -> ManyResult:
-    """Both tables, in the order of the history, and the document."""
+    """Both tables, in the order of the history, and the document.
+
+    Args:
+        finished: the chunks' numbers as they finish: what can be written is written meanwhile.
+    """
     gathered = _Gathered()
     with (
         row_groups(folder / STUDIES, studies_schema()) as studies,
         row_groups(folder / TRIALS, trials_schema()) as trials,
     ):
-        for number in range(chunks):
-            part = parts.part(number)
+        for part in _in_order(parts, finished):
             rows = unpacked(part.studies)
             gathered.add(rows)
             studies(rows)
@@ -143,6 +151,18 @@ def write_result(
     result = gathered.result(settings, inputs)
     (folder / RESULT).write_text(to_json(result.to_dict()), encoding="utf-8")
     return result
+
+
+def _in_order(parts: Parts, finished: Iterable[int]) -> Iterator[Part]:
+    """What was made of the first chunk, of the second, ..., each once those before it are there."""
+    waiting: set[int] = set()
+    following = 0
+    for number in finished:
+        waiting.add(number)
+        while following in waiting:
+            waiting.remove(following)
+            yield parts.take(following)
+            following += 1
 
 
 class _Gathered:

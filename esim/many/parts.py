@@ -52,10 +52,10 @@ class Parts:
             partial_file.write_bytes(data)
             os.replace(partial_file, self._folder / f"{number}.{ending}")
 
-    def part(self, number: int) -> Part:
-        """What was made of a chunk."""
+    def take(self, number: int) -> Part:
+        """What was made of a chunk; in memory it is kept no longer."""
         if self._folder is None:
-            return self._memory[number]
+            return self._memory.pop(number)
         read = [(self._folder / f"{number}.{e}").read_bytes() for e in ("studies", "trials")]
         return Part(*read)
 

@@ -79,7 +79,7 @@ def cost(trials: int, steps: int, studies: int) -> Cost:
         inputs = [{"path": "h"}]
         (folder / "tables").mkdir()
         writing = worked(
-            lambda: many.write_result(folder / "tables", kept, len(chunks), SETTINGS, inputs)
+            lambda: many.write_result(folder / "tables", kept, range(len(chunks)), SETTINGS, inputs)
         )
         size = sum(p.stat().st_size for p in (folder / "h").rglob("*.parquet")) / studies / 1e3
     return Cost(trials, steps, *(each * s for s in (worker, reading, arriving, writing)), size)
