@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 
 import numpy as np
@@ -113,6 +114,43 @@ def test_any_curves_with_other_parameters(
     expected = drive(study, make(direction), workers=workers)
     clock = "order" if workers is None else "simulated"
     assert esim_verdicts(study, rule, clock=clock, workers=workers or 1) == expected.verdicts
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("workers", [None, 1, 8])
+def test_reports_in_the_same_second(kind: str, workers: int | None) -> None:
+    stops = 0
+    for direction in ("minimize", "maximize"):
+        study = curves(kind, direction, 30, 30, 3, times=True)  # type: ignore[arg-type]
+        assert study.elapsed is not None
+        width = 3 * int(np.diff(study.elapsed).max())
+        study = dataclasses.replace(study, elapsed=np.floor(study.elapsed / width) * width)
+        repeats = (np.diff(study.elapsed) == 0).sum()
+        assert repeats > 100
+        twin = twins.RayMedian(direction, width, 1)
+        expected = drive(study, twin, workers=workers)
+        rule = row("ray-median", warmup_steps=width, min_peers=1)
+        clock = (
+            {"clock": "order"} if workers is None else {"clock": "simulated", "workers": workers}
+        )
+        assert esim_verdicts(study, rule, **clock) == expected.verdicts
+        stops += sum(expected.stopped)
+    assert stops > 5
+
+
+def test_reports_in_the_same_second_are_not_interpolated() -> None:
+    study = esim.Study.from_arrays(np.ones((2, 3)), "minimize", elapsed=[1.0, 2.0, 2.0])
+    with pytest.raises(esim.EsimError, match="twice in the same second"):
+        esim.replay(study, row("ax-percentile", axis="seconds"))
+
+
+@pytest.mark.parametrize("steps", [1, 2, 3, 4])
+@pytest.mark.parametrize("workers", [None, 3])
+def test_trials_too_short_to_be_judged(steps: int, workers: int | None) -> None:
+    study = curves("plain", "minimize", 20, steps, 2)
+    expected = drive(study, twins.Katib("minimize"), workers=workers)
+    clock = {"clock": "order"} if workers is None else {"clock": "simulated", "workers": workers}
+    assert esim_verdicts(study, "katib-medianstop", **clock) == expected.verdicts
 
 
 @pytest.mark.parametrize("name", ["optuna-sha", "optuna-hyperband"])

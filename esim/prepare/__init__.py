@@ -123,7 +123,7 @@ def prepare_stack(
             "step": steps,
             "group": group,
             "flags": np.stack([unseen, completes, joins, opens], axis=1),
-            "codes": _codes(rule, study, opening),
+            "codes": _codes(rule, study, opening, len(places)),
             "numbers": _numbers(rule, study),
             **_curves(rule, oriented),
             **cell_arrays,
@@ -171,7 +171,7 @@ def _curves(rule: Rule, oriented: Float64) -> dict[str, Float64 | None]:
     return {"curve": oriented, "critical": critical}
 
 
-def _codes(rule: Rule, study: Study, opening: Opening | None) -> Int64:
+def _codes(rule: Rule, study: Study, opening: Opening | None, places: int) -> Int64:
     """The row's whole numbers for the kernels."""
     codes = np.zeros(14, dtype=np.int64)
     codes[engine.REACHED] = rule.pool == "reached"
@@ -189,7 +189,8 @@ def _codes(rule: Rule, study: Study, opening: Opening | None) -> Int64:
         codes[engine.LEAST] = max(rule.min_peers, 2)
     codes[engine.STRICT] = rule.strict
     codes[engine.AFTER_FIRST] = opening is not None and opening.opens is None
-    codes[engine.FREEZES] = rule.min_reports if rule.frozen else 0
+    # A place that no trial reaches has no members, as the last one.
+    codes[engine.FREEZES] = min(rule.min_reports, places) if rule.frozen else 0
     codes[engine.REPLACES] = rule.rungs == "none"
     codes[engine.AGAIN_STOPPED] = rule.again == "ended"
     return codes

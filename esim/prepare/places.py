@@ -105,9 +105,23 @@ def cells(
     rule: Rule, offsets: Int64, column: Int32
 ) -> tuple[Int64, Int32, Int32, Int64 | None] | None:
     """Cell offsets, columns, what shows them and, where cells are not just the reports, the
-    report each takes its statistic from. None if ranking costs more than looking peers up.
+    report each takes its statistic from. None if ranking costs more than looking peers up, or two
+    reports of a trial stand in one column, where only the later one counts.
+
+    Raises:
+        EsimError: such reports are to be interpolated.
     """
     reports = len(column)
+    if rule.axis == "seconds":
+        again = column[1:] == column[:-1]
+        again[offsets[1:-1][(offsets[1:-1] > 0) & (offsets[1:-1] < reports)] - 1] = False
+        if again.any() and rule.match == "interpolate":
+            raise EsimError(
+                "nothing to interpolate", why="a trial reports twice in the same second",
+                fix="--set axis=step",
+            )  # fmt: skip
+        if again.any():
+            return None
     has = np.diff(offsets) > 0
     widths = np.zeros(len(offsets) - 1, dtype=np.int64)
     widths[has] = column[offsets[1:][has] - 1] - column[offsets[:-1][has]] + 1
