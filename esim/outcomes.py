@@ -147,23 +147,27 @@ def _makespans(
             for totals in map(stack.sums, jobs)
         )
         return without, under
-    spans: list[list[float | None]] = [[], []]
-    for study, its in zip(stack.studies, stack.each(columns), strict=True):
-        known = np.isfinite(its.end_recorded_s)
-        starts_and_ends = (its.start_recorded_s, its.end_recorded_s), (its.start_s, its.end_s)
-        for found, (start, end) in zip(spans, starts_and_ends, strict=True):
-            span = makespan(study, known, start, end).item() if study.n_trials else math.nan
-            found += _known([span])
-    return spans[0], spans[1]
+    if not stack.whole.n_trials:
+        return [None] * len(stack), [None] * len(stack)
+    known = stack.table(np.isfinite(columns.end_recorded_s), False)
+    last = stack.table(last_second(stack.whole), 0.0)
+    without, under = (
+        _known(makespan(last, known, stack.table(start, np.nan), stack.table(end, np.nan)).tolist())
+        for start, end in (
+            (columns.start_recorded_s, columns.end_recorded_s),
+            (columns.start_s, columns.end_s),
+        )
+    )
+    return without, under
 
 
-def makespan(study: Study, known: NDArray[np.bool_], start: Float64, end: Float64) -> Float64:
+def makespan(last: Float64, known: NDArray[np.bool_], start: Float64, end: Float64) -> Float64:
     """Seconds from the first start to the last end, [...], of jobs [..., N]; NaN if none began.
 
-    A trial whose recorded end is not `known` was still running: known up to its last report,
-    stopped or not.
+    A trial whose recorded end is not `known` was still running: known up to its last report, which
+    came `last` seconds after its start, stopped or not.
     """
-    known_end = np.where(known, end, np.minimum(end, start + last_second(study)))
+    known_end = np.where(known, end, np.minimum(end, start + last))
     begun = np.isfinite(start)
     last = np.where(begun, known_end, -np.inf).max(axis=-1)
     span = last - np.where(begun, start, np.inf).min(axis=-1)

@@ -21,7 +21,7 @@ from esim.prepare import Prepared, prepare, prepare_stack, stackable
 from esim.results import Caveat, ReadingRow, ReplayResult, Summaries, Summary, TrialColumns
 from esim.rules import LITERAL, READINGS, Rule
 from esim.rules import rule as named_rule
-from esim.run import decisions, opened, run_many, run_once, run_stack
+from esim.run import decisions, opened, run_many, run_once
 from esim.stack import Stack, stacks
 from esim.study import Int64, Study
 
@@ -146,8 +146,8 @@ def _replayed(
 ) -> Replays:
     rule = prepared.rule
     prepared = opened(prepared, clock, costs)
-    run = run_stack(stack, prepared, clock, costs)
-    baseline = run_stack(stack, prepared, clock, costs, acting=False)
+    run = run_once(prepared, clock, costs)
+    baseline = run_once(prepared, clock, costs, acting=False)
     columns = columns_of(stack.whole, run, baseline, clock, final)
     summaries = summaries_of(stack, clock, costs, columns)
     warnings = caveats_of(stack, rule, clock, costs, summaries, columns)

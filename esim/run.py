@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,7 +18,6 @@ from esim.kernels.engine import UNSEEN, run_orders
 from esim.prepare import Opening, Prepared, in_threads, prepare
 from esim.prepare.openings import one_after_another, side_by_side
 from esim.rules import Rule
-from esim.stack import Stack
 from esim.study import Float64, Status, Study
 
 
@@ -44,9 +42,6 @@ class Run:
     began: Float64
     ended: Float64
     trace: Float64
-
-
-_BY_TRIAL = ("rows_kept", "stopped", "threshold", "peers", "decided", "began", "ended")
 
 
 @dataclass(frozen=True)
@@ -172,6 +167,8 @@ def run_once(
 ) -> Run:
     """One replay, in the study's own launch order unless given; the baseline if not acting.
 
+    Of a stack prepared as one, in their own orders: one replay of each study.
+
     The trial `probe` is judged to its end and never stopped. An order of some of the trials only:
     as for `run_many`.
     """
@@ -207,24 +204,6 @@ def run_once(
         ended=ended,
         trace=scratch["trace"] * (sign, 1.0),
     )
-
-
-def run_stack(
-    stack: Stack, prepared: Prepared, clock: Clock, costs: Costs, *, acting: bool = True
-) -> Run:
-    """`run_once` of each study of a stack, prepared as one: what it did to the trials of all."""
-    if len(stack) == 1 or clock.mode == "order":
-        return run_once(prepared, clock, costs, acting=acting)
-    # Studies do not meet in time: each has slots of its own.
-    orders = [np.arange(first, last) for first, last in pairwise(stack.trials)]
-    runs = [run_once(prepared, clock, costs, acting=acting, order=order) for order in orders]
-    joined = {
-        name: np.concatenate(
-            [getattr(run, name)[order] for run, order in zip(runs, orders, strict=True)]
-        )
-        for name in _BY_TRIAL
-    }
-    return dataclasses.replace(runs[0], **joined)
 
 
 def _as_recorded(prepared: Prepared) -> Run:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from esim.clocks import Clock, last_kept, last_row
+from esim.clocks import Clock, last_kept, last_row, last_second
 from esim.costs import Costs
 from esim.outcomes import billed, finals_of, job_seconds, makespan
 from esim.prepare import Prepared
@@ -88,9 +88,9 @@ def _makespan_saved(
         startup = costs.startup_s * study.n_trials
         return _saved(float(recorded.sum() + startup), after.sum(axis=-1) + startup)
     ended = baseline.spans[..., 1]
-    known = np.isfinite(ended)
-    before = makespan(study, known, baseline.spans[..., 0], ended)
-    after = makespan(study, known, runs.spans[..., 0], runs.spans[..., 1])
+    known, last = np.isfinite(ended), last_second(study)
+    before = makespan(last, known, baseline.spans[..., 0], ended)
+    after = makespan(last, known, runs.spans[..., 0], runs.spans[..., 1])
     return _saved(before, after)
 
 

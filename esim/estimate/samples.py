@@ -11,7 +11,7 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
-from esim.clocks import Clock, last_kept, last_row
+from esim.clocks import Clock, last_kept, last_row, last_second
 from esim.costs import Costs
 from esim.errors import EsimError
 from esim.outcomes import billed, finals_of, job_seconds, makespan
@@ -191,9 +191,9 @@ def _makespans(
     baseline = run_many(prepared, clock, costs, orders, acting=False, threads=threads)
     launched = np.zeros(runs.stopped.shape, dtype=np.bool_)
     np.put_along_axis(launched, orders, True, axis=-1)
-    known = np.isfinite(baseline.spans[..., 1])
+    known, last = np.isfinite(baseline.spans[..., 1]), last_second(study)
     without, under = (
-        makespan(study, known, np.where(launched, spans[..., 0], np.nan), spans[..., 1])
+        makespan(last, known, np.where(launched, spans[..., 0], np.nan), spans[..., 1])
         for spans in (baseline.spans, runs.spans)
     )
     return without, under

@@ -20,6 +20,7 @@ from __future__ import annotations
 import numpy as np
 
 from esim.kernels.engine import (
+    OPENS,
     REACHED,
     UNSEEN,
     begin,
@@ -137,87 +138,95 @@ def run_timed(
             jobs[trial, ENDED] = 0.0
         order, kept = orders[o], all_kept[o]
         begin(offsets, cell_offsets, words, places, levels, trials, tally, kept, stops, trace)
-        heap[-1] = 0
-        waiting = np.int64(0)  # the next position to launch; a bare 0 would compile callees twice
-        free = np.int64(clock[SLOTS])
-        now = 0.0
-        while True:
-            while waiting < len(order) and (clock[SLOTS] == 0.0 or free > 0):
-                _launch(
-                    waiting, probe, now, order, offsets, seconds, group, flags, jobs, clock, heap,
-                    when, agenda,
-                )  # fmt: skip
-                launch(order[waiting], offsets, frozen, places, levels, trials, tally, codes)
-                waiting += 1
-                free -= 1
-            if heap[-1] == 0:
-                break
-            position = heap[0]
-            trial = order[position]
-            now = when[position]
-            frees = agenda[position, PHASE] == _FREES
-            ends = agenda[position, PHASE] == _ENDS
-            stopped = False
-            if agenda[position, PHASE] == _RUNS:
-                k = agenda[position, REPORT]
-                after = k + _judgements(offsets[trial] + k, group)
-                agenda[position, REPORT] = after
-                target = agenda[position, TARGET]
-                undecided = target == _UNDECIDED
-                if undecided or target == _PROBED:
-                    stop = k - 1
-                    while stop < after:
-                        stop = first_stop(
-                            trial, stop + 1, after, offsets, own, statistic, column, step,
-                            cell_offsets, cell_column, shown_by, rank, end_statistic, curve,
-                            critical, work, frozen, universe, words, places, levels, trials, tally,
-                            scratch, codes, numbers, trace,
-                        )  # fmt: skip
-                        if undecided:
-                            break
-                    if undecided and stop < after:
-                        target = _NEVER
-                        if mark_stop(
-                            trial, stop, offsets, column, group, flags, frozen, places, levels,
-                            trials, codes, kept, stops,
-                        ):  # fmt: skip
-                            target = np.int64(kept[trial])
-                        agenda[position, TARGET] = target
-                if codes[REACHED] != 0:
-                    show(
-                        trial, after, offsets, cell_offsets, cell_column, shown_by, rank, universe,
-                        words, places, levels, trials, tally, codes, numbers,
+        first = np.int64(0)
+        while first < len(order):  # a study after the other, none meeting another
+            last = first + 1
+            while last < len(order) and not flags[order[last], OPENS]:
+                last += 1
+            for at in range(len(tally)):
+                tally[at] = 0.0
+            heap[-1] = 0
+            waiting = first  # the next position to launch
+            first = last
+            free = np.int64(clock[SLOTS])
+            now = 0.0
+            while True:
+                while waiting < last and (clock[SLOTS] == 0.0 or free > 0):
+                    _launch(
+                        waiting, probe, now, order, offsets, seconds, group, flags, jobs, clock,
+                        heap, when, agenda,
                     )  # fmt: skip
-                stopped = target == after
-                ends = not stopped and agenda[position, KIND] == _IS_END
-            if stopped or ends:
-                end(
-                    trial, stopped, offsets, column, step, flags, cell_offsets, cell_column,
-                    shown_by, rank, end_column, end_rank, curve, universe, words, places, levels,
-                    trials, tally, codes, numbers, kept,
-                )  # fmt: skip
-            stays = True  # among the running
-            if frees or ends:
-                jobs[trial, ENDED] = now
-                free += 1
-                stays = False
-            elif stopped:
-                natural_end = jobs[trial, BEGAN] + clock[STARTUP] + jobs[trial, DURATION]
-                freed = now + jobs[trial, OVERHEAD]
-                when[position] = natural_end if natural_end < freed else freed
-                agenda[position, KIND] = _IS_END
-                agenda[position, PHASE] = _FREES
-            elif not _schedule(
-                position, trial, offsets, seconds, group, flags, jobs, clock, when, agenda
-            ):
-                # Still running when it was recorded: it never ends.
-                kept[trial] = offsets[trial + 1] - offsets[trial] + flags[trial, UNSEEN]
-                stays = False
-            if not stays:
-                heap[-1] -= 1
-                position = heap[heap[-1]]
-            if heap[-1] > 0:
-                _settle(position, heap, when, agenda)
+                    launch(order[waiting], offsets, frozen, places, levels, trials, tally, codes)
+                    waiting += 1
+                    free -= 1
+                if heap[-1] == 0:
+                    break
+                position = heap[0]
+                trial = order[position]
+                now = when[position]
+                frees = agenda[position, PHASE] == _FREES
+                ends = agenda[position, PHASE] == _ENDS
+                stopped = False
+                if agenda[position, PHASE] == _RUNS:
+                    k = agenda[position, REPORT]
+                    after = k + _judgements(offsets[trial] + k, group)
+                    agenda[position, REPORT] = after
+                    target = agenda[position, TARGET]
+                    undecided = target == _UNDECIDED
+                    if undecided or target == _PROBED:
+                        stop = k - 1
+                        while stop < after:
+                            stop = first_stop(
+                                trial, stop + 1, after, offsets, own, statistic, column, step,
+                                cell_offsets, cell_column, shown_by, rank, end_statistic, curve,
+                                critical, work, frozen, universe, words, places, levels, trials,
+                                tally, scratch, codes, numbers, trace,
+                            )  # fmt: skip
+                            if undecided:
+                                break
+                        if undecided and stop < after:
+                            target = _NEVER
+                            if mark_stop(
+                                trial, stop, offsets, column, group, flags, frozen, places, levels,
+                                trials, codes, kept, stops,
+                            ):  # fmt: skip
+                                target = np.int64(kept[trial])
+                            agenda[position, TARGET] = target
+                    if codes[REACHED] != 0:
+                        show(
+                            trial, after, offsets, cell_offsets, cell_column, shown_by, rank,
+                            universe, words, places, levels, trials, tally, codes, numbers,
+                        )  # fmt: skip
+                    stopped = target == after
+                    ends = not stopped and agenda[position, KIND] == _IS_END
+                if stopped or ends:
+                    end(
+                        trial, stopped, offsets, column, step, flags, cell_offsets, cell_column,
+                        shown_by, rank, end_column, end_rank, curve, universe, words, places,
+                        levels, trials, tally, codes, numbers, kept,
+                    )  # fmt: skip
+                stays = True  # among the running
+                if frees or ends:
+                    jobs[trial, ENDED] = now
+                    free += 1
+                    stays = False
+                elif stopped:
+                    natural_end = jobs[trial, BEGAN] + clock[STARTUP] + jobs[trial, DURATION]
+                    freed = now + jobs[trial, OVERHEAD]
+                    when[position] = natural_end if natural_end < freed else freed
+                    agenda[position, KIND] = _IS_END
+                    agenda[position, PHASE] = _FREES
+                elif not _schedule(
+                    position, trial, offsets, seconds, group, flags, jobs, clock, when, agenda
+                ):
+                    # Still running when it was recorded: it never ends.
+                    kept[trial] = offsets[trial + 1] - offsets[trial] + flags[trial, UNSEEN]
+                    stays = False
+                if not stays:
+                    heap[-1] -= 1
+                    position = heap[heap[-1]]
+                if heap[-1] > 0:
+                    _settle(position, heap, when, agenda)
         for trial in range(len(jobs)):
             spans[o, trial, 0] = jobs[trial, BEGAN]
             spans[o, trial, 1] = jobs[trial, ENDED]
