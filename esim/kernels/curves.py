@@ -30,7 +30,7 @@ def statistic(kind, average_from, first_stays, offsets, positions, values, out):
             if kind == CURRENT:
                 out[at] = value
             elif kind == BEST:
-                if value < best or (np.isnan(best) and (not first_stays or n == 0)):
+                if value < best or (best != best and (not first_stays or n == 0)):
                     best = value
                 n += 1
                 out[at] = best

@@ -10,20 +10,41 @@ _TOP = np.uint64(1 << 63)
 _ZERO, _DIGIT, _MASK = np.uint64(0), np.uint64(8), np.uint64(255)
 
 
+KNOWN = -2  # of a cell's rank: there will be one
+
+
 @kernel
-def fill(first, cell_column, statistics, start, universe, rank, length):
+def fill(first, cell_column, statistics, start, universe, cells, rank, length):
     """Sort cells from the first on into their columns, NaN left out.
 
-    `start` [C + 1] holds the columns' starts, `length` [C] how full they are. A cell whose value
-    is known gets rank 0 until `give` gives it its own.
+    `start` [C + 1] holds the columns' starts, `length` [C] how full they are, `cells` which cell
+    each value came from. A cell whose value is known is KNOWN until it gets its rank.
     """
     for at in range(len(statistics)):
         value = statistics[at]
         if value == value:
             c = cell_column[first + at]
             universe[start[c] + length[c]] = value
+            cells[start[c] + length[c]] = first + at
             length[c] += 1
-            rank[first + at] = 0
+            rank[first + at] = KNOWN
+
+
+@kernel
+def settle(first, order, start, universe, cells, rank, spare):
+    """Put some columns' values in their order, and give their cells their ranks.
+
+    `order` int64 [columns, n]: which value comes when, from the column `first` on; `spare` [n]. In
+    NumPy's own terms it took as long as finding the order.
+    """
+    for c in range(len(order)):
+        begin = start[first + c]
+        for i in range(len(spare)):
+            spare[i] = universe[begin + i]
+        for i in range(len(spare)):
+            at = order[c, i]
+            rank[cells[begin + at]] = i
+            universe[begin + i] = spare[at]
 
 
 @kernel
@@ -96,32 +117,14 @@ def _by_digits(first, n, bits, spare_bits, spare, counts):
 
 
 @kernel
-def settle(first, order, start, universe, places, spare):
-    """Put some columns' values in their order, and tell each its place in it.
-
-    `order` int64 [columns, n]: which value comes when, from the column `first` on; `spare` [n]. In
-    NumPy's own terms it took as long as finding the order.
-    """
-    for c in range(len(order)):
-        begin = start[first + c]
-        for i in range(len(spare)):
-            spare[i] = universe[begin + i]
-        for i in range(len(spare)):
-            places[begin + order[c, i]] = i
-            universe[begin + i] = spare[order[c, i]]
-
-
-@kernel
-def give(cell_column, places, start, length, rank):
-    """Each known cell its rank, from the columns' values in the order in which they were filled.
+def give(cell_column, places, start, seen, rank):
+    """Each cell that is KNOWN its rank, from the values' places in the order of their filling.
 
     In one sweep over all cells: written column by column, each rank would touch a cache line of its
-    own, 11 ns where a million trials do not fit the cache. `length` [C] is counted anew.
+    own, 11 ns where a million trials do not fit the cache. `seen` [C]: zeros.
     """
-    for c in range(len(length)):
-        length[c] = 0
     for cell in range(len(rank)):
-        if rank[cell] == 0:
+        if rank[cell] == KNOWN:
             c = cell_column[cell]
-            rank[cell] = places[start[c] + length[c]]
-            length[c] += 1
+            rank[cell] = places[start[c] + seen[c]]
+            seen[c] += 1

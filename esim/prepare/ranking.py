@@ -17,7 +17,7 @@ from esim.study import Float64, Int64
 
 _PIECE = 1 << 20  # cells
 _LONG = 500  # values; NumPy sorts shorter columns faster, 7 ns a value of 100
-_STACK = 1 << 16  # cells: their order and copies stay in the cache
+_AT_ONCE = 1 << 16  # cells: their order and copies stay in the cache
 _SMALL = 200_000  # below this many cells threads cost more than they save
 
 Ranked = tuple[NDArray[np.int32], Float64, Int64]
@@ -49,31 +49,45 @@ def rank_columns(
     universe = np.empty(len(column))
     length = np.zeros(n_columns, dtype=np.int64)
     rank = np.full(len(column), -1, dtype=np.int32)
+    places = np.empty(len(column), dtype=np.int32)  # at first, which cell each value came from
     cell = 0
     for block in statistics:
-        ranks.fill(cell, column, block, start, universe, rank, length)
+        ranks.fill(cell, column, block, start, universe, places, rank, length)
         cell += len(block)
-    places = np.empty(len(column), dtype=np.int32)
-    longest = int(length.max(initial=0))
+    for first, last in _alike(np.diff(start), length):
+        columns = universe[start[first] : start[last]].reshape(last - first, -1)
+        order = np.argsort(columns[:, : length[first]], axis=1)
+        ranks.settle(first, order, start, universe, places, rank, np.empty(length[first]))
+    long = np.flatnonzero(length >= _LONG)
+    if len(long):
+        _rank_long(long, start, length, universe, places, threads)
+        ranks.give(column, places, start, np.zeros(n_columns, dtype=np.int64), rank)
+    return rank, universe, places_of(length, start[:-1])
+
+
+def _rank_long(
+    long: Int64,
+    start: Int64,
+    length: Int64,
+    universe: Float64,
+    places: NDArray[np.int32],
+    threads: int | None,
+) -> None:
+    """Sort long columns; `places`: filled with each value's place in its column."""
+    longest = int(length.max())
 
     def sort_some(columns: Int64) -> None:
         spare = np.empty(longest, dtype=np.uint64), np.empty((2, longest), dtype=np.int32)
         counts = np.empty((8, 256), dtype=np.int64)
         ranks.sort(columns, start, length, universe.view(np.uint64), places, *spare, counts)
 
-    long = np.flatnonzero(length >= _LONG)
-    workers = 1 if len(column) < _SMALL else threads or os.cpu_count() or 1
-    jobs = [partial(sort_some, long[w::workers]) for w in range(min(workers, len(long)))]
-    in_threads(jobs, workers)
-    for first, last in _stacks(np.diff(start), length):
-        columns = universe[start[first] : start[last]].reshape(last - first, -1)
-        order = np.argsort(columns[:, : length[first]], axis=1)
-        ranks.settle(first, order, start, universe, places, np.empty(length[first]))
-    ranks.give(column, places, start, length, rank)
-    return rank, universe, places_of(length, start[:-1])
+    workers = 1 if len(universe) < _SMALL else threads or os.cpu_count() or 1
+    in_threads(
+        [partial(sort_some, long[w::workers]) for w in range(min(workers, len(long)))], workers
+    )
 
 
-def _stacks(width: Int64, length: Int64) -> Iterator[tuple[int, int]]:
+def _alike(width: Int64, length: Int64) -> Iterator[tuple[int, int]]:
     """Runs of alike short columns, first and last + 1, to be sorted by one call.
 
     A call a column took 7 us each, most of a small study's preparation.
@@ -82,7 +96,7 @@ def _stacks(width: Int64, length: Int64) -> Iterator[tuple[int, int]]:
     cuts = [0, *(np.flatnonzero(~alike) + 1).tolist(), len(width)]
     for first, last in pairwise(cuts):
         if first < last and 0 < length[first] < _LONG:
-            most = max(1, _STACK // int(width[first]))
+            most = max(1, _AT_ONCE // int(width[first]))
             for at in range(first, last, most):
                 yield at, min(at + most, last)
 
