@@ -38,7 +38,7 @@ def studies_schema() -> Any:
 
 
 def trials_schema() -> Any:
-    """Columns of trials.parquet: the study, and those of `TrialColumns`; null = unknown."""
+    """Columns of a table of trials: the study, and those of `TrialColumns`; null = unknown."""
     kinds: dict[str, Any] = {"bool_": pa.bool_(), "int64": pa.int64(), "float64": pa.float64()}
     fields: list[tuple[str, Any]] = [("study", pa.string())]
     for column in dataclasses.fields(TrialColumns):
@@ -88,8 +88,8 @@ def _array(values: Sequence[Any], kind: Any) -> Any:
 def trials_table(
     studies: Sequence[str], sizes: Sequence[int], parts: Sequence[TrialColumns]
 ) -> Any:
-    """trials.parquet of some studies: their names, how many trials each has, and the trials of all,
-    one after another in any number of parts."""
+    """A table of the trials of some studies: their names, how many trials each has, and the trials
+    of all, one after another in any number of parts."""
     rows = np.repeat(np.arange(len(studies), dtype=np.int64), np.array(sizes, dtype=np.int64))
     text = pa.string()
     arrays = [arrow.dictionary(rows, studies).cast(text)]
@@ -112,19 +112,31 @@ def trials_table(
     return pa.table(arrays, schema=trials_schema())
 
 
+def _writer(where: Any, schema: Any) -> Any:
+    import pyarrow.parquet as pq
+
+    # Numbers with a fraction all differ: dictionaries of them cost half of the time, zstd as much.
+    names: Any = [field.name for field in schema if not pa.types.is_floating(field.type)]
+    return pq.ParquetWriter(where, schema, compression="snappy", use_dictionary=names)
+
+
+def as_parquet(table: Any) -> bytes:
+    """A table as a Parquet file."""
+    sink = pa.BufferOutputStream()
+    with _writer(sink, table.schema) as writer:
+        writer.write_table(table)
+    return bytes(sink.getvalue())
+
+
 @contextmanager
 def row_groups(path: Path, schema: Any) -> Iterator[Callable[[Any], None]]:
     """A Parquet file to be written table by table, many small ones to a row group.
 
     A row group of its own for each took a millisecond a table, most of a driver's time.
     """
-    import pyarrow.parquet as pq
-
-    # Numbers with a fraction all differ: dictionaries of them cost half of the time, zstd as much.
-    names: Any = [field.name for field in schema if not pa.types.is_floating(field.type)]
     waiting: list[Any] = []
     rows = 0
-    with pq.ParquetWriter(path, schema, compression="snappy", use_dictionary=names) as writer:
+    with _writer(path, schema) as writer:
 
         def flush() -> None:
             nonlocal rows

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -52,15 +55,18 @@ def history(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> History:
 
 
 def files(folder: Path) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
+    found = (path for path in sorted(folder.rglob("*")) if path.is_file())
+    return {str(path.relative_to(folder)): path.read_bytes() for path in found}
 
 
 def test_each_study_as_replay_does_it(history: History, tmp_path: Path) -> None:
     result = many.replay_history(history, SETTINGS, out=tmp_path / "out", jobs=1)
     rows = pq.read_table(tmp_path / "out" / "studies.parquet").to_pylist()
-    trials = pq.read_table(tmp_path / "out" / "trials.parquet").to_pylist()
+    trials = pq.read_table(tmp_path / "out" / "trials").to_pylist()
     expected = [esim.replay(one, costs=SETTINGS.costs) for one in studies(7)]
     assert [row["study"] for row in rows] == [f"s{i}" for i in range(7)]
+    assert [trial["study"] for trial in trials] == [f"s{i}" for i in range(7) for _ in range(6)]
+    assert len(pd.read_parquet(tmp_path / "out" / "trials")) == 42
     for row, one in zip(rows, expected, strict=True):
         summary = json.loads(json.dumps(one.summary.to_dict()))
         assert {key: row[key] for key in summary} == summary
@@ -100,6 +106,31 @@ def test_a_study_that_fails_does_not_stop_the_others(history: History, tmp_path:
     assert result.studies == 3
     rows = pq.read_table(tmp_path / "out" / "studies.parquet").to_pylist()
     assert [row["error"] is None for row in rows] == [False, True] * 3 + [False]
+
+
+def test_a_history_without_studies_has_both_tables(tmp_path: Path) -> None:
+    nothing = append(Place(str(tmp_path / "h")), [Input("in", "0", "table", [])], None)
+    result = many.replay_history(nothing, SETTINGS, out=tmp_path / "out", jobs=1)
+    assert result.studies == 0
+    for name, schema in (
+        ("studies.parquet", tables.studies_schema()), ("trials", tables.trials_schema())
+    ):  # fmt: skip
+        table = pq.read_table(tmp_path / "out" / name)
+        assert (table.num_rows, table.column_names) == (0, schema.names)
+
+
+def test_a_broken_study_in_a_chunk_is_named(history: History) -> None:
+    class Broken(layout.Chunk):
+        def studies(self, *, configs: bool = True) -> Iterator[Study]:
+            for study in super().studies(configs=configs):
+                backwards = dataclasses.replace(study, steps=study.steps[::-1].copy())
+                yield backwards if study.name == "s1" else study
+
+    chunk = Broken(**vars(history.chunks()[0]))
+    rows = tables.unpacked(replay_chunk(SETTINGS, chunk).studies).to_pylist()
+    assert [row["study"] for row in rows if row["error"] is None] == ["s0", "s2"]
+    assert "study 's1'" in rows[1]["error"]
+    assert "steps must increase strictly" in rows[1]["error"]
 
 
 def test_a_damaged_file_costs_its_own_studies(history: History, tmp_path: Path) -> None:

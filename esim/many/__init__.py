@@ -16,14 +16,14 @@ from esim import engines
 from esim.folders import whole_folder
 from esim.history import Chunk, History
 from esim.many.parts import Parts
-from esim.many.work import Part, Settings, replay_chunk
+from esim.many.work import Settings, replay_chunk
 from esim.results import TOTALED, add_up, to_json
-from esim.tables import row_groups, studies_schema, trials_schema, unpacked
+from esim.tables import as_parquet, row_groups, studies_schema, trials_schema, unpacked
 
 __all__ = ["ManyResult", "Settings", "replay_chunk", "replay_history", "write_result"]
 
 SCHEMA = "esim.replay-many/1"
-RESULT, STUDIES, TRIALS = "result.json", "studies.parquet", "trials.parquet"
+RESULT, STUDIES, TRIALS = "result.json", "studies.parquet", "trials"
 # Quantiles of each headline number over the studies.
 SPREAD = (0.05, 0.25, 0.5, 0.75, 0.95)
 _SPREAD_OF = (
@@ -90,8 +90,8 @@ def replay_history(
     """Replay every study of a history; the same bytes whatever the engine and its workers.
 
     Args:
-        out: folder for result.json, studies.parquet and trials.parquet, written whole or not at
-            all. Finished chunks are kept in ``<out>.partial`` until then.
+        out: folder for result.json, studies.parquet and trials/, a file a chunk, written whole or
+            not at all. Finished chunks are kept in ``<out>.partial`` until then.
         resume: go on from ``<out>.partial`` of an interrupted run of the same replay.
         done: called with the number of studies of each finished chunk.
 
@@ -117,10 +117,10 @@ def replay_history(
     inputs = [{"path": str(history.place), "sha256": history.sha256, "format": "history"}]
     if out is None:
         gathered = _Gathered()
-        for part in _in_order(parts, finished()):
-            gathered.add(unpacked(part.studies))
+        for number in _in_order(finished()):
+            gathered.add(unpacked(parts.studies(number)))
         return gathered.result(settings, inputs)
-    with whole_folder(out, lambda path: str(path) in (RESULT, STUDIES, TRIALS)) as folder:
+    with whole_folder(out, _ours) as folder:
         result = write_result(folder, parts, finished(), settings, inputs)
     parts.forget()
     return result
@@ -133,35 +133,42 @@ def write_result(
     settings: Settings,
     inputs: Sequence[Mapping[str, Any]],
 ) -> ManyResult:
-    """Both tables, in the order of the history, and the document.
+    """A table of the studies in the order of the history, the trials chunk by chunk, the document.
 
     Args:
         finished: the chunks' numbers as they finish: what can be written is written meanwhile.
     """
     gathered = _Gathered()
-    with (
-        row_groups(folder / STUDIES, studies_schema()) as studies,
-        row_groups(folder / TRIALS, trials_schema()) as trials,
-    ):
-        for part in _in_order(parts, finished):
-            rows = unpacked(part.studies)
+    (folder / TRIALS).mkdir()
+    with row_groups(folder / STUDIES, studies_schema()) as studies:
+        for number in _in_order(finished):
+            rows = unpacked(parts.studies(number))
             gathered.add(rows)
             studies(rows)
-            trials(unpacked(part.trials))
+            parts.put_trials(number, folder / TRIALS / f"{number:06d}.parquet")
+    if not any((folder / TRIALS).iterdir()):  # a history without studies: its columns at least
+        (folder / TRIALS / f"{0:06d}.parquet").write_bytes(
+            as_parquet(trials_schema().empty_table())
+        )
     result = gathered.result(settings, inputs)
     (folder / RESULT).write_text(to_json(result.to_dict()), encoding="utf-8")
     return result
 
 
-def _in_order(parts: Parts, finished: Iterable[int]) -> Iterator[Part]:
-    """What was made of the first chunk, of the second, ..., each once those before it are there."""
+def _ours(path: Path) -> bool:
+    trials = path.parent == Path(TRIALS) and path.suffix == ".parquet"
+    return trials or str(path) in (RESULT, STUDIES)
+
+
+def _in_order(finished: Iterable[int]) -> Iterator[int]:
+    """The chunks' numbers, each once all before it have finished."""
     waiting: set[int] = set()
     following = 0
     for number in finished:
         waiting.add(number)
         while following in waiting:
             waiting.remove(following)
-            yield parts.take(following)
+            yield following
             following += 1
 
 

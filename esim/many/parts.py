@@ -15,7 +15,7 @@ class Parts:
 
     def __init__(self, out: Path | None, key: str, resume: bool) -> None:
         self.kept: set[int] = set()
-        self._memory: dict[int, Part] = {}
+        self._memory: dict[int, bytes] = {}
         self._folder = None if out is None else out.with_name(out.name + ".partial")
         if self._folder is None:
             return
@@ -44,7 +44,7 @@ class Parts:
     def keep(self, number: int, part: Part) -> None:
         """Keep what was made of a chunk."""
         if self._folder is None:
-            self._memory[number] = Part(part.studies, b"")  # nobody will ask for its trials
+            self._memory[number] = part.studies  # nobody will ask for its trials
             return
         # The studies last: a part counts as finished when they stand.
         for ending, data in (("trials", part.trials), ("studies", part.studies)):
@@ -52,12 +52,20 @@ class Parts:
             partial_file.write_bytes(data)
             os.replace(partial_file, self._folder / f"{number}.{ending}")
 
-    def take(self, number: int) -> Part:
-        """What was made of a chunk; in memory it is kept no longer."""
+    def studies(self, number: int) -> bytes:
+        """The studies of a chunk; in memory they are kept no longer."""
         if self._folder is None:
             return self._memory.pop(number)
-        read = [(self._folder / f"{number}.{e}").read_bytes() for e in ("studies", "trials")]
-        return Part(*read)
+        return (self._folder / f"{number}.studies").read_bytes()
+
+    def put_trials(self, number: int, path: Path) -> None:
+        """The trials of a chunk under another name too: until all is whole, both stand."""
+        assert self._folder is not None
+        kept = self._folder / f"{number}.trials"
+        try:
+            os.link(kept, path)
+        except OSError:  # a file system without links
+            shutil.copyfile(kept, path)
 
     def forget(self) -> None:
         """Delete them: the result stands."""

@@ -18,7 +18,7 @@ from esim.history import Chunk
 from esim.rules import Rule
 from esim.stack import Stack
 from esim.study import Study
-from esim.tables import packed, studies_schema, studies_table, trials_table
+from esim.tables import as_parquet, packed, studies_schema, studies_table, trials_table
 
 if TYPE_CHECKING:
     from esim.replay import Replays
@@ -52,7 +52,12 @@ class Settings:
 
 @dataclass(frozen=True)
 class Part:
-    """What a worker made of a chunk: Arrow tables, a row a study and a row a trial, as bytes."""
+    """What a worker made of a chunk, as bytes.
+
+    Attributes:
+        studies: an Arrow table, a row a study.
+        trials: a Parquet file, a row a trial, as it will stand in the result.
+    """
 
     studies: bytes
     trials: bytes
@@ -107,7 +112,7 @@ def _replay_chunk(settings: Settings, chunk: Chunk) -> Part:
         for name, values in found.items():
             for place, value in zip(places, values, strict=True):
                 columns[name][place] = value
-    return Part(packed(studies_table(columns)), packed(_trials(made)))
+    return Part(packed(studies_table(columns)), as_parquet(_trials(made)))
 
 
 def _replayed(

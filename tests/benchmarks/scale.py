@@ -133,9 +133,10 @@ def run(there: History, folder: Path, engine: str, jobs: int) -> Run:
     env = {**os.environ, "PYTHONPATH": str(Path(esim.__file__).parent.parent)}
     seconds, peaks = watched([sys.executable, str(script), "replay", *words], env)
     digests = {}
-    for path in sorted(out.iterdir()):
+    for path in sorted(path for path in out.rglob("*") if path.is_file()):
         with path.open("rb") as stream:
-            digests[path.name] = hashlib.file_digest(stream, "sha256").hexdigest()
+            name = str(path.relative_to(out))
+            digests[name] = hashlib.file_digest(stream, "sha256").hexdigest()
     shutil.rmtree(out)
     reports = sum(entry.reports for entry in there.entries)
     return Run(reports / seconds, seconds, peaks, digests)
