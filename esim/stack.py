@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from esim.errors import EsimError
 from esim.study import Int64, Study
 
-# Of a stack: what is made of its reports stays in the cache, and a row a study is no wide table.
+# Of a stack. A quarter of the reports takes a fifth longer for each, more only take more memory; and
+# a row a study is then no large table.
 REPORTS, STUDIES = 200_000, 100
 
 

@@ -205,7 +205,8 @@ def histories(sizes: Sizes) -> Iterator[Row]:
             peak = max(run.peaks.together for run in runs)
             for what, alone in (
                 ("whole `esim.replay`s", max(one.replayed for one in bare)),
-                ("ranking and kernel", max(one.ranked for one in bare)),
+                ("ranking and kernel, study by study", max(one.ranked for one in bare)),
+                ("ranking and kernel, in stacks", max(one.stacked for one in bare)),
                 ("the kernel on ranked data", max(one.kernel for one in bare)),
             ):
                 yield Row(

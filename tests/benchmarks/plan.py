@@ -77,10 +77,12 @@ def cost(trials: int, steps: int, studies: int) -> Cost:
         kept = keep()
         arriving = worked(keep)
         inputs = [{"path": "h"}]
-        (folder / "tables").mkdir()
-        writing = worked(
-            lambda: many.write_result(folder / "tables", kept, range(len(chunks)), SETTINGS, inputs)
-        )
+
+        def write() -> None:
+            tables = Path(tempfile.mkdtemp(dir=folder))
+            many.write_result(tables, kept, range(len(chunks)), SETTINGS, inputs)
+
+        writing = worked(write)
         size = sum(p.stat().st_size for p in (folder / "h").rglob("*.parquet")) / studies / 1e3
     return Cost(trials, steps, *(each * s for s in (worker, reading, arriving, writing)), size)
 
@@ -93,11 +95,11 @@ def fitted(costs: list[Cost]) -> tuple[NDArray[np.float64], float]:
     return model, float(np.abs(x @ model / y - 1).max())
 
 
-def simulated(chunks: int, worker: float, arriving: float, writing: float, workers: int) -> float:
+def simulated(chunks: int, worker: float, taking: float, workers: int) -> float:
     """Seconds of a run: workers on a core each, and a driver that takes one part after another.
 
     Args:
-        worker, arriving, writing: seconds a chunk; the tables are written when all have arrived.
+        worker, taking: seconds a chunk of a worker, and of the driver that keeps and writes it.
     """
     submitted = 0
     free = [0.0] * workers
@@ -109,8 +111,8 @@ def simulated(chunks: int, worker: float, arriving: float, writing: float, worke
             heapq.heappush(free, start + worker)
             heapq.heappush(finished, start + worker)
             submitted += 1
-        driver = max(driver, heapq.heappop(finished)) + arriving
-    return driver + chunks * writing
+        driver = max(driver, heapq.heappop(finished)) + taking
+    return driver
 
 
 def lines(costs: list[Cost]) -> Iterator[str]:
@@ -143,11 +145,11 @@ def lines(costs: list[Cost]) -> Iterator[str]:
     yield "|---|---|---|---|"
     alone = None
     for workers in (1, 8, 64):
-        arriving, writing = in_chunk * of_driver.arriving / 1e3, in_chunk * of_driver.writing / 1e3
+        taking = in_chunk * (of_driver.arriving + of_driver.writing) / 1e3
         chunks = studies // in_chunk
-        took = simulated(chunks, in_chunk * ms / 1e3, arriving, writing, workers)
+        took = simulated(chunks, in_chunk * ms / 1e3, taking, workers)
         alone = alone or took
-        share = chunks * (arriving + writing) / took
+        share = chunks * taking / took
         yield f"| {workers} | {took:,.1f} | {alone / took:.1f} | {share:.0%} |"
 
 

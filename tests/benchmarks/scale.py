@@ -24,12 +24,16 @@ from typing import Any
 import numpy as np
 
 import esim
+from esim.clocks import Clock
+from esim.costs import Costs
 from esim.history import History, Place
 from esim.history.write import Input, append
 from esim.kernels.engine import run_orders
-from esim.prepare import prepare
+from esim.prepare import prepare, prepare_stack
 from esim.replay import replay_orders
 from esim.rules import rule
+from esim.run import run_once
+from esim.stack import Stack, stacks
 from esim.study import Study
 from tests.benchmarks.replay import MAIN, curves
 from tests.benchmarks.timing import fastest, machine
@@ -66,10 +70,11 @@ def history(folder: Path, studies: int) -> History:
 @dataclass(frozen=True)
 class InMemory:
     """Reports a second of so many cores at once, data in memory: a whole `esim.replay`, the rule's
-    ranking and kernel, and the kernel on ranked data."""
+    ranking and kernel study by study and in stacks, and the kernel on ranked data."""
 
     replayed: float
     ranked: float
+    stacked: float
     kernel: float
 
 
@@ -88,12 +93,13 @@ def _meet(barrier: Barrier) -> None:
     _start = partial(barrier.wait, 600.0)
 
 
-def _rates(seeds: range) -> tuple[float, float, float]:
-    """Reports a second of this process: whole replays, ranking and kernel, the kernel alone."""
+def _rates(seeds: range) -> tuple[float, ...]:
+    """Reports a second of this process, as `InMemory`."""
     row = rule("sagemaker")
     some = [study(i) for i in seeds]
     order = np.arange(TRIALS)[None]
     replay_orders(some[0], row, order, threads=1)
+    together = [Stack.of([some[i] for i in places]) for places in stacks(some, [0] * len(some))]
     ready = [prepare(s, row, threads=1) for s in some]
     scratch = [p.scratch() for p in ready]
     kept = np.zeros((1, TRIALS), dtype=np.int32)
@@ -102,15 +108,21 @@ def _rates(seeds: range) -> tuple[float, float, float]:
         for one, its in zip(ready, scratch, strict=True):
             run_orders(order, -1, kept, **one.arrays, **its)
 
+    def stacked() -> None:
+        for stack in together:
+            run_once(prepare_stack(stack, row), Clock("order"), Costs())
+
     kernel()
     _start()
     whole = fastest(lambda: [esim.replay(s, row) for s in some], 3)
     _start()
     both = fastest(lambda: [replay_orders(s, row, order, threads=1) for s in some], 3)
     _start()
+    at_once = fastest(stacked, 3)
+    _start()
     alone = fastest(kernel, 3)
     reports = len(seeds) * TRIALS * STEPS
-    return reports / whole, reports / both, reports / alone
+    return reports / whole, reports / both, reports / at_once, reports / alone
 
 
 @dataclass(frozen=True)
@@ -149,15 +161,15 @@ def through_engines(there: History, folder: Path, engines: list[str]) -> None:
     print(f"## {len(there.names):,} studies of {TRIALS} x {STEPS}, {reports:,} reports\n")
     print(
         "The whole run starts Python, reads the Parquet files, replays, compares with the baseline "
-        "and writes both tables. Beside it, right before: what `esim.replay`, ranking and kernel, "
-        "and the kernel on ranked data reach on 500 such studies in memory, in as many processes "
-        "at once.\n"
+        "and writes both tables. Beside it, right before: what `esim.replay`, ranking and kernel "
+        "study by study (`esim.replay_orders`) and in stacks, and the kernel on ranked data reach "
+        "on 500 such studies in memory, in as many processes at once.\n"
     )
     print("| engine | workers | s | million reports/s | `esim.replay` in memory | of that | "
-          "ranking and kernel in memory | of that | "
+          "ranking and kernel in memory | of that | in stacks | of that | "
           "kernel in memory | of that | peak MB, driver | peak MB, its largest other process | "
           "peak MB, all processes | same bytes |")  # fmt: skip
-    print("|---|---|---|---|---|---|---|---|---|---|---|---|---|---|")
+    print("|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|")
     first: dict[str, str] | None = None
     for engine, jobs in [("local", 1), *((engine, cores) for engine in engines)]:
         bare = in_memory(500, jobs)
@@ -168,6 +180,7 @@ def through_engines(there: History, folder: Path, engines: list[str]) -> None:
             f"| {engine} | {jobs} | {found.seconds:.1f} | {found.rate / 1e6:.1f} "
             f"| {bare.replayed / 1e6:.1f} | **{found.rate / bare.replayed:.2f}** "
             f"| {bare.ranked / 1e6:.1f} | **{found.rate / bare.ranked:.2f}** "
+            f"| {bare.stacked / 1e6:.1f} | {found.rate / bare.stacked:.2f} "
             f"| {bare.kernel / 1e6:.0f} | {found.rate / bare.kernel:.3f} "
             f"| {peaks.driver:.0f} | {f'{peaks.other:.0f}' if peaks.other else '-'} "
             f"| {peaks.together:.0f} | {'yes' if found.digests == first else 'NO'} |",
