@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from esim.errors import EsimError
 from esim.study import Int64, Study
 
-# Of a stack. A quarter of the reports takes a fifth longer for each, more only take more memory; and
-# a row a study is then no large table.
+# Of a stack. With a quarter of the reports each takes a fifth longer, more only take more memory;
+# and a row a study is then no large table.
 REPORTS, STUDIES = 200_000, 100
 
 
@@ -32,18 +32,21 @@ class Stack:
         studies: by themselves. [S]
         whole: their N trials and R reports as if of one study; ids may stand in it more than once.
         trials: int64 [S + 1], study -> its trials in `whole`.
+        sizes: int64 [S], how many trials each has.
     """
 
     studies: tuple[Study, ...]
     whole: Study
     trials: Int64
+    sizes: Int64
 
     @classmethod
     def of(cls, studies: Sequence[Study]) -> Stack:
         """A stack of studies; a single one is not copied."""
-        trials = np.cumsum([0, *(study.n_trials for study in studies)], dtype=np.int64)
+        sizes = np.array([study.n_trials for study in studies], dtype=np.int64)
+        trials = np.concatenate(([0], np.cumsum(sizes)))
         if len(studies) == 1:
-            return cls(tuple(studies), studies[0], trials)
+            return cls(tuple(studies), studies[0], trials, sizes)
         reports = np.cumsum([0, *(study.n_reports for study in studies)], dtype=np.int64)
         offsets = np.empty(trials[-1] + 1, dtype=np.int64)
         offsets[0] = 0
@@ -69,7 +72,7 @@ class Stack:
             instance_type=tuple(chain.from_iterable(study.instance_type for study in studies)),
             instance_count=joined("instance_count"),
         )
-        return cls(tuple(studies), whole, trials)
+        return cls(tuple(studies), whole, trials, sizes)
 
     def check_numbers(self) -> None:
         """Raises EsimError where a study's numbers break its columns' promises."""
@@ -87,11 +90,6 @@ class Stack:
     def names(self) -> list[str]:
         """The studies' ids. [S]"""
         return [study.name for study in self.studies]
-
-    @property
-    def sizes(self) -> Int64:
-        """How many trials each study has. int64 [S]"""
-        return np.diff(self.trials)
 
     def each(self, columns: Columns) -> Iterator[Columns]:
         """A record of columns over the trials of all, as one a study."""
@@ -114,12 +112,11 @@ class Stack:
 
     def table(self, values: NDArray[Any], nothing: Any) -> NDArray[Any]:
         """Values [N] as a row a study, [S, most trials]; `nothing` behind a study's last trial."""
-        sizes = self.sizes
-        widest = int(sizes.max(initial=0))
-        if (sizes == widest).all():
+        widest = int(self.sizes.max(initial=0))
+        if len(values) == len(self) * widest:
             return values.reshape(len(self), widest)
         rows = np.full((len(self), widest), nothing, dtype=values.dtype)
-        rows[np.arange(widest) < sizes[:, None]] = values
+        rows[np.arange(widest) < self.sizes[:, None]] = values
         return rows
 
 

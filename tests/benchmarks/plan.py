@@ -88,11 +88,15 @@ def cost(trials: int, steps: int, studies: int) -> Cost:
 
 
 def fitted(costs: list[Cost]) -> tuple[NDArray[np.float64], float]:
-    """Milliseconds a study and a report of a worker, and the largest relative miss."""
-    x = np.array([[1.0, c.trials * c.steps] for c in costs])
+    """Milliseconds a study, a trial and a report of a worker, and the largest relative miss."""
+    x = np.array([_sizes(c.trials, c.steps) for c in costs])
     y = np.array([c.worker for c in costs])
     model = np.linalg.lstsq(x / y[:, None], np.ones(len(y)), rcond=None)[0]
     return model, float(np.abs(x @ model / y - 1).max())
+
+
+def _sizes(trials: int, steps: int) -> list[float]:
+    return [1.0, trials, trials * steps]
 
 
 def simulated(chunks: int, worker: float, taking: float, workers: int) -> float:
@@ -124,16 +128,16 @@ def lines(costs: list[Cost]) -> Iterator[str]:
             f"| {c.trials:,} x {c.steps} | {c.trials * c.steps:,} | {c.worker:.2f} "
             f"| {c.reading:.2f} | {c.arriving + c.writing:.3f} | {c.size:.0f} |"
         )
-    (study_ms, report_ms), miss = fitted(costs)
+    model, miss = fitted(costs)
     yield ""
     yield (
-        f"Fitted: **{study_ms:.2f} ms a study + {report_ms * 1e3:.3f} µs a report** of a worker, "
-        f"within {miss:.1%} of each row."
+        "Fitted: **{:.0f} µs a study + {:.2f} µs a trial + {:.3f} µs a report** of a worker, "
+        "within {:.1%} of each row.".format(*model * 1e3, miss)
     )
     yield ""
     studies, trials, steps = PLANNED
     of_driver = next(c for c in costs if (c.trials, c.steps) == (trials, steps))
-    ms = study_ms + report_ms * trials * steps
+    ms = float(np.dot(_sizes(trials, steps), model))
     in_chunk = layout.ROWS // (trials * steps)
     yield (
         f"{studies:,} studies of {trials} x {steps}: {studies * trials * steps:,} reports, "
