@@ -10,13 +10,13 @@ import numpy as np
 
 from esim.kernels.jit import inner, kernel
 
-CURRENT, BEST, AVERAGE = 0, 1, 2
+BEST, AVERAGE = 0, 1
 _BLOCK = 128  # NumPy's
 
 
 @kernel
 def statistic(kind, average_from, first_stays, offsets, positions, values, out):
-    """Current value, best so far, or running average of each report. float64 [R]
+    """Best so far, or running average, of each report. float64 [R]
 
     The average is over the reports at positions >= average_from; NaN before the first of them, and
     from a NaN on. The best leaves NaN out; with `first_stays` a NaN at the start stays the best, as
@@ -27,9 +27,7 @@ def statistic(kind, average_from, first_stays, offsets, positions, values, out):
         best = np.nan
         for at in range(offsets[trial], offsets[trial + 1]):
             value = values[at]
-            if kind == CURRENT:
-                out[at] = value
-            elif kind == BEST:
+            if kind == BEST:
                 if value < best or (best != best and (not first_stays or n == 0)):
                     best = value
                 n += 1

@@ -14,15 +14,14 @@ from esim.prepare.verdicts import not_among_best, outside
 from esim.rules import Rule
 from esim.study import Float64, Int64, Study
 
-_STATISTIC = {"current": shapes.CURRENT, "value": shapes.CURRENT}
-_STATISTIC |= {"best": shapes.BEST, "average": shapes.AVERAGE}
+_STATISTIC = {"best": shapes.BEST, "average": shapes.AVERAGE}  # else the value itself
 
 
 def running(
     rule: Rule, kind: str, offsets: Int64, positions: NDArray[Any], oriented: Float64
 ) -> Float64:
     """Every report's own or peer statistic of a kind, oriented so that lower is better. [R]"""
-    if _STATISTIC[kind] == shapes.CURRENT:
+    if kind not in _STATISTIC:
         return oriented
     out = np.empty_like(oriented)
     if kind == "average" and rule.adding == "pairwise":
