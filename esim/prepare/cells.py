@@ -13,7 +13,7 @@ from esim.prepare.sides import PeerSide
 from esim.rules import Rule
 from esim.study import Int64
 
-_BLOCK = 20_000  # trials
+_BLOCK = 5_000  # trials
 _NO_NUMBERS = np.empty(0)
 _NO_CELLS = np.zeros(1, dtype=np.int32)  # empty would mean that every judgement shows one
 

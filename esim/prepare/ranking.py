@@ -15,7 +15,7 @@ from esim.kernels import ranks
 from esim.kernels.peers import END, UNIVERSE, WORD
 from esim.study import Float64, Int64
 
-_PIECE = 1 << 20  # cells
+_PIECE = 1 << 18  # cells
 _LONG = 500  # values; NumPy sorts shorter columns faster, 7 ns a value of 100
 _AT_ONCE = 1 << 16  # cells: their order and copies stay in the cache
 _SMALL = 200_000  # below this many cells threads cost more than they save
