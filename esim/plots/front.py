@@ -152,7 +152,8 @@ def draw_front(info: FrontInfo, axes: Axes) -> Axes:
             va="center",
             fontsize=_LABEL,
             fontweight="bold" if p.strong else "normal",
-            zorder=5,
+            bbox={"facecolor": style.PAPER, "edgecolor": "none", "alpha": 0.75, "pad": 0.6},
+            zorder=2.5,  # over the lines that cross it, under the points
         )
     axes.xaxis.set_major_formatter(PercentFormatter(1.0, decimals=0, symbol=" %"))
     axes.set_xlabel(f"{info.amount} saved")
