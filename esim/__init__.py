@@ -3,41 +3,39 @@
 from __future__ import annotations
 
 import importlib
-import sys
-import types
 from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:
-    from esim.check import check
-    from esim.compare import compare
-    from esim.comparison import Comparison
-    from esim.costs import Costs
-    from esim.errors import EsimError
-    from esim.estimate import estimate
-    from esim.history import History
-    from esim.readers import read_studies, read_study
-    from esim.replay import replay, replay_orders
-    from esim.rules import Rule, rule
-    from esim.study import Status, Study
+from esim.version import __version__
 
-__version__ = "0.1.0"
+if TYPE_CHECKING:
+    from esim.analyses.check import check
+    from esim.analyses.compare.compare import compare
+    from esim.analyses.estimate.forecast import estimate
+    from esim.assumptions import Costs
+    from esim.errors import EsimError
+    from esim.readers import read_studies, read_study
+    from esim.results.comparison.comparison import Comparison
+    from esim.rules import Rule, rule
+    from esim.simulator.replay import replay, replay_orders
+    from esim.storage.history import History
+    from esim.study import Status, Study
 
 # Imported when first used: `esim --help` must not wait for numba, pandas or pyarrow.
 _HOMES = {
-    "Comparison": "esim.comparison",
-    "Costs": "esim.costs",
+    "Comparison": "esim.results.comparison.comparison",
+    "Costs": "esim.assumptions",
     "EsimError": "esim.errors",
-    "History": "esim.history",
+    "History": "esim.storage.history",
     "Rule": "esim.rules",
     "Status": "esim.study",
     "Study": "esim.study",
+    "check": "esim.analyses.check",
+    "compare": "esim.analyses.compare.compare",
+    "estimate": "esim.analyses.estimate.forecast",
     "read_studies": "esim.readers",
     "read_study": "esim.readers",
-    "check": "esim.check",
-    "compare": "esim.compare",
-    "estimate": "esim.estimate",
-    "replay": "esim.replay",
-    "replay_orders": "esim.replay",
+    "replay": "esim.simulator.replay",
+    "replay_orders": "esim.simulator.replay",
     "rule": "esim.rules",
 }
 
@@ -65,14 +63,3 @@ def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module 'esim' has no attribute {name!r}")
     return getattr(importlib.import_module(_HOMES[name]), name)
-
-
-class _Package(types.ModuleType):
-    """Keeps `esim.replay` the function: importing a submodule would bind its name to the module."""
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        if not (name in _HOMES and isinstance(value, types.ModuleType)):
-            super().__setattr__(name, value)
-
-
-sys.modules[__name__].__class__ = _Package

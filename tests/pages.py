@@ -13,11 +13,11 @@ import html5lib
 import numpy as np
 
 import esim
-from esim.costs import Costs
-from esim.report.document import read_page
+from esim.assumptions import Costs
 from esim.report.files import write_results
-from esim.report.page import Page
-from esim.results import document
+from esim.report.pages.document import read_page
+from esim.report.pages.page import Page
+from esim.results.replay import document
 from esim.study import Study
 
 EVIL = (
@@ -62,7 +62,11 @@ def result_folder(folder: Path, *studies: Study, drawn: bool = False, **how: Any
     notes = [{"code": "n", "text": "note <b> @you", "count": 2, "evidence": []}]
     inputs = [{"path": "logs/<i>", "sha256": "0" * 64, "format": "table", "notes": notes}]
     command = "esim replay 'logs/<i>' --readings"
-    with nullcontext() if drawn else mock.patch("esim.plots.replay_plots", return_value={}):
+    with (
+        nullcontext()
+        if drawn
+        else mock.patch("esim.report.figures.of_results.replay_plots", return_value={})
+    ):
         write_results(folder, studies, results, document(results, inputs, command))
     return folder
 

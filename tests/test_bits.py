@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 import esim
-from esim.kernels import curves as shapes
-from esim.kernels.pairs import critical_values
+from esim.simulator.kernels import curves as shapes
+from esim.simulator.kernels.pairs import critical_values
 from esim.study import Study
 from tests.twins import signed_rank_p
 

@@ -17,25 +17,30 @@ from typer.testing import CliRunner
 
 import esim
 from esim import EsimError, History, Study
-from esim.by_study import going_through
+from esim.analyses.compare.numbers import numbers
+from esim.analyses.compare.statistics import bootstrap_studies
+from esim.analyses.estimate.forecast import settle
+from esim.analyses.estimate.histories import replay_history
+from esim.analyses.estimate.learned import learn
+from esim.analyses.estimate.survey import Wanted, survey
+from esim.analyses.workers.by_study import going_through
 from esim.cli import app
-from esim.compare.numbers import numbers
-from esim.compare.statistics import bootstrap_studies
-from esim.comparison import Comparison
-from esim.estimate import settle
-from esim.estimate.histories import replay_history
-from esim.estimate.learned import learn
-from esim.estimate.records import Estimate
-from esim.estimate.survey import Wanted, survey
-from esim.facts import facts, facts_at
-from esim.history import Chunk, Place, layout
-from esim.history.write import Input, append
+from esim.results.comparison.comparison import Comparison
+from esim.results.estimate import Estimate
+from esim.storage.history import Chunk, Place, layout
+from esim.storage.history.write import Input, append
+from esim.study.facts import facts, facts_at
 from tests.test_many import studies
 
 RUN = CliRunner()
 # Modules by name: the packages have functions of the same names.
-PLAY, ESTIMATE = import_module("esim.compare.play"), import_module("esim.estimate")
-FORECAST = [f"esim.estimate.{name}" for name in ("survey", "quantities", "doubts", "advice")]
+PLAY, ESTIMATE = (
+    import_module("esim.analyses.compare.play"),
+    import_module("esim.analyses.estimate.forecast"),
+)
+FORECAST = [
+    f"esim.analyses.estimate.{name}" for name in ("survey", "quantities", "doubts", "advice")
+]
 FEW = [PLAY, ESTIMATE, *map(import_module, FORECAST)]
 RULES = ["sagemaker", "optuna-median"]
 COMPARE: dict[str, Any] = {"rules": RULES, "orders": 6}
@@ -250,7 +255,7 @@ def test_what_is_kept_of_many_studies_does_not_grow_with_orders() -> None:
 def test_the_bootstrap_over_many_studies_is_that_of_plain_loops(
     at_once: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from esim.compare import statistics
+    from esim.analyses.compare import statistics
 
     monkeypatch.setattr(statistics, "_AT_ONCE", at_once)
     rng = np.random.default_rng(1)

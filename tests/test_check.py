@@ -17,10 +17,10 @@ from typer.testing import CliRunner
 
 import esim
 from esim import Status, Study
-from esim.check import GRADES, INFORMATION, check
+from esim.analyses.check import GRADES, INFORMATION, check
 from esim.cli import app
-from esim.report.checks import show_checks
 from esim.report.enable import how_to_enable
+from esim.report.terminal.check import show_checks
 from esim.study import Note
 from tests.test_readers_analytics import describe, training_tables
 from tests.test_readers_sagemaker import NAMES, Export
@@ -196,7 +196,7 @@ def test_every_note_of_a_reader_is_graded() -> None:
     readers = Path(esim.__file__).parent / "readers"
     source = "\n".join(path.read_text() for path in readers.rglob("*.py"))
     noted = set(re.findall(r'Note\(\s*"([a-z_0-9]+)"', source))
-    from esim.readers.sagemaker.steps import FATES
+    from esim.readers.text.steps import FATES
 
     assert noted | set(FATES[1:]) <= GRADES.keys() | INFORMATION
     assert not GRADES.keys() & INFORMATION
@@ -398,7 +398,7 @@ def test_hostile_names_stay_text(export: Export) -> None:
     study = replace(sound(2), name="\x1b[31mred\x07")
     from rich.console import Console
 
-    from esim.report.checks import show_checks
+    from esim.report.terminal.check import show_checks
 
     console = Console(record=True, width=100)
     show_checks([check(study)], {study.name: study}, console)

@@ -13,18 +13,18 @@ from numba import config
 
 import esim
 from esim import EsimError, Status, Study
-from esim.clocks import Clock, side_by_side
-from esim.compare.contestants import contestants
-from esim.compare.halves import halves, subset
-from esim.compare.play import launch_orders
-from esim.compare.scores import Scores, scores
-from esim.comparison import Comparison, Spread
-from esim.costs import Costs
-from esim.prepare import prepare
-from esim.results import ReplayResult
+from esim.analyses.compare.contestants import contestants
+from esim.analyses.compare.halves import halves, subset
+from esim.analyses.compare.play import launch_orders
+from esim.analyses.compare.scores import Scores, scores
+from esim.assumptions import Clock, Costs
+from esim.results.comparison.comparison import Comparison, Spread
+from esim.results.replay import ReplayResult
 from esim.rules import Rule
-from esim.run import run_many
+from esim.simulator.plan.build import prepare
+from esim.simulator.run import run_many
 from esim.study import Note
+from esim.study.times import side_by_side
 from tests import generate
 from tests.golden import of
 from tests.test_kernel import clock_of, costs_of

@@ -13,12 +13,12 @@ from matplotlib.figure import Figure
 
 import esim
 from esim import Study
-from esim.comparison import Comparison
-from esim.plots import comparison_plots
-from esim.plots.compared import draw_workers, front_info, orders_info, workers_info
-from esim.plots.front import draw_front
-from esim.plots.rows import draw_rows
+from esim.report.figures.compared import draw_workers, front_info, orders_info, workers_info
+from esim.report.figures.front import draw_front
+from esim.report.figures.of_results import comparison_plots
+from esim.report.figures.rows import draw_rows
 from esim.report.files import write_comparison
+from esim.results.comparison.comparison import Comparison
 from tests.test_cli import DATA, run
 from tests.test_compare import RULES, walks
 
@@ -103,7 +103,7 @@ def test_a_name_is_no_formula_no_markup_and_no_escape(tmp_path: Path) -> None:
     assert pd.read_parquet(tmp_path / "out" / "studies.parquet").study[0] == odd
     from rich.console import Console
 
-    from esim.report.comparison import show_comparison
+    from esim.report.terminal.comparison import show_comparison
 
     console = Console(width=200, record=True)
     show_comparison(found, console)

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from esim.compare.choice import folds
-from esim.compare.statistics import (
+from esim.analyses.compare.choice import folds
+from esim.analyses.compare.statistics import (
     Draws,
     bootstrap_means,
     covered,

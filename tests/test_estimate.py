@@ -14,25 +14,25 @@ import pytest
 from numpy.typing import NDArray
 
 import esim
-from esim.by_study import going_through
-from esim.clocks import Clock, side_by_side
-from esim.costs import Costs
+from esim.analyses.estimate.advice import advise
+from esim.analyses.estimate.backtest import backtest
+from esim.analyses.estimate.budget import same_cost
+from esim.analyses.estimate.doubts import needed
+from esim.analyses.estimate.forecast import forecast, settle
+from esim.analyses.estimate.histories import Ask
+from esim.analyses.estimate.samples import Samples, draw, play, reorder
+from esim.analyses.estimate.survey import Wanted, survey
+from esim.analyses.estimate.variants import alternatives, over_readings
+from esim.analyses.estimate.widen import FLOOR, deviations, kept_beyond, parts, student
+from esim.analyses.workers.by_study import going_through
+from esim.assumptions import Clock, Costs
 from esim.errors import EsimError
-from esim.estimate import forecast, settle
-from esim.estimate.advice import advise
-from esim.estimate.backtest import backtest
-from esim.estimate.budget import same_cost
-from esim.estimate.doubts import needed
-from esim.estimate.histories import Ask
-from esim.estimate.records import Estimate, Quantity
-from esim.estimate.samples import Samples, draw, play, reorder
-from esim.estimate.survey import Wanted, survey
-from esim.estimate.variants import alternatives, over_readings
-from esim.estimate.widen import FLOOR, deviations, kept_beyond, parts, student
-from esim.facts import facts
-from esim.prepare import prepare
+from esim.results.estimate import Estimate, Quantity
 from esim.rules import rule
+from esim.simulator.plan.build import prepare
 from esim.study import Note, Study
+from esim.study.facts import facts
+from esim.study.times import side_by_side
 
 
 def settled(

@@ -11,15 +11,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import esim
-from esim.costs import Costs
+from esim.analyses.explain.account import _two
+from esim.analyses.explain.explain import Explanation, explain
+from esim.analyses.explain.held_against import peers_of
+from esim.assumptions import Costs
 from esim.errors import EsimError
-from esim.explain import Explanation, explain
-from esim.explain.account import _two
-from esim.explain.peers import peers_of
-from esim.prepare import prepare
-from esim.replay import replay
 from esim.rules import PRESETS
-from esim.run import run_once
+from esim.simulator.plan.build import prepare
+from esim.simulator.replay import replay
+from esim.simulator.run import run_once
 from esim.study import Status, Study
 from tests import generate
 from tests.curves import curves

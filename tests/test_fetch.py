@@ -22,7 +22,7 @@ import pytest
 from esim.errors import EsimError
 from esim.fetch import Account, fetch_tuning_job, fetch_tuning_jobs
 from esim.fetch.permissions import OPERATIONS, policy
-from esim.readers import read_inputs, read_study
+from esim.readers.inputs import read_inputs, read_study
 from tests.aws import SECRETS, WANDB_KEY, FakeAws, RefusedError, environment, served
 from tests.test_cli import run, run_main
 from tests.test_readers_tiny import assert_same_study

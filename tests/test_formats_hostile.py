@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 
 from esim.errors import EsimError
-from esim.readers import read_inputs, read_study
+from esim.readers.inputs import read_inputs, read_study
 from esim.study import Status
 
 CHOSEN: dict[str, Any] = {"objective": "loss", "direction": "minimize"}
@@ -324,7 +324,7 @@ def test_archives_that_are_none(tmp_path: Path) -> None:
 
 
 def test_an_archive_that_claims_too_much(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("esim.readers.archive.MOST_BYTES", 1000)
+    monkeypatch.setattr("esim.readers.encodings.archive.MOST_BYTES", 1000)
     syne_tune(tmp_path, {"results.csv": SYNE + "1,1,1,1,STOP,Stopped,0,1\n" * 100})
     with pytest.raises(EsimError, match="too large"):
         read_study(tmp_path, **CHOSEN)

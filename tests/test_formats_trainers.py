@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 import esim
 from esim.cli import app
 from esim.errors import EsimError
-from esim.readers import read_inputs
+from esim.readers.inputs import read_inputs
 from esim.study import Status, Study
 from tests.live.tiny import BEGAN, METRIC, TRIALS
 from tests.test_readers_tiny import assert_same_study

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 import esim
-from esim.readers import read_inputs
+from esim.readers.inputs import read_inputs
 from esim.study import Status, Study
 from tests.live.tiny import BEGAN, METRIC, TRIALS
 

@@ -13,10 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import esim
-from esim.convert import convert
 from esim.errors import EsimError
-from esim.history import History, Place, is_store, layout
-from esim.history.write import Input, append
+from esim.readers.convert import convert
+from esim.storage.history import History, Place, is_store, layout
+from esim.storage.history.write import Input, append
 from esim.study import Study
 from tests.test_readers_tiny import assert_same_study
 from tests.test_storage import studies as any_study
@@ -149,7 +149,7 @@ def test_stores() -> None:
     assert not is_store("sqlite:///x.db") and not is_store("C:/x") and not is_store("s3")
 
 
-# --- esim.convert ----------------------------------------------------------------------------
+# --- esim.readers.convert ----------------------------------------------------------------
 
 
 @pytest.fixture

@@ -9,12 +9,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 
-from esim.clocks import Clock
-from esim.costs import Costs
-from esim.prepare import Prepared, prepare
+from esim.assumptions import Clock, Costs
 from esim.rules import Rule
-from esim.run import Run as KernelRun
-from esim.run import decision_columns, run_once
+from esim.simulator.plan.build import Prepared, prepare
+from esim.simulator.run import Run as KernelRun
+from esim.simulator.run import decision_columns, run_once
 from esim.study import Study
 from tests import generate, golden, naive
 from tests.golden import Case

@@ -22,15 +22,17 @@ import pytest
 from typer.testing import CliRunner
 
 import esim
-from esim import engines, many, tables
+from esim.analyses.history import replay_history as many
+from esim.analyses.history.replay_history import replay_chunk
+from esim.analyses.workers import engines
+from esim.assumptions import Costs
 from esim.cli import app
-from esim.costs import Costs
 from esim.errors import EsimError
-from esim.history import History, Place, layout
-from esim.history.write import Input, append
-from esim.many import replay_chunk
-from esim.results import BestTrial
+from esim.results import tables
+from esim.results.replay import BestTrial
 from esim.rules import rule
+from esim.storage.history import History, Place, layout
+from esim.storage.history.write import Input, append
 from esim.study import Study
 
 RUN = CliRunner()

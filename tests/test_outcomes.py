@@ -12,9 +12,9 @@ import pytest
 from numba import config
 
 from esim import Status, Study, replay
-from esim.costs import Costs
+from esim.assumptions import Costs
 from esim.errors import EsimError
-from esim.results import BestTrial, Summary, document, to_json
+from esim.results.replay import BestTrial, Summary, document, to_json
 from tests import naive
 from tests.generate import Run, build, runs
 from tests.golden import FORWARD, INF, NAN, curves, of, scheduled

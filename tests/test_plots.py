@@ -1,4 +1,4 @@
-"""`esim.plots`: what is drawn, computed apart from drawing it; and that drawing it works."""
+"""Figures: what is drawn, computed apart from drawing it; and that drawing it works."""
 
 from __future__ import annotations
 
@@ -17,20 +17,27 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 
 import esim
-from esim.costs import Costs
-from esim.explain import explain
-from esim.plots import explain_figure, figure_of, replay_plots, save, studies_plot, style
-from esim.plots.amounts import amounts_info, draw_amounts
-from esim.plots.curves import MOST_LINES, Curve, bands_of, curves_info, draw_curves
-from esim.plots.explained import draw_explained, draw_peers, explained_info
-from esim.plots.finals import draw_finals, finals_info
-from esim.plots.front import draw_front, pareto, readings_front
-from esim.plots.rows import draw_rows, readings_info, studies_info
-from esim.plots.schedule import draw_schedule, schedule_info
-from esim.plots.stops import draw_stops, stops_info
-from esim.plots.threshold import draw_threshold, threshold_info
-from esim.plots.wrong import draw_wrong, stopped_wrongly, wrong_infos
-from esim.results import ReplayResult, Reports
+from esim.analyses.explain.explain import explain
+from esim.assumptions import Costs
+from esim.report.figures import style
+from esim.report.figures.amounts import amounts_info, draw_amounts
+from esim.report.figures.curves import MOST_LINES, Curve, bands_of, curves_info, draw_curves
+from esim.report.figures.explained import draw_explained, draw_peers, explained_info
+from esim.report.figures.finals import draw_finals, finals_info
+from esim.report.figures.front import draw_front, pareto, readings_front
+from esim.report.figures.of_results import (
+    explain_figure,
+    figure_of,
+    replay_plots,
+    save,
+    studies_plot,
+)
+from esim.report.figures.rows import draw_rows, readings_info, studies_info
+from esim.report.figures.schedule import draw_schedule, schedule_info
+from esim.report.figures.stops import draw_stops, stops_info
+from esim.report.figures.threshold import draw_threshold, threshold_info
+from esim.report.figures.wrong import draw_wrong, stopped_wrongly, wrong_infos
+from esim.results.replay import ReplayResult, Reports
 from esim.study import Study
 from tests import generate
 
@@ -509,7 +516,7 @@ def test_drawing_changes_no_setting_and_obeys_none(tmp_path):
 
 def test_importing_plots_loads_nothing_heavy():
     code = (
-        "import sys, esim.plots\n"
+        "import sys, esim.report.figures.of_results\n"
         "heavy = {'matplotlib', 'numba', 'pandas', 'esim.replay', 'esim.explain', 'esim.readers'}\n"
         "print(sorted(heavy & set(sys.modules)))"
     )
@@ -520,7 +527,7 @@ def test_importing_plots_loads_nothing_heavy():
 def test_pyplot_is_not_used():
     code = (
         "import sys, esim\n"
-        "from esim.plots import figure_of, replay_plots\n"
+        "from esim.report.figures.of_results import figure_of, replay_plots\n"
         "study = esim.Study.from_arrays([[1.0, 2.0]], 'minimize')\n"
         "for plot in replay_plots(esim.replay(study), None, {}).values():\n    figure_of(plot)\n"
         "print('matplotlib.pyplot' in sys.modules)"

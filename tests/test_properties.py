@@ -17,16 +17,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numba import config
 
-from esim.clocks import report_seconds
-from esim.outcomes import columns_of, summaries_of
-from esim.prepare import prepare
-from esim.replay import Final
-from esim.results import ReplayResult, Summary
+from esim.results.replay import ReplayResult, Summary
 from esim.rules import Rule
-from esim.run import Run as KernelRun
-from esim.run import decision_columns, run_once
-from esim.stack import Stack
+from esim.simulator.outcomes import columns_of, summaries_of
+from esim.simulator.plan.build import prepare
+from esim.simulator.replay import Final
+from esim.simulator.run import Run as KernelRun
+from esim.simulator.run import decision_columns, run_once
 from esim.study import Status, Study
+from esim.study.batch import Stack
+from esim.study.times import report_seconds
 from tests import naive
 from tests.generate import (
     FromHypothesis,

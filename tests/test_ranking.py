@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from esim.prepare import ranking
-from esim.prepare.ranking import rank_columns
+from esim.simulator.plan import ranking
+from esim.simulator.plan.ranking import rank_columns
 from esim.study import Float64
 
 # What sorts badly by its bits: signs, zeros of both signs, infinities, the smallest numbers, ties.

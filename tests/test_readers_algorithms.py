@@ -9,11 +9,11 @@ import pytest
 
 from esim import EsimError, read_study
 from esim.readers.options import Metric
-from esim.readers.sagemaker.algorithms import LINE_FORMS, OWN_REGEX, forms_of, metrics_in
-from esim.readers.sagemaker.forms import LineForm, Sample, TableForm
-from esim.readers.sagemaker.scan import scan
-from esim.readers.sagemaker.steps import align, choose_form
-from esim.readers.sagemaker.text import LogText
+from esim.readers.text.algorithms import LINE_FORMS, OWN_REGEX, forms_of, metrics_in
+from esim.readers.text.forms import LineForm, Sample, TableForm
+from esim.readers.text.log_text import LogText
+from esim.readers.text.scan import scan
+from esim.readers.text.steps import align, choose_form
 
 Form = LineForm | TableForm
 EVERY = [(form, sample) for form in LINE_FORMS for sample in form.samples]

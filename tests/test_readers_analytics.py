@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from esim.errors import EsimError
-from esim.readers import read_study
+from esim.readers.inputs import read_study
 from esim.study import Study
 from tests.test_readers_tiny import assert_same_study
 

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from esim.errors import EsimError
-from esim.readers import read_inputs, read_study
+from esim.readers.inputs import read_inputs, read_study
 from tests.test_readers_sagemaker import NAMES, ZERO, Export, codes, expected
 from tests.test_readers_tiny import assert_same_study
 

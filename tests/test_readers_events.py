@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from esim.errors import EsimError
-from esim.readers import read_inputs, read_study
-from esim.readers.tensorboard.records import records
+from esim.readers.inputs import read_inputs, read_study
+from esim.readers.trackers.tensorboard.records import records
 from esim.study import Study
 
 # --- a naive writer, from the format's source (TFRecord, event.proto) ------------------------
@@ -256,7 +256,7 @@ def test_giant_lengths(tmp_path: Path, length: int) -> None:
 
 @given(payload=st.binary(max_size=60))
 def test_payloads_that_are_no_messages(payload: bytes) -> None:
-    from esim.readers.tensorboard.events import Run
+    from esim.readers.trackers.tensorboard.events import Run
 
     run = Run()
     run.add(begun() + record(payload) + scalar(101, 1, 5))

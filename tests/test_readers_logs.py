@@ -15,9 +15,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from esim.errors import EsimError
-from esim.readers import read_inputs, read_study
-from esim.readers.logs import natural, run_names, settled
-from esim.readers.wandb.datastore import RunFile
+from esim.readers.inputs import read_inputs, read_study
+from esim.readers.run_logs import natural, run_names, settled
+from esim.readers.trackers.wandb.datastore import RunFile
 from esim.study import Status, Study
 
 

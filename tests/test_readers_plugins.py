@@ -11,7 +11,8 @@ from typer.testing import CliRunner
 
 from esim.cli import app
 from esim.errors import EsimError
-from esim.readers import plugins, read_inputs
+from esim.readers import plugins
+from esim.readers.inputs import read_inputs
 
 GOOD = """
 import numpy as np

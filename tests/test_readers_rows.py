@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 
 from esim import EsimError
 from esim.readers.options import Metric
-from esim.readers.sagemaker import rows
-from esim.readers.sagemaker.rows import line_ends, places_of, rows_with
-from esim.readers.sagemaker.scan import scan
-from esim.readers.sagemaker.text import LogText
 from esim.readers.source import BESIDE_BYTES, File
+from esim.readers.text import rows
+from esim.readers.text.log_text import LogText
+from esim.readers.text.rows import line_ends, places_of, rows_with
+from esim.readers.text.scan import scan
 
 LOSS = Metric.compile("loss", r"loss=(\S+)", "")
 

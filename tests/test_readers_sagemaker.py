@@ -16,11 +16,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from esim.errors import EsimError
-from esim.readers import read_inputs, read_studies, read_study
+from esim.readers.inputs import read_inputs, read_studies, read_study
 from esim.readers.options import Metric
-from esim.readers.sagemaker.scan import required_literals, scan
-from esim.readers.sagemaker.steps import STEP_FORMS, StepForm
-from esim.readers.sagemaker.text import LogText
+from esim.readers.text.log_text import LogText
+from esim.readers.text.scan import required_literals, scan
+from esim.readers.text.steps import STEP_FORMS, StepForm
 from esim.study import Status, Study
 from tests.test_readers_tiny import assert_same_study, listing
 

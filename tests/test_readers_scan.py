@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 
 from esim import EsimError
 from esim.readers.options import Metric
-from esim.readers.sagemaker.scan import scan
-from esim.readers.sagemaker.text import LogText
-from esim.readers.sagemaker.watch import Watch, nests_repeats
+from esim.readers.text.log_text import LogText
+from esim.readers.text.scan import scan
+from esim.readers.text.watch import Watch, nests_repeats
 
 NUMBER = r"([-+]?[0-9]*\.?[0-9]+(?:[eE][-+]?[0-9]+)?)"
 REGEXES = (

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from esim.readers.options import Metric
-from esim.readers.sagemaker.scan import scan
-from esim.readers.sagemaker.steps import Curve, align, choose_form, mark
-from esim.readers.sagemaker.text import LogText
+from esim.readers.text.log_text import LogText
+from esim.readers.text.scan import scan
+from esim.readers.text.steps import Curve, align, choose_form, mark
 
 LOSS = Metric.compile("loss", r"loss=([0-9\.]+)", "")
 

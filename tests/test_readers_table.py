@@ -12,7 +12,7 @@ import pyarrow.parquet
 import pytest
 
 from esim.errors import EsimError
-from esim.readers import FORMATS, read_inputs, read_studies, read_study
+from esim.readers.inputs import FORMATS, read_inputs, read_studies, read_study
 from esim.study import Note, Status, Study
 from tests.test_readers_tiny import csv_text, jsonl_text, zst
 

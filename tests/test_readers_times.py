@@ -9,7 +9,13 @@ import numpy as np
 import pytest
 
 from esim.errors import EsimError
-from esim.readers.times import Moment, epoch_seconds, microseconds, parse_moment, parse_time
+from esim.readers.encodings.times import (
+    Moment,
+    epoch_seconds,
+    microseconds,
+    parse_moment,
+    parse_time,
+)
 
 AT = 1590878617.123  # 2020-05-30T22:43:37.123Z
 

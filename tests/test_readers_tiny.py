@@ -18,7 +18,7 @@ import pyarrow.csv
 import pyarrow.parquet
 import pytest
 
-from esim.readers import read_inputs, read_studies, read_study
+from esim.readers.inputs import read_inputs, read_studies, read_study
 from esim.study import Study
 
 # Ids that a guessing reader would take for numbers, a missing value and a date.

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from esim import Study, read_study
-from esim.readers.sagemaker.steps import FATES
+from esim.readers.text.steps import FATES
 
 RECORDED = Path(__file__).parent.parent / "data" / "frameworks"
 FOUR = range(4)

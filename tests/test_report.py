@@ -14,12 +14,12 @@ from typer.testing import CliRunner
 
 import esim
 from esim.cli import app
-from esim.report.document import read_page, write_page
-from esim.report.load import read_result, replay_results, reports_of
-from esim.report.markdown import escaped, markdown
-from esim.report.pdf import pdf
-from esim.report.tables import csv_of, json_of, page_digest
-from esim.results import document, to_json
+from esim.report.formats.csv import csv_of, json_of, page_digest
+from esim.report.formats.markdown import escaped, markdown
+from esim.report.formats.pdf import pdf
+from esim.report.pages.document import read_page, write_page
+from esim.results.replay import document, to_json
+from esim.results.saved import read_result, replay_results, reports_of
 from tests.pages import EVIL, evil_study, page_of, plain_study, result_folder
 
 ROOT = Path(__file__).parent.parent

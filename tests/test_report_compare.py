@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 
 import esim
-from esim.comparison import Comparison
-from esim.report.document import read_page
-from esim.report.html import html
-from esim.report.markdown import markdown
-from esim.report.tables import csv_of
+from esim.report.formats.csv import csv_of
+from esim.report.formats.html import html
+from esim.report.formats.markdown import markdown
+from esim.report.pages.document import read_page
+from esim.results.comparison.comparison import Comparison
 from esim.study import Study
 from tests.pages import EVIL, local, page_of, parsed
 

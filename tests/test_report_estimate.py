@@ -11,7 +11,7 @@ import pytest
 from matplotlib.figure import Figure
 
 import esim
-from esim.plots.forecast import (
+from esim.report.figures.forecast import (
     course_info,
     draw_course,
     draw_forecast,
@@ -20,7 +20,7 @@ from esim.plots.forecast import (
     forecast_info,
     trade_info,
 )
-from esim.report.html import html
+from esim.report.formats.html import html
 from esim.report.notebook import estimate_html
 from tests.pages import EVIL, local, page_of, parsed
 

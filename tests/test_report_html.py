@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import esim
-from esim.report.html import html
+from esim.report.formats.html import html
 from tests.pages import (
     EVIL,
     evil_study,
@@ -179,7 +179,7 @@ SEEN = {
 
 
 def themes() -> dict[str, dict[str, str]]:
-    css = files("esim.report").joinpath("templates/page.css").read_text(encoding="utf-8")
+    css = files("esim.report.formats").joinpath("templates/page.css").read_text(encoding="utf-8")
     light, dark, printed = re.findall(r":root \{(.*?)\}", css, flags=re.DOTALL)
     named = {"light": light, "dark": dark, "print": printed}
     return {k: dict(re.findall(r"--([\w-]+): (#\w{6})", v)) for k, v in named.items()}

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from esim import read_study
-from esim.readers.sagemaker.steps import FATES
+from esim.readers.text.steps import FATES
 
 SHARED = os.environ.get("ESIM_SHARED_DATA", "")
 pytestmark = pytest.mark.skipif(not SHARED, reason="ESIM_SHARED_DATA is not set")

@@ -24,8 +24,8 @@ import pytest
 from numba import config
 
 from esim import EsimError, Study, replay, rule
-from esim.prepare import Prepared, prepare
-from esim.run import decision_columns
+from esim.simulator.plan.build import Prepared, prepare
+from esim.simulator.run import decision_columns
 from tests import naive
 from tests.generate import build
 from tests.test_kernel import DECISION, judged_until_told, kernel_run

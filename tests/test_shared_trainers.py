@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from esim import read_studies, read_study
-from esim.readers import read_inputs
+from esim.readers.inputs import read_inputs
 from esim.study import Study
 
 SHARED = Path(os.environ.get("ESIM_SHARED_DATA", ""))

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 import esim
-from esim.readers import read_inputs
+from esim.readers.inputs import read_inputs
 
 SHARED = os.environ.get("ESIM_SHARED_DATA", "")
 pytestmark = pytest.mark.skipif(not SHARED, reason="ESIM_SHARED_DATA is not set")

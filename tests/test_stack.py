@@ -15,14 +15,14 @@ from hypothesis import strategies as st
 from numba import config
 
 import esim
-from esim import stack as stacking
-from esim.costs import Costs
+from esim.assumptions import Costs
 from esim.errors import EsimError
-from esim.replay import replay_stacks
-from esim.results import ReplayResult, TrialColumns
+from esim.results.replay import ReplayResult, TrialColumns
 from esim.rules import PRESETS, Rule
-from esim.stack import Stack, stacks
+from esim.simulator.replay import replay_stacks
 from esim.study import Study
+from esim.study import batch as stacking
+from esim.study.batch import Stack, stacks
 from tests.generate import FromHypothesis, FromSeed, Pick, make_rule, make_study
 
 SEEDED = 30 if config.DISABLE_JIT else 300

@@ -14,9 +14,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from esim import arrow, storage
 from esim.errors import EsimError
-from esim.readers import read_study
+from esim.readers.inputs import read_study
+from esim.storage import arrow
+from esim.storage import parquet as storage
 from esim.study import Note, Status, Study
 from tests.test_readers_tiny import assert_same_study, expected
 

@@ -1,7 +1,8 @@
 """The kernel against its twin on every row of the rule table, in every clock, both ways it works.
 
 The kernel finds peers in columns ranked beforehand, or looks them up one by one where ranking
-would not pay. Constants in esim.prepare.places draw the line; here each side of it is forced.
+would not pay. Constants in esim.simulator.plan.columns draw the line; here each side of it is
+forced.
 """
 
 from __future__ import annotations
@@ -14,8 +15,9 @@ import numpy as np
 import pytest
 from numba import config
 
-from esim.prepare import Prepared, places, prepare
 from esim.rules import Rule
+from esim.simulator.plan import columns as places
+from esim.simulator.plan.build import Prepared, prepare
 from esim.study import Status, Study
 from tests import naive
 from tests.generate import CATEGORICAL, COMBINATIONS, FromSeed, build, make_settings, rules, studies

@@ -10,8 +10,8 @@ import pytest
 from numba import config
 
 from esim import EsimError, replay, replay_orders
-from esim.prepare import prepare as prepared_for
 from esim.rules import Rule
+from esim.simulator.plan.build import prepare as prepared_for
 from esim.study import Study
 from tests import generate, naive
 from tests.golden import curves, of
@@ -54,7 +54,7 @@ def test_threads_change_no_byte(columns: dict[str, Any]) -> None:
 
 def test_ranking_in_threads_changes_no_byte(monkeypatch: pytest.MonkeyPatch) -> None:
     # Small studies are ranked in one thread; let them all be large.
-    from esim.prepare import ranking
+    from esim.simulator.plan import ranking
 
     monkeypatch.setattr(ranking, "_SMALL", 0)
     rule = of(peer="value")  # no statistic is NaN

@@ -20,7 +20,7 @@ import numpy as np
 import pytest
 
 import esim
-from esim.costs import Costs
+from esim.assumptions import Costs
 from esim.study import Study
 
 TINY = Path(__file__).parent.parent / "data" / "tiny"

@@ -10,7 +10,6 @@ from typing import Annotated
 
 import typer
 
-from esim import __version__
 from esim.cli import (
     check,
     compare,
@@ -26,6 +25,7 @@ from esim.cli import (
 )
 from esim.cli import options as o
 from esim.errors import EsimError
+from esim.version import __version__
 
 app = typer.Typer(
     name="esim",

@@ -24,9 +24,9 @@ def check(
     json: o.Json = False,
 ) -> None:
     """Would AUTO act on such a job, and can its logs be trusted? Exit code 1 if not."""
-    from esim import __version__
-    from esim.check import check as examine
-    from esim.results import to_json
+    from esim.analyses.check import check as examine
+    from esim.results.replay import to_json
+    from esim.version import __version__
 
     with o.progress() as display:
         display.add_task("reading logs", total=None)
@@ -45,8 +45,8 @@ def check(
     else:
         from rich.console import Console
 
-        from esim.report.checks import show_checks
-        from esim.report.terminal import show_inputs
+        from esim.report.terminal.check import show_checks
+        from esim.report.terminal.replay import show_inputs
 
         console = Console()
         show_checks(checks, o.sagemaker_studies(found), console)

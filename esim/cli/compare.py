@@ -10,7 +10,7 @@ import typer
 from esim.cli import options as o
 
 if TYPE_CHECKING:
-    from esim.comparison import Comparison
+    from esim.results.comparison.comparison import Comparison
 
 _COMPARISON = "The comparison"
 
@@ -185,8 +185,8 @@ def compare(
 def _show(comparison: Comparison) -> None:
     from rich.console import Console
 
-    from esim.report.comparison import show_comparison
-    from esim.report.terminal import show_inputs
+    from esim.report.terminal.comparison import show_comparison
+    from esim.report.terminal.replay import show_inputs
 
     console = Console()
     show_comparison(comparison, console)

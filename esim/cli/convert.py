@@ -30,7 +30,7 @@ def convert(
 
     Run it again as logs come in: only new and changed inputs are read.
     """
-    from esim.convert import convert as run
+    from esim.readers.convert import convert as run
     from esim.report.words import clean
 
     with o.progress() as display:

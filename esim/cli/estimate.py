@@ -9,7 +9,7 @@ import typer
 from esim.cli import options as o
 
 if TYPE_CHECKING:
-    from esim.estimate.records import Estimate
+    from esim.results.estimate import Estimate
     from esim.study import Study
 
 _NEXT = "The next job"
@@ -124,11 +124,11 @@ def estimate(
 
     o.check_engine(engine, jobs, address)
 
-    from esim.by_study import going_through
-    from esim.estimate import check_numbers, settle
-    from esim.estimate.survey import Wanted, survey
-    from esim.facts import facts_at
-    from esim.results import to_json
+    from esim.analyses.estimate.forecast import check_numbers, settle
+    from esim.analyses.estimate.survey import Wanted, survey
+    from esim.analyses.workers.by_study import going_through
+    from esim.results.replay import to_json
+    from esim.study.facts import facts_at
 
     with o.usage():
         wanted = Wanted(readings, same_cost, backtest, min_saving, max_degradation)
@@ -175,8 +175,8 @@ def estimate(
 def _show(estimated: Estimate, enable: dict[str, Study], inputs: list[dict[str, Any]]) -> None:
     from rich.console import Console
 
-    from esim.report.estimates import show_estimate
-    from esim.report.terminal import show_inputs
+    from esim.report.terminal.estimate import show_estimate
+    from esim.report.terminal.replay import show_inputs
 
     console = Console()
     show_estimate(estimated, enable, console)

@@ -33,9 +33,9 @@ def explain(
     row = o.chosen_rule(rule, set_)
     o.check_words(clock, workers)
 
+    from esim.analyses.explain.explain import explain as account_for
     from esim.errors import near_names
-    from esim.explain import explain as account_for
-    from esim.results import to_json
+    from esim.results.replay import to_json
 
     only = None if study is None else [study]
     found = o.read(logs, objective, direction, metric, format, accept_time_aligned, only, step)
@@ -60,6 +60,6 @@ def explain(
         return
     from rich.console import Console
 
-    from esim.report.terminal import show_explanation
+    from esim.report.terminal.replay import show_explanation
 
     show_explanation(explanation, Console())

@@ -98,8 +98,8 @@ def sagemaker(
         else:
             fetched = [fetch_tuning_job(account, tuning_job, out or Path(tuning_job), tell)]
     if json:
-        from esim import __version__
-        from esim.results import to_json
+        from esim.results.replay import to_json
+        from esim.version import __version__
 
         document = {
             "schema": "esim.fetch/1",

@@ -8,7 +8,7 @@ def formats() -> None:
     from rich.console import Console
 
     from esim.readers.plugins import installed, known_formats
-    from esim.report.terminal import table
+    from esim.report.terminal.replay import table
     from esim.report.words import clean
 
     shown = table(

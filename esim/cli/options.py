@@ -16,10 +16,10 @@ from esim.errors import EsimError
 if TYPE_CHECKING:
     from rich.progress import Progress
 
-    from esim.costs import Costs
-    from esim.history import History
-    from esim.readers import Reading
+    from esim.assumptions import Costs
+    from esim.readers.inputs import Reading
     from esim.rules import Rule
+    from esim.storage.history import History
     from esim.study import Study
 
 _READING = "Reading the logs"
@@ -280,7 +280,7 @@ def check_saved(saved: str, price: float | None) -> None:
 
 def chosen_costs(**numbers: Any) -> Costs:
     """The cost flags as a record."""
-    from esim.costs import Costs
+    from esim.assumptions import Costs
 
     with usage():
         return Costs(**numbers)
@@ -288,7 +288,7 @@ def chosen_costs(**numbers: Any) -> Costs:
 
 def check_words(clock: str | None, workers: int, final: str = "last") -> None:
     """Refuse unknown words before any log is read."""
-    from esim.clocks import Clock
+    from esim.assumptions import Clock
 
     with usage():
         if final not in ("last", "best"):
@@ -299,7 +299,7 @@ def check_words(clock: str | None, workers: int, final: str = "last") -> None:
 
 def check_engine(engine: str | None, jobs: int | None, address: str | None) -> None:
     """Refuse an unknown engine before any log is read."""
-    from esim.engines import check_engine as check
+    from esim.analyses.workers.engines import check_engine as check
 
     with usage():
         check(engine or "local", jobs, address)
@@ -312,8 +312,8 @@ def one_by_one(
 
     That is, if it is `asked` for, or there are more than `MANY` of them.
     """
-    from esim.by_study import MANY
-    from esim.readers import check_history, find_history
+    from esim.analyses.workers.by_study import MANY
+    from esim.readers.inputs import check_history, find_history
 
     history = find_history(logs)
     if history is None or not (asked or len(history.names) > MANY):
@@ -357,7 +357,7 @@ def read(
     step: str | None = None,
 ) -> Reading:
     """The studies in the logs."""
-    from esim.readers import read_inputs
+    from esim.readers.inputs import read_inputs
 
     return read_inputs(
         *logs,
@@ -394,7 +394,7 @@ def described(found: Reading) -> list[dict[str, Any]]:
 
 def sagemaker_studies(found: Reading) -> dict[str, Study]:
     """The SageMaker tuning jobs that ran without AUTO and could run with it, by name."""
-    from esim.check import GRADES
+    from esim.analyses.check import GRADES
 
     names = {name for i in found.inputs if i.format == "sagemaker" for name in i.studies}
     barred = {

@@ -11,8 +11,8 @@ from esim.cli import options as o
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from esim.history import History
-    from esim.many import Settings
+    from esim.analyses.history.replay_history import Settings
+    from esim.storage.history import History
 
 
 def replay(
@@ -67,14 +67,14 @@ def replay(
     if history is not None:
         if readings:
             raise typer.BadParameter("--readings is for one study of a history: name it: --study")
-        from esim.many import Settings
+        from esim.analyses.history.replay_history import Settings
 
         settings = Settings(row, clock, workers, costs, final)
         _many(history, settings, out, resume, engine or "local", jobs, address, json)
         return
     o.check_engine_used(history, engine=engine, jobs=jobs, address=address, resume=resume)
     from esim import replay as run
-    from esim.results import document, to_json
+    from esim.results.replay import document, to_json
 
     with o.progress() as display:
         task = display.add_task("reading logs", total=None)
@@ -107,8 +107,8 @@ def replay(
         return
     from rich.console import Console
 
-    from esim.report.checks import show_enabling
-    from esim.report.terminal import show_inputs, show_replays
+    from esim.report.terminal.check import show_enabling
+    from esim.report.terminal.replay import show_inputs, show_replays
 
     console = Console()
     show_replays(results, console)
@@ -129,8 +129,8 @@ def _many(
     json: bool,
 ) -> None:
     """Replay a history study by study."""
-    from esim.many import replay_history
-    from esim.results import to_json
+    from esim.analyses.history.replay_history import replay_history
+    from esim.results.replay import to_json
 
     if resume and out is None:
         raise typer.BadParameter("--resume goes on with an --out")
@@ -151,7 +151,7 @@ def _many(
     else:
         from rich.console import Console
 
-        from esim.report.many import show_many
+        from esim.report.terminal.history import show_many
 
         show_many(result, Console())
     if result.failures:

@@ -39,8 +39,8 @@ def report(
     ] = None,
 ) -> None:
     """One self-contained page that a team can decide from; Markdown, PDF, CSV and JSON too."""
-    from esim.report.document import read_page, write_page
     from esim.report.files import ENDINGS, REPORT
+    from esim.report.pages.document import read_page, write_page
 
     targets = out or [(result if result.is_dir() else result.parent) / f"{REPORT}.html"]
     with o.usage():
@@ -61,6 +61,6 @@ def report(
             display.advance(task)
     from rich.console import Console
 
-    from esim.report.terminal import show_written
+    from esim.report.terminal.replay import show_written
 
     show_written(page.answer, targets, Console())

@@ -23,7 +23,7 @@ def rules(
     """List the rules, or show one: every column with its meaning, its source, its pitfalls."""
     from rich.console import Console
 
-    from esim.report.terminal import table
+    from esim.report.terminal.replay import table
     from esim.rules import names, preset, read_preset
 
     console = Console()
@@ -71,7 +71,7 @@ def _about(row: Preset, console: Console) -> None:
 def _columns(row: Preset, console: Console) -> None:
     from rich.markup import escape
 
-    from esim.report.terminal import table
+    from esim.report.terminal.replay import table
     from esim.rules import Rule, groups, meanings
 
     if row.parameters:
@@ -94,7 +94,7 @@ def _columns(row: Preset, console: Console) -> None:
 
 
 def _readings(console: Console) -> None:
-    from esim.report.terminal import table
+    from esim.report.terminal.replay import table
     from esim.rules import READINGS
 
     shown = table("Readings (--readings)", "", "what is left open", "read as", "sets", words=True)

@@ -9,7 +9,7 @@ import typer
 
 def warm_up() -> None:
     """Compile the kernels ahead, for container images and shared machines."""
-    from esim.warm_up import warm_up as compile_all
+    from esim.simulator.warm_up import warm_up as compile_all
 
     start = time.perf_counter()
     kept_in = compile_all()

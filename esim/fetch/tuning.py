@@ -18,7 +18,7 @@ from esim.fetch.faults import GoneError
 from esim.fetch.folder import ENDED, JOBS, STATUS, FetchNote, Folder, Job
 from esim.fetch.permissions import LOG_GROUP
 from esim.fetch.streams import SUFFIX, Stream, download
-from esim.folders import unique_slugs
+from esim.storage.folders import unique_slugs
 
 PAGE = 100  # jobs a page, the most
 NEAR_PAGES = 10  # of the account's tuning jobs, looked through for near names

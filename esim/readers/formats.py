@@ -1,4 +1,4 @@
-"""The formats esim reads: a static table, and what is installed beside it (`esim.readers.plugins`).
+"""The formats esim reads: a static table.
 
 A reader's module is imported when it is asked.
 """
@@ -9,7 +9,6 @@ import importlib
 from dataclasses import dataclass
 from typing import Protocol, cast
 
-from esim.errors import EsimError, near_names
 from esim.readers.options import Options
 from esim.readers.source import File, Source
 from esim.study import Note, Study
@@ -107,7 +106,7 @@ FORMATS: tuple[Format, ...] = (
         schedule=True,
         configs=True,
         several_studies=True,
-        module="esim.readers.own",
+        module="esim.readers.tables.own",
     ),
     Format(
         name="ray-tune",
@@ -118,7 +117,7 @@ FORMATS: tuple[Format, ...] = (
         schedule=True,
         configs=True,
         several_studies=True,
-        module="esim.readers.ray_tune",
+        module="esim.readers.tuners.ray_tune",
     ),
     Format(
         name="mlflow",
@@ -129,7 +128,7 @@ FORMATS: tuple[Format, ...] = (
         schedule=True,
         configs=True,
         several_studies=True,
-        module="esim.readers.mlflow",
+        module="esim.readers.trackers.mlflow",
     ),
     Format(
         name="optuna",
@@ -137,7 +136,7 @@ FORMATS: tuple[Format, ...] = (
         schedule=True,
         configs=True,
         several_studies=True,
-        module="esim.readers.optuna",
+        module="esim.readers.tuners.optuna",
     ),
     Format(
         name="syne-tune",
@@ -146,7 +145,7 @@ FORMATS: tuple[Format, ...] = (
         schedule=True,
         configs=True,
         several_studies=True,
-        module="esim.readers.syne_tune",
+        module="esim.readers.tuners.syne_tune",
     ),
     Format(
         name="hpbandster",
@@ -155,7 +154,7 @@ FORMATS: tuple[Format, ...] = (
         schedule=True,
         configs=True,
         several_studies=True,
-        module="esim.readers.hpbandster",
+        module="esim.readers.tuners.hpbandster",
     ),
     Format(
         name="deepcave",
@@ -165,7 +164,7 @@ FORMATS: tuple[Format, ...] = (
         schedule=True,
         configs=True,
         several_studies=True,
-        module="esim.readers.deepcave",
+        module="esim.readers.tuners.deepcave",
     ),
     Format(
         name="sacred",
@@ -176,7 +175,7 @@ FORMATS: tuple[Format, ...] = (
         schedule=True,
         configs=True,
         several_studies=True,
-        module="esim.readers.sacred",
+        module="esim.readers.trackers.sacred",
     ),
     Format(
         name="deepobs",
@@ -185,7 +184,7 @@ FORMATS: tuple[Format, ...] = (
         needs=("direction", "objective, if there are several metrics"),
         configs=True,
         several_studies=True,
-        module="esim.readers.deepobs",
+        module="esim.readers.benchmarks.deepobs",
     ),
     Format(
         name="nni",
@@ -195,7 +194,7 @@ FORMATS: tuple[Format, ...] = (
         schedule=True,
         configs=True,
         several_studies=True,
-        module="esim.readers.nni",
+        module="esim.readers.tuners.nni",
     ),
     Format(
         name="algoperf",
@@ -203,14 +202,14 @@ FORMATS: tuple[Format, ...] = (
         times=True,
         configs=True,
         several_studies=True,
-        module="esim.readers.algoperf",
+        module="esim.readers.benchmarks.algoperf",
     ),
     Format(
         name="lightning",
         summary="Lightning's CSVLogger: metrics.csv and hparams.yaml of each version",
         needs=("direction", "objective, if there are several metrics"),
         configs=True,
-        module="esim.readers.lightning",
+        module="esim.readers.trainers.lightning",
     ),
     Format(
         name="ultralytics",
@@ -218,14 +217,14 @@ FORMATS: tuple[Format, ...] = (
         needs=("direction", "objective, if there are several metrics"),
         times=True,
         configs=True,
-        module="esim.readers.ultralytics",
+        module="esim.readers.trainers.ultralytics",
     ),
     Format(
         name="huggingface",
         summary="Hugging Face Trainer: trainer_state.json of the newest checkpoint of each run",
         needs=("direction", "objective, if there are several metrics"),
         configs=True,
-        module="esim.readers.huggingface",
+        module="esim.readers.trainers.huggingface",
     ),
     Format(
         name="wandb",
@@ -235,7 +234,7 @@ FORMATS: tuple[Format, ...] = (
         schedule=True,
         configs=True,
         several_studies=True,
-        module="esim.readers.wandb",
+        module="esim.readers.trackers.wandb.offline",
     ),
     Format(
         name="tensorboard",
@@ -244,7 +243,7 @@ FORMATS: tuple[Format, ...] = (
         times=True,
         schedule=True,
         configs=True,
-        module="esim.readers.tensorboard",
+        module="esim.readers.trackers.tensorboard.runs",
     ),
     Format(
         name="table",
@@ -255,7 +254,7 @@ FORMATS: tuple[Format, ...] = (
         schedule=True,
         configs=True,
         several_studies=True,
-        module="esim.readers.table",
+        module="esim.readers.tables.plain",
         by_contents=True,
     ),
     Format(
@@ -266,14 +265,14 @@ FORMATS: tuple[Format, ...] = (
         schedule=True,
         configs=True,
         several_studies=True,
-        module="esim.readers.sagemaker",
+        module="esim.readers.sagemaker.jobs",
         by_contents=True,
     ),
     Format(
         name="wandb-chart",
         summary="Weights & Biases: the CSV file that a chart exports, a column a run",
         needs=("direction", "objective, if there are several metrics"),
-        module="esim.readers.wandb.chart",
+        module="esim.readers.trackers.wandb.chart",
         by_contents=True,
     ),
     Format(
@@ -282,7 +281,7 @@ FORMATS: tuple[Format, ...] = (
         needs=("direction", "objective, if there are several metrics"),
         times=True,
         configs=True,
-        module="esim.readers.wandb.history",
+        module="esim.readers.trackers.wandb.history",
         by_contents=True,
     ),
     Format(
@@ -290,7 +289,7 @@ FORMATS: tuple[Format, ...] = (
         summary="Chainer's LogReport: the file log of each run",
         needs=("direction", "objective, if there are several metrics"),
         times=True,
-        module="esim.readers.chainer",
+        module="esim.readers.trainers.chainer",
         by_contents=True,
     ),
     Format(
@@ -298,7 +297,7 @@ FORMATS: tuple[Format, ...] = (
         summary="TaskSet: a JSON file a task, a list of trials with whole curves",
         configs=True,
         several_studies=True,
-        module="esim.readers.taskset",
+        module="esim.readers.benchmarks.taskset",
         by_contents=True,
     ),
     Format(
@@ -306,62 +305,7 @@ FORMATS: tuple[Format, ...] = (
         summary="Keras' CSVLogger: a CSV file a run, epoch first",
         needs=("direction", "objective, if there are several metrics"),
         configs=True,
-        module="esim.readers.keras",
+        module="esim.readers.trainers.keras",
         by_contents=True,
     ),
 )
-
-
-def choose_format(
-    source: Source, name: str | None = None, broken: list[Note] | None = None
-) -> Format:
-    """The format of that name, or the only one that recognises the source.
-
-    Args:
-        broken: notes on plug-ins that failed are added here.
-
-    Raises:
-        EsimError: no such name (with near names); no format matches (what each saw); several do.
-    """
-    from esim.readers import plugins
-
-    formats = plugins.known_formats()
-    if name is not None:
-        for fmt in formats:
-            if fmt.name == name:
-                return fmt
-        unusable = [note.text for note in plugins.installed()[1]]
-        raise EsimError(
-            f"no format {name!r}",
-            why="; ".join(unusable) or None,
-            fix=f"one of: {near_names(name, [f.name for f in formats])}",
-        )
-    if not source.files and source.address is None:
-        skipped = f", {len(source.skipped)} hidden or left over" if source.skipped else ""
-        raise EsimError("no files to read", where=source.label, why=f"the folder is empty{skipped}")
-    seen = []
-    rest = source
-    for fmt in sorted(formats, key=lambda fmt: fmt.by_contents):
-        detection = fmt.detect(rest)
-        seen.append((fmt, detection))
-        if detection.broken and broken is not None:
-            broken.append(plugins.broken_note(fmt.name, fmt.package, detection.broken))
-        rest = rest.without(detection.claims) if detection.claims else rest
-        if detection.claims and not rest.files:
-            break
-    matching = [(fmt, detection) for fmt, detection in seen if detection.matches]
-    if len(matching) == 1:
-        return matching[0][0]
-    if matching:
-        raise EsimError(
-            "mixed formats: " + " and ".join(fmt.name for fmt, _ in matching) + " match",
-            where=source.label,
-            why="; ".join(f"{fmt.name}: {detection.saw}" for fmt, detection in matching),
-            fix="give the part you mean, or --format " + matching[0][0].name,
-        )
-    raise EsimError(
-        "no format matches",
-        where=source.label,
-        why="; ".join(f"{fmt.name}: {detection.saw}" for fmt, detection in seen if detection.saw),
-        fix="`esim formats` lists what can be read; --format NAME says why one does not fit",
-    )

@@ -7,14 +7,14 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from esim.errors import EsimError
-from esim.readers.assemble import some
-from esim.readers.beside import Configs
+from esim.readers.assembly import some
+from esim.readers.config_files import Configs
 from esim.readers.formats import Detection, Found
-from esim.readers.logs import Layout, Log, Logs, home, natural, run_names
 from esim.readers.options import Options
+from esim.readers.run_logs import Layout, Log, Logs, home, natural, run_names
 from esim.readers.runs import Experiment, file_notes, flat, folder_name, studies
 from esim.readers.source import File, Source
-from esim.readers.table_shape import Shape, records, shape_of
+from esim.readers.tables.shape import Shape, records, shape_of
 from esim.study import Direction, Note
 
 

@@ -16,7 +16,7 @@ from typing import Any, Literal
 import numpy as np
 
 from esim.errors import EsimError
-from esim.readers.assemble import Reports, Trials, assemble, some
+from esim.readers.assembly import Reports, Trials, assemble, some
 from esim.readers.formats import Detection, Found
 from esim.readers.options import Options, chosen_studies, settle_direction, settle_objective
 from esim.readers.source import File, Source

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from esim.plots.wrong import stopped_wrongly
+from esim.report.figures.wrong import stopped_wrongly
 from esim.report.words import (
     better_words,
     clean,
@@ -18,7 +18,7 @@ from esim.report.words import (
     seconds,
     signed,
 )
-from esim.results import ReplayResult, totals
+from esim.results.replay import ReplayResult, totals
 
 
 def verdict(result: ReplayResult) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from esim.errors import EsimError, near_names
-from esim.results import ReplayResult
+from esim.results.replay import ReplayResult
 
 MOST = 6  # studies with figures, unless some are asked for
 

@@ -8,18 +8,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from esim.folders import unique_slugs, whole_folder
 from esim.report.chosen import shown_in_full
 from esim.report.words import comparison_name, inert
-from esim.results import ReplayResult, Reports, to_json
+from esim.results.replay import ReplayResult, Reports, to_json
+from esim.storage.folders import unique_slugs, whole_folder
 from esim.study import Study
 
 if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
-    from esim.comparison import Comparison
-    from esim.explain import Explanation
+    from esim.results.comparison.comparison import Comparison
+    from esim.results.explanation import Explanation
 
 RESULT, ESTIMATE, FIGURES = "result.json", "estimate.json", "figures"
 TRIALS, DECISIONS, REPORTS = "trials.parquet", "decisions.parquet", "reports.parquet"
@@ -44,8 +44,8 @@ def write_results(
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    from esim.plots import figure_of, replay_plots, save
-    from esim.tables import trials_table
+    from esim.report.figures.of_results import figure_of, replay_plots, save
+    from esim.results.tables import trials_table
 
     with whole_folder(folder, _ours) as partial:
         (partial / RESULT).write_text(to_json(document), encoding="utf-8")
@@ -75,7 +75,7 @@ def write_comparison(folder: Path, comparison: Comparison) -> None:
     Raises:
         EsimError: the folder holds other things, or cannot be written.
     """
-    from esim.plots import comparison_plots, figure_of, save
+    from esim.report.figures.of_results import comparison_plots, figure_of, save
 
     with whole_folder(folder, _ours) as partial:
         (partial / RESULT).write_text(comparison.to_json(), encoding="utf-8")
@@ -90,7 +90,7 @@ def write_comparison(folder: Path, comparison: Comparison) -> None:
 
 def write_explanation(folder: Path, explanation: Explanation) -> None:
     """Write explanation.json and its figure, whole or not at all. Raises EsimError."""
-    from esim.plots import explain_figure, save
+    from esim.report.figures.of_results import explain_figure, save
 
     with whole_folder(folder, _ours) as partial:
         (partial / "explanation.json").write_text(to_json(explanation.to_dict()), encoding="utf-8")
@@ -99,7 +99,7 @@ def write_explanation(folder: Path, explanation: Explanation) -> None:
 
 def write_estimate(folder: Path, document: Mapping[str, Any]) -> None:
     """Write estimate.json and figures/, whole or not at all. Raises EsimError."""
-    from esim.plots import estimate_plots, figure_of, save
+    from esim.report.figures.of_results import estimate_plots, figure_of, save
 
     past = document["studies"]
     name = past[0]["study"] if len(past) == 1 else "the next study"

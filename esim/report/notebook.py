@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from esim.plots import Plot, amounts_plot, comparison_plots
-from esim.plots.forecast import estimate_plots, next_words
 from esim.report.answer import answer, subtitle
-from esim.report.estimate_page import forecast_answer
-from esim.report.page import Column, Table
+from esim.report.figures.forecast import estimate_plots, next_words
+from esim.report.figures.of_results import Plot, amounts_plot, comparison_plots
+from esim.report.pages.estimate import forecast_answer
+from esim.report.pages.page import Column, Table
 from esim.report.words import (
     better_words,
     clean,
@@ -21,8 +21,8 @@ from esim.report.words import (
 )
 
 if TYPE_CHECKING:
-    from esim.comparison import Comparison
-    from esim.results import ReplayResult
+    from esim.results.comparison.comparison import Comparison
+    from esim.results.replay import ReplayResult
     from esim.study import Study
 
 _SHOWN = 10
@@ -35,10 +35,10 @@ def box(
     from jinja2 import Environment, PackageLoader, StrictUndefined
     from markupsafe import Markup
 
-    from esim.report.svg import notebook_svg
+    from esim.report.formats.svg import notebook_svg
 
     environment = Environment(
-        loader=PackageLoader("esim.report"),
+        loader=PackageLoader("esim.report.formats"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

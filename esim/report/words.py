@@ -7,8 +7,8 @@ import unicodedata
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from esim.clocks import Clock
-    from esim.comparison import Comparison
+    from esim.assumptions import Clock
+    from esim.results.comparison.comparison import Comparison
     from esim.study import Direction
 
 MISSING = "–"

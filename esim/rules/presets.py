@@ -14,7 +14,7 @@ from esim.rules.table import Rule
 
 BASELINES = ("none", "oracle", "i-epoch", "top-k-after")
 
-_ROWS = Path(__file__).parent / "rows"
+_FILES = Path(__file__).parent / "toml"
 _TEXTS = ("system", "version", "source", "summary", "earliest")
 _KINDS: dict[str, tuple[type, str]] = {
     "differs": (list, "a list of texts"),
@@ -119,13 +119,13 @@ def preset(name: str) -> Preset:
     """A preset by name. Raises EsimError, with near names, if there is none."""
     if name not in names():
         raise EsimError(f"no rule named {name!r}", fix=f"one of: {near_names(name, names())}")
-    return read_preset(_ROWS / f"{name}.toml")
+    return read_preset(_FILES / f"{name}.toml")
 
 
 @functools.cache
 def names() -> tuple[str, ...]:
     """The presets, `sagemaker` first and the baselines last; also those that are refused."""
-    every = {path.stem for path in _ROWS.glob("*.toml")}
+    every = {path.stem for path in _FILES.glob("*.toml")}
     return ("sagemaker", *sorted(every - {"sagemaker", *BASELINES}), *BASELINES)
 
 

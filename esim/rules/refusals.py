@@ -5,12 +5,10 @@ from __future__ import annotations
 import dataclasses
 import functools
 import math
-from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin, get_type_hints
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from esim.errors import EsimError
-
-if TYPE_CHECKING:
-    from esim.rules.table import Rule
+from esim.rules.columns import Columns
 
 _LEAST = {
     "average_from": -1,
@@ -46,25 +44,23 @@ _PEERS_ONLY = (
 _RUNGS_ONLY = ("first_rung", "reduction", "brackets", "max_resource")
 
 
-def check(rule: Rule) -> None:
+def check(rule: Columns) -> None:
     """Raise EsimError, the value quoted, for a row that cannot be."""
     _values(rule)
     _combinations(rule)
 
 
-def _refuse(rule: Rule, column: str, fix: str) -> None:
+def _refuse(rule: Columns, column: str, fix: str) -> None:
     value = getattr(rule, column)
     raise EsimError(f"rule {rule.name!r}: {column} cannot be {value!r}", fix=fix)
 
 
 @functools.cache
 def _kinds() -> dict[str, Any]:
-    from esim.rules.table import Rule
-
-    return get_type_hints(Rule)
+    return get_type_hints(Columns)
 
 
-def _values(rule: Rule) -> None:
+def _values(rule: Columns) -> None:
     for field in dataclasses.fields(rule):
         value, kind = getattr(rule, field.name), _kinds()[field.name]
         if get_origin(kind) is Literal:
@@ -84,7 +80,7 @@ def _values(rule: Rule) -> None:
                 _refuse(rule, field.name, f"a number from {low:g} to {high:g}")
 
 
-def _combinations(rule: Rule) -> None:
+def _combinations(rule: Columns) -> None:
     defaults: dict[str, Any] = {f.name: f.default for f in dataclasses.fields(rule)}
 
     def changed(*columns: str) -> str | None:

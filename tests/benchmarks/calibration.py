@@ -21,11 +21,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 import esim
-from esim.clocks import Clock
-from esim.costs import Costs
-from esim.estimate.samples import Samples, draw, play
-from esim.prepare import Prepared, prepare
+from esim.analyses.estimate.samples import Samples, draw, play
+from esim.assumptions import Clock, Costs
 from esim.rules import rule as named_rule
+from esim.simulator.plan.build import Prepared, prepare
 from esim.study import Study
 
 LEVELS = (0.5, 0.8, 0.9, 0.95)

@@ -18,7 +18,7 @@ from functools import partial
 import numpy as np
 
 import esim
-from esim.comparison import AtWorkers
+from esim.results.comparison.comparison import AtWorkers
 from esim.rules import BASELINES, PRESETS, READINGS, Rule
 from esim.study import Study
 from tests.benchmarks.replay import DATA, curves

@@ -18,12 +18,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from esim import many
-from esim.engines import AHEAD
-from esim.history import Place, layout
-from esim.history.write import Input, append
-from esim.many.parts import Parts
+from esim.analyses.history import replay_history as many
+from esim.analyses.history.parts import Parts
+from esim.analyses.workers.engines import AHEAD
 from esim.rules import rule
+from esim.storage.history import Place, layout
+from esim.storage.history.write import Input, append
 from tests.benchmarks.scale import study
 from tests.benchmarks.timing import machine
 

@@ -24,17 +24,16 @@ from typing import Any
 import numpy as np
 
 import esim
-from esim.clocks import Clock
-from esim.costs import Costs
-from esim.history import History, Place
-from esim.history.write import Input, append
-from esim.kernels.engine import run_orders
-from esim.prepare import prepare, prepare_stack
-from esim.replay import replay_orders
+from esim.assumptions import Clock, Costs
 from esim.rules import rule
-from esim.run import run_once
-from esim.stack import Stack, stacks
+from esim.simulator.kernels.engine import run_orders
+from esim.simulator.plan.build import prepare, prepare_stack
+from esim.simulator.replay import replay_orders
+from esim.simulator.run import run_once
+from esim.storage.history import History, Place
+from esim.storage.history.write import Input, append
 from esim.study import Study
+from esim.study.batch import Stack, stacks
 from tests.benchmarks.replay import MAIN, curves
 from tests.benchmarks.timing import fastest, machine
 from tests.benchmarks.watch import Peaks, watched

@@ -20,11 +20,11 @@ import numpy as np
 import pytest
 
 import esim
-from esim import many
-from esim.convert import convert
-from esim.history import History, Place, layout
-from esim.history.write import Input, append
+from esim.analyses.history import replay_history as many
+from esim.readers.convert import convert
 from esim.rules import rule
+from esim.storage.history import History, Place, layout
+from esim.storage.history.write import Input, append
 from esim.study import Study
 
 SETTINGS = many.Settings(rule("sagemaker"))

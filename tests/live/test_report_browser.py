@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from esim.report.html import html
+from esim.report.formats.html import html
 from tests.pages import evil_study, page_of, plain_study, result_folder
 
 ROOT = Path(__file__).parent.parent.parent

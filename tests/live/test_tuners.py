@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from esim.readers import read_inputs
+from esim.readers.inputs import read_inputs
 from tests.live.tuners import WRITERS
 from tests.test_formats_tuners import RECORDINGS, check_recording, check_server
 

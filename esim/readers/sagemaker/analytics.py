@@ -22,12 +22,12 @@ from typing import Any, TypeGuard
 import numpy as np
 
 from esim.errors import EsimError
-from esim.readers.assemble import some
-from esim.readers.sagemaker.documents import documents
+from esim.readers.assembly import some
+from esim.readers.encodings.aws_json import documents
+from esim.readers.encodings.times import Moment, parse_moment
 from esim.readers.sagemaker.records import Records, TrainingJob
-from esim.readers.sagemaker.steps import Curve
 from esim.readers.source import File
-from esim.readers.times import Moment, parse_moment
+from esim.readers.text.steps import Curve
 from esim.study import Float64, Int64, Note
 
 RESULTS = ("MetricQueryResults", "MetricResults")  # the API's key, and how it is often quoted

@@ -7,12 +7,12 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import PurePosixPath
 
-from esim.readers.assemble import some
-from esim.readers.sagemaker.find import Matches
+from esim.readers.assembly import some
 from esim.readers.sagemaker.records import TrainingJob, TuningJob
-from esim.readers.sagemaker.steps import FATES, MARKED, Curve, StepForm
-from esim.readers.sagemaker.text import EXAMPLE_LENGTH, EXAMPLES, Emissions, LogText
 from esim.readers.source import File
+from esim.readers.text.find import Matches
+from esim.readers.text.log_text import EXAMPLE_LENGTH, EXAMPLES, Emissions, LogText
+from esim.readers.text.steps import FATES, MARKED, Curve, StepForm
 from esim.study import Note
 
 # What became of emissions that are no reports of their own.

@@ -13,11 +13,11 @@ from pathlib import PurePosixPath
 
 from esim.readers.options import Options
 from esim.readers.sagemaker.analytics import Points, points_in
-from esim.readers.sagemaker.bare import looks_like_log
-from esim.readers.sagemaker.exports import is_log, streams
 from esim.readers.sagemaker.records import Records, TrainingJob
-from esim.readers.sagemaker.text import LogText
 from esim.readers.source import File
+from esim.readers.text.bare import looks_like_log
+from esim.readers.text.exports import is_log, streams
+from esim.readers.text.log_text import LogText
 
 WRITE_TEST = "aws-logs-write-test"  # what an export task leaves beside its streams
 

@@ -13,9 +13,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from esim.errors import EsimError
-from esim.readers.sagemaker.documents import documents
+from esim.readers.encodings.aws_json import documents
+from esim.readers.encodings.times import parse_moment
 from esim.readers.source import File
-from esim.readers.times import parse_moment
 from esim.study import Direction, as_direction
 
 _MARKS = (b'"HyperParameterTuningJobConfig"', b'"TrainingJobName"', b'"TrainingJobSummaries"')

@@ -1,0 +1,353 @@
+"""Would AUTO act at all on such a tuning job, and can its logs be trusted?
+
+Findings come from what the reader noted, from the study's columns, and from one replay of the
+literal rule. Sources: Amazon SageMaker Developer Guide, "Stop Training Jobs Early" (what AUTO
+needs), and its example notebook (jobs of less than 4 minutes gain little).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from esim.simulator.replay import replay
+from esim.study import Float64, Int64, Note, Status, Study
+
+Severity = Literal["error", "warning", "note"]
+
+FEW_JOBS = 10
+SHORT_S = 240.0
+EVIDENCE = 3  # jobs or lines named
+LATE_SHARE = 0.9  # a first report behind this share of the job comes after training
+
+_KEEP_INDEX = "print the epoch's index in the metric's line, once an epoch"
+# What a reader's note means to AUTO: how grave, and the cure.
+GRADES: dict[str, tuple[Severity, str]] = {
+    "strategy_hyperband": ("error", "use Strategy Random, Bayesian or Grid with AUTO"),
+    "several_algorithms": ("error", "AUTO needs one TrainingJobDefinition: tune one algorithm"),
+    "value_cut": (
+        "error",
+        "let the group take the whole number: ([-+]?[0-9]*\\.?[0-9]+(?:[eE][-+]?[0-9]+)?)",
+    ),
+    "other_metric_matched": (
+        "error",
+        "put what stands before the name into the regex, as in [^_]loss: or validation-rmse:",
+    ),
+    "empty_capture": ("error", "a lazy group at the end takes nothing: write (\\S+) for (.*?)"),
+    "time_aligned": ("error", "export the log text: averages over 60 s are not epochs"),
+    "no_curves": (
+        "error",
+        "add the logs of the training jobs: a table of final values has no curves",
+    ),
+    "table_caution": ("warning", "tune on a metric that is printed after every epoch"),
+    "auto_was_on": ("warning", "judge AUTO by a tuning job that ran without it"),
+    "epochs_backwards": ("warning", _KEEP_INDEX),
+    "emissions_without_index": ("warning", _KEEP_INDEX),
+    "summary_lines": ("warning", "print the closing summary under another name: AUTO may count it"),
+    "per_batch_lines": ("warning", "print the metric once an epoch: AUTO may count each line"),
+    "duplicate_lines": ("warning", "print it once, on one host: AUTO may count each line"),
+    "best_line_repeated": (
+        "warning",
+        "switch the algorithm's own early stopping off: AUTO may count the line as an epoch",
+    ),
+    "restarts": ("warning", "resume from the checkpoint's epoch, or leave spot instances out"),
+    "duplicate_steps": ("warning", _KEEP_INDEX),
+    "steps_unsorted": ("warning", _KEEP_INDEX),
+    "lines_unmatched": ("warning", "look whether the regex should match these lines"),
+    "final_value_differs": ("warning", "look whether the regex is the one the job ran with"),
+    "jobs_without_logs": ("warning", "export their logs too"),
+    "jobs_without_metric": ("warning", "look whether they failed, or print another metric"),
+    "jobs_of_no_tuning_job": ("warning", "export the tuning job's own list of jobs"),
+    "streams_unknown": ("warning", "export the records of these jobs too"),
+    "several_hosts": ("warning", "print the metric on one host: AUTO may count each line"),
+    "strategy_bayesian": ("note", "take a replay of it as an estimate; AUTO itself does not mind"),
+    "missing_values": ("warning", "look at the first of them: a NaN is no value to AUTO"),
+    "infinite_values": ("warning", "look at the first of them"),
+    "trials_all_nan": ("warning", "look whether these trials diverged"),
+    "trials_without_reports": ("warning", "look whether they failed, or their logs are missing"),
+    "trials_not_listed": ("warning", "export the list of jobs again"),
+    "elapsed_before_start": ("warning", "look whether all times are in one zone"),
+    "elapsed_raised": ("warning", "look whether the log's times can be trusted"),
+    "start_incomplete": ("warning", "export the list of jobs: it has their starts"),
+    "zone_assumed": ("warning", "export times with their zone"),
+    # Of the other formats.
+    "chart_averages": ("warning", "export the history of each run, not the chart"),
+    "ended_early": ("warning", "look whether they were cut short"),
+    "final_only": ("warning", "report the metric while the trial trains"),
+    "lines_cut_off": ("warning", "copy the files again once the runs have ended"),
+    "one_point_curves": ("warning", "record the metric after every epoch, not once at the end"),
+    "plugin_broken": ("warning", "update or remove the package"),
+    "records_cut_off": ("warning", "copy the files again once the runs have ended"),
+    "records_damaged": ("warning", "copy the files again"),
+    "records_odd": ("warning", "look whether a newer version wrote these files"),
+    "runs_without_end": ("warning", "look whether they still run, or crashed"),
+    "short_of_max_steps": ("warning", "look whether they were cut short"),
+    "status_unknown": ("warning", "look at what these trials' status means"),
+    "stopped_by_length": ("warning", "judge a rule by trials that ran to their end"),
+    "studies_without_objective": ("warning", "name the objective of these studies"),
+    "uneven_curves": ("note", "look whether the short ones were cut short"),
+}
+# Notes that say how the logs were read, or what the columns say by themselves: no findings.
+INFORMATION = frozenset(
+    {
+        "columns_not_read",
+        "config_unread",
+        "curves_from_metrics",
+        "elapsed_from_first_report",
+        "elapsed_missing",
+        "emitted_once",
+        "experiments_joined",
+        "files_not_read",
+        "files_of_one_step",
+        "files_skipped",
+        "float32",
+        "folders_joined",
+        "log_times_missing",
+        "metric_unused",
+        "objective_chosen",
+        "parents_no_trials",
+        "regex_from_table",
+        "runs_deleted",
+        "start_from_events",
+        "start_from_first_report",
+        "step_by_emission",
+        "step_column",
+        "step_from_line",
+        "step_from_marker",
+        "step_unit",
+        "time_unit",
+        "trials_listed_twice",
+        "trials_renamed",
+        "trials_waited",
+    }
+)
+UNAVAILABLE = frozenset({"strategy_hyperband", "several_algorithms"})
+NEVER = frozenset({"emitted_once", "emitted_late"})
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something that keeps AUTO from acting, or these logs from being trusted.
+
+    Attributes:
+        count: how many lines, jobs or values it is about.
+        evidence: a few of them: a job, or ``path:line: text``.
+    """
+
+    code: str
+    severity: Severity
+    text: str
+    cure: str
+    count: int = 1
+    evidence: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Check:
+    """The findings of one study, the gravest first.
+
+    Attributes:
+        verdict: the answer in a sentence.
+        acts: whether AUTO would stop any job, by the literal rule; None where these logs cannot
+            tell.
+    """
+
+    study: str
+    verdict: str
+    acts: bool | None
+    findings: tuple[Finding, ...]
+
+    @property
+    def ok(self) -> bool:
+        """Whether no finding is an error."""
+        return all(finding.severity != "error" for finding in self.findings)
+
+    def to_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return asdict(self)
+
+
+def check(study: Study) -> Check:
+    """What stands between this study and AUTO.
+
+    Raises:
+        EsimError: the study's columns break their promises (`Study.validate`).
+    """
+    stopped = replay(study, "sagemaker").summary.trials_stopped
+    found = [*_noted(study.notes), *_seen(study)]
+    verdict, acts = _verdict(study, found, stopped)
+    if acts is False and all(finding.severity != "error" for finding in found):
+        text = f"the literal rule stops none of {study.n_trials} jobs"
+        cure = "see whether other readings of the rule do: esim replay --readings"
+        found.append(Finding("nothing_stopped", "warning", text, cure, study.n_trials))
+    order = ("error", "warning", "note")
+    found.sort(key=lambda finding: order.index(finding.severity))
+    return Check(study.name, verdict, acts, tuple(found))
+
+
+def _verdict(study: Study, found: list[Finding], stopped: int) -> tuple[str, bool | None]:
+    """The answer in a sentence, and `Check.acts`. A doubt outweighs a claim."""
+    errors = {finding.code: finding.text for finding in found if finding.severity == "error"}
+    if errors.keys() & UNAVAILABLE:
+        why = "; ".join(text for code, text in errors.items() if code in UNAVAILABLE)
+        return f"AUTO is not available for this tuning job: {why}", False
+    doubts = [text for code, text in errors.items() if code not in NEVER]
+    if doubts:
+        return f"these logs cannot be trusted because {doubts[0]}", None
+    if errors:
+        return "AUTO can never act: there is no curve to judge while a job trains", False
+    if any(finding.code == "auto_was_on" for finding in found):
+        said = "AUTO was already on: stopped jobs are recorded only up to their stop"
+        return said, True if stopped else None
+    if study.n_trials == 1:
+        return "a single job tells nothing of AUTO: it compares a job with the ones before it", None
+    if stopped:
+        return f"AUTO would act: the literal rule stops {stopped} of {study.n_trials} jobs", True
+    return f"AUTO would have stopped none of these {study.n_trials} jobs", False
+
+
+def _noted(notes: tuple[Note, ...]) -> Iterator[Finding]:
+    for note in notes:
+        if note.code not in INFORMATION:
+            severity, cure = GRADES.get(note.code, ("note", ""))
+            yield Finding(note.code, severity, note.text, cure, note.count, note.evidence)
+
+
+def _seen(study: Study) -> Iterator[Finding]:
+    """What the columns themselves show."""
+    present = ~np.isnan(study.values)
+    before = np.concatenate(([0], np.cumsum(present)))[study.offsets]
+    counts = np.diff(before)  # values of each job; a row of NaN is no report of the objective
+    reporting = np.flatnonzero(counts > 0)
+    jobs = len(reporting)
+    if not jobs:
+        text = "no job has a value of the objective"
+        yield Finding("no_curves", "error", text, "look whether this is the metric they print")
+        return
+    single = np.flatnonzero(counts == 1)
+    if len(single) == jobs:
+        yield _of_jobs(
+            study,
+            single,
+            "emitted_once",
+            "error",
+            f"the objective is reported once by each of {jobs} job(s): AUTO can never act",
+            "print the objective after every epoch, not once at the end",
+        )
+    elif len(single):
+        yield _of_jobs(
+            study,
+            single,
+            "emitted_once_by_some",
+            "warning",
+            f"{len(single)} of {jobs} job(s) report the objective only once",
+            "look whether they were cut short",
+        )
+    yield from _timing(study, counts, np.flatnonzero(present)[before[reporting]], reporting)
+    if jobs < FEW_JOBS:
+        jobs_are = "1 job with reports is" if jobs == 1 else f"{jobs} jobs with reports are"
+        text = f"{jobs_are} too few to judge by (fewer than {FEW_JOBS})"
+        cure = "add more past tuning jobs of the kind"
+        yield Finding("few_jobs", "warning", text, cure, jobs)
+    failed = np.flatnonzero(study.status == Status.FAILED)
+    if len(failed):
+        yield _of_jobs(
+            study,
+            failed,
+            "failed_jobs",
+            "warning",
+            f"{len(failed)} job(s) failed: they are never peers, and never the best",
+            "look at why they failed",
+        )
+    cut = np.flatnonzero(study.censored & (study.status != Status.FAILED))
+    if len(cut):
+        yield _of_jobs(
+            study,
+            cut,
+            "censored_jobs",
+            "warning",
+            f"{len(cut)} job(s) had been cut short when they were recorded: what they would "
+            "have reached is unknown",
+            "judge AUTO by a tuning job whose jobs ran to their end",
+        )
+    yield from _values(study)
+
+
+def _values(study: Study) -> Iterator[Finding]:
+    """Values that are none, where no reader has said so."""
+    noted = {note.code for note in study.notes}
+    for code, wrong, word in (
+        ("missing_values", np.isnan(study.values), "NaN"),
+        ("infinite_values", np.isinf(study.values), "infinite"),
+    ):
+        rows = np.flatnonzero(wrong)
+        if len(rows) and code not in noted:
+            severity, cure = GRADES[code]
+            places = []
+            for row in rows[:EVIDENCE].tolist():
+                trial = int(np.searchsorted(study.offsets, row, side="right")) - 1
+                places.append(f"{study.trials[trial]}, step {study.steps[row]}")
+            text = f"{len(rows)} value(s) are {word}"
+            yield Finding(code, severity, text, cure, len(rows), tuple(places))
+
+
+def _timing(study: Study, counts: Int64, first: Int64, reporting: Int64) -> Iterator[Finding]:
+    """What the times show of jobs that ran to their end.
+
+    Args:
+        counts: values of each job. [N]
+        first: the row of the first value of each job in `reporting`.
+    """
+    seconds = _seconds(study)
+    whole = ~study.censored & np.isfinite(seconds)
+    if study.elapsed is None:
+        text = "the reports have no times: jobs are replayed one after another"
+        yield Finding("times_missing", "note", text, "export the log with its timestamps")
+    else:
+        # Without an end a job's last report is its end, and its second-last tells nothing.
+        several = (counts > 1) & whole & np.isfinite(study.end - study.start)
+        late = study.elapsed[first] > LATE_SHARE * seconds[reporting]
+        late_jobs = reporting[late & several[reporting]]
+        if 2 * len(late_jobs) > several.sum():
+            yield _of_jobs(
+                study,
+                late_jobs,
+                "emitted_late",
+                "error",
+                f"{len(late_jobs)} of {several.sum()} job(s) report the objective only in the last "
+                f"{100 * (1 - LATE_SHARE):.0f} % of their time, when training is over",
+                "print the objective while the job trains, after every epoch",
+            )
+    short = np.flatnonzero(whole & (counts > 0) & (seconds < SHORT_S))
+    timed = int((whole & (counts > 0)).sum())
+    if 2 * len(short) > timed:
+        yield _of_jobs(
+            study,
+            short,
+            "short_jobs",
+            "warning",
+            f"{len(short)} of {timed} job(s) take less than {SHORT_S:.0f} s: start-up and polling "
+            "eat the gain",
+            "expect less than a replay says, or tune on longer jobs",
+        )
+
+
+def _seconds(study: Study) -> Float64:
+    """float64 [N]: each job's seconds: end - start, else its last report; NaN where unknown."""
+    seconds = study.end - study.start
+    if study.elapsed is not None:
+        has = np.diff(study.offsets) > 0
+        last = np.full(study.n_trials, np.nan)
+        last[has] = study.elapsed[study.offsets[1:][has] - 1]
+        seconds = np.where(np.isfinite(seconds), seconds, last)
+    return seconds
+
+
+def _of_jobs(
+    study: Study, jobs: Int64, code: str, severity: Severity, text: str, cure: str
+) -> Finding:
+    names = tuple(study.trials[i] for i in jobs[:EVIDENCE].tolist())
+    return Finding(code, severity, text, cure, len(jobs), names)

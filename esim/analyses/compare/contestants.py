@@ -1,0 +1,102 @@
+"""Who is compared: rules, each at every point of a grid, and the baselines."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from esim.errors import EsimError
+from esim.results.comparison.comparison import Role
+from esim.rules import BASELINES, PRESETS, READINGS, Rule, preset
+from esim.rules import rule as named_rule
+
+
+@dataclass(frozen=True)
+class Contestant:
+    """One rule with its columns settled.
+
+    Attributes:
+        key: its name in the comparison, with the columns that differ from the preset's.
+        changed: those columns.
+        look_ahead: it uses what no rule can know at the time: not ranked.
+        earliest: its earliest possible stop, in words, if it is an unchanged preset.
+    """
+
+    key: str
+    rule: Rule
+    changed: Mapping[str, Any]
+    role: Role = "rule"
+    look_ahead: bool = False
+    earliest: str = ""
+
+
+@dataclass(frozen=True)
+class Field:
+    """The contestants, and which rules had to leave out which columns of the grid."""
+
+    contestants: tuple[Contestant, ...]
+    without: Mapping[str, tuple[str, ...]]
+
+
+def contestants(
+    rules: Iterable[str | Rule], grid: Mapping[str, Sequence[Any]], *, readings: bool = False
+) -> Field:
+    """The rules at every point of the grid, then SageMaker's readings; each once.
+
+    A column that means nothing to a rule (a patience has no peers) leaves it as it is.
+
+    Raises:
+        EsimError: an unknown rule, column or value, one no rule can have, or two different rules of
+            one name.
+    """
+    rows = [named_rule(r) for r in rules]
+    if readings:
+        literal = PRESETS["sagemaker"]
+        rows += [literal.with_columns(**r.columns) for r in READINGS if r.clock is None]
+    found: dict[str, Contestant] = {}
+    without: dict[str, tuple[str, ...]] = {}
+    refusals = []
+    for row in rows:
+        usable = {}
+        for column, values in grid.items():
+            try:
+                for value in values:
+                    row.with_columns(**{column: value})
+                usable[column] = values
+            except EsimError as error:
+                refusals.append((column, error))
+                without[row.name] = (*without.get(row.name, ()), column)
+        for values in itertools.product(*usable.values()):
+            one = contestant(row.with_columns(**dict(zip(usable, values, strict=True))))
+            same = found.setdefault(one.key, one)
+            if same.rule != one.rule:
+                raise EsimError(
+                    f"two different rules are named {one.key!r}", fix="give one another name"
+                )
+    for column, refusal in refusals:
+        if sum(c == column for c, _ in refusals) == len(rows):
+            raise refusal
+    return Field(tuple(found.values()), without)
+
+
+def contestant(row: Rule) -> Contestant:
+    """A rule under the name that tells it from its preset."""
+    changed = {}
+    if row.name in PRESETS:
+        usual = PRESETS[row.name].parameters
+        changed = {k: v for k, v in row.parameters.items() if v != usual[k]}
+    words = ",".join(f"{k}={_word(v)}" for k, v in changed.items())
+    return Contestant(
+        key=f"{row.name}[{words}]" if words else row.name,
+        rule=row,
+        changed=changed,
+        role="baseline" if row.name in BASELINES else "rule",
+        look_ahead=row.against == "hindsight",
+        earliest=preset(row.name).earliest if row.name in PRESETS and not changed else "",
+    )
+
+
+def _word(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)

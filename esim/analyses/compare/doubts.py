@@ -1,0 +1,166 @@
+"""The reasons to doubt a comparison, each with a code."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+
+from esim.analyses.compare.contestants import Contestant
+from esim.analyses.compare.play import Played
+from esim.analyses.compare.ranking import fewest_studies
+from esim.results.comparison.comparison import Doubt, Sensitivity, Settings
+from esim.results.replay import Caveat
+from esim.simulator.caveats import FEW_TRIALS
+from esim.study.facts import Facts
+
+_MANY = 10  # contestants
+_MOST_STUDIES = 3  # named in one doubt
+
+
+def doubts(
+    played: Sequence[Played],
+    contestants: Sequence[Contestant],
+    settings: Settings,
+    sensitivity: Sensitivity,
+    without: Mapping[str, Sequence[str]],
+    *,
+    chosen: bool,
+) -> Iterator[Doubt]:
+    """The gravest first."""
+    yield from _about_studies(played, settings)
+    yield from _about_rules(played, contestants)
+    ranked = sum(not c.look_ahead for c in contestants)
+    if ranked > _MANY and not chosen:
+        yield Doubt(
+            "best_of_many",
+            f"the best of {ranked} contestants looks better than it is: --choose tells what such "
+            "a choice gives on what it was not made on",
+        )
+    if (
+        sensitivity.rule is not None
+        and sensitivity.launch_order is not None
+        and sensitivity.launch_order > sensitivity.rule
+    ):
+        yield Doubt(
+            "order_matters_more",
+            "the order in which the trials start moves what is saved by more than the choice of "
+            "the rule does",
+        )
+    for column in dict.fromkeys(c for columns in without.values() for c in columns):
+        names = [name for name, columns in without.items() if column in columns]
+        yield Doubt(
+            "grid_left_out", f"{column} means nothing to {', '.join(names)}: taken as they are"
+        )
+    ahead = [c.key for c in contestants if c.look_ahead]
+    if ahead:
+        yield Doubt(
+            "look_ahead",
+            f"{', '.join(ahead)}: what no rule can do as trials run; bounds to compare with, not "
+            "choices, and not ranked",
+        )
+
+
+def _about_studies(played: Sequence[Played], settings: Settings) -> Iterator[Doubt]:
+    needed = fewest_studies(settings.confidence)
+    if len(played) == 1:
+        yield Doubt(
+            "one_study",
+            "one study: intervals and tests are about other launch orders of the same trials; "
+            "how the rules compare on another job they cannot say",
+        )
+    elif len(played) < needed:
+        yield Doubt(
+            "few_studies",
+            f"{len(played)} studies: intervals over so few are too narrow, and how the rules "
+            f"compare on other studies cannot be tested (that takes {needed})",
+        )
+    unknown = [p.study.name for p in played if not p.study.degradation_known]
+    if unknown:
+        yield Doubt(
+            "degradation_unknown",
+            f"{_named(unknown)}: trials had been cut short when they were recorded, and one of "
+            "them might have become the best: what a rule loses there is unknown, and not ranked",
+        )
+    flat = [
+        p.study.name
+        for p in played
+        if p.study.degradation_known and not p.orders.known("degradation_normalized")
+    ]
+    if flat:
+        yield Doubt(
+            "no_scale",
+            f"{_named(flat)}: the best and the median final value do not differ, so a loss has no "
+            "scale there; not ranked",
+        )
+    lacking = [p.study.name for p in played if not p.orders.known("seconds_saved_fraction")]
+    if lacking:
+        yield Doubt("no_times", f"{_named(lacking)}: the logs lack times; only steps are compared")
+    for code, text in (
+        (
+            "strategy_bayesian",
+            "the launch order carries information (Bayesian search): resampled orders are not "
+            "what would have happened",
+        ),
+        ("auto_was_on", "AUTO was on when it was recorded"),
+    ):
+        names = [p.study.name for p in played if p.study.noted(code)]
+        if names:
+            yield Doubt(code, f"{_named(names)}: {text}")
+
+
+def _about_rules(played: Sequence[Played], contestants: Sequence[Contestant]) -> Iterator[Doubt]:
+    for r, contestant in enumerate(contestants):
+        if contestant.role != "rule":
+            continue
+        idle = [p.study for p in played if np.isnan(p.first_stop[r])]
+        if not idle:
+            continue
+        text = f"{contestant.key} never stops anything in any order"
+        if len(idle) < len(played):
+            text = f"{contestant.key} stops nothing in {len(idle)} of {len(played)} studies"
+        reason = _why_idle(contestant, idle)
+        yield Doubt("never_acts", text + (f": {reason}" if reason else ""), rule=contestant.key)
+
+
+def _why_idle(contestant: Contestant, idle: Sequence[Facts]) -> str:
+    """Which gate the curves never pass, if one alone explains it."""
+    rule = contestant.rule
+    reports = max(s.reports_longest for s in idle)
+    unit, longest = "step", float(max(s.steps_longest for s in idle))
+    if rule.match == "number":
+        unit, longest = "report", float(reports)
+    elif rule.axis == "seconds":
+        unit, longest = "second", max(s.seconds_longest for s in idle)
+    if rule.warmup_steps >= longest:
+        return (
+            f"it waits until {unit} {rule.warmup_steps}, and no trial there goes beyond "
+            f"{longest:,.0f}"
+        )
+    if rule.min_reports >= reports:
+        return (
+            f"it waits for report {rule.min_reports}, and no trial there made more than {reports}"
+        )
+    most = max(s.trials for s in idle)
+    for column in ("min_completed", "min_peers"):
+        least = getattr(rule, column)
+        if least >= most:
+            return f"it waits for {least} other trials, and no study there has more than {most}"
+    return f"its earliest possible stop is {contestant.earliest}" if contestant.earliest else ""
+
+
+def study_caveats(study: Facts) -> Iterator[Caveat]:
+    """What to know about one study of several."""
+    if study.trials < FEW_TRIALS:
+        yield Caveat(
+            "few_trials",
+            f"{study.trials} trials: one launch order of so few says little about the next job",
+        )
+    for note in study.notes:
+        yield Caveat(note.code, note.text)
+
+
+def _named(names: Sequence[str]) -> str:
+    shown = ", ".join(names[:_MOST_STUDIES])
+    rest = len(names) - _MOST_STUDIES
+    return f"{shown} and {rest} more" if rest > 0 else shown

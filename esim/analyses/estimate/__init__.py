@@ -1,0 +1,1 @@
+"""What to expect of the next tuning job, from past ones."""

@@ -1,0 +1,282 @@
+"""What to expect of the next tuning job with a rule on, from past studies.
+
+The method, its sources and how well its intervals hold: `esim.analyses.estimate.widen` and
+reports/calibration.md.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from statistics import NormalDist
+from typing import get_args
+
+import numpy as np
+
+from esim.analyses.estimate.advice import advise
+from esim.analyses.estimate.doubts import doubts
+from esim.analyses.estimate.histories import Ask, replay_history
+from esim.analyses.estimate.learned import Learned, learn
+from esim.analyses.estimate.quantities import probability_best_kept, quantities
+from esim.analyses.estimate.samples import Launch
+from esim.analyses.workers.by_study import MANY, Studies, going_through, spread
+from esim.assumptions import Clock, Costs
+from esim.errors import EsimError
+from esim.results.estimate import Estimate, Next, Past
+from esim.rules import Rule
+from esim.rules import rule as named_rule
+from esim.simulator.replay import Final, check_final
+from esim.storage.history import History as Stored
+from esim.study import Float64, Int64, Study
+from esim.study.facts import Facts, facts, facts_at
+
+LEAST_SAMPLES = 100  # replicates of a study
+_HELD = 20_000_000  # reports of studies held in memory: half a GB
+METHOD = {
+    "text": (
+        "Jobs of the past trials are drawn without repeats and replayed in random launch order. "
+        "Their deviations from the mean are stretched to the variance of a job of new trials: "
+        "what the launch order does, plus the sampling of the next trials, plus the sampling of "
+        "the past ones. What becomes of the best is taken from jobs of all, half and a quarter of "
+        "the past trials, because the next job's best is another trial."
+    ),
+    "sources": [
+        "Hoeffding 1948, Annals of Mathematical Statistics 19:293",
+        "Politis, Romano, Wolf 1999, Subsampling",
+        "Nadeau, Bengio 2003, Machine Learning 52:239",
+        "Hahn, Meeker 1991, Statistical Intervals",
+    ],
+    "assumes": [
+        "the next trials come from where the past ones came from: same search space, same training",
+        "trials are exchangeable, as under Random and Grid search",
+    ],
+}
+
+
+def estimate(
+    studies: Study | Iterable[Study] | Stored,
+    rule: str | Rule = "sagemaker",
+    trials: int | None = None,
+    workers: int | None = None,
+    *,
+    replicates: int = 1000,
+    seed: int = 0,
+    confidence: float = 0.9,
+    costs: Costs | None = None,
+    final: Final = "last",
+    launch: Launch | None = None,
+    engine: str | None = None,
+    jobs: int | None = None,
+    address: str | None = None,
+) -> Estimate:
+    """Forecast what a rule saves and loses in the next tuning job.
+
+    Studies are replayed one by one, and only what the forecast takes of each is kept. Of more than
+    100 studies (`MANY`) each gets fewer replicates, so that all together get as many as `MANY`
+    would (at least 100 each), and a few kB of each are kept; studies that lack a number are
+    then left out of it.
+
+    Args:
+        studies: one past study of the same problem, or several of the same kind, or a history of
+            them (`esim.History.open`); then the next job is of another study of that kind.
+        rule: a preset's name, or a rule.
+        trials: of the next job; default, as many as the past one (of several, the middle one).
+        workers: its parallel jobs; default, the most that ran side by side in the past, 1 where
+            the logs do not tell.
+        replicates: replays of each past study, unless there are many.
+        confidence: of `interval`; others can be asked of the same estimate.
+        costs: seconds and money of a job beyond its training.
+        final: a trial's final value is its "last" reported value, or its "best".
+        launch: "shuffled", any launch order is as likely; "recorded", samples keep the order of
+            the past, for searches that learn. Default: recorded where a study's notes say so.
+        engine: where studies are replayed: threads (the default of studies in memory), local
+            (processes, the default of a history), dask or ray.
+        jobs: workers of this machine; default, its cores. The result depends on none of these.
+        address: of a running dask or ray cluster.
+
+    Raises:
+        EsimError: a number out of range, no study, studies that differ in direction, or an engine
+            that is not there. A study of a history that fails stops no other and stands in
+            `failures`.
+    """
+    check_numbers(trials, workers, replicates, confidence, launch)
+    check_final(final)
+    row = named_rule(rule)
+    with going_through(studies, engine=engine, jobs=jobs, address=address) as past:
+        ask = settle(
+            past.each(facts_at), row, trials, workers, replicates, costs, final, launch, jobs
+        )
+        found = forecast_from(past, ask, seed, confidence)
+    return dataclasses.replace(found, advice=advise(found))
+
+
+def settle(
+    past: Sequence[Facts],
+    rule: Rule,
+    trials: int | None = None,
+    workers: int | None = None,
+    replicates: int = 1000,
+    costs: Costs | None = None,
+    final: Final = "last",
+    launch: Launch | None = None,
+    threads: int | None = None,
+) -> Ask:
+    """The arguments of `estimate`, with what they leave open settled by the studies.
+
+    Raises:
+        EsimError: the studies differ in direction.
+    """
+    if len({study.direction for study in past}) > 1:
+        raise EsimError(
+            "the past studies are not of one kind: some minimize, others maximize",
+            why=", ".join(f"{study.name!r} {study.direction}s" for study in past[:5]),
+            fix="estimate from the studies of one kind",
+        )
+    learns = any(study.noted("strategy_bayesian") for study in past)
+    many = len(past) > MANY
+    return Ask(
+        rule=rule,
+        trials=trials or max(int(np.median([study.trials for study in past])), 1),
+        clock=clock_of(workers or max(study.side_by_side for study in past)),
+        costs=costs or Costs(),
+        final=final,
+        launch=launch or ("recorded" if learns else "shuffled"),
+        samples=max(LEAST_SAMPLES, replicates * MANY // len(past)) if many else replicates,
+        draws=replicates,
+        among=len(past) if many else None,
+        held=_held([study.reports for study in past]),
+        threads=threads,
+    )
+
+
+def _held(reports: Sequence[int]) -> int:
+    """How many studies, spread evenly, have at most `_HELD` reports together; at least 2."""
+    held = min(len(reports), MANY)
+    while held > 2 and sum(reports[i] for i in spread(len(reports), held)) > _HELD:
+        held = max(held // 2, 2)
+    return held
+
+
+def forecast(
+    past: Sequence[Study],
+    ask: Ask,
+    seed: int,
+    confidence: float,
+    parts: Sequence[Int64] | None = None,
+) -> Estimate:
+    """The estimate from a few studies in memory. Arguments as `forecast_from`."""
+    with going_through(past, jobs=ask.threads) as studies:
+        return forecast_from(studies, ask, seed, confidence, parts)
+
+
+def forecast_from(
+    past: Studies,
+    ask: Ask,
+    seed: int,
+    confidence: float,
+    parts: Sequence[Int64] | None = None,
+    tell: Callable[[int], None] = lambda studies: None,
+) -> Estimate:
+    """The estimate, from checked arguments.
+
+    Args:
+        parts: the trials of each study that count as past, int64 [n] each; default, all.
+        tell: called with the number of studies of each finished unit of work.
+    """
+    work = partial(_learned, dataclasses.replace(ask, threads=past.threads), seed, parts)
+    replayed = past.each(work, tell)
+    every = [study for study, _ in replayed]
+    known = [learned for _, learned in replayed if learned is not None]
+    lengths = [study.trials for study in every] if parts is None else [len(p) for p in parts]
+    first = every[0]
+    comparable = all(study.objective == first.objective for study in every)
+    chance = probability_best_kept(known)
+    found = Estimate(
+        studies=tuple(_past(study) for study in every),
+        objective=first.objective,
+        direction=first.direction,
+        rule=ask.rule,
+        next=Next(ask.trials, ask.clock.workers, ask.launch),
+        clock=ask.clock,
+        costs=ask.costs,
+        final=ask.final,
+        confidence=confidence,
+        replicates=ask.samples,
+        seed=seed,
+        quantities=quantities(known, comparable, ask.draws),
+        probability_best_kept=chance and chance[0],
+        probability_best_kept_interval=chance and _around(*chance, confidence),
+        extrapolated=ask.trials / max(max(lengths), 1),
+        scatter=_scatter(known),
+        warnings=(),
+        method=METHOD,
+        failures=dict(past.failures),
+    )
+    return dataclasses.replace(found, warnings=tuple(doubts(every, lengths, found, ask.held)))
+
+
+def _learned(
+    ask: Ask, seed: int, parts: Sequence[Int64] | None, position: int, study: Study
+) -> tuple[Facts, Learned | None]:
+    """What one study teaches; None if it has too few trials."""
+    child = np.random.SeedSequence(seed, spawn_key=(position,))
+    history = replay_history(study, ask, child, None if parts is None else parts[position])
+    return facts(study), None if history is None else learn(history, ask)
+
+
+def clock_of(workers: int) -> Clock:
+    """One trial after another, or side by side."""
+    return Clock("simulated", workers) if workers > 1 else Clock("order")
+
+
+def check_numbers(
+    trials: int | None,
+    workers: int | None,
+    replicates: int,
+    confidence: float,
+    launch: str | None,
+) -> None:
+    """Raise EsimError for a number or word that cannot be asked for."""
+    for name, value, least in (
+        ("trials", trials, 1),
+        ("workers", workers, 1),
+        ("replicates", replicates, LEAST_SAMPLES),
+    ):
+        if value is not None and (not isinstance(value, int) or value < least):
+            raise EsimError(f"{name} cannot be {value!r}", fix=f"a whole number, at least {least}")
+    if not 0.0 < confidence < 1.0:
+        raise EsimError(f"confidence cannot be {confidence!r}", fix="between 0 and 1, such as 0.9")
+    if launch is not None and launch not in get_args(Launch):
+        raise EsimError(f"launch cannot be {launch!r}", fix="shuffled or recorded")
+
+
+def _past(study: Facts) -> Past:
+    return Past(
+        study=study.name,
+        trials=study.trials,
+        trials_censored=study.trials_censored,
+        objective=study.objective,
+        direction=study.direction,
+        steps_recorded=study.steps_recorded,
+    )
+
+
+def _around(chance: float, jobs: float, confidence: float) -> tuple[float, float]:
+    """Wilson's score interval of a share seen in so many jobs. (JASA 22:209-212, 1927.)"""
+    z = NormalDist().inv_cdf(0.5 + confidence / 2.0)
+    centre = (chance + z * z / (2.0 * jobs)) / (1.0 + z * z / jobs)
+    reach = math.sqrt(chance * (1.0 - chance) / jobs + z * z / (4.0 * jobs * jobs))
+    reach *= z / (1.0 + z * z / jobs)
+    return max(centre - reach, 0.0), min(centre + reach, 1.0)
+
+
+def _scatter(learned: Sequence[Learned]) -> Float64:
+    """Saved share, normalized degradation and best kept of the same replays. float64 [3, R]"""
+    columns = [column for one in learned for column in one.scatter]
+    if not columns:
+        return np.empty((3, 0))
+    most = max(c.shape[1] for c in columns)
+    turns = [c[:, i % c.shape[1]] for i in range(most) for c in columns]
+    return np.stack(turns, axis=1)

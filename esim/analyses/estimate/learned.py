@@ -1,0 +1,205 @@
+"""What a forecast keeps of one past study: numbers of its replays, not the replays.
+
+Of many studies (`Ask.among`) no more is kept of each than the forecast's draws take of it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from esim.analyses.estimate.histories import Ask, History, pooled
+from esim.analyses.estimate.samples import SPENT, Samples
+from esim.analyses.estimate.widen import EXPONENT_SD, kept_beyond, parts
+from esim.study import Float64
+
+FRACTIONS = {
+    "steps": "steps_saved_fraction",
+    "seconds": "seconds_saved_fraction",
+    "billed_seconds": "billed_saved_fraction",
+    "cost": "cost_saved_fraction",
+    "makespan_s": "makespan_saved_fraction",
+}
+AMOUNTS = {
+    "steps": ("steps_saved", "steps"),
+    "seconds": ("seconds_saved", "seconds"),
+    "billed_seconds": ("billed_seconds_saved", "seconds"),
+    "cost": ("cost_saved", "money"),
+    "makespan_s": ("makespan_saved_s", "seconds"),
+}
+OF_THE_BEST = ("degradation", "normalized", "best_rank")
+BEST, SCATTER = 30_000, 300  # of many studies together: draws of the best, and scattered replays
+Number = Callable[[Samples], Float64]  # of each sample, on the working scale
+Onwards = Callable[[float], tuple[float, float]]
+
+
+@dataclass(frozen=True, slots=True)
+class Varies:
+    """One number of one past study, on the working scale.
+
+    Attributes:
+        centre: its mean over replays, carried on to the next job's trials.
+        within: the variance of the next job's number around it.
+        past: the centre's own variance.
+        shape: the replays' deviations, in standard deviations. [R], or fewer of many studies
+        bounded: whether no replay goes beyond the bound that shares and savings have.
+    """
+
+    centre: float
+    within: float
+    past: float
+    shape: Float64
+    bounded: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Learned:
+    """What is kept of one past study.
+
+    Attributes:
+        n, m: its trials, and those of the next job.
+        jobs: how many jobs of the quarter's size its trials are worth.
+        numbers: by quantity; None where a replay lacks it or too few positions show how a longer
+            job goes on.
+        best: what becomes of the best in replays of all sizes up to the next job's, by column.
+        best_kept: share of the quarter's replays; NaN if unknown.
+        scatter: saved share, normalized degradation and best kept, of main and quarter. [3, R] each
+    """
+
+    n: int
+    m: int
+    jobs: float
+    degradation_known: bool
+    numbers: Mapping[str, Varies | None]
+    best: Mapping[str, Float64]
+    best_kept: float
+    scatter: tuple[Float64, ...]
+
+
+def learn(history: History, ask: Ask) -> Learned:
+    """What the replays of one study teach."""
+    numbers: dict[str, Varies | None] = {}
+    for spent in SPENT:
+        numbers[FRACTIONS[spent]] = _fraction(history, ask, spent)
+        numbers[AMOUNTS[spent][0]] = _amount(history, ask, spent)
+    numbers["trials_stopped"] = _varies(
+        history, ask, lambda samples: samples.stopped, lambda mean: _grown(history, "steps", mean)
+    )
+    kept = history.quarter.best_kept
+    kept = kept[~np.isnan(kept)]
+    return Learned(
+        n=history.n,
+        m=history.m,
+        jobs=history.jobs,
+        degradation_known=history.degradation_known,
+        numbers=numbers,
+        best={name: _thinned(pooled(history, name), _each(BEST, ask)) for name in OF_THE_BEST},
+        best_kept=float(kept.mean()) if len(kept) else math.nan,
+        scatter=tuple(
+            _scatter(history, block)[:, : _each(SCATTER, ask)].copy()
+            for block in (history.main, history.quarter)
+        ),
+    )
+
+
+def _each(together: int, ask: Ask) -> int | None:
+    """How many of so many one study has to give; None: all it has."""
+    return None if ask.among is None else -(-together // ask.among)
+
+
+def _thinned(values: Float64, most: int | None) -> Float64:
+    """Some of the values, evenly."""
+    if most is None or len(values) <= most:
+        return values
+    found: Float64 = values[np.arange(most) * len(values) // most]
+    return found
+
+
+def _fraction(history: History, ask: Ask, spent: str) -> Varies | None:
+    # Square roots of the kept share are nearly symmetric about their mean; shares are not.
+    def number(samples: Samples) -> Float64:
+        with np.errstate(divide="ignore", invalid="ignore"):
+            kept = samples.run[spent] / samples.recorded[spent]
+        return np.sqrt(np.where(samples.recorded[spent] > 0, kept, np.nan))
+
+    def onwards(mean: float) -> tuple[float, float]:
+        moved = mean * math.sqrt(_kept_ratio(history, spent))
+        return moved, 0.5 * moved * _unsure(history)
+
+    return _varies(history, ask, number, onwards, lambda values: bool((values <= 1.0).all()))
+
+
+def _amount(history: History, ask: Ask, spent: str) -> Varies | None:
+    def number(samples: Samples) -> Float64:
+        return (samples.recorded[spent] - samples.run[spent]) / samples.size
+
+    return _varies(
+        history,
+        ask,
+        number,
+        lambda mean: _grown(history, spent, mean),
+        lambda values: bool((values >= 0).all()),
+    )
+
+
+def _varies(
+    history: History,
+    ask: Ask,
+    number: Number,
+    onwards: Onwards,
+    bounded: Callable[[Float64], bool] = lambda values: True,
+) -> Varies | None:
+    if history.m > history.n and 2 * history.workers >= history.n:
+        return None  # too few positions show how a longer job goes on
+    values, half = number(history.main), number(history.half)
+    if not (np.isfinite(values).all() and np.isfinite(half).all()):
+        return None
+    found = parts(values, half.reshape(-1, history.orders), history.n, history.m, history.launch)
+    centre, unsure = float(values.mean()), 0.0
+    if history.m > history.n:
+        centre, unsure = onwards(centre)
+    # Replays of all trials in their recorded order are all the same.
+    off = values if history.launch == "shuffled" else half
+    off = off[np.arange(len(values)) % len(off)] - off.mean()
+    return Varies(
+        centre=centre,
+        within=found.order + found.trials / history.m,
+        past=found.trials / history.n + unsure**2,
+        shape=(off / (off.std() or 1.0))[: _each(ask.draws, ask)].copy(),
+        bounded=bounded(values),
+    )
+
+
+def _grown(history: History, spent: str, mean: float) -> tuple[float, float]:
+    """What is saved by a trial of a longer job, and its standard deviation."""
+    recorded, run = history.main.recorded[spent], history.main.run[spent]
+    whole = float(recorded.mean())
+    kept = float(run.mean()) / whole if whole > 0 else 1.0
+    if kept >= 1.0:
+        return mean, 0.0
+    beyond = kept * _kept_ratio(history, spent)
+    grown = mean * (1.0 - beyond) / (1.0 - kept)
+    return grown, abs(mean) * beyond / (1.0 - kept) * _unsure(history)
+
+
+def _kept_ratio(history: History, spent: str) -> float:
+    """What is kept by a job of m trials over what a job of n keeps; makespans go with seconds."""
+    main = history.main
+    at = spent
+    if spent == "makespan_s":
+        at = "billed_seconds" if np.isfinite(main.run_at["billed_seconds"]).all() else "steps"
+    return kept_beyond(main.run_at[at], main.recorded_at[at], history.m)
+
+
+def _unsure(history: History) -> float:
+    return EXPONENT_SD * math.log(history.m / history.n)
+
+
+def _scatter(history: History, block: Samples) -> Float64:
+    with np.errstate(divide="ignore", invalid="ignore"):
+        saved = 1.0 - block.run["steps"] / block.recorded["steps"]
+    lost = block.normalized if history.degradation_known else np.full(len(saved), np.nan)
+    return np.stack([saved, lost, block.best_kept])

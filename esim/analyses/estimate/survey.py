@@ -1,0 +1,101 @@
+"""The whole answer: the forecast, its variants, its checks and the advice."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
+
+from esim.analyses.estimate.advice import MAX_DEGRADATION, MIN_SAVING, advise
+from esim.analyses.estimate.backtest import backtest, leave_one_out
+from esim.analyses.estimate.budget import same_cost
+from esim.analyses.estimate.forecast import forecast_from
+from esim.analyses.estimate.histories import Ask
+from esim.analyses.estimate.variants import alternatives, over_readings, over_trials, over_workers
+from esim.analyses.workers.by_study import MANY, Studies, spread
+from esim.errors import EsimError
+from esim.results.estimate import Backtest, Estimate
+
+Item = TypeVar("Item")
+_STEP = 5  # of many studies every so manieth of those held in memory is forecast from the others
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What to add to the forecast."""
+
+    readings: bool = False
+    same_cost: bool = False
+    backtest: bool = False
+    min_saving: float = MIN_SAVING
+    max_degradation: float = MAX_DEGRADATION
+
+    def __post_init__(self) -> None:
+        if not 0.0 <= self.min_saving <= 1.0:
+            raise EsimError(f"min_saving cannot be {self.min_saving!r}", fix="a share, 0 to 1")
+        if not self.max_degradation >= 0.0:
+            raise EsimError(
+                f"max_degradation cannot be {self.max_degradation!r}",
+                fix="at least 0, such as 0.05",
+            )
+
+
+def survey(
+    past: Studies,
+    ask: Ask,
+    seed: int,
+    confidence: float,
+    wanted: Wanted,
+    tell: Callable[[str], None] = lambda _: None,
+    advance: Callable[[int], None] = lambda studies: None,
+) -> Estimate:
+    """The estimate with its variants, checks and advice.
+
+    The forecast is from all studies; what stands beside it is from as many, spread evenly, as can
+    be held in memory (`Ask.held`).
+
+    Args:
+        tell: hears what is under way.
+        advance: hears of how many studies more the forecast knows.
+    """
+
+    def told(what: str, items: Iterable[Item]) -> tuple[Item, ...]:
+        tell(what)
+        return tuple(items)
+
+    tell("forecasting")
+    found = forecast_from(past, ask, seed, confidence, tell=advance)
+
+    def tested() -> Backtest:
+        longest = int(np.argmax([study.trials for study in found.studies]))
+        return backtest(past.some([longest])[0], ask, seed, confidence)
+
+    if all(quantity is None for quantity in found.quantities.values()):
+        test = tested() if wanted.backtest else None
+        advice = advise(found, wanted.min_saving, wanted.max_degradation)
+        return dataclasses.replace(found, advice=advice, backtest=test)
+    some = past.some(spread(len(past), min(ask.held, len(past))))
+    asked = some, ask, seed, confidence
+    by_trials = told("other numbers of trials", over_trials(*asked, found.headline))
+    by_workers = told("other numbers of workers", over_workers(*asked, found.headline))
+    readings = told("readings", over_readings(*asked)) if wanted.readings else ()
+    others = told("more cautious rules", alternatives(*asked))
+    step = 1 if len(past) <= MANY else _STEP
+    left_out = told("studies left out", leave_one_out(*asked, step)) if len(past) > 1 else ()
+    tell("same cost")
+    more = same_cost(*asked) if wanted.same_cost else None
+    tell("backtest")
+    test = tested() if wanted.backtest else None
+    return dataclasses.replace(
+        found,
+        by_trials=by_trials,
+        by_workers=by_workers,
+        readings=readings,
+        same_cost=more,
+        leave_one_out=left_out,
+        backtest=test,
+        advice=advise(found, wanted.min_saving, wanted.max_degradation, others),
+    )

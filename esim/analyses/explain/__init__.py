@@ -1,0 +1,1 @@
+"""Why one trial was stopped, or was not."""

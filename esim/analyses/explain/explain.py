@@ -1,0 +1,202 @@
+"""Why one trial was stopped, or was not: report by report, what it was held against."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Iterator
+
+import numpy as np
+
+from esim.analyses.explain.account import account, decision
+from esim.analyses.explain.held_against import Peers, peers_of
+from esim.assumptions import Costs
+from esim.results.explanation import Explanation, ReportRow, Verdict
+from esim.rules import Rule
+from esim.rules import rule as named_rule
+from esim.simulator.jobs import choose_clock
+from esim.simulator.plan.build import Prepared, prepare
+from esim.simulator.run import Run, opened, run_once
+from esim.study import Status, Study
+
+__all__ = ["Explanation", "ReportRow", "explain"]
+
+
+def explain(
+    study: Study,
+    trial: str,
+    rule: str | Rule = "sagemaker",
+    clock: str | None = None,
+    workers: int = 1,
+    *,
+    costs: Costs | None = None,
+) -> Explanation:
+    """Replay a study and account for one of its trials.
+
+    The trial is judged to the end of its record, so what lies behind a stop is what the rule would
+    have said had it gone on; up to the stop everything is as in `replay`.
+
+    Args:
+        study: the recorded trials.
+        trial: the trial's id.
+        rule, clock, workers, costs: as for `replay`.
+
+    Raises:
+        EsimError: no such trial, or what `replay` raises.
+    """
+    study.validate()
+    at = study.trial_index(trial)
+    row = named_rule(rule)
+    chosen = choose_clock(study, clock, workers)
+    costs = costs or Costs()
+    prepared = opened(prepare(study, row), chosen, costs)
+    run = run_once(prepared, chosen, costs)
+    probed = run_once(prepared, chosen, costs, probe=at, traced=True)
+    peers = peers_of(prepared, chosen, costs, probed, at)
+    rows = tuple(_rows(prepared, run, probed, peers, at))
+    decided = decision(rows) if run.stopped[at] else None
+    ran = [r for r in rows if r.ran]
+    values = [r.value for r in rows if r.value is not None]
+    run_values = [r.value for r in ran if r.value is not None]
+    rank, ranked = _rank(study, at)
+    found = Explanation(
+        study=study.name,
+        objective=study.objective,
+        direction=study.direction,
+        rule=row,
+        clock=chosen,
+        trial=trial,
+        number=at + 1,
+        trials=study.n_trials,
+        status=Status(int(study.status[at])).word,
+        censored=bool(study.censored[at]),
+        stopped=bool(run.stopped[at]),
+        decided_step=None if decided is None else decided.step,
+        stop_step=None if decided is None else ran[-1].step,
+        last_step=rows[-1].step if rows else None,
+        final_value_recorded=values[-1] if values else None,
+        final_value=run_values[-1] if run_values else None,
+        rank=rank,
+        ranked=ranked,
+        account="",
+        rows=rows,
+    )
+    return dataclasses.replace(found, account=account(found))
+
+
+def _rows(prepared: Prepared, run: Run, probed: Run, peers: Peers, at: int) -> Iterator[ReportRow]:
+    study = prepared.study
+    first, last = prepared.arrays["offsets"][at : at + 2]
+    judgements = np.arange(first, last)
+    row_of = judgements if prepared.row_of is None else prepared.row_of[judgements]
+    kept = int(run.rows_kept[at])
+    decided = False
+    for place, row in enumerate(range(int(study.offsets[at]), int(study.offsets[at + 1]))):
+        step, ran = int(study.steps[row]), place < kept
+        here = judgements[row_of == row]
+        if len(here) == 0:
+            why = "no value" if math.isnan(study.values[row]) else "not a finite value"
+            yield ReportRow(step, None, None, None, None, None, None, "not judged", why, ran)
+            continue
+        verdicts = [_verdict(prepared, probed, peers, at, int(j), place + 1) for j in here]
+        told = [verdict for verdict, _ in verdicts]
+        which = told.index("stop") if "stop" in told else len(here) - 1
+        verdict, reason = verdicts[which]
+        judgement = int(here[which])
+        number = judgement - int(first)
+        if not ran:
+            reason = reason or "after the stop"
+        elif decided:
+            reason = reason or "a stop was already decided"
+        elif verdict == "stop":
+            decided = True
+            if not run.stopped[at]:
+                reason = "nothing was left to save"
+        yield ReportRow(
+            step=step,
+            value=_known(float(study.values[row])),
+            own=_known(study.sign * float(prepared.side[judgement])),
+            threshold=_known(float(peers.threshold[number])),
+            peers=int(peers.count[number]),
+            peers_low=_known(float(peers.low[number])),
+            peers_high=_known(float(peers.high[number])),
+            verdict=verdict,
+            reason=reason,
+            ran=ran,
+        )
+
+
+def _verdict(
+    prepared: Prepared, probed: Run, peers: Peers, at: int, judgement: int, number: int
+) -> tuple[Verdict, str]:
+    """What the rule says of a judgement, and why it does not judge or compare."""
+    rule, arrays = prepared.rule, prepared.arrays
+    offset = judgement - int(arrays["offsets"][at])
+    own = arrays["own"][judgement]
+    threshold, seen = peers.threshold[offset], float(peers.count[offset])
+    sign = prepared.study.sign
+    waits = math.isnan(probed.trace[judgement, 0])
+    if math.isnan(own):
+        return "not judged", _own_reason(prepared, judgement, number)
+    if prepared.stops(arrays["column"][judgement]):
+        if waits:
+            return "not judged", _others_reason(rule)
+        return ("stop" if sign * probed.trace[judgement, 0] < 0 else "go on"), ""
+    if seen < rule.min_peers:
+        few = f"too few peers ({int(seen)} < {rule.min_peers})" if seen else "no peers yet"
+        return "not judged", few
+    if waits and not math.isnan(threshold):
+        return "not judged", _others_reason(rule)
+    if math.isnan(threshold):
+        return "go on", "the threshold is not a number"
+    worse = prepared.worse(np.array([sign * own]), np.array([threshold]))
+    return ("stop" if worse[0] else "go on"), ""
+
+
+def _own_reason(prepared: Prepared, judgement: int, number: int) -> str:
+    """What in the trial's own course keeps the rule from judging a report."""
+    rule = prepared.rule
+    step = int(prepared.arrays["step"][judgement])
+    where = number if rule.match == "number" else step
+    if rule.rungs != "none":
+        return "not at a rung"
+    if where < rule.warmup_steps and rule.axis == "step":
+        return f"warm-up (step {step} < {rule.warmup_steps})"
+    if number < rule.min_reports:
+        return f"too few reports ({number} < {rule.min_reports})"
+    if math.isnan(prepared.side[judgement]):
+        return f"no running average before step {rule.counts_from}"
+    if rule.against != "peers":
+        return "within bounds" if rule.against == "bounds" else "its own curve is no reason"
+    if rule.patience >= 0:
+        return f"patience (improved within {rule.patience} reports)"
+    return f"interval (judged once in {rule.interval} steps)"
+
+
+def _others_reason(rule: Rule) -> str:
+    """What the rule waits for in other trials before it judges any."""
+    waits = []
+    if rule.min_completed:
+        waits.append(f"too few completed trials (< {rule.min_completed})")
+    if rule.warmup_share:
+        waits.append(f"warm-up (before {100 * rule.warmup_share:g} % of a completed trial)")
+    return " or ".join(waits)
+
+
+def _rank(study: Study, at: int) -> tuple[int | None, int]:
+    """The place of a trial's recorded final value, and among how many. Failed trials have none."""
+    present = np.flatnonzero(~np.isnan(study.values))
+    finals = np.full(study.n_trials, np.nan)
+    owner = np.searchsorted(study.offsets, present, side="right") - 1
+    finals[owner] = study.values[present]  # the last one stays
+    finals[study.status == Status.FAILED] = np.nan
+    if study.direction == "maximize":
+        finals = -finals
+    ranked = int((~np.isnan(finals)).sum())
+    if math.isnan(finals[at]) or study.censored[at]:
+        return None, ranked
+    return 1 + int((finals < finals[at]).sum()), ranked
+
+
+def _known(value: float) -> float | None:
+    return None if math.isnan(value) else value

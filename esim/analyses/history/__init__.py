@@ -1,0 +1,1 @@
+"""A history of many studies, replayed study by study."""

@@ -1,0 +1,230 @@
+"""Replays of a history, study by study: what a worker does with a chunk, and what comes of all."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from esim.analyses.history.parts import Parts
+from esim.analyses.history.work import Settings, replay_chunk
+from esim.analyses.workers import engines
+from esim.results.replay import TOTALED, add_up, to_json
+from esim.results.tables import as_parquet, row_groups, studies_schema, trials_schema, unpacked
+from esim.storage.folders import whole_folder
+from esim.storage.history import Chunk, History
+
+__all__ = ["ManyResult", "Settings", "replay_chunk", "replay_history", "write_result"]
+
+SCHEMA = "esim.replay-many/1"
+RESULT, STUDIES, TRIALS = "result.json", "studies.parquet", "trials"
+# Quantiles of each headline number over the studies.
+SPREAD = (0.05, 0.25, 0.5, 0.75, 0.95)
+_SPREAD_OF = (
+    "steps_saved_fraction",
+    "seconds_saved_fraction",
+    "billed_saved_fraction",
+    "makespan_saved_fraction",
+    "cost_saved_fraction",
+    "degradation_normalized",
+    "best_rank",
+)
+
+
+@dataclass(frozen=True)
+class ManyResult:
+    """What a rule would have done to a history.
+
+    Attributes:
+        studies: how many were replayed, the failed ones not counted.
+        totals: the summary keys that add up over studies.
+        spread: headline number -> its quantiles `SPREAD` over the studies that know it, by name.
+        failures: study -> why it could not be replayed.
+        warnings: code -> in how many studies.
+    """
+
+    settings: Settings
+    inputs: Sequence[Mapping[str, Any]]
+    studies: int
+    totals: Mapping[str, Any]
+    spread: Mapping[str, Mapping[str, float]]
+    failures: Mapping[str, str]
+    warnings: Mapping[str, int]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The result document, schema esim.replay-many/1."""
+        from esim.version import __version__
+
+        return {
+            "schema": SCHEMA,
+            "esim": __version__,
+            "inputs": list(self.inputs),
+            **self.settings.to_dict(),
+            "studies": self.studies,
+            "totals": dict(self.totals),
+            "spread": {key: dict(value) for key, value in self.spread.items()},
+            "failures": dict(self.failures),
+            "warnings": dict(self.warnings),
+            "tables": {"studies": STUDIES, "trials": TRIALS},
+        }
+
+
+def replay_history(
+    history: History,
+    settings: Settings,
+    *,
+    out: Path | None = None,
+    resume: bool = False,
+    studies: Sequence[str] | None = None,
+    engine: str = "local",
+    jobs: int | None = None,
+    address: str | None = None,
+    done: Any = lambda studies: None,
+) -> ManyResult:
+    """Replay every study of a history; the same bytes whatever the engine and its workers.
+
+    Args:
+        out: folder for result.json, studies.parquet and trials/, a file a chunk, written whole or
+            not at all. Finished chunks are kept in ``<out>.partial`` until then.
+        resume: go on from ``<out>.partial`` of an interrupted run of the same replay.
+        done: called with the number of studies of each finished chunk.
+
+    Raises:
+        EsimError: no such study, a folder that holds other things, parts of another replay, or an
+            engine that is not there.
+    """
+    chunks = history.chunks(studies)
+    parts = Parts(out, _run_key(history, settings, chunks), resume)
+
+    def finished() -> Iterator[int]:
+        todo = [chunk for chunk in chunks if chunk.number not in parts.kept]
+        for chunk in chunks:
+            if chunk.number in parts.kept:
+                done(len(chunk.entries))
+                yield chunk.number
+        work = partial(replay_chunk, settings)
+        for i, part in engines.run(work, todo, engine=engine, jobs=jobs, address=address):
+            parts.keep(todo[i].number, part)
+            done(len(todo[i].entries))
+            yield todo[i].number
+
+    inputs = [{"path": str(history.place), "sha256": history.sha256, "format": "history"}]
+    if out is None:
+        gathered = _Gathered()
+        for number in _in_order(finished()):
+            gathered.add(unpacked(parts.studies(number)))
+        return gathered.result(settings, inputs)
+    with whole_folder(out, _ours) as folder:
+        result = write_result(folder, parts, finished(), settings, inputs)
+    parts.forget()
+    return result
+
+
+def write_result(
+    folder: Path,
+    parts: Parts,
+    finished: Iterable[int],
+    settings: Settings,
+    inputs: Sequence[Mapping[str, Any]],
+) -> ManyResult:
+    """A table of the studies in the order of the history, the trials chunk by chunk, the document.
+
+    Args:
+        finished: the chunks' numbers as they finish: what can be written is written meanwhile.
+    """
+    gathered = _Gathered()
+    (folder / TRIALS).mkdir()
+    with row_groups(folder / STUDIES, studies_schema()) as studies:
+        for number in _in_order(finished):
+            rows = unpacked(parts.studies(number))
+            gathered.add(rows)
+            studies(rows)
+            parts.put_trials(number, folder / TRIALS / f"{number:06d}.parquet")
+    if not any((folder / TRIALS).iterdir()):  # a history without studies: its columns at least
+        (folder / TRIALS / f"{0:06d}.parquet").write_bytes(
+            as_parquet(trials_schema().empty_table())
+        )
+    result = gathered.result(settings, inputs)
+    (folder / RESULT).write_text(to_json(result.to_dict()), encoding="utf-8")
+    return result
+
+
+def _ours(path: Path) -> bool:
+    trials = path.parent == Path(TRIALS) and path.suffix == ".parquet"
+    return trials or str(path) in (RESULT, STUDIES)
+
+
+def _in_order(finished: Iterable[int]) -> Iterator[int]:
+    """The chunks' numbers, each once all before it have finished."""
+    waiting: set[int] = set()
+    following = 0
+    for number in finished:
+        waiting.add(number)
+        while following in waiting:
+            waiting.remove(following)
+            yield following
+            following += 1
+
+
+class _Gathered:
+    """What the result document needs of studies.parquet: some hundred bytes a study."""
+
+    def __init__(self) -> None:
+        self._columns: dict[str, list[Any]] = {key: [] for key in {*TOTALED, *_SPREAD_OF}}
+        self._failures: dict[str, str] = {}
+        self._warnings: dict[str, int] = {}
+
+    def add(self, rows: Any) -> None:
+        """The rows of a chunk."""
+        errors = rows["error"].to_pylist()
+        for study, error in zip(rows["study"].to_pylist(), errors, strict=True):
+            if error is not None:
+                self._failures[study] = error
+        for codes in rows["warnings"].to_pylist():
+            for code in codes or ():
+                self._warnings[code] = self._warnings.get(code, 0) + 1
+        for key, column in self._columns.items():
+            values = rows[key].to_pylist()
+            column += [v for v, error in zip(values, errors, strict=True) if error is None]
+
+    def result(self, settings: Settings, inputs: Sequence[Mapping[str, Any]]) -> ManyResult:
+        """The document."""
+        totals = add_up(self._columns)
+        return ManyResult(
+            settings=settings,
+            inputs=inputs,
+            studies=totals["studies"],
+            totals=totals,
+            spread=dict(self._spread()),
+            failures=self._failures,
+            warnings=dict(sorted(self._warnings.items(), key=lambda item: (-item[1], item[0]))),
+        )
+
+    def _spread(self) -> Iterator[tuple[str, dict[str, float]]]:
+        for key in _SPREAD_OF:
+            known = [value for value in self._columns[key] if value is not None]
+            if known:
+                levels = np.quantile(np.array(known, dtype=np.float64), SPREAD)
+                named = {f"q{100 * q:02.0f}": float(v) for q, v in zip(SPREAD, levels, strict=True)}
+                yield key, {"studies": len(known), **named}
+
+
+def _run_key(history: History, settings: Settings, chunks: Sequence[Chunk]) -> str:
+    from esim.version import __version__
+
+    told = json.dumps(
+        [
+            __version__,
+            history.sha256,
+            settings.to_dict(),
+            [[c.shard, c.group, [e.study for e in c.entries]] for c in chunks],
+        ],
+        sort_keys=True,
+    )
+    return hashlib.sha256(told.encode()).hexdigest()

@@ -1,0 +1,234 @@
+"""Studies gone through one by one: those in memory, and those of a history that need not fit there.
+
+The work on one study is a function of it; where it runs, an engine says. What the work makes of
+each study is all that stays.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any, TypeVar
+
+import numpy as np
+
+from esim.analyses.workers import engines
+from esim.errors import EsimError
+from esim.storage.history import Chunk, History
+from esim.study import Study
+
+MANY = 100  # a history of more studies is not read whole, and more studies are told in short
+
+Made = TypeVar("Made")
+Work = Callable[[int, Study], Made]  # of a study's position among all, and the study
+
+
+@dataclass(frozen=True)
+class Failed:
+    """A study with which something could not be done, and why."""
+
+    study: str
+    error: str
+
+
+@dataclass(frozen=True)
+class Held:
+    """Studies in memory, read as a chunk of a history is."""
+
+    held: tuple[Study, ...]
+
+    def studies(self, *, configs: bool = True) -> Iterator[Study]:
+        """The studies."""
+        return iter(self.held)
+
+
+@dataclass(frozen=True)
+class Unit:
+    """What a worker takes at a time: studies read together, and their positions among all."""
+
+    source: Chunk | Held
+    positions: tuple[int, ...]
+    names: tuple[str, ...]
+
+    @classmethod
+    def of(cls, chunk: Chunk, first: int = 0) -> Unit:
+        """A chunk of a history; `first`: its first study's position."""
+        names = tuple(entry.study for entry in chunk.entries)
+        return cls(chunk, tuple(range(first, first + len(names))), names)
+
+    def only(self, wanted: Callable[[int], bool]) -> Unit:
+        """Some of its studies."""
+        keep = [i for i, position in enumerate(self.positions) if wanted(position)]
+        some: Chunk | Held
+        if isinstance(self.source, Held):
+            some = Held(tuple(self.source.held[i] for i in keep))
+        else:
+            some = replace(self.source, entries=tuple(self.source.entries[i] for i in keep))
+        return Unit(
+            some, tuple(self.positions[i] for i in keep), tuple(self.names[i] for i in keep)
+        )
+
+
+def spread(studies: int, some: int) -> list[int]:
+    """The places of some of so many studies, evenly."""
+    return [i * studies // some for i in range(some)]
+
+
+def read(unit: Unit) -> Iterator[Study | Failed]:
+    """The studies of a unit; those of a file that cannot be read have failed."""
+    studies = unit.source.studies(configs=False)
+    for at in range(len(unit.names)):
+        try:
+            study = next(studies)
+        except EsimError as error:  # the chunk's files: nothing more comes of them
+            yield from (Failed(name, str(error)) for name in unit.names[at:])
+            return
+        yield study
+
+
+def attempt(work: Callable[[Study], Made], study: Study) -> Made | Failed:
+    """The work on a study, or why it failed."""
+    try:
+        return work(study)
+    except EsimError as error:
+        return Failed(study.name, str(error))
+    except Exception as error:
+        return Failed(study.name, f"{type(error).__name__}: {error}")
+
+
+def work_on(work: Work[Made], unit: Unit) -> list[Made | Failed]:
+    """The work on each study of a unit.
+
+    A study of a history that fails stops no other; one in memory raises, for whoever holds it can
+    leave it out.
+    """
+    made: list[Made | Failed] = []
+    for position, study in zip(unit.positions, read(unit), strict=True):
+        if isinstance(study, Failed):
+            made.append(study)
+        elif isinstance(unit.source, Held):
+            made.append(work(position, study))
+        else:
+            made.append(attempt(partial(work, position), study))
+    return made
+
+
+class Studies:
+    """Studies to go through, as often as it takes.
+
+    Attributes:
+        failures: study -> why it failed; it is left out of every later round.
+        here: whether the work runs in this process.
+        threads: of each worker, for the work on one study.
+    """
+
+    def __init__(
+        self, units: Sequence[Unit], workers: engines.Workers, *, here: bool, threads: int
+    ) -> None:
+        self._units, self._workers = list(units), workers
+        self.here, self.threads = here, threads
+        self.failures: dict[str, str] = {}
+
+    def __len__(self) -> int:
+        return sum(len(unit.positions) for unit in self._units)
+
+    def each(
+        self, work: Work[Made], done: Callable[[int], None] = lambda studies: None
+    ) -> list[Made]:
+        """What the work makes of each study that does not fail, in their order.
+
+        Args:
+            work: a module-level function, or a partial of one.
+            done: called with the number of studies of each finished unit.
+
+        Raises:
+            EsimError: every study failed, or one in memory did.
+        """
+        found: dict[int, list[Made | Failed]] = {}
+        for at, made in self._workers.run(partial(work_on, work), self._units):
+            found[at] = made
+            done(len(made))
+        kept: list[Made] = []
+        failed: set[int] = set()
+        for at, unit in enumerate(self._units):
+            for position, one in zip(unit.positions, found.pop(at), strict=True):
+                if isinstance(one, Failed):
+                    self.failures[one.study] = one.error
+                    failed.add(position)
+                else:
+                    kept.append(one)
+        if failed:
+            left = (unit.only(lambda position: position not in failed) for unit in self._units)
+            self._units = [unit for unit in left if unit.positions]
+        if not kept and self.failures:
+            study, error = next(iter(self.failures.items()))
+            raise EsimError(
+                f"none of {len(self.failures)} studies can be used", why=f"{study!r}: {error}"
+            )
+        return kept
+
+    def some(self, places: Iterable[int]) -> tuple[Study, ...]:
+        """Some studies, by their places among those that have not failed, into memory."""
+        positions = [position for unit in self._units for position in unit.positions]
+        wanted = {positions[place] for place in places}
+        found: list[Study] = []
+        for unit in self._units:
+            if not wanted.isdisjoint(unit.positions):
+                those = unit.only(wanted.__contains__).source.studies(configs=False)
+                found += those if isinstance(unit.source, Held) else map(_by_itself, those)
+        return tuple(found)
+
+
+def _by_itself(study: Study) -> Study:
+    """The study with columns of its own: not views that keep its whole chunk in memory."""
+    columns: dict[str, Any] = {
+        name: column.copy()
+        for name, column in vars(study).items()
+        if isinstance(column, np.ndarray)
+    }
+    return replace(study, **columns)
+
+
+@contextmanager
+def going_through(
+    source: Study | Iterable[Study] | History,
+    *,
+    engine: str | None = None,
+    jobs: int | None = None,
+    address: str | None = None,
+) -> Iterator[Studies]:
+    """Studies and the workers that go through them.
+
+    Args:
+        engine: as in `engines`; by default threads for studies in memory, local processes for a
+            history.
+        jobs, address: as in `engines.opened`.
+
+    Raises:
+        EsimError: there is no study, or the engine is not there.
+    """
+    units = _units(source)
+    if not units:
+        raise EsimError("there is no study")
+    in_memory = not isinstance(source, History)
+    engine = engine or ("threads" if in_memory else "local")
+    engines.check_engine(engine, jobs, address)
+    threads = 1
+    if in_memory and engine == "threads":
+        # Fewer studies than workers: the others help within a study.
+        threads = -(-(jobs or os.cpu_count() or 1) // len(units))
+    with engines.opened(engine=engine, jobs=jobs, address=address, most=len(units)) as workers:
+        yield Studies(units, workers, here=engine == "threads", threads=threads)
+
+
+def _units(source: Study | Iterable[Study] | History) -> list[Unit]:
+    if isinstance(source, History):
+        units: list[Unit] = []
+        for chunk in source.chunks():
+            units.append(Unit.of(chunk, units[-1].positions[-1] + 1 if units else 0))
+        return units
+    studies = [source] if isinstance(source, Study) else list(source)
+    return [Unit(Held((study,)), (i,), (study.name,)) for i, study in enumerate(studies)]

@@ -1,0 +1,356 @@
+"""From reports in any order to a `Study`: every reader ends here.
+
+Sorts, keeps the last of duplicates, settles launch order and times, and notes what it did.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from esim.errors import EsimError
+from esim.readers.encodings.times import microseconds
+from esim.study import Direction, Float64, Int64, Note, Status, Study, is_censored
+
+# Clocks of two machines differ a little: a report this much before its trial's start counts as 0 s.
+CLOCK_SKEW_S = 60.0
+
+
+@dataclass(frozen=True)
+class Reports:
+    """R reports in the order they were read, of T trials.
+
+    Attributes:
+        trials: the trials' ids, in order of first appearance. [T]
+        codes: int64 [R], positions in `trials`.
+        steps: int64 [R], >= 0.
+        values: float64 [R], NaN where the step has no value.
+        elapsed: float64 [R], seconds since the trial's start; NaN where unknown.
+        timestamps: float64 [R], seconds since 1970 UTC, instead of `elapsed`.
+    """
+
+    trials: Sequence[str]
+    codes: Int64
+    steps: Int64
+    values: Float64
+    elapsed: Float64 | None = None
+    timestamps: Float64 | None = None
+
+
+@dataclass(frozen=True)
+class Trials:
+    """What is known of N trials beside their reports; columns as in `Study`, each [N].
+
+    `censored` None: from the status.
+    """
+
+    trials: Sequence[str]
+    start: Float64
+    end: Float64
+    status: NDArray[np.int8]
+    instance_type: Sequence[str | None]
+    instance_count: Int64
+    censored: NDArray[np.bool_] | None = None
+    config: Mapping[str, Sequence[Any]] = field(default_factory=dict)
+
+    @classmethod
+    def unknown(cls, trials: Sequence[str]) -> Trials:
+        """Trials of which nothing but the id is known."""
+        n = len(trials)
+        return cls(
+            trials=trials,
+            start=np.full(n, np.nan),
+            end=np.full(n, np.nan),
+            status=np.full(n, Status.UNKNOWN, dtype=np.int8),
+            instance_type=(None,) * n,
+            instance_count=np.ones(n, dtype=np.int64),
+        )
+
+
+def assemble(
+    reports: Reports,
+    trials: Trials | None,
+    *,
+    name: str,
+    objective: str,
+    direction: Direction,
+    where: str,
+    notes: Iterable[Note] = (),
+    listed_order: bool = False,
+) -> Study:
+    """The study of these reports.
+
+    Launch order: by `start` where every trial with reports has one, else first appearance in the
+    reports; trials without reports come last. `listed_order`: `trials` is in launch order already.
+
+    Args:
+        reports: in the order they were read; of equal (trial, step) the last one counts.
+        trials: may list trials without reports and lack some that have; None if not recorded.
+        where: for errors.
+        notes: what the reader itself noted.
+
+    Raises:
+        EsimError: no report at all, a negative step, a report far before its trial's start, or
+            anything `Study.validate` refuses.
+    """
+    if len(reports.codes) == 0:
+        raise EsimError("no reports", where=where, why=f"study {name!r} has no value of any step")
+    said = list(notes)
+    ids, rank, pick = _launch_order(reports, trials, listed_order, said)
+    known = trials if trials is not None else Trials.unknown(())
+    start = _picked(known.start, pick, np.nan)
+    launched = rank[reports.codes]
+    order = _sorted_rows(launched, reports.steps, said)
+    rows, steps, values = launched[order], reports.steps[order], reports.values[order]
+    counts = np.bincount(rows, minlength=len(ids))
+    offsets = np.concatenate(([0], np.cumsum(counts))).astype(np.int64)
+    if steps.size and steps.min() < 0:
+        at = int(np.argmin(steps))
+        raise EsimError(f"step {steps[at]} is negative", where=f"{where}, trial {ids[rows[at]]!r}")
+    elapsed = _elapsed(reports, order, rows, offsets, start, ids, where, said)
+    _note_values(values, offsets, ids, said)
+    status = _picked(known.status, pick, np.int8(Status.UNKNOWN))
+    censored = is_censored(status)
+    if known.censored is not None:
+        censored = np.where(pick >= 0, _picked(known.censored, pick, np.bool_(False)), censored)
+    study = Study(
+        name=name,
+        objective=objective,
+        direction=direction,
+        trials=tuple(ids),
+        offsets=offsets,
+        steps=np.ascontiguousarray(steps),
+        values=np.ascontiguousarray(values),
+        elapsed=elapsed,
+        start=start,
+        end=_picked(known.end, pick, np.nan),
+        status=status,
+        censored=censored,
+        instance_type=tuple(known.instance_type[i] if i >= 0 else None for i in pick),
+        instance_count=_picked(known.instance_count, pick, np.int64(1)),
+        config={
+            key: tuple(column[i] if i >= 0 else None for i in pick)
+            for key, column in known.config.items()
+        },
+        notes=tuple(said),
+    )
+    try:
+        study.validate()
+    except EsimError as error:
+        raise EsimError(
+            error.what, where=f"{where}: {error.where}", why=error.why, fix=error.fix
+        ) from None
+    return study
+
+
+def some(names: Sequence[str], most: int = 3) -> str:
+    """The first few names, for the end of a note."""
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
+
+
+def _launch_order(
+    reports: Reports, trials: Trials | None, listed_order: bool, said: list[Note]
+) -> tuple[list[str], Int64, Int64]:
+    """The ids in launch order; the rank of each of `reports.trials`; each id's row in `trials`."""
+    listed = {} if trials is None else {trial: i for i, trial in enumerate(trials.trials)}
+    reporting = [reports.trials[i] for i in dict.fromkeys(_used(reports))]
+    silent = [trial for trial in listed if trial not in set(reporting)]
+    ids = reporting + silent
+    if trials is not None:
+        missing = [trial for trial in reporting if trial not in listed]
+        if missing:
+            said.append(
+                Note(
+                    "trials_not_listed",
+                    f"{len(missing)} trial(s) with reports are not in the list of trials: "
+                    + some(missing),
+                    len(missing),
+                )
+            )
+        if listed_order:
+            ids = list(listed) + missing
+        else:
+            starts = {t: float(trials.start[i]) for t, i in listed.items()}
+            unknown = [t for t in reporting if not np.isfinite(starts.get(t, np.nan))]
+            if not unknown:
+                ids.sort(key=lambda t: (np.isnan(starts[t]), starts[t]))
+            elif len(unknown) < len(reporting):
+                said.append(
+                    Note(
+                        "start_incomplete",
+                        f"{len(unknown)} trial(s) with reports have no start, so launch order is "
+                        "the order of first appearance: " + some(unknown),
+                        len(unknown),
+                    )
+                )
+    if silent:
+        said.append(
+            Note(
+                "trials_without_reports",
+                f"{len(silent)} trial(s) have no report: {some(silent)}",
+                len(silent),
+            )
+        )
+    position = {trial: i for i, trial in enumerate(ids)}
+    rank = np.array([position.get(trial, -1) for trial in reports.trials], dtype=np.int64)
+    pick = np.array([listed.get(trial, -1) for trial in ids], dtype=np.int64)
+    return ids, rank, pick
+
+
+def _used(reports: Reports) -> list[int]:
+    """Codes that occur, in order of first appearance in the reports."""
+    codes, first = np.unique(reports.codes, return_index=True)
+    ordered: list[int] = codes[np.argsort(first)].tolist()
+    return ordered
+
+
+def _sorted_rows(launched: Int64, steps: Int64, said: list[Note]) -> Int64:
+    """The rows to keep, by trial and step; notes what was out of order or doubled."""
+    order = np.arange(len(steps), dtype=np.int64)
+    if (launched[1:] < launched[:-1]).any():
+        order = np.argsort(launched, kind="stable")
+    same = launched[order][1:] == launched[order][:-1]
+    ahead = np.diff(steps[order])
+    if not (same & (ahead <= 0)).any():
+        return order
+    backwards = int((same & (ahead < 0)).sum())
+    order = np.lexsort((steps, launched)).astype(np.int64)  # stable: rows as read where equal
+    double = (np.diff(launched[order]) == 0) & (np.diff(steps[order]) == 0)
+    doubled = int(double.sum())
+    if backwards:
+        said.append(
+            Note(
+                "steps_unsorted",
+                f"{backwards} report(s) stood after a later step of their trial; sorted by step",
+                backwards,
+            )
+        )
+    if doubled:
+        said.append(
+            Note(
+                "duplicate_steps",
+                f"{doubled} report(s) repeat a step of their trial; the last one counts",
+                doubled,
+            )
+        )
+    return order[np.concatenate((~double, [True]))]
+
+
+def _elapsed(
+    reports: Reports,
+    order: Int64,
+    rows: Int64,
+    offsets: Int64,
+    start: Float64,
+    ids: Sequence[str],
+    where: str,
+    said: list[Note],
+) -> Float64 | None:
+    given = reports.timestamps if reports.timestamps is not None else reports.elapsed
+    if given is None:
+        return None
+    times = given[order]
+    missing = int(np.isnan(times).sum())
+    if missing:
+        said.append(
+            Note(
+                "elapsed_missing",
+                f"{missing} of {len(times)} report(s) have no time; the study is read without "
+                "report times",
+                missing,
+            )
+        )
+        return None
+    if not np.isfinite(times).all():
+        at = int(np.flatnonzero(~np.isfinite(times))[0])
+        raise EsimError("a report time is infinite", where=f"{where}, trial {ids[rows[at]]!r}")
+    if reports.timestamps is None:
+        elapsed = np.array(times)
+    else:
+        elapsed = _since_start(times, rows, offsets, start, said)
+    early = elapsed < 0
+    if early.any():
+        at = int(np.argmin(elapsed))
+        if elapsed[at] < -CLOCK_SKEW_S:
+            raise EsimError(
+                f"a report stands {-elapsed[at]:.6g} s before its trial's start",
+                where=f"{where}, trial {ids[rows[at]]!r}",
+                why="are both times in the same zone?",
+            )
+        said.append(
+            Note(
+                "elapsed_before_start",
+                f"{int(early.sum())} report(s) stand up to {-elapsed[at]:.3g} s before their "
+                "trial's start; taken as 0 s",
+                int(early.sum()),
+            )
+        )
+        elapsed[early] = 0.0
+    falls = (np.diff(elapsed) < 0) & (np.diff(rows) == 0)
+    if falls.any():
+        for row in np.unique(rows[1:][falls]):
+            part = slice(offsets[row], offsets[row + 1])
+            np.maximum.accumulate(elapsed[part], out=elapsed[part])
+        said.append(
+            Note(
+                "elapsed_raised",
+                f"elapsed time falls {int(falls.sum())} time(s) inside a trial; raised to the "
+                "largest so far",
+                int(falls.sum()),
+            )
+        )
+    return elapsed
+
+
+def _since_start(
+    times: Float64, rows: Int64, offsets: Int64, start: Float64, said: list[Note]
+) -> Float64:
+    """Seconds since the trial's start; where that is unknown, since its first timestamp."""
+    reporting = np.flatnonzero(np.diff(offsets) > 0)
+    zero = np.array(start)
+    unknown = reporting[np.isnan(zero[reporting])]
+    if unknown.size:
+        first = np.minimum.reduceat(times, offsets[reporting])
+        zero[reporting] = np.where(np.isnan(zero[reporting]), first, zero[reporting])
+        said.append(
+            Note(
+                "elapsed_from_first_report",
+                f"{unknown.size} trial(s) have no start; their time runs from their first report",
+                int(unknown.size),
+            )
+        )
+    return np.asarray((microseconds(times) - microseconds(zero[rows])) / 1e6, dtype=np.float64)
+
+
+def _note_values(values: Float64, offsets: Int64, ids: Sequence[str], said: list[Note]) -> None:
+    missing = np.isnan(values)
+    infinite = int(np.isinf(values).sum())
+    if infinite:
+        said.append(Note("infinite_values", f"{infinite} value(s) are infinite", infinite))
+    if not missing.any():
+        return
+    count = int(missing.sum())
+    said.append(Note("missing_values", f"{count} report(s) have no value (NaN)", count))
+    present = np.concatenate(([0], np.cumsum(~missing)))
+    blank = np.flatnonzero((np.diff(present[offsets]) == 0) & (np.diff(offsets) > 0))
+    if blank.size:
+        names = [ids[i] for i in blank.tolist()]
+        said.append(
+            Note(
+                "trials_all_nan",
+                f"{len(names)} trial(s) have reports but no value: {some(names)}",
+                len(names),
+            )
+        )
+
+
+def _picked(column: NDArray[Any], pick: Int64, default: Any) -> NDArray[Any]:
+    """`column[pick]`, with the default where `pick` is -1."""
+    if len(column) == 0:
+        return np.full(len(pick), default)
+    return np.where(pick >= 0, column[pick], default).astype(column.dtype)

@@ -1,0 +1,151 @@
+"""DeepOBS: ``<problem>/<optimizer>/<setting>/random_seed__<seed>__<time>.json``, or a tar of such.
+
+A problem with an optimizer is a study, a setting with a seed a trial. Lists like `test_losses` have
+a value an epoch, the first one before training.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from esim.errors import EsimError
+from esim.readers import runs
+from esim.readers.assembly import some
+from esim.readers.encodings import cells, jsontext
+from esim.readers.encodings.archive import is_tar, tar_members
+from esim.readers.formats import Detection, Found
+from esim.readers.options import Options
+from esim.readers.runs import Curve, Experiment, Run
+from esim.readers.source import File, Source
+from esim.study import Note, Status
+
+_RUN = re.compile(r"random_seed__(-?\d+)__([\d-]+)\.json")
+_SETTINGS = (
+    "optimizer",
+    "batch_size",
+    "num_epochs",
+    "learning_rate",
+    "weight_decay",
+    "lr_sched_epochs",
+    "lr_sched_factors",
+    "random_seed",
+)
+_MINIBATCH = "minibatch_"  # these lists count batches, not epochs
+
+
+def detect(source: Source) -> Detection:
+    """A run's file by its name, or a tar file that begins with some."""
+    files = _files(source)
+    if not files:
+        return Detection(False, "")
+    saw = f"{some([file.name for file in files])} of DeepOBS"
+    return Detection(True, saw, claims=frozenset(files))
+
+
+def read(source: Source, options: Options) -> Found:
+    """A study for each problem and optimizer.
+
+    Raises:
+        EsimError: a damaged archive, broken JSON, or a list that holds something else than numbers.
+    """
+    groups: dict[str, list[tuple[str, str, str, Mapping[str, Any]]]] = {}
+    files = _files(source)
+    for name, place, text in _texts(files):
+        record = jsontext.parse(text, place)
+        if not isinstance(record, Mapping):
+            raise EsimError("not a JSON object", where=place)
+        parts = name.split("/")
+        setting = parts[-2] if len(parts) > 1 else ""
+        told = f"{record.get('testproblem')}/{record.get('optimizer')}"
+        study = "/".join(parts[-4:-2]) or told
+        groups.setdefault(study, []).append((setting, parts[-1], place, record))
+    if not groups:
+        raise EsimError("no run of DeepOBS", where=source.label)
+    experiments = [_experiment(name, members, source) for name, members in groups.items()]
+    return runs.studies(experiments, options, source, runs.file_notes(source, set(files)))
+
+
+def _files(source: Source) -> list[File]:
+    return [
+        file
+        for file in source.files
+        if _RUN.fullmatch(file.base) or (is_tar(file) and b"random_seed__" in file.head)
+    ]
+
+
+def _texts(files: Sequence[File]) -> Iterator[tuple[str, str, str]]:
+    """The path, the place and the text of each run."""
+    for file in files:
+        if not is_tar(file):
+            yield file.path.as_posix(), str(file), file.text()
+            continue
+        for name, data in tar_members(file):
+            if _RUN.fullmatch(name.rpartition("/")[2]):
+                yield name, f"{file}, {name}", data.decode("utf-8", "replace")
+
+
+def _experiment(
+    name: str, members: Sequence[tuple[str, str, str, Mapping[str, Any]]], source: Source
+) -> Experiment:
+    short: list[str] = []
+    made = []
+    trials = _trials([(setting, file) for setting, file, _, _ in members])
+    for trial, (_, _, place, record) in zip(trials, members, strict=True):
+        lists = {
+            key: value
+            for key, value in record.items()
+            if isinstance(value, list) and key.endswith(("_losses", "_accuracies"))
+        }
+        epochs = record.get("num_epochs")
+        reached = max((len(v) for k, v in lists.items() if not k.startswith(_MINIBATCH)), default=0)
+        whole = not isinstance(epochs, int) or reached > epochs
+        if not whole:
+            short.append(trial)
+        config = {key: record[key] for key in _SETTINGS if key in record}
+        inner = record.get("hyperparams")
+        config.update(runs.flat(inner) if isinstance(inner, Mapping) else {})
+        made.append(
+            Run(
+                trial=trial,
+                metrics=[key for key, value in lists.items() if value],
+                curve=_curve(lists, place),
+                status=Status.COMPLETED if whole else Status.STOPPED,
+                config=config,
+            )
+        )
+    notes = [Note("step_column", "steps are epochs, 0 before training")]
+    if short:
+        text = f"{len(short)} run(s) ended before their num_epochs: {some(short)}"
+        notes.append(Note("ended_early", text, len(short)))
+    return Experiment(name, made, f"{source.label}, {name}", notes=tuple(notes))
+
+
+def _trials(members: Sequence[tuple[str, str]]) -> list[str]:
+    """Ids: the parts of setting, seed and time that tell the runs apart."""
+    split = []
+    for setting, file in members:
+        words = setting.split("__")
+        pairs = ["__".join(words[i : i + 2]) for i in range(0, len(words), 2)]
+        match = _RUN.fullmatch(file)
+        seed, time = match.groups() if match else (file, "")
+        split.append([*pairs, f"random_seed__{seed}", time])
+    if len({len(parts) for parts in split}) > 1:
+        return [f"{setting}/{file}" for setting, file in members]
+    telling = [len(set(column)) > 1 for column in zip(*split, strict=True)]
+    telling[-1] = False  # the time, only where nothing else tells them apart
+    ids = ["/".join(p for p, tells in zip(parts, telling, strict=True) if tells) for parts in split]
+    if len(set(ids)) < len(ids):
+        ids = [f"{short}/{parts[-1]}" for short, parts in zip(ids, split, strict=True)]
+    return ids if len(set(ids)) == len(ids) else [f"{setting}/{file}" for setting, file in members]
+
+
+def _curve(lists: Mapping[str, list[Any]], place: str) -> Callable[[str], Curve]:
+    def curve(metric: str) -> Curve:
+        values = [cells.number(value, place, metric) for value in lists[metric]]
+        return Curve(np.arange(len(values), dtype=np.int64), np.array(values, dtype=np.float64))
+
+    return curve

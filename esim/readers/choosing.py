@@ -1,0 +1,62 @@
+"""Which format a source is of: exactly one recognises it, or the error says who did."""
+
+from __future__ import annotations
+
+from esim.errors import EsimError, near_names
+from esim.readers.formats import Format
+from esim.readers.plugins import broken_note, installed, known_formats
+from esim.readers.source import Source
+from esim.study import Note
+
+
+def choose_format(
+    source: Source, name: str | None = None, broken: list[Note] | None = None
+) -> Format:
+    """The format of that name, or the only one that recognises the source.
+
+    Args:
+        broken: notes on plug-ins that failed are added here.
+
+    Raises:
+        EsimError: no such name (with near names); no format matches (what each saw); several do.
+    """
+    formats = known_formats()
+    if name is not None:
+        for fmt in formats:
+            if fmt.name == name:
+                return fmt
+        unusable = [note.text for note in installed()[1]]
+        raise EsimError(
+            f"no format {name!r}",
+            why="; ".join(unusable) or None,
+            fix=f"one of: {near_names(name, [f.name for f in formats])}",
+        )
+    if not source.files and source.address is None:
+        skipped = f", {len(source.skipped)} hidden or left over" if source.skipped else ""
+        raise EsimError("no files to read", where=source.label, why=f"the folder is empty{skipped}")
+    seen = []
+    rest = source
+    for fmt in sorted(formats, key=lambda fmt: fmt.by_contents):
+        detection = fmt.detect(rest)
+        seen.append((fmt, detection))
+        if detection.broken and broken is not None:
+            broken.append(broken_note(fmt.name, fmt.package, detection.broken))
+        rest = rest.without(detection.claims) if detection.claims else rest
+        if detection.claims and not rest.files:
+            break
+    matching = [(fmt, detection) for fmt, detection in seen if detection.matches]
+    if len(matching) == 1:
+        return matching[0][0]
+    if matching:
+        raise EsimError(
+            "mixed formats: " + " and ".join(fmt.name for fmt, _ in matching) + " match",
+            where=source.label,
+            why="; ".join(f"{fmt.name}: {detection.saw}" for fmt, detection in matching),
+            fix="give the part you mean, or --format " + matching[0][0].name,
+        )
+    raise EsimError(
+        "no format matches",
+        where=source.label,
+        why="; ".join(f"{fmt.name}: {detection.saw}" for fmt, detection in seen if detection.saw),
+        fix="`esim formats` lists what can be read; --format NAME says why one does not fit",
+    )

@@ -1,0 +1,127 @@
+"""Single cells of a table as text, numbers and times; errors name the place and the column."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from esim.errors import EsimError
+from esim.readers.encodings.times import ISO_8601, epoch_seconds, parse_moment
+from esim.study import Float64
+
+# What stands for "no number", beside null.
+MISSING = ("", "NaN", "nan", "NAN", "NA", "N/A", "null", "NULL", "None")
+
+_NUMBER = re.compile(
+    r"[-+]?(?:(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?|inf(?:inity)?)", re.IGNORECASE
+)
+
+
+def is_number(cell: str) -> bool:
+    """Whether text is a number, or NaN."""
+    return _NUMBER.fullmatch(cell.strip()) is not None or cell.strip().lower() == "nan"
+
+
+def is_missing(cell: Any) -> bool:
+    """Whether a cell holds no value."""
+    if isinstance(cell, str):
+        return cell.strip() in MISSING
+    return cell is None or (isinstance(cell, float) and math.isnan(cell))
+
+
+def number(cell: Any, place: str, column: str) -> float:
+    """A float, NaN if missing; "inf", "-Infinity" and the like are numbers."""
+    if type(cell) is float:  # nearly always, in JSON
+        return cell
+    if isinstance(cell, str) and _NUMBER.fullmatch(cell.strip()):
+        return float(cell)
+    if is_missing(cell):
+        return math.nan
+    if isinstance(cell, int | float) and not isinstance(cell, bool):
+        try:
+            return float(cell)
+        except OverflowError:
+            raise EsimError(
+                "an integer beyond 1e308", where=place, why=f"column {column!r}"
+            ) from None
+    raise EsimError(f"{cell!r} is not a number", where=place, why=f"column {column!r}")
+
+
+def integer(cell: Any, place: str, column: str) -> int:
+    """An int; "3.0" is one, 3.5 and a missing cell are not."""
+    if type(cell) is int and abs(cell) < 2**63:
+        return cell
+    if is_missing(cell):
+        raise EsimError(f"no {column}", where=place, fix=f"every row needs a {column}")
+    if isinstance(cell, str) and re.fullmatch(r"[-+]?[0-9]+", cell.strip()):
+        whole = int(cell)
+    else:
+        value = number(cell, place, column)
+        if not math.isfinite(value) or value != math.floor(value) or abs(value) >= 2**53:
+            raise EsimError(
+                f"{cell!r} is not a whole number", where=place, why=f"column {column!r}"
+            )
+        whole = int(value)
+    if not -(2**63) <= whole < 2**63:
+        raise EsimError(f"{whole} is too large", where=place, why=f"column {column!r}")
+    return whole
+
+
+def identifier(cell: Any, place: str, column: str) -> str:
+    """Text as it stands; of a JSON or Parquet integer, its digits."""
+    if isinstance(cell, str) and cell != "":
+        return cell
+    if isinstance(cell, int) and not isinstance(cell, bool):
+        return str(cell)
+    if cell is None or cell == "":
+        raise EsimError(f"no {column}", where=place, fix=f"every row needs a {column}")
+    raise EsimError(
+        f"{cell!r} is not an id", where=place, why=f"column {column!r}", fix="write ids as text"
+    )
+
+
+def flag(cell: Any, place: str, column: str) -> bool:
+    """true or false, 1 or 0."""
+    word = str(cell).strip().lower()
+    if word in ("true", "1"):
+        return True
+    if word in ("false", "0"):
+        return False
+    raise EsimError(f"{cell!r} is neither true nor false", where=place, why=f"column {column!r}")
+
+
+def moments(column: Sequence[Any], places: Sequence[str], name: str) -> tuple[Float64, str, bool]:
+    """A column of times as seconds since 1970 UTC, NaN if missing.
+
+    Returns:
+        float64 [R]; the encoding in words; whether UTC was assumed for a time without a zone.
+    """
+    found = np.full(len(column), np.nan)
+    given = [i for i, cell in enumerate(column) if not is_missing(cell)]
+    if all(_is_numeric(column[i]) for i in given):
+        found[given] = [float(column[i]) for i in given]
+        seconds, unit = epoch_seconds(found, lambda row: places[row])
+        return seconds, f"epoch {unit}", False
+    assumed = False
+    for i in given:
+        if _is_numeric(column[i]):
+            raise EsimError(
+                f"{column[i]!r} is not ISO 8601",
+                where=places[i],
+                why=f"other times of column {name!r} are",
+                fix="write one kind of time",
+            )
+        moment = parse_moment(column[i], places[i])
+        found[i] = moment.seconds
+        assumed = assumed or not moment.zone_known
+    return found, ISO_8601, assumed
+
+
+def _is_numeric(cell: Any) -> bool:
+    if isinstance(cell, str):
+        return _NUMBER.fullmatch(cell.strip()) is not None
+    return isinstance(cell, int | float) and not isinstance(cell, bool)

@@ -1,0 +1,277 @@
+"""The log of a run, a row a step: loggers' CSV files, lists of JSON objects, metric histories.
+
+A reader says where its tool puts such logs and, in a `Layout`, how they differ. Which column counts
+the steps, which rows count, and what to tell about them is settled here, once for all of them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import PurePosixPath
+from typing import Any
+
+import numpy as np
+
+from esim.errors import EsimError, near_names
+from esim.readers.encodings import cells
+from esim.readers.options import Options
+from esim.readers.runs import Curve, Run, whole_steps
+from esim.readers.source import File
+from esim.study import Float64, Int64, Note, Status
+
+Rows = Iterable[tuple[str, Mapping[str, Any]]]
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How a tool writes the log of a run.
+
+    Attributes:
+        steps: the columns that can count steps. The first one in which no two values of the
+            objective in a row share a step counts them, else the last one that there is.
+        elapsed: the columns that can hold seconds since the run's start, the best first.
+        beside: columns that are neither steps nor times nor metrics.
+        sparse: a row holds some of the metrics, and is no report of those it leaves empty. If not,
+            it is a report without a value.
+        numbered: what a row is, if by default rows are numbered from 1 instead.
+    """
+
+    steps: tuple[str, ...]
+    elapsed: tuple[str, ...] = ()
+    beside: tuple[str, ...] = ()
+    sparse: bool = False
+    numbered: str = ""
+
+    def metrics(self, columns: Iterable[str]) -> list[str]:
+        """The columns that are metrics."""
+        others = {*self.steps, *self.elapsed, *self.beside, ""}
+        return [name for name in dict.fromkeys(columns) if name not in others]
+
+
+@dataclass(frozen=True)
+class Log:
+    """A run's log.
+
+    Attributes:
+        columns: all of them.
+        rows: reads it: each row's place and cells; an absent cell is no cell, None or "".
+    """
+
+    trial: str
+    columns: Sequence[str]
+    rows: Callable[[], Rows]
+    where: str
+    start: float = np.nan
+    end: float = np.nan
+    status: Status = Status.UNKNOWN
+    config: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class _Cells:
+    """The rows of a log that report the objective; float64 [R] each."""
+
+    steps: dict[str, Float64]
+    values: Float64
+    elapsed: Float64 | None
+
+
+class Logs:
+    """The logs that make one study."""
+
+    def __init__(self, logs: Sequence[Log], layout: Layout, options: Options, where: str) -> None:
+        self.logs, self.layout, self.options, self.where = logs, layout, options, where
+        self._settled: dict[str, _Settled] = {}
+
+    @cached_property
+    def runs(self) -> list[Run]:
+        """One for each log."""
+        return [
+            Run(
+                trial=log.trial,
+                metrics=self.layout.metrics(log.columns),
+                curve=lambda objective, i=i: self._settle(objective).curves[i],  # type: ignore[misc]
+                start=log.start,
+                end=log.end,
+                status=log.status,
+                config=log.config,
+            )
+            for i, log in enumerate(self.logs)
+        ]
+
+    def told(self, objective: str) -> list[Note]:
+        """What was seen about the curves of a metric."""
+        return self._settle(objective).notes
+
+    def _settle(self, objective: str) -> _Settled:
+        if objective not in self._settled:
+            self._settled[objective] = self._read(objective)
+        return self._settled[objective]
+
+    def _read(self, objective: str) -> _Settled:
+        all_columns = dict.fromkeys(name for log in self.logs for name in log.columns)
+        wanted = self._step_columns(list(all_columns))
+        elapsed = next((name for name in self.layout.elapsed if name in all_columns), None)
+        parts = [self._cells(log, objective, wanted, elapsed) for log in self.logs]
+        step, why = self._step(wanted, parts)
+        notes = []
+        found = [part.steps[step] for part in parts]
+        for log, steps in zip(self.logs, found, strict=True):
+            if np.isnan(steps).any():
+                raise EsimError(f"a row without {step}", where=log.where)
+        kept = [_not_superseded(steps) for steps in found]
+        falls = [int((np.diff(steps) < 0).sum()) for steps in found]
+        if any(falls):
+            notes.append(restart_note(sum(falls), sum(int((~keep).sum()) for keep in kept)))
+        if self.layout.numbered and self.options.step is None:
+            whole = [np.arange(1, int(keep.sum()) + 1, dtype=np.int64) for keep in kept]
+            text = f"steps number the {self.layout.numbered}s; --step {step} takes {step}"
+            notes.append(Note("step_column", text))
+        else:
+            whole, unit = _whole([s[k] for s, k in zip(found, kept, strict=True)], step, self.where)
+            notes += [Note("step_column", f"steps are {step}{why}"), *unit]
+        curves = [
+            Curve(
+                steps=steps,
+                values=part.values[keep],
+                times=None if part.elapsed is None else part.elapsed[keep],
+            )
+            for part, keep, steps in zip(parts, kept, whole, strict=True)
+        ]
+        return _Settled(curves, notes)
+
+    def _step_columns(self, columns: list[str]) -> list[str]:
+        if self.options.step is not None:
+            if self.options.step not in columns:
+                near = near_names(self.options.step, columns)
+                raise EsimError(
+                    f"no step column {self.options.step!r}",
+                    where=self.where,
+                    fix=f"--step with one of: {near}",
+                )
+            return [self.options.step]
+        found = [name for name in self.layout.steps if name in columns]
+        if not found:
+            raise EsimError(
+                "no column counts steps",
+                where=self.where,
+                why="expected " + " or ".join(self.layout.steps),
+                fix=f"--step with one of: {near_names('step', columns)}",
+            )
+        return found
+
+    def _cells(self, log: Log, objective: str, steps: list[str], elapsed: str | None) -> _Cells:
+        numbers: dict[str, list[float]] = {name: [] for name in steps}
+        values: list[float] = []
+        times: list[float] = []
+        if objective in log.columns:
+            for place, row in log.rows():
+                cell = row.get(objective)
+                if self.layout.sparse and (cell is None or cell == ""):
+                    continue
+                values.append(cells.number(cell, place, objective))
+                for name in steps:
+                    numbers[name].append(cells.number(row.get(name), place, name))
+                if elapsed is not None:
+                    times.append(cells.number(row.get(elapsed), place, elapsed))
+        return _Cells(
+            {name: np.array(column, dtype=np.float64) for name, column in numbers.items()},
+            np.array(values, dtype=np.float64),
+            None if elapsed is None else np.array(times, dtype=np.float64),
+        )
+
+    def _step(self, names: list[str], parts: Sequence[_Cells]) -> tuple[str, str]:
+        """The column that counts steps, and why not a better one."""
+        why = ""
+        for name in names:
+            columns = [part.steps[name] for part in parts]
+            fault = next(filter(None, map(_fault, columns)), "")
+            if not fault or name == names[-1]:
+                return name, why
+            why = why or f": {name} {fault}"
+        raise ValueError("no names")  # _step_columns never gives an empty list
+
+
+@dataclass(frozen=True)
+class _Settled:
+    curves: list[Curve]
+    notes: list[Note]
+
+
+def _fault(steps: Float64) -> str:
+    """Why a column cannot count steps; "" if it can."""
+    if np.isnan(steps).any():
+        return "is not in every row"
+    if not np.isfinite(steps).all() or (steps != np.floor(steps)).any():
+        return "is no whole number"
+    return "repeats" if (np.diff(steps) == 0).any() else ""
+
+
+def _not_superseded(steps: Float64) -> np.ndarray[Any, np.dtype[np.bool_]]:
+    """bool [R]: which rows the run did not take again.
+
+    Where a step falls, the run started again from there: what it had reported at that step and
+    beyond is not part of the model that it ended with.
+    """
+    begins = np.flatnonzero(np.diff(steps) < 0) + 1
+    lowest = np.full(len(steps), np.inf)  # of the restarts behind each row
+    lowest[begins - 1] = steps[begins]
+    lowest = np.minimum.accumulate(lowest[::-1])[::-1]
+    return np.asarray(steps < lowest)
+
+
+def settled(steps: Int64) -> np.ndarray[Any, np.dtype[np.bool_]]:
+    """bool [R]: `_not_superseded` of whole steps."""
+    return _not_superseded(steps.astype(np.float64))
+
+
+def restart_note(falls: int, superseded: int) -> Note:
+    """The note on runs that started again."""
+    text = (
+        f"steps fall {falls} time(s): the run started again from there, and {superseded} report(s) "
+        "of its earlier start are superseded"
+    )
+    return Note("restarts", text, falls)
+
+
+def _whole(parts: Sequence[Float64], name: str, where: str) -> tuple[list[Int64], list[Note]]:
+    lengths = [len(part) for part in parts]
+    steps, notes = whole_steps(np.concatenate(parts), name, where)
+    return np.split(steps, np.cumsum(lengths)[:-1]), notes
+
+
+def home(file: File) -> str:
+    """The folder of a file: below the input's root, or as it is if the file itself was given."""
+    if file.root.is_dir():
+        return file.folder
+    return file.path.parent.as_posix()
+
+
+def run_names(paths: Sequence[str], default: str) -> list[str]:
+    """Names of runs from their different paths: without the parts, first and last, common to all.
+
+    "a/run1/version_0" and "a/run2/version_0" are "run1" and "run2". A single one is its last part;
+    of "" that is `default`.
+    """
+    split = [PurePosixPath(path).parts for path in paths]
+    if len(split) < 2:
+        return [parts[-1] if parts else default for parts in split]
+    shortest = min(len(parts) for parts in split)
+    first = 0
+    while first < shortest and len({parts[first] for parts in split}) == 1:
+        first += 1
+    last = 0
+    while last < shortest - first and len({parts[-1 - last] for parts in split}) == 1:
+        last += 1
+    return ["/".join(parts[first : len(parts) - last]) or default for parts in split]
+
+
+def natural(name: str) -> list[tuple[int, str]]:
+    """Sorts "run10" behind "run9"."""
+    return [
+        (int(part), "") if part.isdigit() and len(part) < 19 else (-1, part)
+        for part in re.split(r"([0-9]+)", name)
+    ]

@@ -1,0 +1,303 @@
+"""SageMaker tuning jobs: the exported descriptions (JSON) and the log text of the training jobs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from esim.errors import EsimError
+from esim.readers.assembly import Reports, Trials, assemble, some
+from esim.readers.formats import Detection, Found
+from esim.readers.options import Metric, Options, settle_direction, settle_objective
+from esim.readers.sagemaker.analytics import (
+    Kind,
+    Points,
+    chosen,
+    kind_of,
+    no_curves,
+    point_notes,
+    points_in,
+    with_tables,
+)
+from esim.readers.sagemaker.notes import final_notes, job_notes, line_notes
+from esim.readers.sagemaker.owners import logs_of, owners_of, points_of
+from esim.readers.sagemaker.records import (
+    TrainingJob,
+    TuningJob,
+    is_description,
+    is_record,
+    read_records,
+)
+from esim.readers.source import File, Source
+from esim.readers.text.bare import looks_like_log, read_bare
+from esim.readers.text.find import Matches, find
+from esim.readers.text.log_text import LogText
+from esim.readers.text.scan import nearest_lines
+from esim.readers.text.steps import Curve, align, choose_form
+from esim.study import STATUS_WORDS, Note, Study
+
+OBJECTIVE_METRIC = "ObjectiveMetric"  # the entry that tuning adds to a job's metric definitions
+
+
+def detect(source: Source) -> Detection:
+    """SageMaker if some JSON file describes a tuning job."""
+    descriptions = [file.name for file in source.files if is_description(file)]
+    if descriptions:
+        return Detection(True, f"{some(descriptions)} describes a tuning job")
+    jobs = [file.name for file in source.files if is_record(file)]
+    if jobs:
+        return Detection(
+            False,
+            f"{some(jobs)} describes training jobs, but the JSON of "
+            "describe-hyper-parameter-tuning-job is missing",
+        )
+    kinds = {file.name: kind for file in source.files if (kind := kind_of(file))}
+    bare = [f.name for f in source.files if f.name not in kinds and looks_like_log(f)]
+    if not bare and kinds:
+        name, kind = next(iter(kinds.items()))
+        return Detection(True, f"{name} is {kind.value}, undescribed", complete=False)
+    if bare:
+        return Detection(True, f"{some(bare)} is the output of a training job", complete=False)
+    return Detection(False, "no JSON of describe-hyper-parameter-tuning-job")
+
+
+def read(source: Source, options: Options) -> Found:
+    """A study for each tuning job that is described.
+
+    Raises:
+        EsimError: no description, an objective without a regex or without a line that matches it,
+            broken JSON, an unreadable log.
+    """
+    records = read_records([file for file in source.files if is_record(file)])
+    tables = [file for file in source.files if kind_of(file)]
+    texts = [file for file in source.files if file not in tables]
+    if not records.files and any(looks_like_log(file) for file in texts):
+        return _read_bare(source, options)
+    if not records.tuning_jobs:
+        for file in tables:  # why this alone is not enough
+            if kind_of(file) is Kind.TUNING:
+                raise no_curves(str(file))
+            points_in(file, options.accept_time_aligned)
+        raise EsimError(
+            "no tuning job is described",
+            where=source.label,
+            why=detect(source).saw,
+            fix="add the output of aws sagemaker describe-hyper-parameter-tuning-job",
+        )
+    records = with_tables(records, tables)
+    owners, strangers = owners_of(records)
+    logs = logs_of(texts, records)
+    measured = points_of([f for f in tables if f not in records.files], records, options, logs)
+    notes: list[Note] = []
+    if strangers:
+        text = f"{len(strangers)} training job(s) belong to no tuning job here: {some(strangers)}"
+        notes.append(Note("jobs_of_no_tuning_job", text, len(strangers)))
+    if logs.unknown:
+        text = f"{len(logs.unknown)} log stream(s) are of no known job: {some(logs.unknown)}"
+        notes.append(Note("streams_unknown", text, len(logs.unknown)))
+    studies = tuple(
+        _study(tuning, owners[tuning.name], logs.by_job, measured, options, notes)
+        for tuning in records.tuning_jobs.values()
+    )
+    if source.skipped:
+        text = f"{len(source.skipped)} hidden or left-over file(s) skipped: {some(source.skipped)}"
+        notes.append(Note("files_skipped", text, len(source.skipped)))
+    if logs.other:
+        text = f"{len(logs.other)} file(s) are neither records nor logs: {some(logs.other)}"
+        notes.append(Note("files_not_read", text, len(logs.other)))
+    return Found(studies, tuple(notes))
+
+
+def _study(
+    tuning: TuningJob,
+    jobs: Sequence[TrainingJob],
+    logs: Mapping[str, list[File | LogText]],
+    measured: Mapping[str, list[Points]],
+    options: Options,
+    input_notes: Sequence[Note],
+) -> Study:
+    if not jobs:
+        raise EsimError(
+            f"no training job of tuning job {tuning.name!r}",
+            where=tuning.path,
+            fix="add the output of aws sagemaker list-training-jobs-for-hyper-parameter-tuning-job",
+        )
+    regexes = dict(tuning.regexes)
+    for job in jobs:
+        regexes = {**job.regexes, **regexes}
+    series = {job.name: measured[job.name] for job in jobs if job.name in measured}
+    told = [points.metric for of_job in series.values() for points in of_job]
+    objective, given = _metric(tuning, regexes, options, told)
+    recorded = tuning.direction if objective == tuning.objective else None
+    direction = settle_direction(options, tuning.path, recorded)
+    jobs = sorted(jobs, key=_launch)
+    matches = find([logs.get(job.name, []) for job in jobs], objective, given)
+    found = matches.jobs
+    names = {objective, OBJECTIVE_METRIC} if objective == tuning.objective else {objective}
+    instead = [
+        None if any(text.messages for text in texts) else chosen(series.get(job.name, ()), names)
+        for job, texts in zip(jobs, found, strict=True)
+    ]
+    if not matches and not any(instead):
+        raise _nothing(tuning, objective, jobs, logs, matches)
+    form = choose_form(found)
+    curves = [
+        align(texts, form) if points is None else points.curve
+        for texts, points in zip(found, instead, strict=True)
+    ]
+    notes = [
+        *(note for note in input_notes if note.code == "streams_unknown"),
+        *job_notes(tuning, jobs, {**{name: [] for name in series}, **logs}),
+        *(line_notes(objective, matches, curves, form) if matches else ()),
+        *point_notes([points for points in instead if points]),
+    ]
+    if objective == tuning.objective:
+        notes += final_notes(jobs, curves)
+    return assemble(
+        _reports(jobs, curves, notes),
+        _trials(tuning, jobs),
+        name=tuning.name,
+        objective=objective,
+        direction=direction,
+        where=tuning.path,
+        notes=notes,
+        listed_order=True,
+    )
+
+
+def _metric(
+    tuning: TuningJob,
+    regexes: Mapping[str, str],
+    options: Options,
+    measured: Sequence[str | None] = (),
+) -> tuple[str, Metric | None]:
+    """The objective, and its regex: the record's own, else the option's, else None."""
+    given = {metric.name: metric for metric in options.metrics}
+    names = [name for name in regexes if name != OBJECTIVE_METRIC]
+    told = [name for name in measured if name and name != OBJECTIVE_METRIC]
+    candidates = list(dict.fromkeys([tuning.objective, *names, *given, *told]))
+    objective = settle_objective(options, candidates, tuning.path, tuning.objective)
+    recorded = regexes.get(objective)
+    if objective == tuning.objective:
+        recorded = regexes.get(OBJECTIVE_METRIC, recorded)
+    if recorded is not None:
+        return objective, Metric.compile(objective, recorded, tuning.path)
+    return objective, given.get(objective)
+
+
+def _nothing(
+    tuning: TuningJob,
+    objective: str,
+    jobs: Sequence[TrainingJob],
+    logs: Mapping[str, list[File | LogText]],
+    matches: Matches,
+) -> EsimError:
+    """Why no log gives a value of the objective."""
+    if not any(job.name in logs for job in jobs):
+        return EsimError(
+            "no log of its training jobs",
+            where=tuning.path,
+            why=f"looked for paths like {jobs[0].name}/algo-1-....log",
+            fix="export the log group: aws logs filter-log-events --log-group-name "
+            f"/aws/sagemaker/TrainingJobs --log-stream-name-prefix {jobs[0].name}",
+        )
+    if matches.regex is None or matches.form is not None:
+        return EsimError(
+            f"the regex of metric {objective!r} is unknown",
+            where=tuning.path,
+            why="the description has no such entry in AlgorithmSpecification.MetricDefinitions, "
+            "and no line is of a form that the table of algorithms knows",
+            fix=f"--metric '{objective}=REGEX' with the value as the first group",
+        )
+    return EsimError(
+        f"the regex of metric {objective!r} matches no line of any log",
+        where=tuning.path,
+        why=f"{matches.regex.pattern}; nearest lines: {nearest_lines(matches.jobs)}",
+        fix="correct the regex in MetricDefinitions; to read these logs all the same, name the "
+        f"metric anew: --objective NAME --metric 'NAME=REGEX' --direction {tuning.direction}",
+    )
+
+
+def _launch(job: TrainingJob) -> tuple[float, int, str]:
+    at = job.start if job.start is not None else job.created
+    return (
+        math.inf if at is None else at,
+        job.number if job.number is not None else 0,
+        job.name,
+    )
+
+
+def _read_bare(source: Source, options: Options) -> Found:
+    """The study of logs that no description goes with."""
+    bare = read_bare(source, options)
+    jobs = [TrainingJob(name) for name in bare.jobs]
+    notes = [
+        *bare.notes,
+        *line_notes(bare.objective, bare.matches, bare.curves, bare.form),
+    ]
+    study = assemble(
+        _reports(jobs, bare.curves, notes),
+        None,
+        name=source.default_name,
+        objective=bare.objective,
+        direction=bare.direction,
+        where=source.label,
+        notes=notes,
+    )
+    unread = [file.name for file in source.files if not looks_like_log(file)]
+    text = f"{len(unread)} file(s) are no logs of training jobs: {some(unread)}"
+    return Found((study,), (Note("files_not_read", text, len(unread)),) if unread else ())
+
+
+def _reports(jobs: Sequence[TrainingJob], curves: Sequence[Curve], notes: list[Note]) -> Reports:
+    times = np.concatenate([curve.times for curve in curves])
+    stamped = not np.isnan(times).all()
+    if not stamped:
+        notes.append(Note("log_times_missing", "the log lines carry no time of their own"))
+    return Reports(
+        trials=[job.name for job in jobs],
+        codes=np.repeat(np.arange(len(jobs)), [len(curve.steps) for curve in curves]),
+        steps=np.concatenate([curve.steps for curve in curves]),
+        values=np.concatenate([curve.values for curve in curves]),
+        timestamps=times if stamped else None,
+    )
+
+
+def _trials(tuning: TuningJob, jobs: Sequence[TrainingJob]) -> Trials:
+    tuned = [_tuned(tuning, job) for job in jobs]
+    names = dict.fromkeys(name for config in tuned for name in config)
+    status = []
+    for job in jobs:
+        word = (job.status or "").lower()
+        if word not in STATUS_WORDS:
+            raise EsimError(
+                f"unknown TrainingJobStatus {job.status!r}", where=f"{tuning.path}, {job.name}"
+            )
+        status.append(STATUS_WORDS[word])
+        if job.start is not None and job.end is not None and job.end < job.start:
+            raise EsimError(
+                "TrainingEndTime is before TrainingStartTime", where=f"{tuning.path}, {job.name}"
+            )
+    return Trials(
+        trials=[job.name for job in jobs],
+        start=np.array([math.nan if job.start is None else job.start for job in jobs]),
+        end=np.array([math.nan if job.end is None else job.end for job in jobs]),
+        status=np.array(status, dtype=np.int8),
+        instance_type=[job.instance_type or tuning.instance_type for job in jobs],
+        instance_count=np.array(
+            [job.instance_count or tuning.instance_count for job in jobs], dtype=np.int64
+        ),
+        config={name: [config.get(name) for config in tuned] for name in names},
+    )
+
+
+def _tuned(tuning: TuningJob, job: TrainingJob) -> Mapping[str, str]:
+    if job.tuned is not None:
+        return job.tuned
+    return {
+        name: value
+        for name, value in (job.all_hyperparameters or {}).items()
+        if name not in tuning.static and not name.startswith("_tuning_objective_metric")
+    }

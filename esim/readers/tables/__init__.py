@@ -1,0 +1,1 @@
+"""Plain tables that every tool can write."""

@@ -1,0 +1,61 @@
+"""Studies as `Study.to_parquet` wrote them, one folder a study; `esim convert` writes histories.
+
+Without loss: names, notes and all. The reports' file alone is a plain table.
+"""
+
+from __future__ import annotations
+
+from esim.errors import EsimError
+from esim.readers.formats import Detection, Found
+from esim.readers.options import Options, chosen_studies, settle_direction, settle_objective
+from esim.readers.run_logs import home
+from esim.readers.runs import detected, file_notes, objective_note, unused_metric
+from esim.readers.source import File, Source
+from esim.readers.tables.shape import shape_of
+from esim.storage import parquet as storage
+
+
+def detect(source: Source) -> Detection:
+    """Pairs of Parquet files with esim's record in their schemas' metadata."""
+    return detected([file for pair in _pairs(source) for file in pair], "with esim's record")
+
+
+def read(source: Source, options: Options) -> Found:
+    """Every study. Raises EsimError: damaged files, or none with the objective."""
+    pairs = _pairs(source)
+    if not pairs:
+        raise EsimError(
+            "no study stored by esim",
+            where=source.label,
+            why=f"expected {storage.REPORTS} and {storage.TRIALS}",
+        )
+    studies = [
+        storage.decode(reports.read(), trials.read(), str(reports.path.parent))
+        for reports, trials in pairs
+    ]
+    names = tuple(study.name for study in studies)
+    wanted = set(chosen_studies(options, names))
+    chosen = [study for study in studies if study.name in wanted]
+    fitting = [s for s in chosen if options.objective in (None, s.objective)]
+    if chosen and not fitting:
+        settle_objective(options, list({s.objective: None for s in chosen}), source.label)
+    for study in fitting:
+        settle_direction(options, source.label, study.direction)
+    left_out = [study.name for study in chosen if study not in fitting]
+    notes = [
+        *file_notes(source, {file for pair in pairs for file in pair}),
+        *unused_metric(options),
+        *objective_note(left_out),
+    ]
+    return Found(tuple(fitting), tuple(notes), names)
+
+
+def _pairs(source: Source) -> list[tuple[File, File]]:
+    """The reports' and the trials' file of each study."""
+    found: dict[str, dict[str, File]] = {}
+    for base in (storage.REPORTS, storage.TRIALS):
+        for file in source.by_base.get(base, []):
+            shape = shape_of(file)
+            if shape is not None and storage.METADATA_KEY in shape.metadata:
+                found.setdefault(home(file), {})[base] = file
+    return [(f[storage.REPORTS], f[storage.TRIALS]) for f in found.values() if len(f) == 2]

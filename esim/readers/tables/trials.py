@@ -1,0 +1,178 @@
+"""The optional second table: what is known of the trials beside their reports."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from esim.errors import EsimError, near_names
+from esim.readers.assembly import Trials, some
+from esim.readers.encodings import cells
+from esim.readers.encodings.times import ISO_8601
+from esim.readers.tables.shape import Shape, records
+from esim.study import STATUS_WORDS, Float64, Note, Status, is_censored
+
+TRIAL_COLUMNS = (
+    "study",
+    "trial",
+    "start",
+    "end",
+    "status",
+    "censored",
+    "instance_type",
+    "instance_count",
+)
+CONFIG = "config."
+
+
+def listed_trials(
+    shapes: Sequence[Shape], studies: Sequence[str], named: bool
+) -> dict[str, tuple[Trials, list[Note]]]:
+    """study -> its listed trials, in the order of the tables, and what was noted.
+
+    Args:
+        shapes: the tables of trials.
+        studies: those that have reports.
+        named: whether a column of the reports names them; if not, there is one study, and a name
+            in the tables of trials means that one.
+
+    Raises:
+        EsimError: with path and line, for a cell that does not fit its column, or a trial of a
+            study without reports.
+    """
+    rows: dict[str, dict[str, tuple[str, dict[str, Any]]]] = {study: {} for study in studies}
+    doubled = dict.fromkeys(studies, 0)
+    columns: dict[str, None] = {}
+    names: set[str] = set()
+    for shape in shapes:
+        columns.update(dict.fromkeys(shape.columns))
+        if "study" not in shape.columns and len(studies) > 1:
+            raise EsimError(
+                "no column study",
+                where=str(shape.file),
+                why=f"the reports are of {len(studies)} studies",
+            )
+        for place, row in records(shape):
+            study = studies[0]
+            if "study" in shape.columns:
+                study = cells.identifier(row.get("study"), place, "study")
+                names.add(study)
+            if not named:
+                if len(names) > 1:
+                    raise EsimError(
+                        "the reports have no column study",
+                        where=place,
+                        why="the list of trials is of several studies: " + some(sorted(names)),
+                    )
+                study = studies[0]
+            elif study not in rows:
+                raise EsimError(
+                    f"no reports of study {study!r}",
+                    where=place,
+                    fix=f"the reports are of: {near_names(study, studies)}",
+                )
+            trial = cells.identifier(row.get("trial"), place, "trial")
+            doubled[study] += trial in rows[study]
+            rows[study][trial] = (place, row)
+    found = {}
+    for study, listed in rows.items():
+        if listed:
+            table, notes = _trials(listed, list(columns))
+            n = doubled[study]
+            if n:
+                text = f"{n} trial(s) are listed again; the last row counts"
+                notes.append(Note("trials_listed_twice", text, n))
+            found[study] = (table, notes)
+    return found
+
+
+def zone_note(column: str) -> Note:
+    """The note on times without a zone."""
+    return Note("zone_assumed", f"column {column} names no time zone; taken as UTC")
+
+
+def _trials(
+    listed: dict[str, tuple[str, dict[str, Any]]], columns: list[str]
+) -> tuple[Trials, list[Note]]:
+    places = [place for place, _ in listed.values()]
+    rows = [row for _, row in listed.values()]
+    notes: list[Note] = []
+
+    def moments(name: str) -> Float64:
+        if name not in columns:
+            return np.full(len(rows), np.nan)
+        seconds, unit, assumed = cells.moments([row.get(name) for row in rows], places, name)
+        if unit != ISO_8601 and not np.isnan(seconds).all():
+            notes.append(Note("time_unit", f"column {name} is read as {unit}"))
+        if assumed:
+            notes.append(zone_note(name))
+        return seconds
+
+    start, end = moments("start"), moments("end")
+    backwards = np.flatnonzero(end < start)
+    if backwards.size:
+        raise EsimError(
+            f"trial {list(listed)[backwards[0]]!r} ends before it starts",
+            where=places[backwards[0]],
+        )
+    status = np.array(
+        [_status(row.get("status"), place) for row, place in zip(rows, places, strict=True)],
+        dtype=np.int8,
+    )
+    censored = is_censored(status)
+    if "censored" in columns:
+        for i, (row, place) in enumerate(zip(rows, places, strict=True)):
+            if not cells.is_missing(row.get("censored")):
+                censored[i] = cells.flag(row["censored"], place, "censored")
+    configs = [name for name in columns if name.startswith(CONFIG)]
+    unread = [name for name in columns if name not in TRIAL_COLUMNS and name not in configs]
+    if unread:
+        text = f"column(s) of the trials left unread: {some(unread)}"
+        notes.append(Note("columns_not_read", text, len(unread)))
+    return (
+        Trials(
+            trials=list(listed),
+            start=start,
+            end=end,
+            status=status,
+            instance_type=[_text(row.get("instance_type")) for row in rows],
+            instance_count=np.array(
+                [
+                    1
+                    if cells.is_missing(row.get("instance_count"))
+                    else cells.integer(row["instance_count"], place, "instance_count")
+                    for row, place in zip(rows, places, strict=True)
+                ],
+                dtype=np.int64,
+            ),
+            censored=censored,
+            config={
+                name.removeprefix(CONFIG): [_config(row.get(name)) for row in rows]
+                for name in configs
+            },
+        ),
+        notes,
+    )
+
+
+def _status(cell: Any, place: str) -> Status:
+    word = "" if cell is None else str(cell)
+    status = STATUS_WORDS.get(word.strip().lower())
+    if status is None:
+        raise EsimError(
+            f"unknown status {word!r}",
+            where=place,
+            fix=f"one of: {near_names(word.lower(), sorted(filter(None, STATUS_WORDS)))}",
+        )
+    return status
+
+
+def _text(cell: Any) -> str | None:
+    return None if cell is None or cell == "" else str(cell)
+
+
+def _config(cell: Any) -> Any:
+    """A hyperparameter as it stands; an empty CSV cell is None."""
+    return None if cell == "" else cell

@@ -1,0 +1,1 @@
+"""Log text: from exported files to the curve of each trial."""

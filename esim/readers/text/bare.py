@@ -1,0 +1,134 @@
+"""Logs without a description of their tuning job: notebook output, a folder of logs.
+
+A file is a job (several, if it says that it creates several). What a description would tell, the
+user does: the objective, its direction, and the regex where the table of algorithms has none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+from esim.errors import EsimError
+from esim.readers.assembly import some
+from esim.readers.options import Options, settle_direction, settle_objective
+from esim.readers.source import File, Source
+from esim.readers.text.algorithms import forms_of, metrics_in
+from esim.readers.text.exports import is_log, streams
+from esim.readers.text.find import Matches, find
+from esim.readers.text.log_text import LogText
+from esim.readers.text.scan import nearest_lines
+from esim.readers.text.steps import Curve, StepForm, align, choose_form
+from esim.study import Direction, Note
+
+# What stands in the first bytes of the output of a training job on SageMaker.
+_SIGNS = (
+    b"#quality_metric",
+    b"#011",
+    b"Starting - ",
+    b"Creating training-job with name",
+    b"/opt/ml/",
+    b"sagemaker",
+    b"SM_HPS",
+    b"algo-1",
+)
+
+
+@dataclass(frozen=True)
+class BareStudy:
+    """What log files alone tell; N jobs in the order of the files."""
+
+    objective: str
+    direction: Direction
+    jobs: tuple[str, ...]
+    matches: Matches
+    curves: tuple[Curve, ...]
+    form: StepForm | None
+    notes: tuple[Note, ...]
+
+
+def looks_like_log(file: File) -> bool:
+    """Whether the first bytes look like the output of a training job."""
+    if is_log(file):
+        return True
+    head = file.head
+    if b"\0" in head[:1000] or head.lstrip().startswith(b'{"'):
+        return False
+    if any(sign in head for sign in _SIGNS):
+        return True
+    return bool(metrics_in([LogText(file.name, head)]))  # the plain output of a known framework
+
+
+def read_bare(source: Source, options: Options) -> BareStudy:
+    """Curves from logs alone.
+
+    Raises:
+        EsimError: no objective where the logs hold several metrics (they are listed), no
+            direction, no regex, or no line that matches it.
+    """
+    jobs = _jobs(source)
+    texts = [text for job in jobs.values() for text in job]
+    given = {metric.name: metric for metric in options.metrics}
+    objective = options.objective
+    if objective is None or not (objective in given or forms_of(objective)):
+        candidates = list(dict.fromkeys([*given, *metrics_in(texts)]))
+        objective = settle_objective(options, candidates, source.label)
+    notes: list[Note] = []
+    matches = find(list(jobs.values()), objective, given.get(objective))
+    if not matches:
+        names = metrics_in(texts)
+        tried = "" if matches.regex is None else f"{matches.regex.pattern}; "
+        raise EsimError(
+            f"no line of the logs holds metric {objective!r}",
+            where=source.label,
+            why=f"{tried}nearest lines: {nearest_lines(matches.jobs)}",
+            fix=f"the logs hold {', '.join(names)}"
+            if names
+            else f"--metric '{objective}=REGEX' with the value as the first group",
+        )
+    direction = settle_direction(options, source.label)
+    step_form = choose_form(matches.jobs)
+    silent = [
+        name
+        for name, job in zip(jobs, matches.jobs, strict=True)
+        if not any(t.messages for t in job)
+    ]
+    if silent:
+        text = f"{len(silent)} job(s) print no value of {objective!r}: {some(silent)}"
+        notes.append(Note("jobs_without_metric", text, len(silent)))
+    return BareStudy(
+        objective=objective,
+        direction=direction,
+        jobs=tuple(jobs),
+        matches=matches,
+        curves=tuple(align(job, step_form) for job in matches.jobs),
+        form=step_form,
+        notes=tuple(notes),
+    )
+
+
+def _jobs(source: Source) -> dict[str, list[LogText]]:
+    """The texts of each job, named by the log itself, else by the file."""
+    jobs: dict[str, list[LogText]] = {}
+    for file in source.files:
+        if not looks_like_log(file):
+            continue
+        for name, text in streams(file):
+            job = _job_of_stream(name) if name else _stem(file, source.files)
+            jobs.setdefault(job, []).append(text)
+    if not jobs:
+        raise EsimError("no log of a training job", where=source.label)
+    return jobs
+
+
+def _job_of_stream(name: str) -> str:
+    head, slash, _ = name.partition("/")
+    return head if slash else name
+
+
+def _stem(file: File, files: Sequence[File]) -> str:
+    """The file's name; with its folder where that alone tells files apart."""
+    path = PurePosixPath(file.plain_name)
+    alike = sum(PurePosixPath(f.plain_name).stem == path.stem for f in files)
+    return path.stem if alike == 1 else path.with_suffix("").as_posix()

@@ -1,0 +1,77 @@
+"""Finds a metric in the logs of jobs: by the regex that is given, else by the table's."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from esim.readers.options import Metric
+from esim.readers.source import File
+from esim.readers.text.algorithms import forms_of
+from esim.readers.text.exports import streams
+from esim.readers.text.forms import LineForm, TableForm
+from esim.readers.text.log_text import Emissions, LogText
+from esim.readers.text.scan import scan
+from esim.readers.text.steps import mark
+
+
+@dataclass(frozen=True)
+class Matches:
+    """What was found of one metric.
+
+    Attributes:
+        jobs: of each job the emissions of each of its texts.
+        regex: the regex that was used last, None if there was none.
+        form: the table's row it is from, None if it was given.
+    """
+
+    jobs: list[list[Emissions]]
+    regex: re.Pattern[str] | None
+    form: LineForm | TableForm | None
+
+    def __bool__(self) -> bool:
+        return any(text.messages for job in self.jobs for text in job)
+
+
+def find(jobs: Sequence[Sequence[File | LogText]], metric: str, given: Metric | None) -> Matches:
+    """The metric in each job's logs; of several rows of the table the first that a line matches.
+
+    Raises:
+        EsimError: an unreadable log, or a regex that takes seconds on a line.
+    """
+    if given is not None:
+        by_job = [[mark(text, scan(text, given)) for text in _texts(job)] for job in jobs]
+        return Matches(by_job, given.regex, None)
+    found = Matches([[] for _ in jobs], None, None)
+    forms = forms_of(metric)
+    for form in forms:
+        found = _by_form(jobs, metric, form, near=False)
+        if found:
+            return found
+    # For the error, what comes near; looked for once, as it takes every line.
+    return _by_form(jobs, metric, forms[-1], near=True) if forms else found
+
+
+def _by_form(
+    jobs: Sequence[Sequence[File | LogText]], metric: str, form: LineForm | TableForm, near: bool
+) -> Matches:
+    found: list[list[Emissions]] = []
+    used: Metric | None = None
+    for job in jobs:
+        found.append([])
+        for text in _texts(job):
+            own = form.metric_in(text, metric)
+            if own is not None:
+                found[-1].append(mark(text, scan(text, own, near)))
+            used = own or used
+    return Matches(found, None if used is None else used.regex, form)
+
+
+def _texts(parts: Iterable[File | LogText]) -> Iterator[LogText]:
+    """The texts of a job, one at a time: of a large export not all are held."""
+    for part in parts:
+        if isinstance(part, LogText):
+            yield part
+        else:
+            yield from (text for _, text in streams(part))

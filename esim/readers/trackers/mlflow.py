@@ -1,0 +1,170 @@
+"""MLflow: file store (mlruns), SQLite and other databases, and tracking servers.
+
+An experiment's runs make a study; the children of a parent run make one of their own. Runs that
+were deleted do not count, as in MLflow.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import ExitStack
+
+import numpy as np
+
+from esim.errors import EsimError
+from esim.readers import runs
+from esim.readers.assembly import some
+from esim.readers.encodings.database import (
+    open_address,
+    open_databases,
+    sqlite_files,
+    with_sidecars,
+)
+from esim.readers.formats import Detection, Found
+from esim.readers.options import Options
+from esim.readers.runs import Curve, Experiment, Run
+from esim.readers.source import File, Source
+from esim.readers.trackers import mlflow_files, mlflow_server, mlflow_sql
+from esim.readers.trackers.mlflow_records import MlflowRun, Points
+from esim.study import Note, Status
+
+STATUSES: Mapping[str, Status] = {"scheduled": Status.RUNNING}
+
+
+def detect(source: Source) -> Detection:
+    """A run's meta.yaml, a database with MLflow's tables, or any http: address."""
+    if source.address is not None:
+        if source.address.kind == "server":
+            return Detection(True, "an address of a tracking server")
+        with open_address(source.address) as database:
+            if all(table in database.tables for table in mlflow_sql.TABLES):
+                return Detection(True, "it has MLflow's tables")
+        return Detection(False, "the database lacks MLflow's tables")
+    folders = mlflow_files.run_folders(source)
+    files = sqlite_files(source, *mlflow_sql.TABLES)
+    saw = []
+    if folders:
+        saw.append(f"{some([file.name for file in folders.values()])} is of a run of MLflow")
+    if files:
+        saw.append(f"{some([file.name for file in files])} has MLflow's tables")
+    claims = with_sidecars(source, files) | source.below(mlflow_files.stores(folders))
+    return Detection(bool(saw), "; ".join(saw), claims=claims if saw else frozenset())
+
+
+def read(source: Source, options: Options) -> Found:
+    """The studies of a store.
+
+    Raises:
+        EsimError: no run, a line that is not one of a metric (with path and line), a damaged
+            database, a server that does not answer.
+    """
+    used: set[File] = set()
+    with ExitStack() as stack:
+        if source.address is not None and source.address.kind == "server":
+            found = list(mlflow_server.read_runs(source.address))
+        else:
+            found = list(mlflow_files.read_runs(source, used))
+            databases = stack.enter_context(open_databases(source, *mlflow_sql.TABLES))
+            for home, database in databases:
+                found += mlflow_sql.read_runs(database)
+                if isinstance(home, File):
+                    used |= with_sidecars(source, [home])
+        if not found:
+            raise EsimError("no run of MLflow", where=source.label)
+        experiments, notes = _experiments(found, source.label)
+        made = runs.studies(experiments, options, source, notes)
+    # The curves' files are read last.
+    return Found(made.studies, (*made.notes, *runs.file_notes(source, used)), made.names)
+
+
+def _experiments(found: Sequence[MlflowRun], where: str) -> tuple[list[Experiment], list[Note]]:
+    active = [run for run in found if not run.deleted]
+    # Ids are random: runs of the same millisecond stand by name.
+    active.sort(key=lambda run: (math.isnan(run.start), run.start, run.name))
+    notes = []
+    if len(active) < len(found):
+        n = len(found) - len(active)
+        notes.append(Note("runs_deleted", f"{n} deleted run(s) are left out", n))
+    by_id = {run.run_id: run for run in active}
+    parents = {run.parent for run in active if run.parent is not None}
+    # A parent that is nobody's child is the tuning job itself, not one of its trials.
+    heads = {run.run_id for run in active if run.run_id in parents and run.parent is None}
+    if heads:
+        text = f"{len(heads)} parent run(s) are studies of their children, no trials"
+        notes.append(Note("parents_no_trials", text, len(heads)))
+    groups: dict[tuple[str, str | None], list[MlflowRun]] = {}
+    for run in active:
+        if run.run_id not in heads:
+            groups.setdefault((run.experiment, run.parent), []).append(run)
+    names = _names(list(groups), by_id)
+    experiments = []
+    for key, members in groups.items():
+        experiments.append(_experiment(names[key], members, where))
+    return experiments, notes
+
+
+def _names(
+    groups: Iterable[tuple[str, str | None]], by_id: Mapping[str, MlflowRun]
+) -> dict[tuple[str, str | None], str]:
+    """The experiment's name, with the parent's behind it, with its id where that is not enough."""
+    named = {
+        (experiment, parent): experiment
+        if parent is None
+        else f"{experiment}/{by_id[parent].name if parent in by_id else parent}"
+        for experiment, parent in groups
+    }
+    often = list(named.values())
+    return {
+        key: f"{name} ({key[1]})" if key[1] and often.count(name) > 1 else name
+        for key, name in named.items()
+    }
+
+
+def _experiment(name: str, members: Sequence[MlflowRun], where: str) -> Experiment:
+    called = [run.name for run in members]
+    # Names are what people know their runs by, where they tell them apart.
+    ids = called if all(called) and len(set(called)) == len(called) else [r.run_id for r in members]
+    unknown: list[str] = []
+    unstepped: dict[str, int] = {}
+    made = []
+    for trial, run in zip(ids, members, strict=True):
+        made.append(
+            Run(
+                trial=trial,
+                metrics=run.metrics,
+                curve=_curve(run.points, unstepped),
+                start=run.start / 1e3,
+                end=run.end / 1e3,
+                status=runs.status_of(run.status, STATUSES, unknown),
+                config=run.params,
+            )
+        )
+
+    def told(objective: str) -> Iterable[Note]:
+        n = unstepped.get(objective, 0)
+        if n:
+            text = f"{n} run(s) logged without a step: step n is the n-th value"
+            yield Note("step_by_emission", text, n)
+
+    return Experiment(
+        name=name,
+        runs=made,
+        where=f"{where}, experiment {name!r}",
+        notes=tuple(runs.status_note(unknown)),
+        told=told,
+    )
+
+
+def _curve(points: Callable[[str], Points], unstepped: dict[str, int]) -> Callable[[str], Curve]:
+    """Steps as they were logged; of a run that never gave one, the count of its values."""
+
+    def curve(metric: str) -> Curve:
+        logged = points(metric)
+        steps = logged.steps
+        if len(steps) > 1 and not steps.any():
+            unstepped[metric] = unstepped.get(metric, 0) + 1
+            steps = np.arange(1, len(steps) + 1, dtype=np.int64)
+        return Curve(steps, logged.values, logged.times / 1e3)
+
+    return curve

@@ -1,0 +1,211 @@
+"""The scalars and hyperparameters of one run's event files.
+
+Own code on `encodings.wire` rather than the tensorboard package, which needs a dozen others: its
+EventAccumulator takes three times as long for the same numbers, its event file loader alone no less
+than all of this, and both take a file that is cut off or damaged for one that ends. See
+tests/benchmarks/readers_events.py, and tests/live/test_trainers.py for the same numbers.
+
+Field numbers: tensorflow/core/util/event.proto, tensorflow/core/framework/{summary,tensor}.proto,
+tensorboard/plugins/hparams/plugin_data.proto.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from esim.readers.encodings import wire
+from esim.readers.trackers.tensorboard.records import records
+from esim.study import Status
+
+_HPARAMS = b"_hparams_/"
+# Numbers a tensor may hold: its DataType -> how they are stored in tensor_content.
+_CONTENT = {1: "<f4", 2: "<f8", 3: "<i4", 9: "<i8", 19: "<f2"}
+_FLOAT, _DOUBLE = 1, 2
+_STATUS = {1: Status.COMPLETED, 2: Status.FAILED, 3: Status.RUNNING}  # hparams/api.proto
+
+
+@dataclass
+class Points:
+    """What was written under a tag, in the order it was written.
+
+    Attributes:
+        walls, steps, values: one entry a point; seconds since 1970 UTC.
+        files: how many points each file gave.
+    """
+
+    walls: list[float] = field(default_factory=list)
+    steps: list[int] = field(default_factory=list)
+    values: list[float] = field(default_factory=list)
+    files: list[int] = field(default_factory=list)
+
+    def cut(self, step: int) -> int:
+        """Drop the points at this step and beyond; how many they were."""
+        kept = [i for i, at in enumerate(self.steps) if at < step]
+        dropped = len(self.steps) - len(kept)
+        if dropped:
+            self.walls = [self.walls[i] for i in kept]
+            self.steps = [self.steps[i] for i in kept]
+            self.values = [self.values[i] for i in kept]
+        return dropped
+
+
+@dataclass
+class Run:
+    """The events of a run's files, added file by file in the order they were begun.
+
+    Attributes:
+        scalars: tag -> its points.
+        wanted: the only tags whose points are kept; None: all.
+        first_tag: of the first scalar, wanted or not; "" without one.
+        begun: wall time of the first event: the writer was made. None without events.
+        hparams: of a hparams plugin's session; None if the files hold no session.
+        status, start, end: of that session, where it says so.
+        cut_off, damaged, odd: files whose last record is not whole; files with a wrong checksum;
+            events that are no messages.
+        restarts, superseded: how often the run started again from an earlier step; points that
+            this made void.
+        exact: whether some value was stored in 64 bits.
+    """
+
+    wanted: tuple[str, ...] | None = None
+    scalars: dict[str, Points] = field(default_factory=dict)
+    first_tag: str = ""
+    begun: float | None = None
+    hparams: dict[str, Any] | None = None
+    status: Status = Status.UNKNOWN
+    start: float | None = None
+    end: float | None = None
+    cut_off: int = 0
+    damaged: int = 0
+    odd: int = 0
+    restarts: int = 0
+    superseded: int = 0
+    exact: bool = False
+
+    def add(self, data: bytes) -> None:
+        """The next file's contents."""
+        found = records(data)
+        self.cut_off += bool(found.left) and not found.damaged
+        self.damaged += found.damaged
+        wanted = None if self.wanted is None else self.wanted[-1].encode()  # in all of them
+        before, self.scalars = self.scalars, {}
+        for payload in found.payloads:
+            try:
+                self._event(payload, wanted, before)
+            except wire.WireError:
+                self.odd += 1
+        again = 0
+        for tag, new in self.scalars.items():
+            new.files.append(len(new.steps))
+            old = before.setdefault(tag, Points())
+            # Another file from an earlier step on: the run was taken up again there.
+            again += (dropped := old.cut(new.steps[0])) > 0
+            self.superseded += dropped
+            for name in ("walls", "steps", "values", "files"):
+                getattr(old, name).extend(getattr(new, name))
+        self.restarts += again > 0
+        self.scalars = before
+
+    def _event(self, payload: bytes, wanted: bytes | None, before: Mapping[str, Points]) -> None:
+        wall, step, summary, session = 0.0, 0, b"", b""
+        for number, _, value in wire.fields(payload):
+            if number == 1:
+                wall = wire.double(value)
+            elif number == 2:
+                step = wire.whole(value)
+            elif number == 5:
+                summary = wire.part(value)
+            elif number == 7:
+                session = wire.part(value)
+        if self.begun is None or 0 < wall < self.begun:
+            self.begun = wall
+        if session and wire.message(session).get(1) == 1:
+            # As in tensorboard/backend/event_processing/event_accumulator.py, _Purge.
+            dropped = sum(p.cut(step) for part in (before, self.scalars) for p in part.values())
+            self.superseded += dropped
+            self.restarts += dropped > 0
+        if summary and (
+            wanted is None or wanted in summary or _HPARAMS in summary or not self.first_tag
+        ):
+            for number, _, value in wire.fields(summary):
+                if number == 1:
+                    self._value(wire.part(value), wall, step)
+
+    def _value(self, data: bytes, wall: float, step: int) -> None:
+        tag, number, tensor, metadata = "", None, None, b""
+        for key, kind, value in wire.fields(data):
+            if key == 1:
+                tag = wire.text(value)
+            elif key == 2 and kind == wire.FIXED32:
+                number = wire.single(value)
+            elif key == 8:
+                tensor = wire.part(value)
+            elif key == 9:
+                metadata = wire.part(value)
+        if tag.startswith("_hparams_/"):
+            self._session(metadata)
+            return
+        skipped = self.wanted is not None and tag not in self.wanted
+        if skipped and self.first_tag:
+            return
+        if number is None and tensor is not None:
+            number = self._tensor(tensor)
+        if number is None:
+            return  # a picture, a histogram, a text
+        self.first_tag = self.first_tag or tag
+        if skipped:
+            return
+        points = self.scalars.get(tag)
+        if points is None:
+            points = self.scalars[tag] = Points()
+        points.walls.append(wall)
+        points.steps.append(step)
+        points.values.append(number)
+
+    def _tensor(self, data: bytes) -> float | None:
+        """The number of a tensor that holds one; None if it holds anything else."""
+        parts = wire.message(data)
+        kind = parts.get(1)
+        content = parts.get(4)
+        if content is None and kind in (_FLOAT, _DOUBLE):
+            content = parts.get(5 if kind == _FLOAT else 6)  # packed or single: the same bytes
+        if not isinstance(kind, int) or kind not in _CONTENT or not isinstance(content, bytes):
+            return None
+        stored = np.dtype(_CONTENT[kind])
+        if len(content) != stored.itemsize:
+            return None
+        self.exact = self.exact or kind != _FLOAT
+        return float(np.frombuffer(content, stored)[0])
+
+    def _session(self, metadata: bytes) -> None:
+        plugin = wire.message(wire.part(wire.message(metadata).get(1, b"")))
+        content = wire.message(wire.part(plugin.get(2, b"")))
+        if 3 in content:
+            self.hparams = {} if self.hparams is None else self.hparams
+            for number, _, value in wire.fields(wire.part(content[3])):
+                if number == 1:
+                    entry = wire.message(wire.part(value))
+                    name = wire.text(entry.get(1, b""))
+                    self.hparams[name] = _json_value(wire.part(entry.get(2, b"")))
+                elif number == 5:
+                    self.start = wire.double(value)
+        if 4 in content:
+            ended = wire.message(wire.part(content[4]))
+            self.status = _STATUS.get(wire.whole(ended.get(1, 0)), Status.UNKNOWN)
+            self.end = wire.double(ended[2]) if 2 in ended else None
+
+
+def _json_value(data: bytes) -> Any:
+    """A google.protobuf.Value: a number, text, a truth or nothing; lists and objects are None."""
+    for number, _, value in wire.fields(data):
+        if number == 2:
+            return wire.double(value)
+        if number == 3:
+            return wire.text(value)
+        if number == 4:
+            return bool(value)
+    return None

@@ -1,0 +1,243 @@
+"""TensorBoard event files: every folder that holds some is a run, as TensorBoard shows it.
+
+But for the folders that writers lay inside a run: `train` and `validation` (Keras), the session
+of add_hparams, the curves of add_scalars. These belong to the run they lie in, and the metrics are
+named ``<folder>/<tag>``.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from esim.errors import EsimError
+from esim.readers import runs
+from esim.readers.assembly import some
+from esim.readers.config_files import Configs
+from esim.readers.encodings import wire
+from esim.readers.formats import Detection, Found
+from esim.readers.options import Options
+from esim.readers.run_logs import home, natural, restart_note, run_names
+from esim.readers.runs import Curve, Experiment
+from esim.readers.source import File, Source
+from esim.readers.trackers.tensorboard.events import Points, Run
+from esim.readers.trackers.tensorboard.records import header_ok
+from esim.study import Note
+
+# Folders that Keras, Estimators and others keep inside a run.
+_PARTS = frozenset(
+    {"train", "training", "validation", "valid", "val", "eval", "evaluation", "test"}
+)
+_CONFIGS = ("hparams.yaml", "hparams.json", "config.yaml", "config.json")
+
+
+def detect(source: Source) -> Detection:
+    """Event files by their names, as TensorBoard finds them, that start with a record."""
+    files = _event_files(source)
+    if not files:
+        return Detection(False, "")
+    good = [file for file in files if header_ok(file.head)]
+    if not good:
+        return Detection(False, f"{files[0].name} does not start with a record")
+    return Detection(True, f"event files {some([f.name for f in good])}", claims=frozenset(files))
+
+
+def read(source: Source, options: Options) -> Found:
+    """One study: the runs of a folder. Raises EsimError as `esim.readers.runs.studies`."""
+    files = _event_files(source)
+    if not files:
+        raise EsimError("no event files", where=source.label, why="their names hold tfevents")
+    folders: dict[str, list[File]] = {}
+    for file in sorted(files, key=lambda file: natural(file.name)):
+        folders.setdefault(home(file), []).append(file)
+    found = _read(folders, options.objective)
+    if not any(run.scalars for run in found.values()):
+        found = _read(folders, None)  # for the error: it lists what there is
+    trials = _trials(found)
+    configs = Configs(source, _CONFIGS)
+    names = run_names(list(trials), source.default_name)
+    order = sorted(zip(names, trials.values(), strict=True), key=lambda pair: natural(pair[0]))
+    together = [
+        runs.Run(
+            trial=name,
+            metrics=list(trial.tags),
+            curve=trial.curve,
+            start=trial.start,
+            end=trial.end,
+            status=trial.own.status,
+            config=trial.own.hparams or configs.of(folders[trial.folder][0], trial.config_folder),
+        )
+        for name, trial in order
+    ]
+    experiment = Experiment(
+        name=source.default_name,
+        runs=together,
+        where=source.label,
+        notes=_notes(list(found.values()), configs),
+        told=lambda objective: _told(dict(order), objective),
+    )
+    return runs.studies(
+        [experiment], options, source, runs.file_notes(source, {*files, *configs.used})
+    )
+
+
+@dataclass(frozen=True)
+class _Trial:
+    """A run with the parts that lie inside it.
+
+    Attributes:
+        folder: a folder of it that holds event files.
+        config_folder: where its hyperparameters may lie, None: in `folder`.
+        tags: name of a metric -> its points.
+        own: with the session that tells about all of it.
+    """
+
+    folder: str
+    config_folder: str | None
+    tags: Mapping[str, Points]
+    own: Run
+    start: float
+    end: float
+
+    def curve(self, metric: str) -> Curve:
+        """Of a metric, timed since 1970."""
+        points = self.tags[metric]
+        return Curve(
+            np.array(points.steps, dtype=np.int64),
+            np.array(points.values, dtype=np.float64),
+            np.array(points.walls, dtype=np.float64),
+        )
+
+
+def _event_files(source: Source) -> list[File]:
+    return [
+        file
+        for file in source.files
+        if "tfevents" in file.base and not file.base.endswith(".profile-empty")
+    ]
+
+
+def _read(folders: Mapping[str, Sequence[File]], objective: str | None) -> dict[str, Run]:
+    """The runs of all folders; of the objective's tag only, if it is given."""
+    found = {}
+    for folder, files in folders.items():
+        # As part of a run, the folder's name or path may stand before its tags.
+        wanted = None if objective is None else tuple(_tails(objective))
+        run = found[folder] = Run(wanted)
+        for file in files:
+            run.add(file.read())
+    return found
+
+
+def _tails(metric: str) -> list[str]:
+    """ "a/b/c": itself, "b/c", "c"."""
+    parts = metric.split("/")
+    return ["/".join(parts[i:]) for i in range(len(parts))]
+
+
+def _trials(found: Mapping[str, Run]) -> dict[str, _Trial]:
+    """Folder of a trial -> the trial."""
+    owners = _Owners(found)
+    members: dict[str, list[tuple[str, str]]] = {}  # of a trial: prefix of its tags, folder
+    for folder in found:
+        of = owners.of(folder)
+        prefix = "" if of == folder else folder[len(of) :].strip("/") + "/"
+        members.setdefault(of, []).append((prefix, folder))
+    trials = {}
+    for of, parts in members.items():
+        own = next((found[f] for _, f in reversed(parts) if found[f].hparams is not None), None)
+        tags = {
+            prefix + tag: points
+            for prefix, folder in parts
+            if not (prefix and owners.is_session(folder))
+            for tag, points in found[folder].scalars.items()
+        }
+        begun = [found[f].begun for _, f in parts]
+        first = own or found[parts[0][1]]
+        trials[of] = _Trial(
+            folder=parts[0][1],
+            config_folder=None if of in found else of,
+            tags=tags,
+            own=first,
+            start=first.start or min((b for b in begun if b is not None), default=np.nan),
+            end=first.end or np.nan,
+        )
+    return trials
+
+
+class _Owners:
+    """Which trial a folder of events belongs to: its own, or one that it lies in."""
+
+    def __init__(self, found: Mapping[str, Run]) -> None:
+        self._found = found
+        self._parts = Counter(leaf for name in found if (leaf := _split(name)[1]) in _PARTS)
+        self._inside = Counter(above for above, leaf in map(_split, found) if leaf in _PARTS)
+        # Events directly in the input's folder are a run among others, unless what lies below
+        # tells of that run only.
+        self._one_run = "" in found and all(
+            self.is_session(name) or _split(name)[1] in _PARTS for name in found if name
+        )
+
+    def is_session(self, folder: str) -> bool:
+        """Whether it is what add_hparams writes below a run: it repeats the run's final values."""
+        return self._found[folder].hparams is not None and _split(folder)[1] not in _PARTS
+
+    def of(self, folder: str) -> str:
+        """The folder of its trial."""
+        above, leaf = _split(folder)
+        run = above
+        while run and run not in self._found:
+            run = _split(run)[0]
+        if run and self._is_inside(folder, run):
+            return self.of(run)
+        if leaf in _PARTS and above in self._found:
+            return self.of(above)
+        if leaf in _PARTS and (self._parts[leaf] > 1 or self._inside[above] > 1):
+            return above
+        return "" if self._one_run and not run else folder
+
+    def _is_inside(self, folder: str, run: str) -> bool:
+        """Whether a folder below a run's is a session of it, or a curve of add_scalars: then it is
+        named after the tag that it holds, <tag>_<name> (torch) or <tag>/<name> (tensorboardX)."""
+        name = folder[len(run) + 1 :].replace("/", "_")
+        tag = self._found[folder].first_tag.replace("/", "_")
+        return self.is_session(folder) or (tag != "" and name.startswith(f"{tag}_"))
+
+
+def _split(folder: str) -> tuple[str, str]:
+    above, _, leaf = folder.rpartition("/")
+    return above, leaf
+
+
+def _notes(found: Sequence[Run], configs: Configs) -> tuple[Note, ...]:
+    faults = [(run.cut_off, run.damaged, run.odd) for run in found]
+    notes = [*configs.notes(), *wire.fault_notes("event", faults)]
+    restarts = sum(run.restarts for run in found)
+    if restarts:
+        notes.append(restart_note(restarts, sum(run.superseded for run in found)))
+    if not any(run.exact for run in found):
+        text = "values are stored as 32-bit floats: what differs by less than 1 in 10^7 is a tie"
+        notes.append(Note("float32", text))
+    if not all(run.start for run in found):
+        notes.append(Note("start_from_events", "a run's start is when its first event was written"))
+    return tuple(notes)
+
+
+def _told(trials: Mapping[str, _Trial], objective: str) -> list[Note]:
+    """A folder with many files of one step each may be a study, not a run."""
+    files = {
+        name: trial.tags[objective].files
+        for name, trial in trials.items()
+        if objective in trial.tags
+    }
+    doubtful = [name for name, sizes in files.items() if len(sizes) > 2 and set(sizes) == {1}]
+    if not doubtful:
+        return []
+    text = (
+        f"{len(doubtful)} run(s) are many event files of one step each, as if every file were a "
+        f"trial and its step the trial's number: {some(doubtful)}"
+    )
+    return [Note("files_of_one_step", text, len(doubtful))]

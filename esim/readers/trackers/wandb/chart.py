@@ -1,0 +1,124 @@
+"""Weights & Biases: the CSV file that a chart of the web page exports.
+
+Wide: the steps in the first column, then for each run ``<run> - <metric>``, and the same with
+``__MIN`` and ``__MAX``, which differ from it where the chart averages several rows into a point.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from esim.errors import EsimError
+from esim.readers.formats import Detection, Found
+from esim.readers.options import Options
+from esim.readers.run_logs import Layout, Log, Logs
+from esim.readers.runs import Experiment, detected, file_notes, studies
+from esim.readers.source import Source
+from esim.readers.tables.shape import Shape, csv_rows, shape_of
+from esim.study import Note
+
+_LOW, _HIGH = "__MIN", "__MAX"
+_BETWEEN = " - "
+STEP = "Step"
+
+
+@dataclass
+class _Chart:
+    """A file's rows; column numbers by run and metric, of its value, lowest and highest."""
+
+    shape: Shape
+    columns: dict[tuple[str, str], tuple[int, int, int]] = field(default_factory=dict)
+    renamed: int = 0
+
+    def __post_init__(self) -> None:
+        names = self.shape.columns
+        for at, name in enumerate(names[1:-2], start=1):
+            if names[at + 1] == name + _LOW and names[at + 2] == name + _HIGH:
+                run, _, metric = name.rpartition(_BETWEEN)
+                number = 1
+                while (run if number == 1 else f"{run} #{number}", metric) in self.columns:
+                    number += 1  # runs of one name
+                self.renamed += number > 1
+                key = (run if number == 1 else f"{run} #{number}", metric)
+                self.columns[key] = (at, at + 1, at + 2)
+
+
+def detect(source: Source) -> Detection:
+    """A CSV file whose columns come in threes, a value with its lowest and highest."""
+    files = [chart.shape.file for chart in _charts(source)]
+    return detected(files, f"with columns <run> - <metric>, {_LOW}, {_HIGH}")
+
+
+def read(source: Source, options: Options) -> Found:
+    """One study: the runs of the charts. Raises EsimError as `esim.readers.runs.studies`."""
+    charts = _charts(source)
+    if not charts:
+        raise EsimError("no exported chart", where=source.label)
+    homes: dict[tuple[str, str], _Chart] = {}
+    for chart in charts:
+        for key in chart.columns:
+            if key in homes:
+                raise EsimError(
+                    f"{key[1]!r} of run {key[0]!r} is in two charts",
+                    where=str(chart.shape.file),
+                    why=f"{homes[key].shape.file} has it too",
+                    fix="give one of them",
+                )
+            homes[key] = chart
+    averaged: set[tuple[str, int]] = set()
+    logs = [
+        Log(
+            trial=run,
+            columns=[STEP, *(metric for name, metric in homes if name == run)],
+            rows=lambda run=run: _rows(charts, run, averaged),  # type: ignore[misc]
+            where=source.label,
+        )
+        for run in dict.fromkeys(name for name, _ in homes)
+    ]
+    together = Logs(logs, Layout(steps=(STEP,), sparse=True), options, source.label)
+    renamed = sum(chart.renamed for chart in charts)
+    notes = []
+    if renamed:
+        text = f"{renamed} run(s) have another's name; numbered in the order of their columns"
+        notes.append(Note("trials_renamed", text, renamed))
+
+    def told(objective: str) -> list[Note]:
+        said = together.told(objective)
+        if averaged:
+            text = (
+                f"{len(averaged)} point(s) of the chart are averages of several rows: their lowest "
+                "and highest differ; export the history for each of them"
+            )
+            said = [*said, Note("chart_averages", text, len(averaged))]
+        return said
+
+    experiment = Experiment(
+        name=source.default_name,
+        runs=together.runs,
+        where=source.label,
+        notes=tuple(notes),
+        told=told,
+    )
+    used = {chart.shape.file for chart in charts}
+    return studies([experiment], options, source, file_notes(source, used))
+
+
+def _charts(source: Source) -> list[_Chart]:
+    shapes = (shape_of(file) for file in source.files)
+    charts = (_Chart(shape) for shape in shapes if shape is not None and shape.encoding == "CSV")
+    return [chart for chart in charts if chart.columns]
+
+
+def _rows(
+    charts: Sequence[_Chart], run: str, averaged: set[tuple[str, int]]
+) -> Iterator[tuple[str, dict[str, str]]]:
+    for chart in charts:
+        mine = [(metric, at) for (name, metric), at in chart.columns.items() if name == run]
+        for place, row in csv_rows(chart.shape, chart.shape.file.read()):
+            found = {STEP: row[0]}
+            for metric, (at, low, high) in mine:
+                found[metric] = row[at]
+                if row[low] != row[high]:
+                    averaged.add((place, at))
+            yield place, found

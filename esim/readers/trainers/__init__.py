@@ -1,0 +1,1 @@
+"""Formats of training libraries, a file or folder a run."""

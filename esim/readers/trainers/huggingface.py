@@ -1,0 +1,111 @@
+"""Hugging Face Trainer: the trainer_state.json of its checkpoints.
+
+``<run>/checkpoint-<step>/trainer_state.json``, of a search ``run-<trial>/checkpoint-<step>/``; the
+newest checkpoint of a run holds all of its log. Source: transformers/trainer_callback.py,
+TrainerState.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import PurePosixPath
+from typing import Any
+
+from esim.errors import EsimError
+from esim.readers.assembly import some
+from esim.readers.config_files import plain_config
+from esim.readers.encodings import cells, jsontext
+from esim.readers.formats import Detection, Found
+from esim.readers.options import Options
+from esim.readers.run_logs import Layout, Log, Logs, home, natural, run_names
+from esim.readers.runs import Experiment, file_notes, studies
+from esim.readers.source import File, Source
+from esim.study import Note, Status
+
+_FILE = "trainer_state.json"
+_LAYOUT = Layout(steps=("epoch", "step"), sparse=True)
+
+
+def detect(source: Source) -> Detection:
+    """By the file's name; everything in the run's folder is the run's."""
+    files = source.by_base.get(_FILE, [])
+    if not files:
+        return Detection(False, "")
+    good = [
+        file for file in files if b'"log_history"' in file.head or b'"global_step"' in file.head
+    ]
+    if not good:
+        return Detection(False, f"{files[0].name} without log_history")
+    # The run's folder, but never the input's own: other tools' files may lie there too.
+    folders = {_run_folder(file.folder) or file.folder for file in good}
+    saw = f"{some([file.name for file in good])} with log_history"
+    return Detection(True, saw, claims=source.below(folders))
+
+
+def read(source: Source, options: Options) -> Found:
+    """One study: the runs of a folder. Raises EsimError as `esim.readers.runs.studies`."""
+    files = source.by_base.get(_FILE, [])
+    if not files:
+        raise EsimError(f"no {_FILE}", where=source.label)
+    newest: dict[str, tuple[int, File, Mapping[str, Any]]] = {}
+    for file in files:
+        state = jsontext.document(file)
+        if not isinstance(state, dict) or not isinstance(state.get("log_history"), list):
+            raise EsimError("no log_history", where=str(file), why="the Trainer's state has one")
+        reached = cells.integer(state.get("global_step", 0), str(file), "global_step")
+        folder = _run_folder(home(file))
+        if folder not in newest or reached >= newest[folder][0]:
+            newest[folder] = (reached, file, state)
+    names = run_names(list(newest), source.default_name)
+    logs = [
+        _log(name, file, state, reached)
+        for name, (reached, file, state) in sorted(
+            zip(names, newest.values(), strict=True), key=lambda pair: natural(pair[0])
+        )
+    ]
+    together = Logs(logs, _LAYOUT, options, source.label)
+    notes = []
+    short = [log.trial for log in logs if log.status is Status.STOPPED]
+    if short:
+        text = (
+            f"{len(short)} run(s) end before their max_steps, so they were cut short, or their "
+            f"last checkpoint is not here: {some(short)}"
+        )
+        notes.append(Note("short_of_max_steps", text, len(short)))
+    experiment = Experiment(
+        name=source.default_name,
+        runs=together.runs,
+        where=source.label,
+        notes=tuple(notes),
+        told=together.told,
+    )
+    return studies([experiment], options, source, file_notes(source, set(files)))
+
+
+def _run_folder(folder: str) -> str:
+    """Without the part that names a checkpoint."""
+    path = PurePosixPath(folder)
+    if re.fullmatch(r"checkpoint-[0-9]+", path.name):
+        return "" if str(path.parent) == "." else str(path.parent)
+    return folder
+
+
+def _log(name: str, file: File, state: Mapping[str, Any], reached: int) -> Log:
+    history: Sequence[Any] = state["log_history"]
+    rows = [
+        (f"{file}, log_history[{i}]", row) for i, row in enumerate(history) if isinstance(row, dict)
+    ]
+    planned = state.get("max_steps")
+    status = Status.UNKNOWN
+    if isinstance(planned, int) and planned > 0:
+        status = Status.COMPLETED if reached >= planned else Status.STOPPED
+    parameters = state.get("trial_params")
+    return Log(
+        trial=name,
+        columns=list(dict.fromkeys(key for _, row in rows for key in row)),
+        rows=lambda: rows,
+        where=str(file),
+        status=status,
+        config=plain_config(parameters) if isinstance(parameters, dict) else {},
+    )

@@ -1,0 +1,28 @@
+"""Keras' CSVLogger: a file a run, of any name, with a row an epoch.
+
+The first column is `epoch`, from 0; "NA" stands for a metric that an epoch lacks; append=True goes
+on without another header. Source: keras/src/callbacks/csv_logger.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from esim.readers.loggers import Logger
+from esim.readers.run_logs import Layout
+
+
+def _is_header(columns: Sequence[str]) -> bool:
+    others = {"trial", "step", "_step", "iteration", "global_step"}
+    return columns[:1] == ("epoch",) and len(columns) > 1 and not others & set(columns)
+
+
+_LOGGER = Logger(
+    what="Keras' CSVLogger",
+    header="epoch as the first column",
+    is_header=_is_header,
+    layout=Layout(steps=("epoch",)),
+    configs=("hparams.json", "hparams.yaml", "config.json", "config.yaml"),
+)
+detect = _LOGGER.detect
+read = _LOGGER.read

@@ -1,0 +1,22 @@
+"""Lightning's CSVLogger: ``<name>/version_<k>/metrics.csv``, ``hparams.yaml`` beside it.
+
+A row is one call of log_metrics: training and validation stand on rows of their own, with empty
+cells. Source: lightning/fabric/loggers/csv_logs.py, lightning/pytorch/loggers/csv_logs.py.
+"""
+
+from __future__ import annotations
+
+from esim.readers.loggers import Logger
+from esim.readers.run_logs import Layout
+
+_LOGGER = Logger(
+    what="Lightning's CSVLogger",
+    file="metrics.csv",
+    header="a column step",
+    is_header=lambda columns: "step" in columns and "trial" not in columns,
+    layout=Layout(steps=("epoch", "step"), sparse=True),
+    configs=("hparams.yaml",),
+    owns=True,
+)
+detect = _LOGGER.detect
+read = _LOGGER.read

@@ -1,0 +1,30 @@
+"""Ultralytics (and YOLOv5): ``<run>/results.csv`` with a row an epoch, ``args.yaml`` beside it.
+
+Source: ultralytics/engine/trainer.py, save_metrics: epoch, time (seconds since training began;
+newer releases), train/*, metrics/*, val/*, lr/*.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from esim.readers.loggers import Logger
+from esim.readers.run_logs import Layout
+
+
+def _is_header(columns: Sequence[str]) -> bool:
+    own = any(name.startswith(("train/", "metrics/")) for name in columns)
+    return columns[:1] == ("epoch",) and own
+
+
+_LOGGER = Logger(
+    what="Ultralytics",
+    file="results.csv",
+    header="epoch, train/* and metrics/*",
+    is_header=_is_header,
+    layout=Layout(steps=("epoch",), elapsed=("time",)),
+    configs=("args.yaml", "opt.yaml"),
+    owns=True,
+)
+detect = _LOGGER.detect
+read = _LOGGER.read

@@ -1,0 +1,109 @@
+"""DeepCAVE's own runs: ``history.jsonl``, ``configs.json`` and ``meta.json``.
+
+A line of the history is ``[config id, budget, seed, [costs], start, end, status, {...}]``; the
+objectives stand in meta.json, in the order of the costs, each with its direction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from esim.errors import EsimError
+from esim.readers import runs
+from esim.readers.assembly import some
+from esim.readers.encodings import cells, jsontext
+from esim.readers.formats import Detection, Found
+from esim.readers.options import Options
+from esim.readers.runs import Experiment
+from esim.readers.source import File, Source
+from esim.readers.tuners import budgets
+from esim.readers.tuners.budgets import Evaluation
+from esim.study import Direction
+
+HISTORY, CONFIGS, META = "history.jsonl", "configs.json", "meta.json"
+SUCCESS = 1  # of deepcave.runs.status: 2 timed out, 3 out of memory, 4 crashed, 5 aborted
+DIRECTIONS: Mapping[Any, Direction] = {"lower": "minimize", "upper": "maximize"}
+
+
+def detect(source: Source) -> Detection:
+    """A history.jsonl of lists, with a meta.json beside it."""
+    files = _histories(source)
+    if not files:
+        return Detection(False, "")
+    claims = source.below({file.folder for file in files})
+    return Detection(True, f"{some([file.name for file in files])} of DeepCAVE", claims=claims)
+
+
+def read(source: Source, options: Options) -> Found:
+    """A study for each history.
+
+    Raises:
+        EsimError: with path and line, for a line that is not one of a history.
+    """
+    files = _histories(source)
+    if not files:
+        raise EsimError("no history of DeepCAVE", where=source.label)
+    used: set[File] = set()
+    experiments = [_experiment(source, file, options, used) for file in files]
+    return runs.studies(experiments, options, source, runs.file_notes(source, used))
+
+
+def _histories(source: Source) -> list[File]:
+    return [
+        file
+        for file in source.by_base.get(HISTORY, ())
+        if file.head.startswith(b"[")
+        and any(beside.base == META for beside in source.by_folder[file.folder])
+    ]
+
+
+def _experiment(source: Source, file: File, options: Options, used: set[File]) -> Experiment:
+    beside = {one.base: one for one in source.by_folder[file.folder]}
+    used.update(one for one in (file, beside[META], beside.get(CONFIGS)) if one is not None)
+    objectives = _objectives(beside[META])
+    configs = jsontext.document(beside[CONFIGS]) if CONFIGS in beside else {}
+    cut: list[str] = []
+    rows = list(jsontext.lines(file, cut))
+    for place, row in rows:
+        if not (isinstance(row, list) and len(row) >= 7 and isinstance(row[3], list)):
+            raise EsimError("not a line of a history", where=place, why=str(row)[:60])
+    several = len({str(row[2]) for _, row in rows}) > 1
+    evaluations = []
+    own: dict[str, Mapping[str, Any]] = {}
+    for place, (key, budget, seed, costs, start, end, status, *_) in rows:
+        trial = f"{key}, seed {seed}" if several else str(key)
+        own[trial] = configs.get(str(key), {}) if isinstance(configs, Mapping) else {}
+        values = zip(objectives, costs, strict=False)
+        evaluations.append(
+            Evaluation(
+                trial=trial,
+                budget=cells.number(budget, place, "budget"),
+                start=cells.number(start, place, "start"),
+                end=cells.number(end, place, "end"),
+                values={name: cells.number(cost, place, name) for name, cost in values}
+                if status == SUCCESS
+                else {},
+                failed=status != SUCCESS,
+            )
+        )
+    # The direction of the objective that was asked for is recorded, too.
+    objective = options.objective or (next(iter(objectives)) if len(objectives) == 1 else None)
+    return budgets.experiment(
+        runs.folder_name(source, file.folder),
+        evaluations,
+        own,
+        str(file),
+        objective=objective,
+        objective_from=META,
+        direction=objectives.get(objective or ""),
+        notes=jsontext.cut_note(cut),
+    )
+
+
+def _objectives(file: File) -> dict[str, Direction | None]:
+    meta = jsontext.document(file)
+    listed = meta.get("objectives") if isinstance(meta, Mapping) else None
+    if not isinstance(listed, list) or not all(isinstance(one, Mapping) for one in listed):
+        raise EsimError("no list of objectives", where=str(file))
+    return {str(one.get("name")): DIRECTIONS.get(str(one.get("optimize"))) for one in listed}

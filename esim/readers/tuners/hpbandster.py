@@ -1,0 +1,108 @@
+"""HpBandSter: ``results.json`` and ``configs.json``, JSON lines, as its json_result_logger writes.
+
+A result is ``[config id, budget, {submitted, started, finished}, {loss, info} or null, exception
+or null]``, a configuration ``[config id, {hyperparameters}, {info}]``.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from esim.errors import EsimError
+from esim.readers import runs
+from esim.readers.assembly import some
+from esim.readers.encodings import cells, jsontext
+from esim.readers.formats import Detection, Found
+from esim.readers.options import Options
+from esim.readers.runs import Experiment
+from esim.readers.source import File, Source
+from esim.readers.tuners import budgets
+from esim.readers.tuners.budgets import Evaluation
+
+RESULTS, CONFIGS = "results.json", "configs.json"
+LOSS = "loss"  # what every HpBandSter worker returns, and what is minimized
+
+
+def detect(source: Source) -> Detection:
+    """A results.json whose lines are lists that begin with an id."""
+    files = _result_files(source)
+    if not files:
+        return Detection(False, "")
+    names = some([file.name for file in files])
+    claims = source.below({file.folder for file in files})
+    return Detection(True, f"{names} are results of HpBandSter", claims=claims)
+
+
+def read(source: Source, options: Options) -> Found:
+    """A study for each results.json.
+
+    Raises:
+        EsimError: with path and line, for a line that is not a result or configuration.
+    """
+    files = _result_files(source)
+    if not files:
+        raise EsimError("no results of HpBandSter", where=source.label)
+    used: set[File] = set()
+    experiments = [_experiment(source, file, used) for file in files]
+    return runs.studies(experiments, options, source, runs.file_notes(source, used))
+
+
+def _result_files(source: Source) -> list[File]:
+    return [f for f in source.by_base.get(RESULTS, ()) if f.head.lstrip().startswith(b"[[")]
+
+
+def _experiment(source: Source, file: File, used: set[File]) -> Experiment:
+    used.add(file)
+    cut: list[str] = []
+    evaluations = []
+    for place, row in jsontext.lines(file, cut):
+        if not isinstance(row, list) or len(row) != 5 or not isinstance(row[2], Mapping):
+            raise EsimError("not a result of HpBandSter", where=place, why=str(row)[:60])
+        key, budget, times, result, exception = row
+        evaluations.append(
+            Evaluation(
+                trial=_text(key),
+                budget=cells.number(budget, place, "budget"),
+                start=cells.number(times.get("started"), place, "started"),
+                end=cells.number(times.get("finished"), place, "finished"),
+                values=_values(result, place),
+                failed=result is None or bool(exception),
+            )
+        )
+    configs: dict[str, Mapping[str, Any]] = {}
+    for beside in source.by_folder[file.folder]:
+        if beside.base == CONFIGS:
+            used.add(beside)
+            for place, row in jsontext.lines(beside, cut):
+                if not (isinstance(row, list) and len(row) > 1 and isinstance(row[1], Mapping)):
+                    raise EsimError("not a configuration", where=place, why=str(row)[:60])
+                configs[_text(row[0])] = row[1]
+    return budgets.experiment(
+        runs.folder_name(source, file.folder),
+        evaluations,
+        configs,
+        str(file),
+        objective=LOSS,
+        objective_from="HpBandSter",
+        direction="minimize",
+        notes=jsontext.cut_note(cut),
+    )
+
+
+def _text(key: Any) -> str:
+    """A config id, [iteration, stage, number], as text."""
+    return ",".join(map(str, key)) if isinstance(key, list) else str(key)
+
+
+def _values(result: Any, place: str) -> dict[str, float]:
+    """The loss and the numbers of the info, by their names."""
+    if not isinstance(result, Mapping):
+        return {}
+    info = result.get("info")
+    found = {LOSS: cells.number(result.get(LOSS), place, LOSS)}
+    for name, value in runs.flat(info).items() if isinstance(info, Mapping) else ():
+        if isinstance(value, float) or (type(value) is int and abs(value) < 2**53):
+            found.setdefault(name, float(value))
+    return {name: value for name, value in found.items() if name == LOSS or math.isfinite(value)}

@@ -1,0 +1,123 @@
+"""What Optuna's storages have in common: studies of trials with intermediate values."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from esim.readers import runs
+from esim.readers.encodings import jsontext
+from esim.readers.encodings.times import parse_moment
+from esim.readers.runs import Curve, Experiment, Run
+from esim.study import Direction, Float64, Int64, Note, Status
+
+OBJECTIVE = "objective"  # intermediate values have no name of their own
+METRIC_NAMES = "study:metric_names"  # the attribute that `Study.set_metric_names` writes
+STATES: Mapping[str, Status] = {
+    "running": Status.RUNNING,
+    "waiting": Status.RUNNING,
+    "complete": Status.COMPLETED,
+    "pruned": Status.STOPPED,
+    "fail": Status.FAILED,
+}
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A trial as any of Optuna's storages holds it.
+
+    Attributes:
+        steps, values: its intermediate values.
+        final: the value it returned; None if it has none.
+    """
+
+    number: int
+    state: str
+    start: Any
+    end: Any
+    steps: Int64
+    values: Float64
+    final: float | None
+    config: Mapping[str, Any]
+
+
+def experiment(
+    name: str,
+    trials: Sequence[Trial],
+    directions: Sequence[Direction | None],
+    metric_names: Any,
+    where: str,
+    notes: Iterable[Note] = (),
+) -> Experiment:
+    """An Optuna study as the experiment that it is.
+
+    Args:
+        metric_names: what `Study.set_metric_names` was given, if it was.
+    """
+    named = isinstance(metric_names, list) and len(metric_names) == 1
+    objective = str(metric_names[0]) if named else OBJECTIVE
+    unknown: list[str] = []
+    zoned = True
+    made: list[Run] = []
+    for trial in sorted(trials, key=lambda trial: trial.number):
+        place = f"{where}, study {name!r}, trial {trial.number}"
+        times = []
+        for given in (trial.start, trial.end):
+            moment = None if given is None else parse_moment(given, place)
+            zoned = zoned and (moment is None or moment.zone_known)
+            times.append(math.nan if moment is None else moment.seconds)
+        curve = Curve(trial.steps, trial.values)
+        made.append(
+            Run(
+                trial=str(trial.number),
+                metrics=(objective,) if len(trial.steps) else (),
+                curve=_always(curve),
+                start=times[0],
+                end=times[1],
+                status=runs.status_of(trial.state, STATES, unknown),
+                config=trial.config,
+            )
+        )
+    finals = [
+        (str(trial.number), trial.final, float(trial.values[-1]))
+        for trial in trials
+        if trial.state == "COMPLETE" and trial.final is not None and len(trial.values)
+    ]
+    said = [*notes, *runs.status_note(unknown), *runs.final_note(finals)]
+    if not zoned:
+        said.append(Note("zone_assumed", "Optuna's times name no time zone; taken as UTC"))
+    why = f"none of its {len(trials)} trial(s) called trial.report(value, step)"
+    if len(directions) > 1:
+        why = f"{len(directions)} objectives: Optuna keeps intermediate values of a single one only"
+    return Experiment(
+        name=name,
+        runs=made,
+        where=f"{where}, study {name!r}",
+        objective=objective,
+        objective_from="the study",
+        direction=directions[0] if len(directions) == 1 else None,
+        notes=tuple(said),
+        why_empty=why,
+    )
+
+
+def parameter(internal: Any, distribution: str, seen: dict[str, Any], place: str) -> Any:
+    """A parameter's value from its number and its distribution (JSON)."""
+    if distribution not in seen:
+        seen[distribution] = jsontext.parse(distribution, place)
+    kind = seen[distribution]
+    name, attributes = str(kind.get("name", "")), kind.get("attributes", {})
+    if internal is None or not isinstance(internal, int | float):
+        return None
+    if "choices" in attributes:
+        at = int(internal)
+        choices = attributes["choices"]
+        return choices[at] if 0 <= at < len(choices) else None
+    whole = name.startswith("Int") and float(internal).is_integer()
+    return int(internal) if whole else float(internal)
+
+
+def _always(curve: Curve) -> Callable[[str], Curve]:
+    return lambda metric: curve

@@ -1,0 +1,91 @@
+"""What Ray Tune's ``experiment_state-<date>.json`` says of the trials; its pickles stay closed."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from esim.readers.encodings import jsontext
+from esim.readers.source import File
+
+NAME = "experiment_state-"
+
+
+@dataclass(frozen=True)
+class Known:
+    """A trial's state.
+
+    Attributes:
+        status: Ray's word, "" if unknown.
+        start, end: seconds since 1970 UTC, of the last result the end; NaN if unknown.
+        config: None if unknown.
+        criterion: metric -> the value at which the trial was to end.
+    """
+
+    status: str = ""
+    start: float = math.nan
+    end: float = math.nan
+    config: Mapping[str, Any] | None = None
+    criterion: Mapping[str, Any] = field(default_factory=dict)
+
+    def fulfilled(self, last: Mapping[str, Any]) -> bool:
+        """Whether the trial's last result meets its stopping criterion."""
+        pairs = [(last.get(name), limit) for name, limit in self.criterion.items()]
+        return any(_number(value) >= _number(limit) for value, limit in pairs)
+
+
+@dataclass(frozen=True)
+class State:
+    """An experiment's state: its trials by id, in launch order, and the metric it optimised."""
+
+    trials: Mapping[str, Known] = field(default_factory=dict)
+    metric: str | None = None
+
+
+def is_state(file: File) -> bool:
+    """By the name."""
+    return file.base.startswith(NAME) and file.base.endswith(".json")
+
+
+def read_state(files: Sequence[File]) -> State:
+    """The state in the newest of an experiment's files (resumed, it has several).
+
+    Entries that are pickles are passed over. Raises EsimError for broken JSON.
+    """
+    if not files:
+        return State()
+    newest = max(files, key=lambda file: file.base)
+    document = jsontext.document(newest)
+    if not isinstance(document, Mapping):
+        return State()
+    trials: dict[str, Known] = {}
+    for entry in document.get("trial_data") or document.get("checkpoints") or ():
+        told: dict[str, Any] = {}
+        for part in entry if isinstance(entry, list) else [entry]:
+            if isinstance(part, str) and part.lstrip().startswith("{"):
+                part = jsontext.parse(part, str(newest))
+            if isinstance(part, Mapping):
+                told.update(part)
+        if "trial_id" in told:
+            trials[str(told["trial_id"])] = _known(told)
+    runner = document.get("runner_data")
+    metric = runner.get("_metric") if isinstance(runner, Mapping) else None
+    return State(trials, metric if isinstance(metric, str) else None)
+
+
+def _known(told: Mapping[str, Any]) -> Known:
+    config, criterion = told.get("config"), told.get("stopping_criterion")
+    return Known(
+        status=str(told.get("status", "")),
+        start=_number(told.get("start_time")),
+        end=_number(told.get("last_result_time")),
+        config=config if isinstance(config, Mapping) else None,
+        criterion=criterion if isinstance(criterion, Mapping) else {},
+    )
+
+
+def _number(value: Any) -> float:
+    plain = isinstance(value, float) or (isinstance(value, int) and abs(value) < 2**63)
+    return float(value) if plain else math.nan

@@ -1,0 +1,291 @@
+"""Ray Tune's experiment directories, of 2018 as of 2.x.
+
+``<experiment>/<trial>/{result.json, progress.csv, params.json}`` and, since 0.7,
+``<experiment>/experiment_state-<date>.json``. Pickles and pickled strings are never looked into.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from esim.errors import EsimError
+from esim.readers import runs
+from esim.readers.assembly import some
+from esim.readers.encodings import cells, jsontext
+from esim.readers.formats import Detection, Found
+from esim.readers.options import Options, settle_step
+from esim.readers.runs import Curve, Experiment, Run
+from esim.readers.source import File, Source
+from esim.readers.tuners.ray_state import Known, is_state, read_state
+from esim.study import Note, Status
+
+RESULTS, PROGRESS, PARAMS, FAILURE = "result.json", "progress.csv", "params.json", "error.txt"
+STEP, ELAPSED, MOMENT = "training_iteration", "time_total_s", "timestamp"
+# What Ray adds to each result; whoever wants one of them for an objective has to name it.
+BOOKKEEPING = frozenset(
+    {
+        *("training_iteration", "iterations_since_restore", "timestamp", "pid", "warmup_time"),
+        *("time_this_iter_s", "time_total_s", "time_since_restore"),
+        *("timesteps_total", "timesteps_since_restore", "timesteps_this_iter"),
+        *("episodes_total", "episodes_this_iter"),
+    }
+)
+STATES: Mapping[str, Status] = {
+    "pending": Status.RUNNING,
+    "paused": Status.STOPPED,
+    "terminated": Status.COMPLETED,  # or stopped by a scheduler: see `_shortened`
+}
+
+Result = Mapping[str, Any]
+
+
+@dataclass
+class _Results:
+    """What is kept of a trial's results: those that have the wanted metric, R of them.
+
+    Attributes:
+        names: the metrics of the first and the last result.
+        first, last: those results.
+        steps, values, times: [R] each; times are seconds of training.
+    """
+
+    names: dict[str, None] = field(default_factory=dict)
+    first: Result = field(default_factory=dict)
+    last: Result = field(default_factory=dict)
+    steps: list[int] = field(default_factory=list)
+    values: list[float] = field(default_factory=list)
+    times: list[float] = field(default_factory=list)
+
+    def curve(self) -> Curve:
+        return Curve(
+            np.array(self.steps, dtype=np.int64),
+            np.array(self.values, dtype=np.float64),
+            np.array(self.times, dtype=np.float64),
+        )
+
+
+def detect(source: Source) -> Detection:
+    """Trials' results that have a training_iteration."""
+    found = [file for file in _result_files(source) if STEP.encode() in file.head]
+    states = [file for file in source.files if is_state(file)]
+    if not found:
+        names = some([file.name for file in states])
+        return Detection(False, f"{names}, but no {RESULTS} or {PROGRESS}" if states else "")
+    folders = {_above(file.folder) for file in found} | {file.folder for file in states}
+    saw = f"{some([file.name for file in found])} with {STEP}"
+    return Detection(True, saw, claims=source.below(folders))
+
+
+def read(source: Source, options: Options) -> Found:
+    """A study for each experiment directory.
+
+    Raises:
+        EsimError: no results, broken JSON or CSV (with path and line), a result without the step.
+    """
+    experiments: dict[str, dict[str, File]] = {}
+    for file in _result_files(source):
+        # Of both kinds in one folder the first counts: result.json, which has types.
+        experiments.setdefault(_above(file.folder), {}).setdefault(file.folder, file)
+    if not experiments:
+        raise EsimError("no results of Ray Tune", where=source.label, fix=f"a {RESULTS} per trial")
+    used: set[File] = set()
+    made = []
+    for folder, files in experiments.items():
+        name = runs.folder_name(source, folder)
+        if options.studies and name not in options.studies:
+            made.append(Experiment(name, (), source.label))
+        else:
+            made.append(_experiment(source, folder, files, options, used))
+    return runs.studies(made, options, source, runs.file_notes(source, used))
+
+
+def _experiment(
+    source: Source, folder: str, files: Mapping[str, File], options: Options, used: set[File]
+) -> Experiment:
+    state_files = [f for f in source.by_folder.get(folder, ()) if is_state(f)]
+    used.update(files.values(), state_files)
+    state = read_state(state_files)
+    wanted = options.objective or state.metric
+    step, notes = _step(files.values(), options)
+    cut: list[str] = []
+    unknown: list[str] = []
+    implied: list[str] = []
+    made: list[tuple[Run, _Results, Known]] = []
+    for trial_folder, file in files.items():
+        results = _scan(file, wanted, step, cut)
+        beside = {one.base: one for one in source.by_folder[trial_folder]}
+        trial = str(results.first.get("trial_id") or trial_folder.rpartition("/")[2])
+        known = state.trials.get(trial, Known())
+        config = known.config or results.first.get("config")
+        if PARAMS in beside:
+            used.add(beside[PARAMS])
+            config = jsontext.document(beside[PARAMS])
+        status = runs.status_of(known.status, STATES, unknown)
+        if FAILURE in beside:
+            status = Status.FAILED
+        start = known.start
+        if math.isnan(start):
+            start = _number(results.first, MOMENT) - _number(results.first, ELAPSED)
+            implied.append(trial)
+        end = known.end if math.isfinite(known.end) else _number(results.last, MOMENT)
+        run = Run(
+            trial=trial,
+            metrics=tuple(results.names),
+            curve=_curves(file, wanted, step, results),
+            start=start,
+            # A moment in whole seconds can seem to lie before the training it follows.
+            end=math.nan
+            if status is Status.RUNNING
+            else max(end, start + _number(results.last, ELAPSED)),
+            status=status,
+            config=runs.flat(config) if isinstance(config, Mapping) else {},
+        )
+        made.append((run, results, known))
+    position = {trial: at for at, trial in enumerate(state.trials)}
+    made.sort(key=lambda one: position.get(one[0].trial, len(position)))
+    listed, stopped = _shortened(made, step)
+    if implied:
+        text = (
+            f"{len(implied)} trial(s) are in no experiment state; they started the seconds of "
+            "training before their first result"
+        )
+        notes.append(Note("start_from_first_report", text, len(implied)))
+    return Experiment(
+        name=runs.folder_name(source, folder),
+        runs=listed,
+        where=f"{source.label}, experiment {runs.folder_name(source, folder)!r}",
+        objective=state.metric,
+        objective_from="the experiment's state",
+        times="elapsed",
+        notes=(*notes, *stopped, *runs.status_note(unknown), *jsontext.cut_note(cut)),
+    )
+
+
+def _step(files: Iterable[File], options: Options) -> tuple[str, list[Note]]:
+    """The column that counts steps; the first result shows which there are."""
+    for file in files:
+        for _, result in _results(file, []):
+            columns = [name for name, value in runs.flat(result).items() if _is_number(value)]
+            step, note = settle_step(options, columns, STEP, str(file))
+            return step, [note]
+    return options.step or STEP, []
+
+
+def _scan(file: File, wanted: str | None, step: str, cut: list[str]) -> _Results:
+    found = _Results()
+    for place, result in _results(file, cut):
+        if not found.first:
+            found.first = result
+        found.last = result
+        value = None if wanted is None else _at(result, wanted)
+        if wanted is None or value is _ABSENT:
+            continue
+        at = _at(result, step)
+        found.steps.append(cells.integer(None if at is _ABSENT else at, place, step))
+        found.values.append(cells.number(value, place, wanted))
+        found.times.append(_number(result, ELAPSED))
+    for result in (found.first, found.last):
+        plain = {name: value for name, value in result.items() if name != "config"}
+        found.names.update(
+            (name, None)
+            for name, value in runs.flat(plain).items()
+            if _is_number(value) and name not in BOOKKEEPING and not name.startswith("config/")
+        )
+    if found.values and wanted is not None:
+        found.names[wanted] = None
+    return found
+
+
+def _curves(file: File, wanted: str | None, step: str, results: _Results) -> Callable[[str], Curve]:
+    def curve(metric: str) -> Curve:
+        return (results if metric == wanted else _scan(file, metric, step, [])).curve()
+
+    return curve
+
+
+def _results(file: File, cut: list[str]) -> Iterator[tuple[str, Result]]:
+    """Each result as its place and its contents; of CSV, as text."""
+    if file.base == RESULTS:
+        for place, result in jsontext.lines(file, cut):
+            if not isinstance(result, dict):
+                raise EsimError("not a JSON object", where=place)
+            yield place, result
+        return
+    rows = csv.reader(io.StringIO(file.text(), newline=""))
+    header = next(rows, [])
+    for row in rows:
+        if row and len(row) <= len(header):
+            # A cell left empty is a metric that this result does not have.
+            yield (
+                f"{file}:{rows.line_num}",
+                {name: cell for name, cell in zip(header, row, strict=False) if cell != ""},
+            )
+        elif row:
+            raise EsimError(
+                f"{len(row)} cells where the header has {len(header)}",
+                where=f"{file}:{rows.line_num}",
+            )
+
+
+def _shortened(
+    made: Sequence[tuple[Run, _Results, Known]], step: str
+) -> tuple[list[Run], list[Note]]:
+    """Ray's word TERMINATED, split: ended by itself, or stopped before.
+
+    A trial that met its stopping criterion, or went as far as the longest one, ended by itself.
+    """
+    reached = [_number(results.last, step) for _, results, _ in made]
+    ended = [run.status is Status.COMPLETED for run, _, _ in made]
+    longest = max((far for far, whole in zip(reached, ended, strict=True) if whole), default=0.0)
+    listed = []
+    stopped = []
+    for (run, results, known), far, whole in zip(made, reached, ended, strict=True):
+        short = whole and far < longest and not known.fulfilled(results.last)
+        listed.append(replace(run, status=Status.STOPPED) if short else run)
+        if short:
+            stopped.append(run.trial)
+    if not stopped:
+        return listed, []
+    text = (
+        f"{len(stopped)} trial(s) were terminated before step {longest:.0f}, the longest one's; "
+        f"Ray does not say by whom, they are taken as stopped: {some(stopped)}"
+    )
+    return listed, [Note("stopped_by_length", text, len(stopped))]
+
+
+_ABSENT = object()
+
+
+def _at(result: Result, name: str) -> Any:
+    """A metric by its flat name, "a/b" for b inside a; `_ABSENT` if the result has none."""
+    if name in result:
+        return result[name]
+    head, slash, rest = name.partition("/")
+    inner = result.get(head) if slash else None
+    return _at(inner, rest) if isinstance(inner, Mapping) else _ABSENT
+
+
+def _number(result: Result, name: str) -> float:
+    value = _at(result, name)
+    return cells.number(value, name, name) if _is_number(value) else math.nan
+
+
+def _is_number(value: Any) -> bool:
+    if isinstance(value, str):  # of a CSV file
+        return cells.is_number(value)
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _result_files(source: Source) -> list[File]:
+    return [*source.by_base.get(RESULTS, ()), *source.by_base.get(PROGRESS, ())]
+
+
+def _above(folder: str) -> str:
+    return folder.rpartition("/")[0]

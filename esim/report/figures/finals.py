@@ -1,0 +1,145 @@
+"""What it cost: every final value, and the best with and without the rule."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from esim.report.figures import style
+from esim.report.figures.style import Plot, View
+from esim.report.words import clean, number, signed
+from esim.results.replay import BestTrial, ReplayResult
+from esim.study import Direction, Float64
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+_FEWEST_FINALS = 10
+_LOG_RANKS = 20  # more trials than this: ranks on a logarithmic axis, the best ones apart
+
+
+class FinalsInfo(NamedTuple):
+    """What is drawn. T of the trials with a final value, best first: at least the better half."""
+
+    objective: str
+    direction: Direction
+    finals: Float64  # [T], as recorded
+    stopped: NDArray[np.bool_]  # [T]
+    best_recorded: float | None
+    best: float | None
+    best_recorded_words: str
+    best_words: str
+    view: View
+    trials: int  # with a final value
+
+
+def finals_info(result: ReplayResult) -> FinalsInfo:
+    """The final values, best first."""
+    s, columns = result.summary, result.columns
+    finals = columns.final_value_recorded
+    known = np.flatnonzero(~np.isnan(finals))
+    sign = 1.0 if result.direction == "minimize" else -1.0
+    known = known[np.argsort(sign * finals[known], kind="stable")]
+    trials = len(known)
+    known = known[: max((trials + 1) // 2, _FEWEST_FINALS, 2 * (s.best_rank or 0))]
+    best, winner = s.best, s.best_recorded
+    marks = [b.value for b in (best, winner) if b is not None and np.isfinite(b.value)]
+    finite = finals[known][np.isfinite(finals[known])]
+    typical = [*marks, *(np.quantile(finite, [0.25, 0.75]) if finite.size else [])]
+    fate = "stopped" if s.best_trial_stopped else "kept"
+    rank = "" if s.best_rank is None else f", rank {s.best_rank}"
+    return FinalsInfo(
+        objective=result.objective,
+        direction=result.direction,
+        finals=finals[known],
+        stopped=columns.stopped[known],
+        best_recorded=None if winner is None else winner.value,
+        best=None if best is None else best.value,
+        best_recorded_words=_words("best without the rule", winner, f", {fate}"),
+        best_words=_words("best with the rule", best, rank),
+        view=style.view(
+            np.append(finals[known], marks),
+            min(typical, default=np.nan),
+            max(typical, default=np.nan),
+        ),
+        trials=trials,
+    )
+
+
+def _words(what: str, best: BestTrial | None, more: str) -> str:
+    return "" if best is None else f"{what}: {number(best.value, 4)}{more}"
+
+
+def draw_finals(info: FinalsInfo, axes: Axes) -> Axes:
+    """Every trial's recorded final value, best first, and the best with and without the rule."""
+    from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+    ranks = np.arange(1, len(info.finals) + 1)
+    shown = np.clip(info.finals, info.view.low, info.view.high)  # at the border: outside
+    many = len(ranks) > style.MANY
+    for which, marker, colour, label in (
+        (info.stopped, "x", style.VERMILLION, "stopped trial, as recorded"),
+        (~info.stopped, "o", style.BLUE, "trial not stopped"),
+    ):
+        if which.any():
+            axes.plot(
+                ranks[which],
+                shown[which],
+                ls="none",
+                marker=marker,
+                ms=3.5,
+                mew=0.8,
+                mfc="none" if marker == "x" else colour,
+                color=colour,
+                label=label,
+                rasterized=many,
+                clip_on=False,
+            )
+    for value, label, colour, dash in (
+        (info.best_recorded, info.best_recorded_words, style.INK, (0, (4, 2))),
+        (info.best, info.best_words, style.BLUE, (0, (1, 1))),
+    ):
+        if value is not None and np.isfinite(value):
+            axes.axhline(value, color=colour, lw=1.2, ls=dash, label=style.words(label, 80))
+    if len(ranks) > _LOG_RANKS:
+        axes.set_xscale("log")
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:,.0f}"))
+        axes.xaxis.set_minor_formatter(FuncFormatter(lambda x, _: ""))
+    else:
+        axes.xaxis.set_major_locator(MaxNLocator(nbins=6, integer=True, min_n_ticks=1))
+        axes.set_xlim(0.5, max(1, len(ranks)) + 0.5)
+    style.set_view(axes, info.view)
+    axes.set_xlabel("rank of the trial without the rule")
+    axes.set_ylabel(f"final {style.objective_label(info.objective, info.direction, 20)}")
+    return axes
+
+
+def finals_plot(result: ReplayResult) -> Plot:
+    """Which of the best trials the rule stopped."""
+    info = finals_info(result)
+    caption = style.trials(info.trials)
+    if len(info.finals) < info.trials:
+        caption = f"The best {len(info.finals):,} of {caption}, by their recorded final value"
+    if info.view.clipped:
+        caption += "; marks at the border lie beyond"
+    told = "; ".join(
+        f"{told} ({clean(best.trial, 30)})"
+        for told, best in (
+            (info.best_recorded_words, result.summary.best_recorded),
+            (info.best_words, result.summary.best),
+        )
+        if best is not None
+    )
+    cost = signed(result.summary.degradation_on_record)
+    return Plot(
+        name="finals",
+        title="which of the best trials are stopped",
+        caption=caption + ".",
+        description=f"Recorded final values in order of rank, {int(info.stopped.sum()):,} of "
+        f"{len(info.finals):,} crossed out as stopped. {told}. Degradation {cost}.",
+        height=3.3,
+        info=info,
+        draw=draw_finals,
+    )

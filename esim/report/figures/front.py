@@ -1,0 +1,247 @@
+"""Compute saved against quality lost, and the Pareto front between them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+import numpy as np
+
+from esim.report.figures import style
+from esim.report.figures.style import Plot
+from esim.report.words import percent, signed
+from esim.results.replay import ReplayResult
+from esim.rules import LITERAL
+from esim.study import Float64
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+Corners = tuple[tuple[float, float], ...]
+_LABEL, _LONGEST = 7.5, 30  # points, and characters
+_INCHES = (3.4, 2.7)  # of the axes, roughly: labels must not cover each other
+_TRIES = (
+    (8, 0, "left"), (-8, 0, "right"), (0, 10, "center"), (0, -10, "center"),
+    (6, 10, "left"), (-6, 10, "right"), (6, -10, "left"), (-6, -10, "right"),
+)  # fmt: skip
+_TICKS = (0, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 1_000, 10_000)
+
+
+class Point(NamedTuple):
+    """One way to decide; intervals where there are some."""
+
+    label: str
+    kind: Literal["rule", "i-epoch", "baseline", "bound"]
+    saved: float  # share
+    loss: float  # positive = worse
+    named: bool  # on the front, or the one that the others are held against
+    strong: bool  # that one
+    saved_interval: tuple[float, float] | None = None
+    loss_interval: tuple[float, float] | None = None
+
+
+class FrontInfo(NamedTuple):
+    """What is drawn; fronts as corners (saved, loss) of stairs, least saved first."""
+
+    points: tuple[Point, ...]
+    front: Corners
+    i_epoch: Corners
+    accepted: float | None  # the loss accepted; then losses are shares of best to median
+    amount: str
+    loss_words: str
+    rule_words: str
+    strong_words: str
+
+
+def pareto(saved: Float64, loss: Float64) -> tuple[int, ...]:
+    """Positions that no other beats in one and equals in the other, least saved first.
+
+    Of equal ones the first. More saved and less lost is better.
+    """
+    order = sorted(range(len(saved)), key=lambda i: (-saved[i], loss[i], i))
+    front: list[int] = []
+    least = np.inf
+    for i in order:
+        if loss[i] < least:
+            front.append(i)
+            least = loss[i]
+    return tuple(reversed(front))
+
+
+def readings_front(result: ReplayResult) -> FrontInfo:
+    """The readings of the rule's source whose two numbers are known."""
+    rows = [
+        (row, row.summary.steps_saved_fraction, row.summary.degradation_on_record)
+        for row in result.readings
+    ]
+    known = [
+        (row, s, d) for row, s, d in rows if s is not None and d is not None and np.isfinite(d)
+    ]
+    on = pareto(np.array([s for _, s, _ in known]), np.array([d for _, _, d in known]))
+    points = tuple(
+        Point(
+            label="literal" if row.code == LITERAL.code else f"{row.code} {row.reading}",
+            kind="rule",
+            saved=saved,
+            loss=loss,
+            named=i in on or row.code == LITERAL.code,
+            strong=row.code == LITERAL.code,
+        )
+        for i, (row, saved, loss) in enumerate(known)
+    )
+    return FrontInfo(
+        points=points,
+        front=tuple((points[i].saved, points[i].loss) for i in on),
+        i_epoch=(),
+        accepted=None,
+        amount="steps",
+        loss_words="degradation of the best value\n(up is worse)",
+        rule_words="other readings",
+        strong_words="the literal reading",
+    )
+
+
+def draw_front(info: FrontInfo, axes: Axes) -> Axes:
+    """Right is more saved, up is more lost; the best corner is at the lower right."""
+    from matplotlib.ticker import PercentFormatter
+
+    _scale(info, axes)
+    for corners, colour, dashes, label in (
+        (info.i_epoch, style.GREEN, (0, (2, 2)), "i-epoch's front"),
+        (info.front, style.BLUE, "-", "Pareto front"),
+    ):
+        if corners:
+            x, y = np.array(corners).T
+            axes.step(x, y, where="pre", color=colour, ls=dashes, lw=1.1, label=label, zorder=1)
+    kinds = {
+        "rule": ("o", style.BLUE, info.rule_words),
+        "i-epoch": ("s", style.GREEN, "i-epoch: every trial stops at report i"),
+        "baseline": ("D", style.GREEN, "other baseline"),
+        "bound": ("*", style.GREY, "bound: looks ahead"),
+    }
+    bottom, top = axes.get_ylim()
+    for p in info.points:
+        marker, colour, label = kinds[p.kind]
+        y = float(np.clip(p.loss, bottom, top))
+        if p.named and p.saved_interval is not None:
+            axes.plot(p.saved_interval, [y] * 2, color=style.FAINT, lw=0.8, zorder=0)
+        if p.named and p.loss_interval is not None:
+            axes.plot([p.saved] * 2, p.loss_interval, color=style.FAINT, lw=0.8, zorder=0)
+        axes.plot(
+            p.saved,
+            p.loss,
+            marker,
+            color=colour,
+            ms=9 if p.strong or marker == "*" else 5.5,
+            mec=style.INK if p.strong else style.PAPER,
+            mew=1.6 if p.strong else 0.5,
+            ls="none",
+            label=info.strong_words if p.strong else label,
+            clip_on=False,
+            zorder=4 if p.strong else 3,
+        )
+    if info.accepted is not None:
+        axes.axhline(info.accepted, color=style.VERMILLION, lw=0.9, ls=":", label="accepted loss")
+    for i, (dx, dy, side) in _places(info, axes).items():
+        p = info.points[i]
+        axes.annotate(
+            style.words(p.label, _LONGEST),
+            (p.saved, float(np.clip(p.loss, bottom, top))),
+            (dx, dy),
+            textcoords="offset points",
+            ha=side,
+            va="center",
+            fontsize=_LABEL,
+            fontweight="bold" if p.strong else "normal",
+            bbox={"facecolor": style.PAPER, "edgecolor": "none", "alpha": 0.75, "pad": 0.6},
+            zorder=2.5,  # over the lines that cross it, under the points
+        )
+    axes.xaxis.set_major_formatter(PercentFormatter(1.0, decimals=0, symbol=" %"))
+    axes.set_xlabel(f"{info.amount} saved")
+    axes.set_ylabel(info.loss_words)
+    return axes
+
+
+def _scale(info: FrontInfo, axes: Axes) -> None:
+    """Limits and ticks; shares from some way above what is accepted on a logarithmic axis."""
+    from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
+
+    axes.set_xlim(-0.03, 1.03)
+    axes.axhline(0, color=style.FAINT, lw=0.7, zorder=0)
+    losses = np.array([p.loss for p in info.points if np.isfinite(p.loss)])
+    if info.accepted is not None:
+        linear = max(info.accepted, 0.01)
+        top = 1.5 * max([*losses, info.accepted])
+        axes.set_yscale("symlog", linthresh=linear)
+        axes.set_ylim(min([*losses, 0.0]) - 0.25 * linear, top)
+        axes.yaxis.set_major_locator(FixedLocator([t for t in _TICKS if t <= top]))
+        axes.yaxis.set_minor_locator(NullLocator())
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: f"{100 * y:,.4g} %"))
+        return
+    finite = np.append(losses, 0.0)
+    low, high = (float(x) for x in np.quantile(finite, [0.0, 0.85]))
+    found = style.view(finite, low, high)
+    style.set_view(axes, found._replace(low=found.low - 0.08 * (found.high - found.low)))
+    levels = sorted({*losses.tolist()})
+    axes.yaxis.set_major_locator(FixedLocator(levels) if len(levels) < 2 else MaxNLocator(nbins=5))
+
+
+def _places(info: FrontInfo, axes: Axes) -> dict[int, tuple[float, float, str]]:
+    """Point -> offset in points and alignment of its label, where there is room for one.
+
+    The strong one first, then the named, then the baselines, then the others.
+    """
+    bottom, top = axes.get_ylim()
+    at = [(p.saved, float(np.clip(p.loss, bottom, top))) for p in info.points]
+    if not at:
+        return {}
+    size = np.array(_INCHES) * 72
+    xy = (axes.transScale + axes.transLimits).transform(np.array(at)) * size
+    taken = [(x - 4, y - 4, x + 4, y + 4) for x, y in xy]
+    order = sorted(
+        range(len(info.points)),
+        key=lambda i: (
+            not info.points[i].strong,
+            not info.points[i].named,
+            info.points[i].kind == "rule",
+        ),
+    )
+    found: dict[int, tuple[float, float, str]] = {}
+    for i in order:
+        x, y = xy[i]
+        width = 0.62 * _LABEL * min(len(info.points[i].label), _LONGEST)
+        for dx, dy, side in _TRIES:
+            left = x + dx - {"left": 0.0, "right": width, "center": width / 2}[side]
+            box = (left, y + dy - 5, left + width, y + dy + 5)
+            inside = box[0] >= 0 and box[2] <= size[0] and box[1] >= -2 and box[3] <= size[1] + 6
+            others = (b for j, b in enumerate(taken) if j != i)
+            if inside and not any(_cross(box, b) for b in others):
+                found[i] = (dx, dy, side)
+                taken.append(box)
+                break
+    return found
+
+
+def _cross(a: Any, b: Any) -> bool:
+    return bool(a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3])
+
+
+def front_plot(result: ReplayResult) -> Plot | None:
+    """The readings' front; None with fewer than two of them."""
+    info = readings_front(result)
+    if len(info.points) < 2:
+        return None
+    told = ", ".join(
+        f"{p.label} ({percent(p.saved)} saved, {signed(p.loss)})"
+        for p in info.points
+        if (p.saved, p.loss) in info.front
+    )
+    return Plot(
+        name="front",
+        title="saved against degradation",
+        caption="Each reading of the documentation; lower right is better.",
+        description=f"{len(info.points)} readings by the steps they save and what they cost. On "
+        f"the Pareto front: {told}.",
+        height=3.6,
+        info=info,
+        draw=draw_front,
+    )

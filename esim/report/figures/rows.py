@@ -1,0 +1,179 @@
+"""Rows of one number each, best seen at a glance: readings, studies or rules under each other."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from esim.report.figures import style
+from esim.report.figures.style import Plot
+from esim.report.words import percent, signed
+from esim.results.replay import ReplayResult
+from esim.rules import LITERAL
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+_ROW = 0.34  # inches
+_COLUMN = 112  # points from the axes to the right end of the notes
+
+
+class Row(NamedTuple):
+    """One row. None = unknown."""
+
+    label: str
+    saved: float | None  # share
+    low: float | None  # between them lies what `saved` ranges over
+    high: float | None
+    note: str  # at the right border
+    lost: bool | None  # the best trial is stopped; None: not a matter of yes or no
+    strong: bool  # the row that the others are held against
+    baseline: bool = False
+    inner: tuple[float, float] | None = None  # the middle half of what `saved` ranges over
+
+
+class RowsInfo(NamedTuple):
+    """What is drawn, from the top."""
+
+    rows: tuple[Row, ...]
+    axis: str
+    note: str  # what the notes at the right border are
+    strong: str  # what the strong row's line is called; "" draws none
+    legend: bool  # whether colour tells lost from kept
+
+
+def readings_info(result: ReplayResult) -> RowsInfo:
+    """A row a reading of the rule's source, in their order; none without readings."""
+    rows = []
+    for row in result.readings:
+        s, literal = row.summary, row.code == LITERAL.code
+        rows.append(
+            Row(
+                label=row.question if literal else f"{row.question}: {row.reading}",
+                saved=s.steps_saved_fraction,
+                low=None,
+                high=None,
+                note=signed(s.degradation_on_record),
+                lost=s.best_trial_stopped,
+                strong=literal,
+            )
+        )
+    return RowsInfo(tuple(rows), "steps saved", "degradation", "literal reading", legend=True)
+
+
+def studies_info(results: Sequence[ReplayResult]) -> RowsInfo:
+    """A row a study, most saved first."""
+    known = sorted(results, key=lambda r: -(r.summary.steps_saved_fraction or 0.0))
+    rows = []
+    for result in known:
+        s = result.summary
+        low, high = result.ranges().get("steps_saved_fraction", (None, None))
+        rows.append(
+            Row(
+                label=result.study,
+                saved=s.steps_saved_fraction,
+                low=low,
+                high=high,
+                note=percent(s.degradation_normalized),
+                lost=s.best_trial_stopped,
+                strong=False,
+            )
+        )
+    ranged = any(row.low is not None for row in rows)
+    axis = "steps saved; the line is the range over readings" if ranged else "steps saved"
+    return RowsInfo(tuple(rows), axis, "degradation", "", legend=True)
+
+
+_MARKS = {
+    True: ("X", style.VERMILLION, "the best trial is stopped"),
+    False: ("o", style.BLUE, "the best trial is kept"),
+    None: ("s", style.GREY, "not known"),
+}
+
+
+def draw_rows(info: RowsInfo, axes: Axes) -> Axes:
+    """Label and number above a dot on a line from 0 to 100 %."""
+    from matplotlib.ticker import PercentFormatter
+
+    for place, row in enumerate(info.rows):
+        marker, colour, label = _MARKS[row.lost]
+        if not info.legend:
+            marker, colour, label = ("o", style.BLUE, "rule")
+        if row.baseline:
+            marker, colour, label = ("D", style.GREEN, "baseline")
+        axes.hlines(place, 0, 1, color=style.PALE, lw=0.8, zorder=0)
+        if row.low is not None and row.high is not None:
+            axes.hlines(place, row.low, row.high, color=colour, lw=1.6, alpha=0.6, zorder=2)
+        if row.inner is not None:
+            axes.hlines(place, *row.inner, color=colour, lw=4.5, alpha=0.45, zorder=2)
+        weight = "bold" if row.strong else "normal"
+        axes.text(
+            0, place - 0.2, style.words(row.label, 46), va="bottom", fontsize=8, fontweight=weight
+        )
+        if row.saved is None or not np.isfinite(row.saved):
+            continue
+        if row.strong and info.strong:
+            axes.axvline(row.saved, color=style.GREY, lw=0.8, ls="--", zorder=1, label=info.strong)
+        axes.plot(row.saved, place, marker, color=colour, ms=6.5, mec=style.PAPER, mew=0.5,
+                  ls="none", label=label, clip_on=False, zorder=3)  # fmt: skip
+    for place, row in enumerate(info.rows):
+        _at_right(axes, place, percent(row.saved), style.words(row.note), style.INK)
+    _at_right(axes, -0.85, "saved", info.note, style.GREY)
+    axes.set_yticks([])
+    axes.spines["left"].set_visible(False)
+    axes.set_ylim(len(info.rows) - 0.4, -0.9)
+    axes.set_xlim(0, 1)
+    axes.xaxis.set_major_formatter(PercentFormatter(1.0, decimals=0, symbol=" %"))
+    axes.set_xlabel(info.axis)
+    return axes
+
+
+def _at_right(axes: Axes, place: float, saved: str, note: str, colour: str) -> None:
+    """Two words in columns of their own behind the axes."""
+    for text, side, points in ((saved, "left", 8), (note, "right", _COLUMN)):
+        axes.annotate(text, (1, place), (points, 0), xycoords=("axes fraction", "data"),
+                      textcoords="offset points", ha=side, va="center", fontsize=8,
+                      color=colour)  # fmt: skip
+
+
+def rows_height(info: RowsInfo) -> float:
+    """Inches that the rows need."""
+    return 1.3 + _ROW * len(info.rows)
+
+
+def readings_plot(result: ReplayResult) -> Plot | None:
+    """Every reading at a glance; None without readings."""
+    info = readings_info(result)
+    if not info.rows:
+        return None
+    shares = [row.saved for row in info.rows if row.saved is not None]
+    kept = sum(row.lost is False for row in info.rows)
+    span = f" from {percent(min(shares))} to {percent(max(shares))}" if shares else ""
+    return Plot(
+        name="readings",
+        title="readings of the documentation",
+        caption=style.rule_words(result) + ".",
+        description=f"A dot for each of {len(info.rows)} readings of the documentation: the steps "
+        f"saved run{span}, and {kept} keep the best trial.",
+        height=rows_height(info),
+        info=info,
+        draw=draw_rows,
+    )
+
+
+def studies_plot(results: Sequence[ReplayResult]) -> Plot:
+    """Every study at a glance."""
+    info = studies_info(results)
+    lost = sum(row.lost is True for row in info.rows)
+    return Plot(
+        name="studies",
+        title="steps saved in each study",
+        caption="",
+        description=f"A dot for each of {len(info.rows)} studies at the share of steps saved; the "
+        f"best trial is stopped in {lost}.",
+        height=rows_height(info),
+        info=info,
+        draw=draw_rows,
+    )

@@ -1,0 +1,152 @@
+"""When each trial ran, without and with the rule."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from esim.report.figures import style
+from esim.report.figures.style import Plot
+from esim.report.words import clock_words, percent
+from esim.results.replay import ReplayResult
+from esim.study import Float64
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+
+class Lane(NamedTuple):
+    """One schedule: when each trial began and ended, in units from the first start. [N]"""
+
+    began: Float64
+    ended: Float64
+    makespan: float
+
+
+class ScheduleInfo(NamedTuple):
+    """What is drawn: N trials in launch order."""
+
+    recorded: Lane
+    run: Lane
+    stopped: NDArray[np.bool_]  # [N]
+    unit: str
+    end: float  # of the axis
+    endless: int  # trials still running when they were recorded, drawn to their last report
+    makespan_words: str
+
+
+def schedule_info(result: ReplayResult) -> ScheduleInfo | None:
+    """The two schedules; None if the clock has no times."""
+    columns = result.columns
+    known = np.isfinite(columns.start_recorded_s) & np.isfinite(columns.start_s)
+    if not known.any():
+        return None
+    zero = float(np.min(columns.start_recorded_s[known]))
+    last = np.nan_to_num(columns.seconds_recorded)
+    lanes = []
+    for start, end in (
+        (columns.start_recorded_s, columns.end_recorded_s),
+        (columns.start_s, columns.end_s),
+    ):
+        ended = np.where(np.isfinite(end), end, start + last)
+        lanes.append((start - zero, ended - zero))
+    span = max(float(np.nanmax(ended)) for _, ended in lanes)
+    unit = style.unit_of(span)
+    scale = unit.seconds
+    recorded, run = (
+        Lane(began / scale, ended / scale, float(np.nanmax(ended)) / scale)
+        for began, ended in lanes
+    )
+    s = result.summary
+    return ScheduleInfo(
+        recorded=recorded,
+        run=run,
+        stopped=columns.stopped,
+        unit=unit.plural,
+        end=span / scale or 1.0,
+        endless=int((known & ~np.isfinite(columns.end_recorded_s)).sum()),
+        makespan_words="Makespan {} instead of {}, ".format(
+            *style.together(s.makespan_s, s.makespan_recorded_s)
+        )
+        + f"{percent(s.makespan_saved_fraction)} saved.",
+    )
+
+
+def draw_schedule(info: ScheduleInfo, axes: Axes, *, with_rule: bool) -> Axes:
+    """A bar a trial, in launch order from the top; its end marks the makespan."""
+    from matplotlib.collections import PolyCollection
+    from matplotlib.ticker import MaxNLocator
+
+    lane = info.run if with_rule else info.recorded
+    n = len(lane.began)
+    gap = 0.1 if n <= 60 else 0.0
+    groups = (
+        (~info.stopped, style.BLUE, "ran to its end"),
+        (info.stopped, style.VERMILLION if with_rule else style.FAINT, ""),
+    )
+    for which, colour, label in groups:
+        at = np.flatnonzero(which & np.isfinite(lane.began))
+        if at.size == 0:
+            continue
+        text = label or (
+            "stopped by the rule" if with_rule else "its end as recorded; stopped under the rule"
+        )
+        top, bottom = at + 0.5 + gap, at + 1.5 - gap
+        left, right = lane.began[at], lane.ended[at]
+        corners = np.stack(
+            [np.stack([x, y], axis=1) for x, y in ((left, top), (right, top))]
+            + [np.stack([x, y], axis=1) for x, y in ((right, bottom), (left, bottom))],
+            axis=1,
+        )
+        # A line of its own colour keeps trials of no length visible.
+        axes.add_collection(
+            PolyCollection(
+                list(corners),
+                facecolors=colour,
+                edgecolors=colour,
+                linewidths=0.3,
+                label=text,
+                rasterized=n > style.MANY,
+            )
+        )
+    axes.axvline(lane.makespan, color=style.INK, lw=1.0, ls="--", label="makespan")
+    axes.set_xlim(0, 1.03 * info.end)
+    axes.set_ylim(n + 0.5, 0.5)
+    axes.yaxis.set_major_locator(MaxNLocator(nbins=6, integer=True, min_n_ticks=1))
+    axes.set_xlabel(info.unit)
+    axes.set_ylabel("trial, in launch order")
+    return axes
+
+
+def schedule_plots(result: ReplayResult) -> tuple[Plot, ...]:
+    """Both schedules, on one scale; none if the clock has no times."""
+    info = schedule_info(result)
+    if info is None:
+        return ()
+    clock = clock_words(result.clock)
+    many = f"{len(info.stopped):,} trials in launch order, {clock}"
+    return (
+        Plot(
+            name="schedule-recorded",
+            title="schedule without the rule",
+            caption=f"{clock[0].upper()}{clock[1:]}.",
+            description=f"A bar for each of {many}, from its start to its end; all have ended "
+            f"after {info.recorded.makespan:,.1f} {info.unit}.",
+            height=3.3,
+            info=info,
+            draw=partial(draw_schedule, with_rule=False),
+        ),
+        Plot(
+            name="schedule-rule",
+            title="schedule with the rule",
+            caption=info.makespan_words,
+            description=f"The same under the rule; all have ended after {info.run.makespan:,.1f} "
+            f"{info.unit}.",
+            height=3.3,
+            info=info,
+            draw=partial(draw_schedule, with_rule=True),
+        ),
+    )

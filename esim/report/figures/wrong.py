@@ -1,0 +1,169 @@
+"""Who was stopped wrongly: trials that would have ended better than the best one kept."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from esim.report.figures import style
+from esim.report.figures.curves import Curve, curve, rest_of
+from esim.report.figures.style import Plot, View
+from esim.report.words import clean, number, ordinal
+from esim.results.replay import ReplayResult, Reports
+from esim.study import Direction, Float64
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+_MOST = 4  # pictures
+
+
+class Wrong(NamedTuple):
+    """Stops that the final values speak against. Trials cut short in the record are left out,
+    but for the best one: how they would have ended is not known."""
+
+    trials: tuple[int, ...]  # would have ended better than the best trial kept; best first
+    ranks: tuple[int, ...]  # of their recorded final values among all trials, 1 = best
+    better_half: int  # stopped trials that would have ended in the better half
+    stopped: int  # out of how many stopped trials with a known end
+
+
+class WrongInfo(NamedTuple):
+    """One such trial. T decisions up to its stop."""
+
+    objective: str
+    direction: Direction
+    label: str
+    ran: Curve
+    rest: Curve
+    threshold_steps: Float64  # [T]
+    threshold: Float64  # [T]
+    best: Curve | None  # the best trial kept
+    best_label: str
+    view: View
+
+
+def stopped_wrongly(result: ReplayResult) -> Wrong:
+    """Which stops cost something, by the recorded final values."""
+    s, columns = result.summary, result.columns
+    sign = 1.0 if result.direction == "minimize" else -1.0
+    finals = sign * columns.final_value_recorded
+    winner = None if s.best_recorded is None else s.best_recorded.trial
+    known = ~np.isnan(finals) & (~columns.censored | np.array([t == winner for t in columns.trial]))
+    stopped = known & columns.stopped
+    better: list[int] = []
+    if s.best is not None:
+        candidates = np.flatnonzero(stopped & (finals < sign * s.best.value))
+        better = candidates[np.argsort(finals[candidates], kind="stable")].tolist()
+    middle = np.median(finals[known]) if known.any() else np.nan
+    return Wrong(
+        trials=tuple(better),
+        ranks=tuple(1 + int((finals[known] < finals[i]).sum()) for i in better),
+        better_half=int((stopped & (finals < middle)).sum()),
+        stopped=int(stopped.sum()),
+    )
+
+
+def wrong_infos(
+    result: ReplayResult, reports: Reports, decisions: Mapping[str, Any]
+) -> tuple[WrongInfo, ...]:
+    """The best of the trials stopped wrongly, each beside the best one kept.
+
+    Args:
+        decisions: the columns `trial`, `step` and `threshold` of the replay's trace.
+    """
+    wrong, columns, best = stopped_wrongly(result), result.columns, result.summary.best
+    chosen = wrong.trials[:_MOST]
+    if not chosen:
+        return ()
+    held = np.asarray(decisions["trial"], dtype=object)
+    kept = None if best is None else curve(reports, list(columns.trial).index(best.trial))
+    infos = []
+    for i, rank in zip(chosen, wrong.ranks, strict=False):
+        trial = columns.trial[i]
+        rows = np.flatnonzero(held == trial)
+        whole, ran = curve(reports, i), curve(reports, i, int(columns.reports_kept[i]))
+        shown = np.concatenate([whole.values, *([] if kept is None else [kept.values])])
+        finite = shown[np.isfinite(shown)]
+        final = number(float(columns.final_value_recorded[i]), 4)
+        infos.append(
+            WrongInfo(
+                objective=result.objective,
+                direction=result.direction,
+                label=f"{clean(trial, 28)}, {final}: {ordinal(rank)} best",
+                ran=ran,
+                rest=rest_of(whole, ran),
+                threshold_steps=np.asarray(decisions["step"], dtype=np.float64)[rows],
+                threshold=np.asarray(decisions["threshold"], dtype=np.float64)[rows],
+                best=kept,
+                best_label="" if best is None else f"best kept: {clean(best.trial, 28)}",
+                view=style.view(
+                    shown,
+                    *(np.quantile(finite, [0.1, 0.9]) if finite.size else (np.nan, np.nan)),
+                ),
+            )
+        )
+    return tuple(infos)
+
+
+def draw_wrong(info: WrongInfo, axes: Axes) -> Axes:
+    """The trial to its stop and on as recorded, the threshold, and the best trial kept."""
+    if info.best is not None:
+        axes.plot(*info.best, color=style.BLUE, lw=1.3, label=style.words(info.best_label, 60))
+    axes.plot(info.threshold_steps, info.threshold, color=style.INK, lw=1.2, ls=(0, (4, 2)),
+              marker="_", ms=6, label="threshold it was held against")  # fmt: skip
+    axes.plot(*info.rest, color=style.VERMILLION, lw=1.5, ls=(0, (1, 1.3)),
+              label="as recorded, had it gone on")  # fmt: skip
+    axes.plot(*info.ran, color=style.VERMILLION, lw=2.2, label=style.words(info.label, 70))
+    if len(info.ran.steps):
+        end = float(np.clip(info.ran.values[-1], info.view.low, info.view.high))
+        axes.plot(info.ran.steps[-1], end, "X", color=style.VERMILLION, ms=8, mec=style.PAPER,
+                  ls="none", label="stop", zorder=5, clip_on=False)  # fmt: skip
+    style.set_view(axes, info.view)
+    axes.set_ylabel(style.objective_label(info.objective, info.direction, 26))
+    axes.set_xlabel("step")
+    style.whole_steps(axes)
+    _spread_the_beginning(info, axes)
+    return axes
+
+
+def _spread_the_beginning(info: WrongInfo, axes: Axes) -> None:
+    """An early stop is not to be seen on a scale of steps: from some way behind it, logarithmic."""
+    from matplotlib.ticker import FixedLocator, NullLocator
+
+    if not (len(info.ran.steps) and len(info.rest.steps)):
+        return
+    stop, last = int(info.ran.steps[-1]), int(info.rest.steps[-1])
+    even = max(2 * stop, 5)
+    if last < 4 * even:
+        return
+    axes.set_xscale("symlog", linthresh=even, linscale=1.5)
+    ticks = [0, even // 2, even]
+    while ticks[-1] * 2 <= last:
+        ticks.append(ticks[-1] * 2)
+    axes.xaxis.set_major_locator(FixedLocator(ticks))
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.xaxis.set_major_formatter(lambda x, _: f"{x:,.0f}")
+    axes.set_xlim(-0.04 * even, 1.05 * last)
+
+
+def wrong_plots(
+    result: ReplayResult, reports: Reports, decisions: Mapping[str, Any]
+) -> tuple[Plot, ...]:
+    """A picture for each of the best trials stopped wrongly."""
+    return tuple(
+        Plot(
+            name=f"wrong-{n}",
+            title="stopped wrongly",
+            caption=f"{info.label} of the study, had it gone on.",
+            description=f"The curve of {info.label}: solid up to its stop at step "
+            f"{info.ran.steps[-1] if len(info.ran.steps) else 0}, dotted behind it, over the "
+            f"threshold and the {info.best_label}.",
+            height=3.2,
+            info=info,
+            draw=draw_wrong,
+        )
+        for n, info in enumerate(wrong_infos(result, reports, decisions), 1)
+    )

@@ -1,0 +1,88 @@
+"""A figure as SVG inside a page: with a text alternative, in the page's colours, ids its own."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Callable
+from xml.etree import ElementTree
+
+from esim.report.figures import style
+from esim.report.figures.of_results import Plot, figure_of
+
+_SVG, _XLINK = "http://www.w3.org/2000/svg", "http://www.w3.org/1999/xlink"
+_HREF = f"{{{_XLINK}}}href"
+# Colour -> the name that the page's style gives it, light and dark.
+COLOURS = {
+    style.INK: "ink",
+    style.BLUE: "kept",
+    style.SKY: "kept-soft",
+    style.VERMILLION: "stop",
+    style.GREEN: "base",
+    style.GREY: "muted",
+    style.FAINT: "faint",
+    style.PALE: "pale",
+    style.PAPER: "paper",
+}
+_COLOUR = re.compile("|".join(COLOURS), re.IGNORECASE)
+_LONG = re.compile(r"-?\d+\.\d{3,}")
+_NO_METADATA = dict.fromkeys(("Date", "Creator", "Format", "Type"))
+
+
+def inline_svg(plot: Plot, name: str) -> str:
+    """An <svg> element for our page: no request, no script, no id but those under `name`."""
+    return _inline(plot, name, lambda value: _COLOUR.sub(_variable, value))
+
+
+def notebook_svg(plot: Plot) -> str:
+    """An <svg> element for somebody else's page: on white, in the colours of the files.
+
+    Two of the same plot share their ids, and what the ids stand for.
+    """
+    svg = _inline(plot, f"esim-{plot.name}", lambda value: value)
+    style_of = "background: #fff; width: 100%; max-width: 36rem; height: auto"
+    return svg.replace("<svg ", f'<svg style="{style_of}" ', 1)
+
+
+def _variable(match: re.Match[str]) -> str:
+    return f"var(--{COLOURS[match[0].lower()]})"
+
+
+def _inline(plot: Plot, name: str, coloured: Callable[[str], str]) -> str:
+    import matplotlib
+
+    ElementTree.register_namespace("", _SVG)
+    ElementTree.register_namespace("xlink", _XLINK)
+    out = io.StringIO()
+    with style.styled(), matplotlib.rc_context({"svg.fonttype": "none"}):
+        figure = figure_of(plot, width=style.NARROW)
+        figure.savefig(out, format="svg", transparent=True, metadata=_NO_METADATA)
+    root = ElementTree.fromstring(out.getvalue())
+    for parent in root.iter():
+        for child in [c for c in parent if c.tag == f"{{{_SVG}}}style"]:
+            parent.remove(child)  # it would hold for the whole page
+    for element in root.iter():
+        for key, value in element.attrib.items():
+            element.set(key, _attribute(key, value, name, coloured))
+    for key in ("width", "height", "version"):
+        root.attrib.pop(key, None)
+    root.set("id", name)
+    root.set("role", "img")
+    root.set("aria-labelledby", f"{name}-title {name}-desc")
+    for place, (tag, text) in enumerate((("title", plot.title), ("desc", plot.description))):
+        element = ElementTree.Element(f"{{{_SVG}}}{tag}", {"id": f"{name}-{tag}"})
+        element.text = text
+        root.insert(place, element)
+    return ElementTree.tostring(root, encoding="unicode")
+
+
+def _attribute(key: str, value: str, name: str, coloured: Callable[[str], str]) -> str:
+    if key == "id":
+        return f"{name}-{value}"
+    if key == _HREF:
+        return f"#{name}-{value[1:]}" if value.startswith("#") else value
+    if key in ("d", "transform", "x", "y", "viewBox", "width", "height"):
+        return _LONG.sub(lambda m: f"{float(m[0]):.2f}".rstrip("0").rstrip("."), value)
+    value = value.replace("url(#", f"url(#{name}-")
+    value = value.replace("'DejaVu Sans'", "'DejaVu Sans', Verdana, sans-serif")
+    return coloured(value)

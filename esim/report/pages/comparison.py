@@ -1,0 +1,375 @@
+"""The report of a comparison: a document of schema esim.compare/1 as a page."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+from esim.errors import EsimError, near_names
+from esim.report.figures.compared import AMOUNTS, amount_of, saved_of
+from esim.report.figures.of_results import comparison_plots
+from esim.report.pages.page import (
+    Cell,
+    Column,
+    Doubt,
+    Missing,
+    Page,
+    Part,
+    Picture,
+    Say,
+    Section,
+    Table,
+    Tile,
+    filled,
+)
+from esim.report.pages.provenance import facts, provenance
+from esim.report.words import (
+    clean,
+    clock_words,
+    comparison_name,
+    number,
+    percent,
+    plural,
+    share_words,
+)
+from esim.results.comparison.comparison import Choice, Comparison, RuleEntry, Settings
+from esim.results.saved import Source, following_schema
+
+
+def compare_page(source: Source, studies: Sequence[str] = ()) -> Page:
+    """The page of a comparison.
+
+    Args:
+        studies: those whose rules are listed one by one; by default all.
+
+    Raises:
+        EsimError: the document cannot be used, or lacks a study.
+    """
+    with following_schema(source):
+        c = Comparison.from_dict(source.document)
+    if not c.rules or not c.studies:
+        raise EsimError(
+            "there is nothing to report", where=source.where, why="no rule, or no study"
+        )
+    known = [s.study for s in c.studies]
+    for name in studies:
+        if name not in known:
+            raise EsimError(f"no study {name!r}", fix=f"one of: {near_names(name, known)}")
+    plots = comparison_plots(c)
+
+    def pictures(*names: str) -> list[Part]:
+        return [Picture(plots[name]) for name in names if name in plots]
+
+    rules = sum(e.role == "rule" for e in c.rules)
+    return Page(
+        title=f"{clean(comparison_name(c))}: {plural(rules, 'stopping rule')} compared",
+        subtitle=f"{sum(s.trials for s in c.studies):,} trials; {plural(rules, 'rule')} and "
+        f"{plural(len(c.rules) - rules, 'baseline')}; {c.settings.orders} random launch orders "
+        f"besides the recorded one; seed {c.settings.seed}",
+        answer=c.answer.sentences,
+        tiles=tuple(_tiles(c)),
+        doubts=tuple(
+            Doubt(w.text, "; ".join(clean(x, 60) for x in (w.study, w.rule) if x))
+            for w in c.warnings
+        ),
+        sections=(
+            Section("rules", "Every rule", (*pictures("front"), _rules(c), _standing(c))),
+            Section(
+                "orders",
+                "How much the launch order matters",
+                (Say(c.sensitivity.text), *pictures("orders")),
+            ),
+            Section("workers", "How much the workers matter", tuple(_workers(c, pictures))),
+            Section("studies", "Each study", tuple(_each_study(c, studies or known))),
+            Section("choice", "A rule chosen for the next job", tuple(_choice(c.choice))),
+            Section("assumptions", "How it was computed", tuple(_methods(c))),
+            provenance(source),
+        ),
+        table="rules",
+    )
+
+
+def _tiles(c: Comparison) -> Iterator[Tile]:
+    if c.answer.best is None:
+        return
+    best = c.rule(c.answer.best)
+    saved, loss, kept = saved_of(c, best), best.orders.degradation_normalized, best.orders.best_kept
+    within = f"within a mean loss of {percent(c.settings.max_degradation)}"
+    if c.answer.ties:
+        within += f"; {plural(len(c.answer.ties), 'other')} not significantly worse"
+    yield Tile("saves most", clean(best.key, 34), within)
+    if saved is not None:
+        orders = f"{share_words(saved.q05)} to {share_words(saved.q95)} in 90 % of launch orders"
+        yield Tile(f"{amount_of(c)} saved", percent(saved.mean), orders)
+    if kept is not None:
+        yield Tile(
+            "best trial kept in",
+            share_words(kept.share),
+            f"of launch orders ({share_words(kept.low)} to {share_words(kept.high)})",
+            bad=kept.share < 0.5,
+        )
+    if loss is not None:
+        interval = f"{percent(loss.low)} to {percent(loss.high)}, of the way from best to median"
+        yield Tile("lost", percent(loss.mean), interval, bad=loss.mean > c.settings.max_degradation)
+
+
+def _rules(c: Comparison) -> Table:
+    amount = amount_of(c)
+    columns = (
+        Column("rule", "rule"),
+        Column("saved", f"{amount} saved", "percent", bar=True),
+        Column("saved_low", "interval from", "percent"),
+        Column("saved_high", "to", "percent"),
+        Column("saved_q05", "90 % of orders from", "percent"),
+        Column("saved_q95", "to", "percent"),
+        Column("best_kept", "best kept", "percent"),
+        Column("loss", "loss", "percent"),
+        Column("loss_low", "interval from", "percent"),
+        Column("loss_high", "to", "percent"),
+        Column("against_best", "against the best", bad="loses too much"),
+        Column("p", "p", "p"),
+    )
+    rows: list[tuple[Cell, ...]] = []
+    for e in c.rules:
+        saved, loss, kept = saved_of(c, e), e.orders.degradation_normalized, e.orders.best_kept
+        against = e.against_best
+        rows.append(
+            (
+                e.key,
+                *(
+                    (None,) * 5
+                    if saved is None
+                    else (saved.mean, saved.low, saved.high, saved.q05, saved.q95)
+                ),
+                None if kept is None else kept.share,
+                *((None,) * 3 if loss is None else (loss.mean, loss.low, loss.high)),
+                "a bound" if e.look_ahead else None if against is None else against.verdict,
+                None if against is None or against.p is None else _short(against.p),
+            )
+        )
+    best = frozenset(i for i, e in enumerate(c.rules) if e.key == c.answer.best)
+    what = f"Means over launch orders{' and studies' if len(c.studies) > 1 else ''}, best first"
+    return Table("rules", what, columns, tuple(rows), strong=best)
+
+
+def _difference(e: RuleEntry) -> tuple[float | None, float | None, float | None]:
+    """What it saves minus what the best saves, and its interval."""
+    if e.against_best is None or e.against_best.saved_difference is None:
+        return (None, None, None)
+    d = e.against_best.saved_difference
+    return (d.mean, d.low, d.high)
+
+
+def _short(value: float) -> float:
+    """Four digits: what is behind them is chance."""
+    return float(f"{value:.4g}")
+
+
+def _standing(c: Comparison) -> Table:
+    columns = (
+        Column("rule", "rule"),
+        Column("role", "role"),
+        Column("front", "on the Pareto front", "yes"),
+        Column("beyond_i_epoch", "beyond i-epoch's front", "yes"),
+        Column("saved_difference", "saves more than the best by", "percent"),
+        Column("difference_low", "interval from", "percent"),
+        Column("difference_high", "to", "percent"),
+        Column("rank", "mean rank", "number"),
+        Column("rank_low", "interval from", "number"),
+        Column("rank_high", "to", "number"),
+        Column("first_stop", "earliest stop"),
+    )
+    rows: list[tuple[Cell, ...]] = [
+        (
+            e.key,
+            "bound" if e.look_ahead else e.role,
+            e.front,
+            e.beyond_i_epoch,
+            *_difference(e),
+            *(
+                (None,) * 3
+                if e.rank is None
+                else (_short(e.rank.mean), _short(e.rank.low), _short(e.rank.high))
+            ),
+            e.first_stop.text,
+        )
+        for e in c.rules
+    ]
+    return filled("standing", "Where each stands", columns, rows)
+
+
+def _workers(c: Comparison, pictures: Callable[..., list[Part]]) -> Iterator[Part]:
+    slots = sorted({at.workers for e in c.rules for at in e.workers})
+    if len(slots) < 2:
+        yield Missing("Only one number of workers was replayed.")
+        return
+    yield from pictures("workers-saved", "workers-kept")
+    columns = [Column("rule", "rule")]
+    for n in slots:
+        columns += [
+            Column(f"saved_{n}", f"saved, {plural(n, 'worker')}", "percent"),
+            Column(f"best_kept_{n}", "best kept", "percent"),
+        ]
+    rows: list[tuple[Cell, ...]] = []
+    for e in c.rules:
+        at = {w.workers: w for w in e.workers}
+        cells: list[Cell] = [e.key]
+        for n in slots:
+            found = at.get(n)
+            cells += [
+                None if found is None or found.saved is None else found.saved.mean,
+                None if found is None or found.best_kept is None else found.best_kept.share,
+            ]
+        rows.append(tuple(cells))
+    caption = f"{amount_of(c)} saved and the best trial kept, by workers"
+    yield Table("workers", caption[0].upper() + caption[1:], tuple(columns), tuple(rows))
+
+
+def _each_study(c: Comparison, names: Sequence[str]) -> Iterator[Part]:
+    yield _studies(c)
+    if any(s.rules for s in c.studies):
+        yield _by_study(c, names)
+    else:
+        yield Missing(
+            f"Of {len(c.studies):,} studies only means were kept.",
+            "esim compare HISTORY --out DIR  # DIR/studies.parquet: a row a study and rule",
+        )
+    if c.failures:
+        yield facts("failures", "Could not be replayed", list(c.failures.items()))
+
+
+def _studies(c: Comparison) -> Table:
+    columns = (
+        Column("study", "study"),
+        Column("trials", "trials", "count"),
+        Column("workers", "workers", "count"),
+        Column("winner", "best rule"),
+        Column("ties", "not significantly worse", "count"),
+        Column("loses_best", "most often stop the best trial"),
+        Column("best_trial", "best trial"),
+        Column("best_value", "its value", "number"),
+    )
+    rows: list[tuple[Cell, ...]] = []
+    for s in c.studies:
+        losers = ", ".join(
+            f"{clean(loser.key, 40)} {share_words(loser.share.share)}" for loser in s.loses_best[:3]
+        )
+        rows.append(
+            (
+                s.study,
+                s.trials,
+                s.orders_clock.workers,
+                None if s.winner is None else s.winner.key,
+                None if s.winner is None else len(s.winner.ties),
+                losers or ("none of them" if s.rules else None),
+                None if s.best_recorded is None else s.best_recorded.trial,
+                None if s.best_recorded is None else s.best_recorded.value,
+            )
+        )
+    caption = "Who wins, and who stops the best trial (share of launch orders)"
+    if not any(s.rules for s in c.studies):
+        return filled("studies", "What was compared", columns, rows)
+    return Table("studies", caption, columns, tuple(rows))
+
+
+def _by_study(c: Comparison, names: Sequence[str]) -> Table:
+    key = f"{c.settings.saved}_saved_fraction"
+    columns = (
+        Column("study", "study"),
+        Column("rule", "rule"),
+        Column(key, f"{amount_of(c)} saved", "percent"),
+        Column("trials_stopped", "stopped", "count"),
+        Column("degradation_on_record", "degradation", "signed"),
+        Column("degradation_normalized", "normalized", "percent"),
+        Column("best_rank", "rank of the best kept", "count"),
+        Column("best_trial_stopped", "best trial", "fate"),
+        Column("rank_mean", "mean rank over orders", "number"),
+    )
+    shown = frozenset(names)
+    rows: list[tuple[Cell, ...]] = [
+        (
+            s.study,
+            r.key,
+            *(getattr(r.recorded, column.key) for column in columns[2:8]),
+            None if r.rank_mean is None else _short(r.rank_mean),
+        )
+        for s in c.studies
+        if s.study in shown
+        for r in s.rules
+    ]
+    caption = "In the recorded launch order, as `esim replay` tells it"
+    return Table("study_rules", caption, columns, tuple(rows), most=100)
+
+
+def _choice(choice: Choice | None) -> Iterator[Part]:
+    if choice is None:
+        yield Missing(
+            "The best of many looks better than it is. No choice was tried on what it was not "
+            "made on.",
+            "esim compare LOGS --choose --max-degradation 0.05",
+        )
+        return
+    yield Say(choice.text)
+    rows = [
+        ("chosen", choice.chosen or "none stays within the loss"),
+        ("loss accepted", percent(choice.max_degradation)),
+        ("tried on", f"{choice.folds} folds of {choice.by}, {choice.repeats} times"),
+    ]
+    if choice.in_sample is not None:
+        rows.append(("saved where it was chosen", percent(choice.in_sample.saved)))
+    if choice.held_out is not None:
+        held = choice.held_out
+        for label, mean in (("saved", held.saved), ("lost", held.degradation_normalized)):
+            words = f"{percent(mean.mean)} ({percent(mean.low)} to {percent(mean.high)})"
+            rows.append((f"{label} where it was not", words))
+        rows.append(("best trial kept there", share_words(held.best_kept.share)))
+        rows.append(("within the loss there", share_words(held.within.share)))
+    yield facts("choice", "The choice, and what it gave elsewhere", rows)
+    if choice.picked:
+        yield Table(
+            "picked",
+            "What was picked, fold by fold",
+            (Column("rule", "picked"), Column("times", "times", "count")),
+            tuple((p.key, p.times) for p in choice.picked),
+        )
+    if choice.candidates:
+        yield Table(
+            "candidates",
+            "The candidates",
+            (
+                Column("rule", "candidate"),
+                Column("saved", "saved", "percent"),
+                Column("degradation_normalized", "lost", "percent"),
+                Column("accepted", "within the loss", "yes"),
+            ),
+            tuple(
+                (x.key, x.saved, x.degradation_normalized, x.accepted) for x in choice.candidates
+            ),
+        )
+
+
+def _methods(c: Comparison) -> Iterator[Part]:
+    yield facts("methods", "Methods", list(c.methods.items()))
+    sources = {e.name: e.source for e in c.rules if e.source}
+    yield facts("sources", "What the rules copy", list(sources.items()))
+    yield facts("settings", "Settings", list(_settings(c.settings)))
+    clocks = tuple((s.study, clock_words(s.clock), clock_words(s.orders_clock)) for s in c.studies)
+    by = (Column("clock", "recorded order"), Column("orders_clock", "random orders"))
+    yield Table("clocks", "How the trials meet", (Column("study", "study"), *by), clocks)
+    changed = tuple(
+        (e.key, ", ".join(f"{k}={v}" for k, v in e.changed.items())) for e in c.rules if e.changed
+    )
+    if changed:
+        yield facts("changed", "Rules that were changed", changed)
+
+
+def _settings(s: Settings) -> Iterator[tuple[str, str]]:
+    yield "what ranks", f"{AMOUNTS.get(s.saved, s.saved)} saved"
+    yield "loss accepted", f"{percent(s.max_degradation)} of the way from best to median trial"
+    yield "launch orders", f"{s.orders}, and {s.workers_orders} for each number of workers"
+    yield "confidence", percent(s.confidence)
+    yield "bootstrap replicates", f"{s.bootstrap:,}"
+    yield "seed", str(s.seed)
+    yield "final value", f"the {s.final} reported value of a trial"
+    price = "none" if s.costs.price is None else f"{number(s.costs.price)} {s.costs.currency}"
+    yield "price of an instance-hour", price
+    yield "until a stop takes effect", f"{s.costs.stop_latency_s:g} s"

@@ -1,0 +1,90 @@
+"""From a result document to a report: each kind of document is a module that makes a page of it."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from esim.errors import EsimError
+from esim.report.files import FIGURES
+from esim.report.pages.page import Page, Picture
+from esim.results.saved import Source, read_result
+from esim.storage.folders import whole_file
+
+# Schema -> the module and the function that make a page of it: (source, studies) -> Page.
+KINDS = {
+    "esim.replay/1": ("esim.report.pages.replay", "replay_page"),
+    "esim.compare/1": ("esim.report.pages.comparison", "compare_page"),
+    "esim.estimate/1": ("esim.report.pages.estimate", "estimate_page"),
+}
+
+
+def read_page(result: Path, studies: Sequence[str] = ()) -> tuple[Page, Source]:
+    """The report of a result document, or of the folder that `--out` wrote.
+
+    Args:
+        studies: those to show in full; empty: as many as a page bears.
+
+    Raises:
+        EsimError: the document or a table beside it cannot be used.
+    """
+    source = read_result(result)
+    if source.schema not in KINDS:
+        raise EsimError(
+            f"there is no report of {source.schema!r}",
+            where=source.where,
+            fix="a document of " + ", ".join(KINDS),
+        )
+    module, function = KINDS[source.schema]
+    make: Callable[[Source, Sequence[str]], Page] = getattr(
+        importlib.import_module(module), function
+    )
+    return make(source, studies), source
+
+
+def write_page(page: Page, source: Source, target: Path, table: str | None = None) -> None:
+    """Write a report as the target's ending says, whole or not at all.
+
+    Raises:
+        EsimError: no such table, or the file cannot be written.
+    """
+    data = _bytes(page, source, target, table)
+    try:
+        with whole_file(target) as out:
+            out.write(data)
+    except OSError as error:
+        raise EsimError("cannot be written", where=str(target), why=str(error)) from error
+
+
+def _bytes(page: Page, source: Source, target: Path, table: str | None) -> bytes:
+    kind = target.suffix.lower()
+    if kind == ".pdf":
+        from esim.report.formats.pdf import pdf
+
+        return pdf(page)
+    if kind == ".html":
+        from esim.report.formats.html import html
+
+        return html(page).encode()
+    if kind == ".md":
+        from esim.report.formats.markdown import markdown
+
+        return markdown(page, _figures(page, source, target)).encode()
+    from esim.report.formats.csv import csv_of, json_of
+
+    return (csv_of(page, table) if kind == ".csv" else json_of(page)).encode()
+
+
+def _figures(page: Page, source: Source, target: Path) -> dict[str, str]:
+    """The figures that stand beside the target, where it is written beside the result."""
+    if target.resolve().parent != source.folder.resolve():
+        return {}
+    names = (
+        part.name
+        for section in page.sections
+        for part in section.parts
+        if isinstance(part, Picture)
+    )
+    paths = {name: f"{FIGURES}/{name}.png" for name in names}
+    return {name: path for name, path in paths.items() if (source.folder / path).is_file()}

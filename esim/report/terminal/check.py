@@ -1,0 +1,79 @@
+"""The findings of `esim check` on a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from rich.console import Console, Group, RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from esim.report.enable import how_to_enable
+from esim.report.words import clean
+
+if TYPE_CHECKING:
+    from esim.analyses.check import Check
+    from esim.study import Study
+
+_STYLE = {"error": "bold red", "warning": "yellow", "note": "dim"}
+_LONGEST = 2000
+_EVIDENCE = 160
+_PLACE = 60
+
+
+def show_checks(checks: Sequence[Check], enable: Mapping[str, Study], console: Console) -> None:
+    """Each study's findings and verdict; how to enable AUTO for the studies in `enable`."""
+    for i, check in enumerate(checks):
+        if i:
+            console.rule()
+        for part in _check(check):
+            console.print(part)
+        study = enable.get(check.study)
+        if study is not None and check.ok and check.acts:
+            show_enabling(study.name, study.objective, study.direction, console)
+
+
+def show_enabling(name: str, objective: str, direction: str, console: Console) -> None:
+    """How to switch AUTO on for a tuning job like this one."""
+    console.print(Text("\nTo switch AUTO on for the next one", style="bold"))
+    for line in how_to_enable(name, objective, direction):
+        console.print(Text(f"  {line}"), soft_wrap=True)  # to be copied: not folded
+
+
+def _check(check: Check) -> Iterator[RenderableType]:
+    counts = {s: sum(f.severity == s for f in check.findings) for s in _STYLE}
+    head = Text()
+    head.append(clean(check.study), style="bold")
+    told = [f"{n} {s}{'s' if n > 1 else ''}" for s, n in counts.items() if n]
+    head.append("  " + (", ".join(told) or "nothing to object"), style="dim")
+    yield head
+    for finding in check.findings:
+        body = Text(clean(finding.text, _LONGEST))
+        body.append(f"  {finding.code}", style="dim")
+        parts: list[RenderableType] = [body]
+        for evidence in finding.evidence:
+            if evidence not in finding.text:
+                parts.append(Text(_evidence(evidence), style="dim"))
+        if finding.cure:
+            parts.append(Text(f"cure: {finding.cure}"))
+        row = Table.grid(padding=(0, 2, 0, 0))
+        row.add_column(width=8)
+        row.add_column(overflow="fold")  # a long path:line is not cut
+        row.add_row(Text(finding.severity, style=_STYLE[finding.severity]), Group(*parts))
+        yield Padding(row, (1, 0, 0, 0))
+    yield Padding(Text(clean(check.verdict, _LONGEST), style="bold"), (1, 0, 0, 0))
+    if not check.ok:
+        first = dict.fromkeys(f.code for f in check.findings if f.severity == "error")
+        yield Text(f"to fix before switching AUTO on: {', '.join(first)}")
+
+
+def _evidence(text: str) -> str:
+    """A job, or ``path:line: text`` with the end of a long path: the line's number stays."""
+    place, colon, line = text.partition(": ")
+    if not colon:
+        return clean(text, _EVIDENCE)
+    place = clean(place, _LONGEST)
+    place = place if len(place) <= _PLACE else f"…{place[1 - _PLACE :]}"
+    return f"{place}: {clean(line, _EVIDENCE - _PLACE)}"

@@ -1,0 +1,227 @@
+"""A comparison as tables on a terminal: the answer first."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from esim.report.terminal.history import show_failures
+from esim.report.terminal.replay import table
+from esim.report.words import MISSING, clean, count, number, percent
+from esim.results.comparison.comparison import (
+    AtWorkers,
+    Comparison,
+    Dist,
+    RuleEntry,
+    Share,
+    StudyEntry,
+)
+
+_AMOUNT = {"seconds": "time", "billed": "billed time"}
+_MOST_STUDIES = 12
+_MOST_ROWS = 12  # of the table over workers; the others are in the document
+_MOST_LOSERS = 3
+_BAR = 8
+_WIDE = 100  # characters of a terminal that has room for bars
+_KEY = 21
+
+
+def show_comparison(comparison: Comparison, console: Console) -> None:
+    """The answer, who is how good, on how many workers, on which study; why to doubt it."""
+    c = comparison
+    console.print(_head(c))
+    answer = "\n".join(clean(sentence, 2000) for sentence in c.answer.sentences)
+    console.print(Padding(Text(answer, style="bold"), (1, 0)))
+    console.print(_rules(c, wide=console.width >= _WIDE))
+    console.print(Padding(Text(_legend(c), style="dim"), (0, 0, 1, 1)))
+    idle = [e.key for e in c.rules if e.role == "rule" and e.beyond_i_epoch is False]
+    if idle:
+        names = clean(", ".join(idle), 2000)
+        console.print(
+            Padding(
+                Text(f"no better than stopping every trial at some report i (i-epoch): {names}"),
+                (0, 0, 1, 1),
+            )
+        )
+    if len({at.workers for entry in c.rules for at in entry.workers}) > 1:
+        console.print(_workers(c))
+        console.print(Padding(Text(clean(c.sensitivity.text, 2000)), (0, 0, 1, 1)))
+    if c.choice is not None:
+        console.print(Text("The choice", style="bold"))
+        console.print(Padding(Text(clean(c.choice.text, 2000)), (0, 0, 1, 1)))
+        picks = ", ".join(f"{clean(p.key, 200)} {_many(p.times, 'time')}" for p in c.choice.picked)
+        if picks:
+            console.print(Padding(Text(f"picked: {picks}", style="dim"), (0, 0, 1, 1)))
+    if any(study.rules for study in c.studies):
+        console.print(_studies(c.studies))
+    else:
+        console.print(Text("By study: means in studies.parquet (--out)", style="dim"))
+    if c.warnings:
+        console.print(Text("\nWhy to doubt it", style="bold"))
+        for doubt in c.warnings:
+            console.print(Padding(Text(f"· {clean(doubt.text, 2000)}"), (0, 0, 0, 1)))
+    show_failures(c.failures, console)
+
+
+def _head(c: Comparison) -> Text:
+    trials = sum(s.trials for s in c.studies)
+    rules = sum(e.role == "rule" for e in c.rules)
+    studies = f"{len(c.studies)} studies" if len(c.studies) > 1 else clean(c.studies[0].study)
+    field = f"{_many(rules, 'rule')}, {_many(len(c.rules) - rules, 'baseline')}"
+    head = Text(studies, style="bold")
+    head.append(
+        f"  {count(trials)} trials; {field}; "
+        f"{c.settings.orders} random launch orders{' each' if len(c.studies) > 1 else ''}, "
+        f"{_side_by_side(c.studies)}; seed {c.settings.seed}",
+        style="dim",
+    )
+    return head
+
+
+def _many(n: int, what: str) -> str:
+    return f"{n:,} {what}" if n == 1 else f"{n:,} {what}s"
+
+
+def _side_by_side(studies: Sequence[StudyEntry]) -> str:
+    slots = sorted({s.orders_clock.workers for s in studies})
+    if slots == [1]:
+        return "one trial after another"
+    if len(slots) == 1:
+        return f"{slots[0]} workers"
+    return f"{slots[0]} to {slots[-1]} workers, as recorded"
+
+
+def _saved_of(c: Comparison, entry: RuleEntry) -> Dist | None:
+    found: Dist | None = getattr(entry.orders, f"{c.settings.saved}_saved_fraction")
+    return found
+
+
+def _rules(c: Comparison, *, wide: bool) -> Table:
+    what = _AMOUNT.get(c.settings.saved, c.settings.saved)
+    shown = table(f"Rules, best first: {what} saved over launch orders", "rule", "saved")
+    shown.padding = (0, 1, 0, 0)
+    shown.columns[0].min_width = _KEY
+    if wide:
+        shown.add_column("", no_wrap=True)
+    ranks = ["rank"] if wide else []
+    for column in ("90 % of\norders", "best\nkept", "loss", *ranks):
+        shown.add_column(column, justify="right", no_wrap=True)
+    shown.add_column("against the best", no_wrap=True)
+    ranked = False
+    for entry in c.rules:
+        if not ranked and entry.look_ahead:
+            shown.add_section()
+            ranked = True
+        saved, loss = _saved_of(c, entry), entry.orders.degradation_normalized
+        bar = "" if saved is None else "█" * round(_BAR * max(0.0, saved.mean))
+        shown.add_row(
+            Text(clean(entry.key, 60)),
+            MISSING if saved is None else percent(saved.mean),
+            *([Text(bar.ljust(_BAR, "·"), style="cyan")] if wide else []),
+            MISSING if saved is None else f"{100 * saved.q05:.0f} to {100 * saved.q95:.0f} %",
+            _whole(entry.orders.best_kept),
+            MISSING if loss is None else percent(loss.mean),
+            *([MISSING if entry.rank is None else number(entry.rank.mean, 3)] if wide else []),
+            _against(entry, wide=wide),
+            style="dim"
+            if entry.role == "baseline"
+            else "bold"
+            if entry.key == c.answer.best
+            else "",
+        )
+    return shown
+
+
+def _style(entry: RuleEntry, c: Comparison) -> str:
+    if entry.key == c.answer.best:
+        return "bold"
+    return "dim" if entry.role == "baseline" else ""
+
+
+def _against(entry: RuleEntry, *, wide: bool) -> Text:
+    mark = " ◆" if entry.front else ""
+    if entry.look_ahead:
+        return Text("a bound")
+    against = entry.against_best
+    if against is None:
+        return Text(f"{MISSING}{mark}")
+    p = f", p {_p(against.p)}" if wide and against.p is not None and against.significant else ""
+    style = {"best": "bold green", "loses too much": "red"}.get(against.verdict, "")
+    return Text(f"{against.verdict}{p}{mark}", style=style)
+
+
+def _p(p: float) -> str:
+    return "< .001" if p < 0.001 else f"{p:.3f}".lstrip("0")
+
+
+def _legend(c: Comparison) -> str:
+    within = percent(c.settings.max_degradation)
+    return (
+        "saved: mean over launch orders"
+        + (" and studies" if len(c.studies) > 1 else "")
+        + "; loss: mean way from the best to the median trial, at most "
+        f"{within} is accepted; rank: mean; p: over "
+        f"{'studies' if c.answer.about == 'studies' else 'launch orders only'}; ◆: on the Pareto "
+        "front of saved against loss"
+    )
+
+
+def _whole(share: Share | None) -> str:
+    return MISSING if share is None else f"{100 * share.share:.0f} %"
+
+
+def _workers(c: Comparison) -> Table:
+    slots = sorted({at.workers for entry in c.rules for at in entry.workers})
+    what = _AMOUNT.get(c.settings.saved, c.settings.saved)
+    shown = table(f"By workers: {what} saved, and how often the best trial is kept", "rule")
+    for n in slots:
+        shown.add_column(_many(n, "worker"), justify="right", no_wrap=True)
+    rules = [entry for entry in c.rules if entry.role == "rule"]
+    for entry in rules[:_MOST_ROWS]:
+        at = {w.workers: w for w in entry.workers}
+        shown.add_row(
+            Text(clean(entry.key, 60)),
+            *(_at(at.get(n)) for n in slots),
+            style=_style(entry, c),
+        )
+    if len(rules) > _MOST_ROWS:
+        shown.add_row(f"and {len(rules) - _MOST_ROWS} more (--json, --out)")
+    return shown
+
+
+def _at(at: AtWorkers | None) -> str:
+    if at is None or at.saved is None:
+        return MISSING
+    return f"{100 * at.saved.mean:.0f} %, {_whole(at.best_kept)}"
+
+
+def _studies(studies: Sequence[StudyEntry]) -> Table:
+    shown = table("By study", "study", "trials", "workers")
+    shown.add_column("saves most within the loss", overflow="fold")
+    shown.add_column("most often stop the best trial (share of orders)", overflow="fold")
+    for study in studies[:_MOST_STUDIES]:
+        losers = [
+            f"{clean(loser.key, 40)} {100 * loser.share.share:.0f} %"
+            for loser in study.loses_best[:_MOST_LOSERS]
+        ]
+        shown.add_row(
+            Text(clean(study.study, 40)),
+            count(study.trials),
+            count(study.orders_clock.workers),
+            Text(_winner(study)),
+            Text(", ".join(losers) or "none of them"),
+        )
+    if len(studies) > _MOST_STUDIES:
+        shown.add_row(f"and {len(studies) - _MOST_STUDIES} more", "", "", "", "")
+    return shown
+
+
+def _winner(study: StudyEntry) -> str:
+    if study.winner is None:
+        return MISSING
+    ties = len(study.winner.ties)
+    return clean(study.winner.key, 40) + (f" (and {ties} not significantly less)" if ties else "")

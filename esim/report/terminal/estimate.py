@@ -1,0 +1,329 @@
+"""A forecast on a terminal: what is saved, what it may cost, how sure, and why to doubt it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from rich.console import Console, RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from esim.report.terminal.check import show_enabling
+from esim.report.terminal.history import show_failures
+from esim.report.terminal.replay import table
+from esim.report.words import MISSING, clean, count, money, number, percent, seconds, signed
+
+if TYPE_CHECKING:
+    from esim.results.estimate import Estimate, Headline, Interval, LeftOut
+    from esim.study import Study
+
+_SAVED = (
+    ("steps", "steps_saved_fraction", "steps_saved"),
+    ("training time", "seconds_saved_fraction", "seconds_saved"),
+    ("billed time", "billed_saved_fraction", "billed_seconds_saved"),
+    ("makespan", "makespan_saved_fraction", "makespan_saved_s"),
+    ("cost", "cost_saved_fraction", "cost_saved"),
+)
+_BAR = 20
+_ENABLES = ("enable", "enable_with_doubts")
+_COLOUR = {
+    "enable": "bold green",
+    "enable_with_doubts": "bold yellow",
+    "do_not_enable": "bold red",
+    "not_enough_history": "bold red",
+}
+
+
+def show_estimate(found: Estimate, enable: Mapping[str, Study], console: Console) -> None:
+    """The whole answer; how to enable AUTO for the studies in `enable` if the advice is to."""
+    for part in _parts(found):
+        console.print(part)
+    show_failures(found.failures, console)
+    advised = found.advice is not None and found.advice.verdict in _ENABLES
+    if advised and found.rule.name == "sagemaker" and len(found.studies) == 1:
+        for study in enable.values():
+            show_enabling(study.name, study.objective, study.direction, console)
+
+
+def verdict(found: Estimate) -> str:
+    """The forecast in a sentence or two."""
+    saved = found.around("steps_saved_fraction")
+    if saved is None:
+        return "What the next job would save cannot be forecast from this history."
+    if saved.low is None or saved.high is None:
+        return (
+            f"Every replay of the past saved {percent(saved.median)} of the steps; how far the "
+            "next job may differ cannot be told."
+        )
+    first = (
+        f"The rule should save {_about(saved)} of the next job's steps"
+        f" ({percent(saved.low)} to {percent(saved.high)}, at {_sure(found)})"
+    )
+    kept = found.probability_best_kept
+    if kept is None:
+        return f"{first}; what it costs in quality cannot be forecast."
+    second = f"and keep its best trial with a chance of about {100 * kept:.0f} %"
+    lost = found.around("degradation_normalized")
+    if lost is None or lost.high is None:
+        return f"{first} {second}; how much worse the best may get cannot be known."
+    if lost.high <= 0:
+        share = 100 * (0.5 + found.confidence / 2)
+        return f"{first} {second}; in {share:g} % of the replays the best value got no worse."
+    return (
+        f"{first} {second}; the best value may get worse by up to {percent(lost.high)} of the way "
+        "from best to median trial."
+    )
+
+
+def _about(saved: Interval) -> str:
+    return f"about {100 * saved.median:.0f} %"
+
+
+def _sure(found: Estimate) -> str:
+    return f"{100 * found.confidence:g} %"
+
+
+def _parts(found: Estimate) -> Iterator[RenderableType]:
+    yield _head(found)
+    yield Padding(Text(verdict(found), style="bold"), (1, 0))
+    if found.advice is not None:
+        style = _COLOUR[found.advice.verdict]
+        yield Padding(Text(_sentence(found.advice.sentence), style=style), (0, 0, 1, 0))
+    if any(quantity is not None for quantity in found.quantities.values()):
+        yield _saved(found)
+        yield _lost(found)
+    if found.by_workers or found.by_trials:
+        yield _other_jobs(found)
+    if found.readings:
+        yield _readings(found)
+    if found.same_cost is not None:
+        yield from _same_cost(found)
+    if found.leave_one_out:
+        yield _left_out(found.leave_one_out, _sure(found))
+    if found.backtest is not None:
+        yield from _backtest(found)
+    if found.advice is not None and found.advice.alternatives:
+        yield from _alternatives(found)
+    yield Text("\nWhy to doubt it", style="bold")
+    for doubt in found.warnings:
+        yield Padding(Text(f"· {_sentence(doubt.text)}"), (0, 0, 0, 1))
+    for assumed in found.method["assumes"]:
+        yield Padding(Text(f"· assumed: {assumed}"), (0, 0, 0, 1))
+
+
+def _head(found: Estimate) -> Text:
+    better = "lower" if found.direction == "minimize" else "higher"
+    past = sum(study.trials for study in found.studies)
+    several = f" of {len(found.studies)} studies" if len(found.studies) > 1 else ""
+    name = found.studies[0].study if len(found.studies) == 1 else "the next study"
+    workers = f"{found.next.workers} worker" + "s" * (found.next.workers > 1)
+    head = Text(clean(name), style="bold")
+    head.append(
+        f"  {clean(found.objective)}, {better} is better; next job: "
+        f"{_count(found.next.trials, 'trial')} on {workers}; from {_count(past, 'past trial')}"
+        f"{several}; rule {found.rule.name}",
+        style="dim",
+    )
+    return head
+
+
+def _sentence(text: str) -> str:
+    return clean(text, longest=2000)
+
+
+def _span(interval: Interval | None, show: Callable[[float | None], str]) -> str:
+    if interval is None or interval.low is None:
+        return MISSING
+    return f"{show(interval.low)} to {show(interval.high)}"
+
+
+def _saved(found: Estimate) -> Table:
+    sure = f"{_sure(found)} interval"
+    shown = table("What the next job would save", "", "share", sure, "amount", sure)
+    show: dict[str, Callable[[float | None], str]] = {
+        "steps_saved": count,
+        "cost_saved": lambda value: money(value, found.costs.currency),
+    }
+    for label, share_name, amount_name in _SAVED:
+        share, amount = found.around(share_name), found.around(amount_name)
+        if share is None and amount is None:
+            continue
+        as_words = show.get(amount_name, seconds)
+        shown.add_row(
+            label,
+            MISSING if share is None else percent(share.median),
+            _span(share, percent),
+            MISSING if amount is None else as_words(amount.median),
+            _span(amount, as_words),
+        )
+    stopped = found.around("trials_stopped")
+    if stopped is not None:
+        shown.add_row("trials stopped", "", "", count(stopped.median), _span(stopped, count))
+    return shown
+
+
+def _lost(found: Estimate) -> Table:
+    shown = table("What it may cost", "", "median", f"{_sure(found)} interval")
+    kept, around = found.probability_best_kept, found.probability_best_kept_interval
+    if kept is not None and around is not None:
+        shown.add_row(
+            "chance that the best trial is kept",
+            f"{100 * kept:.0f} %",
+            f"{100 * around[0]:.0f} % to {100 * around[1]:.0f} %",
+        )
+    rows: tuple[tuple[str, str, Callable[[float | None], str]], ...] = (
+        ("degradation of the best value", "degradation", signed),
+        ("  of the way from best to median trial", "degradation_normalized", percent),
+        ("rank of the best one left", "best_rank", count),
+    )
+    for label, name, show in rows:
+        interval = found.around(name)
+        if interval is None:
+            if name == "degradation_normalized":
+                shown.add_row(label, "unknown", "")
+            continue
+        shown.add_row(label, show(interval.median), _span(interval, show))
+    return shown
+
+
+def _other_jobs(found: Estimate) -> Table:
+    shown = table(
+        "If the job is another one", "", "steps saved", f"{_sure(found)} interval", "", "best kept"
+    )
+    shown.columns[3].justify = "left"
+    for rows, what in ((found.by_trials, "trial"), (found.by_workers, "worker")):
+        for one in rows:
+            label = _count(one.trials if what == "trial" else one.workers, what)
+            shown.add_row(*_headline_cells(label, one, _is_asked(found, one)))
+        shown.add_section()
+    if any(one.extrapolated for one in (*found.by_trials, *found.by_workers)):
+        shown.caption, shown.caption_justify = "* beyond the history", "left"
+    return shown
+
+
+def _count(n: int, what: str) -> str:
+    return f"{n:,} {what}" + "s" * (n != 1)
+
+
+def _is_asked(found: Estimate, one: Headline) -> bool:
+    return (one.trials, one.workers) == (found.next.trials, found.next.workers)
+
+
+def _headline_cells(label: str, one: Headline, asked: bool) -> list[str | Text]:
+    style = "bold" if asked else ""
+    saved = one.saved
+    kept = one.probability_best_kept
+    mark = " *" if one.extrapolated else ""
+    return [
+        Text(label + mark, style=style),
+        Text(MISSING if saved is None else percent(saved.median), style=style),
+        Text(_span(saved, percent), style=style),
+        Text("" if saved is None else _bar(saved), style="cyan"),
+        Text(MISSING if kept is None else f"{100 * kept:.0f} %", style=style),
+    ]
+
+
+def _bar(saved: Interval) -> str:
+    """The interval as a bar, the median in it."""
+
+    def place(share: float) -> int:
+        return round((_BAR - 1) * min(max(share, 0.0), 1.0))
+
+    cells = ["·"] * _BAR
+    if saved.low is not None and saved.high is not None:
+        for i in range(place(saved.low), place(saved.high) + 1):
+            cells[i] = "─"
+    cells[place(saved.median)] = "█"
+    return "".join(cells)
+
+
+def _readings(found: Estimate) -> Table:
+    sure = f"{_sure(found)} interval"
+    shown = table(
+        "By reading of the documentation", "", "read as", "steps saved", sure, "best kept"
+    )
+    shown.columns[1].justify = "left"
+    for row in found.readings:
+        saved, kept = row.headline.saved, row.headline.probability_best_kept
+        shown.add_row(
+            row.code,
+            f"{row.question}: {row.reading}",
+            MISSING if saved is None else percent(saved.median),
+            _span(saved, percent),
+            MISSING if kept is None else f"{100 * kept:.0f} %",
+        )
+    return shown
+
+
+def _same_cost(found: Estimate) -> Iterator[RenderableType]:
+    more = found.same_cost
+    assert more is not None
+    held = {"cost": "money", "billed_seconds": "billed time", "steps": "steps"}[more.saved_by]
+    yield Text(f"\nMore trials for the same {held}", style="bold")
+    yield Padding(Text(f"{_sentence(more.text)}"), (0, 0, 0, 2))
+    if more.best_without is None:
+        return
+    small, large = more.shown
+    shown = table("", "best value of", "median", f"{_sure(found)} interval")
+    for label, interval in (
+        (f"{_count(small, 'trial')} without the rule", more.best_without),
+        (f"{_count(small, 'trial')} with it", more.best_same_trials),
+        (f"{_count(large, 'trial')} with it", more.best_more_trials),
+    ):
+        if interval is not None:
+            shown.add_row(label, number(interval.median), _span(interval, number))
+    yield shown
+
+
+def _left_out(rows: Sequence[LeftOut], sure: str) -> Table:
+    shown = table(
+        "Each study forecast from the others", "study", "forecast", f"{sure} interval", "happened",
+        "inside", "best kept",
+    )  # fmt: skip
+    for row in rows:
+        said = {True: "yes", False: "no", None: MISSING}
+        chance = row.probability_best_kept
+        shown.add_row(
+            clean(row.study),
+            MISSING if row.forecast is None else percent(row.forecast.median),
+            _span(row.forecast, percent),
+            percent(row.happened),
+            Text(said[row.inside], style="bold red" if row.inside is False else ""),
+            f"{said[row.best_kept]} ({MISSING if chance is None else f'{100 * chance:.0f} %'})",
+        )
+    return shown
+
+
+def _backtest(found: Estimate) -> Iterator[RenderableType]:
+    test = found.backtest
+    assert test is not None
+    yield Text("\nBacktest on these trials", style="bold")
+    yield Padding(Text(_sentence(test.text)), (0, 0, 0, 2))
+    if test.rows:
+        shown = table("", "", f"inside the {_sure(found)} interval", "mean width")
+        for row in test.rows:
+            label = row.quantity.removesuffix("_fraction").replace("_", " ")
+            shown.add_row(label, f"{100 * row.covered:.0f} %", percent(row.width))
+        if test.best_kept is not None:
+            forecast, happened = test.best_kept
+            shown.add_row(
+                "best kept", f"{100 * happened:.0f} %", f"forecast {100 * forecast:.0f} %"
+            )
+        yield shown
+
+
+def _alternatives(found: Estimate) -> Iterator[RenderableType]:
+    assert found.advice is not None
+    yield Text("\nMore cautious, at nearly the same saving", style="bold")
+    for one in found.advice.alternatives:
+        saved, kept = one.headline.saved, one.headline.probability_best_kept
+        share = MISSING if saved is None else percent(saved.median)
+        chance = MISSING if kept is None else f"{100 * kept:.0f} %"
+        text = f"· {one.text}: saves {share} of the steps, keeps the best with {chance}"
+        yield Padding(Text(text), (0, 0, 0, 1))
+    yield Padding(
+        Text("AUTO has no such knob; a rule of your own, or another tuner, has.", style="dim"),
+        (0, 0, 0, 3),
+    )

@@ -1,0 +1,80 @@
+"""The answer for a history on a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.padding import Padding
+from rich.text import Text
+
+from esim.report.terminal.replay import table
+from esim.report.words import clean, count, money, number, percent, seconds
+
+if TYPE_CHECKING:
+    from esim.analyses.history.replay_history import ManyResult
+
+_SHOWN = 10  # failures
+_ROWS: dict[str, tuple[str, Callable[[float], str]]] = {
+    "steps_saved_fraction": ("steps saved", percent),
+    "seconds_saved_fraction": ("training time saved", percent),
+    "billed_saved_fraction": ("billed time saved", percent),
+    "makespan_saved_fraction": ("makespan saved", percent),
+    "cost_saved_fraction": ("cost saved", percent),
+    "degradation_normalized": ("degradation, of best to median", percent),
+    "best_rank": ("rank of the best kept", number),
+}
+
+
+def show_many(result: ManyResult, console: Console) -> None:
+    """The totals, how they spread over the studies, and what could not be replayed."""
+    t, settings = result.totals, result.settings
+    head = Text(clean(str(result.inputs[0]["path"])), style="bold")
+    clock = settings.clock or "as recorded"
+    head.append(
+        f"  {count(result.studies)} studies, {count(t['trials'])} trials; rule "
+        f"{settings.rule.name}, clock {clock}",
+        style="dim",
+    )
+    console.print(head)
+    console.print(Padding(Text(_answer(result), style="bold"), (1, 0)))
+    names = ("5 %", "25 %", "median", "75 %", "95 %")
+    shown = table("How it spreads over the studies", "", "studies", *names)
+    for key, spread in result.spread.items():
+        label, show = _ROWS[key]
+        levels = [show(value) for name, value in spread.items() if name != "studies"]
+        shown.add_row(label, count(spread["studies"]), *levels)
+    console.print(shown)
+    if result.warnings:
+        console.print(Text("\nWhy to doubt it", style="bold"))
+        for code, studies in result.warnings.items():
+            console.print(Padding(Text(f"· {code}: {count(studies)} studies"), (0, 0, 0, 1)))
+        console.print(Text(" --study NAME explains them for one", style="dim"))
+    show_failures(result.failures, console)
+
+
+def show_failures(failures: Mapping[str, str], console: Console) -> None:
+    """The studies that could not be replayed, the first ones with the reason."""
+    if not failures:
+        return
+    console.print(Text(f"\nNot replayed: {len(failures)} studies", style="bold red"))
+    for study, why in list(failures.items())[:_SHOWN]:
+        console.print(Padding(Text(f"· {clean(study)}: {clean(why, 300)}"), (0, 0, 0, 1)))
+
+
+def _answer(result: ManyResult) -> str:
+    t = result.totals
+    if not result.studies:
+        return "No study could be replayed."
+    text = (
+        f"The rule would have stopped {count(t['trials_stopped'])} of {count(t['trials'])} trials "
+        f"and saved {percent(t['steps_saved_fraction'])} of the steps"
+    )
+    if t["seconds_saved_fraction"] is not None:
+        saved = seconds(t["seconds_recorded"] - t["seconds_run"])
+        text += f" and {percent(t['seconds_saved_fraction'])} of the training time ({saved})"
+    if t["cost"] is not None:
+        text += f", {money(t['cost_recorded'] - t['cost'], t['currency'])}"
+    lost = t["best_trials_stopped"]
+    return f"{text}; it stopped the best trial in {count(lost)} of {count(result.studies)} studies."

@@ -1,0 +1,295 @@
+"""Results as tables on a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich import box
+from rich.console import Console, Group, RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from esim.report.answer import totals_sentence, verdict
+from esim.report.words import MISSING, clean, count, money, number, percent, seconds, signed
+from esim.results.replay import ReadingRow, ReplayResult, Summary
+
+if TYPE_CHECKING:
+    from esim.results.explanation import Explanation
+
+_EACH = 3  # more studies than this get a line each instead of a page each
+_BAR = 10
+_BEHIND = 3  # reports shown behind a stop
+
+
+def show_inputs(inputs: Sequence[Mapping[str, Any]], console: Console) -> None:
+    """What the readers noted, and the hashes that say which logs these numbers are of."""
+    several = len({study for source in inputs for study in _studies_noted(source)}) > 1
+    for source in inputs:
+        line = f"read {clean(source['path'])} as {source['format']}, sha256 {source['sha256'][:12]}"
+        console.print(Text(line, style="dim"))
+        about: dict[str, list[str | None]] = {}  # a text that many studies share stands once
+        for note in source["notes"]:
+            about.setdefault(note["text"], []).append(note.get("study"))
+        for text, studies in about.items():
+            of = ""
+            if several and studies[0] is not None:
+                many = len(studies) > 1
+                of = f"{len(studies)} studies: " if many else f"{clean(studies[0])}: "
+            console.print(Padding(Text(f"· {of}{_sentence(text)}", style="dim"), (0, 0, 0, 1)))
+
+
+def _studies_noted(source: Mapping[str, Any]) -> set[str]:
+    return {note["study"] for note in source["notes"] if "study" in note}
+
+
+def show_replays(results: Sequence[ReplayResult], console: Console) -> None:
+    """Each study's answer, or one line a study when there are many; then the totals."""
+    if len(results) <= _EACH:
+        for i, result in enumerate(results):
+            if i:
+                console.rule()
+            console.print(_study(result))
+    else:
+        console.print(_lines(results))
+    if len(results) > 1:
+        console.print(Text(totals_sentence(results), style="bold"))
+
+
+def show_written(answer: Sequence[str], targets: Sequence[Path], console: Console) -> None:
+    """A report's answer, and where the report is."""
+    for sentence in answer:
+        console.print(Text(_sentence(sentence)))
+    for target in targets:
+        console.print(Text(f"wrote {clean(str(target), 300)}", style="dim"), soft_wrap=True)
+
+
+def show_explanation(explanation: Explanation, console: Console) -> None:
+    """One trial, report by report."""
+    e = explanation
+    console.print(Text.assemble((clean(e.trial), "bold"), (_where(e), "dim")))
+    console.print(Padding(Text(_sentence(e.account), style="bold"), (1, 0)))
+    side = {"current": "value", "best": "best so far", "average": "own average"}[e.rule.own]
+    shown = table("", "step", "value", *([] if side == "value" else [side]), "threshold", "peers")
+    shown.add_column("decision")
+    saved = [row for row in e.rows if not row.ran]
+    for row in (*(row for row in e.rows if row.ran), *saved[:_BEHIND]):
+        own = [] if side == "value" else [number(row.own)]
+        said = row.verdict if not row.reason else f"{row.verdict}: {row.reason}"
+        if not row.ran:
+            said = {"stop": "would stop again", "go on": "would go on"}.get(row.verdict, said)
+        style = "dim" if not row.ran else "bold red" if row.verdict == "stop" else ""
+        shown.add_row(
+            str(row.step),
+            number(row.value),
+            *own,
+            number(row.threshold),
+            count(row.peers),
+            Text(_sentence(said)),
+            style=style,
+        )
+    console.print(shown)
+    if len(saved) > _BEHIND:
+        console.print(Text(f"… and {len(saved) - _BEHIND} more that did not run", "dim"))
+
+
+def _where(e: Explanation) -> str:
+    better = "lower" if e.direction == "minimize" else "higher"
+    return (
+        f"  trial {e.number} of {e.trials} of {clean(e.study)}; {clean(e.objective)}, {better} is "
+        f"better; rule {e.rule.name}, clock {e.clock.mode}"
+    )
+
+
+def _study(result: ReplayResult) -> RenderableType:
+    s = result.summary
+    better = "lower" if result.direction == "minimize" else "higher"
+    workers = f", {result.clock.workers} workers" if result.clock.mode == "simulated" else ""
+    head = Text()
+    head.append(clean(result.study), style="bold")
+    head.append(
+        f"  {clean(result.objective)}, {better} is better; {count(s.trials)} trials; "
+        f"rule {result.rule.name}, clock {result.clock.mode}{workers}",
+        style="dim",
+    )
+    parts: list[RenderableType] = [
+        head,
+        Padding(Text(verdict(result), style="bold"), (1, 0)),
+        _saved(result),
+        _quality(result),
+    ]
+    if result.readings:
+        parts.append(_readings(result.readings))
+    if result.warnings:
+        parts.append(Text("\nWhy to doubt it", style="bold"))
+        parts += [Padding(Text(f"· {_sentence(w.text)}"), (0, 0, 0, 1)) for w in result.warnings]
+    return Group(*parts)
+
+
+def _sentence(text: str) -> str:
+    return clean(text, longest=2000)
+
+
+def table(title: str, *columns: str, words: bool = False) -> Table:
+    """An empty table; columns after the first hold numbers unless they hold words."""
+    shown = Table(box=box.SIMPLE_HEAD, title=title, title_justify="left", title_style="bold")
+    for i, column in enumerate(columns):
+        left = words or i == 0
+        shown.add_column(column, justify="left" if left else "right", overflow="fold")
+    return shown
+
+
+def _amounts(s: Summary) -> Iterator[tuple[str, str, str, float | None, str]]:
+    """Label, recorded, run, share saved, and the share's key, of each amount that is known."""
+    rows = (
+        ("steps", count, s.steps_recorded, s.steps_run, "steps_saved_fraction"),
+        (
+            "training time",
+            seconds,
+            s.seconds_recorded,
+            s.seconds_run,
+            "seconds_saved_fraction",
+        ),
+        (
+            "billed time",
+            seconds,
+            s.billed_seconds_recorded,
+            s.billed_seconds_run,
+            "billed_saved_fraction",
+        ),
+        ("makespan", seconds, s.makespan_recorded_s, s.makespan_s, "makespan_saved_fraction"),
+    )
+    for label, show, recorded, run, key in rows:
+        if recorded is not None or run is not None:
+            yield label, show(recorded), show(run), getattr(s, key), key
+    if s.cost_recorded is not None:
+        recorded_money, run_money = money(s.cost_recorded, s.currency), money(s.cost, s.currency)
+        yield "cost", recorded_money, run_money, s.cost_saved_fraction, "cost_saved_fraction"
+
+
+def _saved(result: ReplayResult) -> Table:
+    s = result.summary
+    columns = ["", "recorded", "with the rule", "saved"]
+    ranges = result.ranges()
+    shown = table("What would have been saved", *columns, *(["over readings"] if ranges else []))
+    for label, recorded, run, share, key in _amounts(s):
+        cells = [label, recorded, run, percent(share)]
+        if ranges:
+            cells.append(_range(ranges.get(key), percent))
+        shown.add_row(*cells)
+    if s.steps_saved_fraction_bounds is not None:
+        low, high = s.steps_saved_fraction_bounds
+        shown.add_row(
+            Text("steps, had the cut trials gone on", style="dim"),
+            "",
+            "",
+            f"{percent(low)} to {percent(high)}",
+        )
+    shown.add_row("trials stopped", count(s.trials), count(s.trials_stopped), "")
+    return shown
+
+
+def _range(bounds: tuple[float, float] | None, show: object) -> str:
+    if bounds is None or not callable(show):
+        return MISSING
+    return f"{show(bounds[0])} to {show(bounds[1])}"
+
+
+def _quality(result: ReplayResult) -> Table:
+    s, ranges = result.summary, result.ranges()
+    shown = Table(
+        box=box.SIMPLE_HEAD,
+        title="What it would have cost",
+        title_justify="left",
+        title_style="bold",
+        show_header=False,
+    )
+    shown.add_column()
+    shown.add_column(overflow="fold")
+    if s.best_recorded is not None and s.best is not None:
+        fate = "stopped by the rule" if s.best_trial_stopped else "kept"
+        shown.add_row(
+            "best trial",
+            f"{number(s.best_recorded.value)}  {clean(s.best_recorded.trial)} ({fate})",
+        )
+        rank = "" if s.best_rank is None else f" (rank {s.best_rank} of the study)"
+        shown.add_row("best under the rule", f"{number(s.best.value)}  {clean(s.best.trial)}{rank}")
+        shown.add_row("degradation", _degradation(s))
+        if ranges:
+            kept = sum(r.summary.best_trial_stopped is False for r in result.readings)
+            shown.add_row(
+                "  over readings",
+                f"{_range(ranges.get('degradation_on_record'), signed)}; "
+                f"{kept} of {len(result.readings)} keep the best trial",
+            )
+    return shown
+
+
+def _degradation(s: Summary) -> str:
+    if s.degradation is None:
+        if s.degradation_on_record is None:
+            return MISSING
+        return f"unknown ({signed(s.degradation_on_record)} on the recorded values)"
+    if s.degradation == 0:
+        return "0, none"
+    share = ""
+    if s.degradation_normalized is not None:
+        share = f", {percent(abs(s.degradation_normalized))} of the way from best to median trial"
+    return f"{signed(s.degradation)} ({'worse' if s.degradation > 0 else 'better'}{share})"
+
+
+def _readings(rows: Sequence[ReadingRow]) -> Table:
+    """Which reading of the documentation gives what; fits a terminal of 80 columns."""
+    shown = Table(
+        box=box.SIMPLE_HEAD,
+        title="Steps saved, by reading of the documentation",
+        title_justify="left",
+        title_style="bold",
+        padding=(0, 1, 0, 0),
+    )
+    for heading in ("", "what it leaves open", "read as"):
+        shown.add_column(heading)
+    shown.add_column("saved", justify="right", no_wrap=True)
+    shown.add_column("", no_wrap=True)
+    shown.add_column("degradation", justify="right", no_wrap=True)
+    shown.add_column("best", no_wrap=True)
+    previous = ""
+    for row in rows:
+        s = row.summary
+        share = s.steps_saved_fraction
+        bar = "" if share is None else "█" * round(_BAR * share)
+        question = "" if row.question == previous else row.question
+        previous = row.question
+        fate = {True: "lost", False: "kept", None: MISSING}[s.best_trial_stopped]
+        shown.add_row(
+            row.code,
+            question,
+            row.reading,
+            percent(share),
+            Text(bar.ljust(_BAR, "·"), style="cyan"),
+            signed(s.degradation_on_record),
+            Text(fate, style="bold red" if fate == "lost" else ""),
+            style="bold" if row is rows[0] else "",
+        )
+    return shown
+
+
+def _lines(results: Sequence[ReplayResult]) -> Table:
+    shown = table(
+        "Studies", "study", "trials", "stopped", "steps saved", "time saved", "degradation", "best"
+    )
+    for result in results:
+        s = result.summary
+        fate = {True: "lost", False: "kept", None: MISSING}[s.best_trial_stopped]
+        shown.add_row(
+            clean(result.study),
+            count(s.trials),
+            count(s.trials_stopped),
+            percent(s.steps_saved_fraction),
+            percent(s.seconds_saved_fraction),
+            signed(s.degradation),
+            fate,
+        )
+    return shown

@@ -1,0 +1,1 @@
+"""What each analysis found, as records and as documents. Computes nothing."""

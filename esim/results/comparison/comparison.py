@@ -1,0 +1,183 @@
+"""What a comparison of rules found, as records and as the result document. Computes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from esim.results.comparison.entries import (
+    Answer,
+    Candidate,
+    Choice,
+    Doubt,
+    FirstStop,
+    Front,
+    HeldOut,
+    InSample,
+    Loses,
+    Picked,
+    Recorded,
+    RecordedMeans,
+    Role,
+    RuleEntry,
+    Saved,
+    Sensitivity,
+    Settings,
+    StudyEntry,
+    StudyMeans,
+    StudyRule,
+    Winner,
+)
+from esim.results.comparison.numbers import (
+    AgainstBest,
+    AtWorkers,
+    Dist,
+    Mean,
+    Middle,
+    Rank,
+    Share,
+    Spread,
+    Verdict,
+)
+from esim.results.comparison.tables import flat, spread_row, standing
+from esim.results.replay import to_json
+from esim.results.trees import build, plain
+from esim.study.door import above
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+SCHEMA = "esim.compare/1"
+__all__ = [
+    "SCHEMA",
+    "AgainstBest",
+    "Answer",
+    "AtWorkers",
+    "Candidate",
+    "Choice",
+    "Comparison",
+    "Dist",
+    "Doubt",
+    "FirstStop",
+    "Front",
+    "HeldOut",
+    "InSample",
+    "Loses",
+    "Mean",
+    "Middle",
+    "Picked",
+    "Rank",
+    "Recorded",
+    "RecordedMeans",
+    "Role",
+    "RuleEntry",
+    "Saved",
+    "Sensitivity",
+    "Settings",
+    "Share",
+    "Spread",
+    "StudyEntry",
+    "StudyMeans",
+    "StudyRule",
+    "Verdict",
+    "Winner",
+]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Rules compared over studies: the result document, typed.
+
+    Attributes:
+        failures: study of a history -> why it could not be replayed; it counts nowhere else.
+        study_means: of many studies, in place of their entries' rules; not in the document.
+    """
+
+    settings: Settings
+    methods: Mapping[str, str]
+    answer: Answer
+    rules: tuple[RuleEntry, ...]
+    studies: tuple[StudyEntry, ...]
+    front: Front
+    sensitivity: Sensitivity
+    choice: Choice | None
+    warnings: tuple[Doubt, ...]
+    inputs: tuple[Mapping[str, Any], ...] = ()
+    esim: str = ""
+    command: str | None = None  # the command line that made it, where one did
+    failures: Mapping[str, str] = field(default_factory=dict)
+    study_means: StudyMeans | None = field(default=None, compare=False, repr=False)
+
+    def rule(self, key: str) -> RuleEntry:
+        """A contestant by its key. Raises KeyError."""
+        for entry in self.rules:
+            if entry.key == key:
+                return entry
+        raise KeyError(key)
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """One row a contestant: the numbers over all studies."""
+        import pandas as pd
+
+        return pd.DataFrame([spread_row(e.key, e.role, e.orders) | standing(e) for e in self.rules])
+
+    @property
+    def by_study(self) -> pd.DataFrame:
+        """One row a study and contestant; of many studies only means over launch orders."""
+        import pandas as pd
+
+        roles = {entry.key: entry.role for entry in self.rules}
+        if self.study_means is not None:
+            names, means = self.study_means.names, self.study_means.values
+            labels = {
+                "study": np.repeat([study.study for study in self.studies], len(self.rules)),
+                "rule": np.tile(list(roles), len(self.studies)),
+                "role": np.tile(list(roles.values()), len(self.studies)),
+            }
+            return pd.DataFrame(
+                labels | dict(zip(names, means.reshape(-1, len(names)).T, strict=True))
+            )
+        rows = []
+        for study in self.studies:
+            for r in study.rules:
+                row = {"study": study.study, **spread_row(r.key, roles[r.key], r.orders)}
+                row["rank"] = r.rank_mean
+                rows.append(row | {f"recorded_{k}": v for k, v in flat(r.recorded).items()})
+        return pd.DataFrame(rows)
+
+    @property
+    def by_workers(self) -> pd.DataFrame:
+        """One row a contestant and number of workers."""
+        import pandas as pd
+
+        return pd.DataFrame(
+            [{"rule": entry.key, **flat(at)} for entry in self.rules for at in entry.workers]
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """The result document, schema esim.compare/1."""
+        found: dict[str, Any] = {"schema": SCHEMA, "esim": self.esim, "inputs": list(self.inputs)}
+        return found | {
+            f.name: plain(getattr(self, f.name))
+            for f in fields(self)
+            if f.name not in ("inputs", "esim", "study_means")
+            and (f.name != "failures" or self.failures)
+        }
+
+    def to_json(self) -> str:
+        """The result document. Strict JSON."""
+        return to_json(self.to_dict())
+
+    def _repr_html_(self) -> str:
+        """In a notebook."""
+        html: str = above("comparison_html")(self)
+        return html
+
+    @classmethod
+    def from_dict(cls, document: Mapping[str, Any]) -> Comparison:
+        """The records of a result document. Raises KeyError or TypeError if it is not one."""
+        return build(cls, {k: v for k, v in document.items() if k != "schema"})

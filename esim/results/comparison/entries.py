@@ -1,0 +1,263 @@
+"""The entries of a comparison: contestants, studies, the choice, the answer, the settings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from esim.assumptions import Clock, Costs
+from esim.results.comparison.numbers import AgainstBest, AtWorkers, Mean, Rank, Share, Spread
+from esim.results.replay import BestTrial, Caveat
+from esim.study import Direction, Float64
+
+Saved = Literal["steps", "seconds", "billed", "makespan", "cost"]
+Role = Literal["rule", "baseline"]
+
+
+@dataclass(frozen=True)
+class FirstStop:
+    """The earliest step at which a contestant stopped anything, in any order of any study."""
+
+    step: int | None
+    text: str
+
+
+@dataclass(frozen=True)
+class RecordedMeans:
+    """Means over studies, in the recorded launch order. `best_kept`: share of the studies."""
+
+    steps_saved_fraction: float | None
+    seconds_saved_fraction: float | None
+    billed_saved_fraction: float | None
+    makespan_saved_fraction: float | None
+    cost_saved_fraction: float | None
+    degradation_normalized: float | None
+    best_kept: float | None
+
+
+@dataclass(frozen=True)
+class RuleEntry:
+    """One contestant over all studies, each study weighing the same.
+
+    `look_ahead`: it uses what no rule can know at the time: a bound, not ranked. `front`: on the
+    Pareto front. `beyond_i_epoch`: no i-epoch saves as much and loses as little.
+    """
+
+    key: str
+    name: str
+    source: str
+    parameters: Mapping[str, Any]
+    changed: Mapping[str, Any]
+    role: Role
+    look_ahead: bool
+    first_stop: FirstStop
+    recorded: RecordedMeans
+    orders: Spread
+    against_best: AgainstBest | None
+    rank: Rank | None
+    front: bool | None
+    beyond_i_epoch: bool | None
+    workers: tuple[AtWorkers, ...]
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """One contestant on one study in the recorded launch order: its replay's summary."""
+
+    steps_saved_fraction: float | None
+    seconds_saved_fraction: float | None
+    billed_saved_fraction: float | None
+    makespan_saved_fraction: float | None
+    cost_saved_fraction: float | None
+    cost: float | None
+    trials_stopped: int
+    degradation: float | None
+    degradation_on_record: float | None
+    degradation_normalized: float | None
+    best_rank: int | None
+    best_trial_stopped: bool | None
+    best: BestTrial | None
+
+
+@dataclass(frozen=True)
+class StudyRule:
+    """One contestant on one study."""
+
+    key: str
+    recorded: Recorded
+    orders: Spread
+    rank_mean: float | None
+    workers: tuple[AtWorkers, ...]
+
+
+@dataclass(frozen=True)
+class Winner:
+    """Who saves most within the accepted mean loss, and who not significantly less."""
+
+    key: str
+    ties: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Loses:
+    """How often a rule stops the best trial."""
+
+    key: str
+    share: Share
+
+
+@dataclass(frozen=True)
+class StudyEntry:
+    """One study. `orders_clock` is that of the resampled launch orders.
+
+    Of many studies `winner`, `loses_best` and `rules` are left out: what is known of each stands in
+    `Comparison.study_means`.
+    """
+
+    study: str
+    objective: str
+    direction: Direction
+    trials: int
+    trials_censored: int
+    steps_longest: int
+    clock: Clock
+    orders_clock: Clock
+    best_recorded: BestTrial | None
+    winner: Winner | None
+    loses_best: tuple[Loses, ...]
+    rules: tuple[StudyRule, ...]
+    warnings: tuple[Caveat, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class StudyMeans:
+    """Of many studies: each contestant's means over launch orders, by study.
+
+    Attributes:
+        names: the N numbers: those of `Spread`, and the rank.
+        values: float64 [studies, contestants, N], in the comparison's order; NaN = unknown.
+    """
+
+    names: tuple[str, ...]
+    values: Float64
+
+
+@dataclass(frozen=True)
+class Front:
+    """Who is on the Pareto front and on i-epoch's own, least saved first."""
+
+    x: str
+    y: str
+    rules: tuple[str, ...]
+    i_epoch: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Sensitivity:
+    """By how much of the saved share each choice moves it. None: not to be told."""
+
+    launch_order: float | None
+    rule: float | None
+    workers: float | None
+    text: str
+
+
+@dataclass(frozen=True)
+class InSample:
+    """What the chosen rule gives on the studies it was chosen on: optimistic."""
+
+    saved: float
+    degradation_normalized: float
+    best_kept: float
+    within: float
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """What the choice gives on what it was not made on."""
+
+    saved: Mean
+    degradation_normalized: Mean
+    best_kept: Share
+    within: Share
+
+
+@dataclass(frozen=True)
+class Picked:
+    """How often a contestant was chosen over the folds."""
+
+    key: str
+    times: int
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """What a contestant gives on everything, and whether its loss is accepted."""
+
+    key: str
+    saved: float
+    degradation_normalized: float
+    accepted: bool
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The rule that saves most within a loss, chosen on one part and told on the other."""
+
+    max_degradation: float
+    by: Literal["studies", "trials"]
+    folds: int
+    repeats: int
+    chosen: str
+    in_sample: InSample
+    held_out: HeldOut | None
+    picked: tuple[Picked, ...]
+    candidates: tuple[Candidate, ...]
+    text: str = ""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The ten seconds: who saves most within the accepted loss, in at most three sentences.
+
+    `ties` stay within it too and save not significantly less.
+
+    `about`: whether significance is about other studies, or, with too few of them, about other
+    launch orders of the same ones.
+    """
+
+    best: str | None
+    ties: tuple[str, ...]
+    significant: bool | None
+    about: Literal["studies", "orders"] | None
+    sentences: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Doubt:
+    """A reason to doubt, and the study and contestant it is about, if one."""
+
+    code: str
+    text: str
+    study: str | None = None
+    rule: str | None = None
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Everything that, with the logs, gives the same bytes again."""
+
+    seed: int
+    orders: int
+    confidence: float
+    bootstrap: int
+    saved: Saved
+    max_degradation: float
+    clock: str | None
+    workers: int | None
+    workers_table: tuple[int, ...]
+    workers_orders: int
+    final: str
+    grid: Mapping[str, Any]
+    costs: Costs

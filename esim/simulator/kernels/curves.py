@@ -1,0 +1,299 @@
+"""What a row of the rule table makes of the curves, before anything is replayed.
+
+Values are oriented so that lower is better. N trials, R reports, C columns. `positions` [R] is
+where a report stands: its step (int64), its seconds (float64) or its number.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from esim.simulator.kernels.jit import inner, kernel
+
+BEST, AVERAGE = 0, 1
+_BLOCK = 128  # NumPy's
+
+
+@kernel
+def statistic(kind, average_from, first_stays, offsets, positions, values, out):
+    """Best so far, or running average, of each report. float64 [R]
+
+    The average is over the reports at positions >= average_from; NaN before the first of them, and
+    from a NaN on. The best leaves NaN out; with `first_stays` a NaN at the start stays the best, as
+    in Python's min.
+    """
+    for trial in range(len(offsets) - 1):
+        total, n = 0.0, 0
+        best = np.nan
+        for at in range(offsets[trial], offsets[trial + 1]):
+            value = values[at]
+            if kind == BEST:
+                if value < best or (best != best and (not first_stays or n == 0)):
+                    best = value
+                n += 1
+                out[at] = best
+            else:
+                if positions[at] >= average_from:
+                    total += value
+                    n += 1
+                out[at] = total / n if n > 0 else np.nan
+
+
+@inner
+def _block_sum(first, n, last, values):
+    """NumPy's sum of a block: eight sums side by side, then the rest in order."""
+    if n < 8:
+        total = 0.0
+        for i in range(n):
+            total += values[min(first + i, last)]
+        return total
+    r0, r1, r2, r3 = values[first], values[first + 1], values[first + 2], values[first + 3]
+    r4, r5, r6 = values[first + 4], values[first + 5], values[first + 6]
+    r7 = values[min(first + 7, last)]
+    whole = n - n % 8
+    for i in range(8, whole, 8):
+        at = first + i
+        r0 += values[at]
+        r1 += values[at + 1]
+        r2 += values[at + 2]
+        r3 += values[at + 3]
+        r4 += values[at + 4]
+        r5 += values[at + 5]
+        r6 += values[at + 6]
+        r7 += values[min(at + 7, last)]
+    total = ((r0 + r1) + (r2 + r3)) + ((r4 + r5) + (r6 + r7))
+    for i in range(whole, n):
+        total += values[min(first + i, last)]
+    return total
+
+
+@inner
+def _numpy_sum(first, n, last, values, work):
+    """The sum of values[first : first + n] as np.sum adds it up, to the last bit.
+
+    Beyond `last` the last value stands again. `work` float64 [64, 4]: the open halves, each its
+    first place, size, what is being summed (1: the left half, 2: the right), and the left sum.
+    """
+    if n <= _BLOCK:
+        return _block_sum(first, n, last, values)
+    depth = 0
+    work[0, 0], work[0, 1], work[0, 2] = first, n, 0
+    total = 0.0
+    while depth >= 0:
+        size = np.int64(work[depth, 1])
+        if size > _BLOCK:
+            half = size // 2
+            half -= half % 8
+            work[depth, 2] = 1
+            work[depth + 1, 0], work[depth + 1, 1], work[depth + 1, 2] = work[depth, 0], half, 0
+            depth += 1
+            continue
+        total = _block_sum(np.int64(work[depth, 0]), size, last, values)
+        depth -= 1
+        while depth >= 0 and work[depth, 2] == 2:
+            total = work[depth, 3] + total
+            depth -= 1
+        if depth >= 0:
+            size = np.int64(work[depth, 1])
+            half = size // 2
+            half -= half % 8
+            work[depth, 2], work[depth, 3] = 2, total
+            work[depth + 1, 0], work[depth + 1, 1] = work[depth, 0] + half, size - half
+            work[depth + 1, 2] = 0
+            depth += 1
+    return total
+
+
+@kernel
+def numpy_means(average_from, again, offsets, positions, values, work, out):
+    """Each report's running average as np.mean gives it: NumPy adds in halves, not in order.
+
+    The cost grows with the square of a trial's reports. `again`: the last value counts twice.
+    """
+    for trial in range(len(offsets) - 1):
+        first = offsets[trial]
+        for at in range(offsets[trial], offsets[trial + 1]):
+            if positions[at] < average_from:
+                first = at + 1
+                out[at] = np.nan
+            else:
+                n = at - first + 1 + (1 if again else 0)
+                out[at] = _numpy_sum(first, n, at, values, work) / n
+
+
+@kernel
+def gate(warmup, interval, min_reports, once, offsets, positions, own):
+    """Blank (NaN) the own side of reports that the trial's own course keeps from judgement."""
+    for trial in range(len(offsets) - 1):
+        done = -1.0
+        judged = False
+        for at in range(offsets[trial], offsets[trial + 1]):
+            if positions[at] < warmup:
+                own[at] = np.nan
+                continue
+            part = np.float64((positions[at] - warmup) // interval)
+            if part == done or at - offsets[trial] + 1 < min_reports or (once and judged):
+                own[at] = np.nan
+            elif not np.isnan(own[at]):
+                judged = True
+            done = part
+
+
+OPTUNA, KERAS, XGBOOST, LIGHTGBM = 0, 1, 2, 3
+
+
+@kernel
+def impatient(kind, patience, delta, mirrored, offsets, values, out):
+    """Whether the best has not improved for so long, at each report. bool [R]
+
+    In the arithmetic of each library; `mirrored`: the study maximizes, so values are negated.
+    """
+    for trial in range(len(offsets) - 1):
+        first = offsets[trial]
+        best = np.nan
+        wait = 0
+        for at in range(first, offsets[trial + 1]):
+            value = values[at]
+            if kind == OPTUNA:
+                # the best of the last patience + 1 reports against the best of all before
+                until = at - patience
+                if until > first and (values[until - 1] < best or np.isnan(best)):
+                    best = values[until - 1]
+                recent = np.nan
+                for i in range(max(until, first), at + 1):
+                    if values[i] < recent or np.isnan(recent):
+                        recent = values[i]
+                out[at] = until > first and best + delta < recent
+                continue
+            if kind == LIGHTGBM or (kind == XGBOOST and not mirrored):
+                improved = value < best - delta
+            elif kind == KERAS:  # which compares in single precision
+                improved = np.float32(value + delta) < np.float32(best)
+            else:
+                improved = value + delta < best
+            wait += 1
+            if improved or at == first:
+                best = value
+                wait = 0
+            out[at] = wait >= patience and (at > first or kind != KERAS)
+            if kind == KERAS and wait == 0:
+                out[at] = False
+
+
+EACH, HIGHEST, STANDING = 1, 2, 3
+MOST_RUNGS = 62  # that can hold a trial: bits of a word
+
+
+@kernel
+def rungs(
+    way, again, stop_at, nan_stops, opens, bracket, levels, offsets, positions, values, fill,
+    counts, report, place, group, cell_judgement, cell_report, cell_column, end_report, end_column,
+):  # fmt: skip
+    """Judgements and cells at rungs. levels float64 [brackets, L], inf where there is none.
+
+    EACH: a report is judged at every rung it has come to, one after the other; HIGHEST: at the
+    highest it has come to and that does not hold the trial; STANDING: every report at the rung the
+    trial stands on. A report that is judged nowhere is a judgement without a place, -1; one that
+    stops whatever the peers (at or beyond `stop_at`, or NaN where `nan_stops`) has the place -2.
+    First without, then with `fill`: counts int64 [N, 2] are the trials' judgements and cells.
+    """
+    n_levels = levels.shape[1]
+    e = c = 0
+    for trial in range(len(offsets) - 1):
+        first_e, first_c = e, c
+        row = bracket[trial]
+        held = np.int64(0)  # bits
+        rung = 0
+        for at in range(offsets[trial], offsets[trial + 1]):
+            position = positions[at]
+            start_e = e
+            judged = False
+            if at - offsets[trial] >= opens[trial]:
+                if stop_at > 0 and position >= stop_at:
+                    if fill:
+                        report[e], place[e] = at, -2
+                    e += 1
+                    judged = True
+                elif way == EACH:
+                    while rung < n_levels and position >= levels[row, rung]:
+                        stops = nan_stops and np.isnan(values[at])
+                        if fill:
+                            report[e] = at
+                            place[e] = -2 if stops else row * n_levels + rung
+                            if not stops:
+                                cell_judgement[c], cell_report[c] = e - first_e, at
+                                cell_column[c] = row * n_levels + rung
+                        e += 1
+                        judged = True
+                        if stops:
+                            break
+                        c += 1
+                        rung += 1
+                elif way == HIGHEST:
+                    k = _highest(row, held, position, levels)
+                    if k >= 0:
+                        held |= 1 << k
+                        if fill:
+                            report[e], place[e] = at, row * n_levels + k
+                            cell_judgement[c], cell_report[c] = e - first_e, at
+                            cell_column[c] = row * n_levels + k
+                        e += 1
+                        c += 1
+                        judged = True
+                else:
+                    while rung < n_levels and position >= levels[row, rung]:
+                        if fill:
+                            cell_judgement[c], cell_report[c] = e - first_e, at
+                            cell_column[c] = row * n_levels + rung
+                        c += 1
+                        rung += 1
+                    if rung > 0:
+                        if fill:
+                            report[e], place[e] = at, row * n_levels + rung - 1
+                        e += 1
+                        judged = True
+            if not judged:
+                if fill:
+                    report[e], place[e] = at, -1
+                e += 1
+            if fill:
+                for i in range(start_e, e):
+                    group[i] = e - i
+                    end_report[i] = -1
+                if again:
+                    k = _highest(row, held, position, levels)
+                    if k >= 0:
+                        end_report[e - 1], end_column[e - 1] = at, row * n_levels + k
+        counts[trial, 0], counts[trial, 1] = e - first_e, c - first_c
+
+
+@inner
+def _highest(row, held, position, levels):
+    """The highest rung come to that does not hold the trial, -1 if there is none."""
+    for k in range(min(levels.shape[1], MOST_RUNGS) - 1, -1, -1):
+        if position >= levels[row, k] and not (held >> k) & 1:
+            return k
+    return -1
+
+
+@kernel
+def expand_cells(offsets, column, cell_offsets, cell_column, shown_by, source):
+    """A cell for every column between a trial's first and last: its last report up to there.
+
+    A cell is shown by the report that reaches its column; its statistic is that of the last
+    report at or before it, `source` [K], an index into the reports.
+    """
+    for trial in range(len(offsets) - 1):
+        cell = cell_offsets[trial]
+        first = offsets[trial]
+        for at in range(first, offsets[trial + 1]):
+            if at > first:
+                for between in range(column[at - 1] + 1, column[at]):
+                    cell_column[cell] = between
+                    shown_by[cell] = at - first
+                    source[cell] = at - 1
+                    cell += 1
+            cell_column[cell] = column[at]
+            shown_by[cell] = at - first
+            source[cell] = at
+            cell += 1

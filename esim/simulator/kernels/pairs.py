@@ -1,0 +1,159 @@
+"""Wilcoxon's signed-rank test of a running curve against another, as SciPy decides it.
+
+For differences d of n pairs, ties sharing the mean of their ranks, a zero giving half its rank to
+either side (zsplit), W the ranks of the positive ones; alternative "greater", method "auto":
+    n > 50, or ties or zeros and n > 13   the normal approximation, corrected for ties
+    ties or zeros and n <= 13             all 2**n signs, which SciPy permutes and this counts
+    else                                  the exact distribution of W
+Counts are exact, so is the comparison of a p-value with its limit, but for the approximation's last
+bit.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from esim.simulator.kernels.jit import inner, kernel
+
+EXACT_TO, PERMUTED_TO = 50, 13
+_ABS, _SIGN, _WAYS = 0, 1, 2
+
+
+@kernel
+def critical_values(limit, ways, out):
+    """For n pairs without ties the least W whose p-value is below the limit. float64 [51]
+
+    `ways` float64 [1276] is for the number of ways to each sum of ranks.
+    """
+    ways[:] = 0.0
+    ways[0] = 1.0
+    out[0] = np.inf
+    for n in range(1, EXACT_TO + 1):
+        most = n * (n + 1) // 2
+        for s in range(most, n - 1, -1):
+            ways[s] += ways[s - n]
+        beyond = 0.0
+        least = most + 1
+        while least > 0 and (beyond + ways[least - 1]) / 2.0**n < limit:
+            least -= 1
+            beyond += ways[least]
+        out[n] = least if least <= most else np.inf
+
+
+@inner
+def _sift(root, size, work):
+    """Let a heap's root sink; the largest |d| is on top."""
+    while True:
+        child = 2 * root + 1
+        if child >= size:
+            return
+        if child + 1 < size and work[_ABS, child + 1] > work[_ABS, child]:
+            child += 1
+        if work[_ABS, root] >= work[_ABS, child]:
+            return
+        for row in range(2):
+            work[row, root], work[row, child] = work[row, child], work[row, root]
+        root = child
+
+
+@inner
+def _significant(n, limit, critical, work):
+    """Whether the p-value of n differences is below the limit."""
+    for root in range(n // 2 - 1, -1, -1):
+        _sift(root, n, work)
+    for size in range(n - 1, 0, -1):
+        for row in range(2):
+            work[row, 0], work[row, size] = work[row, size], work[row, 0]
+        _sift(np.int64(0), size, work)  # a bare 0 would compile it a second time
+    # Twice the ranks are whole numbers.
+    twice_w = ties = 0.0
+    tied = False
+    first = 0
+    while first < n:
+        after = first + 1
+        while after < n and work[_ABS, after] == work[_ABS, first]:
+            after += 1
+        alike = after - first
+        twice_rank = float(first + 1 + after)
+        tied = tied or alike > 1 or work[_ABS, first] == 0.0
+        ties += float(alike) ** 3 - alike
+        for i in range(first, after):
+            if work[_ABS, i] == 0.0:
+                twice_w += twice_rank / 2.0
+            elif work[_SIGN, i] > 0.0:
+                twice_w += twice_rank
+            work[_ABS, i], work[_SIGN, i] = work[_ABS, i] != 0.0, twice_rank
+        first = after
+    if n <= EXACT_TO and not tied:
+        return twice_w / 2.0 >= critical[n]
+    if n <= PERMUTED_TO:
+        return _share_of_signs(n, twice_w, work) < limit
+    mean = n * (n + 1.0) * 0.25
+    spread = math.sqrt((n * (n + 1.0) * (2.0 * n + 1.0) - ties / 2.0) / 24.0)
+    return 0.5 * math.erfc((twice_w / 2.0 - mean) / spread / math.sqrt(2.0)) < limit
+
+
+@inner
+def _share_of_signs(n, twice_w, work):
+    """The share of all signs whose W is no less. Zeros give half their rank whatever the sign."""
+    # Half ranks of zeros can be quarters: everything is counted in them, as whole numbers.
+    wanted = 2.0 * twice_w
+    total = np.int64(0)
+    for i in range(n):
+        if work[_ABS, i] == 0.0:
+            wanted -= work[_SIGN, i]
+        else:
+            total += np.int64(2.0 * work[_SIGN, i])
+    signs = 1.0
+    for s in range(total + 1):
+        work[_WAYS, s] = 0.0
+    work[_WAYS, 0] = 1.0
+    reach = np.int64(0)
+    for i in range(n):
+        if work[_ABS, i] != 0.0:
+            rank = np.int64(2.0 * work[_SIGN, i])
+            reach += rank
+            signs *= 2.0
+            for s in range(reach, rank - 1, -1):
+                work[_WAYS, s] += work[_WAYS, s - rank]
+    found = 0.0
+    for s in range(total + 1):
+        if s >= wanted:
+            found += work[_WAYS, s]
+    return found / signs
+
+
+@inner
+def worse_in_pairs(trial, k, other, least, limit, offsets, step, curve, critical, work):
+    """Whether a trial's first k + 1 reports are significantly worse than another's curve.
+
+    Not if either holds a value that is not finite, if they share fewer than `least` steps, or if
+    the other's mean is no better. `work` float64 [3, W], W at least the longest curve and 365.
+    """
+    first, last = offsets[trial], offsets[trial] + k
+    own = their = 0.0
+    for at in range(first, last + 1):
+        if not np.isfinite(curve[at]):
+            return False
+        own += curve[at]
+    for at in range(offsets[other], offsets[other + 1]):
+        if not np.isfinite(curve[at]):
+            return False
+        their += curve[at]
+    n = np.int64(0)
+    at = offsets[other]
+    for mine in range(first, last + 1):
+        while at < offsets[other + 1] and step[at] < step[mine]:
+            at += 1
+        if at < offsets[other + 1] and step[at] == step[mine]:
+            difference = curve[mine] - curve[at]
+            work[_ABS, n] = abs(difference)
+            work[_SIGN, n] = difference
+            n += 1
+    if n < least:
+        return False
+    if their / (offsets[other + 1] - offsets[other]) >= own / (k + 1):
+        return False
+    return _significant(n, limit, critical, work)

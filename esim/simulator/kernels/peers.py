@@ -1,0 +1,206 @@
+"""A quantile of a growing set, per column, kept up to date insertion by insertion.
+
+Every statistic a column can ever hold is ranked beforehand, so a set of peers is a bitset over
+ranks. Two neighbouring members, `low` and `high`, stand around the quantile; an insertion moves
+them by at most one member.
+
+The arrays, for C columns (plain arrays, not tuples of them: numba counts references of every array
+in a tuple at every call, which made a decision 100 times slower):
+    universe  float64 [K]    each column's statistics, sorted
+    words     uint32         bit r of a column: the statistic of rank r is a member
+    places    int64 [C, 8]   one cache line a column: COUNT of members, ranks of LOW and HIGH (-1:
+                             none), where its bits (WORD to END) and its UNIVERSE lie, and 1 in
+                             STOPS where whatever is judged stops: no member ever stands there
+    levels    float64 [C, 3] the threshold, the limit a value must pass to be worse, and the
+                             members' sum in the order of their coming
+
+Which member a quantile takes, and how `share` is meant, is the method's; whatever it is, the index
+moves by at most one member with an insertion:
+    MIDPOINT, LINEAR, LOWER, HIGHER   the member at share * (n - 1), or between two of them
+    MIRRORED   LINEAR where the peer counts from the worst, to the last bit
+    REDUCTION  the last of the best n // share, or the best
+    RANK       the last that fewer than a share of the members, floor(share * n) + 1, are up to
+    PORTION    floor(share * n)
+    MEAN       no member: the mean of all, added in the order of their coming
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from esim.simulator.kernels.jit import inner
+
+MIDPOINT, LINEAR, LOWER, HIGHER, MIRRORED, REDUCTION, RANK, PORTION, MEAN = range(9)
+COUNT, LOW, HIGH, WORD, END, UNIVERSE, STOPS = 0, 1, 2, 3, 4, 5, 6
+THRESHOLD, LIMIT, SUM = 0, 1, 2
+
+# Position of the only set bit of a 32-bit word, by its product with a de Bruijn sequence.
+_DE_BRUIJN = np.zeros(32, dtype=np.int64)
+for _bit in range(32):
+    _DE_BRUIJN[((1 << _bit) * 0x077CB531 & 0xFFFFFFFF) >> 27] = _bit
+
+
+@inner
+def set_level(column, n, low, high, levels, share, method, width):
+    """A column's threshold and limit from the two of its n members around the quantile.
+
+    `width` is the share of the threshold that counts as a tie; negative if a tie is worse.
+    """
+    threshold = low
+    if method <= MIRRORED:
+        position = (n - 1) * share
+        part = position - np.int64(position)
+        if part != 0.0 and method == MIDPOINT:
+            threshold = (low + high) / 2.0
+        elif part != 0.0 and method == LINEAR:
+            # Written out as NumPy does it; numba's own percentile differs in the last bit.
+            threshold = low + (high - low) * part
+            if part >= 0.5:
+                threshold = high - (high - low) * (1.0 - part)
+        elif part != 0.0 and method == MIRRORED:  # the same of the negated values, negated
+            threshold = high - (high - low) * part
+            if part >= 0.5:
+                threshold = low + (high - low) * (1.0 - part)
+    elif method == MEAN:
+        threshold = levels[column, SUM] / n
+    levels[column, THRESHOLD] = threshold
+    levels[column, LIMIT] = threshold
+    if abs(threshold) < np.inf:
+        levels[column, LIMIT] = threshold + width * abs(threshold)
+
+
+@inner
+def low_index(n, share, method):
+    """Which of n sorted members is `low`."""
+    if method <= MIRRORED:
+        position = (n - 1) * share
+        index = np.int64(position)
+        if method >= HIGHER and index < position:
+            index += 1
+        if method == MIRRORED:
+            index = n - 1 - index
+    elif method == REDUCTION:
+        index = np.int64(n / share) - 1
+        if index < 0:
+            index = np.int64(0)
+    elif method == PORTION:
+        index = np.int64(share * n)
+    elif method == RANK:
+        index = np.int64(share * n)
+        while index > 0 and index / n > share:
+            index -= 1
+        while (index + 1) / n <= share:
+            index += 1
+    else:
+        index = np.int64(0)
+    return index if index < n - 1 else n - 1
+
+
+@inner
+def insert(column, rank, universe, words, places, levels, share, method, least, width):
+    """Add the statistic of a rank to a column's members and bring its threshold up to date."""
+    base = places[column, WORD]
+    words[base + (rank >> 5)] |= np.uint32(1 << (rank & 31))
+    n = places[column, COUNT] + 1
+    low, high = places[column, LOW], places[column, HIGH]
+    if n == 1:
+        low, high = rank, -1
+    else:
+        index = low_index(n - 1, share, method)
+        if rank < low:
+            index += 1
+        elif high < 0 or rank < high:
+            high = rank
+        wanted = low_index(n, share, method)
+        if wanted > index:  # to the next member; the one after it becomes `high`
+            low, high = high, -1
+            word, stop = base + ((low + 1) >> 5), places[column, END]
+            bits = np.int64(0)
+            if word < stop:
+                bits = np.int64(words[word]) & (np.int64(-1) << ((low + 1) & 31))
+            while bits == 0 and word + 1 < stop:
+                word += 1
+                bits = np.int64(words[word])
+            if bits != 0:
+                bit = _DE_BRUIJN[(((bits & -bits) * 0x077CB531) & 0xFFFFFFFF) >> 27]
+                high = ((word - base) << 5) + bit
+        elif wanted < index:  # to the previous member
+            high = low
+            word = base + (low >> 5)
+            bits = np.int64(words[word]) & ((np.int64(1) << (low & 31)) - 1)
+            while bits == 0:
+                word -= 1
+                bits = np.int64(words[word])
+            bits |= bits >> 1
+            bits |= bits >> 2
+            bits |= bits >> 4
+            bits |= bits >> 8
+            bits |= bits >> 16
+            bit = _DE_BRUIJN[(((bits ^ (bits >> 1)) * 0x077CB531) & 0xFFFFFFFF) >> 27]
+            low = ((word - base) << 5) + bit
+    places[column, COUNT] = n
+    places[column, LOW] = low
+    places[column, HIGH] = high
+    start = places[column, UNIVERSE]
+    if method == MEAN:
+        levels[column, SUM] += universe[start + rank]
+    if n >= least:
+        above = high if high > low else low
+        set_level(
+            column, n, universe[start + low], universe[start + above], levels, share, method, width
+        )
+
+
+@inner
+def remove(column, rank, words, places, share, method):
+    """Take a rank out of a column's members. Its threshold is not brought up to date: an insertion
+    follows."""
+    base, stop = places[column, WORD], places[column, END]
+    words[base + (rank >> 5)] &= np.uint32(0xFFFFFFFF ^ (1 << (rank & 31)))
+    n = places[column, COUNT] - 1
+    places[column, COUNT] = n
+    low = high = np.int64(-1)
+    before = low_index(n, share, method) if n > 0 else np.int64(-1)  # members before `low`
+    word = base
+    while word < stop and n > 0 and high < 0:
+        bits = np.int64(words[word])
+        while bits != 0 and high < 0:
+            bit = _DE_BRUIJN[(((bits & -bits) * 0x077CB531) & 0xFFFFFFFF) >> 27]
+            if before == 0:
+                low = ((word - base) << 5) + bit
+            elif before < 0:
+                high = ((word - base) << 5) + bit
+            before -= 1
+            bits &= bits - 1
+        word += 1
+    places[column, LOW] = low
+    places[column, HIGH] = high
+
+
+@inner
+def select(values, n, index):
+    """The element at a sorted index, and the next one (itself if last), of values[:n]; reorders."""
+    left, right = 0, n - 1
+    while left < right:
+        pivot = values[(left + right) >> 1]
+        i, j = left, right
+        while i <= j:
+            while values[i] < pivot:
+                i += 1
+            while values[j] > pivot:
+                j -= 1
+            if i <= j:
+                values[i], values[j] = values[j], values[i]
+                i += 1
+                j -= 1
+        if index <= j:
+            right = j
+        elif index >= i:
+            left = i
+        else:
+            break
+    following = values[index]
+    for i in range(index + 1, n):
+        if i == index + 1 or values[i] < following:
+            following = values[i]
+    return values[index], following

@@ -1,0 +1,258 @@
+"""Where trials are compared: columns of places, and the cells that trials show in them."""
+
+from __future__ import annotations
+
+import binascii
+import math
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from esim.errors import EsimError
+from esim.rules import Rule
+from esim.simulator.kernels import curves as shapes
+from esim.simulator.kernels.curves import MOST_RUNGS
+from esim.study import Float64, Int64, Study
+
+Int32 = NDArray[np.int32]
+NOTHING = np.empty(0, dtype=np.int32)
+
+# Ranking every column pays while the cells are not many more than the reports; on trials whose
+# steps do not align (each trial on its own grid) peers are looked up one by one instead.
+_MOST_CELLS_A_REPORT = 4
+# Carried averages may stand in any later column, so every column then gets a bit for every report.
+_MOST_CARRY_BITS = 2**31
+_WAYS = {"each": shapes.EACH, "highest": shapes.HIGHEST, "standing": shapes.STANDING}
+
+
+@dataclass(frozen=True)
+class Opening:
+    """What the first trials to complete settle for rungs that wait for them.
+
+    Attributes:
+        longest: the last step among them.
+        opens: int64 [N], the first report of each trial that comes after; None where trials run
+            one after another: whole trials come before.
+    """
+
+    longest: int
+    opens: Int64 | None
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Each study's places of comparison, numbered one study after another.
+
+    After a study's places one more follows, at which whatever is judged stops. S studies.
+
+    Attributes:
+        place: int32 [R], of each report.
+        first: int64 [S + 1], each study's first place.
+        reports: int64 [S + 1], study -> its reports.
+    """
+
+    place: Int32
+    first: Int64
+    reports: Int64
+
+    @property
+    def count(self) -> int:
+        """How many there are, less the last one at which whatever is judged stops."""
+        return int(self.first[-1]) - 1
+
+    def stops(self) -> Int32:
+        """int32 [R]: the place, for each report, at which its trial stops if it is judged there."""
+        return np.repeat(self.first[1:] - 1, np.diff(self.reports)).astype(np.int32)
+
+
+def columns(match: str, offsets: Int64, positions: NDArray[Any], trials: Int64) -> Columns:
+    """Each report's place of comparison among its study's; `trials`: study -> its trials."""
+    reports = offsets[trials]
+    studies = len(trials) - 1
+    if match == "number":
+        place = (positions - 1).astype(np.int32)
+        counts = [int(place[a:b].max(initial=-1)) + 1 for a, b in pairwise(reports)]
+        first = _starts(np.array(counts))
+        if studies > 1:
+            place += np.repeat(first[:-1], np.diff(reports)).astype(np.int32)
+        return Columns(place, first, reports)
+    wide = int(positions.max(initial=0)) + 1 if positions.dtype == np.int64 else 0
+    if 0 < wide * studies <= 4 * len(positions) + 1024 * studies:
+        seen = np.zeros((studies, wide), dtype=np.int32)
+        at = positions
+        if studies > 1:
+            at = at + np.repeat(np.arange(0, studies * wide, wide), np.diff(reports))
+        seen.reshape(-1)[at] = 1
+        numbers = np.cumsum(seen, axis=1, dtype=np.int32)
+        first = _starts(numbers[:, -1])
+        numbers += first[:-1, None].astype(np.int32) - np.int32(1)
+        return Columns(numbers.reshape(-1)[at], first, reports)
+    found = [np.unique(positions[a:b], return_inverse=True) for a, b in pairwise(reports)]
+    first = _starts(np.array([len(distinct) for distinct, _ in found]))
+    parts = [inverse + start for (_, inverse), start in zip(found, first[:-1], strict=True)]
+    return Columns(np.concatenate(parts).astype(np.int32), first, reports)
+
+
+def _starts(counts: NDArray[Any]) -> Int64:
+    """Each study's first place, and the end of all, from how many places each has. int64 [S + 1]"""
+    return np.concatenate(([0], np.cumsum(counts + 1))).astype(np.int64)
+
+
+def cells(
+    rule: Rule, offsets: Int64, column: Int32
+) -> tuple[Int64, Int32, Int32, Int64 | None] | None:
+    """Cell offsets, columns, what shows them and, where cells are not just the reports, the
+    report each takes its statistic from. None if ranking costs more than looking peers up, or two
+    reports of a trial stand in one column, where only the later one counts.
+
+    Raises:
+        EsimError: such reports are to be interpolated.
+    """
+    reports = len(column)
+    if rule.axis == "seconds":
+        again = column[1:] == column[:-1]
+        again[offsets[1:-1][(offsets[1:-1] > 0) & (offsets[1:-1] < reports)] - 1] = False
+        if again.any() and rule.match == "interpolate":
+            raise EsimError(
+                "nothing to interpolate", why="a trial reports twice in the same second",
+                fix="--set axis=step",
+            )  # fmt: skip
+        if again.any():
+            return None
+    has = np.diff(offsets) > 0
+    widths = np.zeros(len(offsets) - 1, dtype=np.int64)
+    widths[has] = column[offsets[1:][has] - 1] - column[offsets[:-1][has]] + 1
+    total = int(widths.sum())
+    carries = rule.short == "carry"
+    if rule.match not in ("upto", "interpolate") or total == reports:
+        n_columns = int(column.max()) + 1 if reports else 0
+        if carries and n_columns * reports > _MOST_CARRY_BITS:
+            return None
+        return offsets, column, NOTHING, None
+    if carries or (total > _MOST_CELLS_A_REPORT * reports and rule.match == "upto"):
+        return None
+    cell_offsets = np.concatenate(([0], np.cumsum(widths)))
+    cell_column = np.empty(total, dtype=np.int32)
+    shown_by = np.empty(total, dtype=np.int32)
+    source = np.empty(total, dtype=np.int64)
+    shapes.expand_cells(offsets, column, cell_offsets, cell_column, shown_by, source)
+    return cell_offsets, cell_column, shown_by, source
+
+
+@dataclass(frozen=True)
+class RungPlaces:
+    """Judgements [E] and cells [K] at rungs; -1 and -2 as in `kernels.curves.rungs`."""
+
+    offsets: Int64
+    report: Int64
+    place: Int32
+    group: Int32
+    cell_offsets: Int64
+    cell_column: Int32
+    shown_by: Int32
+    cell_report: Int64
+    end_report: Int64
+    end_column: Int32
+    n_columns: int
+
+
+def at_rungs(
+    rule: Rule,
+    study: Study,
+    offsets: Int64,
+    positions: NDArray[np.generic],
+    values: Float64,
+    opening: Opening | None,
+) -> RungPlaces:
+    """Where each report is judged, and what it leaves there."""
+    n = study.n_trials
+    longest = 0 if opening is None else opening.longest
+    highest = float(positions.max()) if len(positions) else 0.0
+    levels, bracket = _levels(rule, study, highest, longest)
+    counts = np.zeros((n, 2), dtype=np.int64)
+    no_long = np.empty(0, dtype=np.int64)
+    given = (
+        _WAYS[rule.rungs],
+        rule.again != "never",
+        rule.max_steps,
+        rule.nan == "stop",
+        np.zeros(n, dtype=np.int64) if opening is None or opening.opens is None else opening.opens,
+        bracket,
+        levels,
+        offsets,
+        positions,
+        values,
+    )
+    nothing = (no_long, NOTHING, NOTHING, NOTHING, no_long, NOTHING, no_long, NOTHING)
+    shapes.rungs(*given, False, counts, *nothing)
+    judgements, n_cells = counts.sum(axis=0)
+    found = RungPlaces(
+        offsets=np.concatenate(([0], np.cumsum(counts[:, 0]))),
+        report=np.empty(judgements, dtype=np.int64),
+        place=np.empty(judgements, dtype=np.int32),
+        group=np.empty(judgements, dtype=np.int32),
+        cell_offsets=np.concatenate(([0], np.cumsum(counts[:, 1]))),
+        cell_column=np.empty(n_cells, dtype=np.int32),
+        shown_by=np.empty(n_cells, dtype=np.int32),
+        cell_report=np.empty(n_cells, dtype=np.int64),
+        end_report=np.empty(judgements, dtype=np.int64),
+        end_column=np.zeros(judgements, dtype=np.int32),
+        n_columns=levels.size,
+    )
+    shapes.rungs(
+        *given, True, counts, found.report, found.place, found.group, found.shown_by,
+        found.cell_report, found.cell_column, found.end_report, found.end_column,
+    )  # fmt: skip
+    return found
+
+
+def _levels(rule: Rule, study: Study, highest: float, longest: int) -> tuple[Float64, Int64]:
+    """The rungs' steps, float64 [brackets, L] (inf: none), and each trial's bracket, int64 [N]."""
+    n = study.n_trials
+    first = rule.first_rung or max(longest // 100, 1)
+    bracket = np.zeros(n, dtype=np.int64)
+    n_brackets = 1
+    if rule.brackets == "crc32":
+        most = rule.max_resource or longest + 1
+        n_brackets = max(math.floor(math.log(most / first, rule.reduction)) + 1, 1)
+        budgets = [
+            math.ceil(n_brackets * rule.reduction**left / (left + 1))
+            for left in range(n_brackets - 1, -1, -1)
+        ]
+        ends = np.cumsum(budgets)
+        drawn = [
+            binascii.crc32(f"{study.name}_{number}".encode()) % int(ends[-1]) for number in range(n)
+        ]
+        bracket = np.searchsorted(ends, drawn, side="right").astype(np.int64)
+    top = min(highest, rule.max_steps or math.inf)
+    rows: list[list[float]] = []
+    for b in range(n_brackets):
+        rows.append(_rungs(first, rule.reduction, b, top, rounded=rule.rungs == "standing"))
+    width = max(1, *(len(row) for row in rows))
+    if rule.rungs == "highest" and width > MOST_RUNGS:
+        raise EsimError(
+            f"rule {rule.name!r}: {width} rungs up to step {highest:g}",
+            why=f"a trial can be held by {MOST_RUNGS}",
+            fix="a larger reduction or first_rung",
+        )
+    levels = np.array([row + [math.inf] * (width - len(row)) for row in rows])
+    return levels, bracket
+
+
+def _rungs(first: int, reduction: float, bracket: int, top: float, *, rounded: bool) -> list[float]:
+    """The steps of a bracket's rungs up to `top`.
+
+    Rounded as W&B's bands, each from the one before; else each from the first, met where it is.
+    """
+    found: list[float] = []
+    level, k = first * reduction**bracket, 0
+    while (int(level) if rounded else level) <= top:
+        step = float(int(level)) if rounded else level
+        if not found or step > found[-1]:
+            found.append(step)
+        k += 1
+        level = level * reduction if rounded else first * reduction ** (bracket + k)
+    return found

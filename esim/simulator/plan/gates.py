@@ -1,0 +1,95 @@
+"""What a trial's own course alone decides: which reports are judged, and which stop anyway."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from esim.rules import Rule
+from esim.simulator.kernels import curves as shapes
+from esim.study import Float64, Int64, Status, Study
+
+_PATIENCE = {
+    "optuna": shapes.OPTUNA,
+    "keras": shapes.KERAS,
+    "xgboost": shapes.XGBOOST,
+    "lightgbm": shapes.LIGHTGBM,
+}
+
+
+def gates_are_open(rule: Rule) -> bool:
+    """Whether nothing in a trial's own course keeps a report from judgement."""
+    return (
+        rule.warmup_steps == 0
+        and rule.interval == 1
+        and rule.min_reports == 1
+        and rule.judged == "every"
+        and rule.patience < 0
+    )
+
+
+def judged_reports(
+    rule: Rule,
+    study: Study,
+    offsets: Int64,
+    positions: NDArray[np.generic],
+    values: Float64,
+    own: Float64,
+) -> NDArray[np.bool_]:
+    """Whether the trial's own course lets each report be judged. bool [R]"""
+    open_ = np.ones(len(values), dtype=np.bool_)
+    if rule.patience >= 0:
+        shapes.impatient(
+            _PATIENCE[rule.patience_of], rule.patience, float(rule.min_delta),
+            study.direction == "maximize", offsets, values, open_,
+        )  # fmt: skip
+    # NaN is judged where it says something; else a report without a statistic is not.
+    says = rule.nan in ("stop", "worst", "poison") or rule.against == "nothing"
+    counts = open_ if says else open_ & ~np.isnan(own)
+    mask = np.where(counts, 0.0, np.nan)
+    shapes.gate(
+        rule.warmup_steps, rule.interval, rule.min_reports, rule.judged == "once", offsets,
+        positions, mask,
+    )  # fmt: skip
+    judged: NDArray[np.bool_] = ~np.isnan(mask)
+    return judged
+
+
+def outside(rule: Rule, study: Study, own: Float64) -> NDArray[np.bool_]:
+    """Whether own sides lie outside the rule's bounds; NaN does not."""
+    raw = study.sign * own
+    return (raw < rule.lower) | (raw > rule.upper)
+
+
+def not_among_best(
+    rule: Rule,
+    study: Study,
+    offsets: Int64,
+    values: Float64,
+    own: Float64,
+    judged: NDArray[np.bool_],
+) -> NDArray[np.bool_]:
+    """Whether a report's trial is not among the best, known in hindsight. bool [R]
+
+    Ties go to the trial launched first. By last or best value a failed trial is none of the best:
+    it has no model to keep.
+    """
+    n = study.n_trials
+    score = np.full(n, np.nan)
+    if rule.keep_by == "judged":
+        owner = np.repeat(np.arange(n), np.diff(offsets))
+        at = np.flatnonzero(judged)[::-1]
+        score[owner[at]] = own[at]  # the first one stays
+    else:
+        value = values
+        if rule.keep_by == "best":
+            value = np.empty_like(values)
+            zero = np.zeros(len(values), dtype=np.int64)
+            shapes.statistic(shapes.BEST, 0, False, offsets, zero, values, value)
+        has = np.diff(offsets) > 0
+        score[has] = value[offsets[1:][has] - 1]
+        score[study.status == Status.FAILED] = np.nan
+    best = np.argsort(score, kind="stable")[: rule.keep]  # NaN comes last
+    goes_on = np.zeros(n, dtype=np.bool_)
+    goes_on[best] = ~np.isnan(score[best])
+    return np.repeat(~goes_on, np.diff(offsets))

@@ -1,0 +1,200 @@
+"""The two sides of a comparison: what each report sets against its peers, and shows to them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from esim.rules import Rule
+from esim.simulator.kernels import curves as shapes
+from esim.simulator.plan.columns import Columns, RungPlaces
+from esim.simulator.plan.gates import not_among_best, outside
+from esim.study import Float64, Int64, Study
+
+_STATISTIC = {"best": shapes.BEST, "average": shapes.AVERAGE}  # else the value itself
+
+
+def running(
+    rule: Rule, kind: str, offsets: Int64, positions: NDArray[Any], oriented: Float64
+) -> Float64:
+    """Every report's own or peer statistic of a kind, oriented so that lower is better. [R]"""
+    if kind not in _STATISTIC:
+        return oriented
+    out = np.empty_like(oriented)
+    if kind == "average" and rule.adding == "pairwise":
+        work = np.empty((64, 4))
+        shapes.numpy_means(rule.counts_from, False, offsets, positions, oriented, work, out)
+    else:
+        shapes.statistic(
+            _STATISTIC[kind], rule.counts_from, rule.nan == "poison", offsets, positions, oriented,
+            out,
+        )  # fmt: skip
+    return out
+
+
+def final_values(study: Study, final: str) -> Float64:
+    """What a trial's final value is if it ends with each row: the last or best so far. float64 [R]
+
+    NaN before its first value.
+    """
+    missing = np.isnan(study.values)
+    if final != "best" and not missing.any():
+        return study.values
+    last = np.arange(study.n_reports)
+    last[missing] = -1
+    np.maximum.accumulate(last, out=last)
+    first = np.repeat(study.offsets[:-1], np.diff(study.offsets))
+    upto = np.where(last >= first, study.values[last], np.nan)
+    if final == "best":
+        oriented = study.sign * upto
+        shapes.statistic(shapes.BEST, 0, False, study.offsets, study.steps, oriented, upto)
+        upto = study.sign * upto
+    return upto
+
+
+@dataclass(frozen=True)
+class PeerSide:
+    """The peers' side of reports: their statistic, loosened by the rule's slack."""
+
+    study: Study
+    rule: Rule
+    offsets: Int64
+    positions: NDArray[Any]
+    oriented: Float64
+
+    def of_trials(self, first: int, last: int) -> Float64:
+        """Of the reports of some trials."""
+        at = slice(self.offsets[first], self.offsets[last])
+        its = self.offsets[first : last + 1] - self.offsets[first]
+        rule = self.rule
+        return self._as_shown(running(rule, rule.peer, its, self.positions[at], self.oriented[at]))
+
+    def of_all(self) -> Float64:
+        """Of all reports."""
+        return self.of_trials(0, len(self.offsets) - 1)
+
+    def at_the_end(self) -> Float64:
+        """Of all reports, the trial's last one stored twice."""
+        rule = self.rule
+        if rule.peer != "average":
+            return self.of_all()
+        out = np.empty_like(self.oriented)
+        shapes.numpy_means(
+            rule.counts_from, True, self.offsets, self.positions, self.oriented,
+            np.empty((64, 4)), out,
+        )  # fmt: skip
+        return self._as_shown(out)
+
+    def between(
+        self, source: Int64, column: NDArray[np.int32], reports: NDArray[np.int32]
+    ) -> Float64:
+        """Of cells, on the straight line between the reports around them."""
+        values = self.of_all()
+        beyond = reports[source] != column
+        found = values[source]
+        at = source[beyond]
+        place = np.full(int(column.max()) + 1 if len(column) else 0, np.nan)
+        place[reports] = self.positions
+        low, high = self.positions[at], self.positions[at + 1]
+        with np.errstate(invalid="ignore"):  # between infinities lies nothing
+            slope = (values[at + 1] - values[at]) / (high - low)
+            found[beyond] = slope * (place[column[beyond]] - low) + values[at]
+        return found
+
+    def _as_shown(self, statistic: Float64) -> Float64:
+        rule = self.rule
+        if rule.slack_factor or rule.slack_amount:
+            if self.study.direction == "minimize":
+                loosened = statistic * (1.0 + rule.slack_factor)
+            else:
+                loosened = statistic / (1.0 + rule.slack_factor)
+            statistic = loosened + rule.slack_amount
+        if rule.nan == "worst":
+            return np.where(np.isnan(statistic), np.inf, statistic)
+        if rule.nan == "poison":
+            return np.where(np.isfinite(statistic), statistic, np.nan)
+        return statistic
+
+
+def own_sides(
+    rule: Rule,
+    study: Study,
+    offsets: Int64,
+    positions: NDArray[Any],
+    oriented: Float64,
+    own: Float64,
+    judged: NDArray[np.bool_] | None,
+    columns: Columns,
+) -> tuple[Float64, NDArray[np.int32], Float64]:
+    """The own side, the place, and the own side as the kernel takes it. [R] each"""
+    if judged is None and rule.max_steps == 0:
+        return own, columns.place, own
+    if judged is None:
+        judged = np.ones(len(own), dtype=np.bool_)
+    own_side = np.where(judged, own, np.nan)
+    shown = own_side
+    stops = np.zeros(len(own), dtype=np.bool_)
+    if rule.nan == "stop":
+        stops = judged & np.isnan(own)
+    elif rule.nan in ("worst", "poison"):
+        shown = np.where(judged & np.isnan(own), np.inf, own_side)
+    if rule.against == "bounds":
+        stops = stops | (judged & outside(rule, study, own))
+    elif rule.against == "nothing":
+        stops = judged
+    elif rule.against == "hindsight":
+        stops = judged & not_among_best(rule, study, offsets, oriented, own, judged)
+    if rule.against == "pairs":  # by the kernel itself, where peers do not matter
+        return own_side, columns.stops(), own_side
+    if rule.against != "peers":
+        shown = np.full(len(own), np.nan)
+    if rule.max_steps:
+        stops = stops | (positions >= rule.max_steps)
+    return own_side, *_stopping(stops, columns.place, columns.stops(), shown)
+
+
+def _stopping(
+    stops: NDArray[np.bool_],
+    column: NDArray[np.int32],
+    last: NDArray[np.int32] | np.int32,
+    own: Float64,
+) -> tuple[NDArray[np.int32], Float64]:
+    """Place and own side with those judgements that stop whatever the peers where they belong."""
+    return np.where(stops, last, column), np.where(stops, np.inf, own)
+
+
+def own_sides_at_rungs(
+    rule: Rule,
+    rungs: RungPlaces,
+    own: Float64,
+    peer: PeerSide,
+    judged: NDArray[np.bool_] | None,
+) -> tuple[Float64, NDArray[np.int32], Float64]:
+    """The own side, the place, and the own side as the kernel takes it. [E] each"""
+    found = own[rungs.report]
+    if rule.rungs == "standing" and rule.own == "current":
+        found = _recorded(rungs, peer.oriented)
+    if judged is None:
+        judged = np.ones(len(found), dtype=np.bool_)
+    found = np.where(judged & (rungs.place != -1), found, np.nan)
+    shown = found
+    if rule.nan in ("worst", "poison"):
+        shown = np.where(judged & (rungs.place >= 0) & np.isnan(found), np.inf, found)
+    place = np.maximum(rungs.place, 0)
+    return found, *_stopping(judged & (rungs.place == -2), place, np.int32(rungs.n_columns), shown)
+
+
+def _recorded(rungs: RungPlaces, oriented: Float64) -> Float64:
+    """The value at the rung on which each judgement stands; NaN where on none. [E]"""
+    found = np.full(len(rungs.report), np.nan)
+    its_trial = np.repeat(np.arange(len(rungs.offsets) - 1), np.diff(rungs.cell_offsets))
+    at = rungs.offsets[its_trial] + rungs.shown_by  # judgement of each cell
+    found[at] = oriented[rungs.cell_report]
+    # Up to the next rung the last recorded value holds.
+    known = np.full(len(found), -1)
+    known[at] = at
+    last = np.maximum.accumulate(known) if len(known) else known
+    return np.where(rungs.place >= 0, found[np.maximum(last, 0)], np.nan)

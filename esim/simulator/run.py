@@ -1,0 +1,293 @@
+"""A prepared study played once, or in many launch orders, under a clock."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from esim.assumptions import Clock, Costs
+from esim.rules import Rule
+from esim.simulator.jobs import stop_overheads
+from esim.simulator.kernels.engine import UNSEEN, run_orders
+from esim.simulator.plan.build import Opening, Prepared, in_threads, prepare
+from esim.simulator.plan.first_completed import one_after_another, side_by_side
+from esim.study import Float64, Status, Study
+from esim.study.times import durations, report_seconds
+
+
+@dataclass(frozen=True)
+class Run:
+    """What one replay did. N trials in the study's own order.
+
+    Attributes:
+        rows_kept: int32 [N], the study's rows each trial made.
+        stopped: bool [N].
+        threshold, peers: float64 [N], at the decision that stopped the trial; NaN if none.
+        decided: int64 [N], which of its judgements that was; -1 if none.
+        began, ended: float64 [N], seconds at which its job started and ended; NaN without times.
+        trace: float64 [E, 2], threshold and peers at each judgement; empty if not asked.
+    """
+
+    rows_kept: NDArray[np.int32]
+    stopped: NDArray[np.bool_]
+    threshold: Float64
+    peers: Float64
+    decided: NDArray[np.int64]
+    began: Float64
+    ended: Float64
+    trace: Float64
+
+
+@dataclass(frozen=True)
+class Runs:
+    """What replays in O launch orders did. N trials in the study's own order.
+
+    Attributes:
+        rows_kept: int32 [O, N], the study's rows each trial made.
+        stopped: bool [O, N].
+        spans: float64 [O, N, 2], seconds at which each job started and ended; [0, N, 2] without
+            times.
+    """
+
+    rows_kept: NDArray[np.int32]
+    stopped: NDArray[np.bool_]
+    spans: Float64
+
+
+def run_many(
+    prepared: Prepared,
+    clock: Clock,
+    costs: Costs,
+    orders: NDArray[np.int64],
+    *,
+    acting: bool = True,
+    threads: int | None = None,
+) -> Runs:
+    """Replays in many launch orders, int64 [O, N], each as `run_once` does it.
+
+    Slots of threads are independent: the result does not depend on their number. An order may hold
+    some of the trials only, each at most once: the job is then of these, and what is returned of
+    the others means nothing.
+    """
+    if acting and prepared.rule.waits_for_first and prepared.opening is None:
+        return _run_many_opened(prepared, clock, costs, orders, threads)
+    n = prepared.study.n_trials
+    kept = np.zeros((len(orders), n), dtype=np.int32)
+    timed = clock.mode != "order"
+    spans = np.empty((len(orders), n, 2)) if timed else np.empty((0, n, 2))
+    workers = min(threads or os.cpu_count() or 1, len(orders))
+
+    def run_some(first: int, stop: int) -> None:
+        part, scratch = slice(first, stop), prepared.scratch()
+        if timed:
+            _run_timed(
+                prepared, clock, costs, acting, -1, orders[part], kept[part], spans[part], scratch
+            )
+        else:
+            run_orders(orders[part], -1, kept[part], **prepared.arrays, **scratch)
+
+    if timed or acting:
+        cuts = [len(orders) * w // workers for w in range(workers + 1)] if workers else [0]
+        in_threads([partial(run_some, a, b) for a, b in pairwise(cuts)], workers or 1)
+    whole = np.diff(prepared.arrays["offsets"])
+    most = whole + prepared.arrays["flags"][:, UNSEEN]
+    if not acting:
+        kept[:] = most
+    return Runs(
+        rows_kept=prepared.rows_kept(kept),
+        stopped=(kept < most) & (whole > 0),
+        spans=spans,
+    )
+
+
+def _run_many_opened(
+    prepared: Prepared,
+    clock: Clock,
+    costs: Costs,
+    orders: NDArray[np.int64],
+    threads: int | None,
+) -> Runs:
+    """`run_many` for rungs that wait for the first trials to complete: others in each order."""
+    openings = [_opening(prepared, clock, costs, order) for order in orders]
+    n = prepared.study.n_trials
+    timed = clock.mode != "order"
+    kept = np.zeros(orders.shape, dtype=np.int32)
+    stopped = np.zeros(orders.shape, dtype=np.bool_)
+    spans = np.empty((*orders.shape, 2)) if timed else np.empty((0, n, 2))
+    alike: dict[int, list[int]] = {}
+    for at, opening in enumerate(openings):
+        alike.setdefault(at if timed else opening.longest, []).append(at)
+    for places in alike.values():
+        its = prepare(prepared.study, prepared.rule, threads=threads, opening=openings[places[0]])
+        part = run_many(its, clock, costs, orders[places], threads=threads)
+        kept[places], stopped[places] = part.rows_kept, part.stopped
+        if timed:
+            spans[places] = part.spans
+    return Runs(rows_kept=kept, stopped=stopped, spans=spans)
+
+
+def opened(
+    prepared: Prepared, clock: Clock, costs: Costs, order: NDArray[np.int64] | None = None
+) -> Prepared:
+    """Prepared for one launch order: rungs that wait for the first trials to complete are set."""
+    if not prepared.rule.waits_for_first or prepared.opening is not None:
+        return prepared
+    n = prepared.study.n_trials
+    order = np.arange(n, dtype=np.int64) if order is None else order
+    opening = _opening(prepared, clock, costs, order)
+    return prepare(prepared.study, prepared.rule, opening=opening)
+
+
+def _opening(prepared: Prepared, clock: Clock, costs: Costs, order: NDArray[np.int64]) -> Opening:
+    study = prepared.study
+    if clock.mode == "order":
+        return one_after_another(study, order)
+    baseline = run_once(prepared, clock, costs, acting=False, order=order)
+    startup = costs.startup_s if clock.mode == "simulated" else 0.0
+    return side_by_side(
+        study, order, report_seconds(study), baseline.began + startup, baseline.ended
+    )
+
+
+def run_once(
+    prepared: Prepared,
+    clock: Clock,
+    costs: Costs,
+    *,
+    acting: bool = True,
+    order: NDArray[np.int64] | None = None,
+    probe: int = -1,
+    traced: bool = False,
+) -> Run:
+    """One replay, in the study's own launch order unless given; the baseline if not acting.
+
+    Of a stack prepared as one, in their own orders: one replay of each study.
+
+    The trial `probe` is judged to its end and never stopped. An order of some of the trials only:
+    as for `run_many`.
+    """
+    if acting:
+        prepared = opened(prepared, clock, costs, order)
+    n = prepared.study.n_trials
+    order = np.arange(n, dtype=np.int64) if order is None else order
+    if clock.mode == "order" and not acting:
+        return _as_recorded(prepared)
+    kept = np.zeros((1, n), dtype=np.int32)
+    scratch = prepared.scratch(traced=traced)
+    began = ended = np.full(n, np.nan)
+    if clock.mode != "order":
+        spans = np.empty((1, n, 2))
+        _run_timed(prepared, clock, costs, acting, probe, order[None], kept, spans, scratch)
+        began, ended = spans[0, :, 0], spans[0, :, 1]
+    else:
+        run_orders(order[None], probe, kept, **prepared.arrays, **scratch)
+    stops = scratch["stops"]
+    sign = prepared.study.sign
+    stopped = ~np.isnan(stops[:, 1])
+    decided = np.where(np.isnan(stops[:, 2]), -1.0, stops[:, 2]).astype(np.int64)
+    places = prepared.arrays["column"][(prepared.arrays["offsets"][:-1] + decided)[decided >= 0]]
+    alone = np.zeros(n, dtype=np.bool_)
+    alone[decided >= 0] = prepared.stops(places)
+    return Run(
+        rows_kept=prepared.rows_kept(kept)[0] if acting else prepared.all_rows(),
+        stopped=stopped,
+        threshold=np.where(alone, np.nan, sign * stops[:, 0]),
+        peers=stops[:, 1],
+        decided=decided,
+        began=began,
+        ended=ended,
+        trace=scratch["trace"] * (sign, 1.0),
+    )
+
+
+def _as_recorded(prepared: Prepared) -> Run:
+    n = prepared.study.n_trials
+    unknown = np.full(n, np.nan)
+    return Run(
+        rows_kept=prepared.all_rows(),
+        stopped=np.zeros(n, dtype=np.bool_),
+        threshold=unknown,
+        peers=unknown,
+        decided=np.full(n, -1),
+        began=unknown,
+        ended=unknown,
+        trace=np.empty((0, 2)),
+    )
+
+
+def _run_timed(
+    prepared: Prepared,
+    clock: Clock,
+    costs: Costs,
+    acting: bool,
+    probe: int,
+    orders: NDArray[np.int64],
+    kept: NDArray[np.int32],
+    spans: Float64,
+    scratch: Mapping[str, NDArray[Any]],
+) -> None:
+    """Fills `kept` [O, N], `spans` [O, N, 2] (when each job began and ended) and `scratch`."""
+    from esim.simulator.kernels import timed  # compiled only when a clock has times
+
+    study, n = prepared.study, prepared.study.n_trials
+    seconds = report_seconds(study)
+    jobs = np.zeros((n, 5))
+    jobs[:, timed.START] = study.start
+    jobs[:, timed.DURATION] = durations(study)
+    jobs[:, timed.OVERHEAD] = stop_overheads(study, costs)
+    if clock.mode == "recorded":
+        running = study.status == Status.RUNNING
+        jobs[running, timed.DURATION] = np.inf
+        jobs[running, timed.OVERHEAD] = costs.stop_latency_s + (costs.upload_s or 0.0)
+    times = np.zeros(3)
+    times[timed.STARTUP] = costs.startup_s if clock.mode == "simulated" else 0.0
+    times[timed.SLOTS] = clock.workers if clock.mode == "simulated" else 0
+    times[timed.ACTING] = acting
+    timed.run_timed(
+        orders,
+        probe,
+        kept,
+        spans,
+        seconds if prepared.row_of is None else seconds[prepared.row_of],
+        jobs,
+        times,
+        heap=np.zeros(n + 1, dtype=np.int64),
+        when=np.zeros(n),
+        agenda=np.zeros((n, 4), dtype=np.int64),
+        **prepared.arrays,
+        **scratch,
+    )
+
+
+def decisions(study: Study, rule: Rule, clock: Clock, costs: Costs) -> dict[str, Any]:
+    """The decisions as columns: every report that ran and holds a value."""
+    prepared = opened(prepare(study, rule), clock, costs)
+    run = run_once(prepared, clock, costs, traced=True)
+    return decision_columns(prepared, run, slice(None))
+
+
+def decision_columns(prepared: Prepared, run: Run, which: slice) -> dict[str, Any]:
+    """The columns of a traced run's decisions, for a slice of the reports with a value."""
+    study, arrays = prepared.study, prepared.arrays
+    sign = study.sign
+    trial = np.repeat(np.arange(study.n_trials), np.diff(arrays["offsets"]))[which]
+    peers, threshold = run.trace[which, 1], run.trace[which, 0]
+    reached = ~np.isnan(peers)
+    stop = prepared.worse(sign * arrays["own"][which], threshold)
+    alone = prepared.stops(arrays["column"][which])
+    return {
+        "trial": [study.trials[i] for i in trial[reached]],
+        "step": arrays["step"][which][reached],
+        "value": sign * prepared.values[which][reached],
+        "own": sign * prepared.own[which][reached],
+        "threshold": np.where(alone, np.nan, threshold)[reached],
+        "peers": peers[reached].astype(np.int64),
+        "stop": stop[reached],
+    }

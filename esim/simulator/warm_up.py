@@ -1,0 +1,49 @@
+"""Compiles every kernel in every way it is called."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from esim.errors import EsimError
+from esim.rules import PRESETS
+from esim.simulator.kernels import jit
+from esim.simulator.plan.build import prepare
+from esim.simulator.replay import replay, replay_orders
+from esim.study import Study
+
+
+def warm_up() -> Path:
+    """Replay small studies through every rule and clock; the folder that keeps what was compiled.
+
+    Raises:
+        EsimError: it cannot be kept.
+    """
+    rng = np.random.default_rng(0)
+    values = rng.standard_normal((6, 5))
+    aligned = Study.from_arrays(values, "minimize", elapsed=np.arange(1.0, 6.0))
+    # Every trial on steps of its own: peers are then looked up one by one.
+    steps = 1000 * np.sort(rng.choice(200, size=(6, 5), replace=False), axis=1)
+    apart = Study.from_arrays(values, "maximize", elapsed=np.arange(1.0, 6.0), steps=steps)
+    holed = np.where(rng.uniform(size=values.shape) < 0.2, np.nan, values)
+    # Long columns are sorted by a kernel of its own.
+    prepare(Study.from_arrays(rng.standard_normal((1000, 1)), "minimize"), PRESETS["sagemaker"])
+    _kept_in()  # asked early, not after compiling everything for nothing
+    for study in (aligned, apart, Study.from_arrays(holed, "minimize")):
+        for rule in PRESETS.values():
+            replay_orders(study, rule, np.arange(6)[None])
+            _ = replay(study, rule, workers=2).decisions
+    return _kept_in()
+
+
+def _kept_in() -> Path:
+    try:
+        return jit.kept_in()
+    except OSError as error:
+        raise EsimError(
+            "what is compiled cannot be kept: each process compiles it anew",
+            where=error.filename,
+            why=error.strerror or str(error),
+            fix="set NUMBA_CACHE_DIR to a folder that can be written",
+        ) from error

@@ -1,0 +1,1 @@
+"""Bytes on disk and in object stores: Arrow, Parquet, folders written whole or not at all."""

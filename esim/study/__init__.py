@@ -1,0 +1,18 @@
+"""The record every reader makes and every computation takes, and what follows from it alone."""
+
+from esim.study.arrays import Float64, Int64
+from esim.study.record import Direction, Note, Study, as_direction
+from esim.study.status import STATUS_WORDS, Status, as_status, is_censored
+
+__all__ = [
+    "STATUS_WORDS",
+    "Direction",
+    "Float64",
+    "Int64",
+    "Note",
+    "Status",
+    "Study",
+    "as_direction",
+    "as_status",
+    "is_censored",
+]

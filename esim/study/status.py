@@ -1,0 +1,65 @@
+"""How a trial had ended when it was recorded: the codes of the column `status`, and their words."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from esim.errors import EsimError
+
+
+class Status(enum.IntEnum):
+    """How a trial had ended when it was recorded."""
+
+    UNKNOWN = 0  # the record does not say; taken as completed
+    COMPLETED = 1
+    STOPPED = 2  # cut short by a rule, a pruner or a person
+    FAILED = 3
+    RUNNING = 4  # still going when the record was made
+
+    @property
+    def word(self) -> str:
+        """The status as logs and reports write it."""
+        return self.name.lower()
+
+
+STATUS_WORDS: Mapping[str, Status] = {
+    "": Status.UNKNOWN,
+    "unknown": Status.UNKNOWN,
+    "completed": Status.COMPLETED,
+    "complete": Status.COMPLETED,
+    "finished": Status.COMPLETED,
+    "succeeded": Status.COMPLETED,
+    "stopped": Status.STOPPED,
+    "stopping": Status.STOPPED,
+    "pruned": Status.STOPPED,
+    "early_stopped": Status.STOPPED,
+    "killed": Status.STOPPED,
+    "failed": Status.FAILED,
+    "fail": Status.FAILED,
+    "error": Status.FAILED,
+    "crashed": Status.FAILED,
+    "running": Status.RUNNING,
+    "inprogress": Status.RUNNING,
+    "waiting": Status.RUNNING,
+}
+
+
+def as_status(word: Status | str) -> Status:
+    """A status from its word, in any case. Raises EsimError for another word."""
+    if isinstance(word, Status):
+        return word
+    found = STATUS_WORDS.get(word.strip().lower())
+    if found is None:
+        raise EsimError(
+            f"unknown status {word!r}", fix="one of: " + ", ".join(sorted(STATUS_WORDS))
+        )
+    return found
+
+
+def is_censored(status: NDArray[np.int8]) -> NDArray[np.bool_]:
+    """bool [N]: which trials had been cut short when they were recorded."""
+    return np.isin(status, [Status.STOPPED, Status.FAILED, Status.RUNNING])
