@@ -30,7 +30,17 @@ ARROWS: dict[str, set[str]] = {
     "cli": ALL | {"analyses", "report", ""},
 }
 # Inside the simulator, from the top down: a part imports only those behind it.
-SIMULATOR = ("warm_up", "replay", "caveats", "outcomes", "quality", "run", "jobs", "plan", "kernels")
+SIMULATOR = (
+    "warm_up",
+    "replay",
+    "caveats",
+    "outcomes",
+    "quality",
+    "run",
+    "jobs",
+    "plan",
+    "kernels",
+)
 FILES_AT_THE_TOP = {"__init__", "__main__", "errors", "version", "assumptions"}
 MODULES = {
     ".".join(("esim", *path.relative_to(PACKAGE).with_suffix("").parts)).removesuffix(
