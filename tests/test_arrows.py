@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from graphlib import TopologicalSorter
@@ -145,3 +146,23 @@ def test_light_commands_leave_heavy_libraries_alone(command: list[str]) -> None:
     )
     run = subprocess.run([sys.executable, "-c", code, *command], capture_output=True, text=True)
     assert run.returncode == 0, run.stderr
+
+
+def test_the_drawing_of_the_architecture_shows_the_arrows_of_the_code() -> None:
+    text = (PACKAGE.parent / "docs" / "architecture.md").read_text(encoding="utf-8")
+    drawn: dict[str, set[str]] = {room: set() for room in ARROWS}
+    for source, target in re.findall(r"^    (\w+) --> (\w+)$", text, flags=re.MULTILINE):
+        drawn[source].add(target)
+    built: dict[str, set[str]] = {room: set() for room in ARROWS}
+    for module, targets in IMPORTS.items():
+        if room_of(module) in built:
+            built[room_of(module)] |= {room_of(target) for target in targets} & built.keys()
+    for room, targets in built.items():
+        targets.discard(room)
+        assert drawn[room] <= targets, f"{room} does not import {drawn[room] - targets}"
+        assert targets <= reached_from(room, drawn), f"{room}: arrows that are not drawn"
+
+
+def reached_from(room: str, arrows: dict[str, set[str]]) -> set[str]:
+    """All rooms to which a path of arrows runs."""
+    return arrows[room].union(*(reached_from(target, arrows) for target in arrows[room]))

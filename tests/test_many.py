@@ -257,7 +257,7 @@ def test_a_missing_engine(engine: str) -> None:
     module = {"dask": "distributed", "ray": "ray"}[engine]
     code = (
         f"import sys; sys.modules[{module!r}] = None\n"
-        "from esim import engines\n"
+        "from esim.analyses.workers import engines\n"
         f"list(engines.run(abs, [1], engine={engine!r}))\n"
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
@@ -328,7 +328,8 @@ def test_a_row_a_study_as_pyarrow_makes_it() -> None:
 
 def test_a_worker_does_without_pandas(history: History) -> None:
     code = (
-        "import sys\nfrom esim import many\nfrom esim.history import History\n"
+        "import sys\nfrom esim.analyses.history import replay_history as many\n"
+        "from esim.storage.history import History\n"
         "from esim.rules import rule\n"
         "settings, history = many.Settings(rule('sagemaker')), History.open(sys.argv[1])\n"
         "many.replay_chunk(settings, history.chunks()[0])\n"

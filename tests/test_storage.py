@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import esim
 from esim.errors import EsimError
 from esim.readers.inputs import read_study
 from esim.storage import arrow
@@ -182,7 +183,7 @@ def test_small_files_are_read_from_arrows_own_memory() -> None:
 
 def test_arrow_reads_bytes_through_that_alone() -> None:
     """Decompression, which is done where it is asked for, may take them as they are."""
-    package = Path(storage.__file__).parent
+    package = Path(esim.__file__).parent
     found = [
         f"{path.relative_to(package)}: {line.strip()}"
         for path in sorted(package.rglob("*.py"))
