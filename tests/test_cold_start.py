@@ -111,7 +111,8 @@ def test_processes_that_start_at_once_leave_what_serves_the_next(warm: Path) -> 
     names = [path.name for path in functions(warm)]
     assert len(names) > 5
     # No part of a file is left, which would bear a longer name.
-    assert all(re.fullmatch(r"esim\.simulator\.kernels\.\w+\.\w+-[0-9a-f]{16}", name) for name in names)
+    kept = r"esim\.simulator\.kernels\.\w+\.\w+-[0-9a-f]{16}"
+    assert all(re.fullmatch(kept, name) for name in names)
 
 
 def full() -> None:
