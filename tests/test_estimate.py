@@ -29,6 +29,7 @@ from esim.assumptions import Clock, Costs
 from esim.errors import EsimError
 from esim.results.estimate import Estimate, Quantity
 from esim.rules import rule
+from esim.simulator.accounting import SPENT
 from esim.simulator.plan.build import prepare
 from esim.study import Note, Study
 from esim.study.facts import facts
@@ -87,23 +88,25 @@ def played(study: Study, orders: NDArray[np.int64], clock: Clock, costs: Costs) 
 def test_samples_of_trials_are_what_a_plain_replay_of_them_gives() -> None:
     values = curves(20)
     orders = draw(SEED, np.arange(20), 9, 25, "shuffled")
-    actual = played(Study.from_arrays(values, "minimize"), orders, Clock("order"), Costs())
+    samples = played(Study.from_arrays(values, "minimize"), orders, Clock("order"), Costs())
+    actual = samples.outcomes
     for i, order in enumerate(orders):
         mine = values[order]
         kept = literal_twin(mine)
-        assert actual.run["steps"][i] == sum(kept)
-        assert actual.recorded["steps"][i] == 9 * 12
+        assert actual.steps_run[i] == sum(kept)
+        assert actual.steps_recorded[i] == 9 * 12
         finals = [row[k - 1] for row, k in zip(mine, kept, strict=True)]
         last = [row[-1] for row in mine]
         assert actual.degradation[i] == min(finals) - min(last)
-        assert actual.normalized[i] == pytest.approx(
+        assert actual.degradation_normalized[i] == pytest.approx(
             (min(finals) - min(last)) / (median(last) - min(last))
         )
         assert actual.best_rank[i] == 1 + sum(x < min(finals) for x in last)
         assert actual.best_kept[i] == (kept[int(np.argmin(last))] == 12)
-        assert actual.stopped[i] == sum(k < 12 for k in kept) / 9
-        assert (actual.best_recorded[i], actual.best[i]) == (min(last), min(finals))
-    assert actual.run_at["steps"].sum() == pytest.approx(actual.run["steps"].mean())
+        assert actual.trials_stopped_fraction[i] == sum(k < 12 for k in kept) / 9
+        assert actual.best_recorded.value[i] == min(last)
+        assert actual.best.value[i] == min(finals)
+    assert samples.run_at["steps"].sum() == pytest.approx(actual.steps_run.mean())
 
 
 def some(study: Study, order: NDArray[np.int64]) -> Study:
@@ -128,18 +131,12 @@ def test_samples_agree_with_a_replay_of_the_same_job(workers: int) -> None:
     costs = Costs(price=36.0, startup_s=1.5, stop_latency_s=0.75)
     clock = Clock("simulated", workers) if workers > 1 else Clock("order")
     orders = draw(SEED, np.arange(15), 8, 12, "shuffled")
-    actual = played(study, orders, clock, costs)
+    actual = played(study, orders, clock, costs).outcomes
     for i, order in enumerate(orders):
         expected = esim.replay(some(study, order), "sagemaker", clock.mode, workers, costs=costs)
         s = expected.summary
-        for name, amounts in {
-            "steps": (s.steps_recorded, s.steps_run),
-            "seconds": (s.seconds_recorded, s.seconds_run),
-            "billed_seconds": (s.billed_seconds_recorded, s.billed_seconds_run),
-            "cost": (s.cost_recorded, s.cost),
-            "makespan_s": (s.makespan_recorded_s, s.makespan_s),
-        }.items():
-            assert (actual.recorded[name][i], actual.run[name][i]) == pytest.approx(amounts), name
+        for name in (key for keys in SPENT.values() for key in keys):
+            assert getattr(actual, name)[i] == pytest.approx(getattr(s, name)), name
         assert actual.degradation[i] == s.degradation
         assert actual.best_rank[i] == s.best_rank
 

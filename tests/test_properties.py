@@ -19,11 +19,12 @@ from numba import config
 
 from esim.results.replay import ReplayResult, Summary
 from esim.rules import Rule
-from esim.simulator.outcomes import columns_of, summaries_of
+from esim.simulator.accounting import outcomes, summaries
 from esim.simulator.plan.build import prepare
 from esim.simulator.replay import Final
 from esim.simulator.run import Run as KernelRun
 from esim.simulator.run import decision_columns, run_once
+from esim.simulator.trial_outcomes import columns_of, outcomes_of_trials
 from esim.study import Status, Study
 from esim.study.batch import Stack
 from esim.study.times import report_seconds
@@ -242,9 +243,10 @@ def result_of(run: Run, final: Final = "last", probe: int = -1, **costs: Any) ->
     with_rule = run_once(prepared, clock, paid, order=order, probe=probe)
     without = run_once(prepared, clock, paid, order=order, acting=False)
     study, stack = run.study, Stack.of([run.study])
-    columns = columns_of(study, with_rule, without, clock, final)
-    row = {key: one for key, (one,) in summaries_of(stack, clock, paid, columns).items()}
-    summary = Summary(**row)
+    trials = outcomes_of_trials(study, paid, final, with_rule.rows_kept, with_rule.stopped)
+    columns = columns_of(study, clock, trials, with_rule, without)
+    found = outcomes(stack, study, clock, paid, trials, with_rule, without)
+    summary = Summary(**{key: one for key, (one,) in summaries(found, study, paid).items()})
     return ReplayResult(
         study.name, study.objective, study.direction, run.rule, clock, paid, final, summary,
         columns, warnings=(),

@@ -17,11 +17,12 @@ from esim.errors import EsimError
 from esim.results.replay import Caveat, ReadingRow, ReplayResult, Summaries, Summary, TrialColumns
 from esim.rules import LITERAL, READINGS, Rule
 from esim.rules import rule as named_rule
+from esim.simulator.accounting import Outcomes, outcomes, summaries
 from esim.simulator.caveats import caveats_of
 from esim.simulator.jobs import choose_clock
-from esim.simulator.outcomes import columns_of, summaries_of
 from esim.simulator.plan.build import Prepared, prepare, prepare_stack, stackable
 from esim.simulator.run import decisions, opened, run_many, run_once
+from esim.simulator.trial_outcomes import columns_of, outcomes_of_trials
 from esim.study import Int64, Study
 from esim.study.batch import Stack, stacks
 
@@ -70,7 +71,8 @@ class Replays:
     """Studies of a stack, each replayed as `replay` does it.
 
     Attributes:
-        summaries: the summaries' keys, a value a study. [S] each
+        outcomes: what was saved and lost, of each study. [S]
+        summaries: the same by the summaries' keys, a value a study. [S] each
         columns: of the trials of all.
         warnings: of each study. [S]
     """
@@ -80,6 +82,7 @@ class Replays:
     clock: Clock
     costs: Costs
     final: Final
+    outcomes: Outcomes
     summaries: Summaries
     columns: TrialColumns
     warnings: Sequence[Sequence[Caveat]]
@@ -135,10 +138,9 @@ def check_final(final: str) -> None:
         raise EsimError(f"final cannot be {final!r}", fix="last or best")
 
 
-def replay_prepared(prepared: Prepared, clock: Clock, costs: Costs, final: Final) -> ReplayResult:
-    """The replay of a prepared study in its own launch order."""
-    replayed = _replayed(Stack.of([prepared.study]), prepared, clock, costs, final)
-    return next(replayed.results())
+def replay_prepared(prepared: Prepared, clock: Clock, costs: Costs, final: Final) -> Replays:
+    """The replay of a prepared study in its own launch order, as a stack of one."""
+    return _replayed(Stack.of([prepared.study]), prepared, clock, costs, final)
 
 
 def _replayed(
@@ -148,13 +150,15 @@ def _replayed(
     prepared = opened(prepared, clock, costs)
     run = run_once(prepared, clock, costs)
     baseline = run_once(prepared, clock, costs, acting=False)
-    columns = columns_of(stack.whole, run, baseline, clock, final)
-    summaries = summaries_of(stack, clock, costs, columns)
-    warnings = caveats_of(stack, rule, clock, costs, summaries, columns)
+    trials = outcomes_of_trials(stack.whole, costs, final, run.rows_kept, run.stopped)
+    columns = columns_of(stack.whole, clock, trials, run, baseline)
+    found = outcomes(stack, stack.whole, clock, costs, trials, run, baseline)
+    told = summaries(found, stack.whole, costs)
+    warnings = caveats_of(stack, rule, clock, costs, told, columns)
     kept = (columns.reports_kept[first:last] for first, last in pairwise(stack.trials))
     for study, its_kept, its_warnings in zip(stack.studies, kept, warnings, strict=True):
         its_warnings += _defects(study, rule, clock, costs, its_kept)
-    return Replays(stack, rule, clock, costs, final, summaries, columns, warnings)
+    return Replays(stack, rule, clock, costs, final, found, told, columns, warnings)
 
 
 def _defects(
@@ -199,7 +203,8 @@ def _readings(
             continue
         result = literal
         if not same:
-            result = replay_prepared(prepare(study, changed), its_clock, costs, final)
+            replayed = replay_prepared(prepare(study, changed), its_clock, costs, final)
+            result = next(replayed.results())
         yield ReadingRow(
             code=reading.code,
             question=reading.question,

@@ -116,7 +116,7 @@ def part(study: Study, trials: NDArray[np.int64]) -> Study:
 
 def saved(samples: Samples) -> NDArray[np.float64]:
     """The saved share of steps."""
-    return 1.0 - samples.run["steps"] / samples.recorded["steps"]
+    return samples.outcomes.steps_saved_fraction
 
 
 def split(
@@ -135,12 +135,12 @@ def split(
         cell.covered[p].append(low - 1e-9 <= share <= high + 1e-9)
         cell.widths[p].append(high - low)
     cell.off.append(forecast.median("steps_saved_fraction") - share)
-    loss = float(happened.normalized[0])
+    loss = float(happened.outcomes.degradation_normalized[0])
     if np.isfinite(loss):
         low, high = forecast.interval("degradation_normalized", 0.9)
         cell.loss_covered.append(low - 1e-9 <= loss <= high + 1e-9)
-    if forecast.probability_best_kept is not None and not np.isnan(happened.best_kept[0]):
-        cell.chances.append((forecast.probability_best_kept, bool(happened.best_kept[0])))
+    if forecast.probability_best_kept is not None and not np.isnan(happened.outcomes.best_kept[0]):
+        cell.chances.append((forecast.probability_best_kept, bool(happened.outcomes.best_kept[0])))
 
 
 def cells(

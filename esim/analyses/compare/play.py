@@ -11,17 +11,18 @@ import numpy as np
 
 from esim.analyses.compare.contestants import Contestant
 from esim.analyses.compare.numbers import Numbers, numbers
-from esim.analyses.compare.scores import Scores, scores
 from esim.analyses.compare.statistics import first_shares, ranks
 from esim.analyses.workers.by_study import MANY
 from esim.assumptions import Clock, Costs
 from esim.errors import EsimError
-from esim.results.comparison.comparison import RecordedMeans
+from esim.results.comparison.comparison import RecordedMeans, Spread
 from esim.results.replay import BestTrial, Summary
+from esim.simulator.accounting import Launches, outcomes
 from esim.simulator.jobs import choose_clock
-from esim.simulator.plan.build import prepare
+from esim.simulator.plan.build import Prepared, prepare
 from esim.simulator.replay import Final, replay_prepared
 from esim.simulator.run import Runs, run_many
+from esim.simulator.trial_outcomes import outcomes_of_trials
 from esim.study import Float64, Int64, Study
 from esim.study.facts import Facts, facts
 
@@ -29,7 +30,7 @@ WORKERS = (1, 4, 16, 64)
 _ENOUGH = 400  # replays a rule and number of workers over all studies: the table is to be small
 _SAMPLE = 10_000  # launch orders of all studies together that a spread is read off
 MEANS = tuple(f.name for f in fields(RecordedMeans))
-NUMBERS = tuple(f.name for f in fields(Scores) if f.name != "first_stop")
+NUMBERS = tuple(f.name for f in fields(Spread) if f.name != "within")
 
 
 @dataclass(frozen=True)
@@ -213,10 +214,11 @@ class _Table:
             self.parts[workers] = (clock, self.orders[: protocol.workers_orders])
         self.baseline: dict[int | None, Runs] = {}
         self.numbers = {
-            part: {f.name: np.full((rules, len(orders)), np.nan) for f in fields(Scores)}
+            part: {name: np.full((rules, len(orders)), np.nan) for name in (*NUMBERS, "first_stop")}
             for part, (_, orders) in self.parts.items()
         }
-        self.recorded: list[Summary | None] = [None] * rules
+        self.recorded = np.full((len(MEANS), rules), np.nan)
+        self.summaries: list[Summary | None] = [None] * rules
 
     def play_baseline(self, any_rule: Contestant) -> None:
         """The makespans without a rule."""
@@ -230,8 +232,10 @@ class _Table:
         """Fill one contestant's row."""
         costs, final = self.protocol.costs, self.protocol.final
         prepared = prepare(self.study, contestant.rule, threads=1)
-        self.recorded[r] = replay_prepared(prepared, self.clock, costs, final).summary
-        headline: Scores | None = None
+        replayed = replay_prepared(prepared, self.clock, costs, final)
+        self.recorded[:, r] = [getattr(replayed.outcomes, name)[0] for name in MEANS]
+        self.summaries[r] = next(replayed.results()).summary
+        headline: Mapping[str, Float64] | None = None
         for part, (clock, orders) in self.parts.items():
             if headline is not None and clock == self.orders_clock:
                 found = headline  # the same clock and orders, and more of them
@@ -240,12 +244,12 @@ class _Table:
                 found = scores(prepared, clock, costs, final, runs, self.baseline[part])
             headline = headline or found
             for name, table in self.numbers[part].items():
-                table[r] = getattr(found, name)[: len(orders)]
+                table[r] = found[name][: len(orders)]
 
     def played(self) -> Played:
         """Everything that is kept, once every row is filled."""
         protocol = self.protocol
-        summaries = tuple(s for s in self.recorded if s is not None)
+        summaries = tuple(s for s in self.summaries if s is not None)
         whole = protocol.sample is None
         tables = {
             part: {name: table[name] for name in NUMBERS} for part, table in self.numbers.items()
@@ -270,7 +274,7 @@ class _Table:
             study=self.facts,
             clock=self.clock,
             orders_clock=self.orders_clock,
-            recorded=np.array([[_number(s, name) for s in summaries] for name in MEANS]),
+            recorded=self.recorded,
             best_recorded=summaries[0].best_recorded,
             summaries=summaries if whole else (),
             orders=numbers(headline, protocol.sample),
@@ -288,10 +292,22 @@ class _Table:
         )
 
 
-def _number(summary: Summary, name: str) -> float:
-    """A number of `MEANS`; NaN if unknown."""
-    if name == "best_kept":
-        stopped = summary.best_trial_stopped
-        return np.nan if stopped is None else float(not stopped)
-    value = getattr(summary, name)
-    return np.nan if value is None else float(value)
+def scores(
+    prepared: Prepared, clock: Clock, costs: Costs, final: str, runs: Runs, baseline: Runs
+) -> Mapping[str, Float64]:
+    """`NUMBERS` of runs of all trials, and the earliest step of a stop. float64 [O] each.
+
+    NaN = unknown; no earliest stop: the rule stops none.
+
+    Args:
+        baseline: the runs of the same orders without a rule.
+    """
+    study = prepared.study
+    trials = outcomes_of_trials(study, costs, final, runs.rows_kept, runs.stopped)
+    jobs = Launches.of_all(study, len(runs.stopped))
+    found = outcomes(jobs, study, clock, costs, trials, runs, baseline)
+    first = np.where(runs.stopped, trials.run.steps, np.inf).min(axis=-1, initial=np.inf)
+    return {
+        **{name: getattr(found, name) for name in NUMBERS},
+        "first_stop": np.where(np.isfinite(first), first, np.nan),
+    }

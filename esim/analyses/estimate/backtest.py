@@ -61,7 +61,7 @@ def backtest(
             if np.isfinite([low, high, value]).all():
                 inside[name].append(_within(value, low, high))
                 widths[name].append(high - low)
-        kept = float(happened.best_kept[0])
+        kept = float(happened.outcomes.best_kept[0])
         if found.probability_best_kept is not None and not np.isnan(kept):
             chances.append((found.probability_best_kept, kept))
         advance()
@@ -102,11 +102,7 @@ def _text(
 
 
 def _values(happened: Samples) -> dict[str, float]:
-    values = {}
-    for spent, name in FRACTIONS.items():
-        recorded, run = float(happened.recorded[spent][0]), float(happened.run[spent][0])
-        values[name] = 1.0 - run / recorded if recorded > 0 else np.nan
-    return {**values, "degradation_normalized": float(happened.normalized[0])}
+    return {name: float(getattr(happened.outcomes, name)[0]) for name in _ROWS}
 
 
 def _within(value: float, low: float, high: float) -> bool:
@@ -143,7 +139,7 @@ def _left_out(study: Study, ask: Ask, found: Estimate) -> LeftOut:
     inside = None
     if around is not None and around.low is not None and around.high is not None:
         inside = _within(share, around.low, around.high) if np.isfinite(share) else None
-    kept = float(happened.best_kept[0])
+    kept = float(happened.outcomes.best_kept[0])
     return LeftOut(
         study=study.name,
         trials=study.n_trials,

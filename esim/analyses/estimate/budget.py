@@ -79,7 +79,7 @@ def _budget(past: Sequence[Study], ask: Ask, spent: str) -> float:
     for i, study in enumerate(past):
         found = replay_history(study, ask, np.random.SeedSequence(0, spawn_key=(i,)))
         if found is not None:
-            a_trial.append(float(found.main.recorded[spent].mean()) / found.main.size)
+            a_trial.append(float(found.main.outcomes.spent(spent)[0].mean()) / found.main.size)
     return float(np.mean(a_trial)) * ask.trials
 
 
@@ -104,7 +104,7 @@ def _best(
 
     (small, varies), (large, large_varies) = jobs
     return (
-        around(small.best_recorded, varies),
-        around(small.best, varies),
-        around(large.best, large_varies),
+        around(small.outcomes.best_recorded.value, varies),
+        around(small.outcomes.best.value, varies),
+        around(large.outcomes.best.value, large_varies),
     )

@@ -10,8 +10,8 @@ from esim.analyses.estimate.samples import Launch, Samples, draw, play, reorder
 from esim.analyses.workers.by_study import MANY
 from esim.assumptions import Clock, Costs
 from esim.rules import Rule
+from esim.simulator.best import cut_short
 from esim.simulator.plan.build import prepare
-from esim.simulator.quality import degradation_is_known
 from esim.study import Float64, Int64, Study
 
 LEAST = 4  # fewer past trials cannot be split into halves that vary
@@ -108,7 +108,7 @@ def replay_history(
         quarter=replayed(
             draw(seeds[_QUARTER], places, size, max(ask.samples // 2, 20), ask.launch)
         ),
-        degradation_known=degradation_is_known(study),
+        degradation_known=not cut_short(study).any(),
     )
 
 
@@ -117,7 +117,7 @@ def pooled(history: History, column: str) -> Float64:
     blocks = [history.main, history.quarter]
     if history.half.size <= history.m:
         blocks.insert(1, history.half)
-    values = [np.asarray(getattr(block, column)) for block in blocks]
+    values = [np.asarray(getattr(block.outcomes, column)) for block in blocks]
     known = [v[~np.isnan(v)] for v in values]
     most = max(len(v) for v in known)
     # Each size counts the same, whatever its number of replays.

@@ -12,17 +12,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from esim.analyses.estimate.histories import Ask, History, pooled
-from esim.analyses.estimate.samples import SPENT, Samples
+from esim.analyses.estimate.samples import Samples
 from esim.analyses.estimate.widen import EXPONENT_SD, kept_beyond, parts
+from esim.simulator.accounting import SPENT
 from esim.study import Float64
 
-FRACTIONS = {
-    "steps": "steps_saved_fraction",
-    "seconds": "seconds_saved_fraction",
-    "billed_seconds": "billed_saved_fraction",
-    "cost": "cost_saved_fraction",
-    "makespan_s": "makespan_saved_fraction",
-}
+FRACTIONS = {spent: saved for spent, (_, _, saved) in SPENT.items()}
 AMOUNTS = {
     "steps": ("steps_saved", "steps"),
     "seconds": ("seconds_saved", "seconds"),
@@ -30,7 +25,7 @@ AMOUNTS = {
     "cost": ("cost_saved", "money"),
     "makespan_s": ("makespan_saved_s", "seconds"),
 }
-OF_THE_BEST = ("degradation", "normalized", "best_rank")
+OF_THE_BEST = ("degradation_on_record", "degradation_normalized", "best_rank")
 BEST, SCATTER = 30_000, 300  # of many studies together: draws of the best, and scattered replays
 Number = Callable[[Samples], Float64]  # of each sample, on the working scale
 Onwards = Callable[[float], tuple[float, float]]
@@ -86,9 +81,12 @@ def learn(history: History, ask: Ask) -> Learned:
         numbers[FRACTIONS[spent]] = _fraction(history, ask, spent)
         numbers[AMOUNTS[spent][0]] = _amount(history, ask, spent)
     numbers["trials_stopped"] = _varies(
-        history, ask, lambda samples: samples.stopped, lambda mean: _grown(history, "steps", mean)
+        history,
+        ask,
+        lambda samples: samples.outcomes.trials_stopped_fraction,
+        lambda mean: _grown(history, "steps", mean),
     )
-    kept = history.quarter.best_kept
+    kept = history.quarter.outcomes.best_kept
     kept = kept[~np.isnan(kept)]
     return Learned(
         n=history.n,
@@ -121,9 +119,10 @@ def _thinned(values: Float64, most: int | None) -> Float64:
 def _fraction(history: History, ask: Ask, spent: str) -> Varies | None:
     # Square roots of the kept share are nearly symmetric about their mean; shares are not.
     def number(samples: Samples) -> Float64:
+        recorded, run = samples.outcomes.spent(spent)
         with np.errstate(divide="ignore", invalid="ignore"):
-            kept = samples.run[spent] / samples.recorded[spent]
-        return np.sqrt(np.where(samples.recorded[spent] > 0, kept, np.nan))
+            kept = run / recorded
+        return np.sqrt(np.where(recorded > 0, kept, np.nan))
 
     def onwards(mean: float) -> tuple[float, float]:
         moved = mean * math.sqrt(_kept_ratio(history, spent))
@@ -134,7 +133,8 @@ def _fraction(history: History, ask: Ask, spent: str) -> Varies | None:
 
 def _amount(history: History, ask: Ask, spent: str) -> Varies | None:
     def number(samples: Samples) -> Float64:
-        return (samples.recorded[spent] - samples.run[spent]) / samples.size
+        recorded, run = samples.outcomes.spent(spent)
+        return (recorded - run) / samples.size
 
     return _varies(
         history,
@@ -175,7 +175,7 @@ def _varies(
 
 def _grown(history: History, spent: str, mean: float) -> tuple[float, float]:
     """What is saved by a trial of a longer job, and its standard deviation."""
-    recorded, run = history.main.recorded[spent], history.main.run[spent]
+    recorded, run = history.main.outcomes.spent(spent)
     whole = float(recorded.mean())
     kept = float(run.mean()) / whole if whole > 0 else 1.0
     if kept >= 1.0:
@@ -199,7 +199,8 @@ def _unsure(history: History) -> float:
 
 
 def _scatter(history: History, block: Samples) -> Float64:
-    with np.errstate(divide="ignore", invalid="ignore"):
-        saved = 1.0 - block.run["steps"] / block.recorded["steps"]
-    lost = block.normalized if history.degradation_known else np.full(len(saved), np.nan)
-    return np.stack([saved, lost, block.best_kept])
+    found = block.outcomes
+    lost = found.degradation_normalized
+    if not history.degradation_known:
+        lost = np.full(len(lost), np.nan)
+    return np.stack([found.steps_saved_fraction, lost, found.best_kept])

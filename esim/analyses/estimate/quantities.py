@@ -12,10 +12,10 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from esim.analyses.estimate.learned import AMOUNTS, FRACTIONS, Learned, Varies
-from esim.analyses.estimate.samples import SPENT
 from esim.analyses.estimate.widen import FAR, deviations
 from esim.analyses.workers.by_study import MANY
 from esim.results.estimate import Quantity
+from esim.simulator.accounting import SPENT
 from esim.study import Float64
 
 
@@ -37,11 +37,11 @@ def quantities(
     found["trials_stopped"] = _stopped(learned, draws)
     known = _those(learned, lambda one: one.degradation_known)
     of_values = known if comparable else []
-    found["degradation"] = _of_the_best(of_values, "degradation", "value")
+    found["degradation"] = _of_the_best(of_values, "degradation_on_record", "value")
     found["degradation_on_record"] = _of_the_best(
-        learned if comparable else [], "degradation", "value"
+        learned if comparable else [], "degradation_on_record", "value"
     )
-    found["degradation_normalized"] = _of_the_best(known, "normalized", "normalized")
+    found["degradation_normalized"] = _of_the_best(known, "degradation_normalized", "normalized")
     found["best_rank"] = _of_the_best(learned, "best_rank", "rank")
     return found
 

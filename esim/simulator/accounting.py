@@ -1,0 +1,297 @@
+"""What a replay saved and lost, for one launch order and for many: the one place it is computed.
+
+J jobs are accounted for together: one of each study of a stack in its own launch order, or many of
+one study, each in an order of its own. The same rules hold for all:
+
+- What a trial takes is unknown if the log does not tell it; what no trial takes is 0.
+- A total is unknown if any part of it is, or if it is not finite. A share is unknown if either of
+  its totals is, or if nothing was recorded.
+- Unknown is NaN in arrays, and None in a summary.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from esim.assumptions import Clock, Costs
+from esim.results.replay import BestTrial, Summaries, Summary
+from esim.simulator.best import BestTrials, Finals, Quality, cut_short, quality
+from esim.simulator.run import Run, Runs
+from esim.simulator.trial_outcomes import TrialOutcomes
+from esim.study import Float64, Int64, Status, Study
+from esim.study.times import last_second
+
+# What a job spends -> the outcomes' keys: as recorded, under the rule, the share that is saved.
+SPENT = {
+    "steps": ("steps_recorded", "steps_run", "steps_saved_fraction"),
+    "seconds": ("seconds_recorded", "seconds_run", "seconds_saved_fraction"),
+    "billed_seconds": ("billed_seconds_recorded", "billed_seconds_run", "billed_saved_fraction"),
+    "cost": ("cost_recorded", "cost", "cost_saved_fraction"),
+    "makespan_s": ("makespan_recorded_s", "makespan_s", "makespan_saved_fraction"),
+}
+
+
+class Jobs(Protocol):
+    """Which trials each of J jobs launches. `esim.study.batch.Stack` is one."""
+
+    @property
+    def sizes(self) -> Int64:
+        """How many trials each launches. int64 [J]"""
+
+    def sums(self, values: NDArray[Any]) -> Sequence[Any] | NDArray[Any]:
+        """Values of trials added up over each job, flags counted. [J], or [] if all are alike"""
+
+    def table(self, values: NDArray[Any], nothing: Any) -> NDArray[Any]:
+        """Values of trials as a row a job, `nothing` behind its last. [J, m], or [m] if alike"""
+
+
+@dataclass(frozen=True)
+class Launches:
+    """Jobs of one study's N trials. Values are [N] if they are alike in all jobs, else [J, N].
+
+    Attributes:
+        sizes: int64 [J].
+        orders: int64 [J, m], the trials each job launches, in launch order; None: each launches all
+            trials, and their values are added up in the study's own order, as for a single replay.
+    """
+
+    sizes: Int64
+    orders: Int64 | None
+
+    @classmethod
+    def of_all(cls, study: Study, jobs: int) -> Launches:
+        """So many jobs that launch every trial."""
+        return cls(np.full(jobs, study.n_trials, dtype=np.int64), None)
+
+    @classmethod
+    def of_some(cls, orders: Int64) -> Launches:
+        """Jobs that launch some of the trials, int64 [J, m]."""
+        return cls(np.full(len(orders), orders.shape[1], dtype=np.int64), orders)
+
+    def sums(self, values: NDArray[Any]) -> NDArray[Any]:
+        """See `Jobs`."""
+        return np.asarray(self.table(values, None).sum(axis=-1))
+
+    def table(self, values: NDArray[Any], nothing: Any) -> NDArray[Any]:
+        """See `Jobs`; no job is shorter than another."""
+        if self.orders is None:
+            return values
+        if values.ndim == 1:
+            return values[self.orders]
+        return np.take_along_axis(values, self.orders, axis=-1)
+
+
+@dataclass(frozen=True)
+class Outcomes(Quality):
+    """What a rule saved and lost in J jobs, by the keys of `esim.results.replay.Summary`.
+
+    float64 [J] each, NaN = unknown, but for the counts of trials, int64 [J], the bounds, float64
+    [J, 2], NaN where no trial was cut short, and the best trials. What concerns the best is told by
+    `Quality`.
+    """
+
+    trials: Int64
+    trials_stopped: Int64
+    trials_censored: Int64
+    steps_recorded: Float64
+    steps_run: Float64
+    steps_saved_fraction: Float64
+    steps_saved_fraction_bounds: Float64
+    seconds_recorded: Float64
+    seconds_run: Float64
+    seconds_saved_fraction: Float64
+    billed_seconds_recorded: Float64
+    billed_seconds_run: Float64
+    billed_saved_fraction: Float64
+    makespan_recorded_s: Float64
+    makespan_s: Float64
+    makespan_saved_fraction: Float64
+    cost_recorded: Float64
+    cost: Float64
+    cost_saved_fraction: Float64
+
+    @property
+    def trials_stopped_fraction(self) -> Float64:
+        """Share of the trials that the rule stops; NaN in a job of no trials. float64 [J]"""
+        share: Float64 = self.trials_stopped / np.where(self.trials > 0, self.trials, np.nan)
+        return share
+
+    @classmethod
+    def joined(cls, parts: Sequence[Outcomes]) -> Outcomes:
+        """The outcomes of several lots of jobs, one lot after another."""
+
+        def join(values: Sequence[Any]) -> Any:
+            if isinstance(values[0], BestTrials):
+                return BestTrials(
+                    np.concatenate([best.trial for best in values]),
+                    np.concatenate([best.value for best in values]),
+                )
+            return np.concatenate(values)
+
+        return cls(**{name: join([getattr(p, name) for p in parts]) for name in vars(parts[0])})
+
+    def spent(self, what: str) -> tuple[Float64, Float64]:
+        """What each job spends of a key of `SPENT`, as recorded and under the rule. [J] each"""
+        recorded, run, _ = SPENT[what]
+        return getattr(self, recorded), getattr(self, run)
+
+
+@np.errstate(invalid="ignore", divide="ignore", over="ignore")
+def outcomes(
+    jobs: Jobs,
+    study: Study,
+    clock: Clock,
+    costs: Costs,
+    trials: TrialOutcomes,
+    run: Run | Runs,
+    baseline: Run | Runs,
+) -> Outcomes:
+    """What a rule saved and lost in each job.
+
+    Args:
+        jobs: which of the study's trials each job launches.
+        study: whose trials they are; of a stack, all studies as one.
+        run: the replays under the rule.
+        baseline: the same without a rule.
+    """
+    amounts: dict[str, NDArray[Any]] = {
+        "trials": jobs.sizes,
+        "trials_stopped": np.asarray(jobs.sums(trials.stopped), dtype=np.int64),
+        "trials_censored": np.asarray(jobs.sums(study.censored), dtype=np.int64),
+    }
+    for what, (recorded, under_rule, saved) in SPENT.items():
+        if what == "makespan_s":
+            totals = makespans(jobs, study, clock, costs, trials, run, baseline)
+        else:
+            each = getattr(trials.recorded, what), getattr(trials.run, what)
+            totals = _total(jobs.sums(each[0])), _total(jobs.sums(each[1]))
+        amounts[recorded], amounts[under_rule] = totals
+        amounts[saved] = _saved(*totals)
+    best = quality(
+        Finals(
+            sign=study.sign,
+            trial=jobs.table(np.arange(study.n_trials), -1),
+            recorded=jobs.table(trials.final_recorded, np.nan),
+            failed=jobs.table(study.status == Status.FAILED, False),
+            cut_short=jobs.table(cut_short(study), False),
+            run=jobs.table(trials.final, np.nan),
+            stopped=jobs.table(trials.stopped, False),
+        )
+    )
+    each_job: dict[str, Any] = {
+        name: np.broadcast_to(values, jobs.sizes.shape) for name, values in amounts.items()
+    }
+    each_job["steps_saved_fraction_bounds"] = _bounds(jobs, study, trials)
+    return Outcomes(**vars(best), **each_job)
+
+
+def _total(sums: Sequence[Any] | NDArray[Any]) -> Float64:
+    totals = np.asarray(sums, dtype=np.float64)
+    return np.where(np.isfinite(totals), totals, np.nan)
+
+
+def _saved(recorded: Float64, run: Float64) -> Float64:
+    """1 - run / recorded; NaN if either is unknown or nothing was recorded."""
+    saved = 1.0 - run / recorded
+    return np.where((recorded > 0) & np.isfinite(saved), saved, np.nan)
+
+
+def makespans(
+    jobs: Jobs,
+    study: Study,
+    clock: Clock,
+    costs: Costs,
+    trials: TrialOutcomes,
+    run: Run | Runs,
+    baseline: Run | Runs,
+) -> tuple[Float64, Float64]:
+    """Seconds from the first start to the last end of each job, without and with the rule. [J]
+
+    One after another, that is what all jobs take together. By a clock with times, a trial whose
+    recorded end is unknown was still running: it is known up to its last report, stopped or not.
+    NaN if no trial began.
+    """
+    if clock.mode == "order":
+        startup = np.where(jobs.sizes > 0, costs.startup_s * jobs.sizes, np.nan)
+        recorded, under_rule = (
+            _total(jobs.sums(spent.job_seconds) + startup)
+            for spent in (trials.recorded, trials.run)
+        )
+        return recorded, under_rule
+    known = jobs.table(np.isfinite(_times(baseline)[1]), False)
+    last = jobs.table(last_second(study), 0.0)
+
+    def span(played: Run | Runs) -> Float64:
+        start, end = (jobs.table(times, np.nan) for times in _times(played))
+        begun = np.isfinite(start)
+        end = np.where(known, end, np.minimum(end, start + last))
+        first = np.where(begun, start, np.inf).min(axis=-1, initial=np.inf)
+        return _total(np.where(begun, end, -np.inf).max(axis=-1, initial=-np.inf) - first)
+
+    return span(baseline), span(run)
+
+
+def _times(played: Run | Runs) -> tuple[Float64, Float64]:
+    """When each trial's job started and ended, [N] or [J, N]."""
+    if isinstance(played, Run):
+        return played.began, played.ended
+    return played.spans[..., 0], played.spans[..., 1]
+
+
+def _bounds(jobs: Jobs, study: Study, trials: TrialOutcomes) -> Float64:
+    """What the saved share of steps could be had the censored trials gone on. [J, 2]
+
+    A censored trial would have reached at most its job's longest step. Worst: those the rule did
+    not stop within their record run on to it; best: the rule stops each right where its record
+    ends, and all that is beyond is saved. The other trials' decisions are held as replayed.
+    """
+    cut = cut_short(study)
+    if not cut.any():
+        return np.full((len(jobs.sizes), 2), np.nan)
+    cut, steps = jobs.table(cut, False), jobs.table(trials.recorded.steps, 0.0)
+    beyond = np.where(cut, steps.max(axis=-1, keepdims=True, initial=0.0) - steps, 0.0)
+    unstopped = np.where(jobs.table(trials.stopped, False), 0.0, beyond).sum(axis=-1)
+    recorded, run = (_total(jobs.sums(spent.steps)) for spent in (trials.recorded, trials.run))
+    worst = _saved(recorded + unstopped, run + unstopped)
+    best = _saved(recorded + beyond.sum(axis=-1), run)
+    known = cut.any(axis=-1) & (recorded > 0)
+    return np.where(known[..., None], np.stack([worst, best], axis=-1), np.nan)
+
+
+_COUNTS = (
+    "trials",
+    "trials_stopped",
+    "trials_censored",
+    "steps_recorded",
+    "steps_run",
+    "best_rank",
+)
+
+
+def summaries(found: Outcomes, study: Study, costs: Costs) -> Summaries:
+    """Outcomes as the columns of summaries, a value a job: None where it is unknown.
+
+    Args:
+        study: as for `outcomes`.
+    """
+    columns: dict[str, list[Any]] = {}
+    for name in (field.name for field in fields(Summary)):
+        if name == "currency":
+            currency = None if costs.price is None else costs.currency
+            columns[name] = [currency] * len(found.trials)
+            continue
+        column = getattr(found, name)
+        if isinstance(column, BestTrials):
+            rows = zip(column.trial.tolist(), column.value.tolist(), strict=True)
+            columns[name] = [None if i < 0 else BestTrial(study.trials[i], v) for i, v in rows]
+        elif name == "steps_saved_fraction_bounds":
+            columns[name] = [None if low != low else (low, high) for low, high in column.tolist()]
+        else:
+            told = int if name in _COUNTS else bool if name == "best_trial_stopped" else float
+            columns[name] = [None if v != v else told(v) for v in column.tolist()]
+    return columns

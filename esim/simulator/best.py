@@ -1,0 +1,156 @@
+"""What becomes of a job's best trial under a rule, for one job and for many.
+
+J jobs of m trials each. One rule for what is unknown: a number is NaN, a trial -1.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from esim.study import Float64, Int64, Status, Study
+
+
+@dataclass(frozen=True)
+class Finals:
+    """The final values of the trials of J jobs, and what they depend on.
+
+    The columns of the record have the shape [m] if all jobs have the same trials in the same
+    places, else [J, m]. A place behind a shorter job's last trial holds NaN and False.
+
+    Attributes:
+        sign: 1 to minimize, -1 to maximize.
+        trial: int64, the trial in each place.
+        recorded: float64, the final value as recorded, in the objective's unit; NaN: it has none.
+        failed: bool, the trial failed when it was recorded.
+        cut_short: bool, the trial had been cut short otherwise, so it might have become the best.
+        run: float64 [J, m], the final value under the rule.
+        stopped: bool [J, m], the rule stops the trial.
+    """
+
+    sign: float
+    trial: Int64
+    recorded: Float64
+    failed: NDArray[np.bool_]
+    cut_short: NDArray[np.bool_]
+    run: Float64
+    stopped: NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class BestTrials:
+    """The best trial of each job.
+
+    Attributes:
+        trial: int64 [J], its position in the study; -1: no trial has a final value.
+        value: float64 [J], its final value in the objective's unit; NaN if there is none.
+    """
+
+    trial: Int64
+    value: Float64
+
+
+@dataclass(frozen=True)
+class Quality:
+    """What is left of the best of each job; the keys of the summary, and `best_kept`.
+
+    All of it is unknown where no trial has a final value, with the rule or without it. An infinite
+    loss is a known one: the best value left is infinitely worse.
+
+    Attributes:
+        best_recorded: the best trial as recorded; the first of several that are as good.
+        best: the best trial under the rule; the first of several that are as good.
+        degradation: float64 [J], `degradation_on_record`; NaN also if a trial was cut short that
+            might have become the best.
+        degradation_on_record: float64 [J], what the best value is worse by, in the objective's
+            unit, on the recorded values; positive = worse.
+        degradation_normalized: float64 [J], `degradation` over the distance from the best to the
+            median final value as recorded; NaN also where that is zero or not finite.
+        best_rank: float64 [J], of the best under the rule among the recorded final values, from 1.
+        best_trial_stopped: float64 [J], 1 if the rule stops `best_recorded`, else 0.
+        best_kept: float64 [J], 1 if the rule lets `best_recorded`, or a trial that is as good as
+            recorded, go on to its end, else 0.
+    """
+
+    best_recorded: BestTrials
+    best: BestTrials
+    degradation: Float64
+    degradation_on_record: Float64
+    degradation_normalized: Float64
+    best_rank: Float64
+    best_trial_stopped: Float64
+    best_kept: Float64
+
+
+def cut_short(study: Study) -> NDArray[np.bool_]:
+    """bool [N]: trials that had been cut short when recorded and might have become the best.
+
+    A failed trial has no model to keep, so it could not have.
+    """
+    return np.asarray(study.censored & (study.status != Status.FAILED))
+
+
+@np.errstate(invalid="ignore", divide="ignore", over="ignore")
+def quality(finals: Finals) -> Quality:
+    """What becomes of the best of each job.
+
+    A failed trial has no model to keep, so it cannot be the best; stopped before it failed, it can.
+    """
+    stopped = finals.stopped
+    recorded = np.where(finals.failed, np.nan, finals.sign * finals.recorded)
+    run = np.where(finals.failed & ~stopped, np.nan, finals.sign * finals.run)
+    trial = finals.trial
+    if recorded.shape[-1] == 0:  # one trial that reports nothing, for want of any
+        recorded, run = (np.full((*values.shape[:-1], 1), np.nan) for values in (recorded, run))
+        stopped, trial = np.zeros(run.shape, dtype=np.bool_), np.full(recorded.shape, -1)
+    winner, best = _least(recorded), _least(run)
+    first, value = _at(recorded, winner), _at(run, best)
+    known = ~(np.isnan(first) | np.isnan(value))
+
+    def told(values: NDArray[Any], also: NDArray[np.bool_] | np.bool_ | bool = True) -> Float64:
+        return np.where(known & also, values, np.nan)
+
+    def trials(place: Int64, values: Float64) -> BestTrials:
+        place = np.broadcast_to(place, value.shape)
+        return BestTrials(np.where(known, _at(trial, place), -1), told(finals.sign * values))
+
+    worse_by = np.where(value == first, 0.0, value - first)  # equal infinities too
+    spread = np.abs(_median(recorded) - first)
+    whole = ~finals.cut_short.any(axis=-1)
+    scaled = np.isfinite(spread) & (spread > 0)
+    return Quality(
+        best_recorded=trials(winner, first),
+        best=trials(best, value),
+        degradation=told(worse_by, whole),
+        degradation_on_record=told(worse_by),
+        degradation_normalized=told(worse_by / spread, whole & scaled),
+        best_rank=told(1 + (recorded < value[..., None]).sum(axis=-1)),
+        best_trial_stopped=told(_at(stopped, np.broadcast_to(winner, value.shape))),
+        best_kept=told((~stopped & (recorded == first[..., None])).any(axis=-1)),
+    )
+
+
+def _median(values: Float64) -> Float64:
+    """The median along the last axis, NaN left out; np.nanmedian takes ten times as long."""
+    ordered = np.sort(values, axis=-1)  # NaN last
+    n = np.count_nonzero(~np.isnan(values), axis=-1)
+    low, high = (_at(ordered, np.maximum(at, 0)) for at in ((n - 1) // 2, n // 2))
+    return np.where(low == high, low, (low + high) / 2.0)
+
+
+def _at(values: NDArray[Any], place: NDArray[np.int64]) -> NDArray[Any]:
+    """The values at one place each along the last axis; a third of np.take_along_axis' time."""
+    if values.ndim == 1:
+        return np.asarray(values[place])
+    rows = values.reshape(-1, values.shape[-1])
+    found: NDArray[Any] = rows[np.arange(len(rows)), place.reshape(-1)].reshape(place.shape)
+    return found
+
+
+def _least(values: Float64) -> NDArray[np.int64]:
+    """Where the first least number along the last axis is; NaN is none."""
+    least = np.fmin.reduce(values, axis=-1, keepdims=True)
+    return np.asarray((values == least).argmax(axis=-1))

@@ -1,0 +1,142 @@
+"""What each trial takes and how it ends, as recorded and under a rule, in one launch order or many.
+
+N trials. [..., N] is [N] for one launch order, [O, N] for many. Unknown is NaN.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from esim.assumptions import Clock, Costs
+from esim.results.replay import TrialColumns
+from esim.simulator.jobs import stop_overheads
+from esim.simulator.plan.build import final_values
+from esim.simulator.run import Run
+from esim.study import Float64, Study
+from esim.study.times import durations, last_kept, last_row
+
+
+@dataclass(frozen=True)
+class Spent:
+    """What each trial takes, float64 [N] or [..., N]; NaN without report times or a price.
+
+    Attributes:
+        steps: units of training done.
+        seconds: of training.
+        job_seconds: from the start of its job to its end, start-up left out.
+        billed_seconds: of its job, start-up included.
+        cost: in the price's currency.
+    """
+
+    steps: Float64
+    seconds: Float64
+    job_seconds: Float64
+    billed_seconds: Float64
+    cost: Float64
+
+
+@dataclass(frozen=True)
+class TrialOutcomes:
+    """What each trial takes and how it ends, as recorded [N] and under the rule [..., N].
+
+    Attributes:
+        stopped: bool [..., N], the rule stops it.
+        final_recorded, final: float64, its final value; NaN if it has none.
+    """
+
+    stopped: NDArray[np.bool_]
+    recorded: Spent
+    run: Spent
+    final_recorded: Float64
+    final: Float64
+
+
+def outcomes_of_trials(
+    study: Study,
+    costs: Costs,
+    final: str,
+    rows_kept: NDArray[np.int32],
+    stopped: NDArray[np.bool_],
+) -> TrialOutcomes:
+    """What each trial takes and how it ends.
+
+    Args:
+        final: which reported value is a trial's final one, "last" or "best".
+        rows_kept: int32 [..., N], the rows that each trial makes under the rule.
+        stopped: bool [..., N].
+    """
+    recorded, run = spent(study, costs, rows_kept, stopped)
+    values = final_values(study, final)
+    return TrialOutcomes(
+        stopped=stopped,
+        recorded=recorded,
+        run=run,
+        final_recorded=last_kept(study, values, np.diff(study.offsets), np.nan),
+        final=last_kept(study, values, rows_kept, np.nan),
+    )
+
+
+def spent(
+    study: Study, costs: Costs, rows_kept: NDArray[np.int32], stopped: NDArray[np.bool_]
+) -> tuple[Spent, Spent]:
+    """What each trial takes, as recorded [N] and under the rule [..., N].
+
+    A stopped trial's job ends when the stop has taken effect, but never later than it did. Billed
+    are whole seconds where the job's start and end were recorded, as SageMaker counts them:
+    trunc(end) - trunc(start).
+    """
+    steps = study.steps.astype(np.float64)
+    all_steps, steps_run = last_row(study, steps), last_kept(study, steps, rows_kept)
+    if study.elapsed is None:
+        unknown, unknown_run = np.full(all_steps.shape, np.nan), np.full(steps_run.shape, np.nan)
+        return Spent(all_steps, *(unknown,) * 4), Spent(steps_run, *(unknown_run,) * 4)
+    seconds, seconds_run = (
+        last_row(study, study.elapsed),
+        last_kept(study, study.elapsed, rows_kept),
+    )
+    whole = durations(study)
+    cut = np.minimum(whole, seconds_run + stop_overheads(study, costs))
+    clocked = np.isfinite(study.start) & np.isfinite(study.end)
+    hourly = np.nan if costs.price is None else costs.price * study.instance_count / 3600.0
+
+    def taken(steps: Float64, seconds: Float64, job: Float64) -> Spent:
+        start = np.where(clocked, study.start, 0.0)
+        counted = np.where(clocked, np.floor(start + job) - np.floor(start), job)
+        billed = costs.startup_s + counted
+        return Spent(steps, seconds, job, billed, billed * hourly)
+
+    return (
+        taken(all_steps, seconds, whole),
+        taken(steps_run, seconds_run, np.where(stopped, cut, whole)),
+    )
+
+
+def columns_of(
+    study: Study, clock: Clock, trials: TrialOutcomes, run: Run, baseline: Run
+) -> TrialColumns:
+    """What became of each trial in one replay. [N]"""
+    unknown = np.full(study.n_trials, np.nan)
+    steps_run = trials.run.steps.astype(np.int64)
+    timed = clock.mode != "order" and (study.elapsed is not None or clock.mode == "simulated")
+    return TrialColumns(
+        trial=study.trials,
+        stopped=run.stopped,
+        stop_step=np.where(run.stopped, steps_run, -1),
+        steps_recorded=trials.recorded.steps.astype(np.int64),
+        steps_run=steps_run,
+        seconds_recorded=trials.recorded.seconds,
+        seconds_run=trials.run.seconds,
+        final_value_recorded=trials.final_recorded,
+        final_value=trials.final,
+        threshold=run.threshold,
+        peers=np.where(run.stopped, run.peers, -1).astype(np.int64),
+        censored=study.censored,
+        reports_kept=run.rows_kept.astype(np.int64),
+        start_s=run.began if timed else unknown,
+        end_recorded_s=baseline.ended if timed else unknown,
+        end_s=run.ended if timed else unknown,
+        start_recorded_s=baseline.began if timed else unknown,
+    )
