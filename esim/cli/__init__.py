@@ -23,13 +23,13 @@ from esim.cli import (
     rules,
     warm_up,
 )
-from esim.cli import options as o
+from esim.cli.command_line import Recording
 from esim.errors import EsimError
 from esim.version import __version__
 
 app = typer.Typer(
     name="esim",
-    cls=o.Recording,
+    cls=Recording,
     help="Replay recorded metric logs of tuning jobs through early-stopping rules: "
     "how much compute would have been saved, and would the best model have been kept?",
     no_args_is_help=True,

@@ -2,58 +2,64 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from esim.cli import options as o
+from esim.cli.flags import Json, Logs, ReadStudiesFlags
+from esim.cli.groups import with_groups
+from esim.cli.inputs import described, sagemaker_studies
+from esim.cli.progress import progress
+
+if TYPE_CHECKING:
+    from esim.analyses.check import Check
+    from esim.readers.inputs import Reading
 
 
+@with_groups
 def check(
-    logs: o.Logs,
-    objective: o.Objective = None,
-    direction: o.Direction = None,
-    metric: o.Metric = None,
-    format: o.Format = None,
-    accept_time_aligned: o.AcceptTimeAligned = False,
-    study: o.StudyNames = None,
-    step: o.Step = None,
+    *,
+    logs: Logs,
+    reading: ReadStudiesFlags,
     strict: Annotated[
         bool, typer.Option("--strict", help="Warnings too make the exit code 1.")
     ] = False,
-    json: o.Json = False,
+    json: Json = False,
 ) -> None:
     """Would AUTO act on such a job, and can its logs be trusted? Exit code 1 if not."""
     from esim.analyses.check import check as examine
     from esim.results.replay import to_json
     from esim.version import __version__
 
-    with o.progress() as display:
+    with progress() as display:
         display.add_task("reading logs", total=None)
-        found = o.read(
-            logs, objective, direction, metric, format, accept_time_aligned, study=study, step=step
-        )
+        found = reading.read(logs)
         checks = [examine(one) for one in found.studies]
     if json:
         document = {
             "schema": "esim.check/1",
             "esim": __version__,
-            "inputs": o.described(found),
+            "inputs": described(found),
             "studies": [one.to_dict() for one in checks],
         }
         typer.echo(to_json(document))
     else:
-        from rich.console import Console
-
-        from esim.report.terminal.check import show_checks
-        from esim.report.terminal.replay import show_inputs
-
-        console = Console()
-        show_checks(checks, o.sagemaker_studies(found), console)
-        # The notes on studies stand among the findings; those on the paths stand here.
-        for each in (inputs := o.described(found)):
-            each["notes"] = [note for note in each["notes"] if "study" not in note]
-        show_inputs(inputs, console)
+        _show(checks, found)
     bad = ("error", "warning") if strict else ("error",)
     if any(finding.severity in bad for one in checks for finding in one.findings):
         raise typer.Exit(1)
+
+
+def _show(checks: Sequence[Check], found: Reading) -> None:
+    from rich.console import Console
+
+    from esim.report.terminal.check import show_checks
+    from esim.report.terminal.replay import show_inputs
+
+    console = Console()
+    show_checks(checks, sagemaker_studies(found), console)
+    # The notes on studies stand among the findings; those on the paths stand here.
+    for each in (inputs := described(found)):
+        each["notes"] = [note for note in each["notes"] if "study" not in note]
+    show_inputs(inputs, console)

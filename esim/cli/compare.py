@@ -2,22 +2,39 @@
 
 from __future__ import annotations
 
-import dataclasses
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from esim.cli import options as o
+from esim.cli.command_line import command_line
+from esim.cli.flags import (
+    REPLAY,
+    ClockMode,
+    CostFlags,
+    EngineFlags,
+    FinalFlags,
+    Logs,
+    OutputFlags,
+    ReadFlags,
+    check_clock,
+)
+from esim.cli.groups import with_groups
+from esim.cli.inputs import described, read_or_open, studies_of
+from esim.cli.progress import progress
+from esim.cli.usage import one_of, refuse, usage
 
 if TYPE_CHECKING:
-    from esim.results.comparison.comparison import Comparison
+    from esim.results.comparison.comparison import Comparison, Saved
+    from esim.rules import Rule
 
 _COMPARISON = "The comparison"
 
 
-def compare(
-    context: typer.Context,
-    logs: o.Logs,
+@dataclass(frozen=True)
+class ComparisonFlags:
+    """What is compared, and how."""
+
     rules: Annotated[
         str | None,
         typer.Option(
@@ -25,7 +42,7 @@ def compare(
             rich_help_panel=_COMPARISON,
             show_default=False,
         ),
-    ] = None,
+    ] = None
     grid: Annotated[
         list[str] | None,
         typer.Option(
@@ -33,7 +50,7 @@ def compare(
             "combinations.",
             rich_help_panel=_COMPARISON,
         ),
-    ] = None,
+    ] = None
     readings: Annotated[
         bool,
         typer.Option(
@@ -41,7 +58,7 @@ def compare(
             help="Also every plausible reading of SageMaker's documentation, each as a rule.",
             rich_help_panel=_COMPARISON,
         ),
-    ] = False,
+    ] = False
     orders: Annotated[
         int,
         typer.Option(
@@ -49,23 +66,22 @@ def compare(
             help="Random launch orders a study, the same for every rule.",
             rich_help_panel=_COMPARISON,
         ),
-    ] = 100,
+    ] = 100
     saved: Annotated[
         str,
         typer.Option(
             help="What is to be saved: steps, seconds, billed, makespan or cost.",
             rich_help_panel=_COMPARISON,
         ),
-    ] = "steps",
+    ] = "steps"
     max_degradation: Annotated[
         float,
         typer.Option(
-            "--max-degradation",
             min=0,
             help="The loss you accept, as a share of the way from the best to the median trial.",
             rich_help_panel=_COMPARISON,
         ),
-    ] = 0.05,
+    ] = 0.05
     choose: Annotated[
         bool,
         typer.Option(
@@ -74,115 +90,148 @@ def compare(
             "choice gives on what it was not made on.",
             rich_help_panel=_COMPARISON,
         ),
-    ] = False,
+    ] = False
     confidence: Annotated[
         float,
         typer.Option(min=0.5, max=0.999, help="Of intervals.", rich_help_panel=_COMPARISON),
-    ] = 0.95,
+    ] = 0.95
     seed: Annotated[
         int,
         typer.Option(
             min=0, help="The same seed gives the same bytes.", rich_help_panel=_COMPARISON
         ),
-    ] = 0,
-    clock: o.ClockMode = None,
+    ] = 0
+
+    def keywords(self) -> dict[str, Any]:
+        """The arguments of `esim.compare` that these flags give; `saved` apart.
+
+        Raises:
+            typer.BadParameter: no such rule, or no such column or value of the grid.
+        """
+        return {
+            "rules": self._rules(),
+            "grid": self._grid(),
+            "readings": self.readings,
+            "orders": self.orders,
+            "max_degradation": self.max_degradation,
+            "choice": self.choose,
+            "confidence": self.confidence,
+            "seed": self.seed,
+        }
+
+    def amount(self, price: float | None) -> Saved:
+        """The amount to be saved.
+
+        Args:
+            price: money per instance-hour; None if there is none.
+
+        Raises:
+            typer.BadParameter: no amount is called so, or it is money and there is no price.
+        """
+        words: tuple[Saved, ...] = ("steps", "seconds", "billed", "makespan", "cost")
+        with usage():
+            saved = one_of("--saved cannot be", self.saved, words)
+            if saved == "cost" and price is None:
+                refuse("--saved cost needs a price", "--price")
+        return saved
+
+    def _rules(self) -> list[Rule] | None:
+        """The rules, None for all."""
+        from esim.rules import rule
+
+        if self.rules is None:
+            return None
+        with usage():
+            return [rule(name.strip()) for name in self.rules.split(",") if name.strip()]
+
+    def _grid(self) -> dict[str, list[Any]]:
+        """Column -> values."""
+        from esim.rules import parse_column
+
+        points: dict[str, list[Any]] = {}
+        with usage():
+            for assignment in self.grid or []:
+                key, equals, values = assignment.partition("=")
+                for value in values.split(",") if equals else [""]:
+                    column, parsed = parse_column(f"{key}={value}" if equals else key)
+                    points.setdefault(column, []).append(parsed)
+        return points
+
+
+@dataclass(frozen=True)
+class OrderClockFlags:
+    """The clock of the recorded and of the random launch orders."""
+
+    clock: ClockMode = None
     workers: Annotated[
         int | None,
         typer.Option(
             min=1,
             help="Parallel slots, of the recorded and the random orders. Default: recorded times, "
             "and for random orders as many as ran side by side.",
-            rich_help_panel="The replay",
+            rich_help_panel=REPLAY,
             show_default=False,
         ),
-    ] = None,
-    final: o.Final = "last",
-    objective: o.Objective = None,
-    direction: o.Direction = None,
-    metric: o.Metric = None,
-    format: o.Format = None,
-    accept_time_aligned: o.AcceptTimeAligned = False,
-    price: o.Price = None,
-    currency: o.Currency = "USD",
-    startup_s: o.Startup = 0.0,
-    stop_latency_s: o.StopLatency = 0.0,
-    upload_s: o.Upload = None,
-    engine: o.Engine = None,
-    jobs: o.Jobs = None,
-    address: o.Address = None,
-    out: o.Out = None,
-    json: o.Json = False,
+    ] = None
+
+    def check(self) -> None:
+        """Raise typer.BadParameter for a clock that cannot be, before any log is read."""
+        check_clock(self.clock, self.workers or 1)
+
+
+@with_groups
+def compare(
+    context: typer.Context,
+    logs: Logs,
+    comparison: ComparisonFlags,
+    clock: OrderClockFlags,
+    final: FinalFlags,
+    reading: ReadFlags,
+    costs: CostFlags,
+    engine: EngineFlags,
+    output: OutputFlags,
 ) -> None:
     """Compare stopping rules on recorded tuning jobs: which saves most, at what risk, and whether
-    the difference is more than chance.
-    """
-    rows = o.chosen_rules(rules)
-    points = o.chosen_grid(grid)
-    costs = o.chosen_costs(
-        price=price,
-        currency=currency,
-        startup_s=startup_s,
-        stop_latency_s=stop_latency_s,
-        upload_s=upload_s,
-    )
-    o.check_words(clock, workers or 1, final)
-    o.check_saved(saved, price)
-    o.check_engine(engine, jobs, address)
+    the difference is more than chance."""
+    asked = comparison.keywords()
+    money, final_value = costs.chosen(), final.chosen()
+    clock.check()
+    saved = comparison.amount(costs.price)
+    engine.check()
 
     from esim import compare as run
 
-    with o.progress() as display:
+    with progress() as display:
         task = display.add_task("reading logs", total=None)
-        history = o.one_by_one(logs, bool(engine or jobs or address), objective, direction)
-        o.check_engine_used(history, engine=engine, address=address)
-        studies: Any = history
-        if history is None:
-            found = o.read(logs, objective, direction, metric, format, accept_time_aligned)
-            studies, inputs = found.studies, o.described(found)
-        else:
-            inputs = o.described_history(history)
+        found = read_or_open(logs, reading, engine)
         display.update(task, description="comparing")
-
-        def show(done: int, of: int) -> None:
-            display.update(task, total=of, completed=done)
-
-        comparison = run(
-            studies,
-            rows,
-            grid=points,
-            readings=readings,
-            clock=clock,
-            workers=workers,
-            orders=orders,
-            costs=costs,
-            final=final,  # type: ignore[arg-type]  # checked above
-            saved=saved,  # type: ignore[arg-type]  # checked above
-            max_degradation=max_degradation,
-            choice=choose,
-            confidence=confidence,
-            seed=seed,
-            engine=engine,
-            jobs=jobs,
-            address=address,
-            inputs=inputs,
-            progress=show,
+        compared = run(
+            studies_of(found),
+            **asked,
+            **vars(clock),
+            costs=money,
+            final=final_value,
+            saved=saved,
+            **vars(engine),
+            inputs=described(found),
+            progress=lambda done, of: display.update(task, total=of, completed=done),
         )
-    comparison = dataclasses.replace(comparison, command=o.command_line(context))
-    if out is not None:
-        from esim.report.files import write_comparison
-
-        with o.progress() as display:
-            display.add_task(f"writing {out}", total=None)
-            write_comparison(out, comparison)
-    if json:
-        typer.echo(comparison.to_json())
-    else:
-        _show(comparison)
-    if comparison.failures:
+    _tell(replace(compared, command=command_line(context)), output)
+    if compared.failures:
         raise typer.Exit(1)
 
 
-def _show(comparison: Comparison) -> None:
+def _tell(comparison: Comparison, output: OutputFlags) -> None:
+    """Write the comparison where it is wanted, and show it."""
+    if output.out is not None:
+        from esim.report.files import write_comparison
+
+        with progress() as display:
+            display.add_task(f"writing {output.out}", total=None)
+            write_comparison(output.out, comparison)
+    if output.json:
+        typer.echo(comparison.to_json())
+        return
     from rich.console import Console
 
     from esim.report.terminal.comparison import show_comparison

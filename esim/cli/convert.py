@@ -7,24 +7,21 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from esim.cli import options as o
+from esim.cli.flags import Logs, ReadStudiesFlags
+from esim.cli.groups import with_groups
+from esim.cli.progress import progress
 
 if TYPE_CHECKING:
     from esim.study import Study
 
 
+@with_groups
 def convert(
-    logs: o.Logs,
+    logs: Logs,
     out: Annotated[
         str, typer.Argument(help="The folder, or s3:// or gs:// address, to write or to add to.")
     ],
-    objective: o.Objective = None,
-    direction: o.Direction = None,
-    metric: o.Metric = None,
-    format: o.Format = None,
-    accept_time_aligned: o.AcceptTimeAligned = False,
-    study: o.StudyNames = None,
-    step: o.Step = None,
+    reading: ReadStudiesFlags,
 ) -> None:
     """Write studies into a history: a few Parquet files that esim, and any other tool, reads.
 
@@ -33,7 +30,7 @@ def convert(
     from esim.readers.convert import convert as run
     from esim.report.words import clean
 
-    with o.progress() as display:
+    with progress() as display:
         task = display.add_task("converting", total=None)
 
         def told(path: str, studies: Sequence[Study]) -> None:
@@ -44,18 +41,7 @@ def convert(
                 for note in one.notes:
                     typer.echo(f"  note: {clean(note.text, 500)}")
 
-        conversion = run(
-            logs,
-            out,
-            told=told,
-            objective=objective,
-            direction=o.chosen_direction(direction),
-            metrics=metric or [],
-            format=format,
-            accept_time_aligned=accept_time_aligned,
-            studies=study or [],
-            step=step,
-        )
+        conversion = run(logs, out, told=told, **reading.keywords())
     if conversion.unchanged:
         typer.echo(f"{len(conversion.unchanged)} input(s) unchanged, passed over")
     for path, why in conversion.failed.items():

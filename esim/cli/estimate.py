@@ -2,23 +2,41 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 import typer
 
-from esim.cli import options as o
+from esim.cli.command_line import command_line
+from esim.cli.flags import (
+    REPLAY,
+    CostFlags,
+    EngineFlags,
+    FinalFlags,
+    Logs,
+    OutputFlags,
+    ReadStudiesFlags,
+    RuleFlags,
+)
+from esim.cli.groups import with_groups
+from esim.cli.inputs import described, read_or_open, sagemaker_studies, studies_of
+from esim.cli.progress import progress
+from esim.cli.usage import one_of, usage
 
 if TYPE_CHECKING:
+    from esim.analyses.estimate.survey import Wanted
+    from esim.readers.inputs import Reading
     from esim.results.estimate import Estimate
-    from esim.study import Study
+    from esim.storage.history import History
 
 _NEXT = "The next job"
 _ADVICE = "Advice"
 
 
-def estimate(
-    context: typer.Context,
-    logs: o.Logs,
+@dataclass(frozen=True)
+class NextJobFlags:
+    """The next tuning job, and what is to be told of it."""
+
     trials: Annotated[
         int | None,
         typer.Option(
@@ -27,7 +45,7 @@ def estimate(
             rich_help_panel=_NEXT,
             show_default=False,
         ),
-    ] = None,
+    ] = None
     workers: Annotated[
         int | None,
         typer.Option(
@@ -36,7 +54,7 @@ def estimate(
             rich_help_panel=_NEXT,
             show_default=False,
         ),
-    ] = None,
+    ] = None
     launch: Annotated[
         str | None,
         typer.Option(
@@ -45,22 +63,22 @@ def estimate(
             rich_help_panel=_NEXT,
             show_default=False,
         ),
-    ] = None,
+    ] = None
     confidence: Annotated[
         float, typer.Option(help="Of the intervals, 0 to 1.", rich_help_panel=_NEXT)
-    ] = 0.9,
+    ] = 0.9
     replicates: Annotated[
         int, typer.Option(min=100, help="Replays of each past study.", rich_help_panel=_NEXT)
-    ] = 1000,
+    ] = 1000
     seed: Annotated[
         int, typer.Option(min=0, help="The same seed gives the same bytes.", rich_help_panel=_NEXT)
-    ] = 0,
+    ] = 0
     same_cost: Annotated[
         bool,
         typer.Option(
             "--same-cost", help="How many more trials the rule pays for.", rich_help_panel=_NEXT
         ),
-    ] = False,
+    ] = False
     backtest: Annotated[
         bool,
         typer.Option(
@@ -68,116 +86,128 @@ def estimate(
             help="Split the past into past and future many times: do the intervals hold?",
             rich_help_panel=_NEXT,
         ),
-    ] = False,
+    ] = False
     min_saving: Annotated[
         float,
         typer.Option(
             help="Share of money, billed time or steps to be worth it.", rich_help_panel=_ADVICE
         ),
-    ] = 0.1,
+    ] = 0.1
     max_degradation: Annotated[
         float,
         typer.Option(
             help="Loss to accept, in distances from the best to the median trial.",
             rich_help_panel=_ADVICE,
         ),
-    ] = 0.05,
-    rule: o.RuleName = "sagemaker",
-    set_: o.Set = None,
+    ] = 0.05
+
+    def wanted(self, readings: bool) -> Wanted:
+        """What to add to the forecast. Raises typer.BadParameter for a share that cannot be."""
+        from esim.analyses.estimate.survey import Wanted
+
+        with usage():
+            return Wanted(
+                readings, self.same_cost, self.backtest, self.min_saving, self.max_degradation
+            )
+
+    def keywords(self) -> dict[str, Any]:
+        """The arguments of `esim.estimate.settle` that these flags give.
+
+        Raises:
+            typer.BadParameter: a number out of range, or no launch order is called so.
+        """
+        from esim.analyses.estimate.forecast import check_numbers
+        from esim.analyses.estimate.samples import Launch
+
+        with usage():
+            check_numbers(self.trials, self.workers, self.replicates, self.confidence, None)
+            launch: Launch | None = None
+            if self.launch is not None:
+                launch = one_of("launch cannot be", self.launch, get_args(Launch))
+        return {
+            "trials": self.trials,
+            "workers": self.workers,
+            "replicates": self.replicates,
+            "launch": launch,
+        }
+
+
+@dataclass(frozen=True)
+class ForecastRuleFlags(RuleFlags):
+    """The stopping rule, and whether in every reading."""
+
     readings: Annotated[
         bool,
         typer.Option(
             "--readings",
             help="Forecast under every plausible reading of the documentation.",
-            rich_help_panel="The replay",
+            rich_help_panel=REPLAY,
         ),
-    ] = False,
-    final: o.Final = "last",
-    objective: o.Objective = None,
-    direction: o.Direction = None,
-    metric: o.Metric = None,
-    format: o.Format = None,
-    accept_time_aligned: o.AcceptTimeAligned = False,
-    study: o.StudyNames = None,
-    step: o.Step = None,
-    price: o.Price = None,
-    currency: o.Currency = "USD",
-    startup_s: o.Startup = 0.0,
-    stop_latency_s: o.StopLatency = 0.0,
-    upload_s: o.Upload = None,
-    engine: o.Engine = None,
-    jobs: o.Jobs = None,
-    address: o.Address = None,
-    out: o.Out = None,
-    json: o.Json = False,
+    ] = False
+
+
+@with_groups
+def estimate(
+    context: typer.Context,
+    logs: Logs,
+    job: NextJobFlags,
+    rule: ForecastRuleFlags,
+    final: FinalFlags,
+    reading: ReadStudiesFlags,
+    costs: CostFlags,
+    engine: EngineFlags,
+    output: OutputFlags,
 ) -> None:
     """What to expect of the next tuning job with the rule on: saving, loss, how sure."""
-    row = o.chosen_rule(rule, set_)
-    costs = o.chosen_costs(
-        price=price,
-        currency=currency,
-        startup_s=startup_s,
-        stop_latency_s=stop_latency_s,
-        upload_s=upload_s,
-    )
-    o.check_words(None, 1, final)
+    row, money, final_value = rule.chosen(), costs.chosen(), final.chosen()
+    engine.check()
+    wanted, asked = job.wanted(rule.readings), job.keywords()
 
-    o.check_engine(engine, jobs, address)
-
-    from esim.analyses.estimate.forecast import check_numbers, settle
-    from esim.analyses.estimate.survey import Wanted, survey
+    from esim.analyses.estimate.forecast import settle
+    from esim.analyses.estimate.survey import survey
     from esim.analyses.workers.by_study import going_through
-    from esim.results.replay import to_json
+    from esim.readers.inputs import Reading
     from esim.study.facts import facts_at
 
-    with o.usage():
-        wanted = Wanted(readings, same_cost, backtest, min_saving, max_degradation)
-        check_numbers(trials, workers, replicates, confidence, launch)
-    asked = bool(engine or jobs or address)
-    with o.progress() as display:
+    with progress() as display:
         task = display.add_task("reading logs", total=None)
-        history = None if study else o.one_by_one(logs, asked, objective, direction)
-        o.check_engine_used(history, engine=engine, address=address)
-        past: Any = history
-        enable: dict[str, Study] = {}
-        if history is None:
-            found = o.read(
-                logs, objective, direction, metric, format, accept_time_aligned, study, step
-            )
-            past, inputs, enable = found.studies, o.described(found), o.sagemaker_studies(found)
-        else:
-            inputs = o.described_history(history)
-        with going_through(past, engine=engine, jobs=jobs, address=address) as studies:
-            ask = settle(
-                studies.each(facts_at), row, trials, workers, replicates, costs,
-                final, launch, jobs,  # type: ignore[arg-type]  # checked above
-            )  # fmt: skip
-            display.update(task, total=len(studies) if history else None)
+        found = read_or_open(logs, reading, engine)
+        with going_through(studies_of(found), **vars(engine)) as studies:
+            known, threads = studies.each(facts_at), engine.jobs
+            ask = settle(known, row, **asked, costs=money, final=final_value, threads=threads)
+            display.update(task, total=None if isinstance(found, Reading) else len(studies))
             estimated = survey(
-                studies, ask, seed, confidence, wanted,
+                studies, ask, job.seed, job.confidence, wanted,
                 tell=lambda what: display.update(task, description=what),
                 advance=lambda more: display.advance(task, more),
             )  # fmt: skip
-        document = estimated.to_dict(inputs, o.command_line(context))
-        if out is not None:
-            from esim.report.files import write_estimate
-
-            display.update(task, description=f"writing {out}")
-            write_estimate(out, document)
-    if json:
-        typer.echo(to_json(document))
-    else:
-        _show(estimated, enable, inputs)
+    _tell(estimated, found, command_line(context), output)
     if estimated.failures:
         raise typer.Exit(1)
 
 
-def _show(estimated: Estimate, enable: dict[str, Study], inputs: list[dict[str, Any]]) -> None:
+def _tell(
+    estimated: Estimate, found: Reading | History, command: str | None, output: OutputFlags
+) -> None:
+    """Write the estimate where it is wanted, and show it."""
+    from esim.results.replay import to_json
+
+    inputs = described(found)
+    document = estimated.to_dict(inputs, command)
+    if output.out is not None:
+        from esim.report.files import write_estimate
+
+        with progress() as display:
+            display.add_task(f"writing {output.out}", total=None)
+            write_estimate(output.out, document)
+    if output.json:
+        typer.echo(to_json(document))
+        return
     from rich.console import Console
 
     from esim.report.terminal.estimate import show_estimate
     from esim.report.terminal.replay import show_inputs
 
     console = Console()
-    show_estimate(estimated, enable, console)
+    show_estimate(estimated, sagemaker_studies(found), console)
     show_inputs(inputs, console)

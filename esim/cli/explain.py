@@ -2,60 +2,60 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from esim.cli import options as o
-from esim.errors import EsimError
+from esim.cli.flags import ClockFlags, Logs, OutputFlags, ReadFlags, RuleFlags, Step
+from esim.cli.groups import with_groups
+from esim.errors import EsimError, near_names
+
+if TYPE_CHECKING:
+    from esim.readers.inputs import Reading
+    from esim.study import Study
 
 
-def explain(
-    logs: o.Logs,
-    trial: Annotated[str, typer.Argument(help="The trial's id, or its number in launch order.")],
+@dataclass(frozen=True)
+class ReadStudyFlags(ReadFlags):
+    """How to read the logs, and which study of theirs."""
+
     study: Annotated[
-        str | None, typer.Option(help="The study, where the logs hold several.")
-    ] = None,
-    rule: o.RuleName = "sagemaker",
-    set_: o.Set = None,
-    clock: o.ClockMode = None,
-    workers: o.Workers = 1,
-    objective: o.Objective = None,
-    direction: o.Direction = None,
-    metric: o.Metric = None,
-    format: o.Format = None,
-    accept_time_aligned: o.AcceptTimeAligned = False,
-    step: o.Step = None,
-    out: o.Out = None,
-    json: o.Json = False,
+        str | None,
+        typer.Option(help="The study, where the logs hold several."),
+    ] = None
+    step: Step = None
+
+    def keywords(self) -> dict[str, Any]:
+        """The arguments of `esim.readers.read_inputs` beside the paths."""
+        studies = [] if self.study is None else [self.study]
+        return {**super().keywords(), "studies": studies, "step": self.step}
+
+
+@with_groups
+def explain(
+    logs: Logs,
+    trial: Annotated[str, typer.Argument(help="The trial's id, or its number in launch order.")],
+    rule: RuleFlags,
+    clock: ClockFlags,
+    reading: ReadStudyFlags,
+    output: OutputFlags,
 ) -> None:
     """Step by step: the trial's value, the running median it was held against, the decision."""
-    row = o.chosen_rule(rule, set_)
-    o.check_words(clock, workers)
+    row = rule.chosen()
+    clock.check()
 
     from esim.analyses.explain.explain import explain as account_for
-    from esim.errors import near_names
     from esim.results.replay import to_json
 
-    only = None if study is None else [study]
-    found = o.read(logs, objective, direction, metric, format, accept_time_aligned, only, step)
-    if len(found.studies) != 1:
-        names = near_names("", (s.name for s in found.studies))
-        raise EsimError("the logs hold several studies", fix=f"--study with one of: {names}")
-    the_study = found.studies[0]
-    name = trial
-    if trial not in the_study.trials and trial.isdigit():
-        if not 1 <= int(trial) <= the_study.n_trials:
-            raise EsimError(
-                f"no trial number {trial}", fix=f"1 to {the_study.n_trials}, in launch order"
-            )
-        name = the_study.trials[int(trial) - 1]
-    explanation = account_for(the_study, name, row, clock, workers)
-    if out is not None:
+    found = reading.read(logs)
+    study, name = _asked_for(found, trial)
+    explanation = account_for(study, name, row, **vars(clock))
+    if output.out is not None:
         from esim.report.files import write_explanation
 
-        write_explanation(out, explanation)
-    if json:
+        write_explanation(output.out, explanation)
+    if output.json:
         typer.echo(to_json(explanation.to_dict()))
         return
     from rich.console import Console
@@ -63,3 +63,16 @@ def explain(
     from esim.report.terminal.replay import show_explanation
 
     show_explanation(explanation, Console())
+
+
+def _asked_for(found: Reading, trial: str) -> tuple[Study, str]:
+    """The only study, and the trial's id."""
+    if len(found.studies) != 1:
+        names = near_names("", (s.name for s in found.studies))
+        raise EsimError("the logs hold several studies", fix=f"--study with one of: {names}")
+    study = found.studies[0]
+    if trial in study.trials or not trial.isdigit():
+        return study, trial
+    if not 1 <= int(trial) <= study.n_trials:
+        raise EsimError(f"no trial number {trial}", fix=f"1 to {study.n_trials}, in launch order")
+    return study, study.trials[int(trial) - 1]

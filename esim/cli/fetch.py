@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from esim.cli import options as o
+from esim.cli.groups import with_groups
+from esim.cli.progress import progress
 
 if TYPE_CHECKING:
     from esim.fetch import Fetched
@@ -32,28 +34,30 @@ def _root() -> None:
     pass
 
 
-@app.command("sagemaker")
-def sagemaker(
+@dataclass(frozen=True)
+class FetchFlags:
+    """Which tuning jobs, of which account, and where to."""
+
     tuning_job: Annotated[
         str | None, typer.Argument(help="The tuning job's name.", show_default=False)
-    ] = None,
+    ] = None
     every: Annotated[
         bool, typer.Option("--all", help="Every tuning job of the account and region.")
-    ] = False,
+    ] = False
     since: Annotated[
         str | None,
         typer.Option(
             help="With --all: created then or later; 2026-01-31, or with a time, UTC if no zone.",
             show_default=False,
         ),
-    ] = None,
+    ] = None
     region: Annotated[
         str | None,
         typer.Option(help="Default: the environment's or the profile's.", show_default=False),
-    ] = None,
+    ] = None
     profile: Annotated[
         str | None, typer.Option(help="A profile of the AWS CLI.", show_default=False)
-    ] = None,
+    ] = None
     out: Annotated[
         Path | None,
         typer.Option(
@@ -61,10 +65,10 @@ def sagemaker(
             f"{ALL_OUT}, a folder in it for each.",
             show_default=False,
         ),
-    ] = None,
+    ] = None
     json: Annotated[
         bool, typer.Option("--json", help="Print what was fetched as JSON and nothing else.")
-    ] = False,
+    ] = False
     policy: Annotated[
         bool,
         typer.Option(
@@ -73,49 +77,68 @@ def sagemaker(
             is_eager=True,
             help="Print the smallest IAM policy that allows this, and nothing else.",
         ),
-    ] = False,
-) -> None:
+    ] = False
+
+    def begin(self) -> datetime | None:
+        """The moment of --since, None for all time.
+
+        Raises:
+            typer.BadParameter: not one tuning job and not all either, or --since is for one or is
+                no date.
+        """
+        if (self.tuning_job is None) == (not self.every):
+            raise typer.BadParameter("name a tuning job, or --all")
+        if self.since is not None and not self.every:
+            raise typer.BadParameter("--since goes with --all")
+        return None if self.since is None else _moment(self.since)
+
+
+@app.command("sagemaker")
+@with_groups
+def sagemaker(asked: FetchFlags) -> None:
     """Download a tuning job: descriptions and logs, for `esim replay`. Run again, it continues."""
-    if (tuning_job is None) == (not every):
-        raise typer.BadParameter("name a tuning job, or --all")
-    if since is not None and not every:
-        raise typer.BadParameter("--since goes with --all")
-    begin = None if since is None else _moment(since)
+    begin = asked.begin()
 
     from esim.fetch import Account, fetch_tuning_job, fetch_tuning_jobs
 
     gone: list[str] = []
-    with o.progress() as display:
+    with progress() as display:
         task = display.add_task("asking AWS", total=None)
 
         def tell(name: str, done: int, of: int) -> None:
             said = f"{name}, job {done} of {of}"
             display.update(task, description=said, completed=done, total=of)
 
-        account = Account(region, profile)
-        if tuning_job is None:
-            fetched, gone = fetch_tuning_jobs(account, out or ALL_OUT, begin, tell)
+        account = Account(asked.region, asked.profile)
+        if asked.tuning_job is None:
+            fetched, gone = fetch_tuning_jobs(account, asked.out or ALL_OUT, begin, tell)
         else:
-            fetched = [fetch_tuning_job(account, tuning_job, out or Path(tuning_job), tell)]
-    if json:
-        from esim.results.replay import to_json
-        from esim.version import __version__
-
-        document = {
-            "schema": "esim.fetch/1",
-            "esim": __version__,
-            "region": account.region,
-            "tuning_jobs": [asdict(one) for one in fetched],
-            "deleted": gone,
-        }
-        typer.echo(to_json(document))
+            out = asked.out or Path(asked.tuning_job)
+            fetched = [fetch_tuning_job(account, asked.tuning_job, out, tell)]
+    if asked.json:
+        typer.echo(_document(account.region, fetched, gone))
         return
     for one in fetched:
         _show(one)
     for name in gone:
         typer.echo(f"{name}  deleted meanwhile")
     if not fetched:
-        typer.echo(f"no tuning job in {account.region}" + (f" since {since}" if since else ""))
+        since = f" since {asked.since}" if asked.since else ""
+        typer.echo(f"no tuning job in {account.region}{since}")
+
+
+def _document(region: str, fetched: Sequence[Fetched], gone: Sequence[str]) -> str:
+    from esim.results.replay import to_json
+    from esim.version import __version__
+
+    document = {
+        "schema": "esim.fetch/1",
+        "esim": __version__,
+        "region": region,
+        "tuning_jobs": [asdict(one) for one in fetched],
+        "deleted": gone,
+    }
+    return to_json(document)
 
 
 def _show(one: Fetched) -> None:

@@ -2,107 +2,125 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from esim.cli import options as o
+from esim.cli.command_line import command_line
+from esim.cli.flags import (
+    MANY,
+    REPLAY,
+    ClockFlags,
+    CostFlags,
+    EngineFlags,
+    FinalFlags,
+    Logs,
+    OutputFlags,
+    ReadStudiesFlags,
+    RuleFlags,
+)
+from esim.cli.groups import with_groups
+from esim.cli.inputs import check_engine_used, described, sagemaker_studies
+from esim.cli.progress import progress
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from esim.analyses.history.replay_history import Settings
+    from esim.readers.inputs import Reading
+    from esim.results.replay import ReplayResult
     from esim.storage.history import History
 
 
-def replay(
-    context: typer.Context,
-    logs: o.Logs,
-    rule: o.RuleName = "sagemaker",
-    set_: o.Set = None,
+@dataclass(frozen=True)
+class ReplayedRuleFlags(RuleFlags):
+    """The stopping rule, and whether in every reading."""
+
     readings: Annotated[
         bool,
         typer.Option(
             "--readings",
             help="Replay every plausible reading of the documentation; each number gets its range.",
-            rich_help_panel="The replay",
+            rich_help_panel=REPLAY,
         ),
-    ] = False,
-    clock: o.ClockMode = None,
-    workers: o.Workers = 1,
-    final: o.Final = "last",
-    objective: o.Objective = None,
-    direction: o.Direction = None,
-    metric: o.Metric = None,
-    format: o.Format = None,
-    accept_time_aligned: o.AcceptTimeAligned = False,
-    study: o.StudyNames = None,
-    step: o.Step = None,
-    price: o.Price = None,
-    currency: o.Currency = "USD",
-    startup_s: o.Startup = 0.0,
-    stop_latency_s: o.StopLatency = 0.0,
-    upload_s: o.Upload = None,
-    engine: o.Engine = None,
-    jobs: o.Jobs = None,
-    address: o.Address = None,
-    resume: o.Resume = False,
-    out: o.Out = None,
-    json: o.Json = False,
+    ] = False
+
+
+@dataclass(frozen=True)
+class ResumableFlags(EngineFlags):
+    """Where the studies of a history are gone through one by one, and from where on."""
+
+    resume: Annotated[
+        bool,
+        typer.Option(
+            "--resume",
+            help="Go on where an interrupted run with the same --out left off.",
+            rich_help_panel=MANY,
+        ),
+    ] = False
+
+    @property
+    def given(self) -> bool:
+        """Whether any of them was typed: a history is then gone through study by study."""
+        return super().given or self.resume
+
+
+@with_groups
+def replay(
+    context: typer.Context,
+    logs: Logs,
+    rule: ReplayedRuleFlags,
+    clock: ClockFlags,
+    final: FinalFlags,
+    reading: ReadStudiesFlags,
+    costs: CostFlags,
+    engine: ResumableFlags,
+    output: OutputFlags,
 ) -> None:
     """What the rule would have saved on recorded tuning jobs, and what it would have cost."""
-    row = o.chosen_rule(rule, set_)
-    costs = o.chosen_costs(
-        price=price,
-        currency=currency,
-        startup_s=startup_s,
-        stop_latency_s=stop_latency_s,
-        upload_s=upload_s,
-    )
-    o.check_words(clock, workers, final)
-    o.check_engine(engine, jobs, address)
-
-    asked = bool(engine or jobs or address or resume)
-    history = None if study else o.one_by_one(logs, asked, objective, direction)
+    row, money, final_value = rule.chosen(), costs.chosen(), final.chosen()
+    clock.check()
+    engine.check()
+    history = reading.history(logs, engine.given)
     if history is not None:
-        if readings:
+        if rule.readings:
             raise typer.BadParameter("--readings is for one study of a history: name it: --study")
         from esim.analyses.history.replay_history import Settings
 
-        settings = Settings(row, clock, workers, costs, final)
-        _many(history, settings, out, resume, engine or "local", jobs, address, json)
+        settings = Settings(row, clock.clock, clock.workers, money, final_value)
+        _replay_history(history, settings, engine, output)
         return
-    o.check_engine_used(history, engine=engine, jobs=jobs, address=address, resume=resume)
+    check_engine_used(history, **vars(engine))
     from esim import replay as run
-    from esim.results.replay import document, to_json
 
-    with o.progress() as display:
+    with progress() as display:
         task = display.add_task("reading logs", total=None)
-        found = o.read(logs, objective, direction, metric, format, accept_time_aligned, study, step)
+        found = reading.read(logs)
         display.update(task, description="replaying", total=len(found.studies), completed=0)
         results = []
         for one in found.studies:
             results.append(
-                run(
-                    one,
-                    row,
-                    clock,
-                    workers,
-                    costs=costs,
-                    final=final,  # type: ignore[arg-type]  # checked above
-                    readings=readings,
-                )
+                run(one, row, **vars(clock), costs=money, final=final_value, readings=rule.readings)
             )
             display.advance(task)
-    inputs = o.described(found)
-    whole = document(results, inputs, o.command_line(context))
-    if out is not None:
+    _tell(results, found, command_line(context), output)
+
+
+def _tell(
+    results: Sequence[ReplayResult], found: Reading, command: str | None, output: OutputFlags
+) -> None:
+    """Write the results where they are wanted, and show them."""
+    from esim.results.replay import document, to_json
+
+    inputs = described(found)
+    whole = document(results, inputs, command)
+    if output.out is not None:
         from esim.report.files import write_results
 
-        with o.progress() as display:
-            display.add_task(f"writing {out}", total=None)
-            write_results(out, found.studies, results, whole)
-    if json:
+        with progress() as display:
+            display.add_task(f"writing {output.out}", total=None)
+            write_results(output.out, found.studies, results, whole)
+    if output.json:
         typer.echo(to_json(whole))
         return
     from rich.console import Console
@@ -112,41 +130,35 @@ def replay(
 
     console = Console()
     show_replays(results, console)
-    if len(results) == 1 and row.name == "sagemaker" and results[0].summary.trials_stopped:
-        for job in o.sagemaker_studies(found).values():
+    only = results[0] if len(results) == 1 else None
+    if only is not None and only.rule.name == "sagemaker" and only.summary.trials_stopped:
+        for job in sagemaker_studies(found).values():
             show_enabling(job.name, job.objective, job.direction, console)
     show_inputs(inputs, console)
 
 
-def _many(
-    history: History,
-    settings: Settings,
-    out: Path | None,
-    resume: bool,
-    engine: str,
-    jobs: int | None,
-    address: str | None,
-    json: bool,
+def _replay_history(
+    history: History, settings: Settings, engine: ResumableFlags, output: OutputFlags
 ) -> None:
     """Replay a history study by study."""
     from esim.analyses.history.replay_history import replay_history
     from esim.results.replay import to_json
 
-    if resume and out is None:
+    if engine.resume and output.out is None:
         raise typer.BadParameter("--resume goes on with an --out")
-    with o.progress() as display:
+    with progress() as display:
         task = display.add_task("replaying", total=len(history.names))
         result = replay_history(
             history,
             settings,
-            out=out,
-            resume=resume,
-            engine=engine,
-            jobs=jobs,
-            address=address,
+            out=output.out,
+            resume=engine.resume,
+            engine=engine.engine or "local",
+            jobs=engine.jobs,
+            address=engine.address,
             done=lambda studies: display.advance(task, studies),
         )
-    if json:
+    if output.json:
         typer.echo(to_json(result.to_dict()))
     else:
         from rich.console import Console

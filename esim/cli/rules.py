@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from esim.cli import options as o
+from esim.cli.usage import usage
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -36,7 +36,7 @@ def rules(
         console.print("esim rules NAME shows one; its columns are changed by --set column=value,")
         console.print("and a rule of your own is a TOML file: --rule my.toml")
         return
-    with o.usage():
+    with usage():
         found = read_preset(name) if name.endswith(".toml") else preset(name)
     _about(found, console)
     _columns(found, console)

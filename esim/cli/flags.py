@@ -1,0 +1,342 @@
+"""The flags that commands share, each declared once, and the records that they make.
+
+A group is a dataclass that `esim.cli.groups.with_groups` expands. A flag that some commands have
+apart from its group is an annotation with a name of its own.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, get_args
+
+import typer
+
+from esim.cli.usage import one_of, usage
+
+if TYPE_CHECKING:
+    from esim.assumptions import Costs
+    from esim.readers.inputs import Reading
+    from esim.rules import Rule
+    from esim.simulator.replay import Final
+    from esim.storage.history import History
+
+# Panels of the help.
+READING = "Reading the logs"
+REPLAY = "The replay"
+COSTS = "Seconds and money"
+MANY = "Many studies"
+
+Logs = Annotated[
+    list[str],
+    typer.Argument(help="Files, folders and database URLs of recorded logs.", show_default=False),
+]
+Step = Annotated[
+    str | None,
+    typer.Option(
+        help="The column that counts steps, where the format has several.",
+        rich_help_panel=READING,
+        show_default=False,
+    ),
+]
+ClockMode = Annotated[
+    str | None,
+    typer.Option(
+        "--clock",
+        help="order: one trial after another; recorded: when they ran; simulated: on --workers "
+        "slots. Default: recorded where the logs have all times, else order.",
+        rich_help_panel=REPLAY,
+        show_default=False,
+    ),
+]
+Json = Annotated[
+    bool, typer.Option("--json", help="Print the result document as JSON and nothing else.")
+]
+
+
+@dataclass(frozen=True)
+class ReadFlags:
+    """How to read the logs."""
+
+    objective: Annotated[
+        str | None,
+        typer.Option(
+            help="The metric to replay, where the logs hold several.", rich_help_panel=READING
+        ),
+    ] = None
+    direction: Annotated[
+        str | None,
+        typer.Option(
+            help="minimize or maximize, where the logs do not say.", rich_help_panel=READING
+        ),
+    ] = None
+    metric: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="NAME=REGEX for log text: Python re, line by line, the first group is the value.",
+            rich_help_panel=READING,
+        ),
+    ] = None
+    format: Annotated[
+        str | None,
+        typer.Option(
+            help="Read as this format (esim formats) instead of looking.", rich_help_panel=READING
+        ),
+    ] = None
+    accept_time_aligned: Annotated[
+        bool,
+        typer.Option(
+            "--accept-time-aligned",
+            help="Take the n-th point of averages over time (TrainingJobAnalytics) as step n.",
+            rich_help_panel=READING,
+        ),
+    ] = False
+
+    def keywords(self) -> dict[str, Any]:
+        """The arguments of `esim.readers.read_inputs` beside the paths.
+
+        Raises:
+            typer.BadParameter: no direction is called so.
+        """
+        return {
+            "objective": self.objective,
+            "direction": self._direction(),
+            "metrics": self.metric or [],
+            "format": self.format,
+            "accept_time_aligned": self.accept_time_aligned,
+        }
+
+    def read(self, logs: list[str]) -> Reading:
+        """The studies in the logs.
+
+        Raises:
+            typer.BadParameter: no direction is called so.
+            EsimError: the logs cannot be used; it says where.
+        """
+        from esim.readers.inputs import read_inputs
+
+        return read_inputs(*logs, **self.keywords())
+
+    def history(self, logs: list[str], asked: bool) -> History | None:
+        """The history that the logs are, if its studies are to be gone through one by one.
+
+        That is, if it is `asked` for, or there are more than 100 of them (`MANY`).
+
+        Raises:
+            typer.BadParameter: no direction is called so.
+            EsimError: the history is damaged, or holds another objective or direction.
+        """
+        from esim.analyses.workers.by_study import MANY
+        from esim.readers.inputs import check_history, find_history
+
+        history = find_history(logs)
+        if history is None or not (asked or len(history.names) > MANY):
+            return None
+        check_history(history, objective=self.objective, direction=self._direction())
+        return history
+
+    def _direction(self) -> str | None:
+        from esim.study import as_direction
+
+        with usage():
+            return None if self.direction is None else as_direction(self.direction)
+
+
+@dataclass(frozen=True)
+class ReadStudiesFlags(ReadFlags):
+    """How to read the logs, and which of their studies."""
+
+    study: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Read this study only, where the logs hold several; repeatable.",
+            rich_help_panel=READING,
+            show_default=False,
+        ),
+    ] = None
+    step: Step = None
+
+    def keywords(self) -> dict[str, Any]:
+        """The arguments of `esim.readers.read_inputs` beside the paths."""
+        return {**super().keywords(), "studies": self.study or [], "step": self.step}
+
+    def history(self, logs: list[str], asked: bool) -> History | None:
+        """As for `ReadFlags`; studies asked for by name are read as those of any other logs are."""
+        return None if self.study else super().history(logs, asked)
+
+
+@dataclass(frozen=True)
+class RuleFlags:
+    """The stopping rule."""
+
+    rule: Annotated[
+        str,
+        typer.Option(
+            help="The stopping rule (esim rules), or a TOML file with one.",
+            rich_help_panel=REPLAY,
+        ),
+    ] = "sagemaker"
+    set_: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="column=value of the rule; repeatable.", rich_help_panel=REPLAY),
+    ] = None
+
+    def chosen(self) -> Rule:
+        """The rule with its columns set. Raises typer.BadParameter if there is none such."""
+        from esim.rules import parse_column, rule
+
+        with usage():
+            return rule(self.rule, **dict(parse_column(a) for a in self.set_ or []))
+
+
+@dataclass(frozen=True)
+class ClockFlags:
+    """The clock of a replay."""
+
+    clock: ClockMode = None
+    workers: Annotated[
+        int,
+        typer.Option(
+            min=1,
+            help="Parallel slots of the simulated clock; more than 1 selects it.",
+            rich_help_panel=REPLAY,
+        ),
+    ] = 1
+
+    def check(self) -> None:
+        """Raise typer.BadParameter for a clock that cannot be, before any log is read."""
+        check_clock(self.clock, self.workers)
+
+
+def check_clock(mode: str | None, workers: int) -> None:
+    """Raise typer.BadParameter for a clock that cannot be.
+
+    Args:
+        mode: of the clock; None if it is left to the logs.
+        workers: parallel slots, at least 1.
+    """
+    from esim.assumptions import Clock, Mode
+
+    with usage():
+        if mode is not None or workers > 1:
+            Clock(one_of("unknown clock", mode or "simulated", get_args(Mode)), workers)
+
+
+@dataclass(frozen=True)
+class FinalFlags:
+    """What a trial's final value is."""
+
+    final: Annotated[
+        str,
+        typer.Option(
+            help="A trial's final value: its last reported one (SageMaker's definition), or its "
+            "best.",
+            rich_help_panel=REPLAY,
+        ),
+    ] = "last"
+
+    def chosen(self) -> Final:
+        """Which value it is. Raises typer.BadParameter if it is neither."""
+        # Written out: `esim.replay` loads numba, too slow for the refusal of a word.
+        words: tuple[Final, ...] = ("last", "best")
+        with usage():
+            return one_of("--final cannot be", self.final, words)
+
+
+@dataclass(frozen=True)
+class CostFlags:
+    """Seconds and money of a job beyond its training."""
+
+    price: Annotated[
+        float | None, typer.Option(min=0, help="Money per instance-hour.", rich_help_panel=COSTS)
+    ] = None
+    currency: Annotated[str, typer.Option(help="The price's unit.", rich_help_panel=COSTS)] = "USD"
+    startup_s: Annotated[
+        float,
+        typer.Option(
+            min=0,
+            help="Billed seconds of each job before the seconds its log counts.",
+            rich_help_panel=COSTS,
+        ),
+    ] = 0.0
+    stop_latency_s: Annotated[
+        float,
+        typer.Option(
+            min=0,
+            help="Billed seconds from a stop's decision to the end of training (SageMaker: up to "
+            "120).",
+            rich_help_panel=COSTS,
+        ),
+    ] = 0.0
+    upload_s: Annotated[
+        float | None,
+        typer.Option(
+            min=0,
+            help="Billed seconds a stopped job uploads. Default: what each took after its last "
+            "report.",
+            rich_help_panel=COSTS,
+            show_default=False,
+        ),
+    ] = None
+
+    def chosen(self) -> Costs:
+        """The costs as a record. Raises typer.BadParameter for a number that cannot be."""
+        from esim.assumptions import Costs
+
+        with usage():
+            return Costs(**vars(self))
+
+
+@dataclass(frozen=True)
+class EngineFlags:
+    """Where the studies of a history are gone through one by one."""
+
+    engine: Annotated[
+        str | None,
+        typer.Option(
+            help="Where the studies of a history (esim convert) are gone through one by one: local "
+            "(processes), threads, dask or ray. Default: local where there are more than 100.",
+            rich_help_panel=MANY,
+            show_default=False,
+        ),
+    ] = None
+    jobs: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Workers on this machine. Default: its cores.",
+            rich_help_panel=MANY,
+            show_default=False,
+        ),
+    ] = None
+    address: Annotated[
+        str | None,
+        typer.Option(
+            help="A running cluster: tcp://host:8786 (dask), auto or ray://host:10001 (ray).",
+            rich_help_panel=MANY,
+            show_default=False,
+        ),
+    ] = None
+
+    @property
+    def given(self) -> bool:
+        """Whether any of them was typed: a history is then gone through study by study."""
+        return bool(self.engine or self.jobs or self.address)
+
+    def check(self) -> None:
+        """Raise typer.BadParameter for an engine that cannot be, before any log is read."""
+        from esim.analyses.workers.engines import check_engine
+
+        with usage():
+            check_engine(self.engine or "local", self.jobs, self.address)
+
+
+@dataclass(frozen=True)
+class OutputFlags:
+    """Where the result goes."""
+
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Write result, tables and figures into this folder.", show_default=False),
+    ] = None
+    json: Json = False

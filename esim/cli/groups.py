@@ -1,0 +1,73 @@
+"""Groups of flags: a dataclass declares them once, and every command that takes it has them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import fields, is_dataclass
+from functools import wraps
+from inspect import Parameter, signature
+from typing import Any, get_type_hints
+
+
+def with_groups(command: Callable[..., None]) -> Callable[..., None]:
+    """A command whose groups of flags are expanded into the flat signature that typer reads.
+
+    A group is a parameter annotated with a dataclass. Each field of the dataclass is a flag with a
+    default, annotated as a parameter of a typer command is. In the help the flags stand where the
+    group stands. The command is called with each group built from its flags.
+
+    Args:
+        command: its other parameters are left to typer as they are. No two flags may have the same
+            name; a group may be called as a flag is.
+
+    Raises:
+        ValueError: two flags have the same name.
+
+    Example:
+        >>> from dataclasses import dataclass
+        >>> from inspect import signature
+        >>> @dataclass(frozen=True)
+        ... class PriceFlags:
+        ...     price: float = 0.0
+        ...     currency: str = "USD"
+        >>> @with_groups
+        ... def show(hours: float, price: PriceFlags) -> None:
+        ...     print(hours * price.price, price.currency)
+        >>> list(signature(show).parameters)
+        ['hours', 'price', 'currency']
+        >>> show(hours=2.0, price=1.5, currency="EUR")
+        3.0 EUR
+    """
+    hints = get_type_hints(command, include_extras=True)
+    groups: dict[str, Any] = {}
+    flat: list[Parameter] = []
+    for parameter in signature(command).parameters.values():
+        kind = hints[parameter.name]
+        if is_dataclass(kind):
+            groups[parameter.name] = kind
+            flat += _flags(kind)
+        else:
+            flat.append(parameter.replace(annotation=kind, kind=Parameter.KEYWORD_ONLY))
+
+    @wraps(command)
+    def expanded(**given: Any) -> None:
+        built = {
+            name: kind(**{field.name: given.pop(field.name) for field in fields(kind)})
+            for name, kind in groups.items()
+        }
+        command(**given, **built)
+
+    # Where typer, and whoever else asks for the signature, finds it.
+    expanded.__dict__["__signature__"] = signature(command).replace(parameters=flat)
+    return expanded
+
+
+def _flags(group: Any) -> list[Parameter]:
+    """The flags of a group as parameters, in the order of its fields."""
+    hints = get_type_hints(group, include_extras=True)
+    return [
+        Parameter(
+            field.name, Parameter.KEYWORD_ONLY, default=field.default, annotation=hints[field.name]
+        )
+        for field in fields(group)
+    ]

@@ -1,0 +1,85 @@
+"""The studies that a command is about, and what its result document tells of them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from esim.cli.flags import EngineFlags, ReadFlags
+    from esim.readers.inputs import Reading
+    from esim.storage.history import History
+    from esim.study import Study
+
+
+def read_or_open(logs: list[str], reading: ReadFlags, engine: EngineFlags) -> Reading | History:
+    """The studies in the logs, or a history whose studies are to be gone through one by one."""
+    history = reading.history(logs, engine.given)
+    check_engine_used(history, engine=engine.engine, address=engine.address)
+    return reading.read(logs) if history is None else history
+
+
+def studies_of(found: Reading | History) -> tuple[Study, ...] | History:
+    """The studies read, or the history itself."""
+    from esim.readers.inputs import Reading
+
+    return found.studies if isinstance(found, Reading) else found
+
+
+def check_engine_used(history: History | None, **flags: Any) -> None:
+    """Refuse flags of engines where there is no history to go through one by one."""
+    if history is None and any(flags.values()):
+        names = [f"--{name}" for name in flags]
+        raise typer.BadParameter(
+            f"{', '.join(names[:-1])} and {names[-1]} are for what esim convert wrote"
+        )
+
+
+def described(found: Reading | History) -> list[dict[str, Any]]:
+    """What was read, for the result document; a study's notes stand with its first input."""
+    from esim.readers.inputs import Reading
+
+    if not isinstance(found, Reading):
+        return [
+            {"path": str(found.place), "sha256": found.sha256, "format": "history", "notes": []}
+        ]
+    inputs = []
+    told: set[str] = set()
+    for source in found.inputs:
+        notes = [vars(note) for note in source.notes]
+        for study in found.studies:
+            if study.name in source.studies and study.name not in told:
+                told.add(study.name)
+                notes += [{**vars(note), "study": study.name} for note in study.notes]
+        inputs.append(
+            {
+                "path": source.path,
+                "sha256": source.sha256,
+                "format": source.format,
+                "notes": notes,
+            }
+        )
+    return inputs
+
+
+def sagemaker_studies(found: Reading | History) -> dict[str, Study]:
+    """The SageMaker tuning jobs that ran without AUTO and could run with it, by name.
+
+    None of a history, which does not keep what its studies were read from.
+    """
+    from esim.analyses.check import GRADES
+    from esim.readers.inputs import Reading
+
+    if not isinstance(found, Reading):
+        return {}
+    names = {name for i in found.inputs if i.format == "sagemaker" for name in i.studies}
+    barred = {
+        "auto_was_on",
+        *(code for code, (severity, _) in GRADES.items() if severity == "error"),
+    }
+    return {
+        study.name: study
+        for study in found.studies
+        if study.name in names and not barred & {note.code for note in study.notes}
+    }
