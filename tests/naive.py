@@ -26,7 +26,7 @@ import math
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Literal
 
 from esim.rules.table import Rule
 from esim.study import Status, Study
@@ -553,92 +553,3 @@ def _quantile(rule: Rule, best_first: list[float]) -> float:
     if rule.method == "midpoint":
         return (a + b) / 2
     return a + part * (b - a) if part < 0.5 else b - (b - a) * (1 - part)
-
-
-# ------------------------------------------------------------------------------------- summary
-
-
-def summary(
-    study: Study,
-    kept: Sequence[int],
-    final: Literal["last", "best"] = "last",
-    was_stopped: Sequence[bool] | None = None,
-) -> dict:
-    """The summary's numbers on steps and on the best trial, from the reports kept. None = unknown.
-
-    Trials recorded as failed have no final value unless the rule stopped them, so they are not the
-    best, are not counted in the rank and are not in the median of the recorded finals.
-    """
-    lower_is_better = study.direction == "minimize"
-
-    def better(a: float, b: float) -> bool:
-        return a < b if lower_is_better else a > b
-
-    def best_trial(finals: list[float | None]) -> dict[str, Any] | None:
-        best: dict[str, Any] | None = None
-        for i, value in enumerate(finals):
-            if value is not None and (best is None or better(value, best["value"])):
-                best = {"trial": study.trials[i], "value": value}
-        return best
-
-    trials = _trials(study)
-    steps_recorded = steps_run = 0
-    recorded: list[float | None] = []
-    under_rule: list[float | None] = []
-    stopped = []
-    for trial, rows in zip(trials, kept, strict=True):
-        steps = study.steps[trial.first_row : trial.first_row + trial.n_rows]
-        steps_recorded += int(steps[-1]) if trial.n_rows else 0
-        steps_run += int(steps[rows - 1]) if rows else 0
-        cut_short = int(rows) < trial.n_rows
-        stopped.append(cut_short if was_stopped is None else was_stopped[trial.index])
-        every = [report.value for report in trial.reports]
-        before = [report.value for report in trial.reports if report.row < rows]
-        failed = trial.status == Status.FAILED
-        recorded.append(None if failed else _final(every, final, lower_is_better))
-        lost = failed and not stopped[-1]
-        under_rule.append(None if lost else _final(before, final, lower_is_better))
-
-    best_recorded, best = best_trial(recorded), best_trial(under_rule)
-    degradation = normalized = rank = None
-    if best is not None:
-        rank = 1 + sum(value is not None and better(value, best["value"]) for value in recorded)
-    if best_recorded is not None and best is not None:
-        worse_by = 0.0  # equal infinities too
-        if best["value"] != best_recorded["value"]:
-            worse_by = best["value"] - best_recorded["value"]
-        worse_by = worse_by if lower_is_better else -worse_by
-        degradation = worse_by if math.isfinite(worse_by) else None
-        scale = abs(_median([v for v in recorded if v is not None]) - best_recorded["value"])
-        if degradation is not None and math.isfinite(scale) and scale > 0:
-            normalized = degradation / scale
-    return {
-        "steps_recorded": steps_recorded,
-        "steps_run": steps_run,
-        "steps_saved_fraction": 1 - steps_run / steps_recorded if steps_recorded else None,
-        "best_recorded": best_recorded,
-        "best": best,
-        "degradation": degradation,
-        "degradation_normalized": normalized,
-        "best_rank": rank,
-        "best_trial_stopped": None
-        if best_recorded is None
-        else stopped[study.trials.index(best_recorded["trial"])],
-        "trials_stopped": sum(stopped),
-    }
-
-
-def _final(values: list[float], final: str, lower_is_better: bool) -> float | None:
-    if not values:
-        return None
-    if final == "last":
-        return values[-1]
-    return min(values) if lower_is_better else max(values)
-
-
-def _median(values: list[float]) -> float:
-    ordered = sorted(values)
-    middle = len(ordered) // 2
-    if len(ordered) % 2:
-        return ordered[middle]
-    return (ordered[middle - 1] + ordered[middle]) / 2

@@ -246,7 +246,7 @@ def result_of(run: Run, final: Final = "last", probe: int = -1, **costs: Any) ->
     trials = outcomes_of_trials(study, paid, final, with_rule.rows_kept, with_rule.stopped)
     columns = columns_of(study, clock, trials, with_rule, without)
     found = outcomes(stack, study, clock, paid, trials, with_rule, without)
-    summary = Summary(**{key: one for key, (one,) in summaries(found, study, paid).items()})
+    summary = Summary(**{key: one for key, (one,) in summaries(found, stack, paid).items()})
     return ReplayResult(
         study.name, study.objective, study.direction, run.rule, clock, paid, final, summary,
         columns, warnings=(),

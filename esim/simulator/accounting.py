@@ -1,11 +1,13 @@
 """What a replay saved and lost, for one launch order and for many: the one place it is computed.
 
-J jobs are accounted for together: one of each study of a stack in its own launch order, or many of
-one study, each in an order of its own. The same rules hold for all:
+J jobs are accounted for together. They are the studies of a stack, each in its own launch order, or
+many jobs of one study, each in a launch order of its own. The same rules hold for all:
 
-- What a trial takes is unknown if the log does not tell it; what no trial takes is 0.
+- What a trial takes is unknown if the log does not tell it; what no trial takes is 0. Money is
+  unknown without a price, and a makespan where no trial began.
 - A total is unknown if any part of it is, or if it is not finite. A share is unknown if either of
   its totals is, or if nothing was recorded.
+- What is left of the best: see `esim.simulator.best.Quality`.
 - Unknown is NaN in arrays, and None in a summary.
 """
 
@@ -24,6 +26,7 @@ from esim.simulator.best import BestTrials, Finals, Quality, cut_short, quality
 from esim.simulator.run import Run, Runs
 from esim.simulator.trial_outcomes import TrialOutcomes
 from esim.study import Float64, Int64, Status, Study
+from esim.study.batch import Stack
 from esim.study.times import last_second
 
 # What a job spends -> the outcomes' keys: as recorded, under the rule, the share that is saved.
@@ -57,7 +60,8 @@ class Launches:
     Attributes:
         sizes: int64 [J].
         orders: int64 [J, m], the trials each job launches, in launch order; None: each launches all
-            trials, and their values are added up in the study's own order, as for a single replay.
+            trials. Their values are then added up in the study's own order, as for a single replay,
+            and of several best trials the first is the one that is first in the study.
     """
 
     sizes: Int64
@@ -128,7 +132,7 @@ class Outcomes(Quality):
         def join(values: Sequence[Any]) -> Any:
             if isinstance(values[0], BestTrials):
                 return BestTrials(
-                    np.concatenate([best.trial for best in values]),
+                    np.concatenate([best.place for best in values]),
                     np.concatenate([best.value for best in values]),
                 )
             return np.concatenate(values)
@@ -156,26 +160,27 @@ def outcomes(
     Args:
         jobs: which of the study's trials each job launches.
         study: whose trials they are; of a stack, all studies as one.
+        clock: of the replays.
+        costs: of the jobs; without a price, money is unknown.
+        trials: what each trial takes and how it ends.
         run: the replays under the rule.
         baseline: the same without a rule.
     """
-    amounts: dict[str, NDArray[Any]] = {
-        "trials": jobs.sizes,
-        "trials_stopped": np.asarray(jobs.sums(trials.stopped), dtype=np.int64),
-        "trials_censored": np.asarray(jobs.sums(study.censored), dtype=np.int64),
-    }
-    for what, (recorded, under_rule, saved) in SPENT.items():
+    # What is recorded, what is spent under the rule, and the share saved.
+    amounts = np.full((3, len(SPENT), len(jobs.sizes)), np.nan)
+    for at, what in enumerate(SPENT):
         if what == "makespan_s":
-            totals = makespans(jobs, study, clock, costs, trials, run, baseline)
-        else:
-            each = getattr(trials.recorded, what), getattr(trials.run, what)
-            totals = _total(jobs.sums(each[0])), _total(jobs.sums(each[1]))
-        amounts[recorded], amounts[under_rule] = totals
-        amounts[saved] = _saved(*totals)
+            amounts[:2, at] = makespans(jobs, study, clock, costs, trials, run, baseline)
+        elif what != "cost" or costs.price is not None:
+            amounts[0, at] = jobs.sums(getattr(trials.recorded, what))
+            amounts[1, at] = jobs.sums(getattr(trials.run, what))
+    amounts[:2][~np.isfinite(amounts[:2])] = np.nan
+    amounts[2] = _saved(amounts[0], amounts[1])
+    counts = np.empty((2, len(jobs.sizes)), dtype=np.int64)
+    counts[0], counts[1] = jobs.sums(trials.stopped), jobs.sums(study.censored)
     best = quality(
         Finals(
             sign=study.sign,
-            trial=jobs.table(np.arange(study.n_trials), -1),
             recorded=jobs.table(trials.final_recorded, np.nan),
             failed=jobs.table(study.status == Status.FAILED, False),
             cut_short=jobs.table(cut_short(study), False),
@@ -183,16 +188,19 @@ def outcomes(
             stopped=jobs.table(trials.stopped, False),
         )
     )
-    each_job: dict[str, Any] = {
-        name: np.broadcast_to(values, jobs.sizes.shape) for name, values in amounts.items()
+    by_key = {
+        key: row
+        for keys, rows in zip(SPENT.values(), amounts.swapaxes(0, 1), strict=True)
+        for key, row in zip(keys, rows, strict=True)
     }
-    each_job["steps_saved_fraction_bounds"] = _bounds(jobs, study, trials)
-    return Outcomes(**vars(best), **each_job)
-
-
-def _total(sums: Sequence[Any] | NDArray[Any]) -> Float64:
-    totals = np.asarray(sums, dtype=np.float64)
-    return np.where(np.isfinite(totals), totals, np.nan)
+    return Outcomes(
+        **vars(best),
+        **by_key,
+        trials=jobs.sizes,
+        trials_stopped=counts[0],
+        trials_censored=counts[1],
+        steps_saved_fraction_bounds=_bounds(jobs, study, trials),
+    )
 
 
 def _saved(recorded: Float64, run: Float64) -> Float64:
@@ -214,15 +222,12 @@ def makespans(
 
     One after another, that is what all jobs take together. By a clock with times, a trial whose
     recorded end is unknown was still running: it is known up to its last report, stopped or not.
-    NaN if no trial began.
+    Not finite if no trial began. The arguments are those of `outcomes`.
     """
     if clock.mode == "order":
         startup = np.where(jobs.sizes > 0, costs.startup_s * jobs.sizes, np.nan)
-        recorded, under_rule = (
-            _total(jobs.sums(spent.job_seconds) + startup)
-            for spent in (trials.recorded, trials.run)
-        )
-        return recorded, under_rule
+        recorded, under_rule = trials.recorded.job_seconds, trials.run.job_seconds
+        return jobs.sums(recorded) + startup, jobs.sums(under_rule) + startup
     known = jobs.table(np.isfinite(_times(baseline)[1]), False)
     last = jobs.table(last_second(study), 0.0)
 
@@ -231,7 +236,8 @@ def makespans(
         begun = np.isfinite(start)
         end = np.where(known, end, np.minimum(end, start + last))
         first = np.where(begun, start, np.inf).min(axis=-1, initial=np.inf)
-        return _total(np.where(begun, end, -np.inf).max(axis=-1, initial=-np.inf) - first)
+        found: Float64 = np.where(begun, end, -np.inf).max(axis=-1, initial=-np.inf) - first
+        return found
 
     return span(baseline), span(run)
 
@@ -256,13 +262,14 @@ def _bounds(jobs: Jobs, study: Study, trials: TrialOutcomes) -> Float64:
     cut, steps = jobs.table(cut, False), jobs.table(trials.recorded.steps, 0.0)
     beyond = np.where(cut, steps.max(axis=-1, keepdims=True, initial=0.0) - steps, 0.0)
     unstopped = np.where(jobs.table(trials.stopped, False), 0.0, beyond).sum(axis=-1)
-    recorded, run = (_total(jobs.sums(spent.steps)) for spent in (trials.recorded, trials.run))
+    recorded, run = (np.asarray(jobs.sums(t.steps)) for t in (trials.recorded, trials.run))
     worst = _saved(recorded + unstopped, run + unstopped)
     best = _saved(recorded + beyond.sum(axis=-1), run)
     known = cut.any(axis=-1) & (recorded > 0)
     return np.where(known[..., None], np.stack([worst, best], axis=-1), np.nan)
 
 
+_KEYS = tuple(field.name for field in fields(Summary))
 _COUNTS = (
     "trials",
     "trials_stopped",
@@ -273,22 +280,27 @@ _COUNTS = (
 )
 
 
-def summaries(found: Outcomes, study: Study, costs: Costs) -> Summaries:
-    """Outcomes as the columns of summaries, a value a job: None where it is unknown.
+def summaries(found: Outcomes, stack: Stack, costs: Costs) -> Summaries:
+    """The outcomes of a stack's studies as columns of summaries: None where a number is unknown.
 
     Args:
-        study: as for `outcomes`.
+        found: a job for each study.
+        stack: the studies.
+        costs: whose currency is told where there is a price.
     """
     columns: dict[str, list[Any]] = {}
-    for name in (field.name for field in fields(Summary)):
+    for name in _KEYS:
         if name == "currency":
             currency = None if costs.price is None else costs.currency
-            columns[name] = [currency] * len(found.trials)
+            columns[name] = [currency] * len(stack)
             continue
         column = getattr(found, name)
         if isinstance(column, BestTrials):
-            rows = zip(column.trial.tolist(), column.value.tolist(), strict=True)
-            columns[name] = [None if i < 0 else BestTrial(study.trials[i], v) for i, v in rows]
+            trials = (stack.trials[:-1] + column.place).tolist()
+            columns[name] = [
+                None if v != v else BestTrial(stack.whole.trials[i], v)
+                for i, v in zip(trials, column.value.tolist(), strict=True)
+            ]
         elif name == "steps_saved_fraction_bounds":
             columns[name] = [None if low != low else (low, high) for low, high in column.tolist()]
         else:

@@ -1,6 +1,6 @@
 """What becomes of a job's best trial under a rule, for one job and for many.
 
-J jobs of m trials each. One rule for what is unknown: a number is NaN, a trial -1.
+J jobs of m trials each. What is unknown is NaN.
 """
 
 from __future__ import annotations
@@ -23,7 +23,6 @@ class Finals:
 
     Attributes:
         sign: 1 to minimize, -1 to maximize.
-        trial: int64, the trial in each place.
         recorded: float64, the final value as recorded, in the objective's unit; NaN: it has none.
         failed: bool, the trial failed when it was recorded.
         cut_short: bool, the trial had been cut short otherwise, so it might have become the best.
@@ -32,7 +31,6 @@ class Finals:
     """
 
     sign: float
-    trial: Int64
     recorded: Float64
     failed: NDArray[np.bool_]
     cut_short: NDArray[np.bool_]
@@ -45,11 +43,11 @@ class BestTrials:
     """The best trial of each job.
 
     Attributes:
-        trial: int64 [J], its position in the study; -1: no trial has a final value.
-        value: float64 [J], its final value in the objective's unit; NaN if there is none.
+        place: int64 [J], its place among the trials of the job; without meaning if unknown.
+        value: float64 [J], its final value in the objective's unit; NaN if unknown.
     """
 
-    trial: Int64
+    place: Int64
     value: Float64
 
 
@@ -95,41 +93,39 @@ def cut_short(study: Study) -> NDArray[np.bool_]:
 
 @np.errstate(invalid="ignore", divide="ignore", over="ignore")
 def quality(finals: Finals) -> Quality:
-    """What becomes of the best of each job.
+    """What becomes of the best of each job, from its trials' final values.
 
     A failed trial has no model to keep, so it cannot be the best; stopped before it failed, it can.
     """
     stopped = finals.stopped
     recorded = np.where(finals.failed, np.nan, finals.sign * finals.recorded)
     run = np.where(finals.failed & ~stopped, np.nan, finals.sign * finals.run)
-    trial = finals.trial
     if recorded.shape[-1] == 0:  # one trial that reports nothing, for want of any
         recorded, run = (np.full((*values.shape[:-1], 1), np.nan) for values in (recorded, run))
-        stopped, trial = np.zeros(run.shape, dtype=np.bool_), np.full(recorded.shape, -1)
+        stopped = np.zeros(run.shape, dtype=np.bool_)
     winner, best = _least(recorded), _least(run)
     first, value = _at(recorded, winner), _at(run, best)
-    known = ~(np.isnan(first) | np.isnan(value))
-
-    def told(values: NDArray[Any], also: NDArray[np.bool_] | np.bool_ | bool = True) -> Float64:
-        return np.where(known & also, values, np.nan)
-
-    def trials(place: Int64, values: Float64) -> BestTrials:
-        place = np.broadcast_to(place, value.shape)
-        return BestTrials(np.where(known, _at(trial, place), -1), told(finals.sign * values))
-
-    worse_by = np.where(value == first, 0.0, value - first)  # equal infinities too
+    winner = np.broadcast_to(winner, best.shape)
     spread = np.abs(_median(recorded) - first)
-    whole = ~finals.cut_short.any(axis=-1)
-    scaled = np.isfinite(spread) & (spread > 0)
+    numbers = np.empty((8, *best.shape))
+    numbers[0] = finals.sign * first
+    numbers[1] = finals.sign * value
+    numbers[2] = np.where(value == first, 0.0, value - first)  # equal infinities too
+    numbers[3] = np.where(finals.cut_short.any(axis=-1), np.nan, numbers[2])
+    numbers[4] = numbers[3] / np.where(np.isfinite(spread) & (spread > 0), spread, np.nan)
+    numbers[5] = 1 + (recorded < value[..., None]).sum(axis=-1)
+    numbers[6] = _at(stopped, winner)
+    numbers[7] = (~stopped & (recorded == first[..., None])).any(axis=-1)
+    numbers[:, np.isnan(first) | np.isnan(value)] = np.nan
     return Quality(
-        best_recorded=trials(winner, first),
-        best=trials(best, value),
-        degradation=told(worse_by, whole),
-        degradation_on_record=told(worse_by),
-        degradation_normalized=told(worse_by / spread, whole & scaled),
-        best_rank=told(1 + (recorded < value[..., None]).sum(axis=-1)),
-        best_trial_stopped=told(_at(stopped, np.broadcast_to(winner, value.shape))),
-        best_kept=told((~stopped & (recorded == first[..., None])).any(axis=-1)),
+        best_recorded=BestTrials(winner, numbers[0]),
+        best=BestTrials(best, numbers[1]),
+        degradation=numbers[3],
+        degradation_on_record=numbers[2],
+        degradation_normalized=numbers[4],
+        best_rank=numbers[5],
+        best_trial_stopped=numbers[6],
+        best_kept=numbers[7],
     )
 
 

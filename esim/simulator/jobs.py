@@ -30,9 +30,13 @@ def choose_clock(study: Study, mode: str | None, workers: int) -> Clock:
     return clock
 
 
-def stop_overheads(study: Study, costs: Costs) -> Float64:
-    """float64 [N]: seconds from the report with which a stop takes effect to the job's end."""
+def stop_overheads(study: Study, costs: Costs, whole: Float64 | None = None) -> Float64:
+    """float64 [N]: seconds from the report with which a stop takes effect to the job's end.
+
+    Args:
+        whole: the study's `durations`, if they are at hand.
+    """
     if costs.upload_s is not None:
         return np.full(study.n_trials, costs.stop_latency_s + costs.upload_s)
-    tail = durations(study) - last_second(study)
+    tail = (durations(study) if whole is None else whole) - last_second(study)
     return costs.stop_latency_s + tail

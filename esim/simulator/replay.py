@@ -153,7 +153,7 @@ def _replayed(
     trials = outcomes_of_trials(stack.whole, costs, final, run.rows_kept, run.stopped)
     columns = columns_of(stack.whole, clock, trials, run, baseline)
     found = outcomes(stack, stack.whole, clock, costs, trials, run, baseline)
-    told = summaries(found, stack.whole, costs)
+    told = summaries(found, stack, costs)
     warnings = caveats_of(stack, rule, clock, costs, told, columns)
     kept = (columns.reports_kept[first:last] for first, last in pairwise(stack.trials))
     for study, its_kept, its_warnings in zip(stack.studies, kept, warnings, strict=True):

@@ -15,8 +15,8 @@ from esim.results.replay import TrialColumns
 from esim.simulator.jobs import stop_overheads
 from esim.simulator.plan.build import final_values
 from esim.simulator.run import Run
-from esim.study import Float64, Study
-from esim.study.times import durations, last_kept, last_row
+from esim.study import Float64, Int64, Study
+from esim.study.times import durations, last_kept
 
 
 @dataclass(frozen=True)
@@ -64,48 +64,56 @@ def outcomes_of_trials(
     """What each trial takes and how it ends.
 
     Args:
+        study: whose trials they are; of a stack, all studies as one.
+        costs: of the jobs.
         final: which reported value is a trial's final one, "last" or "best".
         rows_kept: int32 [..., N], the rows that each trial makes under the rule.
         stopped: bool [..., N].
     """
-    recorded, run = spent(study, costs, rows_kept, stopped)
+    rows = np.diff(study.offsets)
+    recorded, run = spent(study, costs, rows, rows_kept, stopped)
     values = final_values(study, final)
     return TrialOutcomes(
         stopped=stopped,
         recorded=recorded,
         run=run,
-        final_recorded=last_kept(study, values, np.diff(study.offsets), np.nan),
+        final_recorded=last_kept(study, values, rows, np.nan),
         final=last_kept(study, values, rows_kept, np.nan),
     )
 
 
+@np.errstate(over="ignore")  # of money, which is then unknown
 def spent(
-    study: Study, costs: Costs, rows_kept: NDArray[np.int32], stopped: NDArray[np.bool_]
+    study: Study,
+    costs: Costs,
+    rows: Int64,
+    rows_kept: NDArray[np.int32],
+    stopped: NDArray[np.bool_],
 ) -> tuple[Spent, Spent]:
     """What each trial takes, as recorded [N] and under the rule [..., N].
 
     A stopped trial's job ends when the stop has taken effect, but never later than it did. Billed
     are whole seconds where the job's start and end were recorded, as SageMaker counts them:
     trunc(end) - trunc(start).
+
+    Args:
+        rows: int64 [N], the rows of each trial; the rest as for `outcomes_of_trials`.
     """
     steps = study.steps.astype(np.float64)
-    all_steps, steps_run = last_row(study, steps), last_kept(study, steps, rows_kept)
+    all_steps, steps_run = (last_kept(study, steps, made) for made in (rows, rows_kept))
     if study.elapsed is None:
-        unknown, unknown_run = np.full(all_steps.shape, np.nan), np.full(steps_run.shape, np.nan)
+        unknown, unknown_run = (np.full(known.shape, np.nan) for known in (all_steps, steps_run))
         return Spent(all_steps, *(unknown,) * 4), Spent(steps_run, *(unknown_run,) * 4)
-    seconds, seconds_run = (
-        last_row(study, study.elapsed),
-        last_kept(study, study.elapsed, rows_kept),
-    )
+    seconds, seconds_run = (last_kept(study, study.elapsed, made) for made in (rows, rows_kept))
     whole = durations(study)
-    cut = np.minimum(whole, seconds_run + stop_overheads(study, costs))
+    cut = np.minimum(whole, seconds_run + stop_overheads(study, costs, whole))
     clocked = np.isfinite(study.start) & np.isfinite(study.end)
+    start = np.where(clocked, study.start, 0.0)
+    from_whole = np.floor(start)
     hourly = np.nan if costs.price is None else costs.price * study.instance_count / 3600.0
 
     def taken(steps: Float64, seconds: Float64, job: Float64) -> Spent:
-        start = np.where(clocked, study.start, 0.0)
-        counted = np.where(clocked, np.floor(start + job) - np.floor(start), job)
-        billed = costs.startup_s + counted
+        billed = costs.startup_s + np.where(clocked, np.floor(start + job) - from_whole, job)
         return Spent(steps, seconds, job, billed, billed * hourly)
 
     return (
@@ -117,7 +125,15 @@ def spent(
 def columns_of(
     study: Study, clock: Clock, trials: TrialOutcomes, run: Run, baseline: Run
 ) -> TrialColumns:
-    """What became of each trial in one replay. [N]"""
+    """What became of each trial in one replay, as columns of the result. [N]
+
+    Args:
+        study: whose trials they are; of a stack, all studies as one.
+        clock: of the replay; in launch order, jobs have no start and end.
+        trials: what each trial takes and how it ends under the run.
+        run: the replay under the rule.
+        baseline: the same without a rule.
+    """
     unknown = np.full(study.n_trials, np.nan)
     steps_run = trials.run.steps.astype(np.int64)
     timed = clock.mode != "order" and (study.elapsed is not None or clock.mode == "simulated")

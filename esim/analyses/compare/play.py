@@ -297,10 +297,14 @@ def scores(
 ) -> Mapping[str, Float64]:
     """`NUMBERS` of runs of all trials, and the earliest step of a stop. float64 [O] each.
 
-    NaN = unknown; no earliest stop: the rule stops none.
+    NaN = unknown; the earliest step of a stop is NaN where no trial is stopped.
 
     Args:
-        baseline: the runs of the same orders without a rule.
+        prepared: the study and the rule.
+        clock, costs: of the runs.
+        final: which reported value is a trial's final one, "last" or "best".
+        runs: replays in O launch orders.
+        baseline: the same without a rule.
     """
     study = prepared.study
     trials = outcomes_of_trials(study, costs, final, runs.rows_kept, runs.stopped)
