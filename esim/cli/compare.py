@@ -160,7 +160,7 @@ class ComparisonFlags:
 
 @dataclass(frozen=True)
 class OrderClockFlags:
-    """The clock of the recorded and of the random launch orders."""
+    """The clock of the recorded and of the random launch orders: arguments of `esim.compare`."""
 
     clock: ClockMode = None
     workers: Annotated[

@@ -191,7 +191,7 @@ class RuleFlags:
 
 @dataclass(frozen=True)
 class ClockFlags:
-    """The clock of a replay."""
+    """The clock of a replay: arguments of `esim.replay`."""
 
     clock: ClockMode = None
     workers: Annotated[
@@ -245,7 +245,7 @@ class FinalFlags:
 
 @dataclass(frozen=True)
 class CostFlags:
-    """Seconds and money of a job beyond its training."""
+    """Seconds and money of a job beyond its training: fields of `esim.assumptions.Costs`."""
 
     price: Annotated[
         float | None, typer.Option(min=0, help="Money per instance-hour.", rich_help_panel=COSTS)
@@ -289,7 +289,10 @@ class CostFlags:
 
 @dataclass(frozen=True)
 class EngineFlags:
-    """Where the studies of a history are gone through one by one."""
+    """Where the studies of a history are gone through one by one.
+
+    These are arguments of `esim.compare` and of `esim.analyses.workers.by_study.going_through`.
+    """
 
     engine: Annotated[
         str | None,
