@@ -239,7 +239,7 @@ def agrees(run: generate.Run) -> None:
         prepared = prepare(made, rule)
         probed = run_once(prepared, result.clock, costs, probe=i, traced=True)
         peers = peers_of(prepared, result.clock, costs, probed, i)
-        mine = slice(*prepared.arrays["offsets"][i : i + 2])
+        mine = prepared.judgements(i)
         expected_threshold, expected_peers = probed.trace[mine].T
         np.testing.assert_array_equal(peers.count, expected_peers)
         judged = ~np.isnan(expected_threshold)

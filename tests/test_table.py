@@ -70,7 +70,7 @@ def _settings(pick: FromSeed, study: Study, clock: str) -> dict[str, Any]:
 
 def looks_up(prepared: Prepared) -> bool:
     """Whether the kernel would look peers up one by one."""
-    return prepared.arrays["rank"] is None
+    return prepared.rank is None
 
 
 def both_ways(
@@ -118,7 +118,7 @@ def test_looking_up_agrees_where_the_kernel_would_never_do_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     # The two ways are interchangeable: one by one holds for every row.
-    monkeypatch.setattr(places, "cells", lambda *_: None)
+    monkeypatch.setattr(places, "cells", lambda *_: places.LookedUp())
     pick = FromSeed(np.random.default_rng(24))
     for at in range(0, len(RULES), 7 * EVERY):
         study = ANY_TIMES[at % len(ANY_TIMES)]

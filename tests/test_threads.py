@@ -58,11 +58,14 @@ def test_ranking_in_threads_changes_no_byte(monkeypatch: pytest.MonkeyPatch) -> 
 
     monkeypatch.setattr(ranking, "_SMALL", 0)
     rule = of(peer="value")  # no statistic is NaN
-    expected, *others = (prepared_for(WALKS, rule, threads=n).arrays for n in (1, 2, 4))
+    expected, *others = (prepared_for(WALKS, rule, threads=n) for n in (1, 2, 4))
     for actual in others:
-        for name, array in expected.items():
-            same = actual[name] is None if array is None else np.array_equal(actual[name], array)
-            assert same, name
+        assert actual.arrays.rule == expected.arrays.rule
+        for name, array in expected.arrays._asdict().items():
+            assert np.array_equal(getattr(actual.arrays, name), array), name
+        for name in ("statistic", "rank", "end_rank", "curve"):
+            array, found = getattr(expected, name), getattr(actual, name)
+            assert found is None if array is None else np.array_equal(found, array), name
 
 
 def test_each_order_is_a_replay_of_its_own() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
@@ -15,7 +14,8 @@ from numpy.typing import NDArray
 from esim.assumptions import Clock, Costs
 from esim.rules import Rule
 from esim.simulator.jobs import stop_overheads
-from esim.simulator.kernels.engine import UNSEEN, run_orders
+from esim.simulator.kernels.arguments import State, Times
+from esim.simulator.kernels.engine import run_orders
 from esim.simulator.plan.build import Opening, Prepared, in_threads, prepare
 from esim.simulator.plan.first_completed import one_after_another, side_by_side
 from esim.study import Float64, Status, Study
@@ -85,24 +85,23 @@ def run_many(
     workers = min(threads or os.cpu_count() or 1, len(orders))
 
     def run_some(first: int, stop: int) -> None:
-        part, scratch = slice(first, stop), prepared.scratch()
+        part, state = slice(first, stop), prepared.state()
         if timed:
             _run_timed(
-                prepared, clock, costs, acting, -1, orders[part], kept[part], spans[part], scratch
+                prepared, clock, costs, acting, -1, orders[part], kept[part], spans[part], state
             )
         else:
-            run_orders(orders[part], -1, kept[part], **prepared.arrays, **scratch)
+            run_orders(orders[part], -1, kept[part], *prepared.arguments, state)
 
     if timed or acting:
         cuts = [len(orders) * w // workers for w in range(workers + 1)] if workers else [0]
         in_threads([partial(run_some, a, b) for a, b in pairwise(cuts)], workers or 1)
-    whole = np.diff(prepared.arrays["offsets"])
-    most = whole + prepared.arrays["flags"][:, UNSEEN]
+    most = prepared.most_kept()
     if not acting:
         kept[:] = most
     return Runs(
         rows_kept=prepared.rows_kept(kept),
-        stopped=(kept < most) & (whole > 0),
+        stopped=(kept < most) & prepared.has_judgements(),
         spans=spans,
     )
 
@@ -180,21 +179,20 @@ def run_once(
     if clock.mode == "order" and not acting:
         return _as_recorded(prepared)
     kept = np.zeros((1, n), dtype=np.int32)
-    scratch = prepared.scratch(traced=traced)
+    state = prepared.state(traced=traced)
     began = ended = np.full(n, np.nan)
     if clock.mode != "order":
         spans = np.empty((1, n, 2))
-        _run_timed(prepared, clock, costs, acting, probe, order[None], kept, spans, scratch)
+        _run_timed(prepared, clock, costs, acting, probe, order[None], kept, spans, state)
         began, ended = spans[0, :, 0], spans[0, :, 1]
     else:
-        run_orders(order[None], probe, kept, **prepared.arrays, **scratch)
-    stops = scratch["stops"]
+        run_orders(order[None], probe, kept, *prepared.arguments, state)
+    stops = state.stops
     sign = prepared.study.sign
     stopped = ~np.isnan(stops[:, 1])
     decided = np.where(np.isnan(stops[:, 2]), -1.0, stops[:, 2]).astype(np.int64)
-    places = prepared.arrays["column"][(prepared.arrays["offsets"][:-1] + decided)[decided >= 0]]
     alone = np.zeros(n, dtype=np.bool_)
-    alone[decided >= 0] = prepared.stops(places)
+    alone[decided >= 0] = prepared.stops((prepared.first + decided)[decided >= 0])
     return Run(
         rows_kept=prepared.rows_kept(kept)[0] if acting else prepared.all_rows(),
         stopped=stopped,
@@ -203,7 +201,7 @@ def run_once(
         decided=decided,
         began=began,
         ended=ended,
-        trace=scratch["trace"] * (sign, 1.0),
+        trace=state.trace * (sign, 1.0),
     )
 
 
@@ -231,9 +229,9 @@ def _run_timed(
     orders: NDArray[np.int64],
     kept: NDArray[np.int32],
     spans: Float64,
-    scratch: Mapping[str, NDArray[Any]],
+    state: State,
 ) -> None:
-    """Fills `kept` [O, N], `spans` [O, N, 2] (when each job began and ended) and `scratch`."""
+    """Fills `kept` [O, N], `spans` [O, N, 2] (when each job began and ended) and `state`."""
     from esim.simulator.kernels import timed  # compiled only when a clock has times
 
     study, n = prepared.study, prepared.study.n_trials
@@ -246,24 +244,18 @@ def _run_timed(
         running = study.status == Status.RUNNING
         jobs[running, timed.DURATION] = np.inf
         jobs[running, timed.OVERHEAD] = costs.stop_latency_s + (costs.upload_s or 0.0)
-    times = np.zeros(3)
-    times[timed.STARTUP] = costs.startup_s if clock.mode == "simulated" else 0.0
-    times[timed.SLOTS] = clock.workers if clock.mode == "simulated" else 0
-    times[timed.ACTING] = acting
-    timed.run_timed(
-        orders,
-        probe,
-        kept,
-        spans,
-        seconds if prepared.row_of is None else seconds[prepared.row_of],
-        jobs,
-        times,
+    simulated = clock.mode == "simulated"
+    times = Times(
+        startup=float(costs.startup_s) if simulated else 0.0,
+        slots=int(clock.workers) if simulated else 0,
+        acting=bool(acting),
+        seconds=seconds if prepared.row_of is None else seconds[prepared.row_of],
+        jobs=jobs,
         heap=np.zeros(n + 1, dtype=np.int64),
         when=np.zeros(n),
         agenda=np.zeros((n, 4), dtype=np.int64),
-        **prepared.arrays,
-        **scratch,
     )
+    timed.run_timed(orders, probe, kept, spans, *prepared.arguments, state, times)
 
 
 def decisions(study: Study, rule: Rule, clock: Clock, costs: Costs) -> dict[str, Any]:
@@ -275,16 +267,16 @@ def decisions(study: Study, rule: Rule, clock: Clock, costs: Costs) -> dict[str,
 
 def decision_columns(prepared: Prepared, run: Run, which: slice) -> dict[str, Any]:
     """The columns of a traced run's decisions, for a slice of the reports with a value."""
-    study, arrays = prepared.study, prepared.arrays
+    study = prepared.study
     sign = study.sign
-    trial = np.repeat(np.arange(study.n_trials), np.diff(arrays["offsets"]))[which]
+    trial = np.repeat(np.arange(study.n_trials), np.diff(prepared.arrays.offsets))[which]
     peers, threshold = run.trace[which, 1], run.trace[which, 0]
     reached = ~np.isnan(peers)
-    stop = prepared.worse(sign * arrays["own"][which], threshold)
-    alone = prepared.stops(arrays["column"][which])
+    stop = prepared.worse(sign * prepared.arrays.own[which], threshold)
+    alone = prepared.stops(which)
     return {
         "trial": [study.trials[i] for i in trial[reached]],
-        "step": arrays["step"][which][reached],
+        "step": prepared.arrays.step[which][reached],
         "value": sign * prepared.values[which][reached],
         "own": sign * prepared.own[which][reached],
         "threshold": np.where(alone, np.nan, threshold)[reached],

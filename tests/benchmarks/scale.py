@@ -100,12 +100,12 @@ def _rates(seeds: range) -> tuple[float, ...]:
     replay_orders(some[0], row, order, threads=1)
     together = [Stack.of([some[i] for i in places]) for places in stacks(some, [0] * len(some))]
     ready = [prepare(s, row, threads=1) for s in some]
-    scratch = [p.scratch() for p in ready]
+    states = [p.state() for p in ready]
     kept = np.zeros((1, TRIALS), dtype=np.int32)
 
     def kernel() -> None:
-        for one, its in zip(ready, scratch, strict=True):
-            run_orders(order, -1, kept, **one.arrays, **its)
+        for one, its in zip(ready, states, strict=True):
+            run_orders(order, -1, kept, *one.arguments, its)
 
     def stacked() -> None:
         for stack in together:

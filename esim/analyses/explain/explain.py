@@ -86,8 +86,8 @@ def explain(
 
 def _rows(prepared: Prepared, run: Run, probed: Run, peers: Peers, at: int) -> Iterator[ReportRow]:
     study = prepared.study
-    first, last = prepared.arrays["offsets"][at : at + 2]
-    judgements = np.arange(first, last)
+    its = prepared.judgements(at)
+    judgements = np.arange(its.start, its.stop)
     row_of = judgements if prepared.row_of is None else prepared.row_of[judgements]
     kept = int(run.rows_kept[at])
     decided = False
@@ -103,7 +103,7 @@ def _rows(prepared: Prepared, run: Run, probed: Run, peers: Peers, at: int) -> I
         which = told.index("stop") if "stop" in told else len(here) - 1
         verdict, reason = verdicts[which]
         judgement = int(here[which])
-        number = judgement - int(first)
+        number = judgement - its.start
         if not ran:
             reason = reason or "after the stop"
         elif decided:
@@ -130,15 +130,15 @@ def _verdict(
     prepared: Prepared, probed: Run, peers: Peers, at: int, judgement: int, number: int
 ) -> tuple[Verdict, str]:
     """What the rule says of a judgement, and why it does not judge or compare."""
-    rule, arrays = prepared.rule, prepared.arrays
-    offset = judgement - int(arrays["offsets"][at])
-    own = arrays["own"][judgement]
+    rule = prepared.rule
+    offset = judgement - prepared.judgements(at).start
+    own = prepared.judged_own[judgement]
     threshold, seen = peers.threshold[offset], float(peers.count[offset])
     sign = prepared.study.sign
     waits = math.isnan(probed.trace[judgement, 0])
     if math.isnan(own):
         return "not judged", _own_reason(prepared, judgement, number)
-    if prepared.stops(arrays["column"][judgement]):
+    if prepared.stops(slice(judgement, judgement + 1))[0]:
         if waits:
             return "not judged", _others_reason(rule)
         return ("stop" if sign * probed.trace[judgement, 0] < 0 else "go on"), ""
@@ -156,7 +156,7 @@ def _verdict(
 def _own_reason(prepared: Prepared, judgement: int, number: int) -> str:
     """What in the trial's own course keeps the rule from judging a report."""
     rule = prepared.rule
-    step = int(prepared.arrays["step"][judgement])
+    step = int(prepared.steps[judgement])
     where = number if rule.match == "number" else step
     if rule.rungs != "none":
         return "not at a rung"

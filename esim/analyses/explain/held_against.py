@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import dataclass
 
 import numpy as np
 
 from esim.assumptions import Clock, Costs
-from esim.simulator.kernels import engine
-from esim.simulator.kernels.peers import HIGHER, LOWER
 from esim.simulator.plan.build import Prepared
 from esim.simulator.run import Run, run_once
 from esim.study import Float64
@@ -37,27 +34,18 @@ def peers_of(prepared: Prepared, clock: Clock, costs: Costs, run: Run, trial: in
     Replays with the run's stops as a script, so that every trial is shown to the peers as it was,
     and with another quantile asked for.
     """
-    arrays = prepared.arrays
-    first = arrays["offsets"]
+    mine = prepared.judgements(trial)
     own = np.full(len(prepared.values), np.nan)
-    own[first[trial] : first[trial + 1]] = 0.0  # judged at every report: any value will do
+    own[mine] = 0.0  # judged at every report: any value will do
     # A stopped trial is worse than anything at the report that decided its stop, and only there.
-    own[(first[:-1] + run.decided)[run.stopped]] = np.inf
+    own[(prepared.first + run.decided)[run.stopped]] = np.inf
 
-    def ask(share: float, method: int, least: int) -> tuple[Float64, Float64]:
-        numbers, codes = arrays["numbers"].copy(), arrays["codes"].copy()
-        numbers[engine.SHARE], numbers[engine.WARMUP_SHARE] = share, 0.0
-        codes[engine.METHOD], codes[engine.LEAST] = method, least
-        codes[engine.MIN_COMPLETED] = codes[engine.STRICT] = 0
-        script = {**arrays, "own": own, "numbers": numbers, "codes": codes}
-        asked = dataclasses.replace(prepared, arrays=script)
-        trace = run_once(asked, clock, costs, probe=trial, traced=True).trace
-        mine = trace[first[trial] : first[trial + 1]]
-        # At the last place stands nothing to compare with.
-        alone = prepared.stops(arrays["column"][first[trial] : first[trial + 1]])
-        return np.where(alone, np.nan, mine[:, 0]), mine[:, 1]
+    def ask(asked: Prepared) -> tuple[Float64, Float64]:
+        trace = run_once(asked, clock, costs, probe=trial, traced=True).trace[mine]
+        # At the last column stands nothing to compare with.
+        return np.where(prepared.stops(mine), np.nan, trace[:, 0]), trace[:, 1]
 
-    rule, codes = prepared.rule, arrays["codes"]
-    threshold, count = ask(arrays["numbers"][engine.SHARE], codes[engine.METHOD], rule.min_peers)
-    ends = np.stack([ask(0.25, LOWER, 1)[0], ask(0.75, HIGHER, 1)[0]])
-    return Peers(count, threshold, ends.min(axis=0), ends.max(axis=0))
+    threshold, count = ask(prepared.scripted(own))
+    low, _ = ask(prepared.scripted(own, 0.25, "lower", min_peers=1))
+    high, _ = ask(prepared.scripted(own, 0.75, "higher", min_peers=1))
+    return Peers(count, threshold, np.minimum(low, high), np.maximum(low, high))

@@ -126,34 +126,35 @@ def _share_of_signs(n, twice_w, work):
 
 
 @inner
-def worse_in_pairs(trial, k, other, least, limit, offsets, step, curve, critical, work):
+def worse_in_pairs(trial, k, other, plan, curve, work):
     """Whether a trial's first k + 1 reports are significantly worse than another's curve.
 
-    Not if either holds a value that is not finite, if they share fewer than `least` steps, or if
-    the other's mean is no better. `work` float64 [3, W], W at least the longest curve and 365.
+    Not if either holds a value that is not finite, if they share fewer steps than the rule's
+    `least`, or if the other's mean is no better. `work` float64 [3, W], W at least the
+    longest curve and 365.
     """
-    first, last = offsets[trial], offsets[trial] + k
+    first, last = plan.offsets[trial], plan.offsets[trial] + k
     own = their = 0.0
     for at in range(first, last + 1):
         if not np.isfinite(curve[at]):
             return False
         own += curve[at]
-    for at in range(offsets[other], offsets[other + 1]):
+    for at in range(plan.offsets[other], plan.offsets[other + 1]):
         if not np.isfinite(curve[at]):
             return False
         their += curve[at]
     n = np.int64(0)
-    at = offsets[other]
+    at = plan.offsets[other]
     for mine in range(first, last + 1):
-        while at < offsets[other + 1] and step[at] < step[mine]:
+        while at < plan.offsets[other + 1] and plan.step[at] < plan.step[mine]:
             at += 1
-        if at < offsets[other + 1] and step[at] == step[mine]:
+        if at < plan.offsets[other + 1] and plan.step[at] == plan.step[mine]:
             difference = curve[mine] - curve[at]
             work[_ABS, n] = abs(difference)
             work[_SIGN, n] = difference
             n += 1
-    if n < least:
+    if n < plan.rule.least:
         return False
-    if their / (offsets[other + 1] - offsets[other]) >= own / (k + 1):
+    if their / (plan.offsets[other + 1] - plan.offsets[other]) >= own / (k + 1):
         return False
-    return _significant(n, limit, critical, work)
+    return _significant(n, plan.rule.p_value, plan.critical, work)

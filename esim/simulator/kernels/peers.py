@@ -4,11 +4,10 @@ Every statistic a column can ever hold is ranked beforehand, so a set of peers i
 ranks. Two neighbouring members, `low` and `high`, stand around the quantile; an insertion moves
 them by at most one member.
 
-The arrays, for C columns (plain arrays, not tuples of them: numba counts references of every array
-in a tuple at every call, which made a decision 100 times slower):
+The arrays of esim.simulator.kernels.arguments that hold this, for C columns:
     universe  float64 [K]    each column's statistics, sorted
     words     uint32         bit r of a column: the statistic of rank r is a member
-    places    int64 [C, 8]   one cache line a column: COUNT of members, ranks of LOW and HIGH (-1:
+    members   int64 [C, 8]   one cache line a column: COUNT of members, ranks of LOW and HIGH (-1:
                              none), where its bits (WORD to END) and its UNIVERSE lie, and 1 in
                              STOPS where whatever is judged stops: no member ever stands there
     levels    float64 [C, 3] the threshold, the limit a value must pass to be worse, and the
@@ -41,32 +40,32 @@ for _bit in range(32):
 
 
 @inner
-def set_level(column, n, low, high, levels, share, method, width):
+def set_level(column, n, low, high, rule, levels):
     """A column's threshold and limit from the two of its n members around the quantile.
 
-    `width` is the share of the threshold that counts as a tie; negative if a tie is worse.
+    Only the rule's `method`, `share` and `width` matter.
     """
     threshold = low
-    if method <= MIRRORED:
-        position = (n - 1) * share
+    if rule.method <= MIRRORED:
+        position = (n - 1) * rule.share
         part = position - np.int64(position)
-        if part != 0.0 and method == MIDPOINT:
+        if part != 0.0 and rule.method == MIDPOINT:
             threshold = (low + high) / 2.0
-        elif part != 0.0 and method == LINEAR:
+        elif part != 0.0 and rule.method == LINEAR:
             # Written out as NumPy does it; numba's own percentile differs in the last bit.
             threshold = low + (high - low) * part
             if part >= 0.5:
                 threshold = high - (high - low) * (1.0 - part)
-        elif part != 0.0 and method == MIRRORED:  # the same of the negated values, negated
+        elif part != 0.0 and rule.method == MIRRORED:  # the same of the negated values, negated
             threshold = high - (high - low) * part
             if part >= 0.5:
                 threshold = low + (high - low) * (1.0 - part)
-    elif method == MEAN:
+    elif rule.method == MEAN:
         threshold = levels[column, SUM] / n
     levels[column, THRESHOLD] = threshold
     levels[column, LIMIT] = threshold
     if abs(threshold) < np.inf:
-        levels[column, LIMIT] = threshold + width * abs(threshold)
+        levels[column, LIMIT] = threshold + rule.width * abs(threshold)
 
 
 @inner
@@ -97,40 +96,40 @@ def low_index(n, share, method):
 
 
 @inner
-def insert(column, rank, universe, words, places, levels, share, method, least, width):
+def insert(column, rank, plan, state):
     """Add the statistic of a rank to a column's members and bring its threshold up to date."""
-    base = places[column, WORD]
-    words[base + (rank >> 5)] |= np.uint32(1 << (rank & 31))
-    n = places[column, COUNT] + 1
-    low, high = places[column, LOW], places[column, HIGH]
+    base = state.members[column, WORD]
+    state.words[base + (rank >> 5)] |= np.uint32(1 << (rank & 31))
+    n = state.members[column, COUNT] + 1
+    low, high = state.members[column, LOW], state.members[column, HIGH]
     if n == 1:
         low, high = rank, -1
     else:
-        index = low_index(n - 1, share, method)
+        index = low_index(n - 1, plan.rule.share, plan.rule.method)
         if rank < low:
             index += 1
         elif high < 0 or rank < high:
             high = rank
-        wanted = low_index(n, share, method)
+        wanted = low_index(n, plan.rule.share, plan.rule.method)
         if wanted > index:  # to the next member; the one after it becomes `high`
             low, high = high, -1
-            word, stop = base + ((low + 1) >> 5), places[column, END]
+            word, stop = base + ((low + 1) >> 5), state.members[column, END]
             bits = np.int64(0)
             if word < stop:
-                bits = np.int64(words[word]) & (np.int64(-1) << ((low + 1) & 31))
+                bits = np.int64(state.words[word]) & (np.int64(-1) << ((low + 1) & 31))
             while bits == 0 and word + 1 < stop:
                 word += 1
-                bits = np.int64(words[word])
+                bits = np.int64(state.words[word])
             if bits != 0:
                 bit = _DE_BRUIJN[(((bits & -bits) * 0x077CB531) & 0xFFFFFFFF) >> 27]
                 high = ((word - base) << 5) + bit
         elif wanted < index:  # to the previous member
             high = low
             word = base + (low >> 5)
-            bits = np.int64(words[word]) & ((np.int64(1) << (low & 31)) - 1)
+            bits = np.int64(state.words[word]) & ((np.int64(1) << (low & 31)) - 1)
             while bits == 0:
                 word -= 1
-                bits = np.int64(words[word])
+                bits = np.int64(state.words[word])
             bits |= bits >> 1
             bits |= bits >> 2
             bits |= bits >> 4
@@ -138,32 +137,39 @@ def insert(column, rank, universe, words, places, levels, share, method, least, 
             bits |= bits >> 16
             bit = _DE_BRUIJN[(((bits ^ (bits >> 1)) * 0x077CB531) & 0xFFFFFFFF) >> 27]
             low = ((word - base) << 5) + bit
-    places[column, COUNT] = n
-    places[column, LOW] = low
-    places[column, HIGH] = high
-    start = places[column, UNIVERSE]
-    if method == MEAN:
-        levels[column, SUM] += universe[start + rank]
-    if n >= least:
+    state.members[column, COUNT] = n
+    state.members[column, LOW] = low
+    state.members[column, HIGH] = high
+    start = state.members[column, UNIVERSE]
+    if plan.rule.method == MEAN:
+        state.levels[column, SUM] += plan.universe[start + rank]
+    if n >= plan.rule.least:
         above = high if high > low else low
         set_level(
-            column, n, universe[start + low], universe[start + above], levels, share, method, width
+            column,
+            n,
+            plan.universe[start + low],
+            plan.universe[start + above],
+            plan.rule,
+            state.levels,
         )
 
 
 @inner
-def remove(column, rank, words, places, share, method):
+def remove(column, rank, plan, state):
     """Take a rank out of a column's members. Its threshold is not brought up to date: an insertion
     follows."""
-    base, stop = places[column, WORD], places[column, END]
-    words[base + (rank >> 5)] &= np.uint32(0xFFFFFFFF ^ (1 << (rank & 31)))
-    n = places[column, COUNT] - 1
-    places[column, COUNT] = n
+    base, stop = state.members[column, WORD], state.members[column, END]
+    state.words[base + (rank >> 5)] &= np.uint32(0xFFFFFFFF ^ (1 << (rank & 31)))
+    n = state.members[column, COUNT] - 1
+    state.members[column, COUNT] = n
     low = high = np.int64(-1)
-    before = low_index(n, share, method) if n > 0 else np.int64(-1)  # members before `low`
+    before = (
+        low_index(n, plan.rule.share, plan.rule.method) if n > 0 else np.int64(-1)
+    )  # members before `low`
     word = base
     while word < stop and n > 0 and high < 0:
-        bits = np.int64(words[word])
+        bits = np.int64(state.words[word])
         while bits != 0 and high < 0:
             bit = _DE_BRUIJN[(((bits & -bits) * 0x077CB531) & 0xFFFFFFFF) >> 27]
             if before == 0:
@@ -173,8 +179,8 @@ def remove(column, rank, words, places, share, method):
             before -= 1
             bits &= bits - 1
         word += 1
-    places[column, LOW] = low
-    places[column, HIGH] = high
+    state.members[column, LOW] = low
+    state.members[column, HIGH] = high
 
 
 @inner

@@ -1,18 +1,8 @@
 """The replay in time: trials run side by side, as recorded or on P slots.
 
 Events are handled in the order (time, kind, launch order), ends before reports. A trial whose
-record ends with its last report reports and ends in one event, which is an end. The arrays,
-besides those of esim.simulator.kernels.engine (positions are places in the launch order):
-    seconds  float64 [R]     since the trial's start, of each report
-    jobs     float64 [N, 5]  START as recorded, DURATION to the natural end (inf: never ends),
-                             OVERHEAD from a stop's report to the end of the job; filled here:
-                             BEGAN and ENDED, when the slot was taken and free again
-    clock    float64 [3]     STARTUP before each trial's first second, its slot taken; SLOTS, 0:
-                             trials start when they did; ACTING, 0: the baseline, no rule
-    heap     int64 [N + 1]   positions of the running trials, a binary heap; its size in [N]
-    when     float64 [N]     the next event of each position
-    agenda   int64 [N, 4]    its KIND and PHASE, the next REPORT (its first judgement), and the
-                             TARGET: how many judgements are made before a decided stop takes effect
+record ends with its last report reports and ends in one event, which is an end. The arrays are
+those of esim.simulator.kernels.arguments; positions are those of the launch order.
 """
 
 from __future__ import annotations
@@ -21,7 +11,6 @@ import numpy as np
 
 from esim.simulator.kernels.engine import (
     OPENS,
-    REACHED,
     UNSEEN,
     begin,
     end,
@@ -33,7 +22,6 @@ from esim.simulator.kernels.engine import (
 from esim.simulator.kernels.jit import inner, kernel
 
 START, DURATION, OVERHEAD, BEGAN, ENDED = 0, 1, 2, 3, 4
-STARTUP, SLOTS, ACTING = 0, 1, 2
 KIND, PHASE, REPORT, TARGET = 0, 1, 2, 3
 _IS_END, _IS_REPORT = 0, 1
 _RUNS, _ENDS, _FREES = 0, 1, 2
@@ -41,21 +29,22 @@ _UNDECIDED, _PROBED, _NEVER = -1, -2, -3
 
 
 @inner
-def _earlier(a, b, when, agenda):
-    if when[a] != when[b]:
-        return when[a] < when[b]
-    if agenda[a, KIND] != agenda[b, KIND]:
-        return agenda[a, KIND] < agenda[b, KIND]
+def _earlier(a, b, times):
+    if times.when[a] != times.when[b]:
+        return times.when[a] < times.when[b]
+    if times.agenda[a, KIND] != times.agenda[b, KIND]:
+        return times.agenda[a, KIND] < times.agenda[b, KIND]
     return a < b
 
 
 @inner
-def _push(position, heap, when, agenda):
+def _push(position, times):
+    heap = times.heap
     child = heap[-1]
     heap[-1] = child + 1
     while child > 0:
         parent = (child - 1) >> 1
-        if not _earlier(position, heap[parent], when, agenda):
+        if not _earlier(position, heap[parent], times):
             break
         heap[child] = heap[parent]
         child = parent
@@ -63,15 +52,16 @@ def _push(position, heap, when, agenda):
 
 
 @inner
-def _settle(position, heap, when, agenda):
+def _settle(position, times):
     """Put a position at the root, and the root where it belongs."""
+    heap = times.heap
     size = heap[-1]
     parent = 0
     while 2 * parent + 1 < size:
         child = 2 * parent + 1
-        if child + 1 < size and _earlier(heap[child + 1], heap[child], when, agenda):
+        if child + 1 < size and _earlier(heap[child + 1], heap[child], times):
             child += 1
-        if not _earlier(heap[child], position, when, agenda):
+        if not _earlier(heap[child], position, times):
             break
         heap[parent] = heap[child]
         parent = child
@@ -87,146 +77,148 @@ def _judgements(at, group):
 
 
 @inner
-def _schedule(position, trial, offsets, seconds, group, flags, jobs, clock, when, agenda):
+def _schedule(position, trial, plan, times):
     """Set a running trial's next event; False if it has none, ever."""
-    start = jobs[trial, BEGAN] + clock[STARTUP]
-    natural_end = start + jobs[trial, DURATION]
+    when, agenda = times.when, times.agenda
+    start = times.jobs[trial, BEGAN] + times.startup
+    natural_end = start + times.jobs[trial, DURATION]
     k = agenda[position, REPORT]
-    reports = offsets[trial + 1] - offsets[trial]
+    reports = plan.offsets[trial + 1] - plan.offsets[trial]
     agenda[position, PHASE] = _ENDS
     agenda[position, KIND] = _IS_END
     when[position] = natural_end
-    if k < reports and clock[ACTING] != 0.0:
+    if k < reports and times.acting:
         agenda[position, PHASE] = _RUNS
-        when[position] = start + seconds[offsets[trial] + k]
-        alone = k + _judgements(offsets[trial] + k, group) == reports
-        last = alone and not flags[trial, UNSEEN]
+        when[position] = start + times.seconds[plan.offsets[trial] + k]
+        alone = k + _judgements(plan.offsets[trial] + k, plan.group) == reports
+        last = alone and not plan.flags[trial, UNSEEN]
         if not (last and natural_end <= when[position]):
             agenda[position, KIND] = _IS_REPORT
     return when[position] < np.inf
 
 
 @inner
-def _launch(
-    position, probe, now, order, offsets, seconds, group, flags, jobs, clock, heap, when, agenda
-):  # fmt: skip
+def _start(position, trial, probe, now, plan, state, times):
     """Start the trial at a position of the launch order."""
-    trial = order[position]
-    jobs[trial, BEGAN] = now if clock[SLOTS] > 0.0 else jobs[trial, START]
-    jobs[trial, ENDED] = np.inf
-    agenda[position, REPORT] = 0
-    agenda[position, TARGET] = _PROBED if trial == probe else _UNDECIDED
-    if _schedule(position, trial, offsets, seconds, group, flags, jobs, clock, when, agenda):
-        _push(position, heap, when, agenda)
+    times.jobs[trial, BEGAN] = now if times.slots > 0 else times.jobs[trial, START]
+    times.jobs[trial, ENDED] = np.inf
+    times.agenda[position, REPORT] = 0
+    times.agenda[position, TARGET] = _PROBED if trial == probe else _UNDECIDED
+    if _schedule(position, trial, plan, times):
+        _push(position, times)
+    launch(trial, plan, state)
+
+
+@inner
+def _judge(position, trial, plan, statistic, rank, curve, state, times, kept):
+    """A trial reports: judge the report and show it. True if a stop takes effect with it."""
+    agenda = times.agenda
+    k = agenda[position, REPORT]
+    after = k + _judgements(plan.offsets[trial] + k, plan.group)
+    agenda[position, REPORT] = after
+    target = agenda[position, TARGET]
+    undecided = target == _UNDECIDED
+    if undecided or target == _PROBED:
+        stop = k - 1
+        while stop < after:
+            stop = first_stop(trial, stop + 1, after, plan, statistic, rank, curve, state)
+            if undecided:
+                break
+        if undecided and stop < after:
+            target = _NEVER
+            if mark_stop(trial, stop, plan, state, kept):
+                target = np.int64(kept[trial])
+            agenda[position, TARGET] = target
+    if plan.rule.reached:
+        show(trial, after, plan, rank, state)
+    return target == after
+
+
+@inner
+def _reschedule(position, trial, stopped, now, plan, times, kept):
+    """Set the next event of a trial that still holds its slot; False if it has none."""
+    if stopped:
+        natural_end = times.jobs[trial, BEGAN] + times.startup + times.jobs[trial, DURATION]
+        freed = now + times.jobs[trial, OVERHEAD]
+        times.when[position] = natural_end if natural_end < freed else freed
+        times.agenda[position, KIND] = _IS_END
+        times.agenda[position, PHASE] = _FREES
+        return True
+    if _schedule(position, trial, plan, times):
+        return True
+    # Still running when it was recorded: it never ends.
+    kept[trial] = plan.offsets[trial + 1] - plan.offsets[trial] + plan.flags[trial, UNSEEN]
+    return False
+
+
+@inner
+def _take_up(position, stays, times):
+    """Put the heap in order after the event of its root: the trial stays in it or leaves it."""
+    if not stays:
+        times.heap[-1] -= 1
+        position = times.heap[times.heap[-1]]
+    if times.heap[-1] > 0:
+        _settle(position, times)
+
+
+@inner
+def _study_end(first, order, flags):
+    """The position after the last trial of the study that begins at `first`."""
+    last = first + 1
+    while last < len(order) and not flags[order[last], OPENS]:
+        last += 1
+    return last
 
 
 @kernel
 def run_timed(
-    orders, probe, all_kept, spans, seconds, jobs, clock, heap, when, agenda, offsets, own,
-    statistic, column, step, group, flags, cell_offsets, cell_column, shown_by, rank, end_column,
-    end_rank, end_statistic, curve, critical, universe, words, codes, numbers, work, frozen, places,
-    levels, trials, tally, scratch, stops, trace,
+    orders, probe, all_kept, spans, plan, statistic, rank, end_rank, curve, state, times
 ):  # fmt: skip
     """Trials side by side, for each launch order: int64 [O, N] -> `all_kept` int32 [O, N].
 
     `spans`, float64 [O, N, 2]: when each job began and ended. The trial `probe` (-1: none) is
-    judged to its end and never stopped. `stops` and `trace` are those of the last order.
+    judged to its end and never stopped. `stops` and `trace` of the state are those of the last
+    order. The other arguments: see esim.simulator.kernels.arguments.
     """
+    jobs = times.jobs
     for o in range(len(orders)):
-        for trial in range(len(jobs)):
-            jobs[trial, BEGAN] = 0.0
-            jobs[trial, ENDED] = 0.0
         order, kept = orders[o], all_kept[o]
-        begin(offsets, cell_offsets, words, places, levels, trials, tally, kept, stops, trace)
-        first = np.int64(0)
-        while first < len(order):  # a study after the other, none meeting another
-            last = first + 1
-            while last < len(order) and not flags[order[last], OPENS]:
-                last += 1
-            for at in range(len(tally)):
-                tally[at] = 0.0
-            heap[-1] = 0
-            waiting = first  # the next position to launch
-            first = last
-            free = np.int64(clock[SLOTS])
-            now = 0.0
+        for trial in range(len(jobs)):
+            jobs[trial, BEGAN] = jobs[trial, ENDED] = 0.0
+        begin(plan, state, kept)
+        last = np.int64(0)
+        while last < len(order):  # a study after the other, none meeting another
+            waiting = last  # the next position to launch
+            last = _study_end(waiting, order, plan.flags)
+            for at in range(len(state.tally)):
+                state.tally[at] = 0.0
+            times.heap[-1] = 0
+            free, now = times.slots, 0.0
             while True:
-                while waiting < last and (clock[SLOTS] == 0.0 or free > 0):
-                    _launch(
-                        waiting, probe, now, order, offsets, seconds, group, flags, jobs, clock,
-                        heap, when, agenda,
-                    )  # fmt: skip
-                    launch(order[waiting], offsets, frozen, places, levels, trials, tally, codes)
+                while waiting < last and (times.slots == 0 or free > 0):
+                    _start(waiting, order[waiting], probe, now, plan, state, times)
                     waiting += 1
                     free -= 1
-                if heap[-1] == 0:
+                if times.heap[-1] == 0:
                     break
-                position = heap[0]
-                trial = order[position]
-                now = when[position]
-                frees = agenda[position, PHASE] == _FREES
-                ends = agenda[position, PHASE] == _ENDS
-                stopped = False
-                if agenda[position, PHASE] == _RUNS:
-                    k = agenda[position, REPORT]
-                    after = k + _judgements(offsets[trial] + k, group)
-                    agenda[position, REPORT] = after
-                    target = agenda[position, TARGET]
-                    undecided = target == _UNDECIDED
-                    if undecided or target == _PROBED:
-                        stop = k - 1
-                        while stop < after:
-                            stop = first_stop(
-                                trial, stop + 1, after, offsets, own, statistic, column, step,
-                                cell_offsets, cell_column, shown_by, rank, end_statistic, curve,
-                                critical, work, frozen, universe, words, places, levels, trials,
-                                tally, scratch, codes, numbers, trace,
-                            )  # fmt: skip
-                            if undecided:
-                                break
-                        if undecided and stop < after:
-                            target = _NEVER
-                            if mark_stop(
-                                trial, stop, offsets, column, group, flags, frozen, places, levels,
-                                trials, codes, kept, stops,
-                            ):  # fmt: skip
-                                target = np.int64(kept[trial])
-                            agenda[position, TARGET] = target
-                    if codes[REACHED] != 0:
-                        show(
-                            trial, after, offsets, cell_offsets, cell_column, shown_by, rank,
-                            universe, words, places, levels, trials, tally, codes, numbers,
-                        )  # fmt: skip
-                    stopped = target == after
-                    ends = not stopped and agenda[position, KIND] == _IS_END
+                position = times.heap[0]
+                trial, now = order[position], times.when[position]
+                phase, stopped = times.agenda[position, PHASE], False
+                ends = phase == _ENDS
+                if phase == _RUNS:
+                    stopped = _judge(
+                        position, trial, plan, statistic, rank, curve, state, times, kept
+                    )
+                    ends = not stopped and times.agenda[position, KIND] == _IS_END
                 if stopped or ends:
-                    end(
-                        trial, stopped, offsets, column, step, flags, cell_offsets, cell_column,
-                        shown_by, rank, end_column, end_rank, curve, universe, words, places,
-                        levels, trials, tally, codes, numbers, kept,
-                    )  # fmt: skip
-                stays = True  # among the running
-                if frees or ends:
+                    end(trial, stopped, plan, rank, end_rank, curve, state, kept)
+                stays = False
+                if ends or phase == _FREES:
                     jobs[trial, ENDED] = now
                     free += 1
-                    stays = False
-                elif stopped:
-                    natural_end = jobs[trial, BEGAN] + clock[STARTUP] + jobs[trial, DURATION]
-                    freed = now + jobs[trial, OVERHEAD]
-                    when[position] = natural_end if natural_end < freed else freed
-                    agenda[position, KIND] = _IS_END
-                    agenda[position, PHASE] = _FREES
-                elif not _schedule(
-                    position, trial, offsets, seconds, group, flags, jobs, clock, when, agenda
-                ):
-                    # Still running when it was recorded: it never ends.
-                    kept[trial] = offsets[trial + 1] - offsets[trial] + flags[trial, UNSEEN]
-                    stays = False
-                if not stays:
-                    heap[-1] -= 1
-                    position = heap[heap[-1]]
-                if heap[-1] > 0:
-                    _settle(position, heap, when, agenda)
+                else:
+                    stays = _reschedule(position, trial, stopped, now, plan, times, kept)
+                _take_up(position, stays, times)
         for trial in range(len(jobs)):
             spans[o, trial, 0] = jobs[trial, BEGAN]
             spans[o, trial, 1] = jobs[trial, ENDED]

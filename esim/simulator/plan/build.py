@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from esim.rules import Rule
-from esim.simulator.kernels import engine, pairs
-from esim.simulator.kernels import peers as order_statistics
-from esim.simulator.kernels.peers import STOPS
+from esim.simulator.kernels import pairs
+from esim.simulator.kernels.arguments import Criteria, PlanArrays
+from esim.simulator.kernels.peers import MIRRORED, STOPS
 from esim.simulator.plan import columns as where
-from esim.simulator.plan.cells import cells_of_reports, cells_of_rungs
+from esim.simulator.plan.cells import Cells, cells_of_reports, cells_of_rungs
 from esim.simulator.plan.columns import NOTHING, Opening
 from esim.simulator.plan.gates import gates_are_open, judged_reports
-from esim.simulator.plan.plan import Prepared
+from esim.simulator.plan.plan import METHODS, Prepared
 from esim.simulator.plan.ranking import in_threads
 from esim.simulator.plan.statistics import (
     PeerSide,
@@ -37,17 +38,6 @@ __all__ = [
     "stackable",
 ]
 
-_METHOD = {
-    "midpoint": order_statistics.MIDPOINT,
-    "linear": order_statistics.LINEAR,
-    "lower": order_statistics.LOWER,
-    "higher": order_statistics.HIGHER,
-    "reduction": order_statistics.REDUCTION,
-    "rank": order_statistics.RANK,
-    "portion": order_statistics.PORTION,
-    "mean": order_statistics.MEAN,
-}
-
 
 def prepare(
     study: Study, rule: Rule, *, threads: int | None = None, opening: Opening | None = None
@@ -68,6 +58,20 @@ def stackable(rule: Rule) -> bool:
     return not alone and not rule.frozen
 
 
+@dataclass(frozen=True)
+class _Compared:
+    """What is judged and in which columns. E judgements, S studies."""
+
+    offsets: Int64  # [N + 1] trial -> its judgements
+    report: Int64 | slice  # [E] the report of each judgement; all: a judgement each
+    own: Float64  # [E] the own side; NaN where the trial's own course keeps it from judgement
+    engine_own: Float64  # [E] the same as the kernels take it
+    column: NDArray[np.int32]  # [E]
+    group: NDArray[np.int32]  # [E] see esim.simulator.kernels.arguments
+    first: Int64  # [S + 1] each study's first column
+    cells: Cells
+
+
 def prepare_stack(
     stack: Stack, rule: Rule, *, threads: int | None = None, opening: Opening | None = None
 ) -> Prepared:
@@ -79,62 +83,98 @@ def prepare_stack(
     own = running(rule, rule.own, offsets, positions, oriented)
     peer = PeerSide(study, rule, offsets, positions, oriented)
     if rule.rungs == "none":
-        judged = None
-        if not gates_are_open(rule) or rule.nan != "missing" or rule.against != "peers":
-            judged = judged_reports(rule, study, offsets, positions, oriented, own)
-        columns = where.columns(rule.match, offsets, positions, stack.trials)
-        first, group = columns.first, NOTHING
-        own_side, place, engine_own = own_sides(
-            rule, study, offsets, positions, oriented, own, judged, columns
-        )
-        cell_arrays, places = cells_of_reports(
-            rule, offsets, columns, peer, study.n_trials, threads
-        )
+        found = _of_reports(stack, rule, own, peer, threads)
     else:
-        rungs = where.at_rungs(rule, study, offsets, positions, oriented, opening)
-        judged = None
-        if rule.rungs == "standing":
-            judged = judged_reports(rule, study, offsets, positions, oriented, own)[rungs.report]
-        own_side, place, engine_own = own_sides_at_rungs(rule, rungs, own, peer, judged)
-        cell_arrays, places = cells_of_rungs(rungs, peer, threads)
-        first = np.array([0, rungs.n_columns + 1])
-        row_of = rungs.report if row_of is None else row_of[rungs.report]
-        offsets, group = rungs.offsets, rungs.group
-        steps, oriented = steps[rungs.report], oriented[rungs.report]
-        own = own[rungs.report]
-        if len(group) == 0 or group.max() == 1:
-            group = NOTHING
-    status = study.status
-    # A running trial would have gone on: a stop at its last report does stop it.
-    unseen = unseen | (status == Status.RUNNING)
-    completes = (status == Status.COMPLETED) | (status == Status.UNKNOWN)
-    joins = completes if rule.pool == "completed" else (status != Status.FAILED) | rule.failed_peers
-    opens = np.zeros(study.n_trials, dtype=np.bool_)
-    if len(stack) > 1:
-        opens[stack.trials[:-1][stack.sizes > 0]] = True
-    places[first[1:] - 1, STOPS] = 1
+        found = _of_rungs(rule, own, peer, threads, opening)
+    if not isinstance(found.report, slice):
+        row_of = found.report if row_of is None else row_of[found.report]
+    oriented, cells = oriented[found.report], found.cells
+    cells.members[found.first[1:] - 1, STOPS] = 1
+    curve, critical = _curves(rule, oriented)
     return Prepared(
         study=study,
         rule=rule,
         values=oriented,
-        side=own,
-        own=own_side,
+        side=own[found.report],
+        own=found.own,
         row_of=row_of,
-        places=places,
+        members=cells.members,
+        arrays=PlanArrays(
+            rule=_criteria(rule, study, opening, len(cells.members)),
+            offsets=found.offsets,
+            own=found.engine_own,
+            column=found.column,
+            step=steps[found.report],
+            group=found.group,
+            flags=_flags(stack, rule, unseen),
+            cell_offsets=cells.offsets,
+            cell_column=cells.column,
+            shown_by=cells.shown_by,
+            universe=cells.universe,
+            end_column=cells.end_column,
+            end_statistic=cells.end_statistic,
+            critical=critical,
+        ),
+        statistic=cells.statistic,
+        rank=cells.rank,
+        end_rank=cells.end_rank,
+        curve=curve,
         opening=opening,
-        arrays={
-            "offsets": offsets,
-            "own": engine_own,
-            "column": place,
-            "step": steps,
-            "group": group,
-            "flags": np.stack([unseen, completes, joins, opens], axis=1),
-            "codes": _codes(rule, study, opening, len(places)),
-            "numbers": _numbers(rule, study),
-            **_curves(rule, oriented),
-            **cell_arrays,
-        },
     )
+
+
+def _of_reports(
+    stack: Stack, rule: Rule, own: Float64, peer: PeerSide, threads: int | None
+) -> _Compared:
+    """What is judged where every report is a judgement."""
+    study, offsets, positions, oriented = stack.whole, peer.offsets, peer.positions, peer.oriented
+    judged = None
+    if not gates_are_open(rule) or rule.nan != "missing" or rule.against != "peers":
+        judged = judged_reports(rule, study, offsets, positions, oriented, own)
+    columns = where.columns(rule.match, offsets, positions, stack.trials)
+    own_side, column, engine_own = own_sides(
+        rule, study, offsets, positions, oriented, own, judged, columns
+    )
+    cells = cells_of_reports(rule, offsets, columns, peer, study.n_trials, threads)
+    return _Compared(
+        offsets, slice(None), own_side, engine_own, column, NOTHING, columns.first, cells
+    )
+
+
+def _of_rungs(
+    rule: Rule, own: Float64, peer: PeerSide, threads: int | None, opening: Opening | None
+) -> _Compared:
+    """What is judged at rungs."""
+    study, offsets, positions, oriented = peer.study, peer.offsets, peer.positions, peer.oriented
+    rungs = where.at_rungs(rule, study, offsets, positions, oriented, opening)
+    judged = None
+    if rule.rungs == "standing":
+        judged = judged_reports(rule, study, offsets, positions, oriented, own)[rungs.report]
+    own_side, column, engine_own = own_sides_at_rungs(rule, rungs, own, peer, judged)
+    alone = len(rungs.group) == 0 or rungs.group.max() == 1
+    return _Compared(
+        rungs.offsets,
+        rungs.report,
+        own_side,
+        engine_own,
+        column,
+        NOTHING if alone else rungs.group,
+        np.array([0, rungs.n_columns + 1]),
+        cells_of_rungs(rungs, peer, threads),
+    )
+
+
+def _flags(stack: Stack, rule: Rule, unseen: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """UNSEEN, COMPLETES, JOINS and OPENS of each trial. bool [N, 4]"""
+    status = stack.whole.status
+    # A running trial would have gone on: a stop at its last report does stop it.
+    unseen = unseen | (status == Status.RUNNING)
+    completes = (status == Status.COMPLETED) | (status == Status.UNKNOWN)
+    joins = completes if rule.pool == "completed" else (status != Status.FAILED) | rule.failed_peers
+    opens = np.zeros(stack.whole.n_trials, dtype=np.bool_)
+    if len(stack) > 1:
+        opens[stack.trials[:-1][stack.sizes > 0]] = True
+    return np.stack([unseen, completes, joins, opens], axis=1)
 
 
 def _reports(
@@ -168,44 +208,47 @@ def _positions(
     return steps
 
 
-def _curves(rule: Rule, oriented: Float64) -> dict[str, Float64 | None]:
-    """What a test of whole curves needs."""
+def _curves(rule: Rule, oriented: Float64) -> tuple[Float64 | None, Float64]:
+    """What a test of whole curves needs: the curves and the critical values."""
     if rule.against != "pairs":
-        return {"curve": None, "critical": np.empty(0)}
+        return None, np.empty(0)
     critical = np.empty(pairs.EXACT_TO + 1)
     pairs.critical_values(rule.p_value, np.empty(1276), critical)
-    return {"curve": oriented, "critical": critical}
+    return oriented, critical
 
 
-def _codes(rule: Rule, study: Study, opening: Opening | None, places: int) -> Int64:
-    """The row's whole numbers for the kernels."""
-    codes = np.zeros(14, dtype=np.int64)
-    codes[engine.REACHED] = rule.pool == "reached"
-    codes[engine.COMPLETED_ONLY] = rule.pool == "completed"
-    codes[engine.INCLUDE_SELF] = rule.include_self
-    codes[engine.EXACT] = rule.match == "step"
-    codes[engine.CARRY] = rule.short == "carry"
-    codes[engine.DELAY] = rule.delay
-    codes[engine.MIN_COMPLETED] = rule.min_completed
-    codes[engine.METHOD] = _METHOD[rule.method]
+def _criteria(rule: Rule, study: Study, opening: Opening | None, columns: int) -> Criteria:
+    """The rule for the kernels."""
+    method = METHODS[rule.method]
     if rule.method == "linear" and _from_worst(rule, study):
-        codes[engine.METHOD] = order_statistics.MIRRORED
-    codes[engine.LEAST] = rule.min_peers
-    if rule.against == "pairs":
-        codes[engine.LEAST] = max(rule.min_peers, 2)
-    codes[engine.STRICT] = rule.strict
-    codes[engine.AFTER_FIRST] = opening is not None and opening.opens is None
-    # A place that no trial reaches has no members, as the last one.
-    codes[engine.FREEZES] = min(rule.min_reports, places) if rule.frozen else 0
-    codes[engine.REPLACES] = rule.rungs == "none"
-    codes[engine.AGAIN_STOPPED] = rule.again == "ended"
-    return codes
+        method = MIRRORED
+    return Criteria(
+        reached=rule.pool == "reached",
+        completed_only=rule.pool == "completed",
+        include_self=bool(rule.include_self),
+        exact=rule.match == "step",
+        carry=rule.short == "carry",
+        strict=bool(rule.strict),
+        after_first=opening is not None and opening.opens is None,
+        replaces=rule.rungs == "none",
+        again_stopped=rule.again == "ended",
+        delay=int(rule.delay),
+        min_completed=int(rule.min_completed),
+        method=method,
+        least=max(int(rule.min_peers), 2) if rule.against == "pairs" else int(rule.min_peers),
+        # A column that no trial reaches has no members, as the last one.
+        freezes=min(int(rule.min_reports), columns) if rule.frozen else 0,
+        share=_share(rule, study),
+        width=float(rule.tolerance if rule.strict else -rule.tolerance),
+        warmup_share=float(rule.warmup_share),
+        p_value=float(rule.p_value),
+    )
 
 
-def _numbers(rule: Rule, study: Study) -> Float64:
-    """The row's other numbers for the kernels."""
-    numbers = np.zeros(4)
-    numbers[engine.P_VALUE] = rule.p_value
+def _share(rule: Rule, study: Study) -> float:
+    """The share of the peers that the rule's method asks for."""
+    if rule.method == "reduction":
+        return float(rule.reduction)
     share = rule.quantile if rule.rungs == "none" else 1.0 / rule.reduction
     if rule.method == "linear" and _from_worst(rule, study):
         # In percent and back, as NumPy's percentile is asked.
@@ -213,12 +256,7 @@ def _numbers(rule: Rule, study: Study) -> Float64:
             share = (100.0 - share * 100.0) / 100.0
         else:
             share = (1.0 - share) * 100.0 / 100.0
-    elif rule.method == "reduction":
-        share = rule.reduction
-    numbers[engine.SHARE] = share
-    numbers[engine.WIDTH] = rule.tolerance if rule.strict else -rule.tolerance
-    numbers[engine.WARMUP_SHARE] = rule.warmup_share
-    return numbers
+    return float(share)
 
 
 def _from_worst(rule: Rule, study: Study) -> bool:

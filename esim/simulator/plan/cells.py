@@ -2,20 +2,50 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 
 import numpy as np
+from numpy.typing import NDArray
 
 from esim.rules import Rule
 from esim.simulator.plan import columns as where
-from esim.simulator.plan.columns import NOTHING, Columns, RungPlaces
+from esim.simulator.plan.columns import NOTHING, Columns, LookedUp, Ranked, RungPlaces
 from esim.simulator.plan.ranking import places_of, rank_columns, rank_together
 from esim.simulator.plan.statistics import PeerSide
-from esim.study import Int64
+from esim.study import Float64, Int64
 
 _BLOCK = 5_000  # trials
 _NO_NUMBERS = np.empty(0)
 _NO_CELLS = np.zeros(1, dtype=np.int32)  # empty would mean that every judgement shows one
+
+
+@dataclass(frozen=True)
+class Cells:
+    """What trials show to each other. N trials, E judgements, C columns, K cells.
+
+    Attributes:
+        members: int64 [C, 8], where each column's bits and universe lie (see kernels/peers.py).
+        offsets: int64 [N + 1], trial -> its cells.
+        column: int32 [K].
+        shown_by: int32 [K], the trial's judgement that shows each; empty: the n-th the n-th.
+        universe: float64, each column's statistics, sorted.
+        rank: int32 [K], each in its column's universe, -1: no statistic; None: peers are looked up.
+        statistic: float64 [E], the peer's side where peers are looked up, else None.
+        end_column, end_rank: int32 [E], the cell a trial adds as it ends; empty and None: none.
+        end_statistic: float64 [E], its statistic where peers are looked up; else empty.
+    """
+
+    members: Int64
+    offsets: Int64
+    column: NDArray[np.int32]
+    shown_by: NDArray[np.int32]
+    universe: Float64 = field(default_factory=lambda: _NO_NUMBERS)
+    rank: NDArray[np.int32] | None = field(default_factory=lambda: NOTHING)
+    statistic: Float64 | None = None
+    end_column: NDArray[np.int32] = field(default_factory=lambda: NOTHING)
+    end_rank: NDArray[np.int32] | None = None
+    end_statistic: Float64 = field(default_factory=lambda: _NO_NUMBERS)
 
 
 def cells_of_reports(
@@ -25,78 +55,76 @@ def cells_of_reports(
     peer: PeerSide,
     n_trials: int,
     threads: int | None,
-) -> tuple[dict[str, Any], Int64]:
-    """The cells that reports show, and where the columns' bits and universes lie."""
+) -> Cells:
+    """The cells that reports show."""
     column, n_columns = columns.place, columns.count
     nobody = np.zeros(n_columns, dtype=np.int64)
-    arrays: dict[str, Any] = {
-        "cell_offsets": np.zeros_like(offsets),
-        "cell_column": NOTHING,
-        "shown_by": _NO_CELLS,
-        "rank": NOTHING,
-        "universe": _NO_NUMBERS,
-        "statistic": None,
-        "end_column": NOTHING,
-        "end_rank": None,
-        "end_statistic": _NO_NUMBERS,
-    }
+    empty = places_of(nobody, nobody)
     if rule.against != "peers":
-        return arrays, places_of(nobody, nobody)
+        return Cells(empty, np.zeros_like(offsets), NOTHING, _NO_CELLS)
     found = where.cells(rule, offsets, column)
-    if found is None:
-        looked_up: dict[str, Any] = {"rank": None, "shown_by": NOTHING, "statistic": peer.of_all()}
-        if rule.again != "never":
-            looked_up["end_statistic"] = peer.at_the_end()
-        return {**arrays, **looked_up}, places_of(nobody, nobody)
-    cell_offsets, cell_column, shown_by, source = found
-    every = cell_column
+    again = rule.again != "never"
+    if isinstance(found, LookedUp):
+        return Cells(
+            empty,
+            np.zeros_like(offsets),
+            NOTHING,
+            NOTHING,
+            rank=None,
+            statistic=peer.of_all(),
+            end_statistic=peer.at_the_end() if again else _NO_NUMBERS,
+        )
+    n_cells = len(found.column)
     if rule.short == "carry":
-        rank, universe, places = rank_together(peer.of_all(), n_columns)
+        rank, universe, members = rank_together(peer.of_all(), n_columns)
     else:
-        if rule.match == "interpolate" and source is not None:
-            by_cell = iter([peer.between(source, cell_column, column)])
-        elif source is not None:
-            by_cell = iter([peer.of_all()[source]])
-        else:  # in blocks: all statistics at once would be one more matrix in memory
-            blocks_ = range(0, n_trials, _BLOCK)
-            by_cell = (peer.of_trials(t, min(t + _BLOCK, n_trials)) for t in blocks_)
-        if rule.again != "never":
-            every = np.concatenate((cell_column, column))
+        every, by_cell = found.column, _statistics(rule, found, column, peer, n_trials)
+        if again:
+            every = np.concatenate((found.column, column))
             by_cell = iter([*by_cell, peer.at_the_end()])
-        rank, universe, places = rank_columns(by_cell, every, n_columns, threads)
-    arrays |= {
-        "cell_offsets": cell_offsets,
-        "cell_column": cell_column,
-        "shown_by": shown_by,
-        "rank": rank[: len(cell_column)],
-        "universe": universe,
-    }
-    if rule.again != "never":
-        arrays |= {"end_column": column, "end_rank": rank[len(cell_column) :]}
-    return arrays, places
+        rank, universe, members = rank_columns(by_cell, every, n_columns, threads)
+    return Cells(
+        members,
+        found.offsets,
+        found.column,
+        found.shown_by,
+        universe,
+        rank=rank[:n_cells],
+        end_column=column if again else NOTHING,
+        end_rank=rank[n_cells:] if again else None,
+    )
 
 
-def cells_of_rungs(
-    rungs: RungPlaces, peer: PeerSide, threads: int | None
-) -> tuple[dict[str, Any], Int64]:
+def _statistics(
+    rule: Rule, cells: Ranked, column: NDArray[np.int32], peer: PeerSide, n_trials: int
+) -> Iterator[Float64]:
+    """The statistics of ranked cells, in blocks: all at once would be one more matrix in memory."""
+    if cells.source is None:
+        for first in range(0, n_trials, _BLOCK):
+            yield peer.of_trials(first, min(first + _BLOCK, n_trials))
+    elif rule.match == "interpolate":
+        yield peer.between(cells.source, cells.column, column)
+    else:
+        yield peer.of_all()[cells.source]
+
+
+def cells_of_rungs(rungs: RungPlaces, peer: PeerSide, threads: int | None) -> Cells:
     """The same at rungs."""
     statistic = peer.of_all()
     ends = rungs.end_report >= 0
     every = np.concatenate((rungs.cell_column, rungs.end_column[ends]))
     shown = np.concatenate((statistic[rungs.cell_report], statistic[rungs.end_report[ends]]))
-    rank, universe, places = rank_columns(iter([shown]), every, rungs.n_columns, threads)
+    rank, universe, members = rank_columns(iter([shown]), every, rungs.n_columns, threads)
     end_rank = np.full(len(ends), -1, dtype=np.int32)
     end_rank[ends] = rank[len(rungs.cell_column) :]
     adds = bool(ends.any())
-    arrays = {
-        "cell_offsets": rungs.cell_offsets,
-        "cell_column": rungs.cell_column,
-        "shown_by": rungs.shown_by if len(rungs.shown_by) else _NO_CELLS,
-        "rank": rank[: len(rungs.cell_column)],
-        "universe": universe,
-        "statistic": None,
-        "end_column": rungs.end_column if adds else NOTHING,
-        "end_rank": end_rank if adds else None,
-        "end_statistic": _NO_NUMBERS,
-    }
-    return arrays, places
+    return Cells(
+        members,
+        rungs.cell_offsets,
+        rungs.cell_column,
+        rungs.shown_by if len(rungs.shown_by) else _NO_CELLS,
+        universe,
+        rank=rank[: len(rungs.cell_column)],
+        end_column=rungs.end_column if adds else NOTHING,
+        end_rank=end_rank if adds else None,
+    )

@@ -101,15 +101,37 @@ def _starts(counts: NDArray[Any]) -> Int64:
     return np.concatenate(([0], np.cumsum(counts + 1))).astype(np.int64)
 
 
-def cells(
-    rule: Rule, offsets: Int64, column: Int32
-) -> tuple[Int64, Int32, Int32, Int64 | None] | None:
-    """Cell offsets, columns, what shows them and, where cells are not just the reports, the
-    report each takes its statistic from. None if ranking costs more than looking peers up, or two
-    reports of a trial stand in one column, where only the later one counts.
+@dataclass(frozen=True)
+class Ranked:
+    """Cells [K] whose statistics are ranked in their columns before anything is replayed.
+
+    Attributes:
+        offsets: int64 [N + 1], trial -> its cells.
+        column: int32 [K].
+        shown_by: int32 [K], the trial's report that shows each; empty: the n-th the n-th.
+        source: int64 [K], the report each takes its statistic from; None: cells are the reports.
+    """
+
+    offsets: Int64
+    column: Int32
+    shown_by: Int32
+    source: Int64 | None
+
+
+@dataclass(frozen=True)
+class LookedUp:
+    """No cells: peers are looked up one by one.
+
+    Ranking would cost more, or two reports of a trial stand in one column, where only the later one
+    counts.
+    """
+
+
+def cells(rule: Rule, offsets: Int64, column: Int32) -> Ranked | LookedUp:
+    """The cells that reports show in their columns, int32 [R], or that there are none.
 
     Raises:
-        EsimError: such reports are to be interpolated.
+        EsimError: two reports of a trial stand in one column and are to be interpolated.
     """
     reports = len(column)
     if rule.axis == "seconds":
@@ -121,7 +143,7 @@ def cells(
                 fix="--set axis=step",
             )  # fmt: skip
         if again.any():
-            return None
+            return LookedUp()
     has = np.diff(offsets) > 0
     widths = np.zeros(len(offsets) - 1, dtype=np.int64)
     widths[has] = column[offsets[1:][has] - 1] - column[offsets[:-1][has]] + 1
@@ -130,16 +152,16 @@ def cells(
     if rule.match not in ("upto", "interpolate") or total == reports:
         n_columns = int(column.max()) + 1 if reports else 0
         if carries and n_columns * reports > _MOST_CARRY_BITS:
-            return None
-        return offsets, column, NOTHING, None
+            return LookedUp()
+        return Ranked(offsets, column, NOTHING, None)
     if carries or (total > _MOST_CELLS_A_REPORT * reports and rule.match == "upto"):
-        return None
+        return LookedUp()
     cell_offsets = np.concatenate(([0], np.cumsum(widths)))
     cell_column = np.empty(total, dtype=np.int32)
     shown_by = np.empty(total, dtype=np.int32)
     source = np.empty(total, dtype=np.int64)
     shapes.expand_cells(offsets, column, cell_offsets, cell_column, shown_by, source)
-    return cell_offsets, cell_column, shown_by, source
+    return Ranked(cell_offsets, cell_column, shown_by, source)
 
 
 @dataclass(frozen=True)
