@@ -36,7 +36,13 @@ from esim.report.figures.saved_amounts import amounts_info, draw_amounts
 from esim.report.figures.schedule import draw_schedule, schedule_info
 from esim.report.figures.stop_histogram import draw_stops, stops_info
 from esim.report.figures.stopped_wrongly import draw_wrong, stopped_wrongly, wrong_infos
-from esim.report.figures.trial_curves import MOST_LINES, Curve, bands_of, curves_info, draw_curves
+from esim.report.figures.trial_curves import (
+    MOST_LINES,
+    TrialCurve,
+    bands_of,
+    curves_info,
+    draw_curves,
+)
 from esim.results.replay import ReplayResult, Reports
 from esim.study import Study
 from tests import generate
@@ -139,8 +145,8 @@ def test_many_curves_become_bands():
 
 def test_bands_carry_the_last_value_and_stop_with_the_trials():
     # Four trials to step 4, one to step 2: five of them at 1 and 2, too few behind.
-    whole = [Curve(np.array([0, 4]), np.array([i, i + 10.0])) for i in range(4)]
-    whole.append(Curve(np.array([0, 1, 2]), np.array([100.0, 101, np.inf])))
+    whole = [TrialCurve(np.array([0, 4]), np.array([i, i + 10.0])) for i in range(4)]
+    whole.append(TrialCurve(np.array([0, 1, 2]), np.array([100.0, 101, np.inf])))
     grid, bands = bands_of(whole)
     assert grid.tolist() == [0, 1, 2, 4]
     assert bands[2].tolist()[:3] == [2, 2, 2]

@@ -1,4 +1,4 @@
-"""Trials stopped wrongly: they would have ended better than the best trial kept. And figures."""
+"""Trials stopped wrongly, which would have ended better than the best one kept, as figures."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from esim.report.figures import style
 from esim.report.figures.plot import Plot
 from esim.report.figures.style import ValueLimits
-from esim.report.figures.trial_curves import Curve, curve, rest_of
+from esim.report.figures.trial_curves import TrialCurve, curve, rest_of
 from esim.report.words import clean, number, ordinal
 from esim.results.replay import ReplayResult, Reports
 from esim.study import Direction, Float64
@@ -18,7 +18,7 @@ from esim.study import Direction, Float64
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_MOST = 4  # figures
+_MOST = 4  # trials stopped wrongly that get a figure
 
 
 class WronglyStopped(NamedTuple):
@@ -40,11 +40,11 @@ class WrongInfo(NamedTuple):
     objective: str
     direction: Direction
     label: str
-    ran: Curve  # up to the stop
-    rest: Curve  # as recorded after it, see rest_of
+    ran: TrialCurve  # up to the stop
+    rest: TrialCurve  # as recorded after it, see rest_of
     threshold_steps: Float64  # [D]
     threshold: Float64  # [D]
-    best: Curve | None  # of the best trial kept; None if there is none
+    best: TrialCurve | None  # of the best trial kept; None if there is none
     best_label: str
     limits: ValueLimits
 

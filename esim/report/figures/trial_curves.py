@@ -24,7 +24,7 @@ _FEWEST = 5  # a band is drawn only where at least so many trials have reports
 LEVELS = (0.05, 0.25, 0.5, 0.75, 0.95)  # quantiles that are the edges of the bands
 
 
-class Curve(NamedTuple):
+class TrialCurve(NamedTuple):
     """Reports that hold a value, R of one trial."""
 
     steps: NDArray[np.int64]  # [R]
@@ -35,8 +35,8 @@ class Highlight(NamedTuple):
     """A trial that is drawn on top of the others."""
 
     label: str
-    ran: Curve
-    rest: Curve  # see rest_of
+    ran: TrialCurve
+    rest: TrialCurve  # see rest_of
 
 
 class CurvesInfo(NamedTuple):
@@ -44,11 +44,11 @@ class CurvesInfo(NamedTuple):
 
     objective: str
     direction: Direction
-    kept: tuple[Curve, ...]  # trials not stopped; empty if bands are drawn
-    stopped: tuple[Curve, ...]  # stopped trials, up to the stop; empty if bands are drawn
+    kept: tuple[TrialCurve, ...]  # trials not stopped; empty if bands are drawn
+    stopped: tuple[TrialCurve, ...]  # stopped trials, up to the stop; empty if bands are drawn
     grid: Float64  # [G], steps; empty if curves are drawn
     bands: Float64  # [5, G], quantiles of the recorded values; NaN where too few trials report
-    stops: Curve  # step and value of every stop
+    stops: TrialCurve  # step and value of every stop
     best_recorded: Highlight | None  # None if it is the same trial as `best`
     best: Highlight | None
     limits: ValueLimits
@@ -88,7 +88,7 @@ def curves_info(result: ReplayResult, reports: Reports) -> CurvesInfo:
         stopped=tuple(kept[i] for i in stopped) if lines else (),
         grid=grid,
         bands=bands,
-        stops=Curve(
+        stops=TrialCurve(
             np.array([kept[i].steps[-1] for i in stopped], dtype=np.int64),
             np.array([kept[i].values[-1] for i in stopped], dtype=np.float64),
         ),
@@ -100,7 +100,7 @@ def curves_info(result: ReplayResult, reports: Reports) -> CurvesInfo:
     )
 
 
-def curve(reports: Reports, trial: int, rows: int | None = None) -> Curve:
+def curve(reports: Reports, trial: int, rows: int | None = None) -> TrialCurve:
     """Those of a trial's reports that hold a value.
 
     Args:
@@ -111,20 +111,20 @@ def curve(reports: Reports, trial: int, rows: int | None = None) -> Curve:
     first, last = int(reports.offsets[trial]), int(reports.offsets[trial + 1])
     part = slice(first, last if rows is None else first + rows)
     present = ~np.isnan(reports.values[part])
-    return Curve(reports.steps[part][present], reports.values[part][present])
+    return TrialCurve(reports.steps[part][present], reports.values[part][present])
 
 
-def rest_of(whole: Curve, ran: Curve) -> Curve:
+def rest_of(whole: TrialCurve, ran: TrialCurve) -> TrialCurve:
     """The part of a curve that the rule saved; empty if it saved nothing.
 
     It begins at the last report that ran, so that the two parts join when they are drawn.
     """
     n = len(ran.steps)
     first = len(whole.steps) if n == len(whole.steps) else max(n - 1, 0)
-    return Curve(whole.steps[first:], whole.values[first:])
+    return TrialCurve(whole.steps[first:], whole.values[first:])
 
 
-def bands_of(whole: Sequence[Curve]) -> tuple[Float64, Float64]:
+def bands_of(whole: Sequence[TrialCurve]) -> tuple[Float64, Float64]:
     """Quantiles of the trials' values at each step of a grid.
 
     A trial counts at a step if it has a report at this step or earlier and at this step or later;
@@ -157,7 +157,7 @@ def bands_of(whole: Sequence[Curve]) -> tuple[Float64, Float64]:
 
 
 def curve_limits(
-    direction: Direction, whole: Sequence[Curve], important: Sequence[float]
+    direction: Direction, whole: Sequence[TrialCurve], important: Sequence[float]
 ) -> ValueLimits:
     """Limits of the value axis for the curves of a study.
 
@@ -224,12 +224,12 @@ def draw_curves(info: CurvesInfo, axes: Axes) -> Axes:
     return axes
 
 
-def _dot(curve: Curve, size: float) -> dict[str, Any]:
+def _dot(curve: TrialCurve, size: float) -> dict[str, Any]:
     """The marker that makes a curve of a single report visible."""
     return {"marker": "o", "ms": size} if len(curve.steps) == 1 else {}
 
 
-def _draw_many(curves: tuple[Curve, ...], axes: Axes, colour: str, label: str) -> None:
+def _draw_many(curves: tuple[TrialCurve, ...], axes: Axes, colour: str, label: str) -> None:
     for i, curve in enumerate(curves):
         axes.plot(
             curve.steps,
