@@ -65,7 +65,7 @@ def result_folder(folder: Path, *studies: Study, drawn: bool = False, **how: Any
     with (
         nullcontext()
         if drawn
-        else mock.patch("esim.report.figures.of_results.replay_plots", return_value={})
+        else mock.patch("esim.report.figures.figure_lists.replay_plots", return_value={})
     ):
         write_results(folder, studies, results, document(results, inputs, command))
     return folder

@@ -13,10 +13,15 @@ from matplotlib.figure import Figure
 
 import esim
 from esim import Study
-from esim.report.figures.compared import draw_workers, front_info, orders_info, workers_info
-from esim.report.figures.front import draw_front
-from esim.report.figures.of_results import comparison_plots
-from esim.report.figures.rows import draw_rows
+from esim.report.figures.comparison_figures import (
+    draw_workers,
+    front_info,
+    orders_info,
+    workers_info,
+)
+from esim.report.figures.figure_lists import comparison_plots
+from esim.report.figures.labelled_rows import draw_rows
+from esim.report.figures.pareto_front import draw_front
 from esim.report.files import write_comparison
 from esim.results.comparison.comparison import Comparison
 from tests.test_cli import DATA, run

@@ -20,23 +20,29 @@ import esim
 from esim.analyses.explain.explain import explain
 from esim.assumptions import Costs
 from esim.report.figures import style
-from esim.report.figures.amounts import amounts_info, draw_amounts
-from esim.report.figures.curves import MOST_LINES, Curve, bands_of, curves_info, draw_curves
-from esim.report.figures.explained import draw_explained, draw_peers, explained_info
-from esim.report.figures.finals import draw_finals, finals_info
-from esim.report.figures.front import draw_front, pareto, readings_front
-from esim.report.figures.of_results import (
+from esim.report.figures.explained_trial import (
+    draw_explained,
+    draw_peers,
     explain_figure,
-    figure_of,
-    replay_plots,
-    save,
-    studies_plot,
+    explained_info,
 )
-from esim.report.figures.rows import draw_rows, readings_info, studies_info
+from esim.report.figures.figure_lists import replay_plots
+from esim.report.figures.final_values import draw_finals, finals_info
+from esim.report.figures.labelled_rows import draw_rows, readings_info, studies_info, studies_plot
+from esim.report.figures.pareto_front import draw_front, pareto, readings_front
+from esim.report.figures.plot import Plot, figure_of, save
+from esim.report.figures.running_threshold import draw_threshold, threshold_info
+from esim.report.figures.saved_amounts import amounts_info, draw_amounts
 from esim.report.figures.schedule import draw_schedule, schedule_info
-from esim.report.figures.stops import draw_stops, stops_info
-from esim.report.figures.threshold import draw_threshold, threshold_info
-from esim.report.figures.wrong import draw_wrong, stopped_wrongly, wrong_infos
+from esim.report.figures.stop_histogram import draw_stops, stops_info
+from esim.report.figures.stopped_wrongly import draw_wrong, stopped_wrongly, wrong_infos
+from esim.report.figures.trial_curves import (
+    MOST_LINES,
+    TrialCurve,
+    bands_of,
+    curves_info,
+    draw_curves,
+)
 from esim.results.replay import ReplayResult, Reports
 from esim.study import Study
 from tests import generate
@@ -78,7 +84,7 @@ def axes() -> Axes:
     return Figure().subplots()
 
 
-def plots(study: Study, result: ReplayResult | None = None) -> dict[str, style.Plot]:
+def plots(study: Study, result: ReplayResult | None = None) -> dict[str, Plot]:
     result = esim.replay(study, readings=True) if result is None else result
     return replay_plots(result, Reports.of(study), result.trace())
 
@@ -139,8 +145,8 @@ def test_many_curves_become_bands():
 
 def test_bands_carry_the_last_value_and_stop_with_the_trials():
     # Four trials to step 4, one to step 2: five of them at 1 and 2, too few behind.
-    whole = [Curve(np.array([0, 4]), np.array([i, i + 10.0])) for i in range(4)]
-    whole.append(Curve(np.array([0, 1, 2]), np.array([100.0, 101, np.inf])))
+    whole = [TrialCurve(np.array([0, 4]), np.array([i, i + 10.0])) for i in range(4)]
+    whole.append(TrialCurve(np.array([0, 1, 2]), np.array([100.0, 101, np.inf])))
     grid, bands = bands_of(whole)
     assert grid.tolist() == [0, 1, 2, 4]
     assert bands[2].tolist()[:3] == [2, 2, 2]
@@ -176,7 +182,6 @@ def test_a_trial_that_never_ended_is_drawn_to_its_last_report():
     info = schedule_info(esim.replay(study, esim.rule("sagemaker", min_peers=9)))
     assert info is not None
     assert info.recorded.ended.tolist() == [30, 65, 90]
-    assert info.endless == 1
 
 
 def test_readings_begin_with_the_literal_one():
@@ -299,17 +304,17 @@ def test_explained_columns():
         ([math.inf], (math.nan, math.nan), (0, 1, True)),
     ],
 )
-def test_view(values, typical, expected):
-    actual = style.view(np.array(values), *typical)
+def test_limits(values, typical, expected):
+    actual = style.limits_around(np.array(values), *typical)
     assert actual == (pytest.approx(expected[0]), pytest.approx(expected[1]), expected[2])
 
 
-def test_view_leaves_out_diverging_trials_but_not_the_best():
+def test_limits_leave_out_diverging_trials_but_not_the_best():
     curves = [[1.0, 0.5 + i / 100] for i in range(20)] + [[1.0, 1e12], [1.0, 0.05]]
     study = Study.from_arrays(curves, "minimize")
     info = curves_info(esim.replay(study), Reports.of(study))
-    assert info.view.high < 10
-    assert info.view.low < 0.05
+    assert info.limits.high < 10
+    assert info.limits.low < 0.05
     assert info.outside == 1
 
 
@@ -450,9 +455,9 @@ def test_names_are_not_mathematics():
     for name, figure in every_figure(odd()).items():
         for text in _texts(figure):
             assert not is_math_text(text.get_text()), (name, text.get_text())
-    assert style.words("$a_1$ <b>") == r"\$a_1\$ <b>"
-    assert not is_math_text(style.words("back\\slash $x$ \\$"))
-    assert style.words("a\x00b日") == "a\\x00b\N{REPLACEMENT CHARACTER}"
+    assert style.literal_text("$a_1$ <b>") == r"\$a_1\$ <b>"
+    assert not is_math_text(style.literal_text("back\\slash $x$ \\$"))
+    assert style.literal_text("a\x00b日") == "a\\x00b\N{REPLACEMENT CHARACTER}"
 
 
 def test_the_direction_stands_at_the_axis():
@@ -470,7 +475,7 @@ def test_the_direction_stands_at_the_axis():
     ],
 )
 def test_durations_share_a_unit(pair, expected):
-    assert style.together(*pair) == expected
+    assert style.in_one_unit(*pair) == expected
 
 
 # ------------------------------------------------------------------------------------- files
@@ -516,7 +521,7 @@ def test_drawing_changes_no_setting_and_obeys_none(tmp_path):
 
 def test_importing_plots_loads_nothing_heavy():
     code = (
-        "import sys, esim.report.figures.of_results\n"
+        "import sys, esim.report.figures.figure_lists\n"
         "heavy = {'matplotlib', 'numba', 'pandas', 'esim.replay', 'esim.explain', 'esim.readers'}\n"
         "print(sorted(heavy & set(sys.modules)))"
     )
@@ -527,7 +532,8 @@ def test_importing_plots_loads_nothing_heavy():
 def test_pyplot_is_not_used():
     code = (
         "import sys, esim\n"
-        "from esim.report.figures.of_results import figure_of, replay_plots\n"
+        "from esim.report.figures.figure_lists import replay_plots\n"
+        "from esim.report.figures.plot import figure_of\n"
         "study = esim.Study.from_arrays([[1.0, 2.0]], 'minimize')\n"
         "for plot in replay_plots(esim.replay(study), None, {}).values():\n    figure_of(plot)\n"
         "print('matplotlib.pyplot' in sys.modules)"

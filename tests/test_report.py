@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 import esim
 from esim.cli import app
-from esim.report.formats.csv import csv_of, json_of, page_digest
+from esim.report.formats.csv_and_json import csv_of, json_of, page_digest
 from esim.report.formats.markdown import escaped, markdown
 from esim.report.formats.pdf import pdf
 from esim.report.pages.document import read_page, write_page

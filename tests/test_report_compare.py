@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import esim
-from esim.report.formats.csv import csv_of
+from esim.report.formats.csv_and_json import csv_of
 from esim.report.formats.html import html
 from esim.report.formats.markdown import markdown
 from esim.report.pages.document import read_page

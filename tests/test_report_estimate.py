@@ -11,12 +11,12 @@ import pytest
 from matplotlib.figure import Figure
 
 import esim
+from esim.report.figures.figure_lists import estimate_plots
 from esim.report.figures.forecast import (
     course_info,
     draw_course,
     draw_forecast,
     draw_trade,
-    estimate_plots,
     forecast_info,
     trade_info,
 )

@@ -15,7 +15,7 @@ import pytest
 from typer.testing import CliRunner
 
 from esim.cli import app
-from esim.report.formats.csv import page_digest
+from esim.report.formats.csv_and_json import page_digest
 from esim.report.pages.document import read_page, write_page
 from tests.pages import without_geometry
 from tests.test_readme import esim as printed

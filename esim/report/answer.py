@@ -1,11 +1,11 @@
-"""The answer in sentences."""
+"""The answer of a replay in sentences: what is saved, what is lost, how sure that is."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from esim.report.figures.wrong import stopped_wrongly
+from esim.report.figures.stopped_wrongly import stopped_wrongly
 from esim.report.words import (
     better_words,
     clean,
@@ -22,7 +22,7 @@ from esim.results.replay import ReplayResult, totals
 
 
 def verdict(result: ReplayResult) -> str:
-    """What the rule would have saved and lost, in a sentence or two."""
+    """What the rule would have saved and lost, in one sentence or two."""
     s = result.summary
     if s.trials_stopped == 0:
         return "The rule would have stopped nothing: nothing saved, nothing lost."
@@ -58,7 +58,7 @@ def _worse(result: ReplayResult) -> str:
 
 
 def totals_sentence(results: Sequence[ReplayResult]) -> str:
-    """All studies together, in a sentence."""
+    """What the rule would have saved and lost over all studies, in one sentence."""
     t: dict[str, Any] = totals(results)
     text = (
         f"All {t['studies']} studies: {count(t['trials_stopped'])} of {count(t['trials'])} trials "
@@ -75,7 +75,11 @@ def totals_sentence(results: Sequence[ReplayResult]) -> str:
 
 
 def answer(results: Sequence[ReplayResult]) -> tuple[str, ...]:
-    """Three sentences at most: the answer, how far it holds, and whom it hits."""
+    """The answer in at most three sentences.
+
+    For one study: what is saved and lost, how far that depends on the reading, and how many trials
+    are stopped wrongly. For several: the totals, the range of savings, and the largest degradation.
+    """
     if len(results) != 1:
         return tuple(_of_many(results))
     result = results[0]
@@ -83,7 +87,7 @@ def answer(results: Sequence[ReplayResult]) -> tuple[str, ...]:
 
 
 def over_readings(result: ReplayResult) -> str:
-    """How far the answer depends on the reading of the documentation."""
+    """How far the steps saved depend on the reading of the documentation, or on censored trials."""
     rows, s = result.readings, result.summary
     if not rows:
         if s.steps_saved_fraction_bounds is not None:
@@ -105,7 +109,7 @@ def over_readings(result: ReplayResult) -> str:
 
 
 def wrong_sentence(result: ReplayResult) -> str:
-    """Whom the stops hit, by the recorded final values."""
+    """How many trials are stopped wrongly, by the recorded final values."""
     wrong = stopped_wrongly(result)
     if not wrong.stopped:
         return "It stops no trial whose recorded end is known."
@@ -140,7 +144,7 @@ def _of_many(results: Sequence[ReplayResult]) -> Iterator[str]:
 
 
 def subtitle(result: ReplayResult) -> str:
-    """What was replayed through which rule."""
+    """What was replayed: objective, trials, steps and training time."""
     s = result.summary
     return (
         f"{clean(result.objective)}, {better_words(result.direction)}; "

@@ -1,4 +1,4 @@
-"""Which studies of a result are shown in full."""
+"""Which studies of a replay are shown with all their tables and figures."""
 
 from __future__ import annotations
 
@@ -7,15 +7,24 @@ from collections.abc import Sequence
 from esim.errors import EsimError, near_names
 from esim.results.replay import ReplayResult
 
-MOST = 6  # studies with figures, unless some are asked for
+MOST = 6  # studies shown in full, unless some are asked for by name
 
 
 def shown_in_full(
     results: Sequence[ReplayResult], names: Sequence[str] = ()
 ) -> Sequence[ReplayResult]:
-    """The ones asked for; else all, or where there are many those whose best value suffers most.
+    """The studies to show in full.
 
-    Raises EsimError, with near names, for a study that is not there.
+    Args:
+        results: the replays, one for each study.
+        names: the studies asked for. Without names all studies are shown, or, if there are more
+            than six, the six with the largest normalized degradation.
+
+    Returns:
+        The results to show: in the order of `names`, or else in the order of `results`.
+
+    Raises:
+        EsimError: there is no study of this name; the error lists similar names.
     """
     known = {r.study: r for r in results}
     for name in names:

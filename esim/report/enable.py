@@ -1,4 +1,4 @@
-"""How to switch AUTO on for a tuning job: boto3, the SageMaker Python SDK, the console."""
+"""How to switch on early stopping of type AUTO for a tuning job of SageMaker."""
 
 from __future__ import annotations
 
@@ -6,7 +6,16 @@ import json
 
 
 def how_to_enable(tuning_job: str, objective: str, direction: str) -> tuple[str, ...]:
-    """Lines for a terminal, for this very job."""
+    """What to write or click in boto3, in the SageMaker Python SDK and in the console.
+
+    Args:
+        tuning_job: the name of the job.
+        objective: the name of its objective metric.
+        direction: "minimize" or "maximize".
+
+    Returns:
+        Lines for a terminal.
+    """
     kind = direction.capitalize()
     job, metric = _literal(tuning_job), _literal(objective)
     return (
@@ -21,5 +30,5 @@ def how_to_enable(tuning_job: str, objective: str, direction: str) -> tuple[str,
 
 
 def _literal(text: str) -> str:
-    """A Python string, whole: it is code to copy. Anything a terminal could obey is escaped."""
+    """The text as a Python literal to copy: not shortened, and with control characters escaped."""
     return json.dumps(text) if text.isascii() and text.isprintable() else ascii(text)

@@ -44,7 +44,8 @@ def write_results(
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    from esim.report.figures.of_results import figure_of, replay_plots, save
+    from esim.report.figures.figure_lists import replay_plots
+    from esim.report.figures.plot import figure_of, save
     from esim.results.tables import trials_table
 
     with whole_folder(folder, _ours) as partial:
@@ -75,7 +76,8 @@ def write_comparison(folder: Path, comparison: Comparison) -> None:
     Raises:
         EsimError: the folder holds other things, or cannot be written.
     """
-    from esim.report.figures.of_results import comparison_plots, figure_of, save
+    from esim.report.figures.figure_lists import comparison_plots
+    from esim.report.figures.plot import figure_of, save
 
     with whole_folder(folder, _ours) as partial:
         (partial / RESULT).write_text(comparison.to_json(), encoding="utf-8")
@@ -90,7 +92,8 @@ def write_comparison(folder: Path, comparison: Comparison) -> None:
 
 def write_explanation(folder: Path, explanation: Explanation) -> None:
     """Write explanation.json and its figure, whole or not at all. Raises EsimError."""
-    from esim.report.figures.of_results import explain_figure, save
+    from esim.report.figures.explained_trial import explain_figure
+    from esim.report.figures.plot import save
 
     with whole_folder(folder, _ours) as partial:
         (partial / "explanation.json").write_text(to_json(explanation.to_dict()), encoding="utf-8")
@@ -99,7 +102,8 @@ def write_explanation(folder: Path, explanation: Explanation) -> None:
 
 def write_estimate(folder: Path, document: Mapping[str, Any]) -> None:
     """Write estimate.json and figures/, whole or not at all. Raises EsimError."""
-    from esim.report.figures.of_results import estimate_plots, figure_of, save
+    from esim.report.figures.figure_lists import estimate_plots
+    from esim.report.figures.plot import figure_of, save
 
     past = document["studies"]
     name = past[0]["study"] if len(past) == 1 else "the next study"

@@ -6,8 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from esim.report.answer import answer, subtitle
-from esim.report.figures.forecast import estimate_plots, next_words
-from esim.report.figures.of_results import Plot, amounts_plot, comparison_plots
+from esim.report.figures.figure_lists import comparison_plots, estimate_plots
+from esim.report.figures.forecast import next_words
+from esim.report.figures.plot import Plot
+from esim.report.figures.saved_amounts import amounts_plot
 from esim.report.pages.estimate import forecast_answer
 from esim.report.pages.page import Column, Table
 from esim.report.words import (
@@ -32,19 +34,13 @@ def box(
     title: str, lines: Sequence[str], table: Table | None = None, plots: Sequence[Plot] = ()
 ) -> str:
     """A title, sentences, a table and figures as HTML that is safe and needs no style sheet."""
-    from jinja2 import Environment, PackageLoader, StrictUndefined
     from markupsafe import Markup
 
     from esim.report.formats.svg import notebook_svg
+    from esim.report.formats.templates import environment
 
-    environment = Environment(
-        loader=PackageLoader("esim.report.formats"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template("box.html.j2").render(
+    template = environment(autoescape=True).get_template("box.html.j2")
+    return template.render(
         title=title,
         lines=[visible(line) for line in lines],
         table=table,

@@ -1,4 +1,7 @@
-"""Numbers and names as words, the same wherever a person reads them."""
+"""Numbers and names as words, written the same way wherever a person reads them.
+
+Unless a function says otherwise, a value that is unknown (None) becomes a dash.
+"""
 
 from __future__ import annotations
 
@@ -12,25 +15,32 @@ if TYPE_CHECKING:
     from esim.study import Direction
 
 MISSING = "–"
-# A cell that begins so is a formula to a spreadsheet (OWASP, "CSV Injection").
+# A spreadsheet takes a cell that begins like this for a formula (OWASP, "CSV Injection").
 _FORMULA = re.compile(r"[=+\-@\t\r\n]|[＝＋－＠]")
 
 
 def visible(text: str) -> str:
-    """Text from a log without control characters: nothing in it can be obeyed, or hide."""
+    """Text from a log with control characters written out as \\x.., so that they have no effect."""
     return "".join(c if unicodedata.category(c)[0] != "C" else f"\\x{ord(c):02x}" for c in text)
 
 
 def inert(text: str) -> str:
-    """Text for a cell of CSV: without control characters, and behind an apostrophe if a spreadsheet
-    would calculate it."""
+    """Text for a cell of CSV, without control characters.
+
+    An apostrophe stands before it if a spreadsheet would take it for a formula.
+    """
     shown = visible(text)
     formula = len(shown) > 1 and (_FORMULA.match(text) or _FORMULA.match(shown))
     return f"'{shown}" if formula else shown
 
 
 def clean(text: str, longest: int = 60) -> str:
-    """A name from a log, safe on a terminal: no control characters, not endless."""
+    """A name from a log, safe to print on a terminal.
+
+    Args:
+        text: the name.
+        longest: a name with more characters than this is shortened in its middle.
+    """
     shown = visible(text)
     if len(shown) <= longest:
         return shown
@@ -39,37 +49,37 @@ def clean(text: str, longest: int = 60) -> str:
 
 
 def number(value: float | None, digits: int = 6) -> str:
-    """A metric value."""
+    """The value of a metric, with so many significant digits; NaN becomes a dash too."""
     return MISSING if value is None or value != value else f"{value:.{digits}g}"
 
 
 def signed(value: float | None, digits: int = 4) -> str:
-    """A difference, with its sign."""
+    """A difference with its sign, with so many significant digits; 0 has no sign."""
     return MISSING if value is None else f"{value:+.{digits}g}" if value else "0"
 
 
 def count(value: float | None) -> str:
-    """A count or an amount in whole units."""
+    """A count or an amount, rounded to whole units."""
     return MISSING if value is None else f"{value:,.0f}"
 
 
 def percent(share: float | None) -> str:
-    """A share of the recorded amount."""
+    """A share (1 is all) in per cent, with one decimal."""
     return MISSING if share is None else f"{100 * share:.1f} %"
 
 
 def share_words(share: float | None) -> str:
-    """A share of cases, in whole per cent."""
+    """A share (1 is all) in whole per cent; NaN becomes a dash too."""
     return MISSING if share is None or share != share else f"{100 * share:.0f} %"
 
 
 def probability(p: float | None) -> str:
-    """The p of a test."""
+    """The p-value of a statistical test."""
     return MISSING if p is None else "< 0.001" if p < 0.001 else f"{p:.3f}"
 
 
 def seconds(value: float | None) -> str:
-    """A duration."""
+    """A duration, given in seconds, in the unit in which it is easiest to read."""
     if value is None:
         return MISSING
     if value < 120:
@@ -79,19 +89,19 @@ def seconds(value: float | None) -> str:
 
 
 def money(value: float | None, currency: str | None) -> str:
-    """An amount of money."""
+    """An amount of money, with its currency if that is known."""
     return MISSING if value is None else f"{value:,.2f} {currency or ''}".strip()
 
 
 def ordinal(rank: int) -> str:
-    """1st, 2nd, 3rd, ..."""
+    """A rank as an ordinal: 1st, 2nd, 3rd."""
     if 10 <= rank % 100 <= 20:
         return f"{rank}th"
     return f"{rank}{ {1: 'st', 2: 'nd', 3: 'rd'}.get(rank % 10, 'th') }"
 
 
 def clock_words(clock: Clock) -> str:
-    """How the trials meet."""
+    """A clock in words: which trials count as earlier ones."""
     if clock.mode == "order":
         return "one trial after another"
     if clock.mode == "recorded":
@@ -100,18 +110,18 @@ def clock_words(clock: Clock) -> str:
 
 
 def better_words(direction: Direction) -> str:
-    """Which end of the scale is better."""
+    """Which end of the objective's scale is better."""
     return f"{'lower' if direction == 'minimize' else 'higher'} is better"
 
 
 def plural(n: int, word: str) -> str:
-    """A number of things: 1 trial, 2 trials, 3 studies."""
+    """A number of things, for example 1 trial, 2 trials, 3 studies."""
     if n == 1:
         return f"1 {word}"
     return f"{n:,} {word[:-1]}ies" if word.endswith("y") else f"{n:,} {word}s"
 
 
 def comparison_name(comparison: Comparison) -> str:
-    """Of what a comparison is."""
+    """What is compared: the name of the study, or the number of studies."""
     studies = comparison.studies
     return studies[0].study if len(studies) == 1 else plural(len(studies), "study")

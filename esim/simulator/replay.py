@@ -1,4 +1,4 @@
-"""Study + Rule + Clock + Costs -> ReplayResult."""
+"""The replay of studies under a rule and a clock: what would have been saved and lost."""
 
 from __future__ import annotations
 
@@ -39,41 +39,52 @@ def replay(
     final: Final = "last",
     readings: bool = False,
 ) -> ReplayResult:
-    """Replay one study through one rule.
+    """Replay one study under one rule.
 
     Args:
         study: the recorded trials.
-        rule: a preset's name, or a rule.
-        clock: "order", "recorded" or "simulated"; by default `simulated` if there are workers,
-            else `recorded` where the study has starts, ends and report times, else `order`.
-        workers: slots of the simulated clock.
-        costs: seconds and money of a job beyond its training.
-        final: a trial's final value is its "last" reported value (SageMaker's definition) or its
-            "best".
-        readings: also replay the plausible readings of SageMaker's documentation, each the rule
-            with one question settled otherwise (`result.readings`).
+        rule: the name of a preset, or a rule.
+        clock: "order", "recorded" or "simulated". By default it is "simulated" with more than one
+            worker, else "recorded" if the study has starts, ends and report times, else "order".
+        workers: how many trials the simulated clock runs at the same time.
+        costs: seconds and money of a job beyond its training; by default those of `Costs()`.
+        final: whether a trial's final value is its "last" reported value, as SageMaker defines it,
+            or its "best".
+        readings: whether to replay the plausible readings of SageMaker's documentation too, each
+            of which answers one open question differently. They are in `result.readings`.
 
     Raises:
-        EsimError: an unknown rule or clock, times the clock needs and the study lacks, or a study
-            whose columns break their promises.
+        EsimError: the rule or the clock is unknown, the study lacks times that the clock needs, or
+            its columns do not fit together.
+
+    >>> import esim
+    >>> study = esim.Study.from_arrays([[3.0, 2.0, 1.0], [5.0, 4.0, 4.0]], direction="minimize")
+    >>> result = esim.replay(study, rule="sagemaker", clock="order")
+    >>> result.summary.trials_stopped, round(result.summary.steps_saved_fraction, 2)
+    (1, 0.33)
     """
-    costs, row = costs or Costs(), named_rule(rule)
-    ((_, replayed),) = replay_stacks([study], row, clock, workers, costs=costs, final=final)
+    costs, asked = costs or Costs(), named_rule(rule)
+    ((_, replayed),) = replay_stacks([study], asked, clock, workers, costs=costs, final=final)
     (result,) = replayed.results()
     if readings:
-        rows = _readings(study, row, result.clock, costs, final, result)
+        rows = _readings(study, asked, result.clock, costs, final, result)
         result = dataclasses.replace(result, readings=tuple(rows))
     return result
 
 
 @dataclass(frozen=True)
 class Replays:
-    """Studies of a stack, each replayed as `replay` does it.
+    """The S studies of a stack, each replayed as `replay` does it.
 
     Attributes:
-        outcomes: what was saved and lost, of each study. [S]
-        summaries: the same by the summaries' keys, a value a study. [S] each
-        columns: of the trials of all.
+        stack: the studies.
+        rule: that they were replayed under, as were the following.
+        clock: who counts as previous.
+        costs: seconds and money of a job beyond its training.
+        final: whether a final value is the last or the best reported one.
+        outcomes: what was saved and lost in each study. [S]
+        summaries: the same, key of a summary -> its value for each study. [S] each
+        columns: of the trials of all studies.
         warnings: of each study. [S]
     """
 
@@ -88,7 +99,7 @@ class Replays:
     warnings: Sequence[Sequence[Caveat]]
 
     def results(self) -> Iterator[ReplayResult]:
-        """The result of each study."""
+        """The result of each study, in the order of the stack."""
         columns = self.stack.each(self.columns)
         rows = zip(*self.summaries.values(), strict=True)
         told = zip(self.stack.studies, rows, columns, self.warnings, strict=True)
@@ -117,10 +128,21 @@ def replay_stacks(
     costs: Costs,
     final: Final,
 ) -> Iterator[tuple[Sequence[int], Replays]]:
-    """Studies replayed together where rule and clocks let them: their places, and what was found.
+    """Replay studies, together where the rule and their clocks allow it.
+
+    Args:
+        studies: what to replay.
+        rule: the rule, the same for all.
+        clock: as for `replay`; None chooses one for each study.
+        workers: how many trials the simulated clock runs at the same time.
+        costs: seconds and money of a job beyond its training.
+        final: whether a final value is the "last" or the "best" reported one.
+
+    Yields:
+        The positions in `studies` of those replayed together, and their replays.
 
     Raises:
-        EsimError: as `replay`, for any of the studies.
+        EsimError: as for `replay`, for any of the studies.
     """
     check_final(final)
     for study in studies:
@@ -133,7 +155,7 @@ def replay_stacks(
 
 
 def check_final(final: str) -> None:
-    """Raise EsimError unless a final value can be settled so."""
+    """Raise EsimError unless `final` is "last" or "best"."""
     if final not in get_args(Final):
         raise EsimError(f"final cannot be {final!r}", fix="last or best")
 
@@ -162,43 +184,49 @@ def _replayed(
 
 
 def _defects(
-    study: Study, row: Rule, clock: Clock, costs: Costs, rows_kept: Int64
+    study: Study, rule: Rule, clock: Clock, costs: Costs, rows_kept: Int64
 ) -> Iterator[Caveat]:
-    """Where a defect of the rule's system decided: the replay once more, with that put right."""
+    """Caveats for trials whose outcome is due to a defect of the system that the rule copies.
+
+    To find them, the study is replayed once more with the defect put right.
+    """
 
     def trials_changed(**columns: Any) -> int:
-        changed = opened(prepare(study, row.with_columns(**columns)), clock, costs)
+        changed = opened(prepare(study, rule.with_columns(**columns)), clock, costs)
         righted = run_once(changed, clock, costs)
         return int((righted.rows_kept != rows_kept).sum())
 
-    if row.again != "never":
+    if rule.again != "never":
         trials = trials_changed(again="never")
         if trials:
             yield Caveat(
                 "stored_twice",
-                f"{trials} trials end where they do because {row.name} stores a trial's last "
+                f"{trials} trials end where they do because {rule.name} stores a trial's last "
                 "report once more as it ends: a defect of its system, reproduced here",
             )
-    if row.nan not in ("missing", "finite") and np.isnan(study.values).any():
+    if rule.nan not in ("missing", "finite") and np.isnan(study.values).any():
         trials = trials_changed(nan="missing")
         if trials:
             yield Caveat(
                 "nan_decided",
                 f"{trials} trials end where they do because of values that are not numbers, which "
-                f"{row.name} takes as its system does (nan={row.nan})",
+                f"{rule.name} takes as its system does (nan={rule.nan})",
             )
 
 
 def _readings(
-    study: Study, row: Rule, clock: Clock, costs: Costs, final: Final, literal: ReplayResult
+    study: Study, rule: Rule, clock: Clock, costs: Costs, final: Final, literal: ReplayResult
 ) -> Iterator[ReadingRow]:
-    """Each reading that differs from the replay as asked and that the study's times allow."""
+    """Rows for the literal reading and for each that differs from `rule`.
+
+    Readings that need recorded times are left out if the study has none.
+    """
     for reading in READINGS:
-        changed = row.with_columns(**reading.columns)
+        changed = rule.with_columns(**reading.columns)
         its_clock = clock if reading.clock is None else Clock(reading.clock)
         if its_clock.mode == "recorded" and not study.has_schedule:
             continue
-        same = changed == row and its_clock == clock
+        same = changed == rule and its_clock == clock
         if same and reading is not LITERAL:
             continue
         result = literal
@@ -223,18 +251,30 @@ def replay_orders(
     workers: int = 1,
     threads: int | None = None,
 ) -> NDArray[np.int32]:
-    """Replay many launch orders: one trial after another, or side by side.
+    """Replay many launch orders of one study.
 
     Args:
+        study: the recorded trials.
+        rule: the name of a preset, or a rule.
         orders: int64 [n_orders, n_trials], each row a permutation of the trials' positions.
-        workers: slots of the simulated clock; 1: one trial after another.
-        threads: default, the machine's cores; the result does not depend on it.
+        workers: how many trials run at the same time on the simulated clock; with 1, they run one
+            after another.
+        threads: how many threads work; by default the number of cores. The result does not depend
+            on it.
 
     Returns:
-        Reports kept, int32 [n_orders, n_trials], columns = trials in the study's own order.
+        The number of reports kept, int32 [n_orders, n_trials]; a column for each trial, in the
+        study's own order.
 
     Raises:
-        EsimError: a row of `orders` is not a permutation, or fewer than one worker or thread.
+        EsimError: a row of `orders` is not a permutation, or there is less than one worker or
+            thread.
+
+    >>> import esim
+    >>> study = esim.Study.from_arrays([[3.0, 2.0, 1.0], [5.0, 4.0, 4.0]], direction="minimize")
+    >>> esim.replay_orders(study, "sagemaker", [[0, 1], [1, 0]])
+    array([[3, 1],
+           [3, 3]], dtype=int32)
     """
     given, n = np.asarray(orders), study.n_trials
     if given.size and not np.issubdtype(given.dtype, np.integer):

@@ -1,4 +1,4 @@
-"""Compiles every kernel in every way it is called."""
+"""Compiles every kernel for every combination of types it is called with, before it is needed."""
 
 from __future__ import annotations
 
@@ -15,21 +15,24 @@ from esim.study import Study
 
 
 def warm_up() -> Path:
-    """Replay small studies through every rule and clock; the folder that keeps what was compiled.
+    """Compile every kernel by replaying small studies under every rule and clock.
+
+    Returns:
+        The folder in which the compiled kernels are kept.
 
     Raises:
-        EsimError: it cannot be kept.
+        EsimError: they cannot be kept in any folder.
     """
     rng = np.random.default_rng(0)
     values = rng.standard_normal((6, 5))
     aligned = Study.from_arrays(values, "minimize", elapsed=np.arange(1.0, 6.0))
-    # Every trial on steps of its own: peers are then looked up one by one.
+    # Each trial has steps that no other has, so that peers are looked up one by one.
     steps = 1000 * np.sort(rng.choice(200, size=(6, 5), replace=False), axis=1)
     apart = Study.from_arrays(values, "maximize", elapsed=np.arange(1.0, 6.0), steps=steps)
     holed = np.where(rng.uniform(size=values.shape) < 0.2, np.nan, values)
-    # Long columns are sorted by a kernel of its own.
+    # Long columns are sorted by another kernel.
     prepare(Study.from_arrays(rng.standard_normal((1000, 1)), "minimize"), PRESETS["sagemaker"])
-    _kept_in()  # asked early, not after compiling everything for nothing
+    _kept_in()  # fails here if nothing can be kept, before the time for compiling is spent
     for study in (aligned, apart, Study.from_arrays(holed, "minimize")):
         for rule in PRESETS.values():
             replay_orders(study, rule, np.arange(6)[None])
@@ -38,6 +41,7 @@ def warm_up() -> Path:
 
 
 def _kept_in() -> Path:
+    """The folder that keeps compiled kernels. Raises EsimError if there is none."""
     try:
         return jit.kept_in()
     except OSError as error:

@@ -1,6 +1,6 @@
-"""What the next job may bring: how likely each saving and loss, and what changes them.
+"""Figures of an estimate: how likely each saving and loss of the next job is, and what changes it.
 
-Drawn from the result document, schema esim.estimate/1.
+They are drawn from the result document, schema esim.estimate/1.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from esim.report.figures import style
-from esim.report.figures.style import Plot
+from esim.report.figures.plot import Plot
 from esim.report.words import percent, plural, share_words
 from esim.study import Float64
 
@@ -20,36 +20,36 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 Document = Mapping[str, Any]
-_BINS = 25
+_BINS = 25  # of a histogram
 
 
 class ForecastInfo(NamedTuple):
-    """A predictive distribution: its per cents, in bins."""
+    """What is drawn of a predictive distribution: its percentiles, counted in B bins."""
 
-    edges: Float64  # [B + 1]
-    chances: Float64  # [B], shares of the distribution between its first and last per cent
+    edges: Float64  # [B + 1], borders of the bins
+    chances: Float64  # [B], share of the percentiles in each bin
     median: float
-    low: float | None
-    high: float | None
+    low: float | None  # lower end of the interval; None if there is no interval
+    high: float | None  # its upper end
 
 
 class TradeInfo(NamedTuple):
-    """Replays of jobs of past trials: each a dot. [R] each."""
+    """What is drawn of R replays, each of a job that is made of past trials."""
 
-    saved: Float64
-    lost: Float64  # normalized degradation
-    kept: Float64  # 1, 0; NaN = unknown
+    saved: Float64  # [R], share of the steps saved
+    lost: Float64  # [R], normalized degradation
+    kept: Float64  # [R], whether the best trial is kept: 1 or 0, NaN if unknown
 
 
 class CourseInfo(NamedTuple):
-    """The saved share against the number of trials or workers. [K] each; NaN = unknown."""
+    """The share of steps saved over K numbers of trials or workers. NaN is unknown."""
 
-    x: Float64
-    median: Float64
-    low: Float64
-    high: Float64
-    asked: int | None  # which of them was asked for
-    within: int  # so many lie within the history; the rest beyond it
+    x: Float64  # [K], numbers of trials or workers
+    median: Float64  # [K]
+    low: Float64  # [K], lower end of the interval
+    high: Float64  # [K], its upper end
+    asked: int | None  # position of the number that the next job has
+    within: int  # so many, from the first, lie within the history; the others are extrapolated
 
 
 def _floats(values: Sequence[Any]) -> Float64:
@@ -57,24 +57,24 @@ def _floats(values: Sequence[Any]) -> Float64:
 
 
 def forecast_info(document: Document, name: str) -> ForecastInfo | None:
-    """The distribution of a quantity; None if it is unknown."""
+    """The distribution of a quantity of the document, by its name; None if it is unknown."""
     quantity = document["quantities"].get(name)
     if quantity is None or quantity["median"] is None:
         return None
-    per_cents = _floats(quantity["quantiles"])
-    per_cents = per_cents[np.isfinite(per_cents)]
-    if not len(per_cents):
+    percentiles = _floats(quantity["quantiles"])
+    percentiles = percentiles[np.isfinite(percentiles)]
+    if not len(percentiles):
         return None
-    first, last = float(per_cents.min()), float(per_cents.max())
+    first, last = float(percentiles.min()), float(percentiles.max())
     if first == last:
         first, last = first - 0.05, last + 0.05
-    counts, edges = np.histogram(per_cents, bins=_BINS, range=(first, last))
+    counts, edges = np.histogram(percentiles, bins=_BINS, range=(first, last))
     low, high = quantity["low"], quantity["high"]
-    return ForecastInfo(edges, counts / len(per_cents), quantity["median"], low, high)
+    return ForecastInfo(edges, counts / len(percentiles), quantity["median"], low, high)
 
 
 def trade_info(document: Document) -> TradeInfo | None:
-    """Saving against degradation, replay by replay; None without degradation."""
+    """Saving and degradation of each replay; None if no replay has both."""
     scatter = document["scatter"]
     saved, lost, kept = (
         _floats(scatter[key])
@@ -85,7 +85,7 @@ def trade_info(document: Document) -> TradeInfo | None:
 
 
 def course_info(document: Document, which: str) -> CourseInfo | None:
-    """The saved share over "trials" or "workers"; None if fewer than two are known."""
+    """The share saved over `which`, "trials" or "workers"; None with fewer than two known ones."""
     rows = [row for row in document[f"by_{which}"] if row["steps_saved_fraction"] is not None]
     if len(rows) < 2:
         return None
@@ -106,8 +106,8 @@ def course_info(document: Document, which: str) -> CourseInfo | None:
 
 
 def draw_forecast(info: ForecastInfo, axes: Axes, *, label: str, colour: str) -> Axes:
-    """A histogram, the interval under it."""
-    from matplotlib.ticker import MaxNLocator, PercentFormatter
+    """Draw a histogram with a line at the median, and the interval as a bar below it."""
+    from matplotlib.ticker import MaxNLocator
 
     axes.bar(
         info.edges[:-1], info.chances, width=np.diff(info.edges), align="edge", color=colour,
@@ -119,9 +119,9 @@ def draw_forecast(info: ForecastInfo, axes: Axes, *, label: str, colour: str) ->
                   label="interval", clip_on=False)  # fmt: skip
     axes.axvline(info.median, color=style.INK, lw=1.0, ls="--", label="median")
     axes.set_ylim(-0.1 * top, 1.08 * top)
-    axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0, symbol=" %"))
+    style.label_shares(axes.yaxis)
     axes.yaxis.set_major_locator(MaxNLocator(nbins=4, steps=[1, 2, 5, 10], min_n_ticks=1))
-    axes.xaxis.set_major_formatter(PercentFormatter(1.0, decimals=0, symbol=" %"))
+    style.label_shares(axes.xaxis)
     axes.xaxis.set_major_locator(MaxNLocator(nbins=5))
     axes.set_xlabel(label)
     axes.set_ylabel("chance")
@@ -129,8 +129,8 @@ def draw_forecast(info: ForecastInfo, axes: Axes, *, label: str, colour: str) ->
 
 
 def draw_trade(info: TradeInfo, axes: Axes) -> Axes:
-    """Dots: saved share to the right, normalized degradation up, as in every such figure."""
-    from matplotlib.ticker import MaxNLocator, PercentFormatter
+    """Draw a dot for each replay, more saved to the right and more lost upwards."""
+    from matplotlib.ticker import MaxNLocator
 
     for which, marker, colour, label in (
         (info.kept == 1, "o", style.BLUE, "the best trial is kept"),
@@ -141,7 +141,7 @@ def draw_trade(info: TradeInfo, axes: Axes) -> Axes:
             axes.plot(info.saved[which], info.lost[which], marker, color=colour, ms=5,
                       mec=style.PAPER, mew=0.4, ls="none", label=label, clip_on=False)  # fmt: skip
     for axis in (axes.xaxis, axes.yaxis):
-        axis.set_major_formatter(PercentFormatter(1.0, decimals=0, symbol=" %"))
+        style.label_shares(axis)
         axis.set_major_locator(MaxNLocator(nbins=5))
     axes.set_xlabel("steps saved")
     axes.set_ylabel("loss: way from the best\nto the median trial")
@@ -149,40 +149,34 @@ def draw_trade(info: TradeInfo, axes: Axes) -> Axes:
 
 
 def draw_course(info: CourseInfo, axes: Axes, *, label: str) -> Axes:
-    """Median and interval over trials or workers."""
-    from matplotlib.ticker import PercentFormatter
-
-    place = np.arange(len(info.x))
-    axes.fill_between(place, info.low, info.high, color=style.SKY, alpha=0.35, lw=0,
+    """Draw the median and its interval over the number of trials or workers."""
+    position = np.arange(len(info.x))
+    axes.fill_between(position, info.low, info.high, color=style.SKY, alpha=0.35, lw=0,
                       label="interval")  # fmt: skip
-    axes.plot(place, info.median, "-", color=style.BLUE, lw=1.6, label="median")
-    axes.plot(place[: info.within], info.median[: info.within], "o", color=style.BLUE, ms=5)
-    if info.within < len(place):
-        axes.plot(place[info.within :], info.median[info.within :], "o", color=style.BLUE, ms=5,
+    axes.plot(position, info.median, "-", color=style.BLUE, lw=1.6, label="median")
+    axes.plot(position[: info.within], info.median[: info.within], "o", color=style.BLUE, ms=5)
+    if info.within < len(position):
+        axes.plot(position[info.within :], info.median[info.within :], "o", color=style.BLUE, ms=5,
                   mfc=style.PAPER, label="beyond the history")  # fmt: skip
     if info.asked is not None:
         axes.axvline(info.asked, color=style.GREY, lw=1.0, ls=":", label="the next job")
-    axes.set_xticks(place, [f"{x:,.0f}" for x in info.x])
-    axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0, symbol=" %"))
+    axes.set_xticks(position, [f"{x:,.0f}" for x in info.x])
+    style.label_shares(axes.yaxis)
     axes.set_ylim(min(0.0, float(np.nan_to_num(info.low).min())), 1)
     axes.set_xlabel(label)
     axes.set_ylabel("steps saved")
     return axes
 
 
-def estimate_plots(document: Document) -> dict[str, Plot]:
-    """Name -> figure before it is drawn, of all that there is something to draw for."""
-    return {plot.name: plot for plot in _plots(document)}
-
-
 def next_words(document: Document) -> str:
-    """The job that is forecast."""
+    """The job that is forecast, in words: its trials and workers."""
     job = document["next"]
     return f"{plural(job['trials'], 'trial')} on {plural(job['workers'], 'worker')}"
 
 
-def _plots(document: Document) -> Iterator[Plot]:
-    sure = f"{100 * document['confidence']:g} %"
+def forecast_plots(document: Document) -> Iterator[Plot]:
+    """The plots of what the next job saves and loses, of those that are known."""
+    sure = _confidence_words(document)
     for key, name, title, label, colour in (
         ("steps_saved_fraction", "saved", "steps saved by the next job", "steps saved", style.BLUE),
         (
@@ -206,31 +200,44 @@ def _plots(document: Document) -> Iterator[Plot]:
                 info=info,
                 draw=partial(draw_forecast, label=label, colour=colour),
             )
-    dots = trade_info(document)
-    if dots is not None:
-        kept = dots.kept[np.isfinite(dots.kept)]
-        yield Plot(
-            name="trade",
-            title="saving against loss",
-            caption="Each dot is a replay of a job of past trials; lower right is better.",
-            description=f"{len(dots.saved):,} dots, from {percent(float(dots.saved.min()))} to "
-            f"{percent(float(dots.saved.max()))} saved; "
-            f"{share_words(float(kept.mean()) if kept.size else None)} of them keep the best.",
-            height=3.3,
-            info=dots,
-            draw=draw_trade,
-        )
+
+
+def trade_plot(document: Document) -> Plot | None:
+    """The plot of saving against loss; None if no replay has both."""
+    info = trade_info(document)
+    if info is None:
+        return None
+    kept = info.kept[np.isfinite(info.kept)]
+    return Plot(
+        name="trade",
+        title="saving against loss",
+        caption="Each dot is a replay of a job of past trials; lower right is better.",
+        description=f"{len(info.saved):,} dots, from {percent(float(info.saved.min()))} to "
+        f"{percent(float(info.saved.max()))} saved; "
+        f"{share_words(float(kept.mean()) if kept.size else None)} of them keep the best.",
+        height=3.3,
+        info=info,
+        draw=draw_trade,
+    )
+
+
+def course_plots(document: Document) -> Iterator[Plot]:
+    """The plots of the share saved over the number of trials and of workers, where known."""
     for which, label in (("trials", "trials of the next job"), ("workers", "workers")):
-        course = course_info(document, which)
-        if course is not None:
+        info = course_info(document, which)
+        if info is not None:
             yield Plot(
                 name=f"by-{which}",
                 title=f"steps saved, by {which}",
-                caption=f"Median and {sure} interval.",
-                description=f"From {course.x[0]:,.0f} to {course.x[-1]:,.0f} {which} the median "
-                f"saved goes from {percent(float(course.median[0]))} to "
-                f"{percent(float(course.median[-1]))}.",
+                caption=f"Median and {_confidence_words(document)} interval.",
+                description=f"From {info.x[0]:,.0f} to {info.x[-1]:,.0f} {which} the median "
+                f"saved goes from {percent(float(info.median[0]))} to "
+                f"{percent(float(info.median[-1]))}.",
                 height=2.9,
-                info=course,
+                info=info,
                 draw=partial(draw_course, label=label),
             )
+
+
+def _confidence_words(document: Document) -> str:
+    return f"{100 * document['confidence']:g} %"

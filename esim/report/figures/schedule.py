@@ -1,4 +1,4 @@
-"""When each trial ran, without and with the rule."""
+"""Figures of when each trial ran: one without the rule, one with it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from esim.report.figures import style
-from esim.report.figures.style import Plot
+from esim.report.figures.plot import Plot
 from esim.report.words import clock_words, percent
 from esim.results.replay import ReplayResult
 from esim.study import Float64
@@ -18,47 +18,49 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
-class Lane(NamedTuple):
-    """One schedule: when each trial began and ended, in units from the first start. [N]"""
+class Schedule(NamedTuple):
+    """One schedule of N trials, in units of ScheduleInfo since the first start."""
 
-    began: Float64
-    ended: Float64
+    began: Float64  # [N]
+    ended: Float64  # [N]
     makespan: float
 
 
 class ScheduleInfo(NamedTuple):
     """What is drawn: N trials in launch order."""
 
-    recorded: Lane
-    run: Lane
-    stopped: NDArray[np.bool_]  # [N]
-    unit: str
-    end: float  # of the axis
-    endless: int  # trials still running when they were recorded, drawn to their last report
+    recorded: Schedule
+    run: Schedule  # under the rule
+    stopped: NDArray[np.bool_]  # [N], whether the rule stopped the trial
+    unit: str  # of time: "minutes"
+    end: float  # the latest end in either schedule, in units
     makespan_words: str
 
 
 def schedule_info(result: ReplayResult) -> ScheduleInfo | None:
-    """The two schedules; None if the clock has no times."""
+    """Both schedules of a replay; None if its clock has no times.
+
+    A trial whose end is not known is drawn to its last report.
+    """
     columns = result.columns
     known = np.isfinite(columns.start_recorded_s) & np.isfinite(columns.start_s)
     if not known.any():
         return None
     zero = float(np.min(columns.start_recorded_s[known]))
     last = np.nan_to_num(columns.seconds_recorded)
-    lanes = []
+    times = []
     for start, end in (
         (columns.start_recorded_s, columns.end_recorded_s),
         (columns.start_s, columns.end_s),
     ):
         ended = np.where(np.isfinite(end), end, start + last)
-        lanes.append((start - zero, ended - zero))
-    span = max(float(np.nanmax(ended)) for _, ended in lanes)
+        times.append((start - zero, ended - zero))
+    span = max(float(np.nanmax(ended)) for _, ended in times)
     unit = style.unit_of(span)
     scale = unit.seconds
     recorded, run = (
-        Lane(began / scale, ended / scale, float(np.nanmax(ended)) / scale)
-        for began, ended in lanes
+        Schedule(began / scale, ended / scale, float(np.nanmax(ended)) / scale)
+        for began, ended in times
     )
     s = result.summary
     return ScheduleInfo(
@@ -67,41 +69,40 @@ def schedule_info(result: ReplayResult) -> ScheduleInfo | None:
         stopped=columns.stopped,
         unit=unit.plural,
         end=span / scale or 1.0,
-        endless=int((known & ~np.isfinite(columns.end_recorded_s)).sum()),
         makespan_words="Makespan {} instead of {}, ".format(
-            *style.together(s.makespan_s, s.makespan_recorded_s)
+            *style.in_one_unit(s.makespan_s, s.makespan_recorded_s)
         )
         + f"{percent(s.makespan_saved_fraction)} saved.",
     )
 
 
 def draw_schedule(info: ScheduleInfo, axes: Axes, *, with_rule: bool) -> Axes:
-    """A bar a trial, in launch order from the top; its end marks the makespan."""
+    """Draw a bar for each trial, in launch order from the top, and a line at the makespan."""
     from matplotlib.collections import PolyCollection
     from matplotlib.ticker import MaxNLocator
 
-    lane = info.run if with_rule else info.recorded
-    n = len(lane.began)
+    schedule = info.run if with_rule else info.recorded
+    n = len(schedule.began)
     gap = 0.1 if n <= 60 else 0.0
     groups = (
         (~info.stopped, style.BLUE, "ran to its end"),
         (info.stopped, style.VERMILLION if with_rule else style.FAINT, ""),
     )
     for which, colour, label in groups:
-        at = np.flatnonzero(which & np.isfinite(lane.began))
+        at = np.flatnonzero(which & np.isfinite(schedule.began))
         if at.size == 0:
             continue
         text = label or (
             "stopped by the rule" if with_rule else "its end as recorded; stopped under the rule"
         )
         top, bottom = at + 0.5 + gap, at + 1.5 - gap
-        left, right = lane.began[at], lane.ended[at]
+        left, right = schedule.began[at], schedule.ended[at]
         corners = np.stack(
             [np.stack([x, y], axis=1) for x, y in ((left, top), (right, top))]
             + [np.stack([x, y], axis=1) for x, y in ((right, bottom), (left, bottom))],
             axis=1,
         )
-        # A line of its own colour keeps trials of no length visible.
+        # The outline keeps trials visible that took no time.
         axes.add_collection(
             PolyCollection(
                 list(corners),
@@ -112,7 +113,7 @@ def draw_schedule(info: ScheduleInfo, axes: Axes, *, with_rule: bool) -> Axes:
                 rasterized=n > style.MANY,
             )
         )
-    axes.axvline(lane.makespan, color=style.INK, lw=1.0, ls="--", label="makespan")
+    axes.axvline(schedule.makespan, color=style.INK, lw=1.0, ls="--", label="makespan")
     axes.set_xlim(0, 1.03 * info.end)
     axes.set_ylim(n + 0.5, 0.5)
     axes.yaxis.set_major_locator(MaxNLocator(nbins=6, integer=True, min_n_ticks=1))
@@ -122,7 +123,7 @@ def draw_schedule(info: ScheduleInfo, axes: Axes, *, with_rule: bool) -> Axes:
 
 
 def schedule_plots(result: ReplayResult) -> tuple[Plot, ...]:
-    """Both schedules, on one scale; none if the clock has no times."""
+    """The plots of both schedules, on the same scale; none if the clock has no times."""
     info = schedule_info(result)
     if info is None:
         return ()

@@ -1,4 +1,4 @@
-"""A report as Markdown, for a pull request."""
+"""A page as Markdown, for example for a pull request."""
 
 from __future__ import annotations
 
@@ -9,22 +9,23 @@ from typing import Any
 from esim.report.pages.page import Page
 from esim.report.words import visible
 
-# What could begin markup, a mention or a reference, wherever it stands in a line.
+# Characters that can begin markup, a mention or a reference anywhere in a line.
 _SPECIAL = re.compile(r"([\\`*_\[\]<>|~$&#@])")
 _LINK = re.compile(r"(?i)\b(https?|ftp|mailto|www)([:.])")
 _LIST = re.compile(r"^(\s*)([-+]|\d+[.)]|-+|=+)(?=\s|$)")
 
 
 class Markdown(str):
-    """Text that is Markdown already."""
+    """Text that is Markdown already, and must not be escaped again."""
 
     __slots__ = ()
 
 
 def escaped(text: str) -> str:
-    """Text of which a Markdown reader shows every character as it is, and obeys none."""
+    """Text that a Markdown viewer shows as it is: nothing in it acts as markup, link or mention."""
     text = _SPECIAL.sub(r"\\\1", visible(text))
-    # GitHub looks for mentions and references behind the markup: nothing may follow the sign.
+    # GitHub finds mentions and references even after an escaped sign, unless a character of no
+    # width follows the sign.
     text = re.sub(r"\\([@#])(?=\w)", "\\\\\\1\N{ZERO WIDTH SPACE}", text)
     text = _LINK.sub("\\1\N{ZERO WIDTH SPACE}\\2", text)
     return _LIST.sub(lambda m: f"{m[1]}{m[2][:-1]}\\{m[2][-1]}", text)
@@ -34,10 +35,11 @@ def markdown(page: Page, figures: Mapping[str, str] | None = None) -> str:
     """The page in GitHub's Markdown.
 
     Args:
-        figures: name of a figure (slug-name) -> the path under which the text can show it; one
-            that is missing is told in words only.
+        page: what is written.
+        figures: the name of a figure (slug-name) -> its path relative to the text. A figure that
+            is missing here is only described in words.
     """
-    from jinja2 import Environment, PackageLoader, StrictUndefined
+    from esim.report.formats.templates import environment
 
     known = figures or {}
 
@@ -46,16 +48,10 @@ def markdown(page: Page, figures: Mapping[str, str] | None = None) -> str:
             escaped(value) if isinstance(value, str) and not isinstance(value, Markdown) else value
         )
 
-    environment = Environment(
-        loader=PackageLoader("esim.report.formats"),
-        autoescape=False,  # Markdown: `shown` escapes every expression
-        finalize=shown,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["code"] = _code
-    text = environment.get_template("page.md.j2").render(
+    # Not escaped for HTML: `shown` escapes every expression for Markdown.
+    templates = environment(autoescape=False, finalize=shown)
+    templates.filters["code"] = _code
+    text = templates.get_template("page.md.j2").render(
         page=page,
         path=lambda picture: Markdown(known.get(picture.name, "")),
         align=lambda column: Markdown("---" if column.kind in ("text", "fate", "yes") else "--:"),
@@ -64,7 +60,7 @@ def markdown(page: Page, figures: Mapping[str, str] | None = None) -> str:
 
 
 def _code(text: str) -> Markdown:
-    """A span of code: nothing in it is markup, whatever it holds."""
+    """A span of code, in which no character of the text acts as markup."""
     shown = visible(text)
     fence = "`" * (max((len(run) for run in re.findall("`+", shown)), default=0) + 1)
     return Markdown(f"{fence} {shown} {fence}" if "`" in shown else f"`{shown}`")

@@ -1,4 +1,4 @@
-"""A report as PDF: text that can be searched, figures as vectors; nothing more to install."""
+"""A page as PDF, with text that can be searched and figures as vectors."""
 
 from __future__ import annotations
 
@@ -11,25 +11,25 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from esim.report.figures import style
-from esim.report.figures.of_results import figure_of
-from esim.report.formats.csv import page_digest
+from esim.report.figures.plot import figure_of
+from esim.report.formats.csv_and_json import page_digest
 from esim.report.pages.page import Code, Column, Missing, Page, Picture, Say, Section, Table
 from esim.report.words import visible
 
 if TYPE_CHECKING:
     from fpdf import FPDF
 
-_MARGIN, _WIDTH = 18, 174  # mm, of A4
-_FIGURE = 150  # mm
-_INK, _MUTED, _RULE = (27, 27, 27), (90, 90, 90), (200, 200, 200)
-_MOST_ROWS = 60
-_LONGEST = 46  # characters of a name in a table
-_PROSE = 34  # characters of a line of prose in a table
-_FITTING = 112  # characters of a table's size that fit the width
+_MARGIN, _WIDTH = 18, 174  # mm: margin and text width of a page in A4
+_FIGURE = 150  # mm: width of a figure
+_INK, _MUTED, _LINE = (27, 27, 27), (90, 90, 90), (200, 200, 200)  # red, green, blue
+_MOST_ROWS = 60  # of a table
+_LONGEST = 46  # characters of a name in a table; a longer one is shortened
+_PROSE = 34  # characters of a line of text in a table's cell
+_FITTING = 112  # characters of the usual size in a table that fit the width
 
 
 def pdf(page: Page) -> bytes:
-    """The page on A4. The same bytes for the same page: no date, no machine in it."""
+    """The page as PDF in A4. The same page gives the same bytes, on any day and machine."""
     document = _document(page.title)
     document.set_subject(f"sha256 of the page as JSON: {page_digest(page)}")
     _Writer(document).page(page)
@@ -66,7 +66,10 @@ def _document(title: str) -> FPDF:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """fpdf tells of what it leaves out of fonts and figures; none of it is seen."""
+    """Within this context, fpdf does not log what it leaves out of fonts and figures.
+
+    Nothing that it leaves out is visible on a page.
+    """
     loggers = [logging.getLogger(name) for name in ("fpdf", "fontTools")]
     levels = [logger.level for logger in loggers]
     for logger in loggers:
@@ -79,6 +82,8 @@ def _quiet() -> Iterator[None]:
 
 
 class _Writer:
+    """Writes the parts of a page into a document, one below the other."""
+
     def __init__(self, document: FPDF) -> None:
         self._pdf = document
 
@@ -175,7 +180,7 @@ class _Writer:
         self._text(table.caption, 9, bold=True)
         widths = _widths(table.columns, cells)
         self._font(min(7.5, 7.5 * _FITTING / sum(widths)))
-        pdf.set_draw_color(*_RULE)
+        pdf.set_draw_color(*_LINE)
         pdf.set_line_width(0.2)
         with pdf.table(
             width=_WIDTH,
@@ -203,7 +208,7 @@ class _Writer:
         self._text(text, 12.5 if level == 0 else 11, bold=True, after=1)
 
     def _room(self, height: float) -> None:
-        """A new page unless so many mm are left."""
+        """Begin a new page unless so many mm are left on this one."""
         if self._pdf.will_page_break(height):
             self._pdf.add_page()
 
@@ -240,12 +245,12 @@ class _Writer:
 
 
 def _tall(picture: Picture) -> float:
-    """The mm that a figure and its caption need."""
+    """The height in mm of a figure and its caption."""
     return _FIGURE * picture.plot.height / style.WIDTH + 12
 
 
 def _cell(column: Column, shown: str) -> str:
-    """A number and its unit stay together."""
+    """The text of a cell, in which a number is not separated from its unit."""
     return _glyphs(shown if _left(column) else shown.replace(" ", "\N{NO-BREAK SPACE}"))
 
 
@@ -254,7 +259,7 @@ def _left(column: Column) -> bool:
 
 
 def _widths(columns: Sequence[Column], cells: Sequence[Sequence[str]]) -> tuple[float, ...]:
-    """Characters that each column needs: numbers stand in one line, prose is folded."""
+    """The characters that each column needs: numbers are not broken into lines, text is."""
     found = []
     for i, column in enumerate(columns):
         heading = max((len(word) for word in column.label.split()), default=1)
@@ -269,5 +274,5 @@ def _widths(columns: Sequence[Column], cells: Sequence[Sequence[str]]) -> tuple[
 
 
 def _glyphs(text: str) -> str:
-    """Text of which the font has every letter."""
+    """Text without control characters, and with every letter the font lacks replaced."""
     return style.drawable(visible(text))

@@ -1,4 +1,4 @@
-"""A figure as SVG inside a page: with a text alternative, in the page's colours, ids its own."""
+"""A figure as an SVG element in a page, with a text alternative and ids of its own."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from collections.abc import Callable
 from xml.etree import ElementTree
 
 from esim.report.figures import style
-from esim.report.figures.of_results import Plot, figure_of
+from esim.report.figures.plot import Plot, figure_of
 
 _SVG, _XLINK = "http://www.w3.org/2000/svg", "http://www.w3.org/1999/xlink"
 _HREF = f"{{{_XLINK}}}href"
-# Colour -> the name that the page's style gives it, light and dark.
+# Colour of a figure -> the variable of the page's style that holds its light or dark shade.
 COLOURS = {
     style.INK: "ink",
     style.BLUE: "kept",
@@ -30,14 +30,22 @@ _NO_METADATA = dict.fromkeys(("Date", "Creator", "Format", "Type"))
 
 
 def inline_svg(plot: Plot, name: str) -> str:
-    """An <svg> element for our page: no request, no script, no id but those under `name`."""
+    """A plot as an <svg> element for a page of esim, in the colours of the page.
+
+    It loads nothing and runs no script.
+
+    Args:
+        plot: what to draw.
+        name: the id of the element; all ids inside begin with it.
+    """
     return _inline(plot, name, lambda value: _COLOUR.sub(_variable, value))
 
 
 def notebook_svg(plot: Plot) -> str:
-    """An <svg> element for somebody else's page: on white, in the colours of the files.
+    """A plot as an <svg> element for a page that is not of esim, on white and in its own colours.
 
-    Two of the same plot share their ids, and what the ids stand for.
+    A notebook may show a plot twice: both elements then have the same ids, which does no harm
+    because each id has the same content in both.
     """
     svg = _inline(plot, f"esim-{plot.name}", lambda value: value)
     style_of = "background: #fff; width: 100%; max-width: 36rem; height: auto"
@@ -60,7 +68,7 @@ def _inline(plot: Plot, name: str, coloured: Callable[[str], str]) -> str:
     root = ElementTree.fromstring(out.getvalue())
     for parent in root.iter():
         for child in [c for c in parent if c.tag == f"{{{_SVG}}}style"]:
-            parent.remove(child)  # it would hold for the whole page
+            parent.remove(child)  # a style element would apply to the whole page
     for element in root.iter():
         for key, value in element.attrib.items():
             element.set(key, _attribute(key, value, name, coloured))

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 
 from esim.errors import EsimError, near_names
-from esim.report.figures.compared import AMOUNTS, amount_of, saved_of
-from esim.report.figures.of_results import comparison_plots
+from esim.report.figures.comparison_figures import AMOUNTS, amount_of, saved_of
+from esim.report.figures.figure_lists import comparison_plots
 from esim.report.pages.page import (
     Cell,
     Column,

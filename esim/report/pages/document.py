@@ -71,7 +71,7 @@ def _bytes(page: Page, source: Source, target: Path, table: str | None) -> bytes
         from esim.report.formats.markdown import markdown
 
         return markdown(page, _figures(page, source, target)).encode()
-    from esim.report.formats.csv import csv_of, json_of
+    from esim.report.formats.csv_and_json import csv_of, json_of
 
     return (csv_of(page, table) if kind == ".csv" else json_of(page)).encode()
 

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from esim.errors import EsimError
-from esim.report.figures.forecast import estimate_plots, next_words
+from esim.report.figures.figure_lists import estimate_plots
+from esim.report.figures.forecast import next_words
 from esim.report.pages.page import (
     Cell,
     Column,

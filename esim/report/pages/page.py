@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from esim.report import words
-from esim.report.figures.of_results import Plot
+from esim.report.figures.plot import Plot
 
 Cell = str | float | int | bool | None
 Kind = Literal[

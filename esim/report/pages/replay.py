@@ -11,7 +11,7 @@ import numpy as np
 from esim.errors import EsimError
 from esim.report.answer import answer, subtitle
 from esim.report.chosen import shown_in_full
-from esim.report.figures.of_results import studies_plot
+from esim.report.figures.labelled_rows import studies_plot
 from esim.report.pages.page import Column, Doubt, Page, Part, Picture, Say, Section, Tile, filled
 from esim.report.pages.provenance import provenance
 from esim.report.pages.replay_sections import assumptions, study_sections

@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from esim.report.answer import over_readings, wrong_sentence
-from esim.report.figures.of_results import Plot, replay_plots
-from esim.report.figures.wrong import stopped_wrongly
+from esim.report.figures.figure_lists import replay_plots
+from esim.report.figures.plot import Plot
+from esim.report.figures.stopped_wrongly import stopped_wrongly
 from esim.report.files import DECISIONS, REPORTS
 from esim.report.pages.page import Cell, Column, Missing, Part, Picture, Say, Section, Table, filled
 from esim.report.pages.provenance import facts, rule_table

@@ -18,13 +18,20 @@ if TYPE_CHECKING:
     from esim.study import Study
 
 _STYLE = {"error": "bold red", "warning": "yellow", "note": "dim"}
-_LONGEST = 2000
-_EVIDENCE = 160
-_PLACE = 60
+_LONGEST = 2000  # characters of a sentence
+_EVIDENCE = 160  # characters of a line of evidence
+_PLACE = 60  # characters of the path:line in it
 
 
 def show_checks(checks: Sequence[Check], enable: Mapping[str, Study], console: Console) -> None:
-    """Each study's findings and verdict; how to enable AUTO for the studies in `enable`."""
+    """Print the findings and the verdict of each study.
+
+    Args:
+        checks: one for each study.
+        enable: name -> study, of the studies for which to print how to enable AUTO; it is printed
+            only if the check found no error and AUTO would act.
+        console: what is printed on.
+    """
     for i, check in enumerate(checks):
         if i:
             console.rule()
@@ -36,10 +43,10 @@ def show_checks(checks: Sequence[Check], enable: Mapping[str, Study], console: C
 
 
 def show_enabling(name: str, objective: str, direction: str, console: Console) -> None:
-    """How to switch AUTO on for a tuning job like this one."""
+    """Print how to enable AUTO for a tuning job, given its name, objective and direction."""
     console.print(Text("\nTo switch AUTO on for the next one", style="bold"))
     for line in how_to_enable(name, objective, direction):
-        console.print(Text(f"  {line}"), soft_wrap=True)  # to be copied: not folded
+        console.print(Text(f"  {line}"), soft_wrap=True)  # not broken, so that it can be copied
 
 
 def _check(check: Check) -> Iterator[RenderableType]:
@@ -60,7 +67,7 @@ def _check(check: Check) -> Iterator[RenderableType]:
             parts.append(Text(f"cure: {finding.cure}"))
         row = Table.grid(padding=(0, 2, 0, 0))
         row.add_column(width=8)
-        row.add_column(overflow="fold")  # a long path:line is not cut
+        row.add_column(overflow="fold")  # a long path:line continues on the next line
         row.add_row(Text(finding.severity, style=_STYLE[finding.severity]), Group(*parts))
         yield Padding(row, (1, 0, 0, 0))
     yield Padding(Text(clean(check.verdict, _LONGEST), style="bold"), (1, 0, 0, 0))
@@ -70,7 +77,7 @@ def _check(check: Check) -> Iterator[RenderableType]:
 
 
 def _evidence(text: str) -> str:
-    """A job, or ``path:line: text`` with the end of a long path: the line's number stays."""
+    """Evidence, shortened: a job, or ``path:line: text`` with only the end of a long path."""
     place, colon, line = text.partition(": ")
     if not colon:
         return clean(text, _EVIDENCE)

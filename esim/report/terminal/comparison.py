@@ -1,4 +1,4 @@
-"""A comparison as tables on a terminal: the answer first."""
+"""A comparison on a terminal: first the answer, then tables."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ from esim.results.comparison.comparison import (
 )
 
 _AMOUNT = {"seconds": "time", "billed": "billed time"}
-_MOST_STUDIES = 12
-_MOST_ROWS = 12  # of the table over workers; the others are in the document
-_MOST_LOSERS = 3
-_BAR = 8
-_WIDE = 100  # characters of a terminal that has room for bars
-_KEY = 21
+_MOST_STUDIES = 12  # rows of the table of studies
+_MOST_ROWS = 12  # rows of the table over workers; the others are in the document
+_MOST_LOSERS = 3  # rules named that most often stop the best trial of a study
+_BAR = 8  # characters of a bar from 0 to 100 %
+_WIDE = 100  # characters of a terminal that is wide enough for bars
+_KEY = 21  # characters of the column of rules, at least
 
 
 def show_comparison(comparison: Comparison, console: Console) -> None:
-    """The answer, who is how good, on how many workers, on which study; why to doubt it."""
+    """Print the answer, tables by rule, by workers and by study, and the reasons to doubt it."""
     c = comparison
     console.print(_head(c))
     answer = "\n".join(clean(sentence, 2000) for sentence in c.answer.sentences)

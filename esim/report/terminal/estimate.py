@@ -1,4 +1,4 @@
-"""A forecast on a terminal: what is saved, what it may cost, how sure, and why to doubt it."""
+"""An estimate on a terminal: what is saved, what it may cost, how sure that is, and doubts."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _SAVED = (
     ("makespan", "makespan_saved_fraction", "makespan_saved_s"),
     ("cost", "cost_saved_fraction", "cost_saved"),
 )
-_BAR = 20
+_BAR = 20  # characters of a bar from 0 to 100 %
 _ENABLES = ("enable", "enable_with_doubts")
 _COLOUR = {
     "enable": "bold green",
@@ -37,7 +37,14 @@ _COLOUR = {
 
 
 def show_estimate(found: Estimate, enable: Mapping[str, Study], console: Console) -> None:
-    """The whole answer; how to enable AUTO for the studies in `enable` if the advice is to."""
+    """Print an estimate.
+
+    Args:
+        found: the estimate.
+        enable: name -> study, of the studies for which to print how to enable AUTO; it is printed
+            only if the advice is to enable it.
+        console: what is printed on.
+    """
     for part in _parts(found):
         console.print(part)
     show_failures(found.failures, console)
@@ -48,7 +55,7 @@ def show_estimate(found: Estimate, enable: Mapping[str, Study], console: Console
 
 
 def verdict(found: Estimate) -> str:
-    """The forecast in a sentence or two."""
+    """The forecast in one sentence or two."""
     saved = found.around("steps_saved_fraction")
     if saved is None:
         return "What the next job would save cannot be forecast from this history."
@@ -226,7 +233,7 @@ def _headline_cells(label: str, one: Headline, asked: bool) -> list[str | Text]:
 
 
 def _bar(saved: Interval) -> str:
-    """The interval as a bar, the median in it."""
+    """A bar from 0 to 100 %, in which a line is the interval and a block is the median."""
 
     def place(share: float) -> int:
         return round((_BAR - 1) * min(max(share, 0.0), 1.0))

@@ -1,4 +1,4 @@
-"""The answer for a history on a terminal."""
+"""The replay of a history of many studies, on a terminal."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from esim.report.words import clean, count, money, number, percent, seconds
 if TYPE_CHECKING:
     from esim.analyses.history.replay_history import ManyResult
 
-_SHOWN = 10  # failures
+_SHOWN = 10  # failures that are shown
 _ROWS: dict[str, tuple[str, Callable[[float], str]]] = {
     "steps_saved_fraction": ("steps saved", percent),
     "seconds_saved_fraction": ("training time saved", percent),
@@ -28,7 +28,7 @@ _ROWS: dict[str, tuple[str, Callable[[float], str]]] = {
 
 
 def show_many(result: ManyResult, console: Console) -> None:
-    """The totals, how they spread over the studies, and what could not be replayed."""
+    """Print the totals, how they spread over the studies, and what could not be replayed."""
     t, settings = result.totals, result.settings
     head = Text(clean(str(result.inputs[0]["path"])), style="bold")
     clock = settings.clock or "as recorded"
@@ -55,7 +55,12 @@ def show_many(result: ManyResult, console: Console) -> None:
 
 
 def show_failures(failures: Mapping[str, str], console: Console) -> None:
-    """The studies that could not be replayed, the first ones with the reason."""
+    """Print how many studies could not be replayed, and for the first ten the reason.
+
+    Args:
+        failures: name of a study -> why it could not be replayed; if empty, nothing is printed.
+        console: what is printed on.
+    """
     if not failures:
         return
     console.print(Text(f"\nNot replayed: {len(failures)} studies", style="bold red"))

@@ -1,4 +1,4 @@
-"""Results as tables on a terminal."""
+"""Inputs, replays, reports written and explanations, as texts and tables on a terminal."""
 
 from __future__ import annotations
 
@@ -19,18 +19,23 @@ from esim.results.replay import ReadingRow, ReplayResult, Summary
 if TYPE_CHECKING:
     from esim.results.explanation import Explanation
 
-_EACH = 3  # more studies than this get a line each instead of a page each
-_BAR = 10
-_BEHIND = 3  # reports shown behind a stop
+_EACH = 3  # with more studies than this, each gets one line instead of tables of its own
+_BAR = 10  # characters of a bar from 0 to 100 %
+_AFTER = 3  # reports shown after a stop
 
 
 def show_inputs(inputs: Sequence[Mapping[str, Any]], console: Console) -> None:
-    """What the readers noted, and the hashes that say which logs these numbers are of."""
+    """Print each input with its format, its hash and the notes of its reader.
+
+    Args:
+        inputs: the `inputs` of a result document.
+        console: what is printed on.
+    """
     several = len({study for source in inputs for study in _studies_noted(source)}) > 1
     for source in inputs:
         line = f"read {clean(source['path'])} as {source['format']}, sha256 {source['sha256'][:12]}"
         console.print(Text(line, style="dim"))
-        about: dict[str, list[str | None]] = {}  # a text that many studies share stands once
+        about: dict[str, list[str | None]] = {}  # a text that many studies share is printed once
         for note in source["notes"]:
             about.setdefault(note["text"], []).append(note.get("study"))
         for text, studies in about.items():
@@ -46,7 +51,7 @@ def _studies_noted(source: Mapping[str, Any]) -> set[str]:
 
 
 def show_replays(results: Sequence[ReplayResult], console: Console) -> None:
-    """Each study's answer, or one line a study when there are many; then the totals."""
+    """Print the answer and tables of each study, or a line each if there are many; and totals."""
     if len(results) <= _EACH:
         for i, result in enumerate(results):
             if i:
@@ -59,7 +64,7 @@ def show_replays(results: Sequence[ReplayResult], console: Console) -> None:
 
 
 def show_written(answer: Sequence[str], targets: Sequence[Path], console: Console) -> None:
-    """A report's answer, and where the report is."""
+    """Print the sentences of a report's answer, and the files that the report was written to."""
     for sentence in answer:
         console.print(Text(_sentence(sentence)))
     for target in targets:
@@ -67,7 +72,7 @@ def show_written(answer: Sequence[str], targets: Sequence[Path], console: Consol
 
 
 def show_explanation(explanation: Explanation, console: Console) -> None:
-    """One trial, report by report."""
+    """Print what the rule decided about one trial, report by report."""
     e = explanation
     console.print(Text.assemble((clean(e.trial), "bold"), (_where(e), "dim")))
     console.print(Padding(Text(_sentence(e.account), style="bold"), (1, 0)))
@@ -75,7 +80,7 @@ def show_explanation(explanation: Explanation, console: Console) -> None:
     shown = table("", "step", "value", *([] if side == "value" else [side]), "threshold", "peers")
     shown.add_column("decision")
     saved = [row for row in e.rows if not row.ran]
-    for row in (*(row for row in e.rows if row.ran), *saved[:_BEHIND]):
+    for row in (*(row for row in e.rows if row.ran), *saved[:_AFTER]):
         own = [] if side == "value" else [number(row.own)]
         said = row.verdict if not row.reason else f"{row.verdict}: {row.reason}"
         if not row.ran:
@@ -91,8 +96,8 @@ def show_explanation(explanation: Explanation, console: Console) -> None:
             style=style,
         )
     console.print(shown)
-    if len(saved) > _BEHIND:
-        console.print(Text(f"… and {len(saved) - _BEHIND} more that did not run", "dim"))
+    if len(saved) > _AFTER:
+        console.print(Text(f"… and {len(saved) - _AFTER} more that did not run", "dim"))
 
 
 def _where(e: Explanation) -> str:
@@ -133,7 +138,14 @@ def _sentence(text: str) -> str:
 
 
 def table(title: str, *columns: str, words: bool = False) -> Table:
-    """An empty table; columns after the first hold numbers unless they hold words."""
+    """A table without rows.
+
+    Args:
+        title: stands above the table.
+        columns: the headings.
+        words: whether all columns hold words, which are aligned left; otherwise only the first
+            does, and the others hold numbers, which are aligned right.
+    """
     shown = Table(box=box.SIMPLE_HEAD, title=title, title_justify="left", title_style="bold")
     for i, column in enumerate(columns):
         left = words or i == 0
@@ -142,7 +154,7 @@ def table(title: str, *columns: str, words: bool = False) -> Table:
 
 
 def _amounts(s: Summary) -> Iterator[tuple[str, str, str, float | None, str]]:
-    """Label, recorded, run, share saved, and the share's key, of each amount that is known."""
+    """Each known amount: its label, recorded, run, the share saved, and that share's key."""
     rows = (
         ("steps", count, s.steps_recorded, s.steps_run, "steps_saved_fraction"),
         (
@@ -241,7 +253,7 @@ def _degradation(s: Summary) -> str:
 
 
 def _readings(rows: Sequence[ReadingRow]) -> Table:
-    """Which reading of the documentation gives what; fits a terminal of 80 columns."""
+    """A row for each reading of the documentation; fits a terminal of 80 characters."""
     shown = Table(
         box=box.SIMPLE_HEAD,
         title="Steps saved, by reading of the documentation",

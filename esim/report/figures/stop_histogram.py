@@ -1,4 +1,4 @@
-"""When in training the stops happen."""
+"""Figure of when in training the stops happen."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from esim.report.figures import style
-from esim.report.figures.style import Plot
+from esim.report.figures.plot import Plot
 from esim.report.words import percent
 from esim.results.replay import ReplayResult
 from esim.study import Float64
@@ -20,17 +20,17 @@ _BINS = 20
 
 
 class StopsInfo(NamedTuple):
-    """Stopped trials by the share of their recorded length that they ran."""
+    """What is drawn: a histogram over the share of its recorded steps that a stopped trial ran."""
 
-    edges: Float64  # [B + 1], from 0 to 1
-    counts: NDArray[np.int64]  # [B]
-    median: float | None
-    stopped: int
-    trials: int
+    edges: Float64  # [B + 1], shares from 0 to 1, the borders of the bins
+    counts: NDArray[np.int64]  # [B], stopped trials in each bin
+    median: float | None  # share; None if no stopped trial has recorded steps
+    stopped: int  # trials
+    trials: int  # all of them
 
 
 def stops_info(result: ReplayResult) -> StopsInfo:
-    """The stops of a replay by their share of the length."""
+    """Count the stops of a replay by the share of its steps that each stopped trial ran."""
     columns = result.columns
     long = columns.stopped & (columns.steps_recorded > 0)
     share = columns.stop_step[long] / columns.steps_recorded[long]
@@ -45,8 +45,8 @@ def stops_info(result: ReplayResult) -> StopsInfo:
 
 
 def draw_stops(info: StopsInfo, axes: Axes) -> Axes:
-    """A histogram."""
-    from matplotlib.ticker import MaxNLocator, PercentFormatter
+    """Draw the histogram, with a line at the median."""
+    from matplotlib.ticker import MaxNLocator
 
     axes.bar(
         info.edges[:-1],
@@ -61,7 +61,7 @@ def draw_stops(info: StopsInfo, axes: Axes) -> Axes:
         axes.axvline(info.median, color=style.INK, lw=1.0, ls="--", label="median")
     axes.set_xlim(0, 1)
     axes.set_ylim(0, max(1.0, 1.08 * float(info.counts.max())))
-    axes.xaxis.set_major_formatter(PercentFormatter(1.0, decimals=0, symbol=" %"))
+    style.label_shares(axes.xaxis)
     axes.yaxis.set_major_locator(MaxNLocator(nbins=5, integer=True))
     axes.set_xlabel("share of its recorded steps that a stopped trial ran")
     axes.set_ylabel("trials stopped")
@@ -69,7 +69,7 @@ def draw_stops(info: StopsInfo, axes: Axes) -> Axes:
 
 
 def stops_plot(result: ReplayResult) -> Plot | None:
-    """When in training the stops happen; None if nothing is stopped."""
+    """The plot of when in training the stops happen; None if nothing is stopped."""
     info = stops_info(result)
     if not info.stopped:
         return None

@@ -1,13 +1,13 @@
-"""Compute saved against quality lost, and the Pareto front between them."""
+"""Figure of the compute saved against the quality lost, and the Pareto front of the two."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
 
 from esim.report.figures import style
-from esim.report.figures.style import Plot
+from esim.report.figures.plot import Plot
 from esim.report.words import percent, signed
 from esim.results.replay import ReplayResult
 from esim.rules import LITERAL
@@ -16,10 +16,13 @@ from esim.study import Float64
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-Corners = tuple[tuple[float, float], ...]
-_LABEL, _LONGEST = 7.5, 30  # points, and characters
-_INCHES = (3.4, 2.7)  # of the axes, roughly: labels must not cover each other
-_TRIES = (
+Corners = tuple[tuple[float, float], ...]  # (saved, loss) of each point on a front
+Box = tuple[float, float, float, float]  # left, bottom, right, top, in points
+_LABEL, _LONGEST = 7.5, 30  # size of a label in points, and the most characters of one
+_INCHES = (3.4, 2.7)  # about the size of the axes: from it follows where labels would overlap
+# Where a label may stand: its distance from the point in points, and its alignment. The first place
+# with room is taken.
+_OFFSETS = (
     (8, 0, "left"), (-8, 0, "right"), (0, 10, "center"), (0, -10, "center"),
     (6, 10, "left"), (-6, 10, "right"), (6, -10, "left"), (-6, -10, "right"),
 )  # fmt: skip
@@ -27,35 +30,41 @@ _TICKS = (0, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 1_000, 1
 
 
 class Point(NamedTuple):
-    """One way to decide; intervals where there are some."""
+    """One rule, reading or baseline. An interval that is None is not drawn."""
 
     label: str
     kind: Literal["rule", "i-epoch", "baseline", "bound"]
     saved: float  # share
-    loss: float  # positive = worse
-    named: bool  # on the front, or the one that the others are held against
-    strong: bool  # that one
+    loss: float  # positive is worse
+    named: bool  # whether it is labelled before others: it is strong or on the front
+    strong: bool  # whether the others are compared with it
     saved_interval: tuple[float, float] | None = None
     loss_interval: tuple[float, float] | None = None
 
 
 class FrontInfo(NamedTuple):
-    """What is drawn; fronts as corners (saved, loss) of stairs, least saved first."""
+    """What is drawn. The corners of a front are in order, the one that saves least first."""
 
     points: tuple[Point, ...]
-    front: Corners
-    i_epoch: Corners
-    accepted: float | None  # the loss accepted; then losses are shares of best to median
-    amount: str
+    front: Corners  # of the rules or readings
+    i_epoch: Corners  # of the baseline that stops every trial at report i
+    accepted: float | None  # the largest loss accepted; with it, losses are normalized
+    amount: str  # the amount that is saved, in words
     loss_words: str
     rule_words: str
     strong_words: str
 
 
 def pareto(saved: Float64, loss: Float64) -> tuple[int, ...]:
-    """Positions that no other beats in one and equals in the other, least saved first.
+    """The Pareto front: no other point is at least as good in both numbers and better in one.
 
-    Of equal ones the first. More saved and less lost is better.
+    Args:
+        saved: shares saved; more is better. [N]
+        loss: what is lost; less is better. [N]
+
+    Returns:
+        Positions from 0 to N - 1, the one that saves least first. Of several points that are equal
+        in both numbers, only the first is on the front.
     """
     order = sorted(range(len(saved)), key=lambda i: (-saved[i], loss[i], i))
     front: list[int] = []
@@ -68,7 +77,7 @@ def pareto(saved: Float64, loss: Float64) -> tuple[int, ...]:
 
 
 def readings_front(result: ReplayResult) -> FrontInfo:
-    """The readings of the rule's source whose two numbers are known."""
+    """The readings of the rule's source for which both saving and degradation are known."""
     rows = [
         (row, row.summary.steps_saved_fraction, row.summary.degradation_on_record)
         for row in result.readings
@@ -101,9 +110,7 @@ def readings_front(result: ReplayResult) -> FrontInfo:
 
 
 def draw_front(info: FrontInfo, axes: Axes) -> Axes:
-    """Right is more saved, up is more lost; the best corner is at the lower right."""
-    from matplotlib.ticker import PercentFormatter
-
+    """Draw points, more saved to the right and more lost upwards: the lower right is best."""
     _scale(info, axes)
     for corners, colour, dashes, label in (
         (info.i_epoch, style.GREEN, (0, (2, 2)), "i-epoch's front"),
@@ -141,10 +148,10 @@ def draw_front(info: FrontInfo, axes: Axes) -> Axes:
         )
     if info.accepted is not None:
         axes.axhline(info.accepted, color=style.VERMILLION, lw=0.9, ls=":", label="accepted loss")
-    for i, (dx, dy, side) in _places(info, axes).items():
+    for i, (dx, dy, side) in _label_offsets(info, axes).items():
         p = info.points[i]
         axes.annotate(
-            style.words(p.label, _LONGEST),
+            style.literal_text(p.label, _LONGEST),
             (p.saved, float(np.clip(p.loss, bottom, top))),
             (dx, dy),
             textcoords="offset points",
@@ -153,16 +160,16 @@ def draw_front(info: FrontInfo, axes: Axes) -> Axes:
             fontsize=_LABEL,
             fontweight="bold" if p.strong else "normal",
             bbox={"facecolor": style.PAPER, "edgecolor": "none", "alpha": 0.75, "pad": 0.6},
-            zorder=2.5,  # over the lines that cross it, under the points
+            zorder=2.5,  # above the lines that cross it, below the points
         )
-    axes.xaxis.set_major_formatter(PercentFormatter(1.0, decimals=0, symbol=" %"))
+    style.label_shares(axes.xaxis)
     axes.set_xlabel(f"{info.amount} saved")
     axes.set_ylabel(info.loss_words)
     return axes
 
 
 def _scale(info: FrontInfo, axes: Axes) -> None:
-    """Limits and ticks; shares from some way above what is accepted on a logarithmic axis."""
+    """Set limits and ticks. With an accepted loss, the axis is logarithmic for larger losses."""
     from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
     axes.set_xlim(-0.03, 1.03)
@@ -179,16 +186,17 @@ def _scale(info: FrontInfo, axes: Axes) -> None:
         return
     finite = np.append(losses, 0.0)
     low, high = (float(x) for x in np.quantile(finite, [0.0, 0.85]))
-    found = style.view(finite, low, high)
-    style.set_view(axes, found._replace(low=found.low - 0.08 * (found.high - found.low)))
+    found = style.limits_around(finite, low, high)
+    style.set_limits(axes, found._replace(low=found.low - 0.08 * (found.high - found.low)))
     levels = sorted({*losses.tolist()})
     axes.yaxis.set_major_locator(FixedLocator(levels) if len(levels) < 2 else MaxNLocator(nbins=5))
 
 
-def _places(info: FrontInfo, axes: Axes) -> dict[int, tuple[float, float, str]]:
-    """Point -> offset in points and alignment of its label, where there is room for one.
+def _label_offsets(info: FrontInfo, axes: Axes) -> dict[int, tuple[float, float, str]]:
+    """Where labels stand: position of a point -> offset in points, and alignment.
 
-    The strong one first, then the named, then the baselines, then the others.
+    Labels are given room in this order: the strong point, named points, baselines, others. A point
+    for whose label no room is left has none.
     """
     bottom, top = axes.get_ylim()
     at = [(p.saved, float(np.clip(p.loss, bottom, top))) for p in info.points]
@@ -209,7 +217,7 @@ def _places(info: FrontInfo, axes: Axes) -> dict[int, tuple[float, float, str]]:
     for i in order:
         x, y = xy[i]
         width = 0.62 * _LABEL * min(len(info.points[i].label), _LONGEST)
-        for dx, dy, side in _TRIES:
+        for dx, dy, side in _OFFSETS:
             left = x + dx - {"left": 0.0, "right": width, "center": width / 2}[side]
             box = (left, y + dy - 5, left + width, y + dy + 5)
             inside = box[0] >= 0 and box[2] <= size[0] and box[1] >= -2 and box[3] <= size[1] + 6
@@ -221,12 +229,13 @@ def _places(info: FrontInfo, axes: Axes) -> dict[int, tuple[float, float, str]]:
     return found
 
 
-def _cross(a: Any, b: Any) -> bool:
+def _cross(a: Box, b: Box) -> bool:
+    """Whether two rectangles overlap."""
     return bool(a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3])
 
 
 def front_plot(result: ReplayResult) -> Plot | None:
-    """The readings' front; None with fewer than two of them."""
+    """The plot of the readings and their front; None with fewer than two readings."""
     info = readings_front(result)
     if len(info.points) < 2:
         return None

@@ -1,4 +1,4 @@
-"""One trial over the threshold it was held against."""
+"""Figure of one trial and of the threshold that each of its reports was compared with."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from esim.report.figures import style
-from esim.report.figures.style import View
+from esim.report.figures import plot, style
+from esim.report.figures.style import ValueLimits
 from esim.study import Direction, Float64
 
 if TYPE_CHECKING:
@@ -17,27 +17,27 @@ if TYPE_CHECKING:
     from esim.results.explanation import Explanation, ReportRow
 
 
-_LOG_PEERS = 50
+_LOG_PEERS = 50  # with more peers than this their number is drawn on a logarithmic axis
 
 
 class ExplainedInfo(NamedTuple):
-    """What is drawn. Arrays over the reports with a value, NaN where there is no such thing."""
+    """What is drawn: R reports of the trial that hold a value. NaN where there is nothing."""
 
     objective: str
     direction: Direction
-    steps: Float64
-    values: Float64
-    own: Float64 | None  # None: the values themselves are compared
+    steps: Float64  # [R]
+    values: Float64  # [R]
+    own: Float64 | None  # [R], the trial's statistic; None if the rule compares the values
     own_words: str
-    threshold: Float64
+    threshold: Float64  # [R]
     threshold_words: str
-    low: Float64
-    high: Float64
-    peers: Float64
-    ran: int  # how many of them were made under the rule
-    stop: tuple[float, float] | None  # step and value
-    decision: tuple[float, float] | None  # the same, where it was decided earlier
-    view: View
+    low: Float64  # [R], lower quartile of the peers' statistics
+    high: Float64  # [R], upper quartile
+    peers: Float64  # [R], number of peers
+    ran: int  # how many of the reports, from the first, were made under the rule
+    stop: tuple[float, float] | None  # step and value of the last report that ran, if stopped
+    decision: tuple[float, float] | None  # step and value where the stop was decided, if earlier
+    limits: ValueLimits
 
 
 def explained_info(explanation: Explanation) -> ExplainedInfo:
@@ -79,7 +79,7 @@ def explained_info(explanation: Explanation) -> ExplainedInfo:
         ran=ran,
         stop=stop,
         decision=None if decision == stop else decision,
-        view=style.view(shown, *bounds),
+        limits=style.limits_around(shown, *bounds),
     )
 
 
@@ -91,93 +91,58 @@ def _at(rows: list[ReportRow], step: int | None) -> tuple[float, float] | None:
 
 
 def draw_explained(info: ExplainedInfo, axes: Axes) -> Axes:
-    """The trial's curve, the threshold, the middle half of the peers, and the stop."""
+    """Draw the middle half of the peers, the threshold, the trial's curve, and the stop."""
     edges = _edges(info.steps)
     if edges.size:
-        axes.stairs(
-            info.high,
-            edges,
-            baseline=info.low,
-            fill=True,
-            color=style.PALE,
-            label="middle half of the peers",
-        )
-        axes.stairs(
-            info.threshold,
-            edges,
-            baseline=None,
-            color=style.INK,
-            lw=1.2,
-            label=info.threshold_words,
-        )
-    marker = "o" if len(info.steps) <= 60 else None
-    if info.own is not None:
-        axes.plot(
-            info.steps[: info.ran],
-            info.own[: info.ran],
-            color=style.BLUE,
-            lw=1.0,
-            ls="--",
-            label=info.own_words,
-        )
-    axes.plot(
-        info.steps[: info.ran],
-        info.values[: info.ran],
-        color=style.BLUE,
-        lw=1.8,
-        marker=marker,
-        ms=2.5,
-        label="the trial",
-    )
-    if info.ran < len(info.steps):
-        first = max(info.ran - 1, 0)
-        axes.plot(
-            info.steps[first:],
-            info.values[first:],
-            color=style.BLUE,
-            lw=1.3,
-            ls=(0, (1, 1.6)),
-            label="as recorded, had it gone on",
-        )
+        axes.stairs(info.high, edges, baseline=info.low, fill=True, color=style.PALE,
+                    label="middle half of the peers")  # fmt: skip
+        axes.stairs(info.threshold, edges, baseline=None, color=style.INK, lw=1.2,
+                    label=info.threshold_words)  # fmt: skip
+    _draw_trial(info, axes)
     for point, text, face in (
         (info.decision, "stop decided", style.PAPER),
         (info.stop, "stopped", style.VERMILLION),
     ):
-        if point is None:
-            continue
-        height = float(np.clip(point[1], info.view.low, info.view.high))
-        axes.axvline(point[0], color=style.VERMILLION, lw=0.7)
-        axes.plot(
-            point[0],
-            height,
-            "X",
-            color=style.VERMILLION,
-            mfc=face,
-            ms=8,
-            mew=1.0,
-            ls="none",
-            label=f"{text} at step {point[0]:,.0f}",
-            zorder=5,
-            clip_on=False,
-        )
-    style.set_view(axes, info.view)
+        if point is not None:
+            step, value = point
+            height = float(np.clip(value, info.limits.low, info.limits.high))
+            axes.axvline(step, color=style.VERMILLION, lw=0.7)
+            axes.plot(step, height, "X", color=style.VERMILLION, mfc=face, ms=8, mew=1.0,
+                      ls="none", label=f"{text} at step {step:,.0f}", zorder=5,
+                      clip_on=False)  # fmt: skip
+    style.set_limits(axes, info.limits)
     axes.set_ylabel(style.objective_label(info.objective, info.direction, 28))
     style.whole_steps(axes)
     return axes
 
 
+def _draw_trial(info: ExplainedInfo, axes: Axes) -> None:
+    """Draw the trial's statistic and values up to its stop, and the values recorded after it."""
+    ran = slice(info.ran)
+    if info.own is not None:
+        axes.plot(info.steps[ran], info.own[ran], color=style.BLUE, lw=1.0, ls="--",
+                  label=info.own_words)  # fmt: skip
+    marker = "o" if len(info.steps) <= 60 else None
+    axes.plot(info.steps[ran], info.values[ran], color=style.BLUE, lw=1.8, marker=marker, ms=2.5,
+              label="the trial")  # fmt: skip
+    if info.ran < len(info.steps):
+        rest = slice(max(info.ran - 1, 0), None)
+        axes.plot(info.steps[rest], info.values[rest], color=style.BLUE, lw=1.3, ls=(0, (1, 1.6)),
+                  label="as recorded, had it gone on")  # fmt: skip
+
+
 def draw_peers(info: ExplainedInfo, axes: Axes) -> Axes:
-    """How many trials the threshold is made of."""
-    from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
+    """Draw the number of peers that each threshold was computed from."""
+    from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 
     edges = _edges(info.steps)
     top = float(np.nanmax(info.peers, initial=1.0))
-    if top > _LOG_PEERS:  # the few that are left late in training must not vanish
+    if top > _LOG_PEERS:  # so that the few peers left late in training can be seen
         axes.set_yscale("log")
         axes.set_ylim(0.5, 1.5 * top)
         axes.yaxis.set_major_locator(LogLocator(10, numticks=3))
         axes.yaxis.set_minor_locator(NullLocator())
-        axes.yaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:,.0f}"))
+        axes.yaxis.set_major_formatter(style.whole_numbers())
     else:
         axes.set_ylim(0, 1.1 * top)
         axes.yaxis.set_major_locator(MaxNLocator(nbins=2, integer=True))
@@ -192,7 +157,7 @@ def draw_peers(info: ExplainedInfo, axes: Axes) -> Axes:
 
 
 def _edges(steps: Float64) -> Float64:
-    """Borders half way between neighbouring steps. [n + 1]; empty without steps"""
+    """Borders half way between neighbouring ones of R steps: [R + 1], or empty without steps."""
     if steps.size == 0:
         return steps
     if steps.size == 1:
@@ -203,20 +168,18 @@ def _edges(steps: Float64) -> Float64:
 
 
 def explain_figure(explanation: Explanation) -> Figure:
-    """The whole figure of `esim explain`."""
+    """The figure of `esim explain`: the trial's curve above the number of its peers."""
     info = explained_info(explanation)
     with style.styled():
-        figure = style.new_figure(4.6)
-        style.set_title(
-            figure, f"Trial {explanation.trial}", f" under rule {explanation.rule.name}"
-        )
+        figure = plot.new_figure(4.6)
+        plot.set_title(figure, f"Trial {explanation.trial}", f" under rule {explanation.rule.name}")
         upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=[5, 1])
         draw_explained(info, upper)
         draw_peers(info, lower)
         upper.tick_params(labelbottom=False)
         text = explanation.account
-        if info.view.clipped:
+        if info.limits.clipped:
             text += " Some values lie outside the picture."
-        style.subtitle(upper, text)
-        style.legend(figure, upper)
+        plot.subtitle(upper, text)
+        plot.legend(figure, upper)
     return figure

@@ -1,4 +1,4 @@
-"""A report's tables as CSV, and the whole report as JSON."""
+"""A table of a page as CSV, and a whole page as JSON."""
 
 from __future__ import annotations
 
@@ -17,13 +17,14 @@ SCHEMA = "esim.report/1"
 
 
 def csv_of(page: Page, name: str | None = None) -> str:
-    """One of the page's tables as CSV, whole, of raw numbers.
+    """A table of the page as CSV: all its rows, and numbers that are not rounded.
 
     Args:
-        name: by default the page's main one.
+        page: the page.
+        name: of the table; by default the page's main one.
 
     Raises:
-        EsimError: no such table; the names are given.
+        EsimError: the page has no such table; the error lists those it has.
     """
     known = {table.name: table for table in page.tables()}
     table = known.get(name or page.table)
@@ -37,14 +38,14 @@ def csv_of(page: Page, name: str | None = None) -> str:
 
 
 def _cell(value: Cell) -> Cell:
-    """Empty where unknown; text that a spreadsheet cannot obey."""
+    """A cell as CSV; a spreadsheet does not run text from a log as a formula."""
     if isinstance(value, bool):
         return "true" if value else "false"
     return inert(value) if isinstance(value, str) else value
 
 
 def json_of(page: Page) -> str:
-    """Everything the page says, for programs: schema esim.report/1, strict JSON."""
+    """Everything on the page as strict JSON, for programs; its schema is esim.report/1."""
     return to_json(
         {
             "schema": SCHEMA,
@@ -67,7 +68,7 @@ def json_of(page: Page) -> str:
 
 
 def page_digest(page: Page) -> str:
-    """What tells a page from any other: the SHA-256 of its JSON."""
+    """The SHA-256 of the page as JSON; two pages with the same content have the same."""
     return hashlib.sha256(json_of(page).encode()).hexdigest()
 
 

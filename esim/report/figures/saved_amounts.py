@@ -1,4 +1,4 @@
-"""What was saved: how much of each amount the rule left."""
+"""Figure of what a replay saved: of each amount, the share that still ran under the rule."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from esim.report.figures import style
-from esim.report.figures.style import Plot
+from esim.report.figures.plot import Plot
 from esim.report.words import count, money, percent
 from esim.results.replay import ReplayResult
 
@@ -16,29 +16,29 @@ if TYPE_CHECKING:
 
 
 class Amount(NamedTuple):
-    """One thing that was spent."""
+    """One amount that the trials used up: steps, a time, or money."""
 
     label: str
-    run: str
-    recorded: str
+    run: str  # what ran under the rule, with its unit
+    recorded: str  # what was recorded, with its unit
     share: float  # run / recorded
 
 
 def amounts_info(result: ReplayResult) -> tuple[Amount, ...]:
-    """The amounts that are known."""
+    """The amounts of a replay that are known, in the order in which they are drawn."""
     s = result.summary
-    together, whole = style.together, (count(s.steps_run), count(s.steps_recorded))
+    times, whole = style.in_one_unit, (count(s.steps_run), count(s.steps_recorded))
     spent = money(s.cost, None), money(s.cost_recorded, s.currency)
     rows = (
         ("steps", whole, s.steps_saved_fraction),
-        ("training time", together(s.seconds_run, s.seconds_recorded), s.seconds_saved_fraction),
+        ("training time", times(s.seconds_run, s.seconds_recorded), s.seconds_saved_fraction),
         (
             "billed time",
-            together(s.billed_seconds_run, s.billed_seconds_recorded),
+            times(s.billed_seconds_run, s.billed_seconds_recorded),
             s.billed_saved_fraction,
         ),
         ("cost", spent, s.cost_saved_fraction),
-        ("makespan", together(s.makespan_s, s.makespan_recorded_s), s.makespan_saved_fraction),
+        ("makespan", times(s.makespan_s, s.makespan_recorded_s), s.makespan_saved_fraction),
     )
     return tuple(
         Amount(label, *words, 1.0 - share) for label, words, share in rows if share is not None
@@ -46,18 +46,16 @@ def amounts_info(result: ReplayResult) -> tuple[Amount, ...]:
 
 
 def draw_amounts(info: tuple[Amount, ...], axes: Axes) -> Axes:
-    """For each amount, what ran out of what was recorded."""
-    from matplotlib.ticker import PercentFormatter
-
-    places = np.arange(len(info))
+    """Draw a bar for each amount, filled as far as the amount ran."""
+    ys = np.arange(len(info))
     shares = np.array([amount.share for amount in info])
-    axes.barh(places, np.ones(len(places)), height=0.55, color=style.PALE, label="saved")
-    axes.barh(places, shares, height=0.55, color=style.BLUE, label="ran under the rule")
-    for place, amount in enumerate(info):
+    axes.barh(ys, np.ones(len(ys)), height=0.55, color=style.PALE, label="saved")
+    axes.barh(ys, shares, height=0.55, color=style.BLUE, label="ran under the rule")
+    for y, amount in enumerate(info):
         inside = amount.share > 0.6
         axes.text(
             amount.share - 0.015 if inside else amount.share + 0.015,
-            place,
+            y,
             f"{percent(1 - amount.share)} saved",
             ha="right" if inside else "left",
             va="center",
@@ -66,18 +64,18 @@ def draw_amounts(info: tuple[Amount, ...], axes: Axes) -> Axes:
             color=style.PAPER if inside else style.INK,
         )
     labels = [f"{a.label}\n{a.run} of {a.recorded}" for a in info]
-    axes.set_yticks(places, [style.words(label) for label in labels])
+    axes.set_yticks(ys, [style.literal_text(label) for label in labels])
     axes.tick_params(axis="y", length=0)
     axes.spines["left"].set_visible(False)
-    axes.set_ylim(max(len(places), 1) - 0.5, -0.5)
+    axes.set_ylim(max(len(ys), 1) - 0.5, -0.5)
     axes.set_xlim(0, 1)
-    axes.xaxis.set_major_formatter(PercentFormatter(1.0, decimals=0, symbol=" %"))
+    style.label_shares(axes.xaxis)
     axes.set_xlabel("of what was recorded")
     return axes
 
 
 def amounts_plot(result: ReplayResult) -> Plot:
-    """How much of each amount is saved."""
+    """The plot of how much of each amount is saved."""
     info = amounts_info(result)
     told = "; ".join(f"{a.label}: {a.run} of {a.recorded} ran" for a in info)
     return Plot(

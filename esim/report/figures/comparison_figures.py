@@ -1,4 +1,4 @@
-"""Rules compared: saved against lost, spread over launch orders, numbers of workers."""
+"""Figures of a comparison: saved against lost, spread over launch orders, numbers of workers."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from esim.report.figures import style
-from esim.report.figures.front import Corners, FrontInfo, Point, draw_front
-from esim.report.figures.rows import Row, RowsInfo, draw_rows, rows_height
-from esim.report.figures.style import Plot
+from esim.report.figures.labelled_rows import Row, RowsInfo, draw_rows, rows_height
+from esim.report.figures.pareto_front import Corners, FrontInfo, Point, draw_front
+from esim.report.figures.plot import Plot
 from esim.report.words import MISSING, percent, plural, share_words
 from esim.results.comparison.comparison import Comparison, Dist, RuleEntry
 
@@ -23,19 +23,19 @@ _MOST_ROWS = 40
 
 
 def amount_of(comparison: Comparison) -> str:
-    """What is saved, in words."""
+    """The amount whose saved share ranks the rules of a comparison, in words."""
     saved = comparison.settings.saved
     return AMOUNTS.get(saved, saved)
 
 
 def saved_of(comparison: Comparison, entry: RuleEntry) -> Dist | None:
-    """The saved share that ranks, of a contestant."""
+    """The saved share, over launch orders, by which a rule or baseline ranks; None if unknown."""
     found: Dist | None = getattr(entry.orders, f"{comparison.settings.saved}_saved_fraction")
     return found
 
 
 def front_info(comparison: Comparison) -> FrontInfo:
-    """The contestants of which both saved and lost are known."""
+    """The rules and baselines for which both what they save and what they lose are known."""
     points: dict[str, Point] = {}
     for entry in comparison.rules:
         saved, loss = saved_of(comparison, entry), entry.orders.degradation_normalized
@@ -70,7 +70,7 @@ def front_info(comparison: Comparison) -> FrontInfo:
 
 
 def orders_info(comparison: Comparison) -> RowsInfo:
-    """A row a contestant, best first; at most 40 of them."""
+    """A row for each rule and baseline, best first; at most 40 of them."""
     rows = []
     for entry in comparison.rules[:_MOST_ROWS]:
         saved, kept = saved_of(comparison, entry), entry.orders.best_kept
@@ -99,17 +99,17 @@ def orders_info(comparison: Comparison) -> RowsInfo:
 
 
 class WorkersLine(NamedTuple):
-    """One contestant over numbers of workers. NaN = unknown."""
+    """One rule over K numbers of workers. NaN is unknown."""
 
     label: str
-    workers: tuple[int, ...]
-    saved: tuple[float, ...]
-    kept: tuple[float, ...]
-    best: bool
+    workers: tuple[int, ...]  # [K]
+    saved: tuple[float, ...]  # [K], mean share saved
+    kept: tuple[float, ...]  # [K], share of the launch orders that keep the best trial
+    best: bool  # whether it is the rule that the comparison recommends
 
 
 def workers_info(comparison: Comparison) -> tuple[WorkersLine, ...]:
-    """A line a rule; empty unless several numbers of workers were replayed."""
+    """A line for each rule; none unless several numbers of workers were replayed."""
     return tuple(
         WorkersLine(
             label=entry.key,
@@ -124,14 +124,21 @@ def workers_info(comparison: Comparison) -> tuple[WorkersLine, ...]:
 
 
 def draw_workers(info: tuple[WorkersLine, ...], axes: Axes, *, what: str, label: str) -> Axes:
-    """`saved` or `kept` of every rule over the number of workers."""
-    from matplotlib.ticker import FixedLocator, NullLocator, PercentFormatter
+    """Draw a line for each rule over the number of workers.
+
+    Args:
+        info: the lines.
+        axes: what is drawn on.
+        what: the field of the lines that is drawn, "saved" or "kept".
+        label: of the value axis.
+    """
+    from matplotlib.ticker import FixedLocator, NullLocator
 
     for line in info:
         colour, width = (style.BLUE, 2.2) if line.best else (style.FAINT, 0.9)
         values = line.saved if what == "saved" else line.kept
         axes.plot(line.workers, values, "o-", color=colour, lw=width, ms=3.5,
-                  label=style.words(line.label, 40) if line.best else "other rules",
+                  label=style.literal_text(line.label, 40) if line.best else "other rules",
                   zorder=3 if line.best else 1, clip_on=False)  # fmt: skip
     axes.set_xscale("log", base=2)
     ticks = sorted({w for line in info for w in line.workers})
@@ -139,65 +146,73 @@ def draw_workers(info: tuple[WorkersLine, ...], axes: Axes, *, what: str, label:
     axes.xaxis.set_minor_locator(NullLocator())
     axes.set_xticklabels([f"{w:,}" for w in ticks])
     axes.set_ylim(0, 1)
-    axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0, symbol=" %"))
+    style.label_shares(axes.yaxis)
     axes.set_xlabel("workers")
     axes.set_ylabel(label)
     return axes
 
 
-def comparison_plots(comparison: Comparison) -> dict[str, Plot]:
-    """Name -> figure before it is drawn, of all that there is something to draw for."""
-    return {plot.name: plot for plot in _plots(comparison)}
+def comparison_front_plot(comparison: Comparison) -> Plot | None:
+    """The plot of saved against lost; None if no rule or baseline has both."""
+    info = front_info(comparison)
+    if not info.points:
+        return None
+    on = ", ".join(
+        f"{p.label} ({percent(p.saved)} saved, {percent(p.loss)} lost)"
+        for p in info.points
+        if (p.saved, p.loss) in info.front
+    )
+    return Plot(
+        name="front",
+        title="saved against lost",
+        caption="Lower right is better. Means over launch orders, with intervals.",
+        description=f"{plural(len(info.points), 'contestant')} by the {amount_of(comparison)} they "
+        f"save and what they lose. On the Pareto front: {on or 'none'}.",
+        height=4.2,
+        info=info,
+        draw=draw_front,
+    )
 
 
-def _plots(comparison: Comparison) -> Iterator[Plot]:
-    amount = amount_of(comparison)
-    front = front_info(comparison)
-    if front.points:
-        on = ", ".join(
-            f"{p.label} ({percent(p.saved)} saved, {percent(p.loss)} lost)"
-            for p in front.points
-            if (p.saved, p.loss) in front.front
-        )
-        yield Plot(
-            name="front",
-            title="saved against lost",
-            caption="Lower right is better. Means over launch orders, with intervals.",
-            description=f"{plural(len(front.points), 'contestant')} by the {amount} they save and "
-            f"what they lose. On the Pareto front: {on or 'none'}.",
-            height=4.2,
-            info=front,
-            draw=draw_front,
-        )
-    rows = orders_info(comparison)
-    if rows.rows:
-        widest = max(rows.rows, key=lambda row: (row.high or 0) - (row.low or 0))
-        yield Plot(
-            name="orders",
-            title="how much the launch order matters",
-            caption=f"{comparison.settings.orders} random launch orders of each study: 90 % of "
-            "them lie on the line, half of them on the bar; the dot is their mean.",
-            description=f"A row for each of {plural(len(rows.rows), 'contestant')}: the mean "
-            f"{amount} saved, and the range that 90 % of the launch orders fill; widest for "
-            f"{widest.label}, from {percent(widest.low)} to {percent(widest.high)}.",
-            height=rows_height(rows),
-            info=rows,
-            draw=draw_rows,
-        )
+def orders_plot(comparison: Comparison) -> Plot | None:
+    """The plot of how much savings vary over launch orders; None if no saving is known."""
+    info = orders_info(comparison)
+    if not info.rows:
+        return None
+    widest = max(info.rows, key=lambda row: (row.high or 0) - (row.low or 0))
+    return Plot(
+        name="orders",
+        title="how much the launch order matters",
+        caption=f"{comparison.settings.orders} random launch orders of each study: 90 % of "
+        "them lie on the line, half of them on the bar; the dot is their mean.",
+        description=f"A row for each of {plural(len(info.rows), 'contestant')}: the mean "
+        f"{amount_of(comparison)} saved, and the range that 90 % of the launch orders fill; widest "
+        f"for {widest.label}, from {percent(widest.low)} to {percent(widest.high)}.",
+        height=rows_height(info),
+        info=info,
+        draw=draw_rows,
+    )
+
+
+def workers_plots(comparison: Comparison) -> Iterator[Plot]:
+    """The plots over the number of workers, of savings and of kept best trials."""
     lines = workers_info(comparison)
-    if lines:
-        few, many = min(lines[0].workers), max(lines[0].workers)
-        for what, label in (("saved", f"{amount} saved"), ("kept", "orders that keep the best")):
-            best = next((line for line in lines if line.best), lines[0])
-            values = best.saved if what == "saved" else best.kept
-            yield Plot(
-                name=f"workers-{what}",
-                title=f"{label}, by workers",
-                caption="",
-                description=f"A line for each of {plural(len(lines), 'rule')} from {few} to {many} "
-                f"workers; {best.label} goes from {share_words(values[0])} to "
-                f"{share_words(values[-1])}.",
-                height=3.0,
-                info=lines,
-                draw=partial(draw_workers, what=what, label=label),
-            )
+    if not lines:
+        return
+    few, many = min(lines[0].workers), max(lines[0].workers)
+    best = next((line for line in lines if line.best), lines[0])
+    for what, label, values in (
+        ("saved", f"{amount_of(comparison)} saved", best.saved),
+        ("kept", "orders that keep the best", best.kept),
+    ):
+        yield Plot(
+            name=f"workers-{what}",
+            title=f"{label}, by workers",
+            caption="",
+            description=f"A line for each of {plural(len(lines), 'rule')} from {few} to {many} "
+            f"workers; {best.label} goes from {share_words(values[0])} to "
+            f"{share_words(values[-1])}.",
+            height=3.0,
+            info=lines,
+            draw=partial(draw_workers, what=what, label=label),
+        )

@@ -1,4 +1,4 @@
-"""Rows of one number each, best seen at a glance: readings, studies or rules under each other."""
+"""Figures with a labelled row for each reading, study or rule, and a dot at the share it saves."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from esim.report.figures import style
-from esim.report.figures.style import Plot
+from esim.report.figures.plot import Plot
 from esim.report.words import percent, signed
 from esim.results.replay import ReplayResult
 from esim.rules import LITERAL
@@ -16,36 +16,36 @@ from esim.rules import LITERAL
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_ROW = 0.34  # inches
+_ROW = 0.34  # inches that a row is high
 _COLUMN = 112  # points from the axes to the right end of the notes
 
 
 class Row(NamedTuple):
-    """One row. None = unknown."""
+    """One row. A value that is None is unknown."""
 
     label: str
     saved: float | None  # share
-    low: float | None  # between them lies what `saved` ranges over
-    high: float | None
-    note: str  # at the right border
-    lost: bool | None  # the best trial is stopped; None: not a matter of yes or no
-    strong: bool  # the row that the others are held against
-    baseline: bool = False
-    inner: tuple[float, float] | None = None  # the middle half of what `saved` ranges over
+    low: float | None  # the lower end of the line drawn for the range of `saved`
+    high: float | None  # its upper end
+    note: str  # the text at the right border
+    lost: bool | None  # whether the best trial is stopped; None also if that varies
+    strong: bool  # whether the other rows are compared with this one
+    baseline: bool = False  # whether the row is a baseline and not a rule
+    inner: tuple[float, float] | None = None  # ends of the bar drawn for the middle half
 
 
 class RowsInfo(NamedTuple):
-    """What is drawn, from the top."""
+    """What is drawn."""
 
-    rows: tuple[Row, ...]
-    axis: str
-    note: str  # what the notes at the right border are
-    strong: str  # what the strong row's line is called; "" draws none
-    legend: bool  # whether colour tells lost from kept
+    rows: tuple[Row, ...]  # from the top
+    axis: str  # the label of the axis
+    note: str  # the heading of the notes at the right border
+    strong: str  # the legend of the line at the strong row's dot; "" draws no line
+    legend: bool  # whether marks and colours tell rows that lose the best trial from the others
 
 
 def readings_info(result: ReplayResult) -> RowsInfo:
-    """A row a reading of the rule's source, in their order; none without readings."""
+    """A row for each reading of the rule's source, in their order; none without readings."""
     rows = []
     for row in result.readings:
         s, literal = row.summary, row.code == LITERAL.code
@@ -64,7 +64,7 @@ def readings_info(result: ReplayResult) -> RowsInfo:
 
 
 def studies_info(results: Sequence[ReplayResult]) -> RowsInfo:
-    """A row a study, most saved first."""
+    """A row for each study, the one that saves most first."""
     known = sorted(results, key=lambda r: -(r.summary.steps_saved_fraction or 0.0))
     rows = []
     for result in known:
@@ -94,57 +94,60 @@ _MARKS = {
 
 
 def draw_rows(info: RowsInfo, axes: Axes) -> Axes:
-    """Label and number above a dot on a line from 0 to 100 %."""
-    from matplotlib.ticker import PercentFormatter
-
-    for place, row in enumerate(info.rows):
+    """Draw each row as a dot on a line from 0 to 100 %, its label above and its notes beside it."""
+    for y, row in enumerate(info.rows):
         marker, colour, label = _MARKS[row.lost]
         if not info.legend:
             marker, colour, label = ("o", style.BLUE, "rule")
         if row.baseline:
             marker, colour, label = ("D", style.GREEN, "baseline")
-        axes.hlines(place, 0, 1, color=style.PALE, lw=0.8, zorder=0)
+        axes.hlines(y, 0, 1, color=style.PALE, lw=0.8, zorder=0)
         if row.low is not None and row.high is not None:
-            axes.hlines(place, row.low, row.high, color=colour, lw=1.6, alpha=0.6, zorder=2)
+            axes.hlines(y, row.low, row.high, color=colour, lw=1.6, alpha=0.6, zorder=2)
         if row.inner is not None:
-            axes.hlines(place, *row.inner, color=colour, lw=4.5, alpha=0.45, zorder=2)
+            axes.hlines(y, *row.inner, color=colour, lw=4.5, alpha=0.45, zorder=2)
         weight = "bold" if row.strong else "normal"
         axes.text(
-            0, place - 0.2, style.words(row.label, 46), va="bottom", fontsize=8, fontweight=weight
+            0,
+            y - 0.2,
+            style.literal_text(row.label, 46),
+            va="bottom",
+            fontsize=8,
+            fontweight=weight,
         )
         if row.saved is None or not np.isfinite(row.saved):
             continue
         if row.strong and info.strong:
             axes.axvline(row.saved, color=style.GREY, lw=0.8, ls="--", zorder=1, label=info.strong)
-        axes.plot(row.saved, place, marker, color=colour, ms=6.5, mec=style.PAPER, mew=0.5,
+        axes.plot(row.saved, y, marker, color=colour, ms=6.5, mec=style.PAPER, mew=0.5,
                   ls="none", label=label, clip_on=False, zorder=3)  # fmt: skip
-    for place, row in enumerate(info.rows):
-        _at_right(axes, place, percent(row.saved), style.words(row.note), style.INK)
+    for y, row in enumerate(info.rows):
+        _at_right(axes, y, percent(row.saved), style.literal_text(row.note), style.INK)
     _at_right(axes, -0.85, "saved", info.note, style.GREY)
     axes.set_yticks([])
     axes.spines["left"].set_visible(False)
     axes.set_ylim(len(info.rows) - 0.4, -0.9)
     axes.set_xlim(0, 1)
-    axes.xaxis.set_major_formatter(PercentFormatter(1.0, decimals=0, symbol=" %"))
+    style.label_shares(axes.xaxis)
     axes.set_xlabel(info.axis)
     return axes
 
 
-def _at_right(axes: Axes, place: float, saved: str, note: str, colour: str) -> None:
-    """Two words in columns of their own behind the axes."""
+def _at_right(axes: Axes, y: float, saved: str, note: str, colour: str) -> None:
+    """Write two texts to the right of the axes, each in a column of its own."""
     for text, side, points in ((saved, "left", 8), (note, "right", _COLUMN)):
-        axes.annotate(text, (1, place), (points, 0), xycoords=("axes fraction", "data"),
+        axes.annotate(text, (1, y), (points, 0), xycoords=("axes fraction", "data"),
                       textcoords="offset points", ha=side, va="center", fontsize=8,
                       color=colour)  # fmt: skip
 
 
 def rows_height(info: RowsInfo) -> float:
-    """Inches that the rows need."""
+    """The height in inches of a figure with these rows."""
     return 1.3 + _ROW * len(info.rows)
 
 
 def readings_plot(result: ReplayResult) -> Plot | None:
-    """Every reading at a glance; None without readings."""
+    """The plot with a row for each reading; None without readings."""
     info = readings_info(result)
     if not info.rows:
         return None
@@ -164,7 +167,7 @@ def readings_plot(result: ReplayResult) -> Plot | None:
 
 
 def studies_plot(results: Sequence[ReplayResult]) -> Plot:
-    """Every study at a glance."""
+    """The plot with a row for each study."""
     info = studies_info(results)
     lost = sum(row.lost is True for row in info.rows)
     return Plot(

@@ -1,4 +1,4 @@
-"""What it cost: every final value, and the best with and without the rule."""
+"""Figure of what the rule cost: final values, and the best one with and without the rule."""
 
 from __future__ import annotations
 
@@ -8,35 +8,39 @@ import numpy as np
 from numpy.typing import NDArray
 
 from esim.report.figures import style
-from esim.report.figures.style import Plot, View
-from esim.report.words import clean, number, signed
+from esim.report.figures.plot import Plot
+from esim.report.figures.style import ValueLimits
+from esim.report.words import clean, number, plural, signed
 from esim.results.replay import BestTrial, ReplayResult
 from esim.study import Direction, Float64
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_FEWEST_FINALS = 10
-_LOG_RANKS = 20  # more trials than this: ranks on a logarithmic axis, the best ones apart
+_FEWEST_FINALS = 10  # at least so many final values are drawn, if there are as many
+_LOG_RANKS = 20  # with more trials the axis of ranks is logarithmic: the best ones stay apart
 
 
 class FinalsInfo(NamedTuple):
-    """What is drawn. T of the trials with a final value, best first: at least the better half."""
+    """What is drawn: the T best of the trials with a final value, best first.
+
+    T is at least the better half of them.
+    """
 
     objective: str
     direction: Direction
-    finals: Float64  # [T], as recorded
-    stopped: NDArray[np.bool_]  # [T]
-    best_recorded: float | None
-    best: float | None
+    finals: Float64  # [T], final values as recorded
+    stopped: NDArray[np.bool_]  # [T], whether the rule stopped the trial
+    best_recorded: float | None  # best final value without the rule
+    best: float | None  # best final value under the rule
     best_recorded_words: str
     best_words: str
-    view: View
-    trials: int  # with a final value
+    limits: ValueLimits
+    trials: int  # how many have a final value
 
 
 def finals_info(result: ReplayResult) -> FinalsInfo:
-    """The final values, best first."""
+    """The final values of a replay, best first."""
     s, columns = result.summary, result.columns
     finals = columns.final_value_recorded
     known = np.flatnonzero(~np.isnan(finals))
@@ -59,7 +63,7 @@ def finals_info(result: ReplayResult) -> FinalsInfo:
         best=None if best is None else best.value,
         best_recorded_words=_words("best without the rule", winner, f", {fate}"),
         best_words=_words("best with the rule", best, rank),
-        view=style.view(
+        limits=style.limits_around(
             np.append(finals[known], marks),
             min(typical, default=np.nan),
             max(typical, default=np.nan),
@@ -73,11 +77,12 @@ def _words(what: str, best: BestTrial | None, more: str) -> str:
 
 
 def draw_finals(info: FinalsInfo, axes: Axes) -> Axes:
-    """Every trial's recorded final value, best first, and the best with and without the rule."""
+    """Draw the recorded final values by rank, and lines at the best with and without the rule."""
     from matplotlib.ticker import FuncFormatter, MaxNLocator
 
     ranks = np.arange(1, len(info.finals) + 1)
-    shown = np.clip(info.finals, info.view.low, info.view.high)  # at the border: outside
+    # Values outside the limits are drawn at the border.
+    shown = np.clip(info.finals, info.limits.low, info.limits.high)
     many = len(ranks) > style.MANY
     for which, marker, colour, label in (
         (info.stopped, "x", style.VERMILLION, "stopped trial, as recorded"),
@@ -102,27 +107,27 @@ def draw_finals(info: FinalsInfo, axes: Axes) -> Axes:
         (info.best, info.best_words, style.BLUE, (0, (1, 1))),
     ):
         if value is not None and np.isfinite(value):
-            axes.axhline(value, color=colour, lw=1.2, ls=dash, label=style.words(label, 80))
+            axes.axhline(value, color=colour, lw=1.2, ls=dash, label=style.literal_text(label, 80))
     if len(ranks) > _LOG_RANKS:
         axes.set_xscale("log")
-        axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:,.0f}"))
+        axes.xaxis.set_major_formatter(style.whole_numbers())
         axes.xaxis.set_minor_formatter(FuncFormatter(lambda x, _: ""))
     else:
         axes.xaxis.set_major_locator(MaxNLocator(nbins=6, integer=True, min_n_ticks=1))
         axes.set_xlim(0.5, max(1, len(ranks)) + 0.5)
-    style.set_view(axes, info.view)
+    style.set_limits(axes, info.limits)
     axes.set_xlabel("rank of the trial without the rule")
     axes.set_ylabel(f"final {style.objective_label(info.objective, info.direction, 20)}")
     return axes
 
 
 def finals_plot(result: ReplayResult) -> Plot:
-    """Which of the best trials the rule stopped."""
+    """The plot of which of the best trials the rule stopped."""
     info = finals_info(result)
-    caption = style.trials(info.trials)
+    caption = plural(info.trials, "trial")
     if len(info.finals) < info.trials:
         caption = f"The best {len(info.finals):,} of {caption}, by their recorded final value"
-    if info.view.clipped:
+    if info.limits.clipped:
         caption += "; marks at the border lie beyond"
     told = "; ".join(
         f"{told} ({clean(best.trial, 30)})"

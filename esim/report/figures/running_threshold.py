@@ -1,4 +1,4 @@
-"""What the rule held the trials against: its running threshold over the field."""
+"""Figure of the rule's threshold as the study went on, over bands of all curves."""
 
 from __future__ import annotations
 
@@ -8,30 +8,31 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from esim.report.figures import style
-from esim.report.figures.curves import bands_of, curve, draw_bands, field_view
-from esim.report.figures.style import Plot, View
+from esim.report.figures.plot import Plot
+from esim.report.figures.style import ValueLimits
+from esim.report.figures.trial_curves import bands_of, curve, curve_limits, draw_bands
 from esim.results.replay import ReplayResult, Reports
 from esim.study import Direction, Float64
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_PLACES = 200  # more steps than this are taken together
+_MOST_STEPS = 200  # with more steps than this, neighbouring ones are taken together
 
 
 class ThresholdInfo(NamedTuple):
-    """What is drawn. G places of the field, S steps at which trials were judged."""
+    """What is drawn: bands at the G steps of a grid, thresholds at S steps with decisions."""
 
     objective: str
     direction: Direction
-    grid: Float64  # [G]
+    grid: Float64  # [G], steps
     bands: Float64  # [5, G], quantiles of the recorded values
     steps: Float64  # [S]
-    low: Float64  # [S], the lowest threshold at that step as the study went on
-    middle: Float64  # [S], the median one
-    high: Float64  # [S]
-    view: View
-    judged: int  # decisions with a threshold
+    low: Float64  # [S], the lowest of the thresholds at that step
+    middle: Float64  # [S], their median
+    high: Float64  # [S], the highest of them
+    limits: ValueLimits
+    judged: int  # decisions for which there was a threshold
 
 
 def threshold_info(
@@ -40,20 +41,23 @@ def threshold_info(
     """The thresholds of all decisions, by step.
 
     Args:
-        decisions: the columns `step` and `threshold` of the replay's trace.
+        result: the replay of a study.
+        reports: the study's reports.
+        decisions: the columns `step` and `threshold` of the replay's trace, an entry for each
+            decision.
     """
     thresholds = np.asarray(decisions["threshold"], dtype=np.float64)
     known = np.isfinite(thresholds)
     at, thresholds = np.asarray(decisions["step"])[known], thresholds[known]
     every = np.unique(at)
-    together = -(-len(every) // _PLACES) or 1
-    places = every[::together]
+    together = -(-len(every) // _MOST_STEPS) or 1
+    steps = every[::together]
     group = np.searchsorted(every, at) // together
     order = np.argsort(group, kind="stable")
-    parts = np.split(thresholds[order], np.searchsorted(group[order], np.arange(1, len(places))))
+    parts = np.split(thresholds[order], np.searchsorted(group[order], np.arange(1, len(steps))))
     whole = [curve(reports, i) for i in range(len(reports.offsets) - 1)]
     grid, bands = bands_of(whole)
-    if not len(places):
+    if not len(steps):
         parts = []
     marks = [b.value for b in (result.summary.best, result.summary.best_recorded) if b is not None]
     return ThresholdInfo(
@@ -61,20 +65,20 @@ def threshold_info(
         direction=result.direction,
         grid=grid,
         bands=bands,
-        steps=places.astype(np.float64),
+        steps=steps.astype(np.float64),
         low=np.array([part.min() for part in parts]),
         middle=np.array([np.median(part) for part in parts]),
         high=np.array([part.max() for part in parts]),
-        view=field_view(result.direction, whole, marks),
+        limits=curve_limits(result.direction, whole, marks),
         judged=len(thresholds),
     )
 
 
 def draw_threshold(info: ThresholdInfo, axes: Axes) -> Axes:
-    """The field as bands, the thresholds as a line and the range it moved in."""
+    """Draw the curves of all trials as bands, and on them the threshold with its range."""
     if info.bands.size:
-        draw_bands(info.grid, info.bands, info.view, axes)
-    low, high = (np.clip(x, info.view.low, info.view.high) for x in (info.low, info.high))
+        draw_bands(info.grid, info.bands, info.limits, axes)
+    low, high = (np.clip(x, info.limits.low, info.limits.high) for x in (info.low, info.high))
     mark = "o" if len(info.steps) == 1 else None
     axes.fill_between(
         info.steps, low, high, color=style.VERMILLION, alpha=0.3, lw=0,
@@ -82,7 +86,7 @@ def draw_threshold(info: ThresholdInfo, axes: Axes) -> Axes:
     )  # fmt: skip
     axes.plot(info.steps, info.middle, color=style.VERMILLION, lw=1.8, marker=mark, ms=4,
               label="threshold, median over the trials judged")  # fmt: skip
-    style.set_view(axes, info.view)
+    style.set_limits(axes, info.limits)
     axes.set_ylabel(style.objective_label(info.objective, info.direction, 34))
     axes.set_xlabel("step")
     style.whole_steps(axes)
@@ -92,7 +96,7 @@ def draw_threshold(info: ThresholdInfo, axes: Axes) -> Axes:
 def threshold_plot(
     result: ReplayResult, reports: Reports, decisions: Mapping[str, Any]
 ) -> Plot | None:
-    """The running threshold against the field; None if no trial was ever held against one."""
+    """The plot of the thresholds; None if no decision had one."""
     info = threshold_info(result, reports, decisions)
     if not info.judged:
         return None

@@ -1,4 +1,4 @@
-"""Who was stopped wrongly: trials that would have ended better than the best one kept."""
+"""Trials stopped wrongly, which would have ended better than the best one kept, as figures."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from esim.report.figures import style
-from esim.report.figures.curves import Curve, curve, rest_of
-from esim.report.figures.style import Plot, View
+from esim.report.figures.plot import Plot
+from esim.report.figures.style import ValueLimits
+from esim.report.figures.trial_curves import TrialCurve, curve, rest_of
 from esim.report.words import clean, number, ordinal
 from esim.results.replay import ReplayResult, Reports
 from esim.study import Direction, Float64
@@ -17,36 +18,39 @@ from esim.study import Direction, Float64
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_MOST = 4  # pictures
+_MOST = 4  # trials stopped wrongly that get a figure
 
 
-class Wrong(NamedTuple):
-    """Stops that the final values speak against. Trials cut short in the record are left out,
-    but for the best one: how they would have ended is not known."""
+class WronglyStopped(NamedTuple):
+    """The trials stopped wrongly, W of them.
 
-    trials: tuple[int, ...]  # would have ended better than the best trial kept; best first
-    ranks: tuple[int, ...]  # of their recorded final values among all trials, 1 = best
-    better_half: int  # stopped trials that would have ended in the better half
-    stopped: int  # out of how many stopped trials with a known end
+    Censored trials are left out, because it is not known how they would have ended; but the best
+    trial counts even if it is censored.
+    """
+
+    trials: tuple[int, ...]  # [W], positions in launch order; the best trial first
+    ranks: tuple[int, ...]  # [W], ranks of their recorded final values among all trials, 1 = best
+    better_half: int  # stopped trials that would have ended in the better half of the study
+    stopped: int  # all stopped trials whose recorded end is known
 
 
 class WrongInfo(NamedTuple):
-    """One such trial. T decisions up to its stop."""
+    """What is drawn for one trial stopped wrongly, with D decisions up to its stop."""
 
     objective: str
     direction: Direction
     label: str
-    ran: Curve
-    rest: Curve
-    threshold_steps: Float64  # [T]
-    threshold: Float64  # [T]
-    best: Curve | None  # the best trial kept
+    ran: TrialCurve  # up to the stop
+    rest: TrialCurve  # as recorded after it, see rest_of
+    threshold_steps: Float64  # [D]
+    threshold: Float64  # [D]
+    best: TrialCurve | None  # of the best trial kept; None if there is none
     best_label: str
-    view: View
+    limits: ValueLimits
 
 
-def stopped_wrongly(result: ReplayResult) -> Wrong:
-    """Which stops cost something, by the recorded final values."""
+def stopped_wrongly(result: ReplayResult) -> WronglyStopped:
+    """Find the trials stopped wrongly, by the recorded final values."""
     s, columns = result.summary, result.columns
     sign = 1.0 if result.direction == "minimize" else -1.0
     finals = sign * columns.final_value_recorded
@@ -58,7 +62,7 @@ def stopped_wrongly(result: ReplayResult) -> Wrong:
         candidates = np.flatnonzero(stopped & (finals < sign * s.best.value))
         better = candidates[np.argsort(finals[candidates], kind="stable")].tolist()
     middle = np.median(finals[known]) if known.any() else np.nan
-    return Wrong(
+    return WronglyStopped(
         trials=tuple(better),
         ranks=tuple(1 + int((finals[known] < finals[i]).sum()) for i in better),
         better_half=int((stopped & (finals < middle)).sum()),
@@ -69,10 +73,13 @@ def stopped_wrongly(result: ReplayResult) -> Wrong:
 def wrong_infos(
     result: ReplayResult, reports: Reports, decisions: Mapping[str, Any]
 ) -> tuple[WrongInfo, ...]:
-    """The best of the trials stopped wrongly, each beside the best one kept.
+    """What is drawn for the best of the trials stopped wrongly, at most four.
 
     Args:
-        decisions: the columns `trial`, `step` and `threshold` of the replay's trace.
+        result: the replay of a study.
+        reports: the study's reports.
+        decisions: the columns `trial`, `step` and `threshold` of the replay's trace, an entry
+            for each decision.
     """
     wrong, columns, best = stopped_wrongly(result), result.columns, result.summary.best
     chosen = wrong.trials[:_MOST]
@@ -99,7 +106,7 @@ def wrong_infos(
                 threshold=np.asarray(decisions["threshold"], dtype=np.float64)[rows],
                 best=kept,
                 best_label="" if best is None else f"best kept: {clean(best.trial, 28)}",
-                view=style.view(
+                limits=style.limits_around(
                     shown,
                     *(np.quantile(finite, [0.1, 0.9]) if finite.size else (np.nan, np.nan)),
                 ),
@@ -109,28 +116,33 @@ def wrong_infos(
 
 
 def draw_wrong(info: WrongInfo, axes: Axes) -> Axes:
-    """The trial to its stop and on as recorded, the threshold, and the best trial kept."""
+    """Draw the trial up to its stop and as recorded after it, its threshold, and the best kept."""
     if info.best is not None:
-        axes.plot(*info.best, color=style.BLUE, lw=1.3, label=style.words(info.best_label, 60))
+        axes.plot(
+            *info.best, color=style.BLUE, lw=1.3, label=style.literal_text(info.best_label, 60)
+        )
     axes.plot(info.threshold_steps, info.threshold, color=style.INK, lw=1.2, ls=(0, (4, 2)),
               marker="_", ms=6, label="threshold it was held against")  # fmt: skip
     axes.plot(*info.rest, color=style.VERMILLION, lw=1.5, ls=(0, (1, 1.3)),
               label="as recorded, had it gone on")  # fmt: skip
-    axes.plot(*info.ran, color=style.VERMILLION, lw=2.2, label=style.words(info.label, 70))
+    axes.plot(*info.ran, color=style.VERMILLION, lw=2.2, label=style.literal_text(info.label, 70))
     if len(info.ran.steps):
-        end = float(np.clip(info.ran.values[-1], info.view.low, info.view.high))
+        end = float(np.clip(info.ran.values[-1], info.limits.low, info.limits.high))
         axes.plot(info.ran.steps[-1], end, "X", color=style.VERMILLION, ms=8, mec=style.PAPER,
                   ls="none", label="stop", zorder=5, clip_on=False)  # fmt: skip
-    style.set_view(axes, info.view)
+    style.set_limits(axes, info.limits)
     axes.set_ylabel(style.objective_label(info.objective, info.direction, 26))
     axes.set_xlabel("step")
     style.whole_steps(axes)
-    _spread_the_beginning(info, axes)
+    _widen_early_steps(info, axes)
     return axes
 
 
-def _spread_the_beginning(info: WrongInfo, axes: Axes) -> None:
-    """An early stop is not to be seen on a scale of steps: from some way behind it, logarithmic."""
+def _widen_early_steps(info: WrongInfo, axes: Axes) -> None:
+    """If the stop is early, make the axis logarithmic for steps well after it.
+
+    On an even axis, what happens before an early stop would be too narrow to be seen.
+    """
     from matplotlib.ticker import FixedLocator, NullLocator
 
     if not (len(info.ran.steps) and len(info.rest.steps)):
@@ -145,14 +157,14 @@ def _spread_the_beginning(info: WrongInfo, axes: Axes) -> None:
         ticks.append(ticks[-1] * 2)
     axes.xaxis.set_major_locator(FixedLocator(ticks))
     axes.xaxis.set_minor_locator(NullLocator())
-    axes.xaxis.set_major_formatter(lambda x, _: f"{x:,.0f}")
+    axes.xaxis.set_major_formatter(style.whole_numbers())
     axes.set_xlim(-0.04 * even, 1.05 * last)
 
 
 def wrong_plots(
     result: ReplayResult, reports: Reports, decisions: Mapping[str, Any]
 ) -> tuple[Plot, ...]:
-    """A picture for each of the best trials stopped wrongly."""
+    """A plot for each of the best trials stopped wrongly, at most four."""
     return tuple(
         Plot(
             name=f"wrong-{n}",

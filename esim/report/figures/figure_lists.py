@@ -1,0 +1,85 @@
+"""Which figures each kind of result has, in their order. A new figure is one line here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from esim.report.figures.comparison_figures import (
+    comparison_front_plot,
+    orders_plot,
+    workers_plots,
+)
+from esim.report.figures.final_values import finals_plot
+from esim.report.figures.forecast import course_plots, forecast_plots, trade_plot
+from esim.report.figures.labelled_rows import readings_plot
+from esim.report.figures.pareto_front import front_plot
+from esim.report.figures.plot import Plot
+from esim.report.figures.running_threshold import threshold_plot
+from esim.report.figures.saved_amounts import amounts_plot
+from esim.report.figures.schedule import schedule_plots
+from esim.report.figures.stop_histogram import stops_plot
+from esim.report.figures.stopped_wrongly import wrong_plots
+from esim.report.figures.trial_curves import curves_plot
+from esim.results.comparison.comparison import Comparison
+from esim.results.replay import ReplayResult, Reports
+
+
+def replay_plots(
+    result: ReplayResult, reports: Reports | None, decisions: Mapping[str, Any]
+) -> dict[str, Plot]:
+    """The plots of one replayed study, by name; those with nothing to show are left out.
+
+    Args:
+        result: the replay of the study.
+        reports: the study's reports; None if they were not kept.
+        decisions: the columns of the replay's trace; empty if they were not kept.
+    """
+    return _by_name(_of_replay(result, reports, decisions))
+
+
+def comparison_plots(comparison: Comparison) -> dict[str, Plot]:
+    """The plots of a comparison of rules, by name; those with nothing to show are left out."""
+    return _by_name(_of_comparison(comparison))
+
+
+def estimate_plots(document: Mapping[str, Any]) -> dict[str, Plot]:
+    """The plots of an estimate, by name; those with nothing to show are left out.
+
+    Args:
+        document: the result document, schema esim.estimate/1.
+    """
+    return _by_name(_of_estimate(document))
+
+
+def _of_replay(
+    result: ReplayResult, reports: Reports | None, decisions: Mapping[str, Any]
+) -> Iterator[Plot | None]:
+    yield amounts_plot(result)
+    yield finals_plot(result)
+    yield readings_plot(result)
+    yield front_plot(result)
+    if reports is not None:
+        yield curves_plot(result, reports)
+    if reports is not None and decisions:
+        yield threshold_plot(result, reports, decisions)
+    yield stops_plot(result)
+    if reports is not None and decisions:
+        yield from wrong_plots(result, reports, decisions)
+    yield from schedule_plots(result)
+
+
+def _of_comparison(comparison: Comparison) -> Iterator[Plot | None]:
+    yield comparison_front_plot(comparison)
+    yield orders_plot(comparison)
+    yield from workers_plots(comparison)
+
+
+def _of_estimate(document: Mapping[str, Any]) -> Iterator[Plot | None]:
+    yield from forecast_plots(document)
+    yield trade_plot(document)
+    yield from course_plots(document)
+
+
+def _by_name(plots: Iterable[Plot | None]) -> dict[str, Plot]:
+    return {plot.name: plot for plot in plots if plot is not None}
