@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
     from esim.assumptions import Costs
-    from esim.readers.inputs import Reading
+    from esim.readers.inputs import ReadInput
     from esim.rules import Rule
     from esim.storage.history import History
     from esim.study import Study
@@ -313,19 +313,19 @@ def one_by_one(
     That is, if it is `asked` for, or there are more than `MANY` of them.
     """
     from esim.analyses.workers.by_study import MANY
-    from esim.readers.inputs import check_history, find_history
+    from esim.readers.inputs import find_history, validate_history
 
     history = find_history(logs)
     if history is None or not (asked or len(history.names) > MANY):
         return None
-    check_history(history, objective=objective, direction=chosen_direction(direction))
+    validate_history(history, objective=objective, direction=chosen_direction(direction))
     return history
 
 
 def described_history(history: History) -> list[dict[str, Any]]:
     """What was read, for the result document."""
     return [
-        {"path": str(history.place), "sha256": history.sha256, "format": "history", "notes": []}
+        {"path": str(history.location), "sha256": history.sha256, "format": "history", "notes": []}
     ]
 
 
@@ -355,7 +355,7 @@ def read(
     accept_time_aligned: bool = False,
     study: list[str] | None = None,
     step: str | None = None,
-) -> Reading:
+) -> ReadInput:
     """The studies in the logs."""
     from esim.readers.inputs import read_inputs
 
@@ -371,7 +371,7 @@ def read(
     )
 
 
-def described(found: Reading) -> list[dict[str, Any]]:
+def described(found: ReadInput) -> list[dict[str, Any]]:
     """What was read, for the result document; a study's notes stand with its first input."""
     inputs = []
     told: set[str] = set()
@@ -392,7 +392,7 @@ def described(found: Reading) -> list[dict[str, Any]]:
     return inputs
 
 
-def sagemaker_studies(found: Reading) -> dict[str, Study]:
+def sagemaker_studies(found: ReadInput) -> dict[str, Study]:
     """The SageMaker tuning jobs that ran without AUTO and could run with it, by name."""
     from esim.analyses.check import GRADES
 

@@ -13,7 +13,7 @@ SERVERS = ("http", "https")
 # What names a file on this machine.
 _PATHS = ("sqlite", "file")
 
-Kind = Literal["database", "server"]
+AddressKind = Literal["database", "server"]
 
 
 class Address:
@@ -26,7 +26,7 @@ class Address:
 
     def __init__(self, url: str) -> None:
         self.url = url
-        self.kind: Kind = "server" if _scheme(url) in SERVERS else "database"
+        self.kind: AddressKind = "server" if _scheme(url) in SERVERS else "database"
         self._digest = hashlib.sha256()
         self._read = False
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from esim.errors import EsimError
 from esim.readers.inputs import apart, contents, read_inputs
-from esim.storage.history import History, Place
+from esim.storage.history import History, Location
 from esim.storage.history.layout import SHARD_ROWS
 from esim.storage.history.write import Input, append, fingerprint
 from esim.study import Study
@@ -61,7 +61,7 @@ def convert(
         given = _read(first, conversion, options, told)
         if given is not None:
             shard = _a_shard(given, inputs, conversion, options, told)
-            conversion.history = append(Place(out), shard, conversion.history)
+            conversion.history = append(Location(out), shard, conversion.history)
     return conversion
 
 

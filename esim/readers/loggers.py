@@ -11,7 +11,7 @@ from esim.readers.assembly import some
 from esim.readers.config_files import Configs
 from esim.readers.formats import Detection, Found
 from esim.readers.options import Options
-from esim.readers.run_logs import Layout, Log, Logs, home, natural, run_names
+from esim.readers.run_logs import Layout, RunLog, RunLogs, folder_of, natural, run_names
 from esim.readers.runs import Experiment, file_notes, flat, folder_name, studies
 from esim.readers.source import File, Source
 from esim.readers.tables.shape import Shape, records, shape_of
@@ -106,7 +106,7 @@ class Logger:
         if self.study_of is not None:
             alone = source.by_base.get(self.configs[0], [])
             for shape, file in [*((s, s.file) for s in tables), *((None, file) for file in alone)]:
-                folder, trial = self.study_of(home(file))
+                folder, trial = self.study_of(folder_of(file))
                 runs = groups.setdefault(folder_name(source, folder), {})
                 runs.setdefault(trial, _Files(file)).add(shape)
         else:
@@ -132,7 +132,7 @@ class Logger:
         cut: list[str],
     ) -> Experiment:
         logs = [
-            Log(
+            RunLog(
                 trial=trial,
                 columns=list(dict.fromkeys(c for table in files.tables for c in table.columns)),
                 rows=lambda files=files: _rows(files.tables, cut),  # type: ignore[misc]
@@ -141,7 +141,7 @@ class Logger:
             )
             for trial, files in group.items()
         ]
-        together = Logs(logs, self.layout, options, source.label)
+        together = RunLogs(logs, self.layout, options, source.label)
         columns = dict.fromkeys(column for log in logs for column in log.columns)
         taken = self.convention(name, self.layout.metrics(columns))
         return Experiment(
@@ -173,7 +173,7 @@ def _run_path(file: File, one_name: bool) -> str:
 
     Tables named by a number are the parts of one run.
     """
-    folder = home(file)
+    folder = folder_of(file)
     stem = file.base.partition(".")[0]
     if one_name or stem.isdigit():
         return folder

@@ -22,7 +22,7 @@ from esim.readers.runs import Curve, Run, whole_steps
 from esim.readers.source import File
 from esim.study import Float64, Int64, Note, Status
 
-Rows = Iterable[tuple[str, Mapping[str, Any]]]
+LogRows = Iterable[tuple[str, Mapping[str, Any]]]
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class Layout:
 
 
 @dataclass(frozen=True)
-class Log:
+class RunLog:
     """A run's log.
 
     Attributes:
@@ -62,7 +62,7 @@ class Log:
 
     trial: str
     columns: Sequence[str]
-    rows: Callable[[], Rows]
+    rows: Callable[[], LogRows]
     where: str
     start: float = np.nan
     end: float = np.nan
@@ -79,10 +79,12 @@ class _Cells:
     elapsed: Float64 | None
 
 
-class Logs:
+class RunLogs:
     """The logs that make one study."""
 
-    def __init__(self, logs: Sequence[Log], layout: Layout, options: Options, where: str) -> None:
+    def __init__(
+        self, logs: Sequence[RunLog], layout: Layout, options: Options, where: str
+    ) -> None:
         self.logs, self.layout, self.options, self.where = logs, layout, options, where
         self._settled: dict[str, _Settled] = {}
 
@@ -163,7 +165,7 @@ class Logs:
             )
         return found
 
-    def _cells(self, log: Log, objective: str, steps: list[str], elapsed: str | None) -> _Cells:
+    def _cells(self, log: RunLog, objective: str, steps: list[str], elapsed: str | None) -> _Cells:
         numbers: dict[str, list[float]] = {name: [] for name in steps}
         values: list[float] = []
         times: list[float] = []
@@ -243,7 +245,7 @@ def _whole(parts: Sequence[Float64], name: str, where: str) -> tuple[list[Int64]
     return np.split(steps, np.cumsum(lengths)[:-1]), notes
 
 
-def home(file: File) -> str:
+def folder_of(file: File) -> str:
     """The folder of a file: below the input's root, or as it is if the file itself was given."""
     if file.root.is_dir():
         return file.folder

@@ -16,7 +16,7 @@ from typing import Any, Literal
 import numpy as np
 
 from esim.errors import EsimError
-from esim.readers.assembly import Reports, Trials, assemble, some
+from esim.readers.assembly import ReportColumns, TrialColumns, assemble, some
 from esim.readers.formats import Detection, Found
 from esim.readers.options import Options, chosen_studies, settle_direction, settle_objective
 from esim.readers.source import File, Source
@@ -153,7 +153,7 @@ def study(experiment: Experiment, options: Options) -> Study:
             why=f"{len(runs)} run(s) have none",
         )
     times = _times(with_reports)
-    trials = Trials(
+    trials = TrialColumns(
         trials=[run.trial for run in runs],
         start=np.array([run.start for run in runs], dtype=np.float64),
         end=np.array([run.end for run in runs], dtype=np.float64),
@@ -163,7 +163,7 @@ def study(experiment: Experiment, options: Options) -> Study:
         config=config_columns([run.config for run in runs]),
     )
     made = assemble(
-        Reports(
+        ReportColumns(
             trials=trials.trials,
             codes=np.repeat(np.arange(len(runs)), lengths),
             steps=np.concatenate([curve.steps for curve in with_reports]),

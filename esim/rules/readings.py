@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-Clock = Literal["order", "recorded", "simulated"]
+ClockMode = Literal["order", "recorded", "simulated"]
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Reading:
     question: str
     answer: str
     columns: Mapping[str, Any] = field(default_factory=dict)
-    clock: Clock | None = None
+    clock: ClockMode | None = None
 
 
 LITERAL = Reading("-", "the literal rule", "as it stands")

@@ -44,7 +44,7 @@ _PEERS_ONLY = (
 _RUNGS_ONLY = ("first_rung", "reduction", "brackets", "max_resource")
 
 
-def check(rule: Columns) -> None:
+def validate(rule: Columns) -> None:
     """Raise EsimError, the value quoted, for a row that cannot be."""
     _values(rule)
     _combinations(rule)

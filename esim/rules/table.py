@@ -8,7 +8,7 @@ from typing import Any
 
 from esim.errors import EsimError, near_names
 from esim.rules.columns import GROUPS, Columns
-from esim.rules.refusals import check
+from esim.rules.refusals import validate
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Rule(Columns):
     """
 
     def __post_init__(self) -> None:
-        check(self)
+        validate(self)
 
     @property
     def parameters(self) -> dict[str, Any]:

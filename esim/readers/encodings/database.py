@@ -179,7 +179,7 @@ def open_databases(source: Source, *tables: str) -> Iterator[list[tuple[File | A
             for file, _ in found:
                 if isinstance(file, File):
                     file.hash()
-        yield [(home, one) for home, one in found if all(name in one.tables for name in tables)]
+        yield [(origin, one) for origin, one in found if all(name in one.tables for name in tables)]
 
 
 def floats(column: Sequence[Any], where: str, name: str) -> Float64:

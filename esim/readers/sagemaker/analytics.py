@@ -27,7 +27,7 @@ from esim.readers.encodings.aws_json import documents
 from esim.readers.encodings.times import Moment, parse_moment
 from esim.readers.sagemaker.records import Records, TrainingJob
 from esim.readers.source import File
-from esim.readers.text.steps import Curve
+from esim.readers.text.steps import AlignedCurve
 from esim.study import Float64, Int64, Note
 
 RESULTS = ("MetricQueryResults", "MetricResults")  # the API's key, and how it is often quoted
@@ -49,7 +49,7 @@ _NOT_TUNED = frozenset(
 _FIRST_TIMESTAMP = 10**9  # no job runs so many iterations; as seconds it is the year 2001
 
 
-class Kind(Enum):
+class TableKind(Enum):
     """The tables, by what they are called in the SDK and the API."""
 
     TUNING = "HyperparameterTuningJobAnalytics"
@@ -58,7 +58,7 @@ class Kind(Enum):
 
 
 @dataclass(frozen=True)
-class Points:
+class CloudWatchCurve:
     """One metric of one job, measured by CloudWatch.
 
     Attributes:
@@ -71,20 +71,20 @@ class Points:
     where: str
     job: str | None
     metric: str | None
-    curve: Curve
+    curve: AlignedCurve
     time_aligned: bool
 
 
-def kind_of(file: File) -> Kind | None:
+def kind_of(file: File) -> TableKind | None:
     """Which table the first bytes are those of, None if of none."""
     head = file.head.removeprefix(b"\xef\xbb\xbf").lstrip()
     if head[:1] in (b"{", b"["):
-        return Kind.BATCH if any(mark in head for mark in _BATCH_MARKS) else None
+        return TableKind.BATCH if any(mark in head for mark in _BATCH_MARKS) else None
     first = head.split(b"\n", 1)[0][:10_000].decode("utf-8", "replace")
     names = {name.strip().strip('"') for name in first.split(",")}
     if {"TrainingJobName", "FinalObjectiveValue"} <= names:
-        return Kind.TUNING
-    return Kind.TRAINING if {"timestamp", "metric_name", "value"} <= names else None
+        return TableKind.TUNING
+    return TableKind.TRAINING if {"timestamp", "metric_name", "value"} <= names else None
 
 
 def with_tables(records: Records, files: Iterable[File]) -> Records:
@@ -95,7 +95,7 @@ def with_tables(records: Records, files: Iterable[File]) -> Records:
     Raises:
         EsimError: a row that is broken, or a time or value in it that is none, with its line.
     """
-    tables = [file for file in files if kind_of(file) is Kind.TUNING]
+    tables = [file for file in files if kind_of(file) is TableKind.TUNING]
     jobs: dict[str, TrainingJob] = {}
     for file in tables:
         jobs.update((job.name, job) for job in _tuning_jobs(file))
@@ -104,27 +104,27 @@ def with_tables(records: Records, files: Iterable[File]) -> Records:
     return Records(records.tuning_jobs, jobs, records.files | frozenset(tables))
 
 
-def points_in(file: File, accept_time_aligned: bool) -> list[Points]:
+def curves_in(file: File, accept_time_aligned: bool) -> list[CloudWatchCurve]:
     """The curves in a TrainingJobAnalytics or BatchGetMetrics file.
 
     Raises:
         EsimError: broken text, a query that failed or was cut off, or points in time where
             `accept_time_aligned` is False.
     """
-    found = _batches(file) if kind_of(file) is Kind.BATCH else _averages(file)
-    aligned = [points for points in found if points.time_aligned]
+    found = _batches(file) if kind_of(file) is TableKind.BATCH else _averages(file)
+    aligned = [curve for curve in found if curve.time_aligned]
     if aligned and not accept_time_aligned:
         raise no_epochs(str(file))
     return found
 
 
-def chosen(points: Sequence[Points], names: Set[str]) -> Points | None:
+def chosen_curve(curves: Sequence[CloudWatchCurve], names: Set[str]) -> CloudWatchCurve | None:
     """A job's points of a metric known by any of these names.
 
     Raises:
         EsimError: two files give it different curves.
     """
-    of_metric = [p for p in points if p.metric is None or p.metric in names]
+    of_metric = [c for c in curves if c.metric is None or c.metric in names]
     for other in of_metric[1:]:
         first = of_metric[0].curve
         same = np.array_equal(first.steps, other.curve.steps) and np.array_equal(
@@ -140,13 +140,13 @@ def chosen(points: Sequence[Points], names: Set[str]) -> Points | None:
     return of_metric[0] if of_metric else None
 
 
-def point_notes(points: Sequence[Points]) -> list[Note]:
+def curve_notes(curves: Sequence[CloudWatchCurve]) -> list[Note]:
     """Which curves CloudWatch measured, for want of log lines."""
     notes = []
-    if points:
-        text = f"{len(points)} curve(s) are CloudWatch's, not the log's, as in {points[0].where}"
-        notes.append(Note("curves_from_metrics", text, len(points)))
-    aligned = [p.where for p in points if p.time_aligned]
+    if curves:
+        text = f"{len(curves)} curve(s) are CloudWatch's, not the log's, as in {curves[0].where}"
+        notes.append(Note("curves_from_metrics", text, len(curves)))
+    aligned = [c.where for c in curves if c.time_aligned]
     if aligned:
         text = (
             f"{len(aligned)} curve(s) are averages over time: step n is the n-th point, not an "
@@ -220,7 +220,7 @@ def _tuning_jobs(file: File) -> Iterator[TrainingJob]:
         )
 
 
-def _averages(file: File) -> list[Points]:
+def _averages(file: File) -> list[CloudWatchCurve]:
     """TrainingJobAnalytics: seconds since each metric's first point, which itself is unknown."""
     by_metric: dict[str, list[tuple[float, float]]] = {}
     for where, row in _rows(file):
@@ -231,12 +231,12 @@ def _averages(file: File) -> list[Points]:
     for metric, pairs in by_metric.items():
         pairs.sort(key=lambda pair: pair[0])
         curve = _numbered([value for _, value in pairs], [math.nan] * len(pairs))
-        found.append(Points(str(file), None, metric, curve, time_aligned=True))
+        found.append(CloudWatchCurve(str(file), None, metric, curve, time_aligned=True))
     return found
 
 
-def _batches(file: File) -> list[Points]:
-    found: list[Points] = []
+def _batches(file: File) -> list[CloudWatchCurve]:
+    found: list[CloudWatchCurve] = []
     queries: list[Any] = []
     answered = False
     for document in documents(file):
@@ -255,7 +255,9 @@ def _batches(file: File) -> list[Points]:
     return found
 
 
-def _answers(queries: Sequence[Any], results: Sequence[Any], file: File) -> Iterator[Points]:
+def _answers(
+    queries: Sequence[Any], results: Sequence[Any], file: File
+) -> Iterator[CloudWatchCurve]:
     """An answer's results stand in the order of its queries and name nothing themselves."""
     if not queries and len(results) > 1:
         raise EsimError(
@@ -276,7 +278,7 @@ def _answers(queries: Sequence[Any], results: Sequence[Any], file: File) -> Iter
         yield _answer(query, result, where)
 
 
-def _answer(query: Mapping[str, Any], result: Mapping[str, Any], where: str) -> Points:
+def _answer(query: Mapping[str, Any], result: Mapping[str, Any], where: str) -> CloudWatchCurve:
     status = result.get("Status")
     if status != "Complete":
         raise EsimError(
@@ -307,20 +309,22 @@ def _answer(query: Mapping[str, Any], result: Mapping[str, Any], where: str) -> 
         order = np.argsort(steps, kind="stable")
         times = steps[order].astype(np.float64) if dated else np.full(len(steps), np.nan)
         curve = _numbered(np.array(values, dtype=np.float64)[order], times)
-        return Points(where, job, metric, curve, time_aligned=True)
-    return Points(where, job, metric, _by_step(steps, np.array(values, dtype=np.float64)), False)
+        return CloudWatchCurve(where, job, metric, curve, time_aligned=True)
+    return CloudWatchCurve(
+        where, job, metric, _by_step(steps, np.array(values, dtype=np.float64)), False
+    )
 
 
-def _by_step(steps: Int64, values: Float64) -> Curve:
+def _by_step(steps: Int64, values: Float64) -> AlignedCurve:
     order = np.argsort(steps, kind="stable")
     last = float(values[order[-1]]) if len(order) else math.nan
-    return Curve(steps[order], values[order], np.full(len(order), np.nan), last)
+    return AlignedCurve(steps[order], values[order], np.full(len(order), np.nan), last)
 
 
-def _numbered(values: Sequence[float] | Float64, times: Sequence[float] | Float64) -> Curve:
+def _numbered(values: Sequence[float] | Float64, times: Sequence[float] | Float64) -> AlignedCurve:
     """The n-th point is step n."""
     column = np.array(values, dtype=np.float64)
-    return Curve(
+    return AlignedCurve(
         np.arange(1, len(column) + 1, dtype=np.int64),
         column,
         np.array(times, dtype=np.float64),

@@ -8,21 +8,21 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from esim.errors import EsimError
-from esim.readers.assembly import Reports, Trials, assemble, some
+from esim.readers.assembly import ReportColumns, TrialColumns, assemble, some
 from esim.readers.formats import Detection, Found
 from esim.readers.options import Metric, Options, settle_direction, settle_objective
 from esim.readers.sagemaker.analytics import (
-    Kind,
-    Points,
-    chosen,
+    CloudWatchCurve,
+    TableKind,
+    chosen_curve,
+    curve_notes,
+    curves_in,
     kind_of,
     no_curves,
-    point_notes,
-    points_in,
     with_tables,
 )
 from esim.readers.sagemaker.notes import final_notes, job_notes, line_notes
-from esim.readers.sagemaker.owners import logs_of, owners_of, points_of
+from esim.readers.sagemaker.owners import curves_of, logs_of, owners_of
 from esim.readers.sagemaker.records import (
     TrainingJob,
     TuningJob,
@@ -35,7 +35,7 @@ from esim.readers.text.bare import looks_like_log, read_bare
 from esim.readers.text.find import Matches, find
 from esim.readers.text.log_text import LogText
 from esim.readers.text.scan import nearest_lines
-from esim.readers.text.steps import Curve, align, choose_form
+from esim.readers.text.steps import AlignedCurve, align, choose_form
 from esim.study import STATUS_WORDS, Note, Study
 
 OBJECTIVE_METRIC = "ObjectiveMetric"  # the entry that tuning adds to a job's metric definitions
@@ -77,9 +77,9 @@ def read(source: Source, options: Options) -> Found:
         return _read_bare(source, options)
     if not records.tuning_jobs:
         for file in tables:  # why this alone is not enough
-            if kind_of(file) is Kind.TUNING:
+            if kind_of(file) is TableKind.TUNING:
                 raise no_curves(str(file))
-            points_in(file, options.accept_time_aligned)
+            curves_in(file, options.accept_time_aligned)
         raise EsimError(
             "no tuning job is described",
             where=source.label,
@@ -89,7 +89,7 @@ def read(source: Source, options: Options) -> Found:
     records = with_tables(records, tables)
     owners, strangers = owners_of(records)
     logs = logs_of(texts, records)
-    measured = points_of([f for f in tables if f not in records.files], records, options, logs)
+    measured = curves_of([f for f in tables if f not in records.files], records, options, logs)
     notes: list[Note] = []
     if strangers:
         text = f"{len(strangers)} training job(s) belong to no tuning job here: {some(strangers)}"
@@ -114,7 +114,7 @@ def _study(
     tuning: TuningJob,
     jobs: Sequence[TrainingJob],
     logs: Mapping[str, list[File | LogText]],
-    measured: Mapping[str, list[Points]],
+    measured: Mapping[str, list[CloudWatchCurve]],
     options: Options,
     input_notes: Sequence[Note],
 ) -> Study:
@@ -128,7 +128,7 @@ def _study(
     for job in jobs:
         regexes = {**job.regexes, **regexes}
     series = {job.name: measured[job.name] for job in jobs if job.name in measured}
-    told = [points.metric for of_job in series.values() for points in of_job]
+    told = [curve.metric for of_job in series.values() for curve in of_job]
     objective, given = _metric(tuning, regexes, options, told)
     recorded = tuning.direction if objective == tuning.objective else None
     direction = settle_direction(options, tuning.path, recorded)
@@ -137,21 +137,23 @@ def _study(
     found = matches.jobs
     names = {objective, OBJECTIVE_METRIC} if objective == tuning.objective else {objective}
     instead = [
-        None if any(text.messages for text in texts) else chosen(series.get(job.name, ()), names)
+        None
+        if any(text.messages for text in texts)
+        else chosen_curve(series.get(job.name, ()), names)
         for job, texts in zip(jobs, found, strict=True)
     ]
     if not matches and not any(instead):
         raise _nothing(tuning, objective, jobs, logs, matches)
     form = choose_form(found)
     curves = [
-        align(texts, form) if points is None else points.curve
-        for texts, points in zip(found, instead, strict=True)
+        align(texts, form) if measured_curve is None else measured_curve.curve
+        for texts, measured_curve in zip(found, instead, strict=True)
     ]
     notes = [
         *(note for note in input_notes if note.code == "streams_unknown"),
         *job_notes(tuning, jobs, {**{name: [] for name in series}, **logs}),
         *(line_notes(objective, matches, curves, form) if matches else ()),
-        *point_notes([points for points in instead if points]),
+        *curve_notes([curve for curve in instead if curve]),
     ]
     if objective == tuning.objective:
         notes += final_notes(jobs, curves)
@@ -251,12 +253,14 @@ def _read_bare(source: Source, options: Options) -> Found:
     return Found((study,), (Note("files_not_read", text, len(unread)),) if unread else ())
 
 
-def _reports(jobs: Sequence[TrainingJob], curves: Sequence[Curve], notes: list[Note]) -> Reports:
+def _reports(
+    jobs: Sequence[TrainingJob], curves: Sequence[AlignedCurve], notes: list[Note]
+) -> ReportColumns:
     times = np.concatenate([curve.times for curve in curves])
     stamped = not np.isnan(times).all()
     if not stamped:
         notes.append(Note("log_times_missing", "the log lines carry no time of their own"))
-    return Reports(
+    return ReportColumns(
         trials=[job.name for job in jobs],
         codes=np.repeat(np.arange(len(jobs)), [len(curve.steps) for curve in curves]),
         steps=np.concatenate([curve.steps for curve in curves]),
@@ -265,7 +269,7 @@ def _reports(jobs: Sequence[TrainingJob], curves: Sequence[Curve], notes: list[N
     )
 
 
-def _trials(tuning: TuningJob, jobs: Sequence[TrainingJob]) -> Trials:
+def _trials(tuning: TuningJob, jobs: Sequence[TrainingJob]) -> TrialColumns:
     tuned = [_tuned(tuning, job) for job in jobs]
     names = dict.fromkeys(name for config in tuned for name in config)
     status = []
@@ -280,7 +284,7 @@ def _trials(tuning: TuningJob, jobs: Sequence[TrainingJob]) -> Trials:
             raise EsimError(
                 "TrainingEndTime is before TrainingStartTime", where=f"{tuning.path}, {job.name}"
             )
-    return Trials(
+    return TrialColumns(
         trials=[job.name for job in jobs],
         start=np.array([math.nan if job.start is None else job.start for job in jobs]),
         end=np.array([math.nan if job.end is None else job.end for job in jobs]),

@@ -12,7 +12,7 @@ from esim.readers.sagemaker.records import TrainingJob, TuningJob
 from esim.readers.source import File
 from esim.readers.text.find import Matches
 from esim.readers.text.log_text import EXAMPLE_LENGTH, EXAMPLES, Emissions, LogText
-from esim.readers.text.steps import FATES, MARKED, Curve, StepForm
+from esim.readers.text.steps import FATES, MARKED, AlignedCurve, StepForm
 from esim.study import Note
 
 # What became of emissions that are no reports of their own.
@@ -79,7 +79,7 @@ def job_notes(
 
 
 def line_notes(
-    objective: str, matches: Matches, curves: Sequence[Curve], form: StepForm | None
+    objective: str, matches: Matches, curves: Sequence[AlignedCurve], form: StepForm | None
 ) -> list[Note]:
     """How lines became steps, and what was left out."""
     if form is MARKED:
@@ -173,7 +173,7 @@ def _inside_a_word(message: str, at: int) -> bool:
     return not (message[at - 1].islower() and message[at].isupper())
 
 
-def final_notes(jobs: Sequence[TrainingJob], curves: Sequence[Curve]) -> list[Note]:
+def final_notes(jobs: Sequence[TrainingJob], curves: Sequence[AlignedCurve]) -> list[Note]:
     """Where the last value in the log is not the final metric in the record."""
     wrong = []
     for job, curve in zip(jobs, curves, strict=True):

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
 from esim.readers.options import Options
-from esim.readers.sagemaker.analytics import Points, points_in
+from esim.readers.sagemaker.analytics import CloudWatchCurve, curves_in
 from esim.readers.sagemaker.records import Records, TrainingJob
 from esim.readers.source import File
 from esim.readers.text.bare import looks_like_log
@@ -26,7 +26,7 @@ _STREAM_OF_JOB = re.compile(r"([^/]+)/.*")
 
 
 @dataclass
-class Logs:
+class JobLogs:
     """The logs of each known job; the names of the files and streams that are of none."""
 
     by_job: dict[str, list[File | LogText]] = field(default_factory=dict)
@@ -52,9 +52,9 @@ def owners_of(records: Records) -> tuple[dict[str, list[TrainingJob]], list[str]
     return owners, [job.name for job in left]
 
 
-def logs_of(files: Iterable[File], records: Records) -> Logs:
+def logs_of(files: Iterable[File], records: Records) -> JobLogs:
     """The logs among the files, by the job they belong to."""
-    logs = Logs()
+    logs = JobLogs()
     for file in files:
         if file in records.files or PurePosixPath(file.plain_name).name == WRITE_TEST:
             continue
@@ -76,17 +76,17 @@ def logs_of(files: Iterable[File], records: Records) -> Logs:
     return logs
 
 
-def points_of(
-    files: Iterable[File], records: Records, options: Options, logs: Logs
-) -> dict[str, list[Points]]:
-    """CloudWatch's points of each job; those of unknown jobs are told with the unknown streams."""
-    found: dict[str, list[Points]] = {}
+def curves_of(
+    files: Iterable[File], records: Records, options: Options, logs: JobLogs
+) -> dict[str, list[CloudWatchCurve]]:
+    """CloudWatch's curve of each job; those of unknown jobs are told with the unknown streams."""
+    found: dict[str, list[CloudWatchCurve]] = {}
     for file in files:
         of_path, _ = _job_of(file, records.training_jobs)
-        for points in points_in(file, options.accept_time_aligned):
-            job = points.job or of_path
+        for curve in curves_in(file, options.accept_time_aligned):
+            job = curve.job or of_path
             if job in records.training_jobs:
-                found.setdefault(job, []).append(points)
+                found.setdefault(job, []).append(curve)
             else:
                 logs.unknown.append(f"{file.name} {job}" if job else file.name)
     return found

@@ -8,7 +8,7 @@ from __future__ import annotations
 from esim.errors import EsimError
 from esim.readers.formats import Detection, Found
 from esim.readers.options import Options, chosen_studies, settle_direction, settle_objective
-from esim.readers.run_logs import home
+from esim.readers.run_logs import folder_of
 from esim.readers.runs import detected, file_notes, objective_note, unused_metric
 from esim.readers.source import File, Source
 from esim.readers.tables.shape import shape_of
@@ -57,5 +57,5 @@ def _pairs(source: Source) -> list[tuple[File, File]]:
         for file in source.by_base.get(base, []):
             shape = shape_of(file)
             if shape is not None and storage.METADATA_KEY in shape.metadata:
-                found.setdefault(home(file), {})[base] = file
+                found.setdefault(folder_of(file), {})[base] = file
     return [(f[storage.REPORTS], f[storage.TRIALS]) for f in found.values() if len(f) == 2]

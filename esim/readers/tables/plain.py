@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 
 from esim.errors import EsimError, near_names
-from esim.readers.assembly import Reports, assemble, some
+from esim.readers.assembly import ReportColumns, assemble, some
 from esim.readers.encodings.times import ISO_8601
 from esim.readers.formats import Detection, Found
 from esim.readers.options import Options, settle_direction, settle_objective
 from esim.readers.runs import file_notes
 from esim.readers.source import Source
-from esim.readers.tables.rows import Rows, read_rows
+from esim.readers.tables.rows import ReportRows, read_rows
 from esim.readers.tables.shape import Shape, shape_of
 from esim.readers.tables.trials import CONFIG, TRIAL_COLUMNS, listed_trials, zone_note
 from esim.study import Direction, Float64, Int64, Note, Study
@@ -115,7 +115,7 @@ def _data_notes(reports: Sequence[Shape], options: Options) -> list[Note]:
 class _Part:
     """The reports of one file, its names replaced by codes common to all files."""
 
-    rows: Rows
+    rows: ReportRows
     trial_codes: Int64
     study_codes: Int64
 
@@ -160,7 +160,7 @@ def _studies(
         chosen = None if times is None else times[kept]
         studies.append(
             assemble(
-                Reports(
+                ReportColumns(
                     trials=list(trial_names),
                     codes=trial_codes[kept],
                     steps=steps[kept],
@@ -216,12 +216,12 @@ def _refuse_shared_trials(
     reports: Sequence[Shape], parts: Sequence[_Part], trials: Sequence[str], where: str
 ) -> None:
     """The same trial in two folders may be two trials: without a `study` column nobody knows."""
-    homes: dict[tuple[int, int], str] = {}
+    folder_of_trial: dict[tuple[int, int], str] = {}
     for shape, part in zip(reports, parts, strict=True):
         pairs = np.unique(np.stack([part.study_codes, part.trial_codes], axis=1), axis=0)
         for study, trial in pairs.tolist():
             folder = str(shape.file.path.parent)
-            other = homes.setdefault((study, trial), folder)
+            other = folder_of_trial.setdefault((study, trial), folder)
             if other != folder:
                 raise EsimError(
                     f"trial {trials[trial]!r} is in two folders, and there is no column study",

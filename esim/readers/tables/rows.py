@@ -19,7 +19,7 @@ from esim.study import Float64, Int64
 
 
 @dataclass(frozen=True)
-class Rows:
+class ReportRows:
     """The reports of one file, R of them; codes are positions in the names beside them.
 
     Attributes:
@@ -44,7 +44,7 @@ class _OddError(Exception):
     """Something the typed columns cannot hold; the cells are read one by one instead."""
 
 
-def read_rows(shape: Shape, objective: str, time: str | None) -> Rows:
+def read_rows(shape: Shape, objective: str, time: str | None) -> ReportRows:
     """The reports of a file; `time` is "elapsed_s", "timestamp" or None.
 
     Raises:
@@ -114,7 +114,7 @@ def _typed_table(
     )
 
 
-def _from_arrow(table: Any, objective: str, time: str | None) -> Rows:
+def _from_arrow(table: Any, objective: str, time: str | None) -> ReportRows:
     import pyarrow as pa
 
     from esim.storage import arrow
@@ -149,7 +149,7 @@ def _from_arrow(table: Any, objective: str, time: str | None) -> Rows:
         times = _floats(table[time])
     elif time == "timestamp":
         times, unit, assumed = _timestamps(table[time])
-    return Rows(
+    return ReportRows(
         trials,
         trial_codes,
         studies,
@@ -210,7 +210,7 @@ def _timestamps(column: Any) -> tuple[Float64, str, bool]:
     return seconds, f"epoch {unit}", False
 
 
-def _from_cells(shape: Shape, data: bytes, objective: str, time: str | None) -> Rows:
+def _from_cells(shape: Shape, data: bytes, objective: str, time: str | None) -> ReportRows:
     """The same, cell by cell in Python: for odd files and for errors with their line."""
     trials: dict[str, int] = {}
     studies: dict[str, int] = {}
@@ -234,7 +234,7 @@ def _from_cells(shape: Shape, data: bytes, objective: str, time: str | None) -> 
         times = np.array([cells.number(cell, place, time) for cell, place in pairs], np.float64)
     elif time == "timestamp":
         times, unit, assumed = cells.moments(raw_times, places, time)
-    return Rows(
+    return ReportRows(
         trials=list(trials),
         trial_codes=np.array(columns[0], dtype=np.int64),
         studies=list(studies) if "study" in shape.columns else None,

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from esim.errors import EsimError, near_names
-from esim.readers.assembly import Trials, some
+from esim.readers.assembly import TrialColumns, some
 from esim.readers.encodings import cells
 from esim.readers.encodings.times import ISO_8601
 from esim.readers.tables.shape import Shape, records
@@ -29,7 +29,7 @@ CONFIG = "config."
 
 def listed_trials(
     shapes: Sequence[Shape], studies: Sequence[str], named: bool
-) -> dict[str, tuple[Trials, list[Note]]]:
+) -> dict[str, tuple[TrialColumns, list[Note]]]:
     """study -> its listed trials, in the order of the tables, and what was noted.
 
     Args:
@@ -95,7 +95,7 @@ def zone_note(column: str) -> Note:
 
 def _trials(
     listed: dict[str, tuple[str, dict[str, Any]]], columns: list[str]
-) -> tuple[Trials, list[Note]]:
+) -> tuple[TrialColumns, list[Note]]:
     places = [place for place, _ in listed.values()]
     rows = [row for _, row in listed.values()]
     notes: list[Note] = []
@@ -132,7 +132,7 @@ def _trials(
         text = f"column(s) of the trials left unread: {some(unread)}"
         notes.append(Note("columns_not_read", text, len(unread)))
     return (
-        Trials(
+        TrialColumns(
             trials=list(listed),
             start=start,
             end=end,

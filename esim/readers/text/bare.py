@@ -19,7 +19,7 @@ from esim.readers.text.exports import is_log, streams
 from esim.readers.text.find import Matches, find
 from esim.readers.text.log_text import LogText
 from esim.readers.text.scan import nearest_lines
-from esim.readers.text.steps import Curve, StepForm, align, choose_form
+from esim.readers.text.steps import AlignedCurve, StepForm, align, choose_form
 from esim.study import Direction, Note
 
 # What stands in the first bytes of the output of a training job on SageMaker.
@@ -43,7 +43,7 @@ class BareStudy:
     direction: Direction
     jobs: tuple[str, ...]
     matches: Matches
-    curves: tuple[Curve, ...]
+    curves: tuple[AlignedCurve, ...]
     form: StepForm | None
     notes: tuple[Note, ...]
 

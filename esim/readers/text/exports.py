@@ -27,8 +27,8 @@ from esim.errors import EsimError
 from esim.readers.encodings.aws_json import documents
 from esim.readers.encodings.times import EPOCH_UNITS, parse_time
 from esim.readers.source import File
-from esim.readers.text.log_text import LogText, Stream
-from esim.readers.text.rows import places_of
+from esim.readers.text.log_text import LogText, StreamText
+from esim.readers.text.rows import positions_of
 
 _JSON_MARKS = (b'"events"', b'"@message"', b'"message"')
 _TAILED = re.compile(rb"(\d{4}-\d\d-\d\dT[0-9:.]+(?:Z|[+-]\d\d:?\d\d)) (\S+/algo-\d+\S*) ?")
@@ -50,7 +50,7 @@ def is_log(file: File) -> bool:
     return _is_json(file) or _csv_header(file) is not None or bool(_TAILED.match(file.head))
 
 
-def streams(file: File) -> Iterator[Stream]:
+def streams(file: File) -> Iterator[StreamText]:
     """The log streams that a file holds.
 
     Raises:
@@ -180,7 +180,7 @@ def _tailed_events(file: File, data: bytes) -> Iterator[_Event]:
         yield _Event(stream, time, line.decode("utf-8", "replace"), number)
 
 
-def _grouped(file: File, events: Iterable[_Event]) -> Iterator[Stream]:
+def _grouped(file: File, events: Iterable[_Event]) -> Iterator[StreamText]:
     """Events as one text for each stream, in the order of the file."""
     by_stream: dict[str | None, tuple[list[str], list[float], list[int]]] = {}
     for stream, time, message, line in events:
@@ -198,27 +198,27 @@ def _grouped(file: File, events: Iterable[_Event]) -> Iterator[Stream]:
             lines=np.array(lines, dtype=np.int64),
             stream=name or file.name,
         )
-        yield Stream(name, text)
+        yield StreamText(name, text)
 
 
-def _jobs_of_notebook(file: File, data: bytes) -> Iterator[Stream]:
+def _jobs_of_notebook(file: File, data: bytes) -> Iterator[StreamText]:
     """A notebook's output may hold the logs of several jobs; each begins where it is created."""
     begins = list(_created(data))
     if len(begins) < 2:
         name = begins[0][1] if begins else None
-        yield Stream(name, LogText(str(file), data, stream=name or file.name))
+        yield StreamText(name, LogText(str(file), data, stream=name or file.name))
         return
     cuts = [0, *(at for at, _ in begins[1:]), len(data)]
     for (_, name), first, stop in zip(begins, cuts, cuts[1:], strict=False):
         part = data[first:stop].removesuffix(b"\n")
         before = data.count(b"\n", 0, first)
         lines = np.arange(before + 1, before + part.count(b"\n") + 2, dtype=np.int64)
-        yield Stream(name, LogText(str(file), part, lines=lines, stream=name))
+        yield StreamText(name, LogText(str(file), part, lines=lines, stream=name))
 
 
 def _created(data: bytes) -> Iterator[tuple[int, str]]:
     """Where a line says that a job is created, and the job's name."""
-    for at in places_of(data, _CREATED):
+    for at in positions_of(data, _CREATED):
         name = data[at + len(_CREATED) : at + 200].split(maxsplit=1)
         if name:
             yield data.rfind(b"\n", 0, at) + 1, name[0].decode("utf-8", "replace")

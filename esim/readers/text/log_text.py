@@ -11,7 +11,7 @@ EXAMPLE_LENGTH = 160  # of a line that is shown
 EXAMPLES = 3  # how many are
 
 
-class Stream(NamedTuple):
+class StreamText(NamedTuple):
     """The name of a log stream, ``<job>/algo-1-<epoch>``, and its text.
 
     `name` None: the file's path names it.

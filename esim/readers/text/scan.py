@@ -19,7 +19,7 @@ from esim.readers.text.rows import (
     blocks,
     decoded,
     line_ends,
-    places_of,
+    positions_of,
     rows_with,
     starts_of,
 )
@@ -46,7 +46,7 @@ def scan(text: LogText, metric: Metric, near: bool = True) -> Emissions:
     """
     rehearse(metric, text)
     data = text.data
-    if any(next(places_of(data, escape), None) is not None for escape in _ESCAPES):
+    if any(next(positions_of(data, escape), None) is not None for escape in _ESCAPES):
         data = _COLOURS.sub(b"", data)
     ends = line_ends(data)
     needles = _needles(metric)

@@ -106,7 +106,7 @@ _STREAM_HOST = re.compile(r"\b(algo-\d+)-")
 
 
 @dataclass(frozen=True)
-class Curve:
+class AlignedCurve:
     """A job's reports after alignment, by step.
 
     Attributes:
@@ -166,7 +166,7 @@ def _form_of(lines: Sequence[str]) -> StepForm | None:
     return best
 
 
-def align(job: Sequence[Emissions], form: StepForm | None) -> Curve:
+def align(job: Sequence[Emissions], form: StepForm | None) -> AlignedCurve:
     """A job's curve: the step of each emission is the index in its line, else its number, from 1.
 
     Of several emissions of a step the last one counts: of an epoch's batches, after a restart.
@@ -195,7 +195,7 @@ def align(job: Sequence[Emissions], form: StepForm | None) -> Curve:
         if code != KEPT and len(those):
             dropped[name] = len(those)
             evidence[name] = _place(texts, int(order[those[0]]))
-    return Curve(steps[kept], values[kept], times[kept], last, dropped, evidence)
+    return AlignedCurve(steps[kept], values[kept], times[kept], last, dropped, evidence)
 
 
 # What becomes of an emission: a report, or one of the codes of the notes.

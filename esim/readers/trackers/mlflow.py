@@ -26,7 +26,7 @@ from esim.readers.options import Options
 from esim.readers.runs import Curve, Experiment, Run
 from esim.readers.source import File, Source
 from esim.readers.trackers import mlflow_files, mlflow_server, mlflow_sql
-from esim.readers.trackers.mlflow_records import MlflowRun, Points
+from esim.readers.trackers.mlflow_records import LoggedMetric, MlflowRun
 from esim.study import Note, Status
 
 STATUSES: Mapping[str, Status] = {"scheduled": Status.RUNNING}
@@ -66,10 +66,10 @@ def read(source: Source, options: Options) -> Found:
         else:
             found = list(mlflow_files.read_runs(source, used))
             databases = stack.enter_context(open_databases(source, *mlflow_sql.TABLES))
-            for home, database in databases:
+            for origin, database in databases:
                 found += mlflow_sql.read_runs(database)
-                if isinstance(home, File):
-                    used |= with_sidecars(source, [home])
+                if isinstance(origin, File):
+                    used |= with_sidecars(source, [origin])
         if not found:
             raise EsimError("no run of MLflow", where=source.label)
         experiments, notes = _experiments(found, source.label)
@@ -133,7 +133,7 @@ def _experiment(name: str, members: Sequence[MlflowRun], where: str) -> Experime
             Run(
                 trial=trial,
                 metrics=run.metrics,
-                curve=_curve(run.points, unstepped),
+                curve=_curve(run.logged, unstepped),
                 start=run.start / 1e3,
                 end=run.end / 1e3,
                 status=runs.status_of(run.status, STATUSES, unknown),
@@ -156,11 +156,13 @@ def _experiment(name: str, members: Sequence[MlflowRun], where: str) -> Experime
     )
 
 
-def _curve(points: Callable[[str], Points], unstepped: dict[str, int]) -> Callable[[str], Curve]:
+def _curve(
+    read: Callable[[str], LoggedMetric], unstepped: dict[str, int]
+) -> Callable[[str], Curve]:
     """Steps as they were logged; of a run that never gave one, the count of its values."""
 
     def curve(metric: str) -> Curve:
-        logged = points(metric)
+        logged = read(metric)
         steps = logged.steps
         if len(steps) > 1 and not steps.any():
             unstepped[metric] = unstepped.get(metric, 0) + 1

@@ -18,7 +18,7 @@ import numpy as np
 from esim.errors import EsimError
 from esim.readers.encodings import cells
 from esim.readers.source import File, Source
-from esim.readers.trackers.mlflow_records import PARENT, RUN_NAME, MlflowRun, Points
+from esim.readers.trackers.mlflow_records import PARENT, RUN_NAME, LoggedMetric, MlflowRun
 
 META = "meta.yaml"
 STATUSES = ("", "RUNNING", "SCHEDULED", "FINISHED", "FAILED", "KILLED")  # codes 1 to 5
@@ -72,7 +72,7 @@ def read_runs(source: Source, used: set[File]) -> Iterator[MlflowRun]:
                 name: _text(param, used) for name, param in parts[folder].get("params", {}).items()
             },
             metrics=list(metrics),
-            points=partial(_points, metrics, used),
+            logged=partial(_logged, metrics, used),
             deleted=meta.get("lifecycle_stage") == "deleted",
         )
 
@@ -86,7 +86,7 @@ def _place(file: File, folders: dict[str, File]) -> tuple[str, str, str]:
     return "", "", ""
 
 
-def _points(metrics: dict[str, File], used: set[File], metric: str) -> Points:
+def _logged(metrics: dict[str, File], used: set[File], metric: str) -> LoggedMetric:
     file = metrics[metric]
     used.add(file)
     lines = [line.split() for line in file.text().split("\n") if line.strip()]
@@ -97,16 +97,16 @@ def _points(metrics: dict[str, File], used: set[File], metric: str) -> Points:
         times = np.array([int(line[0]) for line in lines], dtype=np.float64)
         values = np.array([float(line[1]) for line in lines], dtype=np.float64)
         given = [int(line[2]) if len(line) > 2 else 0 for line in lines]
-        return Points(times, values, np.array(given, dtype=np.int64))
+        return LoggedMetric(times, values, np.array(given, dtype=np.int64))
     except (ValueError, OverflowError):
         return _by_cell(file, lines)
 
 
-def _by_cell(file: File, lines: list[list[str]]) -> Points:
+def _by_cell(file: File, lines: list[list[str]]) -> LoggedMetric:
     """Slowly, to say which number is none."""
     places = [f"{file}:{number}" for number in range(1, len(lines) + 1)]
     rows = list(zip(lines, places, strict=True))
-    return Points(
+    return LoggedMetric(
         np.array([cells.integer(line[0], place, "timestamp") for line, place in rows], np.float64),
         np.array([cells.number(line[1], place, "value") for line, place in rows], np.float64),
         np.array(

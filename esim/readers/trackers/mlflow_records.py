@@ -16,7 +16,7 @@ RUN_NAME = "mlflow.runName"
 
 
 @dataclass(frozen=True)
-class Points:
+class LoggedMetric:
     """What was logged of one metric of one run, R times.
 
     Attributes:
@@ -48,7 +48,7 @@ class MlflowRun:
         status: MLflow's word.
         start, end: milliseconds since 1970 UTC, NaN if unknown.
         metrics: their names.
-        points: what was logged of one of them.
+        logged: what was logged of one of them.
     """
 
     run_id: str
@@ -60,5 +60,5 @@ class MlflowRun:
     end: float
     params: Mapping[str, str]
     metrics: Collection[str]
-    points: Callable[[str], Points]
+    logged: Callable[[str], LoggedMetric]
     deleted: bool = False

@@ -12,7 +12,7 @@ import numpy as np
 
 from esim.errors import EsimError
 from esim.readers.address import Address
-from esim.readers.trackers.mlflow_records import PARENT, MlflowRun, Points, with_infinities
+from esim.readers.trackers.mlflow_records import PARENT, LoggedMetric, MlflowRun, with_infinities
 
 RETRIES = "MLFLOW_HTTP_REQUEST_MAX_RETRIES"
 PAGE = 1000  # runs a request; MLflow allows 50000
@@ -72,7 +72,7 @@ def read_runs(address: Address) -> Iterator[MlflowRun]:
                 end=_ms(run.info.end_time),
                 params=dict(run.data.params),
                 metrics=sorted(run.data.metrics),
-                points=_points(ask, client, address, run.info.run_id),
+                logged=_logged(ask, client, address, run.info.run_id),
             )
 
 
@@ -88,8 +88,8 @@ def _few_retries() -> Iterator[None]:
             os.environ.pop(RETRIES, None)
 
 
-def _points(ask: Any, client: Any, address: Address, run: str) -> Callable[[str], Points]:
-    def points(metric: str) -> Points:
+def _logged(ask: Any, client: Any, address: Address, run: str) -> Callable[[str], LoggedMetric]:
+    def logged(metric: str) -> LoggedMetric:
         rows = [
             (one.timestamp, one.value, one.step)
             for one in ask(lambda: client.get_metric_history(run, metric))
@@ -97,13 +97,13 @@ def _points(ask: Any, client: Any, address: Address, run: str) -> Callable[[str]
         rows.sort(key=lambda row: (row[0], row[2]))
         address.took(repr((run, metric, rows)).encode())
         times, values, steps = zip(*rows, strict=True) if rows else ((), (), ())
-        return Points(
+        return LoggedMetric(
             np.array(times, dtype=np.float64),
             with_infinities(np.array(values, dtype=np.float64)),
             np.array(steps, dtype=np.int64),
         )
 
-    return points
+    return logged
 
 
 def _pages(ask: Any, search: Callable[..., Any], size: int) -> Iterator[Any]:

@@ -15,8 +15,8 @@ from esim.readers.encodings.database import Database, floats, integers
 from esim.readers.trackers.mlflow_records import (
     PARENT,
     RUN_NAME,
+    LoggedMetric,
     MlflowRun,
-    Points,
     with_infinities,
 )
 
@@ -60,7 +60,7 @@ def read_runs(database: Database) -> Iterator[MlflowRun]:
             end=float(times[1]),
             params=params.get(run, {}),
             metrics=metrics.get(run, []),
-            points=curves.of(run),
+            logged=curves.of(run),
             deleted=stage == "deleted",
         )
 
@@ -71,17 +71,17 @@ class _Curves:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._metric: str | None = None
-        self._points: dict[str, Points] = {}
+        self._logged: dict[str, LoggedMetric] = {}
 
     def of(self, run: str) -> Any:
-        def points(metric: str) -> Points:
+        def logged(metric: str) -> LoggedMetric:
             if metric != self._metric:
-                self._points, self._metric = self._read(metric), metric
-            return self._points[run]
+                self._logged, self._metric = self._read(metric), metric
+            return self._logged[run]
 
-        return points
+        return logged
 
-    def _read(self, metric: str) -> dict[str, Points]:
+    def _read(self, metric: str) -> dict[str, LoggedMetric]:
         rows = self._database.rows(
             "SELECT m.run_uuid, m.timestamp, m.value, m.step, m.is_nan FROM metrics m "
             "WHERE m.key = :metric ORDER BY m.run_uuid, m.timestamp, m.step",
@@ -98,7 +98,7 @@ class _Curves:
         names = np.array(runs)
         bounds = [0, *(np.flatnonzero(names[1:] != names[:-1]) + 1).tolist(), len(rows)]
         return {
-            runs[low]: Points(time[low:high], value[low:high], step[low:high])
+            runs[low]: LoggedMetric(time[low:high], value[low:high], step[low:high])
             for low, high in pairwise(bounds)
         }
 

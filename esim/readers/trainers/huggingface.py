@@ -18,7 +18,7 @@ from esim.readers.config_files import plain_config
 from esim.readers.encodings import cells, jsontext
 from esim.readers.formats import Detection, Found
 from esim.readers.options import Options
-from esim.readers.run_logs import Layout, Log, Logs, home, natural, run_names
+from esim.readers.run_logs import Layout, RunLog, RunLogs, folder_of, natural, run_names
 from esim.readers.runs import Experiment, file_notes, studies
 from esim.readers.source import File, Source
 from esim.study import Note, Status
@@ -54,7 +54,7 @@ def read(source: Source, options: Options) -> Found:
         if not isinstance(state, dict) or not isinstance(state.get("log_history"), list):
             raise EsimError("no log_history", where=str(file), why="the Trainer's state has one")
         reached = cells.integer(state.get("global_step", 0), str(file), "global_step")
-        folder = _run_folder(home(file))
+        folder = _run_folder(folder_of(file))
         if folder not in newest or reached >= newest[folder][0]:
             newest[folder] = (reached, file, state)
     names = run_names(list(newest), source.default_name)
@@ -64,7 +64,7 @@ def read(source: Source, options: Options) -> Found:
             zip(names, newest.values(), strict=True), key=lambda pair: natural(pair[0])
         )
     ]
-    together = Logs(logs, _LAYOUT, options, source.label)
+    together = RunLogs(logs, _LAYOUT, options, source.label)
     notes = []
     short = [log.trial for log in logs if log.status is Status.STOPPED]
     if short:
@@ -91,7 +91,7 @@ def _run_folder(folder: str) -> str:
     return folder
 
 
-def _log(name: str, file: File, state: Mapping[str, Any], reached: int) -> Log:
+def _log(name: str, file: File, state: Mapping[str, Any], reached: int) -> RunLog:
     history: Sequence[Any] = state["log_history"]
     rows = [
         (f"{file}, log_history[{i}]", row) for i, row in enumerate(history) if isinstance(row, dict)
@@ -101,7 +101,7 @@ def _log(name: str, file: File, state: Mapping[str, Any], reached: int) -> Log:
     if isinstance(planned, int) and planned > 0:
         status = Status.COMPLETED if reached >= planned else Status.STOPPED
     parameters = state.get("trial_params")
-    return Log(
+    return RunLog(
         trial=name,
         columns=list(dict.fromkeys(key for _, row in rows for key in row)),
         rows=lambda: rows,

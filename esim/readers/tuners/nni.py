@@ -62,11 +62,11 @@ def read(source: Source, options: Options) -> Found:
             raise EsimError("no database of NNI", where=source.label)
         experiments = []
         files = []
-        for home, database in databases:
-            if isinstance(home, File):
-                files.append(home)
+        for origin, database in databases:
+            if isinstance(origin, File):
+                files.append(origin)
                 # <experiment>/db/nni.sqlite
-                folder = home.folder.removesuffix("db").removesuffix("/")
+                folder = origin.folder.removesuffix("db").removesuffix("/")
                 experiments.append(_experiment(database, runs.folder_name(source, folder)))
     notes = runs.file_notes(source, with_sidecars(source, files))
     return runs.studies(experiments, options, source, notes)

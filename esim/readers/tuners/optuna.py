@@ -68,10 +68,10 @@ def read(source: Source, options: Options) -> Found:
         if file in used:
             experiments += optuna_journal.experiments(file)
     with open_databases(source, *TABLES) as databases:
-        for home, database in databases:
+        for origin, database in databases:
             experiments += _experiments(database, options)
-            if isinstance(home, File):
-                used |= with_sidecars(source, [home])
+            if isinstance(origin, File):
+                used |= with_sidecars(source, [origin])
     if not experiments and not used and source.address is None:
         raise EsimError("no Optuna storage", where=source.label)
     return runs.studies(experiments, options, source, runs.file_notes(source, used))

@@ -14,7 +14,7 @@ NAME = "experiment_state-"
 
 
 @dataclass(frozen=True)
-class Known:
+class TrialState:
     """A trial's state.
 
     Attributes:
@@ -37,10 +37,10 @@ class Known:
 
 
 @dataclass(frozen=True)
-class State:
+class ExperimentState:
     """An experiment's state: its trials by id, in launch order, and the metric it optimised."""
 
-    trials: Mapping[str, Known] = field(default_factory=dict)
+    trials: Mapping[str, TrialState] = field(default_factory=dict)
     metric: str | None = None
 
 
@@ -49,18 +49,18 @@ def is_state(file: File) -> bool:
     return file.base.startswith(NAME) and file.base.endswith(".json")
 
 
-def read_state(files: Sequence[File]) -> State:
+def read_state(files: Sequence[File]) -> ExperimentState:
     """The state in the newest of an experiment's files (resumed, it has several).
 
     Entries that are pickles are passed over. Raises EsimError for broken JSON.
     """
     if not files:
-        return State()
+        return ExperimentState()
     newest = max(files, key=lambda file: file.base)
     document = jsontext.document(newest)
     if not isinstance(document, Mapping):
-        return State()
-    trials: dict[str, Known] = {}
+        return ExperimentState()
+    trials: dict[str, TrialState] = {}
     for entry in document.get("trial_data") or document.get("checkpoints") or ():
         told: dict[str, Any] = {}
         for part in entry if isinstance(entry, list) else [entry]:
@@ -72,12 +72,12 @@ def read_state(files: Sequence[File]) -> State:
             trials[str(told["trial_id"])] = _known(told)
     runner = document.get("runner_data")
     metric = runner.get("_metric") if isinstance(runner, Mapping) else None
-    return State(trials, metric if isinstance(metric, str) else None)
+    return ExperimentState(trials, metric if isinstance(metric, str) else None)
 
 
-def _known(told: Mapping[str, Any]) -> Known:
+def _known(told: Mapping[str, Any]) -> TrialState:
     config, criterion = told.get("config"), told.get("stopping_criterion")
-    return Known(
+    return TrialState(
         status=str(told.get("status", "")),
         start=_number(told.get("start_time")),
         end=_number(told.get("last_result_time")),

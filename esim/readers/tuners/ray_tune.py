@@ -23,7 +23,7 @@ from esim.readers.formats import Detection, Found
 from esim.readers.options import Options, settle_step
 from esim.readers.runs import Curve, Experiment, Run
 from esim.readers.source import File, Source
-from esim.readers.tuners.ray_state import Known, is_state, read_state
+from esim.readers.tuners.ray_state import TrialState, is_state, read_state
 from esim.study import Note, Status
 
 RESULTS, PROGRESS, PARAMS, FAILURE = "result.json", "progress.csv", "params.json", "error.txt"
@@ -117,12 +117,12 @@ def _experiment(
     cut: list[str] = []
     unknown: list[str] = []
     implied: list[str] = []
-    made: list[tuple[Run, _Results, Known]] = []
+    made: list[tuple[Run, _Results, TrialState]] = []
     for trial_folder, file in files.items():
         results = _scan(file, wanted, step, cut)
         beside = {one.base: one for one in source.by_folder[trial_folder]}
         trial = str(results.first.get("trial_id") or trial_folder.rpartition("/")[2])
-        known = state.trials.get(trial, Known())
+        known = state.trials.get(trial, TrialState())
         config = known.config or results.first.get("config")
         if PARAMS in beside:
             used.add(beside[PARAMS])
@@ -235,7 +235,7 @@ def _results(file: File, cut: list[str]) -> Iterator[tuple[str, Result]]:
 
 
 def _shortened(
-    made: Sequence[tuple[Run, _Results, Known]], step: str
+    made: Sequence[tuple[Run, _Results, TrialState]], step: str
 ) -> tuple[list[Run], list[Note]]:
     """Ray's word TERMINATED, split: ended by itself, or stopped before.
 

@@ -18,13 +18,13 @@ STORES = ("s3", "gs", "gcs", "abfs", "abfss", "az", "hdfs", "memory")
 
 
 def is_store(text: str | Path) -> bool:
-    """Whether it names a place in an object store, such as s3://bucket/history."""
+    """Whether it names a location in an object store, such as s3://bucket/history."""
     scheme, separator, _ = str(text).partition("://")
     return bool(separator) and scheme.lower() in STORES
 
 
 @dataclass(frozen=True)
-class Place:
+class Location:
     """A folder; its files are read and written through pyarrow.fs.
 
     Attributes:
@@ -111,7 +111,7 @@ class Place:
         """A file to write; it has its name only when the block ends well.
 
         Object storage shows an object when its upload is complete; on a disk the file is written
-        beside its place and moved.
+        beside its location and moved.
         """
         system, path = self._opened
         target = f"{path}/{name}"

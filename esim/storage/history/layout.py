@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from esim.errors import EsimError, near_names
-from esim.storage.history.addresses import Place
+from esim.storage.history.addresses import Location
 from esim.storage.parquet import STATUS_OF, plain_config
 from esim.study import STATUS_WORDS, Int64, Note, Study, as_direction
 
@@ -69,11 +69,11 @@ class Chunk:
     """The studies of one row group: what one worker reads at a time.
 
     Attributes:
-        number: its place among the chunks of the history.
+        number: its location among the chunks of the history.
         entries: the studies to read.
     """
 
-    place: Place
+    location: Location
     number: int
     shard: str
     group: int
@@ -97,7 +97,7 @@ class Chunk:
             if its_reports.stop > len(reports["step"]) or its_trials.stop > len(trials["trial"]):
                 raise EsimError(
                     "the index does not fit the file",
-                    where=self.place.where(folder),
+                    where=self.location.where(folder),
                     fix="convert again",
                 )
             offsets = ends[its_trials.start : its_trials.stop + 1] - ends[its_trials.start]
@@ -112,14 +112,14 @@ class Chunk:
         import pyarrow as pa
         import pyarrow.parquet as pq
 
-        with self.place.reading(name) as stream:
+        with self.location.reading(name) as stream:
             try:
                 return pq.ParquetFile(stream).read_row_group(
                     self.group, columns=list(columns), use_threads=False
                 )
             except (pa.ArrowException, OSError) as error:
                 raise EsimError(
-                    "damaged Parquet file", where=self.place.where(name), why=str(error)
+                    "damaged Parquet file", where=self.location.where(name), why=str(error)
                 ) from error
 
 
@@ -127,7 +127,7 @@ class Chunk:
 class History:
     """The index of a history."""
 
-    place: Place
+    location: Location
     entries: tuple[Entry, ...]
     sha256: str
 
@@ -141,17 +141,17 @@ class History:
         """The history at a path or address; None if there is none. Raises EsimError if damaged."""
         import hashlib
 
-        place = Place(address)
+        location = Location(address)
         # Asked of every path that is read: without Arrow where it can be.
-        if place.is_local and not os.path.isfile(os.path.join(address, INDEX)):
+        if location.is_local and not os.path.isfile(os.path.join(address, INDEX)):
             return None
-        data = place.read(INDEX)
+        data = location.read(INDEX)
         if data is None:
             return None
-        entries = _entries(data, place.where(INDEX))
+        entries = _entries(data, location.where(INDEX))
         if entries is None:
             return None
-        return cls(place, entries, hashlib.sha256(data).hexdigest())
+        return cls(location, entries, hashlib.sha256(data).hexdigest())
 
     def chunks(self, studies: Sequence[str] | None = None) -> list[Chunk]:
         """What to read, for all studies or some. Raises EsimError, with near names."""
@@ -161,7 +161,7 @@ class History:
             if name not in known:
                 raise EsimError(
                     f"no study {name!r}",
-                    where=str(self.place),
+                    where=str(self.location),
                     fix=f"one of: {near_names(name, names)}",
                 )
         wanted = frozenset(names if studies is None else studies)
@@ -170,7 +170,7 @@ class History:
             if entry.study in wanted and not entry.is_empty:
                 groups.setdefault((entry.shard, entry.group), []).append(entry)
         return [
-            Chunk(self.place, number, shard, group, tuple(entries))
+            Chunk(self.location, number, shard, group, tuple(entries))
             for number, ((shard, group), entries) in enumerate(groups.items())
         ]
 

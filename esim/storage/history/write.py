@@ -12,7 +12,7 @@ from typing import Any, cast
 from esim.errors import EsimError
 from esim.storage.folders import slug
 from esim.storage.history import layout
-from esim.storage.history.addresses import Place
+from esim.storage.history.addresses import Location
 from esim.storage.history.layout import Entry, History
 from esim.study import Study
 
@@ -33,7 +33,7 @@ class Input:
     studies: Sequence[Study]
 
 
-def append(place: Place, inputs: Iterable[Input], before: History | None) -> History:
+def append(location: Location, inputs: Iterable[Input], before: History | None) -> History:
     """Write inputs into a history; studies of an input that is there already are replaced.
 
     `inputs` is taken one by one: one input at a time is in memory. Until the new index stands, the
@@ -41,7 +41,7 @@ def append(place: Place, inputs: Iterable[Input], before: History | None) -> His
 
     Raises:
         EsimError: two inputs hold a study of the same name, an id is not Unicode text, a
-            hyperparameter is not a plain value, or the place cannot be written.
+            hyperparameter is not a plain value, or the location cannot be written.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -49,7 +49,7 @@ def append(place: Place, inputs: Iterable[Input], before: History | None) -> His
     kept = {} if before is None else {e.study or e.input: e for e in before.entries}
     taken = {entry.shard for entry in kept.values()}
     fresh: list[Entry] = []
-    with _Shards(place, taken) as shards:
+    with _Shards(location, taken) as shards:
         for given in inputs:
             kept = {key: e for key, e in kept.items() if e.input != given.path}
             new = [shards.add(study, given) for study in given.studies] or [_nothing(given)]
@@ -67,9 +67,9 @@ def append(place: Place, inputs: Iterable[Input], before: History | None) -> His
     entries = [*kept.values(), *fresh]
     entries.sort(key=lambda e: (e.input, e.study))
     columns = {name: [getattr(e, name) for e in entries] for name in Entry.__annotations__}
-    with place.writing(layout.INDEX) as stream:
+    with location.writing(layout.INDEX) as stream:
         pq.write_table(pa.table(columns, schema=layout.index_schema()), stream, compression="zstd")
-    written = History.open(place.address)
+    written = History.open(location.address)
     assert written is not None
     return written
 
@@ -92,7 +92,7 @@ def _nothing(given: Input) -> Entry:
 class _Shards:
     """Fills row groups and shards with whole studies."""
 
-    place: Place
+    location: Location
     taken: set[str]
     _files: ExitStack = field(default_factory=ExitStack)
     _writers: tuple[Any, Any] | None = None
@@ -164,7 +164,7 @@ class _Shards:
             (layout.REPORTS, reports, split),
             (layout.TRIALS, trials, None),
         ):
-            stream = self._files.enter_context(self.place.writing(f"{folder}/{name}"))
+            stream = self._files.enter_context(self.location.writing(f"{folder}/{name}"))
             writer = pq.ParquetWriter(
                 stream,
                 table.schema,

@@ -29,7 +29,7 @@ _STATUS = {1: Status.COMPLETED, 2: Status.FAILED, 3: Status.RUNNING}  # hparams/
 
 
 @dataclass
-class Points:
+class TagValues:
     """What was written under a tag, in the order it was written.
 
     Attributes:
@@ -54,7 +54,7 @@ class Points:
 
 
 @dataclass
-class Run:
+class RunEvents:
     """The events of a run's files, added file by file in the order they were begun.
 
     Attributes:
@@ -72,7 +72,7 @@ class Run:
     """
 
     wanted: tuple[str, ...] | None = None
-    scalars: dict[str, Points] = field(default_factory=dict)
+    scalars: dict[str, TagValues] = field(default_factory=dict)
     first_tag: str = ""
     begun: float | None = None
     hparams: dict[str, Any] | None = None
@@ -101,7 +101,7 @@ class Run:
         again = 0
         for tag, new in self.scalars.items():
             new.files.append(len(new.steps))
-            old = before.setdefault(tag, Points())
+            old = before.setdefault(tag, TagValues())
             # Another file from an earlier step on: the run was taken up again there.
             again += (dropped := old.cut(new.steps[0])) > 0
             self.superseded += dropped
@@ -110,7 +110,7 @@ class Run:
         self.restarts += again > 0
         self.scalars = before
 
-    def _event(self, payload: bytes, wanted: bytes | None, before: Mapping[str, Points]) -> None:
+    def _event(self, payload: bytes, wanted: bytes | None, before: Mapping[str, TagValues]) -> None:
         wall, step, summary, session = 0.0, 0, b"", b""
         for number, _, value in wire.fields(payload):
             if number == 1:
@@ -161,7 +161,7 @@ class Run:
             return
         points = self.scalars.get(tag)
         if points is None:
-            points = self.scalars[tag] = Points()
+            points = self.scalars[tag] = TagValues()
         points.walls.append(wall)
         points.steps.append(step)
         points.values.append(number)

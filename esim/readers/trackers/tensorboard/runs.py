@@ -20,10 +20,10 @@ from esim.readers.config_files import Configs
 from esim.readers.encodings import wire
 from esim.readers.formats import Detection, Found
 from esim.readers.options import Options
-from esim.readers.run_logs import home, natural, restart_note, run_names
+from esim.readers.run_logs import folder_of, natural, restart_note, run_names
 from esim.readers.runs import Curve, Experiment
 from esim.readers.source import File, Source
-from esim.readers.trackers.tensorboard.events import Points, Run
+from esim.readers.trackers.tensorboard.events import RunEvents, TagValues
 from esim.readers.trackers.tensorboard.records import header_ok
 from esim.study import Note
 
@@ -52,7 +52,7 @@ def read(source: Source, options: Options) -> Found:
         raise EsimError("no event files", where=source.label, why="their names hold tfevents")
     folders: dict[str, list[File]] = {}
     for file in sorted(files, key=lambda file: natural(file.name)):
-        folders.setdefault(home(file), []).append(file)
+        folders.setdefault(folder_of(file), []).append(file)
     found = _read(folders, options.objective)
     if not any(run.scalars for run in found.values()):
         found = _read(folders, None)  # for the error: it lists what there is
@@ -97,8 +97,8 @@ class _Trial:
 
     folder: str
     config_folder: str | None
-    tags: Mapping[str, Points]
-    own: Run
+    tags: Mapping[str, TagValues]
+    own: RunEvents
     start: float
     end: float
 
@@ -120,13 +120,13 @@ def _event_files(source: Source) -> list[File]:
     ]
 
 
-def _read(folders: Mapping[str, Sequence[File]], objective: str | None) -> dict[str, Run]:
+def _read(folders: Mapping[str, Sequence[File]], objective: str | None) -> dict[str, RunEvents]:
     """The runs of all folders; of the objective's tag only, if it is given."""
     found = {}
     for folder, files in folders.items():
         # As part of a run, the folder's name or path may stand before its tags.
         wanted = None if objective is None else tuple(_tails(objective))
-        run = found[folder] = Run(wanted)
+        run = found[folder] = RunEvents(wanted)
         for file in files:
             run.add(file.read())
     return found
@@ -138,7 +138,7 @@ def _tails(metric: str) -> list[str]:
     return ["/".join(parts[i:]) for i in range(len(parts))]
 
 
-def _trials(found: Mapping[str, Run]) -> dict[str, _Trial]:
+def _trials(found: Mapping[str, RunEvents]) -> dict[str, _Trial]:
     """Folder of a trial -> the trial."""
     owners = _Owners(found)
     members: dict[str, list[tuple[str, str]]] = {}  # of a trial: prefix of its tags, folder
@@ -171,7 +171,7 @@ def _trials(found: Mapping[str, Run]) -> dict[str, _Trial]:
 class _Owners:
     """Which trial a folder of events belongs to: its own, or one that it lies in."""
 
-    def __init__(self, found: Mapping[str, Run]) -> None:
+    def __init__(self, found: Mapping[str, RunEvents]) -> None:
         self._found = found
         self._parts = Counter(leaf for name in found if (leaf := _split(name)[1]) in _PARTS)
         self._inside = Counter(above for above, leaf in map(_split, found) if leaf in _PARTS)
@@ -212,7 +212,7 @@ def _split(folder: str) -> tuple[str, str]:
     return above, leaf
 
 
-def _notes(found: Sequence[Run], configs: Configs) -> tuple[Note, ...]:
+def _notes(found: Sequence[RunEvents], configs: Configs) -> tuple[Note, ...]:
     faults = [(run.cut_off, run.damaged, run.odd) for run in found]
     notes = [*configs.notes(), *wire.fault_notes("event", faults)]
     restarts = sum(run.restarts for run in found)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from esim.errors import EsimError
 from esim.readers.formats import Detection, Found
 from esim.readers.options import Options
-from esim.readers.run_logs import Layout, Log, Logs
+from esim.readers.run_logs import Layout, RunLog, RunLogs
 from esim.readers.runs import Experiment, detected, file_notes, studies
 from esim.readers.source import Source
 from esim.readers.tables.shape import Shape, csv_rows, shape_of
@@ -55,28 +55,28 @@ def read(source: Source, options: Options) -> Found:
     charts = _charts(source)
     if not charts:
         raise EsimError("no exported chart", where=source.label)
-    homes: dict[tuple[str, str], _Chart] = {}
+    chart_of: dict[tuple[str, str], _Chart] = {}
     for chart in charts:
         for key in chart.columns:
-            if key in homes:
+            if key in chart_of:
                 raise EsimError(
                     f"{key[1]!r} of run {key[0]!r} is in two charts",
                     where=str(chart.shape.file),
-                    why=f"{homes[key].shape.file} has it too",
+                    why=f"{chart_of[key].shape.file} has it too",
                     fix="give one of them",
                 )
-            homes[key] = chart
+            chart_of[key] = chart
     averaged: set[tuple[str, int]] = set()
     logs = [
-        Log(
+        RunLog(
             trial=run,
-            columns=[STEP, *(metric for name, metric in homes if name == run)],
+            columns=[STEP, *(metric for name, metric in chart_of if name == run)],
             rows=lambda run=run: _rows(charts, run, averaged),  # type: ignore[misc]
             where=source.label,
         )
-        for run in dict.fromkeys(name for name, _ in homes)
+        for run in dict.fromkeys(name for name, _ in chart_of)
     ]
-    together = Logs(logs, Layout(steps=(STEP,), sparse=True), options, source.label)
+    together = RunLogs(logs, Layout(steps=(STEP,), sparse=True), options, source.label)
     renamed = sum(chart.renamed for chart in charts)
     notes = []
     if renamed:

@@ -30,7 +30,7 @@ class RunFile:
         run_id, project, sweep: "" if it does not say.
         start: seconds since 1970 UTC; None if not recorded.
         config: hyperparameter -> JSON text.
-        history: one row a logged step: name, nested names joined with ".", -> JSON text.
+        rows: one row a logged step: name, nested names joined with ".", -> JSON text.
         exit_code: None: the file has no end of the run.
         runtime: seconds, of the end of the run.
         cut_off, damaged: the file ends within a record; a checksum is wrong, and what follows is
@@ -43,7 +43,7 @@ class RunFile:
     sweep: str = ""
     start: float | None = None
     config: dict[str, str] = field(default_factory=dict)
-    history: list[dict[str, str]] = field(default_factory=list)
+    rows: list[dict[str, str]] = field(default_factory=list)
     exit_code: int | None = None
     runtime: int = 0
     cut_off: bool = False
@@ -101,7 +101,7 @@ class RunFile:
                     elif key == 2:  # the step; older clients also log it as _step
                         step = wire.message(wire.part(item)).get(1, 0)
                         row.setdefault("_step", str(wire.whole(step)))
-                self.history.append(row)
+                self.rows.append(row)
             elif number == 5:
                 self._config(wire.part(value))
             elif number == 17:

@@ -15,7 +15,7 @@ from esim.readers.config_files import plain_config
 from esim.readers.encodings import jsontext, wire
 from esim.readers.formats import Detection, Found
 from esim.readers.options import Options
-from esim.readers.run_logs import Layout, Log, Logs
+from esim.readers.run_logs import Layout, RunLog, RunLogs
 from esim.readers.runs import Experiment, file_notes, studies
 from esim.readers.source import File, Source
 from esim.readers.trackers.wandb.datastore import MAGIC, RunFile
@@ -52,7 +52,7 @@ def read(source: Source, options: Options) -> Found:
     experiments = []
     for name, by_id in groups.items():
         logs = [_log(run_id, parts) for run_id, parts in by_id.items()]
-        together = Logs(logs, LAYOUT, options, source.label)
+        together = RunLogs(logs, LAYOUT, options, source.label)
         parsed = [run for parts in by_id.values() for _, run in parts]
         experiments.append(
             Experiment(
@@ -75,7 +75,7 @@ def _run_files(source: Source) -> list[File]:
     ]
 
 
-def _log(run_id: str, parts: list[tuple[File, RunFile]]) -> Log:
+def _log(run_id: str, parts: list[tuple[File, RunFile]]) -> RunLog:
     """A run; each time it was resumed made a file more."""
     parts.sort(key=lambda part: part[1].start or 0.0)
     last = parts[-1][1]
@@ -83,7 +83,7 @@ def _log(run_id: str, parts: list[tuple[File, RunFile]]) -> Log:
     rows = [
         (f"{file}, logged row {number}", row)
         for file, run in parts
-        for number, row in enumerate(run.history, start=1)
+        for number, row in enumerate(run.rows, start=1)
     ]
     columns = dict.fromkeys(
         name for _, row in rows for name, text in row.items() if text[:1] in "-0123456789NI"
@@ -100,7 +100,7 @@ def _log(run_id: str, parts: list[tuple[File, RunFile]]) -> Log:
         status = Status.RUNNING
     else:
         status = Status.COMPLETED if last.exit_code == 0 else Status.FAILED
-    return Log(
+    return RunLog(
         trial=run_id,
         columns=list(columns),
         rows=lambda: _cells(rows),
