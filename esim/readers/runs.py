@@ -181,16 +181,18 @@ def study(experiment: Experiment, options: Options) -> Study:
     return replace(made, notes=(*made.notes, *shape_notes(made)))
 
 
-def detected(files: Sequence[File], what: str) -> Detection:
-    """A match on these files, if there are some; they are the format's.
+def detected(files: Sequence[File], what: str, claims: frozenset[File] | None = None) -> Detection:
+    """The detection of a format that is recognised by some files.
 
     Args:
-        what: shows that they are: "with log_history".
+        files: the files by which it is recognised; if there are none it does not match.
+        what: what was seen in them, as it follows their names: "with log_history".
+        claims: all files that belong to the format; None: these files.
     """
     if not files:
         return Detection(False, "")
     saw = f"{some([file.name for file in files])} {what}"
-    return Detection(True, saw, claims=frozenset(files))
+    return Detection(True, saw, claims=frozenset(files) if claims is None else claims)
 
 
 def metrics_of(runs: Sequence[Run]) -> list[str]:

@@ -1,4 +1,4 @@
-"""A history: many studies in a few Parquet files, on a disk or in object storage."""
+"""Histories: many studies in a few Parquet files, on a disk or in object storage."""
 
 from esim.storage.history.addresses import Location, is_store
 from esim.storage.history.layout import Chunk, Entry, History
