@@ -1,6 +1,6 @@
-"""Studies as `Study.to_parquet` wrote them, one folder a study; `esim convert` writes histories.
+"""Reads studies that `Study.to_parquet` wrote, a folder for each, without any loss.
 
-Without loss: names, notes and all. The reports' file alone is a plain table.
+If only the file of reports is there it is read as a plain table. Histories are not read here.
 """
 
 from __future__ import annotations
@@ -16,12 +16,20 @@ from esim.storage import parquet as storage
 
 
 def detect(source: Source) -> Detection:
-    """Pairs of Parquet files with esim's record in their schemas' metadata."""
+    """Whether there are pairs of Parquet files with esim's record in their schemas' metadata."""
     return detected([file for pair in _pairs(source) for file in pair], "with esim's record")
 
 
 def read(source: Source, options: Options) -> Found:
-    """Every study. Raises EsimError: damaged files, or none with the objective."""
+    """Read every study.
+
+    Args:
+        source: the input.
+        options: what the user asked for.
+
+    Raises:
+        EsimError: a file is damaged, or no study has the objective or direction asked for.
+    """
     pairs = _pairs(source)
     if not pairs:
         raise EsimError(
@@ -51,7 +59,7 @@ def read(source: Source, options: Options) -> Found:
 
 
 def _pairs(source: Source) -> list[tuple[File, File]]:
-    """The reports' and the trials' file of each study."""
+    """The file of reports and the file of trials of each study."""
     found: dict[str, dict[str, File]] = {}
     for base in (storage.REPORTS, storage.TRIALS):
         for file in source.by_base.get(base, []):

@@ -1,4 +1,4 @@
-"""An MLflow tracking server, through MLflow's own client."""
+"""Reads an MLflow tracking server through MLflow's own client."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from esim.readers.address import Address
 from esim.readers.trackers.mlflow_records import PARENT, LoggedMetric, MlflowRun, with_infinities
 
 RETRIES = "MLFLOW_HTTP_REQUEST_MAX_RETRIES"
-PAGE = 1000  # runs a request; MLflow allows 50000
+PAGE = 1000  # runs in the answer to a request; MLflow allows 50000
 
 
 def read_runs(address: Address) -> Iterator[MlflowRun]:
-    """Every active run of every active experiment.
+    """Read every active run of every active experiment; curves are read when they are asked for.
 
     Raises:
         EsimError: the client is not installed, or the server does not answer as MLflow's does.
@@ -54,7 +54,7 @@ def read_runs(address: Address) -> Iterator[MlflowRun]:
         found = _pages(
             ask,
             lambda **page: client.search_runs(
-                [number],  # noqa: B023 - asked before the next one
+                [number],  # noqa: B023 - used before the loop goes on
                 run_view_type=ViewType.ACTIVE_ONLY,
                 order_by=["attributes.start_time ASC"],
                 **page,
@@ -78,7 +78,10 @@ def read_runs(address: Address) -> Iterator[MlflowRun]:
 
 @contextmanager
 def _few_retries() -> Iterator[None]:
-    """A wrong address is told in seconds: MLflow would try for minutes. The user's word counts."""
+    """Let MLflow retry a request once, so that a wrong address fails in seconds and not minutes.
+
+    A number of retries that the user has set stays as it is.
+    """
     given = os.environ.get(RETRIES)
     os.environ.setdefault(RETRIES, "1")
     try:
@@ -107,6 +110,7 @@ def _logged(ask: Any, client: Any, address: Address, run: str) -> Callable[[str]
 
 
 def _pages(ask: Any, search: Callable[..., Any], size: int) -> Iterator[Any]:
+    """The results on all pages of a search."""
     token = None
     while True:
         page = ask(lambda: search(max_results=size, page_token=token))  # noqa: B023

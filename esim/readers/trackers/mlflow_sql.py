@@ -1,6 +1,6 @@
-"""MLflow's relational store (`mlflow/store/tracking/dbmodels/models.py`), read as it is.
+"""Reads MLflow's relational store by its tables (`mlflow/store/tracking/dbmodels/models.py`).
 
-A NaN is a 0 that is marked, an infinity the largest float.
+MLflow stores a NaN as 0 and marks it in a column of its own, and an infinity as the largest float.
 """
 
 from __future__ import annotations
@@ -24,9 +24,13 @@ TABLES = ("experiments", "runs", "metrics", "params", "tags")
 
 
 def read_runs(database: Database) -> Iterator[MlflowRun]:
-    """Every run. Raises EsimError for a cell that is not what its column holds."""
+    """Read every run; the values of a metric are read when its curve is asked for.
+
+    Raises:
+        EsimError: a cell does not fit its column.
+    """
     where = database.where
-    # Behind a dot, because `key` is a word of MySQL's.
+    # Columns are written behind a dot, because `key` alone is a keyword in MySQL.
     params: dict[str, dict[str, str]] = {}
     for run, key, value in database.rows("SELECT p.run_uuid, p.key, p.value FROM params p"):
         params.setdefault(run, {})[str(key)] = str(value)
@@ -66,7 +70,10 @@ def read_runs(database: Database) -> Iterator[MlflowRun]:
 
 
 class _Curves:
-    """The values of one metric, all runs at once; asked run by run, usually for the same metric."""
+    """Reads the values of one metric of all runs at once, since runs are asked for the same metric.
+
+    It keeps those of the metric that was asked for last.
+    """
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -104,5 +111,5 @@ class _Curves:
 
 
 def _float(cell: Any) -> Any:
-    """A whole number of milliseconds as the float it is counted in."""
+    """A whole number of milliseconds as a float; any other cell as it is."""
     return float(cell) if isinstance(cell, int) and abs(cell) < 2**63 else cell
