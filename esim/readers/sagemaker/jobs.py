@@ -1,4 +1,4 @@
-"""SageMaker tuning jobs: the exported descriptions (JSON) and the log text of the training jobs."""
+"""Reads SageMaker tuning jobs from exported descriptions (JSON) and the training jobs' logs."""
 
 from __future__ import annotations
 
@@ -38,11 +38,11 @@ from esim.readers.text.scan import nearest_lines
 from esim.readers.text.steps import AlignedCurve, align, choose_form
 from esim.study import STATUS_WORDS, Note, Study
 
-OBJECTIVE_METRIC = "ObjectiveMetric"  # the entry that tuning adds to a job's metric definitions
+OBJECTIVE_METRIC = "ObjectiveMetric"  # tuning adds this entry to a job's metric definitions
 
 
 def detect(source: Source) -> Detection:
-    """SageMaker if some JSON file describes a tuning job."""
+    """Whether a JSON file describes a tuning job, or a file is the output of a training job."""
     descriptions = [file.name for file in source.files if is_description(file)]
     if descriptions:
         return Detection(True, f"{some(descriptions)} describes a tuning job")
@@ -64,11 +64,15 @@ def detect(source: Source) -> Detection:
 
 
 def read(source: Source, options: Options) -> Found:
-    """A study for each tuning job that is described.
+    """Read a study for each tuning job that is described, or one study of logs alone.
+
+    Args:
+        source: the input.
+        options: what the user asked for.
 
     Raises:
-        EsimError: no description, an objective without a regex or without a line that matches it,
-            broken JSON, an unreadable log.
+        EsimError: no tuning job is described, the objective has no regex or no line matches it, the
+            JSON is broken, or a log cannot be read.
     """
     records = read_records([file for file in source.files if is_record(file)])
     tables = [file for file in source.files if kind_of(file)]
@@ -76,7 +80,7 @@ def read(source: Source, options: Options) -> Found:
     if not records.files and any(looks_like_log(file) for file in texts):
         return _read_bare(source, options)
     if not records.tuning_jobs:
-        for file in tables:  # why this alone is not enough
+        for file in tables:  # raises an error that says why such a table alone is not enough
             if kind_of(file) is TableKind.TUNING:
                 raise no_curves(str(file))
             curves_in(file, options.accept_time_aligned)
@@ -118,6 +122,17 @@ def _study(
     options: Options,
     input_notes: Sequence[Note],
 ) -> Study:
+    """The study of one tuning job.
+
+    Args:
+        tuning: the tuning job.
+        jobs: its training jobs.
+        logs: the logs of each job.
+        measured: the curves of each job that CloudWatch measured; they are read for jobs whose logs
+            do not hold the metric.
+        options: what the user asked for.
+        input_notes: the notes about the input.
+    """
     if not jobs:
         raise EsimError(
             f"no training job of tuning job {tuning.name!r}",
@@ -175,7 +190,7 @@ def _metric(
     options: Options,
     measured: Sequence[str | None] = (),
 ) -> tuple[str, Metric | None]:
-    """The objective, and its regex: the record's own, else the option's, else None."""
+    """The objective and its regex: the recorded one, else the user's; None if there is neither."""
     given = {metric.name: metric for metric in options.metrics}
     names = [name for name in regexes if name != OBJECTIVE_METRIC]
     told = [name for name in measured if name and name != OBJECTIVE_METRIC]
@@ -196,7 +211,7 @@ def _nothing(
     logs: Mapping[str, list[File | LogText]],
     matches: Matches,
 ) -> EsimError:
-    """Why no log gives a value of the objective."""
+    """The error that says why no log gives a value of the objective."""
     if not any(job.name in logs for job in jobs):
         return EsimError(
             "no log of its training jobs",
@@ -223,6 +238,7 @@ def _nothing(
 
 
 def _launch(job: TrainingJob) -> tuple[float, int, str]:
+    """The key that sorts jobs by launch order."""
     at = job.start if job.start is not None else job.created
     return (
         math.inf if at is None else at,
@@ -232,7 +248,7 @@ def _launch(job: TrainingJob) -> tuple[float, int, str]:
 
 
 def _read_bare(source: Source, options: Options) -> Found:
-    """The study of logs that no description goes with."""
+    """Read the study of logs that no description goes with."""
     bare = read_bare(source, options)
     jobs = [TrainingJob(name) for name in bare.jobs]
     notes = [

@@ -1,7 +1,7 @@
-"""Chainer's LogReport: a JSON array, an object an interval, in a file ``log`` of each run's folder.
+"""Reads Chainer's LogReport: a file ``log`` in each run's folder, a JSON array of objects.
 
-Source: chainer/training/extensions/log_report.py: epoch, iteration, elapsed_time and the averages
-of what was reported since the last one; what was not reported is absent.
+Source: chainer/training/extensions/log_report.py. An object holds epoch, iteration, elapsed_time
+and the averages of what was reported since the object before; what was not reported is absent.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ _KEYS = (b'"iteration"', b'"epoch"', b'"elapsed_time"')
 
 
 def detect(source: Source) -> Detection:
-    """An array of objects with the three keys that every entry has."""
+    """Whether there is an array of objects with the three keys that every entry has."""
     return detected(_files(source), "with epoch, iteration and elapsed_time")
 
 
 def read(source: Source, options: Options) -> Found:
-    """One study: the runs of a folder. Raises EsimError as `esim.readers.runs.studies`."""
+    """Read the runs of the input as one study. Raises EsimError as `esim.readers.runs.studies`."""
     files = _files(source)
     if not files:
         raise EsimError("no log of Chainer's LogReport", where=source.label)

@@ -1,8 +1,8 @@
-"""Hugging Face Trainer: the trainer_state.json of its checkpoints.
+"""Reads the trainer_state.json in the checkpoints of a Hugging Face Trainer.
 
-``<run>/checkpoint-<step>/trainer_state.json``, of a search ``run-<trial>/checkpoint-<step>/``; the
-newest checkpoint of a run holds all of its log. Source: transformers/trainer_callback.py,
-TrainerState.
+The files are ``<run>/checkpoint-<step>/trainer_state.json``, and in a hyperparameter search
+``run-<trial>/checkpoint-<step>/trainer_state.json``. The newest checkpoint of a run holds its whole
+log. Source: transformers/trainer_callback.py, TrainerState.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _LAYOUT = Layout(steps=("epoch", "step"), sparse=True)
 
 
 def detect(source: Source) -> Detection:
-    """By the file's name; everything in the run's folder is the run's."""
+    """Whether there are such files, by their name; all that is in a run's folder belongs to it."""
     files = source.by_base.get(_FILE, [])
     if not files:
         return Detection(False, "")
@@ -37,14 +37,14 @@ def detect(source: Source) -> Detection:
     ]
     if not good:
         return Detection(False, f"{files[0].name} without log_history")
-    # The run's folder, but never the input's own: other tools' files may lie there too.
+    # Claim the run's folder, but not the whole input, where other tools' files may be too.
     folders = {_run_folder(file.folder) or file.folder for file in good}
     saw = f"{some([file.name for file in good])} with log_history"
     return Detection(True, saw, claims=source.below(folders))
 
 
 def read(source: Source, options: Options) -> Found:
-    """One study: the runs of a folder. Raises EsimError as `esim.readers.runs.studies`."""
+    """Read the runs of the input as one study. Raises EsimError as `esim.readers.runs.studies`."""
     files = source.by_base.get(_FILE, [])
     if not files:
         raise EsimError(f"no {_FILE}", where=source.label)
@@ -84,7 +84,7 @@ def read(source: Source, options: Options) -> Found:
 
 
 def _run_folder(folder: str) -> str:
-    """Without the part that names a checkpoint."""
+    """The run's folder: the folder of a file without the part that names a checkpoint."""
     path = PurePosixPath(folder)
     if re.fullmatch(r"checkpoint-[0-9]+", path.name):
         return "" if str(path.parent) == "." else str(path.parent)

@@ -1,7 +1,7 @@
-"""Weights & Biases: the CSV file that a chart of the web page exports.
+"""Reads the CSV file that a chart on the web page of Weights & Biases exports.
 
-Wide: the steps in the first column, then for each run ``<run> - <metric>``, and the same with
-``__MIN`` and ``__MAX``, which differ from it where the chart averages several rows into a point.
+The first column holds the steps. Each run has three columns: ``<run> - <metric>``, and the same
+with ``__MIN`` and ``__MAX``. Their values differ where a point of the chart averages several rows.
 """
 
 from __future__ import annotations
@@ -25,7 +25,13 @@ STEP = "Step"
 
 @dataclass
 class _Chart:
-    """A file's rows; column numbers by run and metric, of its value, lowest and highest."""
+    """The columns of a chart's file.
+
+    Attributes:
+        shape: the file.
+        columns: for each run and metric, the numbers of the columns of value, minimum and maximum.
+        renamed: how many runs got another name because two had the same.
+    """
 
     shape: Shape
     columns: dict[tuple[str, str], tuple[int, int, int]] = field(default_factory=dict)
@@ -38,20 +44,20 @@ class _Chart:
                 run, _, metric = name.rpartition(_BETWEEN)
                 number = 1
                 while (run if number == 1 else f"{run} #{number}", metric) in self.columns:
-                    number += 1  # runs of one name
+                    number += 1  # another run has the same name
                 self.renamed += number > 1
                 key = (run if number == 1 else f"{run} #{number}", metric)
                 self.columns[key] = (at, at + 1, at + 2)
 
 
 def detect(source: Source) -> Detection:
-    """A CSV file whose columns come in threes, a value with its lowest and highest."""
+    """Whether there is a CSV file whose columns come in threes: value, minimum and maximum."""
     files = [chart.shape.file for chart in _charts(source)]
     return detected(files, f"with columns <run> - <metric>, {_LOW}, {_HIGH}")
 
 
 def read(source: Source, options: Options) -> Found:
-    """One study: the runs of the charts. Raises EsimError as `esim.readers.runs.studies`."""
+    """Read the runs of the charts as one study. Raises EsimError as `esim.readers.runs.studies`."""
     charts = _charts(source)
     if not charts:
         raise EsimError("no exported chart", where=source.label)

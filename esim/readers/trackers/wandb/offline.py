@@ -1,6 +1,6 @@
-"""Weights & Biases: offline run files, ``wandb/offline-run-*/run-<id>.wandb``.
+"""Reads offline run files of Weights & Biases, ``wandb/offline-run-*/run-<id>.wandb``.
 
-The runs of a sweep are a study, the others of a project are one.
+The runs of a sweep are a study; the other runs of a project are a study.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ LAYOUT = Layout(
 
 
 def detect(source: Source) -> Detection:
-    """Run files by their first bytes; all that lies in a run's folder is the run's."""
+    """Whether there are run files, by their first bytes; all in a run's folder belongs to it."""
     named = [file for file in source.files if file.base.endswith(".wandb")]
     if not named:
         return Detection(False, "")
@@ -39,7 +39,7 @@ def detect(source: Source) -> Detection:
 
 
 def read(source: Source, options: Options) -> Found:
-    """The studies of the run files. Raises EsimError as `esim.readers.runs.studies`."""
+    """Read the studies of the run files. Raises EsimError as `esim.readers.runs.studies`."""
     files = _run_files(source)
     if not files:
         raise EsimError("no run files", where=source.label, why="their names end in .wandb")
@@ -76,7 +76,7 @@ def _run_files(source: Source) -> list[File]:
 
 
 def _log(run_id: str, parts: list[tuple[File, RunFile]]) -> RunLog:
-    """A run; each time it was resumed made a file more."""
+    """The log of a run, which has another file for each time that it was resumed."""
     parts.sort(key=lambda part: part[1].start or 0.0)
     last = parts[-1][1]
     start = parts[0][1].start
@@ -93,7 +93,7 @@ def _log(run_id: str, parts: list[tuple[File, RunFile]]) -> RunLog:
     }
     end = None
     if last.exit_code is not None and last.start is not None:
-        # Whole seconds, rounded down: the last row may stand a little later.
+        # The runtime is rounded down to whole seconds, so the last row may be a little later.
         stamps = [float(row["_timestamp"]) for _, row in rows[-1:] if "_timestamp" in row]
         end = max([last.start + last.runtime, *stamps])
     if last.exit_code is None:
@@ -113,7 +113,7 @@ def _log(run_id: str, parts: list[tuple[File, RunFile]]) -> RunLog:
 
 
 def _cells(rows: Sequence[tuple[str, Mapping[str, str]]]) -> Iterator[tuple[str, dict[str, str]]]:
-    """JSON texts of numbers are cells as they stand; null is none."""
+    """The rows with their cells; the JSON text of a number is a cell, and null is an empty cell."""
     for place, row in rows:
         yield place, {name: text for name, text in row.items() if text != "null"}
 
