@@ -27,7 +27,7 @@ from esim.analyses.workers.by_study import going_through
 from esim.cli import app
 from esim.results.comparison.comparison import Comparison
 from esim.results.estimate import Estimate
-from esim.storage.history import Chunk, Place, layout
+from esim.storage.history import Chunk, Location, layout
 from esim.storage.history.write import Input, append
 from esim.study.facts import facts, facts_at
 from tests.test_many import studies
@@ -50,7 +50,7 @@ COMPARE: dict[str, Any] = {"rules": RULES, "orders": 6}
 def history(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> History:
     """Seven studies of 30 reports, three to a chunk."""
     monkeypatch.setattr(layout, "ROWS", 90)
-    return append(Place(str(tmp_path / "h")), [Input("in", "0", "table", studies(7))], None)
+    return append(Location(str(tmp_path / "h")), [Input("in", "0", "table", studies(7))], None)
 
 
 @pytest.fixture
@@ -92,13 +92,13 @@ def test_a_study_that_fails_is_left_out_from_then_on(history: History) -> None:
 def test_a_damaged_file_costs_its_own_studies(history: History, tmp_path: Path) -> None:
     assert history.entries[0].shard == history.entries[6].shard
     chunks = history.chunks()
-    broken = [Chunk(Place(str(tmp_path)), 0, "x", 0, chunks[0].entries), *chunks[1:]]
+    broken = [Chunk(Location(str(tmp_path)), 0, "x", 0, chunks[0].entries), *chunks[1:]]
 
     class Broken(History):
         def chunks(self, studies: Any = None) -> list[Chunk]:
             return broken
 
-    there = Broken(history.place, history.entries, history.sha256)
+    there = Broken(history.location, history.entries, history.sha256)
     with going_through(there, jobs=1) as every:
         assert [name for _, name in every.each(only_name)] == ["s3", "s4", "s5", "s6"]
         assert list(every.failures) == ["s0", "s1", "s2"]
@@ -175,7 +175,7 @@ def test_of_one_known_study_its_halves_are_read_again(tmp_path: Path) -> None:
     from tests.test_compare import walks
 
     some = [walks(1), walks(2, status=["completed"] * 23 + ["stopped"])]
-    there = append(Place(str(tmp_path / "h")), [Input("in", "0", "table", some)], None)
+    there = append(Location(str(tmp_path / "h")), [Input("in", "0", "table", some)], None)
     expected = esim.compare(some, choice=True, **COMPARE)
     assert expected.choice is not None
     assert expected.choice.by == "trials"

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 import esim
 from esim.errors import EsimError
 from esim.readers.convert import convert
-from esim.storage.history import History, Place, is_store, layout
+from esim.storage.history import History, Location, is_store, layout
 from esim.storage.history.write import Input, append
 from esim.study import Study
 from tests.test_readers_tiny import assert_same_study
@@ -30,7 +30,7 @@ def study(name: str, seed: int = 0, trials: int = 3, steps: int = 4) -> Study:
 
 
 def written(folder: Path, *inputs: Input) -> History:
-    return append(Place(str(folder)), inputs, History.open(str(folder)))
+    return append(Location(str(folder)), inputs, History.open(str(folder)))
 
 
 def given_input(path: str, *studies: Study, sha256: str = "0") -> Input:
@@ -97,7 +97,7 @@ def test_an_interrupted_write_changes_nothing(tmp_path: Path) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        append(Place(str(tmp_path)), inputs(), before)  # type: ignore[arg-type]
+        append(Location(str(tmp_path)), inputs(), before)  # type: ignore[arg-type]
     after = History.open(str(tmp_path))
     assert after is not None and after.sha256 == before.sha256
     files = [path.name for path in tmp_path.rglob("*") if path.is_file()]

@@ -31,7 +31,7 @@ from esim.errors import EsimError
 from esim.results import tables
 from esim.results.replay import BestTrial
 from esim.rules import rule
-from esim.storage.history import History, Place, layout
+from esim.storage.history import History, Location, layout
 from esim.storage.history.write import Input, append
 from esim.study import Study
 
@@ -53,7 +53,7 @@ def studies(n: int) -> list[Study]:
 def history(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> History:
     """Seven studies of 30 reports, three to a chunk."""
     monkeypatch.setattr(layout, "ROWS", 90)
-    return append(Place(str(tmp_path / "h")), [Input("in", "0", "table", studies(7))], None)
+    return append(Location(str(tmp_path / "h")), [Input("in", "0", "table", studies(7))], None)
 
 
 def files(folder: Path) -> dict[str, bytes]:
@@ -111,7 +111,7 @@ def test_a_study_that_fails_does_not_stop_the_others(history: History, tmp_path:
 
 
 def test_a_history_without_studies_has_both_tables(tmp_path: Path) -> None:
-    nothing = append(Place(str(tmp_path / "h")), [Input("in", "0", "table", [])], None)
+    nothing = append(Location(str(tmp_path / "h")), [Input("in", "0", "table", [])], None)
     result = many.replay_history(nothing, SETTINGS, out=tmp_path / "out", jobs=1)
     assert result.studies == 0
     for name, schema in (
@@ -335,13 +335,13 @@ def test_a_worker_does_without_pandas(history: History) -> None:
         "many.replay_chunk(settings, history.chunks()[0])\n"
         "assert 'pandas' not in sys.modules and 'matplotlib' not in sys.modules\n"
     )
-    subprocess.run([sys.executable, "-c", code, str(history.place)], check=True)
+    subprocess.run([sys.executable, "-c", code, str(history.location)], check=True)
 
 
 def dies_on_the_third(settings: many.Settings, chunk: layout.Chunk) -> many.Part:
     """A worker that is killed, as for want of memory, once two chunks are finished."""
     if chunk.number == 2:
-        while len(list(Path(chunk.place.address).parent.glob("out.partial/*.studies"))) < 2:
+        while len(list(Path(chunk.location.address).parent.glob("out.partial/*.studies"))) < 2:
             time.sleep(0.01)
         os.kill(os.getpid(), signal.SIGKILL)
     return replay_chunk(settings, chunk)

@@ -15,7 +15,7 @@ from esim.readers.options import Metric
 from esim.readers.source import BESIDE_BYTES, File
 from esim.readers.text import rows
 from esim.readers.text.log_text import LogText
-from esim.readers.text.rows import line_ends, places_of, rows_with
+from esim.readers.text.rows import line_ends, positions_of, rows_with
 from esim.readers.text.scan import scan
 
 LOSS = Metric.compile("loss", r"loss=(\S+)", "")
@@ -27,7 +27,7 @@ def test_places_of_a_literal(pieces: list[bytes], rare: int) -> None:
     expected = [at for at in range(len(data)) if data[at : at + 5] == b"#033["]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(rows, "_RARE", rare)  # 1: by the rarest byte; 9999: by `re`
-        assert list(places_of(data, b"#033[")) == expected
+        assert list(positions_of(data, b"#033[")) == expected
 
 
 @given(st.lists(st.sampled_from([b"loss", b"acc", b"\n", b"\r\n", b" "])))

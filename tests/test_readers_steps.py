@@ -8,12 +8,12 @@ import pytest
 from esim.readers.options import Metric
 from esim.readers.text.log_text import LogText
 from esim.readers.text.scan import scan
-from esim.readers.text.steps import Curve, align, choose_form, mark
+from esim.readers.text.steps import AlignedCurve, align, choose_form, mark
 
 LOSS = Metric.compile("loss", r"loss=([0-9\.]+)", "")
 
 
-def curve(*texts: str, names: tuple[str, ...] = ()) -> Curve:
+def curve(*texts: str, names: tuple[str, ...] = ()) -> AlignedCurve:
     """The curve of one job whose streams hold these texts."""
     found = []
     for i, text in enumerate(texts):

@@ -24,7 +24,7 @@ from typing import IO, Any
 
 from esim.errors import EsimError
 from esim.fetch.documents import PART, write_whole
-from esim.fetch.streams import Stream
+from esim.fetch.streams import FetchedStream
 
 DESCRIPTION = "describe-hyper-parameter-tuning-job.json"
 JOBS = "list-training-jobs-for-hyper-parameter-tuning-job.json"
@@ -35,7 +35,7 @@ ENDED = ("Completed", "Failed", "Stopped", "DeleteFailed")
 
 
 @dataclass(frozen=True)
-class Job:
+class FetchedJob:
     """A training job that has been fetched.
 
     Attributes:
@@ -47,7 +47,7 @@ class Job:
     name: str
     status: str
     described: bool
-    streams: tuple[Stream, ...]
+    streams: tuple[FetchedStream, ...]
 
     @property
     def ended(self) -> bool:
@@ -82,8 +82,8 @@ class Folder:
             EsimError: it is another tuning job's, or no folder of a fetch.
         """
         self.path, self.identity = path, dict(identity)
-        self.jobs: dict[str, Job] = {}
-        self._whole: dict[str, dict[str, Stream]] = {}  # streams of jobs that had ended
+        self.jobs: dict[str, FetchedJob] = {}
+        self._whole: dict[str, dict[str, FetchedStream]] = {}  # streams of jobs that had ended
         self.status: str | None = None  # the tuning job's, when a fetch last came to its end
         self._journal: IO[str] | None = None
         self._lock = threading.Lock()
@@ -119,14 +119,14 @@ class Folder:
         described = not job.described or self.description_of(name).exists()
         return described and all(self._has_file(stream) for stream in job.streams)
 
-    def streams_of(self, name: str) -> dict[str, Stream]:
+    def streams_of(self, name: str) -> dict[str, FetchedStream]:
         """The streams of a job whose files are there, by name."""
         job = self.jobs.get(name)
         known = {stream.name: stream for stream in job.streams} if job else {}
         known |= self._whole.get(name, {})
         return {stream: known[stream] for stream in known if self._has_file(known[stream])}
 
-    def is_whole(self, job: str, stream: Stream) -> bool:
+    def is_whole(self, job: str, stream: FetchedStream) -> bool:
         """Whether a stream was written after its job's end."""
         return stream == self._whole.get(job, {}).get(stream.name)
 
@@ -153,18 +153,18 @@ class Folder:
         self._note(self.identity)
         (self.path / DESCRIPTION).unlink(missing_ok=True)
 
-    def keep_stream(self, job: str, stream: Stream) -> None:
+    def keep_stream(self, job: str, stream: FetchedStream) -> None:
         """Note that a stream is whole, of a job that has ended."""
         self._note({"job": job, "stream": asdict(stream)})
         self._whole.setdefault(job, {})[stream.name] = stream
 
-    def keep(self, job: Job) -> None:
+    def keep(self, job: FetchedJob) -> None:
         """Note that a job is whole."""
         self._note(_entry(job))
         self._hold(job)
 
     def finish(
-        self, description: str, status: str, jobs: Sequence[Job], notes: Sequence[FetchNote]
+        self, description: str, status: str, jobs: Sequence[FetchedJob], notes: Sequence[FetchNote]
     ) -> None:
         """Write what makes the folder complete; the description last.
 
@@ -226,7 +226,7 @@ class Folder:
             if not isinstance(entry, dict):
                 continue
             if "stream" in entry:
-                stream = Stream(**entry["stream"])
+                stream = FetchedStream(**entry["stream"])
                 self._whole.setdefault(entry["job"], {})[stream.name] = stream
             elif "TrainingJobName" in entry:
                 self._take([entry])
@@ -235,20 +235,20 @@ class Folder:
 
     def _take(self, entries: Iterable[Mapping[str, Any]]) -> None:
         for entry in entries:
-            job = Job(
+            job = FetchedJob(
                 name=entry["TrainingJobName"],
                 status=entry["TrainingJobStatus"],
                 described=entry["described"],
-                streams=tuple(Stream(**stream) for stream in entry["streams"]),
+                streams=tuple(FetchedStream(**stream) for stream in entry["streams"]),
             )
             self._hold(job)
 
-    def _hold(self, job: Job) -> None:
+    def _hold(self, job: FetchedJob) -> None:
         self.jobs[job.name] = job
         if job.ended:
             self._whole[job.name] = {stream.name: stream for stream in job.streams}
 
-    def _has_file(self, stream: Stream) -> bool:
+    def _has_file(self, stream: FetchedStream) -> bool:
         """Whether a stream's file is there, in its size."""
         if stream.file is None:
             return True
@@ -268,7 +268,7 @@ class Folder:
             )
 
 
-def _entry(job: Job) -> dict[str, Any]:
+def _entry(job: FetchedJob) -> dict[str, Any]:
     # Readers know such a file as a record by SageMaker's own names in it.
     return {
         "TrainingJobName": job.name,

@@ -31,7 +31,7 @@ Event = Mapping[str, Any]  # timestamp (ms), message
 
 
 @dataclass(frozen=True)
-class Stream:
+class FetchedStream:
     """A log stream that has been downloaded.
 
     Attributes:
@@ -54,14 +54,14 @@ def download(
     name: str,
     folder: Path,
     file: str,
-    go_on: Callable[[], None],
-    there: Stream | None = None,
-) -> Stream:
+    raise_if_stopped: Callable[[], None],
+    there: FetchedStream | None = None,
+) -> FetchedStream:
     """Download a stream, a page in memory at a time; the file is there whole or not at all.
 
     Args:
         file: where, below the folder.
-        go_on: raises if the download is to end.
+        raise_if_stopped: raises if the download is to end.
         there: what was downloaded before, of a job that ran; it stays, and is returned, if AWS
             has fewer events by now: retention takes them.
 
@@ -79,7 +79,7 @@ def download(
     events = 0
     pending = bytearray()
     with part.open("wb") as stream:
-        for page in _pages(account, name, go_on):
+        for page in _pages(account, name, raise_if_stopped):
             text = _lines(page, first=events == 0)
             events += len(page)
             digest.update(text)
@@ -96,16 +96,18 @@ def download(
         return there
     if not events:
         part.unlink()
-        return Stream(name, None, 0, 0, None)
+        return FetchedStream(name, None, 0, 0, None)
     part.replace(path)
-    return Stream(name, file, events, path.stat().st_size, digest.hexdigest())
+    return FetchedStream(name, file, events, path.stat().st_size, digest.hexdigest())
 
 
-def _pages(account: Account, name: str, go_on: Callable[[], None]) -> Iterator[list[Event]]:
+def _pages(
+    account: Account, name: str, raise_if_stopped: Callable[[], None]
+) -> Iterator[list[Event]]:
     """The events of a stream, a page at a time. An empty page is not the end: a token twice is."""
     token: str | None = None
     while True:
-        go_on()
+        raise_if_stopped()
         try:
             page = account.call(
                 "get_log_events",

@@ -15,9 +15,9 @@ from esim.errors import EsimError, near_names
 from esim.fetch.account import WORKERS, Account
 from esim.fetch.documents import document, iso, write_whole
 from esim.fetch.faults import GoneError
-from esim.fetch.folder import ENDED, JOBS, STATUS, FetchNote, Folder, Job
+from esim.fetch.folder import ENDED, JOBS, STATUS, FetchedJob, FetchNote, Folder
 from esim.fetch.permissions import LOG_GROUP
-from esim.fetch.streams import SUFFIX, Stream, download
+from esim.fetch.streams import SUFFIX, FetchedStream, download
 from esim.storage.folders import unique_slugs
 
 PAGE = 100  # jobs a page, the most
@@ -176,14 +176,16 @@ def _fetch_jobs(
     """Fetch training jobs, a few at once; the first error ends the others at their next page."""
     stopped = threading.Event()
 
-    def go_on() -> None:
+    def raise_if_stopped() -> None:
         if stopped.is_set():
             raise EsimError("stopped")  # nobody hears: another error or Ctrl-C came first
 
     pool = ThreadPoolExecutor(WORKERS)
     try:
         tell(0)
-        under_way = [pool.submit(_fetch_job, account, folder, s, go_on) for s in summaries]
+        under_way = [
+            pool.submit(_fetch_job, account, folder, s, raise_if_stopped) for s in summaries
+        ]
         for done, future in enumerate(as_completed(under_way), start=1):
             future.result()
             tell(done)
@@ -193,26 +195,28 @@ def _fetch_jobs(
 
 
 def _fetch_job(
-    account: Account, folder: Folder, summary: dict[str, Any], go_on: Callable[[], None]
+    account: Account, folder: Folder, summary: dict[str, Any], raise_if_stopped: Callable[[], None]
 ) -> None:
     name = str(summary["TrainingJobName"])
     what = f"training job {name!r} in {account.region}"
-    go_on()
+    raise_if_stopped()
     try:
         described = account.call("describe_training_job", what, TrainingJobName=name)
     except GoneError:  # deleted; its logs may be there still
         described = None
-    job = Job(name, str((described or summary)["TrainingJobStatus"]), described is not None, ())
+    job = FetchedJob(
+        name, str((described or summary)["TrainingJobStatus"]), described is not None, ()
+    )
     known = folder.streams_of(name)
     # After the description: the streams of a job that had ended by then will not grow.
     names = sorted({*known, *_stream_names(account, name)})
     files = unique_slugs([stream.removeprefix(f"{name}/") for stream in names])
-    streams: list[Stream] = []
+    streams: list[FetchedStream] = []
     for stream, slug in zip(names, files, strict=True):
         one = known.get(stream)
         if one is None or not (job.ended and folder.is_whole(name, one)):
             file = f"logs/{name}/{slug}{SUFFIX}"
-            one = download(account, stream, folder.path, file, go_on, one)
+            one = download(account, stream, folder.path, file, raise_if_stopped, one)
             if job.ended:
                 folder.keep_stream(name, one)
         streams.append(one)
@@ -237,7 +241,7 @@ def _stream_names(account: Account, job: str) -> list[str]:
         return []
 
 
-def _notes(jobs: Sequence[Job], status: str) -> list[FetchNote]:
+def _notes(jobs: Sequence[FetchedJob], status: str) -> list[FetchNote]:
     """What AWS no longer had, or will have more of."""
     running = [job.name for job in jobs if not job.ended]
     deleted = [job.name for job in jobs if not job.described]

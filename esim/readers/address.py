@@ -1,4 +1,4 @@
-"""Inputs that are not paths: databases and tracking servers, by their URL."""
+"""`Address`, an input that is a database or a tracking server and is given by its URL."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ from esim.errors import EsimError
 
 DATABASES = ("postgresql", "postgres", "mysql", "mariadb")
 SERVERS = ("http", "https")
-# What names a file on this machine.
+# The schemes of URLs that name a file on this machine.
 _PATHS = ("sqlite", "file")
 
-Kind = Literal["database", "server"]
+AddressKind = Literal["database", "server"]
 
 
 class Address:
-    """A database or a server.
+    """The URL of a database or a tracking server. As text it is shown without its password.
 
     Attributes:
-        url: as given, for connecting; it may hold a password, so it is never shown.
-        kind: what stands there.
+        url: the URL as given, for connecting. It may hold a password, so it is never shown.
+        kind: whether it is a database or a server.
     """
 
     def __init__(self, url: str) -> None:
         self.url = url
-        self.kind: Kind = "server" if _scheme(url) in SERVERS else "database"
+        self.kind: AddressKind = "server" if _scheme(url) in SERVERS else "database"
         self._digest = hashlib.sha256()
         self._read = False
 
@@ -38,26 +38,33 @@ class Address:
 
     @property
     def name(self) -> str:
-        """What to call a study that has no name: the last part of the address."""
+        """The name for a study that has none of its own: the last part of the URL."""
         parts = urlsplit(self.url)
         return parts.path.strip("/").rpartition("/")[2] or parts.hostname or "study"
 
     def took(self, data: bytes) -> None:
-        """Count what was read from it towards `sha256`."""
+        """Add something that was read from the address to `sha256`."""
         self._digest.update(data)
         self._read = True
 
     @property
     def sha256(self) -> str | None:
-        """Of everything that was read from it, in order; None before."""
+        """The hash of everything that was read from the address, in order; None before."""
         return self._digest.hexdigest() if self._read else None
 
 
 def parse_address(given: str) -> Address | str | None:
-    """A database or server; the path inside a sqlite: or file: URL; None if it is a plain path.
+    """What a path or URL stands for.
+
+    Args:
+        given: the path or URL as the user gave it.
+
+    Returns:
+        An `Address` for the URL of a database or server, the path in a sqlite: or file: URL, and
+        None for a plain path.
 
     Raises:
-        EsimError: a URL that esim does not read.
+        EsimError: the URL is of a kind that esim does not read.
     """
     if "://" not in given:
         return None
@@ -85,5 +92,5 @@ def parse_address(given: str) -> Address | str | None:
 
 
 def _scheme(url: str) -> str:
-    """Without the driver that SQLAlchemy's URLs may name: postgresql+psycopg is postgresql."""
+    """A URL's scheme without a driver: that of SQLAlchemy's postgresql+psycopg is postgresql."""
     return url.partition("://")[0].partition("+")[0].lower()

@@ -1,6 +1,7 @@
-"""From reports in any order to a `Study`: every reader ends here.
+"""Turns reports in any order into a `Study`; every reader ends with a call of `assemble`.
 
-Sorts, keeps the last of duplicates, settles launch order and times, and notes what it did.
+It sorts the reports, keeps the last of several reports of one step, settles the launch order and
+the report times, and writes notes on what it did.
 """
 
 from __future__ import annotations
@@ -16,21 +17,22 @@ from esim.errors import EsimError
 from esim.readers.encodings.times import microseconds
 from esim.study import Direction, Float64, Int64, Note, Status, Study, is_censored
 
-# Clocks of two machines differ a little: a report this much before its trial's start counts as 0 s.
+# The clocks of two machines differ a little: a report at most this many seconds before its trial's
+# start is taken to be at 0 s.
 CLOCK_SKEW_S = 60.0
 
 
 @dataclass(frozen=True)
-class Reports:
-    """R reports in the order they were read, of T trials.
+class ReportColumns:
+    """The reports of T trials in columns, R reports in the order in which they were read.
 
     Attributes:
-        trials: the trials' ids, in order of first appearance. [T]
-        codes: int64 [R], positions in `trials`.
+        trials: the trials' ids, each once. [T]
+        codes: int64 [R], each report's trial as a position in `trials`.
         steps: int64 [R], >= 0.
-        values: float64 [R], NaN where the step has no value.
+        values: float64 [R], the objective; NaN where the step has no value.
         elapsed: float64 [R], seconds since the trial's start; NaN where unknown.
-        timestamps: float64 [R], seconds since 1970 UTC, instead of `elapsed`.
+        timestamps: float64 [R], seconds since 1970 UTC; given instead of `elapsed`.
     """
 
     trials: Sequence[str]
@@ -42,10 +44,18 @@ class Reports:
 
 
 @dataclass(frozen=True)
-class Trials:
-    """What is known of N trials beside their reports; columns as in `Study`, each [N].
+class TrialColumns:
+    """What is known about N trials besides their reports; the columns are those of `Study`, [N].
 
-    `censored` None: from the status.
+    Attributes:
+        trials: the trials' ids.
+        start, end: float64 [N], seconds since 1970 UTC, NaN where unknown.
+        status: int8 [N], codes of `Status`.
+        instance_type: the machine of each trial, None where unknown. [N]
+        instance_count: int64 [N], machines of each trial.
+        censored: bool [N], whether the trial had been cut short when it was recorded; None derives
+            it from the status.
+        config: hyperparameter -> its value for each trial, None where it has none. [N] each
     """
 
     trials: Sequence[str]
@@ -58,8 +68,8 @@ class Trials:
     config: Mapping[str, Sequence[Any]] = field(default_factory=dict)
 
     @classmethod
-    def unknown(cls, trials: Sequence[str]) -> Trials:
-        """Trials of which nothing but the id is known."""
+    def unknown(cls, trials: Sequence[str]) -> TrialColumns:
+        """Columns for trials of which only the ids are known."""
         n = len(trials)
         return cls(
             trials=trials,
@@ -72,8 +82,8 @@ class Trials:
 
 
 def assemble(
-    reports: Reports,
-    trials: Trials | None,
+    reports: ReportColumns,
+    trials: TrialColumns | None,
     *,
     name: str,
     objective: str,
@@ -82,27 +92,32 @@ def assemble(
     notes: Iterable[Note] = (),
     listed_order: bool = False,
 ) -> Study:
-    """The study of these reports.
+    """Build the study of some reports.
 
-    Launch order: by `start` where every trial with reports has one, else first appearance in the
-    reports; trials without reports come last. `listed_order`: `trials` is in launch order already.
+    Trials stand in launch order: by `start` where every trial with reports has one, else by first
+    appearance in the reports. Trials without reports come last.
 
     Args:
-        reports: in the order they were read; of equal (trial, step) the last one counts.
-        trials: may list trials without reports and lack some that have; None if not recorded.
-        where: for errors.
-        notes: what the reader itself noted.
+        reports: the reports as they were read. Of several with the same trial and step the last one
+            counts.
+        trials: may list trials without reports and lack some that have reports; None if nothing is
+            recorded about the trials.
+        name: the study's id.
+        objective: the metric's name.
+        direction: "minimize" or "maximize".
+        where: the input, for errors.
+        notes: the reader's own notes.
+        listed_order: whether `trials` is in launch order already.
 
     Raises:
-        EsimError: no report at all, a negative step, a report far before its trial's start, or
-            anything `Study.validate` refuses.
+        EsimError: there is no report at all, a step is negative, a report lies far before its
+            trial's start, or `Study.validate` refuses the result.
     """
     if len(reports.codes) == 0:
         raise EsimError("no reports", where=where, why=f"study {name!r} has no value of any step")
     said = list(notes)
     ids, rank, pick = _launch_order(reports, trials, listed_order, said)
-    known = trials if trials is not None else Trials.unknown(())
-    start = _picked(known.start, pick, np.nan)
+    about = _about_trials(trials if trials is not None else TrialColumns.unknown(()), ids, pick)
     launched = rank[reports.codes]
     order = _sorted_rows(launched, reports.steps, said)
     rows, steps, values = launched[order], reports.steps[order], reports.values[order]
@@ -111,32 +126,18 @@ def assemble(
     if steps.size and steps.min() < 0:
         at = int(np.argmin(steps))
         raise EsimError(f"step {steps[at]} is negative", where=f"{where}, trial {ids[rows[at]]!r}")
-    elapsed = _elapsed(reports, order, rows, offsets, start, ids, where, said)
+    elapsed = _elapsed(reports, order, rows, offsets, about.start, ids, where, said)
     _note_values(values, offsets, ids, said)
-    status = _picked(known.status, pick, np.int8(Status.UNKNOWN))
-    censored = is_censored(status)
-    if known.censored is not None:
-        censored = np.where(pick >= 0, _picked(known.censored, pick, np.bool_(False)), censored)
     study = Study(
         name=name,
         objective=objective,
         direction=direction,
-        trials=tuple(ids),
         offsets=offsets,
         steps=np.ascontiguousarray(steps),
         values=np.ascontiguousarray(values),
         elapsed=elapsed,
-        start=start,
-        end=_picked(known.end, pick, np.nan),
-        status=status,
-        censored=censored,
-        instance_type=tuple(known.instance_type[i] if i >= 0 else None for i in pick),
-        instance_count=_picked(known.instance_count, pick, np.int64(1)),
-        config={
-            key: tuple(column[i] if i >= 0 else None for i in pick)
-            for key, column in known.config.items()
-        },
         notes=tuple(said),
+        **vars(about),
     )
     try:
         study.validate()
@@ -147,16 +148,53 @@ def assemble(
     return study
 
 
+def _about_trials(known: TrialColumns, ids: Sequence[str], pick: Int64) -> TrialColumns:
+    """The columns of `known` for the trials of a study, in its order.
+
+    Args:
+        known: what is known about M trials.
+        ids: the study's trials. [N]
+        pick: int64 [N], each trial's position in `known`, -1 where it is not listed.
+    """
+    status = _picked(known.status, pick, np.int8(Status.UNKNOWN))
+    censored = is_censored(status)
+    if known.censored is not None:
+        censored = np.where(pick >= 0, _picked(known.censored, pick, np.bool_(False)), censored)
+    return TrialColumns(
+        trials=tuple(ids),
+        start=_picked(known.start, pick, np.nan),
+        end=_picked(known.end, pick, np.nan),
+        status=status,
+        instance_type=tuple(known.instance_type[i] if i >= 0 else None for i in pick),
+        instance_count=_picked(known.instance_count, pick, np.int64(1)),
+        censored=censored,
+        config={
+            key: tuple(column[i] if i >= 0 else None for i in pick)
+            for key, column in known.config.items()
+        },
+    )
+
+
 def some(names: Sequence[str], most: int = 3) -> str:
-    """The first few names, for the end of a note."""
+    """The first names of a list, as text for the end of a note.
+
+    Args:
+        names: all of them.
+        most: how many are shown; the others are counted.
+    """
     more = f" and {len(names) - most} more" if len(names) > most else ""
     return ", ".join(names[:most]) + more
 
 
 def _launch_order(
-    reports: Reports, trials: Trials | None, listed_order: bool, said: list[Note]
+    reports: ReportColumns, trials: TrialColumns | None, listed_order: bool, said: list[Note]
 ) -> tuple[list[str], Int64, Int64]:
-    """The ids in launch order; the rank of each of `reports.trials`; each id's row in `trials`."""
+    """The launch order of the trials; notes are added to `said`.
+
+    Returns:
+        The ids of all N trials in launch order; int64 [T], the rank of each of `reports.trials`
+        in it, -1 if it has no report; int64 [N], each id's row in `trials`, -1 if not listed.
+    """
     listed = {} if trials is None else {trial: i for i, trial in enumerate(trials.trials)}
     reporting = [reports.trials[i] for i in dict.fromkeys(_used(reports))]
     silent = [trial for trial in listed if trial not in set(reporting)]
@@ -202,15 +240,22 @@ def _launch_order(
     return ids, rank, pick
 
 
-def _used(reports: Reports) -> list[int]:
-    """Codes that occur, in order of first appearance in the reports."""
+def _used(reports: ReportColumns) -> list[int]:
+    """The codes that occur, in the order of their first appearance in the reports."""
     codes, first = np.unique(reports.codes, return_index=True)
     ordered: list[int] = codes[np.argsort(first)].tolist()
     return ordered
 
 
 def _sorted_rows(launched: Int64, steps: Int64, said: list[Note]) -> Int64:
-    """The rows to keep, by trial and step; notes what was out of order or doubled."""
+    """int64: the rows to keep, ordered by trial and step.
+
+    Notes on rows that were out of order or repeated a step are added to `said`.
+
+    Args:
+        launched: int64 [R], each row's trial, as its rank in launch order.
+        steps: int64 [R].
+    """
     order = np.arange(len(steps), dtype=np.int64)
     if (launched[1:] < launched[:-1]).any():
         order = np.argsort(launched, kind="stable")
@@ -242,7 +287,7 @@ def _sorted_rows(launched: Int64, steps: Int64, said: list[Note]) -> Int64:
 
 
 def _elapsed(
-    reports: Reports,
+    reports: ReportColumns,
     order: Int64,
     rows: Int64,
     offsets: Int64,
@@ -251,6 +296,20 @@ def _elapsed(
     where: str,
     said: list[Note],
 ) -> Float64 | None:
+    """float64: seconds since its trial's start for each row that is kept; None if some are unknown.
+
+    Notes on what was corrected are added to `said`.
+
+    Args:
+        order: int64, the rows of `reports` that are kept, ordered by trial and step.
+        rows: int64, the trial of each of those rows.
+        offsets: int64 [N + 1], trial -> its part of those rows.
+        start: float64 [N], seconds since 1970 UTC, NaN where unknown.
+        ids: the trials. [N]
+
+    Raises:
+        EsimError: a time is infinite, or lies more than CLOCK_SKEW_S before its trial's start.
+    """
     given = reports.timestamps if reports.timestamps is not None else reports.elapsed
     if given is None:
         return None
@@ -273,19 +332,28 @@ def _elapsed(
         elapsed = np.array(times)
     else:
         elapsed = _since_start(times, rows, offsets, start, said)
+    at = int(np.argmin(elapsed))
+    if elapsed[at] < -CLOCK_SKEW_S:
+        raise EsimError(
+            f"a report stands {-elapsed[at]:.6g} s before its trial's start",
+            where=f"{where}, trial {ids[rows[at]]!r}",
+            why="are both times in the same zone?",
+        )
+    _mend_times(elapsed, rows, offsets, said)
+    return elapsed
+
+
+def _mend_times(elapsed: Float64, rows: Int64, offsets: Int64, said: list[Note]) -> None:
+    """Raise, in place, times before a trial's start to 0 s and falling times to the largest before.
+
+    The arguments are those of `_elapsed`.
+    """
     early = elapsed < 0
     if early.any():
-        at = int(np.argmin(elapsed))
-        if elapsed[at] < -CLOCK_SKEW_S:
-            raise EsimError(
-                f"a report stands {-elapsed[at]:.6g} s before its trial's start",
-                where=f"{where}, trial {ids[rows[at]]!r}",
-                why="are both times in the same zone?",
-            )
         said.append(
             Note(
                 "elapsed_before_start",
-                f"{int(early.sum())} report(s) stand up to {-elapsed[at]:.3g} s before their "
+                f"{int(early.sum())} report(s) stand up to {-elapsed.min():.3g} s before their "
                 "trial's start; taken as 0 s",
                 int(early.sum()),
             )
@@ -304,13 +372,16 @@ def _elapsed(
                 int(falls.sum()),
             )
         )
-    return elapsed
 
 
 def _since_start(
     times: Float64, rows: Int64, offsets: Int64, start: Float64, said: list[Note]
 ) -> Float64:
-    """Seconds since the trial's start; where that is unknown, since its first timestamp."""
+    """float64: timestamps as seconds since the trial's start, or since its first report.
+
+    A note on trials whose start is unknown is added to `said`; the arguments are those of
+    `_elapsed`.
+    """
     reporting = np.flatnonzero(np.diff(offsets) > 0)
     zero = np.array(start)
     unknown = reporting[np.isnan(zero[reporting])]
@@ -328,6 +399,7 @@ def _since_start(
 
 
 def _note_values(values: Float64, offsets: Int64, ids: Sequence[str], said: list[Note]) -> None:
+    """Add notes on infinite and missing values to `said`."""
     missing = np.isnan(values)
     infinite = int(np.isinf(values).sum())
     if infinite:
@@ -350,7 +422,7 @@ def _note_values(values: Float64, offsets: Int64, ids: Sequence[str], said: list
 
 
 def _picked(column: NDArray[Any], pick: Int64, default: Any) -> NDArray[Any]:
-    """`column[pick]`, with the default where `pick` is -1."""
+    """The entries of a column at the positions in `pick`; the default where a position is -1."""
     if len(column) == 0:
         return np.full(len(pick), default)
     return np.where(pick >= 0, column[pick], default).astype(column.dtype)

@@ -1,4 +1,4 @@
-"""Which format a source is of: exactly one recognises it, or the error says who did."""
+"""Chooses the format of an input: exactly one must recognise it, or the error says which did."""
 
 from __future__ import annotations
 
@@ -12,13 +12,16 @@ from esim.study import Note
 def choose_format(
     source: Source, name: str | None = None, broken: list[Note] | None = None
 ) -> Format:
-    """The format of that name, or the only one that recognises the source.
+    """The format of a name, or the only format that recognises the input.
 
     Args:
+        source: the input.
+        name: a format's name; None asks all formats.
         broken: notes on plug-ins that failed are added here.
 
     Raises:
-        EsimError: no such name (with near names); no format matches (what each saw); several do.
+        EsimError: there is no format of this name (the error lists near names), none recognises the
+            input (it says what each saw), or several do.
     """
     formats = known_formats()
     if name is not None:

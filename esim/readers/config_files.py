@@ -1,4 +1,4 @@
-"""Hyperparameters in a file beside a run: JSON or YAML. No tag of YAML ever makes an object."""
+"""Reads hyperparameters from JSON and YAML files beside a run; YAML never creates objects."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from esim.readers.runs import flat
 from esim.readers.source import File, Source
 from esim.study import Note
 
-_LARGEST = 1 << 20  # a file of hyperparameters is not larger
+_LARGEST = 1 << 20  # characters; a larger file is taken for something other than hyperparameters
 
 
 class Configs:
-    """The files of hyperparameters in an input, read when a run asks for its own.
+    """The files of hyperparameters in an input; a file is read when a run asks for it.
 
     Attributes:
-        used: the files that were read.
+        used: the files that have been read.
     """
 
     def __init__(self, source: Source, names: Sequence[str]) -> None:
@@ -34,7 +34,12 @@ class Configs:
         self.used: set[File] = set()
 
     def of(self, log: File, folder: str | None = None) -> dict[str, Any]:
-        """The hyperparameters beside a run's log, or in another folder of the same input."""
+        """The hyperparameters of a run; empty if there is no file or it cannot be read.
+
+        Args:
+            log: the run's log.
+            folder: the folder to look in; None looks beside the log.
+        """
         for name in self._names:
             file = self._files.get((log.root, log.folder if folder is None else folder, name))
             if file is not None:
@@ -42,7 +47,7 @@ class Configs:
         return {}
 
     def notes(self) -> list[Note]:
-        """What could not be read."""
+        """The note on files that could not be read, if any."""
         if not self._unread:
             return []
         why = "; pip install 'esim[yaml]' reads YAML" if self._no_yaml else ""
@@ -63,10 +68,13 @@ class Configs:
 
 
 def plain_config(nested: dict[Any, Any]) -> dict[str, Any]:
-    """Hyperparameters as a run holds them: nested names joined with "/".
+    """Hyperparameters by name, with the names of nested ones joined by "/".
+
+    Args:
+        nested: a mapping of names to values or further mappings.
 
     Raises:
-        EsimError: nested too deeply.
+        EsimError: the mappings are nested too deeply.
     """
     try:
         return flat(_text_keys(nested))
@@ -75,7 +83,7 @@ def plain_config(nested: dict[Any, Any]) -> dict[str, Any]:
 
 
 def _unwrapped(found: dict[Any, Any]) -> dict[Any, Any]:
-    """W&B's config.yaml wraps each value: ``lr: {desc: null, value: 0.1}``."""
+    """The values without what W&B's config.yaml wraps them in: ``lr: {desc: null, value: 0.1}``."""
     return {
         name: value["value"]
         if isinstance(value, dict) and "value" in value and set(value) <= {"desc", "value"}
@@ -92,11 +100,16 @@ def _text_keys(value: Any) -> Any:
 
 
 def _yaml(file: File) -> Any:
-    """The plain data of a YAML file. Raises EsimError: not YAML, too large, or with aliases."""
+    """The plain data of a YAML file.
+
+    Raises:
+        EsimError: it is not YAML, is too large, or has aliases.
+        ImportError: PyYAML is not installed.
+    """
     import yaml
 
     class Plain(yaml.SafeLoader):  # type: ignore[misc]
-        """Aliases could make a small file large; a tag of Python's is read as what it tags."""
+        """Refuses aliases, with which a small file can expand to a huge one; tags are ignored."""
 
         def compose_node(self, parent: Any, index: Any) -> Any:
             if self.check_event(yaml.AliasEvent):
@@ -118,5 +131,5 @@ def _yaml(file: File) -> Any:
         return yaml.load(text, Plain)
     except RecursionError:
         raise
-    except Exception as error:  # a tag on a scalar that it does not fit raises whatever it likes
+    except Exception as error:  # PyYAML raises many kinds for a tag that does not fit its scalar
         raise EsimError("not YAML", where=str(file), why=str(error).split("\n")[0]) from None

@@ -1,4 +1,4 @@
-"""Recorded logs of any format into a history: only what is new or has changed is read."""
+"""Converts recorded logs of any format into a history; only new and changed inputs are read."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 from esim.errors import EsimError
 from esim.readers.inputs import apart, contents, read_inputs
-from esim.storage.history import History, Place
+from esim.storage.history import History, Location
 from esim.storage.history.layout import SHARD_ROWS
 from esim.storage.history.write import Input, append, fingerprint
 from esim.study import Study
@@ -17,12 +17,13 @@ from esim.study import Study
 
 @dataclass
 class Conversion:
-    """What became of the inputs.
+    """The result of a conversion.
 
     Attributes:
-        history: as it stands now; None if nothing could be read.
-        unchanged: the inputs that were in it already.
-        failed: input -> why it could not be read.
+        history: the history after the conversion; None if there is none, because nothing could be
+            read.
+        unchanged: the inputs that the history held already.
+        failed: for each input that could not be read, the error.
     """
 
     history: History | None
@@ -37,22 +38,23 @@ def convert(
     told: Callable[[str, Sequence[Study]], None] = lambda path, studies: None,
     **options: Any,
 ) -> Conversion:
-    """Write the studies of some inputs into a history, which is made if there is none.
+    """Write the studies of some inputs into a history, which is created if there is none.
 
-    An input whose contents and options are those it was read with before is passed over; the
-    studies of one that has changed are replaced. An input that cannot be read is reported and does
-    not stop the others. The index is written after every shard: an interruption loses at most one.
+    An input that the history holds with the same contents and options is not read again; the
+    studies of one that has changed are replaced. An input that cannot be read does not stop the
+    others. The index is written after every shard, so an interruption loses at most one shard.
 
     Args:
-        paths: as for `esim.read_studies`. Each folder, each address, and all plain files together
-            are inputs.
+        paths: as for `esim.read_studies`. Each folder and each address is an input, and all plain
+            files together are one.
         out: a folder, or an address in object storage.
-        told: called with each finished input and the studies read from it, none if it was known
-            or could not be read.
-        options: those of `esim.read_studies`.
+        told: called after each input with its name and the studies that were read from it; there
+            are none if it was unchanged or could not be read.
+        options: the options of `esim.read_studies`.
 
     Raises:
-        EsimError: `out` holds other things or cannot be written, or a study's name is taken.
+        EsimError: `out` holds other files or cannot be written, or two inputs have a study of the
+            same name.
     """
     _refuse_other_things(out)
     conversion = Conversion(History.open(out))
@@ -61,7 +63,7 @@ def convert(
         given = _read(first, conversion, options, told)
         if given is not None:
             shard = _a_shard(given, inputs, conversion, options, told)
-            conversion.history = append(Place(out), shard, conversion.history)
+            conversion.history = append(Location(out), shard, conversion.history)
     return conversion
 
 
@@ -72,7 +74,7 @@ def _a_shard(
     options: Mapping[str, Any],
     told: Callable[[str, Sequence[Study]], None],
 ) -> Iterator[Input]:
-    """Inputs that are new or have changed, until they fill a shard."""
+    """The given input and the next ones that are new or have changed, until they fill a shard."""
     reports = 0
     while True:
         if given is not None:
@@ -89,7 +91,7 @@ def _read(
     options: Mapping[str, Any],
     told: Callable[[str, Sequence[Study]], None],
 ) -> Input | None:
-    """An input's studies; None if the history holds them, or if it cannot be read."""
+    """An input with its studies; None if the history holds them already or it cannot be read."""
     name = ", ".join(paths)
     before = conversion.history
     known = {} if before is None else {entry.input: entry.sha256 for entry in before.entries}

@@ -1,6 +1,6 @@
-"""The formats esim reads: a static table.
+"""`Format`, what a reader of a format offers, and the table of the formats that esim reads.
 
-A reader's module is imported when it is asked.
+The module of a format is imported when the format is asked to look at an input.
 """
 
 from __future__ import annotations
@@ -16,13 +16,15 @@ from esim.study import Note, Study
 
 @dataclass(frozen=True)
 class Detection:
-    """Whether a source is of a format, and the evidence either way, in a few words.
+    """Whether an input is of a format, and what shows it.
 
     Attributes:
-        saw: "" if nothing in the source hints at the format.
-        complete: False: another source of this format may hold what this one lacks.
-        claims: the files that belong to it, read or not; formats asked later do not see them. A
-            tool that writes TensorBoard events beside its own records claims those too.
+        matches: whether it is of the format.
+        saw: the evidence for or against, in a few words; "" if nothing hints at the format.
+        complete: False if another input of this format may hold what this one lacks.
+        claims: the files that belong to the format, whether they are read or not. Formats that are
+            asked later do not see them: a tool that writes TensorBoard events beside its own
+            records claims those too.
         broken: why a plug-in could not tell; "" if it could.
     """
 
@@ -35,11 +37,13 @@ class Detection:
 
 @dataclass(frozen=True)
 class Found:
-    """What a reader made of one source.
+    """What a reader found in one input.
 
     Attributes:
-        notes: about its files, not about its data.
-        names: of all its studies, where the reader reads only those that were asked for.
+        studies: the studies.
+        notes: notes about the input's files. Notes about the data are in `Study.notes`.
+        names: the names of all studies of the input, where the reader reads only those that were
+            asked for.
     """
 
     studies: tuple[Study, ...]
@@ -48,31 +52,39 @@ class Found:
 
 
 class Reader(Protocol):
-    """What the module of a format holds."""
+    """The functions that the module of a format has."""
 
     def detect(self, source: Source) -> Detection:
-        """Look at names and first bytes only. Raises EsimError if a file cannot be opened."""
+        """Whether the input is of the format; looks only at names and first bytes.
+
+        Raises:
+            EsimError: a file cannot be opened.
+        """
 
     def read(self, source: Source, options: Options) -> Found:
-        """Raises EsimError where the source cannot be used."""
+        """Read the studies of the input.
+
+        Raises:
+            EsimError: the input cannot be used.
+        """
 
 
 @dataclass(frozen=True)
 class Format:
-    """A row of `esim formats`.
+    """A format that esim reads: a row of `esim formats`.
 
     Attributes:
-        name: for --format.
+        name: its name for --format.
         summary: what is read, in a sentence.
-        needs: options without which it cannot be read.
-        times: whether report times can be had.
-        schedule: whether trial starts and ends can be had.
-        configs: whether hyperparameters can be had.
+        needs: the options without which it cannot be read.
+        times: whether it can hold report times.
+        schedule: whether it can hold the starts and ends of trials.
+        configs: whether it can hold hyperparameters.
         several_studies: whether one input may hold several studies.
-        module: where its `detect` and `read` are.
-        by_contents: recognised by contents that other tools' files might show too, so it is asked
-            last, about the files that no other format claims.
-        package: the package that brings it along; "" if esim does.
+        module: the module that has its `detect` and `read` (`Reader`).
+        by_contents: True if it is recognised by contents that the files of other tools may have
+            too. Such a format is asked last, about the files that no other format claims.
+        package: the package that provides it; "" if it is part of esim.
     """
 
     name: str
@@ -90,11 +102,11 @@ class Format:
         return cast(Reader, importlib.import_module(self.module))
 
     def detect(self, source: Source) -> Detection:
-        """Whether the source is of this format."""
+        """Whether an input is of this format. Raises EsimError as `Reader.detect`."""
         return self._reader().detect(source)
 
     def read(self, source: Source, options: Options) -> Found:
-        """The studies of a source of this format. Raises EsimError where it cannot be used."""
+        """Read the studies of an input of this format. Raises EsimError as `Reader.read`."""
         return self._reader().read(source, options)
 
 

@@ -1,7 +1,4 @@
-"""Recorded logs in, studies out: `read_study`, `read_studies`, `read_inputs`.
-
-Importing this package is cheap; a reader's own libraries are loaded when it reads.
-"""
+"""Reads paths and addresses into studies: `read_study`, `read_studies` and `read_inputs`."""
 
 from __future__ import annotations
 
@@ -24,7 +21,7 @@ __all__ = [
     "FORMATS",
     "Format",
     "InputFile",
-    "Reading",
+    "ReadInput",
     "read_inputs",
     "read_studies",
     "read_study",
@@ -33,16 +30,16 @@ __all__ = [
 
 @dataclass(frozen=True)
 class InputFile:
-    """One path or URL the user gave, for the result document.
+    """One path or URL that the user gave, as the result document describes it.
 
     Attributes:
-        path: as given; of a URL, without its password.
-        sha256: of a file, its bytes'; of a folder, that of the lines ``<sha256>  <relative name>``
-            of the files that were read, sorted by name (what `sha256sum` prints); of a database or
-            server, that of the rows that were read.
-        format: the name of the format that read it.
-        notes: what was seen about the path itself, such as files left unread; what was seen in
-            the data stands in `Study.notes`.
+        path: the path as it was given; a URL is shown without its password.
+        sha256: for a file, the hash of its bytes; for a folder, the hash of the lines
+            ``<sha256>  <relative name>`` of the files that were read, sorted by name (as
+            `sha256sum` prints them); for a database or server, the hash of the rows that were read.
+        format: the name of the format that it was read as.
+        notes: observations about the path itself, such as files that were not read. Observations
+            about the data are in `Study.notes`.
         studies: the names of the studies found in it.
     """
 
@@ -54,8 +51,13 @@ class InputFile:
 
 
 @dataclass(frozen=True)
-class Reading:
-    """The studies found in the given paths, and what the paths were."""
+class ReadInput:
+    """What `read_inputs` returns.
+
+    Attributes:
+        studies: the studies, in the order of the paths.
+        inputs: a description of each path, in the order in which the paths were given.
+    """
 
     studies: tuple[Study, ...]
     inputs: tuple[InputFile, ...]
@@ -71,26 +73,30 @@ def read_inputs(
     accept_time_aligned: bool = False,
     studies: Sequence[str] = (),
     step: str | None = None,
-) -> Reading:
-    """Read every study in some files, folders and databases.
+) -> ReadInput:
+    """Read every study in some files, folders and databases, and describe the inputs.
 
-    All files given are parts of one input; every folder and URL is an input of its own.
+    All files given are parts of one input; every folder and every URL is an input of its own.
 
     Args:
-        paths: files (plain, .gz or .zst), folders, and URLs of databases and tracking servers.
-        objective: the metric to replay; default the recorded one, or the only one there is.
+        paths: files (plain, .gz or .zst), folders, and URLs of databases and tracking servers. A
+            history that `esim convert` wrote is read as a whole if it is the only path.
+        objective: the name of the metric to replay. The default is the objective that the logs
+            record, or the only metric there is.
         direction: "minimize" or "maximize"; needed where the logs do not record it.
-        format: a name in `FORMATS`; default is to look at the contents.
-        metrics: ``NAME=REGEX`` for log text; the first group is the value.
+        format: the name of a format (`esim formats` lists them). By default the format is
+            recognised from the contents.
+        metrics: definitions ``NAME=REGEX`` for log text; the regex's first group is the value.
         name: what to call the study, if there is exactly one.
-        accept_time_aligned: take the n-th point in time as step n, where the logs hold averages
-            over time and no epochs; else they are refused.
-        studies: the names of those to read, where the logs hold several; default all.
-        step: the column that counts steps, where the format has several; default the format's own.
+        accept_time_aligned: take the n-th point in time as step n where the logs hold averages
+            over time and no epochs. Without it such logs are refused.
+        studies: the names of the studies to read where the logs hold several; the default is all.
+        step: the column that counts steps where a format has several; the default is the format's
+            own choice.
 
     Raises:
-        EsimError: no path, an unreadable one, no format or several that match, or logs that
-            cannot be used; it says where.
+        EsimError: no path is given or one cannot be read, no format matches or several do, or the
+            logs cannot be used. The error says where.
     """
     options = Options.parse(
         objective=objective,
@@ -106,11 +112,33 @@ def read_inputs(
         return _whole_history(history, options)
     sources = open_sources(paths)
     broken = list(installed()[1])
-    chosen = _choose(sources, format, broken)
+    read, inputs = _read_sources(_choose(sources, format, broken), sources, options)
+    if name is not None:
+        if len(read) != 1:
+            raise EsimError(
+                f"one name, {name!r}, for {len(read)} studies",
+                why="found " + ", ".join(study.name for study in read),
+            )
+        read = [replace(read[0], name=name)]
+        inputs = [replace(i, studies=(name,)) for i in inputs]
+    if inputs:
+        inputs[0] = replace(inputs[0], notes=(*inputs[0].notes, *dict.fromkeys(broken)))
+    order = {str(root_of(path)): i for i, path in enumerate(paths)}
+    return ReadInput(tuple(read), tuple(sorted(inputs, key=lambda i: order[i.path])))
+
+
+def _read_sources(
+    chosen: Sequence[tuple[Source, Format]], sources: Sequence[Source], options: Options
+) -> tuple[list[Study], list[InputFile]]:
+    """The studies that were asked for, and a description of the paths they were read from.
+
+    Raises:
+        EsimError: two inputs hold a study of the same name, or none holds one that was asked for.
+    """
     read: list[Study] = []
     inputs: list[InputFile] = []
-    homes: dict[str, str] = {}
-    names: dict[str, None] = {}
+    read_from: dict[str, str] = {}  # study -> the input that holds it
+    names: dict[str, None] = {}  # of all studies, those that were not asked for too
     for source, fmt in chosen:
         found = fmt.read(source, options)
         names.update(dict.fromkeys([*found.names, *(study.name for study in found.studies)]))
@@ -120,14 +148,14 @@ def read_inputs(
             if not kept:
                 continue
         for study in found.studies:
-            if study.name in homes:
+            if study.name in read_from:
                 raise EsimError(
                     f"study {study.name!r} is found twice",
                     where=source.label,
-                    why=f"{homes[study.name]} holds a study of the same name",
+                    why=f"{read_from[study.name]} holds a study of the same name",
                     fix="read them one at a time, or give the files of one study without a folder",
                 )
-            homes[study.name] = source.label
+            read_from[study.name] = source.label
         read += found.studies
         inputs += _describe(source, fmt, found)
     for wanted in options.studies:
@@ -137,25 +165,18 @@ def read_inputs(
                 where=", ".join(source.label for source in sources),
                 fix=f"one of: {near_names(wanted, names)}",
             )
-    if name is not None:
-        if len(read) != 1:
-            raise EsimError(
-                f"one name, {name!r}, for {len(read)} studies",
-                why="found " + ", ".join(homes),
-            )
-        read = [replace(read[0], name=name)]
-        inputs = [replace(i, studies=(name,)) for i in inputs]
-    if inputs:
-        inputs[0] = replace(inputs[0], notes=(*inputs[0].notes, *dict.fromkeys(broken)))
-    order = {str(root_of(path)): i for i, path in enumerate(paths)}
-    return Reading(tuple(read), tuple(sorted(inputs, key=lambda i: order[i.path])))
+    return read, inputs
 
 
 def find_history(paths: Sequence[str | Path]) -> History | None:
-    """The history that the only path or address is; None if it is something else.
+    """The history at a path or address, if that is the only one given; None if it is no history.
+
+    Args:
+        paths: the paths and addresses that the user gave.
 
     Raises:
-        EsimError: it is damaged or cannot be reached, or it is in object storage and no history.
+        EsimError: the history is damaged or cannot be reached, or an address in object storage
+            holds no history.
     """
     if len(paths) != 1:
         return None
@@ -170,45 +191,72 @@ def find_history(paths: Sequence[str | Path]) -> History | None:
     return history
 
 
-def check_history(
+def validate_history(
     history: History, *, objective: str | None = None, direction: str | None = None
 ) -> None:
-    """Raises EsimError if a study of a history has another objective or direction than asked."""
+    """Check that a history holds the objective and direction that were asked for.
+
+    Args:
+        history: the history; only its index is looked at.
+        objective: the metric asked for; None accepts any.
+        direction: "minimize" or "maximize"; None accepts both.
+
+    Raises:
+        EsimError: a study was converted with another objective or direction.
+    """
     options = Options.parse(objective=objective, direction=direction, metrics=(), name=None)
     for chunk in history.chunks():
-        _check_chunk(history, chunk, options)
+        _validate_chunk(history, chunk, options)
 
 
-def _check_chunk(history: History, chunk: Chunk, options: Options) -> None:
+def _validate_chunk(history: History, chunk: Chunk, options: Options) -> None:
     for entry in chunk.entries:
         if options.objective not in (None, entry.objective):
             raise EsimError(
                 f"no metric {options.objective!r}",
-                where=f"{history.place}, study {entry.study!r}",
+                where=f"{history.location}, study {entry.study!r}",
                 fix=f"a history holds the objective it was converted with: {entry.objective}",
             )
-        settle_direction(options, str(history.place), as_direction(entry.direction))
+        settle_direction(options, str(history.location), as_direction(entry.direction))
 
 
-def _whole_history(history: History, options: Options) -> Reading:
-    """The studies of a history, all in memory."""
+def _whole_history(history: History, options: Options) -> ReadInput:
+    """Read the studies of a history, all into memory at once."""
     found: list[Study] = []
     for chunk in history.chunks(options.studies or None):
-        _check_chunk(history, chunk, options)
+        _validate_chunk(history, chunk, options)
         found += chunk.studies()
     names = tuple(study.name for study in found)
-    what = InputFile(str(history.place), history.sha256, "history", (), names)
-    return Reading(tuple(found), (what,))
+    what = InputFile(str(history.location), history.sha256, "history", (), names)
+    return ReadInput(tuple(found), (what,))
 
 
 def apart(paths: Sequence[str | Path], format: str | None = None) -> list[tuple[str, ...]]:
-    """The paths in groups, each an input of its own. Raises EsimError as `read_inputs`."""
+    """Group the paths into inputs that can be read one at a time.
+
+    Args:
+        paths: as for `read_inputs`.
+        format: the name of a format; None recognises it from the contents.
+
+    Raises:
+        EsimError: as `read_inputs`, where a path cannot be opened or no format matches.
+    """
     chosen = _choose(open_sources(paths), format, [])
     return [tuple(str(root) for root in source.roots) for source, _ in chosen]
 
 
 def contents(paths: Sequence[str | Path]) -> list[tuple[str, str]]:
-    """(name, sha256 as stored) of each file below the paths, unread; none for databases."""
+    """Name and hash of each file below the paths, without reading them as logs.
+
+    Args:
+        paths: as for `read_inputs`; databases and servers have no files.
+
+    Returns:
+        (name, sha256 of the bytes as stored) for each file.
+
+    Raises:
+        EsimError: a path cannot be opened.
+    """
     found = []
     for source in open_sources(paths):
         for file in source.files:
@@ -228,8 +276,24 @@ def read_studies(
     studies: Sequence[str] = (),
     step: str | None = None,
 ) -> list[Study]:
-    """Every study in some files and folders. Arguments and errors as in `read_inputs`."""
-    reading = read_inputs(
+    """Read every study in some files, folders and databases.
+
+    Arguments and errors are those of `read_inputs`.
+
+    Returns:
+        The studies, in the order of the paths.
+
+    Example:
+        >>> import pathlib, tempfile
+        >>> import esim
+        >>> folder = pathlib.Path(tempfile.mkdtemp())
+        >>> rows = "study,trial,step,loss", "s,a,1,0.5", "s,a,2,0.25", "t,b,1,0.75"
+        >>> _ = (folder / "log.csv").write_text("\\n".join(rows))
+        >>> studies = esim.read_studies(folder / "log.csv", direction="minimize")
+        >>> [(study.name, study.n_trials, study.n_reports) for study in studies]
+        [('s', 1, 2), ('t', 1, 1)]
+    """
+    found = read_inputs(
         *paths,
         objective=objective,
         direction=direction,
@@ -240,7 +304,7 @@ def read_studies(
         studies=studies,
         step=step,
     )
-    return list(reading.studies)
+    return list(found.studies)
 
 
 def read_study(
@@ -254,10 +318,22 @@ def read_study(
     studies: Sequence[str] = (),
     step: str | None = None,
 ) -> Study:
-    """The one study in some files and folders. Arguments as in `read_inputs`.
+    """Read the one study in some files, folders and databases.
+
+    Arguments are those of `read_inputs`.
 
     Raises:
-        EsimError: as `read_inputs`, and if there are several studies; it names them.
+        EsimError: as `read_inputs`, and if there are several studies; the error names them.
+
+    Example:
+        >>> import pathlib, tempfile
+        >>> import esim
+        >>> folder = pathlib.Path(tempfile.mkdtemp())
+        >>> rows = "trial,step,loss", "a,1,0.5", "a,2,0.25", "b,1,0.75"
+        >>> _ = (folder / "log.csv").write_text("\\n".join(rows))
+        >>> study = esim.read_study(folder / "log.csv", direction="minimize")
+        >>> study.objective, study.trials, study.values
+        ('loss', ('a', 'b'), array([0.5 , 0.25, 0.75]))
     """
     found = read_studies(
         *paths,
@@ -285,6 +361,10 @@ def read_study(
 def _choose(
     sources: list[Source], format: str | None, broken: list[Note]
 ) -> list[tuple[Source, Format]]:
+    """The format of each input; inputs that make sense only together are joined into one.
+
+    Notes on plug-ins that failed are added to `broken`.
+    """
     if len(sources) == 1:
         return [(sources[0], choose_format(sources[0], format, broken))]
     try:
@@ -296,7 +376,7 @@ def _choose(
     except EsimError:
         if any(source.address for source in sources):
             raise
-        # A description in one path and its logs in another make sense only together.
+        # One path may hold the description of a tuning job and another its logs: try them as one.
         whole = union(sources)
         if format is None and not any(f.detect(whole).matches for f in known_formats()):
             raise
@@ -304,6 +384,7 @@ def _choose(
 
 
 def _describe(source: Source, fmt: Format, found: Found) -> list[InputFile]:
+    """Each path of an input that has been read, for the result document."""
     described = []
     names = tuple(study.name for study in found.studies)
     for i, root in enumerate(source.roots):

@@ -1,4 +1,4 @@
-"""Loggers that write a table a run, each described by a `Logger`: Lightning, Keras and the like."""
+"""`Logger` reads the formats of loggers that write a table for each run, such as Lightning's."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from esim.readers.assembly import some
 from esim.readers.config_files import Configs
 from esim.readers.formats import Detection, Found
 from esim.readers.options import Options
-from esim.readers.run_logs import Layout, Log, Logs, home, natural, run_names
+from esim.readers.run_logs import Layout, RunLog, RunLogs, folder_of, natural, run_names
 from esim.readers.runs import Experiment, file_notes, flat, folder_name, studies
 from esim.readers.source import File, Source
 from esim.readers.tables.shape import Shape, records, shape_of
@@ -20,23 +20,24 @@ from esim.study import Direction, Note
 
 @dataclass(frozen=True)
 class Logger:
-    """How one logger's files are told apart and read.
+    """How the files of one logger are recognised and read.
 
     Attributes:
-        what: its name, for the evidence.
-        layout: of its tables.
-        is_header: whether columns, in their order, are those of its tables.
-        header: what `is_header` asks, in words.
-        file: the name of its tables; "" if they may have any.
-        configs: names of files with hyperparameters beside a table, the best first.
-        encodings: kinds of table it writes.
-        owns: whether everything in and below a table's folder is the run's.
-        study_of: folder of a run, below the input -> the folder its study is named after, and the
-            trial; None: all runs are of one study, and are named after their folders or files. If
-            given, the first of `configs` alone is a trial too, one without a report.
-        convention: study's name, its metrics -> the objective and direction that the tool's users
-            take, None if they take none.
-        convention_from: who says so.
+        what: the logger's name, for errors.
+        layout: how the logger writes its tables.
+        is_header: whether some columns, in their order, are those of its tables.
+        header: what `is_header` looks for, in words.
+        file: the name of its tables; "" if they may have any name.
+        configs: the names of files with hyperparameters beside a table, the preferred one first.
+        encodings: the kinds of table that it writes.
+        owns: whether everything in and below a table's folder belongs to the run.
+        study_of: from the folder of a run, below the input, the folder that its study is named
+            after, and the trial. None if all runs are of one study and are named after their
+            folders or files. If it is given, the first of `configs` without a table beside it is a
+            trial too, one without reports.
+        convention: from the study's name and its metrics, the objective and direction that the
+            tool's users take; None if there is no such convention.
+        convention_from: whose convention that is, for the note.
     """
 
     what: str
@@ -52,7 +53,11 @@ class Logger:
     convention_from: str = ""
 
     def detect(self, source: Source) -> Detection:
-        """Whether some tables are its own."""
+        """Whether some tables of the input are of this logger.
+
+        Raises:
+            EsimError: a file cannot be opened.
+        """
         tables = self._tables(source)
         if not tables:
             near = source.by_base.get(self.file, [])
@@ -70,7 +75,7 @@ class Logger:
         return Detection(True, saw, claims=claims | beside)
 
     def read(self, source: Source, options: Options) -> Found:
-        """The studies of its tables. Raises EsimError as `esim.readers.runs.studies`."""
+        """Read the studies of its tables. Raises EsimError as `esim.readers.runs.studies`."""
         tables = self._tables(source)
         if not tables:
             raise EsimError(
@@ -101,12 +106,12 @@ class Logger:
         ]
 
     def _groups(self, source: Source, tables: Sequence[Shape]) -> dict[str, dict[str, _Files]]:
-        """Name of a study -> trial -> its files."""
+        """For each study, by name, the files of each of its trials."""
         groups: dict[str, dict[str, _Files]] = {}
         if self.study_of is not None:
             alone = source.by_base.get(self.configs[0], [])
             for shape, file in [*((s, s.file) for s in tables), *((None, file) for file in alone)]:
-                folder, trial = self.study_of(home(file))
+                folder, trial = self.study_of(folder_of(file))
                 runs = groups.setdefault(folder_name(source, folder), {})
                 runs.setdefault(trial, _Files(file)).add(shape)
         else:
@@ -132,7 +137,7 @@ class Logger:
         cut: list[str],
     ) -> Experiment:
         logs = [
-            Log(
+            RunLog(
                 trial=trial,
                 columns=list(dict.fromkeys(c for table in files.tables for c in table.columns)),
                 rows=lambda files=files: _rows(files.tables, cut),  # type: ignore[misc]
@@ -141,7 +146,7 @@ class Logger:
             )
             for trial, files in group.items()
         ]
-        together = Logs(logs, self.layout, options, source.label)
+        together = RunLogs(logs, self.layout, options, source.label)
         columns = dict.fromkeys(column for log in logs for column in log.columns)
         taken = self.convention(name, self.layout.metrics(columns))
         return Experiment(
@@ -158,7 +163,12 @@ class Logger:
 
 @dataclass
 class _Files:
-    """The tables of a run, and a file of it, if it has none."""
+    """The files of a run.
+
+    Attributes:
+        first: one of them.
+        tables: its tables; none if the run only has a file of hyperparameters.
+    """
 
     first: File
     tables: list[Shape] = field(default_factory=list)
@@ -169,11 +179,11 @@ class _Files:
 
 
 def _run_path(file: File, one_name: bool) -> str:
-    """What tells a run's table from others: its folder, and its name where that tells more.
+    """The path that identifies the run of a table: its folder, and its name if names differ.
 
-    Tables named by a number are the parts of one run.
+    Tables whose names are numbers are parts of one run.
     """
-    folder = home(file)
+    folder = folder_of(file)
     stem = file.base.partition(".")[0]
     if one_name or stem.isdigit():
         return folder
@@ -195,7 +205,10 @@ def _rows(shapes: Sequence[Shape], cut: list[str]) -> Iterator[tuple[str, Mappin
 
 
 def _whole_lines(shape: Shape, data: bytes) -> bytes:
-    """A CSV file without a last row that lacks both cells and a line end: still being written."""
+    """A CSV file without its last row if that has too few cells and no line end.
+
+    Such a row was still being written.
+    """
     if data.endswith((b"\n", b"\r")):
         return data
     head, newline, last = data.rpartition(b"\n")

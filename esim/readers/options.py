@@ -1,4 +1,4 @@
-"""What the user said about the logs, and settling it with what the logs say."""
+"""The options of reading, and how they are combined with what the logs record."""
 
 from __future__ import annotations
 
@@ -12,14 +12,28 @@ from esim.study import Direction, Note, as_direction
 
 @dataclass(frozen=True)
 class Metric:
-    """A metric of log text: its value is the first group of the regex, line by line."""
+    """A metric of log text.
+
+    Attributes:
+        name: its name.
+        regex: is searched in each line; its first group is the metric's value.
+    """
 
     name: str
     regex: re.Pattern[str]
 
     @classmethod
     def compile(cls, name: str, regex: str, where: str) -> Metric:
-        """Raises EsimError if the regex is broken or has no group."""
+        """A metric from the text of its regex.
+
+        Args:
+            name: the metric's name.
+            regex: the text of the regex.
+            where: who gives the regex, for errors.
+
+        Raises:
+            EsimError: the regex is broken or has no group.
+        """
         try:
             pattern = re.compile(regex)
         except re.error as error:
@@ -38,7 +52,7 @@ class Metric:
 
 @dataclass(frozen=True)
 class Options:
-    """The options of `esim.readers.read_inputs`, checked."""
+    """The options of `esim.readers.read_inputs`, checked; the attributes are its arguments."""
 
     objective: str | None = None
     direction: Direction | None = None
@@ -60,7 +74,12 @@ class Options:
         studies: Sequence[str] = (),
         step: str | None = None,
     ) -> Options:
-        """Raises EsimError for a direction or a NAME=REGEX that is not one."""
+        """The options from the arguments of `esim.readers.read_inputs`.
+
+        Raises:
+            EsimError: the direction is neither minimize nor maximize, or a metric is not
+                NAME=REGEX.
+        """
         parsed = []
         for text in [metrics] if isinstance(metrics, str) else metrics:
             metric, equals, regex = text.partition("=")
@@ -79,17 +98,28 @@ class Options:
 
 
 def chosen_studies(options: Options, names: Sequence[str]) -> list[str]:
-    """The studies to read: those asked for, else all. `read_inputs` refuses unknown names."""
+    """The names of the studies to read: those that the user asks for, by default all.
+
+    Args:
+        options: what the user asked for. `read_inputs` refuses names that no input has.
+        names: the names of all studies of the input.
+    """
     return [name for name in names if name in options.studies or not options.studies]
 
 
 def settle_step(
     options: Options, columns: Sequence[str], default: str, where: str
 ) -> tuple[str, Note]:
-    """The column that counts steps, the option or the format's own, and a note that says so.
+    """The column that counts steps, and a note that names it.
+
+    Args:
+        options: what the user asked for.
+        columns: the columns of the logs.
+        default: the column that the format takes if the user names none.
+        where: the input, for errors.
 
     Raises:
-        EsimError: the logs have no such column (with near names).
+        EsimError: the logs have no such column; the error lists near names.
     """
     step = options.step or default
     if step not in columns:
@@ -104,10 +134,17 @@ def settle_step(
 def settle_objective(
     options: Options, candidates: Sequence[str], where: str, recorded: str | None = None
 ) -> str:
-    """The metric to replay: the option, else the recorded one, else the only candidate.
+    """The metric to replay: the one the user asks for, else the recorded one, else the only one.
+
+    Args:
+        options: what the user asked for.
+        candidates: the metrics of the logs.
+        where: the input, for errors.
+        recorded: the objective that the logs record, if they do.
 
     Raises:
-        EsimError: it is none of the candidates (with near names), or there are several.
+        EsimError: the metric is none of the candidates (the error lists near names), or none is
+            asked for or recorded and there are several.
     """
     wanted = options.objective or recorded
     if wanted is None:
@@ -131,7 +168,16 @@ def settle_objective(
 
 
 def settle_direction(options: Options, where: str, recorded: Direction | None = None) -> Direction:
-    """The direction: recorded or given. Raises EsimError if neither, or if they contradict."""
+    """The direction of the objective: the recorded one, else the one that the user gives.
+
+    Args:
+        options: what the user asked for.
+        where: the input, for errors.
+        recorded: the direction that the logs record, if they do.
+
+    Raises:
+        EsimError: neither is known, or they contradict each other.
+    """
     if recorded is not None and options.direction not in (None, recorded):
         raise EsimError(
             f"direction {options.direction!r} contradicts the logs",

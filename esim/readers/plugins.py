@@ -1,6 +1,6 @@
-"""Readers that other packages bring: entry points of the group `esim.readers`, each a `Format`.
+"""Readers of other packages, which offer a `Format` as an entry point of the group `esim.readers`.
 
-Whatever goes wrong in such a package is told, with its name, and breaks nothing else.
+An error in such a package is reported with the package's name and does not affect other formats.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ GROUP = "esim.readers"
 
 
 class PluginFormat(Format):
-    """A format whose reader may fail in ways that are not its input's fault."""
+    """A format of another package, whose reader may fail in unexpected ways."""
 
     def detect(self, source: Source) -> Detection:
-        """As the plug-in says; if it fails it does not match, and `broken` says why."""
+        """The plug-in's answer; if the plug-in fails, no match, and `broken` says why."""
         try:
             detection = super().detect(source)
             if not isinstance(detection, Detection):
@@ -35,7 +35,11 @@ class PluginFormat(Format):
         return detection if detection.matches else Detection(False, detection.saw)
 
     def read(self, source: Source, options: Options) -> Found:
-        """Raises EsimError, the plug-in's own or one that says how it failed."""
+        """Read the studies of an input.
+
+        Raises:
+            EsimError: the plug-in raises one, or fails in another way, which the error describes.
+        """
         try:
             found = super().read(source, options)
             if not (isinstance(found, Found) and all(isinstance(s, Study) for s in found.studies)):
@@ -56,8 +60,8 @@ class PluginFormat(Format):
 
 @cache
 def installed() -> tuple[tuple[Format, ...], tuple[Note, ...]]:
-    """The plug-ins' formats, and a note on each plug-in that cannot be used."""
-    from importlib.metadata import entry_points  # not on the way to --help
+    """The formats of all plug-ins, and a note on each plug-in that cannot be used."""
+    from importlib.metadata import entry_points  # imported here to keep `esim --help` fast
 
     formats: list[Format] = []
     notes: list[Note] = []
@@ -71,12 +75,18 @@ def installed() -> tuple[tuple[Format, ...], tuple[Note, ...]]:
 
 
 def known_formats() -> tuple[Format, ...]:
-    """esim's own and the plug-ins'."""
+    """All formats: esim's own, then those of plug-ins."""
     return (*FORMATS, *installed()[0])
 
 
 def broken_note(name: str, package: str, why: str) -> Note:
-    """The note on a plug-in that cannot be used."""
+    """The note on a plug-in that cannot be used.
+
+    Args:
+        name: the reader's name.
+        package: the package that provides it.
+        why: what went wrong.
+    """
     return Note("plugin_broken", f"the reader {name} of the package {package} is broken: {why}")
 
 

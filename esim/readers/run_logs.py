@@ -1,7 +1,7 @@
-"""The log of a run, a row a step: loggers' CSV files, lists of JSON objects, metric histories.
+"""Reads logs that have a row for each step: CSV files of loggers, JSON objects, metric histories.
 
-A reader says where its tool puts such logs and, in a `Layout`, how they differ. Which column counts
-the steps, which rows count, and what to tell about them is settled here, once for all of them.
+A reader knows where its tool puts such logs, and describes their columns with a `Layout`. Which
+column counts the steps, which rows count, and which notes are written is decided here for all.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from esim.readers.runs import Curve, Run, whole_steps
 from esim.readers.source import File
 from esim.study import Float64, Int64, Note, Status
 
-Rows = Iterable[tuple[str, Mapping[str, Any]]]
+LogRows = Iterable[tuple[str, Mapping[str, Any]]]
 
 
 @dataclass(frozen=True)
@@ -30,13 +30,14 @@ class Layout:
     """How a tool writes the log of a run.
 
     Attributes:
-        steps: the columns that can count steps. The first one in which no two values of the
-            objective in a row share a step counts them, else the last one that there is.
-        elapsed: the columns that can hold seconds since the run's start, the best first.
-        beside: columns that are neither steps nor times nor metrics.
-        sparse: a row holds some of the metrics, and is no report of those it leaves empty. If not,
-            it is a report without a value.
-        numbered: what a row is, if by default rows are numbered from 1 instead.
+        steps: the columns that can count steps, the preferred one first. A column is passed over if
+            the values of the objective in two successive rows share a step, unless it is the last.
+        elapsed: the columns that can hold seconds since the run's start, the preferred one first.
+        beside: the columns that are neither steps nor times nor metrics.
+        sparse: whether an empty cell means that the row is no report of that metric. Otherwise it
+            is a report without a value.
+        numbered: if not "", rows are numbered from 1 by default instead of taking a column of
+            steps; the word says what a row is, for the note.
     """
 
     steps: tuple[str, ...]
@@ -46,23 +47,27 @@ class Layout:
     numbered: str = ""
 
     def metrics(self, columns: Iterable[str]) -> list[str]:
-        """The columns that are metrics."""
+        """Those of the columns that are metrics, each once."""
         others = {*self.steps, *self.elapsed, *self.beside, ""}
         return [name for name in dict.fromkeys(columns) if name not in others]
 
 
 @dataclass(frozen=True)
-class Log:
-    """A run's log.
+class RunLog:
+    """The log of one run.
 
     Attributes:
-        columns: all of them.
-        rows: reads it: each row's place and cells; an absent cell is no cell, None or "".
+        trial: the run's id.
+        columns: the names of all columns.
+        rows: reads the rows: the place of each (``path:line``) and its cells by column. A cell that
+            is empty is missing, None or "".
+        where: the file, for errors.
+        start, end, status, config: as in `Run`.
     """
 
     trial: str
     columns: Sequence[str]
-    rows: Callable[[], Rows]
+    rows: Callable[[], LogRows]
     where: str
     start: float = np.nan
     end: float = np.nan
@@ -72,23 +77,38 @@ class Log:
 
 @dataclass(frozen=True)
 class _Cells:
-    """The rows of a log that report the objective; float64 [R] each."""
+    """The R rows of a log that report the objective.
+
+    Attributes:
+        steps: each column that can count steps. float64 [R] each
+        values: float64 [R], the objective.
+        elapsed: float64 [R], seconds since the run's start; None without such a column.
+    """
 
     steps: dict[str, Float64]
     values: Float64
     elapsed: Float64 | None
 
 
-class Logs:
-    """The logs that make one study."""
+class RunLogs:
+    """The logs of the runs that make one study; each metric is read once, when it is asked for.
 
-    def __init__(self, logs: Sequence[Log], layout: Layout, options: Options, where: str) -> None:
+    Attributes:
+        logs: the logs.
+        layout: how their tool writes them.
+        options: what the user asked for.
+        where: the input, for errors.
+    """
+
+    def __init__(
+        self, logs: Sequence[RunLog], layout: Layout, options: Options, where: str
+    ) -> None:
         self.logs, self.layout, self.options, self.where = logs, layout, options, where
         self._settled: dict[str, _Settled] = {}
 
     @cached_property
     def runs(self) -> list[Run]:
-        """One for each log."""
+        """The runs, one for each log."""
         return [
             Run(
                 trial=log.trial,
@@ -103,7 +123,7 @@ class Logs:
         ]
 
     def told(self, objective: str) -> list[Note]:
-        """What was seen about the curves of a metric."""
+        """Notes about the curves of a metric."""
         return self._settle(objective).notes
 
     def _settle(self, objective: str) -> _Settled:
@@ -144,6 +164,7 @@ class Logs:
         return _Settled(curves, notes)
 
     def _step_columns(self, columns: list[str]) -> list[str]:
+        """The columns that may count steps: the one the user names, else those of the layout."""
         if self.options.step is not None:
             if self.options.step not in columns:
                 near = near_names(self.options.step, columns)
@@ -163,7 +184,8 @@ class Logs:
             )
         return found
 
-    def _cells(self, log: Log, objective: str, steps: list[str], elapsed: str | None) -> _Cells:
+    def _cells(self, log: RunLog, objective: str, steps: list[str], elapsed: str | None) -> _Cells:
+        """Read the rows of a log that report the objective."""
         numbers: dict[str, list[float]] = {name: [] for name in steps}
         values: list[float] = []
         times: list[float] = []
@@ -184,7 +206,7 @@ class Logs:
         )
 
     def _step(self, names: list[str], parts: Sequence[_Cells]) -> tuple[str, str]:
-        """The column that counts steps, and why not a better one."""
+        """The column that counts steps, and why the preferred one does not; "" if it does."""
         why = ""
         for name in names:
             columns = [part.steps[name] for part in parts]
@@ -192,7 +214,7 @@ class Logs:
             if not fault or name == names[-1]:
                 return name, why
             why = why or f": {name} {fault}"
-        raise ValueError("no names")  # _step_columns never gives an empty list
+        raise ValueError("no names")  # cannot happen: _step_columns never gives an empty list
 
 
 @dataclass(frozen=True)
@@ -211,25 +233,34 @@ def _fault(steps: Float64) -> str:
 
 
 def _not_superseded(steps: Float64) -> np.ndarray[Any, np.dtype[np.bool_]]:
-    """bool [R]: which rows the run did not take again.
+    """bool [R]: which rows count, because no later restart repeats their steps.
 
-    Where a step falls, the run started again from there: what it had reported at that step and
-    beyond is not part of the model that it ended with.
+    Where the steps fall the run was restarted from an earlier step. What it had reported at that
+    step and beyond does not belong to the model that it ended with.
     """
     begins = np.flatnonzero(np.diff(steps) < 0) + 1
-    lowest = np.full(len(steps), np.inf)  # of the restarts behind each row
+    lowest = np.full(len(steps), np.inf)  # the lowest step of all restarts behind each row
     lowest[begins - 1] = steps[begins]
     lowest = np.minimum.accumulate(lowest[::-1])[::-1]
     return np.asarray(steps < lowest)
 
 
 def settled(steps: Int64) -> np.ndarray[Any, np.dtype[np.bool_]]:
-    """bool [R]: `_not_superseded` of whole steps."""
+    """bool [R]: which reports count, because no later restart of their run repeats their steps.
+
+    Args:
+        steps: int64 [R], in the order in which they were written.
+    """
     return _not_superseded(steps.astype(np.float64))
 
 
 def restart_note(falls: int, superseded: int) -> Note:
-    """The note on runs that started again."""
+    """The note on runs that were restarted.
+
+    Args:
+        falls: how often the steps fall.
+        superseded: how many reports do not count because of it.
+    """
     text = (
         f"steps fall {falls} time(s): the run started again from there, and {superseded} report(s) "
         "of its earlier start are superseded"
@@ -243,18 +274,22 @@ def _whole(parts: Sequence[Float64], name: str, where: str) -> tuple[list[Int64]
     return np.split(steps, np.cumsum(lengths)[:-1]), notes
 
 
-def home(file: File) -> str:
-    """The folder of a file: below the input's root, or as it is if the file itself was given."""
+def folder_of(file: File) -> str:
+    """The folder of a file, relative to the input's root; the full path if the file was given."""
     if file.root.is_dir():
         return file.folder
     return file.path.parent.as_posix()
 
 
 def run_names(paths: Sequence[str], default: str) -> list[str]:
-    """Names of runs from their different paths: without the parts, first and last, common to all.
+    """Short names for runs: their paths without the first and last parts that all have in common.
 
-    "a/run1/version_0" and "a/run2/version_0" are "run1" and "run2". A single one is its last part;
-    of "" that is `default`.
+    "a/run1/version_0" and "a/run2/version_0" become "run1" and "run2". A single run is named after
+    the last part of its path.
+
+    Args:
+        paths: the runs' paths, all different.
+        default: the name where nothing is left of a path.
     """
     split = [PurePosixPath(path).parts for path in paths]
     if len(split) < 2:
@@ -270,7 +305,7 @@ def run_names(paths: Sequence[str], default: str) -> list[str]:
 
 
 def natural(name: str) -> list[tuple[int, str]]:
-    """Sorts "run10" behind "run9"."""
+    """A key that sorts names by the numbers in them: "run10" behind "run9"."""
     return [
         (int(part), "") if part.isdigit() and len(part) < 19 else (-1, part)
         for part in re.split(r"([0-9]+)", name)

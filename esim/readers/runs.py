@@ -1,8 +1,8 @@
-"""The runs of a tuner or tracker, one trial each, to studies.
+"""Turns the runs of a tuner or tracker into studies; each run is a trial.
 
-A reader says what it found: experiments of runs, each run with the names of its metrics and a way
-to get one metric's curve. Which metric is replayed, which studies, and what to tell about the
-curves is settled here, once for all formats.
+A reader describes what it found as experiments of runs. Each run has the names of its metrics and a
+function that reads one metric's curve. Which metric is replayed, which studies are read, and which
+notes are written about the curves is decided here for all formats.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any, Literal
 import numpy as np
 
 from esim.errors import EsimError
-from esim.readers.assembly import Reports, Trials, assemble, some
+from esim.readers.assembly import ReportColumns, TrialColumns, assemble, some
 from esim.readers.formats import Detection, Found
 from esim.readers.options import Options, chosen_studies, settle_direction, settle_objective
 from esim.readers.source import File, Source
@@ -25,13 +25,13 @@ from esim.study import STATUS_WORDS, Direction, Float64, Int64, Note, Status, St
 
 @dataclass(frozen=True)
 class Curve:
-    """R reports of one metric of one run, in the order they were written.
+    """The R reports of one metric of one run, in the order in which they were written.
 
     Attributes:
         steps: int64 [R].
         values: float64 [R], NaN where a step has no value.
-        times: float64 [R], seconds as `Experiment.times` says, NaN where unknown; None if there
-            are none.
+        times: float64 [R], seconds since the zero that `Experiment.times` names, NaN where unknown;
+            None if there are no times.
     """
 
     steps: Int64
@@ -44,10 +44,11 @@ class Run:
     """One trial as its tool recorded it.
 
     Attributes:
-        trial: its id, text.
+        trial: its id, as text.
         metrics: the names of its metrics.
-        curve: the curve of one of them.
+        curve: reads the curve of one of these metrics.
         start, end: seconds since 1970 UTC, NaN if unknown.
+        status: how it had ended.
         config: its hyperparameters.
     """
 
@@ -62,18 +63,22 @@ class Run:
 
 @dataclass(frozen=True)
 class Experiment:
-    """Runs that make one study.
+    """The runs that make one study.
 
     Attributes:
-        runs: in launch order as far as the record shows it; starts, if all are known, go first.
-        where: for errors.
-        objective: the metric that the record or the format's convention names, if any.
-        objective_from: who names it, for the note: "metadata.json".
-        direction: of that objective, if recorded.
-        times: whether curves count seconds since the run's start or since 1970 UTC.
-        notes: about its data.
-        told: more of them, about the curves of the objective, known once these have been read.
-        why_empty: what it would mean that no run has a metric, for the error.
+        name: the study's id.
+        runs: the runs in launch order as far as the record shows it. Where the starts of all runs
+            are known, those decide instead.
+        where: the input, for errors.
+        objective: the metric that the record or the format's convention names as the objective;
+            None if neither does.
+        objective_from: who names the objective, for the note, such as "metadata.json".
+        direction: the direction of that objective, if it is recorded.
+        times: whether the times of curves are seconds since the run's start ("elapsed") or since
+            1970 UTC ("timestamp").
+        notes: notes about the data.
+        told: gives further notes about the curves of a metric; called after these have been read.
+        why_empty: for the error if no run has a metric: what that means in this format.
     """
 
     name: str
@@ -94,14 +99,22 @@ def studies(
     source: Source,
     notes: Iterable[Note] = (),
 ) -> Found:
-    """The studies of some experiments, and what was seen about them.
+    """The studies of some experiments.
 
-    The objective is the one asked for, else the experiment's own, else its only metric. Of several
-    experiments, those in which no run has it are left out, and a note names them.
+    The objective is the one that the user asks for, else the experiment's own, else its only
+    metric. Of several experiments, those in which no run has the objective are left out, and a note
+    names them.
+
+    Args:
+        experiments: all experiments of the input; one that the user did not ask for may be given
+            without its runs.
+        options: what the user asked for.
+        source: the input.
+        notes: the reader's notes about the input's files.
 
     Raises:
-        EsimError: no run, or none with the objective (with near names); an objective or direction
-            that is not settled; whatever `assemble` refuses.
+        EsimError: there is no run, no run has the objective (the error lists near names), the
+            objective or direction is not known, or `assemble` refuses the reports.
     """
     names = [experiment.name for experiment in experiments]
     wanted = set(chosen_studies(options, names))
@@ -118,7 +131,7 @@ def studies(
             left_out.append(experiment.name)
         else:
             found.append(study(experiment, options))
-    if not found:  # the error of the one that has most to choose from
+    if not found:  # raises the error of the experiment that has the most metrics to choose from
         richest = max(chosen, key=lambda experiment: len(metrics_of(experiment.runs)))
         found.append(study(richest, options))
     said += objective_note(left_out)
@@ -126,7 +139,15 @@ def studies(
 
 
 def study(experiment: Experiment, options: Options) -> Study:
-    """The study of one experiment. Raises EsimError as `studies`."""
+    """The study of one experiment.
+
+    Args:
+        experiment: the experiment.
+        options: what the user asked for.
+
+    Raises:
+        EsimError: as `studies`.
+    """
     runs = experiment.runs
     candidates = metrics_of(runs)
     if not candidates:
@@ -153,7 +174,7 @@ def study(experiment: Experiment, options: Options) -> Study:
             why=f"{len(runs)} run(s) have none",
         )
     times = _times(with_reports)
-    trials = Trials(
+    trials = TrialColumns(
         trials=[run.trial for run in runs],
         start=np.array([run.start for run in runs], dtype=np.float64),
         end=np.array([run.end for run in runs], dtype=np.float64),
@@ -163,7 +184,7 @@ def study(experiment: Experiment, options: Options) -> Study:
         config=config_columns([run.config for run in runs]),
     )
     made = assemble(
-        Reports(
+        ReportColumns(
             trials=trials.trials,
             codes=np.repeat(np.arange(len(runs)), lengths),
             steps=np.concatenate([curve.steps for curve in with_reports]),
@@ -181,16 +202,18 @@ def study(experiment: Experiment, options: Options) -> Study:
     return replace(made, notes=(*made.notes, *shape_notes(made)))
 
 
-def detected(files: Sequence[File], what: str) -> Detection:
-    """A match on these files, if there are some; they are the format's.
+def detected(files: Sequence[File], what: str, claims: frozenset[File] | None = None) -> Detection:
+    """The detection of a format that is recognised by some files.
 
     Args:
-        what: shows that they are: "with log_history".
+        files: the files by which it is recognised; if there are none it does not match.
+        what: what was seen in them, as it follows their names: "with log_history".
+        claims: all files that belong to the format; None: these files.
     """
     if not files:
         return Detection(False, "")
     saw = f"{some([file.name for file in files])} {what}"
-    return Detection(True, saw, claims=frozenset(files))
+    return Detection(True, saw, claims=frozenset(files) if claims is None else claims)
 
 
 def metrics_of(runs: Sequence[Run]) -> list[str]:
@@ -199,14 +222,14 @@ def metrics_of(runs: Sequence[Run]) -> list[str]:
 
 
 def unused_metric(options: Options) -> list[Note]:
-    """The note on --metric where the logs are no text."""
+    """The note that --metric was given and is not used, because the logs are no text."""
     if not options.metrics:
         return []
     return [Note("metric_unused", "--metric is for log text; these logs name their metrics")]
 
 
 def objective_note(left_out: Sequence[str]) -> list[Note]:
-    """The note on studies that were left out, if any."""
+    """The note on the studies that were left out because they lack the objective, if any."""
     if not left_out:
         return []
     text = f"{len(left_out)} studies without a report of the objective: {some(left_out)}"
@@ -214,7 +237,11 @@ def objective_note(left_out: Sequence[str]) -> list[Note]:
 
 
 def shape_notes(made: Study) -> list[Note]:
-    """What to know about the curves before a replay: a single point each, or uneven ends."""
+    """Notes on curves that limit what a replay can show: of a single report, or of uneven length.
+
+    Args:
+        made: the study.
+    """
     lengths = np.diff(made.offsets)
     reporting = lengths > 0
     if int(lengths.max(initial=0)) == 1:
@@ -233,16 +260,27 @@ def shape_notes(made: Study) -> list[Note]:
 
 
 def config_columns(configs: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
-    """Each hyperparameter's value in every run, None where a run has none. [N] each
+    """The values of each hyperparameter in all runs.
 
-    Lists and mappings become JSON text.
+    Args:
+        configs: the hyperparameters of each of N runs.
+
+    Returns:
+        Hyperparameter -> its value in each run, None where a run has none; lists and mappings
+        become JSON text. [N] each
     """
     keys = dict.fromkeys(key for config in configs for key in config)
     return {key: [_plain(config.get(key)) for config in configs] for key in keys}
 
 
 def flat(nested: Mapping[str, Any], prefix: str = "", separator: str = "/") -> dict[str, Any]:
-    """Nested mappings as one, keys joined; lists stay as they are."""
+    """Nested mappings as a single one with joined keys; lists stay as they are.
+
+    Args:
+        nested: the mapping.
+        prefix: what stands before every key.
+        separator: what stands between the keys that are joined.
+    """
     found: dict[str, Any] = {}
     for key, value in nested.items():
         if isinstance(value, Mapping) and value:
@@ -253,10 +291,12 @@ def flat(nested: Mapping[str, Any], prefix: str = "", separator: str = "/") -> d
 
 
 def status_of(word: str | None, words: Mapping[str, Status], unknown: list[str]) -> Status:
-    """A tool's word for how a trial ended; unknown ones are collected for `status_note`.
+    """The status that a tool's word stands for.
 
     Args:
-        words: the tool's own, lower case; `STATUS_WORDS` holds the common ones.
+        word: the tool's word, in upper or lower case; None if there is none.
+        words: the tool's own words in lower case; `STATUS_WORDS` has the common ones.
+        unknown: words that are in neither are added here, for `status_note`.
     """
     lowered = (word or "").strip().lower()
     status = words.get(lowered, STATUS_WORDS.get(lowered))
@@ -267,7 +307,7 @@ def status_of(word: str | None, words: Mapping[str, Status], unknown: list[str])
 
 
 def status_note(unknown: Sequence[str]) -> list[Note]:
-    """The note on words that `status_of` does not know, if any."""
+    """The note on the words that `status_of` did not know, if any."""
     if not unknown:
         return []
     text = f"{len(unknown)} trial(s) of a status esim does not know: {some(sorted(set(unknown)))}"
@@ -275,10 +315,10 @@ def status_note(unknown: Sequence[str]) -> list[Note]:
 
 
 def final_note(finals: Iterable[tuple[str, float, float]]) -> list[Note]:
-    """The note on trials whose final value, as their tool keeps it, is not their last report.
+    """The note on trials whose final value in the record is not the value of their last report.
 
     Args:
-        finals: trial, its final value, its last report's value.
+        finals: for each trial its id, its final value, and the value of its last report.
     """
     differ = [
         trial
@@ -295,14 +335,25 @@ def final_note(finals: Iterable[tuple[str, float, float]]) -> list[Note]:
 
 
 def folder_name(source: Source, folder: str) -> str:
-    """What to call the study of a folder: its path below the root; of the root, the root's name."""
+    """The name for the study of a folder.
+
+    Args:
+        source: the input.
+        folder: the folder below the root (`File.folder`). The root itself has the input's name.
+    """
     return folder or source.default_name
 
 
 def file_notes(
     source: Source, used: Collection[File], are: str = "were not needed"
 ) -> tuple[Note, ...]:
-    """Which files of a folder were passed over: hidden or left over, and not of the format."""
+    """Notes on the files of an input that were not read.
+
+    Args:
+        source: the input.
+        used: the files that were read.
+        are: why the others were not, for the note.
+    """
     notes = []
     if source.skipped:
         n = len(source.skipped)
@@ -316,17 +367,22 @@ def file_notes(
 
 
 def whole_steps(numbers: Float64, what: str, where: str) -> tuple[Int64, list[Note]]:
-    """Fractional steps (budgets, epochs) as whole ones, and a note on their unit.
+    """Budgets or epochs, which may be fractions, as whole steps, and a note on their unit.
 
-    Whole numbers stay as they are. Others are counted in the largest unit, a whole fraction of the
-    smallest one, of which all are multiples: budgets 8/3, 16/3, 8 are steps 1, 2, 3.
+    Whole numbers stay as they are. Otherwise the step is the smallest number divided by the least
+    integer that makes all numbers multiples of it: budgets 8/3, 16/3 and 8 are steps 1, 2 and 3.
 
     Args:
-        numbers: [R], finite.
-        what: the column, for the note.
+        numbers: float64 [R].
+        what: the column, for the note and for errors.
+        where: the input, for errors.
+
+    Returns:
+        int64 [R], and the note, if there is one.
 
     Raises:
-        EsimError: negative, not finite, beyond 2**53, or not multiples of any such unit.
+        EsimError: a number is negative, not finite, or at least 2**53, or they are not multiples of
+            any such unit.
     """
     if numbers.size == 0:
         return np.empty(0, dtype=np.int64), []
@@ -366,10 +422,11 @@ def _times(curves: Sequence[Curve]) -> Float64 | None:
 
 
 def _has_reports(experiment: Experiment, options: Options) -> bool:
+    """Whether some run has a report of the objective."""
     candidates = metrics_of(experiment.runs)
     objective = options.objective or experiment.objective
     if objective is None:
-        return bool(candidates)  # one metric, or an error that lists them
+        return bool(candidates)  # `study` takes the only metric, or its error lists them
     return any(
         len(run.curve(objective).steps) for run in experiment.runs if objective in run.metrics
     )

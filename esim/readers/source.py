@@ -1,7 +1,6 @@
-"""Opens a path once: plain files, .gz, .zst, folders, addresses. Never writes, never unpickles.
+"""`Source`, the input being read, and `File`, one of its files: plain, .gz or .zst.
 
-A file's compression is read from its first bytes. An s3:// path would become a `Source` here, its
-`File`s reading through pyarrow.fs.
+A file's compression is recognised from its first bytes. Nothing here writes or unpickles.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ from esim.errors import EsimError, near_names
 from esim.readers.address import Address, parse_address
 
 HEAD_BYTES = 64 * 1024
-BESIDE_BYTES = 1 << 20  # hashed in half a millisecond; a thread starts in a tenth of one
+BESIDE_BYTES = 1 << 20  # takes half a millisecond to hash; starting a thread takes a tenth of that
 GZIP_MAGIC = b"\x1f\x8b"
 ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
 COMPRESSED_SUFFIXES = (".gz", ".zst")
@@ -37,11 +36,12 @@ class File:
     Attributes:
         path: where it is.
         root: the path the user gave: this file, or a folder above it.
-        name: relative to a folder root, with "/"; else the file's own name.
-        seen: what readers made of its head, by the name of the question.
+        name: its name relative to a folder root, with "/"; without such a root its own name.
+        seen: what readers found in its head, kept because several readers look for it.
     """
 
-    _last_hashing: ClassVar[Thread | None] = None  # of any file; one at a time bounds the memory
+    # The thread that hashes, of any file: only one hashes at a time, which bounds the memory.
+    _last_hashing: ClassVar[Thread | None] = None
 
     def __init__(self, path: Path, root: Path, name: str) -> None:
         self.path, self.root, self.name = path, root, name
@@ -54,13 +54,13 @@ class File:
 
     @property
     def sha256(self) -> str | None:
-        """Of its bytes as stored, once it has been read."""
+        """The hash of its bytes as stored; None before it has been read."""
         if self._hashing is not None:
             self._hashing.join()
         return None if self._hash is None else self._hash.hexdigest()
 
     def _hash_beside(self, data: bytes) -> None:
-        """Hash the bytes; many of them in a thread, while the reader goes on with them."""
+        """Hash the bytes; large contents are hashed in a thread while the reader works on them."""
         self._hash = hashlib.sha256()
         if len(data) < BESIDE_BYTES:
             self._hash.update(data)
@@ -72,7 +72,7 @@ class File:
 
     @property
     def plain_name(self) -> str:
-        """`name` without the ending of its compression."""
+        """`name` without the ending of a compression."""
         for suffix in COMPRESSED_SUFFIXES:
             if self.name.endswith(suffix):
                 return self.name[: -len(suffix)]
@@ -98,7 +98,11 @@ class File:
 
     @property
     def compression(self) -> Compression:
-        """From the first bytes. Raises EsimError if they belie the name."""
+        """The compression that the first bytes show.
+
+        Raises:
+            EsimError: the name ends with that of a compression and the first bytes are of none.
+        """
         raw = self._raw_head
         found: Compression = None
         if raw.startswith(GZIP_MAGIC):
@@ -113,7 +117,11 @@ class File:
 
     @cached_property
     def head(self) -> bytes:
-        """The first bytes of the contents, decompressed; at most HEAD_BYTES."""
+        """The first bytes of the decompressed contents, at most HEAD_BYTES.
+
+        Raises:
+            EsimError: the file cannot be read or decompressed.
+        """
         compression = self.compression
         if compression == "gzip":
             unpacker = zlib.decompressobj(wbits=31)
@@ -135,7 +143,11 @@ class File:
         return self._raw_head
 
     def read(self) -> bytes:
-        """The whole contents, decompressed. Raises EsimError if unreadable or cut off."""
+        """The whole decompressed contents.
+
+        Raises:
+            EsimError: the file cannot be read, or its compressed data is cut off or damaged.
+        """
         try:
             data = self.path.read_bytes()
         except OSError as error:
@@ -159,7 +171,11 @@ class File:
         return data
 
     def hash(self) -> None:
-        """Set `sha256` of a file that another library reads."""
+        """Compute `sha256` of a file that another library reads.
+
+        Raises:
+            EsimError: the file cannot be read.
+        """
         try:
             with self.path.open("rb") as stream:
                 self._hash = hashlib.file_digest(stream, "sha256")
@@ -167,17 +183,21 @@ class File:
             raise _unreadable(self.path, error) from error
 
     def text(self) -> str:
-        """The whole contents as UTF-8 text, undecodable bytes replaced, without a BOM."""
+        """The whole contents as UTF-8 text without a byte order mark; undecodable bytes replaced.
+
+        Raises:
+            EsimError: as `read`.
+        """
         return self.read().decode("utf-8", errors="replace").removeprefix("\ufeff")
 
 
 class Source:
-    """One input: a folder, all the files that were given, or an address.
+    """The input being read: a folder, all files that the user gave, or an address.
 
     Attributes:
-        roots: the paths as the user gave them; of an address, the address.
-        files: sorted by root and name.
-        skipped: hidden files and editors' leftovers that a folder walk passed over.
+        roots: the paths as the user gave them, or the address.
+        files: the files, sorted by root and name; none for an address.
+        skipped: the names of hidden files and of editors' leftovers, which are not read.
     """
 
     def __init__(
@@ -190,13 +210,13 @@ class Source:
 
     @property
     def address(self) -> Address | None:
-        """The database or server, if that is what it is."""
+        """The database or server that is read; None if the input consists of files."""
         root = self.roots[0]
         return root if isinstance(root, Address) else None
 
     @cached_property
     def by_base(self) -> dict[str, list[File]]:
-        """The files by the last part of their names, without the ending of a compression."""
+        """The files by `File.base`, the last part of their names."""
         found: dict[str, list[File]] = {}
         for file in self.files:
             found.setdefault(file.base, []).append(file)
@@ -204,14 +224,18 @@ class Source:
 
     @cached_property
     def by_folder(self) -> dict[str, list[File]]:
-        """The files by their `File.folder`."""
+        """The files by `File.folder`, the folder part of their names."""
         found: dict[str, list[File]] = {}
         for file in self.files:
             found.setdefault(file.folder, []).append(file)
         return found
 
     def below(self, folders: Collection[str]) -> frozenset[File]:
-        """The files in these folders (as in `File.folder`) and in the folders below them."""
+        """The files in some folders and in all folders below them.
+
+        Args:
+            folders: as in `File.folder`.
+        """
         wanted = set(folders)
         inside: dict[str, bool] = {}
         for file in self.files:
@@ -221,19 +245,19 @@ class Source:
         return frozenset(file for file in self.files if inside[file.folder])
 
     def without(self, files: Collection[File]) -> Source:
-        """The same input but for some files."""
+        """The same input without some of its files."""
         kept = tuple(file for file in self.files if file not in files)
         return Source(self.roots, kept, self.skipped)
 
     @property
     def label(self) -> str:
-        """For errors."""
+        """The first path and the number of others, for errors."""
         more = f" and {len(self.roots) - 1} more" if len(self.roots) > 1 else ""
         return f"{self.roots[0]}{more}"
 
     @property
     def default_name(self) -> str:
-        """What to call a study whose record does not: the folder's or the file's name."""
+        """The name for a study that has none of its own: that of the folder or of the file."""
         root = self.roots[0]
         if isinstance(root, Address):
             return root.name
@@ -246,13 +270,16 @@ class Source:
 
 
 def open_sources(paths: Iterable[str | Path]) -> list[Source]:
-    """A source for every folder and address, and one for all files together, in the order given.
+    """The inputs that some paths and URLs stand for, in the order given.
 
-    A sqlite: or file: URL is the path it names.
+    Every folder and every address is an input of its own; all files together are one.
+
+    Args:
+        paths: files, folders and URLs; a sqlite: or file: URL is the path it names.
 
     Raises:
-        EsimError: no path, a path twice, one that does not exist or cannot be listed; a URL that
-            esim does not read.
+        EsimError: no path is given, a path is given twice, does not exist or cannot be listed, or a
+            URL is of a kind that esim does not read.
     """
     sources: list[Source] = []
     files: list[File] = []
@@ -288,13 +315,20 @@ def open_sources(paths: Iterable[str | Path]) -> list[Source]:
 
 
 def root_of(given: str | Path) -> Path | Address:
-    """What a path or URL as the user gave it stands for. Raises EsimError for an unknown URL."""
+    """The path or address that a path or URL stands for.
+
+    Args:
+        given: the path or URL as the user gave it.
+
+    Raises:
+        EsimError: a URL of a kind that esim does not read.
+    """
     address = parse_address(str(given))
     return address if isinstance(address, Address) else Path(given if address is None else address)
 
 
 def union(sources: list[Source]) -> Source:
-    """All sources as one."""
+    """All files of some inputs as one input."""
     return Source(
         tuple(root for source in sources for root in source.roots),
         tuple(file for source in sources for file in source.files),

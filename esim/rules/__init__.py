@@ -1,4 +1,4 @@
-"""Stopping rules: rows of a table, and the named presets."""
+"""Stopping rules as rows of a table, the named presets, and readings of SageMaker's rule."""
 
 from esim.rules.presets import BASELINES, PRESETS, Preset, names, preset, read_preset, rule
 from esim.rules.readings import LITERAL, READINGS, Reading

@@ -24,9 +24,9 @@ PatienceOf = Literal["optuna", "keras", "xgboost", "lightgbm"]
 KeepBy = Literal["last", "best", "judged"]
 
 GROUPS = {
-    "sides": "What is compared",
+    "statistics": "What is compared",
     "pool": "With whom",
-    "place": "Where",
+    "step": "Where",
     "threshold": "The threshold",
     "rungs": "Rungs",
     "gates": "When it judges",
@@ -36,19 +36,25 @@ GROUPS = {
 
 
 def column(default: Any, group: str, meaning: str) -> Any:
-    """A column with its default, the group it is listed under, and what it means."""
+    """The field of a column.
+
+    Args:
+        default: its default value.
+        group: the key in `GROUPS` of the heading it is listed under.
+        meaning: what it means, as `esim rules` prints it.
+    """
     return field(default=default, metadata={"meaning": meaning, "group": group})
 
 
 @dataclass(frozen=True)
 class Columns:
-    """A row of the rule table, not yet checked (`esim.rules.Rule` is)."""
+    """The columns of a row of the rule table; `esim.rules.Rule` also checks their values."""
 
     name: str
     source: str = column("", "", "the document or code the row copies, with its version")
     against: Against = column(
         "peers",
-        "sides",
+        "statistics",
         "what stops a judged report: peers = the own side is worse than the peers' threshold; "
         "bounds = its value lies outside `lower` to `upper`; nothing = being judged; hindsight = "
         "it is not among the `keep` best (looks ahead, or pauses: no rule, a yardstick); pairs = "
@@ -56,28 +62,28 @@ class Columns:
     )
     own: Own = column(
         "current",
-        "sides",
+        "statistics",
         "the trial's side: its current value, its best so far, or its own running average",
     )
     peer: Peer = column(
         "average",
-        "sides",
+        "statistics",
         "a peer's side: its running average, its value, or its best so far, at its last report "
         "up to the place compared",
     )
     average_from: int = column(
         0,
-        "sides",
+        "statistics",
         "running averages leave out reports before this step; -1: before warmup_steps",
     )
     adding: Adding = column(
         "in order",
-        "sides",
+        "statistics",
         "how a running average is added up, to the last bit: in order, or pairwise as NumPy does",
     )
     nan: Nan = column(
         "missing",
-        "sides",
+        "statistics",
         "a value that is not a number: missing = no report; finite = infinities too; pass = a "
         "report that goes on and is nobody's peer; stop = the same, but it stops the trial if all "
         "that its own side rests on are NaN; worst = worse than any value; poison = an average "
@@ -108,20 +114,20 @@ class Columns:
     )
     axis: Axis = column(
         "step",
-        "place",
+        "step",
         "what steps, here and below, are: the reports' steps, or their seconds since the trial's "
         "start (a step is a second where the logs have no times)",
     )
     match: Match = column(
         "upto",
-        "place",
+        "step",
         "how a peer's place is found: upto = its last report at or before the step, if it went "
         "that far; step = a report at exactly the step; number = the report of the same number "
         "(all steps below are then numbers of reports, from 1); interpolate = between its reports",
     )
     short: Short = column(
         "drop",
-        "place",
+        "step",
         "an ended peer beyond its last step: drop = no longer counts, carry = counts with its "
         "last statistic",
     )

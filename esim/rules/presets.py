@@ -1,4 +1,4 @@
-"""The named rows, and rows from a user's file: each a TOML file, checked as it is read."""
+"""Reads rules from TOML files: the named presets and files of the user's own."""
 
 from __future__ import annotations
 
@@ -27,18 +27,19 @@ _KEYS = (*_TEXTS, *_KINDS, "name", "based_on", "refused")
 
 @dataclass(frozen=True)
 class Preset:
-    """A row and what one must know of it.
+    """A rule and what its user must know about it.
 
     Attributes:
-        rule: the row; None if the system's rule cannot be replayed.
-        system, version: whose rule it is, and the version it copies.
-        source: the document or code it copies.
-        summary: what it does, in a sentence.
+        name: the name that `rule` takes.
+        rule: the row of the rule table; None if the system's rule cannot be replayed.
+        system, version: the system whose rule it is, and the version that the row copies.
+        source: the document or code that the row copies.
+        summary: what the rule does, in a sentence.
         earliest: its earliest possible stop.
-        differs: where it differs from its kin, and what its source leaves open.
-        defects: what its system gets wrong and the row reproduces.
-        refused: why it cannot be replayed.
-        parameters: the system's own parameter -> the column it is here.
+        differs: how it differs from similar rules, and what its source leaves open.
+        defects: faults of the system's rule that the row reproduces.
+        refused: why it cannot be replayed; None if it can.
+        parameters: the system's own parameter -> the column that stands for it.
     """
 
     name: str
@@ -55,14 +56,28 @@ class Preset:
 
 
 def read_preset(path: str | Path) -> Preset:
-    """A row from a TOML file.
+    """Read a rule from a TOML file.
 
-    Keys: `columns`, a table of the columns that differ from the defaults, or from the preset named
-    by `based_on`; and, all optional, name (default: the file's), system, version, source, summary,
-    earliest, differs, defects, refused, parameters.
+    All keys are optional. `columns` is a table of the columns that differ from the defaults, or
+    from the preset that `based_on` names. The others are the attributes of `Preset`: name (the
+    default is the file's name), system, version, source, summary, earliest, differs, defects,
+    refused and parameters.
+
+    Args:
+        path: the TOML file.
 
     Raises:
-        EsimError: no such file, no TOML, an unknown key, column or value.
+        EsimError: the file cannot be read or is not TOML, or it holds an unknown key, column or
+            value.
+
+    Example:
+        >>> import pathlib, tempfile
+        >>> from esim.rules import read_preset
+        >>> path = pathlib.Path(tempfile.mkdtemp()) / "late.toml"
+        >>> _ = path.write_text('based_on = "sagemaker"\\n[columns]\\nwarmup_steps = 10\\n')
+        >>> late = read_preset(path)
+        >>> late.name, late.rule.warmup_steps
+        ('late', 10)
     """
     path = Path(path)
     try:
@@ -78,6 +93,7 @@ def read_preset(path: str | Path) -> Preset:
 
 
 def _preset(found: dict[str, Any], stem: str) -> Preset:
+    """The preset in the contents of a TOML file, whose name without its ending is `stem`."""
     for key, value in found.items():
         if key not in _KEYS:
             raise EsimError(f"unknown key {key!r}", fix=f"one of: {near_names(key, _KEYS)}")
@@ -109,14 +125,26 @@ def _preset(found: dict[str, Any], stem: str) -> Preset:
 
 
 def _number(column: str, value: Any) -> Any:
-    """A whole number as a float where the column holds floats."""
+    """A column's value from TOML: a whole number becomes a float where the column holds floats."""
     is_float = isinstance(getattr(Rule, column, None), float)
     return float(value) if is_float and type(value) is int else value
 
 
 @functools.cache
 def preset(name: str) -> Preset:
-    """A preset by name. Raises EsimError, with near names, if there is none."""
+    """The preset of a name.
+
+    Args:
+        name: one of `names`.
+
+    Raises:
+        EsimError: there is no such preset; the error lists near names.
+
+    Example:
+        >>> from esim.rules import preset
+        >>> preset("sagemaker").rule.peer
+        'average'
+    """
     if name not in names():
         raise EsimError(f"no rule named {name!r}", fix=f"one of: {near_names(name, names())}")
     return read_preset(_FILES / f"{name}.toml")
@@ -124,13 +152,16 @@ def preset(name: str) -> Preset:
 
 @functools.cache
 def names() -> tuple[str, ...]:
-    """The presets, `sagemaker` first and the baselines last; also those that are refused."""
+    """The names of all presets: `sagemaker` first, the baselines last.
+
+    Presets whose rule cannot be replayed are among them.
+    """
     every = {path.stem for path in _FILES.glob("*.toml")}
     return ("sagemaker", *sorted(every - {"sagemaker", *BASELINES}), *BASELINES)
 
 
 class _Presets(Mapping[str, Rule]):
-    """Every preset that can be replayed, by name, each read when it is asked for."""
+    """The rule of every preset that can be replayed, by name; a file is read when it is needed."""
 
     def __getitem__(self, name: str) -> Rule:
         row = preset(name).rule if name in names() else None
@@ -149,10 +180,21 @@ PRESETS: Mapping[str, Rule] = _Presets()
 
 
 def rule(name: str | Path | Rule, **columns: Any) -> Rule:
-    """A preset by name, a row from a TOML file, or a rule itself, with columns changed.
+    """A rule, with some of its columns changed.
+
+    Args:
+        name: the name of a preset, the path of a TOML file, or a rule.
+        columns: the columns to change (`esim rules NAME` lists them) and their new values.
 
     Raises:
-        EsimError: no such preset, file, column or value; near names are given.
+        EsimError: there is no such preset, file or column (the error lists near names), or a value
+            that its column cannot have.
+
+    Example:
+        >>> import esim
+        >>> rule = esim.rule("ray-median", warmup_steps=1)
+        >>> rule.name, rule.warmup_steps
+        ('ray-median', 1)
     """
     row = name if isinstance(name, Rule) else _named(name)
     return row.with_columns(**columns) if columns else row

@@ -1,7 +1,9 @@
-"""The plausible readings of what SageMaker's documentation leaves open, one changed at a time.
+"""The plausible readings of what SageMaker's documentation of its rule leaves open.
 
-Rows C, D, L, M and N of the facts behind them change nothing here: a stopped job's curve counts or
-not with row B, failed jobs never count, and the rest are about the logs, not the rule.
+Each reading settles one open question in another way than the literal rule does. The letters are
+those of a list of these questions. Its questions C, D, M and N are missing here: B decides whether
+the curve of a stopped job counts, failed jobs never count, and the others are about the logs and
+not about the rule.
 """
 
 from __future__ import annotations
@@ -10,26 +12,26 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-Clock = Literal["order", "recorded", "simulated"]
+ClockMode = Literal["order", "recorded", "simulated"]
 
 
 @dataclass(frozen=True)
 class Reading:
-    """One way to settle one question.
+    """One way to settle one question that the documentation leaves open.
 
     Attributes:
-        code: the question's letter and the reading's number; number 1 is the literal one.
+        code: the question's letter and the reading's number; number 1 is the literal reading.
         question: what the documentation leaves open.
         answer: how this reading settles it.
-        columns: the columns of the rule that change; none for the literal reading.
-        clock: the clock that changes, if one does.
+        columns: the columns of the rule that this reading changes, with their values.
+        clock: the clock that this reading replays with; None leaves it as the user chose it.
     """
 
     code: str
     question: str
     answer: str
     columns: Mapping[str, Any] = field(default_factory=dict)
-    clock: Clock | None = None
+    clock: ClockMode | None = None
 
 
 LITERAL = Reading("-", "the literal rule", "as it stands")

@@ -1,4 +1,4 @@
-"""What a row of the rule table cannot hold: values out of range, and columns that contradict."""
+"""Refuses rules that cannot be: values out of range, and columns that contradict each other."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _RANGES = {
     "upper": (-math.inf, math.inf),
     "p_value": (0.0, 1.0),
 }
-# Columns that mean something only under a condition on another.
+# Columns that have a meaning only under a condition on another column.
 _PEERS_ONLY = (
     "peer", "pool", "failed_peers", "include_self", "frozen", "again", "short", "quantile",
     "method", "frame", "slack_factor", "slack_amount", "strict", "tolerance", "rungs",
@@ -44,10 +44,21 @@ _PEERS_ONLY = (
 _RUNGS_ONLY = ("first_rung", "reduction", "brackets", "max_resource")
 
 
-def check(rule: Columns) -> None:
-    """Raise EsimError, the value quoted, for a row that cannot be."""
-    _values(rule)
-    _combinations(rule)
+def validate(rule: Columns) -> None:
+    """Check that each column can have its value, and that the columns fit together.
+
+    Args:
+        rule: the row of the rule table.
+
+    Raises:
+        EsimError: a value is out of range or contradicts another column; the error quotes it.
+    """
+    _validate_values(rule)
+    _validate_used_columns(rule)
+    _validate_peers(rule)
+    if rule.rungs != "none":
+        _validate_rungs(rule)
+    _validate_nan(rule)
 
 
 def _refuse(rule: Columns, column: str, fix: str) -> None:
@@ -60,7 +71,8 @@ def _kinds() -> dict[str, Any]:
     return get_type_hints(Columns)
 
 
-def _values(rule: Columns) -> None:
+def _validate_values(rule: Columns) -> None:
+    """Refuse values that are not of their column's type, or out of its range."""
     for field in dataclasses.fields(rule):
         value, kind = getattr(rule, field.name), _kinds()[field.name]
         if get_origin(kind) is Literal:
@@ -80,35 +92,41 @@ def _values(rule: Columns) -> None:
                 _refuse(rule, field.name, f"a number from {low:g} to {high:g}")
 
 
-def _combinations(rule: Columns) -> None:
-    defaults: dict[str, Any] = {f.name: f.default for f in dataclasses.fields(rule)}
+def _need(rule: Columns, ok: bool, fix: str, *columns: str) -> None:
+    """Unless `ok`, refuse the first of these columns that differs from its default."""
+    if ok:
+        return
+    for column in columns:
+        default = getattr(Columns, column)
+        if getattr(rule, column) != default:
+            _refuse(rule, column, f"{fix}, or leave {column} at {default!r}")
 
-    def changed(*columns: str) -> str | None:
-        return next((c for c in columns if getattr(rule, c) != defaults[c]), None)
 
-    def need(ok: bool, column: str | None, fix: str) -> None:
-        if not ok and column is not None:
-            _refuse(rule, column, f"{fix}, or leave {column} at {defaults[column]!r}")
+def _validate_used_columns(rule: Columns) -> None:
+    """Refuse a column that is set although another column makes it meaningless."""
+    at_rungs = rule.rungs != "none" or rule.method == "reduction"
+    has_quantile = rule.method not in ("mean", "reduction")
+    _need(rule, rule.against == "peers", "against=peers", *_PEERS_ONLY)
+    _need(rule, rule.against in ("peers", "pairs"), "against=peers or pairs", "min_peers")
+    _need(rule, at_rungs, "rungs", *_RUNGS_ONLY)
+    _need(rule, rule.pool == "reached", "pool=reached", "include_self")
+    _need(rule, rule.against == "bounds", "against=bounds", "lower", "upper")
+    _need(rule, rule.against == "hindsight", "against=hindsight", "keep", "keep_by")
+    _need(rule, rule.against == "pairs", "against=pairs", "p_value")
+    _need(rule, rule.patience >= 0, "patience", "patience_of", "min_delta")
+    _need(rule, rule.method == "linear", "method=linear", "frame")
+    _need(rule, rule.lower <= rule.upper, "lower at most upper", "lower")
+    _need(rule, rule.brackets == "crc32", "brackets=crc32", "max_resource")
+    _need(rule, has_quantile, "another method", "quantile")
 
-    at_rungs = rule.rungs != "none"
-    need(rule.against == "peers", changed(*_PEERS_ONLY), "against=peers")
-    need(rule.against in ("peers", "pairs"), changed("min_peers"), "against=peers or pairs")
-    need(at_rungs, changed(*_RUNGS_ONLY) if rule.method != "reduction" else None, "rungs")
-    need(rule.pool == "reached", changed("include_self"), "pool=reached")
-    need(rule.against == "bounds", changed("lower", "upper"), "against=bounds")
-    need(rule.against == "hindsight", changed("keep", "keep_by"), "against=hindsight")
-    need(rule.against == "pairs", changed("p_value"), "against=pairs")
-    need(rule.patience >= 0, changed("patience_of", "min_delta"), "patience")
-    need(rule.method == "linear", changed("frame"), "method=linear")
-    need(rule.lower <= rule.upper, changed("lower"), "lower at most upper")
-    need(rule.brackets == "crc32", changed("max_resource"), "brackets=crc32")
-    if rule.method in ("mean", "reduction"):
-        need(False, changed("quantile"), "another method")
+
+def _validate_peers(rule: Columns) -> None:
+    """Refuse ways to choose and match peers that do not fit together."""
     if rule.frozen and not (rule.match == "number" and rule.judged == "once"):
         _refuse(rule, "frozen", "match=number and judged=once, or frozen=false")
     if rule.again != "never" and (rule.pool != "reached" or rule.rungs not in ("none", "highest")):
         _refuse(rule, "again", "pool=reached, and rungs none or highest; or again=never")
-    if rule.again == "completed" and not at_rungs:
+    if rule.again == "completed" and rule.rungs == "none":
         _refuse(rule, "again", "never, or ended; or rungs=highest")
     if rule.again != "never" and rule.peer == "average" and rule.adding != "pairwise":
         _refuse(rule, "adding", "pairwise, or again=never")
@@ -116,24 +134,29 @@ def _combinations(rule: Columns) -> None:
         _refuse(rule, "again", "match and short at their defaults, or again=never")
     if rule.method == "mean" and rule.again != "never":
         _refuse(rule, "again", "again=never: a mean of all forgets nobody")
-    if rule.match == "interpolate" and (rule.peer != "value" or rule.short == "carry" or at_rungs):
+    plain = rule.peer == "value" and rule.short != "carry" and rule.rungs == "none"
+    if rule.match == "interpolate" and not plain:
         _refuse(rule, "match", "peer=value, short=drop and rungs=none; or another match")
-    if at_rungs:
-        need(False, changed("quantile"), "reduction: at rungs the quantile is 1 / reduction")
-        if rule.pool != "reached":
-            _refuse(rule, "pool", "reached: rungs hold whoever came to them; or rungs=none")
-        if rule.match not in ("step", "number") or rule.short == "carry":
-            _refuse(rule, "rungs", "match=step or number and short=drop; or rungs=none")
-        if rule.rungs in ("each", "highest"):
-            need(
-                False,
-                changed("warmup_steps", "interval", "judged", "min_reports", "patience"),
-                "rungs=none or standing: first_rung is the gate",
-            )
-        if rule.rungs == "each":
-            need(False, changed("delay"), "rungs=none")
+
+
+def _validate_rungs(rule: Columns) -> None:
+    """Refuse what does not fit a comparison at rungs."""
+    _need(rule, False, "reduction: at rungs the quantile is 1 / reduction", "quantile")
+    if rule.pool != "reached":
+        _refuse(rule, "pool", "reached: rungs hold whoever came to them; or rungs=none")
+    if rule.match not in ("step", "number") or rule.short == "carry":
+        _refuse(rule, "rungs", "match=step or number and short=drop; or rungs=none")
+    gates = ("warmup_steps", "interval", "judged", "min_reports", "patience")
+    standing = rule.rungs == "standing"
+    _need(rule, standing, "rungs=none or standing: first_rung is the gate", *gates)
+    _need(rule, rule.rungs != "each", "rungs=none", "delay")
+
+
+def _validate_nan(rule: Columns) -> None:
+    """Refuse ways to treat NaN that a comparison with whole curves cannot follow."""
     if rule.against == "pairs":
-        need(False, changed("own", "max_steps"), "against=peers: whole curves are compared")
+        whole_curves = "against=peers: whole curves are compared"
+        _need(rule, False, whole_curves, "own", "max_steps")
         if rule.nan == "pass":
             return
     if rule.nan in ("missing", "finite"):

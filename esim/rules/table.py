@@ -1,4 +1,4 @@
-"""A stopping rule as one row of a table: data that one kernel runs."""
+"""`Rule`, a stopping rule as one row of the rule table, which is data that one kernel runs."""
 
 from __future__ import annotations
 
@@ -8,25 +8,33 @@ from typing import Any
 
 from esim.errors import EsimError, near_names
 from esim.rules.columns import GROUPS, Columns
-from esim.rules.refusals import check
+from esim.rules.refusals import validate
 
 
 @dataclass(frozen=True)
 class Rule(Columns):
-    """One row: at each judged report, stop if the own statistic is worse than the threshold.
+    """A stopping rule: at each judged report a trial stops if it is worse than a threshold.
 
-    The threshold is a quantile of the peers' statistics at the same place. Raises EsimError, with
-    the value quoted, for a value a column cannot have, and for one that another column makes
-    meaningless. "Worse" is higher when minimizing and lower when maximizing; quantiles count from
-    the best peer.
+    What is compared is a statistic of the trial's own curve; the threshold is a quantile of the
+    peers' statistics at the same step, counted from the best peer. "Worse" means higher when
+    minimizing and lower when maximizing. `esim.rules.meanings` says what each column means.
+
+    Raises:
+        EsimError: a column cannot have its value, or another column makes it meaningless.
+
+    Example:
+        >>> import esim
+        >>> rule = esim.Rule("mine", own="best", min_peers=5)
+        >>> rule.parameters["own"], rule.parameters["quantile"]
+        ('best', 0.5)
     """
 
     def __post_init__(self) -> None:
-        check(self)
+        validate(self)
 
     @property
     def parameters(self) -> dict[str, Any]:
-        """Every column of the row but its name and source; None for a bound there is none of."""
+        """Every column but name and source, by name; None stands for an infinite bound."""
         every = dataclasses.asdict(self)
         return {
             k: None if v in (float("-inf"), float("inf")) else v
@@ -36,22 +44,34 @@ class Rule(Columns):
 
     @property
     def counts_from(self) -> int:
-        """The step from which running averages count."""
+        """The first step that running averages include."""
         return self.warmup_steps if self.average_from < 0 else self.average_from
 
     @property
     def waits_for_first(self) -> bool:
-        """Whether its rungs are settled by the first trials to complete, and nothing before."""
+        """Whether the rungs depend on the first trials to complete, so that none exist before."""
         if self.rungs == "none":
             return False
         return self.first_rung == 0 or (self.brackets != "one" and self.max_resource == 0)
 
     def named(self, name: str, source: str) -> Rule:
-        """This row under another name and source."""
+        """This rule under another name and source.
+
+        Args:
+            name, source: the new values of these two columns.
+        """
         return dataclasses.replace(self, name=name, source=source)
 
     def with_columns(self, **columns: Any) -> Rule:
-        """This row with columns changed. Raises EsimError for an unknown column or value."""
+        """This rule with some columns changed.
+
+        Args:
+            columns: the new values by the columns' names.
+
+        Raises:
+            EsimError: there is no such column (the error lists near names), or it cannot have the
+                value.
+        """
         known = self.parameters
         for column in columns:
             if column not in known:
@@ -62,12 +82,12 @@ class Rule(Columns):
 
 
 def meanings() -> dict[str, str]:
-    """Column -> what it means, in the order of the row."""
+    """What each column means, by its name, in the order of the table."""
     return {f.name: f.metadata["meaning"] for f in dataclasses.fields(Rule) if f.metadata}
 
 
 def groups() -> dict[str, tuple[str, ...]]:
-    """Heading -> its columns, in the order of the row."""
+    """The columns under each heading, in the order of the table."""
     columns = [f for f in dataclasses.fields(Rule) if f.metadata]
     return {
         heading: tuple(f.name for f in columns if f.metadata["group"] == group)
@@ -76,9 +96,17 @@ def groups() -> dict[str, tuple[str, ...]]:
 
 
 def parse_column(assignment: str) -> tuple[str, Any]:
-    """``key=value`` from the command line as (column, typed value).
+    """The column and the value that a text such as ``min_peers=5`` sets.
 
-    Raises EsimError if the column is unknown or the text is not of its type.
+    Args:
+        assignment: ``column=value``, as it is given on the command line.
+
+    Returns:
+        The column's name, and the value in the column's type.
+
+    Raises:
+        EsimError: there is no such column (the error lists near names), or the text is not a value
+            of its type.
     """
     key, equals, text = assignment.partition("=")
     key, text = key.strip(), text.strip()

@@ -146,11 +146,11 @@ def replay_stacks(
     """
     check_final(final)
     for study in studies:
-        study.check_shapes()
+        study.validate_shapes()
     clocks = [choose_clock(study, clock, workers) for study in studies]
     for places in stacks(studies, clocks if stackable(rule) else range(len(studies))):
         stack = Stack.of([studies[place] for place in places])
-        stack.check_numbers()
+        stack.validate_numbers()
         yield places, _replayed(stack, prepare_stack(stack, rule), clocks[places[0]], costs, final)
 
 

@@ -1,1 +1,1 @@
-"""Bytes on disk and in object stores: Arrow, Parquet, folders written whole or not at all."""
+"""Storage on disks and in object stores: Arrow, Parquet, histories, folders written atomically."""

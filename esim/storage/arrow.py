@@ -1,7 +1,7 @@
-"""numpy to Arrow and back through their buffers.
+"""Converts NumPy arrays to Arrow and back through their buffers.
 
-pyarrow's own `pa.array`, `pa.scalar` and `to_numpy` import pandas if it is installed, which takes
-longer than reading most studies does.
+pyarrow's own `pa.array`, `pa.scalar` and `to_numpy` import pandas if it is installed, and that
+import takes longer than reading most studies.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ _LARGE = 4 * 2**20  # bytes
 
 
 def reader(data: bytes) -> Any:
-    """The bytes as a file for Arrow; few ones are copied into its own memory.
+    """The bytes as a file that Arrow can read; up to 4 MiB are copied into Arrow's own memory.
 
-    Arrow's threads may be the last to hold a file they read. If one lets go of a Python object
-    while the interpreter ends, CPython before 3.14 aborts the process with its work done: seen
-    twice in 160 runs on a busy machine where a small read came last. A large one is far from the
-    end.
+    A thread of Arrow may hold the file longer than the caller does. If it releases a Python object
+    while the interpreter shuts down, CPython before 3.14 aborts the process after its work is done.
+    This was seen twice in 160 runs on a busy machine, when a small read was the last thing that the
+    process did. A large read is never that close to the end, so it is not copied.
     """
     if len(data) > _LARGE:
         return pa.BufferReader(data)
@@ -41,20 +41,29 @@ def reader(data: bytes) -> Any:
 
 
 def parquet(data: bytes, columns: Sequence[str] | None = None) -> Any:
-    """The table in the contents of a Parquet file. Raises pa.ArrowException or OSError."""
+    """The Arrow table in the contents of a Parquet file.
+
+    Args:
+        data: the file's bytes.
+        columns: the columns to read; None reads all.
+
+    Raises:
+        pa.ArrowException, OSError: the file is damaged.
+        KeyError: a column is missing.
+    """
     import pyarrow.parquet as pq
 
     return pq.ParquetFile(reader(data)).read(columns=None if columns is None else list(columns))
 
 
 def valid(column: Any) -> NDArray[np.bool_]:
-    """bool [R]: where an Arrow column is not null."""
+    """bool [R]: whether each entry of an Arrow column is present, not null."""
     parts = [_valid(chunk) for chunk in chunks(column)]
     return np.concatenate(parts) if parts else np.empty(0, dtype=np.bool_)
 
 
 def numbers(column: Any) -> NDArray[Any]:
-    """A copy of an Arrow column of int8, int32, int64 or float64; undefined where null."""
+    """A copy of an Arrow column of int8, int32, int64 or float64, [R]; undefined where null."""
     dtype = _TYPES[column.type]
     parts = [
         np.frombuffer(chunk.buffers()[1], dtype=dtype, count=len(chunk) + chunk.offset)[
@@ -67,13 +76,17 @@ def numbers(column: Any) -> NDArray[Any]:
 
 
 def flags(column: Any) -> NDArray[np.bool_]:
-    """A copy of an Arrow column of booleans; undefined where null."""
+    """A copy of an Arrow column of booleans, bool [R]; undefined where null."""
     parts = [_unpacked(chunk, chunk.buffers()[1]) for chunk in chunks(column)]
     return np.concatenate(parts) if parts else np.empty(0, dtype=np.bool_)
 
 
 def floats(column: Any) -> Float64:
-    """An Arrow column cast to float64, NaN where null. Raises pa.ArrowInvalid if it cannot be."""
+    """An Arrow column as float64 [R], NaN where null.
+
+    Raises:
+        pa.ArrowInvalid: the column cannot be cast to float64.
+    """
     cast_column = column.cast(pa.float64(), safe=False)
     found = numbers(cast_column)
     if cast_column.null_count:
@@ -82,7 +95,14 @@ def floats(column: Any) -> Float64:
 
 
 def categories(column: Any) -> tuple[Int64, list[str]]:
-    """An Arrow column of text or dictionary as codes, -1 where null, and the texts."""
+    """An Arrow column of texts as codes and the distinct texts.
+
+    Args:
+        column: of type text, or a dictionary of texts.
+
+    Returns:
+        int64 [R], positions in the texts, -1 where null; the texts.
+    """
     encoded = column if pa.types.is_dictionary(column.type) else column.dictionary_encode()
     if isinstance(encoded, pa.ChunkedArray):
         encoded = encoded.unify_dictionaries()
@@ -104,10 +124,16 @@ def array(values: NDArray[Any]) -> Any:
 
 
 def strings(texts: Sequence[str | None]) -> Any:
-    """Text as an Arrow string array, null where None. Raises UnicodeEncodeError on surrogates."""
+    """Texts as an Arrow array of strings, null where a text is None.
+
+    Raises:
+        UnicodeEncodeError: a text holds a surrogate, so it is not Unicode text.
+    """
     whole = [text or "" for text in texts]
     joined = "".join(whole)
-    if joined.isascii():  # a letter is a byte: a tenth of the time of text by text
+    if (
+        joined.isascii()
+    ):  # each letter is one byte; this takes a tenth of the time of the loop below
         data, lengths = joined.encode(), list(map(len, whole))
     else:
         encoded = [text.encode() for text in whole]
@@ -120,20 +146,20 @@ def strings(texts: Sequence[str | None]) -> Any:
 
 
 def with_nulls(values: NDArray[Any], present: NDArray[np.bool_]) -> Any:
-    """Like `array`, null where not present."""
+    """A numpy array as an Arrow array, as `array` makes it, null where not `present` (bool [R])."""
     plain = array(values)
     buffers = [_bits(present), plain.buffers()[1]]
     return pa.Array.from_buffers(plain.type, len(values), buffers)
 
 
 def booleans(values: NDArray[np.bool_], present: NDArray[np.bool_] | None = None) -> Any:
-    """A bool array as an Arrow one, null where not present."""
+    """A bool array as an Arrow array of booleans, null where not `present` (bool [R])."""
     nulls = None if present is None else _bits(present)
     return pa.Array.from_buffers(pa.bool_(), len(values), [nulls, _bits(values)])
 
 
 def dictionary(codes: Int64, texts: Sequence[str]) -> Any:
-    """Codes into texts as an Arrow dictionary array."""
+    """Codes (int64 [R], positions in the texts) as an Arrow dictionary array."""
     return pa.DictionaryArray.from_arrays(array(codes).cast(pa.int32()), strings(texts))
 
 

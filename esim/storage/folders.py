@@ -1,4 +1,4 @@
-"""Folders and files written whole or not at all."""
+"""Folders and files that are written completely or not at all, and safe file names."""
 
 from __future__ import annotations
 
@@ -16,14 +16,15 @@ from esim.errors import EsimError
 
 @contextmanager
 def whole_folder(folder: Path, ours: Callable[[Path], bool]) -> Iterator[Path]:
-    """A temporary folder to write into; it takes the folder's name when the block ends well.
+    """A temporary folder to write into; it replaces the folder when the block ends without error.
 
     Args:
-        folder: created with its parents if need be; an existing one is replaced if empty, or if
-            `ours` knows each of its files (given relative to it) as what is written here.
+        folder: created with its parents if need be. An existing folder is replaced only if it is
+            empty or holds nothing but files that may be replaced.
+        ours: whether a file may be replaced; it is called with paths relative to the folder.
 
     Raises:
-        EsimError: something else stands there, or it cannot be written.
+        EsimError: the folder holds other files, is a file, or cannot be written.
     """
     target = folder.resolve()
     if target.exists():
@@ -55,8 +56,14 @@ def whole_folder(folder: Path, ours: Callable[[Path], bool]) -> Iterator[Path]:
 
 @contextmanager
 def whole_file(path: Path) -> Iterator[BinaryIO]:
-    """A temporary file to write into; it takes the name, and any old file's place, when the block
-    ends well. Raises OSError."""
+    """A temporary file to write into; it replaces the file when the block ends without error.
+
+    Args:
+        path: the file; its folder must exist.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
     handle, partial = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     try:
         with os.fdopen(handle, "wb") as out:
@@ -69,12 +76,17 @@ def whole_file(path: Path) -> Iterator[BinaryIO]:
 
 
 def slug(name: str, longest: int = 80) -> str:
-    """A file name for a name from a log; not unique."""
+    """A safe file name made from a name in a log. Different names may give the same one.
+
+    Args:
+        name: any text.
+        longest: the most characters that are kept.
+    """
     return re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip(".-")[:longest] or "unnamed"
 
 
 def unique_slugs(names: list[str]) -> list[str]:
-    """A different file name for each name, whatever the file system makes of upper case."""
+    """A different safe file name for each name; they differ in more than upper and lower case."""
     used: set[str] = set()
     found = []
     for i, name in enumerate(names):
@@ -87,7 +99,7 @@ def unique_slugs(names: list[str]) -> list[str]:
 
 
 def _replace(partial: Path, target: Path) -> None:
-    """Put the new folder in the place of the old one, which comes back if that fails."""
+    """Replace the old folder by the new one; if that fails the old one is put back."""
     if not target.exists():
         partial.rename(target)
         return

@@ -1,8 +1,9 @@
-"""A study as two Parquet files that any tool reads, and back without loss.
+"""Writes a study as two Parquet files that any tool can read, and reads them without loss.
 
-``reports.parquet``: study, trial, step, <objective>, elapsed_s. ``trials.parquet``: study, trial,
-start, end, status, censored, instance_type, instance_count, config.*; one row per trial, in launch
-order. Objective, direction and notes stand in the schemas' metadata.
+``reports.parquet`` has the columns study, trial, step, <objective> and elapsed_s.
+``trials.parquet`` has study, trial, start, end, status, censored, instance_type, instance_count and
+config.*, one row for each trial in launch order. The metadata of both schemas hold objective,
+direction and notes.
 """
 
 from __future__ import annotations
@@ -25,20 +26,20 @@ REPORTS = "reports.parquet"
 TRIALS = "trials.parquet"
 CONFIG = "config."
 
-# The reports' own columns; an objective of such a name is stored with "metric." before it.
+# The names of the reports' own columns: an objective of such a name is stored as "metric.<name>".
 _TAKEN = ("study", "trial", "step", "elapsed_s", "timestamp", "")
 
 
 def write_study(study: Study, folder: Path) -> None:
-    """Write a study into a folder, whole or not at all.
+    """Write a study into a folder, both files or none of them.
 
     Args:
         study: any valid study.
-        folder: created if need be; one that holds nothing but such files is replaced.
+        folder: created if need be. A folder that holds nothing but these two files is replaced.
 
     Raises:
-        EsimError: the folder holds other things or cannot be written, an id is not Unicode text,
-            or a hyperparameter is not text, a number, true, false or None.
+        EsimError: the folder holds other files or cannot be written, an id is not Unicode text, or
+            a hyperparameter is not text, a number, true, false or None.
     """
     import pyarrow.parquet as pq
 
@@ -50,7 +51,10 @@ def write_study(study: Study, folder: Path) -> None:
 
 
 def read_study_folder(folder: Path) -> Study:
-    """The study that `write_study` wrote.
+    """Read the study that `write_study` wrote.
+
+    Args:
+        folder: the folder that was given to `write_study`.
 
     Raises:
         EsimError: a file is missing, damaged or not written by esim.
@@ -70,7 +74,14 @@ def read_study_folder(folder: Path) -> Study:
 
 
 def recorded_objective(metadata: Mapping[str, str]) -> tuple[str, Direction] | None:
-    """Column and direction of the objective, from a Parquet file's metadata; None if not ours."""
+    """The objective's column and direction that a Parquet file of esim records in its metadata.
+
+    Args:
+        metadata: the metadata of the file's schema.
+
+    Returns:
+        None if esim did not write the file.
+    """
     record = _record(metadata)
     if record is None:
         return None
@@ -78,44 +89,29 @@ def recorded_objective(metadata: Mapping[str, str]) -> tuple[str, Direction] | N
 
 
 def decode(reports_file: bytes, trials_file: bytes, where: str) -> Study:
-    """The study in the contents of the two files. Raises EsimError as `read_study_folder`."""
-    import pyarrow as pa
+    """The study in the contents of the two files.
 
+    Args:
+        reports_file, trials_file: the bytes of `reports.parquet` and `trials.parquet`.
+        where: the folder, for errors.
+
+    Raises:
+        EsimError: a file is damaged or not written by esim, or the two do not belong together.
+    """
     from esim.storage import arrow
 
-    try:
-        reports = arrow.parquet(reports_file)
-        trials = arrow.parquet(trials_file)
-    except (pa.ArrowException, OSError) as error:
-        raise EsimError("damaged Parquet file", where=where, why=str(error)) from error
-    record = _record(_decoded(reports.schema.metadata))
-    if record is None or _record(_decoded(trials.schema.metadata)) != record:
-        raise EsimError(
-            "not a study stored by esim",
-            where=where,
-            why=f"{REPORTS} and {TRIALS} are not of one study",
-            fix="esim.read_study reads other tables",
-        )
+    reports, trials, record = _tables_and_record(reports_file, trials_file, where)
     objective = str(record["objective"])
-    columns = {"study", "trial", "step", _column(objective)}
-    missing = sorted(columns - set(reports.column_names))
+    missing = sorted({"study", "trial", "step", _column(objective)} - set(reports.column_names))
     if missing:
         raise EsimError(f"no column {missing[0]!r}", where=f"{where}/{REPORTS}")
     ids = [str(trial) for trial in trials["trial"].to_pylist()]
-    position = {trial: i for i, trial in enumerate(ids)}
-    codes, names = arrow.categories(reports["trial"])
-    unknown = [name for name in names if name not in position]
-    rows = np.array([position.get(name, -1) for name in names], dtype=np.int64)[codes]
-    if unknown or (np.diff(rows) < 0).any():
-        raise EsimError("the two files do not fit", where=where, why="their trials differ")
-    n = len(ids)
-    counts = np.bincount(rows, minlength=n) if len(rows) else np.zeros(n, dtype=np.int64)
     study = Study(
         name=str(record["name"]),
         objective=objective,
         direction=as_direction(str(record["direction"])),
         trials=tuple(ids),
-        offsets=np.concatenate(([0], np.cumsum(counts))).astype(np.int64),
+        offsets=_offsets(reports["trial"], ids, where),
         steps=arrow.numbers(reports["step"]),
         values=arrow.numbers(reports[_column(objective)]),
         elapsed=arrow.floats(reports["elapsed_s"]) if "elapsed_s" in reports.column_names else None,
@@ -133,7 +129,7 @@ def decode(reports_file: bytes, trials_file: bytes, where: str) -> Study:
             if name.startswith(CONFIG)
         },
         notes=tuple(
-            Note(code, text, count, tuple(*evidence))  # tables before 0.2 have none
+            Note(code, text, count, tuple(*evidence))  # files written before 0.2 have no evidence
             for code, text, count, *evidence in record["notes"]
         ),
     )
@@ -141,7 +137,55 @@ def decode(reports_file: bytes, trials_file: bytes, where: str) -> Study:
     return study
 
 
+def _tables_and_record(
+    reports_file: bytes, trials_file: bytes, where: str
+) -> tuple[Any, Any, dict[str, Any]]:
+    """The two files as Arrow tables, and what esim recorded about the study in their metadata.
+
+    Raises:
+        EsimError: as `decode`.
+    """
+    import pyarrow as pa
+
+    from esim.storage import arrow
+
+    try:
+        reports = arrow.parquet(reports_file)
+        trials = arrow.parquet(trials_file)
+    except (pa.ArrowException, OSError) as error:
+        raise EsimError("damaged Parquet file", where=where, why=str(error)) from error
+    record = _record(_decoded(reports.schema.metadata))
+    if record is None or _record(_decoded(trials.schema.metadata)) != record:
+        raise EsimError(
+            "not a study stored by esim",
+            where=where,
+            why=f"{REPORTS} and {TRIALS} are not of one study",
+            fix="esim.read_study reads other tables",
+        )
+    return reports, trials, record
+
+
+def _offsets(trial_column: Any, ids: Sequence[str], where: str) -> NDArray[np.int64]:
+    """int64 [N + 1]: each trial's part of the reports, from the reports' column of trial ids.
+
+    Raises:
+        EsimError: the reports are of other trials, or not in the order of `ids`.
+    """
+    from esim.storage import arrow
+
+    position = {trial: i for i, trial in enumerate(ids)}
+    codes, names = arrow.categories(trial_column)
+    unknown = [name for name in names if name not in position]
+    rows = np.array([position.get(name, -1) for name in names], dtype=np.int64)[codes]
+    if unknown or (np.diff(rows) < 0).any():
+        raise EsimError("the two files do not fit", where=where, why="their trials differ")
+    n = len(ids)
+    counts = np.bincount(rows, minlength=n) if len(rows) else np.zeros(n, dtype=np.int64)
+    return np.concatenate(([0], np.cumsum(counts))).astype(np.int64)
+
+
 def _tables(study: Study) -> tuple[Any, Any]:
+    """The study's reports and trials as two Arrow tables."""
     import pyarrow as pa
 
     from esim.storage import arrow
@@ -200,11 +244,13 @@ STATUS_OF = {int(code): code.word for code in STATUS_WORDS.values()}
 
 
 def _column(objective: str) -> str:
+    """The column that holds the objective's values."""
     taken = objective in _TAKEN or objective.startswith("metric.")
     return f"metric.{objective}" if taken else objective
 
 
 def _record(metadata: Mapping[str, str]) -> dict[str, Any] | None:
+    """What esim recorded about the study in a schema's metadata; None if esim did not write it."""
     if METADATA_KEY not in metadata:
         return None
     try:
@@ -224,7 +270,15 @@ def _decoded(metadata: Mapping[bytes, bytes] | None) -> dict[str, str]:
 
 
 def plain_config(key: str, value: Any) -> str | int | float | bool | None:
-    """A hyperparameter as stored. Raises EsimError if it is not a plain value."""
+    """A hyperparameter as it is stored.
+
+    Args:
+        key: its name, for the error.
+        value: its value; NumPy's scalars become Python's.
+
+    Raises:
+        EsimError: it is not text, a number, true, false or None.
+    """
     plain = value.item() if isinstance(value, np.generic) else value
     if plain is None or isinstance(plain, str | int | float | bool):
         return plain
@@ -236,7 +290,10 @@ def plain_config(key: str, value: Any) -> str | int | float | bool | None:
 
 
 def _config_column(key: str, values: Sequence[str | int | float | bool | None]) -> tuple[Any, bool]:
-    """A typed column where one type holds all values exactly, else each value as JSON text."""
+    """A hyperparameter's values as an Arrow column, and whether they are stored as JSON text.
+
+    They are JSON text where no single type holds all of them exactly.
+    """
     from esim.storage import arrow
 
     present = np.array([value is not None for value in values], dtype=np.bool_)
@@ -260,6 +317,7 @@ def _config_column(key: str, values: Sequence[str | int | float | bool | None]) 
 
 
 def _config(values: list[Any], is_json: bool) -> tuple[Any, ...]:
+    """The values of a hyperparameter from its column."""
     if not is_json:
         return tuple(values)
     return tuple(None if value is None else json.loads(value) for value in values)

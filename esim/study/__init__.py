@@ -1,4 +1,4 @@
-"""The record every reader makes and every computation takes, and what follows from it alone."""
+"""The record of a past tuning job, and what can be derived from that record alone."""
 
 from esim.study.arrays import Float64, Int64
 from esim.study.record import Direction, Note, Study, as_direction

@@ -1,6 +1,7 @@
-"""Studies one after another as one: what is done to their trials is done to all by one call.
+"""Several small studies joined into one, so that one call of NumPy works on all their trials.
 
-A call of NumPy takes about a microsecond however little it works on, and a study takes hundreds.
+A call of NumPy takes about a microsecond however small its arrays are, and the replay of a study
+makes hundreds of calls.
 """
 
 from __future__ import annotations
@@ -17,8 +18,9 @@ from esim.errors import EsimError
 from esim.study.arrays import Int64
 from esim.study.record import Study
 
-# Of a stack. With a quarter of the reports each takes a fifth longer, more only take more memory;
-# and a row a study is then no large table.
+# The most reports and studies in a stack. With a quarter of the reports a study takes a fifth
+# longer; with more reports it only takes more memory. With at most 100 studies the tables that hold
+# a row for each study (`Stack.table`) stay small.
 REPORTS, STUDIES = 200_000, 100
 
 
@@ -27,13 +29,14 @@ Columns = TypeVar("Columns")
 
 @dataclass(frozen=True)
 class Stack:
-    """S studies one after another, of one direction, all with report times or none.
+    """S studies joined one after another; all have the same direction, all or none report times.
 
     Attributes:
-        studies: by themselves. [S]
-        whole: their N trials and R reports as if of one study; ids may stand in it more than once.
-        trials: int64 [S + 1], study -> its trials in `whole`.
-        sizes: int64 [S], how many trials each has.
+        studies: the studies themselves. [S]
+        whole: their N trials and R reports as if they were one study. Trial ids may occur in it
+            more than once.
+        trials: int64 [S + 1], study s has the trials ``trials[s]:trials[s + 1]`` of `whole`.
+        sizes: int64 [S], the number of trials of each study.
     """
 
     studies: tuple[Study, ...]
@@ -43,7 +46,11 @@ class Stack:
 
     @classmethod
     def of(cls, studies: Sequence[Study]) -> Stack:
-        """A stack of studies; a single one is not copied."""
+        """Join studies into a stack. A single study is not copied.
+
+        Args:
+            studies: at least one; all of the same direction, and all or none with report times.
+        """
         sizes = np.array([study.n_trials for study in studies], dtype=np.int64)
         trials = np.concatenate(([0], np.cumsum(sizes)))
         if len(studies) == 1:
@@ -75,13 +82,17 @@ class Stack:
         )
         return cls(tuple(studies), whole, trials, sizes)
 
-    def check_numbers(self) -> None:
-        """Raises EsimError where a study's numbers break its columns' promises."""
+    def validate_numbers(self) -> None:
+        """Check the numbers of all studies at once.
+
+        Raises:
+            EsimError: as `Study.validate_numbers`, for the first study that breaks a promise.
+        """
         try:
-            self.whole.check_numbers()
+            self.whole.validate_numbers()
         except EsimError:
-            for study in self.studies:  # whose they are
-                study.check_numbers()
+            for study in self.studies:  # to name the study in the error
+                study.validate_numbers()
             raise
 
     def __len__(self) -> int:
@@ -93,7 +104,11 @@ class Stack:
         return [study.name for study in self.studies]
 
     def each(self, columns: Columns) -> Iterator[Columns]:
-        """A record of columns over the trials of all, as one a study."""
+        """Split a record whose fields are columns over all trials into one record for each study.
+
+        Args:
+            columns: a dataclass; each field is an array of the N trials of `whole`.
+        """
         if len(self) == 1:
             yield columns
             return
@@ -102,17 +117,33 @@ class Stack:
             yield type(columns)(**parts)
 
     def sums(self, values: NDArray[Any]) -> list[Any]:
-        """Values [N] added up over each study's trials, flags counted; as np.sum does it. [S]"""
+        """The sum over each study's trials, to the same bits that `np.sum` gives for that study.
+
+        Args:
+            values: numbers or flags, one for each trial of `whole`; flags are counted. [N]
+
+        Returns:
+            A number for each study. [S]
+        """
         if len(self) == 1:
             return [values.sum().item()]
-        # A zero before each study: reduceat adds the rest to a study's first, sum all to zero.
+        # np.sum adds all values to zero, reduceat adds the others to the first value: with a zero
+        # before each study's values both add in the same way.
         studies = np.arange(len(self))
         filled = np.zeros(len(values) + len(self), np.float64 if values.dtype.kind == "f" else int)
         filled[np.arange(1, len(values) + 1) + np.repeat(studies, self.sizes)] = values
         return list(np.add.reduceat(filled, self.trials[:-1] + studies).tolist())
 
     def table(self, values: NDArray[Any], nothing: Any) -> NDArray[Any]:
-        """Values [N] as a row a study, [S, most trials]; `nothing` behind a study's last trial."""
+        """A matrix with a row for each study.
+
+        Args:
+            values: a value for each trial of `whole`. [N]
+            nothing: what fills a row behind its study's last trial.
+
+        Returns:
+            [S, trials of the largest study], of the type of `values`.
+        """
         widest = int(self.sizes.max(initial=0))
         if len(values) == len(self) * widest:
             return values.reshape(len(self), widest)
@@ -122,15 +153,26 @@ class Stack:
 
 
 def stacks(studies: Sequence[Study], kinds: Sequence[Hashable]) -> Iterator[list[int]]:
-    """Places of studies to be stacked: of one kind, and together neither large nor many."""
+    """Which studies are to be joined into a stack each.
+
+    The studies of a stack are of one kind, and together have at most REPORTS reports, unless it is
+    a single study, and STUDIES studies.
+
+    Args:
+        studies: the studies.
+        kinds: a key for each study; only studies with equal keys are joined.
+
+    Yields:
+        Positions in `studies`.
+    """
     filling: dict[Hashable, list[int]] = {}
     reports: dict[Hashable, int] = {}
-    for place, (study, its_kind) in enumerate(zip(studies, kinds, strict=True)):
+    for position, (study, its_kind) in enumerate(zip(studies, kinds, strict=True)):
         kind = (its_kind, study.direction, study.elapsed is None)
         total = reports.get(kind, 0) + study.n_reports
         if kind in filling and (total > REPORTS or len(filling[kind]) == STUDIES):
             yield filling.pop(kind)
             total = study.n_reports
-        filling.setdefault(kind, []).append(place)
+        filling.setdefault(kind, []).append(position)
         reports[kind] = total
     yield from filling.values()

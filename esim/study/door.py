@@ -1,8 +1,8 @@
-"""The one door upwards: what a record offers as a method although a room above it does the work.
+"""The only way in which a record may call code of a higher layer: a lazy import of listed names.
 
-A study can be written to Parquet, and records show themselves in a notebook; storage and report,
-which do so, import the records. The import runs when the method is called, and only for what is
-listed here.
+A study has a method that writes it to Parquet, and records show themselves in notebooks. The
+packages that do this work, storage and report, import the records, so the records cannot import
+them. The import runs when such a method is called.
 """
 
 from __future__ import annotations
@@ -21,5 +21,9 @@ _ABOVE = {
 
 
 def above(name: str) -> Any:
-    """The function of that name in the room above that has it."""
+    """The function of that name in the higher layer.
+
+    Args:
+        name: one of the names listed in this module.
+    """
     return getattr(importlib.import_module(_ABOVE[name]), name)

@@ -1,4 +1,4 @@
-"""What results repeat of a study: so little that a whole history's fits into memory."""
+"""The few numbers about a study that results repeat; those of a whole history fit into memory."""
 
 from __future__ import annotations
 
@@ -18,16 +18,19 @@ class Facts:
     """One study in a few numbers.
 
     Attributes:
-        trials_censored: that had been cut short when they were recorded.
-        cut_short: those of them that had not failed: one might have become the best.
-        reports: of all trials.
-        reports_longest, steps_longest, seconds_longest: of the trial with the most; seconds since
-            its start, in steps where the study has no seconds.
-        steps_recorded: the last step of every trial, added up.
-        timed: whether its reports have seconds.
-        side_by_side: how many trials ran at once at most; 1 where that is unknown.
+        name, objective, direction: as in `Study`.
+        trials: the number of trials.
+        trials_censored: how many trials had been cut short when they were recorded.
+        cut_short: how many of those had not failed; each might have become the best trial.
+        reports: the number of reports of all trials.
+        reports_longest, steps_longest, seconds_longest: the most reports, the highest step and the
+            most seconds since its start of any trial; a step counts as a second where the study has
+            no report times.
+        steps_recorded: the sum of every trial's last step.
+        timed: whether the reports have times.
+        side_by_side: the most trials that ran at once; 1 where that is unknown.
         infinite: whether some value is infinite.
-        notes: those that a result of several studies repeats.
+        notes: the study's notes that a result of several studies repeats.
     """
 
     name: str
@@ -48,16 +51,20 @@ class Facts:
 
     @property
     def degradation_known(self) -> bool:
-        """Whether no trial was cut short that might have become the best."""
+        """Whether every trial that might have become the best ran to its end."""
         return self.cut_short == 0
 
     def noted(self, code: str) -> bool:
-        """Whether it has such a note."""
+        """Whether the study has a note of this code."""
         return any(note.code == code for note in self.notes)
 
 
 def facts(study: Study) -> Facts:
-    """The facts of a study. Raises EsimError if its columns do not fit together."""
+    """The facts of a study.
+
+    Raises:
+        EsimError: the study's columns break their promises (`Study.validate`).
+    """
     study.validate()
     return Facts(
         name=study.name,
@@ -79,5 +86,13 @@ def facts(study: Study) -> Facts:
 
 
 def facts_at(position: int, study: Study) -> Facts:
-    """`facts`, as the work on a study among others (`esim.analyses.workers.by_study`)."""
+    """`facts` with the arguments that work on one of many studies is called with.
+
+    Args:
+        position: the study's position among the others; it changes nothing.
+        study: the study.
+
+    Raises:
+        EsimError: as `facts`.
+    """
     return facts(study)

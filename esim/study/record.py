@@ -1,4 +1,4 @@
-"""The record every reader makes and every computation takes: one past tuning job, in columns."""
+"""`Study`, the record of one past tuning job: readers make it and all computations take it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from esim.errors import EsimError, near_names
-from esim.study.arrays import Float64, Int64, aligned, as_curves, flat, per_trial
+from esim.study.arrays import Float64, Int64, per_trial, report_columns
 from esim.study.door import above
 from esim.study.status import Status, as_status, is_censored
 
@@ -34,10 +34,13 @@ _DTYPES: dict[str, np.dtype[Any]] = {
 
 @dataclass(frozen=True)
 class Note:
-    """Something a reader or a check did or saw that the reader of a result must know.
+    """Something about an input that a person who reads a result must know.
 
     Attributes:
-        evidence: a few places and what stands there, ``path:line: text``.
+        code: a fixed word that names the kind of note, such as "duplicate_steps".
+        text: the note as a sentence.
+        count: how many reports, trials or files it is about.
+        evidence: the first few places where it was seen, each as ``path:line: text``.
     """
 
     code: str
@@ -50,25 +53,33 @@ class Note:
 class Study:
     """One tuning job: its trials in launch order and their reports in contiguous columns.
 
-    N trials, R reports. Trial i owns the reports ``offsets[i]:offsets[i + 1]``.
+    There are N trials and R reports. Trial i owns the reports ``offsets[i]:offsets[i + 1]``.
 
     Attributes:
         name: the study's id.
         objective: the metric's name.
         direction: "minimize" or "maximize".
-        trials: the trials' ids, text, in launch order. [N]
+        trials: the trials' ids, as text, in launch order. [N]
         offsets: int64 [N + 1], from 0 to R, never decreasing.
         steps: int64 [R], >= 0, strictly increasing inside a trial.
         values: float64 [R], the objective; NaN where the trial reached the step without a value.
         elapsed: float64 [R], seconds since the trial's start, finite, never decreasing inside a
             trial; None if any report has no time.
-        start, end: float64 [N], seconds since the epoch (or any common zero); NaN if unknown.
+        start, end: float64 [N], seconds since 1970 UTC or any other common zero; NaN if unknown.
         status: int8 [N], codes of `Status`.
-        censored: bool [N], the trial had been cut short when it was recorded.
-        instance_type: the machine of each trial, None if unknown. [N]
-        instance_count: int64 [N], machines of each trial, 1 if unknown.
+        censored: bool [N], whether the trial had been cut short when it was recorded.
+        instance_type: the type of each trial's machines, None if unknown. [N]
+        instance_count: int64 [N], the number of each trial's machines, 1 if unknown.
         config: hyperparameter name -> its value for each trial, None where it has none. [N] each
-        notes: what the reader counted.
+        notes: what the reader noted about the data.
+
+    Example:
+        >>> import esim
+        >>> study = esim.Study.from_arrays([[0.9, 0.5], [0.8, 0.7]], "minimize", names=["a", "b"])
+        >>> study.n_trials, study.n_reports, study.trial_index("b")
+        (2, 4, 1)
+        >>> study.values[study.offsets[1] : study.offsets[2]]
+        array([0.8, 0.7])
     """
 
     name: str
@@ -90,22 +101,22 @@ class Study:
 
     @property
     def n_trials(self) -> int:
-        """N."""
+        """The number of trials, N."""
         return len(self.trials)
 
     @property
     def sign(self) -> float:
-        """1 or -1: values times this are better when lower."""
+        """1.0 or -1.0: the factor that makes lower values the better ones."""
         return 1.0 if self.direction == "minimize" else -1.0
 
     @property
     def n_reports(self) -> int:
-        """R."""
+        """The number of reports, R."""
         return len(self.steps)
 
     @property
     def has_schedule(self) -> bool:
-        """Whether all trials with reports have report times, a start, and an end if they ended."""
+        """Whether every trial with reports has report times, a start, and an end if it ended."""
         if self.elapsed is None:
             return False
         reporting = np.diff(self.offsets) > 0
@@ -113,7 +124,14 @@ class Study:
         return bool(np.isfinite(self.start[reporting]).all() and np.isfinite(self.end[ended]).all())
 
     def trial_index(self, trial: str) -> int:
-        """The position of a trial. Raises EsimError, with near names, if there is none."""
+        """The position of a trial in launch order.
+
+        Args:
+            trial: the trial's id.
+
+        Raises:
+            EsimError: the study has no such trial; the error lists near names.
+        """
         try:
             return self.trials.index(trial)
         except ValueError:
@@ -140,38 +158,41 @@ class Study:
         instance_count: ArrayLike | None = None,
         config: Mapping[str, Sequence[Any]] | None = None,
     ) -> Study:
-        """A study from a matrix, or from one curve a trial.
+        """Make a study from a matrix of values, or from one curve for each trial.
 
         Args:
-            values: float [n_trials, n_steps], or a sequence of n_trials curves of any lengths.
-                NaN = no report.
+            values: float [n_trials, n_steps], or a sequence of n_trials curves of any lengths. NaN
+                means that there is no report.
             direction: "minimize" or "maximize".
             elapsed: seconds since each trial's start, shaped like `values`.
-            start, end: seconds, [n_trials].
-            names: trial ids; default "0", "1", ...
-            steps: the step of each column, [n_steps], or shaped like `values`; default 1, 2, ...
-            status: how each trial ended; default completed. Stopped, failed and running trials
-                are censored.
+            start, end: seconds since a common zero, [n_trials].
+            names: the trials' ids; the default is "0", "1", ...
+            steps: the step of each column, [n_steps], or shaped like `values`; the default is
+                1, 2, ...
+            status: how each trial ended; the default is completed. Stopped, failed and running
+                trials are censored.
+            name: the study's id.
+            objective: the metric's name.
+            instance_type: the type of each trial's machines. [n_trials]
+            instance_count: the number of each trial's machines, [n_trials]; the default is 1.
+            config: hyperparameter name -> its value for each trial. [n_trials] each
 
         Raises:
-            EsimError: shapes that do not fit, or an order that is not one (see `validate`).
+            EsimError: the shapes do not fit, or the result breaks a promise of the columns (see
+                `validate`).
+
+        Example:
+            >>> import numpy as np
+            >>> import esim
+            >>> values = np.array([[0.9, 0.5, 0.4], [0.8, 0.7, np.nan]])
+            >>> study = esim.Study.from_arrays(values, direction="minimize", names=["a", "b"])
+            >>> study.steps
+            array([1, 2, 3, 1, 2])
+            >>> study.offsets
+            array([0, 3, 5])
         """
-        curves = as_curves(values, "values")
-        n = len(curves)
-        lengths = np.array([len(c) for c in curves], dtype=np.int64)
-        column = flat(values, curves)
-        offsets = np.concatenate(([0], np.cumsum(lengths)))
-        if steps is None:
-            flat_steps = np.arange(1, len(column) + 1, dtype=np.int64)
-            flat_steps -= np.repeat(offsets[:-1], lengths)
-        else:
-            flat_steps = aligned(steps, lengths, "steps").astype(np.int64)
-        flat_elapsed = None if elapsed is None else aligned(elapsed, lengths, "elapsed")
-        present = ~np.isnan(column)
-        if not present.all():
-            offsets = np.concatenate(([0], np.cumsum(present)))[offsets]
-            column, flat_steps = column[present], flat_steps[present]
-            flat_elapsed = None if flat_elapsed is None else flat_elapsed[present]
+        reports = report_columns(values, steps, elapsed)
+        n = len(reports.offsets) - 1
         codes = np.full(n, Status.COMPLETED, dtype=np.int8)
         if status is not None:
             codes = np.array([as_status(word) for word in status], dtype=np.int8)
@@ -180,10 +201,10 @@ class Study:
             objective=objective,
             direction=as_direction(direction),
             trials=tuple(str(i) for i in range(n)) if names is None else tuple(names),
-            offsets=offsets.astype(np.int64),
-            steps=flat_steps,
-            values=column,
-            elapsed=flat_elapsed,
+            offsets=reports.offsets,
+            steps=reports.steps,
+            values=reports.values,
+            elapsed=reports.elapsed,
             start=per_trial(start, n),
             end=per_trial(end, n),
             status=codes,
@@ -198,17 +219,25 @@ class Study:
         return study
 
     def _repr_html_(self) -> str:
-        """In a notebook."""
+        """The study as HTML, which notebooks show."""
         html: str = above("study_html")(self)
         return html
 
     def validate(self) -> None:
-        """Raise EsimError, naming the column and trial, on any breach of the columns' promises."""
-        self.check_shapes()
-        self.check_numbers()
+        """Check every promise of the columns.
 
-    def check_shapes(self) -> None:
-        """The part of `validate` that takes no look at numbers: types, lengths, names."""
+        Raises:
+            EsimError: a column breaks its promise; the error names the column and the trial.
+        """
+        self.validate_shapes()
+        self.validate_numbers()
+
+    def validate_shapes(self) -> None:
+        """Check types, lengths and names: the part of `validate` that reads no column of numbers.
+
+        Raises:
+            EsimError: as `validate`.
+        """
         n, r = self.n_trials, self.n_reports
         as_direction(self.direction)
         lengths = {"offsets": n + 1, "steps": r, "values": r, "elapsed": r}
@@ -232,8 +261,12 @@ class Study:
         ends = self.offsets[0] == 0 and self.offsets[-1] == r
         self._need(ends, f"offsets must run from 0 to {r}")
 
-    def check_numbers(self) -> None:
-        """The rest of `validate`."""
+    def validate_numbers(self) -> None:
+        """Check the numbers in the columns: the other part of `validate`.
+
+        Raises:
+            EsimError: as `validate`.
+        """
         need, r = self._need, self.n_reports
         need((np.diff(self.offsets) >= 0).all(), "offsets must never decrease")
         self._need_order(self.steps, "steps must increase strictly inside a trial", strict=True)
@@ -272,18 +305,40 @@ class Study:
             )
 
     def to_parquet(self, folder: str | Path) -> None:
-        """Write `reports.parquet` and `trials.parquet` into a folder, whole or not at all."""
+        """Write the study as `reports.parquet` and `trials.parquet`, both or none of them.
+
+        Args:
+            folder: created if need be. A folder that holds nothing but these two files is replaced.
+
+        Raises:
+            EsimError: the folder holds other files or cannot be written, an id is not Unicode text,
+                or a hyperparameter is not text, a number, true, false or None.
+        """
         above("write_study")(self, Path(folder))
 
     @classmethod
     def from_parquet(cls, folder: str | Path) -> Study:
-        """The study that `to_parquet` wrote, without loss. Raises EsimError if it is not one."""
+        """Read the study that `to_parquet` wrote, without loss.
+
+        Args:
+            folder: the folder that was given to `to_parquet`.
+
+        Raises:
+            EsimError: a file is missing, damaged, or not written by `to_parquet`.
+        """
         study: Study = above("read_study_folder")(Path(folder))
         return study
 
 
 def as_direction(word: str) -> Direction:
-    """ "minimize" or "maximize" from any case. Raises EsimError for another word."""
+    """The direction that a word names, in upper or lower case.
+
+    Args:
+        word: "minimize" or "maximize".
+
+    Raises:
+        EsimError: it is another word.
+    """
     lowered = word.strip().lower() if isinstance(word, str) else word
     if lowered == "minimize":
         return "minimize"

@@ -1,4 +1,4 @@
-"""How a trial had ended when it was recorded: the codes of the column `status`, and their words."""
+"""The codes of the column `status`, which say how a trial had ended, and the words for them."""
 
 from __future__ import annotations
 
@@ -12,17 +12,24 @@ from esim.errors import EsimError
 
 
 class Status(enum.IntEnum):
-    """How a trial had ended when it was recorded."""
+    """How a trial had ended when it was recorded.
 
-    UNKNOWN = 0  # the record does not say; taken as completed
+    Example:
+        >>> import esim
+        >>> study = esim.Study.from_arrays([[0.5], [0.4]], "minimize", status=["pruned", "failed"])
+        >>> [esim.Status(code).word for code in study.status]
+        ['stopped', 'failed']
+    """
+
+    UNKNOWN = 0  # the record does not say; it counts as completed
     COMPLETED = 1
     STOPPED = 2  # cut short by a rule, a pruner or a person
     FAILED = 3
-    RUNNING = 4  # still going when the record was made
+    RUNNING = 4  # still running when the record was made
 
     @property
     def word(self) -> str:
-        """The status as logs and reports write it."""
+        """The status as the word that logs and reports write, such as "completed"."""
         return self.name.lower()
 
 
@@ -49,7 +56,14 @@ STATUS_WORDS: Mapping[str, Status] = {
 
 
 def as_status(word: Status | str) -> Status:
-    """A status from its word, in any case. Raises EsimError for another word."""
+    """The status that a word names, in upper or lower case.
+
+    Args:
+        word: a status, or a word of `STATUS_WORDS`.
+
+    Raises:
+        EsimError: it is another word.
+    """
     if isinstance(word, Status):
         return word
     found = STATUS_WORDS.get(word.strip().lower())
@@ -61,5 +75,9 @@ def as_status(word: Status | str) -> Status:
 
 
 def is_censored(status: NDArray[np.int8]) -> NDArray[np.bool_]:
-    """bool [N]: which trials had been cut short when they were recorded."""
+    """bool [N]: which trials had been cut short when they were recorded.
+
+    Args:
+        status: int8 [N], codes of `Status`.
+    """
     return np.isin(status, [Status.STOPPED, Status.FAILED, Status.RUNNING])

@@ -1,4 +1,4 @@
-"""The times of a study: when trials ran, how long jobs took, and columns at the last rows."""
+"""When a study's trials ran and how long they took, and columns at each trial's last report."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ from esim.study.status import Status
 
 
 def side_by_side(study: Study) -> int:
-    """How many trials ran at once at most, as recorded; 1 where starts or ends are unknown.
+    """The most trials that ran at once, as recorded; 1 where starts or ends are unknown.
 
-    A job that starts as another ends takes its slot; one that still runs keeps its own.
+    A trial that starts at the moment another ends does not run beside it. A trial that was still
+    running when it was recorded has no end.
     """
     reporting = np.diff(study.offsets) > 0
     ended = reporting & (study.status != Status.RUNNING)
@@ -24,7 +25,7 @@ def side_by_side(study: Study) -> int:
     known = np.isfinite(study.start)
     start = study.start[known]
     end = np.where(np.isfinite(study.end[known]), study.end[known], np.inf)
-    # A job that ends as it starts takes a slot for that moment.
+    # A trial that ends at the moment it starts counts as running for that moment.
     end = np.sort(np.maximum(end, np.nextafter(start, np.inf)))
     start = np.sort(start)
     running = np.arange(1, len(start) + 1) - np.searchsorted(end, start, side="right")
@@ -32,20 +33,39 @@ def side_by_side(study: Study) -> int:
 
 
 def report_seconds(study: Study) -> Float64:
-    """float64 [R]: seconds of each row since its trial's start; a step is one where unknown."""
+    """float64 [R]: each report's seconds since its trial's start.
+
+    Where the study has no report times a step counts as a second.
+    """
     return study.steps.astype(np.float64) if study.elapsed is None else study.elapsed
 
 
 def last_row(study: Study, column: NDArray[Any]) -> NDArray[Any]:
-    """A column [R] at each trial's last row, [N]; 0 where it has no row."""
+    """A column at each trial's last report.
+
+    Args:
+        study: the study.
+        column: one of its columns. [R]
+
+    Returns:
+        [N]; 0 where a trial has no report.
+    """
     return last_kept(study, column, np.diff(study.offsets))
 
 
 def last_kept(
     study: Study, column: NDArray[Any], rows_kept: NDArray[Any], otherwise: float = 0
 ) -> NDArray[Any]:
-    """A column [R] at the last of the rows that each trial makes, [..., N]; `otherwise` where it
-    makes none. `rows_kept`: how many it makes, int [..., N].
+    """A column at the last report that each trial still makes.
+
+    Args:
+        study: the study.
+        column: one of its columns. [R]
+        rows_kept: int [..., N], how many reports each trial makes, counted from its first.
+        otherwise: the result where a trial makes no report.
+
+    Returns:
+        [..., N].
     """
     if not len(column):
         return np.full(rows_kept.shape, otherwise, dtype=column.dtype)
@@ -54,16 +74,16 @@ def last_kept(
 
 
 def last_second(study: Study) -> Float64:
-    """float64 [N]: `report_seconds` at each trial's last row."""
+    """float64 [N]: `report_seconds` at each trial's last report; 0 where it has none."""
     column = study.steps if study.elapsed is None else study.elapsed
     return last_row(study, column).astype(np.float64)
 
 
 def durations(study: Study) -> Float64:
-    """float64 [N]: seconds from each trial's start to its natural end.
+    """float64 [N]: seconds from each trial's start to its recorded end.
 
-    From its start and end where both are known, else to its last report; in steps if the study has
-    no seconds at all.
+    Where start or end are unknown it is the time of the last report. A step counts as a second if
+    the study has no report times.
     """
     last = last_second(study)
     if study.elapsed is None:

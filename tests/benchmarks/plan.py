@@ -22,7 +22,7 @@ from esim.analyses.history import replay_history as many
 from esim.analyses.history.parts import Parts
 from esim.analyses.workers.engines import AHEAD
 from esim.rules import rule
-from esim.storage.history import Place, layout
+from esim.storage.history import Location, layout
 from esim.storage.history.write import Input, append
 from tests.benchmarks.scale import study
 from tests.benchmarks.timing import machine
@@ -61,7 +61,7 @@ def cost(trials: int, steps: int, studies: int) -> Cost:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         made = [study(i, trials, steps) for i in range(studies)]
-        there = append(Place(str(folder / "h")), [Input("g", "0", "g", made)], None)
+        there = append(Location(str(folder / "h")), [Input("g", "0", "g", made)], None)
         chunks = there.chunks()
         parts = [many.replay_chunk(SETTINGS, chunk) for chunk in chunks]
         each = 1e3 / studies

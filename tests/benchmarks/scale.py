@@ -30,7 +30,7 @@ from esim.simulator.kernels.engine import run_orders
 from esim.simulator.plan.build import prepare, prepare_stack
 from esim.simulator.replay import replay_orders
 from esim.simulator.run import run_once
-from esim.storage.history import History, Place
+from esim.storage.history import History, Location
 from esim.storage.history.write import Input, append
 from esim.study import Study
 from esim.study.batch import Stack, stacks
@@ -62,7 +62,7 @@ def history(folder: Path, studies: int) -> History:
                 made = [study(i) for i in range(first, min(first + 1000, studies))]
                 yield Input(f"generated-{first:06d}", f"{first:064d}", "generated", made)
 
-        there = append(Place(str(folder)), inputs(), None)
+        there = append(Location(str(folder)), inputs(), None)
     return there
 
 
@@ -139,7 +139,7 @@ def run(there: History, folder: Path, engine: str, jobs: int) -> Run:
     one more, as watching takes a share of the processor."""
     out, script = folder / "out", folder / "esim_main.py"
     script.write_text("from esim.cli import main\nif __name__ == '__main__':\n    main()\n")
-    words = [str(there.place), "--engine", engine, "--jobs", str(jobs), "--out", str(out)]
+    words = [str(there.location), "--engine", engine, "--jobs", str(jobs), "--out", str(out)]
     command = [sys.executable, str(script), "replay", *words]
     # A script finds an installed esim before the one at hand.
     env = {**os.environ, "PYTHONPATH": str(Path(esim.__file__).parent.parent)}
@@ -260,7 +260,7 @@ def large_studies(sizes: list[tuple[int, int]]) -> None:
 def big(trials: int, steps: int, folder: str) -> None:
     """Write a history of one large study."""
     made = Study.from_arrays(curves("mixed", trials, steps), "minimize", name="large")
-    append(Place(folder), [Input("generated", "0", "generated", [made])], None)
+    append(Location(folder), [Input("generated", "0", "generated", [made])], None)
 
 
 def main() -> None:

@@ -50,7 +50,7 @@ def main() -> None:
         for studies in map(int, told.sizes.split(",")):
             there = history(told.folder / f"history-{studies}", studies)
             run = subprocess.run(
-                [sys.executable, str(script), command, str(there.place), *options, "--jobs", "2",
+                [sys.executable, str(script), command, str(there.location), *options, "--jobs", "2",
                  "--json"],
                 capture_output=True, text=True, check=True,
             )  # fmt: skip

@@ -23,7 +23,7 @@ import esim
 from esim.analyses.history import replay_history as many
 from esim.readers.convert import convert
 from esim.rules import rule
-from esim.storage.history import History, Place, layout
+from esim.storage.history import History, Location, layout
 from esim.storage.history.write import Input, append
 from esim.study import Study
 
@@ -44,8 +44,8 @@ def history(tmp_path_factory: pytest.TempPathFactory) -> History:
         )
         for i in range(STUDIES)
     ]
-    place = Place(str(tmp_path_factory.mktemp("history") / "h"))
-    history = append(place, [Input("in", "0", "table", made)], None)
+    location = Location(str(tmp_path_factory.mktemp("history") / "h"))
+    history = append(location, [Input("in", "0", "table", made)], None)
     layout.ROWS = before
     assert len(history.chunks()) == 40
     return history
@@ -153,7 +153,7 @@ def test_a_dask_cluster_of_its_own(
     )
     script = tmp_path / "esim_main.py"
     script.write_text(code)
-    words = ["replay", str(history.place), "--engine", "dask", "--jobs", "2"]
+    words = ["replay", str(history.location), "--engine", "dask", "--jobs", "2"]
     out = tmp_path / "out"
     subprocess.run([sys.executable, str(script), *words, "--out", str(out)], check=True)
     assert files(out) == expected
@@ -231,12 +231,12 @@ def test_object_storage(
     there = History.open(bucket)
     assert there is not None
     here = append(
-        Place(str(tmp_path / "here")),
+        Location(str(tmp_path / "here")),
         [Input("in", "0", "table", list(history.chunks(["s000", "s001", "s002"])[0].studies()))],
         None,
     )
-    for place, out in ((there, "a"), (here, "b")):
-        many.replay_history(place, SETTINGS, out=tmp_path / out, jobs=1)
+    for location, out in ((there, "a"), (here, "b")):
+        many.replay_history(location, SETTINGS, out=tmp_path / out, jobs=1)
     a, b = files(tmp_path / "a"), files(tmp_path / "b")
     assert a["studies.parquet"] == b["studies.parquet"]
     assert a.keys() == b.keys()
@@ -247,7 +247,7 @@ def test_processes_read_object_storage_by_themselves(
     bucket: str, history: History, tmp_path: Path
 ) -> None:
     study = next(history.chunks()[0].studies())
-    append(Place(bucket), [Input("in", "0", "table", [study])], None)
+    append(Location(bucket), [Input("in", "0", "table", [study])], None)
     there = History.open(bucket)
     assert there is not None
     result = many.replay_history(there, SETTINGS, engine="local", jobs=2)

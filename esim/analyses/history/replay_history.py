@@ -114,7 +114,7 @@ def replay_history(
             done(len(todo[i].entries))
             yield todo[i].number
 
-    inputs = [{"path": str(history.place), "sha256": history.sha256, "format": "history"}]
+    inputs = [{"path": str(history.location), "sha256": history.sha256, "format": "history"}]
     if out is None:
         gathered = _Gathered()
         for number in _in_order(finished()):

@@ -1,1 +1,1 @@
-"""Formats of published benchmark curves."""
+"""Readers of the formats in which benchmarks publish their curves."""

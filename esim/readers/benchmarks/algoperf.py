@@ -1,9 +1,10 @@
-"""AlgoPerf: ``<submission>/study_<n>/<workload>/trial_<k>/eval_measurements.csv``, hparams.json.
+"""Reads AlgoPerf: ``<submission>/study_<n>/<workload>/trial_<k>/eval_measurements.csv``.
 
-A study is a submission on a workload: the trials of all its tuning studies. Evaluations are made
-every so many seconds of training, so that global_step differs from trial to trial, and by default
-the steps number them. Source: mlcommons/algorithmic-efficiency, submission_runner.py, and
-target_metric_name in each workload.
+Hyperparameters are in hparams.json beside it. A study is a submission on a workload, with the
+trials of all its tuning studies. A trial is evaluated after fixed intervals of training time, so
+that the values of global_step differ from trial to trial; by default the evaluations are numbered.
+Source: mlcommons/algorithmic-efficiency, submission_runner.py, and target_metric_name in each
+workload.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from esim.readers.loggers import Logger
 from esim.readers.run_logs import Layout
 from esim.study import Direction
 
-# Workload -> what its target is set on.
+# Workload -> the metric for which its target is set, and the direction.
 _TARGETS: dict[str, tuple[str, Direction]] = {
     "criteo1tb": ("loss", "minimize"),
     "fastmri": ("ssim", "maximize"),
@@ -27,7 +28,10 @@ _TARGETS: dict[str, tuple[str, Direction]] = {
 
 
 def _study_of(folder: str) -> tuple[str, str]:
-    """ "a/study_0/ogbg_pytorch/trial_1" -> ("a/ogbg_pytorch", "study_0/trial_1")."""
+    """The study and trial of a folder.
+
+    "a/study_0/ogbg_pytorch/trial_1" gives "a/ogbg_pytorch" and "study_0/trial_1".
+    """
     parts = folder.split("/")
     of_trial = [bool(re.fullmatch(r"(study|trial)_[0-9]+", part)) for part in parts]
     if not any(of_trial):
@@ -38,6 +42,7 @@ def _study_of(folder: str) -> tuple[str, str]:
 
 
 def _convention(study: str, metrics: Sequence[str]) -> tuple[str, Direction] | None:
+    """The validation metric for which the workload's target is set, if it is among the metrics."""
     workload = study.rpartition("/")[2]
     for name, (metric, direction) in _TARGETS.items():
         if workload.startswith(name) and f"validation/{metric}" in metrics:

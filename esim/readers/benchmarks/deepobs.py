@@ -1,7 +1,7 @@
-"""DeepOBS: ``<problem>/<optimizer>/<setting>/random_seed__<seed>__<time>.json``, or a tar of such.
+"""Reads DeepOBS: ``<problem>/<optimizer>/<setting>/random_seed__<seed>__<time>.json``, or a tar.
 
-A problem with an optimizer is a study, a setting with a seed a trial. Lists like `test_losses` have
-a value an epoch, the first one before training.
+A problem with an optimizer is a study; a setting with a seed is a trial. Lists such as
+`test_losses` have a value for each epoch and one before training, which is the first.
 """
 
 from __future__ import annotations
@@ -34,23 +34,24 @@ _SETTINGS = (
     "lr_sched_factors",
     "random_seed",
 )
-_MINIBATCH = "minibatch_"  # these lists count batches, not epochs
+_MINIBATCH = "minibatch_"  # the lists of such a name have a value for each batch, not each epoch
 
 
 def detect(source: Source) -> Detection:
-    """A run's file by its name, or a tar file that begins with some."""
-    files = _files(source)
-    if not files:
-        return Detection(False, "")
-    saw = f"{some([file.name for file in files])} of DeepOBS"
-    return Detection(True, saw, claims=frozenset(files))
+    """Whether a file has the name of a run's file, or is a tar file that begins with one."""
+    return runs.detected(_files(source), "of DeepOBS")
 
 
 def read(source: Source, options: Options) -> Found:
-    """A study for each problem and optimizer.
+    """Read a study for each problem and optimizer.
+
+    Args:
+        source: the input.
+        options: what the user asked for.
 
     Raises:
-        EsimError: a damaged archive, broken JSON, or a list that holds something else than numbers.
+        EsimError: an archive is damaged, the JSON is broken, or a list holds something other than
+            numbers.
     """
     groups: dict[str, list[tuple[str, str, str, Mapping[str, Any]]]] = {}
     files = _files(source)
@@ -78,7 +79,7 @@ def _files(source: Source) -> list[File]:
 
 
 def _texts(files: Sequence[File]) -> Iterator[tuple[str, str, str]]:
-    """The path, the place and the text of each run."""
+    """The path, the place (for errors) and the text of each run's file."""
     for file in files:
         if not is_tar(file):
             yield file.path.as_posix(), str(file), file.text()
@@ -125,7 +126,7 @@ def _experiment(
 
 
 def _trials(members: Sequence[tuple[str, str]]) -> list[str]:
-    """Ids: the parts of setting, seed and time that tell the runs apart."""
+    """The trials' ids, made of those parts of setting, seed and time in which the runs differ."""
     split = []
     for setting, file in members:
         words = setting.split("__")
@@ -136,7 +137,7 @@ def _trials(members: Sequence[tuple[str, str]]) -> list[str]:
     if len({len(parts) for parts in split}) > 1:
         return [f"{setting}/{file}" for setting, file in members]
     telling = [len(set(column)) > 1 for column in zip(*split, strict=True)]
-    telling[-1] = False  # the time, only where nothing else tells them apart
+    telling[-1] = False  # the time is used only where runs differ in nothing else
     ids = ["/".join(p for p, tells in zip(parts, telling, strict=True) if tells) for parts in split]
     if len(set(ids)) < len(ids):
         ids = [f"{short}/{parts[-1]}" for short, parts in zip(ids, split, strict=True)]

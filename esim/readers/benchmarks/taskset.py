@@ -1,7 +1,7 @@
-"""TaskSet: a JSON file a task, a list of trials with their hyperparameters and whole curves.
+"""Reads TaskSet: a JSON file for each task, a list of trials with hyperparameters and whole curves.
 
-``[{"hp": {...}, "train": {"loss": [...]}, "valid": {...}, "test": {...}}, ...]``. Point 0 is before
-training. Trials have no ids: they are numbered from 0, as they stand.
+``[{"hp": {...}, "train": {"loss": [...]}, "valid": {...}, "test": {...}}, ...]``. The first point of
+a curve is before training. Trials have no ids: they are numbered from 0 in the order of the file.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ OBJECTIVE = "valid/loss"
 
 
 def detect(source: Source) -> Detection:
-    """A list whose first object starts with "hp"."""
+    """Whether there is a list whose first object starts with "hp"."""
     return detected(_files(source), 'with a list of objects that start with "hp"')
 
 
 def read(source: Source, options: Options) -> Found:
-    """A study a file. Raises EsimError as `esim.readers.runs.studies`."""
+    """Read a study for each file. Raises EsimError as `esim.readers.runs.studies`."""
     files = _files(source)
     if not files:
         raise EsimError('no list of objects with "hp"', where=source.label)

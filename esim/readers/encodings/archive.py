@@ -1,7 +1,7 @@
-"""Members of zip and tar files, read into memory: nothing is unpacked onto the disk.
+"""Reads members of zip and tar files into memory; nothing is unpacked onto the disk.
 
-A member's name is text and no path, so one that points elsewhere does nothing; links and devices
-are passed over.
+A member's name is never used as a path on this machine, so a malicious one does no harm. Links and
+devices are passed over.
 """
 
 from __future__ import annotations
@@ -15,14 +15,18 @@ from collections.abc import Iterator
 from esim.errors import EsimError
 from esim.readers.source import File
 
-MOST_BYTES = 2 << 30  # unpacked; a small file can claim to hold any amount
+MOST_BYTES = 2 << 30  # of unpacked contents, because a small archive can expand to any size
 
 
 def zip_member(file: File, ending: str) -> tuple[str, bytes]:
-    """The name and contents of the one member with such a name.
+    """The name and contents of the only member of a zip file whose name has a certain ending.
+
+    Args:
+        file: the zip file.
+        ending: the end of the member's name, such as ".csv".
 
     Raises:
-        EsimError: damaged, encrypted or too large, or there is not exactly one such member.
+        EsimError: the file is damaged, encrypted or too large, or has no or several such members.
     """
     try:
         with zipfile.ZipFile(io.BytesIO(file.read())) as archive:
@@ -37,15 +41,15 @@ def zip_member(file: File, ending: str) -> tuple[str, bytes]:
 
 
 def is_tar(file: File) -> bool:
-    """By the first bytes, of a compressed file by those inside."""
+    """Whether a file is a tar file, compressed or not, by its first bytes."""
     return file.head[257:262] == b"ustar"
 
 
 def tar_members(file: File) -> Iterator[tuple[str, bytes]]:
-    """Name and contents of every regular file of a tar file, compressed or not.
+    """The name and contents of every regular file in a tar file, compressed or not.
 
     Raises:
-        EsimError: damaged, or too large.
+        EsimError: the tar file is damaged or too large.
     """
     total = 0
     try:

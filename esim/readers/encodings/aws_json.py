@@ -1,4 +1,4 @@
-"""JSON files as the AWS CLI leaves them: one answer, pages one after another, lists, JSON lines."""
+"""Reads JSON files of the AWS CLI: a single answer, several pages in a row, lists, JSON lines."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ _BETWEEN = re.compile(r"[\s,]*")
 
 
 def documents(file: File) -> Iterator[Any]:
-    """Every JSON value that stands in a file, one after another.
+    """The JSON values in a file, one after another.
 
     Raises:
-        EsimError: broken or cut-off JSON, with its line.
+        EsimError: the JSON is broken or cut off; the error names the line.
     """
     text = file.text()
     decoder = json.JSONDecoder()

@@ -1,4 +1,8 @@
-"""Single cells of a table as text, numbers and times; errors name the place and the column."""
+"""Reads single cells of tables as text, numbers and times.
+
+In all functions `place` is where the cell is (``path:line``) and `column` is the name of its
+column; both are for errors.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +17,7 @@ from esim.errors import EsimError
 from esim.readers.encodings.times import ISO_8601, epoch_seconds, parse_moment
 from esim.study import Float64
 
-# What stands for "no number", beside null.
+# The texts that stand for a missing value, as null does.
 MISSING = ("", "NaN", "nan", "NAN", "NA", "N/A", "null", "NULL", "None")
 
 _NUMBER = re.compile(
@@ -22,7 +26,7 @@ _NUMBER = re.compile(
 
 
 def is_number(cell: str) -> bool:
-    """Whether text is a number, or NaN."""
+    """Whether a text is a number or NaN."""
     return _NUMBER.fullmatch(cell.strip()) is not None or cell.strip().lower() == "nan"
 
 
@@ -34,8 +38,12 @@ def is_missing(cell: Any) -> bool:
 
 
 def number(cell: Any, place: str, column: str) -> float:
-    """A float, NaN if missing; "inf", "-Infinity" and the like are numbers."""
-    if type(cell) is float:  # nearly always, in JSON
+    """A cell as a float, NaN if it is missing; "inf", "-Infinity" and the like are numbers.
+
+    Raises:
+        EsimError: it is not a number, or an integer beyond the range of floats.
+    """
+    if type(cell) is float:  # the most frequent case in JSON
         return cell
     if isinstance(cell, str) and _NUMBER.fullmatch(cell.strip()):
         return float(cell)
@@ -52,7 +60,11 @@ def number(cell: Any, place: str, column: str) -> float:
 
 
 def integer(cell: Any, place: str, column: str) -> int:
-    """An int; "3.0" is one, 3.5 and a missing cell are not."""
+    """A cell as an int; "3.0" is a whole number.
+
+    Raises:
+        EsimError: it is missing, not a whole number, or beyond 64 bits.
+    """
     if type(cell) is int and abs(cell) < 2**63:
         return cell
     if is_missing(cell):
@@ -72,7 +84,11 @@ def integer(cell: Any, place: str, column: str) -> int:
 
 
 def identifier(cell: Any, place: str, column: str) -> str:
-    """Text as it stands; of a JSON or Parquet integer, its digits."""
+    """A cell as an id: text is taken as it is, and an integer of JSON or Parquet as its digits.
+
+    Raises:
+        EsimError: it is missing, or neither text nor an integer.
+    """
     if isinstance(cell, str) and cell != "":
         return cell
     if isinstance(cell, int) and not isinstance(cell, bool):
@@ -85,7 +101,11 @@ def identifier(cell: Any, place: str, column: str) -> str:
 
 
 def flag(cell: Any, place: str, column: str) -> bool:
-    """true or false, 1 or 0."""
+    """A cell that is true or false, or 1 or 0.
+
+    Raises:
+        EsimError: it is none of these.
+    """
     word = str(cell).strip().lower()
     if word in ("true", "1"):
         return True
@@ -95,10 +115,19 @@ def flag(cell: Any, place: str, column: str) -> bool:
 
 
 def moments(column: Sequence[Any], places: Sequence[str], name: str) -> tuple[Float64, str, bool]:
-    """A column of times as seconds since 1970 UTC, NaN if missing.
+    """A column of times.
+
+    Args:
+        column: the cells. [R]
+        places: where each of them is. [R]
+        name: the column's name, for errors.
 
     Returns:
-        float64 [R]; the encoding in words; whether UTC was assumed for a time without a zone.
+        float64 [R], seconds since 1970 UTC, NaN if missing; how the times are written, in words;
+        whether UTC was assumed for a time without a zone.
+
+    Raises:
+        EsimError: a cell is no time, or times are written in different ways.
     """
     found = np.full(len(column), np.nan)
     given = [i for i, cell in enumerate(column) if not is_missing(cell)]

@@ -1,6 +1,6 @@
-"""Databases, read and never written: SQLite files by the standard library, servers by SQLAlchemy.
+"""Reads databases, and never writes: SQLite files directly, database servers through SQLAlchemy.
 
-All SQL is written in the readers with fixed names; what comes from a database is only ever bound.
+The readers' SQL texts are fixed; values that come from a database are only passed as parameters.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ from esim.readers.source import File, Source
 from esim.study import Float64, Int64
 
 SQLITE_MAGIC = b"SQLite format 3\0"
-# Beside a database that is open, or was when its writer died.
+# The endings of files that SQLite keeps beside a database while it is open, or after a crash.
 SIDECARS = ("-wal", "-shm", "-journal")
-# The drivers SQLAlchemy can use, its own default first, and how to install one.
+# The drivers that SQLAlchemy can use, its own default first, and how to install one.
 _DRIVERS = {
     "postgresql": (("psycopg2", "psycopg"), "pip install 'esim[postgresql]'"),
     "mysql": (("MySQLdb", "pymysql"), "pip install 'esim[mysql]'"),
@@ -40,34 +40,46 @@ class Database:
     """An open database.
 
     Attributes:
-        where: for errors.
-        tables: the columns of each table; views are no tables.
+        where: the file or address, for errors.
+        tables: table -> the names of its columns; views are not among them.
     """
 
     def __init__(self, where: str, tables: Mapping[str, frozenset[str]], run: Any) -> None:
         self.where, self.tables, self._run = where, tables, run
 
     def has(self, table: str, *columns: str) -> bool:
-        """Whether there is such a table with such columns."""
+        """Whether there is a table of this name that has these columns."""
         return table in self.tables and self.tables[table].issuperset(columns)
 
     def rows(self, sql: str, **bound: Any) -> list[tuple[Any, ...]]:
-        """All rows of a query whose ``:name`` parameters are bound."""
+        """All rows of a query.
+
+        Args:
+            sql: the query, with parameters written as ``:name``.
+            bound: the values of the parameters.
+
+        Raises:
+            EsimError: the database is damaged or cannot be reached.
+        """
         rows: list[tuple[Any, ...]] = self._run(sql, bound)
         return rows
 
 
 def is_sqlite(file: File) -> bool:
-    """By the first bytes."""
+    """Whether a file is a SQLite database, by its first bytes."""
     return file.head.startswith(SQLITE_MAGIC)
 
 
 def sqlite_files(source: Source, *tables: str) -> list[File]:
-    """The SQLite files that have these tables. Raises EsimError if one is damaged."""
+    """The SQLite files of an input that have certain tables.
+
+    Raises:
+        EsimError: a SQLite file is damaged.
+    """
     found = []
     for file in source.files:
         if is_sqlite(file):
-            if file not in _TABLES:  # several formats ask
+            if file not in _TABLES:  # kept, because several formats ask for it
                 with open_file(file) as database:
                     _TABLES[file] = frozenset(database.tables)
             if _TABLES[file].issuperset(tables):
@@ -76,19 +88,20 @@ def sqlite_files(source: Source, *tables: str) -> list[File]:
 
 
 def with_sidecars(source: Source, files: Sequence[File]) -> frozenset[File]:
-    """The files and what SQLite keeps beside them."""
+    """Some SQLite files, with those files of the input that SQLite keeps beside them."""
     names = {file.name + ending for file in files for ending in ("", *SIDECARS)}
     return frozenset(file for file in source.files if file.name in names)
 
 
 @contextmanager
 def open_file(file: File) -> Iterator[Database]:
-    """A SQLite file, without writing anything beside it.
+    """Open a SQLite file without writing anything beside it.
 
-    A log of unfinished writes beside it counts: both are then read from a copy.
+    If there is a log of unfinished writes beside it, both are copied and the copy is opened, so
+    that these writes count.
 
     Raises:
-        EsimError: it is damaged.
+        EsimError: the file is damaged.
     """
     with ExitStack() as stack:
         try:
@@ -122,7 +135,7 @@ def open_file(file: File) -> Iterator[Database]:
 
 @contextmanager
 def open_address(address: Address) -> Iterator[Database]:
-    """A PostgreSQL or MySQL server, in one read-only transaction.
+    """Open a database on a PostgreSQL or MySQL server, in one read-only transaction.
 
     Raises:
         EsimError: SQLAlchemy or a driver is not installed, or the server cannot be reached.
@@ -166,7 +179,14 @@ def open_address(address: Address) -> Iterator[Database]:
 
 @contextmanager
 def open_databases(source: Source, *tables: str) -> Iterator[list[tuple[File | Address, Database]]]:
-    """Every database of a source that has these tables; a file that is read gets its hash."""
+    """Open every database of an input that has certain tables, and hash those that are files.
+
+    Yields:
+        Each file or address with its open database.
+
+    Raises:
+        EsimError: as `open_file` and `open_address`.
+    """
     with ExitStack() as stack:
         if source.address is not None:
             database = stack.enter_context(open_address(source.address))
@@ -179,23 +199,41 @@ def open_databases(source: Source, *tables: str) -> Iterator[list[tuple[File | A
             for file, _ in found:
                 if isinstance(file, File):
                     file.hash()
-        yield [(home, one) for home, one in found if all(name in one.tables for name in tables)]
+        yield [(origin, one) for origin, one in found if all(name in one.tables for name in tables)]
 
 
 def floats(column: Sequence[Any], where: str, name: str) -> Float64:
-    """A column of numbers, NaN where NULL. Raises EsimError for anything else."""
+    """A column of numbers as float64 [R], NaN where NULL.
+
+    Args:
+        column: the cells. [R]
+        where: the database, for errors.
+        name: the column's name, for errors.
+
+    Raises:
+        EsimError: a cell is no number.
+    """
     if set(map(type, column)) <= {float, type(None)}:
         return np.array(column, dtype=np.float64)
     return np.array([cells.number(cell, where, name) for cell in column], dtype=np.float64)
 
 
 def integers(column: Sequence[Any], where: str, name: str) -> Int64:
-    """A column of whole numbers. Raises EsimError for anything else, and beyond 64 bits."""
+    """A column of whole numbers as int64 [R].
+
+    Args:
+        column: the cells. [R]
+        where: the database, for errors.
+        name: the column's name, for errors.
+
+    Raises:
+        EsimError: a cell is NULL, not a whole number, or beyond 64 bits.
+    """
     if set(map(type, column)) <= {int}:
         try:
             return np.array(column, dtype=np.int64)
         except OverflowError:
-            pass  # the cells say which
+            pass  # reading cell by cell names the number
     return np.array([cells.integer(cell, where, name) for cell in column], dtype=np.int64)
 
 
@@ -207,16 +245,20 @@ def _connect(file: File, stack: ExitStack) -> sqlite3.Connection:
     path = file.path.resolve()
     pending = [Path(f"{path}{ending}") for ending in ("-wal", "-journal")]
     if any(one.exists() and one.stat().st_size for one in pending):
-        # SQLite would finish these writes in place; it may, in a copy.
+        # SQLite would complete these writes in the user's file; here it does so in a copy.
         copied = _copy(path, pending, Path(stack.enter_context(tempfile.TemporaryDirectory())))
         return sqlite3.connect(copied, isolation_level=None)
-    # A database in WAL mode (bytes 18 and 19) would get its -wal and -shm files back on opening.
+    # Opening a database in WAL mode (bytes 18 and 19 are 2) would create its -wal and -shm files.
     options = "mode=ro&immutable=1" if 2 in file.head[18:20] else "mode=ro"
     return sqlite3.connect(f"{path.as_uri()}?{options}", uri=True, isolation_level=None)
 
 
 def _copy(path: Path, pending: Sequence[Path], folder: Path) -> Path:
-    """A copy of a database and its unfinished writes, taken while nobody wrote to it."""
+    """A copy of a database and its unfinished writes, made while nobody wrote to them.
+
+    Raises:
+        EsimError: the database changed during each of five attempts.
+    """
     for _ in range(5):
         before = _states([path, *pending])
         for one in [path, *pending]:
@@ -235,7 +277,7 @@ def _states(paths: Sequence[Path]) -> list[tuple[int, int] | None]:
 
 
 def _spelled(url: str) -> str:
-    """With the names of the databases that SQLAlchemy knows."""
+    """A URL with the database's name as SQLAlchemy spells it."""
     for ours, theirs in (("postgres:", "postgresql:"), ("mariadb:", "mysql:")):
         if url.startswith(ours):
             return theirs + url[len(ours) :]

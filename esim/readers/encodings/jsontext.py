@@ -1,4 +1,4 @@
-"""JSON as other tools write it, with bare NaN and Infinity; errors name the place."""
+"""Reads JSON as other tools write it, with NaN and Infinity; errors name path and line."""
 
 from __future__ import annotations
 
@@ -12,7 +12,15 @@ from esim.study import Note
 
 
 def parse(text: str, place: str) -> Any:
-    """One JSON value. Raises EsimError: not JSON, nested too deeply, or a number of 4300 digits."""
+    """The JSON value that a text is.
+
+    Args:
+        text: the text.
+        place: where it stands (``path:line``), for the error.
+
+    Raises:
+        EsimError: it is not JSON, is nested too deeply, or has an integer of over 4300 digits.
+    """
     try:
         return json.loads(text)
     except (ValueError, RecursionError) as error:
@@ -20,16 +28,19 @@ def parse(text: str, place: str) -> Any:
 
 
 def document(file: File) -> Any:
-    """The JSON value that a file is. Raises EsimError, as `parse`."""
+    """The JSON value that a file holds. Raises EsimError as `parse`."""
     return parse(file.text(), str(file))
 
 
 def lines(file: File, cut: list[str] | None = None) -> Iterator[tuple[str, Any]]:
-    """Each line of a JSONL file as its place (``path:line``) and its value; empty lines skipped.
+    """The lines of a JSONL file, each as its place (``path:line``) and its value.
+
+    Empty lines are skipped.
 
     Args:
-        cut: where the writer may have died in the middle of a line: a broken last line without its
-            line end is left out, and its place is added here.
+        file: the file.
+        cut: if given, a broken last line without its line end is left out instead of refused, and
+            its place is added here: its writer was interrupted.
 
     Raises:
         EsimError: as `parse`.
@@ -53,7 +64,11 @@ def lines(file: File, cut: list[str] | None = None) -> Iterator[tuple[str, Any]]
 
 
 def cut_note(cut: list[str]) -> list[Note]:
-    """The note on lines that `lines` left out, if any."""
+    """The note on lines that `lines` left out, if any.
+
+    Args:
+        cut: the places of these lines.
+    """
     if not cut:
         return []
     text = f"{len(cut)} file(s) end in the middle of a line; it is left out"

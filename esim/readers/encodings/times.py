@@ -1,4 +1,4 @@
-"""Points in time in every encoding the logs use, as seconds since 1970 UTC."""
+"""Reads points in time, in every way that logs write them, as seconds since 1970 UTC."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ import numpy as np
 from esim.errors import EsimError
 from esim.study import Float64
 
-# A number is told apart by its size: [0, 1e11) s (to the year 5138), [1e11, 1e14) ms (from 1973),
-# [1e14, 1e17) us, [1e17, 1e20) ns.
+# The size of a number shows its unit: [0, 1e11) is seconds (to the year 5138), [1e11, 1e14)
+# milliseconds (from 1973), [1e14, 1e17) microseconds, [1e17, 1e20) nanoseconds.
 EPOCH_UNITS: tuple[tuple[str, float, float], ...] = (
     ("seconds", 1e11, 1.0),
     ("milliseconds", 1e14, 1e3),
@@ -23,7 +23,7 @@ EPOCH_UNITS: tuple[tuple[str, float, float], ...] = (
     ("nanoseconds", 1e20, 1e9),
 )
 
-ISO_8601 = "ISO 8601"  # the name of the encoding, beside "epoch seconds" and so on
+ISO_8601 = "ISO 8601"  # names this way of writing times, as "epoch seconds" names another
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -35,20 +35,24 @@ _REPR_OFFSET = re.compile(r"tzoffset\([^,]*, (-?\d+)\)|timedelta\((?:days=(-1), 
 
 @dataclass(frozen=True)
 class Moment:
-    """A point in time; `zone_known` is False where the text names no zone and UTC was taken."""
+    """A point in time.
+
+    Attributes:
+        seconds: seconds since 1970 UTC.
+        zone_known: False where the text names no time zone, so that UTC was assumed.
+    """
 
     seconds: float
     zone_known: bool = True
 
 
 def parse_moment(value: Any, where: str) -> Moment:
-    """A point in time from a JSON or text value.
-
-    ISO 8601, ``str(datetime)``, ``datetime.datetime(...)`` reprs, and numbers (or digits) of epoch
-    seconds, milliseconds, microseconds or nanoseconds, told apart by `EPOCH_UNITS`.
+    """The point in time that a value stands for.
 
     Args:
-        value: what stands in the record.
+        value: ISO 8601, the text of ``str(datetime)`` or ``repr(datetime)``, or a number (also as
+            text) of seconds, milliseconds, microseconds or nanoseconds since 1970 UTC. The size of
+            a number shows its unit (`EPOCH_UNITS`).
         where: path and key, for the error.
 
     Raises:
@@ -77,19 +81,22 @@ def parse_moment(value: Any, where: str) -> Moment:
 
 
 def parse_time(value: Any, where: str) -> float:
-    """`parse_moment` as seconds since 1970 UTC."""
+    """The seconds since 1970 UTC of `parse_moment`, with its arguments and errors."""
     return parse_moment(value, where).seconds
 
 
 def epoch_seconds(numbers: Float64, where: Callable[[int], str]) -> tuple[Float64, str]:
-    """A column of numbers as seconds, and the name of its unit.
+    """A column of times that are numbers.
 
     Args:
-        numbers: [R], NaN where missing.
-        where: the place of a row, for the error.
+        numbers: float64 [R], NaN where missing.
+        where: gives the place of a row, for the error.
+
+    Returns:
+        float64 [R], seconds since 1970 UTC, and the unit of the numbers.
 
     Raises:
-        EsimError: a number too large, infinite, or of another size than the largest one's.
+        EsimError: a number is infinite or too large, or has another unit than the largest one.
     """
     sizes = np.abs(numbers[~np.isnan(numbers)])
     largest = float(sizes.max()) if sizes.size else 0.0
@@ -111,7 +118,7 @@ def epoch_seconds(numbers: Float64, where: Callable[[int], str]) -> tuple[Float6
 
 
 def microseconds(seconds: Float64) -> np.ndarray[Any, np.dtype[np.int64]]:
-    """Whole microseconds of finite seconds: their differences are exact."""
+    """int64: finite seconds as whole microseconds, whose differences are exact."""
     return np.rint(seconds * 1e6).astype(np.int64)
 
 

@@ -1,7 +1,7 @@
-"""Protobuf messages off the wire, without their classes: field by field, nothing recursive.
-And what to say of files of records that are not whole.
+"""Reads Protobuf messages field by field without their generated classes.
 
-Source of the encoding: protobuf.dev/programming-guides/encoding.
+Source of the encoding: protobuf.dev/programming-guides/encoding. `fault_notes` makes the notes on
+files of such messages that are cut off or damaged.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ _FLOAT = struct.Struct("<f")
 
 
 class WireError(ValueError):
-    """Bytes that are not a message."""
+    """The bytes are not a message."""
 
 
 def fields(data: bytes) -> Iterator[tuple[int, int, int | bytes]]:
-    """Each field of a message in turn: its number, its wire type, its value.
+    """The fields of a message in turn: number, wire type and value.
 
-    A varint is an int (unsigned); the others are their bytes as they stand.
+    The value of a varint is an unsigned int; that of the other types is their bytes.
 
     Raises:
-        WireError: a value that runs beyond the message, or a type this encoding does not have.
+        WireError: a value runs beyond the message, or a wire type does not exist.
     """
     at, end = 0, len(data)
     try:
@@ -65,51 +65,56 @@ def fields(data: bytes) -> Iterator[tuple[int, int, int | bytes]]:
 
 
 def message(data: bytes) -> dict[int, int | bytes]:
-    """The fields of a message by number; of a repeated one the last counts, as in protobuf."""
+    """The fields of a message by number; of a repeated field the last one counts, as in Protobuf.
+
+    Raises:
+        WireError: as `fields`.
+    """
     return {number: value for number, _, value in fields(data)}
 
 
 def whole(value: int | bytes) -> int:
-    """The int64 of a varint."""
+    """The signed 64-bit number of a varint. Raises WireError if the field is none."""
     if not isinstance(value, int):
         raise WireError("not a whole number")
     return value - (1 << 64) if value >= 1 << 63 else value
 
 
 def double(value: int | bytes) -> float:
-    """The number of a 64-bit field."""
+    """The floating-point number of a 64-bit field. Raises WireError if the field is none."""
     if isinstance(value, int) or len(value) != 8:
         raise WireError("not a double")
     return float(_DOUBLE.unpack(value)[0])
 
 
 def single(value: int | bytes) -> float:
-    """The number of a 32-bit field."""
+    """The floating-point number of a 32-bit field. Raises WireError if the field is none."""
     if isinstance(value, int) or len(value) != 4:
         raise WireError("not a float")
     return float(_FLOAT.unpack(value)[0])
 
 
 def text(value: int | bytes) -> str:
-    """UTF-8 text; undecodable bytes replaced."""
+    """The UTF-8 text of a field, undecodable bytes replaced. Raises WireError if it is a number."""
     if isinstance(value, int):
         raise WireError("not text")
     return value.decode("utf-8", "replace")
 
 
 def part(value: int | bytes) -> bytes:
-    """A nested message."""
+    """The bytes of a nested message. Raises WireError if the field is a number."""
     if isinstance(value, int):
         raise WireError("not a message")
     return value
 
 
 def fault_notes(kind: str, faults: Sequence[tuple[int, int, int]]) -> list[Note]:
-    """The notes on files that end within a record, that are damaged, and on records that are none.
+    """The notes on files of records that are cut off or damaged, and on records that are broken.
 
     Args:
-        kind: of the files: "event".
-        faults: how many of each there are, of each run or file.
+        kind: what the files are called in the notes: "event".
+        faults: for each run or file, how many files end within a record, how many are damaged, and
+            how many records are no messages.
     """
     cut_off, damaged, odd = (sum(fault[i] for fault in faults) for i in range(3))
     notes = []
@@ -126,7 +131,7 @@ def fault_notes(kind: str, faults: Sequence[tuple[int, int, int]]) -> list[Note]
 
 
 def _varint(data: bytes, at: int) -> tuple[int, int]:
-    """At most ten bytes, 64 bits."""
+    """The unsigned number of a varint (at most ten bytes, 64 bits), and where it ends."""
     value = shift = 0
     while True:
         byte = data[at]

@@ -1,6 +1,6 @@
-"""Metrics and schedules that come as tables instead of log text.
+"""Reads metrics and schedules of SageMaker that come as tables instead of log text.
 
-| file | told by | gives |
+| file | recognised by | gives |
 |---|---|---|
 | HyperparameterTuningJobAnalytics CSV | TrainingJobName, FinalObjectiveValue | schedule, finals |
 | TrainingJobAnalytics CSV | timestamp, metric_name, value | 60 s averages, no epochs |
@@ -27,14 +27,14 @@ from esim.readers.encodings.aws_json import documents
 from esim.readers.encodings.times import Moment, parse_moment
 from esim.readers.sagemaker.records import Records, TrainingJob
 from esim.readers.source import File
-from esim.readers.text.steps import Curve
+from esim.readers.text.steps import AlignedCurve
 from esim.study import Float64, Int64, Note
 
-RESULTS = ("MetricQueryResults", "MetricResults")  # the API's key, and how it is often quoted
+RESULTS = ("MetricQueryResults", "MetricResults")  # the API's key, and a frequent variant of it
 _BATCH_MARKS = tuple(f'"{key}"'.encode() for key in (*RESULTS, "MetricQueries"))
 _NOT_TUNED = frozenset(
     {
-        "",  # the index that pandas writes
+        "",  # the column of the index that pandas writes
         "Unnamed: 0",
         "TrainingJobName",
         "TrainingJobStatus",
@@ -46,11 +46,12 @@ _NOT_TUNED = frozenset(
         "TrainingElapsedTimeSeconds",
     }
 )
-_FIRST_TIMESTAMP = 10**9  # no job runs so many iterations; as seconds it is the year 2001
+# From this number on, XAxisValues are times and not iterations: as seconds it is the year 2001.
+_FIRST_TIMESTAMP = 10**9
 
 
-class Kind(Enum):
-    """The tables, by what they are called in the SDK and the API."""
+class TableKind(Enum):
+    """The kinds of table; each value is the name in the SDK or the API."""
 
     TUNING = "HyperparameterTuningJobAnalytics"
     TRAINING = "TrainingJobAnalytics"
@@ -58,44 +59,50 @@ class Kind(Enum):
 
 
 @dataclass(frozen=True)
-class Points:
-    """One metric of one job, measured by CloudWatch.
+class CloudWatchCurve:
+    """One metric of one training job as CloudWatch measured it.
 
     Attributes:
         where: the file, for errors.
-        job: its training job; None: the file's path names it.
-        metric: its name; None: the file does not say.
-        time_aligned: the steps are the n-th point in time, not epochs.
+        job: the training job; None if only the file's path can name it.
+        metric: the metric's name; None if the file does not say.
+        curve: the values.
+        time_aligned: whether step n is the n-th point in time instead of an epoch.
     """
 
     where: str
     job: str | None
     metric: str | None
-    curve: Curve
+    curve: AlignedCurve
     time_aligned: bool
 
 
-def kind_of(file: File) -> Kind | None:
-    """Which table the first bytes are those of, None if of none."""
+def kind_of(file: File) -> TableKind | None:
+    """The kind of table that a file's first bytes show; None if it is none."""
     head = file.head.removeprefix(b"\xef\xbb\xbf").lstrip()
     if head[:1] in (b"{", b"["):
-        return Kind.BATCH if any(mark in head for mark in _BATCH_MARKS) else None
+        return TableKind.BATCH if any(mark in head for mark in _BATCH_MARKS) else None
     first = head.split(b"\n", 1)[0][:10_000].decode("utf-8", "replace")
     names = {name.strip().strip('"') for name in first.split(",")}
     if {"TrainingJobName", "FinalObjectiveValue"} <= names:
-        return Kind.TUNING
-    return Kind.TRAINING if {"timestamp", "metric_name", "value"} <= names else None
+        return TableKind.TUNING
+    return TableKind.TRAINING if {"timestamp", "metric_name", "value"} <= names else None
 
 
 def with_tables(records: Records, files: Iterable[File]) -> Records:
-    """The records, completed by the schedule in HyperparameterTuningJobAnalytics tables.
+    """Complete the records by the schedule in HyperparameterTuningJobAnalytics tables.
 
-    What the JSON says counts: the table's hyperparameters went through pandas.
+    Where the JSON files and a table differ the JSON files count, because pandas may have changed
+    the hyperparameters in the table.
+
+    Args:
+        records: what the JSON files say.
+        files: the tables.
 
     Raises:
-        EsimError: a row that is broken, or a time or value in it that is none, with its line.
+        EsimError: a row is broken, or holds a time or value that is none; the error names the line.
     """
-    tables = [file for file in files if kind_of(file) is Kind.TUNING]
+    tables = [file for file in files if kind_of(file) is TableKind.TUNING]
     jobs: dict[str, TrainingJob] = {}
     for file in tables:
         jobs.update((job.name, job) for job in _tuning_jobs(file))
@@ -104,27 +111,35 @@ def with_tables(records: Records, files: Iterable[File]) -> Records:
     return Records(records.tuning_jobs, jobs, records.files | frozenset(tables))
 
 
-def points_in(file: File, accept_time_aligned: bool) -> list[Points]:
+def curves_in(file: File, accept_time_aligned: bool) -> list[CloudWatchCurve]:
     """The curves in a TrainingJobAnalytics or BatchGetMetrics file.
 
+    Args:
+        file: the file.
+        accept_time_aligned: whether averages over time are accepted.
+
     Raises:
-        EsimError: broken text, a query that failed or was cut off, or points in time where
-            `accept_time_aligned` is False.
+        EsimError: the file is broken, a query failed or was cut off, or the file holds averages
+            over time and these are not accepted.
     """
-    found = _batches(file) if kind_of(file) is Kind.BATCH else _averages(file)
-    aligned = [points for points in found if points.time_aligned]
+    found = _batches(file) if kind_of(file) is TableKind.BATCH else _averages(file)
+    aligned = [curve for curve in found if curve.time_aligned]
     if aligned and not accept_time_aligned:
         raise no_epochs(str(file))
     return found
 
 
-def chosen(points: Sequence[Points], names: Set[str]) -> Points | None:
-    """A job's points of a metric known by any of these names.
+def chosen_curve(curves: Sequence[CloudWatchCurve], names: Set[str]) -> CloudWatchCurve | None:
+    """The curve of a metric among those of a job; None if there is none.
+
+    Args:
+        curves: the job's curves.
+        names: all names of the metric. A curve without a name counts as this metric's.
 
     Raises:
-        EsimError: two files give it different curves.
+        EsimError: two files give different curves.
     """
-    of_metric = [p for p in points if p.metric is None or p.metric in names]
+    of_metric = [c for c in curves if c.metric is None or c.metric in names]
     for other in of_metric[1:]:
         first = of_metric[0].curve
         same = np.array_equal(first.steps, other.curve.steps) and np.array_equal(
@@ -140,13 +155,17 @@ def chosen(points: Sequence[Points], names: Set[str]) -> Points | None:
     return of_metric[0] if of_metric else None
 
 
-def point_notes(points: Sequence[Points]) -> list[Note]:
-    """Which curves CloudWatch measured, for want of log lines."""
+def curve_notes(curves: Sequence[CloudWatchCurve]) -> list[Note]:
+    """The notes on curves that CloudWatch measured, which are read where logs lack the metric.
+
+    Args:
+        curves: the curves that were read.
+    """
     notes = []
-    if points:
-        text = f"{len(points)} curve(s) are CloudWatch's, not the log's, as in {points[0].where}"
-        notes.append(Note("curves_from_metrics", text, len(points)))
-    aligned = [p.where for p in points if p.time_aligned]
+    if curves:
+        text = f"{len(curves)} curve(s) are CloudWatch's, not the log's, as in {curves[0].where}"
+        notes.append(Note("curves_from_metrics", text, len(curves)))
+    aligned = [c.where for c in curves if c.time_aligned]
     if aligned:
         text = (
             f"{len(aligned)} curve(s) are averages over time: step n is the n-th point, not an "
@@ -157,7 +176,11 @@ def point_notes(points: Sequence[Points]) -> list[Note]:
 
 
 def no_epochs(where: str) -> EsimError:
-    """Why points in time are refused."""
+    """The error that says why averages over time are refused.
+
+    Args:
+        where: the file.
+    """
     return EsimError(
         "points in time, not epochs",
         where=where,
@@ -169,7 +192,11 @@ def no_epochs(where: str) -> EsimError:
 
 
 def no_curves(where: str) -> EsimError:
-    """Why a HyperparameterTuningJobAnalytics table is not enough."""
+    """The error that says why a HyperparameterTuningJobAnalytics table alone is not enough.
+
+    Args:
+        where: the file.
+    """
     return EsimError(
         "a HyperparameterTuningJobAnalytics table alone has no curves",
         where=where,
@@ -180,7 +207,7 @@ def no_curves(where: str) -> EsimError:
 
 
 def _rows(file: File) -> Iterator[tuple[str, dict[str, str]]]:
-    """Each row of a CSV with its place."""
+    """The rows of a CSV file, each as its place (``path:line``) and its cells by column."""
     reader = csv.reader(io.StringIO(file.text(), newline=""), strict=True)
     line = 1
     try:
@@ -220,8 +247,11 @@ def _tuning_jobs(file: File) -> Iterator[TrainingJob]:
         )
 
 
-def _averages(file: File) -> list[Points]:
-    """TrainingJobAnalytics: seconds since each metric's first point, which itself is unknown."""
+def _averages(file: File) -> list[CloudWatchCurve]:
+    """The curves of TrainingJobAnalytics.
+
+    Its times count from each metric's first point, and when that was is unknown.
+    """
     by_metric: dict[str, list[tuple[float, float]]] = {}
     for where, row in _rows(file):
         at = _number(row["timestamp"], f"{where}, timestamp")
@@ -231,12 +261,12 @@ def _averages(file: File) -> list[Points]:
     for metric, pairs in by_metric.items():
         pairs.sort(key=lambda pair: pair[0])
         curve = _numbered([value for _, value in pairs], [math.nan] * len(pairs))
-        found.append(Points(str(file), None, metric, curve, time_aligned=True))
+        found.append(CloudWatchCurve(str(file), None, metric, curve, time_aligned=True))
     return found
 
 
-def _batches(file: File) -> list[Points]:
-    found: list[Points] = []
+def _batches(file: File) -> list[CloudWatchCurve]:
+    found: list[CloudWatchCurve] = []
     queries: list[Any] = []
     answered = False
     for document in documents(file):
@@ -255,8 +285,10 @@ def _batches(file: File) -> list[Points]:
     return found
 
 
-def _answers(queries: Sequence[Any], results: Sequence[Any], file: File) -> Iterator[Points]:
-    """An answer's results stand in the order of its queries and name nothing themselves."""
+def _answers(
+    queries: Sequence[Any], results: Sequence[Any], file: File
+) -> Iterator[CloudWatchCurve]:
+    """The curves in an answer; its results are in the order of the queries and name nothing."""
     if not queries and len(results) > 1:
         raise EsimError(
             f"{len(results)} results of BatchGetMetrics and no query",
@@ -276,7 +308,7 @@ def _answers(queries: Sequence[Any], results: Sequence[Any], file: File) -> Iter
         yield _answer(query, result, where)
 
 
-def _answer(query: Mapping[str, Any], result: Mapping[str, Any], where: str) -> Points:
+def _answer(query: Mapping[str, Any], result: Mapping[str, Any], where: str) -> CloudWatchCurve:
     status = result.get("Status")
     if status != "Complete":
         raise EsimError(
@@ -307,20 +339,22 @@ def _answer(query: Mapping[str, Any], result: Mapping[str, Any], where: str) -> 
         order = np.argsort(steps, kind="stable")
         times = steps[order].astype(np.float64) if dated else np.full(len(steps), np.nan)
         curve = _numbered(np.array(values, dtype=np.float64)[order], times)
-        return Points(where, job, metric, curve, time_aligned=True)
-    return Points(where, job, metric, _by_step(steps, np.array(values, dtype=np.float64)), False)
+        return CloudWatchCurve(where, job, metric, curve, time_aligned=True)
+    return CloudWatchCurve(
+        where, job, metric, _by_step(steps, np.array(values, dtype=np.float64)), False
+    )
 
 
-def _by_step(steps: Int64, values: Float64) -> Curve:
+def _by_step(steps: Int64, values: Float64) -> AlignedCurve:
     order = np.argsort(steps, kind="stable")
     last = float(values[order[-1]]) if len(order) else math.nan
-    return Curve(steps[order], values[order], np.full(len(order), np.nan), last)
+    return AlignedCurve(steps[order], values[order], np.full(len(order), np.nan), last)
 
 
-def _numbered(values: Sequence[float] | Float64, times: Sequence[float] | Float64) -> Curve:
-    """The n-th point is step n."""
+def _numbered(values: Sequence[float] | Float64, times: Sequence[float] | Float64) -> AlignedCurve:
+    """The curve of points that are numbered: the n-th point is step n."""
     column = np.array(values, dtype=np.float64)
-    return Curve(
+    return AlignedCurve(
         np.arange(1, len(column) + 1, dtype=np.int64),
         column,
         np.array(times, dtype=np.float64),

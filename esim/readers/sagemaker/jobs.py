@@ -1,4 +1,4 @@
-"""SageMaker tuning jobs: the exported descriptions (JSON) and the log text of the training jobs."""
+"""Reads SageMaker tuning jobs from exported descriptions (JSON) and the training jobs' logs."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from esim.errors import EsimError
-from esim.readers.assembly import Reports, Trials, assemble, some
+from esim.readers.assembly import ReportColumns, TrialColumns, assemble, some
 from esim.readers.formats import Detection, Found
 from esim.readers.options import Metric, Options, settle_direction, settle_objective
 from esim.readers.sagemaker.analytics import (
-    Kind,
-    Points,
-    chosen,
+    CloudWatchCurve,
+    TableKind,
+    chosen_curve,
+    curve_notes,
+    curves_in,
     kind_of,
     no_curves,
-    point_notes,
-    points_in,
     with_tables,
 )
 from esim.readers.sagemaker.notes import final_notes, job_notes, line_notes
-from esim.readers.sagemaker.owners import logs_of, owners_of, points_of
+from esim.readers.sagemaker.owners import curves_of, logs_of, owners_of
 from esim.readers.sagemaker.records import (
     TrainingJob,
     TuningJob,
@@ -35,14 +35,14 @@ from esim.readers.text.bare import looks_like_log, read_bare
 from esim.readers.text.find import Matches, find
 from esim.readers.text.log_text import LogText
 from esim.readers.text.scan import nearest_lines
-from esim.readers.text.steps import Curve, align, choose_form
+from esim.readers.text.steps import AlignedCurve, align, choose_form
 from esim.study import STATUS_WORDS, Note, Study
 
-OBJECTIVE_METRIC = "ObjectiveMetric"  # the entry that tuning adds to a job's metric definitions
+OBJECTIVE_METRIC = "ObjectiveMetric"  # tuning adds this entry to a job's metric definitions
 
 
 def detect(source: Source) -> Detection:
-    """SageMaker if some JSON file describes a tuning job."""
+    """Whether a JSON file describes a tuning job, or a file is the output of a training job."""
     descriptions = [file.name for file in source.files if is_description(file)]
     if descriptions:
         return Detection(True, f"{some(descriptions)} describes a tuning job")
@@ -64,11 +64,15 @@ def detect(source: Source) -> Detection:
 
 
 def read(source: Source, options: Options) -> Found:
-    """A study for each tuning job that is described.
+    """Read a study for each tuning job that is described, or one study of logs alone.
+
+    Args:
+        source: the input.
+        options: what the user asked for.
 
     Raises:
-        EsimError: no description, an objective without a regex or without a line that matches it,
-            broken JSON, an unreadable log.
+        EsimError: no tuning job is described, the objective has no regex or no line matches it, the
+            JSON is broken, or a log cannot be read.
     """
     records = read_records([file for file in source.files if is_record(file)])
     tables = [file for file in source.files if kind_of(file)]
@@ -76,10 +80,10 @@ def read(source: Source, options: Options) -> Found:
     if not records.files and any(looks_like_log(file) for file in texts):
         return _read_bare(source, options)
     if not records.tuning_jobs:
-        for file in tables:  # why this alone is not enough
-            if kind_of(file) is Kind.TUNING:
+        for file in tables:  # raises an error that says why such a table alone is not enough
+            if kind_of(file) is TableKind.TUNING:
                 raise no_curves(str(file))
-            points_in(file, options.accept_time_aligned)
+            curves_in(file, options.accept_time_aligned)
         raise EsimError(
             "no tuning job is described",
             where=source.label,
@@ -89,7 +93,7 @@ def read(source: Source, options: Options) -> Found:
     records = with_tables(records, tables)
     owners, strangers = owners_of(records)
     logs = logs_of(texts, records)
-    measured = points_of([f for f in tables if f not in records.files], records, options, logs)
+    measured = curves_of([f for f in tables if f not in records.files], records, options, logs)
     notes: list[Note] = []
     if strangers:
         text = f"{len(strangers)} training job(s) belong to no tuning job here: {some(strangers)}"
@@ -114,10 +118,21 @@ def _study(
     tuning: TuningJob,
     jobs: Sequence[TrainingJob],
     logs: Mapping[str, list[File | LogText]],
-    measured: Mapping[str, list[Points]],
+    measured: Mapping[str, list[CloudWatchCurve]],
     options: Options,
     input_notes: Sequence[Note],
 ) -> Study:
+    """The study of one tuning job.
+
+    Args:
+        tuning: the tuning job.
+        jobs: its training jobs.
+        logs: the logs of each job.
+        measured: the curves of each job that CloudWatch measured; they are read for jobs whose logs
+            do not hold the metric.
+        options: what the user asked for.
+        input_notes: the notes about the input.
+    """
     if not jobs:
         raise EsimError(
             f"no training job of tuning job {tuning.name!r}",
@@ -128,7 +143,7 @@ def _study(
     for job in jobs:
         regexes = {**job.regexes, **regexes}
     series = {job.name: measured[job.name] for job in jobs if job.name in measured}
-    told = [points.metric for of_job in series.values() for points in of_job]
+    told = [curve.metric for of_job in series.values() for curve in of_job]
     objective, given = _metric(tuning, regexes, options, told)
     recorded = tuning.direction if objective == tuning.objective else None
     direction = settle_direction(options, tuning.path, recorded)
@@ -137,21 +152,23 @@ def _study(
     found = matches.jobs
     names = {objective, OBJECTIVE_METRIC} if objective == tuning.objective else {objective}
     instead = [
-        None if any(text.messages for text in texts) else chosen(series.get(job.name, ()), names)
+        None
+        if any(text.messages for text in texts)
+        else chosen_curve(series.get(job.name, ()), names)
         for job, texts in zip(jobs, found, strict=True)
     ]
     if not matches and not any(instead):
         raise _nothing(tuning, objective, jobs, logs, matches)
     form = choose_form(found)
     curves = [
-        align(texts, form) if points is None else points.curve
-        for texts, points in zip(found, instead, strict=True)
+        align(texts, form) if measured_curve is None else measured_curve.curve
+        for texts, measured_curve in zip(found, instead, strict=True)
     ]
     notes = [
         *(note for note in input_notes if note.code == "streams_unknown"),
         *job_notes(tuning, jobs, {**{name: [] for name in series}, **logs}),
         *(line_notes(objective, matches, curves, form) if matches else ()),
-        *point_notes([points for points in instead if points]),
+        *curve_notes([curve for curve in instead if curve]),
     ]
     if objective == tuning.objective:
         notes += final_notes(jobs, curves)
@@ -173,7 +190,7 @@ def _metric(
     options: Options,
     measured: Sequence[str | None] = (),
 ) -> tuple[str, Metric | None]:
-    """The objective, and its regex: the record's own, else the option's, else None."""
+    """The objective and its regex: the recorded one, else the user's; None if there is neither."""
     given = {metric.name: metric for metric in options.metrics}
     names = [name for name in regexes if name != OBJECTIVE_METRIC]
     told = [name for name in measured if name and name != OBJECTIVE_METRIC]
@@ -194,7 +211,7 @@ def _nothing(
     logs: Mapping[str, list[File | LogText]],
     matches: Matches,
 ) -> EsimError:
-    """Why no log gives a value of the objective."""
+    """The error that says why no log gives a value of the objective."""
     if not any(job.name in logs for job in jobs):
         return EsimError(
             "no log of its training jobs",
@@ -221,6 +238,7 @@ def _nothing(
 
 
 def _launch(job: TrainingJob) -> tuple[float, int, str]:
+    """The key that sorts jobs by launch order."""
     at = job.start if job.start is not None else job.created
     return (
         math.inf if at is None else at,
@@ -230,7 +248,7 @@ def _launch(job: TrainingJob) -> tuple[float, int, str]:
 
 
 def _read_bare(source: Source, options: Options) -> Found:
-    """The study of logs that no description goes with."""
+    """Read the study of logs that no description goes with."""
     bare = read_bare(source, options)
     jobs = [TrainingJob(name) for name in bare.jobs]
     notes = [
@@ -251,12 +269,14 @@ def _read_bare(source: Source, options: Options) -> Found:
     return Found((study,), (Note("files_not_read", text, len(unread)),) if unread else ())
 
 
-def _reports(jobs: Sequence[TrainingJob], curves: Sequence[Curve], notes: list[Note]) -> Reports:
+def _reports(
+    jobs: Sequence[TrainingJob], curves: Sequence[AlignedCurve], notes: list[Note]
+) -> ReportColumns:
     times = np.concatenate([curve.times for curve in curves])
     stamped = not np.isnan(times).all()
     if not stamped:
         notes.append(Note("log_times_missing", "the log lines carry no time of their own"))
-    return Reports(
+    return ReportColumns(
         trials=[job.name for job in jobs],
         codes=np.repeat(np.arange(len(jobs)), [len(curve.steps) for curve in curves]),
         steps=np.concatenate([curve.steps for curve in curves]),
@@ -265,7 +285,7 @@ def _reports(jobs: Sequence[TrainingJob], curves: Sequence[Curve], notes: list[N
     )
 
 
-def _trials(tuning: TuningJob, jobs: Sequence[TrainingJob]) -> Trials:
+def _trials(tuning: TuningJob, jobs: Sequence[TrainingJob]) -> TrialColumns:
     tuned = [_tuned(tuning, job) for job in jobs]
     names = dict.fromkeys(name for config in tuned for name in config)
     status = []
@@ -280,7 +300,7 @@ def _trials(tuning: TuningJob, jobs: Sequence[TrainingJob]) -> Trials:
             raise EsimError(
                 "TrainingEndTime is before TrainingStartTime", where=f"{tuning.path}, {job.name}"
             )
-    return Trials(
+    return TrialColumns(
         trials=[job.name for job in jobs],
         start=np.array([math.nan if job.start is None else job.start for job in jobs]),
         end=np.array([math.nan if job.end is None else job.end for job in jobs]),

@@ -1,4 +1,4 @@
-"""What there is to say about a SageMaker tuning job and how its logs were read."""
+"""The notes on a SageMaker tuning job and on how its logs were read."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from esim.readers.sagemaker.records import TrainingJob, TuningJob
 from esim.readers.source import File
 from esim.readers.text.find import Matches
 from esim.readers.text.log_text import EXAMPLE_LENGTH, EXAMPLES, Emissions, LogText
-from esim.readers.text.steps import FATES, MARKED, Curve, StepForm
+from esim.readers.text.steps import FATES, MARKED, AlignedCurve, StepForm
 from esim.study import Note
 
-# What became of emissions that are no reports of their own.
+# How notes describe emissions that are no reports, by the codes of `FATES`.
 _FATE_WORDS = {
     "emissions_without_index": "carry no step where others do; left out",
     "duplicate_lines": "say a step again (another host, a doubled logger, a last line); left out",
@@ -26,21 +26,27 @@ _FATE_WORDS = {
     "epochs_backwards": "go back to an earlier step with another value; the later value counts",
 }
 
-_LOOK_AT = 20_000  # emissions whose match is looked at again; it costs 1 us each
-_DIGITS = frozenset("0123456789.eE-")  # the quick look; never an empty slice
+_LOOK_AT = 20_000  # emissions whose match is examined, which takes 1 us each
+_DIGITS = frozenset("0123456789.eE-")  # a quick test before the regexes; "" is not in it
 _GOES_ON = re.compile(r"[eE][-+]?[0-9]|\.?[0-9]")
 _SIGN_BEFORE = re.compile(r"[=:\s(]-$|[0-9]\.?$")
 _SEPARATOR = re.compile(r"#011|\t| - |, ")
 _WORD = re.compile(r"[A-Za-z_][A-Za-z]")
 
 EXACT_STRATEGIES = ("Random", "Grid")
-FINAL_TOLERANCE = 1e-6  # relative; the API's values are float32 widened to float64
+FINAL_TOLERANCE = 1e-6  # relative, because the API's values have the precision of float32
 
 
 def job_notes(
     tuning: TuningJob, jobs: Sequence[TrainingJob], logs: Mapping[str, list[File | LogText]]
 ) -> list[Note]:
-    """What the records say that a reader of a result must know."""
+    """Notes on what the records say that the person who reads a result must know.
+
+    Args:
+        tuning: the tuning job.
+        jobs: its training jobs.
+        logs: the logs of each job.
+    """
     notes = []
     if tuning.auto:
         text = (
@@ -79,9 +85,16 @@ def job_notes(
 
 
 def line_notes(
-    objective: str, matches: Matches, curves: Sequence[Curve], form: StepForm | None
+    objective: str, matches: Matches, curves: Sequence[AlignedCurve], form: StepForm | None
 ) -> list[Note]:
-    """How lines became steps, and what was left out."""
+    """Notes on how lines became steps, and on lines that were left out.
+
+    Args:
+        objective: the metric.
+        matches: where it was found.
+        curves: the curve of each job.
+        form: how lines name their step.
+    """
     if form is MARKED:
         notes = [Note("step_from_marker", "steps are the epoch that a line before names")]
     elif form is not None:
@@ -118,7 +131,7 @@ def line_notes(
 def _regex_notes(
     objective: str, regex: re.Pattern[str], texts: Sequence[Emissions]
 ) -> Iterator[Note]:
-    """Where the regex takes part of a number, or another metric's value."""
+    """Notes on lines where the regex takes a part of a number, or the value of another metric."""
     cut: list[str] = []
     other: list[str] = []
     cuts = others = looked = 0
@@ -151,30 +164,35 @@ def _regex_notes(
 
 
 def _takes_a_part(message: str, first: int, last: int) -> bool:
-    """Whether the number goes on behind a group, or began before it."""
+    """Whether the number continues behind the group, or begins before it."""
     behind = message[last : last + 1] in _DIGITS and _GOES_ON.match(message, last)
     before = message[first - 1 : first] in _DIGITS and _SIGN_BEFORE.search(message[:first])
     return bool(behind or before)
 
 
 def _is_of_training(before: str) -> bool:
-    """Whether the metric's own label, behind the last separator, begins with train."""
+    """Whether the metric's label, which is behind the last separator, begins with "train"."""
     before = before.lower()
     return "train" in before and _SEPARATOR.split(before)[-1].lstrip().startswith("train")
 
 
 def _inside_a_word(message: str, at: int) -> bool:
-    """Whether a match begins in the middle of a name, as loss: does in val_loss:.
+    """Whether a match begins in the middle of a name, as that of "loss:" in "val_loss:" does.
 
-    Not in "modelTest": notebooks glue a status line to the line behind it.
+    "modelTest" does not count, because notebooks join a status line to the line after it.
     """
     if at == 0 or not _WORD.match(message[at - 1 : at + 1]):
         return False
     return not (message[at - 1].islower() and message[at].isupper())
 
 
-def final_notes(jobs: Sequence[TrainingJob], curves: Sequence[Curve]) -> list[Note]:
-    """Where the last value in the log is not the final metric in the record."""
+def final_notes(jobs: Sequence[TrainingJob], curves: Sequence[AlignedCurve]) -> list[Note]:
+    """The note on jobs whose last value in the log is not the final metric in the record, if any.
+
+    Args:
+        jobs: the training jobs.
+        curves: the curve of each of them.
+    """
     wrong = []
     for job, curve in zip(jobs, curves, strict=True):
         if job.final is None or not len(curve.values):
@@ -189,6 +207,7 @@ def final_notes(jobs: Sequence[TrainingJob], curves: Sequence[Curve]) -> list[No
 
 
 def _hosts(parts: Sequence[File | LogText]) -> set[str]:
+    """The numbers of the hosts that the names of a job's log streams hold."""
     found = set()
     for log in parts:
         name = log.stream if isinstance(log, LogText) else log.name

@@ -1,7 +1,7 @@
-"""Which training job belongs to which tuning job, and which file to which training job.
+"""Assigns training jobs to their tuning jobs, and files to their training jobs.
 
-A log file's job is recognised from its path: ``<job>/algo-1-<epoch>.log``, an S3 export task's
-``<job>-algo-1-<epoch>/000000.gz``, or ``<job>.log``; or the events in it name their stream.
+The job of a log file is recognised from its path: ``<job>/algo-1-<epoch>.log``, an S3 export task's
+``<job>-algo-1-<epoch>/000000.gz``, or ``<job>.log``. In some exports the events name their stream.
 """
 
 from __future__ import annotations
@@ -12,30 +12,40 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
 from esim.readers.options import Options
-from esim.readers.sagemaker.analytics import Points, points_in
+from esim.readers.sagemaker.analytics import CloudWatchCurve, curves_in
 from esim.readers.sagemaker.records import Records, TrainingJob
 from esim.readers.source import File
 from esim.readers.text.bare import looks_like_log
 from esim.readers.text.exports import is_log, streams
 from esim.readers.text.log_text import LogText
 
-WRITE_TEST = "aws-logs-write-test"  # what an export task leaves beside its streams
+WRITE_TEST = "aws-logs-write-test"  # a file that an export task leaves beside the logs
 
 _STREAM = re.compile(r"(.*?)[-/]?(algo-(\d+)(?:-\w+)?)$")
 _STREAM_OF_JOB = re.compile(r"([^/]+)/.*")
 
 
 @dataclass
-class Logs:
-    """The logs of each known job; the names of the files and streams that are of none."""
+class JobLogs:
+    """The logs of an input.
+
+    Attributes:
+        by_job: the logs of each training job that a record names.
+        unknown: the names of log streams of other jobs.
+        other: the names of files that are no logs.
+    """
 
     by_job: dict[str, list[File | LogText]] = field(default_factory=dict)
-    unknown: list[str] = field(default_factory=list)  # streams of jobs that no record names
+    unknown: list[str] = field(default_factory=list)
     other: list[str] = field(default_factory=list)
 
 
 def owners_of(records: Records) -> tuple[dict[str, list[TrainingJob]], list[str]]:
-    """Each tuning job's training jobs, and the names of those that belong to none."""
+    """The training jobs of each tuning job, and the names of those that belong to none.
+
+    Args:
+        records: what the JSON files say.
+    """
     owners: dict[str, list[TrainingJob]] = {name: [] for name in records.tuning_jobs}
     left: list[TrainingJob] = []
     for job in records.training_jobs.values():
@@ -47,14 +57,22 @@ def owners_of(records: Records) -> tuple[dict[str, list[TrainingJob]], list[str]
         else:
             left.append(job)
     if len(owners) == 1 and not any(owners.values()) and all(job.tuning is None for job in left):
-        # Renamed jobs: with a single tuning job there is no doubt.
+        # The jobs were renamed; as there is only one tuning job they must be its own.
         return dict.fromkeys(owners, left), []
     return owners, [job.name for job in left]
 
 
-def logs_of(files: Iterable[File], records: Records) -> Logs:
-    """The logs among the files, by the job they belong to."""
-    logs = Logs()
+def logs_of(files: Iterable[File], records: Records) -> JobLogs:
+    """The logs among some files.
+
+    Args:
+        files: the files.
+        records: what the JSON files say.
+
+    Raises:
+        EsimError: a log cannot be read.
+    """
+    logs = JobLogs()
     for file in files:
         if file in records.files or PurePosixPath(file.plain_name).name == WRITE_TEST:
             continue
@@ -76,26 +94,36 @@ def logs_of(files: Iterable[File], records: Records) -> Logs:
     return logs
 
 
-def points_of(
-    files: Iterable[File], records: Records, options: Options, logs: Logs
-) -> dict[str, list[Points]]:
-    """CloudWatch's points of each job; those of unknown jobs are told with the unknown streams."""
-    found: dict[str, list[Points]] = {}
+def curves_of(
+    files: Iterable[File], records: Records, options: Options, logs: JobLogs
+) -> dict[str, list[CloudWatchCurve]]:
+    """The curves that CloudWatch measured, by training job.
+
+    Args:
+        files: files that hold such curves.
+        records: what the JSON files say.
+        options: what the user asked for.
+        logs: the names of files of unknown jobs are added to `unknown` here.
+
+    Raises:
+        EsimError: as `curves_in`.
+    """
+    found: dict[str, list[CloudWatchCurve]] = {}
     for file in files:
         of_path, _ = _job_of(file, records.training_jobs)
-        for points in points_in(file, options.accept_time_aligned):
-            job = points.job or of_path
+        for curve in curves_in(file, options.accept_time_aligned):
+            job = curve.job or of_path
             if job in records.training_jobs:
-                found.setdefault(job, []).append(points)
+                found.setdefault(job, []).append(curve)
             else:
                 logs.unknown.append(f"{file.name} {job}" if job else file.name)
     return found
 
 
 def _job_of(file: File, jobs: Mapping[str, TrainingJob]) -> tuple[str | None, bool]:
-    """The job a file's path names, and whether the path is that of a log stream at all."""
+    """The job that a file's path names, and whether the path is that of a log stream."""
     stream = False
-    # An explicit file is known by its whole path, a file of a folder by its name below it.
+    # A file that the user gave has its whole path looked at, a file in a folder its path below it.
     path = file.path if file.path == file.root else PurePosixPath(file.name)
     for part in reversed(path.parts):
         stem = part
@@ -109,7 +137,7 @@ def _job_of(file: File, jobs: Mapping[str, TrainingJob]) -> tuple[str | None, bo
 
 
 def _job_of_name(name: str, jobs: Mapping[str, TrainingJob]) -> str | None:
-    """The job that a stream's name, or a part of a path, belongs to."""
+    """The job that the name of a stream, or a part of a path, belongs to; None if it is unknown."""
     if name in jobs:
         return name
     match = _STREAM.fullmatch(name) or _STREAM_OF_JOB.fullmatch(name)

@@ -1,8 +1,9 @@
-"""SageMaker's exported JSON: tuning jobs and their training jobs.
+"""Reads SageMaker's exported JSON, which describes tuning jobs and their training jobs.
 
-Recognised by their keys, whatever the file is called: describe-hyper-parameter-tuning-job,
-describe-training-job, and list-training-jobs-for-hyper-parameter-tuning-job as one answer, as
-pages (one after another, or in a list) or as the bare list of summaries.
+The answers are recognised by their keys, whatever the file is called:
+describe-hyper-parameter-tuning-job, describe-training-job, and
+list-training-jobs-for-hyper-parameter-tuning-job as one answer, as pages (one after another or in a
+list), or as the list of summaries alone.
 """
 
 from __future__ import annotations
@@ -27,10 +28,15 @@ class TuningJob:
     """What describe-hyper-parameter-tuning-job says.
 
     Attributes:
-        regexes: metric name -> regex, of the training job definition(s).
-        static: names of the hyperparameters that were not tuned.
+        name: the tuning job's name.
+        path: the file that describes it.
+        objective, direction: the objective metric and its direction.
+        strategy: how configurations were chosen, such as "Bayesian".
         auto: whether early stopping was on.
-        definitions: how many training job definitions it has, one an algorithm.
+        regexes: metric -> its regex, from the training job definitions.
+        static: the names of the hyperparameters that were not tuned.
+        definitions: how many training job definitions it has, one for each algorithm.
+        instance_type, instance_count: type and number of the machines of a training job.
     """
 
     name: str
@@ -51,11 +57,16 @@ class TrainingJob:
     """What the list and the description of a training job say; None where neither does.
 
     Attributes:
-        tuning: the tuning job's name, if the record has it.
+        name: the training job's name.
+        tuning: the tuning job's name.
+        status: SageMaker's word for how it ended.
         created, start, end: seconds since 1970 UTC.
         final: name and value of the final objective metric.
-        tuned: hyperparameters, text as it stands.
-        zone_known: False if a time named no zone and was taken as UTC.
+        tuned: the hyperparameters that were tuned, as text.
+        all_hyperparameters: all hyperparameters, as text.
+        regexes: metric -> its regex.
+        instance_type, instance_count: type and number of its machines.
+        zone_known: False if a time named no zone, so that UTC was assumed.
     """
 
     name: str
@@ -74,12 +85,16 @@ class TrainingJob:
 
     @property
     def number(self) -> int | None:
-        """NNN of ``<tuning job>-NNN-<8 hex>``: the launch order."""
+        """The launch number NNN in a name ``<tuning job>-NNN-<8 hex>``; None in other names."""
         match = _NUMBERED.fullmatch(self.name)
         return int(match[2]) if match else None
 
     def joined(self, other: TrainingJob) -> TrainingJob:
-        """This record, completed by another one of the same job; the other's word counts."""
+        """This record completed by another one of the same job, whose values win over this one's.
+
+        Args:
+            other: the other record.
+        """
         news = {key: value for key, value in vars(other).items() if value not in (None, {})}
         news["zone_known"] = self.zone_known and other.zone_known
         return replace(self, **news)
@@ -87,7 +102,12 @@ class TrainingJob:
 
 @dataclass(frozen=True)
 class Records:
-    """Everything the JSON files of one input say, by name; and the files that said it."""
+    """What the JSON files of one input say.
+
+    Attributes:
+        tuning_jobs, training_jobs: the jobs by name.
+        files: the files that were read.
+    """
 
     tuning_jobs: dict[str, TuningJob]
     training_jobs: dict[str, TrainingJob]
@@ -108,9 +128,12 @@ def is_description(file: File) -> bool:
 def read_records(files: Sequence[File]) -> Records:
     """Read the JSON files.
 
+    Args:
+        files: the files (see `is_record`).
+
     Raises:
-        EsimError: with path and line for broken JSON, with path and key for a value that cannot
-            be; two different descriptions of one tuning job.
+        EsimError: the JSON is broken (the error names path and line), a value cannot be (it names
+            path and key), or there are two different descriptions of one tuning job.
     """
     tuning: dict[str, TuningJob] = {}
     training: dict[str, TrainingJob] = {}
@@ -237,7 +260,7 @@ def _regexes(fields: _Fields) -> dict[str, str]:
 
 
 class _Fields:
-    """Checked access to the keys of a JSON object; errors name the path and the key."""
+    """A JSON object whose values are checked when they are read; errors name path and key."""
 
     def __init__(self, values: Any, path: str, inside: str = "") -> None:
         self.path, self.inside = path, inside
@@ -246,7 +269,7 @@ class _Fields:
         self.values: dict[str, Any] = values
 
     def get(self, key: str, *kinds: type) -> Any:
-        """The value, None if it is absent or null."""
+        """The value of a key, None if it is absent or null. Raises EsimError for other types."""
         value = self.values.get(key)
         wrong = isinstance(value, bool) or not isinstance(value, kinds)
         if value is not None and wrong:

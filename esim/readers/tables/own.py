@@ -1,6 +1,6 @@
-"""Studies as `Study.to_parquet` wrote them, one folder a study; `esim convert` writes histories.
+"""Reads studies that `Study.to_parquet` wrote, a folder for each, without any loss.
 
-Without loss: names, notes and all. The reports' file alone is a plain table.
+If only the file of reports is there it is read as a plain table. Histories are not read here.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 from esim.errors import EsimError
 from esim.readers.formats import Detection, Found
 from esim.readers.options import Options, chosen_studies, settle_direction, settle_objective
-from esim.readers.run_logs import home
+from esim.readers.run_logs import folder_of
 from esim.readers.runs import detected, file_notes, objective_note, unused_metric
 from esim.readers.source import File, Source
 from esim.readers.tables.shape import shape_of
@@ -16,12 +16,20 @@ from esim.storage import parquet as storage
 
 
 def detect(source: Source) -> Detection:
-    """Pairs of Parquet files with esim's record in their schemas' metadata."""
+    """Whether there are pairs of Parquet files with esim's record in their schemas' metadata."""
     return detected([file for pair in _pairs(source) for file in pair], "with esim's record")
 
 
 def read(source: Source, options: Options) -> Found:
-    """Every study. Raises EsimError: damaged files, or none with the objective."""
+    """Read every study.
+
+    Args:
+        source: the input.
+        options: what the user asked for.
+
+    Raises:
+        EsimError: a file is damaged, or no study has the objective or direction asked for.
+    """
     pairs = _pairs(source)
     if not pairs:
         raise EsimError(
@@ -51,11 +59,11 @@ def read(source: Source, options: Options) -> Found:
 
 
 def _pairs(source: Source) -> list[tuple[File, File]]:
-    """The reports' and the trials' file of each study."""
+    """The file of reports and the file of trials of each study."""
     found: dict[str, dict[str, File]] = {}
     for base in (storage.REPORTS, storage.TRIALS):
         for file in source.by_base.get(base, []):
             shape = shape_of(file)
             if shape is not None and storage.METADATA_KEY in shape.metadata:
-                found.setdefault(home(file), {})[base] = file
+                found.setdefault(folder_of(file), {})[base] = file
     return [(f[storage.REPORTS], f[storage.TRIALS]) for f in found.values() if len(f) == 2]

@@ -1,4 +1,4 @@
-"""The plain table every tool can write: trial, step, one column per metric; see `table_trials`."""
+"""Reads the plain table, which every tool can write: trial, step, and a column for each metric."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 
 from esim.errors import EsimError, near_names
-from esim.readers.assembly import Reports, assemble, some
+from esim.readers.assembly import ReportColumns, assemble, some
 from esim.readers.encodings.times import ISO_8601
 from esim.readers.formats import Detection, Found
 from esim.readers.options import Options, settle_direction, settle_objective
 from esim.readers.runs import file_notes
 from esim.readers.source import Source
-from esim.readers.tables.rows import Rows, read_rows
+from esim.readers.tables.rows import ReportRows, read_rows
 from esim.readers.tables.shape import Shape, shape_of
 from esim.readers.tables.trials import CONFIG, TRIAL_COLUMNS, listed_trials, zone_note
 from esim.study import Direction, Float64, Int64, Note, Study
@@ -24,7 +24,7 @@ ROW_COLUMNS = ("study", "trial", "step", "elapsed_s", "timestamp")
 
 
 def detect(source: Source) -> Detection:
-    """A table if some file has the columns `trial` and `step`."""
+    """Whether some file of the input is a table with the columns `trial` and `step`."""
     shapes = [shape for file in source.files if (shape := shape_of(file)) is not None]
     reports = [shape for shape in shapes if shape.has_reports]
     if reports:
@@ -35,11 +35,15 @@ def detect(source: Source) -> Detection:
 
 
 def read(source: Source, options: Options) -> Found:
-    """The studies of a table: one, or one per value of its `study` column.
+    """Read the studies of a table: one, or one for each value of its column `study`.
+
+    Args:
+        source: the input.
+        options: what the user asked for.
 
     Raises:
-        EsimError: a missing column, a cell that does not fit it (with path and line), an objective
-            or direction that is not settled.
+        EsimError: a column is missing, a cell does not fit its column (the error names path and
+            line), or the objective or direction is not known.
     """
     shapes = [shape for file in source.files if (shape := shape_of(file)) is not None]
     reports = [shape for shape in shapes if shape.has_reports]
@@ -63,7 +67,7 @@ def read(source: Source, options: Options) -> Found:
 
 
 def _lacking(shapes: Sequence[Shape]) -> tuple[str, str]:
-    """The file nearest to a table of reports, and what it lacks."""
+    """The file that is most like a table of reports, and which columns it lacks."""
     best = max(shapes, key=lambda s: ("trial" in s.columns) + ("step" in s.columns))
     lacking = [name for name in ("trial", "step") if name not in best.columns]
     columns = ", ".join(best.columns[:8])
@@ -75,6 +79,7 @@ def _lacking(shapes: Sequence[Shape]) -> tuple[str, str]:
 
 
 def _settle(reports: Sequence[Shape], options: Options, where: str) -> tuple[str, Direction]:
+    """The objective and its direction."""
     from esim.storage import parquet as storage
 
     reserved = {*ROW_COLUMNS, *TRIAL_COLUMNS, ""}
@@ -88,7 +93,7 @@ def _settle(reports: Sequence[Shape], options: Options, where: str) -> tuple[str
     known = recorded.pop() if len(recorded) == 1 else None
     objective = settle_objective(options, list(candidates), where, known and known[0])
     for shape in reports:
-        # JSONL rows may name a metric late; then its missing values say so.
+        # A metric may first occur in a late row of JSONL; if it never does, its values are missing.
         if objective not in shape.columns and shape.encoding != "JSONL":
             raise EsimError(
                 f"no metric {objective!r}",
@@ -100,6 +105,7 @@ def _settle(reports: Sequence[Shape], options: Options, where: str) -> tuple[str
 
 
 def _data_notes(reports: Sequence[Shape], options: Options) -> list[Note]:
+    """Notes on columns and options that are not used."""
     notes = []
     columns = {name for shape in reports for name in shape.columns}
     unused = sorted(n for n in columns if n.startswith(CONFIG) or n in TRIAL_COLUMNS[2:])
@@ -113,9 +119,15 @@ def _data_notes(reports: Sequence[Shape], options: Options) -> list[Note]:
 
 @dataclass(frozen=True)
 class _Part:
-    """The reports of one file, its names replaced by codes common to all files."""
+    """The R reports of one file, with codes for trials and studies that all files share.
 
-    rows: Rows
+    Attributes:
+        rows: the reports.
+        trial_codes, study_codes: int64 [R], positions in the names of all files' trials and
+            studies.
+    """
+
+    rows: ReportRows
     trial_codes: Int64
     study_codes: Int64
 
@@ -160,7 +172,7 @@ def _studies(
         chosen = None if times is None else times[kept]
         studies.append(
             assemble(
-                Reports(
+                ReportColumns(
                     trials=list(trial_names),
                     codes=trial_codes[kept],
                     steps=steps[kept],
@@ -215,13 +227,13 @@ def _time_notes(parts: Sequence[_Part]) -> list[Note]:
 def _refuse_shared_trials(
     reports: Sequence[Shape], parts: Sequence[_Part], trials: Sequence[str], where: str
 ) -> None:
-    """The same trial in two folders may be two trials: without a `study` column nobody knows."""
-    homes: dict[tuple[int, int], str] = {}
+    """Refuse a trial that is in two folders: without a column `study` it may be two trials."""
+    folder_of_trial: dict[tuple[int, int], str] = {}
     for shape, part in zip(reports, parts, strict=True):
         pairs = np.unique(np.stack([part.study_codes, part.trial_codes], axis=1), axis=0)
         for study, trial in pairs.tolist():
             folder = str(shape.file.path.parent)
-            other = homes.setdefault((study, trial), folder)
+            other = folder_of_trial.setdefault((study, trial), folder)
             if other != folder:
                 raise EsimError(
                     f"trial {trials[trial]!r} is in two folders, and there is no column study",

@@ -1,7 +1,7 @@
-"""The reports of a table file as typed columns.
+"""Reads the reports of a table file as typed columns.
 
-Arrow reads them at full speed. Whatever it refuses (text where a number belongs, a step written
-3.0e0, numbers as ids) is read again cell by cell, which accepts it or says where it stands.
+Arrow reads them fast. What it refuses (text where a number belongs, a step written as 3.0e0,
+numbers as ids) is read again cell by cell, which either accepts it or says in which line it is.
 """
 
 from __future__ import annotations
@@ -19,13 +19,18 @@ from esim.study import Float64, Int64
 
 
 @dataclass(frozen=True)
-class Rows:
-    """The reports of one file, R of them; codes are positions in the names beside them.
+class ReportRows:
+    """The R reports of one file.
 
     Attributes:
-        studies, study_codes: None without a `study` column.
-        times: float64 [R], elapsed seconds, or seconds since 1970 UTC; NaN if missing.
-        time_unit: "ISO 8601", "epoch seconds", ...; "" for elapsed seconds.
+        trials: the ids of its trials.
+        trial_codes: int64 [R], positions in `trials`.
+        studies, study_codes: the same for studies; None without a column `study`.
+        steps: int64 [R].
+        values: float64 [R], NaN if missing.
+        times: float64 [R], elapsed seconds, or seconds since 1970 UTC; NaN if missing. None without
+            such a column.
+        time_unit: how times are written: "ISO 8601", "epoch seconds", ...; "" for elapsed seconds.
         zone_assumed: whether times without a zone were taken as UTC.
     """
 
@@ -41,15 +46,20 @@ class Rows:
 
 
 class _OddError(Exception):
-    """Something the typed columns cannot hold; the cells are read one by one instead."""
+    """The typed columns cannot hold something, so the cells must be read one by one."""
 
 
-def read_rows(shape: Shape, objective: str, time: str | None) -> Rows:
-    """The reports of a file; `time` is "elapsed_s", "timestamp" or None.
+def read_rows(shape: Shape, objective: str, time: str | None) -> ReportRows:
+    """Read the reports of a file.
+
+    Args:
+        shape: the file.
+        objective: the column of the objective.
+        time: the column of times, "elapsed_s" or "timestamp"; None if there is none.
 
     Raises:
-        EsimError: with path and line (Parquet: row), for a missing trial or step, or text where a
-            number belongs.
+        EsimError: a trial or step is missing, or text stands where a number belongs; the error
+            names path and line, of a Parquet file the row.
     """
     import pyarrow as pa
 
@@ -68,7 +78,11 @@ def read_rows(shape: Shape, objective: str, time: str | None) -> Rows:
 def _typed_table(
     shape: Shape, data: bytes, wanted: list[str], objective: str, integral: bool
 ) -> Any:
-    """The wanted columns; raises pa.ArrowInvalid if a cell does not fit its type."""
+    """The wanted columns as an Arrow table; steps are read as integers if `integral`, else floats.
+
+    Raises:
+        pa.ArrowInvalid: a cell does not fit its column's type.
+    """
     import pyarrow as pa
 
     from esim.storage import arrow
@@ -114,7 +128,8 @@ def _typed_table(
     )
 
 
-def _from_arrow(table: Any, objective: str, time: str | None) -> Rows:
+def _from_arrow(table: Any, objective: str, time: str | None) -> ReportRows:
+    """The reports of an Arrow table. Raises _OddError if the typed columns cannot hold them."""
     import pyarrow as pa
 
     from esim.storage import arrow
@@ -149,7 +164,7 @@ def _from_arrow(table: Any, objective: str, time: str | None) -> Rows:
         times = _floats(table[time])
     elif time == "timestamp":
         times, unit, assumed = _timestamps(table[time])
-    return Rows(
+    return ReportRows(
         trials,
         trial_codes,
         studies,
@@ -180,7 +195,11 @@ def _floats(column: Any) -> Float64:
 
 
 def _timestamps(column: Any) -> tuple[Float64, str, bool]:
-    """Seconds since 1970, their encoding, and whether UTC was assumed; all rows of one kind."""
+    """Seconds since 1970 UTC, how they are written, and whether UTC was assumed.
+
+    Raises:
+        _OddError: the rows are not all written in one way.
+    """
     import pyarrow as pa
 
     from esim.storage import arrow
@@ -206,12 +225,15 @@ def _timestamps(column: Any) -> tuple[Float64, str, bool]:
     try:
         seconds, unit = epoch_seconds(numbers, lambda _: "")
     except EsimError:
-        raise _OddError from None  # the cells know their lines
+        raise _OddError from None  # reading cell by cell names the line
     return seconds, f"epoch {unit}", False
 
 
-def _from_cells(shape: Shape, data: bytes, objective: str, time: str | None) -> Rows:
-    """The same, cell by cell in Python: for odd files and for errors with their line."""
+def _from_cells(shape: Shape, data: bytes, objective: str, time: str | None) -> ReportRows:
+    """Read the reports cell by cell: for files that Arrow refuses, and for errors that name a line.
+
+    Arguments and errors are those of `read_rows`.
+    """
     trials: dict[str, int] = {}
     studies: dict[str, int] = {}
     columns: tuple[list[int], list[int], list[int], list[float]] = ([], [], [], [])
@@ -234,7 +256,7 @@ def _from_cells(shape: Shape, data: bytes, objective: str, time: str | None) -> 
         times = np.array([cells.number(cell, place, time) for cell, place in pairs], np.float64)
     elif time == "timestamp":
         times, unit, assumed = cells.moments(raw_times, places, time)
-    return Rows(
+    return ReportRows(
         trials=list(trials),
         trial_codes=np.array(columns[0], dtype=np.int64),
         studies=list(studies) if "study" in shape.columns else None,

@@ -1,4 +1,4 @@
-"""The files of a plain table, recognised by their columns: CSV, JSONL and Parquet."""
+"""Recognises table files (CSV, JSONL, Parquet) by their columns, and reads their rows."""
 
 from __future__ import annotations
 
@@ -19,13 +19,15 @@ DELIMITERS = (",", "\t", ";")
 
 @dataclass(frozen=True)
 class Shape:
-    """A table file, by its first bytes.
+    """What the first bytes of a table file show.
 
     Attributes:
-        columns: their names; of JSONL, the keys of the first rows.
-        delimiter: of a CSV file.
-        ids_are_text: whether the first trial of a JSONL file is text.
-        metadata: of a Parquet file.
+        file: the file.
+        encoding: its kind.
+        columns: the names of its columns; of a JSONL file, the keys of the first rows.
+        delimiter: the delimiter of a CSV file.
+        ids_are_text: whether the first row of a JSONL file names its trial as text.
+        metadata: the metadata of a Parquet file's schema.
     """
 
     file: File
@@ -47,8 +49,12 @@ class Shape:
 
 
 def shape_of(file: File) -> Shape | None:
-    """What table a file is, None if none. Raises EsimError if it cannot be opened."""
-    if "shape" not in file.seen:  # several formats ask
+    """What kind of table a file is; None if it is no table.
+
+    Raises:
+        EsimError: the file cannot be opened, or a table of reports has two columns of one name.
+    """
+    if "shape" not in file.seen:  # kept, because several formats ask for it
         file.seen["shape"] = _look(file)
     return cast("Shape | None", file.seen["shape"])
 
@@ -67,10 +73,14 @@ def _look(file: File) -> Shape | None:
 
 
 def records(shape: Shape, data: bytes | None = None) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Each row of a file as its place (``path:line``) and its cells.
+    """The rows of a table file, each as its place (``path:line``) and its cells by column.
+
+    Args:
+        shape: the file.
+        data: its contents, if they have been read.
 
     Raises:
-        EsimError: a row that is not one, or bytes that are not UTF-8.
+        EsimError: a row is broken, or the file is not UTF-8.
     """
     contents = shape.file.read() if data is None else data
     if shape.encoding == "Parquet":
@@ -84,6 +94,7 @@ def records(shape: Shape, data: bytes | None = None) -> Iterator[tuple[str, dict
 
 
 def _head_text(head: bytes) -> str | None:
+    """The first bytes as text, None if they are not; a last character may be cut off."""
     if b"\0" in head:
         return None
     try:
@@ -156,7 +167,16 @@ def _parquet_shape(file: File) -> Shape:
 
 
 def parquet_table(shape: Shape, data: bytes, wanted: list[str] | None) -> Any:
-    """The wanted columns of a Parquet file. Raises EsimError if it is damaged."""
+    """Columns of a Parquet file as an Arrow table.
+
+    Args:
+        shape: the file.
+        data: its contents.
+        wanted: the columns to read; None reads all.
+
+    Raises:
+        EsimError: the file is damaged.
+    """
     import pyarrow as pa
 
     from esim.storage import arrow
@@ -168,12 +188,16 @@ def parquet_table(shape: Shape, data: bytes, wanted: list[str] | None) -> Any:
 
 
 def csv_rows(shape: Shape, data: bytes) -> Iterator[tuple[str, list[str]]]:
-    """Each row of a CSV file below its header as its place (``path:line``) and its cells.
+    """The rows of a CSV file below its header, each as its place (``path:line``) and its cells.
+
+    Args:
+        shape: the file.
+        data: its contents.
 
     Raises:
-        EsimError: a row with another number of cells than the header, or bytes that are not UTF-8.
+        EsimError: a row has another number of cells than the header, or the file is not UTF-8.
     """
-    # newline="" as the csv module asks for: a quoted line end stays as it is.
+    # The csv module asks for newline="", so that a line end inside quotes is kept.
     reader = csv.reader(
         io.StringIO(_utf8(shape.file, data), newline=""), delimiter=shape.delimiter, strict=True
     )

@@ -1,4 +1,4 @@
-"""The optional second table: what is known of the trials beside their reports."""
+"""Reads the optional second table, which lists the trials with what is known about them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from esim.errors import EsimError, near_names
-from esim.readers.assembly import Trials, some
+from esim.readers.assembly import TrialColumns, some
 from esim.readers.encodings import cells
 from esim.readers.encodings.times import ISO_8601
 from esim.readers.tables.shape import Shape, records
@@ -29,18 +29,21 @@ CONFIG = "config."
 
 def listed_trials(
     shapes: Sequence[Shape], studies: Sequence[str], named: bool
-) -> dict[str, tuple[Trials, list[Note]]]:
-    """study -> its listed trials, in the order of the tables, and what was noted.
+) -> dict[str, tuple[TrialColumns, list[Note]]]:
+    """Read the tables of trials.
 
     Args:
         shapes: the tables of trials.
-        studies: those that have reports.
-        named: whether a column of the reports names them; if not, there is one study, and a name
-            in the tables of trials means that one.
+        studies: the studies that have reports.
+        named: whether the reports have a column of study names. If not there is one study, and the
+            tables of trials may name it as they like.
+
+    Returns:
+        For each study that is listed, its trials in the order of the tables, and notes on them.
 
     Raises:
-        EsimError: with path and line, for a cell that does not fit its column, or a trial of a
-            study without reports.
+        EsimError: a cell does not fit its column, or a trial is of a study without reports; the
+            error names path and line.
     """
     rows: dict[str, dict[str, tuple[str, dict[str, Any]]]] = {study: {} for study in studies}
     doubled = dict.fromkeys(studies, 0)
@@ -89,28 +92,23 @@ def listed_trials(
 
 
 def zone_note(column: str) -> Note:
-    """The note on times without a zone."""
+    """The note that the times of a column name no zone."""
     return Note("zone_assumed", f"column {column} names no time zone; taken as UTC")
 
 
 def _trials(
     listed: dict[str, tuple[str, dict[str, Any]]], columns: list[str]
-) -> tuple[Trials, list[Note]]:
+) -> tuple[TrialColumns, list[Note]]:
+    """The trials of one study as columns, and notes on them.
+
+    Args:
+        listed: trial -> the place of its row (``path:line``) and the row's cells.
+        columns: the columns of all tables of trials.
+    """
     places = [place for place, _ in listed.values()]
     rows = [row for _, row in listed.values()]
     notes: list[Note] = []
-
-    def moments(name: str) -> Float64:
-        if name not in columns:
-            return np.full(len(rows), np.nan)
-        seconds, unit, assumed = cells.moments([row.get(name) for row in rows], places, name)
-        if unit != ISO_8601 and not np.isnan(seconds).all():
-            notes.append(Note("time_unit", f"column {name} is read as {unit}"))
-        if assumed:
-            notes.append(zone_note(name))
-        return seconds
-
-    start, end = moments("start"), moments("end")
+    start, end = (_moments(rows, places, columns, name, notes) for name in ("start", "end"))
     backwards = np.flatnonzero(end < start)
     if backwards.size:
         raise EsimError(
@@ -131,30 +129,47 @@ def _trials(
     if unread:
         text = f"column(s) of the trials left unread: {some(unread)}"
         notes.append(Note("columns_not_read", text, len(unread)))
-    return (
-        Trials(
-            trials=list(listed),
-            start=start,
-            end=end,
-            status=status,
-            instance_type=[_text(row.get("instance_type")) for row in rows],
-            instance_count=np.array(
-                [
-                    1
-                    if cells.is_missing(row.get("instance_count"))
-                    else cells.integer(row["instance_count"], place, "instance_count")
-                    for row, place in zip(rows, places, strict=True)
-                ],
-                dtype=np.int64,
-            ),
-            censored=censored,
-            config={
-                name.removeprefix(CONFIG): [_config(row.get(name)) for row in rows]
-                for name in configs
-            },
-        ),
-        notes,
+    counts = [_count(row, place) for row, place in zip(rows, places, strict=True)]
+    trials = TrialColumns(
+        trials=list(listed),
+        start=start,
+        end=end,
+        status=status,
+        instance_type=[_text(row.get("instance_type")) for row in rows],
+        instance_count=np.array(counts, dtype=np.int64),
+        censored=censored,
+        config={
+            name.removeprefix(CONFIG): [_config(row.get(name)) for row in rows] for name in configs
+        },
     )
+    return trials, notes
+
+
+def _moments(
+    rows: Sequence[dict[str, Any]],
+    places: Sequence[str],
+    columns: Sequence[str],
+    name: str,
+    notes: list[Note],
+) -> Float64:
+    """float64: a column of times as seconds since 1970 UTC, NaN where a row has none.
+
+    Notes on the unit and the time zone are added to `notes`.
+    """
+    if name not in columns:
+        return np.full(len(rows), np.nan)
+    seconds, unit, assumed = cells.moments([row.get(name) for row in rows], places, name)
+    if unit != ISO_8601 and not np.isnan(seconds).all():
+        notes.append(Note("time_unit", f"column {name} is read as {unit}"))
+    if assumed:
+        notes.append(zone_note(name))
+    return seconds
+
+
+def _count(row: dict[str, Any], place: str) -> int:
+    """The number of a trial's machines; 1 if the row does not say."""
+    cell = row.get("instance_count")
+    return 1 if cells.is_missing(cell) else cells.integer(cell, place, "instance_count")
 
 
 def _status(cell: Any, place: str) -> Status:
@@ -174,5 +189,5 @@ def _text(cell: Any) -> str | None:
 
 
 def _config(cell: Any) -> Any:
-    """A hyperparameter as it stands; an empty CSV cell is None."""
+    """A hyperparameter as it was written; an empty CSV cell is None."""
     return None if cell == "" else cell

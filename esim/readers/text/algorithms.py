@@ -1,11 +1,13 @@
-"""What the algorithms and frameworks that SageMaker documents print: one row a line form.
+"""The table of what the algorithms and frameworks that SageMaker documents print.
 
-Used where the job's description holds no regex and --metric gives none. A row says how a line
-carries any metric. Direction is never in the table: the tuning job's objective says it.
+It is used where a job's description has no regex for a metric and --metric gives none. A form says
+how such lines print any of their metrics. The direction is not in the table, because the tuning
+job's objective names it.
 
 Each sample says how it was obtained. Recorded lines are from `data/frameworks` (see
-`data/README.md`). Lines of the algorithms that run only on SageMaker are written after the form
-of real logs, with other numbers.
+`data/README.md`). Lines of algorithms that run only on SageMaker are written after the form of real
+logs, with other numbers. The module is long because it is a table of data; splitting it would hide
+the order of its rows, which decides between forms.
 """
 
 from __future__ import annotations
@@ -33,7 +35,7 @@ def _quality(algorithm: str, text: str, metric: str, step: int | None, value: fl
     return Sample(algorithm, _LOGS, head + text, metric, step, value)
 
 
-# In order: of several forms that lines match, the first one counts.
+# The order matters: of several forms that lines match, the first one counts.
 LINE_FORMS: tuple[LineForm | TableForm, ...] = (
     LineForm(
         "XGBoost",
@@ -93,7 +95,7 @@ LINE_FORMS: tuple[LineForm | TableForm, ...] = (
     LineForm(
         "Object Detection, IP Insights, Object2Vec, NTM, DeepAR, Factorization Machines",
         _QUALITY + r"epoch=[0-9]+, ",
-        _ITEM,  # at once behind the epoch: per-batch lines have "batch=N" before "train"
+        _ITEM,  # right behind the epoch: lines of a batch have "batch=N" before "train"
         "{data}:{name}",
         (
             _quality(
@@ -301,7 +303,7 @@ LINE_FORMS: tuple[LineForm | TableForm, ...] = (
     ),
     LineForm(
         "Keras",
-        # Of the updates on one line the last; in older versions all before it have an ETA.
+        # Of several updates on one line the last is read; in old versions the others have an ETA.
         r".*(?<!ETA:) [0-9.]+[mu]?s(?:/(?:step|epoch|sample))?(?= - \w+: )(?!.*ETA)",
         rf" - (?P<name>\w+): {VALUE}",
         "{name}",
@@ -426,7 +428,7 @@ LINE_FORMS: tuple[LineForm | TableForm, ...] = (
     LineForm(
         "Hugging Face",
         r"\{(?=.*'epoch': )",
-        rf"'(?P<name>eval_\w+|loss)': '?{VALUE}",  # since version 5 numbers are quoted
+        rf"'(?P<name>eval_\w+|loss)': '?{VALUE}",  # version 5 puts numbers into quotes
         "{name}",
         (
             Sample(
@@ -455,7 +457,7 @@ LINE_FORMS: tuple[LineForm | TableForm, ...] = (
         r"Epoch [0-9]+: 100%",
         rf"[ ](?P<name>\w+)={VALUE}",
         "{name}",
-        gap=r"(?:(?!#015|\r).)*?",  # of the updates on one line the first: it ends the epoch
+        gap=r"(?:(?!#015|\r).)*?",  # of several updates on one line the first ends the epoch
         samples=(
             Sample(
                 "PyTorch Lightning",
@@ -487,7 +489,7 @@ LINE_FORMS: tuple[LineForm | TableForm, ...] = (
     ),
 )
 
-# What prints lines of the user's own making: for these the job or --metric must give the regex.
+# Frameworks whose lines the user's program prints: the job or --metric must give their regex.
 OWN_REGEX: tuple[tuple[str, Sample], ...] = (
     (
         r"Test set: Average loss: ([0-9\.]+)",
@@ -508,12 +510,16 @@ OWN_REGEX: tuple[tuple[str, Sample], ...] = (
 
 
 def forms_of(objective: str) -> list[LineForm | TableForm]:
-    """Every form that knows a metric of this name, in the table's order."""
+    """The forms that can hold a metric, in the table's order.
+
+    Args:
+        objective: the metric's name in SageMaker.
+    """
     return [form for form in LINE_FORMS if form.knows(objective)]
 
 
 def metrics_in(texts: Iterable[LogText]) -> list[str]:
-    """The names of the table's metrics that some text holds, in order of appearance."""
+    """The names of the metrics that the table finds in some texts, in order of appearance."""
     names: dict[str, None] = {}
     hints = re.compile(r"\[[0-9]+\]|#quality_metric|= ?|: |^(?:epoch|iteration) ")
     for text in texts:

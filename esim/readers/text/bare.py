@@ -1,7 +1,8 @@
-"""Logs without a description of their tuning job: notebook output, a folder of logs.
+"""Reads logs without a description of their tuning job, such as notebook output.
 
-A file is a job (several, if it says that it creates several). What a description would tell, the
-user does: the objective, its direction, and the regex where the table of algorithms has none.
+A file is a job, or several jobs if it says that it creates several. The user must name what the
+description would say: the objective, its direction, and the regex if the table of algorithms has
+none.
 """
 
 from __future__ import annotations
@@ -19,10 +20,10 @@ from esim.readers.text.exports import is_log, streams
 from esim.readers.text.find import Matches, find
 from esim.readers.text.log_text import LogText
 from esim.readers.text.scan import nearest_lines
-from esim.readers.text.steps import Curve, StepForm, align, choose_form
+from esim.readers.text.steps import AlignedCurve, StepForm, align, choose_form
 from esim.study import Direction, Note
 
-# What stands in the first bytes of the output of a training job on SageMaker.
+# Texts in the first bytes of a file that show the output of a training job on SageMaker.
 _SIGNS = (
     b"#quality_metric",
     b"#011",
@@ -37,13 +38,22 @@ _SIGNS = (
 
 @dataclass(frozen=True)
 class BareStudy:
-    """What log files alone tell; N jobs in the order of the files."""
+    """What is read from log files alone, for N jobs in the order of the files.
+
+    Attributes:
+        objective, direction: the metric that is replayed, and its direction.
+        jobs: the names of the jobs. [N]
+        matches: where the metric was found.
+        curves: the curve of each job. [N]
+        form: how lines name their step; None if steps are numbered.
+        notes: what was noted about the logs.
+    """
 
     objective: str
     direction: Direction
     jobs: tuple[str, ...]
     matches: Matches
-    curves: tuple[Curve, ...]
+    curves: tuple[AlignedCurve, ...]
     form: StepForm | None
     notes: tuple[Note, ...]
 
@@ -57,15 +67,19 @@ def looks_like_log(file: File) -> bool:
         return False
     if any(sign in head for sign in _SIGNS):
         return True
-    return bool(metrics_in([LogText(file.name, head)]))  # the plain output of a known framework
+    return bool(metrics_in([LogText(file.name, head)]))  # plain output of a framework in the table
 
 
 def read_bare(source: Source, options: Options) -> BareStudy:
-    """Curves from logs alone.
+    """Read the curves in logs that no description goes with.
+
+    Args:
+        source: the input.
+        options: what the user asked for.
 
     Raises:
-        EsimError: no objective where the logs hold several metrics (they are listed), no
-            direction, no regex, or no line that matches it.
+        EsimError: the logs hold several metrics and no objective is given (the error lists them),
+            no direction is given, or no line matches the regex.
     """
     jobs = _jobs(source)
     texts = [text for job in jobs.values() for text in job]
@@ -109,7 +123,7 @@ def read_bare(source: Source, options: Options) -> BareStudy:
 
 
 def _jobs(source: Source) -> dict[str, list[LogText]]:
-    """The texts of each job, named by the log itself, else by the file."""
+    """The texts of each job, by its name: the one in the log itself, else the file's."""
     jobs: dict[str, list[LogText]] = {}
     for file in source.files:
         if not looks_like_log(file):
@@ -128,7 +142,7 @@ def _job_of_stream(name: str) -> str:
 
 
 def _stem(file: File, files: Sequence[File]) -> str:
-    """The file's name; with its folder where that alone tells files apart."""
+    """The file's name without its ending; with its folder if several files have this name."""
     path = PurePosixPath(file.plain_name)
     alike = sum(PurePosixPath(f.plain_name).stem == path.stem for f in files)
     return path.stem if alike == 1 else path.with_suffix("").as_posix()

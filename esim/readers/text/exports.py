@@ -1,13 +1,13 @@
-"""Log files as they are exported, in every shape, to streams of text.
+"""Reads exported log files of every shape as the texts of log streams.
 
-| shape | told by |
+| shape | recognised by |
 |---|---|
 | get-log-events, filter-log-events: one answer, pages, JSON lines | JSON objects with `events` |
 | Logs Insights: get-query-results, or rows saved as JSON | `results` of fields, or `@message` |
 | CloudWatch console or Insights CSV | a header with (@)timestamp and (@)message |
-| aws logs tail | a stream's name behind the time |
+| aws logs tail | the name of a stream behind the time |
 | notebook output of the SageMaker SDK | "Creating training-job with name" |
-| S3 export task, plain log, terminal | anything else: text, perhaps with CloudWatch's time |
+| S3 export task, plain log, terminal | any other text; lines may begin with CloudWatch's time |
 """
 
 from __future__ import annotations
@@ -27,17 +27,25 @@ from esim.errors import EsimError
 from esim.readers.encodings.aws_json import documents
 from esim.readers.encodings.times import EPOCH_UNITS, parse_time
 from esim.readers.source import File
-from esim.readers.text.log_text import LogText, Stream
-from esim.readers.text.rows import places_of
+from esim.readers.text.log_text import LogText, StreamText
+from esim.readers.text.rows import positions_of
 
 _JSON_MARKS = (b'"events"', b'"@message"', b'"message"')
 _TAILED = re.compile(rb"(\d{4}-\d\d-\d\dT[0-9:.]+(?:Z|[+-]\d\d:?\d\d)) (\S+/algo-\d+\S*) ?")
-_MS_FROM, _MS_TO = (int(limit) for _, limit, _ in EPOCH_UNITS[:2])  # milliseconds, by size
+# A number in this range is a time in milliseconds.
+_MS_FROM, _MS_TO = (int(limit) for _, limit, _ in EPOCH_UNITS[:2])
 _CREATED = b"Creating training-job with name: "
 
 
 class _Event(NamedTuple):
-    """One CloudWatch event; `line` is where it stands in the file, counted in lines or events."""
+    """One CloudWatch event.
+
+    Attributes:
+        stream: the name of its log stream; None if the file does not say.
+        time: seconds since 1970 UTC, NaN if unknown.
+        message: its text.
+        line: the line of the file where it is; in JSON the number of the event.
+    """
 
     stream: str | None
     time: float
@@ -46,15 +54,15 @@ class _Event(NamedTuple):
 
 
 def is_log(file: File) -> bool:
-    """Whether the first bytes are those of a log in one of the shapes that are not plain text."""
+    """Whether the first bytes show an exported log that is not plain text."""
     return _is_json(file) or _csv_header(file) is not None or bool(_TAILED.match(file.head))
 
 
-def streams(file: File) -> Iterator[Stream]:
-    """The log streams that a file holds.
+def streams(file: File) -> Iterator[StreamText]:
+    """The texts of the log streams in a file.
 
     Raises:
-        EsimError: broken JSON or CSV, or a time that is none, with ``path:line``.
+        EsimError: the JSON or CSV is broken, or a time is none; the error names path and line.
     """
     if _is_json(file):
         yield from _grouped(file, _json_events(file))
@@ -65,7 +73,7 @@ def streams(file: File) -> Iterator[Stream]:
         return
     data = file.read()
     if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) and b"\0" in data[:100]:
-        data = data.decode("utf-16", errors="replace").encode()  # what PowerShell writes
+        data = data.decode("utf-16", errors="replace").encode()  # PowerShell writes UTF-16
     data = data.removeprefix(codecs.BOM_UTF8)
     if _TAILED.match(data):
         yield from _grouped(file, _tailed_events(file, data))
@@ -79,7 +87,7 @@ def _is_json(file: File) -> bool:
 
 
 def _csv_header(file: File) -> list[str] | None:
-    """The columns of a console or Insights CSV, None if it is not one."""
+    """The columns of a CSV file of the console or of Insights; None if the file is none."""
     first = file.head.removeprefix(codecs.BOM_UTF8).split(b"\n", 1)[0][:1000]
     names = [n.strip().strip('"').lower() for n in first.decode("utf-8", "replace").split(",")]
     plain = [name.removeprefix("@") for name in names]
@@ -95,7 +103,7 @@ def _json_events(file: File) -> Iterator[_Event]:
             get = event.get
             identity = get("eventId") or get("@ptr")
             if identity is not None:
-                if identity in seen:  # pages that overlap
+                if identity in seen:  # pages may overlap
                     continue
                 seen.add(identity)
             message = get("message")
@@ -104,7 +112,7 @@ def _json_events(file: File) -> Iterator[_Event]:
             if not isinstance(message, str):
                 raise EsimError("a log event without a message", where=f"{file}, event {number}")
             time = get("timestamp")
-            if type(time) is int and _MS_FROM <= time < _MS_TO:  # what the API gives, a lot of it
+            if type(time) is int and _MS_FROM <= time < _MS_TO:  # the usual case, without a call
                 at = time / 1e3
             else:
                 time = get("@timestamp") if time is None else time
@@ -148,7 +156,7 @@ def _csv_events(file: File, header: list[str]) -> Iterator[_Event]:
     if stream_at is None and "logstreamname" in header:
         stream_at = header.index("logstreamname")
     limit = csv.field_size_limit(sys.maxsize)
-    rows = csv.reader(text, strict=True)  # a quote left open is a file cut off
+    rows = csv.reader(text, strict=True)  # refuses an open quote at the end of a file cut off
     try:
         next(rows)
         before = rows.line_num
@@ -168,7 +176,7 @@ def _csv_events(file: File, header: list[str]) -> Iterator[_Event]:
 
 
 def _tailed_events(file: File, data: bytes) -> Iterator[_Event]:
-    """`aws logs tail`: a line without a time continues the event before it."""
+    """The events of `aws logs tail`; a line without a time continues the event before it."""
     stream: str | None = None
     time = math.nan
     for number, line in enumerate(data.split(b"\n"), start=1):
@@ -180,8 +188,8 @@ def _tailed_events(file: File, data: bytes) -> Iterator[_Event]:
         yield _Event(stream, time, line.decode("utf-8", "replace"), number)
 
 
-def _grouped(file: File, events: Iterable[_Event]) -> Iterator[Stream]:
-    """Events as one text for each stream, in the order of the file."""
+def _grouped(file: File, events: Iterable[_Event]) -> Iterator[StreamText]:
+    """The events of each stream as one text, in the order of the file."""
     by_stream: dict[str | None, tuple[list[str], list[float], list[int]]] = {}
     for stream, time, message, line in events:
         texts, times, lines = by_stream.setdefault(stream, ([], [], []))
@@ -198,27 +206,27 @@ def _grouped(file: File, events: Iterable[_Event]) -> Iterator[Stream]:
             lines=np.array(lines, dtype=np.int64),
             stream=name or file.name,
         )
-        yield Stream(name, text)
+        yield StreamText(name, text)
 
 
-def _jobs_of_notebook(file: File, data: bytes) -> Iterator[Stream]:
-    """A notebook's output may hold the logs of several jobs; each begins where it is created."""
+def _jobs_of_notebook(file: File, data: bytes) -> Iterator[StreamText]:
+    """The logs of the jobs in a notebook's output; each begins where its job is created."""
     begins = list(_created(data))
     if len(begins) < 2:
         name = begins[0][1] if begins else None
-        yield Stream(name, LogText(str(file), data, stream=name or file.name))
+        yield StreamText(name, LogText(str(file), data, stream=name or file.name))
         return
     cuts = [0, *(at for at, _ in begins[1:]), len(data)]
     for (_, name), first, stop in zip(begins, cuts, cuts[1:], strict=False):
         part = data[first:stop].removesuffix(b"\n")
         before = data.count(b"\n", 0, first)
         lines = np.arange(before + 1, before + part.count(b"\n") + 2, dtype=np.int64)
-        yield Stream(name, LogText(str(file), part, lines=lines, stream=name))
+        yield StreamText(name, LogText(str(file), part, lines=lines, stream=name))
 
 
 def _created(data: bytes) -> Iterator[tuple[int, str]]:
-    """Where a line says that a job is created, and the job's name."""
-    for at in places_of(data, _CREATED):
+    """Where each line begins that says that a job is created, and the job's name."""
+    for at in positions_of(data, _CREATED):
         name = data[at + len(_CREATED) : at + 200].split(maxsplit=1)
         if name:
             yield data.rfind(b"\n", 0, at) + 1, name[0].decode("utf-8", "replace")

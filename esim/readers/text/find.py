@@ -1,4 +1,4 @@
-"""Finds a metric in the logs of jobs: by the regex that is given, else by the table's."""
+"""Finds a metric in the logs of jobs, by a given regex or by those of the table of algorithms."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ class Matches:
     """What was found of one metric.
 
     Attributes:
-        jobs: of each job the emissions of each of its texts.
-        regex: the regex that was used last, None if there was none.
-        form: the table's row it is from, None if it was given.
+        jobs: for each job, the emissions of each of its texts.
+        regex: the regex that was used last; None if no regex is known.
+        form: the form of the table that the regex is from; None if the regex was given.
     """
 
     jobs: list[list[Emissions]]
@@ -35,10 +35,16 @@ class Matches:
 
 
 def find(jobs: Sequence[Sequence[File | LogText]], metric: str, given: Metric | None) -> Matches:
-    """The metric in each job's logs; of several rows of the table the first that a line matches.
+    """Find a metric in the logs of each job.
+
+    Args:
+        jobs: for each job, its log files or the texts of its streams.
+        metric: the metric's name.
+        given: the metric with its regex; None takes the first form of the table that some line
+            matches.
 
     Raises:
-        EsimError: an unreadable log, or a regex that takes seconds on a line.
+        EsimError: a log cannot be read, or a regex takes seconds on a line.
     """
     if given is not None:
         by_job = [[mark(text, scan(text, given)) for text in _texts(job)] for job in jobs]
@@ -49,7 +55,7 @@ def find(jobs: Sequence[Sequence[File | LogText]], metric: str, given: Metric | 
         found = _by_form(jobs, metric, form, near=False)
         if found:
             return found
-    # For the error, what comes near; looked for once, as it takes every line.
+    # For the error, look for similar lines; only once, because this searches every line.
     return _by_form(jobs, metric, forms[-1], near=True) if forms else found
 
 
@@ -69,7 +75,7 @@ def _by_form(
 
 
 def _texts(parts: Iterable[File | LogText]) -> Iterator[LogText]:
-    """The texts of a job, one at a time: of a large export not all are held."""
+    """The texts of a job, read one at a time to keep a large export from filling the memory."""
     for part in parts:
         if isinstance(part, LogText):
             yield part

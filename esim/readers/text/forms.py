@@ -1,6 +1,6 @@
-"""A form of line: how an algorithm prints its metrics, and the regex of one of them.
+"""The records of the table of algorithms: a form says how an algorithm prints its metrics.
 
-The table of them is `esim.readers.text.algorithms`.
+A form gives the regex for each of these metrics. The table is in `esim.readers.text.algorithms`.
 """
 
 from __future__ import annotations
@@ -19,12 +19,15 @@ TAB = r"(?:#011|\t)"
 
 @dataclass(frozen=True)
 class Sample:
-    """A line of an algorithm, and what a person reads in it.
+    """A line that an algorithm prints, and what a person reads in it; the tests read it too.
 
     Attributes:
-        algorithm: what printed it, as the documentation calls it.
+        algorithm: the algorithm, as the documentation calls it.
         source: how the line was obtained: recorded with a version, or written after a format.
-        step: the index in the line; None: it has none.
+        line: the line.
+        metric: the name of one of its metrics.
+        step: the index of the step in the line; None if it has none.
+        value: the metric's value in the line.
         header: for a table, the line that names the columns.
     """
 
@@ -39,16 +42,16 @@ class Sample:
 
 @dataclass(frozen=True)
 class LineForm:
-    """How an algorithm prints its metrics.
+    """How an algorithm prints its metrics, each with its name in the line.
 
     Attributes:
-        name: whose form it is.
+        name: the algorithm or framework.
         prefix: regex of what stands before the metrics of such a line.
         item: regex of one metric, with the groups `value`, `name` and perhaps `data`.
         metric: the metric's name in SageMaker, made of {name} and {data}.
-        samples: the tests read them.
-        caution: what a person must know who tunes on it.
-        gap: regex of what may stand between the two.
+        samples: examples of such lines.
+        caution: what a person who tunes on such a metric must know; "" if nothing.
+        gap: regex of what may stand between the prefix and the metric.
     """
 
     name: str
@@ -60,7 +63,14 @@ class LineForm:
     gap: str = ".*?"
 
     def regex_for(self, metric: str) -> str | None:
-        """The regex of one metric, the value its first group; None if the form has no such name."""
+        """The regex of one metric, whose first group is the value.
+
+        Args:
+            metric: the metric's name in SageMaker.
+
+        Returns:
+            None if such lines cannot hold a metric of this name.
+        """
         named = re.sub(r"\\\{(\w+)\\\}", lambda m: rf"(?P<{m[1]}>\S+?)", re.escape(self.metric))
         match = re.fullmatch(named, metric)
         if match is None:
@@ -79,16 +89,21 @@ class LineForm:
         return regex
 
     def knows(self, metric: str) -> bool:
-        """Whether a metric of this name can stand in such lines."""
+        """Whether such lines can hold a metric of this name."""
         return self.regex_for(metric) is not None
 
     def metric_in(self, text: LogText, metric: str) -> Metric | None:
-        """The metric with its regex, for this text; None if the text cannot hold it."""
+        """A metric with its regex; None if such lines cannot hold it.
+
+        Args:
+            text: the text that is searched; it makes no difference for lines of this form.
+            metric: the metric's name in SageMaker.
+        """
         regex = self.regex_for(metric)
         return None if regex is None else Metric.compile(metric, regex, f"table, {self.name}")
 
     def names_in(self, line: str) -> Iterator[str]:
-        """The names of the metrics that a line holds in this form."""
+        """The names of the metrics in a line of this form; none if it is not of this form."""
         start = re.search(self.prefix, line) if self.prefix else re.match("", line)
         if start is None:
             return
@@ -101,11 +116,13 @@ class LineForm:
 
 @dataclass(frozen=True)
 class TableForm:
-    """A table printed row by row: a cell belongs to the name it stands under, and may be blank.
+    """A table that is printed row by row; a cell is under the name of its column and may be blank.
 
     Attributes:
-        header: regex of the line that names the columns, its first group.
+        name: the framework.
+        header: regex of the line that names the columns; its first group is that part of the line.
         row: regex of the start of a row.
+        samples, caution: as in `LineForm`.
     """
 
     name: str
@@ -115,11 +132,16 @@ class TableForm:
     caution: str = ""
 
     def knows(self, metric: str) -> bool:
-        """Whether a metric of this name can stand in such a table."""
+        """Whether such a table can have a column of this name."""
         return not re.search(r"\s", metric)
 
     def metric_in(self, text: LogText, metric: str) -> Metric | None:
-        """The metric with its regex, for this text; None if no header in it names it."""
+        """A metric with its regex; None if no header in the text names it.
+
+        Args:
+            text: the text that is searched; its header says where the column is.
+            metric: the metric's name.
+        """
         at = self._columns(text).get(metric)
         if at is None:
             return None
@@ -140,6 +162,6 @@ class TableForm:
 
 
 def _group(regex: str, name: str) -> str:
-    """The inside of a named group; no group of the table nests."""
+    """The regex inside a named group. In the table no group holds another group."""
     found = re.search(rf"\(\?P<{name}>([^)]*)\)", regex)
     return found[1] if found else r"\S+?"

@@ -1,4 +1,4 @@
-"""Log text as every export shape gives it, and what a metric's regex found in it."""
+"""The records of log text: the text of a log stream, and what a metric's regex found in it."""
 
 from __future__ import annotations
 
@@ -7,14 +7,16 @@ from typing import NamedTuple
 
 from esim.study import Float64, Int64
 
-EXAMPLE_LENGTH = 160  # of a line that is shown
-EXAMPLES = 3  # how many are
+EXAMPLE_LENGTH = 160  # characters that are shown of a line
+EXAMPLES = 3  # lines that are shown as examples
 
 
-class Stream(NamedTuple):
-    """The name of a log stream, ``<job>/algo-1-<epoch>``, and its text.
+class StreamText(NamedTuple):
+    """A log stream and its text.
 
-    `name` None: the file's path names it.
+    Attributes:
+        name: the stream's name, ``<job>/algo-1-<epoch>``; None if only the file's path names it.
+        text: its text.
     """
 
     name: str | None
@@ -27,12 +29,12 @@ class LogText:
 
     Attributes:
         where: the file's path, for ``path:line``.
-        data: UTF-8 as it was printed, perhaps with bytes that are not; lines end with LF.
-        times: float64 [L], seconds since 1970 UTC, where the export has them apart from the text
-            (NaN where it has none); None: a line may begin with CloudWatch's own time.
-        lines: int64 [L], the line (in JSON: the event) of the file each one stands at; None: 1,
-            2, ..., L.
-        stream: the stream's name, or the file's.
+        data: the text as it was printed, in UTF-8 that may hold invalid bytes; lines end with LF.
+        times: float64 [L], seconds since 1970 UTC, NaN where unknown, if the export has the times
+            apart from the text. None if lines may begin with CloudWatch's time.
+        lines: int64 [L], the line of the file (in JSON the event) that each line comes from; None
+            stands for 1, 2, ..., L.
+        stream: the name of the stream, or of the file.
     """
 
     where: str
@@ -44,20 +46,20 @@ class LogText:
 
 @dataclass(frozen=True)
 class Emissions:
-    """What a metric's regex found in one text: E emissions, in the order of the text.
+    """The E values of a metric that its regex found in one text, called emissions, in text order.
 
     Attributes:
         where: the file's path.
         values: float64 [E].
         times: float64 [E], seconds since 1970 UTC, NaN where the line has none.
-        messages: [E], the line, without CloudWatch's time and without colours.
+        messages: the line of each, without CloudWatch's time and without colours. [E]
         lines: int64 [E], the line of the file.
-        stream: the stream's name, or the file's.
-        marks: int64 [E], the epoch that the last line with nothing but an epoch before it names
-            (-1: none); None: not looked for, the messages have an index of their own.
-        unread: lines that hold the metric's name, or match, but give no number.
-        empty: lines that match with nothing in the group.
-        examples: the first few of those, ``path:line: text``.
+        stream: the name of the stream, or of the file.
+        marks: int64 [E], the epoch that the last epoch line before it names, -1 if there is none;
+            None if the messages name their steps themselves.
+        unread: how many lines hold the metric's name, or match, but give no number.
+        empty: how many lines match with an empty group.
+        examples: the first few lines that give no number, ``path:line: text``.
     """
 
     where: str

@@ -1,4 +1,4 @@
-"""A regex tried on a text in a process of its own, where its time can be watched."""
+"""Tries a regex on a text in a process of its own, where its time can be limited."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from esim.readers.text.scan import scan
 
 
 def run() -> None:
-    """In that process: the error that scanning raises goes to standard output."""
+    """Scan the text on standard input; write the error that this raises, if any, to the output."""
     name, pattern, text = pickle.load(sys.stdin.buffer)
     try:
         scan(text, Metric.compile(name, pattern, ""))

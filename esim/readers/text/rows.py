@@ -1,6 +1,6 @@
-"""Lines of a buffer and CloudWatch's own times in front of them, many at once.
+"""Finds lines in a buffer, and reads CloudWatch's times in front of them, many lines at once.
 
-Row r of a text is its line r + 1. Only rows of interest become strings.
+Row r of a text is its line r + 1. Only rows that are needed are converted to strings.
 """
 
 from __future__ import annotations
@@ -15,23 +15,25 @@ import numpy as np
 from esim.readers.encodings.times import parse_time
 from esim.study import Float64, Int64
 
-# The time as exported; the job's own times stay in the message.
+# The time that the export puts in front of a line; times that the job itself prints are not meant.
 _TIME = rb"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:?\d\d))"
 _STAMP = re.compile(_TIME + rb"(?: |$)")
-_STAMP_BEFORE = re.compile(_TIME + rb"(?: |$|(?=[\r\n]))")  # of a line that is passed by
-# What S3 exports and the console write: the least and the greatest byte at each place.
+_STAMP_BEFORE = re.compile(_TIME + rb"(?: |$|(?=[\r\n]))")  # in front of a line that is not read
+# The usual form, which S3 exports and the console write: the least and greatest byte at each place.
 _LEAST, _GREATEST = (
     np.frombuffer(stamp, dtype=np.uint8)
     for stamp in (b"0000-00-00T00:00:00.000Z ", b"9999-99-99T99:99:99.999Z ")
 )
 _WIDTH = len(_LEAST)
-_SAMPLE = 4096  # bytes by which the rarest one of a literal is chosen
-_RARE = 2000  # of so many bytes at most one: then each costs less than the others save
-_CHUNK = 1 << 17  # bytes compared at a time: they and the answer stay in the cache
+_SAMPLE = 4096  # bytes of a text in which the rarest byte of a literal is determined
+# A byte is rare if at most one of so many bytes is equal to it. Then looking at each occurrence
+# costs less than the fast search saves.
+_RARE = 2000
+_CHUNK = 1 << 17  # bytes compared at a time, so that they and the result fit into the cache
 
 
 def line_ends(data: bytes) -> Int64:
-    """Where each line ends, the last one at the end of the text. int64 [L]"""
+    """int64 [L]: where each line of a text ends; the last one ends where the text does."""
     buffer = np.frombuffer(data, dtype=np.uint8)
     found = [
         np.flatnonzero(buffer[at : at + _CHUNK] == ord("\n")) + at
@@ -40,11 +42,15 @@ def line_ends(data: bytes) -> Int64:
     return np.concatenate([*found, np.array([len(data)])]).astype(np.int64, copy=False)
 
 
-def places_of(data: bytes, literal: bytes) -> Iterator[int]:
-    """Where a literal begins, rising.
+def positions_of(data: bytes, literal: bytes) -> Iterator[int]:
+    """Where a literal occurs in a text, in rising order.
 
-    Python finds a single byte ten times as fast as a text (`memchr`), so where the literal has a
-    rare byte that one is looked for; else `re` is the fastest.
+    Python finds a single byte ten times as fast as a longer text, with `memchr`. So it looks for
+    the literal's rarest byte if that is rare in the text; otherwise `re` is the fastest.
+
+    Args:
+        data: the text.
+        literal: what to look for.
     """
     sample = np.frombuffer(data, dtype=np.uint8)[:: len(data) // _SAMPLE + 1]
     counts = np.bincount(sample, minlength=256)
@@ -64,28 +70,52 @@ def _places_by_byte(data: bytes, literal: bytes, before: int) -> Iterator[int]:
 
 
 def rows_with(data: bytes, ends: Int64, needles: Sequence[bytes]) -> Int64:
-    """The rows that hold one of the needles, rising; all rows without needles. int64 [P]"""
+    """int64 [P]: the rows of a text that hold one of the needles, in rising order.
+
+    Args:
+        data: the text.
+        ends: int64 [L], where its lines end.
+        needles: what to look for; without any, all rows are given.
+    """
     held = np.full(len(ends), not needles)
     for needle in needles:
-        places = np.fromiter(places_of(data, needle), dtype=np.int64)
+        places = np.fromiter(positions_of(data, needle), dtype=np.int64)
         held[np.searchsorted(ends, places)] = True
     return np.flatnonzero(held)
 
 
 def starts_of(ends: Int64, rows: Int64) -> Int64:
-    """Where the rows begin. int64 [P]"""
+    """int64 [P]: where some rows of a text begin.
+
+    Args:
+        ends: int64 [L], where all of its lines end.
+        rows: int64 [P].
+    """
     return np.where(rows > 0, ends[rows - 1] + 1, 0)
 
 
 def blocks(starts: Int64, size: int) -> Iterator[slice]:
-    """The rows in runs that begin within `size` bytes of each other."""
+    """Split rows into blocks, each within about `size` bytes of the text.
+
+    Args:
+        starts: int64 [P], where the rows begin.
+        size: bytes.
+
+    Yields:
+        A slice of the P rows for each block.
+    """
     cuts = np.flatnonzero(np.diff(starts // size)) + 1
     for first, stop in pairwise([0, *cuts.tolist(), len(starts)]):
         yield slice(first, stop)
 
 
 def decoded(data: bytes, starts: Int64, stops: Int64) -> list[str]:
-    """The text from each start to its line's end, without the carriage return before that."""
+    """The text from each start to the end of its line, without a carriage return at the end. [P]
+
+    Args:
+        data: the text.
+        starts, stops: int64 [P], where each piece begins and where its line ends.
+    """
     places = zip(starts.tolist(), (stops + 1).tolist(), strict=True)
     joined = b"".join([data[start:stop] for start, stop in places])
     if b"\r" in joined:
@@ -94,13 +124,15 @@ def decoded(data: bytes, starts: Int64, stops: Int64) -> list[str]:
 
 
 class Stamps:
-    """The times in front of P lines; a line without one continues the event before it.
+    """The times in front of P lines. A line without a time continues the event before it.
 
     Args:
-        apart: float64 [P], the times, where they stand apart from the text.
+        data: the text.
+        starts, stops: int64 [P], where each line begins and ends.
+        apart: float64 [P], seconds since 1970 UTC, if the export has the times apart from the text.
 
     Attributes:
-        widths: int64 [P], how many bytes of each line they take.
+        widths: int64 [P], how many bytes of each line the time takes; 0 where it has none.
     """
 
     def __init__(
@@ -112,7 +144,7 @@ class Stamps:
             return
         usual, self._texts = _usual_stamps(data, starts)
         self.widths = np.where(usual, _WIDTH, 0)
-        self._others: dict[int, bytes | None] = {}  # of lines without a usual one
+        self._others: dict[int, bytes | None] = {}  # the times of lines without one of usual form
         for i in np.flatnonzero(~usual).tolist():
             start = int(starts[i])
             match = _STAMP.match(data, start, int(stops[i]))
@@ -129,17 +161,21 @@ class Stamps:
         return self._others[i] if i in self._others else bytes(self._texts[i])
 
     def seconds(self, chosen: Int64, where: str) -> Float64:
-        """The times of these lines as seconds since 1970 UTC, NaN where there is none. float64 [E]
+        """float64 [E]: the times of some lines in seconds since 1970 UTC, NaN where there is none.
+
+        Args:
+            chosen: int64 [E], positions among the P lines.
+            where: the file, for errors.
 
         Raises:
-            EsimError: one is not a time.
+            EsimError: what stands in front of a line is not a time.
         """
         if self._apart is not None:
             return self._apart[chosen]
         if not self._others:
             try:
                 plain = self._texts[chosen].astype("S23").astype("datetime64[ms]")
-            except ValueError:  # the 30th of February
+            except ValueError:  # a date that does not exist, such as February 30
                 pass
             else:
                 return plain.astype(np.int64) / 1e3
@@ -149,11 +185,11 @@ class Stamps:
 
 
 def _usual_stamps(data: bytes, starts: Int64) -> tuple[np.ndarray, np.ndarray]:
-    """Which lines begin with a time of the usual form, bool [P]; their first bytes, S24 [P]."""
+    """bool [P]: which lines begin with a time of the usual form; S24 [P]: their first bytes."""
     last = len(data) - _WIDTH
     if last < 0:
         return np.zeros(len(starts), dtype=np.bool_), np.zeros(len(starts), dtype="S24")
-    # Every place of the buffer as the beginning of a text; none is copied but those taken.
+    # A view with a text that begins at every byte of the buffer; only the chosen ones are copied.
     windows = np.ndarray((last + 1,), dtype=f"S{_WIDTH}", buffer=data, strides=(1,))
     texts = windows[np.minimum(starts, last)]
     places = texts.view(np.uint8).reshape(-1, _WIDTH)
@@ -162,7 +198,7 @@ def _usual_stamps(data: bytes, starts: Int64) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _last_stamp(data: bytes, first: int, stop: int) -> bytes | None:
-    """The time of the last line between two places that has one."""
+    """The time in front of the last line that has one, between two positions of the text."""
     at = stop
     while True:
         at = data.rfind(b"\n2", first, at)  # the years 2000 to 2999

@@ -1,7 +1,7 @@
 """Scans log text for a metric: each line that its regex matches becomes an emission.
 
-A metric definition means what it means to SageMaker: Python `re`, line by line, the first group is
-the value. Control characters stay as the text CloudWatch makes of them (a tab is ``#011``).
+A metric definition is applied as SageMaker applies it: with Python's `re`, line by line, and the
+first group is the value. Control characters stay as CloudWatch writes them (a tab is ``#011``).
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from esim.readers.text.rows import (
     blocks,
     decoded,
     line_ends,
-    places_of,
+    positions_of,
     rows_with,
     starts_of,
 )
@@ -28,25 +28,29 @@ from esim.study import Int64
 
 _ESCAPES = (b"\x1b", b"#033[")
 _COLOURS = re.compile(rb"(?:\x1b|#033)\[[0-9;?]*[A-Za-z]")
-_BLOCK = 1 << 22  # bytes whose lines of interest are strings at a time
+_BLOCK = 1 << 22  # bytes of text whose lines of interest are converted to strings at a time
 
-# What SageMaker's vision algorithms print beside the metric's own line.
+# SageMaker's vision algorithms print such lines beside that of the metric; they name it too.
 _ABOUT_THE_MODEL = re.compile(r"\b(?:Storing|Updating) the best model\b")
 
 
 def scan(text: LogText, metric: Metric, near: bool = True) -> Emissions:
-    """The lines that the metric's regex matches.
+    """Find the lines that a metric's regex matches.
 
-    Only lines that hold the text every match contains, or the metric's name, are looked at: they
-    are found in the whole buffer at memory speed, and few lines are of a metric. Where no line
-    matches, all are looked at for what comes near, if `near`.
+    Only lines that hold the metric's name, or a text that every match contains, are tried with the
+    regex. These lines are few, and finding them in the whole buffer is about as fast as reading it.
+
+    Args:
+        text: the text.
+        metric: the metric with its regex.
+        near: whether all lines are searched for similar ones if no line matches.
 
     Raises:
         EsimError: the regex takes seconds on one line.
     """
     rehearse(metric, text)
     data = text.data
-    if any(next(places_of(data, escape), None) is not None for escape in _ESCAPES):
+    if any(next(positions_of(data, escape), None) is not None for escape in _ESCAPES):
         data = _COLOURS.sub(b"", data)
     ends = line_ends(data)
     needles = _needles(metric)
@@ -57,7 +61,15 @@ def scan(text: LogText, metric: Metric, near: bool = True) -> Emissions:
 
 
 def _scan_rows(text: LogText, data: bytes, ends: Int64, rows: Int64, metric: Metric) -> Emissions:
-    """What the lines in these rows hold. `ends`: of every line of `data`."""
+    """The emissions in some rows of a text.
+
+    Args:
+        text: the text, for its times and the numbers of its lines.
+        data: its contents without colours.
+        ends: int64 [L], where each line of `data` ends.
+        rows: int64 [P], the rows to look at.
+        metric: the metric with its regex.
+    """
     starts, stops = starts_of(ends, rows), ends[rows]
     stamps = Stamps(data, starts, stops, None if text.times is None else text.times[rows])
     starts = starts + stamps.widths
@@ -94,7 +106,14 @@ def _scan_rows(text: LogText, data: bytes, ends: Int64, rows: Int64, metric: Met
 
 
 class _Found(NamedTuple):
-    """Of some lines the positions of those that give a value, and of those that only look so."""
+    """What was found in some lines.
+
+    Attributes:
+        read: the positions of the lines that give a value.
+        values: these values.
+        unread: the positions of the lines that look like it but give no value.
+        empty: how many of those match with an empty group.
+    """
 
     read: Sequence[int]
     values: list[float]
@@ -103,9 +122,16 @@ class _Found(NamedTuple):
 
 
 def _find(lines: Sequence[str], starts: Int64, metric: Metric, watch: Watch) -> _Found:
-    """The metric in lines that begin at `starts`."""
+    """Find the metric in some lines.
+
+    Args:
+        lines: the lines.
+        starts: int64, where each of them begins in the text, for the watch.
+        metric: the metric with its regex.
+        watch: stops a regex that takes too long.
+    """
     search = metric.regex.search
-    # Without what every match holds, a slow regex is not even tried.
+    # A line without the text that every match contains is not tried with the regex.
     literal = max(required_literals(metric.regex), key=len, default="")
     matches = [search(line) if literal in line else None for line in watch.follow(lines, starts)]
     values = _numbers([match[1] or "" for match in matches if match is not None])
@@ -131,9 +157,9 @@ def _find(lines: Sequence[str], starts: Int64, metric: Metric, watch: Watch) -> 
 
 
 def _numbers(groups: Sequence[str]) -> Sequence[float | None]:
-    """The numbers that groups hold as SageMaker reads them, None where there is none."""
+    """The numbers in some groups, as SageMaker reads them; None where a group is no number."""
     joined = "".join(groups)
-    # Python's float also reads 1_0 and digits of other scripts.
+    # Python's float also accepts 1_0 and digits of other scripts; SageMaker does not.
     if joined.isascii() and "_" not in joined:
         try:
             return [*map(float, groups)]
@@ -150,25 +176,29 @@ def _number(group: str) -> float | None:
 
 
 def _numbered(text: LogText, rows: Int64) -> Int64:
-    """The lines of the file that the rows of a text stand at. int64 [P]"""
+    """int64 [P]: the lines of the file that some rows of a text come from."""
     return rows + 1 if text.lines is None else text.lines[rows]
 
 
 def _needles(metric: Metric) -> tuple[bytes, ...]:
-    """Texts of which every line of interest holds one; none: look at every line."""
+    """Texts of which every line of interest holds one; none if every line is to be tried."""
     literals = required_literals(metric.regex)
     if not literals:
         return ()
     words = re.findall(r"[A-Za-z0-9]+", metric.name)
     word = max(words, key=len) if words else literals[0]
-    word = word[1:] if len(word) >= 5 else word  # the first letter may be a capital
+    word = word[1:] if len(word) >= 5 else word  # logs may write its first letter as a capital
     if any(word in literal for literal in literals):
-        return (word.encode(),)  # lines that come near hold it too
+        return (word.encode(),)  # similar lines hold it too
     return (max(literals, key=len).encode(), word.encode())
 
 
 def nearest_lines(jobs: Sequence[Sequence[Emissions]]) -> str:
-    """A few lines that look like the metric but are not it, for an error."""
+    """A few lines that look like the metric but give no value of it, as text for an error.
+
+    Args:
+        jobs: for each job, the emissions of each of its texts.
+    """
     examples = [example for job in jobs for text in job for example in text.examples]
     if not examples:
         return "no line holds its name"
@@ -176,9 +206,12 @@ def nearest_lines(jobs: Sequence[Sequence[Emissions]]) -> str:
 
 
 def required_literals(regex: re.Pattern[str]) -> list[str]:
-    """Texts that every match contains, as far as that is plain to see.
+    """Texts that every match of a regex contains, as far as they are easy to find.
 
-    Only what stands at the top level counts; groups, classes and repeated characters do not.
+    Only characters outside of groups, classes and repeats count. The list may be empty.
+
+    Args:
+        regex: the regex.
     """
     pattern = regex.pattern
     if regex.flags & (re.IGNORECASE | re.VERBOSE) or "(?#" in pattern:
@@ -191,7 +224,7 @@ def required_literals(regex: re.Pattern[str]) -> list[str]:
         at = token.end() if token else at + 1
         if char == "|":
             return []
-        if char in "?*{":  # the character before may be missing
+        if char in "?*{":  # the character before is optional
             found[-1] = found[-1][:-1]
         if char == "(":
             at = _group_end(pattern, at)
@@ -207,7 +240,7 @@ def required_literals(regex: re.Pattern[str]) -> list[str]:
     return [text for text in found if text]
 
 
-# An escape, a class or a count in braces as a whole.
+# An escape, a class of characters, or a count in braces.
 _TOKEN = re.compile(
     r"\\(?:x..|u....|U.{8}|N\{[^}]*\}|[0-7]{1,3}|.)|\[\^?\]?(?:\\.|[^\]\\])*\]|\{\d*,?\d*\}",
     re.DOTALL,
@@ -215,7 +248,7 @@ _TOKEN = re.compile(
 
 
 def _group_end(pattern: str, at: int) -> int:
-    """Behind the parenthesis that closes the one before `at`."""
+    """The position behind the parenthesis that closes the group which begins before `at`."""
     depth = 1
     while depth and at < len(pattern):
         char = pattern[at]
@@ -226,13 +259,16 @@ def _group_end(pattern: str, at: int) -> int:
 
 
 def _near(metric: Metric) -> re.Pattern[str]:
-    """Lines that hold the metric's name, however it is joined, or the regex's longest word."""
+    """A regex of lines that hold the metric's name, or the longest word of its regex, and a number.
+
+    The words of the name may be joined by any characters.
+    """
     words = [re.escape(word) for word in re.split(r"[^A-Za-z0-9]+", metric.name) if word]
     names = [r"[^A-Za-z0-9]{1,3}".join(words)] if words else []
     plain = re.sub(r"\[[^\]]*\]|\\.|\(\?[^)]*\)", " ", metric.regex.pattern)
     literals = [word for word in re.split(r"[^A-Za-z_:=-]+", plain) if len(word) >= 5]
     if literals:
         names.append(re.escape(max(literals, key=len)))
-    # A word needs a number behind it: "epochs: 5" in a configuration dump is not a metric line.
+    # A number must follow: a line of a configuration such as "epochs: 5" is not one of a metric.
     joined = "|".join(names) or r"(?!)"
     return re.compile(rf"(?:{joined})\W{{0,6}}[-+.\dniNI]", re.IGNORECASE)

@@ -1,4 +1,4 @@
-"""From a job's emissions to its steps: the index in the line where there is one, else the n-th."""
+"""Gives the values that a job printed their steps: the index in the line, or their number."""
 
 from __future__ import annotations
 
@@ -17,9 +17,12 @@ from esim.study import Float64, Int64
 
 @dataclass(frozen=True)
 class StepForm:
-    """A way lines carry the index of their step; the first group is the index.
+    """A way in which lines name the index of their step.
 
-    `samples`: lines of real logs and the index a person reads in them; the tests check them.
+    Attributes:
+        name: how it looks, for notes.
+        regex: its first group is the index.
+        samples: lines of real logs and the index that a person reads in them, which tests check.
     """
 
     name: str
@@ -27,11 +30,12 @@ class StepForm:
     samples: tuple[tuple[str, int], ...]
 
 
-# The word in any case that is used. A class in front lets `re` skip to it, three times as fast as
-# IGNORECASE or a word boundary in front; the look-behind is that boundary.
+# The word "epoch" in the cases in use. Because it starts with a class of characters `re` can skip
+# to it, which is three times as fast as IGNORECASE or a word boundary in front; the look-behind
+# serves as that boundary.
 _EPOCH = r"[eE](?<!\w[eE])(?:poch|POCH)"
 
-# In order: of two forms found in equally many lines the first one counts.
+# The order matters: of two forms that are found in equally many lines the first one counts.
 STEP_FORMS: tuple[StepForm, ...] = (
     StepForm(
         "[N]<tab>",
@@ -93,9 +97,10 @@ STEP_FORMS: tuple[StepForm, ...] = (
     ),
 )
 
-# Not in the metric's line: a line before it says which epoch runs. Its index is in `marks`.
+# The step is not in the metric's line: a line before it names the epoch (`Emissions.marks`).
 MARKED = StepForm("the epoch line before", re.compile(r"(?!)()"), ())
-# Keras prints "Epoch 3/10" at an epoch's start; PyTorch's examples "Train Epoch: 3 [...]" in it.
+# Keras prints "Epoch 3/10" when an epoch starts; PyTorch's examples print "Train Epoch: 3 [...]"
+# during it.
 _MARKS = (
     re.compile(rb"^[^\n]{0,60}?(?:\x1b\[[0-9;]*m|\b)Epoch (\d+)/\d+\b", re.MULTILINE),
     re.compile(rb"^[^\n]{0,60}?(?:\x1b\[[0-9;]*m|\b)Train Epoch: (\d+)\b", re.MULTILINE),
@@ -106,16 +111,16 @@ _STREAM_HOST = re.compile(r"\b(algo-\d+)-")
 
 
 @dataclass(frozen=True)
-class Curve:
-    """A job's reports after alignment, by step.
+class AlignedCurve:
+    """A job's R reports, each with its step.
 
     Attributes:
         steps: int64 [R], rising.
         values: float64 [R].
         times: float64 [R], seconds since 1970 UTC, NaN where unknown.
-        last: the value of the last emission, whatever became of it; NaN if there is none.
-        dropped: what became of the emissions that are no reports: why, and how many.
-        evidence: for each of those reasons, the first such line, ``path:line: text``.
+        last: the value of the last emission, even if it is no report; NaN if there is none.
+        dropped: why emissions are no reports (codes of `FATES`), and how many for each reason.
+        evidence: for each of these reasons the first such line, ``path:line: text``.
     """
 
     steps: Int64
@@ -127,7 +132,15 @@ class Curve:
 
 
 def mark(text: LogText, found: Emissions) -> Emissions:
-    """The emissions with the epoch of the line before each, where they have no index themselves."""
+    """Add to emissions without an index the epoch that a line before each of them names.
+
+    Args:
+        text: the text that they were found in.
+        found: the emissions.
+
+    Returns:
+        The emissions, with `marks` if their lines have no index and some line names an epoch.
+    """
     if not found.messages or _form_of(found.messages[:1]) is not None:
         return found
     ends = np.flatnonzero(np.frombuffer(text.data, dtype=np.uint8) == ord("\n"))
@@ -143,7 +156,14 @@ def mark(text: LogText, found: Emissions) -> Emissions:
 
 
 def choose_form(jobs: Sequence[Sequence[Emissions]]) -> StepForm | None:
-    """The form that most lines of a study carry, None if at most half of them carry any."""
+    """How the lines of a study name their step.
+
+    Args:
+        jobs: for each job, the emissions of each of its texts.
+
+    Returns:
+        The form that most lines have; None if no form is found in more than half of them.
+    """
     texts = [text for job in jobs for text in job if text.messages]
     each = max(1, _SAMPLE // max(1, len(texts)))
     form = _form_of([message for text in texts for message in text.messages[:each]])
@@ -166,10 +186,15 @@ def _form_of(lines: Sequence[str]) -> StepForm | None:
     return best
 
 
-def align(job: Sequence[Emissions], form: StepForm | None) -> Curve:
-    """A job's curve: the step of each emission is the index in its line, else its number, from 1.
+def align(job: Sequence[Emissions], form: StepForm | None) -> AlignedCurve:
+    """The curve of a job.
 
-    Of several emissions of a step the last one counts: of an epoch's batches, after a restart.
+    Of several emissions of one step the last one counts: it is the last batch of an epoch, or was
+    printed after a restart.
+
+    Args:
+        job: the emissions of each of its texts.
+        form: how lines name their step; None numbers the emissions from 1.
     """
     texts = [text for text in job if text.messages]
     values = np.concatenate([np.zeros(0), *(text.values for text in texts)])
@@ -177,7 +202,7 @@ def align(job: Sequence[Emissions], form: StepForm | None) -> Curve:
     hosts = _hosts(texts)
     steps = _steps(texts, form)
     order = np.arange(len(values))
-    if not np.isnan(times).any() and (np.diff(times) < 0).any():  # exports are unsorted
+    if not np.isnan(times).any() and (np.diff(times) < 0).any():  # exports may be unsorted
         order = np.argsort(times, kind="stable")
     values, times, steps, hosts = values[order], times[order], steps[order], hosts[order]
     last = float(values[-1]) if len(values) else float("nan")
@@ -195,10 +220,10 @@ def align(job: Sequence[Emissions], form: StepForm | None) -> Curve:
         if code != KEPT and len(those):
             dropped[name] = len(those)
             evidence[name] = _place(texts, int(order[those[0]]))
-    return Curve(steps[kept], values[kept], times[kept], last, dropped, evidence)
+    return AlignedCurve(steps[kept], values[kept], times[kept], last, dropped, evidence)
 
 
-# What becomes of an emission: a report, or one of the codes of the notes.
+# What becomes of an emission: it is kept as a report, or is dropped for a reason that a note names.
 FATES = (
     "kept",
     "emissions_without_index",
@@ -213,7 +238,7 @@ KEPT, WITHOUT, DUPLICATE, REPEATED, PER_BATCH, RESTART, BACKWARDS, SUMMARY = ran
 
 
 def _steps(texts: Sequence[Emissions], form: StepForm | None) -> Int64:
-    """The index of each emission, -1: none. int64 [E]"""
+    """int64 [E]: the index of each emission's step, -1 where it has none."""
     if form is None:
         return np.zeros(sum(len(text.messages) for text in texts), dtype=np.int64)
     if form is MARKED:
@@ -225,7 +250,7 @@ def _steps(texts: Sequence[Emissions], form: StepForm | None) -> Int64:
 
 
 def _hosts(texts: Sequence[Emissions]) -> Int64:
-    """Which host printed each emission, numbered by name; 0 where nothing tells. int64 [E]"""
+    """int64 [E]: the host that printed each emission, numbered by name; 0 if it is unknown."""
     names: list[str] = []
     for text in texts:
         stream = _STREAM_HOST.search(text.stream)
@@ -236,11 +261,11 @@ def _hosts(texts: Sequence[Emissions]) -> Int64:
 
 
 def _named_hosts(messages: Sequence[str], own: str) -> list[str]:
-    """The host that each message names, else the stream's own."""
+    """The host that each message names; the stream's host where a message names none."""
     if "host=" not in messages[0]:
         return [own] * len(messages)
     told = set(_HOST.findall("\n".join(messages)))
-    if len(told) == 1:  # as always but for merged streams; the quick way to see it
+    if len(told) == 1:  # nearly always, as only merged streams have several hosts
         (host,) = told
         if all(f"host={host}" in message for message in messages):
             return [host] * len(messages)
@@ -249,20 +274,27 @@ def _named_hosts(messages: Sequence[str], own: str) -> list[str]:
 
 
 def _fates(steps: Int64, values: Float64, hosts: Int64, form: StepForm | None) -> NDArray[np.int8]:
-    """What becomes of each emission, in order of time. int8 [E]"""
+    """int8 [E]: what becomes of each emission, as a position in `FATES`.
+
+    Args:
+        steps: int64 [E], in the order of time; -1 where there is no index.
+        values: float64 [E].
+        hosts: int64 [E], numbers of hosts.
+        form: how lines name their step; None if they do not.
+    """
     fate = np.zeros(len(steps), dtype=np.int8)
     if form is None:
-        if hosts.any():  # the host that printed most counts, alone
+        if hosts.any():  # only the host that printed the most values counts
             fate[hosts != np.bincount(hosts).argmax()] = DUPLICATE
         left = np.flatnonzero(fate == KEPT)
         first, second = values[left[::2]], values[left[1::2]]
         doubled = len(first) == len(second) > 1 and bool(_same(first, second).all())
-        # Every value twice, and not one value throughout: a doubled logger, not a plateau.
+        # Every value is printed twice and the values differ: a doubled logger, not a plateau.
         if doubled and not _same(first[1:], first[:-1]).any():
             fate[left[1::2]] = DUPLICATE
         return fate
     fate[steps < 0] = WITHOUT
-    if hosts.any():  # of each step the first host that has it
+    if hosts.any():  # for each step the first host that has it counts
         lowest: dict[int, int] = {}
         pairs = list(zip(steps.tolist(), hosts.tolist(), strict=True))
         for step, host in pairs:
@@ -280,7 +312,10 @@ def _fates(steps: Int64, values: Float64, hosts: Int64, form: StepForm | None) -
 
 
 def _behind_the_last(steps: Int64) -> int:
-    """How many more emissions the last step has than every other, where those have equally many."""
+    """How many more emissions the last step has than each other step; 0 if those differ.
+
+    Such emissions are a closing evaluation that is printed after the last epoch.
+    """
     if (np.diff(steps) < 0).any():
         return 0
     counts = np.unique(steps, return_counts=True)[1]
@@ -292,7 +327,13 @@ def _behind_the_last(steps: Int64) -> int:
 def _settle_repeats(
     fate: NDArray[np.int8], left: Int64, steps: Int64, values: Float64
 ) -> NDArray[np.int8]:
-    """Emissions at `left` whose steps do not rise: what repeats, restarts or goes back."""
+    """Decide which emissions count where steps do not rise: repeats, restarts, steps backwards.
+
+    Args:
+        fate: int8 [E], as far as it is known; it is changed and returned.
+        left: the positions of the emissions that are kept so far.
+        steps, values: [E].
+    """
     starts = [0, *(np.flatnonzero(np.diff(steps[left]) < 0) + 1).tolist(), len(left)]
     at: dict[int, int] = {}
     furthest = -1
@@ -302,7 +343,7 @@ def _settle_repeats(
         news = [i for i in run if not _said(at, steps, values, i)]
         onward = int(steps[run[-1]]) > furthest
         if back and not news and not onward:
-            fate[run] = REPEATED  # the best line, said again at the end
+            fate[run] = REPEATED  # the line of the best step, printed again at the end
             continue
         for i in run:
             step = int(steps[i])
@@ -319,16 +360,22 @@ def _settle_repeats(
 
 
 def _said(at: Mapping[int, int], steps: Int64, values: Float64, i: int) -> bool:
+    """Whether emission i has the step and the value of one before it.
+
+    Args:
+        at: step -> the position of its last emission.
+    """
     before = at.get(int(steps[i]))
     return before is not None and bool(_same(values[before], values[i]))
 
 
 def _same(a: Any, b: Any) -> Any:
-    """Equal, NaN to NaN too."""
+    """Whether values are equal; NaN equals NaN."""
     return (a == b) | ((a != a) & (b != b))
 
 
 def _place(texts: Sequence[Emissions], at: int) -> str:
+    """The emission at a position as ``path:line: text``."""
     for text in texts:
         if at < len(text.messages):
             return f"{text.where}:{text.lines[at]}: {text.messages[at][:EXAMPLE_LENGTH]}"

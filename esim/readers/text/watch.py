@@ -1,8 +1,9 @@
-"""Cuts off a user's regex that would take for ever on one line (nested repeats such as (a+)+).
+"""Stops a user's regex that takes too long on one line, such as nested repeats like (a+)+.
 
-Python's `re` answers signals while it matches, and only the main thread has those. In another
-thread a regex with a repeat inside a repeat first runs in a process of its own, which has a main
-thread; any other regex is not known to take longer than a power of the line's length.
+Python's `re` handles signals while it matches, but only the main thread receives signals. In any
+other thread a regex with a repeat inside a repeat is first tried in a process of its own, where it
+runs in the main thread. The time of any other regex grows at most with a power of the line's
+length, so it is not tried.
 """
 
 from __future__ import annotations
@@ -26,16 +27,20 @@ from esim.study import Int64
 
 T = TypeVar("T")
 
-LIMIT_S = 5.0  # on one line; a sound regex takes microseconds
+LIMIT_S = 5.0  # seconds on one line; a good regex takes microseconds
 
 
 class Watch:
-    """While entered, raises EsimError if `at` stays the same for LIMIT_S to 2 LIMIT_S seconds.
+    """A context in which matching is stopped if one line takes LIMIT_S to 2 LIMIT_S seconds.
+
+    It then raises EsimError. It works only in the main thread of a system that has timers, and does
+    nothing elsewhere or while another timer runs.
 
     Attributes:
-        at: where in `data` the line begins that is being matched.
-
-    Only in the main thread and on a system with timers; elsewhere nothing is watched.
+        metric, text: the metric and the text that is searched, for the error.
+        data: the bytes in which the lines are.
+        limit_s: seconds.
+        at: where in `data` the line that is being matched begins.
     """
 
     def __init__(
@@ -50,9 +55,14 @@ class Watch:
         self._on = hasattr(signal, "setitimer") and _in_main_thread()
 
     def follow(self, items: Sequence[T], places: Int64) -> Iterator[T]:
-        """Goes through items that are matched one by one, each at its place in `data`.
+        """Iterate over items that are matched one by one, and know which one is being matched.
 
-        It costs nothing: when somebody looks, what is left of the items tells where it is.
+        This costs no time for an item: when the timer fires, the number of items that are left
+        shows the position.
+
+        Args:
+            items: the items.
+            places: int64, where in `data` the line of each item begins.
         """
         items_left = iter(items)
         self._items, self._places = items_left, places
@@ -63,7 +73,7 @@ class Watch:
             self._before = signal.signal(signal.SIGALRM, self._tick)
             signal.setitimer(signal.ITIMER_REAL, self.limit_s, self.limit_s)
         else:
-            self._on = False  # somebody else's timer is left alone
+            self._on = False  # do not disturb a timer of the user's program
         return self
 
     def __exit__(
@@ -93,10 +103,14 @@ class Watch:
 
 
 def rehearse(metric: Metric, text: LogText) -> None:
-    """Outside the main thread, runs a regex with a repeat inside a repeat where it can be watched.
+    """Try a regex in a process of its own, if it nests repeats and this is not the main thread.
+
+    Args:
+        metric: the metric with its regex.
+        text: the text that is to be searched.
 
     Raises:
-        EsimError: as `Watch`.
+        EsimError: the regex takes too long, as in `Watch`.
     """
     if _in_main_thread() or not nests_repeats(metric.regex.pattern):
         return
@@ -112,7 +126,11 @@ def rehearse(metric: Metric, text: LogText) -> None:
 
 
 def nests_repeats(pattern: str) -> bool:
-    """Whether an unbounded repeat stands inside another: only those take exponential time."""
+    """Whether a regex has an unbounded repeat inside another; only such ones take exponential time.
+
+    Args:
+        pattern: the text of the regex.
+    """
     return _nests(_parser.parse(pattern), inside=False)
 
 

@@ -1,7 +1,7 @@
-"""MLflow: file store (mlruns), SQLite and other databases, and tracking servers.
+"""Reads MLflow: its file store (mlruns), SQLite and other databases, and tracking servers.
 
-An experiment's runs make a study; the children of a parent run make one of their own. Runs that
-were deleted do not count, as in MLflow.
+The runs of an experiment make a study; the children of a parent run make a study of their own.
+Deleted runs are left out, as in MLflow.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ from esim.readers.options import Options
 from esim.readers.runs import Curve, Experiment, Run
 from esim.readers.source import File, Source
 from esim.readers.trackers import mlflow_files, mlflow_server, mlflow_sql
-from esim.readers.trackers.mlflow_records import MlflowRun, Points
+from esim.readers.trackers.mlflow_records import LoggedMetric, MlflowRun
 from esim.study import Note, Status
 
 STATUSES: Mapping[str, Status] = {"scheduled": Status.RUNNING}
 
 
 def detect(source: Source) -> Detection:
-    """A run's meta.yaml, a database with MLflow's tables, or any http: address."""
+    """Whether there is a run's meta.yaml, a database with MLflow's tables, or an http: address."""
     if source.address is not None:
         if source.address.kind == "server":
             return Detection(True, "an address of a tracking server")
@@ -53,11 +53,15 @@ def detect(source: Source) -> Detection:
 
 
 def read(source: Source, options: Options) -> Found:
-    """The studies of a store.
+    """Read the studies of a store.
+
+    Args:
+        source: the input.
+        options: what the user asked for.
 
     Raises:
-        EsimError: no run, a line that is not one of a metric (with path and line), a damaged
-            database, a server that does not answer.
+        EsimError: there is no run, a line is not one of a metric (the error names path and line), a
+            database is damaged, or a server does not answer.
     """
     used: set[File] = set()
     with ExitStack() as stack:
@@ -66,21 +70,21 @@ def read(source: Source, options: Options) -> Found:
         else:
             found = list(mlflow_files.read_runs(source, used))
             databases = stack.enter_context(open_databases(source, *mlflow_sql.TABLES))
-            for home, database in databases:
+            for origin, database in databases:
                 found += mlflow_sql.read_runs(database)
-                if isinstance(home, File):
-                    used |= with_sidecars(source, [home])
+                if isinstance(origin, File):
+                    used |= with_sidecars(source, [origin])
         if not found:
             raise EsimError("no run of MLflow", where=source.label)
         experiments, notes = _experiments(found, source.label)
         made = runs.studies(experiments, options, source, notes)
-    # The curves' files are read last.
+    # Only now `used` is complete, because the files of curves are read by `studies`.
     return Found(made.studies, (*made.notes, *runs.file_notes(source, used)), made.names)
 
 
 def _experiments(found: Sequence[MlflowRun], where: str) -> tuple[list[Experiment], list[Note]]:
     active = [run for run in found if not run.deleted]
-    # Ids are random: runs of the same millisecond stand by name.
+    # Ids are random, so runs that started in the same millisecond are ordered by name.
     active.sort(key=lambda run: (math.isnan(run.start), run.start, run.name))
     notes = []
     if len(active) < len(found):
@@ -88,7 +92,7 @@ def _experiments(found: Sequence[MlflowRun], where: str) -> tuple[list[Experimen
         notes.append(Note("runs_deleted", f"{n} deleted run(s) are left out", n))
     by_id = {run.run_id: run for run in active}
     parents = {run.parent for run in active if run.parent is not None}
-    # A parent that is nobody's child is the tuning job itself, not one of its trials.
+    # A parent run without a parent is the tuning job itself and not one of its trials.
     heads = {run.run_id for run in active if run.run_id in parents and run.parent is None}
     if heads:
         text = f"{len(heads)} parent run(s) are studies of their children, no trials"
@@ -107,7 +111,7 @@ def _experiments(found: Sequence[MlflowRun], where: str) -> tuple[list[Experimen
 def _names(
     groups: Iterable[tuple[str, str | None]], by_id: Mapping[str, MlflowRun]
 ) -> dict[tuple[str, str | None], str]:
-    """The experiment's name, with the parent's behind it, with its id where that is not enough."""
+    """The studies' names: the experiment's, followed by the parent run's, and its id if needed."""
     named = {
         (experiment, parent): experiment
         if parent is None
@@ -123,7 +127,7 @@ def _names(
 
 def _experiment(name: str, members: Sequence[MlflowRun], where: str) -> Experiment:
     called = [run.name for run in members]
-    # Names are what people know their runs by, where they tell them apart.
+    # Trials have the names of their runs, which people know; their ids if the names are not unique.
     ids = called if all(called) and len(set(called)) == len(called) else [r.run_id for r in members]
     unknown: list[str] = []
     unstepped: dict[str, int] = {}
@@ -133,7 +137,7 @@ def _experiment(name: str, members: Sequence[MlflowRun], where: str) -> Experime
             Run(
                 trial=trial,
                 metrics=run.metrics,
-                curve=_curve(run.points, unstepped),
+                curve=_curve(run.logged, unstepped),
                 start=run.start / 1e3,
                 end=run.end / 1e3,
                 status=runs.status_of(run.status, STATUSES, unknown),
@@ -156,11 +160,16 @@ def _experiment(name: str, members: Sequence[MlflowRun], where: str) -> Experime
     )
 
 
-def _curve(points: Callable[[str], Points], unstepped: dict[str, int]) -> Callable[[str], Curve]:
-    """Steps as they were logged; of a run that never gave one, the count of its values."""
+def _curve(
+    read: Callable[[str], LoggedMetric], unstepped: dict[str, int]
+) -> Callable[[str], Curve]:
+    """The curve of each metric; the values of a run that logged no steps are numbered from 1.
+
+    For each metric the number of such runs is counted in `unstepped`.
+    """
 
     def curve(metric: str) -> Curve:
-        logged = points(metric)
+        logged = read(metric)
         steps = logged.steps
         if len(steps) > 1 and not steps.any():
             unstepped[metric] = unstepped.get(metric, 0) + 1

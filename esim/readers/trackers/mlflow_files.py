@@ -1,7 +1,7 @@
-"""MLflow's file store: ``<experiment>/<run>/{meta.yaml, metrics/, params/, tags/}``.
+"""Reads MLflow's file store: ``<experiment>/<run>/{meta.yaml, metrics/, params/, tags/}``.
 
-A metric's file has a line a value, ``<ms> <value> [<step> [<dataset> <digest>]]``; MLflow's own
-reader takes lines with a dataset for step 0, here the third field is the step.
+The file of a metric has a line for each value, ``<ms> <value> [<step> [<dataset> <digest>]]``.
+MLflow's own reader takes step 0 for lines with a dataset; here the third field is always the step.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import numpy as np
 from esim.errors import EsimError
 from esim.readers.encodings import cells
 from esim.readers.source import File, Source
-from esim.readers.trackers.mlflow_records import PARENT, RUN_NAME, MlflowRun, Points
+from esim.readers.trackers.mlflow_records import PARENT, RUN_NAME, LoggedMetric, MlflowRun
 
 META = "meta.yaml"
 STATUSES = ("", "RUNNING", "SCHEDULED", "FINISHED", "FAILED", "KILLED")  # codes 1 to 5
@@ -27,18 +27,30 @@ _IS_RUN = re.compile(rb"^run_(?:id|uuid):", re.MULTILINE)
 
 
 def run_folders(source: Source) -> dict[str, File]:
-    """folder -> the meta.yaml of each run in it."""
+    """The folder of each run, and the meta.yaml in it."""
     found = source.by_base.get(META, [])
     return {file.folder: file for file in found if _IS_RUN.search(file.head)}
 
 
 def stores(folders: dict[str, File]) -> set[str]:
-    """The folders that hold experiments."""
+    """The folders that hold the experiments of some runs.
+
+    Args:
+        folders: the runs' folders, as `run_folders` gives them.
+    """
     return {folder.rpartition("/")[0].rpartition("/")[0] for folder in folders}
 
 
 def read_runs(source: Source, used: set[File]) -> Iterator[MlflowRun]:
-    """Every run. Raises EsimError, with path and line, for a line that is not one of a metric."""
+    """Read every run; the files of a metric are read when its curve is asked for.
+
+    Args:
+        source: the input.
+        used: the files that are read are added here.
+
+    Raises:
+        EsimError: a line is not one of a metric; the error names path and line.
+    """
     folders = run_folders(source)
     experiments = {
         file.folder: file for file in source.by_base.get(META, []) if file.folder not in folders
@@ -72,13 +84,16 @@ def read_runs(source: Source, used: set[File]) -> Iterator[MlflowRun]:
                 name: _text(param, used) for name, param in parts[folder].get("params", {}).items()
             },
             metrics=list(metrics),
-            points=partial(_points, metrics, used),
+            logged=partial(_logged, metrics, used),
             deleted=meta.get("lifecycle_stage") == "deleted",
         )
 
 
 def _place(file: File, folders: dict[str, File]) -> tuple[str, str, str]:
-    """The run's folder, "metrics", "params" or "tags", and the name of a file of one; or blanks."""
+    """The run a file belongs to, "metrics", "params" or "tags", and what the file is about.
+
+    All three are "" if the file is none of these.
+    """
     for kind in ("metrics", "params", "tags"):
         head, found, name = f"/{file.name}".partition(f"/{kind}/")
         if found and head.removeprefix("/") in folders:
@@ -86,7 +101,7 @@ def _place(file: File, folders: dict[str, File]) -> tuple[str, str, str]:
     return "", "", ""
 
 
-def _points(metrics: dict[str, File], used: set[File], metric: str) -> Points:
+def _logged(metrics: dict[str, File], used: set[File], metric: str) -> LoggedMetric:
     file = metrics[metric]
     used.add(file)
     lines = [line.split() for line in file.text().split("\n") if line.strip()]
@@ -97,16 +112,16 @@ def _points(metrics: dict[str, File], used: set[File], metric: str) -> Points:
         times = np.array([int(line[0]) for line in lines], dtype=np.float64)
         values = np.array([float(line[1]) for line in lines], dtype=np.float64)
         given = [int(line[2]) if len(line) > 2 else 0 for line in lines]
-        return Points(times, values, np.array(given, dtype=np.int64))
+        return LoggedMetric(times, values, np.array(given, dtype=np.int64))
     except (ValueError, OverflowError):
         return _by_cell(file, lines)
 
 
-def _by_cell(file: File, lines: list[list[str]]) -> Points:
-    """Slowly, to say which number is none."""
+def _by_cell(file: File, lines: list[list[str]]) -> LoggedMetric:
+    """Read the lines number by number, to name the line of one that is broken."""
     places = [f"{file}:{number}" for number in range(1, len(lines) + 1)]
     rows = list(zip(lines, places, strict=True))
-    return Points(
+    return LoggedMetric(
         np.array([cells.integer(line[0], place, "timestamp") for line, place in rows], np.float64),
         np.array([cells.number(line[1], place, "value") for line, place in rows], np.float64),
         np.array(
@@ -117,7 +132,7 @@ def _by_cell(file: File, lines: list[list[str]]) -> Points:
 
 
 def _meta(file: File, used: set[File]) -> dict[str, str]:
-    """A meta.yaml: flat, a ``key: value`` a line, as MLflow's safe dump writes it."""
+    """The entries of a meta.yaml, which MLflow writes as one ``key: value`` on each line."""
     used.add(file)
     found: dict[str, str] = {}
     for line in file.text().split("\n"):
@@ -134,7 +149,7 @@ def _scalar(text: str) -> str:
         return text[1:-1].replace("''", "'")
     if text.startswith('"') and text.endswith('"'):
         try:
-            # YAML's escapes are those of a Python literal, but for ones no name of a run needs.
+            # YAML's escapes are those of Python, except for some that no name of a run has.
             value: Any = ast.literal_eval(text)
         except (ValueError, SyntaxError):
             return text[1:-1]

@@ -1,4 +1,4 @@
-"""What every store of MLflow holds: runs with metrics, parameters and a parent."""
+"""The records that all stores of MLflow are read into: runs and the values of their metrics."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ import numpy as np
 
 from esim.study import Float64, Int64
 
-# An infinity, as MLflow stores it in a database; its client hands it out as it is stored.
+# MLflow stores an infinity in a database as this number, and its client does not convert it back.
 LARGEST = 1.7976931348623157e308
 PARENT = "mlflow.parentRunId"
 RUN_NAME = "mlflow.runName"
 
 
 @dataclass(frozen=True)
-class Points:
-    """What was logged of one metric of one run, R times.
+class LoggedMetric:
+    """The R values of one metric of one run.
 
     Attributes:
         times: float64 [R], milliseconds since 1970 UTC.
-        values: float64 [R], NaN where it was.
-        steps: int64 [R]; 0 where none was given.
+        values: float64 [R], NaN where NaN was logged.
+        steps: int64 [R], 0 where no step was logged.
     """
 
     times: Float64
@@ -31,7 +31,7 @@ class Points:
 
 
 def with_infinities(values: Float64) -> Float64:
-    """The values, infinite where MLflow stored the largest float. [R]"""
+    """float64 [R]: the values, infinite where MLflow stored the largest float."""
     found = values.copy()
     found[np.abs(found) == LARGEST] *= np.inf
     return found
@@ -39,16 +39,19 @@ def with_infinities(values: Float64) -> Float64:
 
 @dataclass(frozen=True)
 class MlflowRun:
-    """A run.
+    """A run as MLflow recorded it.
 
     Attributes:
-        name: "" if it has none.
-        experiment: the experiment's name, or its id where that is not recorded.
-        parent: the parent run's id, None if it has none.
-        status: MLflow's word.
+        run_id: its id.
+        name: its name, "" if it has none.
+        experiment: the experiment's name, or its id where the name is not recorded.
+        parent: the id of the parent run, None if it has none.
+        status: MLflow's word for how it ended.
         start, end: milliseconds since 1970 UTC, NaN if unknown.
-        metrics: their names.
-        points: what was logged of one of them.
+        params: its hyperparameters, as text.
+        metrics: the names of its metrics.
+        logged: reads the values of one of these metrics.
+        deleted: whether the user deleted it.
     """
 
     run_id: str
@@ -60,5 +63,5 @@ class MlflowRun:
     end: float
     params: Mapping[str, str]
     metrics: Collection[str]
-    points: Callable[[str], Points]
+    logged: Callable[[str], LoggedMetric]
     deleted: bool = False

@@ -1,4 +1,4 @@
-"""An MLflow tracking server, through MLflow's own client."""
+"""Reads an MLflow tracking server through MLflow's own client."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ import numpy as np
 
 from esim.errors import EsimError
 from esim.readers.address import Address
-from esim.readers.trackers.mlflow_records import PARENT, MlflowRun, Points, with_infinities
+from esim.readers.trackers.mlflow_records import PARENT, LoggedMetric, MlflowRun, with_infinities
 
 RETRIES = "MLFLOW_HTTP_REQUEST_MAX_RETRIES"
-PAGE = 1000  # runs a request; MLflow allows 50000
+PAGE = 1000  # runs in the answer to a request; MLflow allows 50000
 
 
 def read_runs(address: Address) -> Iterator[MlflowRun]:
-    """Every active run of every active experiment.
+    """Read every active run of every active experiment; curves are read when they are asked for.
 
     Raises:
         EsimError: the client is not installed, or the server does not answer as MLflow's does.
@@ -54,7 +54,7 @@ def read_runs(address: Address) -> Iterator[MlflowRun]:
         found = _pages(
             ask,
             lambda **page: client.search_runs(
-                [number],  # noqa: B023 - asked before the next one
+                [number],  # noqa: B023 - used before the loop goes on
                 run_view_type=ViewType.ACTIVE_ONLY,
                 order_by=["attributes.start_time ASC"],
                 **page,
@@ -72,13 +72,16 @@ def read_runs(address: Address) -> Iterator[MlflowRun]:
                 end=_ms(run.info.end_time),
                 params=dict(run.data.params),
                 metrics=sorted(run.data.metrics),
-                points=_points(ask, client, address, run.info.run_id),
+                logged=_logged(ask, client, address, run.info.run_id),
             )
 
 
 @contextmanager
 def _few_retries() -> Iterator[None]:
-    """A wrong address is told in seconds: MLflow would try for minutes. The user's word counts."""
+    """Let MLflow retry a request once, so that a wrong address fails in seconds and not minutes.
+
+    A number of retries that the user has set stays as it is.
+    """
     given = os.environ.get(RETRIES)
     os.environ.setdefault(RETRIES, "1")
     try:
@@ -88,8 +91,8 @@ def _few_retries() -> Iterator[None]:
             os.environ.pop(RETRIES, None)
 
 
-def _points(ask: Any, client: Any, address: Address, run: str) -> Callable[[str], Points]:
-    def points(metric: str) -> Points:
+def _logged(ask: Any, client: Any, address: Address, run: str) -> Callable[[str], LoggedMetric]:
+    def logged(metric: str) -> LoggedMetric:
         rows = [
             (one.timestamp, one.value, one.step)
             for one in ask(lambda: client.get_metric_history(run, metric))
@@ -97,16 +100,17 @@ def _points(ask: Any, client: Any, address: Address, run: str) -> Callable[[str]
         rows.sort(key=lambda row: (row[0], row[2]))
         address.took(repr((run, metric, rows)).encode())
         times, values, steps = zip(*rows, strict=True) if rows else ((), (), ())
-        return Points(
+        return LoggedMetric(
             np.array(times, dtype=np.float64),
             with_infinities(np.array(values, dtype=np.float64)),
             np.array(steps, dtype=np.int64),
         )
 
-    return points
+    return logged
 
 
 def _pages(ask: Any, search: Callable[..., Any], size: int) -> Iterator[Any]:
+    """The results on all pages of a search."""
     token = None
     while True:
         page = ask(lambda: search(max_results=size, page_token=token))  # noqa: B023

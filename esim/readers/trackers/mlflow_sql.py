@@ -1,6 +1,6 @@
-"""MLflow's relational store (`mlflow/store/tracking/dbmodels/models.py`), read as it is.
+"""Reads MLflow's relational store by its tables (`mlflow/store/tracking/dbmodels/models.py`).
 
-A NaN is a 0 that is marked, an infinity the largest float.
+MLflow stores a NaN as 0 and marks it in a column of its own, and an infinity as the largest float.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from esim.readers.encodings.database import Database, floats, integers
 from esim.readers.trackers.mlflow_records import (
     PARENT,
     RUN_NAME,
+    LoggedMetric,
     MlflowRun,
-    Points,
     with_infinities,
 )
 
@@ -24,9 +24,13 @@ TABLES = ("experiments", "runs", "metrics", "params", "tags")
 
 
 def read_runs(database: Database) -> Iterator[MlflowRun]:
-    """Every run. Raises EsimError for a cell that is not what its column holds."""
+    """Read every run; the values of a metric are read when its curve is asked for.
+
+    Raises:
+        EsimError: a cell does not fit its column.
+    """
     where = database.where
-    # Behind a dot, because `key` is a word of MySQL's.
+    # Columns are written behind a dot, because `key` alone is a keyword in MySQL.
     params: dict[str, dict[str, str]] = {}
     for run, key, value in database.rows("SELECT p.run_uuid, p.key, p.value FROM params p"):
         params.setdefault(run, {})[str(key)] = str(value)
@@ -60,28 +64,31 @@ def read_runs(database: Database) -> Iterator[MlflowRun]:
             end=float(times[1]),
             params=params.get(run, {}),
             metrics=metrics.get(run, []),
-            points=curves.of(run),
+            logged=curves.of(run),
             deleted=stage == "deleted",
         )
 
 
 class _Curves:
-    """The values of one metric, all runs at once; asked run by run, usually for the same metric."""
+    """Reads the values of one metric of all runs at once, since runs are asked for the same metric.
+
+    It keeps those of the metric that was asked for last.
+    """
 
     def __init__(self, database: Database) -> None:
         self._database = database
         self._metric: str | None = None
-        self._points: dict[str, Points] = {}
+        self._logged: dict[str, LoggedMetric] = {}
 
     def of(self, run: str) -> Any:
-        def points(metric: str) -> Points:
+        def logged(metric: str) -> LoggedMetric:
             if metric != self._metric:
-                self._points, self._metric = self._read(metric), metric
-            return self._points[run]
+                self._logged, self._metric = self._read(metric), metric
+            return self._logged[run]
 
-        return points
+        return logged
 
-    def _read(self, metric: str) -> dict[str, Points]:
+    def _read(self, metric: str) -> dict[str, LoggedMetric]:
         rows = self._database.rows(
             "SELECT m.run_uuid, m.timestamp, m.value, m.step, m.is_nan FROM metrics m "
             "WHERE m.key = :metric ORDER BY m.run_uuid, m.timestamp, m.step",
@@ -98,11 +105,11 @@ class _Curves:
         names = np.array(runs)
         bounds = [0, *(np.flatnonzero(names[1:] != names[:-1]) + 1).tolist(), len(rows)]
         return {
-            runs[low]: Points(time[low:high], value[low:high], step[low:high])
+            runs[low]: LoggedMetric(time[low:high], value[low:high], step[low:high])
             for low, high in pairwise(bounds)
         }
 
 
 def _float(cell: Any) -> Any:
-    """A whole number of milliseconds as the float it is counted in."""
+    """A whole number of milliseconds as a float; any other cell as it is."""
     return float(cell) if isinstance(cell, int) and abs(cell) < 2**63 else cell

@@ -1,13 +1,12 @@
-"""Sacred's FileStorageObserver: ``<run>/{run.json, config.json, metrics.json}``; jsonpickle stays
-text.
+"""Reads Sacred's FileStorageObserver: ``<run>/{run.json, config.json, metrics.json}``.
 
-A folder of runs is one study. Times are UTC, as Sacred writes them.
+A folder of runs is one study. Times are UTC, as Sacred writes them. Objects that Sacred stored with
+jsonpickle are never restored; they are read as JSON.
 """
 
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -20,7 +19,8 @@ from esim.readers.encodings import cells, jsontext
 from esim.readers.encodings.times import parse_time
 from esim.readers.formats import Detection, Found
 from esim.readers.options import Options
-from esim.readers.runs import Curve, Experiment, Run
+from esim.readers.run_logs import natural
+from esim.readers.runs import Curve, Experiment, Run, detected
 from esim.readers.source import File, Source
 from esim.study import Note, Status
 
@@ -34,19 +34,20 @@ STATUSES: Mapping[str, Status] = {
 
 
 def detect(source: Source) -> Detection:
-    """A run.json with a heartbeat, and a config.json beside it."""
+    """Whether there is a run.json with a heartbeat, and a config.json beside it."""
     files = _run_files(source)
-    if not files:
-        return Detection(False, "")
-    claims = source.below({file.folder for file in files})
-    return Detection(True, f"{some([file.name for file in files])} of Sacred", claims=claims)
+    return detected(files, "of Sacred", source.below({file.folder for file in files}))
 
 
 def read(source: Source, options: Options) -> Found:
-    """A study for each folder of runs.
+    """Read a study for each folder of runs.
+
+    Args:
+        source: the input.
+        options: what the user asked for.
 
     Raises:
-        EsimError: broken JSON, or metrics that are not lists of steps, values and timestamps.
+        EsimError: the JSON is broken, or metrics are not lists of steps, values and timestamps.
     """
     groups: dict[str, list[File]] = {}
     for file in _run_files(source):
@@ -71,7 +72,7 @@ def _experiment(source: Source, folder: str, files: list[File], used: set[File])
     unknown: list[str] = []
     names: dict[str, None] = {}
     made = []
-    for file in sorted(files, key=lambda file: _natural(file.folder)):
+    for file in sorted(files, key=lambda file: natural(file.folder)):
         beside = {one.base: one for one in source.by_folder[file.folder]}
         used.update(beside[name] for name in (RUN, CONFIG, METRICS) if name in beside)
         record = _mapping(file)
@@ -130,19 +131,14 @@ def _curve(metrics: Mapping[str, Any], where: str) -> Callable[[str], Curve]:
 
 
 def _plain(value: Any) -> Any:
-    """A number that jsonpickle wrapped: {"py/object": "numpy.float64", "value": 0.5}."""
+    """A number; jsonpickle may have wrapped it as {"py/object": "numpy.float64", "value": 0.5}."""
     return value.get("value") if isinstance(value, Mapping) else value
 
 
 def _config(config: Mapping[str, Any]) -> dict[str, Any]:
-    """The hyperparameters; of what jsonpickle wrapped, the values."""
+    """The hyperparameters, without what jsonpickle wrapped around some values."""
     return {
         name: _plain(value) if isinstance(value, Mapping) and "value" in value else value
         for name, value in config.items()
         if name != "__doc__"
     }
-
-
-def _natural(name: str) -> list[tuple[int, str]]:
-    """2 before 10."""
-    return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", name)]

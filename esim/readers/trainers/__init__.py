@@ -1,1 +1,1 @@
-"""Formats of training libraries, a file or folder a run."""
+"""Readers of the formats of training libraries, which write a file or folder for each run."""

@@ -1,7 +1,7 @@
-"""Chainer's LogReport: a JSON array, an object an interval, in a file ``log`` of each run's folder.
+"""Reads Chainer's LogReport: a file ``log`` in each run's folder, a JSON array of objects.
 
-Source: chainer/training/extensions/log_report.py: epoch, iteration, elapsed_time and the averages
-of what was reported since the last one; what was not reported is absent.
+Source: chainer/training/extensions/log_report.py. An object holds epoch, iteration, elapsed_time
+and the averages of what was reported since the object before; what was not reported is absent.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from esim.errors import EsimError
 from esim.readers.encodings import jsontext
 from esim.readers.formats import Detection, Found
 from esim.readers.options import Options
-from esim.readers.run_logs import Layout, Log, Logs, home, natural, run_names
+from esim.readers.run_logs import Layout, RunLog, RunLogs, folder_of, natural, run_names
 from esim.readers.runs import Experiment, detected, file_notes, studies
 from esim.readers.source import File, Source
 
@@ -23,20 +23,23 @@ _KEYS = (b'"iteration"', b'"epoch"', b'"elapsed_time"')
 
 
 def detect(source: Source) -> Detection:
-    """An array of objects with the three keys that every entry has."""
+    """Whether there is an array of objects with the three keys that every entry has."""
     return detected(_files(source), "with epoch, iteration and elapsed_time")
 
 
 def read(source: Source, options: Options) -> Found:
-    """One study: the runs of a folder. Raises EsimError as `esim.readers.runs.studies`."""
+    """Read the runs of the input as one study. Raises EsimError as `esim.readers.runs.studies`."""
     files = _files(source)
     if not files:
         raise EsimError("no log of Chainer's LogReport", where=source.label)
     same = len({file.base for file in files}) == 1
-    paths = [home(file) if same else str(PurePosixPath(home(file), file.base)) for file in files]
+    paths = [
+        folder_of(file) if same else str(PurePosixPath(folder_of(file), file.base))
+        for file in files
+    ]
     names = run_names(paths, source.default_name)
     named = sorted(zip(names, files, strict=True), key=lambda pair: natural(pair[0]))
-    together = Logs([_log(*pair) for pair in named], _LAYOUT, options, source.label)
+    together = RunLogs([_log(*pair) for pair in named], _LAYOUT, options, source.label)
     experiment = Experiment(
         name=source.default_name,
         runs=together.runs,
@@ -55,14 +58,14 @@ def _files(source: Source) -> list[File]:
     ]
 
 
-def _log(name: str, file: File) -> Log:
+def _log(name: str, file: File) -> RunLog:
     entries = jsontext.document(file)
     rows = [
         (f"{file}, entry {i}", entry)
         for i, entry in enumerate(entries, start=1)
         if isinstance(entry, dict)
     ]
-    return Log(
+    return RunLog(
         trial=name,
         columns=list(dict.fromkeys(key for _, row in rows for key in row)),
         rows=lambda: rows,

@@ -1,8 +1,8 @@
-"""Hugging Face Trainer: the trainer_state.json of its checkpoints.
+"""Reads the trainer_state.json in the checkpoints of a Hugging Face Trainer.
 
-``<run>/checkpoint-<step>/trainer_state.json``, of a search ``run-<trial>/checkpoint-<step>/``; the
-newest checkpoint of a run holds all of its log. Source: transformers/trainer_callback.py,
-TrainerState.
+The files are ``<run>/checkpoint-<step>/trainer_state.json``, and in a hyperparameter search
+``run-<trial>/checkpoint-<step>/trainer_state.json``. The newest checkpoint of a run holds its whole
+log. Source: transformers/trainer_callback.py, TrainerState.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from esim.readers.config_files import plain_config
 from esim.readers.encodings import cells, jsontext
 from esim.readers.formats import Detection, Found
 from esim.readers.options import Options
-from esim.readers.run_logs import Layout, Log, Logs, home, natural, run_names
+from esim.readers.run_logs import Layout, RunLog, RunLogs, folder_of, natural, run_names
 from esim.readers.runs import Experiment, file_notes, studies
 from esim.readers.source import File, Source
 from esim.study import Note, Status
@@ -28,7 +28,7 @@ _LAYOUT = Layout(steps=("epoch", "step"), sparse=True)
 
 
 def detect(source: Source) -> Detection:
-    """By the file's name; everything in the run's folder is the run's."""
+    """Whether there are such files, by their name; all that is in a run's folder belongs to it."""
     files = source.by_base.get(_FILE, [])
     if not files:
         return Detection(False, "")
@@ -37,14 +37,14 @@ def detect(source: Source) -> Detection:
     ]
     if not good:
         return Detection(False, f"{files[0].name} without log_history")
-    # The run's folder, but never the input's own: other tools' files may lie there too.
+    # Claim the run's folder, but not the whole input, where other tools' files may be too.
     folders = {_run_folder(file.folder) or file.folder for file in good}
     saw = f"{some([file.name for file in good])} with log_history"
     return Detection(True, saw, claims=source.below(folders))
 
 
 def read(source: Source, options: Options) -> Found:
-    """One study: the runs of a folder. Raises EsimError as `esim.readers.runs.studies`."""
+    """Read the runs of the input as one study. Raises EsimError as `esim.readers.runs.studies`."""
     files = source.by_base.get(_FILE, [])
     if not files:
         raise EsimError(f"no {_FILE}", where=source.label)
@@ -54,7 +54,7 @@ def read(source: Source, options: Options) -> Found:
         if not isinstance(state, dict) or not isinstance(state.get("log_history"), list):
             raise EsimError("no log_history", where=str(file), why="the Trainer's state has one")
         reached = cells.integer(state.get("global_step", 0), str(file), "global_step")
-        folder = _run_folder(home(file))
+        folder = _run_folder(folder_of(file))
         if folder not in newest or reached >= newest[folder][0]:
             newest[folder] = (reached, file, state)
     names = run_names(list(newest), source.default_name)
@@ -64,7 +64,7 @@ def read(source: Source, options: Options) -> Found:
             zip(names, newest.values(), strict=True), key=lambda pair: natural(pair[0])
         )
     ]
-    together = Logs(logs, _LAYOUT, options, source.label)
+    together = RunLogs(logs, _LAYOUT, options, source.label)
     notes = []
     short = [log.trial for log in logs if log.status is Status.STOPPED]
     if short:
@@ -84,14 +84,14 @@ def read(source: Source, options: Options) -> Found:
 
 
 def _run_folder(folder: str) -> str:
-    """Without the part that names a checkpoint."""
+    """The run's folder: the folder of a file without the part that names a checkpoint."""
     path = PurePosixPath(folder)
     if re.fullmatch(r"checkpoint-[0-9]+", path.name):
         return "" if str(path.parent) == "." else str(path.parent)
     return folder
 
 
-def _log(name: str, file: File, state: Mapping[str, Any], reached: int) -> Log:
+def _log(name: str, file: File, state: Mapping[str, Any], reached: int) -> RunLog:
     history: Sequence[Any] = state["log_history"]
     rows = [
         (f"{file}, log_history[{i}]", row) for i, row in enumerate(history) if isinstance(row, dict)
@@ -101,7 +101,7 @@ def _log(name: str, file: File, state: Mapping[str, Any], reached: int) -> Log:
     if isinstance(planned, int) and planned > 0:
         status = Status.COMPLETED if reached >= planned else Status.STOPPED
     parameters = state.get("trial_params")
-    return Log(
+    return RunLog(
         trial=name,
         columns=list(dict.fromkeys(key for _, row in rows for key in row)),
         rows=lambda: rows,

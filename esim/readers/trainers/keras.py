@@ -1,7 +1,8 @@
-"""Keras' CSVLogger: a file a run, of any name, with a row an epoch.
+"""Reads Keras' CSVLogger: a CSV file of any name for each run, with a row for each epoch.
 
-The first column is `epoch`, from 0; "NA" stands for a metric that an epoch lacks; append=True goes
-on without another header. Source: keras/src/callbacks/csv_logger.py.
+The first column is `epoch`, from 0, and "NA" stands for a metric that an epoch lacks. With
+append=True a second training continues the file without another header.
+Source: keras/src/callbacks/csv_logger.py.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
-"""Lightning's CSVLogger: ``<name>/version_<k>/metrics.csv``, ``hparams.yaml`` beside it.
+"""Reads Lightning's CSVLogger: ``<name>/version_<k>/metrics.csv`` with ``hparams.yaml`` beside it.
 
-A row is one call of log_metrics: training and validation stand on rows of their own, with empty
-cells. Source: lightning/fabric/loggers/csv_logs.py, lightning/pytorch/loggers/csv_logs.py.
+A row is one call of log_metrics. Training and validation metrics are in different rows, whose other
+cells are empty.
+Source: lightning/fabric/loggers/csv_logs.py, lightning/pytorch/loggers/csv_logs.py.
 """
 
 from __future__ import annotations

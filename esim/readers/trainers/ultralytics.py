@@ -1,7 +1,7 @@
-"""Ultralytics (and YOLOv5): ``<run>/results.csv`` with a row an epoch, ``args.yaml`` beside it.
+"""Reads Ultralytics and YOLOv5: ``<run>/results.csv`` and ``args.yaml``, with a row for each epoch.
 
-Source: ultralytics/engine/trainer.py, save_metrics: epoch, time (seconds since training began;
-newer releases), train/*, metrics/*, val/*, lr/*.
+Source: ultralytics/engine/trainer.py, save_metrics. The columns are epoch, time (seconds since
+training began, in newer releases), train/*, metrics/*, val/* and lr/*.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Evaluations of configurations at growing budgets, as successive halving makes them.
+"""Turns evaluations of configurations at growing budgets (successive halving) into a study.
 
-A configuration is a trial, a budget a step, an evaluation a report. One that was not promoted to
-the largest budget was stopped.
+A configuration is a trial, a budget is a step, and an evaluation is a report. A configuration that
+was not promoted to the largest budget counts as stopped.
 """
 
 from __future__ import annotations
@@ -23,8 +23,11 @@ class Evaluation:
     """One configuration trained with one budget.
 
     Attributes:
-        start, end: seconds from any common zero, NaN if unknown.
-        values: metric -> value; empty if it failed.
+        trial: the configuration's id.
+        budget: the amount of training, in the tuner's unit.
+        start, end: seconds since any common zero, NaN if unknown.
+        values: metric -> value; empty if the evaluation failed.
+        failed: whether it failed.
     """
 
     trial: str
@@ -46,13 +49,21 @@ def experiment(
     direction: Direction | None,
     notes: Iterable[Note] = (),
 ) -> Experiment:
-    """The evaluations as one study.
+    """The evaluations as the experiment that makes one study.
 
-    A trial's seconds are those of its evaluations one after the other: what it waited for between
-    two budgets is no training.
+    A trial's elapsed seconds are the sum of its evaluations' seconds: the time in which it waited
+    for its next budget does not count.
+
+    Args:
+        name: the study's id.
+        evaluations: all evaluations, in any order.
+        configs: trial -> its hyperparameters.
+        where: the input, for errors.
+        objective, objective_from, direction: as in `Experiment`.
+        notes: the reader's own notes.
 
     Raises:
-        EsimError: budgets that cannot be counted in whole steps.
+        EsimError: the budgets cannot be counted in whole steps.
     """
     budgets = np.array([one.budget for one in evaluations], dtype=np.float64)
     steps, step_notes = runs.whole_steps(budgets, "the budget", where)
@@ -65,24 +76,9 @@ def experiment(
     for trial, rows in of_trial.items():
         rows.sort(key=lambda at: int(steps[at]))
         own = [evaluations[at] for at in rows]
-        seconds = np.cumsum([one.end - one.start for one in own])
-        start = min((one.start for one in own), default=math.nan)
-        waited += bool(own[-1].end - start > 1.05 * seconds[-1])
-        if any(one.failed for one in own):
-            status = Status.FAILED
-        else:
-            status = Status.COMPLETED if steps[rows[-1]] == largest else Status.STOPPED
-        made.append(
-            Run(
-                trial=trial,
-                metrics=list(dict.fromkeys(name for one in own for name in one.values)),
-                curve=_curve(own, steps[rows], seconds),
-                start=start,
-                end=start + float(seconds[-1]),
-                status=status,
-                config=configs.get(trial, {}),
-            )
-        )
+        run, has_waited = _run(trial, own, steps[rows], largest, configs.get(trial, {}))
+        made.append(run)
+        waited += has_waited
     said = [*notes, Note("step_column", "steps are the budget"), *step_notes]
     if waited:
         text = f"{waited} trial(s) waited between budgets; the wait counts as no time of theirs"
@@ -99,7 +95,41 @@ def experiment(
     )
 
 
+def _run(
+    trial: str,
+    own: Sequence[Evaluation],
+    steps: Int64,
+    largest: int,
+    config: Mapping[str, Any],
+) -> tuple[Run, bool]:
+    """The run of a trial, and whether it waited between two budgets.
+
+    Args:
+        own: the trial's evaluations, by growing budget.
+        steps: int64, the step of each of them.
+        largest: the highest step of any trial.
+    """
+    seconds = np.cumsum([one.end - one.start for one in own])
+    start = min((one.start for one in own), default=math.nan)
+    if any(one.failed for one in own):
+        status = Status.FAILED
+    else:
+        status = Status.COMPLETED if steps[-1] == largest else Status.STOPPED
+    run = Run(
+        trial=trial,
+        metrics=list(dict.fromkeys(name for one in own for name in one.values)),
+        curve=_curve(own, steps, seconds),
+        start=start,
+        end=start + float(seconds[-1]),
+        status=status,
+        config=config,
+    )
+    return run, bool(own[-1].end - start > 1.05 * seconds[-1])
+
+
 def _curve(own: Sequence[Evaluation], steps: Int64, seconds: Float64) -> Callable[[str], Curve]:
+    """The curve of each metric, from the evaluations that have a value of it."""
+
     def curve(metric: str) -> Curve:
         has = [metric in one.values for one in own]
         values = [one.values[metric] for one in own if metric in one.values]

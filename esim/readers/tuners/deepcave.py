@@ -1,7 +1,7 @@
-"""DeepCAVE's own runs: ``history.jsonl``, ``configs.json`` and ``meta.json``.
+"""Reads runs in DeepCAVE's own format: ``history.jsonl``, ``configs.json`` and ``meta.json``.
 
-A line of the history is ``[config id, budget, seed, [costs], start, end, status, {...}]``; the
-objectives stand in meta.json, in the order of the costs, each with its direction.
+A line of the history is ``[config id, budget, seed, [costs], start, end, status, {...}]``. The file
+meta.json lists the objectives in the order of the costs, each with its direction.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ from typing import Any
 
 from esim.errors import EsimError
 from esim.readers import runs
-from esim.readers.assembly import some
 from esim.readers.encodings import cells, jsontext
 from esim.readers.formats import Detection, Found
 from esim.readers.options import Options
@@ -22,24 +21,26 @@ from esim.readers.tuners.budgets import Evaluation
 from esim.study import Direction
 
 HISTORY, CONFIGS, META = "history.jsonl", "configs.json", "meta.json"
-SUCCESS = 1  # of deepcave.runs.status: 2 timed out, 3 out of memory, 4 crashed, 5 aborted
+# The codes of deepcave.runs.status: 2 timed out, 3 out of memory, 4 crashed, 5 aborted.
+SUCCESS = 1
 DIRECTIONS: Mapping[Any, Direction] = {"lower": "minimize", "upper": "maximize"}
 
 
 def detect(source: Source) -> Detection:
-    """A history.jsonl of lists, with a meta.json beside it."""
+    """Whether there is a history.jsonl of lists, with a meta.json beside it."""
     files = _histories(source)
-    if not files:
-        return Detection(False, "")
-    claims = source.below({file.folder for file in files})
-    return Detection(True, f"{some([file.name for file in files])} of DeepCAVE", claims=claims)
+    return runs.detected(files, "of DeepCAVE", source.below({file.folder for file in files}))
 
 
 def read(source: Source, options: Options) -> Found:
-    """A study for each history.
+    """Read a study for each history.
+
+    Args:
+        source: the input.
+        options: what the user asked for.
 
     Raises:
-        EsimError: with path and line, for a line that is not one of a history.
+        EsimError: a line is not one of a history; the error names path and line.
     """
     files = _histories(source)
     if not files:
@@ -87,7 +88,7 @@ def _experiment(source: Source, file: File, options: Options, used: set[File]) -
                 failed=status != SUCCESS,
             )
         )
-    # The direction of the objective that was asked for is recorded, too.
+    # meta.json also records the direction of an objective that the user asks for.
     objective = options.objective or (next(iter(objectives)) if len(objectives) == 1 else None)
     return budgets.experiment(
         runs.folder_name(source, file.folder),

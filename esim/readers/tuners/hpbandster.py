@@ -1,7 +1,7 @@
-"""HpBandSter: ``results.json`` and ``configs.json``, JSON lines, as its json_result_logger writes.
+"""Reads the JSON lines that HpBandSter's json_result_logger writes: results.json and configs.json.
 
 A result is ``[config id, budget, {submitted, started, finished}, {loss, info} or null, exception
-or null]``, a configuration ``[config id, {hyperparameters}, {info}]``.
+or null]``, a configuration is ``[config id, {hyperparameters}, {info}]``.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ from typing import Any
 
 from esim.errors import EsimError
 from esim.readers import runs
-from esim.readers.assembly import some
 from esim.readers.encodings import cells, jsontext
 from esim.readers.formats import Detection, Found
 from esim.readers.options import Options
@@ -22,24 +21,25 @@ from esim.readers.tuners import budgets
 from esim.readers.tuners.budgets import Evaluation
 
 RESULTS, CONFIGS = "results.json", "configs.json"
-LOSS = "loss"  # what every HpBandSter worker returns, and what is minimized
+LOSS = "loss"  # every worker of HpBandSter returns it, and HpBandSter minimizes it
 
 
 def detect(source: Source) -> Detection:
-    """A results.json whose lines are lists that begin with an id."""
+    """Whether there is a results.json whose lines are lists that begin with an id."""
     files = _result_files(source)
-    if not files:
-        return Detection(False, "")
-    names = some([file.name for file in files])
     claims = source.below({file.folder for file in files})
-    return Detection(True, f"{names} are results of HpBandSter", claims=claims)
+    return runs.detected(files, "are results of HpBandSter", claims)
 
 
 def read(source: Source, options: Options) -> Found:
-    """A study for each results.json.
+    """Read a study for each results.json.
+
+    Args:
+        source: the input.
+        options: what the user asked for.
 
     Raises:
-        EsimError: with path and line, for a line that is not a result or configuration.
+        EsimError: a line is no result or configuration; the error names path and line.
     """
     files = _result_files(source)
     if not files:
@@ -92,12 +92,12 @@ def _experiment(source: Source, file: File, used: set[File]) -> Experiment:
 
 
 def _text(key: Any) -> str:
-    """A config id, [iteration, stage, number], as text."""
+    """A configuration's id, [iteration, stage, number], as text."""
     return ",".join(map(str, key)) if isinstance(key, list) else str(key)
 
 
 def _values(result: Any, place: str) -> dict[str, float]:
-    """The loss and the numbers of the info, by their names."""
+    """The loss and the numbers in the result's info, by their names."""
     if not isinstance(result, Mapping):
         return {}
     info = result.get("info")

@@ -1,7 +1,8 @@
-"""NNI's ``db/nni.sqlite``: an experiment a database.
+"""Reads NNI's ``db/nni.sqlite``, a database for each experiment.
 
-`MetricData` has a row a value, in any order, its ``data`` the JSON of the JSON of a number or of a
-dict with `default`; `TrialJobEvent` has a row a change of state, the first with hyperparameters.
+The table `MetricData` has a row for each value, in any order; its column ``data`` is JSON text
+inside JSON text, of a number or of an object with `default`. The table `TrialJobEvent` has a row
+for each change of a trial's state; the first one holds the hyperparameters.
 """
 
 from __future__ import annotations
@@ -15,7 +16,6 @@ import numpy as np
 
 from esim.errors import EsimError
 from esim.readers import runs
-from esim.readers.assembly import some
 from esim.readers.encodings import cells, jsontext
 from esim.readers.encodings.database import Database, open_databases, sqlite_files, with_sidecars
 from esim.readers.formats import Detection, Found
@@ -35,38 +35,47 @@ STATUSES: Mapping[str, Status] = {
 
 @dataclass
 class _Trial:
-    events: list[tuple[float, str]] = field(default_factory=list)  # ms, word
+    """What the database holds about a trial.
+
+    Attributes:
+        events: the trial's changes of state: milliseconds since 1970 UTC, and NNI's word.
+        config: its hyperparameters.
+        reports: sequence number, milliseconds since 1970 UTC, and values by metric.
+        final: the final report, as in `reports` without a sequence number; None if there is none.
+    """
+
+    events: list[tuple[float, str]] = field(default_factory=list)
     config: Mapping[str, Any] = field(default_factory=dict)
-    # sequence, ms, values
     reports: list[tuple[int, float, Mapping[str, float]]] = field(default_factory=list)
     final: tuple[float, Mapping[str, float]] | None = None
 
 
 def detect(source: Source) -> Detection:
-    """A SQLite file with NNI's tables."""
+    """Whether there is a SQLite file with NNI's tables."""
     files = sqlite_files(source, *TABLES)
-    if not files:
-        return Detection(False, "")
-    saw = f"{some([file.name for file in files])} has NNI's tables"
-    return Detection(True, saw, claims=with_sidecars(source, files))
+    return runs.detected(files, "has NNI's tables", with_sidecars(source, files))
 
 
 def read(source: Source, options: Options) -> Found:
-    """A study for each database.
+    """Read a study for each database.
+
+    Args:
+        source: the input.
+        options: what the user asked for.
 
     Raises:
-        EsimError: a damaged database, or a value that is not the JSON of a number.
+        EsimError: a database is damaged, or a value is not the JSON of a number.
     """
     with open_databases(source, *TABLES) as databases:
         if not databases:
             raise EsimError("no database of NNI", where=source.label)
         experiments = []
         files = []
-        for home, database in databases:
-            if isinstance(home, File):
-                files.append(home)
+        for origin, database in databases:
+            if isinstance(origin, File):
+                files.append(origin)
                 # <experiment>/db/nni.sqlite
-                folder = home.folder.removesuffix("db").removesuffix("/")
+                folder = origin.folder.removesuffix("db").removesuffix("/")
                 experiments.append(_experiment(database, runs.folder_name(source, folder)))
     notes = runs.file_notes(source, with_sidecars(source, files))
     return runs.studies(experiments, options, source, notes)
@@ -152,7 +161,7 @@ def _curve(reports: list[tuple[int, float, Mapping[str, float]]]) -> Callable[[s
 
 
 def _values(data: Any, place: str) -> dict[str, float]:
-    """The numbers of a value: it is the JSON of a JSON text, at times of one more."""
+    """The numbers of a value, by metric. A value is JSON text inside JSON text, up to four deep."""
     value = data
     for _ in range(4):
         if not isinstance(value, str):
@@ -165,7 +174,7 @@ def _values(data: Any, place: str) -> dict[str, float]:
 
 
 def _profile(database: Database) -> tuple[str | None, Direction | None]:
-    """The experiment's name and its tuner's direction, where the profile tells."""
+    """The experiment's name and its tuner's direction; None where its profile does not say."""
     if not database.has("ExperimentProfile", "params", "revision"):
         return None, None
     rows = database.rows("SELECT params FROM ExperimentProfile ORDER BY revision DESC LIMIT 1")

@@ -1,8 +1,8 @@
-"""Optuna's relational storage: SQLite files, PostgreSQL and MySQL.
+"""Reads Optuna's storages: SQLite files, PostgreSQL, MySQL, and journal files.
 
-Tables of every schema since Optuna 1.0 (`optuna/storages/_rdb/models.py` and its migrations); they
-are read as they are, so that neither Optuna nor its version matters. Before 2.4 intermediate values
-stood in `trial_values`, directions in `studies`, and NaN was a NULL without a type.
+The tables are read directly, so Optuna need not be installed. All schemas since Optuna 1.0 are read
+(`optuna/storages/_rdb/models.py` and its migrations). Before 2.4 intermediate values were in
+`trial_values`, directions in `studies`, and NaN was a NULL without a type.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ UNTYPED: Mapping[str, float] = {"INF_POS": math.inf, "INF_NEG": -math.inf}
 
 
 def detect(source: Source) -> Detection:
-    """A SQLite file, or a server, with Optuna's tables, or a journal file."""
+    """Whether there is a SQLite file or a server with Optuna's tables, or a journal file."""
     if source.address is not None:
         if source.address.kind != "database":
             return Detection(False, "")
@@ -57,10 +57,15 @@ def detect(source: Source) -> Detection:
 
 
 def read(source: Source, options: Options) -> Found:
-    """Every study of the storage.
+    """Read every study of the storage.
+
+    Args:
+        source: the input.
+        options: what the user asked for.
 
     Raises:
-        EsimError: no Optuna tables, a damaged database, or a study without intermediate values.
+        EsimError: there are no tables of Optuna, a database is damaged, or a study has no
+            intermediate values.
     """
     experiments: list[Experiment] = []
     used = {file for file in source.files if optuna_journal.is_journal(file)}
@@ -68,17 +73,17 @@ def read(source: Source, options: Options) -> Found:
         if file in used:
             experiments += optuna_journal.experiments(file)
     with open_databases(source, *TABLES) as databases:
-        for home, database in databases:
+        for origin, database in databases:
             experiments += _experiments(database, options)
-            if isinstance(home, File):
-                used |= with_sidecars(source, [home])
+            if isinstance(origin, File):
+                used |= with_sidecars(source, [origin])
     if not experiments and not used and source.address is None:
         raise EsimError("no Optuna storage", where=source.label)
     return runs.studies(experiments, options, source, runs.file_notes(source, used))
 
 
 def _experiments(database: Database, options: Options) -> Iterator[Experiment]:
-    """Each study; of those that are not asked for, the name."""
+    """The studies of a database; those that the user did not ask for only have their name."""
     for key, name in database.rows("SELECT study_id, study_name FROM studies ORDER BY study_id"):
         if options.studies and name not in options.studies:
             yield Experiment(str(name), (), database.where)
@@ -147,7 +152,7 @@ def _metric_names(database: Database, key: Any) -> Any:
     if not database.has("study_system_attributes", "value_json"):
         return None
     found = database.rows(
-        # MySQL takes the word `key` for a name only behind a dot.
+        # In MySQL `key` is a keyword, unless it stands behind a dot.
         "SELECT a.value_json FROM study_system_attributes a "
         "WHERE a.study_id = :study AND a.key = :key",
         study=key,
@@ -157,6 +162,7 @@ def _metric_names(database: Database, key: Any) -> Any:
 
 
 def _finals(database: Database, key: Any) -> dict[Any, float]:
+    """The final value of each trial of a study that has one."""
     if database.has("trials", "value"):
         rows = database.rows(
             "SELECT trial_id, value, NULL FROM trials WHERE study_id = :study", study=key
@@ -177,6 +183,7 @@ def _finals(database: Database, key: Any) -> dict[Any, float]:
 
 
 def _configs(database: Database, key: Any) -> dict[Any, dict[str, Any]]:
+    """The hyperparameters of each trial of a study."""
     seen: dict[str, Any] = {}
     found: dict[Any, dict[str, Any]] = {}
     for trial, name, internal, distribution in database.rows(

@@ -1,6 +1,7 @@
-"""Optuna's journal file: JSON lines, an operation each (`optuna/storages/journal/_storage.py`).
+"""Reads Optuna's journal files: JSON lines with an operation each.
 
-Ids are implicit: the n-th study created, the n-th trial created in any study.
+Source: `optuna/storages/journal/_storage.py`. The id of a study or trial is not in the file: it is
+the number of studies, or of trials in all studies, that were created before.
 """
 
 from __future__ import annotations
@@ -46,18 +47,21 @@ class _Study:
 
 
 def is_journal(file: File) -> bool:
-    """By the first bytes."""
+    """Whether a file is a journal of Optuna, by its first bytes."""
     return file.head.startswith(FIRST_BYTES)
 
 
 def experiments(file: File) -> Iterator[Experiment]:
     """The studies of a journal, without those that were deleted.
 
-    A line cut off at the end, which Optuna does not read either, is left out and noted.
+    A line that is cut off at the end is left out, as Optuna does, and noted.
+
+    Args:
+        file: the journal.
 
     Raises:
-        EsimError: with path and line: not JSON, an operation that lacks something, or one of a
-            study or trial that was never created.
+        EsimError: a line is not JSON, an operation lacks something, or is of a study or trial that
+            was never created; the error names path and line.
     """
     cut: list[str] = []
     studies: list[_Study] = []
@@ -89,6 +93,14 @@ def _apply(
     seen: dict[str, Any],
     place: str,
 ) -> None:
+    """Apply an operation to the studies and trials that were created so far.
+
+    Args:
+        operation: the line's JSON object.
+        studies, trials: in the order of their ids; a trial of a deleted study is None.
+        seen: the distributions that were parsed so far, by their JSON text.
+        place: path and line, for errors.
+    """
     code = operation["op_code"]
     if code == 7:
         trial = _updatable(operation, trials)
@@ -107,7 +119,7 @@ def _apply(
         trials.append(_created(operation, studies, seen, place))
     elif code == 0:
         names = [study.name for study in studies if not study.deleted]
-        if operation["study_name"] not in names:  # a second worker's attempt counts for nothing
+        if operation["study_name"] not in names:  # a second worker may try to create it again
             directions = [DIRECTIONS.get(number) for number in operation["directions"]]
             studies.append(_Study(str(operation["study_name"]), directions))
     elif code == 1:
@@ -124,7 +136,7 @@ def _created(
         raise EsimError(f"no study {key}", where=place)
     study = studies[key]
     if study.deleted:
-        return None  # Optuna gives it no id
+        return None  # Optuna gives no id to such a trial
     distributions = operation.get("distributions", {})
     trial = _Trial(
         study=key,
@@ -155,7 +167,7 @@ def _set_state(operation: Mapping[str, Any], trials: Sequence[_Trial | None]) ->
     state = STATES[operation["state"]]
     if state == "RUNNING":
         if trial.state == "RUNNING":
-            return  # two workers took the same waiting trial
+            return  # a second worker started the same waiting trial
         trial.start = operation.get("datetime_start", trial.start)
     if state in FINISHED:
         trial.end = operation.get("datetime_complete")
@@ -165,7 +177,7 @@ def _set_state(operation: Mapping[str, Any], trials: Sequence[_Trial | None]) ->
 
 
 def _updatable(operation: Mapping[str, Any], trials: Sequence[_Trial | None]) -> _Trial | None:
-    """The trial an operation changes; Optuna ignores those of trials that have finished."""
+    """The trial that an operation changes; None if it has finished, as Optuna then ignores it."""
     key = operation["trial_id"]
     trial = trials[key] if 0 <= key < len(trials) else None
     return None if trial is None or trial.state in FINISHED else trial

@@ -1,4 +1,4 @@
-"""What Optuna's storages have in common: studies of trials with intermediate values."""
+"""What the readers of Optuna's storages share: its trials, and how they become an experiment."""
 
 from __future__ import annotations
 
@@ -29,8 +29,13 @@ class Trial:
     """A trial as any of Optuna's storages holds it.
 
     Attributes:
-        steps, values: its intermediate values.
-        final: the value it returned; None if it has none.
+        number: its number in the study.
+        state: Optuna's word for how it ended.
+        start, end: points in time, as they were stored.
+        steps: int64 [R], the steps of its intermediate values.
+        values: float64 [R], its intermediate values.
+        final: the value that it returned; None if it has none.
+        config: its hyperparameters.
     """
 
     number: int
@@ -51,10 +56,18 @@ def experiment(
     where: str,
     notes: Iterable[Note] = (),
 ) -> Experiment:
-    """An Optuna study as the experiment that it is.
+    """A study of Optuna as an experiment.
 
     Args:
-        metric_names: what `Study.set_metric_names` was given, if it was.
+        name: the study's name.
+        trials: its trials.
+        directions: the direction of each of its objectives.
+        metric_names: what was passed to `Study.set_metric_names`; None if it was not called.
+        where: the input, for errors.
+        notes: the reader's own notes.
+
+    Raises:
+        EsimError: a trial's start or end is not a time.
     """
     named = isinstance(metric_names, list) and len(metric_names) == 1
     objective = str(metric_names[0]) if named else OBJECTIVE
@@ -104,7 +117,17 @@ def experiment(
 
 
 def parameter(internal: Any, distribution: str, seen: dict[str, Any], place: str) -> Any:
-    """A parameter's value from its number and its distribution (JSON)."""
+    """The value of a hyperparameter.
+
+    Args:
+        internal: the number that Optuna stores for it.
+        distribution: its distribution, as JSON text.
+        seen: the distributions that were parsed so far, by their text; this one is added.
+        place: where it is, for errors.
+
+    Raises:
+        EsimError: the distribution is not JSON.
+    """
     if distribution not in seen:
         seen[distribution] = jsontext.parse(distribution, place)
     kind = seen[distribution]

@@ -1,4 +1,4 @@
-"""What Ray Tune's ``experiment_state-<date>.json`` says of the trials; its pickles stay closed."""
+"""Reads what Ray Tune's ``experiment_state-<date>.json`` says about trials, without its pickles."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ NAME = "experiment_state-"
 
 
 @dataclass(frozen=True)
-class Known:
-    """A trial's state.
+class TrialState:
+    """What the state says about a trial.
 
     Attributes:
-        status: Ray's word, "" if unknown.
-        start, end: seconds since 1970 UTC, of the last result the end; NaN if unknown.
-        config: None if unknown.
+        status: Ray's word for how it ended, "" if unknown.
+        start, end: seconds since 1970 UTC, NaN if unknown; the end is the time of the last result.
+        config: its hyperparameters; None if unknown.
         criterion: metric -> the value at which the trial was to end.
     """
 
@@ -31,36 +31,49 @@ class Known:
     criterion: Mapping[str, Any] = field(default_factory=dict)
 
     def fulfilled(self, last: Mapping[str, Any]) -> bool:
-        """Whether the trial's last result meets its stopping criterion."""
+        """Whether the trial met its stopping criterion.
+
+        Args:
+            last: its last result.
+        """
         pairs = [(last.get(name), limit) for name, limit in self.criterion.items()]
         return any(_number(value) >= _number(limit) for value, limit in pairs)
 
 
 @dataclass(frozen=True)
-class State:
-    """An experiment's state: its trials by id, in launch order, and the metric it optimised."""
+class ExperimentState:
+    """What the state says about an experiment.
 
-    trials: Mapping[str, Known] = field(default_factory=dict)
+    Attributes:
+        trials: the trials by id, in launch order.
+        metric: the metric that was optimised; None if unknown.
+    """
+
+    trials: Mapping[str, TrialState] = field(default_factory=dict)
     metric: str | None = None
 
 
 def is_state(file: File) -> bool:
-    """By the name."""
+    """Whether a file is the state of an experiment, by its name."""
     return file.base.startswith(NAME) and file.base.endswith(".json")
 
 
-def read_state(files: Sequence[File]) -> State:
-    """The state in the newest of an experiment's files (resumed, it has several).
+def read_state(files: Sequence[File]) -> ExperimentState:
+    """Read the newest state of an experiment. Entries that are pickles are passed over.
 
-    Entries that are pickles are passed over. Raises EsimError for broken JSON.
+    Args:
+        files: the experiment's files; one that was resumed has several.
+
+    Raises:
+        EsimError: the JSON is broken.
     """
     if not files:
-        return State()
+        return ExperimentState()
     newest = max(files, key=lambda file: file.base)
     document = jsontext.document(newest)
     if not isinstance(document, Mapping):
-        return State()
-    trials: dict[str, Known] = {}
+        return ExperimentState()
+    trials: dict[str, TrialState] = {}
     for entry in document.get("trial_data") or document.get("checkpoints") or ():
         told: dict[str, Any] = {}
         for part in entry if isinstance(entry, list) else [entry]:
@@ -72,12 +85,12 @@ def read_state(files: Sequence[File]) -> State:
             trials[str(told["trial_id"])] = _known(told)
     runner = document.get("runner_data")
     metric = runner.get("_metric") if isinstance(runner, Mapping) else None
-    return State(trials, metric if isinstance(metric, str) else None)
+    return ExperimentState(trials, metric if isinstance(metric, str) else None)
 
 
-def _known(told: Mapping[str, Any]) -> Known:
+def _known(told: Mapping[str, Any]) -> TrialState:
     config, criterion = told.get("config"), told.get("stopping_criterion")
-    return Known(
+    return TrialState(
         status=str(told.get("status", "")),
         start=_number(told.get("start_time")),
         end=_number(told.get("last_result_time")),

@@ -1,7 +1,7 @@
-"""Ray Tune's experiment directories, of 2018 as of 2.x.
+"""Reads Ray Tune's experiment directories, from those of 2018 to those of Ray 2.x.
 
-``<experiment>/<trial>/{result.json, progress.csv, params.json}`` and, since 0.7,
-``<experiment>/experiment_state-<date>.json``. Pickles and pickled strings are never looked into.
+The files are ``<experiment>/<trial>/{result.json, progress.csv, params.json}`` and, since 0.7,
+``<experiment>/experiment_state-<date>.json``. Pickles and pickled strings are never opened.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from esim.readers.formats import Detection, Found
 from esim.readers.options import Options, settle_step
 from esim.readers.runs import Curve, Experiment, Run
 from esim.readers.source import File, Source
-from esim.readers.tuners.ray_state import Known, is_state, read_state
+from esim.readers.tuners.ray_state import TrialState, is_state, read_state
 from esim.study import Note, Status
 
 RESULTS, PROGRESS, PARAMS, FAILURE = "result.json", "progress.csv", "params.json", "error.txt"
 STEP, ELAPSED, MOMENT = "training_iteration", "time_total_s", "timestamp"
-# What Ray adds to each result; whoever wants one of them for an objective has to name it.
+# Ray adds these to each result. They are the objective only if the user names one of them.
 BOOKKEEPING = frozenset(
     {
         *("training_iteration", "iterations_since_restore", "timestamp", "pid", "warmup_time"),
@@ -48,12 +48,12 @@ Result = Mapping[str, Any]
 
 @dataclass
 class _Results:
-    """What is kept of a trial's results: those that have the wanted metric, R of them.
+    """A trial's R results that have the wanted metric.
 
     Attributes:
-        names: the metrics of the first and the last result.
-        first, last: those results.
-        steps, values, times: [R] each; times are seconds of training.
+        names: the metrics of the first and the last of all results.
+        first, last: the first and the last of all results.
+        steps, values, times: the column of steps, the metric, and seconds of training. [R] each
     """
 
     names: dict[str, None] = field(default_factory=dict)
@@ -72,7 +72,7 @@ class _Results:
 
 
 def detect(source: Source) -> Detection:
-    """Trials' results that have a training_iteration."""
+    """Whether there are results of trials that have a training_iteration."""
     found = [file for file in _result_files(source) if STEP.encode() in file.head]
     states = [file for file in source.files if is_state(file)]
     if not found:
@@ -84,14 +84,19 @@ def detect(source: Source) -> Detection:
 
 
 def read(source: Source, options: Options) -> Found:
-    """A study for each experiment directory.
+    """Read a study for each experiment directory.
+
+    Args:
+        source: the input.
+        options: what the user asked for.
 
     Raises:
-        EsimError: no results, broken JSON or CSV (with path and line), a result without the step.
+        EsimError: there are no results, JSON or CSV is broken (the error names path and line), or a
+            result lacks the column of steps.
     """
     experiments: dict[str, dict[str, File]] = {}
     for file in _result_files(source):
-        # Of both kinds in one folder the first counts: result.json, which has types.
+        # If a folder has both kinds of file result.json is read, because it has types.
         experiments.setdefault(_above(file.folder), {}).setdefault(file.folder, file)
     if not experiments:
         raise EsimError("no results of Ray Tune", where=source.label, fix=f"a {RESULTS} per trial")
@@ -117,12 +122,12 @@ def _experiment(
     cut: list[str] = []
     unknown: list[str] = []
     implied: list[str] = []
-    made: list[tuple[Run, _Results, Known]] = []
+    made: list[tuple[Run, _Results, TrialState]] = []
     for trial_folder, file in files.items():
         results = _scan(file, wanted, step, cut)
         beside = {one.base: one for one in source.by_folder[trial_folder]}
         trial = str(results.first.get("trial_id") or trial_folder.rpartition("/")[2])
-        known = state.trials.get(trial, Known())
+        known = state.trials.get(trial, TrialState())
         config = known.config or results.first.get("config")
         if PARAMS in beside:
             used.add(beside[PARAMS])
@@ -140,7 +145,7 @@ def _experiment(
             metrics=tuple(results.names),
             curve=_curves(file, wanted, step, results),
             start=start,
-            # A moment in whole seconds can seem to lie before the training it follows.
+            # Ray stores this time in whole seconds, so it may be less than that of the last result.
             end=math.nan
             if status is Status.RUNNING
             else max(end, start + _number(results.last, ELAPSED)),
@@ -169,7 +174,7 @@ def _experiment(
 
 
 def _step(files: Iterable[File], options: Options) -> tuple[str, list[Note]]:
-    """The column that counts steps; the first result shows which there are."""
+    """The column that counts steps, by the columns of the first result, and the note on it."""
     for file in files:
         for _, result in _results(file, []):
             columns = [name for name, value in runs.flat(result).items() if _is_number(value)]
@@ -211,7 +216,7 @@ def _curves(file: File, wanted: str | None, step: str, results: _Results) -> Cal
 
 
 def _results(file: File, cut: list[str]) -> Iterator[tuple[str, Result]]:
-    """Each result as its place and its contents; of CSV, as text."""
+    """The results of a file, each as its place (``path:line``) and its contents (in CSV, text)."""
     if file.base == RESULTS:
         for place, result in jsontext.lines(file, cut):
             if not isinstance(result, dict):
@@ -222,7 +227,7 @@ def _results(file: File, cut: list[str]) -> Iterator[tuple[str, Result]]:
     header = next(rows, [])
     for row in rows:
         if row and len(row) <= len(header):
-            # A cell left empty is a metric that this result does not have.
+            # An empty cell means that this result does not have the metric.
             yield (
                 f"{file}:{rows.line_num}",
                 {name: cell for name, cell in zip(header, row, strict=False) if cell != ""},
@@ -235,11 +240,14 @@ def _results(file: File, cut: list[str]) -> Iterator[tuple[str, Result]]:
 
 
 def _shortened(
-    made: Sequence[tuple[Run, _Results, Known]], step: str
+    made: Sequence[tuple[Run, _Results, TrialState]], step: str
 ) -> tuple[list[Run], list[Note]]:
-    """Ray's word TERMINATED, split: ended by itself, or stopped before.
+    """Set trials to stopped that Ray calls TERMINATED although they did not run to their end.
 
-    A trial that met its stopping criterion, or went as far as the longest one, ended by itself.
+    A trial ran to its end if it met its stopping criterion or went as far as the longest trial.
+
+    Returns:
+        The runs, and the note on those that were set to stopped, if any.
     """
     reached = [_number(results.last, step) for _, results, _ in made]
     ended = [run.status is Status.COMPLETED for run, _, _ in made]
@@ -264,7 +272,7 @@ _ABSENT = object()
 
 
 def _at(result: Result, name: str) -> Any:
-    """A metric by its flat name, "a/b" for b inside a; `_ABSENT` if the result has none."""
+    """A metric of a result by its flat name ("a/b" is b inside a); `_ABSENT` if it has none."""
     if name in result:
         return result[name]
     head, slash, rest = name.partition("/")
@@ -278,7 +286,7 @@ def _number(result: Result, name: str) -> float:
 
 
 def _is_number(value: Any) -> bool:
-    if isinstance(value, str):  # of a CSV file
+    if isinstance(value, str):  # from a CSV file
         return cells.is_number(value)
     return isinstance(value, int | float) and not isinstance(value, bool)
 

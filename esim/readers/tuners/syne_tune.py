@@ -1,6 +1,6 @@
-"""Syne Tune: ``results.csv.zip`` and ``metadata.json``, a folder a tuning experiment.
+"""Reads Syne Tune's experiments: a folder with ``results.csv.zip`` and ``metadata.json`` for each.
 
-The tuner's pickle, tuner.dill, stays closed.
+The tuner's pickle, tuner.dill, is never opened.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ import numpy as np
 
 from esim.errors import EsimError
 from esim.readers import runs
-from esim.readers.assembly import some
 from esim.readers.encodings import cells, jsontext
 from esim.readers.encodings.archive import zip_member
 from esim.readers.formats import Detection, Found
@@ -31,27 +30,29 @@ ITERATION = "st_worker_iter"
 CONFIG = "config_"
 CUT = ("STOP", "PAUSE")
 STATUSES: Mapping[str, Status] = {
-    "inprogress": Status.UNKNOWN,  # of the moment of the report, which may be the last one
+    "inprogress": Status.UNKNOWN,  # the status when the report was made, which may be the last one
     "paused": Status.STOPPED,
 }
 DIRECTIONS: Mapping[Any, Direction] = {"min": "minimize", "max": "maximize"}
 
 
 def detect(source: Source) -> Detection:
-    """Zipped results, or a results.csv with Syne Tune's columns."""
+    """Whether there are zipped results, or a results.csv with Syne Tune's columns."""
     files = _result_files(source)
-    if not files:
-        return Detection(False, "")
-    folders = {file.folder for file in files}
-    saw = f"{some([file.name for file in files])} are results of Syne Tune"
-    return Detection(True, saw, claims=source.below(folders))
+    claims = source.below({file.folder for file in files})
+    return runs.detected(files, "are results of Syne Tune", claims)
 
 
 def read(source: Source, options: Options) -> Found:
-    """A study for each results file.
+    """Read a study for each file of results.
+
+    Args:
+        source: the input.
+        options: what the user asked for.
 
     Raises:
-        EsimError: a damaged archive or table, a missing column, a cell that does not fit it.
+        EsimError: an archive or table is damaged, a column is missing, or a cell does not fit its
+            column.
     """
     files = _result_files(source)
     if not files:
@@ -108,7 +109,7 @@ def _experiment(
         word = columns[STATUS][last] if STATUS in columns else ""
         status = runs.status_of(word, STATUSES, unknown)
         if DECISION in columns and columns[DECISION][last] in CUT:
-            # Schedulers stop the trials that have gone all the way, too.
+            # Schedulers also stop trials that have reached the last step.
             status = Status.COMPLETED if steps[rows].max() == longest else Status.STOPPED
         start, end = _span(columns, lines, rows)
         made.append(
@@ -135,7 +136,7 @@ def _experiment(
 
 
 def _table(file: File) -> tuple[dict[str, list[str]], list[str]]:
-    """The columns as text, and the place of each row."""
+    """The table's columns as text, and the place (``path:line``) of each row."""
     inside = ""
     if file.base == ZIPPED:
         name, data = zip_member(file, ".csv")
@@ -172,7 +173,7 @@ def _objective(metadata: Mapping[str, Any]) -> tuple[str | None, Direction | Non
 
 
 def _step(columns: Mapping[str, Any], kwargs: Mapping[str, Any]) -> str:
-    """The scheduler's resource; else the epoch; else the number of the report."""
+    """The column that counts steps: the scheduler's resource, the epoch, or the report's number."""
     for name in (kwargs.get("time_attr"), kwargs.get("resource_attr"), "epoch", ITERATION):
         if isinstance(name, str) and name in columns:
             return name
@@ -182,7 +183,11 @@ def _step(columns: Mapping[str, Any], kwargs: Mapping[str, Any]) -> str:
 def _times(
     columns: Mapping[str, Sequence[str]], places: Sequence[str], metadata: Mapping[str, Any]
 ) -> tuple[Float64 | None, bool]:
-    """The worker's seconds; else the tuner's, and False: a trial's start is not in them."""
+    """float64 [R]: the report times, and whether they count from each trial's start.
+
+    The worker's seconds do; where they are missing the tuner's seconds are read, as seconds since
+    1970 UTC.
+    """
     for name in (WORKER_TIME, TUNER_TIME):
         if name in columns:
             rows = zip(columns[name], places, strict=True)
@@ -195,7 +200,7 @@ def _times(
 def _span(
     columns: Mapping[str, Sequence[str]], places: Sequence[str], rows: Sequence[int]
 ) -> tuple[float, float]:
-    """When a trial started and when it reported last, in seconds since 1970; NaN if unknown."""
+    """When a trial started and when it reported last, in seconds since 1970 UTC; NaN if unknown."""
     if not {WORKER_TIME, WORKER_MOMENT} <= columns.keys():
         return math.nan, math.nan
     first, last = rows[0], rows[-1]
@@ -212,7 +217,7 @@ def _curve(
     times: Float64 | None,
 ) -> Callable[[str], Curve]:
     def curve(metric: str) -> Curve:
-        # pandas writes both a missing value and NaN as nothing.
+        # pandas writes both a missing value and NaN as an empty cell.
         values = [cells.number(columns[metric][row], places[row], metric) for row in rows]
         return Curve(
             np.array(steps[rows], dtype=np.int64),
@@ -224,7 +229,7 @@ def _curve(
 
 
 def _typed(cell: str) -> Any:
-    """A hyperparameter as pandas wrote it: a number where it is one, else text."""
+    """A hyperparameter that pandas wrote: a number if the cell is one, None if it is empty."""
     if cell == "":
         return None
     try:

@@ -1,6 +1,6 @@
-"""A history: many studies in a few Parquet files, on a disk or in object storage."""
+"""Histories: many studies in a few Parquet files, on a disk or in object storage."""
 
-from esim.storage.history.addresses import Place, is_store
+from esim.storage.history.addresses import Location, is_store
 from esim.storage.history.layout import Chunk, Entry, History
 
-__all__ = ["Chunk", "Entry", "History", "Place", "is_store"]
+__all__ = ["Chunk", "Entry", "History", "Location", "is_store"]

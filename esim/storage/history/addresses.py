@@ -1,4 +1,4 @@
-"""A folder on a disk or in object storage, by path or address."""
+"""Reads and writes files of a folder that is on a disk or in object storage."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ from typing import Any
 
 from esim.errors import EsimError
 
-# What object stores are called in addresses; databases and servers are addresses of other kinds.
+# The schemes of addresses in object stores. Addresses of databases and servers have other schemes.
 STORES = ("s3", "gs", "gcs", "abfs", "abfss", "az", "hdfs", "memory")
 
 
 def is_store(text: str | Path) -> bool:
-    """Whether it names a place in an object store, such as s3://bucket/history."""
+    """Whether a text is an address in an object store, such as ``s3://bucket/history``."""
     scheme, separator, _ = str(text).partition("://")
     return bool(separator) and scheme.lower() in STORES
 
 
 @dataclass(frozen=True)
-class Place:
-    """A folder; its files are read and written through pyarrow.fs.
+class Location:
+    """A folder on a disk or in object storage; its files are read and written through pyarrow.fs.
 
     Attributes:
         address: a path, or an address such as ``s3://bucket/folder`` or ``gs://bucket/folder``.
-            What pyarrow does not know is asked of fsspec, if it is installed.
+            Schemes that pyarrow does not support are opened with fsspec, if it is installed.
     """
 
     address: str
@@ -67,7 +67,7 @@ class Place:
         return fs.PyFileSystem(handler(found)), path
 
     def __getstate__(self) -> dict[str, str]:
-        # A file system handle belongs to its process; each opens its own.
+        # The handle of a file system cannot be shared between processes: each opens its own.
         return {"address": self.address}
 
     def __str__(self) -> str:
@@ -75,16 +75,23 @@ class Place:
 
     @property
     def is_local(self) -> bool:
-        """Whether it is a folder of this machine."""
+        """Whether it is a folder on this machine's disk."""
         return not is_store(self.address)
 
     def where(self, name: str) -> str:
-        """For errors."""
+        """A file's path or address, for errors."""
         return f"{self.address.rstrip('/')}/{name}"
 
     @contextmanager
     def reading(self, name: str) -> Iterator[Any]:
-        """A file as a random-access Arrow file. Raises EsimError if it cannot be read."""
+        """Open a file as a random-access Arrow file.
+
+        Args:
+            name: relative to the folder.
+
+        Raises:
+            EsimError: the file cannot be read.
+        """
         system, path = self._opened
         try:
             with system.open_input_file(f"{path}/{name}") as stream:
@@ -93,7 +100,14 @@ class Place:
             raise EsimError("cannot be read", where=self.where(name), why=str(error)) from error
 
     def read(self, name: str) -> bytes | None:
-        """A whole file; None if there is none. Raises EsimError if it cannot be read."""
+        """The contents of a file; None if there is no such file.
+
+        Args:
+            name: relative to the folder.
+
+        Raises:
+            EsimError: the file cannot be read.
+        """
         from pyarrow import fs
 
         system, path = self._opened
@@ -108,10 +122,16 @@ class Place:
 
     @contextmanager
     def writing(self, name: str) -> Iterator[Any]:
-        """A file to write; it has its name only when the block ends well.
+        """Open a file for writing; it appears under its name when the block ends without error.
 
-        Object storage shows an object when its upload is complete; on a disk the file is written
-        beside its place and moved.
+        Object storage shows an object only when its upload is complete. On a disk the file is
+        written under a temporary name and renamed.
+
+        Args:
+            name: relative to the folder.
+
+        Raises:
+            EsimError: the file cannot be written.
         """
         system, path = self._opened
         target = f"{path}/{name}"
@@ -124,7 +144,7 @@ class Place:
                     yield stream
                 except BaseException:
                     if not self.is_local:
-                        # Arrow completes an upload on close: leave nothing that looks whole.
+                        # Closing completes the upload, so the incomplete object must be deleted.
                         stream.close()
                         system.delete_file(target)
                     raise

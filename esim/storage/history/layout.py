@@ -1,12 +1,12 @@
-"""The files of a history.
+"""The files of a history, and reading studies from them.
 
-    index.parquet             a row a study: where it is, and what it was read from
-    shards/<n>/reports.parquet    study, trial, step, value, elapsed_s; a row a report
-    shards/<n>/trials.parquet     study, trial, reports, start, end, status, ...; a row a trial
+    index.parquet                 a row for each study: where it is, and what it was read from
+    shards/<n>/reports.parquet    study, trial, step, value, elapsed_s; a row for each report
+    shards/<n>/trials.parquet     study, trial, reports, start, end, ...; a row for each trial
 
-Whole studies fill a row group until it holds ROWS reports; the two files of a shard have the same
-row groups. So a few large files hold any number of studies, no listing is needed to find one, and
-a chunk, the studies of one row group, is read by two requests.
+A row group holds whole studies, about ROWS reports; both files of a shard have the same row groups.
+So a few large files hold any number of studies, no folder need be listed to find a study, and the
+studies of one row group, which are called a chunk, are read with two requests.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ from typing import Any
 import numpy as np
 
 from esim.errors import EsimError, near_names
-from esim.storage.history.addresses import Place
+from esim.storage.history.addresses import Location
 from esim.storage.parquet import STATUS_OF, plain_config
 from esim.study import STATUS_WORDS, Int64, Note, Study, as_direction
 
 INDEX, SHARDS, REPORTS, TRIALS = "index.parquet", "shards", "reports.parquet", "trials.parquet"
 SCHEMA = "esim.history/1"
 KEY = b"esim"
-ROWS = 500_000  # reports in a row group: a chunk of 10 to 40 MB, some 30 ms of work
-SHARD_ROWS = 20_000_000  # reports in a shard: some hundred MB
+ROWS = 500_000  # reports in a row group: a chunk has 10 to 40 MB and takes about 30 ms to replay
+SHARD_ROWS = 20_000_000  # reports in a shard: a few hundred MB
 
 
 @dataclass(frozen=True)
@@ -36,11 +36,14 @@ class Entry:
     """A study's row in the index.
 
     Attributes:
-        shard, group: the shard's folder and the row group in its two files.
-        first_report, reports: where its reports are in the row group, and how many.
-        first_trial, trials: the same for its trials.
-        timed: whether its reports have seconds.
-        input, sha256, format: what it was read from, and the hash of its contents and the options.
+        study, objective, direction: as in `Study`.
+        shard, group: the shard's folder, and the number of the row group in both of its files.
+        first_report, reports: the first of the study's reports in the row group, and how many.
+        first_trial, trials: the first of the study's trials in the row group, and how many.
+        timed: whether its reports have times.
+        input, format: the path or address that the study was read from, and its format.
+        sha256: the hash of the input's contents and of the options it was read with.
+        notes: the study's notes as JSON text.
     """
 
     study: str
@@ -60,30 +63,35 @@ class Entry:
 
     @property
     def is_empty(self) -> bool:
-        """Whether it only marks an input that was read and held no study."""
+        """Whether the row stands for an input that was read and held no study."""
         return self.group < 0
 
 
 @dataclass(frozen=True)
 class Chunk:
-    """The studies of one row group: what one worker reads at a time.
+    """The studies of one row group, which one worker reads at a time.
 
     Attributes:
-        number: its place among the chunks of the history.
-        entries: the studies to read.
+        location: the history's folder.
+        number: the chunk's position among the chunks of the history.
+        shard, group: as in `Entry`.
+        entries: the studies to read; they may be some of the row group's studies.
     """
 
-    place: Place
+    location: Location
     number: int
     shard: str
     group: int
     entries: tuple[Entry, ...]
 
     def studies(self, *, configs: bool = True) -> Iterator[Study]:
-        """The studies, one after another; `configs` False leaves hyperparameters out.
+        """Read the studies and yield them one after another.
+
+        Args:
+            configs: whether hyperparameters are read.
 
         Raises:
-            EsimError: a file is missing or damaged, or holds other studies than the index says.
+            EsimError: a file is missing or damaged, or does not hold what the index says.
         """
         timed = ("elapsed_s",) if any(entry.timed for entry in self.entries) else ()
         folder = f"{SHARDS}/{self.shard}"
@@ -97,7 +105,7 @@ class Chunk:
             if its_reports.stop > len(reports["step"]) or its_trials.stop > len(trials["trial"]):
                 raise EsimError(
                     "the index does not fit the file",
-                    where=self.place.where(folder),
+                    where=self.location.where(folder),
                     fix="convert again",
                 )
             offsets = ends[its_trials.start : its_trials.stop + 1] - ends[its_trials.start]
@@ -109,59 +117,97 @@ class Chunk:
             )
 
     def _read(self, name: str, columns: Sequence[str]) -> Any:
+        """The chunk's row group of one file as an Arrow table with these columns."""
         import pyarrow as pa
         import pyarrow.parquet as pq
 
-        with self.place.reading(name) as stream:
+        with self.location.reading(name) as stream:
             try:
                 return pq.ParquetFile(stream).read_row_group(
                     self.group, columns=list(columns), use_threads=False
                 )
             except (pa.ArrowException, OSError) as error:
                 raise EsimError(
-                    "damaged Parquet file", where=self.place.where(name), why=str(error)
+                    "damaged Parquet file", where=self.location.where(name), why=str(error)
                 ) from error
 
 
 @dataclass(frozen=True)
 class History:
-    """The index of a history."""
+    """The index of a history: many studies in a few Parquet files, as `esim convert` writes them.
 
-    place: Place
+    Attributes:
+        location: the folder, on a disk or in object storage.
+        entries: a row for each study.
+        sha256: the hash of the index file.
+
+    Example:
+        >>> import tempfile
+        >>> import esim
+        >>> from esim.storage.history import Location
+        >>> from esim.storage.history.write import Input, append
+        >>> study = esim.Study.from_arrays([[0.5, 0.25]], "minimize", name="s")
+        >>> folder = tempfile.mkdtemp()
+        >>> _ = append(Location(folder), [Input("log.csv", "0", "table", [study])], None)
+        >>> history = esim.History.open(folder)
+        >>> history.names
+        ['s']
+        >>> [read.n_reports for chunk in history.chunks() for read in chunk.studies()]
+        [2]
+    """
+
+    location: Location
     entries: tuple[Entry, ...]
     sha256: str
 
     @property
     def names(self) -> list[str]:
-        """The studies, in the order in which they are replayed."""
+        """The ids of the studies, in the order in which they are replayed."""
         return [entry.study for entry in self.entries if not entry.is_empty]
 
     @classmethod
     def open(cls, address: str) -> History | None:
-        """The history at a path or address; None if there is none. Raises EsimError if damaged."""
+        """Open the history at a path or address.
+
+        Args:
+            address: a folder, or an address such as ``s3://bucket/history``.
+
+        Returns:
+            None if there is no history.
+
+        Raises:
+            EsimError: its index is damaged or cannot be read.
+        """
         import hashlib
 
-        place = Place(address)
-        # Asked of every path that is read: without Arrow where it can be.
-        if place.is_local and not os.path.isfile(os.path.join(address, INDEX)):
+        location = Location(address)
+        # Every path that is read comes through here: do not import Arrow where it is not needed.
+        if location.is_local and not os.path.isfile(os.path.join(address, INDEX)):
             return None
-        data = place.read(INDEX)
+        data = location.read(INDEX)
         if data is None:
             return None
-        entries = _entries(data, place.where(INDEX))
+        entries = _entries(data, location.where(INDEX))
         if entries is None:
             return None
-        return cls(place, entries, hashlib.sha256(data).hexdigest())
+        return cls(location, entries, hashlib.sha256(data).hexdigest())
 
     def chunks(self, studies: Sequence[str] | None = None) -> list[Chunk]:
-        """What to read, for all studies or some. Raises EsimError, with near names."""
+        """The chunks that hold the studies.
+
+        Args:
+            studies: the ids of the studies to read; None reads all.
+
+        Raises:
+            EsimError: the history has no such study; the error lists near names.
+        """
         names = self.names
         known = set(names)
         for name in studies or ():
             if name not in known:
                 raise EsimError(
                     f"no study {name!r}",
-                    where=str(self.place),
+                    where=str(self.location),
                     fix=f"one of: {near_names(name, names)}",
                 )
         wanted = frozenset(names if studies is None else studies)
@@ -170,7 +216,7 @@ class History:
             if entry.study in wanted and not entry.is_empty:
                 groups.setdefault((entry.shard, entry.group), []).append(entry)
         return [
-            Chunk(self.place, number, shard, group, tuple(entries))
+            Chunk(self.location, number, shard, group, tuple(entries))
             for number, ((shard, group), entries) in enumerate(groups.items())
         ]
 
@@ -190,7 +236,7 @@ _TRIAL_COLUMNS = (
 
 
 def index_schema() -> Any:
-    """The schema of index.parquet."""
+    """The Arrow schema of index.parquet."""
     import pyarrow as pa
 
     kinds: dict[str, Any] = {"str": pa.string(), "int": pa.int64(), "bool": pa.bool_()}
@@ -199,6 +245,7 @@ def index_schema() -> Any:
 
 
 def _entries(data: bytes, where: str) -> tuple[Entry, ...] | None:
+    """The rows of an index file; None if it is no index of a history."""
     import pyarrow as pa
 
     from esim.storage import arrow
@@ -214,7 +261,7 @@ def _entries(data: bytes, where: str) -> tuple[Entry, ...] | None:
 
 
 def reports_table(study: Study) -> Any:
-    """A study's reports in the shape of a shard."""
+    """A study's reports as an Arrow table with the columns of a shard's reports.parquet."""
     import pyarrow as pa
 
     from esim.storage import arrow
@@ -233,7 +280,13 @@ def reports_table(study: Study) -> Any:
 
 
 def trials_table(study: Study) -> Any:
-    """A study's trials in the shape of a shard; hyperparameters as one JSON object a trial."""
+    """A study's trials as an Arrow table with the columns of a shard's trials.parquet.
+
+    The hyperparameters of a trial are one JSON object.
+
+    Raises:
+        EsimError: a hyperparameter is not text, a number, true, false or None.
+    """
     import pyarrow as pa
 
     from esim.storage import arrow
@@ -260,7 +313,7 @@ def trials_table(study: Study) -> Any:
 
 
 def notes_text(notes: Sequence[Note]) -> str:
-    """Notes as the index keeps them."""
+    """Notes as the JSON text that the index keeps."""
     return json.dumps([[n.code, n.text, n.count, list(n.evidence)] for n in notes])
 
 
@@ -274,7 +327,7 @@ def _notes(text: str) -> tuple[Note, ...]:
 
 
 def _columns(table: Any) -> dict[str, Any]:
-    """The columns of a table: numbers and flags as arrays, texts as lists."""
+    """The columns of a table by name: numbers and flags as arrays, texts as lists."""
     import pyarrow as pa
 
     from esim.storage import arrow
@@ -300,6 +353,7 @@ def _columns(table: Any) -> dict[str, Any]:
 def _study(
     entry: Entry, offsets: Int64, reports: Mapping[str, Any], trials: Mapping[str, Any]
 ) -> Study:
+    """The study of an entry, from its own rows of both files."""
     configs: Mapping[str, Sequence[Any]] = {}
     if CONFIG_COLUMN in trials:
         rows = [json.loads(text) for text in trials[CONFIG_COLUMN]]

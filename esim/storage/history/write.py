@@ -1,4 +1,4 @@
-"""Adds studies to a history: new shards beside the old ones, then a new index, the last step."""
+"""Adds studies to a history: it writes new shards beside the old ones, and at last a new index."""
 
 from __future__ import annotations
 
@@ -12,19 +12,20 @@ from typing import Any, cast
 from esim.errors import EsimError
 from esim.storage.folders import slug
 from esim.storage.history import layout
-from esim.storage.history.addresses import Place
+from esim.storage.history.addresses import Location
 from esim.storage.history.layout import Entry, History
 from esim.study import Study
 
 
 @dataclass(frozen=True)
 class Input:
-    """One input's studies, as they were read.
+    """One input and the studies that were read from it.
 
     Attributes:
-        path: as the user gave it.
-        sha256: of its contents and of the options it was read with.
-        format: what it was read as.
+        path: the path or address as the user gave it.
+        sha256: the hash of the input's contents and of the options it was read with.
+        format: the name of the format it was read as.
+        studies: the studies found in it; there may be none.
     """
 
     path: str
@@ -33,15 +34,24 @@ class Input:
     studies: Sequence[Study]
 
 
-def append(place: Place, inputs: Iterable[Input], before: History | None) -> History:
-    """Write inputs into a history; studies of an input that is there already are replaced.
+def append(location: Location, inputs: Iterable[Input], before: History | None) -> History:
+    """Write the studies of some inputs into a history.
 
-    `inputs` is taken one by one: one input at a time is in memory. Until the new index stands, the
-    old one does, with all its studies.
+    Studies of an input that the history holds already are replaced. Until the new index is written
+    the old one stays valid, with all its studies.
+
+    Args:
+        location: the history's folder.
+        inputs: taken one at a time, so that one input at a time is in memory.
+        before: the history that is there; None if there is none.
+
+    Returns:
+        The history with the new studies.
 
     Raises:
         EsimError: two inputs hold a study of the same name, an id is not Unicode text, a
-            hyperparameter is not a plain value, or the place cannot be written.
+            hyperparameter is not text, a number, true, false or None, or the location cannot be
+            written.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -49,38 +59,44 @@ def append(place: Place, inputs: Iterable[Input], before: History | None) -> His
     kept = {} if before is None else {e.study or e.input: e for e in before.entries}
     taken = {entry.shard for entry in kept.values()}
     fresh: list[Entry] = []
-    with _Shards(place, taken) as shards:
+    with _Shards(location, taken) as shards:
         for given in inputs:
             kept = {key: e for key, e in kept.items() if e.input != given.path}
             new = [shards.add(study, given) for study in given.studies] or [_nothing(given)]
-            homes = {e.study: e.input for e in [*kept.values(), *fresh] if not e.is_empty}
+            read_from = {e.study: e.input for e in [*kept.values(), *fresh] if not e.is_empty}
             for entry in new:
-                if entry.study in homes:
+                if entry.study in read_from:
                     raise EsimError(
                         f"study {entry.study!r} is there already",
                         where=given.path,
-                        why=f"it was read from {homes[entry.study]}",
+                        why=f"it was read from {read_from[entry.study]}",
                         fix="give it another name with --name, or write another history",
                     )
-                homes[entry.study] = given.path
+                read_from[entry.study] = given.path
             fresh += new
     entries = [*kept.values(), *fresh]
     entries.sort(key=lambda e: (e.input, e.study))
     columns = {name: [getattr(e, name) for e in entries] for name in Entry.__annotations__}
-    with place.writing(layout.INDEX) as stream:
+    with location.writing(layout.INDEX) as stream:
         pq.write_table(pa.table(columns, schema=layout.index_schema()), stream, compression="zstd")
-    written = History.open(place.address)
+    written = History.open(location.address)
     assert written is not None
     return written
 
 
 def fingerprint(files: Iterable[tuple[str, str]], options: str) -> str:
-    """The hash of an input: of its files' names and hashes, and of the options it is read with."""
+    """The hash of an input, which changes with its files and with the options it is read with.
+
+    Args:
+        files: name and sha256 of each file.
+        options: the options as text.
+    """
     lines = "".join(f"{sha256}  {name}\n" for name, sha256 in sorted(files))
     return hashlib.sha256(f"{options}\n{lines}".encode()).hexdigest()
 
 
 def _nothing(given: Input) -> Entry:
+    """The entry that stands for an input without studies."""
     return Entry(
         study="", objective="", direction="", shard="", group=-1, first_report=0, reports=0,
         first_trial=0, trials=0, timed=False, input=given.path, sha256=given.sha256,
@@ -90,9 +106,14 @@ def _nothing(given: Input) -> Entry:
 
 @dataclass
 class _Shards:
-    """Fills row groups and shards with whole studies."""
+    """Writes whole studies into row groups, and row groups into shards.
 
-    place: Place
+    Attributes:
+        location: the history's folder.
+        taken: the names of the shards that exist.
+    """
+
+    location: Location
     taken: set[str]
     _files: ExitStack = field(default_factory=ExitStack)
     _writers: tuple[Any, Any] | None = None
@@ -112,7 +133,15 @@ class _Shards:
         self._files.__exit__(kind, *rest)
 
     def add(self, study: Study, given: Input) -> Entry:
-        """Put a study into the row group that is being filled."""
+        """Put a study into the row group that is being filled, and return its row of the index.
+
+        Args:
+            study: the study.
+            given: the input that it was read from.
+
+        Raises:
+            EsimError: as `append`.
+        """
         study.validate()
         try:
             tables = layout.reports_table(study), layout.trials_table(study)
@@ -150,6 +179,7 @@ class _Shards:
         return entry
 
     def _open(self, given: Input, reports: Any, trials: Any) -> None:
+        """Begin a shard; its files have the columns of these two tables."""
         import pyarrow.parquet as pq
 
         stem = f"{slug(Path(given.path).name, 40)}-{given.sha256[:12]}"
@@ -158,13 +188,13 @@ class _Shards:
         folder = f"{layout.SHARDS}/{self._name}"
         writers = []
         names = ["study", "trial", "step", "reports", "status", "instance_type", "instance_count"]
-        # Byte by byte, values take a tenth less room and a third of the time to read.
+        # With this encoding values take a tenth less space and a third of the time to read.
         split: dict[str, str] = dict.fromkeys(("value", "elapsed_s"), "BYTE_STREAM_SPLIT")
         for name, table, encoding in (
             (layout.REPORTS, reports, split),
             (layout.TRIALS, trials, None),
         ):
-            stream = self._files.enter_context(self.place.writing(f"{folder}/{name}"))
+            stream = self._files.enter_context(self.location.writing(f"{folder}/{name}"))
             writer = pq.ParquetWriter(
                 stream,
                 table.schema,
@@ -177,6 +207,7 @@ class _Shards:
         self._group = 0
 
     def _flush(self) -> None:
+        """Write the studies that wait as one row group."""
         import pyarrow as pa
 
         if not self._waiting or self._writers is None:
@@ -188,12 +219,14 @@ class _Shards:
         self._group += 1
 
     def _close(self) -> None:
+        """End the shard that is open."""
         self._files.close()
         self._files = ExitStack()
         self._writers, self._shard_rows = None, 0
 
 
 def _names(stem: str) -> Iterator[str]:
+    """Names for a shard, the first one without a number."""
     yield stem
     for n in range(2, 1_000_000):
         yield f"{stem}-{n}"

@@ -1,1 +1,1 @@
-"""TensorBoard event files."""
+"""The reader of TensorBoard's event files."""

@@ -1,9 +1,9 @@
-"""The scalars and hyperparameters of one run's event files.
+"""Reads the scalars and hyperparameters in the event files of one run.
 
-Own code on `encodings.wire` rather than the tensorboard package, which needs a dozen others: its
-EventAccumulator takes three times as long for the same numbers, its event file loader alone no less
-than all of this, and both take a file that is cut off or damaged for one that ends. See
-tests/benchmarks/readers_events.py, and tests/live/test_trainers.py for the same numbers.
+The tensorboard package is not used, because it needs a dozen others. Its EventAccumulator takes
+three times as long for the same numbers, its event file loader alone takes as long as all of this,
+and both accept a file that is cut off or damaged as if it were complete. See
+tests/benchmarks/readers_events.py for times and tests/live/test_trainers.py for equal numbers.
 
 Field numbers: tensorflow/core/util/event.proto, tensorflow/core/framework/{summary,tensor}.proto,
 tensorboard/plugins/hparams/plugin_data.proto.
@@ -22,19 +22,20 @@ from esim.readers.trackers.tensorboard.records import records
 from esim.study import Status
 
 _HPARAMS = b"_hparams_/"
-# Numbers a tensor may hold: its DataType -> how they are stored in tensor_content.
+# DataType of a tensor of numbers -> how they are stored in tensor_content.
 _CONTENT = {1: "<f4", 2: "<f8", 3: "<i4", 9: "<i8", 19: "<f2"}
 _FLOAT, _DOUBLE = 1, 2
 _STATUS = {1: Status.COMPLETED, 2: Status.FAILED, 3: Status.RUNNING}  # hparams/api.proto
 
 
 @dataclass
-class Points:
-    """What was written under a tag, in the order it was written.
+class TagValues:
+    """The values of a tag, in the order in which they were written.
 
     Attributes:
-        walls, steps, values: one entry a point; seconds since 1970 UTC.
-        files: how many points each file gave.
+        walls: seconds since 1970 UTC at which each value was written.
+        steps, values: the step of each value, and the value.
+        files: how many values each file holds.
     """
 
     walls: list[float] = field(default_factory=list)
@@ -43,7 +44,14 @@ class Points:
     files: list[int] = field(default_factory=list)
 
     def cut(self, step: int) -> int:
-        """Drop the points at this step and beyond; how many they were."""
+        """Drop the values from a step on.
+
+        Args:
+            step: the step.
+
+        Returns:
+            How many values were dropped.
+        """
         kept = [i for i, at in enumerate(self.steps) if at < step]
         dropped = len(self.steps) - len(kept)
         if dropped:
@@ -54,25 +62,26 @@ class Points:
 
 
 @dataclass
-class Run:
-    """The events of a run's files, added file by file in the order they were begun.
+class RunEvents:
+    """The events in a run's files, which are added file by file in the order they were begun.
 
     Attributes:
-        scalars: tag -> its points.
-        wanted: the only tags whose points are kept; None: all.
-        first_tag: of the first scalar, wanted or not; "" without one.
-        begun: wall time of the first event: the writer was made. None without events.
-        hparams: of a hparams plugin's session; None if the files hold no session.
-        status, start, end: of that session, where it says so.
-        cut_off, damaged, odd: files whose last record is not whole; files with a wrong checksum;
-            events that are no messages.
-        restarts, superseded: how often the run started again from an earlier step; points that
-            this made void.
+        wanted: the tags whose values are kept; None keeps all.
+        scalars: tag -> its values.
+        first_tag: the tag of the first scalar, wanted or not; "" if there is none.
+        begun: when the first event was written, in seconds since 1970 UTC; None without events.
+        hparams: the hyperparameters of the hparams plugin's session; None if there is no session.
+        status, start, end: how and when that session ended and when it started (seconds since 1970
+            UTC), where it says so.
+        cut_off, damaged, odd: how many files end within a record, how many have a wrong checksum,
+            and how many events are no messages.
+        restarts, superseded: how often the run was restarted from an earlier step, and how many
+            values do not count because of that.
         exact: whether some value was stored in 64 bits.
     """
 
     wanted: tuple[str, ...] | None = None
-    scalars: dict[str, Points] = field(default_factory=dict)
+    scalars: dict[str, TagValues] = field(default_factory=dict)
     first_tag: str = ""
     begun: float | None = None
     hparams: dict[str, Any] | None = None
@@ -87,11 +96,16 @@ class Run:
     exact: bool = False
 
     def add(self, data: bytes) -> None:
-        """The next file's contents."""
+        """Add the events of the next file.
+
+        Args:
+            data: the file's contents.
+        """
         found = records(data)
         self.cut_off += bool(found.left) and not found.damaged
         self.damaged += found.damaged
-        wanted = None if self.wanted is None else self.wanted[-1].encode()  # in all of them
+        # The last wanted tag is the end of all the others.
+        wanted = None if self.wanted is None else self.wanted[-1].encode()
         before, self.scalars = self.scalars, {}
         for payload in found.payloads:
             try:
@@ -101,8 +115,8 @@ class Run:
         again = 0
         for tag, new in self.scalars.items():
             new.files.append(len(new.steps))
-            old = before.setdefault(tag, Points())
-            # Another file from an earlier step on: the run was taken up again there.
+            old = before.setdefault(tag, TagValues())
+            # This file begins at an earlier step: the run was resumed from there.
             again += (dropped := old.cut(new.steps[0])) > 0
             self.superseded += dropped
             for name in ("walls", "steps", "values", "files"):
@@ -110,7 +124,7 @@ class Run:
         self.restarts += again > 0
         self.scalars = before
 
-    def _event(self, payload: bytes, wanted: bytes | None, before: Mapping[str, Points]) -> None:
+    def _event(self, payload: bytes, wanted: bytes | None, before: Mapping[str, TagValues]) -> None:
         wall, step, summary, session = 0.0, 0, b"", b""
         for number, _, value in wire.fields(payload):
             if number == 1:
@@ -155,24 +169,25 @@ class Run:
         if number is None and tensor is not None:
             number = self._tensor(tensor)
         if number is None:
-            return  # a picture, a histogram, a text
+            return  # it is a picture, a histogram or a text
         self.first_tag = self.first_tag or tag
         if skipped:
             return
         points = self.scalars.get(tag)
         if points is None:
-            points = self.scalars[tag] = Points()
+            points = self.scalars[tag] = TagValues()
         points.walls.append(wall)
         points.steps.append(step)
         points.values.append(number)
 
     def _tensor(self, data: bytes) -> float | None:
-        """The number of a tensor that holds one; None if it holds anything else."""
+        """The number in a tensor; None if the tensor is not a single number."""
         parts = wire.message(data)
         kind = parts.get(1)
         content = parts.get(4)
         if content is None and kind in (_FLOAT, _DOUBLE):
-            content = parts.get(5 if kind == _FLOAT else 6)  # packed or single: the same bytes
+            # A repeated number of one entry has the same bytes whether it is packed or not.
+            content = parts.get(5 if kind == _FLOAT else 6)
         if not isinstance(kind, int) or kind not in _CONTENT or not isinstance(content, bytes):
             return None
         stored = np.dtype(_CONTENT[kind])
@@ -200,7 +215,7 @@ class Run:
 
 
 def _json_value(data: bytes) -> Any:
-    """A google.protobuf.Value: a number, text, a truth or nothing; lists and objects are None."""
+    """The value of a google.protobuf.Value; None for null, lists and objects."""
     for number, _, value in wire.fields(data):
         if number == 2:
             return wire.double(value)

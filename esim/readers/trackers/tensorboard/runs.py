@@ -1,8 +1,8 @@
-"""TensorBoard event files: every folder that holds some is a run, as TensorBoard shows it.
+"""Reads TensorBoard's event files; every folder with event files is a run, as in TensorBoard.
 
-But for the folders that writers lay inside a run: `train` and `validation` (Keras), the session
-of add_hparams, the curves of add_scalars. These belong to the run they lie in, and the metrics are
-named ``<folder>/<tag>``.
+The exceptions are folders that writers make inside a run: `train` and `validation` (Keras), the
+session of add_hparams, and the curves of add_scalars. They belong to the run that they are in, and
+their metrics are named ``<folder>/<tag>``.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from esim.readers.config_files import Configs
 from esim.readers.encodings import wire
 from esim.readers.formats import Detection, Found
 from esim.readers.options import Options
-from esim.readers.run_logs import home, natural, restart_note, run_names
+from esim.readers.run_logs import folder_of, natural, restart_note, run_names
 from esim.readers.runs import Curve, Experiment
 from esim.readers.source import File, Source
-from esim.readers.trackers.tensorboard.events import Points, Run
+from esim.readers.trackers.tensorboard.events import RunEvents, TagValues
 from esim.readers.trackers.tensorboard.records import header_ok
 from esim.study import Note
 
-# Folders that Keras, Estimators and others keep inside a run.
+# The names of folders that Keras, Estimators and others make inside a run.
 _PARTS = frozenset(
     {"train", "training", "validation", "valid", "val", "eval", "evaluation", "test"}
 )
@@ -35,7 +35,7 @@ _CONFIGS = ("hparams.yaml", "hparams.json", "config.yaml", "config.json")
 
 
 def detect(source: Source) -> Detection:
-    """Event files by their names, as TensorBoard finds them, that start with a record."""
+    """Whether there are event files, by their names as in TensorBoard, that start with a record."""
     files = _event_files(source)
     if not files:
         return Detection(False, "")
@@ -46,16 +46,16 @@ def detect(source: Source) -> Detection:
 
 
 def read(source: Source, options: Options) -> Found:
-    """One study: the runs of a folder. Raises EsimError as `esim.readers.runs.studies`."""
+    """Read the runs of the input as one study. Raises EsimError as `esim.readers.runs.studies`."""
     files = _event_files(source)
     if not files:
         raise EsimError("no event files", where=source.label, why="their names hold tfevents")
     folders: dict[str, list[File]] = {}
     for file in sorted(files, key=lambda file: natural(file.name)):
-        folders.setdefault(home(file), []).append(file)
+        folders.setdefault(folder_of(file), []).append(file)
     found = _read(folders, options.objective)
     if not any(run.scalars for run in found.values()):
-        found = _read(folders, None)  # for the error: it lists what there is
+        found = _read(folders, None)  # for the error, which lists all metrics
     trials = _trials(found)
     configs = Configs(source, _CONFIGS)
     names = run_names(list(trials), source.default_name)
@@ -86,24 +86,29 @@ def read(source: Source, options: Options) -> Found:
 
 @dataclass(frozen=True)
 class _Trial:
-    """A run with the parts that lie inside it.
+    """A run together with the folders inside it that belong to it.
 
     Attributes:
-        folder: a folder of it that holds event files.
-        config_folder: where its hyperparameters may lie, None: in `folder`.
-        tags: name of a metric -> its points.
-        own: with the session that tells about all of it.
+        folder: one of its folders that hold event files.
+        config_folder: where a file of its hyperparameters may be; None looks in `folder`.
+        tags: metric -> its values.
+        own: the events that describe the whole run, such as its session.
+        start, end: seconds since 1970 UTC, NaN if unknown.
     """
 
     folder: str
     config_folder: str | None
-    tags: Mapping[str, Points]
-    own: Run
+    tags: Mapping[str, TagValues]
+    own: RunEvents
     start: float
     end: float
 
     def curve(self, metric: str) -> Curve:
-        """Of a metric, timed since 1970."""
+        """The curve of a metric, with times in seconds since 1970 UTC.
+
+        Args:
+            metric: one of `tags`.
+        """
         points = self.tags[metric]
         return Curve(
             np.array(points.steps, dtype=np.int64),
@@ -120,28 +125,29 @@ def _event_files(source: Source) -> list[File]:
     ]
 
 
-def _read(folders: Mapping[str, Sequence[File]], objective: str | None) -> dict[str, Run]:
-    """The runs of all folders; of the objective's tag only, if it is given."""
+def _read(folders: Mapping[str, Sequence[File]], objective: str | None) -> dict[str, RunEvents]:
+    """The events of all folders; only those of the objective's tag if it is given."""
     found = {}
     for folder, files in folders.items():
-        # As part of a run, the folder's name or path may stand before its tags.
+        # In the name of the objective, a folder inside a run may stand before the tag.
         wanted = None if objective is None else tuple(_tails(objective))
-        run = found[folder] = Run(wanted)
+        run = found[folder] = RunEvents(wanted)
         for file in files:
             run.add(file.read())
     return found
 
 
 def _tails(metric: str) -> list[str]:
-    """ "a/b/c": itself, "b/c", "c"."""
+    """A metric's name and the ends of it: "a/b/c", "b/c" and "c"."""
     parts = metric.split("/")
     return ["/".join(parts[i:]) for i in range(len(parts))]
 
 
-def _trials(found: Mapping[str, Run]) -> dict[str, _Trial]:
-    """Folder of a trial -> the trial."""
+def _trials(found: Mapping[str, RunEvents]) -> dict[str, _Trial]:
+    """The trials by their folders."""
     owners = _Owners(found)
-    members: dict[str, list[tuple[str, str]]] = {}  # of a trial: prefix of its tags, folder
+    # For each trial, its folders, with what stands before the tags in each.
+    members: dict[str, list[tuple[str, str]]] = {}
     for folder in found:
         of = owners.of(folder)
         prefix = "" if of == folder else folder[len(of) :].strip("/") + "/"
@@ -169,24 +175,24 @@ def _trials(found: Mapping[str, Run]) -> dict[str, _Trial]:
 
 
 class _Owners:
-    """Which trial a folder of events belongs to: its own, or one that it lies in."""
+    """Decides whether a folder of events is a trial of its own or belongs to one that it is in."""
 
-    def __init__(self, found: Mapping[str, Run]) -> None:
+    def __init__(self, found: Mapping[str, RunEvents]) -> None:
         self._found = found
         self._parts = Counter(leaf for name in found if (leaf := _split(name)[1]) in _PARTS)
         self._inside = Counter(above for above, leaf in map(_split, found) if leaf in _PARTS)
-        # Events directly in the input's folder are a run among others, unless what lies below
-        # tells of that run only.
+        # Events directly in the input's folder are a run among others, unless all folders below
+        # belong to that run.
         self._one_run = "" in found and all(
             self.is_session(name) or _split(name)[1] in _PARTS for name in found if name
         )
 
     def is_session(self, folder: str) -> bool:
-        """Whether it is what add_hparams writes below a run: it repeats the run's final values."""
+        """Whether add_hparams wrote the folder inside a run; it repeats the run's final values."""
         return self._found[folder].hparams is not None and _split(folder)[1] not in _PARTS
 
     def of(self, folder: str) -> str:
-        """The folder of its trial."""
+        """The folder of the trial that a folder belongs to."""
         above, leaf = _split(folder)
         run = above
         while run and run not in self._found:
@@ -200,8 +206,10 @@ class _Owners:
         return "" if self._one_run and not run else folder
 
     def _is_inside(self, folder: str, run: str) -> bool:
-        """Whether a folder below a run's is a session of it, or a curve of add_scalars: then it is
-        named after the tag that it holds, <tag>_<name> (torch) or <tag>/<name> (tensorboardX)."""
+        """Whether a folder below a run's is a session of that run or a curve of add_scalars.
+
+        Such a curve is named after its tag: <tag>_<name> (torch) or <tag>/<name> (tensorboardX).
+        """
         name = folder[len(run) + 1 :].replace("/", "_")
         tag = self._found[folder].first_tag.replace("/", "_")
         return self.is_session(folder) or (tag != "" and name.startswith(f"{tag}_"))
@@ -212,7 +220,7 @@ def _split(folder: str) -> tuple[str, str]:
     return above, leaf
 
 
-def _notes(found: Sequence[Run], configs: Configs) -> tuple[Note, ...]:
+def _notes(found: Sequence[RunEvents], configs: Configs) -> tuple[Note, ...]:
     faults = [(run.cut_off, run.damaged, run.odd) for run in found]
     notes = [*configs.notes(), *wire.fault_notes("event", faults)]
     restarts = sum(run.restarts for run in found)
@@ -227,7 +235,7 @@ def _notes(found: Sequence[Run], configs: Configs) -> tuple[Note, ...]:
 
 
 def _told(trials: Mapping[str, _Trial], objective: str) -> list[Note]:
-    """A folder with many files of one step each may be a study, not a run."""
+    """The note on runs that may be studies: folders with many files of one step each."""
     files = {
         name: trial.tags[objective].files
         for name, trial in trials.items()

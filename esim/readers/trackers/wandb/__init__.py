@@ -1,1 +1,1 @@
-"""Formats of Weights & Biases."""
+"""Readers of the formats of Weights & Biases."""

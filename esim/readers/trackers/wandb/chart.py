@@ -1,7 +1,7 @@
-"""Weights & Biases: the CSV file that a chart of the web page exports.
+"""Reads the CSV file that a chart on the web page of Weights & Biases exports.
 
-Wide: the steps in the first column, then for each run ``<run> - <metric>``, and the same with
-``__MIN`` and ``__MAX``, which differ from it where the chart averages several rows into a point.
+The first column holds the steps. Each run has three columns: ``<run> - <metric>``, and the same
+with ``__MIN`` and ``__MAX``. Their values differ where a point of the chart averages several rows.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from esim.errors import EsimError
 from esim.readers.formats import Detection, Found
 from esim.readers.options import Options
-from esim.readers.run_logs import Layout, Log, Logs
+from esim.readers.run_logs import Layout, RunLog, RunLogs
 from esim.readers.runs import Experiment, detected, file_notes, studies
 from esim.readers.source import Source
 from esim.readers.tables.shape import Shape, csv_rows, shape_of
@@ -25,7 +25,13 @@ STEP = "Step"
 
 @dataclass
 class _Chart:
-    """A file's rows; column numbers by run and metric, of its value, lowest and highest."""
+    """The columns of a chart's file.
+
+    Attributes:
+        shape: the file.
+        columns: for each run and metric, the numbers of the columns of value, minimum and maximum.
+        renamed: how many runs got another name because two had the same.
+    """
 
     shape: Shape
     columns: dict[tuple[str, str], tuple[int, int, int]] = field(default_factory=dict)
@@ -38,45 +44,45 @@ class _Chart:
                 run, _, metric = name.rpartition(_BETWEEN)
                 number = 1
                 while (run if number == 1 else f"{run} #{number}", metric) in self.columns:
-                    number += 1  # runs of one name
+                    number += 1  # another run has the same name
                 self.renamed += number > 1
                 key = (run if number == 1 else f"{run} #{number}", metric)
                 self.columns[key] = (at, at + 1, at + 2)
 
 
 def detect(source: Source) -> Detection:
-    """A CSV file whose columns come in threes, a value with its lowest and highest."""
+    """Whether there is a CSV file whose columns come in threes: value, minimum and maximum."""
     files = [chart.shape.file for chart in _charts(source)]
     return detected(files, f"with columns <run> - <metric>, {_LOW}, {_HIGH}")
 
 
 def read(source: Source, options: Options) -> Found:
-    """One study: the runs of the charts. Raises EsimError as `esim.readers.runs.studies`."""
+    """Read the runs of the charts as one study. Raises EsimError as `esim.readers.runs.studies`."""
     charts = _charts(source)
     if not charts:
         raise EsimError("no exported chart", where=source.label)
-    homes: dict[tuple[str, str], _Chart] = {}
+    chart_of: dict[tuple[str, str], _Chart] = {}
     for chart in charts:
         for key in chart.columns:
-            if key in homes:
+            if key in chart_of:
                 raise EsimError(
                     f"{key[1]!r} of run {key[0]!r} is in two charts",
                     where=str(chart.shape.file),
-                    why=f"{homes[key].shape.file} has it too",
+                    why=f"{chart_of[key].shape.file} has it too",
                     fix="give one of them",
                 )
-            homes[key] = chart
+            chart_of[key] = chart
     averaged: set[tuple[str, int]] = set()
     logs = [
-        Log(
+        RunLog(
             trial=run,
-            columns=[STEP, *(metric for name, metric in homes if name == run)],
+            columns=[STEP, *(metric for name, metric in chart_of if name == run)],
             rows=lambda run=run: _rows(charts, run, averaged),  # type: ignore[misc]
             where=source.label,
         )
-        for run in dict.fromkeys(name for name, _ in homes)
+        for run in dict.fromkeys(name for name, _ in chart_of)
     ]
-    together = Logs(logs, Layout(steps=(STEP,), sparse=True), options, source.label)
+    together = RunLogs(logs, Layout(steps=(STEP,), sparse=True), options, source.label)
     renamed = sum(chart.renamed for chart in charts)
     notes = []
     if renamed:

@@ -1,7 +1,7 @@
-"""Offline `.wandb` run files: the records wandb would have sent to its server.
+"""Reads offline `.wandb` run files, the records that wandb would have sent to its server.
 
-A LevelDB log: seven bytes of header, then blocks of 32,768 bytes with pieces of records; the
-records are protobuf. wandb itself no longer ships a reader.
+A file is a LevelDB log: seven bytes of header, then blocks of 32,768 bytes with pieces of records.
+The records are Protobuf messages. wandb itself no longer has a reader.
 Source: wandb/core/pkg/leveldb/record.go, wandb/proto/wandb_internal.proto (0.31).
 """
 
@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 
 from esim.readers.encodings import wire
 
-MAGIC = b":W&B\xe1\xbe"  # and a version, 0
+MAGIC = b":W&B\xe1\xbe"  # a version, 0, follows
 _HEADER = 7
 _BLOCK = 32_768
 _PIECE = struct.Struct("<IHB")  # CRC-32 of kind and data, length, kind
@@ -24,18 +24,18 @@ _FULL, _FIRST, _MIDDLE, _LAST = 1, 2, 3, 4
 
 @dataclass
 class RunFile:
-    """What a run file says of its run.
+    """What a run file says about its run.
 
     Attributes:
-        run_id, project, sweep: "" if it does not say.
-        start: seconds since 1970 UTC; None if not recorded.
-        config: hyperparameter -> JSON text.
-        history: one row a logged step: name, nested names joined with ".", -> JSON text.
-        exit_code: None: the file has no end of the run.
-        runtime: seconds, of the end of the run.
-        cut_off, damaged: the file ends within a record; a checksum is wrong, and what follows is
-            not read.
-        odd: records that are no messages.
+        run_id, project, sweep: the ids or names; "" if the file does not say.
+        start: seconds since 1970 UTC; None if it is not recorded.
+        config: hyperparameter -> its value as JSON text.
+        rows: one for each logged step: name (nested names joined with ".") -> value as JSON text.
+        exit_code: the exit code of the run's process; None if the file does not hold its end.
+        runtime: seconds that the run had taken at its end.
+        cut_off: whether the file ends within a record.
+        damaged: whether a checksum is wrong; what follows it is not read.
+        odd: how many records are no messages.
     """
 
     run_id: str = ""
@@ -43,7 +43,7 @@ class RunFile:
     sweep: str = ""
     start: float | None = None
     config: dict[str, str] = field(default_factory=dict)
-    history: list[dict[str, str]] = field(default_factory=list)
+    rows: list[dict[str, str]] = field(default_factory=list)
     exit_code: int | None = None
     runtime: int = 0
     cut_off: bool = False
@@ -52,7 +52,11 @@ class RunFile:
 
     @classmethod
     def parse(cls, data: bytes) -> RunFile:
-        """The run of a file's contents, which start with `MAGIC`."""
+        """The run in the contents of a file.
+
+        Args:
+            data: the contents, which start with `MAGIC`.
+        """
         run = cls()
         for record in run._records(data):
             try:
@@ -67,14 +71,14 @@ class RunFile:
         while at < size:
             left = _BLOCK - at % _BLOCK
             if left < _PIECE.size:
-                at += left  # too little for a piece: zeros
+                at += left  # too short for a piece, so it is filled with zeros
                 continue
             if at + _PIECE.size > size:
                 break
             checksum, length, kind = _PIECE.unpack_from(data, at)
             start = at + _PIECE.size
             if (checksum, length, kind) == (0, 0, 0) and not any(data[at:]):
-                return  # space laid out, not written yet
+                return  # space that is reserved and not written yet
             if length > min(left, size - at) - _PIECE.size:
                 self.damaged = length > left - _PIECE.size
                 self.cut_off = not self.damaged
@@ -101,7 +105,7 @@ class RunFile:
                     elif key == 2:  # the step; older clients also log it as _step
                         step = wire.message(wire.part(item)).get(1, 0)
                         row.setdefault("_step", str(wire.whole(step)))
-                self.history.append(row)
+                self.rows.append(row)
             elif number == 5:
                 self._config(wire.part(value))
             elif number == 17:
@@ -132,7 +136,11 @@ class RunFile:
 
 
 def _add(row: dict[str, str], item: bytes) -> None:
-    """An item: key 1 or nested_key 2 (repeated), and its value: as value_json 16, or typed."""
+    """Add an item to a row.
+
+    Its name is in key (1) or nested_key (2, repeated), its value in value_json (16) or in a field
+    of its type.
+    """
     names: list[str] = []
     text = "null"
     for number, _, value in wire.fields(item):

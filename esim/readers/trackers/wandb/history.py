@@ -1,7 +1,7 @@
-"""Weights & Biases: a run's history as CSV, JSONL or Parquet, recognised by its column ``_step``.
+"""Reads rows that runs of Weights & Biases logged: CSV, JSONL or Parquet with a column ``_step``.
 
-``run.history()`` and ``run.scan_history()`` written to a file, history artifacts, and the
-``wandb-history.jsonl`` of old clients. A row is a logged step and holds some of the metrics.
+Such files are the results of ``run.history()`` and ``run.scan_history()``, history artifacts, and
+the ``wandb-history.jsonl`` of old clients. A row is a logged step with some of the metrics.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""Weights & Biases: offline run files, ``wandb/offline-run-*/run-<id>.wandb``.
+"""Reads offline run files of Weights & Biases, ``wandb/offline-run-*/run-<id>.wandb``.
 
-The runs of a sweep are a study, the others of a project are one.
+The runs of a sweep are a study; the other runs of a project are a study.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from esim.readers.config_files import plain_config
 from esim.readers.encodings import jsontext, wire
 from esim.readers.formats import Detection, Found
 from esim.readers.options import Options
-from esim.readers.run_logs import Layout, Log, Logs
+from esim.readers.run_logs import Layout, RunLog, RunLogs
 from esim.readers.runs import Experiment, file_notes, studies
 from esim.readers.source import File, Source
 from esim.readers.trackers.wandb.datastore import MAGIC, RunFile
@@ -27,7 +27,7 @@ LAYOUT = Layout(
 
 
 def detect(source: Source) -> Detection:
-    """Run files by their first bytes; all that lies in a run's folder is the run's."""
+    """Whether there are run files, by their first bytes; all in a run's folder belongs to it."""
     named = [file for file in source.files if file.base.endswith(".wandb")]
     if not named:
         return Detection(False, "")
@@ -39,7 +39,7 @@ def detect(source: Source) -> Detection:
 
 
 def read(source: Source, options: Options) -> Found:
-    """The studies of the run files. Raises EsimError as `esim.readers.runs.studies`."""
+    """Read the studies of the run files. Raises EsimError as `esim.readers.runs.studies`."""
     files = _run_files(source)
     if not files:
         raise EsimError("no run files", where=source.label, why="their names end in .wandb")
@@ -52,7 +52,7 @@ def read(source: Source, options: Options) -> Found:
     experiments = []
     for name, by_id in groups.items():
         logs = [_log(run_id, parts) for run_id, parts in by_id.items()]
-        together = Logs(logs, LAYOUT, options, source.label)
+        together = RunLogs(logs, LAYOUT, options, source.label)
         parsed = [run for parts in by_id.values() for _, run in parts]
         experiments.append(
             Experiment(
@@ -75,15 +75,15 @@ def _run_files(source: Source) -> list[File]:
     ]
 
 
-def _log(run_id: str, parts: list[tuple[File, RunFile]]) -> Log:
-    """A run; each time it was resumed made a file more."""
+def _log(run_id: str, parts: list[tuple[File, RunFile]]) -> RunLog:
+    """The log of a run, which has another file for each time that it was resumed."""
     parts.sort(key=lambda part: part[1].start or 0.0)
     last = parts[-1][1]
     start = parts[0][1].start
     rows = [
         (f"{file}, logged row {number}", row)
         for file, run in parts
-        for number, row in enumerate(run.history, start=1)
+        for number, row in enumerate(run.rows, start=1)
     ]
     columns = dict.fromkeys(
         name for _, row in rows for name, text in row.items() if text[:1] in "-0123456789NI"
@@ -93,14 +93,14 @@ def _log(run_id: str, parts: list[tuple[File, RunFile]]) -> Log:
     }
     end = None
     if last.exit_code is not None and last.start is not None:
-        # Whole seconds, rounded down: the last row may stand a little later.
+        # The runtime is rounded down to whole seconds, so the last row may be a little later.
         stamps = [float(row["_timestamp"]) for _, row in rows[-1:] if "_timestamp" in row]
         end = max([last.start + last.runtime, *stamps])
     if last.exit_code is None:
         status = Status.RUNNING
     else:
         status = Status.COMPLETED if last.exit_code == 0 else Status.FAILED
-    return Log(
+    return RunLog(
         trial=run_id,
         columns=list(columns),
         rows=lambda: _cells(rows),
@@ -113,7 +113,7 @@ def _log(run_id: str, parts: list[tuple[File, RunFile]]) -> Log:
 
 
 def _cells(rows: Sequence[tuple[str, Mapping[str, str]]]) -> Iterator[tuple[str, dict[str, str]]]:
-    """JSON texts of numbers are cells as they stand; null is none."""
+    """The rows with their cells; the JSON text of a number is a cell, and null is an empty cell."""
     for place, row in rows:
         yield place, {name: text for name, text in row.items() if text != "null"}
 
