@@ -24,7 +24,7 @@ from esim.cli.progress import progress
 from esim.cli.usage import one_of, usage
 
 if TYPE_CHECKING:
-    from esim.analyses.estimate.survey import Wanted
+    from esim.analyses.estimate.full_estimate import Wanted
     from esim.readers.inputs import Reading
     from esim.results.estimate import Estimate
     from esim.storage.history import History
@@ -103,7 +103,7 @@ class NextJobFlags:
 
     def wanted(self, readings: bool) -> Wanted:
         """What to add to the forecast. Raises typer.BadParameter for a share that cannot be."""
-        from esim.analyses.estimate.survey import Wanted
+        from esim.analyses.estimate.full_estimate import Wanted
 
         with usage():
             return Wanted(
@@ -164,7 +164,7 @@ def estimate(
     wanted, asked = job.wanted(rule.readings), job.keywords()
 
     from esim.analyses.estimate.forecast import settle
-    from esim.analyses.estimate.survey import survey
+    from esim.analyses.estimate.full_estimate import full_estimate
     from esim.analyses.workers.by_study import going_through
     from esim.readers.inputs import Reading
     from esim.study.facts import facts_at
@@ -176,7 +176,7 @@ def estimate(
             known, threads = studies.each(facts_at), engine.jobs
             ask = settle(known, row, **asked, costs=money, final=final_value, threads=threads)
             display.update(task, total=None if isinstance(found, Reading) else len(studies))
-            estimated = survey(
+            estimated = full_estimate(
                 studies, ask, job.seed, job.confidence, wanted,
                 tell=lambda what: display.update(task, description=what),
                 advance=lambda more: display.advance(task, more),

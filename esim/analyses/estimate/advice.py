@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from esim.analyses.estimate.doubts import needed
-from esim.analyses.estimate.histories import LEAST
+from esim.analyses.estimate.past_replays import LEAST
 from esim.analyses.workers.by_study import MANY
 from esim.results.estimate import Advice, Alternative, Estimate, Quantity
 

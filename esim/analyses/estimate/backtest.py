@@ -9,8 +9,8 @@ import numpy as np
 
 from esim.analyses.estimate.doubts import needed
 from esim.analyses.estimate.forecast import forecast
-from esim.analyses.estimate.histories import LEAST, Ask
-from esim.analyses.estimate.learned import FRACTIONS
+from esim.analyses.estimate.past_numbers import FRACTIONS
+from esim.analyses.estimate.past_replays import LEAST, Ask
 from esim.analyses.estimate.samples import Samples, play
 from esim.results.estimate import Backtest, BacktestRow, Estimate, LeftOut
 from esim.simulator.plan.build import prepare

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from esim.analyses.estimate.forecast import forecast
-from esim.analyses.estimate.histories import Ask, replay_history
-from esim.analyses.estimate.learned import FRACTIONS
+from esim.analyses.estimate.past_numbers import FRACTIONS
+from esim.analyses.estimate.past_replays import Ask, replay_past_study
 from esim.analyses.estimate.samples import Samples
 from esim.analyses.estimate.variants import smaller
 from esim.results.estimate import Interval, Quantity, SameCost
@@ -77,7 +77,7 @@ def _budget(past: Sequence[Study], ask: Ask, spent: str) -> float:
     """What the next job is expected to cost without the rule."""
     a_trial = []
     for i, study in enumerate(past):
-        found = replay_history(study, ask, np.random.SeedSequence(0, spawn_key=(i,)))
+        found = replay_past_study(study, ask, np.random.SeedSequence(0, spawn_key=(i,)))
         if found is not None:
             a_trial.append(float(found.main.outcomes.spent(spent)[0].mean()) / found.main.size)
     return float(np.mean(a_trial)) * ask.trials
@@ -92,7 +92,7 @@ def _best(
     child = np.random.SeedSequence(seed, spawn_key=(0,))
     jobs: list[tuple[Samples, bool]] = []
     for trials in shown:
-        found = replay_history(past[0], dataclasses.replace(ask, trials=trials), child)
+        found = replay_past_study(past[0], dataclasses.replace(ask, trials=trials), child)
         if found is None or not found.degradation_known:
             return None, None, None
         # A job of all past trials always holds the same best: that says nothing of how sure it is.

@@ -1,7 +1,7 @@
 """What to expect of the next tuning job with a rule on, from past studies.
 
-The method, its sources and how well its intervals hold: `esim.analyses.estimate.widen` and
-reports/calibration.md.
+How it is computed and from which sources is told in `esim.analyses.estimate.prediction_variance`;
+reports/calibration.md tells how well its intervals hold.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ import numpy as np
 
 from esim.analyses.estimate.advice import advise
 from esim.analyses.estimate.doubts import doubts
-from esim.analyses.estimate.histories import Ask, replay_history
-from esim.analyses.estimate.learned import Learned, learn
+from esim.analyses.estimate.past_numbers import PastNumbers, past_numbers
+from esim.analyses.estimate.past_replays import Ask, replay_past_study
 from esim.analyses.estimate.quantities import probability_best_kept, quantities
 from esim.analyses.estimate.samples import Launch
 from esim.analyses.workers.by_study import MANY, Studies, going_through, spread
@@ -28,7 +28,7 @@ from esim.results.estimate import Estimate, Next, Past
 from esim.rules import Rule
 from esim.rules import rule as named_rule
 from esim.simulator.replay import Final, check_final
-from esim.storage.history import History as Stored
+from esim.storage.history import History
 from esim.study import Float64, Int64, Study
 from esim.study.facts import Facts, facts, facts_at
 
@@ -56,7 +56,7 @@ METHOD = {
 
 
 def estimate(
-    studies: Study | Iterable[Study] | Stored,
+    studies: Study | Iterable[Study] | History,
     rule: str | Rule = "sagemaker",
     trials: int | None = None,
     workers: int | None = None,
@@ -185,10 +185,10 @@ def forecast_from(
         parts: the trials of each study that count as past, int64 [n] each; default, all.
         tell: called with the number of studies of each finished unit of work.
     """
-    work = partial(_learned, dataclasses.replace(ask, threads=past.threads), seed, parts)
+    work = partial(_past_numbers, dataclasses.replace(ask, threads=past.threads), seed, parts)
     replayed = past.each(work, tell)
     every = [study for study, _ in replayed]
-    known = [learned for _, learned in replayed if learned is not None]
+    known = [numbers for _, numbers in replayed if numbers is not None]
     lengths = [study.trials for study in every] if parts is None else [len(p) for p in parts]
     first = every[0]
     comparable = all(study.objective == first.objective for study in every)
@@ -217,13 +217,13 @@ def forecast_from(
     return dataclasses.replace(found, warnings=tuple(doubts(every, lengths, found, ask.held)))
 
 
-def _learned(
+def _past_numbers(
     ask: Ask, seed: int, parts: Sequence[Int64] | None, position: int, study: Study
-) -> tuple[Facts, Learned | None]:
+) -> tuple[Facts, PastNumbers | None]:
     """What one study teaches; None if it has too few trials."""
     child = np.random.SeedSequence(seed, spawn_key=(position,))
-    history = replay_history(study, ask, child, None if parts is None else parts[position])
-    return facts(study), None if history is None else learn(history, ask)
+    replays = replay_past_study(study, ask, child, None if parts is None else parts[position])
+    return facts(study), None if replays is None else past_numbers(replays, ask)
 
 
 def clock_of(workers: int) -> Clock:
@@ -272,9 +272,9 @@ def _around(chance: float, jobs: float, confidence: float) -> tuple[float, float
     return max(centre - reach, 0.0), min(centre + reach, 1.0)
 
 
-def _scatter(learned: Sequence[Learned]) -> Float64:
+def _scatter(past: Sequence[PastNumbers]) -> Float64:
     """Saved share, normalized degradation and best kept of the same replays. float64 [3, R]"""
-    columns = [column for one in learned for column in one.scatter]
+    columns = [column for one in past for column in one.scatter]
     if not columns:
         return np.empty((3, 0))
     most = max(c.shape[1] for c in columns)

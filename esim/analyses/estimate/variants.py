@@ -9,7 +9,7 @@ import dataclasses
 from collections.abc import Iterator, Sequence
 
 from esim.analyses.estimate.forecast import clock_of, forecast
-from esim.analyses.estimate.histories import Ask
+from esim.analyses.estimate.past_replays import Ask
 from esim.assumptions import Clock
 from esim.errors import EsimError
 from esim.results.estimate import Alternative, Estimate, Headline, ReadingForecast

@@ -27,7 +27,7 @@ Work = Callable[[int, Study], Made]  # of a study's position among all, and the 
 
 
 @dataclass(frozen=True)
-class Failed:
+class FailedStudy:
     """A study with which something could not be done, and why."""
 
     study: str
@@ -35,7 +35,7 @@ class Failed:
 
 
 @dataclass(frozen=True)
-class Held:
+class InMemory:
     """Studies in memory, read as a chunk of a history is."""
 
     held: tuple[Study, ...]
@@ -46,28 +46,28 @@ class Held:
 
 
 @dataclass(frozen=True)
-class Unit:
+class WorkUnit:
     """What a worker takes at a time: studies read together, and their positions among all."""
 
-    source: Chunk | Held
+    source: Chunk | InMemory
     positions: tuple[int, ...]
     names: tuple[str, ...]
 
     @classmethod
-    def of(cls, chunk: Chunk, first: int = 0) -> Unit:
+    def of(cls, chunk: Chunk, first: int = 0) -> WorkUnit:
         """A chunk of a history; `first`: its first study's position."""
         names = tuple(entry.study for entry in chunk.entries)
         return cls(chunk, tuple(range(first, first + len(names))), names)
 
-    def only(self, wanted: Callable[[int], bool]) -> Unit:
+    def only(self, wanted: Callable[[int], bool]) -> WorkUnit:
         """Some of its studies."""
         keep = [i for i, position in enumerate(self.positions) if wanted(position)]
-        some: Chunk | Held
-        if isinstance(self.source, Held):
-            some = Held(tuple(self.source.held[i] for i in keep))
+        some: Chunk | InMemory
+        if isinstance(self.source, InMemory):
+            some = InMemory(tuple(self.source.held[i] for i in keep))
         else:
             some = replace(self.source, entries=tuple(self.source.entries[i] for i in keep))
-        return Unit(
+        return WorkUnit(
             some, tuple(self.positions[i] for i in keep), tuple(self.names[i] for i in keep)
         )
 
@@ -77,39 +77,39 @@ def spread(studies: int, some: int) -> list[int]:
     return [i * studies // some for i in range(some)]
 
 
-def read(unit: Unit) -> Iterator[Study | Failed]:
+def read(unit: WorkUnit) -> Iterator[Study | FailedStudy]:
     """The studies of a unit; those of a file that cannot be read have failed."""
     studies = unit.source.studies(configs=False)
     for at in range(len(unit.names)):
         try:
             study = next(studies)
         except EsimError as error:  # the chunk's files: nothing more comes of them
-            yield from (Failed(name, str(error)) for name in unit.names[at:])
+            yield from (FailedStudy(name, str(error)) for name in unit.names[at:])
             return
         yield study
 
 
-def attempt(work: Callable[[Study], Made], study: Study) -> Made | Failed:
+def attempt(work: Callable[[Study], Made], study: Study) -> Made | FailedStudy:
     """The work on a study, or why it failed."""
     try:
         return work(study)
     except EsimError as error:
-        return Failed(study.name, str(error))
+        return FailedStudy(study.name, str(error))
     except Exception as error:
-        return Failed(study.name, f"{type(error).__name__}: {error}")
+        return FailedStudy(study.name, f"{type(error).__name__}: {error}")
 
 
-def work_on(work: Work[Made], unit: Unit) -> list[Made | Failed]:
+def work_on(work: Work[Made], unit: WorkUnit) -> list[Made | FailedStudy]:
     """The work on each study of a unit.
 
     A study of a history that fails stops no other; one in memory raises, for whoever holds it can
     leave it out.
     """
-    made: list[Made | Failed] = []
+    made: list[Made | FailedStudy] = []
     for position, study in zip(unit.positions, read(unit), strict=True):
-        if isinstance(study, Failed):
+        if isinstance(study, FailedStudy):
             made.append(study)
-        elif isinstance(unit.source, Held):
+        elif isinstance(unit.source, InMemory):
             made.append(work(position, study))
         else:
             made.append(attempt(partial(work, position), study))
@@ -126,7 +126,7 @@ class Studies:
     """
 
     def __init__(
-        self, units: Sequence[Unit], workers: engines.Workers, *, here: bool, threads: int
+        self, units: Sequence[WorkUnit], workers: engines.Workers, *, here: bool, threads: int
     ) -> None:
         self._units, self._workers = list(units), workers
         self.here, self.threads = here, threads
@@ -147,7 +147,7 @@ class Studies:
         Raises:
             EsimError: every study failed, or one in memory did.
         """
-        found: dict[int, list[Made | Failed]] = {}
+        found: dict[int, list[Made | FailedStudy]] = {}
         for at, made in self._workers.run(partial(work_on, work), self._units):
             found[at] = made
             done(len(made))
@@ -155,7 +155,7 @@ class Studies:
         failed: set[int] = set()
         for at, unit in enumerate(self._units):
             for position, one in zip(unit.positions, found.pop(at), strict=True):
-                if isinstance(one, Failed):
+                if isinstance(one, FailedStudy):
                     self.failures[one.study] = one.error
                     failed.add(position)
                 else:
@@ -178,7 +178,7 @@ class Studies:
         for unit in self._units:
             if not wanted.isdisjoint(unit.positions):
                 those = unit.only(wanted.__contains__).source.studies(configs=False)
-                found += those if isinstance(unit.source, Held) else map(_by_itself, those)
+                found += those if isinstance(unit.source, InMemory) else map(_by_itself, those)
         return tuple(found)
 
 
@@ -224,11 +224,11 @@ def going_through(
         yield Studies(units, workers, here=engine == "threads", threads=threads)
 
 
-def _units(source: Study | Iterable[Study] | History) -> list[Unit]:
+def _units(source: Study | Iterable[Study] | History) -> list[WorkUnit]:
     if isinstance(source, History):
-        units: list[Unit] = []
+        units: list[WorkUnit] = []
         for chunk in source.chunks():
-            units.append(Unit.of(chunk, units[-1].positions[-1] + 1 if units else 0))
+            units.append(WorkUnit.of(chunk, units[-1].positions[-1] + 1 if units else 0))
         return units
     studies = [source] if isinstance(source, Study) else list(source)
-    return [Unit(Held((study,)), (i,), (study.name,)) for i, study in enumerate(studies)]
+    return [WorkUnit(InMemory((study,)), (i,), (study.name,)) for i, study in enumerate(studies)]

@@ -6,11 +6,11 @@ import os
 import shutil
 from pathlib import Path
 
-from esim.analyses.history.work import Part
+from esim.analyses.history.chunk_replay import ReplayedChunk
 from esim.errors import EsimError
 
 
-class Parts:
+class FinishedChunks:
     """Finished chunks: in memory, or, with an output folder, beside it until that is whole."""
 
     def __init__(self, out: Path | None, key: str, resume: bool) -> None:
@@ -41,7 +41,7 @@ class Parts:
             mark.write_text(key, encoding="utf-8")
         self.kept = {int(path.stem) for path in self._folder.glob("*.studies")}
 
-    def keep(self, number: int, part: Part) -> None:
+    def keep(self, number: int, part: ReplayedChunk) -> None:
         """Keep what was made of a chunk."""
         if self._folder is None:
             self._memory[number] = part.studies  # nobody will ask for its trials

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from esim.analyses.estimate.histories import Ask, History, pooled
+from esim.analyses.estimate.past_replays import Ask, PastReplays, pooled
+from esim.analyses.estimate.prediction_variance import EXPONENT_SD, kept_beyond, variance_parts
 from esim.analyses.estimate.samples import Samples
-from esim.analyses.estimate.widen import EXPONENT_SD, kept_beyond, parts
 from esim.simulator.accounting import SPENT
 from esim.study import Float64
 
@@ -27,12 +27,12 @@ AMOUNTS = {
 }
 OF_THE_BEST = ("degradation_on_record", "degradation_normalized", "best_rank")
 BEST, SCATTER = 30_000, 300  # of many studies together: draws of the best, and scattered replays
-Number = Callable[[Samples], Float64]  # of each sample, on the working scale
+NumberOfSamples = Callable[[Samples], Float64]  # of each sample, on the working scale
 Onwards = Callable[[float], tuple[float, float]]
 
 
 @dataclass(frozen=True, slots=True)
-class Varies:
+class PastNumber:
     """One number of one past study, on the working scale.
 
     Attributes:
@@ -51,7 +51,7 @@ class Varies:
 
 
 @dataclass(frozen=True, slots=True)
-class Learned:
+class PastNumbers:
     """What is kept of one past study.
 
     Attributes:
@@ -68,37 +68,37 @@ class Learned:
     m: int
     jobs: float
     degradation_known: bool
-    numbers: Mapping[str, Varies | None]
+    numbers: Mapping[str, PastNumber | None]
     best: Mapping[str, Float64]
     best_kept: float
     scatter: tuple[Float64, ...]
 
 
-def learn(history: History, ask: Ask) -> Learned:
+def past_numbers(replays: PastReplays, ask: Ask) -> PastNumbers:
     """What the replays of one study teach."""
-    numbers: dict[str, Varies | None] = {}
+    numbers: dict[str, PastNumber | None] = {}
     for spent in SPENT:
-        numbers[FRACTIONS[spent]] = _fraction(history, ask, spent)
-        numbers[AMOUNTS[spent][0]] = _amount(history, ask, spent)
+        numbers[FRACTIONS[spent]] = _fraction(replays, ask, spent)
+        numbers[AMOUNTS[spent][0]] = _amount(replays, ask, spent)
     numbers["trials_stopped"] = _varies(
-        history,
+        replays,
         ask,
         lambda samples: samples.outcomes.trials_stopped_fraction,
-        lambda mean: _grown(history, "steps", mean),
+        lambda mean: _grown(replays, "steps", mean),
     )
-    kept = history.quarter.outcomes.best_kept
+    kept = replays.quarter.outcomes.best_kept
     kept = kept[~np.isnan(kept)]
-    return Learned(
-        n=history.n,
-        m=history.m,
-        jobs=history.jobs,
-        degradation_known=history.degradation_known,
+    return PastNumbers(
+        n=replays.n,
+        m=replays.m,
+        jobs=replays.jobs,
+        degradation_known=replays.degradation_known,
         numbers=numbers,
-        best={name: _thinned(pooled(history, name), _each(BEST, ask)) for name in OF_THE_BEST},
+        best={name: _thinned(pooled(replays, name), _each(BEST, ask)) for name in OF_THE_BEST},
         best_kept=float(kept.mean()) if len(kept) else math.nan,
         scatter=tuple(
-            _scatter(history, block)[:, : _each(SCATTER, ask)].copy()
-            for block in (history.main, history.quarter)
+            _scatter(replays, block)[:, : _each(SCATTER, ask)].copy()
+            for block in (replays.main, replays.quarter)
         ),
     )
 
@@ -116,7 +116,7 @@ def _thinned(values: Float64, most: int | None) -> Float64:
     return found
 
 
-def _fraction(history: History, ask: Ask, spent: str) -> Varies | None:
+def _fraction(replays: PastReplays, ask: Ask, spent: str) -> PastNumber | None:
     # Square roots of the kept share are nearly symmetric about their mean; shares are not.
     def number(samples: Samples) -> Float64:
         recorded, run = samples.outcomes.spent(spent)
@@ -125,82 +125,84 @@ def _fraction(history: History, ask: Ask, spent: str) -> Varies | None:
         return np.sqrt(np.where(recorded > 0, kept, np.nan))
 
     def onwards(mean: float) -> tuple[float, float]:
-        moved = mean * math.sqrt(_kept_ratio(history, spent))
-        return moved, 0.5 * moved * _unsure(history)
+        moved = mean * math.sqrt(_kept_ratio(replays, spent))
+        return moved, 0.5 * moved * _unsure(replays)
 
-    return _varies(history, ask, number, onwards, lambda values: bool((values <= 1.0).all()))
+    return _varies(replays, ask, number, onwards, lambda values: bool((values <= 1.0).all()))
 
 
-def _amount(history: History, ask: Ask, spent: str) -> Varies | None:
+def _amount(replays: PastReplays, ask: Ask, spent: str) -> PastNumber | None:
     def number(samples: Samples) -> Float64:
         recorded, run = samples.outcomes.spent(spent)
         return (recorded - run) / samples.size
 
     return _varies(
-        history,
+        replays,
         ask,
         number,
-        lambda mean: _grown(history, spent, mean),
+        lambda mean: _grown(replays, spent, mean),
         lambda values: bool((values >= 0).all()),
     )
 
 
 def _varies(
-    history: History,
+    replays: PastReplays,
     ask: Ask,
-    number: Number,
+    number: NumberOfSamples,
     onwards: Onwards,
     bounded: Callable[[Float64], bool] = lambda values: True,
-) -> Varies | None:
-    if history.m > history.n and 2 * history.workers >= history.n:
+) -> PastNumber | None:
+    if replays.m > replays.n and 2 * replays.workers >= replays.n:
         return None  # too few positions show how a longer job goes on
-    values, half = number(history.main), number(history.half)
+    values, half = number(replays.main), number(replays.half)
     if not (np.isfinite(values).all() and np.isfinite(half).all()):
         return None
-    found = parts(values, half.reshape(-1, history.orders), history.n, history.m, history.launch)
+    found = variance_parts(
+        values, half.reshape(-1, replays.orders), replays.n, replays.m, replays.launch
+    )
     centre, unsure = float(values.mean()), 0.0
-    if history.m > history.n:
+    if replays.m > replays.n:
         centre, unsure = onwards(centre)
     # Replays of all trials in their recorded order are all the same.
-    off = values if history.launch == "shuffled" else half
+    off = values if replays.launch == "shuffled" else half
     off = off[np.arange(len(values)) % len(off)] - off.mean()
-    return Varies(
+    return PastNumber(
         centre=centre,
-        within=found.order + found.trials / history.m,
-        past=found.trials / history.n + unsure**2,
+        within=found.order + found.trials / replays.m,
+        past=found.trials / replays.n + unsure**2,
         shape=(off / (off.std() or 1.0))[: _each(ask.draws, ask)].copy(),
         bounded=bounded(values),
     )
 
 
-def _grown(history: History, spent: str, mean: float) -> tuple[float, float]:
+def _grown(replays: PastReplays, spent: str, mean: float) -> tuple[float, float]:
     """What is saved by a trial of a longer job, and its standard deviation."""
-    recorded, run = history.main.outcomes.spent(spent)
+    recorded, run = replays.main.outcomes.spent(spent)
     whole = float(recorded.mean())
     kept = float(run.mean()) / whole if whole > 0 else 1.0
     if kept >= 1.0:
         return mean, 0.0
-    beyond = kept * _kept_ratio(history, spent)
+    beyond = kept * _kept_ratio(replays, spent)
     grown = mean * (1.0 - beyond) / (1.0 - kept)
-    return grown, abs(mean) * beyond / (1.0 - kept) * _unsure(history)
+    return grown, abs(mean) * beyond / (1.0 - kept) * _unsure(replays)
 
 
-def _kept_ratio(history: History, spent: str) -> float:
+def _kept_ratio(replays: PastReplays, spent: str) -> float:
     """What is kept by a job of m trials over what a job of n keeps; makespans go with seconds."""
-    main = history.main
+    main = replays.main
     at = spent
     if spent == "makespan_s":
         at = "billed_seconds" if np.isfinite(main.run_at["billed_seconds"]).all() else "steps"
-    return kept_beyond(main.run_at[at], main.recorded_at[at], history.m)
+    return kept_beyond(main.run_at[at], main.recorded_at[at], replays.m)
 
 
-def _unsure(history: History) -> float:
-    return EXPONENT_SD * math.log(history.m / history.n)
+def _unsure(replays: PastReplays) -> float:
+    return EXPONENT_SD * math.log(replays.m / replays.n)
 
 
-def _scatter(history: History, block: Samples) -> Float64:
+def _scatter(replays: PastReplays, block: Samples) -> Float64:
     found = block.outcomes
     lost = found.degradation_normalized
-    if not history.degradation_known:
+    if not replays.degradation_known:
         lost = np.full(len(lost), np.nan)
     return np.stack([found.steps_saved_fraction, lost, found.best_kept])

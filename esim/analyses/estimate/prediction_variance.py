@@ -40,7 +40,7 @@ FAR = 4.0  # times the past's trials; of a longer job's best nothing is said
 
 
 @dataclass(frozen=True)
-class Parts:
+class VarianceParts:
     """What a number varies by, for one past job of n trials. Variances on the working scale.
 
     Attributes:
@@ -52,7 +52,7 @@ class Parts:
     trials: float
 
 
-def parts(values: Float64, half: Float64, n: int, m: int, launch: Launch) -> Parts:
+def variance_parts(values: Float64, half: Float64, n: int, m: int, launch: Launch) -> VarianceParts:
     """Tell both sources of variance apart.
 
     Args:
@@ -65,15 +65,15 @@ def parts(values: Float64, half: Float64, n: int, m: int, launch: Launch) -> Par
     between = float(half.mean(axis=1).var(ddof=1)) - order_of_half / orders
     trials = max(between, 0.0) / (1.0 / h - 1.0 / n)
     if launch == "recorded":
-        return Parts(order=0.0, trials=trials)
+        return VarianceParts(order=0.0, trials=trials)
     trials = max(trials, FLOOR * order_of_half * h)
     drawn = float(values.var())
     if m <= n:
-        return Parts(order=max(drawn - trials * (1.0 / m - 1.0 / n), 0.0), trials=trials)
+        return VarianceParts(order=max(drawn - trials * (1.0 / m - 1.0 / n), 0.0), trials=trials)
     exponent = 0.0
     if drawn > 0.0 and order_of_half > 0.0:
         exponent = min(max(math.log(drawn / order_of_half) / math.log(n / h), -1.0), 0.0)
-    return Parts(order=drawn * (m / n) ** (ORDER_TREND * exponent), trials=trials)
+    return VarianceParts(order=drawn * (m / n) ** (ORDER_TREND * exponent), trials=trials)
 
 
 def deviations(shape: Float64, variance: float, freedom: float) -> Float64:

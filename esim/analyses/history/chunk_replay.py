@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from esim.analyses.workers.by_study import Failed, Unit, attempt, read
+from esim.analyses.workers.by_study import FailedStudy, WorkUnit, attempt, read
 from esim.assumptions import Costs
 from esim.results.tables import as_parquet, packed, studies_schema, studies_table, trials_table
 from esim.rules import Rule
@@ -51,7 +51,7 @@ class Settings:
 
 
 @dataclass(frozen=True)
-class Part:
+class ReplayedChunk:
     """What a worker made of a chunk, as bytes.
 
     Attributes:
@@ -63,7 +63,7 @@ class Part:
     trials: bytes
 
 
-def replay_chunk(settings: Settings, chunk: Chunk) -> Part:
+def replay_chunk(settings: Settings, chunk: Chunk) -> ReplayedChunk:
     """Replay the studies of a chunk; one that fails becomes a row with its error."""
     with _at_ease():
         return _replay_chunk(settings, chunk)
@@ -87,20 +87,20 @@ def _at_ease() -> Iterator[None]:
             gc.enable()
 
 
-def _replay_chunk(settings: Settings, chunk: Chunk) -> Part:
+def _replay_chunk(settings: Settings, chunk: Chunk) -> ReplayedChunk:
     entries = chunk.entries
     columns: dict[str, list[Any]] = {name: [None] * len(entries) for name in studies_schema().names}
     for name in ("study", "objective", "direction"):
         columns[name] = [getattr(entry, name) for entry in entries]
     studies: dict[int, Study] = {}
-    for place, one in enumerate(read(Unit.of(chunk))):
-        if isinstance(one, Failed):
+    for place, one in enumerate(read(WorkUnit.of(chunk))):
+        if isinstance(one, FailedStudy):
             columns["error"][place] = one.error
         else:
             studies[place] = one
     made: list[tuple[list[int], Replays]] = []
     for places, replayed in _replayed(settings, studies):
-        if isinstance(replayed, Failed):
+        if isinstance(replayed, FailedStudy):
             columns["error"][places[0]] = replayed.error
             continue
         made.append((places, replayed))
@@ -112,12 +112,12 @@ def _replay_chunk(settings: Settings, chunk: Chunk) -> Part:
         for name, values in found.items():
             for place, value in zip(places, values, strict=True):
                 columns[name][place] = value
-    return Part(packed(studies_table(columns)), as_parquet(_trials(made)))
+    return ReplayedChunk(packed(studies_table(columns)), as_parquet(_trials(made)))
 
 
 def _replayed(
     settings: Settings, studies: Mapping[int, Study]
-) -> list[tuple[list[int], Replays | Failed]]:
+) -> list[tuple[list[int], Replays | FailedStudy]]:
     """Studies by their places, replayed together where they can be."""
     from esim.simulator.replay import replay_stacks  # with the compiler, which only workers need
 

@@ -52,7 +52,7 @@ class Ask:
 
 
 @dataclass(frozen=True)
-class History:
+class PastReplays:
     """A past study's replays.
 
     Attributes:
@@ -80,9 +80,9 @@ class History:
         return self.n / self.quarter.size
 
 
-def replay_history(
+def replay_past_study(
     study: Study, ask: Ask, seed: np.random.SeedSequence, trials: Int64 | None = None
-) -> History | None:
+) -> PastReplays | None:
     """Replay a study's trials, or some of them; None if there are fewer than `LEAST`."""
     places = np.arange(study.n_trials) if trials is None else trials
     n = len(places)
@@ -97,7 +97,7 @@ def replay_history(
     orders = 1 if ask.launch == "recorded" else _ORDERS
     sets = draw(seeds[_HALVES], places, n // 2, max(ask.samples * 3 // 20, 20), ask.launch)
     size = min(ask.trials, max(n // 4, 2))
-    return History(
+    return PastReplays(
         n=n,
         m=ask.trials,
         workers=ask.clock.workers,
@@ -112,11 +112,11 @@ def replay_history(
     )
 
 
-def pooled(history: History, column: str) -> Float64:
+def pooled(replays: PastReplays, column: str) -> Float64:
     """A number of the best in replays of all sizes up to the next job's, evenly. NaN left out."""
-    blocks = [history.main, history.quarter]
-    if history.half.size <= history.m:
-        blocks.insert(1, history.half)
+    blocks = [replays.main, replays.quarter]
+    if replays.half.size <= replays.m:
+        blocks.insert(1, replays.half)
     values = [np.asarray(getattr(block.outcomes, column)) for block in blocks]
     known = [v[~np.isnan(v)] for v in values]
     most = max(len(v) for v in known)

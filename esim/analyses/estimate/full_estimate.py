@@ -13,7 +13,7 @@ from esim.analyses.estimate.advice import MAX_DEGRADATION, MIN_SAVING, advise
 from esim.analyses.estimate.backtest import backtest, leave_one_out
 from esim.analyses.estimate.budget import same_cost
 from esim.analyses.estimate.forecast import forecast_from
-from esim.analyses.estimate.histories import Ask
+from esim.analyses.estimate.past_replays import Ask
 from esim.analyses.estimate.variants import alternatives, over_readings, over_trials, over_workers
 from esim.analyses.workers.by_study import MANY, Studies, spread
 from esim.errors import EsimError
@@ -43,7 +43,7 @@ class Wanted:
             )
 
 
-def survey(
+def full_estimate(
     past: Studies,
     ask: Ask,
     seed: int,
