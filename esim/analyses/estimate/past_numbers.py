@@ -1,6 +1,9 @@
-"""What a forecast keeps of one past study: numbers of its replays, not the replays.
+"""What a forecast keeps of one past study: numbers of its replays, not the replays themselves.
 
-Of many studies (`Ask.among`) no more is kept of each than the forecast's draws take of it.
+Of many studies (`Ask.among`) no more is kept of each than the forecast will draw from it.
+
+The working scale is the one on which a number's distribution is nearly symmetric: the square root
+of the share that is kept for fractions, the amount saved per trial for amounts.
 """
 
 from __future__ import annotations
@@ -26,8 +29,9 @@ AMOUNTS = {
     "makespan_s": ("makespan_saved_s", "seconds"),
 }
 OF_THE_BEST = ("degradation_on_record", "degradation_normalized", "best_rank")
-BEST, SCATTER = 30_000, 300  # of many studies together: draws of the best, and scattered replays
-NumberOfSamples = Callable[[Samples], Float64]  # of each sample, on the working scale
+BEST, SCATTER = 30_000, 300  # kept of all studies together: values of the best, replays to plot
+NumberOfSamples = Callable[[Samples], Float64]  # a number of each sample, on the working scale
+# The mean over replays -> the mean of a longer job, and its standard deviation.
 Onwards = Callable[[float], tuple[float, float]]
 
 
@@ -36,11 +40,12 @@ class PastNumber:
     """One number of one past study, on the working scale.
 
     Attributes:
-        centre: its mean over replays, carried on to the next job's trials.
-        within: the variance of the next job's number around it.
-        past: the centre's own variance.
-        shape: the replays' deviations, in standard deviations. [R], or fewer of many studies
-        bounded: whether no replay goes beyond the bound that shares and savings have.
+        centre: its mean over replays, extrapolated to the trials of the next job.
+        within: the variance of the next job's number around the centre.
+        past: the variance of the centre itself.
+        shape: float64 [R], or fewer of many studies: deviations of the replays from their mean,
+            in standard deviations.
+        bounded: whether no replay of it costs more with the rule than without.
     """
 
     centre: float
@@ -55,13 +60,16 @@ class PastNumbers:
     """What is kept of one past study.
 
     Attributes:
-        n, m: its trials, and those of the next job.
-        jobs: how many jobs of the quarter's size its trials are worth.
-        numbers: by quantity; None where a replay lacks it or too few positions show how a longer
-            job goes on.
-        best: what becomes of the best in replays of all sizes up to the next job's, by column.
-        best_kept: share of the quarter's replays; NaN if unknown.
-        scatter: saved share, normalized degradation and best kept, of main and quarter. [3, R] each
+        n: trials of the study that count as past.
+        m: trials of the next job.
+        jobs: how many jobs of the size of `PastReplays.quarter` the past trials make up.
+        degradation_known: whether no trial had been cut short.
+        numbers: by quantity; None where a replay does not know it, or where too few launch
+            positions show how a longer job goes on.
+        best: number -> its values in replays of all sizes up to that of the next job.
+        best_kept: the share of the quarter's replays that keep their best trial; NaN = unknown.
+        scatter: saved fraction, normalized degradation and best kept of single replays, of main
+            and of quarter. float64 [3, R] each
     """
 
     n: int
@@ -75,7 +83,7 @@ class PastNumbers:
 
 
 def past_numbers(replays: PastReplays, ask: Ask) -> PastNumbers:
-    """What the replays of one study teach."""
+    """Reduce the replays of one study to what a forecast keeps of them; `ask`: what was asked."""
     numbers: dict[str, PastNumber | None] = {}
     for spent in SPENT:
         numbers[FRACTIONS[spent]] = _fraction(replays, ask, spent)
@@ -104,12 +112,12 @@ def past_numbers(replays: PastReplays, ask: Ask) -> PastNumbers:
 
 
 def _each(together: int, ask: Ask) -> int | None:
-    """How many of so many one study has to give; None: all it has."""
+    """How many of `together` values one study has to give; None: all it has."""
     return None if ask.among is None else -(-together // ask.among)
 
 
 def _thinned(values: Float64, most: int | None) -> Float64:
-    """Some of the values, evenly."""
+    """At most `most` of the values, spread evenly."""
     if most is None or len(values) <= most:
         return values
     found: Float64 = values[np.arange(most) * len(values) // most]
@@ -117,7 +125,8 @@ def _thinned(values: Float64, most: int | None) -> Float64:
 
 
 def _fraction(replays: PastReplays, ask: Ask, spent: str) -> PastNumber | None:
-    # Square roots of the kept share are nearly symmetric about their mean; shares are not.
+    """The fraction saved, as the square root of the share kept, which is nearly symmetric."""
+
     def number(samples: Samples) -> Float64:
         recorded, run = samples.outcomes.spent(spent)
         with np.errstate(divide="ignore", invalid="ignore"):
@@ -132,6 +141,8 @@ def _fraction(replays: PastReplays, ask: Ask, spent: str) -> PastNumber | None:
 
 
 def _amount(replays: PastReplays, ask: Ask, spent: str) -> PastNumber | None:
+    """The amount saved per trial."""
+
     def number(samples: Samples) -> Float64:
         recorded, run = samples.outcomes.spent(spent)
         return (recorded - run) / samples.size
@@ -152,8 +163,15 @@ def _varies(
     onwards: Onwards,
     bounded: Callable[[Float64], bool] = lambda values: True,
 ) -> PastNumber | None:
+    """One number of a study; None if a replay does not know it, or it cannot be extrapolated.
+
+    Args:
+        number: computes it for every sample.
+        onwards: extrapolates its mean to a longer job.
+        bounded: whether all values stay within their bound.
+    """
     if replays.m > replays.n and 2 * replays.workers >= replays.n:
-        return None  # too few positions show how a longer job goes on
+        return None  # too few launch positions show how a longer job goes on
     values, half = number(replays.main), number(replays.half)
     if not (np.isfinite(values).all() and np.isfinite(half).all()):
         return None
@@ -163,7 +181,7 @@ def _varies(
     centre, unsure = float(values.mean()), 0.0
     if replays.m > replays.n:
         centre, unsure = onwards(centre)
-    # Replays of all trials in their recorded order are all the same.
+    # All replays of all trials in their recorded order are the same, so halves give the shape.
     off = values if replays.launch == "shuffled" else half
     off = off[np.arange(len(values)) % len(off)] - off.mean()
     return PastNumber(
@@ -176,7 +194,7 @@ def _varies(
 
 
 def _grown(replays: PastReplays, spent: str, mean: float) -> tuple[float, float]:
-    """What is saved by a trial of a longer job, and its standard deviation."""
+    """What is saved per trial of a longer job, and the standard deviation of that."""
     recorded, run = replays.main.outcomes.spent(spent)
     whole = float(recorded.mean())
     kept = float(run.mean()) / whole if whole > 0 else 1.0
@@ -188,7 +206,10 @@ def _grown(replays: PastReplays, spent: str, mean: float) -> tuple[float, float]
 
 
 def _kept_ratio(replays: PastReplays, spent: str) -> float:
-    """What is kept by a job of m trials over what a job of n keeps; makespans go with seconds."""
+    """The share kept by a job of m trials, over that kept by a job of n.
+
+    Makespans are extrapolated like billed seconds, or like steps where there are no times.
+    """
     main = replays.main
     at = spent
     if spent == "makespan_s":
@@ -197,10 +218,12 @@ def _kept_ratio(replays: PastReplays, spent: str) -> float:
 
 
 def _unsure(replays: PastReplays) -> float:
+    """The standard deviation of the logarithm of the share that a longer job keeps."""
     return EXPONENT_SD * math.log(replays.m / replays.n)
 
 
 def _scatter(replays: PastReplays, block: Samples) -> Float64:
+    """Saved fraction, normalized degradation and best kept of replays, float64 [3, R]."""
     found = block.outcomes
     lost = found.degradation_normalized
     if not replays.degradation_known:
