@@ -17,12 +17,12 @@ from typer.testing import CliRunner
 
 import esim
 from esim import EsimError, History, Study
-from esim.analyses.compare.numbers import numbers
+from esim.analyses.compare.kept_numbers import keep_numbers
 from esim.analyses.compare.statistics import bootstrap_studies
 from esim.analyses.estimate.forecast import settle
-from esim.analyses.estimate.histories import replay_history
-from esim.analyses.estimate.learned import learn
-from esim.analyses.estimate.survey import Wanted, survey
+from esim.analyses.estimate.full_estimate import Wanted, full_estimate
+from esim.analyses.estimate.past_numbers import past_numbers
+from esim.analyses.estimate.past_replays import replay_past_study
 from esim.analyses.workers.by_study import going_through
 from esim.cli import app
 from esim.results.comparison.comparison import Comparison
@@ -34,14 +34,14 @@ from tests.test_many import studies
 
 RUN = CliRunner()
 # Modules by name: the packages have functions of the same names.
-PLAY, ESTIMATE = (
-    import_module("esim.analyses.compare.play"),
+REPLAYS, ESTIMATE = (
+    import_module("esim.analyses.compare.study_replays"),
     import_module("esim.analyses.estimate.forecast"),
 )
 FORECAST = [
-    f"esim.analyses.estimate.{name}" for name in ("survey", "quantities", "doubts", "advice")
+    f"esim.analyses.estimate.{name}" for name in ("full_estimate", "quantities", "doubts", "advice")
 ]
-FEW = [PLAY, ESTIMATE, *map(import_module, FORECAST)]
+FEW = [REPLAYS, ESTIMATE, *map(import_module, FORECAST)]
 RULES = ["sagemaker", "optuna-median"]
 COMPARE: dict[str, Any] = {"rules": RULES, "orders": 6}
 
@@ -58,7 +58,7 @@ def few(monkeypatch: pytest.MonkeyPatch) -> None:
     """Seven studies are many."""
     for module in FEW:
         monkeypatch.setattr(module, "MANY", 3)
-    monkeypatch.setattr(PLAY, "_SAMPLE", 20)
+    monkeypatch.setattr(REPLAYS, "_SAMPLE", 20)
 
 
 # ------------------------------------------------------------------------------------ a round
@@ -205,7 +205,7 @@ def test_of_many_studies_means_are_what_they_are_of_few(few: None) -> None:
     some = studies(7)
     short = esim.compare(some, **COMPARE)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(PLAY, "MANY", 100)
+        patch.setattr(REPLAYS, "MANY", 100)
         whole = esim.compare(some, **COMPARE)
     assert [e.key for e in short.rules] == [e.key for e in whole.rules]
     for a, b in zip(short.rules, whole.rules, strict=True):
@@ -239,7 +239,7 @@ def test_what_is_kept_of_many_studies_does_not_grow_with_orders() -> None:
     rng = np.random.default_rng(0)
     tables = {"a": rng.random((5, 100)), "b": rng.random((5, 100))}
     tables["b"][3, 7] = np.nan
-    kept = numbers(tables, 2)
+    kept = keep_numbers(tables, 2)
     assert kept.names == ("a",)
     assert (kept.cases.shape, kept.sample.shape, kept.ends.shape) == (
         (1, 5, 1),
@@ -277,7 +277,7 @@ def test_the_bootstrap_over_many_studies_is_that_of_plain_loops(
 def surveyed(source: Any, ask: dict[str, Any], **words: Any) -> Estimate:
     with going_through(source, **words) as past:
         settled = settle(past.each(facts_at), esim.rule("sagemaker"), replicates=120, **ask)
-        return survey(past, settled, 0, 0.9, Wanted(same_cost=True, backtest=True))
+        return full_estimate(past, settled, 0, 0.9, Wanted(same_cost=True, backtest=True))
 
 
 @pytest.mark.parametrize("many", [False, True])
@@ -304,7 +304,7 @@ def test_estimate_gives_the_same_bytes_from_everywhere(
 def test_a_study_that_cannot_be_forecast_from_stops_no_other(
     history: History, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ESTIMATE, "replay_history", all_but_s3)
+    monkeypatch.setattr(ESTIMATE, "replay_past_study", all_but_s3)
     found = esim.estimate(history, replicates=100, jobs=1)
     assert found.failures == {"s3": "no good"}
     assert found.to_dict()["failures"] == {"s3": "no good"}
@@ -317,7 +317,7 @@ def test_a_study_that_cannot_be_forecast_from_stops_no_other(
 def all_but_s3(study: Study, *words: Any) -> Any:
     if study.name == "s3":
         raise EsimError("no good")
-    return replay_history(study, *words)
+    return replay_past_study(study, *words)
 
 
 def test_many_studies_say_what_few_do(few: None) -> None:
@@ -359,9 +359,9 @@ def test_what_a_forecast_keeps_of_many_studies_is_little(few: None) -> None:
     study = studies(1)[0]
     seed = np.random.SeedSequence(0)
     ask = settle([facts(study)] * 2000, esim.rule("sagemaker"), replicates=1000)
-    history = replay_history(study, ask, seed)
-    assert history is not None
-    learned = learn(history, ask)
+    replays = replay_past_study(study, ask, seed)
+    assert replays is not None
+    learned = past_numbers(replays, ask)
     arrays = [varies.shape for varies in learned.numbers.values() if varies is not None]
     arrays += [*learned.best.values(), *learned.scatter]
     assert all(array.base is None for array in arrays)  # no view that keeps the replays
@@ -374,7 +374,8 @@ def test_studies_held_in_memory_are_few_or_small(monkeypatch: pytest.MonkeyPatch
         asked = settle([facts(study) for study in studies(1) * n], esim.rule("sagemaker"))
         assert asked.held == held, n
     with going_through(studies(5)) as past:
-        found = survey(past, settle(past.each(facts_at), esim.rule("sagemaker"), replicates=100),
+        ask = settle(past.each(facts_at), esim.rule("sagemaker"), replicates=100)
+        found = full_estimate(past, ask,
                        0, 0.9, Wanted())  # fmt: skip
     assert "beside_from_some" in {w.code for w in found.warnings}
     assert len(found.leave_one_out) == 2
@@ -414,7 +415,7 @@ def test_the_forecast_of_a_history(
     shown = RUN.invoke(app, [*words, "--jobs", "2"])
     assert shown.exit_code == 0, shown.output
     assert "from 42 past trials of 7 studies" in " ".join(shown.output.split())
-    monkeypatch.setattr(ESTIMATE, "replay_history", all_but_s3)
+    monkeypatch.setattr(ESTIMATE, "replay_past_study", all_but_s3)
     failing = RUN.invoke(app, [*words, "--out", str(out)])
     assert failing.exit_code == 1
     assert "Not replayed: 1 studies" in failing.output

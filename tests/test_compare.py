@@ -14,8 +14,8 @@ from numba import config
 import esim
 from esim import EsimError, Status, Study
 from esim.analyses.compare.contestants import contestants
-from esim.analyses.compare.halves import halves, subset
-from esim.analyses.compare.play import launch_orders, scores
+from esim.analyses.compare.study_replays import launch_orders, scores
+from esim.analyses.compare.trial_halves import subset, trial_halves
 from esim.assumptions import Clock, Costs
 from esim.results.comparison.comparison import Comparison
 from esim.results.replay import ReplayResult
@@ -271,7 +271,7 @@ def test_baselines_are_always_there() -> None:
 
 def test_halving_keeps_every_trial_once() -> None:
     study = walks(3, trials=21, elapsed=np.arange(1.0, 13.0), start=np.arange(21.0))
-    for first, second in halves(study, np.random.default_rng(0)):
+    for first, second in trial_halves(study, np.random.default_rng(0)):
         first.validate()
         assert (first.n_trials, second.n_trials) == (10, 11)
         assert sorted(first.trials + second.trials, key=int) == list(study.trials)
@@ -280,7 +280,7 @@ def test_halving_keeps_every_trial_once() -> None:
         lone = first.values[first.offsets[3] : first.offsets[4]]
         i = at[3]
         assert lone.tolist() == study.values[study.offsets[i] : study.offsets[i + 1]].tolist()
-    assert halves(walks(3, trials=19), np.random.default_rng(0)) == []
+    assert trial_halves(walks(3, trials=19), np.random.default_rng(0)) == []
 
 
 def test_what_is_chosen_on_some_studies_is_told_on_the_others() -> None:

@@ -19,11 +19,17 @@ from esim.analyses.estimate.backtest import backtest
 from esim.analyses.estimate.budget import same_cost
 from esim.analyses.estimate.doubts import needed
 from esim.analyses.estimate.forecast import forecast, settle
-from esim.analyses.estimate.histories import Ask
+from esim.analyses.estimate.full_estimate import Wanted, full_estimate
+from esim.analyses.estimate.past_replays import Ask
+from esim.analyses.estimate.prediction_variance import (
+    FLOOR,
+    deviations,
+    kept_beyond,
+    student,
+    variance_parts,
+)
 from esim.analyses.estimate.samples import Samples, draw, play, reorder
-from esim.analyses.estimate.survey import Wanted, survey
 from esim.analyses.estimate.variants import alternatives, over_readings
-from esim.analyses.estimate.widen import FLOOR, deviations, kept_beyond, parts, student
 from esim.analyses.workers.by_study import going_through
 from esim.assumptions import Clock, Costs
 from esim.errors import EsimError
@@ -46,7 +52,7 @@ def settled(
 
 def surveyed(past: Sequence[Study], ask: Ask, wanted: Wanted) -> Estimate:
     with going_through(past) as studies:
-        return survey(studies, ask, 0, 0.9, wanted)
+        return full_estimate(studies, ask, 0, 0.9, wanted)
 
 
 SEED = np.random.SeedSequence(7)
@@ -171,7 +177,7 @@ def test_variance_of_a_mean_is_that_of_both_samples() -> None:
         past = rng.standard_normal(n)
         values = np.array([rng.permutation(past)[:m].mean() for _ in range(300)])
         half = np.array([rng.permutation(past)[: n // 2].mean() for _ in range(100)])
-        p = parts(values, np.repeat(half[:, None], 3, axis=1), n, m, "shuffled")
+        p = variance_parts(values, np.repeat(half[:, None], 3, axis=1), n, m, "shuffled")
         found.append((p.order, p.trials))
     order, trials = np.mean(found, axis=0)
     assert trials == pytest.approx(1.0, abs=0.1)
@@ -183,13 +189,13 @@ def test_order_and_trials_are_told_apart_by_hand() -> None:
     # means 1 and 5 vary by 8, of which 2 / 2 is order: 7. s2 = 7 / (1/2 - 1/4) = 28.
     half = np.array([[0.0, 2.0], [4.0, 6.0]])
     values = np.array([-10.0, 10.0])  # variance 100, m = n: order only
-    found = parts(values, half, 4, 4, "shuffled")
+    found = variance_parts(values, half, 4, 4, "shuffled")
     assert (found.order, found.trials) == (100.0, 28.0)
     # m = 2: of 100, 28 (1/2 - 1/4) = 7 are the drawn trials.
-    assert parts(values, half, 4, 2, "shuffled").order == 93.0
+    assert variance_parts(values, half, 4, 2, "shuffled").order == 93.0
     # No difference between sets: the floor, a tenth of what the order does, for 2 trials.
     alike = np.array([[0.0, 2.0], [0.0, 2.0]])
-    assert parts(values, alike, 4, 4, "shuffled").trials == pytest.approx(FLOOR * 2.0 * 2)
+    assert variance_parts(values, alike, 4, 4, "shuffled").trials == pytest.approx(FLOOR * 2.0 * 2)
 
 
 @pytest.mark.parametrize(

@@ -160,7 +160,7 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     seen: list[int] = []
     real = many.replay_chunk
 
-    def watch(settings: many.Settings, chunk: layout.Chunk) -> many.Part:
+    def watch(settings: many.Settings, chunk: layout.Chunk) -> many.ReplayedChunk:
         seen.append(chunk.number)
         return real(settings, chunk)
 
@@ -338,7 +338,7 @@ def test_a_worker_does_without_pandas(history: History) -> None:
     subprocess.run([sys.executable, "-c", code, str(history.location)], check=True)
 
 
-def dies_on_the_third(settings: many.Settings, chunk: layout.Chunk) -> many.Part:
+def dies_on_the_third(settings: many.Settings, chunk: layout.Chunk) -> many.ReplayedChunk:
     """A worker that is killed, as for want of memory, once two chunks are finished."""
     if chunk.number == 2:
         while len(list(Path(chunk.location.address).parent.glob("out.partial/*.studies"))) < 2:

@@ -14,7 +14,7 @@ from esim.cli.progress import progress
 
 if TYPE_CHECKING:
     from esim.analyses.check import Check
-    from esim.readers.inputs import Reading
+    from esim.readers.inputs import ReadInput
 
 
 @with_groups
@@ -51,7 +51,7 @@ def check(
         raise typer.Exit(1)
 
 
-def _show(checks: Sequence[Check], found: Reading) -> None:
+def _show(checks: Sequence[Check], found: ReadInput) -> None:
     from rich.console import Console
 
     from esim.report.terminal.check import show_checks

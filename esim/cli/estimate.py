@@ -24,8 +24,8 @@ from esim.cli.progress import progress
 from esim.cli.usage import one_of, usage
 
 if TYPE_CHECKING:
-    from esim.analyses.estimate.survey import Wanted
-    from esim.readers.inputs import Reading
+    from esim.analyses.estimate.full_estimate import Wanted
+    from esim.readers.inputs import ReadInput
     from esim.results.estimate import Estimate
     from esim.storage.history import History
 
@@ -103,7 +103,7 @@ class NextJobFlags:
 
     def wanted(self, readings: bool) -> Wanted:
         """What to add to the forecast. Raises typer.BadParameter for a share that cannot be."""
-        from esim.analyses.estimate.survey import Wanted
+        from esim.analyses.estimate.full_estimate import Wanted
 
         with usage():
             return Wanted(
@@ -164,9 +164,9 @@ def estimate(
     wanted, asked = job.wanted(rule.readings), job.keywords()
 
     from esim.analyses.estimate.forecast import settle
-    from esim.analyses.estimate.survey import survey
+    from esim.analyses.estimate.full_estimate import full_estimate
     from esim.analyses.workers.by_study import going_through
-    from esim.readers.inputs import Reading
+    from esim.readers.inputs import ReadInput
     from esim.study.facts import facts_at
 
     with progress() as display:
@@ -175,8 +175,8 @@ def estimate(
         with going_through(studies_of(found), **vars(engine)) as studies:
             known, threads = studies.each(facts_at), engine.jobs
             ask = settle(known, row, **asked, costs=money, final=final_value, threads=threads)
-            display.update(task, total=None if isinstance(found, Reading) else len(studies))
-            estimated = survey(
+            display.update(task, total=None if isinstance(found, ReadInput) else len(studies))
+            estimated = full_estimate(
                 studies, ask, job.seed, job.confidence, wanted,
                 tell=lambda what: display.update(task, description=what),
                 advance=lambda more: display.advance(task, more),
@@ -187,7 +187,7 @@ def estimate(
 
 
 def _tell(
-    estimated: Estimate, found: Reading | History, command: str | None, output: OutputFlags
+    estimated: Estimate, found: ReadInput | History, command: str | None, output: OutputFlags
 ) -> None:
     """Write the estimate where it is wanted, and show it."""
     from esim.results.replay import to_json

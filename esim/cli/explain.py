@@ -12,7 +12,7 @@ from esim.cli.groups import with_groups
 from esim.errors import EsimError, near_names
 
 if TYPE_CHECKING:
-    from esim.readers.inputs import Reading
+    from esim.readers.inputs import ReadInput
     from esim.study import Study
 
 
@@ -65,7 +65,7 @@ def explain(
     show_explanation(explanation, Console())
 
 
-def _asked_for(found: Reading, trial: str) -> tuple[Study, str]:
+def _asked_for(found: ReadInput, trial: str) -> tuple[Study, str]:
     """The only study, and the trial's id."""
     if len(found.studies) != 1:
         names = near_names("", (s.name for s in found.studies))

@@ -16,7 +16,7 @@ from esim.cli.usage import one_of, usage
 
 if TYPE_CHECKING:
     from esim.assumptions import Costs
-    from esim.readers.inputs import Reading
+    from esim.readers.inputs import ReadInput
     from esim.rules import Rule
     from esim.simulator.replay import Final
     from esim.storage.history import History
@@ -106,7 +106,7 @@ class ReadFlags:
             "accept_time_aligned": self.accept_time_aligned,
         }
 
-    def read(self, logs: list[str]) -> Reading:
+    def read(self, logs: list[str]) -> ReadInput:
         """The studies in the logs.
 
         Raises:
@@ -127,12 +127,12 @@ class ReadFlags:
             EsimError: the history is damaged, or holds another objective or direction.
         """
         from esim.analyses.workers.by_study import MANY
-        from esim.readers.inputs import check_history, find_history
+        from esim.readers.inputs import find_history, validate_history
 
         history = find_history(logs)
         if history is None or not (asked or len(history.names) > MANY):
             return None
-        check_history(history, objective=self.objective, direction=self._direction())
+        validate_history(history, objective=self.objective, direction=self._direction())
         return history
 
     def _direction(self) -> str | None:

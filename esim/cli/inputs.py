@@ -8,23 +8,23 @@ import typer
 
 if TYPE_CHECKING:
     from esim.cli.flags import EngineFlags, ReadFlags
-    from esim.readers.inputs import Reading
+    from esim.readers.inputs import ReadInput
     from esim.storage.history import History
     from esim.study import Study
 
 
-def read_or_open(logs: list[str], reading: ReadFlags, engine: EngineFlags) -> Reading | History:
+def read_or_open(logs: list[str], reading: ReadFlags, engine: EngineFlags) -> ReadInput | History:
     """The studies in the logs, or a history whose studies are to be gone through one by one."""
     history = reading.history(logs, engine.given)
     check_engine_used(history, engine=engine.engine, address=engine.address)
     return reading.read(logs) if history is None else history
 
 
-def studies_of(found: Reading | History) -> tuple[Study, ...] | History:
+def studies_of(found: ReadInput | History) -> tuple[Study, ...] | History:
     """The studies read, or the history itself."""
-    from esim.readers.inputs import Reading
+    from esim.readers.inputs import ReadInput
 
-    return found.studies if isinstance(found, Reading) else found
+    return found.studies if isinstance(found, ReadInput) else found
 
 
 def check_engine_used(history: History | None, **flags: Any) -> None:
@@ -36,13 +36,13 @@ def check_engine_used(history: History | None, **flags: Any) -> None:
         )
 
 
-def described(found: Reading | History) -> list[dict[str, Any]]:
+def described(found: ReadInput | History) -> list[dict[str, Any]]:
     """What was read, for the result document; a study's notes stand with its first input."""
-    from esim.readers.inputs import Reading
+    from esim.readers.inputs import ReadInput
 
-    if not isinstance(found, Reading):
+    if not isinstance(found, ReadInput):
         return [
-            {"path": str(found.place), "sha256": found.sha256, "format": "history", "notes": []}
+            {"path": str(found.location), "sha256": found.sha256, "format": "history", "notes": []}
         ]
     inputs = []
     told: set[str] = set()
@@ -63,15 +63,15 @@ def described(found: Reading | History) -> list[dict[str, Any]]:
     return inputs
 
 
-def sagemaker_studies(found: Reading | History) -> dict[str, Study]:
+def sagemaker_studies(found: ReadInput | History) -> dict[str, Study]:
     """The SageMaker tuning jobs that ran without AUTO and could run with it, by name.
 
     None of a history, which does not keep what its studies were read from.
     """
     from esim.analyses.check import GRADES
-    from esim.readers.inputs import Reading
+    from esim.readers.inputs import ReadInput
 
-    if not isinstance(found, Reading):
+    if not isinstance(found, ReadInput):
         return {}
     names = {name for i in found.inputs if i.format == "sagemaker" for name in i.studies}
     barred = {

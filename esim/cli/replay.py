@@ -27,7 +27,7 @@ from esim.cli.progress import progress
 
 if TYPE_CHECKING:
     from esim.analyses.history.replay_history import Settings
-    from esim.readers.inputs import Reading
+    from esim.readers.inputs import ReadInput
     from esim.results.replay import ReplayResult
     from esim.storage.history import History
 
@@ -107,7 +107,7 @@ def replay(
 
 
 def _tell(
-    results: Sequence[ReplayResult], found: Reading, command: str | None, output: OutputFlags
+    results: Sequence[ReplayResult], found: ReadInput, command: str | None, output: OutputFlags
 ) -> None:
     """Write the results where they are wanted, and show them."""
     from esim.results.replay import document, to_json

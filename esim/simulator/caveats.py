@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,8 +13,8 @@ from esim.rules import Rule
 from esim.study import Status, Study
 from esim.study.batch import Stack
 
-FEW_TRIALS = 20
-GRACE_S = 120  # SageMaker's SIGTERM grace, billed
+FEW_TRIALS = 20  # one launch order of fewer trials says little
+GRACE_S = 120  # seconds that SageMaker gives a stopped job to finish; they are billed
 
 
 def caveats_of(
@@ -25,7 +25,14 @@ def caveats_of(
     summaries: Summaries,
     columns: TrialColumns,
 ) -> list[list[Caveat]]:
-    """The warnings of each replayed study, the gravest first; `columns` of the trials of all."""
+    """The caveats of each replayed study, the gravest first.
+
+    Args:
+        stack: the studies.
+        rule, clock, costs: how they were replayed.
+        summaries: of the studies.
+        columns: of the trials of all studies.
+    """
     whole = stack.whole
     failed = whole.status == Status.FAILED
     first = np.zeros(whole.n_trials, dtype=np.int64)
@@ -33,23 +40,42 @@ def caveats_of(
     first[has] = whole.steps[whole.offsets[:-1][has]]
     at_once = columns.stopped & (columns.stop_step == first)
     counts = (failed, whole.censored & ~failed, at_once, columns.stopped & (first == 0))
-    found = zip(
+    rows = zip(
         *(summaries[key] for key in ("trials_stopped", "best_recorded", "best_trial_stopped")),
         *map(stack.sums, counts),
         strict=True,
     )
     infinite = bool(np.isinf(whole.values).any())
-    return [
-        list(_caveats(study, rule, clock, costs, _Found(*row), infinite))
-        for study, row in zip(stack.studies, found, strict=True)
-    ]
+    found = []
+    for study, row in zip(stack.studies, rows, strict=True):
+        replayed = _Replayed(study, rule, clock, costs, infinite, *row)
+        texts = [(code, check(replayed)) for code, check in _CHECKS]
+        caveats = [Caveat(code, text) for code, text in texts if text is not None]
+        caveats += [Caveat(n.code, n.text) for n in study.notes if n.code in _NOTES]
+        found.append(caveats)
+    return found
 
 
 @dataclass(frozen=True)
-class _Found:
-    """Of a study: how many of its trials stop, its best and whether that stops; how many failed,
-    were cut short otherwise, stop at their first report, stop and begin at step 0."""
+class _Replayed:
+    """One replayed study, and what its caveats are about.
 
+    Attributes:
+        any_infinite: whether any study replayed with it has an infinite value.
+        stopped: how many of its trials stop.
+        best: its best trial.
+        best_stopped: whether that one stops.
+        failed: how many of its trials failed.
+        cut: how many were cut short otherwise.
+        at_once: how many stop at their first report.
+        from_zero: how many stop and have a first report at step 0.
+    """
+
+    study: Study
+    rule: Rule
+    clock: Clock
+    costs: Costs
+    any_infinite: bool
     stopped: int
     best: BestTrial | None
     best_stopped: bool | None
@@ -59,92 +85,135 @@ class _Found:
     from_zero: int
 
 
-def _caveats(
-    study: Study,
-    rule: Rule,
-    clock: Clock,
-    costs: Costs,
-    found: _Found,
-    maybe_infinite: bool,
-) -> Iterator[Caveat]:
-    if found.best_stopped:
-        assert found.best is not None
-        yield Caveat("winner_stopped", f"the rule stops the study's best trial, {found.best.trial}")
-    if found.cut:
-        yield Caveat(
-            "degradation_unknown",
-            f"{found.cut} of {study.n_trials} trials had been cut short when they were recorded: "
-            "one of them might have become the best, so the degradation cannot be known "
-            "(degradation_on_record compares the recorded values only), and the saved share lies "
-            "between bounds",
-        )
-    if found.failed:
-        yield Caveat(
-            "failed_trials",
-            f"{found.failed} trials failed: never the best"
-            + ("" if rule.failed_peers or rule.pool == "reached" else ", never peers"),
-        )
-    if 2 * found.at_once > found.stopped:
-        yield Caveat(
-            "stops_at_first_report",
-            f"{found.at_once} of {found.stopped} stops fall on the trial's first report: "
-            "they save the most, and know the least",
-        )
-    if found.at_once and found.from_zero:
-        yield Caveat(
-            "steps_from_zero",
-            "steps count from 0, so a trial stopped at its first report counts as no step run",
-        )
-    if rule.against == "hindsight":
-        yield Caveat(
-            "looks_ahead",
-            f"{rule.name} knows how trials go on, or pauses them: a yardstick, not a rule to "
-            "switch on",
-        )
-    if rule.axis == "seconds" and study.elapsed is None:
-        yield Caveat(
-            "axis_without_times",
-            f"{rule.name} counts seconds and the logs lack times: a step counts as a second "
-            "(--set axis=step says so)",
-        )
-    if found.stopped == 0:
-        yield Caveat("nothing_stopped", "the rule stops no trial: it would have changed nothing")
-    if study.n_trials < FEW_TRIALS:
-        yield Caveat(
-            "few_trials",
-            f"{study.n_trials} trials: one launch order of so few says little about the next job",
-        )
-    if clock.mode == "order":
-        why = "the logs lack times" if not study.has_schedule else "as asked"
-        yield Caveat(
-            "one_after_another",
-            f"trials are replayed one after another ({why}); with jobs side by side fewer peers "
-            "have ended at each decision",
-        )
-    if clock.mode == "recorded":
-        yield Caveat(
-            "starts_as_recorded",
-            "trials start when they did: a freed slot starts no trial earlier "
-            "(clock simulated does that)",
-        )
-    if clock.mode == "simulated" and study.elapsed is None:
-        yield Caveat(
-            "steps_as_seconds", "the logs lack times: one step counts as one second of makespan"
-        )
-    if study.elapsed is not None and costs.stop_latency_s == 0 and found.stopped:
-        yield Caveat(
-            "stop_at_once",
-            "stops take effect at once; SageMaker polls, and may bill up to "
-            f"{GRACE_S} s more for each stopped job "
-            f"(here at most {GRACE_S * found.stopped} s in all; --stop-latency-s)"
-            if rule.name == "sagemaker"
-            else "stops take effect at once; a system that polls stops later (--stop-latency-s)",
-        )
-    if maybe_infinite and np.isinf(study.values).any():
-        yield Caveat(
-            "infinite_values",
-            "some values are infinite: they are compared as such, and stand as null in JSON",
-        )
-    for note in study.notes:
-        if note.code in ("auto_was_on", "strategy_bayesian"):
-            yield Caveat(note.code, note.text)
+# Each function below returns the text of one caveat, or None where it does not apply.
+
+
+def _winner_stopped(of: _Replayed) -> str | None:
+    if not of.best_stopped:
+        return None
+    assert of.best is not None
+    return f"the rule stops the study's best trial, {of.best.trial}"
+
+
+def _degradation_unknown(of: _Replayed) -> str | None:
+    if not of.cut:
+        return None
+    return (
+        f"{of.cut} of {of.study.n_trials} trials had been cut short when they were recorded: "
+        "one of them might have become the best, so the degradation cannot be known "
+        "(degradation_on_record compares the recorded values only), and the saved share lies "
+        "between bounds"
+    )
+
+
+def _failed_trials(of: _Replayed) -> str | None:
+    if not of.failed:
+        return None
+    peers = of.rule.failed_peers or of.rule.pool == "reached"
+    return f"{of.failed} trials failed: never the best" + ("" if peers else ", never peers")
+
+
+def _stops_at_first_report(of: _Replayed) -> str | None:
+    if 2 * of.at_once <= of.stopped:
+        return None
+    return (
+        f"{of.at_once} of {of.stopped} stops fall on the trial's first report: "
+        "they save the most, and know the least"
+    )
+
+
+def _steps_from_zero(of: _Replayed) -> str | None:
+    if not (of.at_once and of.from_zero):
+        return None
+    return "steps count from 0, so a trial stopped at its first report counts as no step run"
+
+
+def _looks_ahead(of: _Replayed) -> str | None:
+    if of.rule.against != "hindsight":
+        return None
+    return (
+        f"{of.rule.name} knows how trials go on, or pauses them: a yardstick, not a rule to "
+        "switch on"
+    )
+
+
+def _axis_without_times(of: _Replayed) -> str | None:
+    if of.rule.axis != "seconds" or of.study.elapsed is not None:
+        return None
+    return (
+        f"{of.rule.name} counts seconds and the logs lack times: a step counts as a second "
+        "(--set axis=step says so)"
+    )
+
+
+def _nothing_stopped(of: _Replayed) -> str | None:
+    return None if of.stopped else "the rule stops no trial: it would have changed nothing"
+
+
+def few_trials(trials: int) -> str | None:
+    """The text of the caveat about a study of so many trials; None if they are enough."""
+    if trials >= FEW_TRIALS:
+        return None
+    return f"{trials} trials: one launch order of so few says little about the next job"
+
+
+def _one_after_another(of: _Replayed) -> str | None:
+    if of.clock.mode != "order":
+        return None
+    why = "as asked" if of.study.has_schedule else "the logs lack times"
+    return (
+        f"trials are replayed one after another ({why}); with jobs side by side fewer peers "
+        "have ended at each decision"
+    )
+
+
+def _starts_as_recorded(of: _Replayed) -> str | None:
+    if of.clock.mode != "recorded":
+        return None
+    return (
+        "trials start when they did: a freed slot starts no trial earlier "
+        "(clock simulated does that)"
+    )
+
+
+def _steps_as_seconds(of: _Replayed) -> str | None:
+    if of.clock.mode != "simulated" or of.study.elapsed is not None:
+        return None
+    return "the logs lack times: one step counts as one second of makespan"
+
+
+def _stop_at_once(of: _Replayed) -> str | None:
+    if of.study.elapsed is None or of.costs.stop_latency_s != 0 or not of.stopped:
+        return None
+    if of.rule.name != "sagemaker":
+        return "stops take effect at once; a system that polls stops later (--stop-latency-s)"
+    return (
+        "stops take effect at once; SageMaker polls, and may bill up to "
+        f"{GRACE_S} s more for each stopped job "
+        f"(here at most {GRACE_S * of.stopped} s in all; --stop-latency-s)"
+    )
+
+
+def _infinite_values(of: _Replayed) -> str | None:
+    if not (of.any_infinite and np.isinf(of.study.values).any()):
+        return None
+    return "some values are infinite: they are compared as such, and stand as null in JSON"
+
+
+_CHECKS: tuple[tuple[str, Callable[[_Replayed], str | None]], ...] = (
+    ("winner_stopped", _winner_stopped),
+    ("degradation_unknown", _degradation_unknown),
+    ("failed_trials", _failed_trials),
+    ("stops_at_first_report", _stops_at_first_report),
+    ("steps_from_zero", _steps_from_zero),
+    ("looks_ahead", _looks_ahead),
+    ("axis_without_times", _axis_without_times),
+    ("nothing_stopped", _nothing_stopped),
+    ("few_trials", lambda of: few_trials(of.study.n_trials)),
+    ("one_after_another", _one_after_another),
+    ("starts_as_recorded", _starts_as_recorded),
+    ("steps_as_seconds", _steps_as_seconds),
+    ("stop_at_once", _stop_at_once),
+    ("infinite_values", _infinite_values),
+)
+_NOTES = ("auto_was_on", "strategy_bayesian")  # notes of a reader that limit what a replay says

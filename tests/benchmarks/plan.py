@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from esim.analyses.history import replay_history as many
-from esim.analyses.history.parts import Parts
+from esim.analyses.history.finished_chunks import FinishedChunks
 from esim.analyses.workers.engines import AHEAD
 from esim.rules import rule
 from esim.storage.history import Location, layout
@@ -68,8 +68,8 @@ def cost(trials: int, steps: int, studies: int) -> Cost:
         worker = worked(lambda: [many.replay_chunk(SETTINGS, chunk) for chunk in chunks])
         reading = worked(lambda: [list(chunk.studies(configs=False)) for chunk in chunks])
 
-        def keep() -> Parts:
-            kept = Parts(folder / "out", "key", resume=False)
+        def keep() -> FinishedChunks:
+            kept = FinishedChunks(folder / "out", "key", resume=False)
             for number, part in enumerate(parts):
                 kept.keep(number, pickle.loads(pickle.dumps(part)))
             return kept

@@ -1,4 +1,4 @@
-"""The baselines of every fair comparison."""
+"""The baselines that every comparison holds its rules against."""
 
 from __future__ import annotations
 
@@ -7,18 +7,20 @@ from collections.abc import Iterator
 from esim.analyses.compare.contestants import Contestant
 from esim.rules import PRESETS
 
-_LADDER = (1, 2, 5)  # and ten times, a hundred times, ...: reports
-_KEPT = 10  # top-k-after: its preset's k
+_LADDER = (1, 2, 5)  # reports; and ten times, a hundred times as many, and so on
+_KEPT = 10  # trials that top-k-after keeps, as in its preset
 
 
 def baselines(longest: int, most: int) -> list[Contestant]:
-    """Nothing stopped; every trial stopped at report i; the best k after i; the oracle.
+    """The baselines that suit the studies.
 
-    What stops all alike (i-epoch) and what knows the end are the strong and the impossible case
-    that a rule is to be held against (Egele et al., arXiv 2404.04111, 2307.15422).
+    `none` stops nothing. `i-epoch` stops every trial at its report i, for several i: a strong
+    baseline (Egele et al., arXiv 2404.04111, 2307.15422). `top-k-after` keeps the k best trials
+    after report i, and `oracle` knows how every trial ends: both look ahead, and bound what a rule
+    can do.
 
     Args:
-        longest: the most reports that any trial made.
+        longest: the largest number of reports that any trial made.
         most: trials of the largest study.
     """
     some = [i for i in _ladder() if i < longest] if longest > 1 else [1]
@@ -36,6 +38,7 @@ def baselines(longest: int, most: int) -> list[Contestant]:
 
 
 def _ladder() -> Iterator[int]:
+    """1, 2, 5, 10, 20, 50, ... reports."""
     scale = 1
     while scale < 10**6:
         yield from (step * scale for step in _LADDER)

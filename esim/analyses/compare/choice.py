@@ -1,4 +1,9 @@
-"""Choosing the rule that saves most within a loss, on one part of the record; told on the other."""
+"""Choose the rule that saves most within an accepted loss, and judge that choice on other data.
+
+A rule chosen on the data that it is judged on looks better than it is. So the choice is repeated on
+a part of the record and judged on the rest: on studies held out together (cross-validation), or
+with one study on halves of its trials.
+"""
 
 from __future__ import annotations
 
@@ -7,25 +12,37 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from esim.analyses.compare.contestants import Contestant
-from esim.analyses.compare.halves import halves
-from esim.analyses.compare.play import Played
-from esim.analyses.compare.spreads import Means, share, usable
+from esim.analyses.compare.contestants import Contestant, Field
+from esim.analyses.compare.spreads import MeanIntervals, share, usable
 from esim.analyses.compare.statistics import interval, pick
-from esim.results.comparison.comparison import Candidate, Choice, HeldOut, InSample, Mean, Picked
+from esim.analyses.compare.study_replays import StudyReplays, saved_fraction
+from esim.analyses.compare.trial_halves import trial_halves
+from esim.results.comparison.comparison import (
+    Candidate,
+    Choice,
+    HeldOut,
+    InSample,
+    Mean,
+    Picked,
+    Settings,
+)
 from esim.study import Float64, Int64, Study
 
-_LEAVE_ONE_OUT = 20  # more studies than this are held out in groups
+_LEAVE_ONE_OUT = 20  # studies; more than this are held out in groups
 _GROUPS = 10
-Halves = Callable[[Study], list[tuple[Study, Study]]]
+# Divides a study into pairs of parts: a rule is chosen on one part and judged on the other.
+DividesStudy = Callable[[Study], list[tuple[Study, Study]]]
 
 
 @dataclass(frozen=True)
 class Case:
-    """One study's numbers of R contestants, by launch order or on average over them, [R, C] each.
+    """One study's numbers of R contestants, in each launch order or their mean over them.
 
     Attributes:
-        kept, within: whether the best trial is kept and the loss accepted, or how often.
+        saved: float64 [R, C], the fraction saved; C = launch orders, or 1 for their mean.
+        loss: float64 [R, C], the normalized degradation.
+        kept: float64 [R, C], whether the best trial is kept (0 or 1), or how often.
+        within: float64 [R, C], whether the loss is accepted (0 or 1), or how often.
         orders: launch orders of the study.
     """
 
@@ -36,14 +53,20 @@ class Case:
     orders: int
 
     def of(self, r: int) -> Case:
-        """One contestant's, [1, C] each."""
+        """One contestant's numbers, float64 [1, C] each; `r`: its position."""
         row = slice(r, r + 1)
         return Case(self.saved[row], self.loss[row], self.kept[row], self.within[row], self.orders)
 
 
 @dataclass(frozen=True)
-class _Table:
-    """Of each study, R contestants' means over orders, float64 [S, R], and its case."""
+class _StudyMeans:
+    """S studies.
+
+    Attributes:
+        saved: float64 [S, R], each contestant's mean over launch orders of the fraction saved.
+        loss: float64 [S, R], the same of the normalized degradation.
+        cases: each study's numbers.
+    """
 
     saved: Float64
     loss: Float64
@@ -51,71 +74,93 @@ class _Table:
 
 
 def folds(studies: int, rng: np.random.Generator) -> list[Int64]:
-    """Which studies are held out together: one by one, or in ten groups if there are many."""
+    """Which studies are held out together: each alone, or ten groups if there are more than 20.
+
+    Args:
+        studies: how many there are.
+        rng: where the permutation comes from.
+
+    Returns:
+        Positions of the studies of each group, ascending.
+    """
     shuffled = rng.permutation(studies)
     groups = studies if studies <= _LEAVE_ONE_OUT else _GROUPS
     return [np.sort(part) for part in np.array_split(shuffled, groups)]
 
 
 def choose(
-    played: Sequence[Played],
-    contestants: Sequence[Contestant],
-    ranked: Sequence[int],
-    saved: str,
-    accepted: float,
-    means: Means,
-    replayed: Callable[[Played, Sequence[Contestant], Halves], Sequence[Played]],
+    replayed: Sequence[StudyReplays],
+    field: Field,
+    settings: Settings,
+    means: MeanIntervals,
+    replay_parts: Callable[
+        [StudyReplays, Sequence[Contestant], DividesStudy], Sequence[StudyReplays]
+    ],
 ) -> Choice | None:
-    """The choice, its numbers in sample and held out; None if nothing can be told.
+    """Choose a contestant, and judge the choice on data that it was not made on.
 
-    Over studies where several have a known degradation, else over halves of the one's trials.
+    If several studies have a known degradation, the choice is repeated without some of them and
+    judged on those. With one study, it is repeated on halves of the trials.
 
     Args:
-        replayed: replays parts of a study, which a function makes of it, as the whole was.
+        replayed: every study under every contestant.
+        field: the contestants.
+        settings: of the comparison.
+        means: how means get intervals.
+        replay_parts: replays parts of a study under some contestants, as the whole was replayed;
+            a function that divides the study says which parts.
+
+    Returns:
+        None if no study has both a known amount saved and a known degradation.
     """
-    rows = np.array(ranked, dtype=np.int64)
-    told = [p for p in played if usable(p, saved)]
+    saved, accepted = saved_fraction(settings), settings.max_degradation
+    rows = np.array(field.ranked, dtype=np.int64)
+    told = [one for one in replayed if usable(one, saved)]
     if not told or not len(rows):
         return None
-    whole = _table(told, rows, saved)
+    whole = _study_means(told, rows, saved)
     chosen = pick(whole.saved.mean(axis=0), whole.loss.mean(axis=0), accepted)
     rng = np.random.default_rng(np.random.SeedSequence(means.seed, spawn_key=(0, 2)))
+    few = [field.contestants[r] for r in field.ranked]
     if len(told) > 1:
-        parts = folds(len(told), rng)
-        n_folds, repeats = len(parts), 1
-        picked, outcomes = _over_studies(whole, parts, accepted)
+        groups = folds(len(told), rng)
+        n_folds, repeats = len(groups), 1
+        picked, outcomes = _over_studies(whole, groups, accepted)
     else:
-        few = [contestants[r] for r in ranked]
-        parts_played = replayed(told[0], few, lambda study: halves(study, rng))
-        n_folds, repeats = 2, len(parts_played) // 2
+        halves = replay_parts(told[0], few, lambda study: trial_halves(study, rng))
+        n_folds, repeats = 2, len(halves) // 2
         tables = [
-            _table([p], np.arange(len(few)), saved) if usable(p, saved) else None
-            for p in parts_played
+            _study_means([one], np.arange(len(few)), saved) if usable(one, saved) else None
+            for one in halves
         ]
         picked, outcomes = _over_halves(tables, accepted)
-    names = [contestants[r].key for r in ranked]
-    times = {at: picked.count(at) for at in sorted(set(picked))}
     return Choice(
         max_degradation=accepted,
         by="studies" if len(told) > 1 else "trials",
         folds=n_folds,
         repeats=repeats,
-        chosen=names[chosen],
+        chosen=few[chosen].key,
         in_sample=_in_sample(whole, chosen),
         held_out=_held_out(outcomes, means),
-        picked=tuple(
-            Picked(names[at], n) for at, n in sorted(times.items(), key=lambda item: -item[1])
-        ),
+        picked=_how_often(picked, few),
         candidates=tuple(
-            Candidate(name, float(s), float(d), bool(d <= accepted))
-            for name, s, d in zip(
-                names, whole.saved.mean(axis=0), whole.loss.mean(axis=0), strict=True
+            Candidate(one.key, float(s), float(d), bool(d <= accepted))
+            for one, s, d in zip(
+                few, whole.saved.mean(axis=0), whole.loss.mean(axis=0), strict=True
             )
         ),
     )
 
 
-def _table(played: Sequence[Played], rows: Int64, saved: str) -> _Table:
+def _how_often(picked: Sequence[int], few: Sequence[Contestant]) -> tuple[Picked, ...]:
+    """How often each contestant was picked, the most often picked first."""
+    times = {at: picked.count(at) for at in sorted(set(picked))}
+    return tuple(
+        Picked(few[at].key, n) for at, n in sorted(times.items(), key=lambda item: -item[1])
+    )
+
+
+def _study_means(replayed_studies: Sequence[StudyReplays], rows: Int64, saved: str) -> _StudyMeans:
     cases = tuple(
         Case(
             saved=p.orders.of(saved)[rows],
@@ -124,9 +169,9 @@ def _table(played: Sequence[Played], rows: Int64, saved: str) -> _Table:
             within=p.orders.of("within")[rows],
             orders=p.orders.orders,
         )
-        for p in played
+        for p in replayed_studies
     )
-    return _Table(
+    return _StudyMeans(
         saved=np.stack([case.saved.mean(axis=1) for case in cases]),
         loss=np.stack([case.loss.mean(axis=1) for case in cases]),
         cases=cases,
@@ -134,9 +179,9 @@ def _table(played: Sequence[Played], rows: Int64, saved: str) -> _Table:
 
 
 def _over_studies(
-    table: _Table, parts: Sequence[Int64], accepted: float
+    table: _StudyMeans, parts: Sequence[Int64], accepted: float
 ) -> tuple[list[int], list[Case]]:
-    """Chosen on all other studies, told on the held-out ones."""
+    """Who is picked without each group of studies, and what it gives on every held-out study."""
     picked: list[int] = []
     outcomes: dict[int, Case] = {}
     for held in parts:
@@ -147,8 +192,13 @@ def _over_studies(
     return picked, [outcomes[s] for s in sorted(outcomes)]
 
 
-def _over_halves(tables: Sequence[_Table | None], accepted: float) -> tuple[list[int], list[Case]]:
-    """Chosen on one half of a pair, told on the other, both ways."""
+def _over_halves(
+    tables: Sequence[_StudyMeans | None], accepted: float
+) -> tuple[list[int], list[Case]]:
+    """Who is picked on each half, and what it gives on the other half of the pair.
+
+    Halves stand in pairs, 2 k and 2 k + 1; None where saved or lost is unknown.
+    """
     picked, outcomes = [], []
     for at, train in enumerate(tables):
         test = tables[at ^ 1]
@@ -158,7 +208,7 @@ def _over_halves(tables: Sequence[_Table | None], accepted: float) -> tuple[list
     return picked, outcomes
 
 
-def _in_sample(table: _Table, chosen: int) -> InSample:
+def _in_sample(table: _StudyMeans, chosen: int) -> InSample:
     return InSample(
         saved=float(table.saved[:, chosen].mean()),
         degradation_normalized=float(table.loss[:, chosen].mean()),
@@ -167,7 +217,7 @@ def _in_sample(table: _Table, chosen: int) -> InSample:
     )
 
 
-def _held_out(outcomes: Sequence[Case], means: Means) -> HeldOut | None:
+def _held_out(outcomes: Sequence[Case], means: MeanIntervals) -> HeldOut | None:
     if not outcomes:
         return None
 

@@ -1,4 +1,4 @@
-"""Studies x rules -> Comparison: every rule on the same launch orders, workers and prices."""
+"""`compare`: rules on the same studies, launch orders, workers and prices."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ from dataclasses import replace
 from functools import partial
 from typing import Any, get_args
 
-from esim.analyses.compare.assemble import assemble
 from esim.analyses.compare.baselines import baselines
-from esim.analyses.compare.choice import Halves, choose
-from esim.analyses.compare.contestants import Contestant, contestants
-from esim.analyses.compare.play import (
-    Played,
-    Protocol,
-    play,
-    play_whole,
+from esim.analyses.compare.choice import DividesStudy, choose
+from esim.analyses.compare.comparison_document import assemble
+from esim.analyses.compare.contestants import Contestant, Field, contestants
+from esim.analyses.compare.spreads import MeanIntervals
+from esim.analyses.compare.study_replays import (
+    Conditions,
+    StudyReplays,
+    replay_study,
+    replay_whole_study,
     sample_orders,
     table_orders,
     table_sample,
     table_workers,
 )
-from esim.analyses.compare.spreads import Means
 from esim.analyses.workers.by_study import Studies, going_through
 from esim.assumptions import Clock, Costs
 from esim.errors import EsimError
@@ -31,11 +31,11 @@ from esim.rules import BASELINES, PRESETS, Rule
 from esim.simulator.replay import Final
 from esim.storage.history import History
 from esim.study import Study
-from esim.study.facts import facts_at
+from esim.study.facts import Facts, facts_at
 from esim.version import __version__
 
-BOOTSTRAP = 2000
-Progress = Callable[[int, int], None]
+BOOTSTRAP = 2000  # replicates of each interval
+Progress = Callable[[int, int], None]  # called with (replays done, replays in all)
 
 
 def compare(
@@ -62,92 +62,64 @@ def compare(
 ) -> Comparison:
     """Compare rules, and the baselines of any fair comparison, on recorded studies.
 
-    Studies are replayed one by one, and only their numbers are kept: of a history one study for
-    each worker is in memory at a time. Of more than 100 studies (`MANY`) a few kB each are
-    kept: means over launch orders, by which intervals and tests go, and as many launch orders as
-    quantiles take.
+    Studies are replayed one by one, and only their numbers are kept. Of a history, each worker
+    holds one study in memory at a time. If there are more than 100 studies (`MANY`), a few kB of
+    each are kept: the means over its launch orders, from which intervals and tests are computed,
+    and a few launch orders, from which quantiles are taken.
 
     Args:
-        studies: one study or several, or a history (`esim.History.open`).
-        rules: names of presets or rules; by default every preset.
-        grid: column -> values: each rule at every combination.
-        readings: SageMaker's plausible readings are contestants too.
-        clock: of the recorded order, as in `replay`; resampled orders are simulated on the workers
-            that ran side by side when recorded ("order": always one after another).
+        studies: one study, several, or a history (`esim.History.open`).
+        rules: names of presets, or rules; by default every preset.
+        grid: column of the rules' table -> values; each rule takes part with every combination.
+        readings: whether SageMaker's plausible readings take part too.
+        clock: the clock of the recorded launch order, as in `replay`. Resampled launch orders are
+            simulated on as many workers as ran side by side when the study was recorded; with
+            "order" they too are replayed one trial after another.
         workers: slots of the simulated clock, for both.
-        orders: random launch orders a study, at least 2.
+        orders: random launch orders of each study, at least 2.
         costs, final: as in `replay`.
-        saved: which saved amount ranks, front and choice are about.
-        max_degradation: the normalized degradation accepted in ranks and choice.
-        choice: also choose the rule that saves most within it, told on held-out parts.
-        confidence: of intervals; 1 - confidence is the level of the tests.
+        saved: the amount by which contestants are ranked and chosen: "steps", "seconds",
+            "billed", "makespan" or "cost".
+        max_degradation: the largest normalized degradation that ranks and choice accept.
+        choice: whether to choose the rule that saves most within `max_degradation`, and to judge
+            that choice on studies or trials that it was not made on.
+        confidence: of the intervals, from 0.5 to below 1; tests have the level 1 - confidence.
         seed: the same seed gives the same bytes, whatever `engine` and `jobs` are.
-        engine: where studies are replayed: threads (the default of studies in memory), local
-            (processes, the default of a history), dask or ray.
-        jobs: workers of this machine; by default its cores.
+        engine: where studies are replayed: "threads" (the default for studies in memory), "local"
+            (processes, the default for a history), "dask" or "ray".
+        jobs: workers on this machine; by default as many as it has cores.
         address: of a running dask or ray cluster.
         inputs: what the studies were read from, for the document.
-        progress: called with how many of how many replays of a study and rule are done.
+        progress: called with the number of replays (one study under one rule) that are done, and
+            with their number in all.
 
     Raises:
-        EsimError: no study, an unknown rule, column or value, an engine that is not there; or an
-            amount `saved` or a clock's times that a study in memory lacks. A study of a history
-            that fails stops no other and stands in `failures`.
+        EsimError: no study; an unknown rule, column or value; an engine that is not installed; or
+            a study in memory lacks the amount `saved` or the times that the clock needs. A study
+            of a history that fails stops no other and is listed in `failures`.
+
+    Example:
+        >>> import esim
+        >>> study = esim.Study.from_arrays([[3, 2, 1], [4, 4, 4], [5, 5, 5]], direction="minimize")
+        >>> found = esim.compare(study, ["sagemaker"], orders=2)
+        >>> [entry.key for entry in found.rules if entry.role == "rule"]
+        ['sagemaker']
     """
-    costs = costs or Costs()
+    costs, grid = costs or Costs(), grid or {}
     _check(final, saved, max_degradation, orders, confidence)
     if clock is not None or workers is not None:
         Clock(clock or "simulated", 1 if workers is None else workers)  # type: ignore[arg-type]  # checked there
-    named = [row for row in PRESETS.values() if row.name not in BASELINES]
-    asked = contestants(named if rules is None else rules, grid or {}, readings=readings)
+    asked = contestants(
+        [row for row in PRESETS.values() if row.name not in BASELINES] if rules is None else rules,
+        grid,
+        readings=readings,
+    )
     given: Iterable[Study] | History = [studies] if isinstance(studies, Study) else studies
     if not isinstance(given, History):
         given = _named_apart(given)
     with going_through(given, engine=engine, jobs=jobs, address=address) as every:
         known = every.each(facts_at)
-        most = max(study.trials for study in known)
-        bounds = baselines(max(study.reports_longest for study in known), most)
-        always = {one.rule for one in bounds}
-        # `none` comes first: of those that save the same the earlier is the better.
-        others = [one for one in asked.contestants if one.rule not in always]
-        field = bounds[:1] + others + bounds[1:]
-        ranked = tuple(r for r, one in enumerate(field) if not one.look_ahead)
-        protocol = Protocol(
-            clock=clock,
-            workers=workers,
-            costs=costs,
-            final=final,
-            orders=orders,
-            seed=seed,
-            sample=sample_orders(orders, len(known)),
-            workers_table=table_workers(most),
-            workers_orders=table_orders(orders, len(known)),
-            workers_sample=table_sample(orders, len(known)),
-            ranked=ranked,
-            saved=f"{saved}_saved_fraction",
-            accepted=max_degradation,
-        )
-        played = _played(every, play_whole, field, protocol, progress)
-
-        def parts_replayed(
-            one: Played, few: Sequence[Contestant], parts: Halves
-        ) -> Sequence[Played]:
-            (study,) = every.some([played.index(one)])
-            halves = [half for pair in parts(study) for half in pair]
-            if not halves:
-                return []
-            # The halves run as the whole does: on as many workers.
-            same = replace(
-                protocol,
-                clock=one.orders_clock.mode,
-                workers=one.orders_clock.workers,
-                sample=None,
-                workers_table=(),
-                ranked=tuple(range(len(few))),
-            )
-            with going_through(halves, jobs=jobs) as those:
-                return _played(those, play, few, same, progress)
-
+        field = _with_baselines(asked, known)
         settings = Settings(
             seed=seed,
             orders=orders,
@@ -157,32 +129,90 @@ def compare(
             max_degradation=max_degradation,
             clock=clock,
             workers=workers,
-            workers_table=protocol.workers_table,
-            workers_orders=protocol.workers_orders,
+            workers_table=table_workers(max(study.trials for study in known)),
+            workers_orders=table_orders(orders, len(known)),
             final=final,
-            grid={k: list(v) for k, v in (grid or {}).items()},
+            grid={k: list(v) for k, v in grid.items()},
             costs=costs,
         )
-        means = Means(confidence, BOOTSTRAP, seed)
+        conditions = Conditions(
+            settings=settings,
+            final=final,
+            sample=sample_orders(orders, len(known)),
+            workers_sample=table_sample(orders, len(known)),
+            ranked=field.ranked,
+        )
+        replayed = _replayed(every, replay_whole_study, field.contestants, conditions, progress)
+        means = MeanIntervals(confidence, BOOTSTRAP, seed)
         found = None
         if choice:
-            found = choose(
-                played, field, ranked, protocol.saved, max_degradation, means, parts_replayed
-            )
-        whole = assemble(
-            played, field, ranked, settings, means, found, asked.without, protocol.sample
-        )
+            replay_parts = partial(_replayed_parts, every, replayed, conditions, jobs, progress)
+            found = choose(replayed, field, settings, means, replay_parts)
+        whole = assemble(replayed, field, settings, means, found, conditions.sample)
         return replace(whole, inputs=tuple(inputs), esim=__version__, failures=dict(every.failures))
 
 
-def _played(
+def _with_baselines(asked: Field, known: Sequence[Facts]) -> Field:
+    """The contestants that were asked for, between the baselines that suit the studies."""
+    longest = max(study.reports_longest for study in known)
+    bounds = tuple(baselines(longest, max(study.trials for study in known)))
+    always = {one.rule for one in bounds}
+    others = tuple(one for one in asked.contestants if one.rule not in always)
+    # `none` comes first, because of contestants that save the same the earlier is chosen.
+    return replace(asked, contestants=bounds[:1] + others + bounds[1:])
+
+
+def _replayed_parts(
     every: Studies,
-    work: Callable[..., Played],
-    field: Sequence[Contestant],
-    protocol: Protocol,
+    replayed: Sequence[StudyReplays],
+    conditions: Conditions,
+    jobs: int | None,
     progress: Progress | None,
-) -> list[Played]:
-    """Every study under every contestant."""
+    one: StudyReplays,
+    few: Sequence[Contestant],
+    divide: DividesStudy,
+) -> Sequence[StudyReplays]:
+    """Replay parts of a study under the conditions of the whole study.
+
+    Args:
+        every: all studies.
+        replayed: the replays of all studies, in the same order.
+        one: which of the replayed studies is divided.
+        few: the contestants that take part.
+        divide: makes pairs of parts of the study.
+    """
+    (study,) = every.some([replayed.index(one)])
+    halves = [half for pair in divide(study) for half in pair]
+    if not halves:
+        return []
+    same = replace(
+        conditions,
+        settings=replace(
+            conditions.settings,
+            # A half has fewer trials side by side, but runs on as many workers as the whole does.
+            clock=one.orders_clock.mode,
+            workers=one.orders_clock.workers,
+            workers_table=(),
+        ),
+        sample=None,
+        ranked=tuple(range(len(few))),
+    )
+    with going_through(halves, jobs=jobs) as those:
+        return _replayed(those, replay_study, few, same, progress)
+
+
+def _replayed(
+    every: Studies,
+    work: Callable[..., StudyReplays],
+    field: Sequence[Contestant],
+    conditions: Conditions,
+    progress: Progress | None,
+) -> list[StudyReplays]:
+    """Replay every study under every contestant.
+
+    Args:
+        work: `replay_study` or `replay_whole_study`.
+    """
     count, of = itertools.count(1), len(every) * len(field)
 
     def one_done() -> None:
@@ -195,13 +225,13 @@ def _played(
 
     tell = one_done if every.here else None
     return every.each(
-        partial(work, tuple(field), protocol, every.threads, tell),
+        partial(work, tuple(field), conditions, every.threads, tell),
         (lambda studies: None) if every.here else studies_done,
     )
 
 
 def _named_apart(studies: Iterable[Study]) -> list[Study]:
-    """Studies of one name get numbers behind it."""
+    """The studies, those that share a name with an earlier one with a number behind it."""
     used: set[str] = set()
     found = []
     for study in studies:

@@ -1,4 +1,4 @@
-"""Who is compared: rules, each at every point of a grid, and the baselines."""
+"""Who takes part in a comparison: rules, each at every point of a grid, and the baselines."""
 
 from __future__ import annotations
 
@@ -15,12 +15,14 @@ from esim.rules import rule as named_rule
 
 @dataclass(frozen=True)
 class Contestant:
-    """One rule with its columns settled.
+    """One rule that takes part, with every column settled.
 
     Attributes:
-        key: its name in the comparison, with the columns that differ from the preset's.
-        changed: those columns.
-        look_ahead: it uses what no rule can know at the time: not ranked.
+        key: its name in the comparison; columns that differ from the preset's stand in brackets.
+        rule: the rule.
+        changed: the columns that differ from the preset's.
+        role: "rule" or "baseline".
+        look_ahead: whether it uses what no rule can know while trials run; it is not ranked then.
         earliest: its earliest possible stop, in words, if it is an unchanged preset.
     """
 
@@ -34,10 +36,20 @@ class Contestant:
 
 @dataclass(frozen=True)
 class Field:
-    """The contestants, and which rules had to leave out which columns of the grid."""
+    """All R contestants.
+
+    Attributes:
+        contestants: the R contestants; results name them by their positions in this order.
+        without: a rule's name -> columns of the grid that mean nothing to it, and were left out.
+    """
 
     contestants: tuple[Contestant, ...]
     without: Mapping[str, tuple[str, ...]]
+
+    @property
+    def ranked(self) -> tuple[int, ...]:
+        """The positions of the contestants that are ranked."""
+        return tuple(r for r, one in enumerate(self.contestants) if not one.look_ahead)
 
 
 def contestants(
@@ -45,11 +57,16 @@ def contestants(
 ) -> Field:
     """The rules at every point of the grid, then SageMaker's readings; each once.
 
-    A column that means nothing to a rule (a patience has no peers) leaves it as it is.
+    A column that means nothing to a rule (a patience rule has no peers) is left out for it.
+
+    Args:
+        rules: names of presets, or rules.
+        grid: column of the rules' table -> values.
+        readings: whether SageMaker's plausible readings take part too.
 
     Raises:
-        EsimError: an unknown rule, column or value, one no rule can have, or two different rules of
-            one name.
+        EsimError: an unknown rule, column or value; a value that none of the rules can have; or two
+            different rules of one name.
     """
     rows = [named_rule(r) for r in rules]
     if readings:
@@ -82,7 +99,7 @@ def contestants(
 
 
 def contestant(row: Rule) -> Contestant:
-    """A rule under the name that tells it from its preset."""
+    """A rule as a contestant, under a name that tells it from its preset."""
     changed = {}
     if row.name in PRESETS:
         usual = PRESETS[row.name].parameters

@@ -1,41 +1,47 @@
-"""The reasons to doubt a comparison, each with a code."""
+"""The reasons to doubt a comparison, each with a code, the gravest first."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from esim.analyses.compare.contestants import Contestant
-from esim.analyses.compare.play import Played
+from esim.analyses.compare.contestants import Contestant, Field
 from esim.analyses.compare.ranking import fewest_studies
+from esim.analyses.compare.study_replays import StudyReplays
 from esim.results.comparison.comparison import Doubt, Sensitivity, Settings
 from esim.results.replay import Caveat
-from esim.simulator.caveats import FEW_TRIALS
+from esim.simulator.caveats import few_trials
 from esim.study.facts import Facts
 
-_MANY = 10  # contestants
-_MOST_STUDIES = 3  # named in one doubt
+_MANY = 10  # ranked contestants; the best of more looks better than it is
+_MOST_STUDIES = 3  # studies that one doubt names
 
 
 def doubts(
-    played: Sequence[Played],
-    contestants: Sequence[Contestant],
+    replayed: Sequence[StudyReplays],
+    field: Field,
     settings: Settings,
     sensitivity: Sensitivity,
-    without: Mapping[str, Sequence[str]],
     *,
     chosen: bool,
 ) -> Iterator[Doubt]:
-    """The gravest first."""
-    yield from _about_studies(played, settings)
-    yield from _about_rules(played, contestants)
-    ranked = sum(not c.look_ahead for c in contestants)
-    if ranked > _MANY and not chosen:
+    """The doubts about a comparison, the gravest first.
+
+    Args:
+        replayed: every study under every contestant.
+        field: the contestants.
+        settings: of the comparison.
+        sensitivity: what moves the saved fraction by how much.
+        chosen: whether a choice of a rule was judged on data that it was not made on.
+    """
+    yield from _about_studies(replayed, settings)
+    yield from _about_rules(replayed, field.contestants)
+    if len(field.ranked) > _MANY and not chosen:
         yield Doubt(
             "best_of_many",
-            f"the best of {ranked} contestants looks better than it is: --choose tells what such "
-            "a choice gives on what it was not made on",
+            f"the best of {len(field.ranked)} contestants looks better than it is: --choose tells "
+            "what such a choice gives on what it was not made on",
         )
     if (
         sensitivity.rule is not None
@@ -47,12 +53,12 @@ def doubts(
             "the order in which the trials start moves what is saved by more than the choice of "
             "the rule does",
         )
-    for column in dict.fromkeys(c for columns in without.values() for c in columns):
-        names = [name for name, columns in without.items() if column in columns]
+    for column in dict.fromkeys(c for columns in field.without.values() for c in columns):
+        names = [name for name, columns in field.without.items() if column in columns]
         yield Doubt(
             "grid_left_out", f"{column} means nothing to {', '.join(names)}: taken as they are"
         )
-    ahead = [c.key for c in contestants if c.look_ahead]
+    ahead = [c.key for c in field.contestants if c.look_ahead]
     if ahead:
         yield Doubt(
             "look_ahead",
@@ -61,21 +67,21 @@ def doubts(
         )
 
 
-def _about_studies(played: Sequence[Played], settings: Settings) -> Iterator[Doubt]:
+def _about_studies(replayed: Sequence[StudyReplays], settings: Settings) -> Iterator[Doubt]:
     needed = fewest_studies(settings.confidence)
-    if len(played) == 1:
+    if len(replayed) == 1:
         yield Doubt(
             "one_study",
             "one study: intervals and tests are about other launch orders of the same trials; "
             "how the rules compare on another job they cannot say",
         )
-    elif len(played) < needed:
+    elif len(replayed) < needed:
         yield Doubt(
             "few_studies",
-            f"{len(played)} studies: intervals over so few are too narrow, and how the rules "
+            f"{len(replayed)} studies: intervals over so few are too narrow, and how the rules "
             f"compare on other studies cannot be tested (that takes {needed})",
         )
-    unknown = [p.study.name for p in played if not p.study.degradation_known]
+    unknown = [p.study.name for p in replayed if not p.study.degradation_known]
     if unknown:
         yield Doubt(
             "degradation_unknown",
@@ -84,7 +90,7 @@ def _about_studies(played: Sequence[Played], settings: Settings) -> Iterator[Dou
         )
     flat = [
         p.study.name
-        for p in played
+        for p in replayed
         if p.study.degradation_known and not p.orders.known("degradation_normalized")
     ]
     if flat:
@@ -93,7 +99,7 @@ def _about_studies(played: Sequence[Played], settings: Settings) -> Iterator[Dou
             f"{_named(flat)}: the best and the median final value do not differ, so a loss has no "
             "scale there; not ranked",
         )
-    lacking = [p.study.name for p in played if not p.orders.known("seconds_saved_fraction")]
+    lacking = [p.study.name for p in replayed if not p.orders.known("seconds_saved_fraction")]
     if lacking:
         yield Doubt("no_times", f"{_named(lacking)}: the logs lack times; only steps are compared")
     for code, text in (
@@ -104,27 +110,29 @@ def _about_studies(played: Sequence[Played], settings: Settings) -> Iterator[Dou
         ),
         ("auto_was_on", "AUTO was on when it was recorded"),
     ):
-        names = [p.study.name for p in played if p.study.noted(code)]
+        names = [p.study.name for p in replayed if p.study.noted(code)]
         if names:
             yield Doubt(code, f"{_named(names)}: {text}")
 
 
-def _about_rules(played: Sequence[Played], contestants: Sequence[Contestant]) -> Iterator[Doubt]:
+def _about_rules(
+    replayed: Sequence[StudyReplays], contestants: Sequence[Contestant]
+) -> Iterator[Doubt]:
     for r, contestant in enumerate(contestants):
         if contestant.role != "rule":
             continue
-        idle = [p.study for p in played if np.isnan(p.first_stop[r])]
+        idle = [p.study for p in replayed if np.isnan(p.first_stop[r])]
         if not idle:
             continue
         text = f"{contestant.key} never stops anything in any order"
-        if len(idle) < len(played):
-            text = f"{contestant.key} stops nothing in {len(idle)} of {len(played)} studies"
+        if len(idle) < len(replayed):
+            text = f"{contestant.key} stops nothing in {len(idle)} of {len(replayed)} studies"
         reason = _why_idle(contestant, idle)
         yield Doubt("never_acts", text + (f": {reason}" if reason else ""), rule=contestant.key)
 
 
 def _why_idle(contestant: Contestant, idle: Sequence[Facts]) -> str:
-    """Which gate the curves never pass, if one alone explains it."""
+    """Why a rule stops nothing in some studies, in words; empty if no one gate explains it."""
     rule = contestant.rule
     reports = max(s.reports_longest for s in idle)
     unit, longest = "step", float(max(s.steps_longest for s in idle))
@@ -150,12 +158,10 @@ def _why_idle(contestant: Contestant, idle: Sequence[Facts]) -> str:
 
 
 def study_caveats(study: Facts) -> Iterator[Caveat]:
-    """What to know about one study of several."""
-    if study.trials < FEW_TRIALS:
-        yield Caveat(
-            "few_trials",
-            f"{study.trials} trials: one launch order of so few says little about the next job",
-        )
+    """The caveats about one study of a comparison: few trials, and the notes of its reader."""
+    few = few_trials(study.trials)
+    if few is not None:
+        yield Caveat("few_trials", few)
     for note in study.notes:
         yield Caveat(note.code, note.text)
 

@@ -1,4 +1,4 @@
-"""Who is best: by means within the accepted loss, by ranks, and whether it is more than chance."""
+"""Rank the contestants, and test whether the best differs from the others by more than chance."""
 
 from __future__ import annotations
 
@@ -7,17 +7,21 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from esim.analyses.compare.play import Played
-from esim.analyses.compare.spreads import Means, usable
+from esim.analyses.compare.spreads import MeanIntervals, usable
 from esim.analyses.compare.statistics import interval, pick, ranks, sign_flip_test
+from esim.analyses.compare.study_replays import StudyReplays
 from esim.results.comparison.comparison import AgainstBest, Mean, Rank, Verdict
 from esim.study import Float64
 
 
 def fewest_studies(confidence: float) -> int:
-    """Studies below which no difference between rules can be significant.
+    """The number of studies below which no difference between rules can be significant.
 
-    Of S studies all signs agree in 2 of the 2 ** S flips.
+    The smallest p value of a sign-flip test over S studies is 2 / 2 ** S: the differences all have
+    the same sign in 2 of the 2 ** S ways to flip their signs.
+
+    Args:
+        confidence: 1 - the level of the test.
     """
     studies = 1
     while 2.0 ** (1 - studies) > 1.0 - confidence + 1e-12:
@@ -27,15 +31,15 @@ def fewest_studies(confidence: float) -> int:
 
 @dataclass(frozen=True)
 class Ranking:
-    """The contestants side by side, on the studies where saved and lost are known.
+    """R contestants, named by their positions, on the studies where saved and lost are known.
 
     Attributes:
-        studies: how many those are.
+        studies: how many such studies there are.
         best: who saves most with an accepted mean loss; None if there are no such studies.
-        order: all contestants, best first, those not ranked last.
-        against: each beside the best; None where not ranked.
-        ranks: each one's rank; None where not ranked.
-        mean_ranks: float64 [contestants], NaN where not ranked.
+        order: all contestants, the best first and those that are not ranked last.
+        against: R, each contestant compared with the best; None where not ranked.
+        ranks: R, each contestant's rank; None where not ranked.
+        mean_ranks: float64 [R], NaN where not ranked.
     """
 
     studies: int
@@ -47,17 +51,29 @@ class Ranking:
 
     @property
     def ties(self) -> list[int]:
-        """Those that save not significantly less than the best, best first."""
+        """Those that do not save significantly less than the best, the best of them first."""
         found = [(r, self.against[r]) for r in self.order]
         return [r for r, a in found if a is not None and a.verdict == "not significant"]
 
 
 def ranking(
-    played: Sequence[Played], ranked: Sequence[int], saved: str, accepted: float, means: Means
+    replayed: Sequence[StudyReplays],
+    ranked: Sequence[int],
+    saved: str,
+    accepted: float,
+    means: MeanIntervals,
 ) -> Ranking:
-    """Rank contestants (positions) by their means, and in every launch order of every study."""
-    field = played[0].recorded.shape[1]
-    told = [p for p in played if usable(p, saved)]
+    """Rank contestants by their means, and in every launch order of every study.
+
+    Args:
+        replayed: every study under every contestant.
+        ranked: positions of the contestants that are ranked.
+        saved: name of the fraction saved that counts.
+        accepted: the largest mean normalized degradation that is accepted.
+        means: how means get intervals.
+    """
+    field = replayed[0].recorded.shape[1]
+    told = [p for p in replayed if usable(p, saved)]
     against: list[AgainstBest | None] = [None] * field
     placed: list[Rank | None] = [None] * field
     mean_ranks = np.full(field, np.nan)
@@ -90,21 +106,21 @@ def ranking(
 
 
 def _mean(of_study: Sequence[Float64]) -> Float64:
-    """Mean over studies of the mean over orders, [R]."""
+    """The mean over studies of the mean over launch orders, float64 [R]."""
     mean: Float64 = np.mean([v.mean(axis=1) for v in of_study], axis=0)
     return mean
 
 
-def _blocks(of_study: Sequence[Float64], means: Means) -> Float64:
-    """What a test pairs, [R, blocks]: studies or, where those are too few, the launch orders."""
+def _blocks(of_study: Sequence[Float64], means: MeanIntervals) -> Float64:
+    """What a test pairs, float64 [R, blocks]: studies, or launch orders if there are too few."""
     if len(of_study) < fewest_studies(means.confidence):
         blocks: Float64 = np.mean(of_study, axis=0)
         return blocks
     return np.stack([v.mean(axis=1) for v in of_study], axis=1)
 
 
-def _test(differences: Float64, which: Sequence[int], means: Means) -> dict[int, float]:
-    """p of some rows' differences from the best, adjusted for each other."""
+def _test(differences: Float64, which: Sequence[int], means: MeanIntervals) -> dict[int, float]:
+    """p values by row of some rows' differences from the best, adjusted for all of these rows."""
     if not len(which):
         return {}
     seed = np.random.SeedSequence(means.seed, spawn_key=(0, 1))
@@ -113,8 +129,15 @@ def _test(differences: Float64, which: Sequence[int], means: Means) -> dict[int,
 
 
 def _against(
-    saves: Sequence[Float64], allowed: np.ndarray, best: int, means: Means
+    saves: Sequence[Float64], allowed: np.ndarray, best: int, means: MeanIntervals
 ) -> list[AgainstBest]:
+    """Each ranked contestant compared with the best, by what it saves.
+
+    Args:
+        saves: of each study, float64 [ranked, C].
+        allowed: bool [ranked], whose mean loss is accepted.
+        best: the place of the best among the ranked.
+    """
     replicates = means.bootstrap(saves)
     low, high = interval(replicates - replicates[:, [best]], means.confidence)
     mean = _mean(saves)
@@ -133,7 +156,13 @@ def _against(
     return found
 
 
-def _ranks(of_study: Sequence[Float64], first: Float64, means: Means) -> list[Rank]:
+def _ranks(of_study: Sequence[Float64], first: Float64, means: MeanIntervals) -> list[Rank]:
+    """Each contestant's mean rank, compared with the best mean rank.
+
+    Args:
+        of_study: of each study, ranks float64 [ranked, C].
+        first: float64 [ranked], in which share of launch orders each is first.
+    """
     mean = _mean(of_study)
     low, high = interval(means.bootstrap(of_study), means.confidence)
     best = int(mean.argmin())

@@ -1,4 +1,4 @@
-"""What a comparison says in words: the answer, the method, the choice."""
+"""What a comparison says in words: the answer, the choice, and how its numbers were computed."""
 
 from __future__ import annotations
 
@@ -19,10 +19,11 @@ AMOUNT = {
 
 
 def answer(rules: Sequence[RuleEntry], settings: Settings, studies: int) -> Answer:
-    """Who is best, whether that is more than chance, and what it may cost.
+    """Which contestant is best, whether that is more than chance, and what it may cost.
 
     Args:
-        rules: the contestants.
+        rules: the contestants, the best first.
+        settings: of the comparison.
         studies: in how many the contestants can be ranked.
     """
     best = next((e for e in rules if e.against_best and e.against_best.verdict == "best"), None)
@@ -65,14 +66,20 @@ def _best_sentence(best: RuleEntry, saved: Dist, settings: Settings) -> str:
 
 
 def about(studies: int, settings: Settings) -> Literal["studies", "orders"]:
-    """What the test is about: other studies, or other launch orders of these."""
+    """What the test generalizes to: other studies, or other launch orders of these studies."""
     return "studies" if studies >= fewest_studies(settings.confidence) else "orders"
 
 
 def _significance(
     ties: Sequence[str], rivals: int, reckless: int, settings: Settings, studies: int
 ) -> str:
-    """Args: how many others stay within the loss, and how many do not."""
+    """Whether the best saves significantly more than the others.
+
+    Args:
+        ties: those that do not save significantly less.
+        rivals: how many others stay within the accepted loss.
+        reckless: how many do not.
+    """
     over_studies = about(studies, settings) == "studies"
     if over_studies:
         where, text = f"Over {studies} studies", ""
@@ -147,8 +154,35 @@ def methods(settings: Settings, studies: int, sample: int | None) -> Mapping[str
     """How each kind of number was computed.
 
     Args:
-        sample: launch orders a study that were kept one by one; None: all.
+        settings: of the comparison.
+        studies: in how many the contestants can be ranked.
+        sample: launch orders of each study that were kept one by one; None: all.
     """
+    return {
+        **_methods_of_intervals(settings, studies, sample),
+        **_methods_of_ranks(settings, studies),
+        "front": (
+            "On the Pareto front: nobody saves as much on average with as little mean normalized "
+            "degradation, and does better in one. A rule is worth having if it extends the front "
+            "of i-epoch, which stops every trial at report i (Egele et al., arXiv 2404.04111)."
+        ),
+        "choice": (
+            "The contestant that saves most with a mean normalized degradation of at most "
+            f"{_percent(settings.max_degradation)}; held out: chosen anew on the other studies "
+            "(each left out once, in ten groups if more than 20) or, with one study, on a random "
+            "half of its trials and told on the other half, both ways, five times."
+        ),
+        "degradation": (
+            "Best final value under the rule minus best without, positive = worse; normalized by "
+            "the distance from the best to the median final value of the study."
+        ),
+    }
+
+
+def _methods_of_intervals(
+    settings: Settings, studies: int, sample: int | None
+) -> Mapping[str, str]:
+    """Launch orders, the intervals over them, and those of shares."""
     interval = f"{100 * settings.confidence:g} %"
     drawn = "studies, and launch orders inside each" if studies > 1 else "launch orders"
     spread = ""
@@ -166,7 +200,6 @@ def methods(settings: Settings, studies: int, sample: int | None) -> Mapping[str
         if studies > 1
         else "They are about other launch orders of this one study, not about other studies"
     )
-    blocks = "study" if about(studies, settings) == "studies" else "launch order"
     return {
         "orders": (
             f"{settings.orders} random launch orders a study, the same for every rule, besides "
@@ -182,6 +215,13 @@ def methods(settings: Settings, studies: int, sample: int | None) -> Mapping[str
             "effective sample size of Korn and Graubard (Survey Methodology 24:193-201, 1998): "
             "orders of one study are alike."
         ),
+    }
+
+
+def _methods_of_ranks(settings: Settings, studies: int) -> Mapping[str, str]:
+    """Who is best, ranks, and the test."""
+    blocks = "study" if about(studies, settings) == "studies" else "launch order"
+    return {
         "best": (
             f"Who saves most of the {AMOUNT[settings.saved]} on average, of those whose mean "
             f"normalized degradation is at most {_percent(settings.max_degradation)}."
@@ -203,21 +243,6 @@ def methods(settings: Settings, studies: int, sample: int | None) -> Mapping[str
                 if blocks == "launch order"
                 else ""
             )
-        ),
-        "front": (
-            "On the Pareto front: nobody saves as much on average with as little mean normalized "
-            "degradation, and does better in one. A rule is worth having if it extends the front "
-            "of i-epoch, which stops every trial at report i (Egele et al., arXiv 2404.04111)."
-        ),
-        "choice": (
-            "The contestant that saves most with a mean normalized degradation of at most "
-            f"{_percent(settings.max_degradation)}; held out: chosen anew on the other studies "
-            "(each left out once, in ten groups if more than 20) or, with one study, on a random "
-            "half of its trials and told on the other half, both ways, five times."
-        ),
-        "degradation": (
-            "Best final value under the rule minus best without, positive = worse; normalized by "
-            "the distance from the best to the median final value of the study."
         ),
     }
 

@@ -1,4 +1,4 @@
-"""From the numbers of every launch order to means with intervals, shares and spreads."""
+"""Means with intervals, shares and quantiles of the numbers of all studies and launch orders."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from esim.analyses.compare.numbers import Numbers
-from esim.analyses.compare.play import Played
+from esim.analyses.compare.kept_numbers import KeptNumbers
 from esim.analyses.compare.statistics import (
     Draws,
     bootstrap_means,
@@ -19,38 +18,40 @@ from esim.analyses.compare.statistics import (
     interval,
     wilson,
 )
+from esim.analyses.compare.study_replays import ORDER_NUMBERS, StudyReplays
 from esim.results.comparison.comparison import AtWorkers, Dist, Middle, Share, Spread
 from esim.study import Float64
 
-NUMBERS = (
-    "steps_saved_fraction",
-    "seconds_saved_fraction",
-    "billed_saved_fraction",
-    "makespan_saved_fraction",
-    "cost_saved_fraction",
+_WITH_QUANTILES = tuple(name for name in ORDER_NUMBERS if name != "best_kept")
+_OF_ONE_STUDY = (
     "degradation",
     "degradation_on_record",
-    "degradation_normalized",
-    "best_rank",
-    "trials_stopped_fraction",
-)
-_OF_ONE_STUDY = ("degradation", "degradation_on_record")  # in the objective's unit
-_LEVELS = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0)
+)  # in the objective's unit
+_LEVELS = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0)  # of the quantiles in a `Dist`
 
 
 @dataclass(frozen=True)
-class Means:
-    """How means get their intervals: one setting for a whole comparison."""
+class MeanIntervals:
+    """How means get their intervals, by the bootstrap; the same in a whole comparison.
+
+    Attributes:
+        confidence: of the intervals.
+        replicates: B, of the bootstrap.
+        seed: of the comparison.
+    """
 
     confidence: float
     replicates: int
     seed: int
 
     def bootstrap(self, values: Sequence[Float64]) -> Float64:
-        """Replicates of the mean over studies, [B, R]: the same draws whatever the number.
+        """Bootstrap replicates of the mean over studies, float64 [B, R].
+
+        Every number gets the same draws, so that differences between numbers are paired.
 
         Args:
-            values: a study each, [R, C]; with C = 1, the studies' means, only studies are drawn.
+            values: of each study, float64 [R, C]: a number in each launch order. With C = 1 they
+                are means over launch orders, and only studies are drawn.
         """
         studies, cases = len(values), values[0].shape[1]
         if cases == 1:
@@ -66,40 +67,47 @@ def _draws(seed: int, studies: int, orders: int, replicates: int) -> Draws:
     return draws(child, studies, orders, replicates)
 
 
-def usable(played: Played, saved: str) -> bool:
-    """Whether a study tells both what is saved and what is lost."""
-    return played.orders.known(saved) and played.orders.known("degradation_normalized")
+def usable(replayed: StudyReplays, saved: str) -> bool:
+    """Whether a study knows both what is saved (the number of that name) and what is lost."""
+    return replayed.orders.known(saved) and replayed.orders.known("degradation_normalized")
 
 
-def of_known(played: Sequence[Played], name: str) -> list[Float64]:
-    """A number of the studies in which it is known, [R, C] each."""
-    return [p.orders.of(name) for p in played if p.orders.known(name)]
+def of_known(replayed: Sequence[StudyReplays], name: str) -> list[Float64]:
+    """A number in each study that knows it, float64 [R, C] each."""
+    return [p.orders.of(name) for p in replayed if p.orders.known(name)]
 
 
-def spreads(played: Sequence[Played], means: Means, accepted: float) -> list[Spread]:
-    """Each contestant over launch orders, and over studies if there are several."""
-    rules = played[0].recorded.shape[1]
+def spreads(replayed: Sequence[StudyReplays], means: MeanIntervals) -> list[Spread]:
+    """The numbers of each of R contestants over launch orders and studies.
+
+    Args:
+        replayed: every study under every contestant.
+        means: how means get intervals.
+    """
+    rules = replayed[0].recorded.shape[1]
     parts: list[dict[str, Dist | Share | None]] = [{} for _ in range(rules)]
-    for name in NUMBERS:
-        told = [p.orders for p in played if p.orders.known(name)]
-        if name in _OF_ONE_STUDY and len(played) > 1:
+    for name in _WITH_QUANTILES:
+        told = [p.orders for p in replayed if p.orders.known(name)]
+        if name in _OF_ONE_STUDY and len(replayed) > 1:
             told = []
         for part, dist in zip(parts, _dists(told, name, means, rules), strict=True):
             part[name] = dist
     for name in ("best_kept", "within"):
-        cases = of_known(played, name)
+        cases = of_known(replayed, name)
         for r, part in enumerate(parts):
-            part[name] = share([c[r] for c in cases], played[0].orders.orders, means.confidence)
+            part[name] = share([c[r] for c in cases], replayed[0].orders.orders, means.confidence)
     return [Spread(**part) for part in parts]  # type: ignore[arg-type]  # by name
 
 
-def _dists(told: list[Numbers], name: str, means: Means, rules: int) -> list[Dist | None]:
+def _dists(
+    told: list[KeptNumbers], name: str, means: MeanIntervals, rules: int
+) -> list[Dist | None]:
     if not told:
         return [None] * rules
     values = [numbers.of(name) for numbers in told]
     low, high = interval(means.bootstrap(values), means.confidence)
-    # Each study has as many orders: all weigh the same.
-    every = np.concatenate([n.sample[n.names.index(name)] for n in told], axis=1)
+    # Every study has the same number of launch orders, so all studies weigh the same.
+    every = np.concatenate([n.sample_of(name) for n in told], axis=1)
     levels = np.quantile(every, _LEVELS, axis=1, method="inverted_cdf")
     ends = np.stack([n.ends[n.names.index(name)] for n in told])
     found: list[Dist | None] = []
@@ -125,11 +133,15 @@ def _dists(told: list[Numbers], name: str, means: Means, rules: int) -> list[Dis
 
 
 def share(cases: Sequence[Float64], orders: int, confidence: float) -> Share | None:
-    """How often something is so, each study weighing the same; None without any.
+    """How often something is true, every study weighing the same; None if nobody knows.
+
+    The interval is Wilson's (`wilson`), for the effective size of the sample (`effective_size`).
 
     Args:
-        cases: of each study, [C]: whether it is so in each of its launch orders, or how often.
-        orders: launch orders a study.
+        cases: of each study, float64 [C]: whether it is true in each launch order (0 or 1), or with
+            C = 1 in which share of them.
+        orders: launch orders of each study.
+        confidence: of the interval.
     """
     if not cases or not len(cases[0]):
         return None
@@ -142,12 +154,19 @@ def share(cases: Sequence[Float64], orders: int, confidence: float) -> Share | N
 
 
 def at_workers(
-    played: Sequence[Played], workers: Sequence[int], saved: str, confidence: float
+    replayed: Sequence[StudyReplays], workers: Sequence[int], saved: str, confidence: float
 ) -> list[tuple[AtWorkers, ...]]:
-    """Each contestant at each number of workers."""
-    rows: list[list[AtWorkers]] = [[] for _ in range(played[0].recorded.shape[1])]
+    """Each of R contestants on each number of workers.
+
+    Args:
+        replayed: every study under every contestant.
+        workers: numbers of workers, those of the table.
+        saved: name of the fraction saved.
+        confidence: of the intervals of shares.
+    """
+    rows: list[list[AtWorkers]] = [[] for _ in range(replayed[0].recorded.shape[1])]
     for slots in workers:
-        tables = [p.workers[slots] for p in played]
+        tables = [p.workers[slots] for p in replayed]
         kept = [t.of("best_kept") for t in tables if t.known("best_kept")]
         for r, row in enumerate(rows):
             row.append(
@@ -163,11 +182,11 @@ def at_workers(
     return [tuple(row) for row in rows]
 
 
-def _middle(tables: Sequence[Numbers], name: str, r: int) -> Middle | None:
+def _middle(tables: Sequence[KeptNumbers], name: str, r: int) -> Middle | None:
     told = [t for t in tables if t.known(name)]
     if not told:
         return None
     mean = np.concatenate([t.of(name)[r] for t in told]).mean()
-    sample = np.concatenate([t.sample[t.names.index(name), r] for t in told])
+    sample = np.concatenate([t.sample_of(name)[r] for t in told])
     low, high = np.quantile(sample, [0.05, 0.95], method="inverted_cdf")
     return Middle(float(mean), float(low), float(high))

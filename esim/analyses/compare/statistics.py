@@ -1,6 +1,7 @@
-"""The statistics of a comparison. Arrays in, arrays out; randomness comes in as index arrays.
+"""The statistics of a comparison: functions from arrays to arrays.
 
-R contestants, S studies, O launch orders, B bootstrap replicates.
+Randomness comes in as seeds and index arrays, so that the same seed gives the same numbers.
+Shapes: R contestants, S studies, O launch orders, B bootstrap replicates.
 """
 
 from __future__ import annotations
@@ -15,9 +16,9 @@ from numpy.typing import NDArray
 
 from esim.study import Float64, Int64
 
-_MOST_EXACT = 13  # blocks: 2 ** 13 sign flips are all tried
-_FLIPS = 10_000
-_AT_ONCE = 2_000_000  # numbers drawn at once: what is in memory does not grow with the studies
+_MOST_EXACT = 13  # blocks of a test; of so many or fewer all 2 ** blocks sign flips are tried
+_FLIPS = 10_000  # drawn of more blocks
+_AT_ONCE = 2_000_000  # random numbers drawn at once, so that memory does not grow with the studies
 
 
 @dataclass(frozen=True)
@@ -26,8 +27,8 @@ class Draws:
 
     Attributes:
         studies: int64 [B, S], the studies drawn in each replicate.
-        orders: int64 [B, O], B draws of launch orders; each study has the same number of them.
-        which: int64 [B, S], which of those draws each drawn study takes.
+        orders: int64 [B, O], B draws of launch orders; every study has O of them.
+        which: int64 [B, S], which of these B draws each drawn study takes.
     """
 
     studies: Int64
@@ -36,7 +37,7 @@ class Draws:
 
     @cached_property
     def weights(self) -> Float64:
-        """The draws of launch orders as weights of the orders, [B, O]."""
+        """How often each launch order was drawn, as a share: float64 [B, O]."""
         replicates, n = self.orders.shape
         flat = self.orders + n * np.arange(replicates)[:, None]
         drawn = np.bincount(flat.ravel(), minlength=replicates * n)
@@ -45,7 +46,14 @@ class Draws:
 
 
 def draws(seed: np.random.SeedSequence, studies: int, orders: int, replicates: int) -> Draws:
-    """A bootstrap's index arrays; with one study only launch orders are drawn."""
+    """Draw the index arrays of a bootstrap (Efron 1979; here studies, then launch orders inside).
+
+    Args:
+        seed: where the draws come from.
+        studies: S; with one study only launch orders vary.
+        orders: O.
+        replicates: B.
+    """
     rng = np.random.default_rng(seed)
     return Draws(
         studies=rng.integers(0, studies, (replicates, studies)),
@@ -55,11 +63,14 @@ def draws(seed: np.random.SeedSequence, studies: int, orders: int, replicates: i
 
 
 def bootstrap_means(values: Sequence[Float64], drawn: Draws) -> Float64:
-    """Bootstrap replicates of the mean over studies of the mean over orders. float64 [B, R]
+    """Bootstrap replicates of the mean over studies of the mean over launch orders.
 
     Args:
-        values: a study each, [R, O].
-        drawn: the same for all contestants, so that their replicates are paired.
+        values: of each study, float64 [R, O].
+        drawn: the draws, the same for all contestants, so that their replicates are paired.
+
+    Returns:
+        float64 [B, R].
     """
     replicates, n = drawn.studies.shape
     means = np.zeros((replicates, len(values[0])))
@@ -73,10 +84,19 @@ def bootstrap_means(values: Sequence[Float64], drawn: Draws) -> Float64:
 
 
 def bootstrap_studies(means: Float64, rng: np.random.Generator, replicates: int) -> Float64:
-    """Bootstrap replicates of the mean over many studies, of whose own means [S, R]. float64 [B, R]
+    """Bootstrap replicates of the mean over many studies.
 
-    What the launch orders of a study do to its mean is part of how studies' means differ, so
-    drawing studies alone tells it all (Davison and Hinkley, Bootstrap Methods, 1997, section 3.8).
+    Launch orders vary the mean of each study, and this is already part of how the means of studies
+    differ; so it is enough to draw studies (Davison and Hinkley, Bootstrap Methods and their
+    Application, 1997, section 3.8).
+
+    Args:
+        means: float64 [S, R], of each study.
+        rng: where the draws come from.
+        replicates: B.
+
+    Returns:
+        float64 [B, R].
     """
     studies = len(means)
     at_once = max(1, _AT_ONCE // studies)
@@ -91,31 +111,50 @@ def bootstrap_studies(means: Float64, rng: np.random.Generator, replicates: int)
 
 
 def interval(replicates: Float64, confidence: float) -> tuple[Float64, Float64]:
-    """Percentile interval of bootstrap replicates [B, ...], by values that occurred."""
+    """The percentile interval of bootstrap replicates; its ends are values that occurred.
+
+    Args:
+        replicates: float64 [B, ...].
+        confidence: of the interval.
+
+    Returns:
+        The lower and the upper end, float64 [...] each.
+    """
     tail = (1.0 - confidence) / 2.0
     low, high = np.quantile(replicates, [tail, 1.0 - tail], axis=0, method="inverted_cdf")
     return low, high
 
 
 def wilson(count: float, of: float, confidence: float) -> tuple[float, float]:
-    """Wilson's score interval of a share. (JASA 22:209-212, 1927.) `of` > 0, need not be whole."""
+    """Wilson's score interval of a share (Wilson, JASA 22:209-212, 1927).
+
+    Args:
+        count: how often something was true; it need not be a whole number.
+        of: of how many cases, more than 0; it need not be a whole number.
+        confidence: of the interval.
+    """
     z = NormalDist().inv_cdf(0.5 + confidence / 2.0)
     share = count / of
     centre = share + z * z / (2.0 * of)
     reach = z * float(np.sqrt(share * (1.0 - share) / of + z * z / (4.0 * of * of)))
     scale = 1.0 + z * z / of
-    # Exactly the share where it is 0 or 1: rounding must not leave it outside.
+    # A share of 0 or 1 is an end of its interval: rounding must not leave it outside.
     low = 0.0 if count == 0 else (centre - reach) / scale
     high = 1.0 if count == of else (centre + reach) / scale
     return max(0.0, low), min(1.0, high)
 
 
 def effective_size(shares: Float64, orders: int) -> float:
-    """How many independent cases a share over S studies of O orders each is worth.
+    """The effective sample size of a share over S studies of O launch orders each.
 
-    Orders of one study are alike: the share's variance is taken between the studies' own shares
-    [S] (Korn and Graubard, Survey Methodology 24:193-201, 1998), so the size lies between S (all
-    orders of a study agree) and S x O (studies do not differ).
+    Launch orders of one study are alike, so they are not S x O independent cases. The variance of
+    the share is computed from how the studies' own shares differ (Korn and Graubard, Survey
+    Methodology 24:193-201, 1998). The size is S if all launch orders of a study agree, and S x O
+    if the studies do not differ.
+
+    Args:
+        shares: float64 [S], the share in each study.
+        orders: O.
     """
     studies = len(shares)
     if studies == 1:
@@ -130,10 +169,19 @@ def effective_size(shares: Float64, orders: int) -> float:
 
 
 def ranks(saved: Float64, degradation: Float64, accepted: float) -> Float64:
-    """Ranks [R, O] of contestants in each order, 1 = best, ties sharing the mean rank.
+    """Ranks of the contestants in each launch order, 1 = best; ties share the mean rank.
 
-    Those that lose at most `accepted` come first, whoever saves more the better; then the others,
-    whoever loses less the better, and of equal losses whoever saves more.
+    Contestants that lose at most `accepted` come first, and of these the one that saves more is
+    the better. Then come the others: the one that loses less is the better, and of equal losses
+    the one that saves more.
+
+    Args:
+        saved: float64 [R, O], the fraction saved.
+        degradation: float64 [R, O], the normalized degradation.
+        accepted: the largest accepted degradation.
+
+    Returns:
+        float64 [R, O].
     """
     loss = np.where(degradation <= accepted, -np.inf, degradation)
     ahead = loss[:, None] < loss[None]
@@ -146,29 +194,50 @@ def ranks(saved: Float64, degradation: Float64, accepted: float) -> Float64:
 
 
 def first_shares(ranked: Float64) -> Float64:
-    """How often each contestant is first, [R]; those that tie for it share it."""
+    """In which share of launch orders each contestant is first; those that tie divide it.
+
+    Args:
+        ranked: ranks, float64 [R, O].
+
+    Returns:
+        float64 [R].
+    """
     first = ranked == ranked.min(axis=0)
     shares: Float64 = (first / first.sum(axis=0)).mean(axis=1)
     return shares
 
 
 def pick(saved: Float64, loss: Float64, accepted: float) -> int:
-    """Who saves most with a mean loss of at most `accepted`, [R] each; the earlier of equals.
+    """The position of the contestant that saves most with an accepted mean loss.
 
-    The baseline that stops nothing loses nothing, so there is always one.
+    Of contestants that save the same the earlier one is taken. The baseline that stops nothing
+    loses nothing, so some contestant is always accepted.
+
+    Args:
+        saved: float64 [R], the mean fraction saved.
+        loss: float64 [R], the mean normalized degradation.
+        accepted: the largest accepted loss.
     """
     allowed = np.flatnonzero(loss <= accepted)
     return int(allowed[saved[allowed].argmax()])
 
 
 def sign_flip_test(differences: Float64, seed: np.random.SeedSequence) -> Float64:
-    """p values [R] of paired differences from the best, [R, blocks], adjusted for all R.
+    """p values of paired differences from the best, adjusted for all R contestants.
 
-    A permutation test: were a contestant as good as the best, each block's difference could as
-    well have had the other sign (Fisher 1935; Pitman 1937). The statistic |sum| / root of the sum
-    of squares is compared with the largest over all contestants under the same flips, which makes
-    the p values hold together (Westfall and Young 1993). Every flip is tried up to 13 blocks, else
-    10,000 drawn ones with the observed.
+    A permutation test: if a contestant were as good as the best, the difference in each block could
+    as well have had the other sign (Fisher 1935; Pitman 1937). The statistic is |sum of the
+    differences| / root of the sum of their squares. It is compared with the largest statistic over
+    all contestants under the same sign flips, which controls the family-wise error rate (Westfall
+    and Young 1993). Up to 13 blocks all flips are tried; of more blocks 10,000 are drawn, and the
+    observed signs are one more.
+
+    Args:
+        differences: float64 [R, blocks]; a block is a study or a launch order.
+        seed: where drawn flips come from.
+
+    Returns:
+        float64 [R].
     """
     blocks = differences.shape[1]
     norm = np.sqrt((differences**2).sum(axis=1))
@@ -185,7 +254,7 @@ def sign_flip_test(differences: Float64, seed: np.random.SeedSequence) -> Float6
             drawn = rng.integers(0, 2, (min(at_once, _FLIPS - first), blocks))
             parts.append(_largest((1.0 - 2.0 * drawn).astype(np.float64), scaled))
         largest = np.concatenate(parts)
-    # A hair below, so that the observed arrangement counts itself whatever the rounding.
+    # The tolerance lets the observed signs count themselves whatever the rounding.
     return np.array([float((largest >= o - 1e-9).mean()) for o in observed])
 
 
@@ -196,7 +265,18 @@ def _largest(flips: Float64, scaled: Float64) -> Float64:
 
 
 def front(saved: Float64, degradation: Float64) -> NDArray[np.bool_]:
-    """Who is on the Pareto front: nobody saves as much and loses as little, and does one better."""
+    """Who is on the Pareto front of saving much and losing little.
+
+    A contestant is on it if no other saves at least as much and loses at most as much, and is
+    better in one of the two.
+
+    Args:
+        saved: float64 [R], the mean fraction saved.
+        degradation: float64 [R], the mean normalized degradation.
+
+    Returns:
+        bool [R].
+    """
     as_good = (saved[:, None] >= saved[None]) & (degradation[:, None] <= degradation[None])
     better = (saved[:, None] > saved[None]) | (degradation[:, None] < degradation[None])
     on: NDArray[np.bool_] = np.logical_not((as_good & better).any(axis=0))
@@ -204,5 +284,10 @@ def front(saved: Float64, degradation: Float64) -> NDArray[np.bool_]:
 
 
 def covered(saved: float, degradation: float, by_saved: Float64, by_degradation: Float64) -> bool:
-    """Whether one of some points saves as much and loses as little."""
+    """Whether some other point saves at least as much and loses at most as much.
+
+    Args:
+        saved, degradation: of the point.
+        by_saved, by_degradation: float64 [n] each, of the other points.
+    """
     return bool(((by_saved >= saved) & (by_degradation <= degradation)).any())

@@ -1,11 +1,11 @@
-"""Whether to switch the rule on: one sentence, from thresholds the user can see and set."""
+"""Whether to switch the rule on: one sentence, from two aims that the user can set."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from esim.analyses.estimate.doubts import needed
-from esim.analyses.estimate.histories import LEAST
+from esim.analyses.estimate.past_replays import LEAST
 from esim.analyses.workers.by_study import MANY
 from esim.results.estimate import Advice, Alternative, Estimate, Quantity
 
@@ -26,13 +26,17 @@ def advise(
 ) -> Advice:
     """Advice from an estimate.
 
-    enable: both chances, of saving at least `min_saving` and of losing at most `max_degradation`,
-    reach the estimate's confidence. do_not_enable: one of them is below a half.
-    not_enough_history: one of them cannot be known, or too few trials. Else with doubts.
+    There are two aims: to save at least `min_saving`, and to lose at most `max_degradation`. The
+    verdict is "not_enough_history" if there are too few trials or a chance to meet an aim is
+    unknown; "do_not_enable" if a chance is below a half; "enable" if both chances reach the
+    estimate's confidence; and else "enable_with_doubts".
 
     Args:
-        min_saving: share of the money, else of the billed time, else of the steps.
-        max_degradation: normalized, in distances from the best to the median trial.
+        found: the estimate.
+        min_saving: a fraction of the money; where that is unknown, of the billed time; else of the
+            steps.
+        max_degradation: the normalized degradation.
+        alternatives: more cautious rules to name.
     """
     saving = next((n for n in SAVING if found.quantities[n] is not None), SAVING[-1])
     saved, lost = found.quantities[saving], found.quantities["degradation_normalized"]

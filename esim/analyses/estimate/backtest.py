@@ -1,23 +1,24 @@
-"""Forecasts held against what happened: the user's own trials, and the user's own studies."""
+"""Forecasts compared with what happened: on parts of one past study, and on whole studies."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from esim.analyses.estimate.doubts import needed
 from esim.analyses.estimate.forecast import forecast
-from esim.analyses.estimate.histories import LEAST, Ask
-from esim.analyses.estimate.learned import FRACTIONS
+from esim.analyses.estimate.past_numbers import FRACTIONS
+from esim.analyses.estimate.past_replays import LEAST, Ask
 from esim.analyses.estimate.samples import Samples, play
 from esim.results.estimate import Backtest, BacktestRow, Estimate, LeftOut
 from esim.simulator.plan.build import prepare
 from esim.study import Int64, Study
 
 SPLITS = 100
-_SAMPLES = 100
+_SAMPLES = 100  # replays of each forecast
 _ROWS = (*FRACTIONS.values(), "degradation_normalized")
 
 
@@ -29,10 +30,18 @@ def backtest(
     splits: int = SPLITS,
     advance: Callable[[], None] = lambda: None,
 ) -> Backtest:
-    """Split a study's trials into past and future many times, and count what was covered.
+    """Split a study's trials into past and future many times, and count what intervals covered.
 
     The future takes as many trials as are asked for, but at most half. Splits overlap, so the
-    coverage is known less well than that of as many separate studies.
+    coverage is known less well than from as many separate studies.
+
+    Args:
+        study: the study.
+        ask: what is asked of it.
+        seed: of the splits and the forecasts.
+        confidence: of the intervals.
+        splits: how many.
+        advance: called after each split.
     """
     n = study.n_trials
     upcoming = min(ask.trials, n // 2)
@@ -43,33 +52,9 @@ def backtest(
             0, past, upcoming, confidence, (), None, False, need,
             f"{n} trials cannot be split into a past and a future; {need} would do",
         )  # fmt: skip
-    small = dataclasses.replace(ask.of_few(_SAMPLES), trials=upcoming)
-    prepared = prepare(study, ask.rule, threads=ask.threads)
-    inside: dict[str, list[bool]] = {name: [] for name in _ROWS}
-    widths: dict[str, list[float]] = {name: [] for name in _ROWS}
-    chances: list[tuple[float, float]] = []
-    for i in range(splits):
-        rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(0, i)))
-        order = rng.permutation(n)
-        before, after = np.sort(order[:past]), order[past:]
-        if ask.launch == "recorded":
-            after = np.sort(after)
-        found = forecast([study], small, seed + i, confidence, [before])
-        happened = play(prepared, ask.clock, ask.costs, ask.final, after[None], threads=ask.threads)
-        for name, value in _values(happened).items():
-            low, high = found.interval(name)
-            if np.isfinite([low, high, value]).all():
-                inside[name].append(_within(value, low, high))
-                widths[name].append(high - low)
-        kept = float(happened.outcomes.best_kept[0])
-        if found.probability_best_kept is not None and not np.isnan(kept):
-            chances.append((found.probability_best_kept, kept))
-        advance()
-    rows = tuple(
-        BacktestRow(name, float(np.mean(inside[name])), float(np.mean(widths[name])))
-        for name in _ROWS
-        if inside[name]
-    )
+    found = list(_splits(study, ask, seed, confidence, past, splits, advance))
+    rows = tuple(row for name in _ROWS if (row := _row(name, found)) is not None)
+    chances = [split.best_kept for split in found if split.best_kept is not None]
     mean = np.mean(chances, axis=0) if chances else None
     enough, need = past >= needed(confidence) and bool(rows), needed(confidence) + upcoming
     return Backtest(
@@ -83,6 +68,62 @@ def backtest(
         trials_needed=None if enough else need,
         text=_text(rows, past, upcoming, splits, confidence, enough, need),
     )
+
+
+@dataclass(frozen=True)
+class _Split:
+    """One split: the forecast from its past trials, compared with what its others did.
+
+    Attributes:
+        intervals: number -> whether its interval held what happened, and the interval's width;
+            without the numbers that are unknown.
+        best_kept: the forecast chance that the best is kept, and 1 or 0 for whether it was; None
+            if one of them is unknown.
+    """
+
+    intervals: Mapping[str, tuple[bool, float]]
+    best_kept: tuple[float, float] | None
+
+
+def _splits(
+    study: Study,
+    ask: Ask,
+    seed: int,
+    confidence: float,
+    past: int,
+    splits: int,
+    advance: Callable[[], None],
+) -> Iterator[_Split]:
+    """Splits of a study into `past` trials and the others; each has its own child of the seed."""
+    n = study.n_trials
+    small = dataclasses.replace(ask.of_few(_SAMPLES), trials=n - past)
+    prepared = prepare(study, ask.rule, threads=ask.threads)
+    for i in range(splits):
+        rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(0, i)))
+        order = rng.permutation(n)
+        before, after = np.sort(order[:past]), order[past:]
+        if ask.launch == "recorded":
+            after = np.sort(after)
+        found = forecast([study], small, seed + i, confidence, [before])
+        happened = play(prepared, ask.clock, ask.costs, ask.final, after[None], threads=ask.threads)
+        intervals = {}
+        for name, value in _values(happened).items():
+            low, high = found.interval(name)
+            if np.isfinite([low, high, value]).all():
+                intervals[name] = _within(value, low, high), high - low
+        kept = float(happened.outcomes.best_kept[0])
+        chance = found.probability_best_kept
+        yield _Split(intervals, None if chance is None or np.isnan(kept) else (chance, kept))
+        advance()
+
+
+def _row(name: str, found: Sequence[_Split]) -> BacktestRow | None:
+    """How often intervals of a number held it, and their mean width; None if never known."""
+    known = [split.intervals[name] for split in found if name in split.intervals]
+    if not known:
+        return None
+    inside, widths = zip(*known, strict=True)
+    return BacktestRow(name, float(np.mean(inside)), float(np.mean(widths)))
 
 
 def _text(
@@ -106,15 +147,24 @@ def _values(happened: Samples) -> dict[str, float]:
 
 
 def _within(value: float, low: float, high: float) -> bool:
-    slack = 1e-9 * max(abs(low), abs(high), 1.0)  # the same number by two sums
+    slack = 1e-9 * max(
+        abs(low), abs(high), 1.0
+    )  # for rounding: the same number may come out of two sums
     return low - slack <= value <= high + slack
 
 
 def leave_one_out(
     past: Sequence[Study], ask: Ask, seed: int, confidence: float, step: int = 1
 ) -> Iterator[LeftOut]:
-    """Each study, or every `step`-th, forecast from the others, beside what happened in its own
-    launch order."""
+    """Forecast studies from the others, and compare with what happened in their launch order.
+
+    Args:
+        past: the studies.
+        ask: what is asked of each; as many trials as the study has are forecast.
+        seed: of the forecasts.
+        confidence: of the intervals.
+        step: every so manieth study is forecast.
+    """
     for i, study in list(enumerate(past))[::step]:
         others = [other for j, other in enumerate(past) if j != i]
         if study.n_trials == 0 or not others:

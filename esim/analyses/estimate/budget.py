@@ -1,4 +1,4 @@
-"""The rule's other use: more trials for the same money."""
+"""How many more trials the next job can afford with the rule, for the same money."""
 
 from __future__ import annotations
 
@@ -8,22 +8,28 @@ from collections.abc import Sequence
 import numpy as np
 
 from esim.analyses.estimate.forecast import forecast
-from esim.analyses.estimate.histories import Ask, replay_history
-from esim.analyses.estimate.learned import FRACTIONS
+from esim.analyses.estimate.past_numbers import FRACTIONS
+from esim.analyses.estimate.past_replays import Ask, replay_past_study
 from esim.analyses.estimate.samples import Samples
 from esim.analyses.estimate.variants import smaller
 from esim.results.estimate import Interval, Quantity, SameCost
 from esim.study import Float64, Study
 
-MOST = 20  # times the trials: beyond that the kept share is an extrapolation of one
-_ROUNDS = 4
+MOST = 20  # times the trials; the share kept is not extrapolated to longer jobs
+_ROUNDS = 4  # of the fixed-point iteration
 
 
 def same_cost(past: Sequence[Study], ask: Ask, seed: int, confidence: float) -> SameCost | None:
-    """How many trials fit with the rule into what `ask.trials` cost without it; None if unknown.
+    """How many trials with the rule cost what `ask.trials` cost without it; None if unknown.
 
-    A job of m' trials keeps a share of its cost that itself depends on m'; m' is the number for
-    which m' times that share is m.
+    A job of k trials keeps a share of its cost that itself depends on k. The answer is the k for
+    which k times that share is `ask.trials`, found by fixed-point iteration.
+
+    Args:
+        past: the studies.
+        ask: what is asked of them.
+        seed: of the samples.
+        confidence: of the interval.
     """
     ask = smaller(ask)
     spent, draws = _kept(past, ask, seed, confidence)
@@ -60,7 +66,7 @@ def same_cost(past: Sequence[Study], ask: Ask, seed: int, confidence: float) -> 
 def _kept(
     past: Sequence[Study], ask: Ask, seed: int, confidence: float
 ) -> tuple[str, Float64 | None]:
-    """Draws of the share of the cost that is kept, of what is known best: money, time or steps."""
+    """What is spent (money if known, else billed time, else steps), and draws of the share kept."""
     found = forecast(past, ask, seed, confidence)
     for spent in ("cost", "billed_seconds", "steps"):
         share = found.quantities[FRACTIONS[spent]]
@@ -77,7 +83,7 @@ def _budget(past: Sequence[Study], ask: Ask, spent: str) -> float:
     """What the next job is expected to cost without the rule."""
     a_trial = []
     for i, study in enumerate(past):
-        found = replay_history(study, ask, np.random.SeedSequence(0, spawn_key=(i,)))
+        found = replay_past_study(study, ask, np.random.SeedSequence(0, spawn_key=(i,)))
         if found is not None:
             a_trial.append(float(found.main.outcomes.spent(spent)[0].mean()) / found.main.size)
     return float(np.mean(a_trial)) * ask.trials
@@ -92,10 +98,10 @@ def _best(
     child = np.random.SeedSequence(seed, spawn_key=(0,))
     jobs: list[tuple[Samples, bool]] = []
     for trials in shown:
-        found = replay_history(past[0], dataclasses.replace(ask, trials=trials), child)
+        found = replay_past_study(past[0], dataclasses.replace(ask, trials=trials), child)
         if found is None or not found.degradation_known:
             return None, None, None
-        # A job of all past trials always holds the same best: that says nothing of how sure it is.
+        # Jobs of all past trials hold the same best one, so they do not show how it varies.
         jobs.append((found.main, found.main.size < found.n))
 
     def around(values: Float64, spread: bool) -> Interval | None:

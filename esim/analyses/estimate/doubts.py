@@ -1,12 +1,13 @@
-"""Why to doubt a forecast, each reason with a code, the gravest first."""
+"""The reasons to doubt a forecast, each with a code, the gravest first."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 
-from esim.analyses.estimate.histories import LEAST
-from esim.analyses.estimate.widen import EXPONENT_SD, FAR
+from esim.analyses.estimate.past_replays import LEAST
+from esim.analyses.estimate.prediction_variance import EXPONENT_SD, FAR
 from esim.analyses.workers.by_study import MANY
 from esim.results.estimate import Estimate
 from esim.results.replay import Caveat
@@ -15,10 +16,10 @@ from esim.study.facts import Facts
 
 
 def needed(confidence: float) -> int:
-    """The least number of past observations whose range holds a new one with such confidence.
+    """The least number of past observations whose range holds a new one with this confidence.
 
-    The range of n independent observations holds another with probability (n - 1) / (n + 1),
-    whatever they are distributed like (Hahn and Meeker, "Statistical Intervals", 1991).
+    The range of n independent observations holds another one with probability (n - 1) / (n + 1),
+    whatever their distribution (Hahn and Meeker, "Statistical Intervals", 1991).
     """
     return math.ceil((1.0 + confidence) / (1.0 - confidence) - 1e-9)
 
@@ -26,133 +27,252 @@ def needed(confidence: float) -> int:
 def doubts(
     past: Sequence[Facts], trials: Sequence[int], found: Estimate, held: int
 ) -> Iterator[Caveat]:
-    """The warnings of an estimate from these studies, of so many trials each.
+    """The caveats of an estimate, the gravest first.
 
     Args:
-        held: from how many of the studies is what stands beside the forecast.
+        past: what is known of each past study.
+        trials: of each study, how many of its trials count as past.
+        found: the estimate, without its caveats.
+        held: how many of the studies are in memory; what stands beside the forecast is from these.
     """
-    n, confidence = max(trials), f"{100 * found.confidence:g} %"
-    saved = found.quantities["steps_saved_fraction"]
-    if n < LEAST:
+    forecast = _Forecast(past, trials, found, held)
+    for check in _CHECKS:
+        yield from check(forecast)
+
+
+@dataclass(frozen=True)
+class _Forecast:
+    """What is doubted: the arguments of `doubts`."""
+
+    past: Sequence[Facts]
+    trials: Sequence[int]
+    found: Estimate
+    held: int
+
+    @property
+    def longest(self) -> int:
+        """Trials of the largest past study."""
+        return max(self.trials)
+
+    @property
+    def needed(self) -> int:
+        """The observations that the confidence of the estimate takes."""
+        return needed(self.found.confidence)
+
+    @property
+    def confidence(self) -> str:
+        """The confidence of the estimate, in words."""
+        return f"{100 * self.found.confidence:g} %"
+
+
+# Each function below yields one caveat, or none where it does not apply.
+
+
+def _too_few_trials(of: _Forecast) -> Iterator[Caveat]:
+    if of.longest < LEAST:
         yield Caveat(
             "too_few_trials",
-            f"the history holds {_trials(n)}: nothing can be said of the next job; {LEAST} trials "
-            f"are the least to forecast from, {needed(found.confidence)} for {confidence}",
+            f"the history holds {_trials(of.longest)}: nothing can be said of the next job; "
+            f"{LEAST} trials are the least to forecast from, {of.needed} for {of.confidence}",
         )
-    elif (fewest := min(each for each in trials if each >= LEAST)) < needed(found.confidence):
-        yield Caveat(
-            "few_trials",
-            f"{_trials(fewest)} are few for an interval at {confidence}: it rests on the "
-            f"shape of Student's distribution; {needed(found.confidence)} trials are the least "
-            "whose own range would do",
-        )
-    short = sum(1 for each in trials if each < LEAST)
-    if short and n >= LEAST:
-        yield Caveat(
-            "studies_left_out",
-            f"{short} of {len(trials)} studies hold fewer than {LEAST} trials and are left out",
-        )
-    cut = sum(study.cut_short for study in past)
-    every = sum(study.trials for study in past)
-    if cut:
-        yield Caveat(
-            "degradation_unknown",
-            f"{cut} of {every} past trials had been cut short when they were recorded: what they "
-            "would have saved and become is not known, so neither is the degradation, and the "
-            "saving is forecast as if every job ended where these did",
-        )
-    if saved is not None and not saved.spread:
-        yield Caveat(
-            "no_variation",
-            "every replay of the past gave the same saving: how far the next job may differ cannot "
-            "be told, so there is no interval",
-        )
-    if found.extrapolated > 1 and n >= LEAST:
-        times = f"{found.extrapolated:.3g} times"
-        how = (
-            "what is saved beyond them carries on the trend along the launch order, and the "
-            f"interval is wider for it (the trend's exponent is taken as known to {EXPONENT_SD}); "
-        )
-        if found.extrapolated > FAR:
-            how += "what becomes of the best of so long a job cannot be known"
-        else:
-            how += "the degradation is that of a job as long as the past one"
-        far = "far " if found.extrapolated > FAR else ""
-        yield Caveat("beyond_history", f"{far}beyond the history, {times} its trials: {how}")
-    if found.extrapolated > 1 and saved is None and n >= LEAST:
-        yield Caveat(
-            "too_parallel",
-            f"{_trials(n)} cannot show how a longer job on {found.next.workers} workers goes on: "
-            "half of them and more have no earlier peers",
-        )
-    if found.next.workers >= found.next.trials > 1:
-        yield Caveat(
-            "all_at_once",
-            f"{found.next.workers} workers start all {found.next.trials} trials at once: a rule "
-            "whose peers have ended finds few or none",
-        )
-    if len(past) > 1:
-        yield Caveat(
-            "few_studies" if len(past) < needed(found.confidence) else "several_studies",
-            f"the next study is taken as one more of {len(past)} of the same kind"
-            + (
-                f"; at {confidence} so few carry the interval only with Student's distribution"
-                if len(past) < needed(found.confidence)
-                else ""
-            ),
-        )
-        if len(past) > MANY:
-            yield Caveat(
-                "many_studies",
-                f"each of the {len(past):,} studies is replayed {found.replicates} times, and one "
-                "that lacks a number is left out of it",
-            )
-        if held < len(past):
-            yield Caveat(
-                "beside_from_some",
-                "what stands beside the forecast (other jobs, readings, checks) is from "
-                f"{held} of the studies, spread evenly",
-            )
-        if len({study.objective for study in past}) > 1:
-            yield Caveat(
-                "objectives_differ",
-                "the studies' objectives differ: degradation is only forecast in units of the "
-                "distance from best to median",
-            )
-    if found.next.launch == "recorded":
+        return
+    fewest = min(each for each in of.trials if each >= LEAST)
+    if fewest >= of.needed:
+        return
+    yield Caveat(
+        "few_trials",
+        f"{_trials(fewest)} are few for an interval at {of.confidence}: it rests on the "
+        f"shape of Student's distribution; {of.needed} trials are the least "
+        "whose own range would do",
+    )
+
+
+def _studies_left_out(of: _Forecast) -> Iterator[Caveat]:
+    short = sum(1 for each in of.trials if each < LEAST)
+    if not short or of.longest < LEAST:
+        return
+    yield Caveat(
+        "studies_left_out",
+        f"{short} of {len(of.trials)} studies hold fewer than {LEAST} trials and are left out",
+    )
+
+
+def _degradation_unknown(of: _Forecast) -> Iterator[Caveat]:
+    cut = sum(study.cut_short for study in of.past)
+    if not cut:
+        return
+    every = sum(study.trials for study in of.past)
+    yield Caveat(
+        "degradation_unknown",
+        f"{cut} of {every} past trials had been cut short when they were recorded: what they "
+        "would have saved and become is not known, so neither is the degradation, and the "
+        "saving is forecast as if every job ended where these did",
+    )
+
+
+def _no_variation(of: _Forecast) -> Iterator[Caveat]:
+    saved = of.found.quantities["steps_saved_fraction"]
+    if saved is None or saved.spread:
+        return
+    yield Caveat(
+        "no_variation",
+        "every replay of the past gave the same saving: how far the next job may differ cannot "
+        "be told, so there is no interval",
+    )
+
+
+def _beyond_history(of: _Forecast) -> Iterator[Caveat]:
+    if of.found.extrapolated <= 1 or of.longest < LEAST:
+        return
+    times = f"{of.found.extrapolated:.3g} times"
+    how = (
+        "what is saved beyond them carries on the trend along the launch order, and the "
+        f"interval is wider for it (the trend's exponent is taken as known to {EXPONENT_SD}); "
+    )
+    if of.found.extrapolated > FAR:
+        how += "what becomes of the best of so long a job cannot be known"
+    else:
+        how += "the degradation is that of a job as long as the past one"
+    far = "far " if of.found.extrapolated > FAR else ""
+    yield Caveat("beyond_history", f"{far}beyond the history, {times} its trials: {how}")
+
+
+def _too_parallel(of: _Forecast) -> Iterator[Caveat]:
+    known = of.found.quantities["steps_saved_fraction"] is not None
+    if of.found.extrapolated <= 1 or known or of.longest < LEAST:
+        return
+    yield Caveat(
+        "too_parallel",
+        f"{_trials(of.longest)} cannot show how a longer job on {of.found.next.workers} workers "
+        "goes on: half of them and more have no earlier peers",
+    )
+
+
+def _all_at_once(of: _Forecast) -> Iterator[Caveat]:
+    job = of.found.next
+    if not job.workers >= job.trials > 1:
+        return
+    yield Caveat(
+        "all_at_once",
+        f"{job.workers} workers start all {job.trials} trials at once: a rule "
+        "whose peers have ended finds few or none",
+    )
+
+
+def _several_studies(of: _Forecast) -> Iterator[Caveat]:
+    if len(of.past) == 1:
+        return
+    few = len(of.past) < of.needed
+    yield Caveat(
+        "few_studies" if few else "several_studies",
+        f"the next study is taken as one more of {len(of.past)} of the same kind"
+        + (
+            f"; at {of.confidence} so few carry the interval only with Student's distribution"
+            if few
+            else ""
+        ),
+    )
+
+
+def _many_studies(of: _Forecast) -> Iterator[Caveat]:
+    if len(of.past) <= MANY:
+        return
+    yield Caveat(
+        "many_studies",
+        f"each of the {len(of.past):,} studies is replayed {of.found.replicates} times, and one "
+        "that lacks a number is left out of it",
+    )
+
+
+def _beside_from_some(of: _Forecast) -> Iterator[Caveat]:
+    if len(of.past) == 1 or of.held >= len(of.past):
+        return
+    yield Caveat(
+        "beside_from_some",
+        "what stands beside the forecast (other jobs, readings, checks) is from "
+        f"{of.held} of the studies, spread evenly",
+    )
+
+
+def _objectives_differ(of: _Forecast) -> Iterator[Caveat]:
+    if len({study.objective for study in of.past}) == 1:
+        return
+    yield Caveat(
+        "objectives_differ",
+        "the studies' objectives differ: degradation is only forecast in units of the "
+        "distance from best to median",
+    )
+
+
+def _search_that_learns(of: _Forecast) -> Iterator[Caveat]:
+    if of.found.next.launch == "recorded":
         yield Caveat(
             "keeps_launch_order",
             "samples of the past trials keep their launch order, as under Bayesian search later "
             "trials depend on earlier ones; a stop would have changed them, which no replay shows",
         )
-    elif any(study.noted("strategy_bayesian") for study in past):
+    elif any(study.noted("strategy_bayesian") for study in of.past):
         yield Caveat(
             "strategy_bayesian",
             "the search was Bayesian, so its trials are not exchangeable: launch recorded keeps "
             "their order",
         )
-    with_auto = [note for study in past for note in study.notes if note.code == "auto_was_on"]
-    if len(past) > MANY and with_auto:
-        yield Caveat("auto_was_on", f"AUTO was on when {len(with_auto)} of them were recorded")
+
+
+def _auto_was_on(of: _Forecast) -> Iterator[Caveat]:
+    """The notes that early stopping was on; of many studies one caveat that counts them."""
+    notes = [note for study in of.past for note in study.notes if note.code == "auto_was_on"]
+    if len(of.past) > MANY and notes:
+        yield Caveat("auto_was_on", f"AUTO was on when {len(notes)} of them were recorded")
     else:
-        for note in with_auto:
-            yield Caveat(note.code, note.text)
-    if found.probability_best_kept is not None:
-        yield Caveat(
-            "best_of_few",
-            "what becomes of the next job's best is known from the few best trials of the past: "
-            "its chance to be kept is rough, and never near 0 or 1",
-        )
-    if not any(study.timed for study in past):
+        yield from (Caveat(note.code, note.text) for note in notes)
+
+
+def _best_of_few(of: _Forecast) -> Iterator[Caveat]:
+    if of.found.probability_best_kept is None:
+        return
+    yield Caveat(
+        "best_of_few",
+        "what becomes of the next job's best is known from the few best trials of the past: "
+        "its chance to be kept is rough, and never near 0 or 1",
+    )
+
+
+def _times(of: _Forecast) -> Iterator[Caveat]:
+    if not any(study.timed for study in of.past):
         yield Caveat("no_times", "the logs lack times: time and money cannot be forecast")
-    elif found.costs.stop_latency_s == 0 and found.median("trials_stopped") > 0:
+    elif of.found.costs.stop_latency_s == 0 and of.found.median("trials_stopped") > 0:
         yield Caveat(
             "stop_at_once",
             f"stops take effect at once; SageMaker may bill up to {GRACE_S} s more for each "
             "stopped job (--stop-latency-s)",
         )
-    if any(study.infinite for study in past):
-        yield Caveat("infinite_values", "some values are infinite: they are compared as such")
+
+
+def _infinite_values(of: _Forecast) -> Iterator[Caveat]:
+    if not any(study.infinite for study in of.past):
+        return
+    yield Caveat("infinite_values", "some values are infinite: they are compared as such")
+
+
+_CHECKS: tuple[Callable[[_Forecast], Iterator[Caveat]], ...] = (
+    _too_few_trials,
+    _studies_left_out,
+    _degradation_unknown,
+    _no_variation,
+    _beyond_history,
+    _too_parallel,
+    _all_at_once,
+    _several_studies,
+    _many_studies,
+    _beside_from_some,
+    _objectives_differ,
+    _search_that_learns,
+    _auto_was_on,
+    _best_of_few,
+    _times,
+    _infinite_values,
+)
 
 
 def _trials(n: int) -> str:

@@ -1,7 +1,7 @@
 """What to expect of the next tuning job with a rule on, from past studies.
 
-The method, its sources and how well its intervals hold: `esim.analyses.estimate.widen` and
-reports/calibration.md.
+How it is computed and from which sources is told in `esim.analyses.estimate.prediction_variance`;
+reports/calibration.md tells how well its intervals hold.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ import numpy as np
 
 from esim.analyses.estimate.advice import advise
 from esim.analyses.estimate.doubts import doubts
-from esim.analyses.estimate.histories import Ask, replay_history
-from esim.analyses.estimate.learned import Learned, learn
+from esim.analyses.estimate.past_numbers import PastNumbers, past_numbers
+from esim.analyses.estimate.past_replays import Ask, replay_past_study
 from esim.analyses.estimate.quantities import probability_best_kept, quantities
 from esim.analyses.estimate.samples import Launch
 from esim.analyses.workers.by_study import MANY, Studies, going_through, spread
@@ -28,12 +28,12 @@ from esim.results.estimate import Estimate, Next, Past
 from esim.rules import Rule
 from esim.rules import rule as named_rule
 from esim.simulator.replay import Final, check_final
-from esim.storage.history import History as Stored
+from esim.storage.history import History
 from esim.study import Float64, Int64, Study
 from esim.study.facts import Facts, facts, facts_at
 
-LEAST_SAMPLES = 100  # replicates of a study
-_HELD = 20_000_000  # reports of studies held in memory: half a GB
+LEAST_SAMPLES = 100  # replicates of each study, at least
+_HELD = 20_000_000  # reports of all studies that are held in memory at a time: half a GB
 METHOD = {
     "text": (
         "Jobs of the past trials are drawn without repeats and replayed in random launch order. "
@@ -56,7 +56,7 @@ METHOD = {
 
 
 def estimate(
-    studies: Study | Iterable[Study] | Stored,
+    studies: Study | Iterable[Study] | History,
     rule: str | Rule = "sagemaker",
     trials: int | None = None,
     workers: int | None = None,
@@ -73,33 +73,45 @@ def estimate(
 ) -> Estimate:
     """Forecast what a rule saves and loses in the next tuning job.
 
-    Studies are replayed one by one, and only what the forecast takes of each is kept. Of more than
-    100 studies (`MANY`) each gets fewer replicates, so that all together get as many as `MANY`
-    would (at least 100 each), and a few kB of each are kept; studies that lack a number are
-    then left out of it.
+    Studies are replayed one by one, and of each only the numbers that the forecast needs are kept.
+    If there are more than 100 studies (`MANY`), each gets fewer replicates (at least 100), so that
+    together they get as many as 100 studies would; a few kB of each are kept, and a study that
+    does not know a number is left out of it.
 
     Args:
-        studies: one past study of the same problem, or several of the same kind, or a history of
-            them (`esim.History.open`); then the next job is of another study of that kind.
+        studies: one past study of the same problem; or several of the same kind, or a history of
+            them (`esim.History.open`): the next job is then of another study of that kind.
         rule: a preset's name, or a rule.
-        trials: of the next job; default, as many as the past one (of several, the middle one).
-        workers: its parallel jobs; default, the most that ran side by side in the past, 1 where
-            the logs do not tell.
-        replicates: replays of each past study, unless there are many.
-        confidence: of `interval`; others can be asked of the same estimate.
+        trials: of the next job; by default as many as the past one had (of several, the median).
+        workers: its parallel jobs; by default the most that ran side by side in the past, and 1
+            where the logs do not tell.
+        replicates: replays of each past study, at least 100.
+        seed: the same seed gives the same bytes.
+        confidence: of the intervals; others can be asked of the same estimate.
         costs: seconds and money of a job beyond its training.
-        final: a trial's final value is its "last" reported value, or its "best".
-        launch: "shuffled", any launch order is as likely; "recorded", samples keep the order of
-            the past, for searches that learn. Default: recorded where a study's notes say so.
-        engine: where studies are replayed: threads (the default of studies in memory), local
-            (processes, the default of a history), dask or ray.
-        jobs: workers of this machine; default, its cores. The result depends on none of these.
+        final: whether a trial's final value is its "last" reported value or its "best".
+        launch: "shuffled": every launch order is as likely; "recorded": samples keep the launch
+            order of the past, for searches that learn. By default "recorded" where a study's notes
+            say that its search was Bayesian, else "shuffled".
+        engine: where studies are replayed: "threads" (the default for studies in memory), "local"
+            (processes, the default for a history), "dask" or "ray".
+        jobs: workers on this machine; by default as many as it has cores. The result does not
+            depend on `engine` and `jobs`.
         address: of a running dask or ray cluster.
 
     Raises:
         EsimError: a number out of range, no study, studies that differ in direction, or an engine
-            that is not there. A study of a history that fails stops no other and stands in
+            that is not installed. A study of a history that fails stops no other and is listed in
             `failures`.
+
+    Example:
+        >>> import esim
+        >>> curves = [[9 - i % 3, 8 - i % 4, 7 - i % 5] for i in range(12)]
+        >>> study = esim.Study.from_arrays(curves, direction="minimize")
+        >>> found = esim.estimate(study, "sagemaker", trials=10, replicates=100)
+        >>> low, high = found.interval("steps_saved_fraction")
+        >>> 0 <= low <= found.median("steps_saved_fraction") <= high <= 1
+        True
     """
     check_numbers(trials, workers, replicates, confidence, launch)
     check_final(final)
@@ -124,6 +136,10 @@ def settle(
     threads: int | None = None,
 ) -> Ask:
     """The arguments of `estimate`, with what they leave open settled by the studies.
+
+    Args:
+        past: what is known of each past study.
+        threads: of a replay; None: as many as the machine has cores. The others as of `estimate`.
 
     Raises:
         EsimError: the studies differ in direction.
@@ -166,7 +182,7 @@ def forecast(
     confidence: float,
     parts: Sequence[Int64] | None = None,
 ) -> Estimate:
-    """The estimate from a few studies in memory. Arguments as `forecast_from`."""
+    """The estimate from a few studies in memory; arguments as of `forecast_from`."""
     with going_through(past, jobs=ask.threads) as studies:
         return forecast_from(studies, ask, seed, confidence, parts)
 
@@ -179,16 +195,20 @@ def forecast_from(
     parts: Sequence[Int64] | None = None,
     tell: Callable[[int], None] = lambda studies: None,
 ) -> Estimate:
-    """The estimate, from checked arguments.
+    """The estimate, from arguments that are checked already.
 
     Args:
-        parts: the trials of each study that count as past, int64 [n] each; default, all.
+        past: the studies.
+        ask: what is asked of them.
+        seed: of the samples; each study has its own child of it.
+        confidence: of the intervals.
+        parts: the trials of each study that count as past, int64 [n] each; None: all.
         tell: called with the number of studies of each finished unit of work.
     """
-    work = partial(_learned, dataclasses.replace(ask, threads=past.threads), seed, parts)
+    work = partial(_past_numbers, dataclasses.replace(ask, threads=past.threads), seed, parts)
     replayed = past.each(work, tell)
     every = [study for study, _ in replayed]
-    known = [learned for _, learned in replayed if learned is not None]
+    known = [numbers for _, numbers in replayed if numbers is not None]
     lengths = [study.trials for study in every] if parts is None else [len(p) for p in parts]
     first = every[0]
     comparable = all(study.objective == first.objective for study in every)
@@ -217,17 +237,17 @@ def forecast_from(
     return dataclasses.replace(found, warnings=tuple(doubts(every, lengths, found, ask.held)))
 
 
-def _learned(
+def _past_numbers(
     ask: Ask, seed: int, parts: Sequence[Int64] | None, position: int, study: Study
-) -> tuple[Facts, Learned | None]:
-    """What one study teaches; None if it has too few trials."""
+) -> tuple[Facts, PastNumbers | None]:
+    """One study, and what the forecast keeps of it; None if it has too few trials."""
     child = np.random.SeedSequence(seed, spawn_key=(position,))
-    history = replay_history(study, ask, child, None if parts is None else parts[position])
-    return facts(study), None if history is None else learn(history, ask)
+    replays = replay_past_study(study, ask, child, None if parts is None else parts[position])
+    return facts(study), None if replays is None else past_numbers(replays, ask)
 
 
 def clock_of(workers: int) -> Clock:
-    """One trial after another, or side by side."""
+    """The clock of a job on so many workers: one trial after another, or side by side."""
     return Clock("simulated", workers) if workers > 1 else Clock("order")
 
 
@@ -238,7 +258,11 @@ def check_numbers(
     confidence: float,
     launch: str | None,
 ) -> None:
-    """Raise EsimError for a number or word that cannot be asked for."""
+    """Check arguments of `estimate`.
+
+    Raises:
+        EsimError: a number is out of range, or `launch` is no such word.
+    """
     for name, value, least in (
         ("trials", trials, 1),
         ("workers", workers, 1),
@@ -264,7 +288,7 @@ def _past(study: Facts) -> Past:
 
 
 def _around(chance: float, jobs: float, confidence: float) -> tuple[float, float]:
-    """Wilson's score interval of a share seen in so many jobs. (JASA 22:209-212, 1927.)"""
+    """Wilson's score interval of a share that was seen in so many jobs (JASA 22:209-212, 1927)."""
     z = NormalDist().inv_cdf(0.5 + confidence / 2.0)
     centre = (chance + z * z / (2.0 * jobs)) / (1.0 + z * z / jobs)
     reach = math.sqrt(chance * (1.0 - chance) / jobs + z * z / (4.0 * jobs * jobs))
@@ -272,9 +296,12 @@ def _around(chance: float, jobs: float, confidence: float) -> tuple[float, float
     return max(centre - reach, 0.0), min(centre + reach, 1.0)
 
 
-def _scatter(learned: Sequence[Learned]) -> Float64:
-    """Saved share, normalized degradation and best kept of the same replays. float64 [3, R]"""
-    columns = [column for one in learned for column in one.scatter]
+def _scatter(past: Sequence[PastNumbers]) -> Float64:
+    """Saved fraction, normalized degradation and best kept of single replays, float64 [3, R].
+
+    Studies take turns, and every study gives as many replays.
+    """
+    columns = [column for one in past for column in one.scatter]
     if not columns:
         return np.empty((3, 0))
     most = max(c.shape[1] for c in columns)

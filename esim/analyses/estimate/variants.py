@@ -9,7 +9,7 @@ import dataclasses
 from collections.abc import Iterator, Sequence
 
 from esim.analyses.estimate.forecast import clock_of, forecast
-from esim.analyses.estimate.histories import Ask
+from esim.analyses.estimate.past_replays import Ask
 from esim.assumptions import Clock
 from esim.errors import EsimError
 from esim.results.estimate import Alternative, Estimate, Headline, ReadingForecast
@@ -26,8 +26,8 @@ _CAUTIOUS = (
     ({"min_peers": 5}, "at least 5 peers"),
     ({"min_peers": 10}, "at least 10 peers"),
 )
-# An alternative is worth a word if it keeps this share of the saving and the best so much oftener.
-NEARLY, OFTENER = 0.8, 0.1
+# When a more cautious rule is named as an alternative.
+NEARLY, OFTENER = 0.8, 0.1  # share of the saving; difference of the chances to keep the best
 
 
 def smaller(ask: Ask) -> Ask:
@@ -38,7 +38,10 @@ def smaller(ask: Ask) -> Ask:
 def over_trials(
     past: Sequence[Study], ask: Ask, seed: int, confidence: float, asked: Headline
 ) -> Iterator[Headline]:
-    """The forecast for other numbers of trials, up to twice the past's; `asked` in its place."""
+    """The forecast for other numbers of trials, up to twice those of the longest past study.
+
+    `asked` is the forecast that is known already; it takes its place among the others.
+    """
     longest = max(study.n_trials for study in past)
     for trials in sorted({n for n in _TRIALS if n <= 2 * longest} | {ask.trials}):
         other = dataclasses.replace(ask, trials=trials)
@@ -48,7 +51,7 @@ def over_trials(
 def over_workers(
     past: Sequence[Study], ask: Ask, seed: int, confidence: float, asked: Headline
 ) -> Iterator[Headline]:
-    """The forecast for other numbers of workers; `asked` in its place."""
+    """The forecast for other numbers of workers; `asked` as in `over_trials`."""
     for workers in sorted({n for n in _WORKERS if n <= ask.trials} | {ask.clock.workers}):
         other = dataclasses.replace(ask, clock=clock_of(workers))
         yield asked if other == ask else _headline(past, other, seed, confidence)

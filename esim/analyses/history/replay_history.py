@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from esim.analyses.history.parts import Parts
-from esim.analyses.history.work import Settings, replay_chunk
+from esim.analyses.history.chunk_replay import Settings, replay_chunk
+from esim.analyses.history.finished_chunks import FinishedChunks
 from esim.analyses.workers import engines
 from esim.results.replay import TOTALED, add_up, to_json
 from esim.results.tables import as_parquet, row_groups, studies_schema, trials_schema, unpacked
@@ -100,7 +100,7 @@ def replay_history(
             engine that is not there.
     """
     chunks = history.chunks(studies)
-    parts = Parts(out, _run_key(history, settings, chunks), resume)
+    parts = FinishedChunks(out, _run_key(history, settings, chunks), resume)
 
     def finished() -> Iterator[int]:
         todo = [chunk for chunk in chunks if chunk.number not in parts.kept]
@@ -128,7 +128,7 @@ def replay_history(
 
 def write_result(
     folder: Path,
-    parts: Parts,
+    parts: FinishedChunks,
     finished: Iterable[int],
     settings: Settings,
     inputs: Sequence[Mapping[str, Any]],

@@ -1,7 +1,6 @@
-"""Studies gone through one by one: those in memory, and those of a history that need not fit there.
+"""Apply a function to many studies: in memory, or in a history that need not fit there.
 
-The work on one study is a function of it; where it runs, an engine says. What the work makes of
-each study is all that stays.
+An engine says where the function runs. Only its results are kept, not the studies.
 """
 
 from __future__ import annotations
@@ -20,96 +19,110 @@ from esim.errors import EsimError
 from esim.storage.history import Chunk, History
 from esim.study import Study
 
-MANY = 100  # a history of more studies is not read whole, and more studies are told in short
+MANY = 100  # studies; of more, documents and memory hold only a short account of each
 
 Made = TypeVar("Made")
-Work = Callable[[int, Study], Made]  # of a study's position among all, and the study
+Work = Callable[[int, Study], Made]  # takes a study's position among all, and the study
 
 
 @dataclass(frozen=True)
-class Failed:
-    """A study with which something could not be done, and why."""
+class FailedStudy:
+    """A study that could not be read or replayed.
+
+    Attributes:
+        study: its name.
+        error: why.
+    """
 
     study: str
     error: str
 
 
 @dataclass(frozen=True)
-class Held:
-    """Studies in memory, read as a chunk of a history is."""
+class InMemory:
+    """Studies in memory, with the same way to read them as a chunk of a history."""
 
     held: tuple[Study, ...]
 
     def studies(self, *, configs: bool = True) -> Iterator[Study]:
-        """The studies."""
+        """The studies; `configs` changes nothing, because they are complete already."""
         return iter(self.held)
 
 
 @dataclass(frozen=True)
-class Unit:
-    """What a worker takes at a time: studies read together, and their positions among all."""
+class WorkUnit:
+    """What a worker takes at a time: studies that are read together.
 
-    source: Chunk | Held
+    Attributes:
+        source: where the studies are read from.
+        positions: of the studies among all, ascending.
+        names: of the studies.
+    """
+
+    source: Chunk | InMemory
     positions: tuple[int, ...]
     names: tuple[str, ...]
 
     @classmethod
-    def of(cls, chunk: Chunk, first: int = 0) -> Unit:
-        """A chunk of a history; `first`: its first study's position."""
+    def of(cls, chunk: Chunk, first: int = 0) -> WorkUnit:
+        """A chunk of a history; `first` is the position of its first study."""
         names = tuple(entry.study for entry in chunk.entries)
         return cls(chunk, tuple(range(first, first + len(names))), names)
 
-    def only(self, wanted: Callable[[int], bool]) -> Unit:
-        """Some of its studies."""
+    def only(self, wanted: Callable[[int], bool]) -> WorkUnit:
+        """A unit of those of its studies whose positions are wanted."""
         keep = [i for i, position in enumerate(self.positions) if wanted(position)]
-        some: Chunk | Held
-        if isinstance(self.source, Held):
-            some = Held(tuple(self.source.held[i] for i in keep))
+        some: Chunk | InMemory
+        if isinstance(self.source, InMemory):
+            some = InMemory(tuple(self.source.held[i] for i in keep))
         else:
             some = replace(self.source, entries=tuple(self.source.entries[i] for i in keep))
-        return Unit(
+        return WorkUnit(
             some, tuple(self.positions[i] for i in keep), tuple(self.names[i] for i in keep)
         )
 
 
 def spread(studies: int, some: int) -> list[int]:
-    """The places of some of so many studies, evenly."""
+    """Spread `some` places evenly over so many studies: ascending, from 0."""
     return [i * studies // some for i in range(some)]
 
 
-def read(unit: Unit) -> Iterator[Study | Failed]:
-    """The studies of a unit; those of a file that cannot be read have failed."""
+def read(unit: WorkUnit) -> Iterator[Study | FailedStudy]:
+    """Read the studies of a unit; from the first that cannot be read on, all have failed."""
     studies = unit.source.studies(configs=False)
     for at in range(len(unit.names)):
         try:
             study = next(studies)
-        except EsimError as error:  # the chunk's files: nothing more comes of them
-            yield from (Failed(name, str(error)) for name in unit.names[at:])
+        except EsimError as error:  # of the chunk's files, so no later study can be read either
+            yield from (FailedStudy(name, str(error)) for name in unit.names[at:])
             return
         yield study
 
 
-def attempt(work: Callable[[Study], Made], study: Study) -> Made | Failed:
-    """The work on a study, or why it failed."""
+def attempt(work: Callable[[Study], Made], study: Study) -> Made | FailedStudy:
+    """Do the work on a study; if it raises, say why the study failed."""
     try:
         return work(study)
     except EsimError as error:
-        return Failed(study.name, str(error))
+        return FailedStudy(study.name, str(error))
     except Exception as error:
-        return Failed(study.name, f"{type(error).__name__}: {error}")
+        return FailedStudy(study.name, f"{type(error).__name__}: {error}")
 
 
-def work_on(work: Work[Made], unit: Unit) -> list[Made | Failed]:
-    """The work on each study of a unit.
+def work_on(work: Work[Made], unit: WorkUnit) -> list[Made | FailedStudy]:
+    """Do the work on each study of a unit.
 
-    A study of a history that fails stops no other; one in memory raises, for whoever holds it can
-    leave it out.
+    A study of a history that fails stops no other. The work on a study in memory may raise, because
+    the caller, who holds it, can leave it out.
+
+    Raises:
+        EsimError: a study in memory failed.
     """
-    made: list[Made | Failed] = []
+    made: list[Made | FailedStudy] = []
     for position, study in zip(unit.positions, read(unit), strict=True):
-        if isinstance(study, Failed):
+        if isinstance(study, FailedStudy):
             made.append(study)
-        elif isinstance(unit.source, Held):
+        elif isinstance(unit.source, InMemory):
             made.append(work(position, study))
         else:
             made.append(attempt(partial(work, position), study))
@@ -117,16 +130,16 @@ def work_on(work: Work[Made], unit: Unit) -> list[Made | Failed]:
 
 
 class Studies:
-    """Studies to go through, as often as it takes.
+    """Many studies, to which functions can be applied one after another.
 
     Attributes:
-        failures: study -> why it failed; it is left out of every later round.
+        failures: name of a study -> why it failed; later calls leave it out.
         here: whether the work runs in this process.
-        threads: of each worker, for the work on one study.
+        threads: that each worker may use for one study.
     """
 
     def __init__(
-        self, units: Sequence[Unit], workers: engines.Workers, *, here: bool, threads: int
+        self, units: Sequence[WorkUnit], workers: engines.Workers, *, here: bool, threads: int
     ) -> None:
         self._units, self._workers = list(units), workers
         self.here, self.threads = here, threads
@@ -138,7 +151,9 @@ class Studies:
     def each(
         self, work: Work[Made], done: Callable[[int], None] = lambda studies: None
     ) -> list[Made]:
-        """What the work makes of each study that does not fail, in their order.
+        """Apply `work` to every study, and return the results in the order of the studies.
+
+        Studies that fail have no result.
 
         Args:
             work: a module-level function, or a partial of one.
@@ -147,7 +162,7 @@ class Studies:
         Raises:
             EsimError: every study failed, or one in memory did.
         """
-        found: dict[int, list[Made | Failed]] = {}
+        found: dict[int, list[Made | FailedStudy]] = {}
         for at, made in self._workers.run(partial(work_on, work), self._units):
             found[at] = made
             done(len(made))
@@ -155,7 +170,7 @@ class Studies:
         failed: set[int] = set()
         for at, unit in enumerate(self._units):
             for position, one in zip(unit.positions, found.pop(at), strict=True):
-                if isinstance(one, Failed):
+                if isinstance(one, FailedStudy):
                     self.failures[one.study] = one.error
                     failed.add(position)
                 else:
@@ -171,19 +186,23 @@ class Studies:
         return kept
 
     def some(self, places: Iterable[int]) -> tuple[Study, ...]:
-        """Some studies, by their places among those that have not failed, into memory."""
+        """Read some studies into memory.
+
+        Args:
+            places: of the studies among those that have not failed.
+        """
         positions = [position for unit in self._units for position in unit.positions]
         wanted = {positions[place] for place in places}
         found: list[Study] = []
         for unit in self._units:
             if not wanted.isdisjoint(unit.positions):
                 those = unit.only(wanted.__contains__).source.studies(configs=False)
-                found += those if isinstance(unit.source, Held) else map(_by_itself, those)
+                found += those if isinstance(unit.source, InMemory) else map(_by_itself, those)
         return tuple(found)
 
 
 def _by_itself(study: Study) -> Study:
-    """The study with columns of its own: not views that keep its whole chunk in memory."""
+    """A copy of the study's columns: views would keep the whole chunk in memory."""
     columns: dict[str, Any] = {
         name: column.copy()
         for name, column in vars(study).items()
@@ -200,15 +219,16 @@ def going_through(
     jobs: int | None = None,
     address: str | None = None,
 ) -> Iterator[Studies]:
-    """Studies and the workers that go through them.
+    """Studies together with the workers that apply functions to them, as a context.
 
     Args:
-        engine: as in `engines`; by default threads for studies in memory, local processes for a
-            history.
+        source: one study, several, or a history.
+        engine: as in `engines`; by default "threads" for studies in memory, and "local" processes
+            for a history.
         jobs, address: as in `engines.opened`.
 
     Raises:
-        EsimError: there is no study, or the engine is not there.
+        EsimError: there is no study, or the engine is not installed.
     """
     units = _units(source)
     if not units:
@@ -218,17 +238,17 @@ def going_through(
     engines.check_engine(engine, jobs, address)
     threads = 1
     if in_memory and engine == "threads":
-        # Fewer studies than workers: the others help within a study.
+        # With fewer studies than workers, several threads share the work on a study.
         threads = -(-(jobs or os.cpu_count() or 1) // len(units))
     with engines.opened(engine=engine, jobs=jobs, address=address, most=len(units)) as workers:
         yield Studies(units, workers, here=engine == "threads", threads=threads)
 
 
-def _units(source: Study | Iterable[Study] | History) -> list[Unit]:
+def _units(source: Study | Iterable[Study] | History) -> list[WorkUnit]:
     if isinstance(source, History):
-        units: list[Unit] = []
+        units: list[WorkUnit] = []
         for chunk in source.chunks():
-            units.append(Unit.of(chunk, units[-1].positions[-1] + 1 if units else 0))
+            units.append(WorkUnit.of(chunk, units[-1].positions[-1] + 1 if units else 0))
         return units
     studies = [source] if isinstance(source, Study) else list(source)
-    return [Unit(Held((study,)), (i,), (study.name,)) for i, study in enumerate(studies)]
+    return [WorkUnit(InMemory((study,)), (i,), (study.name,)) for i, study in enumerate(studies)]

@@ -1,7 +1,7 @@
-"""Where the work on many studies runs: here, in processes, in threads, or on a cluster.
+"""Where the work on many studies runs: in this process, local processes, threads, or a cluster.
 
-Each engine is somebody else's executor; scheduling, transport and repeating what a lost worker did
-are theirs. Results are handed over as they finish.
+Each engine is an executor of another library, which schedules the work, moves data and repeats what
+a lost worker did. Results are handed over as they finish.
 """
 
 from __future__ import annotations
@@ -15,16 +15,21 @@ from typing import Any, TypeVar
 
 from esim.errors import EsimError
 
-Unit = TypeVar("Unit")
+Item = TypeVar("Item")
 Made = TypeVar("Made")
 Submit = Callable[..., "futures.Future[Any]"]
 
 ENGINES = ("local", "threads", "dask", "ray")
-AHEAD = 4  # units under way for each worker: enough to keep it busy, few enough to keep in memory
+AHEAD = 4  # units submitted for each worker: they keep it busy, and fit into memory
 
 
 def check_engine(engine: str, jobs: int | None, address: str | None) -> None:
-    """Raises EsimError for an unknown engine, a bad number of jobs or an address nobody takes."""
+    """Check an engine and its arguments, as of `opened`.
+
+    Raises:
+        EsimError: an unknown engine, a number of jobs below 1, or an address for an engine that
+            takes none.
+    """
     if engine not in ENGINES:
         raise EsimError(f"no engine {engine!r}", fix="one of: " + ", ".join(ENGINES))
     if jobs is not None and jobs < 1:
@@ -34,15 +39,18 @@ def check_engine(engine: str, jobs: int | None, address: str | None) -> None:
 
 
 class Workers:
-    """Workers that stand ready for one run after another."""
+    """Workers that serve one run after another.
+
+    Without `submit`, the work runs in this process and thread. `slots`: how many units run at once.
+    """
 
     def __init__(self, submit: Submit | None, slots: int) -> None:
         self._submit, self._slots = submit, slots
 
     def run(
-        self, work: Callable[[Unit], Made], units: Sequence[Unit]
+        self, work: Callable[[Item], Made], units: Sequence[Item]
     ) -> Iterator[tuple[int, Made]]:
-        """(position of the unit, what the work made of it), in the order in which they finish.
+        """Do the work on every unit; yield (position of the unit, result) as each finishes.
 
         Args:
             work: a module-level function, or a partial of one; its arguments and results are
@@ -89,14 +97,15 @@ def opened(
     address: str | None = None,
     most: int | None = None,
 ) -> Iterator[Workers]:
-    """Workers of an engine.
+    """Workers of an engine, as a context.
 
     Args:
-        jobs: workers of this machine; default, its cores. On a cluster given by `address` its own
-            workers count.
+        engine: one of `ENGINES`.
+        jobs: workers on this machine; by default as many as it has cores. A cluster that is given
+            by `address` has its own number of workers.
         address: of a running dask scheduler (``tcp://host:8786``) or ray cluster (``auto``,
             ``ray://host:10001``); without one a cluster of processes starts on this machine.
-        most: units that will ever be under way: more workers than that are not started.
+        most: units of the longest run; no more workers than that are started.
 
     Raises:
         EsimError: the engine is not installed, or the cluster cannot be reached.
@@ -113,21 +122,21 @@ def opened(
 
 
 def run(
-    work: Callable[[Unit], Made],
-    units: Sequence[Unit],
+    work: Callable[[Item], Made],
+    units: Sequence[Item],
     *,
     engine: str = "local",
     jobs: int | None = None,
     address: str | None = None,
 ) -> Iterator[tuple[int, Made]]:
-    """One run, as `Workers.run`, with workers of its own. Arguments and errors as `opened`."""
+    """One run with workers of its own; as `Workers.run`, with the other arguments of `opened`."""
     with opened(engine=engine, jobs=jobs, address=address, most=len(units)) as workers:
         yield from workers.run(work, units)
 
 
 @contextmanager
 def _local(workers: int, address: None) -> Iterator[tuple[Submit, int]]:
-    # Spawned: a forked copy of a process whose threads hold locks may hang.
+    # Spawned, because a forked copy of a process whose threads hold locks may hang.
     context = multiprocessing.get_context("spawn")
     with futures.ProcessPoolExecutor(workers, mp_context=context) as pool:
         try:
@@ -162,7 +171,7 @@ def _dask(workers: int, address: str | None) -> Iterator[tuple[Submit, int]]:
     except (OSError, ValueError) as error:
         raise _unreachable("dask", address, error) from error
     with client:
-        # pure=False: two units that look alike are still two units.
+        # pure=False: dask must not take two units that look alike for one.
         yield client.get_executor(pure=False).submit, max(len(client.ncores()), 1)
 
 
@@ -188,7 +197,7 @@ def _ray(workers: int, address: str | None) -> Iterator[tuple[Submit, int]]:
         ray.shutdown()
 
 
-def _call(work: Callable[[Unit], Made], unit: Unit) -> Made:
+def _call(work: Callable[[Item], Made], unit: Item) -> Made:
     return work(unit)
 
 

@@ -1,4 +1,4 @@
-"""The whole answer: the forecast, its variants, its checks and the advice."""
+"""The full estimate: the forecast, its variants, its checks and the advice."""
 
 from __future__ import annotations
 
@@ -13,19 +13,26 @@ from esim.analyses.estimate.advice import MAX_DEGRADATION, MIN_SAVING, advise
 from esim.analyses.estimate.backtest import backtest, leave_one_out
 from esim.analyses.estimate.budget import same_cost
 from esim.analyses.estimate.forecast import forecast_from
-from esim.analyses.estimate.histories import Ask
+from esim.analyses.estimate.past_replays import Ask
 from esim.analyses.estimate.variants import alternatives, over_readings, over_trials, over_workers
 from esim.analyses.workers.by_study import MANY, Studies, spread
 from esim.errors import EsimError
 from esim.results.estimate import Backtest, Estimate
 
 Item = TypeVar("Item")
-_STEP = 5  # of many studies every so manieth of those held in memory is forecast from the others
+_STEP = 5  # of many studies, every fifth that is held in memory is forecast from the others
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """What to add to the forecast."""
+    """What to add to the forecast. Raises EsimError for a number out of range.
+
+    Attributes:
+        readings: the forecast under each plausible reading of SageMaker's documentation.
+        same_cost: how many trials the rule pays for.
+        backtest: how often the intervals hold on parts of a past study.
+        min_saving, max_degradation: the aims of the advice, as in `advise`.
+    """
 
     readings: bool = False
     same_cost: bool = False
@@ -43,7 +50,7 @@ class Wanted:
             )
 
 
-def survey(
+def full_estimate(
     past: Studies,
     ask: Ask,
     seed: int,
@@ -54,12 +61,17 @@ def survey(
 ) -> Estimate:
     """The estimate with its variants, checks and advice.
 
-    The forecast is from all studies; what stands beside it is from as many, spread evenly, as can
-    be held in memory (`Ask.held`).
+    The forecast is from all studies. What stands beside it is from as many of them, spread evenly,
+    as can be held in memory (`Ask.held`).
 
     Args:
-        tell: hears what is under way.
-        advance: hears of how many studies more the forecast knows.
+        past: the studies.
+        ask: what is asked of them.
+        seed: of all samples.
+        confidence: of the intervals.
+        wanted: what to add to the forecast.
+        tell: called with the name of each part as it begins.
+        advance: called with the number of studies that were replayed since the last call.
     """
 
     def told(what: str, items: Iterable[Item]) -> tuple[Item, ...]:

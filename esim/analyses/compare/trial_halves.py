@@ -1,4 +1,4 @@
-"""Parts of one study, to choose a rule on and to tell what it gives."""
+"""Random halves of one study's trials: a rule is chosen on one half and judged on the other."""
 
 from __future__ import annotations
 
@@ -8,12 +8,20 @@ import numpy as np
 
 from esim.study import Int64, Study
 
-HALVINGS = 5
+HALVINGS = 5  # how often the trials are divided anew
 FEWEST = 10  # trials of a half
 
 
-def halves(study: Study, rng: np.random.Generator) -> list[tuple[Study, Study]]:
-    """The trials in two random halves, several times; none if there are too few."""
+def trial_halves(study: Study, rng: np.random.Generator) -> list[tuple[Study, Study]]:
+    """Divide a study's trials into two random halves, `HALVINGS` times.
+
+    Args:
+        study: the study; both halves keep its launch order.
+        rng: where the permutations come from.
+
+    Returns:
+        Pairs of studies; none if a half would hold fewer than `FEWEST` trials.
+    """
     if study.n_trials < 2 * FEWEST:
         return []
     found = []
@@ -31,7 +39,13 @@ def halves(study: Study, rng: np.random.Generator) -> list[tuple[Study, Study]]:
 
 
 def subset(study: Study, trials: Int64, name: str) -> Study:
-    """The study of some of its trials, int64 [n] positions, in the given order."""
+    """A study of some of a study's trials.
+
+    Args:
+        study: where the trials are taken from.
+        trials: int64 [n], positions of the trials, in the launch order of the new study.
+        name: of the new study.
+    """
     lengths = np.diff(study.offsets)[trials]
     offsets = np.concatenate(([0], np.cumsum(lengths))).astype(np.int64)
     rows = np.arange(offsets[-1]) + np.repeat(study.offsets[:-1][trials] - offsets[:-1], lengths)

@@ -1,4 +1,4 @@
-"""What a worker does with a chunk of a history: the function of one study, and nothing else."""
+"""Replay one chunk of a history: what a worker does, without knowledge of the other chunks."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from esim.analyses.workers.by_study import Failed, Unit, attempt, read
+from esim.analyses.workers.by_study import FailedStudy, WorkUnit, attempt, read
 from esim.assumptions import Costs
 from esim.results.tables import as_parquet, packed, studies_schema, studies_table, trials_table
 from esim.rules import Rule
@@ -23,12 +23,12 @@ from esim.study.batch import Stack
 if TYPE_CHECKING:
     from esim.simulator.replay import Replays
 
-_BLOCK = 31 << 20  # bytes; glibc takes no notice of 32 MiB and more
+_BLOCK = 31 << 20  # bytes; glibc does not adapt to freed blocks of 32 MiB and more
 
 
 @dataclass(frozen=True)
 class Settings:
-    """How every study is replayed; arguments of `esim.replay`."""
+    """How every study is replayed; the fields are arguments of `esim.replay`."""
 
     rule: Rule
     clock: str | None = None
@@ -37,7 +37,7 @@ class Settings:
     final: str = "last"
 
     def to_dict(self) -> dict[str, Any]:
-        """For the result document."""
+        """These settings as they stand in the result document."""
         return {
             "rule": {
                 "name": self.rule.name,
@@ -51,31 +51,37 @@ class Settings:
 
 
 @dataclass(frozen=True)
-class Part:
-    """What a worker made of a chunk, as bytes.
+class ReplayedChunk:
+    """The replayed studies of a chunk, as bytes.
 
     Attributes:
-        studies: an Arrow table, a row a study.
-        trials: a Parquet file, a row a trial, as it will stand in the result.
+        studies: an Arrow table with a row for each study.
+        trials: a Parquet file with a row for each trial; it becomes part of the result as it is.
     """
 
     studies: bytes
     trials: bytes
 
 
-def replay_chunk(settings: Settings, chunk: Chunk) -> Part:
-    """Replay the studies of a chunk; one that fails becomes a row with its error."""
-    with _at_ease():
+def replay_chunk(settings: Settings, chunk: Chunk) -> ReplayedChunk:
+    """Replay the studies of a chunk. A study that fails becomes a row with its error.
+
+    Args:
+        settings: how every study is replayed.
+        chunk: the studies, as the history stores them.
+    """
+    with _keeping_memory():
         return _replay_chunk(settings, chunk)
 
 
 @contextmanager
-def _at_ease() -> Iterator[None]:
-    """Without Python and C looking for memory to give back: a sixth of the time.
+def _keeping_memory() -> Iterator[None]:
+    """Stop Python and the C library from looking for memory to return: a sixth of the time.
 
-    The C library gives back what is free beyond twice the largest block it ever freed, and pages
-    taken anew cost as much as the work on them; so a large block is freed first. Python looks
-    through all objects for cycles, and there are none here.
+    The C library (glibc) returns free memory to the system beyond twice the size of the largest
+    block that was ever freed, and taking pages anew costs as much as the work on them. So a large
+    block is freed first. Python's garbage collector looks through all objects for cycles, of which
+    a chunk has none; it is switched off meanwhile.
     """
     np.empty(_BLOCK, dtype=np.uint8)
     collects = gc.isenabled()
@@ -87,20 +93,20 @@ def _at_ease() -> Iterator[None]:
             gc.enable()
 
 
-def _replay_chunk(settings: Settings, chunk: Chunk) -> Part:
+def _replay_chunk(settings: Settings, chunk: Chunk) -> ReplayedChunk:
     entries = chunk.entries
     columns: dict[str, list[Any]] = {name: [None] * len(entries) for name in studies_schema().names}
     for name in ("study", "objective", "direction"):
         columns[name] = [getattr(entry, name) for entry in entries]
     studies: dict[int, Study] = {}
-    for place, one in enumerate(read(Unit.of(chunk))):
-        if isinstance(one, Failed):
+    for place, one in enumerate(read(WorkUnit.of(chunk))):
+        if isinstance(one, FailedStudy):
             columns["error"][place] = one.error
         else:
             studies[place] = one
     made: list[tuple[list[int], Replays]] = []
     for places, replayed in _replayed(settings, studies):
-        if isinstance(replayed, Failed):
+        if isinstance(replayed, FailedStudy):
             columns["error"][places[0]] = replayed.error
             continue
         made.append((places, replayed))
@@ -112,14 +118,23 @@ def _replay_chunk(settings: Settings, chunk: Chunk) -> Part:
         for name, values in found.items():
             for place, value in zip(places, values, strict=True):
                 columns[name][place] = value
-    return Part(packed(studies_table(columns)), as_parquet(_trials(made)))
+    return ReplayedChunk(packed(studies_table(columns)), as_parquet(_trials(made)))
 
 
 def _replayed(
     settings: Settings, studies: Mapping[int, Study]
-) -> list[tuple[list[int], Replays | Failed]]:
-    """Studies by their places, replayed together where they can be."""
-    from esim.simulator.replay import replay_stacks  # with the compiler, which only workers need
+) -> list[tuple[list[int], Replays | FailedStudy]]:
+    """Replay studies, together where they can be.
+
+    Args:
+        studies: place in the chunk -> study.
+
+    Returns:
+        Places and the replays of their studies, or a single place and why its study failed.
+    """
+    from esim.simulator.replay import (
+        replay_stacks,
+    )  # here, because it loads numba, which only workers need
 
     replay = partial(
         replay_stacks,
@@ -132,7 +147,7 @@ def _replayed(
     at = list(studies)
     try:
         made = list(replay(list(studies.values())))
-    except Exception:  # of one of them: each by itself tells whose
+    except Exception:  # one of them failed: each is replayed alone to find out which
         return [
             ([place], attempt(lambda one: next(replay([one]))[1], study))
             for place, study in studies.items()
@@ -141,9 +156,11 @@ def _replayed(
 
 
 def _trials(made: Sequence[tuple[list[int], Replays]]) -> Any:
-    """The table of the trials of all studies, in the order of the studies' places."""
+    """The table of the trials of all studies, in the order of the studies in the chunk."""
     parts = [(places, replayed.stack, replayed.columns) for places, replayed in made]
-    if any(a[-1] > b[0] for (a, *_), (b, *_) in pairwise(parts)):  # kinds of studies alternate
+    if any(
+        a[-1] > b[0] for (a, *_), (b, *_) in pairwise(parts)
+    ):  # studies that were replayed together do not stand side by side
         parts = [
             ([place], Stack.of([study]), columns)
             for places, stack, whole in parts

@@ -1,4 +1,4 @@
-"""Finished chunks, kept until the result is whole."""
+"""The replayed chunks of a history, kept until all are there and the result can be written."""
 
 from __future__ import annotations
 
@@ -6,14 +6,30 @@ import os
 import shutil
 from pathlib import Path
 
-from esim.analyses.history.work import Part
+from esim.analyses.history.chunk_replay import ReplayedChunk
 from esim.errors import EsimError
 
 
-class Parts:
-    """Finished chunks: in memory, or, with an output folder, beside it until that is whole."""
+class FinishedChunks:
+    """Replayed chunks by number: in memory, or in the folder ``<out>.partial``.
+
+    The folder stays behind if a replay is interrupted, and a later one goes on from it.
+
+    Attributes:
+        kept: numbers of the chunks that an earlier replay has left in the folder.
+    """
 
     def __init__(self, out: Path | None, key: str, resume: bool) -> None:
+        """Open the folder, or begin a new one.
+
+        Args:
+            out: where the result will stand; None: chunks are kept in memory.
+            key: names the history, the rule and the settings; chunks of another key are refused.
+            resume: whether to keep the chunks of an earlier replay.
+
+        Raises:
+            EsimError: the folder holds something else, or chunks of another replay.
+        """
         self.kept: set[int] = set()
         self._memory: dict[int, bytes] = {}
         self._folder = None if out is None else out.with_name(out.name + ".partial")
@@ -41,25 +57,30 @@ class Parts:
             mark.write_text(key, encoding="utf-8")
         self.kept = {int(path.stem) for path in self._folder.glob("*.studies")}
 
-    def keep(self, number: int, part: Part) -> None:
-        """Keep what was made of a chunk."""
+    def keep(self, number: int, part: ReplayedChunk) -> None:
+        """Keep a replayed chunk under its number."""
         if self._folder is None:
-            self._memory[number] = part.studies  # nobody will ask for its trials
+            self._memory[number] = part.studies  # without a folder no table of trials is written
             return
-        # The studies last: a part counts as finished when they stand.
+        # The studies are written last: a chunk counts as finished once their file exists.
         for ending, data in (("trials", part.trials), ("studies", part.studies)):
             partial_file = self._folder / f"{number}.{ending}.part"
             partial_file.write_bytes(data)
             os.replace(partial_file, self._folder / f"{number}.{ending}")
 
     def studies(self, number: int) -> bytes:
-        """The studies of a chunk; in memory they are kept no longer."""
+        """The studies of a chunk, `ReplayedChunk.studies`; memory then lets go of them."""
         if self._folder is None:
             return self._memory.pop(number)
         return (self._folder / f"{number}.studies").read_bytes()
 
     def put_trials(self, number: int, path: Path) -> None:
-        """The trials of a chunk under another name too: until all is whole, both stand."""
+        """Put the trials of a chunk into the result, and keep them here too until it is whole.
+
+        Args:
+            number: of the chunk.
+            path: the file of the result.
+        """
         assert self._folder is not None
         kept = self._folder / f"{number}.trials"
         try:
@@ -68,6 +89,6 @@ class Parts:
             shutil.copyfile(kept, path)
 
     def forget(self) -> None:
-        """Delete them: the result stands."""
+        """Delete the folder, once the result is written."""
         if self._folder is not None:
             shutil.rmtree(self._folder, ignore_errors=True)

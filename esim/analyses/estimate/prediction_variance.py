@@ -1,4 +1,4 @@
-"""From replays of a past job's trials to what the next job will do: the interval's arithmetic.
+"""The variance of the next job's numbers, computed from replays of a past job's trials.
 
 The next job differs from the past one twice: its trials are others, and so is its launch order; and
 the past job's trials are themselves a sample. With n past and m next trials, all exchangeable, a
@@ -11,7 +11,7 @@ first term of Hoeffding's decomposition of a statistic that is symmetric in the 
 Mathematical Statistics 19:293-325, 1948). Replays of m of the n trials, drawn without repeats, vary
 by v_order(m) + s2 (1/m - 1/n) only: the drawn trials come from a finite population (Politis, Romano
 and Wolf, "Subsampling", 1999; the same correction stands in Nadeau and Bengio, Machine Learning
-52:239-281, 2003). Both parts are told apart by replaying sets of half the trials in several launch
+52:239-281, 2003). Both parts are separated by replaying sets of half the trials in several launch
 orders (a one-way analysis of variance), and the deviations of the replays from their mean are
 stretched to the full variance, and by Student's t over the normal distribution, as in the
 prediction interval of a future sample's mean (Hahn and Meeker, "Statistical Intervals", 1991).
@@ -28,36 +28,41 @@ import numpy as np
 from esim.analyses.estimate.samples import Launch
 from esim.study import Float64
 
-# The least part of s2, as a share of what the launch order does: a past job may look uniform by
-# chance. Chosen on two TaskSet studies, like the next two; reports/calibration.md.
+# s2 is taken as at least this share of what the launch order does, because the trials of a past job
+# may look alike by chance. FLOOR, EXPONENT_SD and ORDER_TREND were chosen on two TaskSet studies
+# (reports/calibration.md).
 FLOOR = 0.1
-# Beyond the history's trials: standard deviation of the exponent with which the share that is kept
-# falls along the launch order, and how much of the fall of v_order from half to all of the past
-# trials is taken to go on.
+# For jobs of more trials than the past one: the share kept falls along the launch order as a power
+# of the position; EXPONENT_SD is the standard deviation of its exponent. Of the fall of v_order
+# from half of the past trials to all, the share ORDER_TREND is taken to go on.
 EXPONENT_SD = 0.15
 ORDER_TREND = 0.5
-FAR = 4.0  # times the past's trials; of a longer job's best nothing is said
+FAR = 4.0  # times the past trials; of the best trial of a longer job nothing is said
 
 
 @dataclass(frozen=True)
-class Parts:
-    """What a number varies by, for one past job of n trials. Variances on the working scale.
+class VarianceParts:
+    """The two parts of a number's variance, on the working scale, for one past job of n trials.
 
     Attributes:
-        order: due to the launch order, of m trials.
-        trials: s2.
+        order: v_order(m), due to the launch order of m trials.
+        trials: s2, due to which trials they are.
     """
 
     order: float
     trials: float
 
 
-def parts(values: Float64, half: Float64, n: int, m: int, launch: Launch) -> Parts:
-    """Tell both sources of variance apart.
+def variance_parts(values: Float64, half: Float64, n: int, m: int, launch: Launch) -> VarianceParts:
+    """Separate the two parts, by a one-way analysis of variance of the halves.
 
     Args:
-        values: replays of min(m, n) trials each. [R]
-        half: replays of sets of n // 2 trials, each in several launch orders. [sets, orders]
+        values: float64 [R], a number in replays of min(m, n) trials.
+        half: float64 [sets, orders], the number for sets of n // 2 trials, each in several launch
+            orders.
+        n: trials of the past job.
+        m: trials of the next job.
+        launch: how samples were launched.
     """
     h = n // 2
     orders = half.shape[1]
@@ -65,21 +70,27 @@ def parts(values: Float64, half: Float64, n: int, m: int, launch: Launch) -> Par
     between = float(half.mean(axis=1).var(ddof=1)) - order_of_half / orders
     trials = max(between, 0.0) / (1.0 / h - 1.0 / n)
     if launch == "recorded":
-        return Parts(order=0.0, trials=trials)
+        return VarianceParts(order=0.0, trials=trials)
     trials = max(trials, FLOOR * order_of_half * h)
     drawn = float(values.var())
     if m <= n:
-        return Parts(order=max(drawn - trials * (1.0 / m - 1.0 / n), 0.0), trials=trials)
+        return VarianceParts(order=max(drawn - trials * (1.0 / m - 1.0 / n), 0.0), trials=trials)
     exponent = 0.0
     if drawn > 0.0 and order_of_half > 0.0:
         exponent = min(max(math.log(drawn / order_of_half) / math.log(n / h), -1.0), 0.0)
-    return Parts(order=drawn * (m / n) ** (ORDER_TREND * exponent), trials=trials)
+    return VarianceParts(order=drawn * (m / n) ** (ORDER_TREND * exponent), trials=trials)
 
 
 def deviations(shape: Float64, variance: float, freedom: float) -> Float64:
-    """Deviations of replays from their mean, stretched to a variance and by Student's t. [R]
+    """Deviations of replays from their mean, stretched to a variance and by Student's t.
 
-    Each keeps its place. All zero if the replays do not vary.
+    Args:
+        shape: float64 [R], the replays.
+        variance: of the result, before the tails are made those of Student's t.
+        freedom: degrees of freedom.
+
+    Returns:
+        float64 [R], in the order of the replays; all zero if the replays do not vary.
     """
     off = shape - shape.mean()
     spread = float(off.var())
@@ -92,7 +103,7 @@ def deviations(shape: Float64, variance: float, freedom: float) -> Float64:
 
 
 def _heavier(n: int, freedom: float) -> Float64:
-    """Student's t over the normal quantile at the places of n sorted values. [n]"""
+    """Quantiles of Student's t over the normal ones, at n evenly spread probabilities, [n]."""
     normal = NormalDist()
     z = np.array([normal.inv_cdf((i + 0.5) / n) for i in range(n)])
     ratio = np.ones(n)
@@ -102,9 +113,16 @@ def _heavier(n: int, freedom: float) -> Float64:
 
 
 def student(z: Float64, freedom: float) -> Float64:
-    """Student's quantile at the normal quantile z (Abramowitz and Stegun, 26.7.5).
+    """Quantiles of Student's t distribution (Abramowitz and Stegun, 26.7.5).
 
-    To the second decimal for 3 degrees of freedom at 97.5 %, better for more.
+    Right to the second decimal for 3 degrees of freedom at 97.5 %, and better for more.
+
+    Args:
+        z: float64 [n], normal quantiles at the same probabilities.
+        freedom: degrees of freedom, at least 1.
+
+    Returns:
+        float64 [n].
     """
     v = freedom
     found: Float64 = (
@@ -118,13 +136,16 @@ def student(z: Float64, freedom: float) -> Float64:
 
 
 def kept_beyond(run_at: Float64, recorded_at: Float64, m: int) -> float:
-    """The share kept by a job of m trials over that of a job of n < m, both on average.
+    """The mean share kept by a job of m trials, over that of a job of n < m trials.
 
-    Later trials meet more peers, so less of them is kept: the mean share kept at a launch position
-    is carried on beyond n as a power of the position, fitted to the second half of the positions.
+    Later trials meet more peers, so less of them is kept. The mean share kept at a launch position
+    is extrapolated beyond n as a power of the position, fitted by least squares on logarithms to
+    the second half of the positions.
 
     Args:
-        run_at, recorded_at: what is spent with and without the rule at each launch position, [n].
+        run_at, recorded_at: float64 [n], what is spent at each launch position with and without
+            the rule.
+        m: trials of the next job.
     """
     n = len(run_at)
     whole = float(recorded_at.mean())

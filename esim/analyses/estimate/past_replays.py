@@ -1,4 +1,7 @@
-"""One past study, replayed as jobs of its trials: all that a forecast is made of."""
+"""One past study, replayed many times as jobs of some of its trials.
+
+A forecast is computed from these replays and from nothing else.
+"""
 
 from __future__ import annotations
 
@@ -14,8 +17,8 @@ from esim.simulator.best import cut_short
 from esim.simulator.plan.build import prepare
 from esim.study import Float64, Int64, Study
 
-LEAST = 4  # fewer past trials cannot be split into halves that vary
-_ORDERS = 6  # launch orders of each half
+LEAST = 4  # trials; fewer cannot be split into halves that differ
+_ORDERS = 6  # launch orders of each half of the trials
 _MAIN, _HALVES, _HALF_ORDERS, _QUARTER = range(4)  # children of the seed
 
 
@@ -24,14 +27,16 @@ class Ask:
     """What is asked of every study alike.
 
     Attributes:
+        rule: the rule of the next job.
         trials: m, of the next job.
-        launch: how samples are launched.
-        samples: R, of each study.
-        draws: of the forecast's distributions; R, or more of many studies.
-        among: how many studies there are, if they are many: then less is kept of each.
-        held: how many of them, spread evenly, are held in memory for what stands beside the
-            forecast.
-        threads: default, the machine's cores.
+        clock, costs, final: as in `replay`.
+        launch: how the trials of a sample are launched, as in `samples.draw`.
+        samples: R, replays of each study.
+        draws: of each distribution that is forecast: R, or more if there are many studies.
+        among: how many studies there are, if they are many; less is kept of each then.
+        held: how many of the studies, spread evenly, are held in memory for the variants and
+            checks that stand beside the forecast.
+        threads: of a replay; None: as many as the machine has cores.
     """
 
     rule: Rule
@@ -47,20 +52,25 @@ class Ask:
     threads: int | None = None
 
     def of_few(self, samples: int) -> Ask:
-        """The same question with so many samples of each of a few studies."""
+        """The same question for a few studies, with so many samples of each."""
         return replace(self, samples=samples, draws=samples, among=None)
 
 
 @dataclass(frozen=True)
-class History:
-    """A past study's replays.
+class PastReplays:
+    """The replays of one past study.
 
     Attributes:
-        n: its trials.
+        n: trials of the study that count as past.
+        m: trials of the next job.
+        launch: how samples were launched.
+        workers: of the clock.
         main: R jobs of min(m, n) trials.
-        half: jobs of n // 2 trials, in sets: each set in `orders` launch orders.
-        quarter: jobs of min(m, n // 4) trials, for what becomes of the best: in jobs of all trials
-            the best is always the same one, and next time it will be another.
+        half: jobs of n // 2 trials: sets of trials, each in `orders` launch orders.
+        orders: launch orders of each set of `half`.
+        quarter: jobs of min(m, n // 4) trials, from which it is told what becomes of the best
+            trial: jobs of all trials always hold the same best one, and the next job's best will
+            be another.
         degradation_known: whether no trial had been cut short.
     """
 
@@ -76,14 +86,24 @@ class History:
 
     @property
     def jobs(self) -> float:
-        """How many jobs of the quarter's size the trials are worth."""
+        """How many jobs of the size of `quarter` the past trials make up."""
         return self.n / self.quarter.size
 
 
-def replay_history(
+def replay_past_study(
     study: Study, ask: Ask, seed: np.random.SeedSequence, trials: Int64 | None = None
-) -> History | None:
-    """Replay a study's trials, or some of them; None if there are fewer than `LEAST`."""
+) -> PastReplays | None:
+    """Replay a study's trials, or some of them, as jobs of several sizes.
+
+    Args:
+        study: the study.
+        ask: what is asked of it.
+        seed: where samples come from.
+        trials: int64 [n], positions of the trials that count as past; None: all.
+
+    Returns:
+        None if there are fewer than `LEAST` trials.
+    """
     places = np.arange(study.n_trials) if trials is None else trials
     n = len(places)
     if n < LEAST:
@@ -97,7 +117,7 @@ def replay_history(
     orders = 1 if ask.launch == "recorded" else _ORDERS
     sets = draw(seeds[_HALVES], places, n // 2, max(ask.samples * 3 // 20, 20), ask.launch)
     size = min(ask.trials, max(n // 4, 2))
-    return History(
+    return PastReplays(
         n=n,
         m=ask.trials,
         workers=ask.clock.workers,
@@ -112,14 +132,23 @@ def replay_history(
     )
 
 
-def pooled(history: History, column: str) -> Float64:
-    """A number of the best in replays of all sizes up to the next job's, evenly. NaN left out."""
-    blocks = [history.main, history.quarter]
-    if history.half.size <= history.m:
-        blocks.insert(1, history.half)
+def pooled(replays: PastReplays, column: str) -> Float64:
+    """A number about the best trial, in replays of all sizes up to that of the next job.
+
+    Every size counts the same: its values are repeated as needed. Unknown values are left out.
+
+    Args:
+        column: name of the number in `Outcomes`.
+
+    Returns:
+        float64, of any length.
+    """
+    blocks = [replays.main, replays.quarter]
+    if replays.half.size <= replays.m:
+        blocks.insert(1, replays.half)
     values = [np.asarray(getattr(block.outcomes, column)) for block in blocks]
     known = [v[~np.isnan(v)] for v in values]
     most = max(len(v) for v in known)
-    # Each size counts the same, whatever its number of replays.
+    # Every size gets the same number of values, whatever its number of replays.
     even = [v[np.arange(most) % len(v)] for v in known if len(v)]
     return np.concatenate(even) if even else np.empty(0)

@@ -1,0 +1,323 @@
+"""The document of a comparison, put together from the replays of all studies."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from esim.analyses.compare.contestants import Contestant, Field
+from esim.analyses.compare.doubts import doubts, study_caveats
+from esim.analyses.compare.ranking import Ranking, ranking
+from esim.analyses.compare.sentences import AMOUNT, answer, choice_text, methods
+from esim.analyses.compare.spreads import (
+    MeanIntervals,
+    at_workers,
+    of_known,
+    share,
+    spreads,
+    usable,
+)
+from esim.analyses.compare.statistics import covered, front
+from esim.analyses.compare.study_replays import (
+    ORDER_NUMBERS,
+    RECORDED_NUMBERS,
+    StudyReplays,
+    saved_fraction,
+)
+from esim.results.comparison.comparison import (
+    Choice,
+    Comparison,
+    FirstStop,
+    Front,
+    Loses,
+    Recorded,
+    RecordedMeans,
+    RuleEntry,
+    Sensitivity,
+    Settings,
+    StudyEntry,
+    StudyMeans,
+    StudyRule,
+    Winner,
+)
+from esim.results.replay import Summary
+
+I_EPOCH = "i-epoch"
+
+
+def assemble(
+    replayed: Sequence[StudyReplays],
+    field: Field,
+    settings: Settings,
+    means: MeanIntervals,
+    choice: Choice | None,
+    sample: int | None,
+) -> Comparison:
+    """The comparison, without its inputs, failures and the version of esim.
+
+    Args:
+        replayed: every study under every contestant.
+        field: the contestants.
+        settings: of the comparison.
+        means: how means get intervals.
+        choice: the choice of a rule, if one was asked for and could be made.
+        sample: launch orders of each study that were kept one by one; None: all.
+    """
+    saved = saved_fraction(settings)
+    contestants = field.contestants
+    placed = ranking(replayed, field.ranked, saved, settings.max_degradation, means)
+    fronts = _Fronts(replayed, field, saved)
+    rules = _rules(replayed, contestants, placed, fronts, settings, means)
+    sensitivity = _sensitivity(replayed, contestants, saved, settings)
+    if choice is not None:
+        choice = replace(choice, text=choice_text(choice))
+    return Comparison(
+        settings=settings,
+        methods=methods(settings, placed.studies, sample),
+        answer=answer(rules, settings, placed.studies),
+        rules=rules,
+        studies=tuple(
+            _study(one, field, placed.order, settings, means)
+            if sample is None
+            else _without_contestants(one)
+            for one in replayed
+        ),
+        front=Front(
+            x=saved,
+            y="degradation_normalized",
+            rules=tuple(contestants[r].key for r in fronts.members),
+            i_epoch=tuple(contestants[r].key for r in fronts.i_epoch_members),
+        ),
+        sensitivity=sensitivity,
+        choice=choice,
+        warnings=tuple(doubts(replayed, field, settings, sensitivity, chosen=choice is not None)),
+        study_means=(
+            None if sample is None else _study_means(replayed, field.ranked, placed.order)
+        ),
+    )
+
+
+def _rules(
+    replayed: Sequence[StudyReplays],
+    contestants: Sequence[Contestant],
+    placed: Ranking,
+    fronts: _Fronts,
+    settings: Settings,
+    means: MeanIntervals,
+) -> tuple[RuleEntry, ...]:
+    """Every contestant over all studies, the best first."""
+    spread = spreads(replayed, means)
+    slots = at_workers(
+        replayed, settings.workers_table, saved_fraction(settings), settings.confidence
+    )
+    return tuple(
+        RuleEntry(
+            key=contestants[r].key,
+            name=contestants[r].rule.name,
+            source=contestants[r].rule.source,
+            parameters=contestants[r].rule.parameters,
+            changed=contestants[r].changed,
+            role=contestants[r].role,
+            look_ahead=contestants[r].look_ahead,
+            first_stop=_first_stop(replayed, r, contestants[r]),
+            recorded=_recorded_means(replayed, r),
+            orders=spread[r],
+            against_best=placed.against[r],
+            rank=placed.ranks[r],
+            front=fronts.on(r),
+            beyond_i_epoch=fronts.beyond(r),
+            workers=slots[r],
+        )
+        for r in placed.order
+    )
+
+
+class _Fronts:
+    """The Pareto front of the ranked contestants, and that of the i-epoch baselines alone.
+
+    Attributes:
+        contestants: all contestants.
+        known: whether saved and lost are known in any study; there is no front otherwise.
+        members, i_epoch_members: positions of the contestants on each front, least saved first.
+        saved, loss: float64 [R], each contestant's means over launch orders and studies.
+        i_epochs: positions of the i-epoch baselines.
+    """
+
+    def __init__(self, replayed: Sequence[StudyReplays], field: Field, saved: str) -> None:
+        told = [p for p in replayed if usable(p, saved)]
+        self.contestants, self.known = field.contestants, bool(told)
+        self.members: list[int] = []
+        self.i_epoch_members: list[int] = []
+        if not told:
+            return
+        self.saved = np.mean([p.orders.of(saved).mean(axis=1) for p in told], axis=0)
+        losses = [p.orders.of("degradation_normalized").mean(axis=1) for p in told]
+        self.loss = np.mean(losses, axis=0)
+        self.members = self._front(list(field.ranked))
+        self.i_epochs = [r for r, c in enumerate(field.contestants) if c.rule.name == I_EPOCH]
+        self.i_epoch_members = self._front(self.i_epochs)
+
+    def _front(self, rows: list[int]) -> list[int]:
+        """Which of some contestants are on the front of these, least saved first."""
+        on = front(self.saved[rows], self.loss[rows])
+        return sorted((r for r, is_on in zip(rows, on, strict=True) if is_on),
+                      key=lambda r: (self.saved[r], r))  # fmt: skip
+
+    def on(self, r: int) -> bool | None:
+        """Whether a contestant is on the front; None if unknown or not ranked."""
+        if not self.known or self.contestants[r].look_ahead:
+            return None
+        return r in self.members
+
+    def beyond(self, r: int) -> bool | None:
+        """Whether no i-epoch baseline saves as much and loses as little; None as `on`."""
+        if not self.known or self.contestants[r].look_ahead or not self.i_epochs:
+            return None
+        if r in self.i_epochs:
+            return None
+        at = self.i_epochs
+        return not covered(self.saved[r], self.loss[r], self.saved[at], self.loss[at])
+
+
+def _first_stop(replayed: Sequence[StudyReplays], r: int, contestant: Contestant) -> FirstStop:
+    steps = [float(p.first_stop[r]) for p in replayed if not np.isnan(p.first_stop[r])]
+    by_itself = f"; by itself: {contestant.earliest}" if contestant.earliest else ""
+    if not steps:
+        return FirstStop(None, f"stopped nothing in any order{by_itself}")
+    return FirstStop(int(min(steps)), f"at step {int(min(steps))}{by_itself}")
+
+
+def _recorded_means(replayed: Sequence[StudyReplays], r: int) -> RecordedMeans:
+    """MeanIntervals over the studies, None unless known in all of them."""
+
+    def mean(values: list[float]) -> float | None:
+        return None if np.isnan(values).any() else float(np.mean(values))
+
+    rows = {
+        name: [float(p.recorded[i, r]) for p in replayed] for i, name in enumerate(RECORDED_NUMBERS)
+    }
+    return RecordedMeans(**{name: mean(values) for name, values in rows.items()})
+
+
+def _recorded(s: Summary) -> Recorded:
+    return Recorded(**{name: getattr(s, name) for name in Recorded.__dataclass_fields__})
+
+
+def _study(
+    replayed: StudyReplays,
+    field: Field,
+    order: Sequence[int],
+    settings: Settings,
+    means: MeanIntervals,
+) -> StudyEntry:
+    """One study with its contestants, in the given order of their positions."""
+    contestants = field.contestants
+    spread = spreads([replayed], means)
+    saved = saved_fraction(settings)
+    slots = at_workers([replayed], settings.workers_table, saved, settings.confidence)
+    here = ranking([replayed], field.ranked, saved, settings.max_degradation, means)
+    winner = None
+    if here.best is not None:
+        winner = Winner(contestants[here.best].key, tuple(contestants[r].key for r in here.ties))
+    return replace(
+        _without_contestants(replayed),
+        winner=winner,
+        loses_best=_loses(replayed, contestants, settings.confidence),
+        rules=tuple(
+            StudyRule(
+                key=contestants[r].key,
+                recorded=_recorded(replayed.summaries[r]),
+                orders=spread[r],
+                rank_mean=None if np.isnan(here.mean_ranks[r]) else float(here.mean_ranks[r]),
+                workers=slots[r],
+            )
+            for r in order
+        ),
+    )
+
+
+def _without_contestants(replayed: StudyReplays) -> StudyEntry:
+    """What a document says of one study besides its contestants."""
+    study = replayed.study
+    return StudyEntry(
+        study=study.name,
+        objective=study.objective,
+        direction=study.direction,
+        trials=study.trials,
+        trials_censored=study.trials_censored,
+        steps_longest=study.steps_longest,
+        clock=replayed.clock,
+        orders_clock=replayed.orders_clock,
+        best_recorded=replayed.best_recorded,
+        winner=None,
+        loses_best=(),
+        rules=(),
+        warnings=tuple(study_caveats(study)),
+    )
+
+
+def _study_means(
+    replayed: Sequence[StudyReplays], ranked: Sequence[int], order: Sequence[int]
+) -> StudyMeans:
+    """Means over launch orders of each study and contestant, contestants in the given order."""
+    columns = (*ORDER_NUMBERS, "within", "rank")
+    means = np.full((len(replayed), len(order), len(columns)), np.nan)
+    for p, table in zip(replayed, means, strict=True):
+        for n, name in enumerate(columns[:-1]):
+            if p.orders.known(name):
+                table[:, n] = p.orders.of(name).mean(axis=1)
+        if p.ranks is not None:
+            table[list(ranked), -1] = p.ranks.mean(axis=1)
+    return StudyMeans(columns, means[:, list(order)])
+
+
+def _loses(
+    replayed: StudyReplays, contestants: Sequence[Contestant], confidence: float
+) -> tuple[Loses, ...]:
+    """The rules that stop the best trial in some launch order, the most frequent first."""
+    if not replayed.orders.known("best_kept"):
+        return ()
+    kept = replayed.orders.of("best_kept")
+    rows = []
+    for r, contestant in enumerate(contestants):
+        found = share([1.0 - kept[r]], replayed.orders.orders, confidence)
+        if contestant.role == "rule" and found is not None and found.count:
+            rows.append(Loses(contestant.key, found))
+    return tuple(sorted(rows, key=lambda row: -row.share.share))
+
+
+def _sensitivity(
+    replayed: Sequence[StudyReplays],
+    contestants: Sequence[Contestant],
+    saved: str,
+    settings: Settings,
+) -> Sensitivity:
+    """How much the saved fraction depends on the launch order, the rule and the workers."""
+    rules = [r for r, c in enumerate(contestants) if c.role == "rule"]
+    values = of_known(replayed, saved)
+    if not rules or not values:
+        return Sensitivity(None, None, None, "")
+
+    reaches = [p.reach for p in replayed if p.reach is not None]
+    by_order = float(np.mean([float(reach[r]) for reach in reaches for r in rules]))
+    by_rule = None
+    if len(rules) > 1:
+        means = [np.mean([v[r].mean() for v in values]) for r in rules]
+        by_rule = float(max(means) - min(means))
+    spans = []
+    for p in replayed:
+        tables = [t.of(saved) for t in p.workers.values() if t.known(saved)]
+        if len(tables) > 1:
+            rows = np.array([[t[r].mean() for t in tables] for r in rules])
+            spans.append(float(np.mean(rows.max(axis=1) - rows.min(axis=1))))
+    by_workers = float(np.mean(spans)) if spans else None
+    parts = (
+        ("the choice of the rule", by_rule),
+        ("the launch order", by_order),
+        (f"1 to {settings.workers_table[-1]} workers", by_workers),
+    )
+    told = [f"{name} by {100 * x:.0f} points" for name, x in parts if x is not None]
+    text = f"What moves the share of {AMOUNT[settings.saved]} saved: " + ", ".join(told) + "."
+    return Sensitivity(by_order, by_rule, by_workers, text)

@@ -1,0 +1,365 @@
+"""One study under every contestant: in its recorded launch order, in random ones, and on workers.
+
+Every contestant is replayed in the recorded launch order, in the same random launch orders, and,
+for the table over numbers of workers, in the first of these on 1, 4, 16 and 64 workers.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, fields
+
+import numpy as np
+
+from esim.analyses.compare.contestants import Contestant
+from esim.analyses.compare.kept_numbers import KeptNumbers, keep_numbers
+from esim.analyses.compare.statistics import first_shares, ranks
+from esim.analyses.workers.by_study import MANY
+from esim.assumptions import Clock, Costs
+from esim.errors import EsimError
+from esim.results.comparison.comparison import RecordedMeans, Settings, Spread
+from esim.results.replay import BestTrial, Summary
+from esim.simulator.accounting import Launches, outcomes
+from esim.simulator.jobs import choose_clock
+from esim.simulator.plan.build import Prepared, prepare
+from esim.simulator.replay import Final, replay_prepared
+from esim.simulator.run import Runs, run_many
+from esim.simulator.trial_outcomes import outcomes_of_trials
+from esim.study import Float64, Int64, Study
+from esim.study.facts import Facts, facts
+
+WORKERS = (1, 4, 16, 64)  # columns of the table over numbers of workers
+_ENOUGH = 400  # replays of a rule on a number of workers, over all studies, that the table takes
+_SAMPLE = 10_000  # launch orders of all studies together from which quantiles are taken
+# Names of the numbers of the recorded launch order, and of each random one.
+RECORDED_NUMBERS = tuple(f.name for f in fields(RecordedMeans))
+ORDER_NUMBERS = tuple(f.name for f in fields(Spread) if f.name != "within")
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """What is the same for all contestants and all studies.
+
+    Attributes:
+        settings: of the comparison.
+        final: `settings.final`: which reported value is a trial's final one.
+        sample: how many of the launch orders of each study are kept one by one, while the others
+            only count in means; None: all.
+        workers_sample: the same in the table over numbers of workers.
+        ranked: positions of the contestants that are ranked.
+    """
+
+    settings: Settings
+    final: Final
+    sample: int | None
+    workers_sample: int | None
+    ranked: tuple[int, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class StudyReplays:
+    """One study under all R contestants: numbers, without its curves.
+
+    C is the number of launch orders; or 1, for the mean over them, if there are many studies.
+
+    Attributes:
+        study: what is known of the study itself.
+        clock: of the recorded launch order.
+        orders_clock: of the random launch orders.
+        recorded: float64 [M, R], the M `RECORDED_NUMBERS` in the recorded launch order; NaN =
+            unknown.
+        best_recorded: the best trial without a rule; None if the study has none.
+        summaries: R summaries of the recorded launch order; empty if there are many studies.
+        orders: the numbers of the random launch orders.
+        workers: number of workers of the table -> the numbers of the first launch orders on it.
+        first_stop: float64 [R], the earliest step of a stop in any launch order; NaN: no stop.
+        reach: float64 [R], the distance from the 5 % to the 95 % quantile of the fraction saved;
+            None if it is unknown.
+        ranks: float64 [ranked, C]; None if what is saved or lost is unknown.
+        first: float64 [ranked], in which share of launch orders each is first; None with `ranks`.
+    """
+
+    study: Facts
+    clock: Clock
+    orders_clock: Clock
+    recorded: Float64
+    best_recorded: BestTrial | None
+    summaries: tuple[Summary, ...]
+    orders: KeptNumbers
+    workers: Mapping[int, KeptNumbers]
+    first_stop: Float64
+    reach: Float64 | None
+    ranks: Float64 | None
+    first: Float64 | None
+
+
+def saved_fraction(settings: Settings) -> str:
+    """The name of the number by which contestants are ranked, such as "steps_saved_fraction"."""
+    return f"{settings.saved}_saved_fraction"
+
+
+def launch_orders(study: Study, seed: int, orders: int) -> Int64:
+    """Random launch orders of a study, the same for every rule.
+
+    Each comes from its own child of the seed, (study's name, number of the launch order). So they
+    do not depend on the other studies, and asking for more leaves the first ones as they are.
+
+    Args:
+        study: N trials.
+        seed: of the comparison.
+        orders: O, how many.
+
+    Returns:
+        int64 [O, N]: positions of the trials, in launch order.
+    """
+    of_study = zlib.crc32(study.name.encode("utf-8", "surrogatepass"))
+    found = np.empty((orders, study.n_trials), dtype=np.int64)
+    for replicate, row in enumerate(found):
+        child = np.random.SeedSequence(seed, spawn_key=(of_study, replicate))
+        row[:] = np.random.default_rng(child).permutation(study.n_trials)
+    return found
+
+
+def table_workers(most: int) -> tuple[int, ...]:
+    """The numbers of workers in the table: those on which the largest study's trials take turns.
+
+    A study of fewer trials starts all of them at once there, so that each column is about all
+    studies.
+
+    Args:
+        most: trials of the largest study.
+    """
+    return tuple(workers for workers in WORKERS if workers == 1 or workers < most)
+
+
+def table_orders(orders: int, studies: int) -> int:
+    """Launch orders of each study in the table over workers: at most 20, fewer of many studies."""
+    return min(orders, 20, max(4, _ENOUGH // max(studies, 1)))
+
+
+def sample_orders(orders: int, studies: int) -> int | None:
+    """Launch orders of each study that are kept one by one; None: all, up to `MANY` studies."""
+    return None if studies <= MANY else min(orders, -(-_SAMPLE // studies))
+
+
+def table_sample(orders: int, studies: int) -> int | None:
+    """The same as `sample_orders`, in the table over workers."""
+    return None if studies <= MANY else min(orders, -(-_ENOUGH // studies))
+
+
+def replay_study(
+    contestants: Sequence[Contestant],
+    conditions: Conditions,
+    threads: int,
+    tell: Callable[[], None] | None,
+    position: int,
+    study: Study,
+) -> StudyReplays:
+    """Replay one study under all contestants.
+
+    Args:
+        contestants: the contestants.
+        conditions: what is the same for all of them.
+        threads: how many share the contestants; the result does not depend on it.
+        tell: called whenever a contestant is done.
+        position: of the study among all; not used, because launch orders depend on its name.
+        study: the study.
+
+    Raises:
+        EsimError: the study lacks the times that the clock needs.
+    """
+    table = _ReplayTable(study, len(contestants), conditions)
+    table.replay_without_rule(contestants[0])
+
+    def one(r: int) -> None:
+        table.replay(r, contestants[r])
+        if tell is not None:
+            tell()
+
+    if threads == 1:
+        for r in range(len(contestants)):
+            one(r)
+    else:
+        with ThreadPoolExecutor(threads) as pool:
+            try:
+                list(pool.map(one, range(len(contestants))))
+            except BaseException:
+                pool.shutdown(wait=False, cancel_futures=True)
+                raise
+    return table.kept()
+
+
+def replay_whole_study(
+    contestants: Sequence[Contestant],
+    conditions: Conditions,
+    threads: int,
+    tell: Callable[[], None] | None,
+    position: int,
+    study: Study,
+) -> StudyReplays:
+    """`replay_study` for a study as it was recorded, which must tell the amount to be saved.
+
+    Arguments as of `replay_study`.
+
+    Raises:
+        EsimError: the study lacks the times that the clock needs, or the amount to be saved.
+    """
+    found = replay_study(contestants, conditions, threads, tell, position, study)
+    saved, price = saved_fraction(conditions.settings), conditions.settings.costs.price
+    if (
+        saved != "steps_saved_fraction"
+        and np.isnan(found.recorded[RECORDED_NUMBERS.index(saved)]).any()
+    ):
+        amount = saved.removesuffix("_saved_fraction")
+        raise EsimError(
+            f"study {study.name!r} has no {amount} to save",
+            why="its logs lack report times" if price is not None or amount != "cost"
+            else "no price was given",
+            fix="--saved steps",
+        )  # fmt: skip
+    return found
+
+
+class _ReplayTable:
+    """The numbers of a study's replays: a row for each contestant, filled from any thread.
+
+    A part is a clock with launch orders: the random launch orders, and those of each number of
+    workers in the table. Parts are named by that number, the random launch orders by None.
+    """
+
+    def __init__(self, study: Study, rules: int, conditions: Conditions) -> None:
+        self.facts = facts(study)
+        self.study, self.conditions, self.settings = study, conditions, conditions.settings
+        asked = self.settings.workers
+        self.clock = choose_clock(study, self.settings.clock, asked or 1)
+        # Without report times it is not known which trial was ahead: one runs after another.
+        ran = self.facts.side_by_side if study.has_schedule else 1
+        slots = asked or (1 if self.settings.clock == "simulated" else ran)
+        one_by_one = self.settings.clock == "order" or slots == 1
+        self.orders_clock = Clock("order") if one_by_one else Clock("simulated", slots)
+        self.orders = launch_orders(study, self.settings.seed, self.settings.orders)
+        self.parts: dict[int | None, tuple[Clock, Int64]] = {None: (self.orders_clock, self.orders)}
+        for workers in self.settings.workers_table:
+            clock = Clock("simulated", workers) if workers > 1 else Clock("order")
+            self.parts[workers] = (clock, self.orders[: self.settings.workers_orders])
+        self.baseline: dict[int | None, Runs] = {}
+        self.numbers = {
+            part: {
+                name: np.full((rules, len(orders)), np.nan)
+                for name in (*ORDER_NUMBERS, "first_stop")
+            }
+            for part, (_, orders) in self.parts.items()
+        }
+        self.recorded = np.full((len(RECORDED_NUMBERS), rules), np.nan)
+        self.summaries: list[Summary | None] = [None] * rules
+
+    def replay_without_rule(self, any_rule: Contestant) -> None:
+        """Run every part without a rule; the plan of any rule serves for that."""
+        prepared = prepare(self.study, any_rule.rule, threads=1)
+        for part, (clock, orders) in self.parts.items():
+            self.baseline[part] = run_many(
+                prepared, clock, self.settings.costs, orders, acting=False, threads=1
+            )
+
+    def replay(self, r: int, contestant: Contestant) -> None:
+        """Fill the row of one contestant."""
+        costs, final = self.settings.costs, self.conditions.final
+        prepared = prepare(self.study, contestant.rule, threads=1)
+        replayed = replay_prepared(prepared, self.clock, costs, final)
+        self.recorded[:, r] = [getattr(replayed.outcomes, name)[0] for name in RECORDED_NUMBERS]
+        self.summaries[r] = next(replayed.results()).summary
+        headline: Mapping[str, Float64] | None = None
+        for part, (clock, orders) in self.parts.items():
+            if headline is not None and clock == self.orders_clock:
+                found = headline  # the same clock, and all of these launch orders
+            else:
+                runs = run_many(prepared, clock, costs, orders, threads=1)
+                found = scores(prepared, clock, costs, final, runs, self.baseline[part])
+            headline = headline or found
+            for name, table in self.numbers[part].items():
+                table[r] = found[name][: len(orders)]
+
+    def kept(self) -> StudyReplays:
+        """What is kept of the study, once every row is filled."""
+        accepted, sample = self.settings.max_degradation, self.conditions.sample
+        saved = saved_fraction(self.settings)
+        summaries = tuple(s for s in self.summaries if s is not None)
+        tables = {
+            part: {name: table[name] for name in ORDER_NUMBERS}
+            for part, table in self.numbers.items()
+        }
+        for table in tables.values():
+            loss = table["degradation_normalized"]
+            table["within"] = np.where(np.isnan(loss), np.nan, loss <= accepted)
+        of_workers = (saved, "degradation_normalized", "best_kept")
+        ranked, first = self._ranks(tables[None])
+        return StudyReplays(
+            study=self.facts,
+            clock=self.clock,
+            orders_clock=self.orders_clock,
+            recorded=self.recorded,
+            best_recorded=summaries[0].best_recorded,
+            summaries=summaries if sample is None else (),
+            orders=keep_numbers(tables[None], sample),
+            workers={
+                part: keep_numbers(
+                    {name: table[name] for name in of_workers},
+                    self.conditions.workers_sample,
+                    ends=False,
+                )
+                for part, table in tables.items()
+                if part is not None
+            },
+            first_stop=np.fmin.reduce(self.numbers[None]["first_stop"], axis=1),
+            reach=_reach(tables[None][saved]),
+            ranks=ranked,
+            first=first,
+        )
+
+    def _ranks(self, table: Mapping[str, Float64]) -> tuple[Float64 | None, Float64 | None]:
+        """`StudyReplays.ranks` and `first`, from the numbers of the random launch orders."""
+        saved, loss = table[saved_fraction(self.settings)], table["degradation_normalized"]
+        if np.isnan(saved).any() or np.isnan(loss).any():
+            return None, None
+        rows = np.array(self.conditions.ranked, dtype=np.int64)
+        ranked = ranks(saved[rows], loss[rows], self.settings.max_degradation)
+        first = first_shares(ranked)
+        if self.conditions.sample is not None:
+            ranked = ranked.mean(axis=1, keepdims=True)
+        return ranked, first
+
+
+def _reach(saved: Float64) -> Float64 | None:
+    """From the 5 % to the 95 % quantile over launch orders, [R, O] -> [R]; None if unknown."""
+    if np.isnan(saved).any():
+        return None
+    low, high = np.quantile(saved, [0.05, 0.95], axis=1, method="inverted_cdf")
+    reach: Float64 = high - low
+    return reach
+
+
+def scores(
+    prepared: Prepared, clock: Clock, costs: Costs, final: str, runs: Runs, baseline: Runs
+) -> Mapping[str, Float64]:
+    """The `ORDER_NUMBERS` of O runs of all trials, and the earliest step of a stop, "first_stop".
+
+    Args:
+        prepared: the plan that was run.
+        clock, costs, final: as in `replay`.
+        runs: the O runs.
+        baseline: runs of the same launch orders without a rule.
+
+    Returns:
+        float64 [O] each; NaN = unknown, and for "first_stop" that the rule stops no trial.
+    """
+    study = prepared.study
+    trials = outcomes_of_trials(study, costs, final, runs.rows_kept, runs.stopped)
+    jobs = Launches.of_all(study, len(runs.stopped))
+    found = outcomes(jobs, study, clock, costs, trials, runs, baseline)
+    first = np.where(runs.stopped, trials.run.steps, np.inf).min(axis=-1, initial=np.inf)
+    return {
+        **{name: getattr(found, name) for name in ORDER_NUMBERS},
+        "first_stop": np.where(np.isfinite(first), first, np.nan),
+    }
