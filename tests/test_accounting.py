@@ -1,4 +1,4 @@
-"""One accounting: a single replay, a stack, launch orders and samples, all against the twin.
+"""One accounting: a single replay, a batch, launch orders and samples, all against the twin.
 
 Ordinary studies are generated; odd ones, in which something is unknown, infinite or missing, stand
 in `ODD`, and every way of accounting must tell the same of them.
@@ -24,7 +24,7 @@ from esim.rules import Rule
 from esim.simulator.accounting import Launches, Outcomes, outcomes
 from esim.simulator.best import BestTrials
 from esim.simulator.plan.build import prepare
-from esim.simulator.replay import replay_prepared, replay_stacks
+from esim.simulator.replay import replay_batches, replay_plan
 from esim.simulator.run import Runs, run_many
 from esim.simulator.trial_outcomes import outcomes_of_trials
 from esim.study import Status, Study
@@ -113,9 +113,9 @@ def assert_agrees(actual: dict[str, Any], expected: dict[str, Any]) -> None:
 def runs_of(
     study: Study, rule: Rule, clock: Clock, costs: Costs, orders: NDArray[np.int64]
 ) -> tuple[Runs, Runs]:
-    prepared = prepare(study, rule)
-    runs = run_many(prepared, clock, costs, orders, threads=1)
-    return runs, run_many(prepared, clock, costs, orders, acting=False, threads=1)
+    plan = prepare(study, rule)
+    runs = run_many(plan, clock, costs, orders, threads=1)
+    return runs, run_many(plan, clock, costs, orders, acting=False, threads=1)
 
 
 def times_of(runs: Runs, baseline: Runs, at: int) -> Times | None:
@@ -132,7 +132,7 @@ def check(study: Study, rule: Rule, clock: Clock, costs: Costs, final: str, seed
     orders = np.array([rng.permutation(n) for _ in range(3)], dtype=np.int64).reshape(3, n)
     some = orders[:, : (n + 1) // 2].copy()
 
-    replayed = replay_prepared(prepare(study, rule), clock, costs, final)
+    replayed = replay_plan(prepare(study, rule), clock, costs, final)
     columns, (result,) = replayed.columns, replayed.results()
     times = Times(columns.start_s, columns.end_s, columns.start_recorded_s, columns.end_recorded_s)
     expected = account(study, range(n), columns.reports_kept, columns.stopped, terms, times)
@@ -197,7 +197,7 @@ def test_any_study_is_accounted_for_alike() -> None:
 def test_odd_studies_are_accounted_for_alike_in_stacks(clock: str, costs: Costs) -> None:
     studies = [dataclasses.replace(study, name=name) for name, study in ODD.items()]
     together = 0
-    for places, replayed in replay_stacks(studies, of(), clock, 1, costs=costs, final="last"):
+    for places, replayed in replay_batches(studies, of(), clock, 1, costs=costs, final="last"):
         together += len(places) > 1
         terms = terms_of(replayed.clock, costs, "last")
         for place, result in zip(places, replayed.results(), strict=True):

@@ -89,10 +89,10 @@ def test_scores_are_the_summaries_of_replays_in_each_order() -> None:
         final = ("last", "best")[at % 2]
         rng = np.random.default_rng(at)
         orders = np.array([rng.permutation(n) for _ in range(ORDERS)], dtype=np.int64)
-        prepared = prepare(study, run.rule)
-        runs = run_many(prepared, clock, costs, orders, threads=1)
-        baseline = run_many(prepared, clock, costs, orders, acting=False, threads=2)
-        actual = scores(prepared, clock, costs, final, runs, baseline)
+        plan = prepare(study, run.rule)
+        runs = run_many(plan, clock, costs, orders, threads=1)
+        baseline = run_many(plan, clock, costs, orders, acting=False, threads=2)
+        actual = scores(plan, clock, costs, final, runs, baseline)
         for o, order in enumerate(orders):
             result = esim.replay(
                 subset(study, order, "in order"), run.rule, clock.mode, clock.workers,
@@ -110,9 +110,9 @@ def test_scores_are_the_summaries_of_replays_in_each_order() -> None:
 
 def test_the_earliest_stop_is_that_of_the_decisions() -> None:
     orders = np.array([np.random.default_rng(i).permutation(WALKS.n_trials) for i in range(4)])
-    prepared = prepare(WALKS, of(min_reports=4))
-    runs = run_many(prepared, Clock("order"), Costs(), orders)
-    found = scores(prepared, Clock("order"), Costs(), "last", runs, runs)
+    plan = prepare(WALKS, of(min_reports=4))
+    runs = run_many(plan, Clock("order"), Costs(), orders)
+    found = scores(plan, Clock("order"), Costs(), "last", runs, runs)
     for o, order in enumerate(orders):
         result = esim.replay(subset(WALKS, order, "x"), of(min_reports=4), "order")
         stops = [t["stop_step"] for t in result.columns.rows() if t["stopped"]]

@@ -236,10 +236,10 @@ def agrees(run: generate.Run) -> None:
                 if row.verdict != "not judged":
                     actual = math.nan if row.threshold is None else row.threshold
                     assert np.array_equal(actual, expected.threshold, equal_nan=True)
-        prepared = prepare(made, rule)
-        probed = run_once(prepared, result.clock, costs, probe=i, traced=True)
-        peers = peers_of(prepared, result.clock, costs, probed, i)
-        mine = prepared.judgements(i)
+        plan = prepare(made, rule)
+        probed = run_once(plan, result.clock, costs, probe=i, traced=True)
+        peers = peers_of(plan, result.clock, costs, probed, i)
+        mine = plan.judgements(i)
         expected_threshold, expected_peers = probed.trace[mine].T
         np.testing.assert_array_equal(peers.count, expected_peers)
         judged = ~np.isnan(expected_threshold)

@@ -11,7 +11,8 @@ from hypothesis import given, settings
 
 from esim.assumptions import Clock, Costs
 from esim.rules import Rule
-from esim.simulator.plan.build import Prepared, prepare
+from esim.simulator.plan.build import prepare
+from esim.simulator.plan.plan import Plan
 from esim.simulator.run import Run as KernelRun
 from esim.simulator.run import decision_columns, run_once
 from esim.study import Study
@@ -35,11 +36,11 @@ def clock_of(options: dict[str, Any]) -> Clock:
     return Clock(options.get("clock", "order"), options.get("workers", 1))
 
 
-def kernel_run(prepared: Prepared, options: dict[str, Any], *, traced: bool = True) -> KernelRun:
+def kernel_run(plan: Plan, options: dict[str, Any], *, traced: bool = True) -> KernelRun:
     """The kernel under a run's settings."""
     order = options.get("order")
     return run_once(
-        prepared,
+        plan,
         clock_of(options),
         costs_of(options),
         acting=options.get("acting", True),
@@ -52,9 +53,9 @@ def assert_agrees(study: Study, rule: Rule, options: dict[str, Any]) -> None:
     assert_same(prepare(study, rule), options, naive.replay(study, rule, **options))
 
 
-def assert_same(prepared: Prepared, options: dict[str, Any], expected: naive.NaiveReplay) -> None:
+def assert_same(plan: Plan, options: dict[str, Any], expected: naive.NaiveReplay) -> None:
     """The kernel does what the twin did: rows, stops, times, and every decision on the way."""
-    actual = kernel_run(prepared, options)
+    actual = kernel_run(plan, options)
     assert actual.rows_kept.tolist() == expected.kept
     assert actual.stopped.tolist() == expected.stopped
     for trial, peers in enumerate(expected.stop_peers):
@@ -65,9 +66,9 @@ def assert_same(prepared: Prepared, options: dict[str, Any], expected: naive.Nai
             assert same(at_stop[0], expected.stop_threshold[trial])
             assert at_stop[1] == peers
     if options.get("clock", "order") != "order":
-        assert_same_times(prepared.study, actual.began.tolist(), expected.start)
-        assert_same_times(prepared.study, actual.ended.tolist(), expected.end)
-    assert_same_decisions(prepared, actual, expected)
+        assert_same_times(plan.study, actual.began.tolist(), expected.start)
+        assert_same_times(plan.study, actual.ended.tolist(), expected.end)
+    assert_same_decisions(plan, actual, expected)
 
 
 def same(actual: float, expected: float | None) -> bool:
@@ -101,12 +102,10 @@ def judged_until_told(expected: naive.NaiveReplay) -> dict[tuple[int, int], naiv
     return found
 
 
-def assert_same_decisions(
-    prepared: Prepared, actual: KernelRun, expected: naive.NaiveReplay
-) -> None:
-    columns = decision_columns(prepared, actual, slice(None))
+def assert_same_decisions(plan: Plan, actual: KernelRun, expected: naive.NaiveReplay) -> None:
+    columns = decision_columns(plan, actual, slice(None))
     judged = judged_until_told(expected)
-    index = {name: i for i, name in enumerate(prepared.study.trials)}
+    index = {name: i for i, name in enumerate(plan.study.trials)}
     rows = zip(*(list(columns[c]) for c in DECISION), strict=True)
     for name, step, own, threshold, peers, stop in rows:
         decision = judged.pop((index[name], int(step)))

@@ -26,7 +26,7 @@ from esim.simulator.run import Run as KernelRun
 from esim.simulator.run import decision_columns, run_once
 from esim.simulator.trial_outcomes import columns_of, outcomes_of_trials
 from esim.study import Status, Study
-from esim.study.batch import Stack
+from esim.study.batch import Batch
 from esim.study.times import report_seconds
 from tests import naive
 from tests.generate import (
@@ -57,9 +57,9 @@ Decisions = dict[tuple[str, int], tuple[Any, ...]]
 
 def decisions_of(study: Study, rule: Rule, options: dict[str, Any]) -> tuple[KernelRun, Decisions]:
     """A run, and (trial, step) -> own, threshold, peers, stop at every report it traced."""
-    prepared = prepare(study, rule)
-    run = kernel_run(prepared, options)
-    columns = decision_columns(prepared, run, slice(None))
+    plan = prepare(study, rule)
+    run = kernel_run(plan, options)
+    columns = decision_columns(plan, run, slice(None))
     rows = zip(*(columns[c] for c in DECISION), strict=True)
     told = (
         ((trial, int(step)), tuple(None if math.isnan(x) else float(x) for x in rest))
@@ -238,15 +238,15 @@ def result_of(run: Run, final: Final = "last", probe: int = -1, **costs: Any) ->
     """The whole result of a run, in its launch order; `probe` is never stopped."""
     options = run.settings
     clock, paid = clock_of(options), dataclasses.replace(costs_of(options), **costs)
-    prepared = prepare(run.study, run.rule)
+    plan = prepare(run.study, run.rule)
     order = np.array(options.get("order", range(run.study.n_trials)), dtype=np.int64)
-    with_rule = run_once(prepared, clock, paid, order=order, probe=probe)
-    without = run_once(prepared, clock, paid, order=order, acting=False)
-    study, stack = run.study, Stack.of([run.study])
+    with_rule = run_once(plan, clock, paid, order=order, probe=probe)
+    without = run_once(plan, clock, paid, order=order, acting=False)
+    study, batch = run.study, Batch.of([run.study])
     trials = outcomes_of_trials(study, paid, final, with_rule.rows_kept, with_rule.stopped)
     columns = columns_of(study, clock, trials, with_rule, without)
-    found = outcomes(stack, study, clock, paid, trials, with_rule, without)
-    summary = Summary(**{key: one for key, (one,) in summaries(found, stack, paid).items()})
+    found = outcomes(batch, study, clock, paid, trials, with_rule, without)
+    summary = Summary(**{key: one for key, (one,) in summaries(found, batch, paid).items()})
     return ReplayResult(
         study.name, study.objective, study.direction, run.rule, clock, paid, final, summary,
         columns, warnings=(),

@@ -24,7 +24,8 @@ import pytest
 from numba import config
 
 from esim import EsimError, Study, replay, rule
-from esim.simulator.plan.build import Prepared, prepare
+from esim.simulator.plan.build import prepare
+from esim.simulator.plan.plan import Plan
 from esim.simulator.run import decision_columns
 from tests import naive
 from tests.generate import build
@@ -109,14 +110,14 @@ def counts() -> Iterator[Counter[str]]:
 
 
 def compare(
-    prepared: Prepared, options: dict[str, Any], expected: naive.NaiveReplay, counts: Counter[str]
+    plan: Plan, options: dict[str, Any], expected: naive.NaiveReplay, counts: Counter[str]
 ) -> None:
     """Decisions in the order they were made. Means may differ in their last bits, depending on how
     they are added: where that decides, the two part ways and are compared up to there.
     """
-    run = kernel_run(prepared, options)
-    columns = decision_columns(prepared, run, slice(None))
-    index = {name: i for i, name in enumerate(prepared.study.trials)}
+    run = kernel_run(plan, options)
+    columns = decision_columns(plan, run, slice(None))
+    index = {name: i for i, name in enumerate(plan.study.trials)}
     rows = zip(*(columns[c] for c in DECISION), strict=True)
     actual = {(index[trial], int(step)): rest for trial, step, *rest in rows}
     judged = judged_until_told(expected)
@@ -183,5 +184,5 @@ def test_algoperf(
         for clock in CLOCKS:
             options = {"clock": clock, "workers": 5 if clock == "simulated" else 1}
             expected = naive.replay(study, row, **options)
-            for prepared in both_ways(monkeypatch, study, row):
-                compare(prepared, options, expected, counts)
+            for plan in both_ways(monkeypatch, study, row):
+                compare(plan, options, expected, counts)

@@ -19,10 +19,10 @@ from esim.assumptions import Costs
 from esim.errors import EsimError
 from esim.results.replay import ReplayResult, TrialColumns
 from esim.rules import PRESETS, Rule
-from esim.simulator.replay import replay_stacks
+from esim.simulator.replay import replay_batches
 from esim.study import Study
-from esim.study import batch as stacking
-from esim.study.batch import Stack, stacks
+from esim.study import batch as batching
+from esim.study.batch import Batch, batches
 from tests.generate import FromHypothesis, FromSeed, Pick, make_rule, make_study
 
 SEEDED = 30 if config.DISABLE_JIT else 300
@@ -45,7 +45,7 @@ def told(result: ReplayResult) -> str:
 
 
 def check_together(pick: Pick, rule: Rule) -> int:
-    """How many studies shared a stack with another, each found as by itself."""
+    """How many studies shared a batch with another, each found as by itself."""
     studies = make_studies(pick)
     options: dict[str, Any] = {
         "clock": pick.one((None, "order", "simulated")),
@@ -56,7 +56,7 @@ def check_together(pick: Pick, rule: Rule) -> int:
     if options["clock"] == "simulated":
         options["workers"] = pick.integer(1, 3)
     shared, seen = 0, set()
-    for places, replayed in replay_stacks(studies, rule, **options):
+    for places, replayed in replay_batches(studies, rule, **options):
         shared += len(places) if len(places) > 1 else 0
         for place, result in zip(places, replayed.results(), strict=True):
             alone = esim.replay(studies[place], rule, **options)
@@ -89,12 +89,12 @@ def test_any_studies_find_the_same_in_stacks(data: st.DataObject) -> None:
 
 
 def test_a_stack_is_of_one_kind_and_not_large(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stacking, "REPORTS", 40)
-    monkeypatch.setattr(stacking, "STUDIES", 5)
+    monkeypatch.setattr(batching, "REPORTS", 40)
+    monkeypatch.setattr(batching, "STUDIES", 5)
     picks = [FromSeed(np.random.default_rng((9, at))) for at in range(40)]
     made = [*(make_study(pick) for pick in picks), *[NOBODY] * 12]
     kinds = [pick.one("ab") for pick in (*picks, *picks[:12])]
-    groups = list(stacks(made, kinds))
+    groups = list(batches(made, kinds))
     assert sorted(chain.from_iterable(groups)) == list(range(len(made)))
     assert max(map(len, groups)) == 5
     for group in groups:
@@ -107,19 +107,19 @@ def test_a_stack_is_of_one_kind_and_not_large(monkeypatch: pytest.MonkeyPatch) -
 def test_sums_tables_and_parts() -> None:
     rng = np.random.default_rng(3)
     sizes = [4, 0, 1, 300, 0]
-    stack = Stack.of([Study.from_arrays(np.ones((n, 1)), "minimize", name=str(n)) for n in sizes])
-    assert stack.sizes.tolist() == sizes
+    batch = Batch.of([Study.from_arrays(np.ones((n, 1)), "minimize", name=str(n)) for n in sizes])
+    assert batch.sizes.tolist() == sizes
     values = rng.lognormal(0, 9, sum(sizes))
     parts = np.split(values, np.cumsum(sizes)[:-1])
-    assert stack.sums(values) == [part.sum() for part in parts]  # to the last bit
-    assert stack.sums(values > 1.0) == [int((part > 1.0).sum()) for part in parts]
-    table = stack.table(values, np.nan)
+    assert batch.sums(values) == [part.sum() for part in parts]  # to the last bit
+    assert batch.sums(values > 1.0) == [int((part > 1.0).sum()) for part in parts]
+    table = batch.table(values, np.nan)
     assert table.shape == (5, 300)
     for row, part in zip(table, parts, strict=True):
         np.testing.assert_array_equal(row[: len(part)], part)
         assert np.isnan(row[len(part) :]).all()
     columns = dict.fromkeys((field.name for field in dataclasses.fields(TrialColumns)), values)
-    for its, part in zip(stack.each(TrialColumns(**columns)), parts, strict=True):
+    for its, part in zip(batch.each(TrialColumns(**columns)), parts, strict=True):
         assert its.final_value.tolist() == part.tolist()
 
 
@@ -132,5 +132,5 @@ def test_a_broken_study_is_named() -> None:
     }  # fmt: skip
     for broken, why in ((backwards, "steps must increase strictly"), (short, "column values")):
         with pytest.raises(EsimError, match=why) as error:
-            list(replay_stacks([good, broken, good], PRESETS["sagemaker"], **options))
+            list(replay_batches([good, broken, good], PRESETS["sagemaker"], **options))
         assert f"study {broken.name!r}" in str(error.value)

@@ -17,7 +17,8 @@ from numba import config
 
 from esim.rules import Rule
 from esim.simulator.plan import columns as places
-from esim.simulator.plan.build import Prepared, prepare
+from esim.simulator.plan.build import prepare
+from esim.simulator.plan.plan import Plan
 from esim.study import Status, Study
 from tests import naive
 from tests.generate import CATEGORICAL, COMBINATIONS, FromSeed, build, make_settings, rules, studies
@@ -68,14 +69,12 @@ def _settings(pick: FromSeed, study: Study, clock: str) -> dict[str, Any]:
             return settings
 
 
-def looks_up(prepared: Prepared) -> bool:
+def looks_up(plan: Plan) -> bool:
     """Whether the kernel would look peers up one by one."""
-    return prepared.rank is None
+    return plan.rank is None
 
 
-def both_ways(
-    monkeypatch: pytest.MonkeyPatch, study: Study, rule: Rule
-) -> tuple[Prepared, Prepared]:
+def both_ways(monkeypatch: pytest.MonkeyPatch, study: Study, rule: Rule) -> tuple[Plan, Plan]:
     """Ranked as far as the kernel can, and looked up as far as it can."""
     ways = []
     for most_cells, most_bits in ((10**9, 2**62), (0, 0)):
@@ -123,9 +122,9 @@ def test_looking_up_agrees_where_the_kernel_would_never_do_it(
     for at in range(0, len(RULES), 7 * EVERY):
         study = ANY_TIMES[at % len(ANY_TIMES)]
         settings = make_settings(pick, study)
-        prepared = prepare(study, RULES[at])
-        assert looks_up(prepared)
-        assert_same(prepared, settings, naive.replay(study, RULES[at], **settings))
+        plan = prepare(study, RULES[at])
+        assert looks_up(plan)
+        assert_same(plan, settings, naive.replay(study, RULES[at], **settings))
 
 
 def test_the_studies_are_many_and_every_row_is_there() -> None:

@@ -73,10 +73,10 @@ def test_each_order_is_a_replay_of_its_own() -> None:
     for at, run in enumerate(generate.runs(seed=51, n=RUNS)):
         orders = orders_of(run.study, 4, seed=at)
         actual = replay_orders(run.study, run.rule, orders, threads=2)
-        prepared = prepared_for(run.study, run.rule)
+        plan = prepared_for(run.study, run.rule)
         for order, kept in zip(orders, actual, strict=True):
             options = {"order": order.tolist()}
-            assert kept.tolist() == kernel_run(prepared, options).rows_kept.tolist()
+            assert kept.tolist() == kernel_run(plan, options).rows_kept.tolist()
             expected = naive.replay(run.study, run.rule, order=order.tolist())
             assert kept.tolist() == expected.kept
             acted += sum(expected.stopped)

@@ -1,6 +1,6 @@
 """What a replay saved and lost, for one launch order and for many: the one place it is computed.
 
-J jobs are accounted for together. They are the studies of a stack, each in its own launch order, or
+J jobs are accounted for together. They are the studies of a batch, each in its own launch order, or
 many jobs of one study, each in a launch order of its own. The same rules hold for all:
 
 - What a trial takes is unknown if the log does not tell it; what no trial takes is 0. Money is
@@ -26,7 +26,7 @@ from esim.simulator.best import BestTrials, Finals, Quality, cut_short, quality
 from esim.simulator.run import Run, Runs
 from esim.simulator.trial_outcomes import TrialOutcomes
 from esim.study import Float64, Int64, Status, Study
-from esim.study.batch import Stack
+from esim.study.batch import Batch
 from esim.study.times import last_second
 
 # What a job spends -> the outcomes' keys: as recorded, under the rule, the share that is saved.
@@ -40,7 +40,7 @@ SPENT = {
 
 
 class Jobs(Protocol):
-    """Which trials each of J jobs launches. `esim.study.batch.Stack` is one."""
+    """Which trials each of J jobs launches. `esim.study.batch.Batch` is one."""
 
     @property
     def sizes(self) -> Int64:
@@ -159,7 +159,7 @@ def outcomes(
 
     Args:
         jobs: which of the study's trials each job launches.
-        study: whose trials they are; of a stack, all studies as one.
+        study: whose trials they are; of a batch, all studies as one.
         clock: of the replays.
         costs: of the jobs; without a price, money is unknown.
         trials: what each trial takes and how it ends.
@@ -280,25 +280,25 @@ _COUNTS = (
 )
 
 
-def summaries(found: Outcomes, stack: Stack, costs: Costs) -> Summaries:
-    """The outcomes of a stack's studies as columns of summaries: None where a number is unknown.
+def summaries(found: Outcomes, batch: Batch, costs: Costs) -> Summaries:
+    """The outcomes of a batch's studies as columns of summaries: None where a number is unknown.
 
     Args:
         found: a job for each study.
-        stack: the studies.
+        batch: the studies.
         costs: whose currency is told where there is a price.
     """
     columns: dict[str, list[Any]] = {}
     for name in _KEYS:
         if name == "currency":
             currency = None if costs.price is None else costs.currency
-            columns[name] = [currency] * len(stack)
+            columns[name] = [currency] * len(batch)
             continue
         column = getattr(found, name)
         if isinstance(column, BestTrials):
-            trials = (stack.trials[:-1] + column.place).tolist()
+            trials = (batch.trials[:-1] + column.place).tolist()
             columns[name] = [
-                None if v != v else BestTrial(stack.whole.trials[i], v)
+                None if v != v else BestTrial(batch.whole.trials[i], v)
                 for i, v in zip(trials, column.value.tolist(), strict=True)
             ]
         elif name == "steps_saved_fraction_bounds":

@@ -11,14 +11,14 @@ from esim.assumptions import Clock, Costs
 from esim.results.replay import BestTrial, Caveat, Summaries, TrialColumns
 from esim.rules import Rule
 from esim.study import Status, Study
-from esim.study.batch import Stack
+from esim.study.batch import Batch
 
 FEW_TRIALS = 20  # one launch order of fewer trials says little
 GRACE_S = 120  # seconds that SageMaker gives a stopped job to finish; they are billed
 
 
 def caveats_of(
-    stack: Stack,
+    batch: Batch,
     rule: Rule,
     clock: Clock,
     costs: Costs,
@@ -28,12 +28,12 @@ def caveats_of(
     """The caveats of each replayed study, the gravest first.
 
     Args:
-        stack: the studies.
+        batch: the studies.
         rule, clock, costs: how they were replayed.
         summaries: of the studies.
         columns: of the trials of all studies.
     """
-    whole = stack.whole
+    whole = batch.whole
     failed = whole.status == Status.FAILED
     first = np.zeros(whole.n_trials, dtype=np.int64)
     has = np.diff(whole.offsets) > 0
@@ -42,12 +42,12 @@ def caveats_of(
     counts = (failed, whole.censored & ~failed, at_once, columns.stopped & (first == 0))
     rows = zip(
         *(summaries[key] for key in ("trials_stopped", "best_recorded", "best_trial_stopped")),
-        *map(stack.sums, counts),
+        *map(batch.sums, counts),
         strict=True,
     )
     infinite = bool(np.isinf(whole.values).any())
     found = []
-    for study, row in zip(stack.studies, rows, strict=True):
+    for study, row in zip(batch.studies, rows, strict=True):
         replayed = _Replayed(study, rule, clock, costs, infinite, *row)
         texts = [(code, check(replayed)) for code, check in _CHECKS]
         caveats = [Caveat(code, text) for code, text in texts if text is not None]

@@ -20,11 +20,12 @@ from esim.rules import rule as named_rule
 from esim.simulator.accounting import Outcomes, outcomes, summaries
 from esim.simulator.caveats import caveats_of
 from esim.simulator.jobs import choose_clock
-from esim.simulator.plan.build import Prepared, prepare, prepare_stack, stackable
-from esim.simulator.run import decisions, opened, run_many, run_once
+from esim.simulator.plan.build import batchable, prepare, prepare_batch
+from esim.simulator.plan.plan import Plan
+from esim.simulator.run import decisions, run_many, run_once, with_first_completed
 from esim.simulator.trial_outcomes import columns_of, outcomes_of_trials
 from esim.study import Int64, Study
-from esim.study.batch import Stack, stacks
+from esim.study.batch import Batch, batches
 
 Final = Literal["last", "best"]
 
@@ -64,7 +65,7 @@ def replay(
     (1, 0.33)
     """
     costs, asked = costs or Costs(), named_rule(rule)
-    ((_, replayed),) = replay_stacks([study], asked, clock, workers, costs=costs, final=final)
+    ((_, replayed),) = replay_batches([study], asked, clock, workers, costs=costs, final=final)
     (result,) = replayed.results()
     if readings:
         rows = _readings(study, asked, result.clock, costs, final, result)
@@ -74,10 +75,10 @@ def replay(
 
 @dataclass(frozen=True)
 class Replays:
-    """The S studies of a stack, each replayed as `replay` does it.
+    """The S studies of a batch, each replayed as `replay` does it.
 
     Attributes:
-        stack: the studies.
+        batch: the studies.
         rule: that they were replayed under, as were the following.
         clock: who counts as previous.
         costs: seconds and money of a job beyond its training.
@@ -88,7 +89,7 @@ class Replays:
         warnings: of each study. [S]
     """
 
-    stack: Stack
+    batch: Batch
     rule: Rule
     clock: Clock
     costs: Costs
@@ -99,10 +100,10 @@ class Replays:
     warnings: Sequence[Sequence[Caveat]]
 
     def results(self) -> Iterator[ReplayResult]:
-        """The result of each study, in the order of the stack."""
-        columns = self.stack.each(self.columns)
+        """The result of each study, in the order of the batch."""
+        columns = self.batch.each(self.columns)
         rows = zip(*self.summaries.values(), strict=True)
-        told = zip(self.stack.studies, rows, columns, self.warnings, strict=True)
+        told = zip(self.batch.studies, rows, columns, self.warnings, strict=True)
         for study, row, its, warnings in told:
             yield ReplayResult(
                 study=study.name,
@@ -119,7 +120,7 @@ class Replays:
             )
 
 
-def replay_stacks(
+def replay_batches(
     studies: Sequence[Study],
     rule: Rule,
     clock: str | None,
@@ -148,10 +149,10 @@ def replay_stacks(
     for study in studies:
         study.validate_shapes()
     clocks = [choose_clock(study, clock, workers) for study in studies]
-    for places in stacks(studies, clocks if stackable(rule) else range(len(studies))):
-        stack = Stack.of([studies[place] for place in places])
-        stack.validate_numbers()
-        yield places, _replayed(stack, prepare_stack(stack, rule), clocks[places[0]], costs, final)
+    for places in batches(studies, clocks if batchable(rule) else range(len(studies))):
+        batch = Batch.of([studies[place] for place in places])
+        batch.validate_numbers()
+        yield places, _replayed(batch, prepare_batch(batch, rule), clocks[places[0]], costs, final)
 
 
 def check_final(final: str) -> None:
@@ -160,27 +161,25 @@ def check_final(final: str) -> None:
         raise EsimError(f"final cannot be {final!r}", fix="last or best")
 
 
-def replay_prepared(prepared: Prepared, clock: Clock, costs: Costs, final: Final) -> Replays:
-    """The replay of a prepared study in its own launch order, as a stack of one."""
-    return _replayed(Stack.of([prepared.study]), prepared, clock, costs, final)
+def replay_plan(plan: Plan, clock: Clock, costs: Costs, final: Final) -> Replays:
+    """The replay of a plan in the study's own launch order, as a batch of one."""
+    return _replayed(Batch.of([plan.study]), plan, clock, costs, final)
 
 
-def _replayed(
-    stack: Stack, prepared: Prepared, clock: Clock, costs: Costs, final: Final
-) -> Replays:
-    rule = prepared.rule
-    prepared = opened(prepared, clock, costs)
-    run = run_once(prepared, clock, costs)
-    baseline = run_once(prepared, clock, costs, acting=False)
-    trials = outcomes_of_trials(stack.whole, costs, final, run.rows_kept, run.stopped)
-    columns = columns_of(stack.whole, clock, trials, run, baseline)
-    found = outcomes(stack, stack.whole, clock, costs, trials, run, baseline)
-    told = summaries(found, stack, costs)
-    warnings = caveats_of(stack, rule, clock, costs, told, columns)
-    kept = (columns.reports_kept[first:last] for first, last in pairwise(stack.trials))
-    for study, its_kept, its_warnings in zip(stack.studies, kept, warnings, strict=True):
+def _replayed(batch: Batch, plan: Plan, clock: Clock, costs: Costs, final: Final) -> Replays:
+    rule = plan.rule
+    plan = with_first_completed(plan, clock, costs)
+    run = run_once(plan, clock, costs)
+    baseline = run_once(plan, clock, costs, acting=False)
+    trials = outcomes_of_trials(batch.whole, costs, final, run.rows_kept, run.stopped)
+    columns = columns_of(batch.whole, clock, trials, run, baseline)
+    found = outcomes(batch, batch.whole, clock, costs, trials, run, baseline)
+    told = summaries(found, batch, costs)
+    warnings = caveats_of(batch, rule, clock, costs, told, columns)
+    kept = (columns.reports_kept[first:last] for first, last in pairwise(batch.trials))
+    for study, its_kept, its_warnings in zip(batch.studies, kept, warnings, strict=True):
         its_warnings += _defects(study, rule, clock, costs, its_kept)
-    return Replays(stack, rule, clock, costs, final, found, told, columns, warnings)
+    return Replays(batch, rule, clock, costs, final, found, told, columns, warnings)
 
 
 def _defects(
@@ -192,7 +191,7 @@ def _defects(
     """
 
     def trials_changed(**columns: Any) -> int:
-        changed = opened(prepare(study, rule.with_columns(**columns)), clock, costs)
+        changed = with_first_completed(prepare(study, rule.with_columns(**columns)), clock, costs)
         righted = run_once(changed, clock, costs)
         return int((righted.rows_kept != rows_kept).sum())
 
@@ -231,7 +230,7 @@ def _readings(
             continue
         result = literal
         if not same:
-            replayed = replay_prepared(prepare(study, changed), its_clock, costs, final)
+            replayed = replay_plan(prepare(study, changed), its_clock, costs, final)
             result = next(replayed.results())
         yield ReadingRow(
             code=reading.code,
@@ -288,5 +287,5 @@ def replay_orders(
         if not np.array_equal(np.sort(order), np.arange(n)):
             raise EsimError(f"orders[{i}] is not a permutation of 0..{n - 1}")
     clock = Clock("simulated", workers) if workers != 1 else Clock("order")
-    prepared = prepare(study, named_rule(rule), threads=threads)
-    return run_many(prepared, clock, Costs(), rows, threads=threads).rows_kept
+    plan = prepare(study, named_rule(rule), threads=threads)
+    return run_many(plan, clock, Costs(), rows, threads=threads).rows_kept

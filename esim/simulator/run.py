@@ -1,4 +1,4 @@
-"""A prepared study played once, or in many launch orders, under a clock."""
+"""A plan run once, or in many launch orders, under a clock."""
 
 from __future__ import annotations
 
@@ -16,8 +16,11 @@ from esim.rules import Rule
 from esim.simulator.jobs import stop_overheads
 from esim.simulator.kernels.arguments import State, Times
 from esim.simulator.kernels.engine import run_orders
-from esim.simulator.plan.build import Opening, Prepared, in_threads, prepare
+from esim.simulator.plan.build import prepare
+from esim.simulator.plan.columns import FirstCompleted
 from esim.simulator.plan.first_completed import one_after_another, side_by_side
+from esim.simulator.plan.plan import Plan
+from esim.simulator.plan.ranking import in_threads
 from esim.study import Float64, Status, Study
 from esim.study.times import durations, report_seconds
 
@@ -62,7 +65,7 @@ class Runs:
 
 
 def run_many(
-    prepared: Prepared,
+    plan: Plan,
     clock: Clock,
     costs: Costs,
     orders: NDArray[np.int64],
@@ -76,55 +79,58 @@ def run_many(
     some of the trials only, each at most once: the job is then of these, and what is returned of
     the others means nothing.
     """
-    if acting and prepared.rule.waits_for_first and prepared.opening is None:
-        return _run_many_opened(prepared, clock, costs, orders, threads)
-    n = prepared.study.n_trials
+    if acting and plan.rule.waits_for_first and plan.first_completed is None:
+        return _run_many_with_first_completed(plan, clock, costs, orders, threads)
+    n = plan.study.n_trials
     kept = np.zeros((len(orders), n), dtype=np.int32)
     timed = clock.mode != "order"
     spans = np.empty((len(orders), n, 2)) if timed else np.empty((0, n, 2))
     workers = min(threads or os.cpu_count() or 1, len(orders))
 
     def run_some(first: int, stop: int) -> None:
-        part, state = slice(first, stop), prepared.state()
+        part, state = slice(first, stop), plan.state()
         if timed:
-            _run_timed(
-                prepared, clock, costs, acting, -1, orders[part], kept[part], spans[part], state
-            )
+            _run_timed(plan, clock, costs, acting, -1, orders[part], kept[part], spans[part], state)
         else:
-            run_orders(orders[part], -1, kept[part], *prepared.arguments, state)
+            run_orders(orders[part], -1, kept[part], *plan.arguments, state)
 
     if timed or acting:
         cuts = [len(orders) * w // workers for w in range(workers + 1)] if workers else [0]
         in_threads([partial(run_some, a, b) for a, b in pairwise(cuts)], workers or 1)
-    most = prepared.most_kept()
+    most = plan.most_kept()
     if not acting:
         kept[:] = most
     return Runs(
-        rows_kept=prepared.rows_kept(kept),
-        stopped=(kept < most) & prepared.has_judgements(),
+        rows_kept=plan.rows_kept(kept),
+        stopped=(kept < most) & plan.has_judgements(),
         spans=spans,
     )
 
 
-def _run_many_opened(
-    prepared: Prepared,
+def _run_many_with_first_completed(
+    plan: Plan,
     clock: Clock,
     costs: Costs,
     orders: NDArray[np.int64],
     threads: int | None,
 ) -> Runs:
-    """`run_many` for rungs that wait for the first trials to complete: others in each order."""
-    openings = [_opening(prepared, clock, costs, order) for order in orders]
-    n = prepared.study.n_trials
+    """`run_many` for rungs that wait for the first trials to complete: others in each order.
+
+    Orders in which the same trials come first share a plan.
+    """
+    first_completed_of = [_first_completed(plan, clock, costs, order) for order in orders]
+    n = plan.study.n_trials
     timed = clock.mode != "order"
     kept = np.zeros(orders.shape, dtype=np.int32)
     stopped = np.zeros(orders.shape, dtype=np.bool_)
     spans = np.empty((*orders.shape, 2)) if timed else np.empty((0, n, 2))
     alike: dict[int, list[int]] = {}
-    for at, opening in enumerate(openings):
-        alike.setdefault(at if timed else opening.longest, []).append(at)
+    for at, first_completed in enumerate(first_completed_of):
+        alike.setdefault(at if timed else first_completed.longest, []).append(at)
     for places in alike.values():
-        its = prepare(prepared.study, prepared.rule, threads=threads, opening=openings[places[0]])
+        its = prepare(
+            plan.study, plan.rule, threads=threads, first_completed=first_completed_of[places[0]]
+        )
         part = run_many(its, clock, costs, orders[places], threads=threads)
         kept[places], stopped[places] = part.rows_kept, part.stopped
         if timed:
@@ -132,23 +138,25 @@ def _run_many_opened(
     return Runs(rows_kept=kept, stopped=stopped, spans=spans)
 
 
-def opened(
-    prepared: Prepared, clock: Clock, costs: Costs, order: NDArray[np.int64] | None = None
-) -> Prepared:
-    """Prepared for one launch order: rungs that wait for the first trials to complete are set."""
-    if not prepared.rule.waits_for_first or prepared.opening is not None:
-        return prepared
-    n = prepared.study.n_trials
+def with_first_completed(
+    plan: Plan, clock: Clock, costs: Costs, order: NDArray[np.int64] | None = None
+) -> Plan:
+    """The plan for one launch order: rungs that wait for the first trials to complete are set."""
+    if not plan.rule.waits_for_first or plan.first_completed is not None:
+        return plan
+    n = plan.study.n_trials
     order = np.arange(n, dtype=np.int64) if order is None else order
-    opening = _opening(prepared, clock, costs, order)
-    return prepare(prepared.study, prepared.rule, opening=opening)
+    first_completed = _first_completed(plan, clock, costs, order)
+    return prepare(plan.study, plan.rule, first_completed=first_completed)
 
 
-def _opening(prepared: Prepared, clock: Clock, costs: Costs, order: NDArray[np.int64]) -> Opening:
-    study = prepared.study
+def _first_completed(
+    plan: Plan, clock: Clock, costs: Costs, order: NDArray[np.int64]
+) -> FirstCompleted:
+    study = plan.study
     if clock.mode == "order":
         return one_after_another(study, order)
-    baseline = run_once(prepared, clock, costs, acting=False, order=order)
+    baseline = run_once(plan, clock, costs, acting=False, order=order)
     startup = costs.startup_s if clock.mode == "simulated" else 0.0
     return side_by_side(
         study, order, report_seconds(study), baseline.began + startup, baseline.ended
@@ -156,7 +164,7 @@ def _opening(prepared: Prepared, clock: Clock, costs: Costs, order: NDArray[np.i
 
 
 def run_once(
-    prepared: Prepared,
+    plan: Plan,
     clock: Clock,
     costs: Costs,
     *,
@@ -167,34 +175,34 @@ def run_once(
 ) -> Run:
     """One replay, in the study's own launch order unless given; the baseline if not acting.
 
-    Of a stack prepared as one, in their own orders: one replay of each study.
+    Of a batch, each study is replayed once, in its own launch order.
 
     The trial `probe` is judged to its end and never stopped. An order of some of the trials only:
     as for `run_many`.
     """
     if acting:
-        prepared = opened(prepared, clock, costs, order)
-    n = prepared.study.n_trials
+        plan = with_first_completed(plan, clock, costs, order)
+    n = plan.study.n_trials
     order = np.arange(n, dtype=np.int64) if order is None else order
     if clock.mode == "order" and not acting:
-        return _as_recorded(prepared)
+        return _as_recorded(plan)
     kept = np.zeros((1, n), dtype=np.int32)
-    state = prepared.state(traced=traced)
+    state = plan.state(traced=traced)
     began = ended = np.full(n, np.nan)
     if clock.mode != "order":
         spans = np.empty((1, n, 2))
-        _run_timed(prepared, clock, costs, acting, probe, order[None], kept, spans, state)
+        _run_timed(plan, clock, costs, acting, probe, order[None], kept, spans, state)
         began, ended = spans[0, :, 0], spans[0, :, 1]
     else:
-        run_orders(order[None], probe, kept, *prepared.arguments, state)
+        run_orders(order[None], probe, kept, *plan.arguments, state)
     stops = state.stops
-    sign = prepared.study.sign
+    sign = plan.study.sign
     stopped = ~np.isnan(stops[:, 1])
     decided = np.where(np.isnan(stops[:, 2]), -1.0, stops[:, 2]).astype(np.int64)
     alone = np.zeros(n, dtype=np.bool_)
-    alone[decided >= 0] = prepared.stops((prepared.first + decided)[decided >= 0])
+    alone[decided >= 0] = plan.stops((plan.first + decided)[decided >= 0])
     return Run(
-        rows_kept=prepared.rows_kept(kept)[0] if acting else prepared.all_rows(),
+        rows_kept=plan.rows_kept(kept)[0] if acting else plan.all_rows(),
         stopped=stopped,
         threshold=np.where(alone, np.nan, sign * stops[:, 0]),
         peers=stops[:, 1],
@@ -205,11 +213,11 @@ def run_once(
     )
 
 
-def _as_recorded(prepared: Prepared) -> Run:
-    n = prepared.study.n_trials
+def _as_recorded(plan: Plan) -> Run:
+    n = plan.study.n_trials
     unknown = np.full(n, np.nan)
     return Run(
-        rows_kept=prepared.all_rows(),
+        rows_kept=plan.all_rows(),
         stopped=np.zeros(n, dtype=np.bool_),
         threshold=unknown,
         peers=unknown,
@@ -221,7 +229,7 @@ def _as_recorded(prepared: Prepared) -> Run:
 
 
 def _run_timed(
-    prepared: Prepared,
+    plan: Plan,
     clock: Clock,
     costs: Costs,
     acting: bool,
@@ -234,7 +242,7 @@ def _run_timed(
     """Fills `kept` [O, N], `spans` [O, N, 2] (when each job began and ended) and `state`."""
     from esim.simulator.kernels import timed  # compiled only when a clock has times
 
-    study, n = prepared.study, prepared.study.n_trials
+    study, n = plan.study, plan.study.n_trials
     seconds = report_seconds(study)
     jobs = np.zeros((n, 5))
     jobs[:, timed.START] = study.start
@@ -249,36 +257,36 @@ def _run_timed(
         startup=float(costs.startup_s) if simulated else 0.0,
         slots=int(clock.workers) if simulated else 0,
         acting=bool(acting),
-        seconds=seconds if prepared.row_of is None else seconds[prepared.row_of],
+        seconds=seconds if plan.row_of is None else seconds[plan.row_of],
         jobs=jobs,
         heap=np.zeros(n + 1, dtype=np.int64),
         when=np.zeros(n),
         agenda=np.zeros((n, 4), dtype=np.int64),
     )
-    timed.run_timed(orders, probe, kept, spans, *prepared.arguments, state, times)
+    timed.run_timed(orders, probe, kept, spans, *plan.arguments, state, times)
 
 
 def decisions(study: Study, rule: Rule, clock: Clock, costs: Costs) -> dict[str, Any]:
     """The decisions as columns: every report that ran and holds a value."""
-    prepared = opened(prepare(study, rule), clock, costs)
-    run = run_once(prepared, clock, costs, traced=True)
-    return decision_columns(prepared, run, slice(None))
+    plan = with_first_completed(prepare(study, rule), clock, costs)
+    run = run_once(plan, clock, costs, traced=True)
+    return decision_columns(plan, run, slice(None))
 
 
-def decision_columns(prepared: Prepared, run: Run, which: slice) -> dict[str, Any]:
+def decision_columns(plan: Plan, run: Run, which: slice) -> dict[str, Any]:
     """The columns of a traced run's decisions, for a slice of the reports with a value."""
-    study = prepared.study
+    study = plan.study
     sign = study.sign
-    trial = np.repeat(np.arange(study.n_trials), np.diff(prepared.arrays.offsets))[which]
+    trial = np.repeat(np.arange(study.n_trials), np.diff(plan.arrays.offsets))[which]
     peers, threshold = run.trace[which, 1], run.trace[which, 0]
     reached = ~np.isnan(peers)
-    stop = prepared.worse(sign * prepared.arrays.own[which], threshold)
-    alone = prepared.stops(which)
+    stop = plan.worse(sign * plan.arrays.own[which], threshold)
+    alone = plan.stops(which)
     return {
         "trial": [study.trials[i] for i in trial[reached]],
-        "step": prepared.arrays.step[which][reached],
-        "value": sign * prepared.values[which][reached],
-        "own": sign * prepared.own[which][reached],
+        "step": plan.arrays.step[which][reached],
+        "value": sign * plan.values[which][reached],
+        "own": sign * plan.own[which][reached],
         "threshold": np.where(alone, np.nan, threshold)[reached],
         "peers": peers[reached].astype(np.int64),
         "stop": stop[reached],

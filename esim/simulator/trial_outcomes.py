@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from esim.assumptions import Clock, Costs
 from esim.results.replay import TrialColumns
 from esim.simulator.jobs import stop_overheads
-from esim.simulator.plan.build import final_values
+from esim.simulator.plan.statistics import final_values
 from esim.simulator.run import Run
 from esim.study import Float64, Int64, Study
 from esim.study.times import durations, last_kept
@@ -64,7 +64,7 @@ def outcomes_of_trials(
     """What each trial takes and how it ends.
 
     Args:
-        study: whose trials they are; of a stack, all studies as one.
+        study: whose trials they are; of a batch, all studies as one.
         costs: of the jobs.
         final: which reported value is a trial's final one, "last" or "best".
         rows_kept: int32 [..., N], the rows that each trial makes under the rule.
@@ -128,7 +128,7 @@ def columns_of(
     """What became of each trial in one replay, as columns of the result. [N]
 
     Args:
-        study: whose trials they are; of a stack, all studies as one.
+        study: whose trials they are; of a batch, all studies as one.
         clock: of the replay; in launch order, jobs have no start and end.
         trials: what each trial takes and how it ends under the run.
         run: the replay under the rule.

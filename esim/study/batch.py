@@ -18,9 +18,9 @@ from esim.errors import EsimError
 from esim.study.arrays import Int64
 from esim.study.record import Study
 
-# The most reports and studies in a stack. With a quarter of the reports a study takes a fifth
+# The most reports and studies in a batch. With a quarter of the reports a study takes a fifth
 # longer; with more reports it only takes more memory. With at most 100 studies the tables that hold
-# a row for each study (`Stack.table`) stay small.
+# a row for each study (`Batch.table`) stay small.
 REPORTS, STUDIES = 200_000, 100
 
 
@@ -28,7 +28,7 @@ Columns = TypeVar("Columns")
 
 
 @dataclass(frozen=True)
-class Stack:
+class Batch:
     """S studies joined one after another; all have the same direction, all or none report times.
 
     Attributes:
@@ -45,8 +45,8 @@ class Stack:
     sizes: Int64
 
     @classmethod
-    def of(cls, studies: Sequence[Study]) -> Stack:
-        """Join studies into a stack. A single study is not copied.
+    def of(cls, studies: Sequence[Study]) -> Batch:
+        """Join studies into a batch. A single study is not copied.
 
         Args:
             studies: at least one; all of the same direction, and all or none with report times.
@@ -152,10 +152,10 @@ class Stack:
         return rows
 
 
-def stacks(studies: Sequence[Study], kinds: Sequence[Hashable]) -> Iterator[list[int]]:
-    """Which studies are to be joined into a stack each.
+def batches(studies: Sequence[Study], kinds: Sequence[Hashable]) -> Iterator[list[int]]:
+    """Which studies are to be joined into a batch each.
 
-    The studies of a stack are of one kind, and together have at most REPORTS reports, unless it is
+    The studies of a batch are of one kind, and together have at most REPORTS reports, unless it is
     a single study, and STUDIES studies.
 
     Args:

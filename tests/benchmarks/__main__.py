@@ -206,7 +206,7 @@ def histories(sizes: Sizes) -> Iterator[Row]:
             for what, alone in (
                 ("whole `esim.replay`s", max(one.replayed for one in bare)),
                 ("ranking and kernel, study by study", max(one.ranked for one in bare)),
-                ("ranking and kernel, in stacks", max(one.stacked for one in bare)),
+                ("ranking and kernel, in batches", max(one.batched for one in bare)),
                 ("the kernel on ranked data", max(one.kernel for one in bare)),
             ):
                 yield Row(

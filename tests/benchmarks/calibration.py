@@ -24,7 +24,8 @@ import esim
 from esim.analyses.estimate.samples import Samples, draw, play
 from esim.assumptions import Clock, Costs
 from esim.rules import rule as named_rule
-from esim.simulator.plan.build import Prepared, prepare
+from esim.simulator.plan.build import prepare
+from esim.simulator.plan.plan import Plan
 from esim.study import Study
 
 LEVELS = (0.5, 0.8, 0.9, 0.95)
@@ -120,7 +121,7 @@ def saved(samples: Samples) -> NDArray[np.float64]:
 
 
 def split(
-    cell: Cell, study: Study, whole: Prepared, clock: Clock, order: NDArray[np.int64], seed: int
+    cell: Cell, study: Study, whole: Plan, clock: Clock, order: NDArray[np.int64], seed: int
 ) -> None:
     """Forecast one next job and hold it against what happens."""
     past, upcoming = order[: cell.past], order[cell.past : cell.past + cell.next]

@@ -27,13 +27,13 @@ import esim
 from esim.assumptions import Clock, Costs
 from esim.rules import rule
 from esim.simulator.kernels.engine import run_orders
-from esim.simulator.plan.build import prepare, prepare_stack
+from esim.simulator.plan.build import prepare, prepare_batch
 from esim.simulator.replay import replay_orders
 from esim.simulator.run import run_once
 from esim.storage.history import History, Location
 from esim.storage.history.write import Input, append
 from esim.study import Study
-from esim.study.batch import Stack, stacks
+from esim.study.batch import Batch, batches
 from tests.benchmarks.replay import MAIN, curves
 from tests.benchmarks.timing import fastest, machine
 from tests.benchmarks.watch import Peaks, watched
@@ -69,11 +69,11 @@ def history(folder: Path, studies: int) -> History:
 @dataclass(frozen=True)
 class InMemory:
     """Reports a second of so many cores at once, data in memory: a whole `esim.replay`, the rule's
-    ranking and kernel study by study and in stacks, and the kernel on ranked data."""
+    ranking and kernel study by study and in batches, and the kernel on ranked data."""
 
     replayed: float
     ranked: float
-    stacked: float
+    batched: float
     kernel: float
 
 
@@ -98,7 +98,7 @@ def _rates(seeds: range) -> tuple[float, ...]:
     some = [study(i) for i in seeds]
     order = np.arange(TRIALS)[None]
     replay_orders(some[0], row, order, threads=1)
-    together = [Stack.of([some[i] for i in places]) for places in stacks(some, [0] * len(some))]
+    together = [Batch.of([some[i] for i in places]) for places in batches(some, [0] * len(some))]
     ready = [prepare(s, row, threads=1) for s in some]
     states = [p.state() for p in ready]
     kept = np.zeros((1, TRIALS), dtype=np.int32)
@@ -107,9 +107,9 @@ def _rates(seeds: range) -> tuple[float, ...]:
         for one, its in zip(ready, states, strict=True):
             run_orders(order, -1, kept, *one.arguments, its)
 
-    def stacked() -> None:
-        for stack in together:
-            run_once(prepare_stack(stack, row), Clock("order"), Costs())
+    def batched() -> None:
+        for batch in together:
+            run_once(prepare_batch(batch, row), Clock("order"), Costs())
 
     kernel()
     _start()
@@ -117,7 +117,7 @@ def _rates(seeds: range) -> tuple[float, ...]:
     _start()
     both = fastest(lambda: [replay_orders(s, row, order, threads=1) for s in some], 3)
     _start()
-    at_once = fastest(stacked, 3)
+    at_once = fastest(batched, 3)
     _start()
     alone = fastest(kernel, 3)
     reports = len(seeds) * TRIALS * STEPS
@@ -164,12 +164,12 @@ def through_engines(there: History, folder: Path, engines: list[str]) -> None:
     print(
         "The whole run starts Python, reads the Parquet files, replays, compares with the baseline "
         "and writes both tables. Beside it, right before: what `esim.replay`, ranking and kernel "
-        "study by study (`esim.replay_orders`) and in stacks, and the kernel on ranked data reach "
+        "study by study (`esim.replay_orders`) and in batches, and the kernel on ranked data reach "
         "on 500 such studies in memory, in as many processes at once. Seconds: the faster of two "
         "runs; memory: of one more.\n"
     )
     print("| engine | workers | s | million reports/s | `esim.replay` in memory | of that | "
-          "ranking and kernel in memory | of that | in stacks | of that | "
+          "ranking and kernel in memory | of that | in batches | of that | "
           "kernel in memory | of that | peak MB, driver | peak MB, its largest other process | "
           "peak MB, all processes | same bytes |")  # fmt: skip
     print("|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|")
@@ -183,7 +183,7 @@ def through_engines(there: History, folder: Path, engines: list[str]) -> None:
             f"| {engine} | {jobs} | {found.seconds:.1f} | {found.rate / 1e6:.1f} "
             f"| {bare.replayed / 1e6:.1f} | **{found.rate / bare.replayed:.2f}** "
             f"| {bare.ranked / 1e6:.1f} | **{found.rate / bare.ranked:.2f}** "
-            f"| {bare.stacked / 1e6:.1f} | {found.rate / bare.stacked:.2f} "
+            f"| {bare.batched / 1e6:.1f} | {found.rate / bare.batched:.2f} "
             f"| {bare.kernel / 1e6:.0f} | {found.rate / bare.kernel:.3f} "
             f"| {peaks.driver:.0f} | {f'{peaks.other:.0f}' if peaks.other else '-'} "
             f"| {peaks.together:.0f} | {'yes' if found.digests == first else 'NO'} |",

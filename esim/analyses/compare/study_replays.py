@@ -23,8 +23,9 @@ from esim.results.comparison.comparison import RecordedMeans, Settings, Spread
 from esim.results.replay import BestTrial, Summary
 from esim.simulator.accounting import Launches, outcomes
 from esim.simulator.jobs import choose_clock
-from esim.simulator.plan.build import Prepared, prepare
-from esim.simulator.replay import Final, replay_prepared
+from esim.simulator.plan.build import prepare
+from esim.simulator.plan.plan import Plan
+from esim.simulator.replay import Final, replay_plan
 from esim.simulator.run import Runs, run_many
 from esim.simulator.trial_outcomes import outcomes_of_trials
 from esim.study import Float64, Int64, Study
@@ -257,17 +258,17 @@ class _ReplayTable:
 
     def replay_without_rule(self, any_rule: Contestant) -> None:
         """Run every part without a rule; the plan of any rule serves for that."""
-        prepared = prepare(self.study, any_rule.rule, threads=1)
+        plan = prepare(self.study, any_rule.rule, threads=1)
         for part, (clock, orders) in self.parts.items():
             self.baseline[part] = run_many(
-                prepared, clock, self.settings.costs, orders, acting=False, threads=1
+                plan, clock, self.settings.costs, orders, acting=False, threads=1
             )
 
     def replay(self, r: int, contestant: Contestant) -> None:
         """Fill the row of one contestant."""
         costs, final = self.settings.costs, self.conditions.final
-        prepared = prepare(self.study, contestant.rule, threads=1)
-        replayed = replay_prepared(prepared, self.clock, costs, final)
+        plan = prepare(self.study, contestant.rule, threads=1)
+        replayed = replay_plan(plan, self.clock, costs, final)
         self.recorded[:, r] = [getattr(replayed.outcomes, name)[0] for name in RECORDED_NUMBERS]
         self.summaries[r] = next(replayed.results()).summary
         headline: Mapping[str, Float64] | None = None
@@ -275,8 +276,8 @@ class _ReplayTable:
             if headline is not None and clock == self.orders_clock:
                 found = headline  # the same clock, and all of these launch orders
             else:
-                runs = run_many(prepared, clock, costs, orders, threads=1)
-                found = scores(prepared, clock, costs, final, runs, self.baseline[part])
+                runs = run_many(plan, clock, costs, orders, threads=1)
+                found = scores(plan, clock, costs, final, runs, self.baseline[part])
             headline = headline or found
             for name, table in self.numbers[part].items():
                 table[r] = found[name][: len(orders)]
@@ -341,12 +342,12 @@ def _reach(saved: Float64) -> Float64 | None:
 
 
 def scores(
-    prepared: Prepared, clock: Clock, costs: Costs, final: str, runs: Runs, baseline: Runs
+    plan: Plan, clock: Clock, costs: Costs, final: str, runs: Runs, baseline: Runs
 ) -> Mapping[str, Float64]:
     """The `ORDER_NUMBERS` of O runs of all trials, and the earliest step of a stop, "first_stop".
 
     Args:
-        prepared: the plan that was run.
+        plan: the plan that was run.
         clock, costs, final: as in `replay`.
         runs: the O runs.
         baseline: runs of the same launch orders without a rule.
@@ -354,7 +355,7 @@ def scores(
     Returns:
         float64 [O] each; NaN = unknown, and for "first_stop" that the rule stops no trial.
     """
-    study = prepared.study
+    study = plan.study
     trials = outcomes_of_trials(study, costs, final, runs.rows_kept, runs.stopped)
     jobs = Launches.of_all(study, len(runs.stopped))
     found = outcomes(jobs, study, clock, costs, trials, runs, baseline)

@@ -97,7 +97,7 @@ def _splits(
     """Splits of a study into `past` trials and the others; each has its own child of the seed."""
     n = study.n_trials
     small = dataclasses.replace(ask.of_few(_SAMPLES), trials=n - past)
-    prepared = prepare(study, ask.rule, threads=ask.threads)
+    plan = prepare(study, ask.rule, threads=ask.threads)
     for i in range(splits):
         rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(0, i)))
         order = rng.permutation(n)
@@ -105,7 +105,7 @@ def _splits(
         if ask.launch == "recorded":
             after = np.sort(after)
         found = forecast([study], small, seed + i, confidence, [before])
-        happened = play(prepared, ask.clock, ask.costs, ask.final, after[None], threads=ask.threads)
+        happened = play(plan, ask.clock, ask.costs, ask.final, after[None], threads=ask.threads)
         intervals = {}
         for name, value in _values(happened).items():
             low, high = found.interval(name)

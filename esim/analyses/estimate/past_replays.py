@@ -108,11 +108,11 @@ def replay_past_study(
     n = len(places)
     if n < LEAST:
         return None
-    prepared = prepare(study, ask.rule, threads=ask.threads)
+    plan = prepare(study, ask.rule, threads=ask.threads)
     seeds = [np.random.SeedSequence(seed.entropy, spawn_key=(*seed.spawn_key, i)) for i in range(4)]
 
     def replayed(orders: Int64) -> Samples:
-        return play(prepared, ask.clock, ask.costs, ask.final, orders, threads=ask.threads)
+        return play(plan, ask.clock, ask.costs, ask.final, orders, threads=ask.threads)
 
     orders = 1 if ask.launch == "recorded" else _ORDERS
     sets = draw(seeds[_HALVES], places, n // 2, max(ask.samples * 3 // 20, 20), ask.launch)

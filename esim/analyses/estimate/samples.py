@@ -15,7 +15,7 @@ import numpy as np
 from esim.assumptions import Clock, Costs
 from esim.errors import EsimError
 from esim.simulator.accounting import SPENT, Launches, Outcomes, outcomes
-from esim.simulator.plan.build import Prepared
+from esim.simulator.plan.plan import Plan
 from esim.simulator.run import run_many
 from esim.simulator.trial_outcomes import Spent, outcomes_of_trials
 from esim.study import Float64, Int64
@@ -77,7 +77,7 @@ def _generator(seed: np.random.SeedSequence, i: int) -> np.random.Generator:
 
 
 def play(
-    prepared: Prepared,
+    plan: Plan,
     clock: Clock,
     costs: Costs,
     final: str,
@@ -86,9 +86,9 @@ def play(
     threads: int | None = None,
 ) -> Samples:
     """Replay samples, int64 [R, m]; the result does not depend on the number of threads."""
-    block = max(1, _MOST_CELLS // max(1, prepared.study.n_trials))
+    block = max(1, _MOST_CELLS // max(1, plan.study.n_trials))
     parts = [
-        _play(prepared, clock, costs, final, orders[at : at + block], threads)
+        _play(plan, clock, costs, final, orders[at : at + block], threads)
         for at in range(0, len(orders), block)
     ]
     if len(parts) == 1:
@@ -108,16 +108,16 @@ def play(
 
 
 def _play(
-    prepared: Prepared,
+    plan: Plan,
     clock: Clock,
     costs: Costs,
     final: str,
     orders: Int64,
     threads: int | None,
 ) -> Samples:
-    study, jobs = prepared.study, Launches.of_some(orders)
-    runs = run_many(prepared, clock, costs, orders, threads=threads)
-    baseline = run_many(prepared, clock, costs, orders, acting=False, threads=threads)
+    study, jobs = plan.study, Launches.of_some(orders)
+    runs = run_many(plan, clock, costs, orders, threads=threads)
+    baseline = run_many(plan, clock, costs, orders, acting=False, threads=threads)
     trials = outcomes_of_trials(study, costs, final, runs.rows_kept, runs.stopped)
 
     def by_position(spent: Spent) -> dict[str, Float64]:

@@ -15,8 +15,9 @@ from esim.results.explanation import Explanation, ReportRow, Verdict
 from esim.rules import Rule
 from esim.rules import rule as named_rule
 from esim.simulator.jobs import choose_clock
-from esim.simulator.plan.build import Prepared, prepare
-from esim.simulator.run import Run, opened, run_once
+from esim.simulator.plan.build import prepare
+from esim.simulator.plan.plan import Plan
+from esim.simulator.run import Run, run_once, with_first_completed
 from esim.study import Status, Study
 
 __all__ = ["Explanation", "ReportRow", "explain"]
@@ -49,11 +50,11 @@ def explain(
     row = named_rule(rule)
     chosen = choose_clock(study, clock, workers)
     costs = costs or Costs()
-    prepared = opened(prepare(study, row), chosen, costs)
-    run = run_once(prepared, chosen, costs)
-    probed = run_once(prepared, chosen, costs, probe=at, traced=True)
-    peers = peers_of(prepared, chosen, costs, probed, at)
-    rows = tuple(_rows(prepared, run, probed, peers, at))
+    plan = with_first_completed(prepare(study, row), chosen, costs)
+    run = run_once(plan, chosen, costs)
+    probed = run_once(plan, chosen, costs, probe=at, traced=True)
+    peers = peers_of(plan, chosen, costs, probed, at)
+    rows = tuple(_rows(plan, run, probed, peers, at))
     decided = decision(rows) if run.stopped[at] else None
     ran = [r for r in rows if r.ran]
     values = [r.value for r in rows if r.value is not None]
@@ -84,11 +85,11 @@ def explain(
     return dataclasses.replace(found, account=account(found))
 
 
-def _rows(prepared: Prepared, run: Run, probed: Run, peers: Peers, at: int) -> Iterator[ReportRow]:
-    study = prepared.study
-    its = prepared.judgements(at)
+def _rows(plan: Plan, run: Run, probed: Run, peers: Peers, at: int) -> Iterator[ReportRow]:
+    study = plan.study
+    its = plan.judgements(at)
     judgements = np.arange(its.start, its.stop)
-    row_of = judgements if prepared.row_of is None else prepared.row_of[judgements]
+    row_of = judgements if plan.row_of is None else plan.row_of[judgements]
     kept = int(run.rows_kept[at])
     decided = False
     for place, row in enumerate(range(int(study.offsets[at]), int(study.offsets[at + 1]))):
@@ -98,7 +99,7 @@ def _rows(prepared: Prepared, run: Run, probed: Run, peers: Peers, at: int) -> I
             why = "no value" if math.isnan(study.values[row]) else "not a finite value"
             yield ReportRow(step, None, None, None, None, None, None, "not judged", why, ran)
             continue
-        verdicts = [_verdict(prepared, probed, peers, at, int(j), place + 1) for j in here]
+        verdicts = [_verdict(plan, probed, peers, at, int(j), place + 1) for j in here]
         told = [verdict for verdict, _ in verdicts]
         which = told.index("stop") if "stop" in told else len(here) - 1
         verdict, reason = verdicts[which]
@@ -115,7 +116,7 @@ def _rows(prepared: Prepared, run: Run, probed: Run, peers: Peers, at: int) -> I
         yield ReportRow(
             step=step,
             value=_known(float(study.values[row])),
-            own=_known(study.sign * float(prepared.side[judgement])),
+            own=_known(study.sign * float(plan.side[judgement])),
             threshold=_known(float(peers.threshold[number])),
             peers=int(peers.count[number]),
             peers_low=_known(float(peers.low[number])),
@@ -127,18 +128,18 @@ def _rows(prepared: Prepared, run: Run, probed: Run, peers: Peers, at: int) -> I
 
 
 def _verdict(
-    prepared: Prepared, probed: Run, peers: Peers, at: int, judgement: int, number: int
+    plan: Plan, probed: Run, peers: Peers, at: int, judgement: int, number: int
 ) -> tuple[Verdict, str]:
     """What the rule says of a judgement, and why it does not judge or compare."""
-    rule = prepared.rule
-    offset = judgement - prepared.judgements(at).start
-    own = prepared.judged_own[judgement]
+    rule = plan.rule
+    offset = judgement - plan.judgements(at).start
+    own = plan.judged_own[judgement]
     threshold, seen = peers.threshold[offset], float(peers.count[offset])
-    sign = prepared.study.sign
+    sign = plan.study.sign
     waits = math.isnan(probed.trace[judgement, 0])
     if math.isnan(own):
-        return "not judged", _own_reason(prepared, judgement, number)
-    if prepared.stops(slice(judgement, judgement + 1))[0]:
+        return "not judged", _own_reason(plan, judgement, number)
+    if plan.stops(slice(judgement, judgement + 1))[0]:
         if waits:
             return "not judged", _others_reason(rule)
         return ("stop" if sign * probed.trace[judgement, 0] < 0 else "go on"), ""
@@ -149,14 +150,14 @@ def _verdict(
         return "not judged", _others_reason(rule)
     if math.isnan(threshold):
         return "go on", "the threshold is not a number"
-    worse = prepared.worse(np.array([sign * own]), np.array([threshold]))
+    worse = plan.worse(np.array([sign * own]), np.array([threshold]))
     return ("stop" if worse[0] else "go on"), ""
 
 
-def _own_reason(prepared: Prepared, judgement: int, number: int) -> str:
+def _own_reason(plan: Plan, judgement: int, number: int) -> str:
     """What in the trial's own course keeps the rule from judging a report."""
-    rule = prepared.rule
-    step = int(prepared.steps[judgement])
+    rule = plan.rule
+    step = int(plan.steps[judgement])
     where = number if rule.match == "number" else step
     if rule.rungs != "none":
         return "not at a rung"
@@ -164,7 +165,7 @@ def _own_reason(prepared: Prepared, judgement: int, number: int) -> str:
         return f"warm-up (step {step} < {rule.warmup_steps})"
     if number < rule.min_reports:
         return f"too few reports ({number} < {rule.min_reports})"
-    if math.isnan(prepared.side[judgement]):
+    if math.isnan(plan.side[judgement]):
         return f"no running average before step {rule.counts_from}"
     if rule.against != "peers":
         return "within bounds" if rule.against == "bounds" else "its own curve is no reason"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from esim.assumptions import Clock, Costs
-from esim.simulator.plan.build import Prepared
+from esim.simulator.plan.plan import Plan
 from esim.simulator.run import Run, run_once
 from esim.study import Float64
 
@@ -28,24 +28,24 @@ class Peers:
     high: Float64
 
 
-def peers_of(prepared: Prepared, clock: Clock, costs: Costs, run: Run, trial: int) -> Peers:
+def peers_of(plan: Plan, clock: Clock, costs: Costs, run: Run, trial: int) -> Peers:
     """The peers of a trial in a run in which it was the probe.
 
     Replays with the run's stops as a script, so that every trial is shown to the peers as it was,
     and with another quantile asked for.
     """
-    mine = prepared.judgements(trial)
-    own = np.full(len(prepared.values), np.nan)
+    mine = plan.judgements(trial)
+    own = np.full(len(plan.values), np.nan)
     own[mine] = 0.0  # judged at every report: any value will do
     # A stopped trial is worse than anything at the report that decided its stop, and only there.
-    own[(prepared.first + run.decided)[run.stopped]] = np.inf
+    own[(plan.first + run.decided)[run.stopped]] = np.inf
 
-    def ask(asked: Prepared) -> tuple[Float64, Float64]:
+    def ask(asked: Plan) -> tuple[Float64, Float64]:
         trace = run_once(asked, clock, costs, probe=trial, traced=True).trace[mine]
         # At the last column stands nothing to compare with.
-        return np.where(prepared.stops(mine), np.nan, trace[:, 0]), trace[:, 1]
+        return np.where(plan.stops(mine), np.nan, trace[:, 0]), trace[:, 1]
 
-    threshold, count = ask(prepared.scripted(own))
-    low, _ = ask(prepared.scripted(own, 0.25, "lower", min_peers=1))
-    high, _ = ask(prepared.scripted(own, 0.75, "higher", min_peers=1))
+    threshold, count = ask(plan.scripted(own))
+    low, _ = ask(plan.scripted(own, 0.25, "lower", min_peers=1))
+    high, _ = ask(plan.scripted(own, 0.75, "higher", min_peers=1))
     return Peers(count, threshold, np.minimum(low, high), np.maximum(low, high))

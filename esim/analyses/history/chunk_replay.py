@@ -18,7 +18,7 @@ from esim.results.tables import as_parquet, packed, studies_schema, studies_tabl
 from esim.rules import Rule
 from esim.storage.history import Chunk
 from esim.study import Study
-from esim.study.batch import Stack
+from esim.study.batch import Batch
 
 if TYPE_CHECKING:
     from esim.simulator.replay import Replays
@@ -133,11 +133,11 @@ def _replayed(
         Places and the replays of their studies, or a single place and why its study failed.
     """
     from esim.simulator.replay import (
-        replay_stacks,
+        replay_batches,
     )  # here, because it loads numba, which only workers need
 
     replay = partial(
-        replay_stacks,
+        replay_batches,
         rule=settings.rule,
         clock=settings.clock,
         workers=settings.workers,
@@ -157,16 +157,16 @@ def _replayed(
 
 def _trials(made: Sequence[tuple[list[int], Replays]]) -> Any:
     """The table of the trials of all studies, in the order of the studies in the chunk."""
-    parts = [(places, replayed.stack, replayed.columns) for places, replayed in made]
+    parts = [(places, replayed.batch, replayed.columns) for places, replayed in made]
     if any(
         a[-1] > b[0] for (a, *_), (b, *_) in pairwise(parts)
     ):  # studies that were replayed together do not stand side by side
         parts = [
-            ([place], Stack.of([study]), columns)
-            for places, stack, whole in parts
-            for place, study, columns in zip(places, stack.studies, stack.each(whole), strict=True)
+            ([place], Batch.of([study]), columns)
+            for places, batch, whole in parts
+            for place, study, columns in zip(places, batch.studies, batch.each(whole), strict=True)
         ]
         parts.sort(key=lambda part: part[0])
-    names = [study.name for _, stack, _ in parts for study in stack.studies]
-    sizes = [size for _, stack, _ in parts for size in stack.sizes.tolist()]
+    names = [study.name for _, batch, _ in parts for study in batch.studies]
+    sizes = [size for _, batch, _ in parts for size in batch.sizes.tolist()]
     return trials_table(names, sizes, [columns for *_, columns in parts])

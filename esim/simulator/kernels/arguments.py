@@ -50,7 +50,7 @@ class Criteria(NamedTuple):
 
 
 class PlanArrays(NamedTuple):
-    """What was prepared, read only."""
+    """What a plan holds for the kernels, read only."""
 
     rule: Criteria
     offsets: NDArray[np.int64]  # [N + 1] trial -> its judgements

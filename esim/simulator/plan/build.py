@@ -14,46 +14,42 @@ from esim.simulator.kernels.arguments import Criteria, PlanArrays
 from esim.simulator.kernels.peers import MIRRORED, STOPS
 from esim.simulator.plan import columns as where
 from esim.simulator.plan.cells import Cells, cells_of_reports, cells_of_rungs
-from esim.simulator.plan.columns import NOTHING, Opening
+from esim.simulator.plan.columns import NOTHING, FirstCompleted
 from esim.simulator.plan.gates import gates_are_open, judged_reports
-from esim.simulator.plan.plan import METHODS, Prepared
-from esim.simulator.plan.ranking import in_threads
+from esim.simulator.plan.plan import METHODS, Plan
 from esim.simulator.plan.statistics import (
-    PeerSide,
-    final_values,
-    own_sides,
-    own_sides_at_rungs,
+    PeerStatistics,
+    own_statistics,
+    own_statistics_at_rungs,
     running,
 )
 from esim.study import Float64, Int64, Status, Study
-from esim.study.batch import Stack
-
-__all__ = [
-    "Opening",
-    "Prepared",
-    "final_values",
-    "in_threads",
-    "prepare",
-    "prepare_stack",
-    "stackable",
-]
+from esim.study.batch import Batch
 
 
 def prepare(
-    study: Study, rule: Rule, *, threads: int | None = None, opening: Opening | None = None
-) -> Prepared:
+    study: Study,
+    rule: Rule,
+    *,
+    threads: int | None = None,
+    first_completed: FirstCompleted | None = None,
+) -> Plan:
     """The arrays for replaying a study through a row of the rule table.
 
     Args:
         threads: bounds the threads that rank columns (default: the machine's cores); the result
             does not depend on it.
-        opening: what the first trials to complete settle, for a rule that waits for them.
+        first_completed: what the first trials to complete settle, for a rule that waits for them.
     """
-    return prepare_stack(Stack.of([study]), rule, threads=threads, opening=opening)
+    return prepare_batch(Batch.of([study]), rule, threads=threads, first_completed=first_completed)
 
 
-def stackable(rule: Rule) -> bool:
-    """Whether studies can be prepared together: nothing but peers at places is of the study."""
+def batchable(rule: Rule) -> bool:
+    """Whether studies can be planned as a batch.
+
+    They can unless the rule's columns, or what it keeps from the launch of a trial, depend on the
+    study as a whole.
+    """
     alone = rule.rungs != "none" or rule.short == "carry" or rule.against == "hindsight"
     return not alone and not rule.frozen
 
@@ -72,26 +68,30 @@ class _Compared:
     cells: Cells
 
 
-def prepare_stack(
-    stack: Stack, rule: Rule, *, threads: int | None = None, opening: Opening | None = None
-) -> Prepared:
-    """The same for a stack, which holds one study only unless the rule is `stackable`."""
-    study = stack.whole
+def prepare_batch(
+    batch: Batch,
+    rule: Rule,
+    *,
+    threads: int | None = None,
+    first_completed: FirstCompleted | None = None,
+) -> Plan:
+    """The same for a batch, which holds one study only unless the rule is `batchable`."""
+    study = batch.whole
     offsets, steps, values, row_of, unseen = _reports(study, rule)
     positions = _positions(study, rule, offsets, steps, row_of)
     oriented = values if study.direction == "minimize" else -values
     own = running(rule, rule.own, offsets, positions, oriented)
-    peer = PeerSide(study, rule, offsets, positions, oriented)
+    peer = PeerStatistics(study, rule, offsets, positions, oriented)
     if rule.rungs == "none":
-        found = _of_reports(stack, rule, own, peer, threads)
+        found = _of_reports(batch, rule, own, peer, threads)
     else:
-        found = _of_rungs(rule, own, peer, threads, opening)
+        found = _of_rungs(rule, own, peer, threads, first_completed)
     if not isinstance(found.report, slice):
         row_of = found.report if row_of is None else row_of[found.report]
     oriented, cells = oriented[found.report], found.cells
     cells.members[found.first[1:] - 1, STOPS] = 1
     curve, critical = _curves(rule, oriented)
-    return Prepared(
+    return Plan(
         study=study,
         rule=rule,
         values=oriented,
@@ -100,13 +100,13 @@ def prepare_stack(
         row_of=row_of,
         members=cells.members,
         arrays=PlanArrays(
-            rule=_criteria(rule, study, opening, len(cells.members)),
+            rule=_criteria(rule, study, first_completed, len(cells.members)),
             offsets=found.offsets,
             own=found.engine_own,
             column=found.column,
             step=steps[found.report],
             group=found.group,
-            flags=_flags(stack, rule, unseen),
+            flags=_flags(batch, rule, unseen),
             cell_offsets=cells.offsets,
             cell_column=cells.column,
             shown_by=cells.shown_by,
@@ -119,43 +119,47 @@ def prepare_stack(
         rank=cells.rank,
         end_rank=cells.end_rank,
         curve=curve,
-        opening=opening,
+        first_completed=first_completed,
     )
 
 
 def _of_reports(
-    stack: Stack, rule: Rule, own: Float64, peer: PeerSide, threads: int | None
+    batch: Batch, rule: Rule, own: Float64, peer: PeerStatistics, threads: int | None
 ) -> _Compared:
     """What is judged where every report is a judgement."""
-    study, offsets, positions, oriented = stack.whole, peer.offsets, peer.positions, peer.oriented
+    study, offsets, positions, oriented = batch.whole, peer.offsets, peer.positions, peer.oriented
     judged = None
     if not gates_are_open(rule) or rule.nan != "missing" or rule.against != "peers":
         judged = judged_reports(rule, study, offsets, positions, oriented, own)
-    columns = where.columns(rule.match, offsets, positions, stack.trials)
-    own_side, column, engine_own = own_sides(
+    columns = where.columns(rule.match, offsets, positions, batch.trials)
+    own_statistic, column, engine_own = own_statistics(
         rule, study, offsets, positions, oriented, own, judged, columns
     )
     cells = cells_of_reports(rule, offsets, columns, peer, study.n_trials, threads)
     return _Compared(
-        offsets, slice(None), own_side, engine_own, column, NOTHING, columns.first, cells
+        offsets, slice(None), own_statistic, engine_own, column, NOTHING, columns.first, cells
     )
 
 
 def _of_rungs(
-    rule: Rule, own: Float64, peer: PeerSide, threads: int | None, opening: Opening | None
+    rule: Rule,
+    own: Float64,
+    peer: PeerStatistics,
+    threads: int | None,
+    first_completed: FirstCompleted | None,
 ) -> _Compared:
     """What is judged at rungs."""
     study, offsets, positions, oriented = peer.study, peer.offsets, peer.positions, peer.oriented
-    rungs = where.at_rungs(rule, study, offsets, positions, oriented, opening)
+    rungs = where.at_rungs(rule, study, offsets, positions, oriented, first_completed)
     judged = None
     if rule.rungs == "standing":
         judged = judged_reports(rule, study, offsets, positions, oriented, own)[rungs.report]
-    own_side, column, engine_own = own_sides_at_rungs(rule, rungs, own, peer, judged)
+    own_statistic, column, engine_own = own_statistics_at_rungs(rule, rungs, own, peer, judged)
     alone = len(rungs.group) == 0 or rungs.group.max() == 1
     return _Compared(
         rungs.offsets,
         rungs.report,
-        own_side,
+        own_statistic,
         engine_own,
         column,
         NOTHING if alone else rungs.group,
@@ -164,16 +168,16 @@ def _of_rungs(
     )
 
 
-def _flags(stack: Stack, rule: Rule, unseen: NDArray[np.bool_]) -> NDArray[np.bool_]:
+def _flags(batch: Batch, rule: Rule, unseen: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """UNSEEN, COMPLETES, JOINS and OPENS of each trial. bool [N, 4]"""
-    status = stack.whole.status
+    status = batch.whole.status
     # A running trial would have gone on: a stop at its last report does stop it.
     unseen = unseen | (status == Status.RUNNING)
     completes = (status == Status.COMPLETED) | (status == Status.UNKNOWN)
     joins = completes if rule.pool == "completed" else (status != Status.FAILED) | rule.failed_peers
-    opens = np.zeros(stack.whole.n_trials, dtype=np.bool_)
-    if len(stack) > 1:
-        opens[stack.trials[:-1][stack.sizes > 0]] = True
+    opens = np.zeros(batch.whole.n_trials, dtype=np.bool_)
+    if len(batch) > 1:
+        opens[batch.trials[:-1][batch.sizes > 0]] = True
     return np.stack([unseen, completes, joins, opens], axis=1)
 
 
@@ -217,7 +221,9 @@ def _curves(rule: Rule, oriented: Float64) -> tuple[Float64 | None, Float64]:
     return oriented, critical
 
 
-def _criteria(rule: Rule, study: Study, opening: Opening | None, columns: int) -> Criteria:
+def _criteria(
+    rule: Rule, study: Study, first_completed: FirstCompleted | None, columns: int
+) -> Criteria:
     """The rule for the kernels."""
     method = METHODS[rule.method]
     if rule.method == "linear" and _from_worst(rule, study):
@@ -229,7 +235,7 @@ def _criteria(rule: Rule, study: Study, opening: Opening | None, columns: int) -
         exact=rule.match == "step",
         carry=rule.short == "carry",
         strict=bool(rule.strict),
-        after_first=opening is not None and opening.opens is None,
+        after_first=first_completed is not None and first_completed.opens is None,
         replaces=rule.rungs == "none",
         again_stopped=rule.again == "ended",
         delay=int(rule.delay),

@@ -12,7 +12,7 @@ from esim.rules import Rule
 from esim.simulator.plan import columns as where
 from esim.simulator.plan.columns import NOTHING, Columns, LookedUp, Ranked, RungPlaces
 from esim.simulator.plan.ranking import places_of, rank_columns, rank_together
-from esim.simulator.plan.statistics import PeerSide
+from esim.simulator.plan.statistics import PeerStatistics
 from esim.study import Float64, Int64
 
 _BLOCK = 5_000  # trials
@@ -52,7 +52,7 @@ def cells_of_reports(
     rule: Rule,
     offsets: Int64,
     columns: Columns,
-    peer: PeerSide,
+    peer: PeerStatistics,
     n_trials: int,
     threads: int | None,
 ) -> Cells:
@@ -96,7 +96,7 @@ def cells_of_reports(
 
 
 def _statistics(
-    rule: Rule, cells: Ranked, column: NDArray[np.int32], peer: PeerSide, n_trials: int
+    rule: Rule, cells: Ranked, column: NDArray[np.int32], peer: PeerStatistics, n_trials: int
 ) -> Iterator[Float64]:
     """The statistics of ranked cells, in blocks: all at once would be one more matrix in memory."""
     if cells.source is None:
@@ -108,7 +108,7 @@ def _statistics(
         yield peer.of_all()[cells.source]
 
 
-def cells_of_rungs(rungs: RungPlaces, peer: PeerSide, threads: int | None) -> Cells:
+def cells_of_rungs(rungs: RungPlaces, peer: PeerStatistics, threads: int | None) -> Cells:
     """The same at rungs."""
     statistic = peer.of_all()
     ends = rungs.end_report >= 0

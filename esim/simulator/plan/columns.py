@@ -29,7 +29,7 @@ _WAYS = {"each": shapes.EACH, "highest": shapes.HIGHEST, "standing": shapes.STAN
 
 
 @dataclass(frozen=True)
-class Opening:
+class FirstCompleted:
     """What the first trials to complete settle for rungs that wait for them.
 
     Attributes:
@@ -187,11 +187,11 @@ def at_rungs(
     offsets: Int64,
     positions: NDArray[np.generic],
     values: Float64,
-    opening: Opening | None,
+    first_completed: FirstCompleted | None,
 ) -> RungPlaces:
     """Where each report is judged, and what it leaves there."""
     n = study.n_trials
-    longest = 0 if opening is None else opening.longest
+    longest = 0 if first_completed is None else first_completed.longest
     highest = float(positions.max()) if len(positions) else 0.0
     levels, bracket = _levels(rule, study, highest, longest)
     counts = np.zeros((n, 2), dtype=np.int64)
@@ -201,7 +201,9 @@ def at_rungs(
         rule.again != "never",
         rule.max_steps,
         rule.nan == "stop",
-        np.zeros(n, dtype=np.int64) if opening is None or opening.opens is None else opening.opens,
+        np.zeros(n, dtype=np.int64)
+        if first_completed is None or first_completed.opens is None
+        else first_completed.opens,
         bracket,
         levels,
         offsets,

@@ -9,20 +9,26 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from esim.simulator.plan.columns import Opening
+from esim.simulator.plan.columns import FirstCompleted
 from esim.study import Float64, Int64, Status, Study
 
 
-def one_after_another(study: Study, order: Int64) -> Opening:
-    """The opening where each trial has ended before the next one starts."""
+def one_after_another(study: Study, order: Int64) -> FirstCompleted:
+    """The first to complete where each trial has ended before the next one starts.
+
+    `order`: the trials in launch order, int64 [N].
+    """
     done = order[_completes(study)[order]]
-    return Opening(int(_last_steps(study)[done[0]]) if len(done) else 0, None)
+    return FirstCompleted(int(_last_steps(study)[done[0]]) if len(done) else 0, None)
 
 
 def side_by_side(
     study: Study, order: Int64, seconds: Float64, first_second: Float64, ends: Float64
-) -> Opening:
-    """The opening in time: `seconds` [R] of each row since the trial's first second [N]; [N] ends.
+) -> FirstCompleted:
+    """The first to complete where trials run side by side.
+
+    `order`: the trials in launch order, int64 [N]; `seconds`: of each row since its trial's start,
+    float64 [R]; `first_second` and `ends`: of each trial, float64 [N].
 
     Ends come before reports at equal times, and a last report made as a trial ends is judged then.
     """
@@ -33,7 +39,7 @@ def side_by_side(
     times = first_second[owner] + seconds
     completes = _completes(study) & np.isfinite(ends)
     if not completes.any():
-        return Opening(0, np.full(n, study.n_reports, dtype=np.int64))
+        return FirstCompleted(0, np.full(n, study.n_reports, dtype=np.int64))
     at_end = np.zeros(n, dtype=np.bool_)  # the last report is made as the trial ends
     has = np.diff(study.offsets) > 0
     at_end[has] = times[study.offsets[1:][has] - 1] == ends[has]
@@ -49,7 +55,7 @@ def side_by_side(
             longest = max(longest, int(last_steps[i]))
     opens = np.bincount(owner[times < moment], minlength=n)
     opens[at_end & (ends == moment) & (position <= position[first])] += 1
-    return Opening(longest, opens.astype(np.int64))
+    return FirstCompleted(longest, opens.astype(np.int64))
 
 
 def _completes(study: Study) -> NDArray[np.bool_]:

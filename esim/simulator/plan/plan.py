@@ -14,7 +14,7 @@ from esim.simulator.kernels import engine
 from esim.simulator.kernels import peers as order_statistics
 from esim.simulator.kernels.arguments import PlanArrays, State
 from esim.simulator.kernels.peers import END, STOPS
-from esim.simulator.plan.columns import Opening
+from esim.simulator.plan.columns import FirstCompleted
 from esim.study import Float64, Int64, Study
 
 METHODS = {
@@ -30,10 +30,10 @@ METHODS = {
 
 
 @dataclass(frozen=True)
-class Prepared:
+class Plan:
     """Everything a replay needs that does not change with the launch order.
 
-    Of a stack's studies as of one study: none sees another's columns.
+    Of a batch's studies as of one study: none sees another's columns.
 
     N trials, C columns, K cells, E judgements: the reports, each once for every column at which it
     is judged.
@@ -49,8 +49,8 @@ class Prepared:
         rank: int32 [K], of each cell in its column; None if peers are looked up.
         end_rank: int32 [E], of what a trial adds as it ends; None if nothing is added.
         curve: float64 [E], the values where whole curves are compared; None where they are not.
-        opening: what the first trials to complete settled; None if the rule does not wait for them
-            or it is not known yet.
+        first_completed: what the first trials to complete settled; None if the rule does not wait
+            for them or it is not known yet.
     """
 
     study: Study
@@ -65,7 +65,7 @@ class Prepared:
     rank: NDArray[np.int32] | None
     end_rank: NDArray[np.int32] | None
     curve: Float64 | None
-    opening: Opening | None
+    first_completed: FirstCompleted | None
 
     @property
     def arguments(self) -> tuple[Any, ...]:
@@ -93,7 +93,7 @@ class Prepared:
 
     def scripted(
         self, own: Float64, quantile: float | None = None, method: str = "", min_peers: int = 0
-    ) -> Prepared:
+    ) -> Plan:
         """The same plan with other own sides, float64 [E], that waits for no other trial.
 
         Args:

@@ -56,7 +56,7 @@ def final_values(study: Study, final: str) -> Float64:
 
 
 @dataclass(frozen=True)
-class PeerSide:
+class PeerStatistics:
     """The peers' side of reports: their statistic, loosened by the rule's slack."""
 
     study: Study
@@ -119,7 +119,7 @@ class PeerSide:
         return statistic
 
 
-def own_sides(
+def own_statistics(
     rule: Rule,
     study: Study,
     offsets: Int64,
@@ -134,13 +134,13 @@ def own_sides(
         return own, columns.place, own
     if judged is None:
         judged = np.ones(len(own), dtype=np.bool_)
-    own_side = np.where(judged, own, np.nan)
-    shown = own_side
+    own_statistic = np.where(judged, own, np.nan)
+    shown = own_statistic
     stops = np.zeros(len(own), dtype=np.bool_)
     if rule.nan == "stop":
         stops = judged & np.isnan(own)
     elif rule.nan in ("worst", "poison"):
-        shown = np.where(judged & np.isnan(own), np.inf, own_side)
+        shown = np.where(judged & np.isnan(own), np.inf, own_statistic)
     if rule.against == "bounds":
         stops = stops | (judged & outside(rule, study, own))
     elif rule.against == "nothing":
@@ -148,12 +148,12 @@ def own_sides(
     elif rule.against == "hindsight":
         stops = judged & not_among_best(rule, study, offsets, oriented, own, judged)
     if rule.against == "pairs":  # by the kernel itself, where peers do not matter
-        return own_side, columns.stops(), own_side
+        return own_statistic, columns.stops(), own_statistic
     if rule.against != "peers":
         shown = np.full(len(own), np.nan)
     if rule.max_steps:
         stops = stops | (positions >= rule.max_steps)
-    return own_side, *_stopping(stops, columns.place, columns.stops(), shown)
+    return own_statistic, *_stopping(stops, columns.place, columns.stops(), shown)
 
 
 def _stopping(
@@ -166,11 +166,11 @@ def _stopping(
     return np.where(stops, last, column), np.where(stops, np.inf, own)
 
 
-def own_sides_at_rungs(
+def own_statistics_at_rungs(
     rule: Rule,
     rungs: RungPlaces,
     own: Float64,
-    peer: PeerSide,
+    peer: PeerStatistics,
     judged: NDArray[np.bool_] | None,
 ) -> tuple[Float64, NDArray[np.int32], Float64]:
     """The own side, the place, and the own side as the kernel takes it. [E] each"""
