@@ -55,6 +55,14 @@ def replay(
     Raises:
         EsimError: an unknown rule or clock, times the clock needs and the study lacks, or a study
             whose columns break their promises.
+
+    Example:
+        >>> import esim
+        >>> values = [[0.9, 0.5], [0.8, 0.7], [1.0, 0.9]]
+        >>> study = esim.Study.from_arrays(values, direction="minimize")
+        >>> result = esim.replay(study, rule="sagemaker")
+        >>> result.summary.steps_recorded, result.summary.steps_run
+        (6, 5)
     """
     costs, row = costs or Costs(), named_rule(rule)
     ((_, replayed),) = replay_stacks([study], row, clock, workers, costs=costs, final=final)
@@ -230,6 +238,14 @@ def replay_orders(
 
     Raises:
         EsimError: a row of `orders` is not a permutation, or fewer than one worker or thread.
+
+    Example:
+        >>> import esim
+        >>> values = [[0.9, 0.5], [0.8, 0.7], [1.0, 0.9]]
+        >>> study = esim.Study.from_arrays(values, direction="minimize")
+        >>> esim.replay_orders(study, "sagemaker", [[0, 1, 2], [2, 1, 0]], threads=1)
+        array([[2, 2, 1],
+               [2, 2, 2]], dtype=int32)
     """
     given, n = np.asarray(orders), study.n_trials
     if given.size and not np.issubdtype(given.dtype, np.integer):

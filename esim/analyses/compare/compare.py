@@ -93,6 +93,13 @@ def compare(
         EsimError: no study, an unknown rule, column or value, an engine that is not there; or an
             amount `saved` or a clock's times that a study in memory lacks. A study of a history
             that fails stops no other and stands in `failures`.
+
+    Example:
+        >>> import esim
+        >>> study = esim.Study.from_arrays([[3, 2, 1], [4, 4, 4], [5, 5, 5]], direction="minimize")
+        >>> found = esim.compare(study, ["sagemaker"], orders=2)
+        >>> [entry.key for entry in found.rules if entry.role == "rule"]
+        ['sagemaker']
     """
     costs = costs or Costs()
     _check(final, saved, max_degradation, orders, confidence)

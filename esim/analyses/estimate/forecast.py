@@ -100,6 +100,14 @@ def estimate(
         EsimError: a number out of range, no study, studies that differ in direction, or an engine
             that is not there. A study of a history that fails stops no other and stands in
             `failures`.
+
+    Example:
+        >>> import esim
+        >>> values = [[0.9, 0.5], [0.8, 0.7], [1.0, 0.9]]
+        >>> study = esim.Study.from_arrays(values, direction="minimize")
+        >>> found = esim.estimate(study, "none", workers=1, replicates=20, jobs=1)
+        >>> found.interval("steps_saved_fraction")
+        (0.0, 0.0)
     """
     check_numbers(trials, workers, replicates, confidence, launch)
     check_final(final)
