@@ -1,4 +1,4 @@
-"""What a replay assumes: how trials meet (the clock), and what a job costs beyond its training."""
+"""What a replay assumes: when trials run (the clock), and what a job costs beyond its training."""
 
 from __future__ import annotations
 
@@ -13,12 +13,21 @@ Mode = Literal["order", "recorded", "simulated"]
 
 @dataclass(frozen=True)
 class Clock:
-    """How trials meet.
+    """When trials run in a replay, which decides who is whose peer.
 
     Attributes:
-        mode: "order": one after another in launch order; "recorded": when they ran; "simulated":
-            in launch order on `workers` slots, the next trial starting when a slot frees.
-        workers: slots of the simulated clock; 1 otherwise.
+        mode: "order" runs one trial after another in launch order; "recorded" runs each trial when
+            it ran in the past; "simulated" runs them in launch order on `workers` slots, and the
+            next trial starts when a slot becomes free.
+        workers: the slots of the simulated clock; 1 for the other clocks.
+
+    Raises:
+        EsimError: the mode is unknown, or the number of workers is not possible with it.
+
+    Example:
+        >>> from esim.assumptions import Clock
+        >>> Clock("simulated", workers=4)
+        Clock(mode='simulated', workers=4)
     """
 
     mode: Mode
@@ -37,20 +46,28 @@ class Clock:
 
 @dataclass(frozen=True)
 class Costs:
-    """Seconds and money of a job. Raises EsimError for a negative or non-finite number.
+    """The seconds and the money that a job costs beyond its training.
 
-    SageMaker bills from TrainingStartTime to TrainingEndTime, so download and upload too (Developer
-    Guide; `describe_training_job`, BillableTimeInSeconds).
+    SageMaker bills from TrainingStartTime to TrainingEndTime, which includes download and upload
+    (Developer Guide; `describe_training_job`, BillableTimeInSeconds).
 
     Attributes:
-        price: money per instance-hour; None: no money is computed.
-        currency: the price's unit, shown as it is.
-        startup_s: billed seconds of each job before the seconds the logs count from. 0: the logs
-            count from the start of billing, as SageMaker's do.
-        stop_latency_s: from the report that decides a stop to the end of training. SageMaker polls,
-            then gives the job up to 120 s to finish; 0 is the most favourable case.
-        upload_s: from a stopped trial's end of training to the end of its job; None: what the trial
-            took after its last report when it was recorded.
+        price: money per instance-hour; None computes no money.
+        currency: the unit of the price, shown as it is.
+        startup_s: billed seconds of each job before the moment from which the logs count. It is 0
+            if the logs count from the start of billing, as those of SageMaker do.
+        stop_latency_s: seconds from the report that decides a stop to the end of training.
+            SageMaker polls, then gives the job up to 120 s to finish; 0 is the best case.
+        upload_s: seconds from the end of a stopped trial's training to the end of its job; None
+            takes what the trial took after its last report when it was recorded.
+
+    Raises:
+        EsimError: a number is negative or not finite.
+
+    Example:
+        >>> import esim
+        >>> esim.Costs(price=1.5, currency="EUR", stop_latency_s=30.0).upload_s is None
+        True
     """
 
     price: float | None = None

@@ -14,6 +14,14 @@ class EsimError(ValueError):
         where: ``path:line``, a path, or the name of a column or parameter; None if it has no place.
         why: the evidence or the reason, None if `what` says it all.
         fix: what would work, None if nothing would.
+
+    Example:
+        >>> import esim
+        >>> try:
+        ...     esim.rule("ray-medan")
+        ... except esim.EsimError as error:
+        ...     print(error.what)
+        no rule named 'ray-medan'
     """
 
     def __init__(

@@ -175,6 +175,12 @@ def check(study: Study) -> Check:
 
     Raises:
         EsimError: the study's columns break their promises (`Study.validate`).
+
+    Example:
+        >>> import esim
+        >>> study = esim.Study.from_arrays([[0.9], [0.8]], direction="minimize")
+        >>> esim.check(study).study
+        'study'
     """
     stopped = replay(study, "sagemaker").summary.trials_stopped
     found = [*_noted(study.notes), *_seen(study)]

@@ -1,6 +1,7 @@
-"""Past tuning jobs out of an AWS account, into folders that `esim replay` reads. Read-only.
+"""Downloads past tuning jobs from an AWS account into folders that `esim replay` reads.
 
-Nothing else of esim talks to AWS. boto3 is the extra `aws`; importing this does not load it.
+Only this package talks to AWS, and it only reads. boto3 is the extra `aws`; importing this package
+does not import it.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""One AWS account and region, seen through read-only operations and nothing else."""
+"""`Account`, an AWS account and region of which only read-only operations are called."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from esim.errors import EsimError, near_names
 from esim.fetch.faults import refused, unreached
 from esim.fetch.permissions import OPERATIONS
 
-WORKERS = 4  # requests under way at once; CloudWatch allows 25 a second to an account
-ATTEMPTS = 10  # of a request, with growing pauses: about a minute of throttling
+WORKERS = 4  # requests at the same time; CloudWatch allows an account 25 a second
+ATTEMPTS = 10  # for a request, with growing pauses: about a minute of throttling
 TIMEOUT_S = 60
 
 
@@ -22,10 +22,14 @@ class Account:
     """
 
     def __init__(self, region: str | None = None, profile: str | None = None) -> None:
-        """Sign in as boto3 does: environment, profile, this machine's role.
+        """Find credentials as boto3 does: environment, profile, or this machine's role.
+
+        Args:
+            region: the region; None takes that of the environment or the profile.
+            profile: the name of a profile in the AWS settings; None takes the default.
 
         Raises:
-            EsimError: boto3 is not installed, no such profile, no region.
+            EsimError: boto3 is not installed, there is no such profile, or no region is known.
         """
         try:
             import boto3
@@ -40,7 +44,7 @@ class Account:
             ) from None
         core = botocore.session.Session(profile=profile)
         try:
-            # Adaptive: pauses grow, and after a throttling all threads together slow down.
+            # In this mode pauses grow, and after a throttling all threads slow down.
             retries: dict[str, Any] = {"mode": "adaptive"}
             if core.get_config_variable("max_attempts") is None:
                 retries["total_max_attempts"] = ATTEMPTS
@@ -67,23 +71,28 @@ class Account:
             ) from None
         except botocore.exceptions.BotoCoreError as error:
             raise unreached(error, region, str) from None
-        except ValueError as error:  # a region's name that is none
+        except ValueError as error:  # the region's name is malformed
             raise EsimError("the AWS settings cannot be used", why=str(error)) from None
         self._session = session
         self.region: str = session.region_name or self._clients["logs"].meta.region_name
 
     def call(self, method: str, what: str, **parameters: Any) -> dict[str, Any]:
-        """One answer. `what`: what is asked about, for errors.
+        """Call an operation and return its answer.
+
+        Args:
+            method: boto3's name of the operation, a key of `OPERATIONS`.
+            what: what is asked about, for errors.
+            parameters: the operation's parameters.
 
         Raises:
             GoneError: AWS has no such thing.
-            EsimError: no credentials, expired ones, no permission, throttling without end, no
-                network.
+            EsimError: credentials are missing or have expired, permission is missing, AWS keeps
+                throttling, or it cannot be reached.
         """
         return next(self._answers(method, what, parameters, paged=False))
 
     def pages(self, method: str, what: str, **parameters: Any) -> Iterator[dict[str, Any]]:
-        """All pages of an answer. Arguments and errors as in `call`."""
+        """Call an operation and yield the pages of its answer. Arguments and errors as in `call`."""
         return self._answers(method, what, parameters, paged=True)
 
     def _answers(
@@ -104,13 +113,13 @@ class Account:
             raise unreached(error, self.region, self._clean) from None
 
     def _clean(self, message: str) -> str:
-        """A message without the credentials, should it hold them."""
+        """A message with any credentials in it replaced."""
         from botocore.exceptions import BotoCoreError, ClientError
 
         try:
             credentials = self._session.get_credentials()
             frozen = () if credentials is None else credentials.get_frozen_credentials()[:3]
-        except (BotoCoreError, ClientError):  # they are what fails
+        except (BotoCoreError, ClientError):  # getting the credentials is what failed
             return message
         for secret in frozen:
             message = message.replace(secret, "(not shown)") if secret else message

@@ -1,4 +1,4 @@
-"""AWS's answers as JSON files: the same answer gives the same bytes, and no secret stays in."""
+"""Writes AWS's answers as JSON files without secrets; equal answers give equal bytes."""
 
 from __future__ import annotations
 
@@ -9,15 +9,20 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-PART = ".part"  # ends the name of a file that is being written
+PART = ".part"  # the end of the name of a file that is being written
 
 _LEFT_OUT = "(left out by esim fetch)"
 
 
 def document(answer: Mapping[str, Any], *first: str) -> str:
-    """An answer as JSON: keys sorted behind those that readers know it by, times as ISO 8601.
+    """An answer as JSON text, with sorted keys and times as ISO 8601.
 
-    Environment variables keep their names only: keys and tokens are passed to jobs in them.
+    The values of environment variables are left out, because keys and tokens are passed to jobs in
+    them.
+
+    Args:
+        answer: the answer.
+        first: the keys by which readers recognise the file; they come first.
     """
     plain = _plain({key: value for key, value in answer.items() if key != "ResponseMetadata"})
     ordered = {key: plain[key] for key in dict.fromkeys([*first, *plain]) if key in plain}
@@ -25,7 +30,15 @@ def document(answer: Mapping[str, Any], *first: str) -> str:
 
 
 def write_whole(path: Path, text: str) -> None:
-    """Write a file under another name first: it is whole, or not there."""
+    """Write a file under another name and rename it, so that it is there completely or not at all.
+
+    Args:
+        path: the file; its folder is created if need be.
+        text: its contents.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(path.name + PART)
     with part.open("w", encoding="utf-8", newline="\n") as stream:
@@ -36,7 +49,7 @@ def write_whole(path: Path, text: str) -> None:
 
 
 def iso(at: datetime) -> str:
-    """To the microsecond: AWS has milliseconds."""
+    """A point in time as ISO 8601 in UTC, to the microsecond (AWS gives milliseconds)."""
     return at.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
 
 

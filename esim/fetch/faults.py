@@ -1,4 +1,4 @@
-"""What AWS and botocore say when they refuse, as errors that name the cure."""
+"""Turns the refusals of AWS and the errors of botocore into errors that say what to do."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ CONTINUE = "run the same command again: it continues where it stopped"
 _EXPIRED = {"ExpiredToken", "ExpiredTokenException"}
 _CLOCK = {"RequestExpired", "RequestTimeTooSkewed"}
 _DENIED = {"AccessDenied", "AccessDeniedException", "NotAuthorized", "UnauthorizedOperation"}
-# Their messages may repeat the signed request, a session token with it: they are not shown.
+# The messages of these may repeat the signed request with a session token, so they are not shown.
 _REFUSED = {
     "AuthFailure",
     "IncompleteSignature",
@@ -35,16 +35,17 @@ _ON_RESOURCE = re.compile(r"on resource: (\S+)")
 
 
 class GoneError(EsimError):
-    """AWS knows no such tuning job, training job, log group or stream (any more)."""
+    """AWS has no such tuning job, training job, log group or log stream, or no longer has it."""
 
 
 def refused(error: Any, operation: Operation, what: str, clean: Callable[[str], str]) -> EsimError:
-    """The error for a refusal by the service.
+    """The error for a refusal by an AWS service.
 
     Args:
         error: botocore's ClientError.
-        what: the name that was asked about.
-        clean: takes credentials out of a message.
+        operation: the operation that was refused.
+        what: what was asked about.
+        clean: removes credentials from a message.
     """
     answer = error.response.get("Error", {})
     code = str(answer.get("Code", "unknown"))
@@ -93,7 +94,13 @@ def refused(error: Any, operation: Operation, what: str, clean: Callable[[str], 
 
 
 def unreached(error: Any, region: str | None, clean: Callable[[str], str]) -> EsimError:
-    """The error for what stops a request before the service answers it (a BotoCoreError)."""
+    """The error for a request that failed before a service answered it.
+
+    Args:
+        error: botocore's BotoCoreError.
+        region: the region that was asked.
+        clean: removes credentials from a message.
+    """
     from botocore import exceptions as botocore
 
     said = clean(str(error))

@@ -1,16 +1,16 @@
-"""The folder of a tuning job while it is fetched: what is there already, what is whole.
+"""`Folder`, the folder of a tuning job, which knows what was fetched into it and is complete.
 
-| file | |
+| file | contents |
 |---|---|
-| describe-hyper-parameter-tuning-job.json | written last: without it no reader takes the folder |
+| describe-hyper-parameter-tuning-job.json | written last, as readers refuse a folder without it |
 | list-training-jobs-for-hyper-parameter-tuning-job.json | all pages as one |
 | training-jobs/<job>.json | describe-training-job |
-| logs/<job>/algo-1-<epoch>.log.zst | one a stream |
+| logs/<job>/algo-1-<epoch>.log.zst | one file for each log stream |
 | fetch.json | what was fetched and what AWS no longer had |
 | .fetch.jsonl | the journal of an unfinished fetch |
 
-Every file is written under another name and renamed, so a file is whole or not there. The journal
-says which of them were written when their job had ended: only those are not fetched again.
+Every file is written under another name and renamed, so that it is there completely or not at all.
+The journal says which files were written after their job had ended; those are not fetched again.
 """
 
 from __future__ import annotations
@@ -39,9 +39,10 @@ class FetchedJob:
     """A training job that has been fetched.
 
     Attributes:
-        status: TrainingJobStatus when it was fetched.
-        described: whether AWS still described it.
-        streams: by name.
+        name: its name.
+        status: its TrainingJobStatus when it was fetched.
+        described: whether AWS still had its description.
+        streams: its log streams, sorted by name.
     """
 
     name: str
@@ -51,16 +52,19 @@ class FetchedJob:
 
     @property
     def ended(self) -> bool:
-        """If not, it is fetched again the next time."""
+        """Whether it had ended or was deleted; if not it is fetched again the next time."""
         return self.status in ENDED or not self.described
 
 
 @dataclass(frozen=True)
 class FetchNote:
-    """Something that AWS no longer had, counted.
+    """A note on something that AWS no longer had, or that was not finished yet.
 
     Attributes:
-        names: the jobs or streams it is about.
+        code: a fixed word that names the kind of note.
+        text: the note as a sentence.
+        count: how many jobs or streams it is about.
+        names: these jobs or streams.
     """
 
     code: str
@@ -70,21 +74,29 @@ class FetchNote:
 
 
 class Folder:
-    """A tuning job's folder. `keep` and `keep_stream` may be called by several threads."""
+    """The folder of a tuning job. `keep` and `keep_stream` may be called by several threads.
+
+    Attributes:
+        path: the folder.
+        identity: what tells the tuning job apart from others of the same name.
+        jobs: the training jobs that have been fetched, by name.
+        status: the tuning job's status when a fetch was last completed; None if none was.
+    """
 
     def __init__(self, path: Path, identity: Mapping[str, str]) -> None:
-        """Look at what is there; nothing is written.
+        """Look at what is in the folder; nothing is written.
 
         Args:
-            identity: what tells tuning jobs apart, their names may be alike.
+            path: the folder; it need not exist.
+            identity: the ARN and creation time of the tuning job, as several may have one name.
 
         Raises:
-            EsimError: it is another tuning job's, or no folder of a fetch.
+            EsimError: the folder is of another tuning job, or holds other files.
         """
         self.path, self.identity = path, dict(identity)
         self.jobs: dict[str, FetchedJob] = {}
         self._whole: dict[str, dict[str, FetchedStream]] = {}  # streams of jobs that had ended
-        self.status: str | None = None  # the tuning job's, when a fetch last came to its end
+        self.status: str | None = None
         self._journal: IO[str] | None = None
         self._lock = threading.Lock()
         if not path.exists():
@@ -103,7 +115,7 @@ class Folder:
 
     @property
     def complete(self) -> bool:
-        """Whether everything is there, and will not change any more."""
+        """Whether everything has been fetched and will not change any more."""
         whole = (self.path / name for name in (DESCRIPTION, JOBS, MANIFEST))
         return (
             self.status in ENDED
@@ -112,7 +124,7 @@ class Folder:
         )
 
     def has_job(self, name: str) -> bool:
-        """Whether a job is there, whole, and had ended when it was fetched."""
+        """Whether a training job had ended when it was fetched, and all its files are there."""
         job = self.jobs.get(name)
         if job is None or not job.ended:
             return False
@@ -120,18 +132,22 @@ class Folder:
         return described and all(self._has_file(stream) for stream in job.streams)
 
     def streams_of(self, name: str) -> dict[str, FetchedStream]:
-        """The streams of a job whose files are there, by name."""
+        """Those log streams of a training job whose files are there, by name."""
         job = self.jobs.get(name)
         known = {stream.name: stream for stream in job.streams} if job else {}
         known |= self._whole.get(name, {})
         return {stream: known[stream] for stream in known if self._has_file(known[stream])}
 
     def is_whole(self, job: str, stream: FetchedStream) -> bool:
-        """Whether a stream was written after its job's end."""
+        """Whether a log stream was written after its job had ended, so that it is complete."""
         return stream == self._whole.get(job, {}).get(stream.name)
 
     def vanished(self, listed: Collection[str]) -> list[dict[str, Any]]:
-        """The summaries of the jobs that are there and that AWS lists no more."""
+        """The summaries of training jobs that are in the folder and that AWS no longer lists.
+
+        Args:
+            listed: the names of the training jobs that AWS lists.
+        """
         lost = set(self.jobs) - set(listed)
         if not lost or not (self.path / JOBS).exists():
             return []
@@ -143,34 +159,44 @@ class Folder:
         return self.path / "training-jobs" / f"{job}.json"
 
     def begin(self) -> None:
-        """From here on, until `finish`, no reader takes the folder. Raises EsimError, OSError."""
+        """Begin to write; until `finish` readers refuse the folder.
+
+        Raises:
+            EsimError: another process writes into the folder.
+            OSError: the folder cannot be written.
+        """
         self.path.mkdir(parents=True, exist_ok=True)
         self._journal = (self.path / JOURNAL).open("a", encoding="utf-8", newline="\n")
         if not _locked(self._journal):
             self.close()
             raise EsimError("another esim fetch is writing here", where=str(self.path))
-        self._journal.write("\n")  # ends a line that was cut off
+        self._journal.write("\n")  # ends a line that an interrupted fetch may have left
         self._note(self.identity)
         (self.path / DESCRIPTION).unlink(missing_ok=True)
 
     def keep_stream(self, job: str, stream: FetchedStream) -> None:
-        """Note that a stream is whole, of a job that has ended."""
+        """Record in the journal that a log stream of a training job that has ended is complete."""
         self._note({"job": job, "stream": asdict(stream)})
         self._whole.setdefault(job, {})[stream.name] = stream
 
     def keep(self, job: FetchedJob) -> None:
-        """Note that a job is whole."""
+        """Record in the journal that a training job has been fetched."""
         self._note(_entry(job))
         self._hold(job)
 
     def finish(
         self, description: str, status: str, jobs: Sequence[FetchedJob], notes: Sequence[FetchNote]
     ) -> None:
-        """Write what makes the folder complete; the description last.
+        """Write what makes the folder complete; the description is written last.
 
         Args:
-            description: the tuning job's, as JSON.
-            status: HyperParameterTuningJobStatus.
+            description: the description of the tuning job, as JSON text.
+            status: its HyperParameterTuningJobStatus.
+            jobs: its training jobs.
+            notes: notes on what AWS no longer had.
+
+        Raises:
+            OSError: the folder cannot be written.
         """
         for part in (*self.path.glob(f"*{PART}"), *self.path.glob(f"*/**/*{PART}")):
             part.unlink()
@@ -188,7 +214,7 @@ class Folder:
         self.status, self.jobs = status, {job.name: job for job in jobs}
 
     def close(self) -> None:
-        """Let the journal go."""
+        """Close the journal, if it is open."""
         if self._journal is not None:
             self._journal.close()
             self._journal = None
@@ -203,7 +229,7 @@ class Folder:
     def _read_manifest(self, path: Path) -> None:
         try:
             manifest = json.loads(path.read_text(encoding="utf-8"))
-            self._check(manifest)
+            self._require_same_job(manifest)
             self.status = manifest[STATUS]
             self._take(manifest["TrainingJobs"])
         except (OSError, ValueError, KeyError, TypeError) as error:
@@ -217,7 +243,7 @@ class Folder:
             ) from None
 
     def _read_journal(self, path: Path) -> None:
-        """What an unfinished fetch has noted; a line that was cut off is fetched again."""
+        """Read what an unfinished fetch recorded; a line that was cut off is ignored."""
         for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
             try:
                 entry = json.loads(line)
@@ -231,7 +257,7 @@ class Folder:
             elif "TrainingJobName" in entry:
                 self._take([entry])
             else:
-                self._check(entry)
+                self._require_same_job(entry)
 
     def _take(self, entries: Iterable[Mapping[str, Any]]) -> None:
         for entry in entries:
@@ -249,7 +275,7 @@ class Folder:
             self._whole[job.name] = {stream.name: stream for stream in job.streams}
 
     def _has_file(self, stream: FetchedStream) -> bool:
-        """Whether a stream's file is there, in its size."""
+        """Whether the file of a log stream is there and has its size."""
         if stream.file is None:
             return True
         try:
@@ -257,7 +283,7 @@ class Folder:
         except OSError:
             return False
 
-    def _check(self, found: Mapping[str, Any]) -> None:
+    def _require_same_job(self, found: Mapping[str, Any]) -> None:
         other = {key: found.get(key) for key in self.identity}
         if other != self.identity:
             raise EsimError(
@@ -269,7 +295,7 @@ class Folder:
 
 
 def _entry(job: FetchedJob) -> dict[str, Any]:
-    # Readers know such a file as a record by SageMaker's own names in it.
+    # The names are SageMaker's own, so that readers recognise the file as a record.
     return {
         "TrainingJobName": job.name,
         "TrainingJobStatus": job.status,
@@ -283,7 +309,7 @@ def _words(identity: Mapping[str, Any]) -> str:
 
 
 def _locked(stream: IO[str]) -> bool:
-    """Whether no other process has this file; always where the system has no such locks."""
+    """Lock a file; False if another process has locked it. Always True without such locks."""
     try:
         import fcntl
     except ImportError:

@@ -1,4 +1,4 @@
-"""What fetch may call: read-only operations, and the IAM policy that allows them and no more."""
+"""The read-only operations that fetch calls, and the IAM policy that allows these and no others."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ _LOGS = f"arn:aws:logs:*:*:log-group:{LOG_GROUP}:*"
 
 @dataclass(frozen=True)
 class Operation:
-    """An API operation.
+    """An operation of AWS's API.
 
     Attributes:
-        service: boto3's name of the service, and IAM's prefix of its actions.
-        name: as the API spells it.
-        method: as boto3 spells it.
-        resource: what IAM must allow it on; "*" where IAM knows no smaller resource.
+        service: boto3's name of the service, which is also the prefix of its actions in IAM.
+        name: the operation's name in the API.
+        method: the operation's name in boto3.
+        resource: the resource on which IAM must allow it; "*" where IAM has no smaller one.
     """
 
     service: str
@@ -30,11 +30,11 @@ class Operation:
 
     @property
     def action(self) -> str:
-        """IAM's name: the operation's behind the service's."""
+        """The operation's name in IAM: service and name joined by a colon."""
         return f"{self.service}:{self.name}"
 
 
-# Operations and resources of the Service Authorization Reference; all of them read or list.
+# Operations and resources as in AWS's Service Authorization Reference; all of them read or list.
 OPERATIONS = {
     operation.method: operation
     for operation in (
@@ -63,7 +63,8 @@ OPERATIONS = {
 def policy() -> str:
     """The smallest IAM policy under which fetch works, as JSON.
 
-    `sagemaker:ListHyperParameterTuningJobs` serves `--all` and near names only.
+    `sagemaker:ListHyperParameterTuningJobs` is needed only for `--all` and for near names in
+    errors.
     """
     resources = dict.fromkeys(operation.resource for operation in OPERATIONS.values())
     statements = [

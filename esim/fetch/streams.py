@@ -1,8 +1,9 @@
-"""Log streams to files that the reader takes fastest: a line an event, behind its time.
+"""Downloads log streams into compressed text files, which are the fastest to read.
 
-The form is that of CloudWatch's own export to S3, ``2026-11-23T16:11:03.000Z message``, and of it
-the reader gives the same lines and the same times as of get-log-events JSON, six times faster. It
-is compressed with zstd: a tenth of the size for a sixth more reading time (gzip: two fifths).
+A line of a file is a line of an event behind the event's time, as in CloudWatch's own export to S3:
+``2026-11-23T16:11:03.000Z message``. The reader gives the same lines and times for it as for the
+JSON of get-log-events, six times faster. Compression with zstd reduces the size to a tenth and adds
+a sixth to the reading time (gzip adds two fifths).
 """
 
 from __future__ import annotations
@@ -21,13 +22,13 @@ from esim.fetch.faults import GoneError
 from esim.fetch.permissions import LOG_GROUP
 
 SUFFIX = ".log.zst"
-PAGE_EVENTS = 10_000  # the most that a page may hold, or 1 MB
+PAGE_EVENTS = 10_000  # the most events that a page may hold; it also holds at most 1 MB
 
 _LEVEL = 3
 _BLOCK = 1 << 20
 _EPOCH = datetime(1970, 1, 1)
 
-Event = Mapping[str, Any]  # timestamp (ms), message
+Event = Mapping[str, Any]  # has "timestamp" (milliseconds since 1970 UTC) and "message"
 
 
 @dataclass(frozen=True)
@@ -35,11 +36,11 @@ class FetchedStream:
     """A log stream that has been downloaded.
 
     Attributes:
-        name: CloudWatch's, ``<job>/algo-1-<epoch>``.
-        file: below the folder; None if the stream is empty.
-        events: how many it has.
-        size: of the file, in bytes.
-        sha256: of the text before compression.
+        name: its name in CloudWatch, ``<job>/algo-1-<epoch>``.
+        file: its file, relative to the folder; None if the stream is empty.
+        events: how many events it has.
+        size: the size of the file in bytes.
+        sha256: the hash of the text before compression; None if the stream is empty.
     """
 
     name: str
@@ -57,17 +58,22 @@ def download(
     raise_if_stopped: Callable[[], None],
     there: FetchedStream | None = None,
 ) -> FetchedStream:
-    """Download a stream, a page in memory at a time; the file is there whole or not at all.
+    """Download a log stream; the file is there completely or not at all.
+
+    One page of events is in memory at a time.
 
     Args:
-        file: where, below the folder.
-        raise_if_stopped: raises if the download is to end.
-        there: what was downloaded before, of a job that ran; it stays, and is returned, if AWS
-            has fewer events by now: retention takes them.
+        account: the account and region.
+        name: the stream's name.
+        folder: the tuning job's folder.
+        file: the file to write, relative to the folder.
+        raise_if_stopped: called before each page; it raises if the download is to end.
+        there: what was downloaded before, while the job was running. It is kept and returned if AWS
+            now has fewer events, because their retention has ended.
 
     Raises:
         EsimError: AWS refuses.
-        OSError: the disk does.
+        OSError: the file cannot be written.
     """
     import pyarrow as pa
 
@@ -84,7 +90,7 @@ def download(
             events += len(page)
             digest.update(text)
             pending += text
-            while len(pending) >= _BLOCK:  # of one size, whatever the size of AWS's pages
+            while len(pending) >= _BLOCK:  # blocks of equal size, independent of AWS's pages
                 stream.write(codec.compress(bytes(pending[:_BLOCK]), asbytes=True))
                 del pending[:_BLOCK]
         if pending:
@@ -104,7 +110,10 @@ def download(
 def _pages(
     account: Account, name: str, raise_if_stopped: Callable[[], None]
 ) -> Iterator[list[Event]]:
-    """The events of a stream, a page at a time. An empty page is not the end: a token twice is."""
+    """The events of a stream, page by page.
+
+    A page may be empty without being the last; after the last page AWS repeats its token.
+    """
     token: str | None = None
     while True:
         raise_if_stopped()
@@ -118,7 +127,7 @@ def _pages(
                 limit=PAGE_EVENTS,
                 **({} if token is None else {"nextToken": token}),
             )
-        except GoneError:  # its retention has ended since the streams were listed
+        except GoneError:  # the stream's retention has ended since the streams were listed
             return
         yield page.get("events", [])
         before, token = token, page.get("nextForwardToken")
@@ -127,14 +136,19 @@ def _pages(
 
 
 def _lines(events: Iterable[Event], first: bool) -> bytes:
-    """Each line of an event's message behind the event's time."""
+    """The lines of the events' messages, each behind its event's time, as UTF-8 text.
+
+    Args:
+        events: a page of events.
+        first: whether they are the first of the stream.
+    """
     lines: list[str] = []
     for event in events:
         at = _EPOCH + timedelta(milliseconds=event["timestamp"])
         stamp = f"{at.isoformat(timespec='milliseconds')}Z"
         message = event["message"].rstrip("\r\n")
         if first and ("/algo-" in message or "message" in message.lower()):
-            # Such a first line could be taken for the beginning of another kind of export.
+            # The reader could take such a first line for that of another kind of export.
             lines.append(f"{stamp} ")
         first = False
         lines += [f"{stamp} {line}" for line in message.split("\n")]

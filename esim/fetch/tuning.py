@@ -1,4 +1,4 @@
-"""A tuning job, its training jobs and their logs, into a folder that `esim replay` reads."""
+"""Downloads tuning jobs with their training jobs and logs, a folder for each."""
 
 from __future__ import annotations
 
@@ -20,24 +20,26 @@ from esim.fetch.permissions import LOG_GROUP
 from esim.fetch.streams import SUFFIX, FetchedStream, download
 from esim.storage.folders import unique_slugs
 
-PAGE = 100  # jobs a page, the most
-NEAR_PAGES = 10  # of the account's tuning jobs, looked through for near names
+PAGE = 100  # jobs on a page, the most that AWS allows
+NEAR_PAGES = 10  # pages of the account's tuning jobs that are searched for near names
 
-Progress = Callable[[str, int, int], None]  # tuning job, training jobs done, all of them
+# Called with the tuning job's name, how many training jobs are done, and how many there are.
+Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True)
 class Fetched:
-    """What became of one tuning job.
+    """The result of fetching one tuning job.
 
     Attributes:
-        folder: where it is.
-        status: HyperParameterTuningJobStatus.
-        jobs: training jobs in the folder.
-        jobs_fetched: how many of them were fetched now; the others were there.
-        streams, events: log streams and log events in the folder.
-        size: bytes of the log files.
-        notes: what AWS no longer had, or will have more of.
+        tuning_job: its name.
+        folder: its folder.
+        status: its HyperParameterTuningJobStatus.
+        jobs: how many training jobs are in the folder.
+        jobs_fetched: how many of them were fetched now; the others were there already.
+        streams, events: how many log streams and log events are in the folder.
+        size: the size of all log files in bytes.
+        notes: what AWS no longer has, and what was not finished yet.
     """
 
     tuning_job: str
@@ -56,14 +58,17 @@ def fetch_tuning_job(
 ) -> Fetched:
     """Fetch a tuning job into a folder, or what is missing there.
 
-    Jobs that had ended when they were fetched are not fetched again.
+    Training jobs that had ended when they were fetched are not fetched again.
 
     Args:
-        out: new, empty, or of an earlier fetch of the same tuning job.
+        account: the account and region.
+        name: the tuning job's name.
+        out: the folder: a new or empty one, or one of an earlier fetch of this tuning job.
+        progress: called after each training job.
 
     Raises:
-        EsimError: there is no such tuning job (near names are offered), AWS refuses, or the
-            folder is not one to write into.
+        EsimError: there is no such tuning job (the error lists near names), AWS refuses, or the
+            folder holds something else or cannot be written.
     """
     try:
         return _fetch(account, name, out, progress)
@@ -79,10 +84,14 @@ def fetch_tuning_jobs(
     """Fetch every tuning job of the account and region, each into a folder of its name.
 
     Args:
-        since: only those created at this time or later.
+        account: the account and region.
+        out: the folder in which the folders are created.
+        since: fetch only tuning jobs created at this time or later; None fetches all.
+        progress: called after each training job.
 
     Returns:
-        What became of each, oldest first, and the names of those deleted meanwhile.
+        The result for each tuning job, the oldest first, and the names of those that were deleted
+        meanwhile.
 
     Raises:
         EsimError: as `fetch_tuning_job`.
@@ -98,6 +107,7 @@ def fetch_tuning_jobs(
 
 
 def _names(account: Account, since: datetime | None = None) -> Iterator[str]:
+    """The names of the account's tuning jobs, the oldest first."""
     pages = account.pages(
         "list_hyper_parameter_tuning_jobs",
         f"list of tuning jobs in {account.region}",
@@ -112,7 +122,7 @@ def _names(account: Account, since: datetime | None = None) -> Iterator[str]:
 
 
 def _near(account: Account, name: str) -> str:
-    """Tuning jobs with names near to one that is not there, if the account may list them."""
+    """The tuning jobs with names most like a wrong one, as text; "" if they may not be listed."""
     try:
         known = list(islice(_names(account), NEAR_PAGES * PAGE))
     except EsimError:
@@ -141,7 +151,7 @@ def _fetch(account: Account, name: str, out: Path, progress: Progress | None) ->
             HyperParameterTuningJobName=name,
             MaxResults=PAGE,
             SortBy="CreationTime",
-            SortOrder="Ascending",  # what starts meanwhile comes last
+            SortOrder="Ascending",  # jobs that start meanwhile come last
         )
         for summary in page["TrainingJobSummaries"]
     ]
@@ -173,12 +183,12 @@ def _fetch_jobs(
     summaries: Sequence[dict[str, Any]],
     tell: Callable[[int], None],
 ) -> None:
-    """Fetch training jobs, a few at once; the first error ends the others at their next page."""
+    """Fetch training jobs, WORKERS at a time; after an error the others end at their next page."""
     stopped = threading.Event()
 
     def raise_if_stopped() -> None:
         if stopped.is_set():
-            raise EsimError("stopped")  # nobody hears: another error or Ctrl-C came first
+            raise EsimError("stopped")  # never shown, as another error or Ctrl-C came first
 
     pool = ThreadPoolExecutor(WORKERS)
     try:
@@ -197,18 +207,19 @@ def _fetch_jobs(
 def _fetch_job(
     account: Account, folder: Folder, summary: dict[str, Any], raise_if_stopped: Callable[[], None]
 ) -> None:
+    """Fetch a training job: its description and its log streams."""
     name = str(summary["TrainingJobName"])
     what = f"training job {name!r} in {account.region}"
     raise_if_stopped()
     try:
         described = account.call("describe_training_job", what, TrainingJobName=name)
-    except GoneError:  # deleted; its logs may be there still
+    except GoneError:  # it was deleted, but its logs may still be there
         described = None
     job = FetchedJob(
         name, str((described or summary)["TrainingJobStatus"]), described is not None, ()
     )
     known = folder.streams_of(name)
-    # After the description: the streams of a job that had ended by then will not grow.
+    # Listed after the description was read: if that says that the job has ended, they are complete.
     names = sorted({*known, *_stream_names(account, name)})
     files = unique_slugs([stream.removeprefix(f"{name}/") for stream in names])
     streams: list[FetchedStream] = []
@@ -226,6 +237,7 @@ def _fetch_job(
 
 
 def _stream_names(account: Account, job: str) -> list[str]:
+    """The names of a training job's log streams."""
     try:
         return [
             str(stream["logStreamName"])
@@ -242,7 +254,7 @@ def _stream_names(account: Account, job: str) -> list[str]:
 
 
 def _notes(jobs: Sequence[FetchedJob], status: str) -> list[FetchNote]:
-    """What AWS no longer had, or will have more of."""
+    """Notes on what AWS no longer has, and on what was not finished yet."""
     running = [job.name for job in jobs if not job.ended]
     deleted = [job.name for job in jobs if not job.described]
     silent = [job.name for job in jobs if job.ended and not job.streams]

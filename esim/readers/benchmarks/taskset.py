@@ -1,8 +1,8 @@
-"""Reads TaskSet: a JSON file for each task, a list of trials with hyperparameters and whole curves.
+"""Reads TaskSet: a JSON file for each task, which lists trials with their whole curves.
 
-``[{"hp": {...}, "train": {"loss": [...]}, "valid": {...}, "test": {...}}, ...]``. The first point
-of a curve is before training. Trials have no ids: they are numbered from 0, in the order of the
-file.
+The file is ``[{"hp": {...}, "train": {"loss": [...]}, "valid": {...}, "test": {...}}, ...]``, where
+"hp" holds the hyperparameters. The first point of a curve is before training. Trials have no ids:
+they are numbered from 0 in the order of the file.
 """
 
 from __future__ import annotations

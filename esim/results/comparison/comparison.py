@@ -94,6 +94,13 @@ class Comparison:
     Attributes:
         failures: study of a history -> why it could not be replayed; it counts nowhere else.
         study_means: of many studies, in place of their entries' rules; not in the document.
+
+    Example:
+        >>> import esim
+        >>> study = esim.Study.from_arrays([[3, 2, 1], [4, 4, 4], [5, 5, 5]], direction="minimize")
+        >>> comparison = esim.compare(study, ["sagemaker"], orders=2)
+        >>> comparison.rule("sagemaker").role
+        'rule'
     """
 
     settings: Settings
