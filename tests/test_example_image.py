@@ -11,15 +11,15 @@ import json
 import re
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 from statistics import fmean, median
 from typing import Any
 
 import pytest
 
 import esim
+from tests.paths import DATA
 
-FOLDER = Path(__file__).parent.parent / "data" / "image_digits"
+FOLDER = DATA / "image_digits"
 LINE = re.compile(r"(\S+Z) \[.* INFO \d+\] Epoch\[(\d+)\] Validation-accuracy=(\d\.\d{6})")
 END, LAUNCH, REPORT = 0, 1, 2
 

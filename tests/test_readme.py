@@ -13,11 +13,12 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parent.parent
+from tests.paths import ROOT
+
 README = ROOT / "README.md"
 OUTPUT = re.compile(r"<!-- output: (?P<command>.*?) -->\n```text\n(?P<shown>.*?)```", re.DOTALL)
 SETUP = re.compile(r"<!-- run: (?P<name>\w+) -->\n```sh\n(?P<line>.*?)```", re.DOTALL)
-# tests/test_fetch.py runs it against an account on loopback.
+# tests/fetch/test_fetch.py runs it against an account on loopback.
 FETCHED = re.compile(r"<!-- fetched: (?P<command>.*?) -->\n```text\n(?P<shown>.*?)```", re.DOTALL)
 PYTHON = re.compile(
     r"```python\n(?P<code>(?:(?!```).)*)```\n\nprints\n\n```text\n(?P<shown>.*?)```", re.DOTALL
@@ -37,7 +38,7 @@ PLUGIN = re.compile(
 CLUSTER = re.compile(
     r"<!-- cluster: (?P<name>\w+) -->\n```(?:sh|python)\n(?P<code>.*?)```", re.DOTALL
 )
-# tests/test_cold_start.py runs its command.
+# tests/simulator/test_cold_start.py runs its command.
 IMAGE = re.compile(
     r"<!-- image: warm-up -->\n```dockerfile\nENV (?P<variable>\w+)=\S+\nRUN (?P<command>.*?)\n```"
 )

@@ -14,7 +14,6 @@ A report every 10 s; two at a time: 001 and 002 run from 0 to 52 s, 003 and 004 
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -22,8 +21,9 @@ import pytest
 import esim
 from esim.assumptions import Costs
 from esim.study import Study
+from tests.paths import DATA
 
-TINY = Path(__file__).parent.parent / "data" / "tiny"
+TINY = DATA / "tiny"
 WAYS = {
     "table": {"objective": "validation:loss", "direction": "minimize"},
     "sagemaker": {},

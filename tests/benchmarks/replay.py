@@ -13,7 +13,6 @@ import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,8 +20,8 @@ from numpy.typing import NDArray
 import esim
 from esim.study import Study
 from tests.benchmarks.timing import in_turn, machine
+from tests.paths import DATA
 
-DATA = Path(__file__).parent.parent.parent / "data"
 BEYOND_CACHES = 256_000_000  # bytes, more than processors keep
 KINDS = ("mixed", "alike", "falling", "walk")
 MAIN = [sys.executable, "-c", "from esim.cli import main; main()"]

@@ -20,8 +20,8 @@ import esim
 from esim.rules import PRESETS
 from esim.study import Study
 from tests.benchmarks.timing import fastest, in_turn, machine
-from tests.curves import curves
-from tests.drive import Driven, Judge, drive
+from tests.references.curves import curves
+from tests.references.drive import Driven, Judge, drive
 
 #: What other tools that answer a like question took for one rule, on another machine.
 OTHERS = (

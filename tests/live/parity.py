@@ -23,10 +23,10 @@ import numpy as np
 
 import esim
 from esim.study import Status, Study
-from tests.curves import KINDS, curves
-from tests.drive import Judge, drive, esim_verdicts
+from tests.paths import ROOT
+from tests.references.curves import KINDS, curves
+from tests.references.drive import Judge, drive, esim_verdicts
 
-ROOT = Path(__file__).parent.parent.parent
 GOLDEN = ROOT / "tests" / "golden_decisions"
 REPORT = ROOT / "reports" / "parity.md"
 SHARED = ("optuna_sqlite_arcanum/optuna_study.db", "bohb_deepcave/BOHB")

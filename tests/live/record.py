@@ -18,7 +18,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-FORMATS = Path(__file__).parent.parent / "formats"
+from tests.paths import FORMATS
+
 DROPPED = re.compile(
     r".*\.(pkl|dill|out|err|txt|py|zst|lock)|basic-variant-state.*|events\.out.*|\..*"
     r"|(std|trial).*|end|mlflow\.(user|source.*)|configspace.json|(run|install).*\.sh"

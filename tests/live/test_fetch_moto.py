@@ -23,7 +23,7 @@ from moto.server import ThreadedMotoServer
 import esim
 from esim.errors import EsimError
 from esim.fetch import Account, fetch_tuning_job, fetch_tuning_jobs
-from tests.aws import GROUP, complete, environment, load, stamped
+from tests.fetch.aws import GROUP, complete, environment, load, stamped
 
 EXPORT = Path(__file__).parents[2] / "data" / "xgboost_digits" / "sagemaker"
 NAME, JOBS = "xgboost-digits", 6

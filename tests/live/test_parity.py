@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.curves import curves
 from tests.live.parity import PEERS, cases, compare, settings
+from tests.references.curves import curves
 
 
 @pytest.mark.filterwarnings("ignore")

@@ -19,9 +19,9 @@ import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from esim.report.formats.html import html
-from tests.pages import evil_study, page_of, plain_study, result_folder
+from tests.paths import ROOT
+from tests.report.pages import evil_study, page_of, plain_study, result_folder
 
-ROOT = Path(__file__).parent.parent.parent
 CHROMIUM = os.environ.get("ESIM_CHROMIUM") or shutil.which("chromium") or "/usr/bin/chromium"
 FLAGS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",

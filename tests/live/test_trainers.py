@@ -21,9 +21,10 @@ import pytest
 
 import esim
 from tests.live.trainers import WRITERS
-from tests.test_formats_trainers import RECORDINGS, check_recording
+from tests.paths import ROOT
+from tests.readers.test_trainers import RECORDINGS, check_recording
 
-REPOSITORY = Path(__file__).parent.parent.parent
+REPOSITORY = ROOT
 
 
 def test_every_library_is_recorded() -> None:

@@ -19,9 +19,10 @@ import pytest
 
 from esim.readers.inputs import read_inputs
 from tests.live.tuners import WRITERS
-from tests.test_formats_tuners import RECORDINGS, check_recording, check_server
+from tests.paths import ROOT
+from tests.readers.test_tuners import RECORDINGS, check_recording, check_server
 
-REPOSITORY = Path(__file__).parent.parent.parent
+REPOSITORY = ROOT
 SERVERS = {"optuna_url": "ESIM_DATABASE_URL", "mlflow_url": "ESIM_MLFLOW_URL"}
 
 

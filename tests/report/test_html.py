@@ -1,0 +1,225 @@
+"""The HTML page: valid, alone, told in words, and unharmed by any name."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from importlib.resources import files
+from pathlib import Path
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+
+import esim
+from esim.report.formats.html import html
+from tests.report.pages import (
+    EVIL,
+    evil_study,
+    local,
+    page_of,
+    parsed,
+    plain_study,
+    result_folder,
+)
+
+
+@pytest.fixture(scope="module")
+def evil(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, ElementTree.Element]:
+    folder = result_folder(tmp_path_factory.mktemp("evil") / "out", evil_study(), readings=True)
+    text = html(page_of(folder))
+    return text, parsed(text)
+
+
+def test_it_is_valid_and_holds_every_section(evil: tuple[str, ElementTree.Element]) -> None:
+    headings = ["".join(e.itertext()) for e in evil[1].iter("h2")]
+    assert headings == [
+        "The answer", "Why to doubt it", "What would have been saved",
+        "What it would have cost in quality", "How far it depends on the reading",
+        "Curves and stops", "Who was stopped wrongly", "Schedule", "Billed time and money",
+        "Every trial", "Assumptions", "Where this comes from",
+    ]  # fmt: skip
+    assert len(list(evil[1].iter("h1"))) == 1
+
+
+def test_it_asks_for_nothing_and_runs_nothing(evil: tuple[str, ElementTree.Element]) -> None:
+    text, root = evil
+    for element in root.iter():
+        assert local(element) not in (
+            "script", "link", "iframe", "object", "embed", "base", "img", "form", "foreignObject"
+        )  # fmt: skip
+        for name, value in element.attrib.items():
+            key = str(name).rpartition("}")[2]
+            assert not key.startswith("on"), name
+            if key in ("href", "src", "srcset", "action", "data"):
+                assert value.startswith(("#", "data:image/png;base64,")), value
+            if key == "style":
+                assert not re.search(r"url\((?!#)", value), value
+    css = "".join("".join(e.itertext()) for e in root.iter("style"))
+    assert "@import" not in css and "url(" not in css
+    policy = [e.get("content") for e in root.iter("meta") if e.get("http-equiv")]
+    assert policy == ["default-src 'none'; style-src 'unsafe-inline'; img-src data:"]
+    # an address in a name stays text
+    assert "evil.example" in text
+
+
+def test_every_figure_has_a_text_alternative(evil: tuple[str, ElementTree.Element]) -> None:
+    root = evil[1]
+    ids = [e.get("id") for e in root.iter() if e.get("id")]
+    assert len(ids) == len(set(ids))
+    figures = [e for e in root.iter() if local(e) == "svg"]
+    assert len(figures) == len(list(root.iter("figure"))) >= 9
+    by_id = {e.get("id"): e for e in root.iter()}
+    for figure in figures:
+        assert figure.get("role") == "img"
+        title, description = (by_id[i] for i in (figure.get("aria-labelledby") or "").split())
+        assert (local(title), local(description)) == ("title", "desc")
+        assert len(title.text or "") > 4 and len(description.text or "") > 30
+    for element in root.iter():
+        for name in ("aria-labelledby", "href"):
+            value = element.get(name) or ""
+            if value and element.tag == "a":
+                assert value[1:] in ids
+        for key, value in element.attrib.items():
+            for target in re.findall(r"url\(#([^)]*)\)", value):
+                assert target in ids, key
+
+
+def test_tables_have_captions_and_headings(evil: tuple[str, ElementTree.Element]) -> None:
+    for table in evil[1].iter("table"):
+        assert "".join(next(iter(table)).itertext()).strip()
+        assert all(row[0].get("scope") == "row" for row in table.iter("tr") if row[0].tag == "th"
+                   and row[0].get("scope") != "col")  # fmt: skip
+    assert evil[1].get("lang") == "en"
+
+
+def test_names_stand_as_they_are(evil: tuple[str, ElementTree.Element]) -> None:
+    words = "\n".join("".join(cell.itertext()) for cell in evil[1].iter("th"))
+    assert "<script>alert(1)</script>" in words
+    assert "\"><img src=x onerror=alert(1)>'" in words
+    assert "{{ 7*7 }}" in words and "49" not in words
+    assert "a,b;c\\x0ad\\x0de" in words
+    assert "n" * 300 not in words  # cut
+    assert not re.search("[\x00-\x08\x0b-\x1f\x7f\u202e\u200d]", "".join(evil[1].itertext()))
+    title = next(evil[1].iter("title"))
+    assert "<b>study</b>" in (title.text or "")
+
+
+def test_colours_follow_the_page(evil: tuple[str, ElementTree.Element]) -> None:
+    """A figure's colours are the page's own, which it changes in the dark."""
+    for figure in (e for e in evil[1].iter() if local(e) == "svg"):
+        found = ElementTree.tostring(figure, encoding="unicode")
+        assert not re.search(r"#[0-9a-fA-F]{6}\b", found)
+        assert "var(--" in found
+
+
+def test_without_tables_it_says_so(tmp_path: Path) -> None:
+    folder = result_folder(tmp_path / "out", plain_study())
+    alone = tmp_path / "alone.json"
+    alone.write_text((folder / "result.json").read_text(encoding="utf-8"), encoding="utf-8")
+    text = " ".join(html(page_of(alone)).split())
+    assert "The curves are not here: there is no reports.parquet." in text
+    assert "only the reading asked for was replayed" in text
+    assert "there is no schedule to draw" in text
+    assert "no price" in text.lower() or "no times" in text
+    (folder / "decisions.parquet").unlink()
+    assert "there is no decisions.parquet" in " ".join(html(page_of(folder)).split())
+
+
+def test_many_studies_are_a_table_and_the_costliest_in_full(tmp_path: Path) -> None:
+    studies = [plain_study(f"job-{i}", seed=i, n=12) for i in range(9)]
+    folder = result_folder(tmp_path / "out", *studies)
+    page = page_of(folder)
+    chapters = dict.fromkeys(s.chapter for s in page.sections if s.chapter)
+    assert len(chapters) == 6
+    table = next(page.tables())
+    assert (table.name, len(table.rows)) == ("studies", 9)
+    assert "the 6 of 9 studies whose best value suffers most" in page.sections[0].parts[-1].text
+    root = parsed(html(page_of(folder, studies=["job-7", "job-3"])))
+    assert len([e for e in root.iter("h2") if e.get("class") == "chapter"]) == 2
+    assert "the 2 of 9 studies asked for" in "".join(root.itertext())
+    ids = [e.get("id") for e in root.iter() if e.get("id")]
+    assert len(ids) == len(set(ids))
+    chosen = page_of(folder, studies=["job-7"])
+    assert dict.fromkeys(s.chapter for s in chosen.sections if s.chapter) == {"job-7": None}
+    with pytest.raises(esim.EsimError, match="job-77"):
+        page_of(folder, studies=["job-77"])
+
+
+def test_thousands_of_trials_stay_small(tmp_path: Path) -> None:
+    folder = result_folder(tmp_path / "out", plain_study(n=3000))
+    assert len(html(page_of(folder)).encode()) < 1_000_000
+
+
+def test_a_notebook_shows_records_and_obeys_no_name() -> None:
+    study = evil_study()
+    for shown in (study._repr_html_(), esim.replay(study, readings=True)._repr_html_()):
+        root = parsed(f"<!DOCTYPE html><title>x</title>{shown}")
+        assert not [e for e in root.iter() if local(e) in ("script", "img", "i", "b")]
+        assert "loss<i>" in "".join(root.itertext())
+    assert EVIL[0] in "".join(
+        parsed(f"<!DOCTYPE html><title>x</title>{study._repr_html_()}").itertext()
+    )
+    empty = esim.Study.from_arrays([[]], "minimize")
+    assert "1 trial" in empty._repr_html_()
+
+
+# ---------------------------------------------------------------------------------- colours
+
+# Machado, Oliveira, Fernandes 2009, severity 1: what a colour looks like, in linear RGB.
+SEEN = {
+    "all": np.eye(3),
+    "no red": [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216],
+               [-0.003882, -0.048116, 1.051998]],
+    "no green": [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413],
+                 [-0.011820, 0.042940, 0.968881]],
+    "no blue": [[1.255528, -0.076749, -0.178779], [-0.078411, 0.930809, 0.147602],
+                [0.004733, 0.691367, 0.303900]],
+}  # fmt: skip
+
+
+def themes() -> dict[str, dict[str, str]]:
+    css = files("esim.report.formats").joinpath("templates/page.css").read_text(encoding="utf-8")
+    light, dark, printed = re.findall(r":root \{(.*?)\}", css, flags=re.DOTALL)
+    named = {"light": light, "dark": dark, "print": printed}
+    return {k: dict(re.findall(r"--([\w-]+): (#\w{6})", v)) for k, v in named.items()}
+
+
+def linear(colour: str) -> np.ndarray:
+    c = np.array([int(colour[i : i + 2], 16) for i in (1, 3, 5)]) / 255
+    return np.where(c <= 0.04045, c / 12.92, ((c + 0.055) / 1.055) ** 2.4)
+
+
+def contrast(one: str, other: str) -> float:
+    """WCAG 2: (lighter + 0.05) / (darker + 0.05)."""
+    a, b = sorted(float(linear(c) @ [0.2126, 0.7152, 0.0722]) for c in (one, other))
+    return (b + 0.05) / (a + 0.05)
+
+
+def lab(rgb: np.ndarray) -> np.ndarray:
+    """CIE L*a*b* of a linear sRGB colour, white D65."""
+    xyz = np.array([[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]])
+    x, y, z = np.cbrt(np.clip(xyz @ np.clip(rgb, 0, 1), 1e-9, None) / [0.9505, 1.0, 1.089])
+    return np.array([116 * y - 16, 500 * (x - y), 200 * (y - z)])
+
+
+@pytest.mark.parametrize("theme", ["light", "dark", "print"])
+def test_words_and_marks_stand_out(theme: str) -> None:
+    colours = themes()[theme]
+    for ground in ("paper", "card"):
+        for words in ("ink", "muted", "kept", "stop-text"):
+            assert contrast(colours[words], colours[ground]) >= 4.5, (words, ground)
+        for mark in ("kept", "stop", "base", "muted"):
+            assert contrast(colours[mark], colours[ground]) >= 3, (mark, ground)
+
+
+@pytest.mark.parametrize("eye", SEEN)
+@pytest.mark.parametrize("theme", ["light", "dark", "print"])
+def test_colours_differ_to_every_eye(theme: str, eye: str) -> None:
+    """A difference of 10 in L*a*b* is seen at a glance; marks differ in shape besides."""
+    colours = themes()[theme]
+    seen = {
+        name: lab(np.array(SEEN[eye]) @ linear(colours[name])) for name in ("kept", "stop", "base")
+    }
+    for one, other in itertools.combinations(seen, 2):
+        assert np.linalg.norm(seen[one] - seen[other]) > 15, (one, other)
