@@ -22,6 +22,7 @@ from esim.analyses.compare.statistics import bootstrap_studies
 from esim.analyses.estimate.forecast import settle
 from esim.analyses.estimate.full_estimate import Wanted, full_estimate
 from esim.analyses.estimate.past_numbers import past_numbers
+from esim.analyses.estimate.past_replays import replay_past_study
 from esim.analyses.workers.by_study import going_through
 from esim.cli import app
 from esim.results.comparison.comparison import Comparison
@@ -373,8 +374,8 @@ def test_studies_held_in_memory_are_few_or_small(monkeypatch: pytest.MonkeyPatch
         asked = settle([facts(study) for study in studies(1) * n], esim.rule("sagemaker"))
         assert asked.held == held, n
     with going_through(studies(5)) as past:
-        found = full_estimate(past, settle(past.each(facts_at), esim.rule("sagemaker"), replicates=100),
-                       0, 0.9, Wanted())  # fmt: skip
+        asked = settle(past.each(facts_at), esim.rule("sagemaker"), replicates=100)
+        found = full_estimate(past, asked, 0, 0.9, Wanted())
     assert "beside_from_some" in {w.code for w in found.warnings}
     assert len(found.leave_one_out) == 2
 
