@@ -374,9 +374,8 @@ def test_studies_held_in_memory_are_few_or_small(monkeypatch: pytest.MonkeyPatch
         asked = settle([facts(study) for study in studies(1) * n], esim.rule("sagemaker"))
         assert asked.held == held, n
     with going_through(studies(5)) as past:
-        ask = settle(past.each(facts_at), esim.rule("sagemaker"), replicates=100)
-        found = full_estimate(past, ask,
-                       0, 0.9, Wanted())  # fmt: skip
+        asked = settle(past.each(facts_at), esim.rule("sagemaker"), replicates=100)
+        found = full_estimate(past, asked, 0, 0.9, Wanted())
     assert "beside_from_some" in {w.code for w in found.warnings}
     assert len(found.leave_one_out) == 2
 

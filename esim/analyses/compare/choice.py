@@ -99,16 +99,12 @@ def choose(
 ) -> Choice | None:
     """Choose a contestant, and judge the choice on data that it was not made on.
 
-    If several studies have a known degradation, the choice is repeated without some of them and
-    judged on those. With one study, it is repeated on halves of the trials.
-
     Args:
         replayed: every study under every contestant.
         field: the contestants.
         settings: of the comparison.
         means: how means get intervals.
-        replay_parts: replays parts of a study under some contestants, as the whole was replayed;
-            a function that divides the study says which parts.
+        replay_parts: replays parts of a study, which a function makes of it, as the whole was.
 
     Returns:
         None if no study has both a known amount saved and a known degradation.

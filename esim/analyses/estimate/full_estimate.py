@@ -61,8 +61,7 @@ def full_estimate(
 ) -> Estimate:
     """The estimate with its variants, checks and advice.
 
-    The forecast is from all studies. What stands beside it is from as many of them, spread evenly,
-    as can be held in memory (`Ask.held`).
+    What stands beside the forecast is from as many studies as fit into memory (`Ask.held`).
 
     Args:
         past: the studies.
