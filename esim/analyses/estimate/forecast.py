@@ -105,7 +105,7 @@ def estimate(
         >>> import esim
         >>> values = [[0.9, 0.5], [0.8, 0.7], [1.0, 0.9]]
         >>> study = esim.Study.from_arrays(values, direction="minimize")
-        >>> found = esim.estimate(study, "none", workers=1, replicates=20, jobs=1)
+        >>> found = esim.estimate(study, "none", workers=1, replicates=100, jobs=1)
         >>> found.interval("steps_saved_fraction")
         (0.0, 0.0)
     """
