@@ -105,9 +105,9 @@ def estimate(
         >>> import esim
         >>> values = [[0.9, 0.5], [0.8, 0.7], [1.0, 0.9]]
         >>> study = esim.Study.from_arrays(values, direction="minimize")
-        >>> found = esim.estimate(study, "none", workers=1, replicates=100, jobs=1)
-        >>> found.interval("steps_saved_fraction")
-        (0.0, 0.0)
+        >>> found = esim.estimate(study, "sagemaker", workers=1, replicates=100, jobs=1)
+        >>> found.replicates, found.confidence, found.objective
+        (100, 0.9, 'objective')
     """
     check_numbers(trials, workers, replicates, confidence, launch)
     check_final(final)
