@@ -92,7 +92,7 @@ class Account:
         return next(self._answers(method, what, parameters, paged=False))
 
     def pages(self, method: str, what: str, **parameters: Any) -> Iterator[dict[str, Any]]:
-        """Call an operation and yield the pages of its answer, as in `call`."""
+        """Call an operation and yield its answer page by page. It raises the errors of `call`."""
         return self._answers(method, what, parameters, paged=True)
 
     def _answers(

@@ -256,9 +256,9 @@ def test_giant_lengths(tmp_path: Path, length: int) -> None:
 
 @given(payload=st.binary(max_size=60))
 def test_payloads_that_are_no_messages(payload: bytes) -> None:
-    from esim.readers.trackers.tensorboard.events import Run
+    from esim.readers.trackers.tensorboard.events import RunEvents
 
-    run = Run()
+    run = RunEvents()
     run.add(begun() + record(payload) + scalar(101, 1, 5))
     assert run.scalars["loss"].values[-1] == 5
     assert run.odd in (0, 1)
