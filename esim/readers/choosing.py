@@ -39,7 +39,7 @@ def choose_format(
         raise EsimError("no files to read", where=source.label, why=f"the folder is empty{skipped}")
     seen = []
     rest = source
-    for fmt in sorted(formats, key=lambda fmt: fmt.by_contents):
+    for fmt in sorted(formats, key=lambda fmt: fmt.asked_late):
         detection = fmt.detect(rest)
         seen.append((fmt, detection))
         if detection.broken and broken is not None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from esim.errors import EsimError, near_names
 from esim.readers.address import Address
 from esim.readers.choosing import choose_format
-from esim.readers.formats import FORMATS, Format, Found
+from esim.readers.formats import Format, Found
 from esim.readers.options import Options, settle_direction
 from esim.readers.plugins import installed, known_formats
 from esim.readers.source import Source, open_sources, root_of, union
@@ -18,7 +18,6 @@ from esim.storage.history import Chunk, History, is_store
 from esim.study import Note, Study, as_direction
 
 __all__ = [
-    "FORMATS",
     "Format",
     "InputFile",
     "ReadInput",

@@ -10,8 +10,9 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from esim.errors import EsimError
-from esim.readers.formats import FORMATS, Detection, Format, Found
+from esim.readers.formats import Detection, Format, Found
 from esim.readers.options import Options
+from esim.readers.own_formats import own_formats
 from esim.readers.source import Source
 from esim.study import Note, Study
 
@@ -68,7 +69,7 @@ def installed() -> tuple[tuple[Format, ...], tuple[Note, ...]]:
     for point in sorted(entry_points(group=GROUP), key=lambda point: point.name):
         package = point.dist.name if point.dist is not None else point.value
         try:
-            formats.append(_load(point, package, {f.name for f in (*FORMATS, *formats)}))
+            formats.append(_load(point, package, {f.name for f in (*own_formats(), *formats)}))
         except (Exception, SystemExit) as error:
             notes.append(broken_note(point.name, package, _says(error)))
     return tuple(formats), tuple(notes)
@@ -76,7 +77,7 @@ def installed() -> tuple[tuple[Format, ...], tuple[Note, ...]]:
 
 def known_formats() -> tuple[Format, ...]:
     """All formats: esim's own, then those of plug-ins."""
-    return (*FORMATS, *installed()[0])
+    return (*own_formats(), *installed()[0])
 
 
 def broken_note(name: str, package: str, why: str) -> Note:

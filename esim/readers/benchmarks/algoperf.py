@@ -12,9 +12,18 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from esim.readers.formats import Format
 from esim.readers.loggers import Logger
 from esim.readers.run_logs import Layout
 from esim.study import Direction
+
+FORMAT = Format(
+    name="algoperf",
+    summary="AlgoPerf: eval_measurements.csv and hparams.json of each trial",
+    times=True,
+    configs=True,
+    several_studies=True,
+)
 
 # Workload -> the metric for which its target is set, and the direction.
 _TARGETS: dict[str, tuple[str, Direction]] = {

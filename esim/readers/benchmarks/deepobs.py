@@ -17,11 +17,20 @@ from esim.readers import runs
 from esim.readers.assembly import some
 from esim.readers.encodings import cells, jsontext
 from esim.readers.encodings.archive import is_tar, tar_members
-from esim.readers.formats import Detection, Found
+from esim.readers.formats import Detection, Format, Found
 from esim.readers.options import Options
 from esim.readers.runs import Curve, Experiment, Run
 from esim.readers.source import File, Source
 from esim.study import Note, Status
+
+FORMAT = Format(
+    name="deepobs",
+    summary="DeepOBS: a JSON file a run, also in a tar file; a problem with an optimizer is a "
+    "study",
+    needs=("direction", "objective, if there are several metrics"),
+    configs=True,
+    several_studies=True,
+)
 
 _RUN = re.compile(r"random_seed__(-?\d+)__([\d-]+)\.json")
 _SETTINGS = (

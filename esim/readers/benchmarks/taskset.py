@@ -16,11 +16,19 @@ import numpy as np
 from esim.errors import EsimError
 from esim.readers.config_files import plain_config
 from esim.readers.encodings import cells, jsontext
-from esim.readers.formats import Detection, Found
+from esim.readers.formats import Detection, Format, Found
 from esim.readers.options import Options
 from esim.readers.runs import Curve, Experiment, Run, detected, file_notes, studies
 from esim.readers.source import File, Source
 from esim.study import Note
+
+FORMAT = Format(
+    name="taskset",
+    summary="TaskSet: a JSON file a task, a list of trials with whole curves",
+    configs=True,
+    several_studies=True,
+    by_contents=True,
+)
 
 _START = re.compile(rb'\s*\[\s*\{\s*"hp"\s*:')
 OBJECTIVE = "valid/loss"

@@ -9,7 +9,7 @@ import numpy as np
 
 from esim.errors import EsimError
 from esim.readers.assembly import ReportColumns, TrialColumns, assemble, some
-from esim.readers.formats import Detection, Found
+from esim.readers.formats import Detection, Format, Found
 from esim.readers.options import Metric, Options, settle_direction, settle_objective
 from esim.readers.sagemaker.analytics import (
     CloudWatchCurve,
@@ -37,6 +37,17 @@ from esim.readers.text.log_text import LogText
 from esim.readers.text.scan import nearest_lines
 from esim.readers.text.steps import AlignedCurve, align, choose_form
 from esim.study import STATUS_WORDS, Note, Study
+
+FORMAT = Format(
+    name="sagemaker",
+    summary="Amazon SageMaker: the jobs' logs in any shape they are exported in, with the JSON "
+    "of describe-hyper-parameter-tuning-job and list-training-jobs, or alone",
+    times=True,
+    schedule=True,
+    configs=True,
+    several_studies=True,
+    by_contents=True,
+)
 
 OBJECTIVE_METRIC = "ObjectiveMetric"  # tuning adds this entry to a job's metric definitions
 

@@ -6,13 +6,22 @@ If only the file of reports is there it is read as a plain table. Histories are 
 from __future__ import annotations
 
 from esim.errors import EsimError
-from esim.readers.formats import Detection, Found
+from esim.readers.formats import Detection, Format, Found
 from esim.readers.options import Options, chosen_studies, settle_direction, settle_objective
 from esim.readers.run_logs import folder_of
 from esim.readers.runs import detected, file_notes, objective_note, unused_metric
 from esim.readers.source import File, Source
 from esim.readers.tables.shape import shape_of
 from esim.storage import parquet as storage
+
+FORMAT = Format(
+    name="esim",
+    summary="Parquet that esim wrote: Study.to_parquet, one folder a study",
+    times=True,
+    schedule=True,
+    configs=True,
+    several_studies=True,
+)
 
 
 def detect(source: Source) -> Detection:

@@ -11,7 +11,7 @@ import numpy as np
 from esim.errors import EsimError, near_names
 from esim.readers.assembly import ReportColumns, assemble, some
 from esim.readers.encodings.times import ISO_8601
-from esim.readers.formats import Detection, Found
+from esim.readers.formats import Detection, Format, Found
 from esim.readers.options import Options, settle_direction, settle_objective
 from esim.readers.runs import file_notes
 from esim.readers.source import Source
@@ -19,6 +19,18 @@ from esim.readers.tables.rows import ReportRows, read_rows
 from esim.readers.tables.shape import Shape, shape_of
 from esim.readers.tables.trials import CONFIG, TRIAL_COLUMNS, listed_trials, zone_note
 from esim.study import Direction, Float64, Int64, Note, Study
+
+FORMAT = Format(
+    name="table",
+    summary="CSV, JSONL or Parquet with columns trial, step and one per metric; "
+    "optional second table of trials",
+    needs=("direction", "objective, if there are several metrics"),
+    times=True,
+    schedule=True,
+    configs=True,
+    several_studies=True,
+    by_contents=True,
+)
 
 ROW_COLUMNS = ("study", "trial", "step", "elapsed_s", "timestamp")
 

@@ -21,13 +21,24 @@ from esim.readers.encodings.database import (
     sqlite_files,
     with_sidecars,
 )
-from esim.readers.formats import Detection, Found
+from esim.readers.formats import Detection, Format, Found
 from esim.readers.options import Options
 from esim.readers.runs import Curve, Experiment, Run
 from esim.readers.source import File, Source
 from esim.readers.trackers import mlflow_files, mlflow_server, mlflow_sql
 from esim.readers.trackers.mlflow_records import LoggedMetric, MlflowRun
 from esim.study import Note, Status
+
+FORMAT = Format(
+    name="mlflow",
+    summary="MLflow: file store (mlruns), SQLite file, postgresql: or mysql: URL, http: URL of "
+    "a tracking server; the children of a parent run are one study",
+    needs=("direction", "objective, if there are several metrics"),
+    times=True,
+    schedule=True,
+    configs=True,
+    several_studies=True,
+)
 
 STATUSES: Mapping[str, Status] = {"scheduled": Status.RUNNING}
 

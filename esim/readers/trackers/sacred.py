@@ -17,12 +17,23 @@ from esim.readers import runs
 from esim.readers.assembly import some
 from esim.readers.encodings import cells, jsontext
 from esim.readers.encodings.times import parse_time
-from esim.readers.formats import Detection, Found
+from esim.readers.formats import Detection, Format, Found
 from esim.readers.options import Options
 from esim.readers.run_logs import natural
 from esim.readers.runs import Curve, Experiment, Run, detected
 from esim.readers.source import File, Source
 from esim.study import Note, Status
+
+FORMAT = Format(
+    name="sacred",
+    summary="Sacred FileStorageObserver: run.json, config.json, metrics.json; a folder of runs "
+    "is a study",
+    needs=("direction", "objective, if there are several metrics"),
+    times=True,
+    schedule=True,
+    configs=True,
+    several_studies=True,
+)
 
 RUN, CONFIG, METRICS = "run.json", "config.json", "metrics.json"
 STATUSES: Mapping[str, Status] = {

@@ -11,11 +11,19 @@ from pathlib import PurePosixPath
 
 from esim.errors import EsimError
 from esim.readers.encodings import jsontext
-from esim.readers.formats import Detection, Found
+from esim.readers.formats import Detection, Format, Found
 from esim.readers.options import Options
 from esim.readers.run_logs import Layout, RunLog, RunLogs, folder_of, natural, run_names
 from esim.readers.runs import Experiment, detected, file_notes, studies
 from esim.readers.source import File, Source
+
+FORMAT = Format(
+    name="chainer",
+    summary="Chainer's LogReport: the file log of each run",
+    needs=("direction", "objective, if there are several metrics"),
+    times=True,
+    by_contents=True,
+)
 
 _LAYOUT = Layout(steps=("epoch", "iteration"), elapsed=("elapsed_time",), sparse=True)
 _ARRAY = re.compile(rb"\s*\[\s*\{")

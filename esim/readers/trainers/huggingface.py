@@ -16,12 +16,19 @@ from esim.errors import EsimError
 from esim.readers.assembly import some
 from esim.readers.config_files import plain_config
 from esim.readers.encodings import cells, jsontext
-from esim.readers.formats import Detection, Found
+from esim.readers.formats import Detection, Format, Found
 from esim.readers.options import Options
 from esim.readers.run_logs import Layout, RunLog, RunLogs, folder_of, natural, run_names
 from esim.readers.runs import Experiment, file_notes, studies
 from esim.readers.source import File, Source
 from esim.study import Note, Status
+
+FORMAT = Format(
+    name="huggingface",
+    summary="Hugging Face Trainer: trainer_state.json of the newest checkpoint of each run",
+    needs=("direction", "objective, if there are several metrics"),
+    configs=True,
+)
 
 _FILE = "trainer_state.json"
 _LAYOUT = Layout(steps=("epoch", "step"), sparse=True)

@@ -9,8 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from esim.readers.formats import Format
 from esim.readers.loggers import Logger
 from esim.readers.run_logs import Layout
+
+FORMAT = Format(
+    name="keras",
+    summary="Keras' CSVLogger: a CSV file a run, epoch first",
+    needs=("direction", "objective, if there are several metrics"),
+    configs=True,
+    by_contents=True,
+)
 
 
 def _is_header(columns: Sequence[str]) -> bool:

@@ -7,8 +7,16 @@ Source: lightning/fabric/loggers/csv_logs.py, lightning/pytorch/loggers/csv_logs
 
 from __future__ import annotations
 
+from esim.readers.formats import Format
 from esim.readers.loggers import Logger
 from esim.readers.run_logs import Layout
+
+FORMAT = Format(
+    name="lightning",
+    summary="Lightning's CSVLogger: metrics.csv and hparams.yaml of each version",
+    needs=("direction", "objective, if there are several metrics"),
+    configs=True,
+)
 
 _LOGGER = Logger(
     what="Lightning's CSVLogger",

@@ -8,8 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from esim.readers.formats import Format
 from esim.readers.loggers import Logger
 from esim.readers.run_logs import Layout
+
+FORMAT = Format(
+    name="ultralytics",
+    summary="Ultralytics and YOLOv5: results.csv and args.yaml of each run",
+    needs=("direction", "objective, if there are several metrics"),
+    times=True,
+    configs=True,
+)
 
 
 def _is_header(columns: Sequence[str]) -> bool:

@@ -12,13 +12,23 @@ from typing import Any
 from esim.errors import EsimError
 from esim.readers import runs
 from esim.readers.encodings import cells, jsontext
-from esim.readers.formats import Detection, Found
+from esim.readers.formats import Detection, Format, Found
 from esim.readers.options import Options
 from esim.readers.runs import Experiment
 from esim.readers.source import File, Source
 from esim.readers.tuners import budgets
 from esim.readers.tuners.budgets import Evaluation
 from esim.study import Direction
+
+FORMAT = Format(
+    name="deepcave",
+    summary="DeepCAVE runs: history.jsonl, configs.json, meta.json; a budget is a step",
+    needs=("objective, if there are several",),
+    times=True,
+    schedule=True,
+    configs=True,
+    several_studies=True,
+)
 
 HISTORY, CONFIGS, META = "history.jsonl", "configs.json", "meta.json"
 # The codes of deepcave.runs.status: 2 timed out, 3 out of memory, 4 crashed, 5 aborted.

@@ -13,12 +13,21 @@ from typing import Any
 from esim.errors import EsimError
 from esim.readers import runs
 from esim.readers.encodings import cells, jsontext
-from esim.readers.formats import Detection, Found
+from esim.readers.formats import Detection, Format, Found
 from esim.readers.options import Options
 from esim.readers.runs import Experiment
 from esim.readers.source import File, Source
 from esim.readers.tuners import budgets
 from esim.readers.tuners.budgets import Evaluation
+
+FORMAT = Format(
+    name="hpbandster",
+    summary="HpBandSter: results.json and configs.json; a budget is a step",
+    times=True,
+    schedule=True,
+    configs=True,
+    several_studies=True,
+)
 
 RESULTS, CONFIGS = "results.json", "configs.json"
 LOSS = "loss"  # every worker of HpBandSter returns it, and HpBandSter minimizes it

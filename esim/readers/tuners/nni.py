@@ -18,11 +18,21 @@ from esim.errors import EsimError
 from esim.readers import runs
 from esim.readers.encodings import cells, jsontext
 from esim.readers.encodings.database import Database, open_databases, sqlite_files, with_sidecars
-from esim.readers.formats import Detection, Found
+from esim.readers.formats import Detection, Format, Found
 from esim.readers.options import Options
 from esim.readers.runs import Curve, Experiment, Run
 from esim.readers.source import File, Source
 from esim.study import Direction, Note, Status
+
+FORMAT = Format(
+    name="nni",
+    summary="NNI: db/nni.sqlite, an experiment a database",
+    needs=("direction, if the tuner has none",),
+    times=True,
+    schedule=True,
+    configs=True,
+    several_studies=True,
+)
 
 TABLES = ("MetricData", "TrialJobEvent")
 DEFAULT = "default"  # the metric that NNI optimises

@@ -26,13 +26,21 @@ from esim.readers.encodings.database import (
     sqlite_files,
     with_sidecars,
 )
-from esim.readers.formats import Detection, Found
+from esim.readers.formats import Detection, Format, Found
 from esim.readers.options import Options
 from esim.readers.runs import Experiment
 from esim.readers.source import File, Source
 from esim.readers.tuners import optuna_journal
 from esim.readers.tuners.optuna_trials import METRIC_NAMES, Trial, experiment, parameter
 from esim.study import Direction
+
+FORMAT = Format(
+    name="optuna",
+    summary="Optuna's storage: SQLite file, journal file, or postgresql: or mysql: URL",
+    schedule=True,
+    configs=True,
+    several_studies=True,
+)
 
 TABLES = ("studies", "trials", "trial_params", "trial_values", "version_info")
 UNTYPED: Mapping[str, float] = {"INF_POS": math.inf, "INF_NEG": -math.inf}

@@ -19,12 +19,23 @@ from esim.errors import EsimError
 from esim.readers import runs
 from esim.readers.assembly import some
 from esim.readers.encodings import cells, jsontext
-from esim.readers.formats import Detection, Found
+from esim.readers.formats import Detection, Format, Found
 from esim.readers.options import Options, settle_step
 from esim.readers.runs import Curve, Experiment, Run
 from esim.readers.source import File, Source
 from esim.readers.tuners.ray_state import TrialState, is_state, read_state
 from esim.study import Note, Status
+
+FORMAT = Format(
+    name="ray-tune",
+    summary="Ray Tune experiment directories: result.json or progress.csv, params.json, "
+    "experiment_state-*.json",
+    needs=("direction", "objective, if there are several metrics"),
+    times=True,
+    schedule=True,
+    configs=True,
+    several_studies=True,
+)
 
 RESULTS, PROGRESS, PARAMS, FAILURE = "result.json", "progress.csv", "params.json", "error.txt"
 STEP, ELAPSED, MOMENT = "training_iteration", "time_total_s", "timestamp"

@@ -17,11 +17,20 @@ from esim.errors import EsimError
 from esim.readers import runs
 from esim.readers.encodings import cells, jsontext
 from esim.readers.encodings.archive import zip_member
-from esim.readers.formats import Detection, Found
+from esim.readers.formats import Detection, Format, Found
 from esim.readers.options import Options, settle_step
 from esim.readers.runs import Curve, Experiment, Run
 from esim.readers.source import File, Source
 from esim.study import Direction, Float64, Status
+
+FORMAT = Format(
+    name="syne-tune",
+    summary="Syne Tune: results.csv.zip and metadata.json, a folder an experiment",
+    times=True,
+    schedule=True,
+    configs=True,
+    several_studies=True,
+)
 
 ZIPPED, PLAIN, METADATA = "results.csv.zip", "results.csv", "metadata.json"
 TRIAL, DECISION, STATUS = "trial_id", "st_decision", "st_status"

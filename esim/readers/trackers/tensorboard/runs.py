@@ -18,7 +18,7 @@ from esim.readers import runs
 from esim.readers.assembly import some
 from esim.readers.config_files import Configs
 from esim.readers.encodings import wire
-from esim.readers.formats import Detection, Found
+from esim.readers.formats import Detection, Format, Found
 from esim.readers.options import Options
 from esim.readers.run_logs import folder_of, natural, restart_note, run_names
 from esim.readers.runs import Curve, Experiment
@@ -26,6 +26,16 @@ from esim.readers.source import File, Source
 from esim.readers.trackers.tensorboard.events import RunEvents, TagValues
 from esim.readers.trackers.tensorboard.records import header_ok
 from esim.study import Note
+
+FORMAT = Format(
+    name="tensorboard",
+    summary="TensorBoard event files: one run a folder, hyperparameters of its hparams plugin",
+    needs=("direction", "objective, if there are several tags"),
+    times=True,
+    schedule=True,
+    configs=True,
+    beside_others=True,
+)
 
 # The names of folders that Keras, Estimators and others make inside a run.
 _PARTS = frozenset(

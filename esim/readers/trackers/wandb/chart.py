@@ -10,13 +10,20 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from esim.errors import EsimError
-from esim.readers.formats import Detection, Found
+from esim.readers.formats import Detection, Format, Found
 from esim.readers.options import Options
 from esim.readers.run_logs import Layout, RunLog, RunLogs
 from esim.readers.runs import Experiment, detected, file_notes, studies
 from esim.readers.source import Source
 from esim.readers.tables.shape import Shape, csv_rows, shape_of
 from esim.study import Note
+
+FORMAT = Format(
+    name="wandb-chart",
+    summary="Weights & Biases: the CSV file that a chart exports, a column a run",
+    needs=("direction", "objective, if there are several metrics"),
+    by_contents=True,
+)
 
 _LOW, _HIGH = "__MIN", "__MAX"
 _BETWEEN = " - "

@@ -6,8 +6,18 @@ the ``wandb-history.jsonl`` of old clients. A row is a logged step with some of 
 
 from __future__ import annotations
 
+from esim.readers.formats import Format
 from esim.readers.loggers import Logger
 from esim.readers.trackers.wandb.offline import LAYOUT
+
+FORMAT = Format(
+    name="wandb-history",
+    summary="Weights & Biases: a run's history as CSV, JSONL or Parquet, with a column _step",
+    needs=("direction", "objective, if there are several metrics"),
+    times=True,
+    configs=True,
+    by_contents=True,
+)
 
 _LOGGER = Logger(
     what="a W&B history",

@@ -13,13 +13,23 @@ from esim.errors import EsimError
 from esim.readers.assembly import some
 from esim.readers.config_files import plain_config
 from esim.readers.encodings import jsontext, wire
-from esim.readers.formats import Detection, Found
+from esim.readers.formats import Detection, Format, Found
 from esim.readers.options import Options
 from esim.readers.run_logs import Layout, RunLog, RunLogs
 from esim.readers.runs import Experiment, file_notes, studies
 from esim.readers.source import File, Source
 from esim.readers.trackers.wandb.datastore import MAGIC, RunFile
 from esim.study import Note, Status
+
+FORMAT = Format(
+    name="wandb",
+    summary="Weights & Biases: offline run files (.wandb); the runs of a sweep or project",
+    needs=("direction", "objective, if there are several metrics"),
+    times=True,
+    schedule=True,
+    configs=True,
+    several_studies=True,
+)
 
 LAYOUT = Layout(
     steps=("_step",), elapsed=("_runtime",), beside=("_timestamp", "_wandb"), sparse=True

@@ -1,0 +1,33 @@
+"""The formats of esim itself: each module of a reader that declares a `FORMAT` is one."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from dataclasses import replace
+from functools import cache
+
+from esim.readers.formats import Format
+
+# The folders of readers, in the order in which `esim formats` lists them.
+KINDS = ("tables", "sagemaker", "tuners", "trackers", "trainers", "benchmarks")
+
+
+@cache
+def own_formats() -> tuple[Format, ...]:
+    """The formats of esim, in the order of their folders and then of their names.
+
+    Every module of a reader is imported, which takes about 0.1 s. What recognises an input needs
+    them all anyway; libraries that read a single format are imported when it is read.
+    """
+    return tuple(format for kind in KINDS for format in _declared(kind))
+
+
+def _declared(kind: str) -> list[Format]:
+    package = importlib.import_module(f"esim.readers.{kind}")
+    found = []
+    for info in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+        declared = getattr(importlib.import_module(info.name), "FORMAT", None)
+        if isinstance(declared, Format):
+            found.append(replace(declared, module=info.name))
+    return sorted(found, key=lambda format: format.name)
