@@ -326,7 +326,7 @@ def test_run_files_by_sweep_and_resumed(tmp_path: Path) -> None:
 def test_records_over_several_blocks() -> None:
     long = block(2, block(1, block(2, b"x") + block(16, b"1" + b"0" * 100_000)))
     found = RunFile.parse(run_file(run_record("a"), long, history(3, "7"), END))
-    assert [row.get("val_loss") for row in found.history] == [None, "7"]
+    assert [row.get("val_loss") for row in found.rows] == [None, "7"]
     assert (found.exit_code, found.runtime) == (0, 42)
     assert (found.cut_off, found.damaged, found.odd) == (False, False, 0)
 
@@ -337,7 +337,7 @@ def test_a_run_file_that_is_cut_off(cut: int) -> None:
     last = run_file(run_record("a"), history(0, "5"), history(1, "4"))
     assert len(last) - len(whole) > 50
     found = RunFile.parse(last[:-cut])
-    assert [row["val_loss"] for row in found.history] == ["5"]
+    assert [row["val_loss"] for row in found.rows] == ["5"]
     assert (found.cut_off, found.damaged) == (True, False)
 
 
@@ -348,7 +348,7 @@ def test_a_run_file_with_a_flipped_bit(at: int, bit: int) -> None:
     data[at] ^= 1 << bit
     found = RunFile.parse(bytes(data))
     whole = [step for step in range(3) if len(run_file(*records[: step + 2])) <= at]
-    assert [int(row["_step"]) for row in found.history] == whole
+    assert [int(row["_step"]) for row in found.rows] == whole
     assert found.damaged or found.cut_off
 
 
