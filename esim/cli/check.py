@@ -25,8 +25,7 @@ def check(
 ) -> None:
     """Would AUTO act on such a job, and can its logs be trusted? Exit code 1 if not."""
     from esim.analyses.check import check as examine
-    from esim.results.replay import to_json
-    from esim.version import __version__
+    from esim.results.check import CheckDocument
 
     with o.progress() as display:
         display.add_task("reading logs", total=None)
@@ -35,13 +34,7 @@ def check(
         )
         checks = [examine(one) for one in found.studies]
     if json:
-        document = {
-            "schema": "esim.check/1",
-            "esim": __version__,
-            "inputs": o.described(found),
-            "studies": [one.to_dict() for one in checks],
-        }
-        typer.echo(to_json(document))
+        typer.echo(CheckDocument(tuple(checks), tuple(o.described(found))).to_json())
     else:
         from rich.console import Console
 

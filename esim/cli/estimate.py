@@ -127,7 +127,7 @@ def estimate(
     from esim.analyses.estimate.forecast import check_numbers, settle
     from esim.analyses.estimate.survey import Wanted, survey
     from esim.analyses.workers.by_study import going_through
-    from esim.results.replay import to_json
+    from esim.results.records import to_json
     from esim.study.facts import facts_at
 
     with o.usage():

@@ -35,7 +35,6 @@ def explain(
 
     from esim.analyses.explain.explain import explain as account_for
     from esim.errors import near_names
-    from esim.results.replay import to_json
 
     only = None if study is None else [study]
     found = o.read(logs, objective, direction, metric, format, accept_time_aligned, only, step)
@@ -56,7 +55,7 @@ def explain(
 
         write_explanation(out, explanation)
     if json:
-        typer.echo(to_json(explanation.to_dict()))
+        typer.echo(explanation.to_json())
         return
     from rich.console import Console
 

@@ -98,7 +98,7 @@ def sagemaker(
         else:
             fetched = [fetch_tuning_job(account, tuning_job, out or Path(tuning_job), tell)]
     if json:
-        from esim.results.replay import to_json
+        from esim.results.records import to_json
         from esim.version import __version__
 
         document = {

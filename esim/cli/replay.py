@@ -11,7 +11,7 @@ from esim.cli import options as o
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from esim.analyses.history.replay_history import Settings
+    from esim.analyses.history.replay_history import ReplaySettings
     from esim.storage.history import History
 
 
@@ -67,14 +67,14 @@ def replay(
     if history is not None:
         if readings:
             raise typer.BadParameter("--readings is for one study of a history: name it: --study")
-        from esim.analyses.history.replay_history import Settings
+        from esim.analyses.history.replay_history import ReplaySettings
 
-        settings = Settings(row, clock, workers, costs, final)
+        settings = ReplaySettings(row, clock, workers, costs, final)
         _many(history, settings, out, resume, engine or "local", jobs, address, json)
         return
     o.check_engine_used(history, engine=engine, jobs=jobs, address=address, resume=resume)
     from esim import replay as run
-    from esim.results.replay import document, to_json
+    from esim.results.replay import ReplayDocument
 
     with o.progress() as display:
         task = display.add_task("reading logs", total=None)
@@ -95,15 +95,15 @@ def replay(
             )
             display.advance(task)
     inputs = o.described(found)
-    whole = document(results, inputs, o.command_line(context))
+    whole = ReplayDocument(tuple(results), tuple(inputs), o.command_line(context))
     if out is not None:
         from esim.report.files import write_results
 
         with o.progress() as display:
             display.add_task(f"writing {out}", total=None)
-            write_results(out, found.studies, results, whole)
+            write_results(out, found.studies, whole)
     if json:
-        typer.echo(to_json(whole))
+        typer.echo(whole.to_json())
         return
     from rich.console import Console
 
@@ -120,7 +120,7 @@ def replay(
 
 def _many(
     history: History,
-    settings: Settings,
+    settings: ReplaySettings,
     out: Path | None,
     resume: bool,
     engine: str,
@@ -130,7 +130,6 @@ def _many(
 ) -> None:
     """Replay a history study by study."""
     from esim.analyses.history.replay_history import replay_history
-    from esim.results.replay import to_json
 
     if resume and out is None:
         raise typer.BadParameter("--resume goes on with an --out")
@@ -147,7 +146,7 @@ def _many(
             done=lambda studies: display.advance(task, studies),
         )
     if json:
-        typer.echo(to_json(result.to_dict()))
+        typer.echo(result.to_json())
     else:
         from rich.console import Console
 

@@ -27,7 +27,7 @@ _BLOCK = 31 << 20  # bytes; glibc takes no notice of 32 MiB and more
 
 
 @dataclass(frozen=True)
-class Settings:
+class ReplaySettings:
     """How every study is replayed; arguments of `esim.replay`."""
 
     rule: Rule
@@ -63,7 +63,7 @@ class Part:
     trials: bytes
 
 
-def replay_chunk(settings: Settings, chunk: Chunk) -> Part:
+def replay_chunk(settings: ReplaySettings, chunk: Chunk) -> Part:
     """Replay the studies of a chunk; one that fails becomes a row with its error."""
     with _at_ease():
         return _replay_chunk(settings, chunk)
@@ -87,7 +87,7 @@ def _at_ease() -> Iterator[None]:
             gc.enable()
 
 
-def _replay_chunk(settings: Settings, chunk: Chunk) -> Part:
+def _replay_chunk(settings: ReplaySettings, chunk: Chunk) -> Part:
     entries = chunk.entries
     columns: dict[str, list[Any]] = {name: [None] * len(entries) for name in studies_schema().names}
     for name in ("study", "objective", "direction"):
@@ -116,7 +116,7 @@ def _replay_chunk(settings: Settings, chunk: Chunk) -> Part:
 
 
 def _replayed(
-    settings: Settings, studies: Mapping[int, Study]
+    settings: ReplaySettings, studies: Mapping[int, Study]
 ) -> list[tuple[list[int], Replays | Failed]]:
     """Studies by their places, replayed together where they can be."""
     from esim.simulator.replay import replay_stacks  # with the compiler, which only workers need

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from esim.report.figures import style
 from esim.report.figures.style import Plot, View
 from esim.report.words import clean, number, plural
-from esim.results.replay import BestTrial, ReplayResult, Reports
+from esim.results.recorded_reports import RecordedReports
+from esim.results.replay import BestTrial, ReplayResult
 from esim.study import Direction, Float64
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ class CurvesInfo(NamedTuple):
     trials: int
 
 
-def curves_info(result: ReplayResult, reports: Reports) -> CurvesInfo:
+def curves_info(result: ReplayResult, reports: RecordedReports) -> CurvesInfo:
     """A study's curves as its replay cut them."""
     columns, summary = result.columns, result.summary
     n = len(columns.trial)
@@ -97,7 +98,7 @@ def curves_info(result: ReplayResult, reports: Reports) -> CurvesInfo:
     )
 
 
-def curve(reports: Reports, trial: int, rows: int | None = None) -> Curve:
+def curve(reports: RecordedReports, trial: int, rows: int | None = None) -> Curve:
     """A trial's first rows (None: all of them) that hold a value."""
     first, last = int(reports.offsets[trial]), int(reports.offsets[trial + 1])
     part = slice(first, last if rows is None else first + rows)
@@ -220,7 +221,7 @@ def draw_bands(grid: Float64, bands: Float64, limits: View, axes: Axes) -> None:
     axes.plot(grid, bands[2], color=style.GREY, lw=1.2, label="median")
 
 
-def curves_plot(result: ReplayResult, reports: Reports) -> Plot | None:
+def curves_plot(result: ReplayResult, reports: RecordedReports) -> Plot | None:
     """All curves of a study under a rule; None if no trial has a value."""
     info = curves_info(result, reports)
     if np.isnan(reports.values).all():

@@ -18,7 +18,8 @@ from esim.report.figures.stops import stops_plot
 from esim.report.figures.style import Plot, figure_of, save
 from esim.report.figures.threshold import threshold_plot
 from esim.report.figures.wrong import wrong_plots
-from esim.results.replay import ReplayResult, Reports
+from esim.results.recorded_reports import RecordedReports
+from esim.results.replay import ReplayResult
 
 __all__ = [
     "Plot",
@@ -34,7 +35,7 @@ __all__ = [
 
 
 def replay_plots(
-    result: ReplayResult, reports: Reports | None, decisions: Mapping[str, Any]
+    result: ReplayResult, reports: RecordedReports | None, decisions: Mapping[str, Any]
 ) -> dict[str, Plot]:
     """Name -> figure before it is drawn, of all that there is something to draw for.
 
@@ -47,7 +48,7 @@ def replay_plots(
 
 
 def _plots(
-    result: ReplayResult, reports: Reports | None, decisions: Mapping[str, Any]
+    result: ReplayResult, reports: RecordedReports | None, decisions: Mapping[str, Any]
 ) -> Iterator[Plot | None]:
     yield amounts_plot(result)
     yield finals_plot(result)

@@ -10,7 +10,8 @@ import numpy as np
 from esim.report.figures import style
 from esim.report.figures.curves import bands_of, curve, draw_bands, field_view
 from esim.report.figures.style import Plot, View
-from esim.results.replay import ReplayResult, Reports
+from esim.results.recorded_reports import RecordedReports
+from esim.results.replay import ReplayResult
 from esim.study import Direction, Float64
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ class ThresholdInfo(NamedTuple):
 
 
 def threshold_info(
-    result: ReplayResult, reports: Reports, decisions: Mapping[str, Any]
+    result: ReplayResult, reports: RecordedReports, decisions: Mapping[str, Any]
 ) -> ThresholdInfo:
     """The thresholds of all decisions, by step.
 
@@ -90,7 +91,7 @@ def draw_threshold(info: ThresholdInfo, axes: Axes) -> Axes:
 
 
 def threshold_plot(
-    result: ReplayResult, reports: Reports, decisions: Mapping[str, Any]
+    result: ReplayResult, reports: RecordedReports, decisions: Mapping[str, Any]
 ) -> Plot | None:
     """The running threshold against the field; None if no trial was ever held against one."""
     info = threshold_info(result, reports, decisions)

@@ -11,7 +11,8 @@ from esim.report.figures import style
 from esim.report.figures.curves import Curve, curve, rest_of
 from esim.report.figures.style import Plot, View
 from esim.report.words import clean, number, ordinal
-from esim.results.replay import ReplayResult, Reports
+from esim.results.recorded_reports import RecordedReports
+from esim.results.replay import ReplayResult
 from esim.study import Direction, Float64
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ def stopped_wrongly(result: ReplayResult) -> Wrong:
 
 
 def wrong_infos(
-    result: ReplayResult, reports: Reports, decisions: Mapping[str, Any]
+    result: ReplayResult, reports: RecordedReports, decisions: Mapping[str, Any]
 ) -> tuple[WrongInfo, ...]:
     """The best of the trials stopped wrongly, each beside the best one kept.
 
@@ -150,7 +151,7 @@ def _spread_the_beginning(info: WrongInfo, axes: Axes) -> None:
 
 
 def wrong_plots(
-    result: ReplayResult, reports: Reports, decisions: Mapping[str, Any]
+    result: ReplayResult, reports: RecordedReports, decisions: Mapping[str, Any]
 ) -> tuple[Plot, ...]:
     """A picture for each of the best trials stopped wrongly."""
     return tuple(

@@ -8,7 +8,6 @@ from typing import Any
 from esim.report.answer import over_readings, wrong_sentence
 from esim.report.figures.of_results import Plot, replay_plots
 from esim.report.figures.wrong import stopped_wrongly
-from esim.report.files import DECISIONS, REPORTS
 from esim.report.pages.page import Cell, Column, Missing, Part, Picture, Say, Section, Table, filled
 from esim.report.pages.provenance import facts, rule_table
 from esim.report.words import (
@@ -22,7 +21,8 @@ from esim.report.words import (
     seconds,
     signed,
 )
-from esim.results.replay import ReplayResult, Reports
+from esim.results.recorded_reports import RecordedReports
+from esim.results.replay import DECISIONS, REPORTS, ReplayResult
 
 _AGAIN = "esim replay LOGS --out FOLDER keeps it beside the result"
 _MOST_WRONG = 25
@@ -46,7 +46,7 @@ class _Pictures:
 
 def study_sections(
     result: ReplayResult,
-    reports: Reports | None,
+    reports: RecordedReports | None,
     decisions: Mapping[str, Any],
     slug: str,
     prefix: str,
@@ -183,7 +183,10 @@ def _readings(result: ReplayResult, prefix: str, pictures: _Pictures) -> list[Pa
 
 
 def _curves(
-    result: ReplayResult, reports: Reports | None, decisions: Mapping[str, Any], pictures: _Pictures
+    result: ReplayResult,
+    reports: RecordedReports | None,
+    decisions: Mapping[str, Any],
+    pictures: _Pictures,
 ) -> list[Part]:
     parts = pictures("curves", "threshold", "stops")
     if reports is None:
@@ -197,7 +200,7 @@ def _curves(
 
 def _wrong(
     result: ReplayResult,
-    reports: Reports | None,
+    reports: RecordedReports | None,
     decisions: Mapping[str, Any],
     prefix: str,
     pictures: _Pictures,
