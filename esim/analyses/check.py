@@ -8,15 +8,12 @@ needs), and its example notebook (jobs of less than 4 minutes gain little).
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
-from typing import Any, Literal
 
 import numpy as np
 
+from esim.results.check import Check, Finding, Severity
 from esim.simulator.replay import replay
 from esim.study import Float64, Int64, Note, Status, Study
-
-Severity = Literal["error", "warning", "note"]
 
 FEW_JOBS = 10
 SHORT_S = 240.0
@@ -126,48 +123,6 @@ INFORMATION = frozenset(
 )
 UNAVAILABLE = frozenset({"strategy_hyperband", "several_algorithms"})
 NEVER = frozenset({"emitted_once", "emitted_late"})
-
-
-@dataclass(frozen=True)
-class Finding:
-    """Something that keeps AUTO from acting, or these logs from being trusted.
-
-    Attributes:
-        count: how many lines, jobs or values it is about.
-        evidence: a few of them: a job, or ``path:line: text``.
-    """
-
-    code: str
-    severity: Severity
-    text: str
-    cure: str
-    count: int = 1
-    evidence: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Check:
-    """The findings of one study, the gravest first.
-
-    Attributes:
-        verdict: the answer in a sentence.
-        acts: whether AUTO would stop any job, by the literal rule; None where these logs cannot
-            tell.
-    """
-
-    study: str
-    verdict: str
-    acts: bool | None
-    findings: tuple[Finding, ...]
-
-    @property
-    def ok(self) -> bool:
-        """Whether no finding is an error."""
-        return all(finding.severity != "error" for finding in self.findings)
-
-    def to_dict(self) -> dict[str, Any]:
-        """For JSON."""
-        return asdict(self)
 
 
 def check(study: Study) -> Check:

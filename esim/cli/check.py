@@ -13,8 +13,8 @@ from esim.cli.inputs import described, sagemaker_studies
 from esim.cli.progress import progress
 
 if TYPE_CHECKING:
-    from esim.analyses.check import Check
     from esim.readers.inputs import ReadInput
+    from esim.results.check import Check
 
 
 @with_groups
@@ -29,21 +29,14 @@ def check(
 ) -> None:
     """Would AUTO act on such a job, and can its logs be trusted? Exit code 1 if not."""
     from esim.analyses.check import check as examine
-    from esim.results.replay import to_json
-    from esim.version import __version__
+    from esim.results.check import CheckDocument
 
     with progress() as display:
         display.add_task("reading logs", total=None)
         found = reading.read(logs)
         checks = [examine(one) for one in found.studies]
     if json:
-        document = {
-            "schema": "esim.check/1",
-            "esim": __version__,
-            "inputs": described(found),
-            "studies": [one.to_dict() for one in checks],
-        }
-        typer.echo(to_json(document))
+        typer.echo(CheckDocument(tuple(checks), tuple(described(found))).to_json())
     else:
         _show(checks, found)
     bad = ("error", "warning") if strict else ("error",)

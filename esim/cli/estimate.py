@@ -190,7 +190,7 @@ def _tell(
     estimated: Estimate, found: ReadInput | History, command: str | None, output: OutputFlags
 ) -> None:
     """Write the estimate where it is wanted, and show it."""
-    from esim.results.replay import to_json
+    from esim.results.records import to_json
 
     inputs = described(found)
     document = estimated.to_dict(inputs, command)

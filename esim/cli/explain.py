@@ -46,7 +46,6 @@ def explain(
     clock.check()
 
     from esim.analyses.explain.explain import explain as account_for
-    from esim.results.replay import to_json
 
     found = reading.read(logs)
     study, name = _asked_for(found, trial)
@@ -56,7 +55,7 @@ def explain(
 
         write_explanation(output.out, explanation)
     if output.json:
-        typer.echo(to_json(explanation.to_dict()))
+        typer.echo(explanation.to_json())
         return
     from rich.console import Console
 

@@ -128,7 +128,7 @@ def sagemaker(asked: FetchFlags) -> None:
 
 
 def _document(region: str, fetched: Sequence[Fetched], gone: Sequence[str]) -> str:
-    from esim.results.replay import to_json
+    from esim.results.records import to_json
     from esim.version import __version__
 
     document = {

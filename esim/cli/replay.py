@@ -26,7 +26,7 @@ from esim.cli.inputs import check_engine_used, described, sagemaker_studies
 from esim.cli.progress import progress
 
 if TYPE_CHECKING:
-    from esim.analyses.history.replay_history import Settings
+    from esim.analyses.history.replay_history import ReplaySettings
     from esim.readers.inputs import ReadInput
     from esim.results.replay import ReplayResult
     from esim.storage.history import History
@@ -85,9 +85,9 @@ def replay(
     if history is not None:
         if rule.readings:
             raise typer.BadParameter("--readings is for one study of a history: name it: --study")
-        from esim.analyses.history.replay_history import Settings
+        from esim.analyses.history.replay_history import ReplaySettings
 
-        settings = Settings(row, clock.clock, clock.workers, money, final_value)
+        settings = ReplaySettings(row, clock.clock, clock.workers, money, final_value)
         _replay_history(history, settings, engine, output)
         return
     check_engine_used(history, **vars(engine))
@@ -110,18 +110,18 @@ def _tell(
     results: Sequence[ReplayResult], found: ReadInput, command: str | None, output: OutputFlags
 ) -> None:
     """Write the results where they are wanted, and show them."""
-    from esim.results.replay import document, to_json
+    from esim.results.replay import ReplayDocument
 
     inputs = described(found)
-    whole = document(results, inputs, command)
+    whole = ReplayDocument(tuple(results), tuple(inputs), command)
     if output.out is not None:
         from esim.report.files import write_results
 
         with progress() as display:
             display.add_task(f"writing {output.out}", total=None)
-            write_results(output.out, found.studies, results, whole)
+            write_results(output.out, found.studies, whole)
     if output.json:
-        typer.echo(to_json(whole))
+        typer.echo(whole.to_json())
         return
     from rich.console import Console
 
@@ -138,11 +138,10 @@ def _tell(
 
 
 def _replay_history(
-    history: History, settings: Settings, engine: ResumableFlags, output: OutputFlags
+    history: History, settings: ReplaySettings, engine: ResumableFlags, output: OutputFlags
 ) -> None:
     """Replay a history study by study."""
     from esim.analyses.history.replay_history import replay_history
-    from esim.results.replay import to_json
 
     if engine.resume and output.out is None:
         raise typer.BadParameter("--resume goes on with an --out")
@@ -159,7 +158,7 @@ def _replay_history(
             done=lambda studies: display.advance(task, studies),
         )
     if output.json:
-        typer.echo(to_json(result.to_dict()))
+        typer.echo(result.to_json())
     else:
         from rich.console import Console
 

@@ -10,7 +10,12 @@ import numpy as np
 
 from esim.report.chosen import shown_in_full
 from esim.report.words import comparison_name, inert
-from esim.results.replay import ReplayResult, Reports, to_json
+from esim.results.comparison.comparison import COMPARED
+from esim.results.estimate import ESTIMATE
+from esim.results.explanation import EXPLANATION
+from esim.results.recorded_reports import RecordedReports
+from esim.results.records import to_json
+from esim.results.replay import DECISIONS, REPORTS, RESULT, TRIALS, ReplayDocument
 from esim.storage.folders import unique_slugs, whole_folder
 from esim.study import Study
 
@@ -21,9 +26,7 @@ if TYPE_CHECKING:
     from esim.results.comparison.comparison import Comparison
     from esim.results.explanation import Explanation
 
-RESULT, ESTIMATE, FIGURES = "result.json", "estimate.json", "figures"
-TRIALS, DECISIONS, REPORTS = "trials.parquet", "decisions.parquet", "reports.parquet"
-COMPARED = ("rules", "studies", "workers")  # the tables of a comparison
+FIGURES = "figures"
 REPORT = "report"  # `esim report` writes report.html and its like beside the result
 ENDINGS = ("html", "md", "pdf", "csv", "json")
 
@@ -31,8 +34,7 @@ ENDINGS = ("html", "md", "pdf", "csv", "json")
 def write_results(
     folder: Path,
     studies: Sequence[Study],
-    results: Sequence[ReplayResult],
-    document: Mapping[str, Any],
+    document: ReplayDocument,
 ) -> None:
     """Write result.json, its three tables and figures/, whole or not at all.
 
@@ -49,7 +51,8 @@ def write_results(
     from esim.results.tables import trials_table
 
     with whole_folder(folder, _ours) as partial:
-        (partial / RESULT).write_text(to_json(document), encoding="utf-8")
+        (partial / RESULT).write_text(document.to_json(), encoding="utf-8")
+        results = document.studies
         traces = [result.trace() for result in results]
         names = [result.study for result in results]
         sizes = [result.summary.trials for result in results]
@@ -65,7 +68,7 @@ def write_results(
         for study, result, trace, slug in zip(studies, results, traces, slugs, strict=True):
             if study.name not in drawn:
                 continue
-            for name, plot in replay_plots(result, Reports.of(study), trace).items():
+            for name, plot in replay_plots(result, RecordedReports.of(study), trace).items():
                 figure = figure_of(plot, study.name)
                 save(figure, partial / FIGURES / f"{slug}-{name}")
 
@@ -96,8 +99,8 @@ def write_explanation(folder: Path, explanation: Explanation) -> None:
     from esim.report.figures.plot import save
 
     with whole_folder(folder, _ours) as partial:
-        (partial / "explanation.json").write_text(to_json(explanation.to_dict()), encoding="utf-8")
-        save(explain_figure(explanation), partial / "explanation")
+        (partial / f"{EXPLANATION}.json").write_text(explanation.to_json(), encoding="utf-8")
+        save(explain_figure(explanation), partial / EXPLANATION)
 
 
 def write_estimate(folder: Path, document: Mapping[str, Any]) -> None:
@@ -119,7 +122,7 @@ def _ours(path: Path) -> bool:
         return path.suffix in (".svg", ".png")
     names = [RESULT, ESTIMATE, TRIALS, DECISIONS, REPORTS]
     names += [f"{REPORT}.{end}" for end in ENDINGS]
-    names += [f"explanation.{end}" for end in ("json", "svg", "png")]
+    names += [f"{EXPLANATION}.{end}" for end in ("json", "svg", "png")]
     names += [f"{table}.{end}" for table in COMPARED for end in ("parquet", "csv")]
     return str(path) in names
 

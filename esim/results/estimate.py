@@ -10,12 +10,14 @@ import numpy as np
 
 from esim.assumptions import Clock, Costs
 from esim.errors import EsimError, near_names
-from esim.results.replay import Caveat, to_json
+from esim.results.records import to_json
+from esim.results.replay import Caveat
 from esim.rules import Rule
 from esim.study import Direction, Float64
 from esim.study.door import above
 
 SCHEMA = "esim.estimate/1"
+ESTIMATE = "estimate.json"  # the document in the folder of --out
 _SCATTER = 300
 
 

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
 from typing import Any, Literal
 
 from esim.assumptions import Clock
+from esim.results.named_rule import RecordedRule
+from esim.results.records import build, finite, following_schema, plain, to_json
 from esim.rules import Rule
 from esim.study import Direction
+from esim.version import __version__
 
 SCHEMA = "esim.explain/1"
+EXPLANATION = "explanation"  # the document and its figure in the folder of --out, by their ending
 Verdict = Literal["go on", "stop", "not judged"]
 
 
@@ -57,6 +61,7 @@ class Explanation:
             None if its end is unknown, or if it failed.
         account: the same in a sentence or two.
         rows: every recorded report, in order.
+        esim: the version that wrote the document.
     """
 
     study: str
@@ -79,23 +84,33 @@ class Explanation:
     ranked: int
     account: str
     rows: tuple[ReportRow, ...]
+    esim: str = __version__
 
     def to_dict(self) -> dict[str, Any]:
         """The document, schema esim.explain/1, of strict JSON values: infinities are null."""
-        from esim.version import __version__
+        entries = {f.name: plain(getattr(self, f.name)) for f in fields(self) if f.name != "esim"}
+        entries["rule"] = plain(RecordedRule.of(self.rule))
+        return {"schema": SCHEMA, "esim": self.esim, **finite(entries)}
 
-        entry: dict[str, Any] = {"schema": SCHEMA, "esim": __version__}
-        for name, value in vars(self).items():
-            entry[name] = _strict(value)
-        entry["rule"] = {
-            "name": self.rule.name,
-            "source": self.rule.source,
-            "parameters": self.rule.parameters,
-        }
-        entry["clock"] = dict(vars(self.clock))
-        entry["rows"] = [{k: _strict(v) for k, v in vars(row).items()} for row in self.rows]
-        return entry
+    def to_json(self) -> str:
+        """The document as strict JSON: infinities are null."""
+        return to_json(self.to_dict())
 
+    @classmethod
+    def from_dict(cls, document: Mapping[str, Any], where: str | None = None) -> Explanation:
+        """The records of a document, as `to_dict` wrote it; what was not finite is None.
 
-def _strict(value: Any) -> Any:
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+        Args:
+            document: plain values, as `to_dict` gives them.
+            where: the file it was read from, for errors.
+
+        Raises:
+            EsimError: the document does not follow its schema.
+        """
+        with following_schema(SCHEMA, where):
+            entries = {k: v for k, v in document.items() if k != "schema"}
+            row = entries["rule"]
+            # A bound of the rule that there is none of is null, and its column's default.
+            told = {k: v for k, v in row["parameters"].items() if v is not None}
+            rule = {"name": row["name"], "source": row["source"], **told}
+            return build(cls, {**entries, "rule": rule})

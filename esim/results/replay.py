@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
-import json
-import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from dataclasses import dataclass, field, fields
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from esim.assumptions import Clock, Costs
-from esim.study import Direction, Float64, Int64
+from esim.results.named_rule import NamedRule, RecordedRule
+from esim.results.records import following_schema, plain, to_json
+from esim.study import Direction, as_direction
 from esim.study.door import above
+from esim.version import __version__
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from esim.study import Study
-
 SCHEMA = "esim.replay/1"
+# The document in the folder of --out, and the tables beside it.
+RESULT, TRIALS = "result.json", "trials.parquet"
+DECISIONS, REPORTS = "decisions.parquet", "reports.parquet"
 _HEADLINES = (
     "trials_stopped",
     "steps_saved_fraction",
@@ -34,44 +36,6 @@ _HEADLINES = (
     "degradation_normalized",
     "best_rank",
 )
-
-
-class NamedRule(Protocol):
-    """What a result keeps of its rule."""
-
-    @property
-    def name(self) -> str:
-        """The preset's name."""
-
-    @property
-    def source(self) -> str:
-        """What it copies."""
-
-    @property
-    def parameters(self) -> Mapping[str, Any]:
-        """Its columns."""
-
-
-@dataclass(frozen=True)
-class Reports:
-    """Every report of a study as it was recorded: what a figure of its curves is drawn from.
-
-    N trials in launch order, R reports; trial i owns ``offsets[i]:offsets[i + 1]``.
-
-    Attributes:
-        offsets: int64 [N + 1].
-        steps: int64 [R].
-        values: float64 [R]; NaN where the trial reached the step without a value.
-    """
-
-    offsets: Int64
-    steps: Int64
-    values: Float64
-
-    @classmethod
-    def of(cls, study: Study) -> Reports:
-        """A study's reports."""
-        return cls(study.offsets, study.steps, study.values)
 
 
 @dataclass(frozen=True)
@@ -134,6 +98,18 @@ class Summary:
             for name, value in vars(self).items()
         }
 
+    @classmethod
+    def from_dict(cls, entry: Mapping[str, Any]) -> Summary:
+        """A summary from its entry. The value of a best trial is NaN where it was not finite."""
+        values = {f.name: entry[f.name] for f in fields(cls)}
+        for name in ("best", "best_recorded"):
+            if values[name] is not None:
+                value = values[name]["value"]
+                values[name] = BestTrial(values[name]["trial"], np.nan if value is None else value)
+        if values["steps_saved_fraction_bounds"] is not None:
+            values["steps_saved_fraction_bounds"] = tuple(values["steps_saved_fraction_bounds"])
+        return cls(**values)
+
 
 # Summaries of studies by their keys: a value a study.
 Summaries = Mapping[str, Sequence[Any]]
@@ -171,6 +147,24 @@ class TrialColumns:
             lists.append(values)
         return [dict(zip(vars(self), row, strict=True)) for row in zip(*lists, strict=True)]
 
+    @classmethod
+    def from_rows(cls, rows: Sequence[Mapping[str, Any]]) -> TrialColumns:
+        """The columns of such dicts: NaN where a number is None, -1 where a whole one is."""
+
+        def column(name: str, kind: str) -> NDArray[Any]:
+            cells = [row[name] for row in rows]
+            if kind == "float64":
+                return np.array([np.nan if x is None else x for x in cells], dtype=np.float64)
+            return np.array([-1 if x is None else x for x in cells], dtype=kind)
+
+        kinds = {
+            f.name: str(f.type).removeprefix("NDArray[np.").removesuffix("]").rstrip("_")
+            for f in fields(cls)
+            if f.name != "trial"
+        }
+        arrays = {name: column(name, kind) for name, kind in kinds.items()}
+        return cls(trial=tuple(str(row["trial"]) for row in rows), **arrays)
+
 
 @dataclass(frozen=True)
 class ReadingRow:
@@ -185,14 +179,20 @@ class ReadingRow:
 
     def to_dict(self) -> dict[str, Any]:
         """The reading's entry in the result document."""
-        return {
-            "code": self.code,
-            "question": self.question,
-            "reading": self.reading,
-            "clock": vars(self.clock),
-            "parameters": dict(self.parameters),
-            "summary": self.summary.to_dict(),
-        }
+        entry: dict[str, Any] = plain(self)
+        return entry
+
+    @classmethod
+    def from_dict(cls, entry: Mapping[str, Any]) -> ReadingRow:
+        """A reading from its entry."""
+        return cls(
+            code=entry["code"],
+            question=entry["question"],
+            reading=entry["reading"],
+            clock=Clock(**entry["clock"]),
+            parameters=dict(entry["parameters"]),
+            summary=Summary.from_dict(entry["summary"]),
+        )
 
 
 @dataclass(frozen=True)
@@ -247,11 +247,7 @@ class ReplayResult:
             "study": self.study,
             "objective": self.objective,
             "direction": self.direction,
-            "rule": {
-                "name": self.rule.name,
-                "source": self.rule.source,
-                "parameters": dict(self.rule.parameters),
-            },
+            "rule": plain(RecordedRule.of(self.rule)),
             "clock": vars(self.clock),
             "costs": vars(self.costs),
             "final": self.final,
@@ -264,9 +260,26 @@ class ReplayResult:
             entry["ranges"] = self.ranges()
         return entry
 
+    @classmethod
+    def from_dict(cls, entry: Mapping[str, Any]) -> ReplayResult:
+        """A result from its entry in the document, without its decisions."""
+        return cls(
+            study=str(entry["study"]),
+            objective=str(entry["objective"]),
+            direction=as_direction(entry["direction"]),
+            rule=RecordedRule(**entry["rule"]),
+            clock=Clock(**entry["clock"]),
+            costs=Costs(**entry["costs"]),
+            final=str(entry["final"]),
+            summary=Summary.from_dict(entry["summary"]),
+            columns=TrialColumns.from_rows(entry["trials"]),
+            warnings=tuple(Caveat(**warning) for warning in entry["warnings"]),
+            readings=tuple(ReadingRow.from_dict(row) for row in entry.get("readings", ())),
+        )
+
     def to_json(self) -> str:
         """The result document for this study alone."""
-        return to_json(document([self], []))
+        return ReplayDocument((self,)).to_json()
 
     def _repr_html_(self) -> str:
         """In a notebook."""
@@ -324,40 +337,55 @@ def add_up(columns: Mapping[str, Sequence[Any]]) -> dict[str, Any]:
     return sums
 
 
-def document(
-    results: Sequence[ReplayResult],
-    inputs: Sequence[Mapping[str, Any]],
-    command: str | None = None,
-) -> dict[str, Any]:
-    """The result document, schema esim.replay/1.
+@dataclass(frozen=True)
+class ReplayDocument:
+    """Replays of one or many studies: the document of `esim replay --json`.
 
-    Args:
+    Attributes:
+        studies: a result a study.
+        inputs: what was read, and what the readers noted.
         command: the command line that made it, where one did.
+        esim: the version that wrote it.
     """
-    from esim.version import __version__
 
-    return {
-        "schema": SCHEMA,
-        "esim": __version__,
-        **({} if command is None else {"command": command}),
-        "inputs": list(inputs),
-        "studies": [result.to_dict() for result in results],
-        "totals": totals(results),
-    }
+    studies: tuple[ReplayResult, ...]
+    inputs: tuple[Mapping[str, Any], ...] = ()
+    command: str | None = None
+    esim: str = __version__
 
+    def to_dict(self) -> dict[str, Any]:
+        """The document, schema esim.replay/1, of plain values."""
+        return {
+            "schema": SCHEMA,
+            "esim": self.esim,
+            **({} if self.command is None else {"command": self.command}),
+            "inputs": list(self.inputs),
+            "studies": [result.to_dict() for result in self.studies],
+            "totals": totals(self.studies),
+        }
 
-def to_json(value: Any) -> str:
-    """Strict JSON: numbers that are not finite become null."""
-    return json.dumps(_finite(value), indent=1, ensure_ascii=False, allow_nan=False)
+    def to_json(self) -> str:
+        """The document as strict JSON."""
+        return to_json(self.to_dict())
 
+    @classmethod
+    def from_dict(cls, document: Mapping[str, Any], where: str | None = None) -> ReplayDocument:
+        """The records of a document, as they were when it was written.
 
-def _finite(value: Any) -> Any:
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, dict):
-        return {str(k): _finite(v) for k, v in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_finite(v) for v in value]
-    if isinstance(value, np.generic):
-        return _finite(value.item())
-    return value
+        Infinities stand as null in the document, and so are unknown here. The decisions of a result
+        stand in a table beside the document (`esim.results.saved`).
+
+        Args:
+            document: plain values, as `to_dict` gives them.
+            where: the file it was read from, for errors.
+
+        Raises:
+            EsimError: the document does not follow its schema.
+        """
+        with following_schema(SCHEMA, where):
+            return cls(
+                studies=tuple(ReplayResult.from_dict(entry) for entry in document["studies"]),
+                inputs=tuple(document["inputs"]),
+                command=document.get("command"),
+                esim=str(document.get("esim", "")),
+            )

@@ -36,7 +36,7 @@ from esim.storage.history.write import Input, append
 from esim.study import Study
 
 RUN = CliRunner()
-SETTINGS = many.Settings(rule("sagemaker"), costs=Costs(price=2.0))
+SETTINGS = many.ReplaySettings(rule("sagemaker"), costs=Costs(price=2.0))
 
 
 def studies(n: int) -> list[Study]:
@@ -101,7 +101,7 @@ def test_the_same_bytes_from_every_engine(
 
 
 def test_a_study_that_fails_does_not_stop_the_others(history: History, tmp_path: Path) -> None:
-    recorded = many.Settings(rule("sagemaker"), clock="recorded")
+    recorded = many.ReplaySettings(rule("sagemaker"), clock="recorded")
     result = many.replay_history(history, recorded, out=tmp_path / "out", jobs=1)
     assert list(result.failures) == ["s0", "s2", "s4", "s6"]
     assert "cannot be replayed by the recorded clock" in result.failures["s0"]
@@ -160,7 +160,7 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     seen: list[int] = []
     real = many.replay_chunk
 
-    def watch(settings: many.Settings, chunk: layout.Chunk) -> many.ReplayedChunk:
+    def watch(settings: many.ReplaySettings, chunk: layout.Chunk) -> many.ReplayedChunk:
         seen.append(chunk.number)
         return real(settings, chunk)
 
@@ -193,7 +193,7 @@ def test_without_resume_it_begins_anew(
 
 def test_parts_of_another_replay(history: History, tmp_path: Path) -> None:
     interrupted(history, tmp_path / "out", 2)
-    other = many.Settings(rule("sagemaker", min_peers=3))
+    other = many.ReplaySettings(rule("sagemaker", min_peers=3))
     with pytest.raises(EsimError, match="parts of another replay"):
         many.replay_history(history, other, out=tmp_path / "out", resume=True)
 
@@ -331,14 +331,14 @@ def test_a_worker_does_without_pandas(history: History) -> None:
         "import sys\nfrom esim.analyses.history import replay_history as many\n"
         "from esim.storage.history import History\n"
         "from esim.rules import rule\n"
-        "settings, history = many.Settings(rule('sagemaker')), History.open(sys.argv[1])\n"
+        "settings, history = many.ReplaySettings(rule('sagemaker')), History.open(sys.argv[1])\n"
         "many.replay_chunk(settings, history.chunks()[0])\n"
         "assert 'pandas' not in sys.modules and 'matplotlib' not in sys.modules\n"
     )
     subprocess.run([sys.executable, "-c", code, str(history.location)], check=True)
 
 
-def dies_on_the_third(settings: many.Settings, chunk: layout.Chunk) -> many.ReplayedChunk:
+def dies_on_the_third(settings: many.ReplaySettings, chunk: layout.Chunk) -> many.ReplayedChunk:
     """A worker that is killed, as for want of memory, once two chunks are finished."""
     if chunk.number == 2:
         while len(list(Path(chunk.location.address).parent.glob("out.partial/*.studies"))) < 2:

@@ -29,7 +29,7 @@ from tests.benchmarks.timing import machine
 
 SHAPES = ((20, 25, 400), (100, 50, 300), (100, 100, 300), (100, 400, 100), (1000, 50, 60))
 PLANNED = 100_000, 100, 100  # studies, trials, steps
-SETTINGS = many.Settings(rule("sagemaker"))
+SETTINGS = many.ReplaySettings(rule("sagemaker"))
 
 
 def worked(run: Callable[[], object], times: int = 5) -> float:

@@ -27,7 +27,7 @@ from esim.storage.history import History, Location, layout
 from esim.storage.history.write import Input, append
 from esim.study import Study
 
-SETTINGS = many.Settings(rule("sagemaker"))
+SETTINGS = many.ReplaySettings(rule("sagemaker"))
 STUDIES = 400
 
 

@@ -17,7 +17,7 @@ from esim.assumptions import Costs
 from esim.report.files import write_results
 from esim.report.pages.document import read_page
 from esim.report.pages.page import Page
-from esim.results.replay import document
+from esim.results.replay import ReplayDocument
 from esim.study import Study
 
 EVIL = (
@@ -67,7 +67,7 @@ def result_folder(folder: Path, *studies: Study, drawn: bool = False, **how: Any
         if drawn
         else mock.patch("esim.report.figures.figure_lists.replay_plots", return_value={})
     ):
-        write_results(folder, studies, results, document(results, inputs, command))
+        write_results(folder, studies, ReplayDocument(tuple(results), tuple(inputs), command))
     return folder
 
 

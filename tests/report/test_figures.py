@@ -43,7 +43,8 @@ from esim.report.figures.trial_curves import (
     curves_info,
     draw_curves,
 )
-from esim.results.replay import ReplayResult, Reports
+from esim.results.recorded_reports import RecordedReports
+from esim.results.replay import ReplayResult
 from esim.study import Study
 from tests.references import generate
 
@@ -86,7 +87,7 @@ def axes() -> Axes:
 
 def plots(study: Study, result: ReplayResult | None = None) -> dict[str, Plot]:
     result = esim.replay(study, readings=True) if result is None else result
-    return replay_plots(result, Reports.of(study), result.trace())
+    return replay_plots(result, RecordedReports.of(study), result.trace())
 
 
 # ------------------------------------------------------------------------------ what is drawn
@@ -119,7 +120,7 @@ def test_finals_are_the_better_half_best_first():
 
 
 def test_curves_end_where_the_rule_stopped_them():
-    info = curves_info(esim.replay(small()), Reports.of(small()))
+    info = curves_info(esim.replay(small()), RecordedReports.of(small()))
     assert [c.values.tolist() for c in info.kept] == [[1.0, 0.8, 0.6]]
     assert [c.values.tolist() for c in info.stopped] == [[1.2], [0.9, 1.0]]
     assert info.stops.steps.tolist() == [1, 2]
@@ -133,7 +134,7 @@ def test_curves_end_where_the_rule_stopped_them():
 
 def test_many_curves_become_bands():
     study = big()
-    info = curves_info(esim.replay(study), Reports.of(study))
+    info = curves_info(esim.replay(study), RecordedReports.of(study))
     assert (info.kept, info.stopped) == ((), ())
     values = np.sort(study.values.reshape(study.n_trials, -1), axis=0)
     expected = values[
@@ -234,7 +235,7 @@ def test_front_is_of_the_readings():
 
 def test_threshold_is_of_the_decisions_by_step():
     result = esim.replay(small())
-    info = threshold_info(result, Reports.of(small()), result.trace())
+    info = threshold_info(result, RecordedReports.of(small()), result.trace())
     # step 1: a has no peer; b is held against 1.0; c against the median of 1.0 and 1.2
     # step 2: c is held against a's average (1.0 + 0.8) / 2; b had stopped at step 1
     assert info.steps.tolist() == [1, 2]
@@ -247,7 +248,7 @@ def test_threshold_is_of_the_decisions_by_step():
 def test_thresholds_of_many_steps_are_taken_together():
     result = esim.replay(small())
     decisions = {"step": np.arange(1000), "threshold": np.arange(1000.0)}
-    info = threshold_info(result, Reports.of(small()), decisions)
+    info = threshold_info(result, RecordedReports.of(small()), decisions)
     assert len(info.steps) == 200
     assert info.low[:2].tolist() == [0, 5]
     assert info.high[-1] == 999
@@ -261,7 +262,7 @@ def test_wrong_are_those_that_would_have_beaten_the_best_kept():
     assert wrong.trials == (2, 1)
     assert wrong.ranks == (1, 2)
     assert (wrong.better_half, wrong.stopped) == (1, 2)
-    first, second = wrong_infos(result, Reports.of(small()), result.trace())
+    first, second = wrong_infos(result, RecordedReports.of(small()), result.trace())
     assert (first.ran.values.tolist(), first.rest.values.tolist()) == ([0.9, 1.0], [1.0, 0.3])
     assert first.threshold.tolist() == pytest.approx([1.1, 0.9])
     assert second.threshold.tolist() == pytest.approx([1.0])
@@ -312,7 +313,7 @@ def test_limits(values, typical, expected):
 def test_limits_leave_out_diverging_trials_but_not_the_best():
     curves = [[1.0, 0.5 + i / 100] for i in range(20)] + [[1.0, 1e12], [1.0, 0.05]]
     study = Study.from_arrays(curves, "minimize")
-    info = curves_info(esim.replay(study), Reports.of(study))
+    info = curves_info(esim.replay(study), RecordedReports.of(study))
     assert info.limits.high < 10
     assert info.limits.low < 0.05
     assert info.outside == 1
@@ -324,7 +325,7 @@ def test_limits_leave_out_diverging_trials_but_not_the_best():
 def test_every_drawing_takes_and_returns_an_axes():
     study = timed()
     result = esim.replay(study, readings=True)
-    reports, trace = Reports.of(study), result.trace()
+    reports, trace = RecordedReports.of(study), result.trace()
     told = explained_info(explain(study, "b"))
     schedule = schedule_info(result)
     assert schedule is not None
@@ -373,7 +374,7 @@ def test_figures_are_those_with_something_to_draw():
 def test_without_the_tables_the_rest_is_drawn():
     result = esim.replay(small())
     assert set(replay_plots(result, None, {})) == {"saved", "finals", "stops"}
-    assert "curves" in replay_plots(result, Reports.of(small()), {})
+    assert "curves" in replay_plots(result, RecordedReports.of(small()), {})
 
 
 def test_every_plot_tells_in_words_what_it_shows():

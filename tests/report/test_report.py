@@ -18,7 +18,7 @@ from esim.report.formats.csv_and_json import csv_of, json_of, page_digest
 from esim.report.formats.markdown import escaped, markdown
 from esim.report.formats.pdf import pdf
 from esim.report.pages.document import read_page, write_page
-from esim.results.replay import document, to_json
+from esim.results.replay import ReplayDocument
 from esim.results.saved import read_result, replay_results, reports_of
 from tests.paths import ROOT
 from tests.report.pages import EVIL, evil_study, page_of, plain_study, result_folder
@@ -41,8 +41,8 @@ def run(*words: str, code: int = 0) -> str:
 @pytest.mark.parametrize("folder", ["xgboost_digits", "mlp_digits", "image_digits"])
 def test_a_document_read_back_is_the_same_document(folder: str) -> None:
     source = read_result(ROOT / "reports" / folder)
-    again = document(replay_results(source), source.document["inputs"], source.document["command"])
-    assert json.loads(to_json(again)) == source.document
+    again = ReplayDocument.from_dict(source.document)
+    assert json.loads(again.to_json()) == source.document
 
 
 def test_the_tables_hold_what_was_replayed(tmp_path: Path) -> None:

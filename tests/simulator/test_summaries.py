@@ -14,7 +14,8 @@ from numba import config
 from esim import Status, Study, replay
 from esim.assumptions import Costs
 from esim.errors import EsimError
-from esim.results.replay import BestTrial, Summary, document, to_json
+from esim.results.records import to_json
+from esim.results.replay import BestTrial, ReplayDocument, Summary
 from tests.references import naive
 from tests.references.generate import build, runs
 from tests.references.golden import FORWARD, INF, NAN, curves, of, scheduled
@@ -304,7 +305,7 @@ def test_generated_documents_are_strict_json() -> None:
 
 def test_totals_add_up() -> None:
     timed, untimed = replay(PAID, clock="order"), replay(curves([2] * 4, [3] * 4))
-    both = document([timed, timed], [])["totals"]
+    both = ReplayDocument((timed, timed)).to_dict()["totals"]
     assert (both["studies"], both["trials"], both["trials_stopped"]) == (2, 4, 2)
     assert (both["steps_recorded"], both["steps_run"]) == (16, 10)
     assert both["steps_saved_fraction"] == 0.375
@@ -313,17 +314,19 @@ def test_totals_add_up() -> None:
     assert both["cost"] is None
     # Shares are of the sums, not means of shares: (0 + 3 steps) of (8 + 12).
     unsaved = replay(curves([2] * 6, [1] * 6))
-    assert document([timed, unsaved], [])["totals"]["steps_saved_fraction"] == pytest.approx(3 / 20)
+    assert ReplayDocument((timed, unsaved)).to_dict()["totals"][
+        "steps_saved_fraction"
+    ] == pytest.approx(3 / 20)
     # One unknown part makes the sum unknown.
-    mixed = document([timed, untimed], [])["totals"]
+    mixed = ReplayDocument((timed, untimed)).to_dict()["totals"]
     assert mixed["steps_run"] == 10
     assert mixed["seconds_run"] is mixed["seconds_saved_fraction"] is None
-    assert document([], [])["totals"]["steps_run"] is None
+    assert ReplayDocument(()).to_dict()["totals"]["steps_run"] is None
 
 
 def test_totals_count_lost_winners() -> None:
     lost, kept = replay(curves([2, 2], [3, 1])), replay(curves([2, 2], [3, 3]))
-    assert document([lost, kept, lost], [])["totals"]["best_trials_stopped"] == 2
+    assert ReplayDocument((lost, kept, lost)).to_dict()["totals"]["best_trials_stopped"] == 2
 
 
 def test_rows_without_values_are_resource() -> None:

@@ -27,7 +27,7 @@ _BLOCK = 31 << 20  # bytes; glibc does not adapt to freed blocks of 32 MiB and m
 
 
 @dataclass(frozen=True)
-class Settings:
+class ReplaySettings:
     """How every study is replayed; the fields are arguments of `esim.replay`."""
 
     rule: Rule
@@ -63,7 +63,7 @@ class ReplayedChunk:
     trials: bytes
 
 
-def replay_chunk(settings: Settings, chunk: Chunk) -> ReplayedChunk:
+def replay_chunk(settings: ReplaySettings, chunk: Chunk) -> ReplayedChunk:
     """Replay the studies of a chunk. A study that fails becomes a row with its error.
 
     Args:
@@ -93,7 +93,7 @@ def _keeping_memory() -> Iterator[None]:
             gc.enable()
 
 
-def _replay_chunk(settings: Settings, chunk: Chunk) -> ReplayedChunk:
+def _replay_chunk(settings: ReplaySettings, chunk: Chunk) -> ReplayedChunk:
     entries = chunk.entries
     columns: dict[str, list[Any]] = {name: [None] * len(entries) for name in studies_schema().names}
     for name in ("study", "objective", "direction"):
@@ -122,7 +122,7 @@ def _replay_chunk(settings: Settings, chunk: Chunk) -> ReplayedChunk:
 
 
 def _replayed(
-    settings: Settings, studies: Mapping[int, Study]
+    settings: ReplaySettings, studies: Mapping[int, Study]
 ) -> list[tuple[list[int], Replays | FailedStudy]]:
     """Replay studies, together where they can be.
 

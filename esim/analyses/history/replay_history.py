@@ -5,25 +5,24 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from esim.analyses.history.chunk_replay import Settings, replay_chunk
+from esim.analyses.history.chunk_replay import ReplaySettings, replay_chunk
 from esim.analyses.history.finished_chunks import FinishedChunks
 from esim.analyses.workers import engines
-from esim.results.replay import TOTALED, add_up, to_json
+from esim.results.history import RESULT, STUDIES, TRIALS, AskedClock, HistoryReplay
+from esim.results.named_rule import RecordedRule
+from esim.results.replay import TOTALED, add_up
 from esim.results.tables import as_parquet, row_groups, studies_schema, trials_schema, unpacked
 from esim.storage.folders import whole_folder
 from esim.storage.history import Chunk, History
 
-__all__ = ["ManyResult", "Settings", "replay_chunk", "replay_history", "write_result"]
+__all__ = ["HistoryReplay", "ReplaySettings", "replay_chunk", "replay_history", "write_result"]
 
-SCHEMA = "esim.replay-many/1"
-RESULT, STUDIES, TRIALS = "result.json", "studies.parquet", "trials"
 # Quantiles of each headline number over the studies.
 SPREAD = (0.05, 0.25, 0.5, 0.75, 0.95)
 _SPREAD_OF = (
@@ -37,47 +36,9 @@ _SPREAD_OF = (
 )
 
 
-@dataclass(frozen=True)
-class ManyResult:
-    """What a rule would have done to a history.
-
-    Attributes:
-        studies: how many were replayed, the failed ones not counted.
-        totals: the summary keys that add up over studies.
-        spread: headline number -> its quantiles `SPREAD` over the studies that know it, by name.
-        failures: study -> why it could not be replayed.
-        warnings: code -> in how many studies.
-    """
-
-    settings: Settings
-    inputs: Sequence[Mapping[str, Any]]
-    studies: int
-    totals: Mapping[str, Any]
-    spread: Mapping[str, Mapping[str, float]]
-    failures: Mapping[str, str]
-    warnings: Mapping[str, int]
-
-    def to_dict(self) -> dict[str, Any]:
-        """The result document, schema esim.replay-many/1."""
-        from esim.version import __version__
-
-        return {
-            "schema": SCHEMA,
-            "esim": __version__,
-            "inputs": list(self.inputs),
-            **self.settings.to_dict(),
-            "studies": self.studies,
-            "totals": dict(self.totals),
-            "spread": {key: dict(value) for key, value in self.spread.items()},
-            "failures": dict(self.failures),
-            "warnings": dict(self.warnings),
-            "tables": {"studies": STUDIES, "trials": TRIALS},
-        }
-
-
 def replay_history(
     history: History,
-    settings: Settings,
+    settings: ReplaySettings,
     *,
     out: Path | None = None,
     resume: bool = False,
@@ -86,7 +47,7 @@ def replay_history(
     jobs: int | None = None,
     address: str | None = None,
     done: Any = lambda studies: None,
-) -> ManyResult:
+) -> HistoryReplay:
     """Replay every study of a history; the same bytes whatever the engine and its workers.
 
     Args:
@@ -130,9 +91,9 @@ def write_result(
     folder: Path,
     parts: FinishedChunks,
     finished: Iterable[int],
-    settings: Settings,
+    settings: ReplaySettings,
     inputs: Sequence[Mapping[str, Any]],
-) -> ManyResult:
+) -> HistoryReplay:
     """A table of the studies in the order of the history, the trials chunk by chunk, the document.
 
     Args:
@@ -151,7 +112,7 @@ def write_result(
             as_parquet(trials_schema().empty_table())
         )
     result = gathered.result(settings, inputs)
-    (folder / RESULT).write_text(to_json(result.to_dict()), encoding="utf-8")
+    (folder / RESULT).write_text(result.to_json(), encoding="utf-8")
     return result
 
 
@@ -193,12 +154,17 @@ class _Gathered:
             values = rows[key].to_pylist()
             column += [v for v, error in zip(values, errors, strict=True) if error is None]
 
-    def result(self, settings: Settings, inputs: Sequence[Mapping[str, Any]]) -> ManyResult:
+    def result(
+        self, settings: ReplaySettings, inputs: Sequence[Mapping[str, Any]]
+    ) -> HistoryReplay:
         """The document."""
         totals = add_up(self._columns)
-        return ManyResult(
-            settings=settings,
-            inputs=inputs,
+        return HistoryReplay(
+            inputs=tuple(inputs),
+            rule=RecordedRule.of(settings.rule),
+            clock=AskedClock(settings.clock, settings.workers),
+            costs=settings.costs,
+            final=settings.final,
             studies=totals["studies"],
             totals=totals,
             spread=dict(self._spread()),
@@ -215,7 +181,7 @@ class _Gathered:
                 yield key, {"studies": len(known), **named}
 
 
-def _run_key(history: History, settings: Settings, chunks: Sequence[Chunk]) -> str:
+def _run_key(history: History, settings: ReplaySettings, chunks: Sequence[Chunk]) -> str:
     from esim.version import __version__
 
     told = json.dumps(

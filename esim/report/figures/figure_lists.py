@@ -22,11 +22,12 @@ from esim.report.figures.stop_histogram import stops_plot
 from esim.report.figures.stopped_wrongly import wrong_plots
 from esim.report.figures.trial_curves import curves_plot
 from esim.results.comparison.comparison import Comparison
-from esim.results.replay import ReplayResult, Reports
+from esim.results.recorded_reports import RecordedReports
+from esim.results.replay import ReplayResult
 
 
 def replay_plots(
-    result: ReplayResult, reports: Reports | None, decisions: Mapping[str, Any]
+    result: ReplayResult, reports: RecordedReports | None, decisions: Mapping[str, Any]
 ) -> dict[str, Plot]:
     """The plots of one replayed study, by name; those with nothing to show are left out.
 
@@ -53,7 +54,7 @@ def estimate_plots(document: Mapping[str, Any]) -> dict[str, Plot]:
 
 
 def _of_replay(
-    result: ReplayResult, reports: Reports | None, decisions: Mapping[str, Any]
+    result: ReplayResult, reports: RecordedReports | None, decisions: Mapping[str, Any]
 ) -> Iterator[Plot | None]:
     yield amounts_plot(result)
     yield finals_plot(result)

@@ -11,7 +11,8 @@ from esim.report.figures import style
 from esim.report.figures.plot import Plot
 from esim.report.figures.style import ValueLimits
 from esim.report.figures.trial_curves import bands_of, curve, curve_limits, draw_bands
-from esim.results.replay import ReplayResult, Reports
+from esim.results.recorded_reports import RecordedReports
+from esim.results.replay import ReplayResult
 from esim.study import Direction, Float64
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ class ThresholdInfo(NamedTuple):
 
 
 def threshold_info(
-    result: ReplayResult, reports: Reports, decisions: Mapping[str, Any]
+    result: ReplayResult, reports: RecordedReports, decisions: Mapping[str, Any]
 ) -> ThresholdInfo:
     """The thresholds of all decisions, by step.
 
@@ -94,7 +95,7 @@ def draw_threshold(info: ThresholdInfo, axes: Axes) -> Axes:
 
 
 def threshold_plot(
-    result: ReplayResult, reports: Reports, decisions: Mapping[str, Any]
+    result: ReplayResult, reports: RecordedReports, decisions: Mapping[str, Any]
 ) -> Plot | None:
     """The plot of the thresholds; None if no decision had one."""
     info = threshold_info(result, reports, decisions)

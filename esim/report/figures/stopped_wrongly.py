@@ -12,7 +12,8 @@ from esim.report.figures.plot import Plot
 from esim.report.figures.style import ValueLimits
 from esim.report.figures.trial_curves import TrialCurve, curve, rest_of
 from esim.report.words import clean, number, ordinal
-from esim.results.replay import ReplayResult, Reports
+from esim.results.recorded_reports import RecordedReports
+from esim.results.replay import ReplayResult
 from esim.study import Direction, Float64
 
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ def stopped_wrongly(result: ReplayResult) -> WronglyStopped:
 
 
 def wrong_infos(
-    result: ReplayResult, reports: Reports, decisions: Mapping[str, Any]
+    result: ReplayResult, reports: RecordedReports, decisions: Mapping[str, Any]
 ) -> tuple[WrongInfo, ...]:
     """What is drawn for the best of the trials stopped wrongly, at most four.
 
@@ -162,7 +163,7 @@ def _widen_early_steps(info: WrongInfo, axes: Axes) -> None:
 
 
 def wrong_plots(
-    result: ReplayResult, reports: Reports, decisions: Mapping[str, Any]
+    result: ReplayResult, reports: RecordedReports, decisions: Mapping[str, Any]
 ) -> tuple[Plot, ...]:
     """A plot for each of the best trials stopped wrongly, at most four."""
     return tuple(

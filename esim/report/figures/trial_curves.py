@@ -12,7 +12,8 @@ from esim.report.figures import style
 from esim.report.figures.plot import Plot
 from esim.report.figures.style import ValueLimits
 from esim.report.words import clean, number, plural
-from esim.results.replay import BestTrial, ReplayResult, Reports
+from esim.results.recorded_reports import RecordedReports
+from esim.results.replay import BestTrial, ReplayResult
 from esim.study import Direction, Float64
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ LEVELS = (0.05, 0.25, 0.5, 0.75, 0.95)  # quantiles that are the edges of the ba
 
 
 class TrialCurve(NamedTuple):
-    """Reports that hold a value, R of one trial."""
+    """RecordedReports that hold a value, R of one trial."""
 
     steps: NDArray[np.int64]  # [R]
     values: Float64  # [R]
@@ -56,7 +57,7 @@ class CurvesInfo(NamedTuple):
     trials: int
 
 
-def curves_info(result: ReplayResult, reports: Reports) -> CurvesInfo:
+def curves_info(result: ReplayResult, reports: RecordedReports) -> CurvesInfo:
     """The curves of a study, each up to where the replay stopped it."""
     columns, summary = result.columns, result.summary
     n = len(columns.trial)
@@ -100,7 +101,7 @@ def curves_info(result: ReplayResult, reports: Reports) -> CurvesInfo:
     )
 
 
-def curve(reports: Reports, trial: int, rows: int | None = None) -> TrialCurve:
+def curve(reports: RecordedReports, trial: int, rows: int | None = None) -> TrialCurve:
     """Those of a trial's reports that hold a value.
 
     Args:
@@ -259,7 +260,7 @@ def draw_bands(grid: Float64, bands: Float64, limits: ValueLimits, axes: Axes) -
     axes.plot(grid, bands[2], color=style.GREY, lw=1.2, label="median")
 
 
-def curves_plot(result: ReplayResult, reports: Reports) -> Plot | None:
+def curves_plot(result: ReplayResult, reports: RecordedReports) -> Plot | None:
     """The plot of all curves of a study; None if no trial has a value."""
     info = curves_info(result, reports)
     if np.isnan(reports.values).all():

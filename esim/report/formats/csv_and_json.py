@@ -11,7 +11,7 @@ from typing import Any
 from esim.errors import EsimError, near_names
 from esim.report.pages.page import Cell, Page, Part, Picture, Table
 from esim.report.words import inert
-from esim.results.replay import to_json
+from esim.results.records import to_json
 
 SCHEMA = "esim.report/1"
 

@@ -32,10 +32,10 @@ from esim.report.words import (
     share_words,
 )
 from esim.results.comparison.comparison import Choice, Comparison, RuleEntry, Settings
-from esim.results.saved import Source, following_schema
+from esim.results.saved import SavedResult
 
 
-def compare_page(source: Source, studies: Sequence[str] = ()) -> Page:
+def compare_page(source: SavedResult, studies: Sequence[str] = ()) -> Page:
     """The page of a comparison.
 
     Args:
@@ -44,8 +44,7 @@ def compare_page(source: Source, studies: Sequence[str] = ()) -> Page:
     Raises:
         EsimError: the document cannot be used, or lacks a study.
     """
-    with following_schema(source):
-        c = Comparison.from_dict(source.document)
+    c = Comparison.from_dict(source.document, source.where)
     if not c.rules or not c.studies:
         raise EsimError(
             "there is nothing to report", where=source.where, why="no rule, or no study"

@@ -9,7 +9,7 @@ from pathlib import Path
 from esim.errors import EsimError
 from esim.report.files import FIGURES
 from esim.report.pages.page import Page, Picture
-from esim.results.saved import Source, read_result
+from esim.results.saved import SavedResult, read_result
 from esim.storage.folders import whole_file
 
 # Schema -> the module and the function that make a page of it: (source, studies) -> Page.
@@ -20,7 +20,7 @@ KINDS = {
 }
 
 
-def read_page(result: Path, studies: Sequence[str] = ()) -> tuple[Page, Source]:
+def read_page(result: Path, studies: Sequence[str] = ()) -> tuple[Page, SavedResult]:
     """The report of a result document, or of the folder that `--out` wrote.
 
     Args:
@@ -37,13 +37,13 @@ def read_page(result: Path, studies: Sequence[str] = ()) -> tuple[Page, Source]:
             fix="a document of " + ", ".join(KINDS),
         )
     module, function = KINDS[source.schema]
-    make: Callable[[Source, Sequence[str]], Page] = getattr(
+    make: Callable[[SavedResult, Sequence[str]], Page] = getattr(
         importlib.import_module(module), function
     )
     return make(source, studies), source
 
 
-def write_page(page: Page, source: Source, target: Path, table: str | None = None) -> None:
+def write_page(page: Page, source: SavedResult, target: Path, table: str | None = None) -> None:
     """Write a report as the target's ending says, whole or not at all.
 
     Raises:
@@ -57,7 +57,7 @@ def write_page(page: Page, source: Source, target: Path, table: str | None = Non
         raise EsimError("cannot be written", where=str(target), why=str(error)) from error
 
 
-def _bytes(page: Page, source: Source, target: Path, table: str | None) -> bytes:
+def _bytes(page: Page, source: SavedResult, target: Path, table: str | None) -> bytes:
     kind = target.suffix.lower()
     if kind == ".pdf":
         from esim.report.formats.pdf import pdf
@@ -76,7 +76,7 @@ def _bytes(page: Page, source: Source, target: Path, table: str | None) -> bytes
     return (csv_of(page, table) if kind == ".csv" else json_of(page)).encode()
 
 
-def _figures(page: Page, source: Source, target: Path) -> dict[str, str]:
+def _figures(page: Page, source: SavedResult, target: Path) -> dict[str, str]:
     """The figures that stand beside the target, where it is written beside the result."""
     if target.resolve().parent != source.folder.resolve():
         return {}

@@ -25,7 +25,9 @@ from esim.report.pages.page import (
 )
 from esim.report.pages.provenance import facts, provenance, rule_table
 from esim.report.words import clean, number, percent, plural, share_words
-from esim.results.saved import RecordedRule, Source, following_schema
+from esim.results.named_rule import RecordedRule
+from esim.results.records import following_schema
+from esim.results.saved import SavedResult
 
 Entry = Mapping[str, Any]
 _KINDS: dict[str, Kind] = {
@@ -50,7 +52,7 @@ _VERDICTS = {
 }
 
 
-def estimate_page(source: Source, studies: Sequence[str] = ()) -> Page:
+def estimate_page(source: SavedResult, studies: Sequence[str] = ()) -> Page:
     """The page of a forecast.
 
     Raises:
@@ -59,7 +61,7 @@ def estimate_page(source: Source, studies: Sequence[str] = ()) -> Page:
     if studies:
         raise EsimError("a forecast is of the next job: it shows no study by itself")
     d = source.document
-    with following_schema(source):
+    with following_schema(source.schema, source.where):
         plots = estimate_plots(d)
 
         def pictures(*beginnings: str) -> list[Part]:

@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from esim.report.pages.page import Cell, Code, Column, Part, Section, Table
-from esim.results.replay import NamedRule
-from esim.results.saved import Source, following_schema
+from esim.results.named_rule import NamedRule
+from esim.results.records import following_schema
+from esim.results.saved import SavedResult
 from esim.rules import meanings
 
 
@@ -32,10 +33,10 @@ def _word(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def provenance(source: Source) -> Section:
+def provenance(source: SavedResult) -> Section:
     """What was read, by which version, and how to have the same again."""
     document = source.document
-    with following_schema(source):
+    with following_schema(source.schema, source.where):
         inputs: Sequence[Mapping[str, Any]] = document["inputs"]
         files: list[tuple[Cell, ...]] = [
             (str(i["path"]), str(i["format"]), str(i["sha256"])) for i in inputs

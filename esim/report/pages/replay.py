@@ -17,11 +17,11 @@ from esim.report.pages.provenance import provenance
 from esim.report.pages.replay_sections import assumptions, study_sections
 from esim.report.words import clean, clock_words, money, percent, plural, signed
 from esim.results.replay import ReplayResult
-from esim.results.saved import Source, replay_results, reports_of
+from esim.results.saved import SavedResult, replay_results, reports_of
 from esim.storage.folders import unique_slugs
 
 
-def replay_page(source: Source, studies: Sequence[str] = ()) -> Page:
+def replay_page(source: SavedResult, studies: Sequence[str] = ()) -> Page:
     """The page of a replay.
 
     Args:

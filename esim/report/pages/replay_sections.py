@@ -9,7 +9,6 @@ from esim.report.answer import over_readings, wrong_sentence
 from esim.report.figures.figure_lists import replay_plots
 from esim.report.figures.plot import Plot
 from esim.report.figures.stopped_wrongly import stopped_wrongly
-from esim.report.files import DECISIONS, REPORTS
 from esim.report.pages.page import Cell, Column, Missing, Part, Picture, Say, Section, Table, filled
 from esim.report.pages.provenance import facts, rule_table
 from esim.report.words import (
@@ -23,7 +22,8 @@ from esim.report.words import (
     seconds,
     signed,
 )
-from esim.results.replay import ReplayResult, Reports
+from esim.results.recorded_reports import RecordedReports
+from esim.results.replay import DECISIONS, REPORTS, ReplayResult
 
 _AGAIN = "esim replay LOGS --out FOLDER keeps it beside the result"
 _MOST_WRONG = 25
@@ -47,7 +47,7 @@ class _Pictures:
 
 def study_sections(
     result: ReplayResult,
-    reports: Reports | None,
+    reports: RecordedReports | None,
     decisions: Mapping[str, Any],
     slug: str,
     prefix: str,
@@ -184,7 +184,10 @@ def _readings(result: ReplayResult, prefix: str, pictures: _Pictures) -> list[Pa
 
 
 def _curves(
-    result: ReplayResult, reports: Reports | None, decisions: Mapping[str, Any], pictures: _Pictures
+    result: ReplayResult,
+    reports: RecordedReports | None,
+    decisions: Mapping[str, Any],
+    pictures: _Pictures,
 ) -> list[Part]:
     parts = pictures("curves", "threshold", "stops")
     if reports is None:
@@ -198,7 +201,7 @@ def _curves(
 
 def _wrong(
     result: ReplayResult,
-    reports: Reports | None,
+    reports: RecordedReports | None,
     decisions: Mapping[str, Any],
     prefix: str,
     pictures: _Pictures,

@@ -14,7 +14,7 @@ from esim.report.enable import how_to_enable
 from esim.report.words import clean
 
 if TYPE_CHECKING:
-    from esim.analyses.check import Check
+    from esim.results.check import Check
     from esim.study import Study
 
 _STYLE = {"error": "bold red", "warning": "yellow", "note": "dim"}

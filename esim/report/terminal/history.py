@@ -13,7 +13,7 @@ from esim.report.terminal.replay import table
 from esim.report.words import clean, count, money, number, percent, seconds
 
 if TYPE_CHECKING:
-    from esim.analyses.history.replay_history import ManyResult
+    from esim.results.history import HistoryReplay
 
 _SHOWN = 10  # failures that are shown
 _ROWS: dict[str, tuple[str, Callable[[float], str]]] = {
@@ -27,14 +27,14 @@ _ROWS: dict[str, tuple[str, Callable[[float], str]]] = {
 }
 
 
-def show_many(result: ManyResult, console: Console) -> None:
+def show_many(result: HistoryReplay, console: Console) -> None:
     """Print the totals, how they spread over the studies, and what could not be replayed."""
-    t, settings = result.totals, result.settings
+    t = result.totals
     head = Text(clean(str(result.inputs[0]["path"])), style="bold")
-    clock = settings.clock or "as recorded"
+    clock = result.clock.mode or "as recorded"
     head.append(
         f"  {count(result.studies)} studies, {count(t['trials'])} trials; rule "
-        f"{settings.rule.name}, clock {clock}",
+        f"{result.rule.name}, clock {clock}",
         style="dim",
     )
     console.print(head)
@@ -68,7 +68,7 @@ def show_failures(failures: Mapping[str, str], console: Console) -> None:
         console.print(Padding(Text(f"· {clean(study)}: {clean(why, 300)}"), (0, 0, 0, 1)))
 
 
-def _answer(result: ManyResult) -> str:
+def _answer(result: HistoryReplay) -> str:
     t = result.totals
     if not result.studies:
         return "No study could be replayed."

@@ -43,15 +43,16 @@ from esim.results.comparison.numbers import (
     Verdict,
 )
 from esim.results.comparison.tables import flat, spread_row, standing
-from esim.results.replay import to_json
-from esim.results.trees import build, plain
+from esim.results.records import build, following_schema, plain, to_json
 from esim.study.door import above
 
 if TYPE_CHECKING:
     import pandas as pd
 
 SCHEMA = "esim.compare/1"
+COMPARED = ("rules", "studies", "workers")  # the tables in the folder of --out
 __all__ = [
+    "COMPARED",
     "SCHEMA",
     "AgainstBest",
     "Answer",
@@ -185,6 +186,15 @@ class Comparison:
         return html
 
     @classmethod
-    def from_dict(cls, document: Mapping[str, Any]) -> Comparison:
-        """The records of a result document. Raises KeyError or TypeError if it is not one."""
-        return build(cls, {k: v for k, v in document.items() if k != "schema"})
+    def from_dict(cls, document: Mapping[str, Any], where: str | None = None) -> Comparison:
+        """The records of a result document.
+
+        Args:
+            document: plain values, as `to_dict` gives them.
+            where: the file it was read from, for errors.
+
+        Raises:
+            EsimError: the document does not follow its schema.
+        """
+        with following_schema(SCHEMA, where):
+            return build(cls, {k: v for k, v in document.items() if k != "schema"})

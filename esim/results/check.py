@@ -1,0 +1,98 @@
+"""What a check of recorded logs found, as records and as the document esim.check/1."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from esim.results.records import build, following_schema, plain, to_json
+from esim.version import __version__
+
+SCHEMA = "esim.check/1"
+Severity = Literal["error", "warning", "note"]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something that keeps AUTO from acting, or these logs from being trusted.
+
+    Attributes:
+        count: how many lines, jobs or values it is about.
+        evidence: a few of them: a job, or ``path:line: text``.
+    """
+
+    code: str
+    severity: Severity
+    text: str
+    cure: str
+    count: int = 1
+    evidence: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Check:
+    """The findings of one study, the gravest first.
+
+    Attributes:
+        verdict: the answer in a sentence.
+        acts: whether AUTO would stop any job, by the literal rule; None where these logs cannot
+            tell.
+    """
+
+    study: str
+    verdict: str
+    acts: bool | None
+    findings: tuple[Finding, ...]
+
+    @property
+    def ok(self) -> bool:
+        """Whether no finding is an error."""
+        return all(finding.severity != "error" for finding in self.findings)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The study's entry in the document, of plain values."""
+        entry: dict[str, Any] = plain(self)
+        return entry
+
+
+@dataclass(frozen=True)
+class CheckDocument:
+    """The checks of all studies that were read: the document of `esim check --json`.
+
+    Attributes:
+        studies: a check a study, in the order in which they were read.
+        inputs: what was read, and what the readers noted.
+        esim: the version that wrote it.
+    """
+
+    studies: tuple[Check, ...]
+    inputs: tuple[Mapping[str, Any], ...] = ()
+    esim: str = __version__
+
+    def to_dict(self) -> dict[str, Any]:
+        """The document, schema esim.check/1, of plain values."""
+        return {
+            "schema": SCHEMA,
+            "esim": self.esim,
+            "inputs": plain(self.inputs),
+            "studies": plain(self.studies),
+        }
+
+    def to_json(self) -> str:
+        """The document as strict JSON."""
+        return to_json(self.to_dict())
+
+    @classmethod
+    def from_dict(cls, document: Mapping[str, Any], where: str | None = None) -> CheckDocument:
+        """The records of a document, as `to_dict` wrote it.
+
+        Args:
+            document: plain values, as `to_dict` gives them.
+            where: the file it was read from, for errors.
+
+        Raises:
+            EsimError: the document does not follow its schema.
+        """
+        with following_schema(SCHEMA, where):
+            return build(cls, {k: v for k, v in document.items() if k != "schema"})

@@ -1,0 +1,76 @@
+"""What a rule would have done to a history of studies, as the document esim.replay-many/1."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from esim.assumptions import Costs
+from esim.results.named_rule import RecordedRule
+from esim.results.records import build, following_schema, plain, to_json
+from esim.version import __version__
+
+SCHEMA = "esim.replay-many/1"
+# The folder of --out: the document, the table of studies, and a folder with tables of trials.
+RESULT, STUDIES, TRIALS = "result.json", "studies.parquet", "trials"
+
+
+@dataclass(frozen=True)
+class AskedClock:
+    """The clock that was asked for. A mode of None is each study's own default."""
+
+    mode: str | None
+    workers: int
+
+
+@dataclass(frozen=True)
+class HistoryReplay:
+    """What a rule would have done to a history.
+
+    Attributes:
+        inputs: the history that was replayed.
+        rule, clock, costs, final: how every study was replayed.
+        studies: how many were replayed, the failed ones not counted.
+        totals: the summary keys that add up over studies.
+        spread: headline number -> its quantiles over the studies that know it, by name.
+        failures: study -> why it could not be replayed.
+        warnings: code -> in how many studies.
+        esim: the version that wrote it.
+    """
+
+    inputs: tuple[Mapping[str, Any], ...]
+    rule: RecordedRule
+    clock: AskedClock
+    costs: Costs
+    final: str
+    studies: int
+    totals: Mapping[str, Any]
+    spread: Mapping[str, Mapping[str, float]]
+    failures: Mapping[str, str]
+    warnings: Mapping[str, int]
+    esim: str = __version__
+
+    def to_dict(self) -> dict[str, Any]:
+        """The document, schema esim.replay-many/1, of plain values."""
+        entries = plain(self)
+        head = {"schema": SCHEMA, "esim": entries.pop("esim")}
+        return {**head, **entries, "tables": {"studies": STUDIES, "trials": TRIALS}}
+
+    def to_json(self) -> str:
+        """The document as strict JSON."""
+        return to_json(self.to_dict())
+
+    @classmethod
+    def from_dict(cls, document: Mapping[str, Any], where: str | None = None) -> HistoryReplay:
+        """The records of a document, as `to_dict` wrote it.
+
+        Args:
+            document: plain values, as `to_dict` gives them.
+            where: the file it was read from, for errors.
+
+        Raises:
+            EsimError: the document does not follow its schema.
+        """
+        with following_schema(SCHEMA, where):
+            return build(cls, {k: v for k, v in document.items() if k not in ("schema", "tables")})

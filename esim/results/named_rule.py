@@ -1,0 +1,37 @@
+"""What a result keeps of its rule."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+
+class NamedRule(Protocol):
+    """What a result keeps of its rule."""
+
+    @property
+    def name(self) -> str:
+        """The preset's name."""
+
+    @property
+    def source(self) -> str:
+        """What it copies."""
+
+    @property
+    def parameters(self) -> Mapping[str, Any]:
+        """Its columns."""
+
+
+@dataclass(frozen=True)
+class RecordedRule:
+    """The rule of a result that was read back, whatever version of esim wrote it."""
+
+    name: str
+    source: str
+    parameters: Mapping[str, Any]
+
+    @classmethod
+    def of(cls, rule: NamedRule) -> RecordedRule:
+        """What the document of a result says of a rule."""
+        return cls(rule.name, rule.source, dict(rule.parameters))
