@@ -127,7 +127,7 @@ class ReadFlags:
             EsimError: the history is damaged, or holds another objective or direction.
         """
         from esim.analyses.workers.by_study import MANY
-        from esim.readers.inputs import find_history, validate_history
+        from esim.readers.history_input import find_history, validate_history
 
         history = find_history(logs)
         if history is None or not (asked or len(history.names) > MANY):

@@ -18,8 +18,9 @@ import numpy as np
 from esim.errors import EsimError, near_names
 from esim.readers.encodings import cells
 from esim.readers.options import Options
-from esim.readers.runs import Curve, Run, whole_steps
+from esim.readers.runs import Curve, Run
 from esim.readers.source import File
+from esim.readers.whole_steps import whole_steps
 from esim.study import Float64, Int64, Note, Status
 
 LogRows = Iterable[tuple[str, Mapping[str, Any]]]

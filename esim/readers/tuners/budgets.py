@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from esim.readers import runs
 from esim.readers.runs import Curve, Experiment, Run
+from esim.readers.whole_steps import whole_steps
 from esim.study import Direction, Float64, Int64, Note, Status
 
 
@@ -66,7 +66,7 @@ def experiment(
         EsimError: the budgets cannot be counted in whole steps.
     """
     budgets = np.array([one.budget for one in evaluations], dtype=np.float64)
-    steps, step_notes = runs.whole_steps(budgets, "the budget", where)
+    steps, step_notes = whole_steps(budgets, "the budget", where)
     largest = int(steps.max()) if steps.size else 0
     of_trial: dict[str, list[int]] = {}
     for at, one in enumerate(evaluations):
