@@ -150,11 +150,13 @@ def _of_rungs(
 ) -> _Compared:
     """What is judged at rungs."""
     study, offsets, positions, oriented = peer.study, peer.offsets, peer.positions, peer.oriented
-    rungs = where.at_rungs(rule, study, offsets, positions, oriented, first_completed)
+    rungs, n_columns = where.at_rungs(rule, study, offsets, positions, oriented, first_completed)
     judged = None
     if rule.rungs == "standing":
         judged = judged_reports(rule, study, offsets, positions, oriented, own)[rungs.report]
-    own_statistic, column, engine_own = own_statistics_at_rungs(rule, rungs, own, peer, judged)
+    own_statistic, column, engine_own = own_statistics_at_rungs(
+        rule, rungs, n_columns, own, oriented, judged
+    )
     alone = len(rungs.group) == 0 or rungs.group.max() == 1
     return _Compared(
         rungs.offsets,
@@ -163,8 +165,8 @@ def _of_rungs(
         engine_own,
         column,
         NOTHING if alone else rungs.group,
-        np.array([0, rungs.n_columns + 1]),
-        cells_of_rungs(rungs, peer, threads),
+        np.array([0, n_columns + 1]),
+        cells_of_rungs(rungs, n_columns, peer, threads),
     )
 
 

@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from esim.rules import Rule
+from esim.simulator.kernels.rungs import NO_REPORT, RungJudgements
 from esim.simulator.plan import columns as where
-from esim.simulator.plan.columns import NOTHING, Columns, LookedUp, Ranked, RungPlaces
+from esim.simulator.plan.columns import NOTHING, Columns, LookedUp, Ranked
 from esim.simulator.plan.ranking import places_of, rank_columns, rank_together
 from esim.simulator.plan.statistics import PeerStatistics
 from esim.study import Float64, Int64
@@ -108,13 +109,22 @@ def _statistics(
         yield peer.of_all()[cells.source]
 
 
-def cells_of_rungs(rungs: RungPlaces, peer: PeerStatistics, threads: int | None) -> Cells:
-    """The same at rungs."""
+def cells_of_rungs(
+    rungs: RungJudgements, n_columns: int, peer: PeerStatistics, threads: int | None
+) -> Cells:
+    """The cells that trials show at rungs, ranked.
+
+    Args:
+        rungs: the judgements at rungs and the cells shown there.
+        n_columns: how many columns the rungs have, C - 1.
+        peer: the peer statistics of the reports.
+        threads: bounds the threads that rank columns.
+    """
     statistic = peer.of_all()
-    ends = rungs.end_report >= 0
+    ends = rungs.end_report != NO_REPORT
     every = np.concatenate((rungs.cell_column, rungs.end_column[ends]))
     shown = np.concatenate((statistic[rungs.cell_report], statistic[rungs.end_report[ends]]))
-    rank, universe, members = rank_columns(iter([shown]), every, rungs.n_columns, threads)
+    rank, universe, members = rank_columns(iter([shown]), every, n_columns, threads)
     end_rank = np.full(len(ends), -1, dtype=np.int32)
     end_rank[ends] = rank[len(rungs.cell_column) :]
     adds = bool(ends.any())

@@ -13,8 +13,16 @@ from numpy.typing import NDArray
 
 from esim.errors import EsimError
 from esim.rules import Rule
-from esim.simulator.kernels import curves as shapes
-from esim.simulator.kernels.curves import MOST_RUNGS
+from esim.simulator.kernels.curves import expand_cells
+from esim.simulator.kernels.rungs import (
+    EACH,
+    HIGHEST,
+    MOST_RUNGS,
+    STANDING,
+    RungJudgements,
+    Rungs,
+    judge_at_rungs,
+)
 from esim.study import Float64, Int64, Study
 
 Int32 = NDArray[np.int32]
@@ -25,7 +33,7 @@ NOTHING = np.empty(0, dtype=np.int32)
 _MOST_CELLS_A_REPORT = 4
 # Carried averages may stand in any later column, so every column then gets a bit for every report.
 _MOST_CARRY_BITS = 2**31
-_WAYS = {"each": shapes.EACH, "highest": shapes.HIGHEST, "standing": shapes.STANDING}
+_WAYS = {"each": EACH, "highest": HIGHEST, "standing": STANDING}
 
 
 @dataclass(frozen=True)
@@ -160,77 +168,70 @@ def cells(rule: Rule, offsets: Int64, column: Int32) -> Ranked | LookedUp:
     cell_column = np.empty(total, dtype=np.int32)
     shown_by = np.empty(total, dtype=np.int32)
     source = np.empty(total, dtype=np.int64)
-    shapes.expand_cells(offsets, column, cell_offsets, cell_column, shown_by, source)
+    expand_cells(offsets, column, cell_offsets, cell_column, shown_by, source)
     return Ranked(cell_offsets, cell_column, shown_by, source)
-
-
-@dataclass(frozen=True)
-class RungPlaces:
-    """Judgements [E] and cells [K] at rungs; -1 and -2 as in `kernels.curves.rungs`."""
-
-    offsets: Int64
-    report: Int64
-    place: Int32
-    group: Int32
-    cell_offsets: Int64
-    cell_column: Int32
-    shown_by: Int32
-    cell_report: Int64
-    end_report: Int64
-    end_column: Int32
-    n_columns: int
 
 
 def at_rungs(
     rule: Rule,
     study: Study,
     offsets: Int64,
-    positions: NDArray[np.generic],
+    positions: NDArray[Any],
     values: Float64,
     first_completed: FirstCompleted | None,
-) -> RungPlaces:
-    """Where each report is judged, and what it leaves there."""
+) -> tuple[RungJudgements, int]:
+    """Where reports are judged at rungs and what their trials show there; how many columns.
+
+    Args:
+        rule: a rule that judges at rungs.
+        study: what the trials and their number are taken from.
+        offsets: int64 [N + 1], trial -> its reports.
+        positions: [R], where each report stands on the rule's axis.
+        values: float64 [R].
+        first_completed: what rungs that wait for the first trials to complete are set by.
+
+    Raises:
+        EsimError: more rungs than a trial can be judged at.
+    """
     n = study.n_trials
     longest = 0 if first_completed is None else first_completed.longest
     highest = float(positions.max()) if len(positions) else 0.0
     levels, bracket = _levels(rule, study, highest, longest)
-    counts = np.zeros((n, 2), dtype=np.int64)
-    no_long = np.empty(0, dtype=np.int64)
-    given = (
-        _WAYS[rule.rungs],
-        rule.again != "never",
-        rule.max_steps,
-        rule.nan == "stop",
-        np.zeros(n, dtype=np.int64)
-        if first_completed is None or first_completed.opens is None
-        else first_completed.opens,
-        bracket,
-        levels,
-        offsets,
-        positions,
-        values,
+    opens = None if first_completed is None else first_completed.opens
+    rungs = Rungs(
+        way=_WAYS[rule.rungs],
+        adds_at_end=rule.again != "never",
+        stop_at=rule.max_steps,
+        nan_stops=rule.nan == "stop",
+        opens=np.zeros(n, dtype=np.int64) if opens is None else opens,
+        bracket=bracket,
+        levels=levels,
+        offsets=offsets,
+        positions=positions,
+        values=values,
     )
-    nothing = (no_long, NOTHING, NOTHING, NOTHING, no_long, NOTHING, no_long, NOTHING)
-    shapes.rungs(*given, False, counts, *nothing)
-    judgements, n_cells = counts.sum(axis=0)
-    found = RungPlaces(
-        offsets=np.concatenate(([0], np.cumsum(counts[:, 0]))),
+    ends = np.empty(n + 1, dtype=np.int64), np.empty(n + 1, dtype=np.int64)
+    counted = _room(*ends, 0, 0)
+    judge_at_rungs(rungs, counted, False)
+    found = _room(*ends, int(counted.offsets[-1]), int(counted.cell_offsets[-1]))
+    judge_at_rungs(rungs, found, True)
+    return found, levels.size
+
+
+def _room(offsets: Int64, cell_offsets: Int64, judgements: int, n_cells: int) -> RungJudgements:
+    """Room for so many judgements and cells at rungs."""
+    return RungJudgements(
+        offsets=offsets,
+        cell_offsets=cell_offsets,
         report=np.empty(judgements, dtype=np.int64),
-        place=np.empty(judgements, dtype=np.int32),
+        column=np.empty(judgements, dtype=np.int32),
         group=np.empty(judgements, dtype=np.int32),
-        cell_offsets=np.concatenate(([0], np.cumsum(counts[:, 1]))),
         cell_column=np.empty(n_cells, dtype=np.int32),
-        shown_by=np.empty(n_cells, dtype=np.int32),
         cell_report=np.empty(n_cells, dtype=np.int64),
+        shown_by=np.empty(n_cells, dtype=np.int32),
         end_report=np.empty(judgements, dtype=np.int64),
-        end_column=np.zeros(judgements, dtype=np.int32),
-        n_columns=levels.size,
+        end_column=np.empty(judgements, dtype=np.int32),
     )
-    shapes.rungs(
-        *given, True, counts, found.report, found.place, found.group, found.shown_by,
-        found.cell_report, found.cell_column, found.end_report, found.end_column,
-    )  # fmt: skip
-    return found
 
 
 def _levels(rule: Rule, study: Study, highest: float, longest: int) -> tuple[Float64, Int64]:

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from esim.rules import Rule
 from esim.simulator.kernels import curves as shapes
-from esim.simulator.plan.columns import Columns, RungPlaces
+from esim.simulator.kernels.rungs import ALWAYS_STOPS, NOT_JUDGED, RungJudgements
+from esim.simulator.plan.columns import Columns
 from esim.simulator.plan.gates import not_among_best, outside
 from esim.study import Float64, Int64, Study
 
@@ -168,26 +169,37 @@ def _stopping(
 
 def own_statistics_at_rungs(
     rule: Rule,
-    rungs: RungPlaces,
+    rungs: RungJudgements,
+    n_columns: int,
     own: Float64,
-    peer: PeerStatistics,
+    oriented: Float64,
     judged: NDArray[np.bool_] | None,
 ) -> tuple[Float64, NDArray[np.int32], Float64]:
-    """The own side, the place, and the own side as the kernel takes it. [E] each"""
+    """What `own_statistics` returns, for judgements at rungs. [E] each
+
+    Args:
+        rule: a rule that judges at rungs.
+        rungs: the judgements at rungs.
+        n_columns: how many columns the rungs have; the next one stops whatever is judged there.
+        own: float64 [R], the own statistic of each report.
+        oriented: float64 [R], the value of each report.
+        judged: bool [E], whether the trial's own course lets each judgement be made; None: all.
+    """
     found = own[rungs.report]
     if rule.rungs == "standing" and rule.own == "current":
-        found = _recorded(rungs, peer.oriented)
+        found = _recorded(rungs, oriented)
     if judged is None:
         judged = np.ones(len(found), dtype=np.bool_)
-    found = np.where(judged & (rungs.place != -1), found, np.nan)
+    found = np.where(judged & (rungs.column != NOT_JUDGED), found, np.nan)
     shown = found
     if rule.nan in ("worst", "poison"):
-        shown = np.where(judged & (rungs.place >= 0) & np.isnan(found), np.inf, found)
-    place = np.maximum(rungs.place, 0)
-    return found, *_stopping(judged & (rungs.place == -2), place, np.int32(rungs.n_columns), shown)
+        shown = np.where(judged & (rungs.column >= 0) & np.isnan(found), np.inf, found)
+    stops = judged & (rungs.column == ALWAYS_STOPS)
+    column = np.maximum(rungs.column, 0)
+    return found, *_stopping(stops, column, np.int32(n_columns), shown)
 
 
-def _recorded(rungs: RungPlaces, oriented: Float64) -> Float64:
+def _recorded(rungs: RungJudgements, oriented: Float64) -> Float64:
     """The value at the rung on which each judgement stands; NaN where on none. [E]"""
     found = np.full(len(rungs.report), np.nan)
     its_trial = np.repeat(np.arange(len(rungs.offsets) - 1), np.diff(rungs.cell_offsets))
@@ -197,4 +209,4 @@ def _recorded(rungs: RungPlaces, oriented: Float64) -> Float64:
     known = np.full(len(found), -1)
     known[at] = at
     last = np.maximum.accumulate(known) if len(known) else known
-    return np.where(rungs.place >= 0, found[np.maximum(last, 0)], np.nan)
+    return np.where(rungs.column >= 0, found[np.maximum(last, 0)], np.nan)
