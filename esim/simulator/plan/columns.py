@@ -1,4 +1,4 @@
-"""Where trials are compared: columns of places, and the cells that trials show in them."""
+"""The columns in which trials are compared, and the cells that trials show in them."""
 
 from __future__ import annotations
 
@@ -38,12 +38,13 @@ _WAYS = {"each": EACH, "highest": HIGHEST, "standing": STANDING}
 
 @dataclass(frozen=True)
 class FirstCompleted:
-    """What the first trials to complete settle for rungs that wait for them.
+    """What the first trials to complete settle for rungs that wait for them. N trials.
 
     Attributes:
-        longest: the last step among them.
-        opens: int64 [N], the first report of each trial that comes after; None where trials run
-            one after another: whole trials come before.
+        longest: the last step among the trials that complete first; 0 if none completes.
+        opens: int64 [N], how many reports each trial makes before that moment. Those are neither
+            judged nor shown. None where trials run one after another: then the trials launched
+            before any has completed are neither judged nor shown at all.
     """
 
     longest: int
@@ -52,41 +53,49 @@ class FirstCompleted:
 
 @dataclass(frozen=True)
 class Columns:
-    """Each study's places of comparison, numbered one study after another.
+    """The columns in which each study's trials are compared. S studies, R reports, C columns.
 
-    After a study's places one more follows, at which whatever is judged stops. S studies.
+    Columns are numbered one study after another. A study's last column belongs to no report:
+    whatever is judged there stops.
 
     Attributes:
-        place: int32 [R], of each report.
-        first: int64 [S + 1], each study's first place.
+        column: int32 [R], the column of each report.
+        first: int64 [S + 1], study -> its columns; the last number is C.
         reports: int64 [S + 1], study -> its reports.
     """
 
-    place: Int32
+    column: Int32
     first: Int64
     reports: Int64
 
     @property
     def count(self) -> int:
-        """How many there are, less the last one at which whatever is judged stops."""
+        """How many columns there are before the last one, C - 1."""
         return int(self.first[-1]) - 1
 
     def stops(self) -> Int32:
-        """int32 [R]: the place, for each report, at which its trial stops if it is judged there."""
+        """For each report the column of its study that stops whatever is judged there. int32 [R]"""
         return np.repeat(self.first[1:] - 1, np.diff(self.reports)).astype(np.int32)
 
 
 def columns(match: str, offsets: Int64, positions: NDArray[Any], trials: Int64) -> Columns:
-    """Each report's place of comparison among its study's; `trials`: study -> its trials."""
+    """The column of each report: one for each position at which its study's trials report.
+
+    Args:
+        match: the rule table's column of that name; for "number" the positions count from 1.
+        offsets: int64 [N + 1], trial -> its reports.
+        positions: [R], where each report stands on the rule's axis.
+        trials: int64 [S + 1], study -> its trials.
+    """
     reports = offsets[trials]
     studies = len(trials) - 1
     if match == "number":
-        place = (positions - 1).astype(np.int32)
-        counts = [int(place[a:b].max(initial=-1)) + 1 for a, b in pairwise(reports)]
+        column = (positions - 1).astype(np.int32)
+        counts = [int(column[a:b].max(initial=-1)) + 1 for a, b in pairwise(reports)]
         first = _starts(np.array(counts))
         if studies > 1:
-            place += np.repeat(first[:-1], np.diff(reports)).astype(np.int32)
-        return Columns(place, first, reports)
+            column += np.repeat(first[:-1], np.diff(reports)).astype(np.int32)
+        return Columns(column, first, reports)
     wide = int(positions.max(initial=0)) + 1 if positions.dtype == np.int64 else 0
     if 0 < wide * studies <= 4 * len(positions) + 1024 * studies:
         seen = np.zeros((studies, wide), dtype=np.int32)
@@ -105,19 +114,21 @@ def columns(match: str, offsets: Int64, positions: NDArray[Any], trials: Int64) 
 
 
 def _starts(counts: NDArray[Any]) -> Int64:
-    """Each study's first place, and the end of all, from how many places each has. int64 [S + 1]"""
+    """Each study's first column and the end of all; `counts` [S]: the columns of its reports."""
     return np.concatenate(([0], np.cumsum(counts + 1))).astype(np.int64)
 
 
 @dataclass(frozen=True)
 class Ranked:
-    """Cells [K] whose statistics are ranked in their columns before anything is replayed.
+    """Cells whose statistics are ranked in their columns before anything is replayed. K cells.
 
     Attributes:
         offsets: int64 [N + 1], trial -> its cells.
-        column: int32 [K].
-        shown_by: int32 [K], the trial's report that shows each; empty: the n-th the n-th.
-        source: int64 [K], the report each takes its statistic from; None: cells are the reports.
+        column: int32 [K], the column of each cell.
+        shown_by: int32 [K], which of the trial's reports shows each cell, from 0; empty: its n-th
+            report shows its n-th cell.
+        source: int64 [K], the report each cell takes its statistic from; None: the cells are the
+            reports.
     """
 
     offsets: Int64
@@ -128,7 +139,7 @@ class Ranked:
 
 @dataclass(frozen=True)
 class LookedUp:
-    """No cells: peers are looked up one by one.
+    """No cells: a replay looks peers up one by one.
 
     Ranking would cost more, or two reports of a trial stand in one column, where only the later one
     counts.
@@ -136,7 +147,12 @@ class LookedUp:
 
 
 def cells(rule: Rule, offsets: Int64, column: Int32) -> Ranked | LookedUp:
-    """The cells that reports show in their columns, int32 [R], or that there are none.
+    """The cells that reports show in their columns, or that peers are looked up instead.
+
+    Args:
+        rule: its columns say in which columns beside its own a report counts.
+        offsets: int64 [N + 1], trial -> its reports.
+        column: int32 [R], the column of each report.
 
     Raises:
         EsimError: two reports of a trial stand in one column and are to be interpolated.
@@ -235,7 +251,14 @@ def _room(offsets: Int64, cell_offsets: Int64, judgements: int, n_cells: int) ->
 
 
 def _levels(rule: Rule, study: Study, highest: float, longest: int) -> tuple[Float64, Int64]:
-    """The rungs' steps, float64 [brackets, L] (inf: none), and each trial's bracket, int64 [N]."""
+    """The steps of the rungs, float64 [B, L], and the bracket of each trial, int64 [N].
+
+    B brackets of at most L rungs; inf stands where a bracket has fewer. `highest`: the last
+    position of any report; `longest`: the last step of the first trials to complete.
+
+    Raises:
+        EsimError: more rungs than a trial can be judged at.
+    """
     n = study.n_trials
     first = rule.first_rung or max(longest // 100, 1)
     bracket = np.zeros(n, dtype=np.int64)
@@ -270,7 +293,8 @@ def _levels(rule: Rule, study: Study, highest: float, longest: int) -> tuple[Flo
 def _rungs(first: int, reduction: float, bracket: int, top: float, *, rounded: bool) -> list[float]:
     """The steps of a bracket's rungs up to `top`.
 
-    Rounded as W&B's bands, each from the one before; else each from the first, met where it is.
+    Rounded, each is a whole step, and the next is computed from the one before as in W&B's bands.
+    Otherwise each is computed from the first, and need not be a whole step.
     """
     found: list[float] = []
     level, k = first * reduction**bracket, 0
