@@ -207,10 +207,7 @@ def run_once(
     """Replay a plan once. Of a batch, each study is replayed by itself.
 
     Args:
-        plan: what is replayed.
-        clock: who counts as previous.
-        costs: startup and stop overheads, in seconds, where the clock has times.
-        acting: whether the rule acts; if not, the baseline is run.
+        plan, clock, costs, acting: as for `run_many`.
         order: int64, the trials in launch order, as for `run_many`; None: the study's own.
         probe: a trial that is judged to its end and never stopped; -1: none.
         traced: whether the threshold and the peers at each judgement are kept.

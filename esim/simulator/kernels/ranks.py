@@ -96,9 +96,7 @@ def _by_digits(first, n, bits, spare_bits, spare, counts):
         for digit in range(8):
             counts[digit, np.int64(number & _MASK)] += 1
             number >>= _DIGIT
-    row = np.int64(
-        0
-    )  # of `spare`; the numbers are in `bits` if it is 0, else in `spare_bits`
+    row = np.int64(0)  # of `spare`; the numbers are in `bits` if it is 0, else in `spare_bits`
     for digit in range(8):
         shift = np.uint64(8 * digit)
         any_number = bits[first] if row == 0 else spare_bits[0]

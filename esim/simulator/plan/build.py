@@ -93,12 +93,8 @@ def prepare_batch(
 ) -> Plan:
     """The plan for replaying the studies of a batch under a rule, each by itself.
 
-    Args:
-        batch: the studies; one only unless the rule is `batchable`.
-        rule, threads, first_completed: as for `prepare`.
-
-    Raises:
-        EsimError: as for `prepare`.
+    Arguments and errors are those of `prepare`, but that a batch stands in place of the study. It
+    holds one study only unless the rule is `batchable`.
     """
     study = batch.whole
     offsets, steps, values, row_of, unseen = _reports(study, rule)

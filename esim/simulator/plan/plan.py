@@ -122,7 +122,7 @@ class Plan:
 
     @property
     def judged_own(self) -> Float64:
-        """The own statistic as it is compared: inf where the trial stops in any case. float64 [E]"""
+        """The own statistic as it is compared: inf where the trial stops anyway. float64 [E]"""
         return self.arrays.own
 
     @property
