@@ -42,9 +42,9 @@ class FirstCompleted:
 
     Attributes:
         longest: the last step among the trials that complete first; 0 if none completes.
-        opens: int64 [N], how many reports each trial makes before that moment. Those are neither
-            judged nor shown. None where trials run one after another: then the trials launched
-            before any has completed are neither judged nor shown at all.
+        opens: int64 [N], how many reports each trial makes before that moment (all of them if none
+            completes). Those are neither judged nor shown. None where trials run one after another:
+            then the trials launched before any has completed are neither judged nor shown at all.
     """
 
     longest: int
