@@ -30,12 +30,15 @@ class Run:
     """What one replay did. N trials in the study's own order.
 
     Attributes:
-        rows_kept: int32 [N], the study's rows each trial made.
-        stopped: bool [N].
-        threshold, peers: float64 [N], at the decision that stopped the trial; NaN if none.
-        decided: int64 [N], which of its judgements that was; -1 if none.
-        began, ended: float64 [N], seconds at which its job started and ended; NaN without times.
-        trace: float64 [E, 2], threshold and peers at each judgement; empty if not asked.
+        rows_kept: int32 [N], how many of its rows in the study each trial made.
+        stopped: bool [N], whether the rule stopped it before the last of them.
+        threshold: float64 [N], the threshold at the decision that stopped the trial; NaN if none.
+        peers: float64 [N], how many peers it had at that decision; NaN if none.
+        decided: int64 [N], which of its judgements that was, from 0; -1 if none.
+        began: float64 [N], seconds at which its job started; NaN without times.
+        ended: float64 [N], seconds at which its job ended; NaN without times.
+        trace: float64 [E, 2], threshold and number of peers at each of E judgements; NaN where
+            there is no threshold, or the judgement was not made; [0, 2] unless `traced`.
     """
 
     rows_kept: NDArray[np.int32]
@@ -53,8 +56,8 @@ class Runs:
     """What replays in O launch orders did. N trials in the study's own order.
 
     Attributes:
-        rows_kept: int32 [O, N], the study's rows each trial made.
-        stopped: bool [O, N].
+        rows_kept: int32 [O, N], how many of its rows in the study each trial made.
+        stopped: bool [O, N], whether the rule stopped it before the last of them.
         spans: float64 [O, N, 2], seconds at which each job started and ended; [0, N, 2] without
             times.
     """
@@ -73,11 +76,28 @@ def run_many(
     acting: bool = True,
     threads: int | None = None,
 ) -> Runs:
-    """Replays in many launch orders, int64 [O, N], each as `run_once` does it.
+    """Replay a plan in many launch orders, each as `run_once` does it.
 
-    Slots of threads are independent: the result does not depend on their number. An order may hold
-    some of the trials only, each at most once: the job is then of these, and what is returned of
-    the others means nothing.
+    Args:
+        plan: what is replayed.
+        clock: who counts as previous.
+        costs: startup and stop overheads, in seconds, where the clock has times.
+        orders: int64 [O, N], the trials in launch order. An order may hold some of the trials
+            only, each at most once: the job is then of these, and what is returned of the others
+            means nothing.
+        acting: whether the rule acts; if not, the baseline is run.
+        threads: bounds the threads; None: as many as the machine has cores. The result does not
+            depend on it.
+
+    Raises:
+        EsimError: what `prepare` raises, for a rule that waits for the first trials to complete.
+
+    >>> import esim
+    >>> study = esim.Study.from_arrays([[1.0, 1.0, 1.0], [2.0, 2.0, 2.0]], "minimize")
+    >>> plan = prepare(study, esim.rule("sagemaker"))
+    >>> orders = np.array([[0, 1], [1, 0]])
+    >>> run_many(plan, Clock("order", 1), Costs(), orders).rows_kept.tolist()
+    [[3, 1], [3, 3]]
     """
     if acting and plan.rule.waits_for_first and plan.first_completed is None:
         return _run_many_with_first_completed(plan, clock, costs, orders, threads)
@@ -114,9 +134,9 @@ def _run_many_with_first_completed(
     orders: NDArray[np.int64],
     threads: int | None,
 ) -> Runs:
-    """`run_many` for rungs that wait for the first trials to complete: others in each order.
+    """`run_many` for rungs that wait for the first trials to complete, which each order settles.
 
-    Orders in which the same trials come first share a plan.
+    Where trials run one after another, orders in which the rungs come out alike share a plan.
     """
     first_completed_of = [_first_completed(plan, clock, costs, order) for order in orders]
     n = plan.study.n_trials
@@ -127,21 +147,31 @@ def _run_many_with_first_completed(
     alike: dict[int, list[int]] = {}
     for at, first_completed in enumerate(first_completed_of):
         alike.setdefault(at if timed else first_completed.longest, []).append(at)
-    for places in alike.values():
+    for same in alike.values():
         its = prepare(
-            plan.study, plan.rule, threads=threads, first_completed=first_completed_of[places[0]]
+            plan.study, plan.rule, threads=threads, first_completed=first_completed_of[same[0]]
         )
-        part = run_many(its, clock, costs, orders[places], threads=threads)
-        kept[places], stopped[places] = part.rows_kept, part.stopped
+        part = run_many(its, clock, costs, orders[same], threads=threads)
+        kept[same], stopped[same] = part.rows_kept, part.stopped
         if timed:
-            spans[places] = part.spans
+            spans[same] = part.spans
     return Runs(rows_kept=kept, stopped=stopped, spans=spans)
 
 
 def with_first_completed(
     plan: Plan, clock: Clock, costs: Costs, order: NDArray[np.int64] | None = None
 ) -> Plan:
-    """The plan for one launch order: rungs that wait for the first trials to complete are set."""
+    """The plan for one launch order, in which rungs that wait for the first completed are set.
+
+    Args:
+        plan: returned as it is unless its rule waits and nothing is settled yet.
+        clock: who counts as previous.
+        costs: startup and stop overheads, in seconds, where the clock has times.
+        order: int64 [N], the trials in launch order; None: the study's own.
+
+    Raises:
+        EsimError: as for `prepare`.
+    """
     if not plan.rule.waits_for_first or plan.first_completed is not None:
         return plan
     n = plan.study.n_trials
@@ -153,6 +183,7 @@ def with_first_completed(
 def _first_completed(
     plan: Plan, clock: Clock, costs: Costs, order: NDArray[np.int64]
 ) -> FirstCompleted:
+    """What the first trials to complete settle in one launch order."""
     study = plan.study
     if clock.mode == "order":
         return one_after_another(study, order)
@@ -173,12 +204,23 @@ def run_once(
     probe: int = -1,
     traced: bool = False,
 ) -> Run:
-    """One replay, in the study's own launch order unless given; the baseline if not acting.
+    """Replay a plan once. Of a batch, each study is replayed by itself.
 
-    Of a batch, each study is replayed once, in its own launch order.
+    Args:
+        plan, clock, costs, acting: as for `run_many`.
+        order: int64, the trials in launch order, as for `run_many`; None: the study's own.
+        probe: a trial that is judged to its end and never stopped; -1: none.
+        traced: whether the threshold and the peers at each judgement are kept.
 
-    The trial `probe` is judged to its end and never stopped. An order of some of the trials only:
-    as for `run_many`.
+    Raises:
+        EsimError: what `prepare` raises, for a rule that waits for the first trials to complete.
+
+    >>> import esim
+    >>> study = esim.Study.from_arrays([[1.0, 1.0, 1.0], [2.0, 2.0, 2.0]], "minimize")
+    >>> plan = prepare(study, esim.rule("sagemaker"))
+    >>> run = run_once(plan, Clock("order", 1), Costs())
+    >>> run.rows_kept.tolist(), run.threshold.tolist()
+    ([3, 1], [nan, 1.0])
     """
     if acting:
         plan = with_first_completed(plan, clock, costs, order)
@@ -214,6 +256,7 @@ def run_once(
 
 
 def _as_recorded(plan: Plan) -> Run:
+    """The baseline where no clock has times: every trial makes all its rows."""
     n = plan.study.n_trials
     unknown = np.full(n, np.nan)
     return Run(
@@ -239,7 +282,7 @@ def _run_timed(
     spans: Float64,
     state: State,
 ) -> None:
-    """Fills `kept` [O, N], `spans` [O, N, 2] (when each job began and ended) and `state`."""
+    """Run launch orders in time: fill `kept` [O, N], `spans` [O, N, 2] in seconds, and `state`."""
     from esim.simulator.kernels import timed  # compiled only when a clock has times
 
     study, n = plan.study, plan.study.n_trials
@@ -267,14 +310,35 @@ def _run_timed(
 
 
 def decisions(study: Study, rule: Rule, clock: Clock, costs: Costs) -> dict[str, Any]:
-    """The decisions as columns: every report that ran and holds a value."""
+    """The decisions of a replay as columns, a row for every judgement that was made.
+
+    Args:
+        study: the recorded trials.
+        rule: the rule.
+        clock: who counts as previous.
+        costs: startup and stop overheads, in seconds, where the clock has times.
+
+    Raises:
+        EsimError: as for `prepare`.
+
+    >>> import esim
+    >>> study = esim.Study.from_arrays([[1.0, 1.0], [2.0, 2.0]], "minimize")
+    >>> decisions(study, esim.rule("sagemaker"), Clock("order", 1), Costs())["stop"].tolist()
+    [False, False, True]
+    """
     plan = with_first_completed(prepare(study, rule), clock, costs)
     run = run_once(plan, clock, costs, traced=True)
     return decision_columns(plan, run, slice(None))
 
 
 def decision_columns(plan: Plan, run: Run, which: slice) -> dict[str, Any]:
-    """The columns of a traced run's decisions, for a slice of the reports with a value."""
+    """The decisions of a traced run as columns, a row for every judgement that was made.
+
+    Args:
+        plan: the plan of the run.
+        run: a run that was `traced`.
+        which: the judgements [E] that are looked at.
+    """
     study = plan.study
     sign = study.sign
     trial = np.repeat(np.arange(study.n_trials), np.diff(plan.arrays.offsets))[which]

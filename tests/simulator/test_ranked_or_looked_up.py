@@ -16,7 +16,7 @@ import pytest
 from numba import config
 
 from esim.rules import Rule
-from esim.simulator.plan import columns as places
+from esim.simulator.plan import columns as where
 from esim.simulator.plan.build import prepare
 from esim.simulator.plan.plan import Plan
 from esim.study import Status, Study
@@ -86,8 +86,8 @@ def both_ways(monkeypatch: pytest.MonkeyPatch, study: Study, rule: Rule) -> tupl
     """Ranked as far as the kernel can, and looked up as far as it can."""
     ways = []
     for most_cells, most_bits in ((10**9, 2**62), (0, 0)):
-        monkeypatch.setattr(places, "_MOST_CELLS_A_REPORT", most_cells)
-        monkeypatch.setattr(places, "_MOST_CARRY_BITS", most_bits)
+        monkeypatch.setattr(where, "_MOST_CELLS_A_REPORT", most_cells)
+        monkeypatch.setattr(where, "_MOST_CARRY_BITS", most_bits)
         ways.append(prepare(study, rule))
     return ways[0], ways[1]
 
@@ -125,7 +125,7 @@ def test_looking_up_agrees_where_the_kernel_would_never_do_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     # The two ways are interchangeable: one by one holds for every row.
-    monkeypatch.setattr(places, "cells", lambda *_: places.LookedUp())
+    monkeypatch.setattr(where, "cells", lambda *_: where.LookedUp())
     pick = FromSeed(np.random.default_rng(24))
     for at in range(0, len(RULES), 7 * EVERY):
         study = ANY_TIMES[at % len(ANY_TIMES)]

@@ -1,4 +1,4 @@
-"""Columns ranked: each value's place among its column's, whatever the column's length."""
+"""Columns ranked: each value's rank among its column's, whatever the column's length."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ numbers = st.sampled_from(ODD) | st.floats(allow_nan=True, allow_infinity=True, 
 
 def check(values: Float64, column: np.ndarray, n_columns: int, threads: int | None = None) -> None:
     blocks = iter([values[: len(values) // 2], values[len(values) // 2 :]])
-    rank, universe, places = rank_columns(blocks, column.astype(np.int32), n_columns, threads)
+    rank, universe, members = rank_columns(blocks, column.astype(np.int32), n_columns, threads)
     for c in range(n_columns):
         cells = np.flatnonzero(column == c)
         known = [i for i in cells if not np.isnan(values[i])]
-        start = int(places[c, ranking.UNIVERSE])
+        start = int(members[c, ranking.UNIVERSE])
         found = universe[start : start + len(known)]
         assert found.tolist() == sorted(values[known].tolist())
         assert sorted(rank[known].tolist()) == list(range(len(known)))

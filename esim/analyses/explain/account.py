@@ -1,4 +1,4 @@
-"""An explanation in a sentence or two."""
+"""Words for an explanation: a sentence or two that say why a trial was stopped, or was not."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def _why_stopped(e: Explanation) -> str:
 
 
 def _comparison(e: Explanation, row: ReportRow) -> str:
-    """The own side, the threshold and what it is made of, for a judged row."""
+    """The own statistic, the threshold and what it is made of, for a judged row."""
     if row.own is None or row.threshold is None:
         return _by_itself(e, row)
     minimizing = e.direction == "minimize"
@@ -51,7 +51,7 @@ def _comparison(e: Explanation, row: ReportRow) -> str:
 
 
 def _by_itself(e: Explanation, row: ReportRow) -> str:
-    """Why a row stops that is held against no threshold."""
+    """Why a row stops that is compared with no threshold."""
     rule = e.rule
     if rule.max_steps and row.step >= rule.max_steps:
         return f"the rule ends every trial at step {rule.max_steps}"
@@ -97,14 +97,14 @@ def _what_was_left(e: Explanation) -> str:
     end = _number(e.final_value_recorded)
     if e.rank is None:
         return f"It {_cut(e)}, at step {e.last_step} with {end}: its true end is unknown."
-    return f"It had been recorded to step {e.last_step} and would have ended at {end}, {_place(e)}."
+    return f"It had been recorded to step {e.last_step} and would have ended at {end}, {_rank(e)}."
 
 
 def _how_it_ended(e: Explanation) -> str:
     end = _number(e.final_value_recorded)
     if e.rank is None:
         return f"It {_cut(e)}, at step {e.last_step} with {end}."
-    return f"It ended at {end}, {_place(e)}."
+    return f"It ended at {end}, {_rank(e)}."
 
 
 def _cut(e: Explanation) -> str:
@@ -115,7 +115,7 @@ def _cut(e: Explanation) -> str:
     return "had already been cut short when it was recorded"
 
 
-def _place(e: Explanation) -> str:
+def _rank(e: Explanation) -> str:
     return f"the best of {e.ranked}" if e.rank == 1 else f"rank {e.rank} of {e.ranked}"
 
 

@@ -1,4 +1,4 @@
-"""Why one trial was stopped, or was not: report by report, what it was held against."""
+"""Why one trial was stopped, or was not, with what it was compared with at each report."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ def explain(
 ) -> Explanation:
     """Replay a study and account for one of its trials.
 
-    The trial is judged to the end of its record, so what lies behind a stop is what the rule would
-    have said had it gone on; up to the stop everything is as in `replay`.
+    The trial is judged to the end of its record: what is said of reports after a stop is what the
+    rule would have said had the trial gone on. Up to the stop everything is as in `replay`.
 
     Args:
         study: the recorded trials.
@@ -86,25 +86,26 @@ def explain(
 
 
 def _rows(plan: Plan, run: Run, probed: Run, peers: Peers, at: int) -> Iterator[ReportRow]:
+    """What there is to say of each report of the trial at a position in the study."""
     study = plan.study
     its = plan.judgements(at)
     judgements = np.arange(its.start, its.stop)
     row_of = judgements if plan.row_of is None else plan.row_of[judgements]
     kept = int(run.rows_kept[at])
     decided = False
-    for place, row in enumerate(range(int(study.offsets[at]), int(study.offsets[at + 1]))):
-        step, ran = int(study.steps[row]), place < kept
+    for number, row in enumerate(range(int(study.offsets[at]), int(study.offsets[at + 1])), 1):
+        step, ran = int(study.steps[row]), number <= kept
         here = judgements[row_of == row]
         if len(here) == 0:
             why = "no value" if math.isnan(study.values[row]) else "not a finite value"
             yield ReportRow(step, None, None, None, None, None, None, "not judged", why, ran)
             continue
-        verdicts = [_verdict(plan, probed, peers, at, int(j), place + 1) for j in here]
+        verdicts = [_verdict(plan, probed, peers, at, int(j), number) for j in here]
         told = [verdict for verdict, _ in verdicts]
         which = told.index("stop") if "stop" in told else len(here) - 1
         verdict, reason = verdicts[which]
         judgement = int(here[which])
-        number = judgement - its.start
+        nth = judgement - its.start
         if not ran:
             reason = reason or "after the stop"
         elif decided:
@@ -116,11 +117,11 @@ def _rows(plan: Plan, run: Run, probed: Run, peers: Peers, at: int) -> Iterator[
         yield ReportRow(
             step=step,
             value=_known(float(study.values[row])),
-            own=_known(study.sign * float(plan.side[judgement])),
-            threshold=_known(float(peers.threshold[number])),
-            peers=int(peers.count[number]),
-            peers_low=_known(float(peers.low[number])),
-            peers_high=_known(float(peers.high[number])),
+            own=_known(study.sign * float(plan.own_statistic[judgement])),
+            threshold=_known(float(peers.threshold[nth])),
+            peers=int(peers.count[nth]),
+            peers_low=_known(float(peers.low[nth])),
+            peers_high=_known(float(peers.high[nth])),
             verdict=verdict,
             reason=reason,
             ran=ran,
@@ -130,7 +131,10 @@ def _rows(plan: Plan, run: Run, probed: Run, peers: Peers, at: int) -> Iterator[
 def _verdict(
     plan: Plan, probed: Run, peers: Peers, at: int, judgement: int, number: int
 ) -> tuple[Verdict, str]:
-    """What the rule says of a judgement, and why it does not judge or compare."""
+    """What the rule says of a judgement, and why where it does not judge or compare.
+
+    `at`: the trial's position in the study; `number`: the number of the report in it, from 1.
+    """
     rule = plan.rule
     offset = judgement - plan.judgements(at).start
     own = plan.judged_own[judgement]
@@ -165,7 +169,7 @@ def _own_reason(plan: Plan, judgement: int, number: int) -> str:
         return f"warm-up (step {step} < {rule.warmup_steps})"
     if number < rule.min_reports:
         return f"too few reports ({number} < {rule.min_reports})"
-    if math.isnan(plan.side[judgement]):
+    if math.isnan(plan.own_statistic[judgement]):
         return f"no running average before step {rule.counts_from}"
     if rule.against != "peers":
         return "within bounds" if rule.against == "bounds" else "its own curve is no reason"
@@ -185,7 +189,7 @@ def _others_reason(rule: Rule) -> str:
 
 
 def _rank(study: Study, at: int) -> tuple[int | None, int]:
-    """The place of a trial's recorded final value, and among how many. Failed trials have none."""
+    """The rank of a trial's recorded final value, and among how many. Failed trials have none."""
     present = np.flatnonzero(~np.isnan(study.values))
     finals = np.full(study.n_trials, np.nan)
     owner = np.searchsorted(study.offsets, present, side="right") - 1
@@ -200,4 +204,5 @@ def _rank(study: Study, at: int) -> tuple[int | None, int]:
 
 
 def _known(value: float) -> float | None:
+    """A number, or None for NaN."""
     return None if math.isnan(value) else value

@@ -1,4 +1,4 @@
-"""What a trial was held against at each of its reports: the same replay, asked other questions."""
+"""What a trial was compared with at each of its reports, found by replaying what happened again."""
 
 from __future__ import annotations
 
@@ -14,12 +14,15 @@ from esim.study import Float64
 
 @dataclass(frozen=True)
 class Peers:
-    """The peers at each report of one trial, with values as the study has them. [reports] each
+    """The peers at each judgement of one trial. J judgements; values as the study has them.
 
     Attributes:
-        count: how many.
-        threshold: the rule's threshold, also where the trial was not judged; NaN with too few.
-        low, high: two of the peers' statistics with the middle half between them; NaN without.
+        count: float64 [J], how many peers there were.
+        threshold: float64 [J], the rule's threshold, also where the trial was not judged; NaN with
+            too few peers.
+        low: float64 [J], the lower of two of the peers' statistics between which the middle half
+            of them lies; NaN without peers.
+        high: float64 [J], the higher of the two.
     """
 
     count: Float64
@@ -31,8 +34,14 @@ class Peers:
 def peers_of(plan: Plan, clock: Clock, costs: Costs, run: Run, trial: int) -> Peers:
     """The peers of a trial in a run in which it was the probe.
 
-    Replays with the run's stops as a script, so that every trial is shown to the peers as it was,
-    and with another quantile asked for.
+    The run is replayed with its stops prescribed, so that every trial is shown to its peers as it
+    was then, and with the thresholds of other quantiles.
+
+    Args:
+        plan: the plan of the run.
+        clock, costs: those of the run.
+        run: the run.
+        trial: the trial's position in the study.
     """
     mine = plan.judgements(trial)
     own = np.full(len(plan.values), np.nan)
@@ -42,7 +51,7 @@ def peers_of(plan: Plan, clock: Clock, costs: Costs, run: Run, trial: int) -> Pe
 
     def ask(asked: Plan) -> tuple[Float64, Float64]:
         trace = run_once(asked, clock, costs, probe=trial, traced=True).trace[mine]
-        # At the last column stands nothing to compare with.
+        # A judgement that stops whatever the peers has no threshold.
         return np.where(plan.stops(mine), np.nan, trace[:, 0]), trace[:, 1]
 
     threshold, count = ask(plan.scripted(own))

@@ -1,17 +1,19 @@
 """The groups of arrays that the kernels of a replay are handed, as named tuples.
 
-Values are oriented so that lower is better. A judgement is a report at one column of comparison: in
-most rules every report is one, at a rung the same report may be several, one after the other.
-N trials, R judgements, C columns (the steps, report numbers or rungs at which trials are compared;
-one that STOPS is worse than nothing, so that whatever is judged there stops), K cells (a cell is a
-trial's statistic in a column).
+Values are oriented so that lower is better. A judgement is a report at one column of comparison:
+under most rules every report is one judgement; at rungs a report may be several, one after the
+other. Trials are compared in columns: a column stands for a step, a report number or a rung. The
+limit of a column that STOPS is -inf, so that whatever is judged there stops. A cell is the
+statistic that a trial shows to its peers in a column.
+N trials, R judgements, C columns, K cells.
 
-An array that may be None is an argument of its own: numba leaves out what depends on it only there.
-    statistic  float64 [R]  the peer's side; None unless peers are looked up one by one
-    rank       int32 [K]    each cell's rank in its column's universe, -1: no statistic; None: peers
-                            are looked up one by one
-    end_rank   int32 [R]    the rank of what a trial adds as it ends with this judgement, -1: none;
-                            None: nothing is added
+An array that may be None is an argument of its own, as only there numba leaves out the code that
+depends on it.
+    statistic  float64 [R]  the peer statistic; None unless peers are looked up one by one
+    rank       int32 [K]    the rank of each cell in its column's universe, -1: it has no statistic;
+                            None: peers are looked up one by one
+    end_rank   int32 [R]    the rank of the cell that a trial adds as it ends with this judgement,
+                            -1: it adds none; None: nothing is added
     curve      float64 [R]  the values where whole curves are compared; None where they are not
 """
 
@@ -30,80 +32,83 @@ class Criteria(NamedTuple):
     """
 
     reached: bool  # running trials are peers at the steps they have reached
-    completed_only: bool
-    include_self: bool
+    completed_only: bool  # only completed trials are peers
+    include_self: bool  # a trial is its own peer
     exact: bool  # a peer needs a report at exactly the column
-    carry: bool
-    strict: bool
+    carry: bool  # an ended trial's last statistic stands in later columns too
+    strict: bool  # a value that equals the limit does not stop
     after_first: bool  # a trial launched before any has completed is neither judged nor a peer
-    replaces: bool  # what a trial adds as it ends takes the place of its last cell
-    again_stopped: bool  # a stopped trial adds it too
+    replaces: bool  # the cell that a trial adds as it ends replaces its last one
+    again_stopped: bool  # a stopped trial adds such a cell too
     delay: int  # reports between a decision and the stop
-    min_completed: int  # trials
+    min_completed: int  # with fewer completed trials nothing is judged
     method: int  # see esim.simulator.kernels.peers
     least: int  # fewer peers give no threshold
     freezes: int  # the column whose threshold a trial keeps from its launch, + 1; 0: none
     share: float  # see esim.simulator.kernels.peers
     width: float  # the share of a threshold that counts as a tie; negative: a tie is worse
     warmup_share: float  # of the mean last step of completed trials
-    p_value: float
+    p_value: float  # of the test of whole curves, below which a trial stops
 
 
 class PlanArrays(NamedTuple):
-    """What a plan holds for the kernels, read only."""
+    """What a plan holds for the kernels, which only read it."""
 
     rule: Criteria
     offsets: NDArray[np.int64]  # [N + 1] trial -> its judgements
-    own: NDArray[np.float64]  # [R] the own side; NaN where the rule does not judge
+    own: NDArray[np.float64]  # [R] the own statistic; NaN where the rule does not judge
     column: NDArray[np.int32]  # [R] where it is judged
-    step: NDArray[np.int64]  # [R]
+    step: NDArray[np.int64]  # [R] the step of its report
     # [R] the judgements of the same report from this one on, itself counted; empty: each report is
     # one judgement
     group: NDArray[np.int32]
     flags: NDArray[np.bool_]  # [N, 4] UNSEEN, COMPLETES, JOINS, OPENS
     cell_offsets: NDArray[np.int64]  # [N + 1] trial -> its cells, as its judgements show them
-    cell_column: NDArray[np.int32]  # [K]
-    shown_by: NDArray[np.int32]  # [K] the trial's judgement that shows it; empty: the n-th the n-th
+    cell_column: NDArray[np.int32]  # [K] the column of each cell
+    # [K] which of the trial's judgements shows it, from 0; empty: the n-th shows the n-th cell
+    shown_by: NDArray[np.int32]
     universe: NDArray[np.float64]  # [K or more] each column's statistics, sorted
     # A cell that a trial adds as it ends with a judgement: its column [R], empty if nothing is
     # added, and, where peers are looked up, its statistic [R].
     end_column: NDArray[np.int32]
     end_statistic: NDArray[np.float64]
-    critical: NDArray[
-        np.float64
-    ]  # [51] where curves are compared, see esim.simulator.kernels.pairs; else []
+    # [51] where curves are compared, see esim.simulator.kernels.pairs; else empty
+    critical: NDArray[np.float64]
 
 
 class State(NamedTuple):
-    """The scratch of one run: every array is written by the kernels."""
+    """What the kernels write in a run: every array."""
 
     words: NDArray[np.uint32]  # the columns' bits: the statistic of a rank is a member
     members: NDArray[np.int64]  # [C, 8] COUNT to STOPS, see esim.simulator.kernels.peers
     levels: NDArray[np.float64]  # [C, 3] THRESHOLD, LIMIT, SUM
-    trials: NDArray[np.int64]  # [N, 4] SHOWN, CELL, ENDED, and in PRESENT a list of those shown
-    # [4] trials present, trials completed, the sum of their last steps, and where curves are
-    # compared the best of them, + 1
+    # [N, 4] for each trial how many judgements are SHOWN, the next CELL to insert and whether it
+    # has ENDED; in PRESENT, from the first row on, the trials that peers can see
+    trials: NDArray[np.int64]
+    # [4] trials that peers can see, trials completed, the sum of the last steps of those, and where
+    # curves are compared the best of those, + 1
     tally: NDArray[np.float64]
-    scratch: NDArray[np.float64]  # [N]
+    scratch: NDArray[np.float64]  # [N] the statistics of peers that are looked up
     work: NDArray[np.float64]  # [3, W] where curves are compared, W at least the longest curve
-    frozen: NDArray[np.float64]  # [N, 3] threshold, limit and peers at a trial's launch; empty: no
+    frozen: NDArray[np.float64]  # [N, 3] threshold, limit and peers at a launch; empty: not kept
     stops: NDArray[np.float64]  # [N, 3] threshold, peers and judgement of the stop; NaN: none
-    trace: NDArray[np.float64]  # [R, 2] threshold (NaN: none), peers (NaN: not reached); empty: no
+    # [R, 2] threshold (NaN: none) and peers (NaN: not made) of each judgement; empty: not traced
+    trace: NDArray[np.float64]
 
 
 class Times(NamedTuple):
-    """The timed clock, its jobs and its schedule. Positions are those of the launch order."""
+    """The timed clock, its jobs and its schedule. A position is one in the launch order."""
 
-    startup: float  # seconds before each trial's first, its slot taken
-    slots: int  # 0: trials start when they did
-    acting: bool  # False: the baseline, no rule
+    startup: float  # seconds from taking a slot to the start of the trial
+    slots: int  # 0: trials start as recorded
+    acting: bool  # False: the baseline, in which no rule acts
     seconds: NDArray[np.float64]  # [R] since the trial's start, of each report
     # [N, 5] seconds: START as recorded, DURATION to the natural end (inf: never ends), OVERHEAD
     # from a stop's report to the end of the job; filled here: BEGAN and ENDED, when the slot was
     # taken and free again
     jobs: NDArray[np.float64]
-    heap: NDArray[np.int64]  # [N + 1] positions of the running trials, a heap; its size in [N]
+    heap: NDArray[np.int64]  # [N + 1] a heap of the running trials' positions; its size in [N]
     when: NDArray[np.float64]  # [N] seconds, the next event of each position
-    # [N, 4] its KIND and PHASE, the next REPORT (its first judgement), and the TARGET: how many
-    # judgements are made before a decided stop takes effect
+    # [N, 4] for each position the KIND and PHASE of its next event, the next REPORT (the number of
+    # its first judgement), and the TARGET: how many judgements are made before a stop takes effect
     agenda: NDArray[np.int64]

@@ -1,7 +1,8 @@
-"""What a row of the rule table makes of the curves, before anything is replayed.
+"""What a rule takes from each trial's curve by itself, before anything is replayed.
 
-Values are oriented so that lower is better. N trials, R reports, C columns. `positions` [R] is
-where a report stands: its step (int64), its seconds (float64) or its number.
+Values are oriented so that lower is better. N trials, R reports, K cells. `offsets` int64 [N + 1]
+maps a trial to its reports, and `positions` [R] says where a report stands: its step (int64), its
+seconds (float64) or its number (int64).
 """
 
 from __future__ import annotations
@@ -11,16 +12,16 @@ import numpy as np
 from esim.simulator.kernels.jit import inner, kernel
 
 BEST, AVERAGE = 0, 1
-_BLOCK = 128  # NumPy's
+_BLOCK = 128  # values that NumPy adds up without halving them
 
 
 @kernel
 def statistic(kind, average_from, first_stays, offsets, positions, values, out):
-    """Best so far, or running average, of each report. float64 [R]
+    """Set `out`, float64 [R], to the best so far or the running average at each report.
 
-    The average is over the reports at positions >= average_from; NaN before the first of them, and
-    from a NaN on. The best leaves NaN out; with `first_stays` a NaN at the start stays the best, as
-    in Python's min.
+    The average is over the reports at positions >= `average_from`. It is NaN before the first of
+    them, and from a NaN on. The best leaves NaN out; with `first_stays` a NaN at the start stays
+    the best, as in Python's min.
     """
     for trial in range(len(offsets) - 1):
         total, n = 0.0, 0
@@ -41,7 +42,7 @@ def statistic(kind, average_from, first_stays, offsets, positions, values, out):
 
 @inner
 def _block_sum(first, n, last, values):
-    """NumPy's sum of a block: eight sums side by side, then the rest in order."""
+    """NumPy's sum of a block: eight sums side by side, then the rest in order; as `_numpy_sum`."""
     if n < 8:
         total = 0.0
         for i in range(n):
@@ -71,8 +72,9 @@ def _block_sum(first, n, last, values):
 def _numpy_sum(first, n, last, values, work):
     """The sum of values[first : first + n] as np.sum adds it up, to the last bit.
 
-    Beyond `last` the last value stands again. `work` float64 [64, 4]: the open halves, each its
-    first place, size, what is being summed (1: the left half, 2: the right), and the left sum.
+    Beyond `last` the value at `last` is repeated. `work` float64 [64, 4] is a stack of the parts
+    that are being halved: the first index and the size of each, which of its halves is being summed
+    (1: the left, 2: the right), and the sum of the left one.
     """
     if n <= _BLOCK:
         return _block_sum(first, n, last, values)
@@ -106,9 +108,10 @@ def _numpy_sum(first, n, last, values, work):
 
 @kernel
 def numpy_means(average_from, again, offsets, positions, values, work, out):
-    """Each report's running average as np.mean gives it: NumPy adds in halves, not in order.
+    """Set `out`, float64 [R], to the running average at each report as np.mean gives it.
 
-    The cost grows with the square of a trial's reports. `again`: the last value counts twice.
+    NumPy adds in halves, not in order, so that the cost grows with the square of a trial's reports.
+    With `again` the last value counts twice. `work`: see `_numpy_sum`.
     """
     for trial in range(len(offsets) - 1):
         first = offsets[trial]
@@ -123,7 +126,11 @@ def numpy_means(average_from, again, offsets, positions, values, work, out):
 
 @kernel
 def gate(warmup, interval, min_reports, once, offsets, positions, own):
-    """Blank (NaN) the own side of reports that the trial's own course keeps from judgement."""
+    """Set to NaN the own statistic of reports that the trial's own course keeps from judgement.
+
+    `own` float64 [R]. A report is judged from the position `warmup` on, as the first of its
+    interval, as the trial's `min_reports`-th or later and, with `once`, if none was judged before.
+    """
     for trial in range(len(offsets) - 1):
         done = -1.0
         judged = False
@@ -144,9 +151,10 @@ OPTUNA, KERAS, XGBOOST, LIGHTGBM = 0, 1, 2, 3
 
 @kernel
 def impatient(kind, patience, delta, mirrored, offsets, values, out):
-    """Whether the best has not improved for so long, at each report. bool [R]
+    """Set `out`, bool [R], to whether the best has not improved for `patience` reports.
 
-    In the arithmetic of each library; `mirrored`: the study maximizes, so values are negated.
+    An improvement is more than `delta`, computed as the library of that `kind` does. `mirrored`:
+    the study maximizes, so values are negated.
     """
     for trial in range(len(offsets) - 1):
         first = offsets[trial]
@@ -180,108 +188,13 @@ def impatient(kind, patience, delta, mirrored, offsets, values, out):
                 out[at] = False
 
 
-EACH, HIGHEST, STANDING = 1, 2, 3
-MOST_RUNGS = 62  # that can hold a trial: bits of a word
-
-
-@kernel
-def rungs(
-    way, again, stop_at, nan_stops, opens, bracket, levels, offsets, positions, values, fill,
-    counts, report, place, group, cell_judgement, cell_report, cell_column, end_report, end_column,
-):  # fmt: skip
-    """Judgements and cells at rungs. levels float64 [brackets, L], inf where there is none.
-
-    EACH: a report is judged at every rung it has come to, one after the other; HIGHEST: at the
-    highest it has come to and that does not hold the trial; STANDING: every report at the rung the
-    trial stands on. A report that is judged nowhere is a judgement without a place, -1; one that
-    stops whatever the peers (at or beyond `stop_at`, or NaN where `nan_stops`) has the place -2.
-    First without, then with `fill`: counts int64 [N, 2] are the trials' judgements and cells.
-    """
-    n_levels = levels.shape[1]
-    e = c = 0
-    for trial in range(len(offsets) - 1):
-        first_e, first_c = e, c
-        row = bracket[trial]
-        held = np.int64(0)  # bits
-        rung = 0
-        for at in range(offsets[trial], offsets[trial + 1]):
-            position = positions[at]
-            start_e = e
-            judged = False
-            if at - offsets[trial] >= opens[trial]:
-                if stop_at > 0 and position >= stop_at:
-                    if fill:
-                        report[e], place[e] = at, -2
-                    e += 1
-                    judged = True
-                elif way == EACH:
-                    while rung < n_levels and position >= levels[row, rung]:
-                        stops = nan_stops and np.isnan(values[at])
-                        if fill:
-                            report[e] = at
-                            place[e] = -2 if stops else row * n_levels + rung
-                            if not stops:
-                                cell_judgement[c], cell_report[c] = e - first_e, at
-                                cell_column[c] = row * n_levels + rung
-                        e += 1
-                        judged = True
-                        if stops:
-                            break
-                        c += 1
-                        rung += 1
-                elif way == HIGHEST:
-                    k = _highest(row, held, position, levels)
-                    if k >= 0:
-                        held |= 1 << k
-                        if fill:
-                            report[e], place[e] = at, row * n_levels + k
-                            cell_judgement[c], cell_report[c] = e - first_e, at
-                            cell_column[c] = row * n_levels + k
-                        e += 1
-                        c += 1
-                        judged = True
-                else:
-                    while rung < n_levels and position >= levels[row, rung]:
-                        if fill:
-                            cell_judgement[c], cell_report[c] = e - first_e, at
-                            cell_column[c] = row * n_levels + rung
-                        c += 1
-                        rung += 1
-                    if rung > 0:
-                        if fill:
-                            report[e], place[e] = at, row * n_levels + rung - 1
-                        e += 1
-                        judged = True
-            if not judged:
-                if fill:
-                    report[e], place[e] = at, -1
-                e += 1
-            if fill:
-                for i in range(start_e, e):
-                    group[i] = e - i
-                    end_report[i] = -1
-                if again:
-                    k = _highest(row, held, position, levels)
-                    if k >= 0:
-                        end_report[e - 1], end_column[e - 1] = at, row * n_levels + k
-        counts[trial, 0], counts[trial, 1] = e - first_e, c - first_c
-
-
-@inner
-def _highest(row, held, position, levels):
-    """The highest rung come to that does not hold the trial, -1 if there is none."""
-    for k in range(min(levels.shape[1], MOST_RUNGS) - 1, -1, -1):
-        if position >= levels[row, k] and not (held >> k) & 1:
-            return k
-    return -1
-
-
 @kernel
 def expand_cells(offsets, column, cell_offsets, cell_column, shown_by, source):
-    """A cell for every column between a trial's first and last: its last report up to there.
+    """Give each trial a cell in every column from its first report's to its last report's.
 
-    A cell is shown by the report that reaches its column; its statistic is that of the last
-    report at or before it, `source` [K], an index into the reports.
+    A cell takes its statistic from the last report at or before its column, `source` int64 [K], and
+    is shown by the trial's first report at or beyond it, `shown_by` int32 [K], counted from 0.
+    `column` int32 [R] and `cell_offsets` int64 [N + 1] are given; the other arrays are set.
     """
     for trial in range(len(offsets) - 1):
         cell = cell_offsets[trial]

@@ -1,8 +1,8 @@
-"""Replays a study's judgements through one rule, in launch order.
+"""Replays a study's judgements under one rule, in launch order.
 
-Values are oriented so that lower is better. The arrays are those of `arguments.py`;
-besides them:
-    kept   int32 [N]  judgements kept; one more if what is UNSEEN behind them was run
+Values are oriented so that lower is better. The arrays are those of `arguments.py`, and
+    kept   int32 [N]  how many judgements each trial made; one more if it ran to its end and more
+                      follows than was reported
 """
 
 from __future__ import annotations
@@ -25,16 +25,17 @@ from esim.simulator.kernels.peers import (
     set_level,
 )
 
-# More follows than was reported (rows without a value, or a trial still running); ends as
-# completed; is a peer then; no trial before it counts, as it is the first of the next study.
+# The columns of a plan's `flags`. UNSEEN: more follows than was reported (rows without a value, or
+# the trial was still running). COMPLETES: the trial, if not stopped, ends as completed. JOINS: it
+# is a peer then. OPENS: it is the first of the next study, so that no trial before it counts.
 UNSEEN, COMPLETES, JOINS, OPENS = 0, 1, 2, 3
-SHOWN, CELL, ENDED, PRESENT = 0, 1, 2, 3
-IN_SIGHT, COMPLETED, LENGTH, BEST = 0, 1, 2, 3
+SHOWN, CELL, ENDED, PRESENT = 0, 1, 2, 3  # the columns of a state's `trials`
+IN_SIGHT, COMPLETED, LENGTH, BEST = 0, 1, 2, 3  # the numbers of a state's `tally`
 
 
 @inner
 def begin(plan, state, kept):
-    """Forget everything: no trial has run."""
+    """Set the state to that before any trial has run."""
     for word in range(len(state.words)):
         state.words[word] = 0
     for column in range(len(state.members)):
@@ -59,7 +60,7 @@ def begin(plan, state, kept):
 
 @inner
 def show(trial, reports, plan, rank, state):
-    """Let peers see a trial's first `reports` reports."""
+    """Let peers see a trial's first `reports` judgements."""
     if reports <= state.trials[trial, SHOWN]:
         return
     if state.trials[trial, SHOWN] == 0:
@@ -72,7 +73,7 @@ def show(trial, reports, plan, rank, state):
 
 @inner
 def insert_cells(trial, reports, plan, rank, state):
-    """Insert the cells that a trial's first `reports` reports show and that are not in yet."""
+    """Insert the cells that a trial's first `reports` judgements show and that are not in yet."""
     at, stop = state.trials[trial, CELL], plan.cell_offsets[trial + 1]
     if len(plan.shown_by) == 0:
         stop = plan.cell_offsets[trial] + reports
@@ -87,7 +88,7 @@ def insert_cells(trial, reports, plan, rank, state):
 
 @inner
 def launch(trial, plan, state):
-    """A trial starts: what it keeps from this moment. False if it is not judged at all."""
+    """Start a trial, and keep what its rule freezes at its launch. False if it is not judged."""
     if plan.rule.freezes != 0:
         column = plan.rule.freezes - 1
         state.frozen[trial, THRESHOLD] = state.levels[column, THRESHOLD]
@@ -101,8 +102,8 @@ def launch(trial, plan, state):
 
 @inner
 def gather(trial, column, plan, statistic, state):
-    """Bring one column's threshold up to date by looking at every peer."""
-    n = np.int64(0)  # a bare 0 would compile what it is passed to a second time
+    """Bring a column's threshold and limit up to date by looking at every peer."""
+    n = np.int64(0)  # with a bare 0, numba would compile what it is passed to a second time
     state.levels[column, SUM] = 0.0
     for p in range(np.int64(state.tally[IN_SIGHT])):
         peer = state.trials[p, PRESENT]
@@ -116,7 +117,7 @@ def gather(trial, column, plan, statistic, state):
             if not plan.rule.carry or state.trials[peer, ENDED] == 0:
                 continue
         else:
-            low = first  # to the last report at or before the column
+            low = first  # bisects to the last report at or before the column
             while low < at:
                 middle = (low + at + 1) >> 1
                 if plan.column[middle] <= column:
@@ -144,7 +145,7 @@ def gather(trial, column, plan, statistic, state):
 
 @inner
 def first_stop(trial, k, stop, plan, statistic, rank, curve, state):
-    """The first of a trial's judgements k, k + 1, ... to call for a stop; `stop` if none does."""
+    """The first of a trial's judgements k to stop - 1 to call for a stop; `stop` if none does."""
     start = plan.offsets[trial]
     traced, strict, freezes = len(state.trace) != 0, plan.rule.strict, plan.rule.freezes != 0
     earliest = 0.0  # the step at which the warm-up by completed trials is over
@@ -189,7 +190,7 @@ def first_stop(trial, k, stop, plan, statistic, rank, curve, state):
 
 @inner
 def mark_stop(trial, k, plan, state, kept):
-    """Set down a stop decided at the k-th judgement; False if it would leave nothing to save."""
+    """Record a stop decided at judgement k, from 0. False if it would leave nothing to save."""
     at = plan.offsets[trial] + k
     after = k + 1
     if len(plan.group) != 0:
@@ -213,7 +214,7 @@ def mark_stop(trial, k, plan, state, kept):
 
 @inner
 def end(trial, stopped, plan, rank, end_rank, curve, state, kept):
-    """A trial has ended: it may now be a peer, and counts as completed if it was not stopped."""
+    """End a trial: it may now be a peer, and counts as completed if it completes unstopped."""
     reports = plan.offsets[trial + 1] - plan.offsets[trial]
     joins = not plan.rule.completed_only
     if stopped:
@@ -226,9 +227,8 @@ def end(trial, stopped, plan, rank, end_rank, curve, state, kept):
             if plan.rule.warmup_share > 0.0:
                 state.tally[LENGTH] += plan.step[plan.offsets[trial + 1] - 1]
             if curve is not None and not np.isnan(curve[plan.offsets[trial + 1] - 1]):
-                best = np.int64(
-                    state.tally[BEST]
-                )  # by last value, the first to complete among equals
+                # By last value; among equals the first to complete.
+                best = np.int64(state.tally[BEST])
                 if best == 0 or curve[plan.offsets[trial + 1] - 1] < curve[plan.offsets[best] - 1]:
                     state.tally[BEST] = trial + 1
     if joins or plan.rule.reached:
@@ -253,10 +253,10 @@ def end(trial, stopped, plan, rank, end_rank, curve, state, kept):
 
 @kernel
 def run_orders(orders, probe, all_kept, plan, statistic, rank, end_rank, curve, state):
-    """One trial after another, for each launch order: int64 [O, N] -> `all_kept` int32 [O, N].
+    """Replay trials one after another, in each launch order: fill `all_kept` int32 [O, N].
 
-    The trial `probe` (-1: none) is judged to its end and never stopped. `stops` and `trace` are
-    those of the last order.
+    `orders` int64 [O, N or fewer]. The trial `probe` (-1: none) is judged to its end and never
+    stopped. `stops` and `trace` of the state are those of the last order.
     """
     for o in range(len(orders)):
         kept = all_kept[o]

@@ -1,4 +1,4 @@
-"""The one place that knows numba's options, and where compiled kernels are kept."""
+"""How kernels are compiled, with numba's options, and the folder in which they are kept."""
 
 from __future__ import annotations
 
@@ -18,8 +18,9 @@ Function = Callable[..., Any]
 
 
 def cache_folder() -> Path | None:
-    """Where compiled kernels are kept: named after all their sources and the versions of numba and
-    Python. In $NUMBA_CACHE_DIR, else $XDG_CACHE_HOME, else ~/.cache; None if there is no home.
+    """The folder of compiled kernels, named after their sources and numba's and Python's versions.
+
+    It is in $NUMBA_CACHE_DIR, else in $XDG_CACHE_HOME, else in ~/.cache; None if there is no home.
     """
     digest = hashlib.sha256(f"{numba.__version__} {sys.implementation.cache_tag}".encode())
     for source in sorted(Path(__file__).parent.glob("*.py")):
@@ -32,9 +33,10 @@ def cache_folder() -> Path | None:
 
 
 _FOLDER = cache_folder()
-# No fastmath: NaN must stay NaN. No GIL: threads run side by side. No reference counts: kernels own
-# nothing and allocate nothing, and counting their two dozen arrays at every inner call made a
-# decision 40 times slower (213 ns, now 5 ns). No C wrapper: nobody takes a kernel's address.
+# No fastmath: NaN must stay NaN. No GIL: threads run side by side. No reference counts (_nrt):
+# kernels own nothing and allocate nothing, and counting the references to the arrays in their named
+# tuples makes a replay about 20 times slower (measured on 1000 trials of 50 reports, two cores,
+# numba 0.68.1: 3.1 to 3.7 ms with, 0.17 ms without). No C wrapper: nobody takes a kernel's address.
 _OPTIONS: dict[str, Any] = {
     "error_model": "numpy",
     "nogil": True,
@@ -44,10 +46,10 @@ _OPTIONS: dict[str, Any] = {
 
 
 def kept_in() -> Path:
-    """Where this process has kept what it compiled.
+    """The folder in which this process has kept what it compiled.
 
     Raises:
-        OSError: it could not keep all of it, or there is no folder to keep it in.
+        OSError: not all of it could be kept, or there is no folder to keep it in.
     """
     if _FOLDER is None:
         raise FileNotFoundError("no home folder")
@@ -65,18 +67,20 @@ def _compiled(function: Function, **options: Any) -> Function:
 
 
 def kernel(function: Function) -> Function:
-    """Compile at first call. Arrays in, arrays filled: a kernel cannot allocate.
+    """A kernel, compiled at its first call. It fills arrays that it is given: it cannot allocate.
 
-    A user waits for that: it grows with the lines, and with every function that is called, as each
-    is compiled by itself and again within its callers. So loops instead of slices (`x[:] = 0`), and
-    no `min`, `max`, `in` or `np.isfinite` in what every replay runs: to numba they are functions.
+    A user waits for the compilation, which takes longer with every line, and with every function
+    that is called, as each is compiled by itself and again within its callers. Therefore what every
+    replay runs has loops instead of slices (`x[:] = 0`), and no `min`, `max`, `in` or
+    `np.isfinite`, which to numba are functions.
     """
     return _compiled(function)
 
 
 def inner(function: Function) -> Function:
-    """The same for a function that only kernels call: without its door to Python, and inlined.
+    """A function that only kernels call: inlined into them, and not to be called from Python.
 
-    Called, it would be handed each array as seven numbers: that doubled the time of a replay.
+    If it were called, each array would be passed as seven numbers, which doubled the time of a
+    replay when it was measured.
     """
     return _compiled(function, no_cpython_wrapper=True, forceinline=True)

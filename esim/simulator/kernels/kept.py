@@ -1,8 +1,8 @@
 """Compiled functions in files: one file for each function and signature, whole or not at all.
 
-In place of numba's own cache, which raises where a file cannot be written or was cut off, and whose
-index two processes overwrite for each other. Here trouble with a file means that the function is
-compiled anew.
+This replaces numba's own cache, which raises an error where a file cannot be written or was cut
+off, and whose index two processes overwrite for each other. Here a file that cannot be read or
+written means that the function is compiled anew.
 """
 
 from __future__ import annotations

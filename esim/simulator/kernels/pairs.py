@@ -5,8 +5,8 @@ either side (zsplit), W the ranks of the positive ones; alternative "greater", m
     n > 50, or ties or zeros and n > 13   the normal approximation, corrected for ties
     ties or zeros and n <= 13             all 2**n signs, which SciPy permutes and this counts
     else                                  the exact distribution of W
-Counts are exact, so is the comparison of a p-value with its limit, but for the approximation's last
-bit.
+Counts are exact, and so is the comparison of a p-value with its limit, except that the normal
+approximation may differ in the last bit.
 """
 
 from __future__ import annotations
@@ -23,9 +23,10 @@ _ABS, _SIGN, _WAYS = 0, 1, 2
 
 @kernel
 def critical_values(limit, ways, out):
-    """For n pairs without ties the least W whose p-value is below the limit. float64 [51]
+    """Set `out`, float64 [51], to the least W whose p-value is below the limit, for n pairs.
 
-    `ways` float64 [1276] is for the number of ways to each sum of ranks.
+    The pairs are without ties or zeros; inf where no W is so unlikely. `ways` float64 [1276] is
+    scratch, for the number of ways in which each sum of ranks can come about.
     """
     ways[:] = 0.0
     ways[0] = 1.0
@@ -44,7 +45,7 @@ def critical_values(limit, ways, out):
 
 @inner
 def _sift(root, size, work):
-    """Let a heap's root sink; the largest |d| is on top."""
+    """Let a heap's root sink to where it belongs; the largest |d| is on top."""
     while True:
         child = 2 * root + 1
         if child >= size:
@@ -60,14 +61,14 @@ def _sift(root, size, work):
 
 @inner
 def _significant(n, limit, critical, work):
-    """Whether the p-value of n differences is below the limit."""
+    """Whether the p-value of the n differences in `work` is below the limit."""
     for root in range(n // 2 - 1, -1, -1):
         _sift(root, n, work)
     for size in range(n - 1, 0, -1):
         for row in range(2):
             work[row, 0], work[row, size] = work[row, size], work[row, 0]
-        _sift(np.int64(0), size, work)  # a bare 0 would compile it a second time
-    # Twice the ranks are whole numbers.
+        _sift(np.int64(0), size, work)  # with a bare 0, numba would compile it again
+    # Ranks are doubled, as the mean of tied ranks can be a half.
     twice_w = ties = 0.0
     tied = False
     first = 0
@@ -97,8 +98,8 @@ def _significant(n, limit, critical, work):
 
 @inner
 def _share_of_signs(n, twice_w, work):
-    """The share of all signs whose W is no less. Zeros give half their rank whatever the sign."""
-    # Half ranks of zeros can be quarters: everything is counted in them, as whole numbers.
+    """The share of all 2**n signs whose W is no less; zeros give half their rank in any case."""
+    # Half the rank of a zero can be a quarter: everything is counted in quarters, as whole numbers.
     wanted = 2.0 * twice_w
     total = np.int64(0)
     for i in range(n):
@@ -129,9 +130,9 @@ def _share_of_signs(n, twice_w, work):
 def worse_in_pairs(trial, k, other, plan, curve, work):
     """Whether a trial's first k + 1 reports are significantly worse than another's curve.
 
-    Not if either holds a value that is not finite, if they share fewer steps than the rule's
-    `least`, or if the other's mean is no better. `work` float64 [3, W], W at least the
-    longest curve and 365.
+    It is not if either holds a value that is not finite, if they share fewer steps than the rule's
+    `least`, or if the other's mean is no better. `work` float64 [3, W], W at least the length of
+    the longest curve and 365.
     """
     first, last = plan.offsets[trial], plan.offsets[trial] + k
     own = their = 0.0

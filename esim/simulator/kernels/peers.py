@@ -1,26 +1,26 @@
 """A quantile of a growing set, per column, kept up to date insertion by insertion.
 
-Every statistic a column can ever hold is ranked beforehand, so a set of peers is a bitset over
-ranks. Two neighbouring members, `low` and `high`, stand around the quantile; an insertion moves
-them by at most one member.
+Every statistic that a column can ever hold is ranked beforehand, so that the set of its members,
+the statistics of the peers at this moment, is a bitset over ranks. The quantile lies at or between
+two neighbouring members, `low` and `high`; an insertion moves them by at most one member.
 
 The arrays of esim.simulator.kernels.arguments that hold this, for C columns:
     universe  float64 [K]    each column's statistics, sorted
     words     uint32         bit r of a column: the statistic of rank r is a member
-    members   int64 [C, 8]   one cache line a column: COUNT of members, ranks of LOW and HIGH (-1:
-                             none), where its bits (WORD to END) and its UNIVERSE lie, and 1 in
-                             STOPS where whatever is judged stops: no member ever stands there
-    levels    float64 [C, 3] the threshold, the limit a value must pass to be worse, and the
-                             members' sum in the order of their coming
+    members   int64 [C, 8]   one cache line a column: the COUNT of members, the ranks of LOW and
+                             HIGH (-1: none), where its bits (WORD to END) and its UNIVERSE lie, and
+                             1 in STOPS where whatever is judged stops: such a column has no members
+    levels    float64 [C, 3] the THRESHOLD, the LIMIT that a value must pass to be worse, and the
+                             SUM of the members in the order in which they were inserted
 
-Which member a quantile takes, and how `share` is meant, is the method's; whatever it is, the index
-moves by at most one member with an insertion:
+The method says which members a quantile takes from n, and what `share` means; by every method the
+index of `low` moves by at most one with an insertion:
     MIDPOINT, LINEAR, LOWER, HIGHER   the member at share * (n - 1), or between two of them
-    MIRRORED   LINEAR where the peer counts from the worst, to the last bit
+    MIRRORED   as LINEAR, but counted from the worst member, to the last bit
     REDUCTION  the last of the best n // share, or the best
-    RANK       the last that fewer than a share of the members, floor(share * n) + 1, are up to
-    PORTION    floor(share * n)
-    MEAN       no member: the mean of all, added in the order of their coming
+    RANK       the member at the largest index, from 0, of which index / n <= share
+    PORTION    the member at floor(share * n)
+    MEAN       no member: the mean of all, added up in the order in which they were inserted
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ MIDPOINT, LINEAR, LOWER, HIGHER, MIRRORED, REDUCTION, RANK, PORTION, MEAN = rang
 COUNT, LOW, HIGH, WORD, END, UNIVERSE, STOPS = 0, 1, 2, 3, 4, 5, 6
 THRESHOLD, LIMIT, SUM = 0, 1, 2
 
-# Position of the only set bit of a 32-bit word, by its product with a de Bruijn sequence.
+# The position of the only set bit of a 32-bit word is found by a product with a de Bruijn sequence.
 _DE_BRUIJN = np.zeros(32, dtype=np.int64)
 for _bit in range(32):
     _DE_BRUIJN[((1 << _bit) * 0x077CB531 & 0xFFFFFFFF) >> 27] = _bit
@@ -70,7 +70,7 @@ def set_level(column, n, low, high, rule, levels):
 
 @inner
 def low_index(n, share, method):
-    """Which of n sorted members is `low`."""
+    """The index of `low` among n sorted members."""
     if method <= MIRRORED:
         position = (n - 1) * share
         index = np.int64(position)
@@ -157,16 +157,18 @@ def insert(column, rank, plan, state):
 
 @inner
 def remove(column, rank, plan, state):
-    """Take a rank out of a column's members. Its threshold is not brought up to date: an insertion
-    follows."""
+    """Take the statistic of a rank out of a column's members.
+
+    The threshold is not brought up to date, as an insertion into the column follows.
+    """
     base, stop = state.members[column, WORD], state.members[column, END]
     state.words[base + (rank >> 5)] &= np.uint32(0xFFFFFFFF ^ (1 << (rank & 31)))
     n = state.members[column, COUNT] - 1
     state.members[column, COUNT] = n
     low = high = np.int64(-1)
-    before = (
-        low_index(n, plan.rule.share, plan.rule.method) if n > 0 else np.int64(-1)
-    )  # members before `low`
+    before = np.int64(-1)  # how many members are still to come before `low`
+    if n > 0:
+        before = low_index(n, plan.rule.share, plan.rule.method)
     word = base
     while word < stop and n > 0 and high < 0:
         bits = np.int64(state.words[word])
@@ -185,7 +187,10 @@ def remove(column, rank, plan, state):
 
 @inner
 def select(values, n, index):
-    """The element at a sorted index, and the next one (itself if last), of values[:n]; reorders."""
+    """The value at an index of values[:n] once sorted, and the next one (at the end, the same).
+
+    The values are reordered.
+    """
     left, right = 0, n - 1
     while left < right:
         pivot = values[(left + right) >> 1]

@@ -1,8 +1,8 @@
 """The replay in time: trials run side by side, as recorded or on P slots.
 
-Events are handled in the order (time, kind, launch order), ends before reports. A trial whose
-record ends with its last report reports and ends in one event, which is an end. The arrays are
-those of esim.simulator.kernels.arguments; positions are those of the launch order.
+Events are handled in the order (time, kind, launch order), ends before reports. A trial that ends
+with its last report makes the report and ends in one event, which counts as an end. The arrays are
+those of esim.simulator.kernels.arguments; a position is one in the launch order.
 """
 
 from __future__ import annotations
@@ -21,15 +21,18 @@ from esim.simulator.kernels.engine import (
 )
 from esim.simulator.kernels.jit import inner, kernel
 
-START, DURATION, OVERHEAD, BEGAN, ENDED = 0, 1, 2, 3, 4
-KIND, PHASE, REPORT, TARGET = 0, 1, 2, 3
-_IS_END, _IS_REPORT = 0, 1
+START, DURATION, OVERHEAD, BEGAN, ENDED = 0, 1, 2, 3, 4  # the columns of `jobs`
+KIND, PHASE, REPORT, TARGET = 0, 1, 2, 3  # the columns of `agenda`
+_IS_END, _IS_REPORT = 0, 1  # kinds of events
+# What the trial does at its next event: it reports, it ends, or, once stopped, it frees its slot.
 _RUNS, _ENDS, _FREES = 0, 1, 2
+# Targets of a trial not bound to stop: none decided yet, the probe, or a stop would save nothing.
 _UNDECIDED, _PROBED, _NEVER = -1, -2, -3
 
 
 @inner
 def _earlier(a, b, times):
+    """Whether the next event of position a comes before that of position b."""
     if times.when[a] != times.when[b]:
         return times.when[a] < times.when[b]
     if times.agenda[a, KIND] != times.agenda[b, KIND]:
@@ -39,6 +42,7 @@ def _earlier(a, b, times):
 
 @inner
 def _push(position, times):
+    """Add a position to the heap."""
     heap = times.heap
     child = heap[-1]
     heap[-1] = child + 1
@@ -53,7 +57,7 @@ def _push(position, times):
 
 @inner
 def _settle(position, times):
-    """Put a position at the root, and the root where it belongs."""
+    """Put a position at the root of the heap, and let it sink to where it belongs."""
     heap = times.heap
     size = heap[-1]
     parent = 0
@@ -70,7 +74,7 @@ def _settle(position, times):
 
 @inner
 def _judgements(at, group):
-    """How many judgements the report of this one is."""
+    """How many judgements are made of a report, from the one at `at` on, itself counted."""
     if len(group) == 0:
         return np.int64(1)
     return np.int64(group[at])
@@ -78,7 +82,7 @@ def _judgements(at, group):
 
 @inner
 def _schedule(position, trial, plan, times):
-    """Set a running trial's next event; False if it has none, ever."""
+    """Set a running trial's next event. False if it will never have one."""
     when, agenda = times.when, times.agenda
     start = times.jobs[trial, BEGAN] + times.startup
     natural_end = start + times.jobs[trial, DURATION]
@@ -111,7 +115,7 @@ def _start(position, trial, probe, now, plan, state, times):
 
 @inner
 def _judge(position, trial, plan, statistic, rank, curve, state, times, kept):
-    """A trial reports: judge the report and show it. True if a stop takes effect with it."""
+    """Judge a trial's next report and show it to peers. True if a stop takes effect with it."""
     agenda = times.agenda
     k = agenda[position, REPORT]
     after = k + _judgements(plan.offsets[trial] + k, plan.group)
@@ -136,7 +140,7 @@ def _judge(position, trial, plan, statistic, rank, curve, state, times, kept):
 
 @inner
 def _reschedule(position, trial, stopped, now, plan, times, kept):
-    """Set the next event of a trial that still holds its slot; False if it has none."""
+    """Set the next event of a trial that still holds its slot. False if it will never have one."""
     if stopped:
         natural_end = times.jobs[trial, BEGAN] + times.startup + times.jobs[trial, DURATION]
         freed = now + times.jobs[trial, OVERHEAD]
@@ -153,7 +157,7 @@ def _reschedule(position, trial, stopped, now, plan, times, kept):
 
 @inner
 def _take_up(position, stays, times):
-    """Put the heap in order after the event of its root: the trial stays in it or leaves it."""
+    """Put the heap in order after the event at its root, whose trial stays in it or leaves it."""
     if not stays:
         times.heap[-1] -= 1
         position = times.heap[times.heap[-1]]
@@ -174,11 +178,11 @@ def _study_end(first, order, flags):
 def run_timed(
     orders, probe, all_kept, spans, plan, statistic, rank, end_rank, curve, state, times
 ):  # fmt: skip
-    """Trials side by side, for each launch order: int64 [O, N] -> `all_kept` int32 [O, N].
+    """Replay trials side by side, in each launch order: fill `all_kept` int32 [O, N].
 
-    `spans`, float64 [O, N, 2]: when each job began and ended. The trial `probe` (-1: none) is
-    judged to its end and never stopped. `stops` and `trace` of the state are those of the last
-    order. The other arguments: see esim.simulator.kernels.arguments.
+    `orders` int64 [O, N or fewer]. `spans` float64 [O, N, 2] is set to the seconds at which each
+    job began and ended. The trial `probe` (-1: none) is judged to its end and never stopped.
+    `stops` and `trace` of the state are those of the last order.
     """
     jobs = times.jobs
     for o in range(len(orders)):
@@ -187,7 +191,7 @@ def run_timed(
             jobs[trial, BEGAN] = jobs[trial, ENDED] = 0.0
         begin(plan, state, kept)
         last = np.int64(0)
-        while last < len(order):  # a study after the other, none meeting another
+        while last < len(order):  # one study after another, as if each were alone
             waiting = last  # the next position to launch
             last = _study_end(waiting, order, plan.flags)
             for at in range(len(state.tally)):

@@ -1,4 +1,4 @@
-"""Study + Rule -> the arrays the kernels run on, shared by any number of launch orders."""
+"""From a study and a rule to the plan of their replays, shared by any number of launch orders."""
 
 from __future__ import annotations
 
@@ -34,12 +34,24 @@ def prepare(
     threads: int | None = None,
     first_completed: FirstCompleted | None = None,
 ) -> Plan:
-    """The arrays for replaying a study through a row of the rule table.
+    """The plan for replaying a study under a rule.
 
     Args:
+        study: the recorded trials.
+        rule: the rule.
         threads: bounds the threads that rank columns (default: the machine's cores); the result
             does not depend on it.
         first_completed: what the first trials to complete settle, for a rule that waits for them.
+
+    Raises:
+        EsimError: the rule cannot be planned on this study: two reports of a trial stand at one
+            second and are to be interpolated, or there are more rungs than a trial can be judged
+            at.
+
+    >>> import esim
+    >>> study = esim.Study.from_arrays([[3.0, 2.0], [4.0, 5.0]], "minimize")
+    >>> prepare(study, esim.rule("sagemaker")).judgements(1)
+    slice(2, 4, None)
     """
     return prepare_batch(Batch.of([study]), rule, threads=threads, first_completed=first_completed)
 
@@ -47,8 +59,12 @@ def prepare(
 def batchable(rule: Rule) -> bool:
     """Whether studies can be planned as a batch.
 
-    They can unless the rule's columns, or what it keeps from the launch of a trial, depend on the
-    study as a whole.
+    They can unless the rule's columns, or what a trial keeps from its launch, depend on the study
+    as a whole.
+
+    >>> import esim
+    >>> batchable(esim.rule("sagemaker"))
+    True
     """
     alone = rule.rungs != "none" or rule.short == "carry" or rule.against == "hindsight"
     return not alone and not rule.frozen
@@ -56,15 +72,15 @@ def batchable(rule: Rule) -> bool:
 
 @dataclass(frozen=True)
 class _Compared:
-    """What is judged and in which columns. E judgements, S studies."""
+    """What is judged and in which columns. N trials, E judgements, S studies."""
 
     offsets: Int64  # [N + 1] trial -> its judgements
-    report: Int64 | slice  # [E] the report of each judgement; all: a judgement each
-    own: Float64  # [E] the own side; NaN where the trial's own course keeps it from judgement
-    engine_own: Float64  # [E] the same as the kernels take it
-    column: NDArray[np.int32]  # [E]
+    report: Int64 | slice  # [E] the report of each judgement; a slice of all: one judgement each
+    own: Float64  # [E] the own statistic; NaN where the trial's own course keeps it from judgement
+    engine_own: Float64  # [E] the same as the kernels take it, see Plan.judged_own
+    column: NDArray[np.int32]  # [E] where each judgement is made
     group: NDArray[np.int32]  # [E] see esim.simulator.kernels.arguments
-    first: Int64  # [S + 1] each study's first column
+    first: Int64  # [S + 1] study -> its columns
     cells: Cells
 
 
@@ -75,7 +91,11 @@ def prepare_batch(
     threads: int | None = None,
     first_completed: FirstCompleted | None = None,
 ) -> Plan:
-    """The same for a batch, which holds one study only unless the rule is `batchable`."""
+    """The plan for replaying the studies of a batch under a rule, each by itself.
+
+    Arguments and errors are those of `prepare`, but that a batch stands in place of the study. It
+    holds one study only unless the rule is `batchable`.
+    """
     study = batch.whole
     offsets, steps, values, row_of, unseen = _reports(study, rule)
     positions = _positions(study, rule, offsets, steps, row_of)
@@ -95,7 +115,7 @@ def prepare_batch(
         study=study,
         rule=rule,
         values=oriented,
-        side=own[found.report],
+        own_statistic=own[found.report],
         own=found.own,
         row_of=row_of,
         members=cells.members,
@@ -150,11 +170,13 @@ def _of_rungs(
 ) -> _Compared:
     """What is judged at rungs."""
     study, offsets, positions, oriented = peer.study, peer.offsets, peer.positions, peer.oriented
-    rungs = where.at_rungs(rule, study, offsets, positions, oriented, first_completed)
+    rungs, n_columns = where.at_rungs(rule, study, offsets, positions, oriented, first_completed)
     judged = None
     if rule.rungs == "standing":
         judged = judged_reports(rule, study, offsets, positions, oriented, own)[rungs.report]
-    own_statistic, column, engine_own = own_statistics_at_rungs(rule, rungs, own, peer, judged)
+    own_statistic, column, engine_own = own_statistics_at_rungs(
+        rule, rungs, n_columns, own, oriented, judged
+    )
     alone = len(rungs.group) == 0 or rungs.group.max() == 1
     return _Compared(
         rungs.offsets,
@@ -163,8 +185,8 @@ def _of_rungs(
         engine_own,
         column,
         NOTHING if alone else rungs.group,
-        np.array([0, rungs.n_columns + 1]),
-        cells_of_rungs(rungs, peer, threads),
+        np.array([0, n_columns + 1]),
+        cells_of_rungs(rungs, n_columns, peer, threads),
     )
 
 
@@ -184,7 +206,13 @@ def _flags(batch: Batch, rule: Rule, unseen: NDArray[np.bool_]) -> NDArray[np.bo
 def _reports(
     study: Study, rule: Rule
 ) -> tuple[Int64, Int64, Float64, Int64 | None, NDArray[np.bool_]]:
-    """offsets, steps, values, each report's row, and whether rows beyond the last end a trial."""
+    """The rows that are reports to the rule, which may leave out NaN or all that is not finite.
+
+    Returns:
+        offsets [N + 1], trial -> its reports; the steps [R] and values [R] of the reports; the row
+        of the study that each is [R], None if all are; and whether rows without a value follow the
+        last report of each trial, bool [N].
+    """
     if rule.nan == "finite":
         present = np.isfinite(study.values)
     elif rule.nan == "missing":
@@ -213,7 +241,7 @@ def _positions(
 
 
 def _curves(rule: Rule, oriented: Float64) -> tuple[Float64 | None, Float64]:
-    """What a test of whole curves needs: the curves and the critical values."""
+    """The curves [E] and critical values of a test of whole curves; None and empty without one."""
     if rule.against != "pairs":
         return None, np.empty(0)
     critical = np.empty(pairs.EXACT_TO + 1)
@@ -224,7 +252,7 @@ def _curves(rule: Rule, oriented: Float64) -> tuple[Float64 | None, Float64]:
 def _criteria(
     rule: Rule, study: Study, first_completed: FirstCompleted | None, columns: int
 ) -> Criteria:
-    """The rule for the kernels."""
+    """The rule as the kernels read it; `columns`: how many there are, C."""
     method = METHODS[rule.method]
     if rule.method == "linear" and _from_worst(rule, study):
         method = MIRRORED
@@ -242,7 +270,7 @@ def _criteria(
         min_completed=int(rule.min_completed),
         method=method,
         least=max(int(rule.min_peers), 2) if rule.against == "pairs" else int(rule.min_peers),
-        # A column that no trial reaches has no members, as the last one.
+        # A column that no trial reaches has no members; neither has the last one.
         freezes=min(int(rule.min_reports), columns) if rule.frozen else 0,
         share=_share(rule, study),
         width=float(rule.tolerance if rule.strict else -rule.tolerance),
@@ -252,12 +280,12 @@ def _criteria(
 
 
 def _share(rule: Rule, study: Study) -> float:
-    """The share of the peers that the rule's method asks for."""
+    """The share of the peers that the rule's method takes, as `kernels.peers` understands it."""
     if rule.method == "reduction":
         return float(rule.reduction)
     share = rule.quantile if rule.rungs == "none" else 1.0 / rule.reduction
     if rule.method == "linear" and _from_worst(rule, study):
-        # In percent and back, as NumPy's percentile is asked.
+        # To percent and back, as the rule's source does when it calls NumPy's percentile.
         if rule.rungs == "none":
             share = (100.0 - share * 100.0) / 100.0
         else:

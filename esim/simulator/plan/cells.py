@@ -1,4 +1,4 @@
-"""The cells that trials show to each other, ranked: what the kernels read of the peers' side."""
+"""The cells that trials show to each other, ranked: what the kernels read of peers."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from esim.rules import Rule
+from esim.simulator.kernels.rungs import NO_REPORT, RungJudgements
 from esim.simulator.plan import columns as where
-from esim.simulator.plan.columns import NOTHING, Columns, LookedUp, Ranked, RungPlaces
-from esim.simulator.plan.ranking import places_of, rank_columns, rank_together
+from esim.simulator.plan.columns import NOTHING, Columns, LookedUp, Ranked
+from esim.simulator.plan.ranking import no_members, rank_columns, rank_together
 from esim.simulator.plan.statistics import PeerStatistics
 from esim.study import Float64, Int64
 
@@ -24,16 +25,23 @@ _NO_CELLS = np.zeros(1, dtype=np.int32)  # empty would mean that every judgement
 class Cells:
     """What trials show to each other. N trials, E judgements, C columns, K cells.
 
+    A column's universe is the sorted statistics of all cells that it can come to hold.
+
     Attributes:
         members: int64 [C, 8], where each column's bits and universe lie (see kernels/peers.py).
         offsets: int64 [N + 1], trial -> its cells.
-        column: int32 [K].
-        shown_by: int32 [K], the trial's judgement that shows each; empty: the n-th the n-th.
-        universe: float64, each column's statistics, sorted.
-        rank: int32 [K], each in its column's universe, -1: no statistic; None: peers are looked up.
-        statistic: float64 [E], the peer's side where peers are looked up, else None.
-        end_column, end_rank: int32 [E], the cell a trial adds as it ends; empty and None: none.
-        end_statistic: float64 [E], its statistic where peers are looked up; else empty.
+        column: int32 [K], the column of each cell.
+        shown_by: int32 [K], which of the trial's judgements shows each cell, from 0; empty: its
+            n-th judgement shows its n-th cell.
+        universe: float64 [K or more], the universes one after another.
+        rank: int32 [K], the rank of each cell in its column's universe, -1: it has no statistic;
+            None: peers are looked up one by one.
+        statistic: float64 [E], the peer statistic where peers are looked up, else None.
+        end_column: int32 [E], the column of the cell that a trial adds as it ends with a judgement;
+            empty: none is added.
+        end_rank: int32 [E], the rank of that cell; None: none is added, or peers are looked up.
+        end_statistic: float64 [E], the statistic of that cell where peers are looked up, else
+            empty.
     """
 
     members: Int64
@@ -56,10 +64,22 @@ def cells_of_reports(
     n_trials: int,
     threads: int | None,
 ) -> Cells:
-    """The cells that reports show."""
-    column, n_columns = columns.place, columns.count
+    """The cells that reports show, ranked unless peers are looked up.
+
+    Args:
+        rule: what is compared and how.
+        offsets: int64 [N + 1], trial -> its reports.
+        columns: the columns in which trials are compared.
+        peer: the peer statistics of the reports.
+        n_trials: N.
+        threads: bounds the threads that rank columns.
+
+    Raises:
+        EsimError: two reports of a trial stand in one column and are to be interpolated.
+    """
+    column, n_columns = columns.column, columns.count
     nobody = np.zeros(n_columns, dtype=np.int64)
-    empty = places_of(nobody, nobody)
+    empty = no_members(nobody, nobody)
     if rule.against != "peers":
         return Cells(empty, np.zeros_like(offsets), NOTHING, _NO_CELLS)
     found = where.cells(rule, offsets, column)
@@ -98,7 +118,7 @@ def cells_of_reports(
 def _statistics(
     rule: Rule, cells: Ranked, column: NDArray[np.int32], peer: PeerStatistics, n_trials: int
 ) -> Iterator[Float64]:
-    """The statistics of ranked cells, in blocks: all at once would be one more matrix in memory."""
+    """The statistics of ranked cells, block by block, so that not all stand in memory at once."""
     if cells.source is None:
         for first in range(0, n_trials, _BLOCK):
             yield peer.of_trials(first, min(first + _BLOCK, n_trials))
@@ -108,13 +128,22 @@ def _statistics(
         yield peer.of_all()[cells.source]
 
 
-def cells_of_rungs(rungs: RungPlaces, peer: PeerStatistics, threads: int | None) -> Cells:
-    """The same at rungs."""
+def cells_of_rungs(
+    rungs: RungJudgements, n_columns: int, peer: PeerStatistics, threads: int | None
+) -> Cells:
+    """The cells that trials show at rungs, ranked.
+
+    Args:
+        rungs: the judgements at rungs and the cells shown there.
+        n_columns: how many columns the rungs have, C - 1.
+        peer: the peer statistics of the reports.
+        threads: bounds the threads that rank columns.
+    """
     statistic = peer.of_all()
-    ends = rungs.end_report >= 0
+    ends = rungs.end_report != NO_REPORT
     every = np.concatenate((rungs.cell_column, rungs.end_column[ends]))
     shown = np.concatenate((statistic[rungs.cell_report], statistic[rungs.end_report[ends]]))
-    rank, universe, members = rank_columns(iter([shown]), every, rungs.n_columns, threads)
+    rank, universe, members = rank_columns(iter([shown]), every, n_columns, threads)
     end_rank = np.full(len(ends), -1, dtype=np.int32)
     end_rank[ends] = rank[len(rungs.cell_column) :]
     adds = bool(ends.any())

@@ -1,4 +1,4 @@
-"""Where trials are compared: columns of places, and the cells that trials show in them."""
+"""The columns in which trials are compared, and the cells that trials show in them."""
 
 from __future__ import annotations
 
@@ -13,8 +13,16 @@ from numpy.typing import NDArray
 
 from esim.errors import EsimError
 from esim.rules import Rule
-from esim.simulator.kernels import curves as shapes
-from esim.simulator.kernels.curves import MOST_RUNGS
+from esim.simulator.kernels.curves import expand_cells
+from esim.simulator.kernels.rungs import (
+    EACH,
+    HIGHEST,
+    MOST_RUNGS,
+    STANDING,
+    RungJudgements,
+    Rungs,
+    judge_at_rungs,
+)
 from esim.study import Float64, Int64, Study
 
 Int32 = NDArray[np.int32]
@@ -25,17 +33,18 @@ NOTHING = np.empty(0, dtype=np.int32)
 _MOST_CELLS_A_REPORT = 4
 # Carried averages may stand in any later column, so every column then gets a bit for every report.
 _MOST_CARRY_BITS = 2**31
-_WAYS = {"each": shapes.EACH, "highest": shapes.HIGHEST, "standing": shapes.STANDING}
+_WAYS = {"each": EACH, "highest": HIGHEST, "standing": STANDING}
 
 
 @dataclass(frozen=True)
 class FirstCompleted:
-    """What the first trials to complete settle for rungs that wait for them.
+    """What the first trials to complete settle for rungs that wait for them. N trials.
 
     Attributes:
-        longest: the last step among them.
-        opens: int64 [N], the first report of each trial that comes after; None where trials run
-            one after another: whole trials come before.
+        longest: the last step among the trials that complete first; 0 if none completes.
+        opens: int64 [N], how many reports each trial makes before that moment (all of them if none
+            completes). Those are neither judged nor shown. None where trials run one after another:
+            then the trials launched before any has completed are neither judged nor shown at all.
     """
 
     longest: int
@@ -44,41 +53,49 @@ class FirstCompleted:
 
 @dataclass(frozen=True)
 class Columns:
-    """Each study's places of comparison, numbered one study after another.
+    """The columns in which each study's trials are compared. S studies, R reports, C columns.
 
-    After a study's places one more follows, at which whatever is judged stops. S studies.
+    Columns are numbered one study after another. A study's last column belongs to no report:
+    whatever is judged there stops.
 
     Attributes:
-        place: int32 [R], of each report.
-        first: int64 [S + 1], each study's first place.
+        column: int32 [R], the column of each report.
+        first: int64 [S + 1], study -> its columns; the last number is C.
         reports: int64 [S + 1], study -> its reports.
     """
 
-    place: Int32
+    column: Int32
     first: Int64
     reports: Int64
 
     @property
     def count(self) -> int:
-        """How many there are, less the last one at which whatever is judged stops."""
+        """How many columns there are before the last one, C - 1."""
         return int(self.first[-1]) - 1
 
     def stops(self) -> Int32:
-        """int32 [R]: the place, for each report, at which its trial stops if it is judged there."""
+        """For each report the column of its study that stops whatever is judged there. int32 [R]"""
         return np.repeat(self.first[1:] - 1, np.diff(self.reports)).astype(np.int32)
 
 
 def columns(match: str, offsets: Int64, positions: NDArray[Any], trials: Int64) -> Columns:
-    """Each report's place of comparison among its study's; `trials`: study -> its trials."""
+    """The column of each report: one for each position at which its study's trials report.
+
+    Args:
+        match: the rule table's column of that name; for "number" the positions count from 1.
+        offsets: int64 [N + 1], trial -> its reports.
+        positions: [R], where each report stands on the rule's axis.
+        trials: int64 [S + 1], study -> its trials.
+    """
     reports = offsets[trials]
     studies = len(trials) - 1
     if match == "number":
-        place = (positions - 1).astype(np.int32)
-        counts = [int(place[a:b].max(initial=-1)) + 1 for a, b in pairwise(reports)]
+        column = (positions - 1).astype(np.int32)
+        counts = [int(column[a:b].max(initial=-1)) + 1 for a, b in pairwise(reports)]
         first = _starts(np.array(counts))
         if studies > 1:
-            place += np.repeat(first[:-1], np.diff(reports)).astype(np.int32)
-        return Columns(place, first, reports)
+            column += np.repeat(first[:-1], np.diff(reports)).astype(np.int32)
+        return Columns(column, first, reports)
     wide = int(positions.max(initial=0)) + 1 if positions.dtype == np.int64 else 0
     if 0 < wide * studies <= 4 * len(positions) + 1024 * studies:
         seen = np.zeros((studies, wide), dtype=np.int32)
@@ -97,19 +114,21 @@ def columns(match: str, offsets: Int64, positions: NDArray[Any], trials: Int64) 
 
 
 def _starts(counts: NDArray[Any]) -> Int64:
-    """Each study's first place, and the end of all, from how many places each has. int64 [S + 1]"""
+    """Each study's first column and the end of all; `counts` [S]: the columns of its reports."""
     return np.concatenate(([0], np.cumsum(counts + 1))).astype(np.int64)
 
 
 @dataclass(frozen=True)
 class Ranked:
-    """Cells [K] whose statistics are ranked in their columns before anything is replayed.
+    """Cells whose statistics are ranked in their columns before anything is replayed. K cells.
 
     Attributes:
         offsets: int64 [N + 1], trial -> its cells.
-        column: int32 [K].
-        shown_by: int32 [K], the trial's report that shows each; empty: the n-th the n-th.
-        source: int64 [K], the report each takes its statistic from; None: cells are the reports.
+        column: int32 [K], the column of each cell.
+        shown_by: int32 [K], which of the trial's reports shows each cell, from 0; empty: its n-th
+            report shows its n-th cell.
+        source: int64 [K], the report each cell takes its statistic from; None: the cells are the
+            reports.
     """
 
     offsets: Int64
@@ -120,7 +139,7 @@ class Ranked:
 
 @dataclass(frozen=True)
 class LookedUp:
-    """No cells: peers are looked up one by one.
+    """No cells: a replay looks peers up one by one.
 
     Ranking would cost more, or two reports of a trial stand in one column, where only the later one
     counts.
@@ -128,7 +147,12 @@ class LookedUp:
 
 
 def cells(rule: Rule, offsets: Int64, column: Int32) -> Ranked | LookedUp:
-    """The cells that reports show in their columns, int32 [R], or that there are none.
+    """The cells that reports show in their columns, or that peers are looked up instead.
+
+    Args:
+        rule: its columns say in which columns beside its own a report counts.
+        offsets: int64 [N + 1], trial -> its reports.
+        column: int32 [R], the column of each report.
 
     Raises:
         EsimError: two reports of a trial stand in one column and are to be interpolated.
@@ -160,81 +184,81 @@ def cells(rule: Rule, offsets: Int64, column: Int32) -> Ranked | LookedUp:
     cell_column = np.empty(total, dtype=np.int32)
     shown_by = np.empty(total, dtype=np.int32)
     source = np.empty(total, dtype=np.int64)
-    shapes.expand_cells(offsets, column, cell_offsets, cell_column, shown_by, source)
+    expand_cells(offsets, column, cell_offsets, cell_column, shown_by, source)
     return Ranked(cell_offsets, cell_column, shown_by, source)
-
-
-@dataclass(frozen=True)
-class RungPlaces:
-    """Judgements [E] and cells [K] at rungs; -1 and -2 as in `kernels.curves.rungs`."""
-
-    offsets: Int64
-    report: Int64
-    place: Int32
-    group: Int32
-    cell_offsets: Int64
-    cell_column: Int32
-    shown_by: Int32
-    cell_report: Int64
-    end_report: Int64
-    end_column: Int32
-    n_columns: int
 
 
 def at_rungs(
     rule: Rule,
     study: Study,
     offsets: Int64,
-    positions: NDArray[np.generic],
+    positions: NDArray[Any],
     values: Float64,
     first_completed: FirstCompleted | None,
-) -> RungPlaces:
-    """Where each report is judged, and what it leaves there."""
+) -> tuple[RungJudgements, int]:
+    """Where reports are judged at rungs and what their trials show there; how many columns.
+
+    Args:
+        rule: a rule that judges at rungs.
+        study: what the trials and their number are taken from.
+        offsets: int64 [N + 1], trial -> its reports.
+        positions: [R], where each report stands on the rule's axis.
+        values: float64 [R].
+        first_completed: what rungs that wait for the first trials to complete are set by.
+
+    Raises:
+        EsimError: more rungs than a trial can be judged at.
+    """
     n = study.n_trials
     longest = 0 if first_completed is None else first_completed.longest
     highest = float(positions.max()) if len(positions) else 0.0
     levels, bracket = _levels(rule, study, highest, longest)
-    counts = np.zeros((n, 2), dtype=np.int64)
-    no_long = np.empty(0, dtype=np.int64)
-    given = (
-        _WAYS[rule.rungs],
-        rule.again != "never",
-        rule.max_steps,
-        rule.nan == "stop",
-        np.zeros(n, dtype=np.int64)
-        if first_completed is None or first_completed.opens is None
-        else first_completed.opens,
-        bracket,
-        levels,
-        offsets,
-        positions,
-        values,
+    opens = None if first_completed is None else first_completed.opens
+    rungs = Rungs(
+        way=_WAYS[rule.rungs],
+        adds_at_end=rule.again != "never",
+        stop_at=rule.max_steps,
+        nan_stops=rule.nan == "stop",
+        opens=np.zeros(n, dtype=np.int64) if opens is None else opens,
+        bracket=bracket,
+        levels=levels,
+        offsets=offsets,
+        positions=positions,
+        values=values,
     )
-    nothing = (no_long, NOTHING, NOTHING, NOTHING, no_long, NOTHING, no_long, NOTHING)
-    shapes.rungs(*given, False, counts, *nothing)
-    judgements, n_cells = counts.sum(axis=0)
-    found = RungPlaces(
-        offsets=np.concatenate(([0], np.cumsum(counts[:, 0]))),
+    ends = np.empty(n + 1, dtype=np.int64), np.empty(n + 1, dtype=np.int64)
+    counted = _room(*ends, 0, 0)
+    judge_at_rungs(rungs, counted, False)
+    found = _room(*ends, int(counted.offsets[-1]), int(counted.cell_offsets[-1]))
+    judge_at_rungs(rungs, found, True)
+    return found, levels.size
+
+
+def _room(offsets: Int64, cell_offsets: Int64, judgements: int, n_cells: int) -> RungJudgements:
+    """Room for so many judgements and cells at rungs."""
+    return RungJudgements(
+        offsets=offsets,
+        cell_offsets=cell_offsets,
         report=np.empty(judgements, dtype=np.int64),
-        place=np.empty(judgements, dtype=np.int32),
+        column=np.empty(judgements, dtype=np.int32),
         group=np.empty(judgements, dtype=np.int32),
-        cell_offsets=np.concatenate(([0], np.cumsum(counts[:, 1]))),
         cell_column=np.empty(n_cells, dtype=np.int32),
-        shown_by=np.empty(n_cells, dtype=np.int32),
         cell_report=np.empty(n_cells, dtype=np.int64),
+        shown_by=np.empty(n_cells, dtype=np.int32),
         end_report=np.empty(judgements, dtype=np.int64),
-        end_column=np.zeros(judgements, dtype=np.int32),
-        n_columns=levels.size,
+        end_column=np.empty(judgements, dtype=np.int32),
     )
-    shapes.rungs(
-        *given, True, counts, found.report, found.place, found.group, found.shown_by,
-        found.cell_report, found.cell_column, found.end_report, found.end_column,
-    )  # fmt: skip
-    return found
 
 
 def _levels(rule: Rule, study: Study, highest: float, longest: int) -> tuple[Float64, Int64]:
-    """The rungs' steps, float64 [brackets, L] (inf: none), and each trial's bracket, int64 [N]."""
+    """The steps of the rungs, float64 [B, L], and the bracket of each trial, int64 [N].
+
+    B brackets of at most L rungs; inf stands where a bracket has fewer. `highest`: the last
+    position of any report; `longest`: the last step of the first trials to complete.
+
+    Raises:
+        EsimError: more rungs than a trial can be judged at.
+    """
     n = study.n_trials
     first = rule.first_rung or max(longest // 100, 1)
     bracket = np.zeros(n, dtype=np.int64)
@@ -269,7 +293,8 @@ def _levels(rule: Rule, study: Study, highest: float, longest: int) -> tuple[Flo
 def _rungs(first: int, reduction: float, bracket: int, top: float, *, rounded: bool) -> list[float]:
     """The steps of a bracket's rungs up to `top`.
 
-    Rounded as W&B's bands, each from the one before; else each from the first, met where it is.
+    Rounded, each is a whole step, and the next is computed from the one before as in W&B's bands.
+    Otherwise each is computed from the first, and need not be a whole step.
     """
     found: list[float] = []
     level, k = first * reduction**bracket, 0

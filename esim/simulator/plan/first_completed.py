@@ -14,9 +14,16 @@ from esim.study import Float64, Int64, Status, Study
 
 
 def one_after_another(study: Study, order: Int64) -> FirstCompleted:
-    """The first to complete where each trial has ended before the next one starts.
+    """What the first trial to complete settles where trials run one after another.
 
-    `order`: the trials in launch order, int64 [N].
+    Args:
+        study: the recorded trials.
+        order: int64 [N], the trials in launch order.
+
+    >>> from esim import Study
+    >>> study = Study.from_arrays([[3.0, 2.0, 1.0], [4.0]], "minimize")
+    >>> one_after_another(study, np.array([1, 0]))
+    FirstCompleted(longest=1, opens=None)
     """
     done = order[_completes(study)[order]]
     return FirstCompleted(int(_last_steps(study)[done[0]]) if len(done) else 0, None)
@@ -25,12 +32,17 @@ def one_after_another(study: Study, order: Int64) -> FirstCompleted:
 def side_by_side(
     study: Study, order: Int64, seconds: Float64, first_second: Float64, ends: Float64
 ) -> FirstCompleted:
-    """The first to complete where trials run side by side.
+    """What the first trials to complete settle where trials run side by side.
 
-    `order`: the trials in launch order, int64 [N]; `seconds`: of each row since its trial's start,
-    float64 [R]; `first_second` and `ends`: of each trial, float64 [N].
+    At equal times ends come before reports, and a trial whose last report is made as it ends is
+    judged at that end.
 
-    Ends come before reports at equal times, and a last report made as a trial ends is judged then.
+    Args:
+        study: the recorded trials.
+        order: int64 [N], the trials in launch order.
+        seconds: float64 [R], of each row since its trial's start.
+        first_second: float64 [N], when each trial starts, its startup over.
+        ends: float64 [N], the second at which each trial ends; inf or NaN: it does not.
     """
     n = study.n_trials
     position = np.empty(n, dtype=np.int64)
@@ -59,12 +71,14 @@ def side_by_side(
 
 
 def _completes(study: Study) -> NDArray[np.bool_]:
+    """Whether each trial ran to its end and has a report. bool [N]"""
     whole = (study.status == Status.COMPLETED) | (study.status == Status.UNKNOWN)
     found: NDArray[np.bool_] = whole & (np.diff(study.offsets) > 0)
     return found
 
 
 def _last_steps(study: Study) -> Int64:
+    """The last step of each trial, 0 without reports. int64 [N]"""
     last = np.zeros(study.n_trials, dtype=np.int64)
     has = np.diff(study.offsets) > 0
     last[has] = study.steps[study.offsets[1:][has] - 1]

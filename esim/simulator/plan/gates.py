@@ -1,4 +1,4 @@
-"""What a trial's own course alone decides: which reports are judged, and which stop anyway."""
+"""What a trial's own course decides: which reports are judged, and which stop a trial."""
 
 from __future__ import annotations
 
@@ -36,14 +36,23 @@ def judged_reports(
     values: Float64,
     own: Float64,
 ) -> NDArray[np.bool_]:
-    """Whether the trial's own course lets each report be judged. bool [R]"""
+    """Whether the trial's own course lets each report be judged. bool [R]
+
+    Args:
+        rule: its warm-up, interval, patience and least number of reports are what counts.
+        study: what the direction is taken from.
+        offsets: int64 [N + 1], trial -> its reports.
+        positions: [R], where each report stands on the rule's axis.
+        values: float64 [R], negated when maximizing.
+        own: float64 [R], the own statistic of each report.
+    """
     open_ = np.ones(len(values), dtype=np.bool_)
     if rule.patience >= 0:
         shapes.impatient(
             _PATIENCE[rule.patience_of], rule.patience, float(rule.min_delta),
             study.direction == "maximize", offsets, values, open_,
         )  # fmt: skip
-    # NaN is judged where it says something; else a report without a statistic is not.
+    # A report whose own statistic is NaN is judged only by a rule to which NaN means something.
     says = rule.nan in ("stop", "worst", "poison") or rule.against == "nothing"
     counts = open_ if says else open_ & ~np.isnan(own)
     mask = np.where(counts, 0.0, np.nan)
@@ -56,7 +65,7 @@ def judged_reports(
 
 
 def outside(rule: Rule, study: Study, own: Float64) -> NDArray[np.bool_]:
-    """Whether own sides lie outside the rule's bounds; NaN does not."""
+    """Whether each own statistic lies outside the rule's bounds; NaN does not. bool [R]"""
     raw = study.sign * own
     return (raw < rule.lower) | (raw > rule.upper)
 
@@ -71,8 +80,9 @@ def not_among_best(
 ) -> NDArray[np.bool_]:
     """Whether a report's trial is not among the best, known in hindsight. bool [R]
 
-    Ties go to the trial launched first. By last or best value a failed trial is none of the best:
-    it has no model to keep.
+    Among equals the trial launched first is the better. By last or best value a failed trial is
+    none of the best, as it has no model to keep. Arguments as for `judged_reports`; `judged`: what
+    that returned.
     """
     n = study.n_trials
     score = np.full(n, np.nan)

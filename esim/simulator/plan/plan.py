@@ -1,4 +1,4 @@
-"""What a replay reads."""
+"""The plan: what a replay reads, and what it asks of it afterwards."""
 
 from __future__ import annotations
 
@@ -33,21 +33,25 @@ METHODS = {
 class Plan:
     """Everything a replay needs that does not change with the launch order.
 
-    Of a batch's studies as of one study: none sees another's columns.
+    The studies of a batch stand here as one study, in which no study's trials are compared in
+    another's columns.
 
-    N trials, C columns, K cells, E judgements: the reports, each once for every column at which it
+    N trials, C columns, K cells, E judgements: each report counts once for every column at which it
     is judged.
 
     Attributes:
+        study: the recorded trials.
+        rule: the rule.
         values: float64 [E], the value of each judgement's report, negated when maximizing.
-        side: float64 [E], the trial's side of the comparison, so oriented.
+        own_statistic: float64 [E], the trial's own statistic, negated likewise.
         own: float64 [E], the same, NaN where its own course keeps it from being judged.
-        row_of: int64 [E], each judgement's row in the study; None if they are the study's rows.
-        members: int64 [C, 8], every column without members: where its bits and universe lie.
+        row_of: int64 [E], the row of the study that each judgement's report is; None: they are
+            the rows.
+        members: int64 [C, 8], columns without members, see `kernels.peers`.
         arrays: what the kernels read; what may be None follows, as they take it.
-        statistic: float64 [E], the peer's side; None unless peers are looked up one by one.
-        rank: int32 [K], of each cell in its column; None if peers are looked up.
-        end_rank: int32 [E], of what a trial adds as it ends; None if nothing is added.
+        statistic: float64 [E], the peer statistic; None unless peers are looked up one by one.
+        rank: int32 [K], the rank of each cell in its column; None: peers are looked up.
+        end_rank: int32 [E], the rank of the cell that a trial adds as it ends; None: none is added.
         curve: float64 [E], the values where whole curves are compared; None where they are not.
         first_completed: what the first trials to complete settled; None if the rule does not wait
             for them or it is not known yet.
@@ -56,7 +60,7 @@ class Plan:
     study: Study
     rule: Rule
     values: Float64
-    side: Float64
+    own_statistic: Float64
     own: Float64
     row_of: Int64 | None
     members: Int64
@@ -69,11 +73,15 @@ class Plan:
 
     @property
     def arguments(self) -> tuple[Any, ...]:
-        """What every kernel of a replay takes of the plan, in its order."""
+        """The arguments that every kernel of a replay takes from the plan, in their order."""
         return self.arrays, self.statistic, self.rank, self.end_rank, self.curve
 
     def state(self, *, traced: bool = False) -> State:
-        """What the kernels write, for one replay at a time."""
+        """New arrays for the kernels to write into, for one replay at a time.
+
+        Args:
+            traced: whether the threshold and the peers at each judgement are kept.
+        """
         n, judgements = self.study.n_trials, len(self.values)
         longest = 0
         if self.rule.against == "pairs":
@@ -94,12 +102,16 @@ class Plan:
     def scripted(
         self, own: Float64, quantile: float | None = None, method: str = "", min_peers: int = 0
     ) -> Plan:
-        """The same plan with other own sides, float64 [E], that waits for no other trial.
+        """The same plan with other own statistics, in which no trial waits for others.
 
         Args:
-            own: what is judged: inf stops, 0.0 is judged and goes on unless the limit is below.
-            quantile: another quantile of the peers than the rule's, by `method`, a name of the
-                rule table's column, of at least `min_peers` peers; the rule's own without it.
+            own: float64 [E], the own statistics; inf stops whatever the peers, NaN is not judged.
+            quantile: the quantile of the peers to ask for, from 0 (best) to 1; None: the rule's.
+            method: with a quantile, how it is taken, a value of the rule table's `method`.
+            min_peers: with a quantile, fewer peers give no threshold.
+
+        Raises:
+            KeyError: a quantile is given with a method that the rule table does not have.
         """
         criteria = self.arrays.rule._replace(
             warmup_share=0.0, min_completed=0, strict=False, least=self.rule.min_peers
@@ -110,7 +122,7 @@ class Plan:
 
     @property
     def judged_own(self) -> Float64:
-        """Each judgement's own side as it is compared: inf where it stops anyway. float64 [E]"""
+        """The own statistic as it is compared: inf where the trial stops anyway. float64 [E]"""
         return self.arrays.own
 
     @property
@@ -124,12 +136,16 @@ class Plan:
         return self.arrays.offsets[:-1]
 
     def judgements(self, trial: int) -> slice:
-        """A trial's judgements."""
+        """The judgements of a trial, given by its position in the study."""
         first, stop = self.arrays.offsets[trial : trial + 2]
         return slice(int(first), int(stop))
 
     def rows_kept(self, kept: NDArray[np.int32]) -> NDArray[np.int32]:
-        """What the kernels kept -> rows of the study kept, along the last axis. int32"""
+        """How many rows of the study each trial made. int32, of the shape of `kept`
+
+        Args:
+            kept: int32 [..., N], how many judgements each trial made, as the kernels count them.
+        """
         rows = np.diff(self.study.offsets)
         if self.row_of is None:
             return np.minimum(kept, rows).astype(np.int32)
@@ -139,23 +155,28 @@ class Plan:
         return np.where(whole, rows, at_last).astype(np.int32)
 
     def all_rows(self) -> NDArray[np.int32]:
-        """Every row of every trial. int32 [N]"""
+        """How many rows each trial has in the study. int32 [N]"""
         return np.diff(self.study.offsets).astype(np.int32)
 
     def most_kept(self) -> NDArray[np.int64]:
-        """What the kernels keep of a trial that runs to its end. int64 [N]"""
+        """How many judgements the kernels count of each trial if it runs to its end. int64 [N]"""
         return np.diff(self.arrays.offsets) + self.arrays.flags[:, engine.UNSEEN]
 
     def has_judgements(self) -> NDArray[np.bool_]:
-        """Whether a trial is judged at all. bool [N]"""
+        """Whether each trial has a judgement. bool [N]"""
         return np.asarray(np.diff(self.arrays.offsets) > 0)
 
     def stops(self, judgements: slice | Int64) -> NDArray[np.bool_]:
-        """Whether each of some judgements stops if it is one, whatever the peers."""
+        """Whether each of some judgements, if it is made, stops whatever the peers. bool"""
         return np.asarray(self.members[self.arrays.column[judgements], STOPS] != 0)
 
     def worse(self, own: Float64, threshold: Float64) -> NDArray[np.bool_]:
-        """Whether own values are worse than thresholds, as the row draws the line; NaN is not."""
+        """Whether own statistics are worse than thresholds by the rule; NaN is not. bool
+
+        Args:
+            own: float64, own statistics as the study has them, not negated.
+            threshold: float64, a threshold for each, likewise.
+        """
         sign = self.study.sign
         own, limit = sign * own, sign * threshold
         finite = np.isfinite(limit)

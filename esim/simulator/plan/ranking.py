@@ -1,4 +1,4 @@
-"""Every statistic a column of places can come to hold, ranked before anything is replayed."""
+"""Every statistic that a column can come to hold, ranked before anything is replayed."""
 
 from __future__ import annotations
 
@@ -16,15 +16,28 @@ from esim.simulator.kernels.peers import END, UNIVERSE, WORD
 from esim.study import Float64, Int64
 
 _PIECE = 1 << 18  # cells
-_LONG = 500  # values; NumPy sorts shorter columns faster, 7 ns a value of 100
-_AT_ONCE = 1 << 16  # cells: their order and copies stay in the cache
+_LONG = 500  # values; NumPy sorts shorter columns faster (measured: 7 ns a value for 100 values)
+_AT_ONCE = 1 << 16  # cells: so many, their order and their copies stay in the processor's cache
 _SMALL = 200_000  # below this many cells threads cost more than they save
 
 Ranked = tuple[NDArray[np.int32], Float64, Int64]
 
 
 def in_threads(jobs: Iterable[Callable[[], None]], threads: int | None) -> None:
-    """Run jobs that release the GIL and write to places of their own; re-raise the first error."""
+    """Run jobs that release the GIL and write to arrays of their own.
+
+    Args:
+        jobs: what is run; one alone runs in the calling thread.
+        threads: how many run at a time; None: as many as the machine has cores.
+
+    Raises:
+        Exception: the first error of the jobs, in their order.
+
+    >>> found = []
+    >>> in_threads([lambda: found.append(1)], None)
+    >>> found
+    [1]
+    """
     waiting = list(jobs)
     if len(waiting) <= 1:
         for job in waiting:
@@ -38,9 +51,18 @@ def in_threads(jobs: Iterable[Callable[[], None]], threads: int | None) -> None:
 def rank_columns(
     statistics: Iterator[Float64], column: NDArray[np.int32], n_columns: int, threads: int | None
 ) -> Ranked:
-    """rank, universe and places: each column's statistics ranked among themselves.
+    """Rank the statistics of each column among themselves. K cells, C - 1 columns.
 
-    `statistics` gives the cells' statistics in blocks, in the order of the cells.
+    Args:
+        statistics: the statistics of the cells in blocks, in the order of the cells; NaN: none.
+        column: int32 [K], the column of each cell.
+        n_columns: C - 1; the column that no cell stands in is the last.
+        threads: bounds the threads that sort columns.
+
+    Returns:
+        The rank of each cell in its column, int32 [K], -1: no statistic; the sorted statistics of
+        each column, one column after another, float64 [K]; and columns without members that say
+        where those lie, int64 [C, 8].
     """
     start = np.zeros(n_columns + 1, dtype=np.int64)
     for first in range(0, len(column), _PIECE):  # bincount widens what it counts to 8 bytes
@@ -49,20 +71,21 @@ def rank_columns(
     universe = np.empty(len(column))
     length = np.zeros(n_columns, dtype=np.int64)
     rank = np.full(len(column), -1, dtype=np.int32)
-    places = np.empty(len(column), dtype=np.int32)  # at first, which cell each value came from
+    # The cell each value came from; in a long column, once it is sorted, the rank of each value.
+    cells = np.empty(len(column), dtype=np.int32)
     cell = 0
     for block in statistics:
-        ranks.fill(cell, column, block, start, universe, places, rank, length)
+        ranks.fill(cell, column, block, start, universe, cells, rank, length)
         cell += len(block)
     for first, last in _alike(np.diff(start), length):
         columns = universe[start[first] : start[last]].reshape(last - first, -1)
         order = np.argsort(columns[:, : length[first]], axis=1)
-        ranks.settle(first, order, start, universe, places, rank, np.empty(length[first]))
+        ranks.settle(first, order, start, universe, cells, rank, np.empty(length[first]))
     long = np.flatnonzero(length >= _LONG)
     if len(long):
-        _rank_long(long, start, length, universe, places, threads)
-        ranks.give(column, places, start, np.zeros(n_columns, dtype=np.int64), rank)
-    return rank, universe, places_of(length, start[:-1])
+        _rank_long(long, start, length, universe, cells, threads)
+        ranks.give(column, cells, start, np.zeros(n_columns, dtype=np.int64), rank)
+    return rank, universe, no_members(length, start[:-1])
 
 
 def _rank_long(
@@ -70,16 +93,16 @@ def _rank_long(
     start: Int64,
     length: Int64,
     universe: Float64,
-    places: NDArray[np.int32],
+    value_rank: NDArray[np.int32],
     threads: int | None,
 ) -> None:
-    """Sort long columns; `places`: filled with each value's place in its column."""
+    """Sort long columns in place, and set the rank of each value in its column, int32 [K]."""
     longest = int(length.max())
 
     def sort_some(columns: Int64) -> None:
         spare = np.empty(longest, dtype=np.uint64), np.empty((2, longest), dtype=np.int32)
         counts = np.empty((8, 256), dtype=np.int64)
-        ranks.sort(columns, start, length, universe.view(np.uint64), places, *spare, counts)
+        ranks.sort(columns, start, length, universe.view(np.uint64), value_rank, *spare, counts)
 
     workers = 1 if len(universe) < _SMALL else threads or os.cpu_count() or 1
     in_threads(
@@ -88,9 +111,9 @@ def _rank_long(
 
 
 def _alike(width: Int64, length: Int64) -> Iterator[tuple[int, int]]:
-    """Runs of alike short columns, first and last + 1, to be sorted by one call.
+    """Neighbouring short columns of the same size, to be sorted by one call: first and last + 1.
 
-    A call a column took 7 us each, most of a small study's preparation.
+    With a call for each column, at 7 us, sorting took most of the time of planning a small study.
     """
     alike = (width[1:] == width[:-1]) & (length[1:] == length[:-1])
     cuts = [0, *(np.flatnonzero(~alike) + 1).tolist(), len(width)]
@@ -102,25 +125,32 @@ def _alike(width: Int64, length: Int64) -> Iterator[tuple[int, int]]:
 
 
 def rank_together(statistics: Float64, n_columns: int) -> Ranked:
-    """The same in one universe for all columns: a carried statistic may come to stand in any."""
+    """`rank_columns` where all columns share one universe.
+
+    A statistic that is carried beyond a trial's end may come to stand in any column.
+    """
     known = np.flatnonzero(~np.isnan(statistics))
     order = known[np.argsort(statistics[known])]
     rank = np.full(len(statistics), -1, dtype=np.int32)
     rank[order] = np.arange(len(order), dtype=np.int32)
     length = np.full(n_columns, len(order), dtype=np.int64)
-    return rank, statistics[order], places_of(length, np.zeros(n_columns, dtype=np.int64))
+    return rank, statistics[order], no_members(length, np.zeros(n_columns, dtype=np.int64))
 
 
-def places_of(length: Int64, universe: Int64) -> Int64:
-    """Where each column's bits and universe lie, from the universes' lengths and starts.
+def no_members(length: Int64, universe: Int64) -> Int64:
+    """Columns without members: where the bits and the universe of each lie. int64 [C, 8]
 
-    One more place follows, without members.
+    One more column follows those that have a universe: the last, which never has members.
+
+    Args:
+        length: int64 [C - 1], how many statistics each universe holds.
+        universe: int64 [C - 1], where each universe starts.
     """
     ends = np.cumsum((length + 31) // 32)
-    places = np.zeros((len(length) + 1, 8), dtype=np.int64)
-    places[:-1, END] = ends
-    places[1:-1, WORD] = ends[:-1]
-    places[:-1, UNIVERSE] = universe
+    members = np.zeros((len(length) + 1, 8), dtype=np.int64)
+    members[:-1, END] = ends
+    members[1:-1, WORD] = ends[:-1]
+    members[:-1, UNIVERSE] = universe
     if len(ends):
-        places[-1, WORD] = places[-1, END] = ends[-1]
-    return places
+        members[-1, WORD] = members[-1, END] = ends[-1]
+    return members

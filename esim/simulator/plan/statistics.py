@@ -1,4 +1,4 @@
-"""The two sides of a comparison: what each report sets against its peers, and shows to them."""
+"""The two statistics of a comparison: what each report is judged by, and what it shows to peers."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from esim.rules import Rule
 from esim.simulator.kernels import curves as shapes
-from esim.simulator.plan.columns import Columns, RungPlaces
+from esim.simulator.kernels.rungs import ALWAYS_STOPS, NOT_JUDGED, RungJudgements
+from esim.simulator.plan.columns import Columns
 from esim.simulator.plan.gates import not_among_best, outside
 from esim.study import Float64, Int64, Study
 
@@ -20,7 +21,15 @@ _STATISTIC = {"best": shapes.BEST, "average": shapes.AVERAGE}  # else the value 
 def running(
     rule: Rule, kind: str, offsets: Int64, positions: NDArray[Any], oriented: Float64
 ) -> Float64:
-    """Every report's own or peer statistic of a kind, oriented so that lower is better. [R]"""
+    """The statistic of each report, of a kind that the rule compares. float64 [R]
+
+    Args:
+        rule: how averages are added up and from where they count.
+        kind: "best", "average", or anything else for the value itself.
+        offsets: int64 [N + 1], trial -> its reports.
+        positions: [R], where each report stands on the rule's axis.
+        oriented: float64 [R], the values, negated when maximizing.
+    """
     if kind not in _STATISTIC:
         return oriented
     out = np.empty_like(oriented)
@@ -36,9 +45,13 @@ def running(
 
 
 def final_values(study: Study, final: str) -> Float64:
-    """What a trial's final value is if it ends with each row: the last or best so far. float64 [R]
+    """The final value that a trial has if it ends with a row, for each row. float64 [R]
 
-    NaN before its first value.
+    It is the last value so far, or with `final` "best" the best; NaN before the first value.
+
+    >>> from esim import Study
+    >>> final_values(Study.from_arrays([[3.0, 1.0, 2.0]], "minimize"), "best").tolist()
+    [3.0, 1.0, 1.0]
     """
     missing = np.isnan(study.values)
     if final != "best" and not missing.any():
@@ -57,7 +70,14 @@ def final_values(study: Study, final: str) -> Float64:
 
 @dataclass(frozen=True)
 class PeerStatistics:
-    """The peers' side of reports: their statistic, loosened by the rule's slack."""
+    """The peer statistic of reports, loosened by the rule's slack. N trials, R reports.
+
+    Attributes:
+        study, rule: what is compared and how.
+        offsets: int64 [N + 1], trial -> its reports.
+        positions: [R], where each report stands on the rule's axis.
+        oriented: float64 [R], the values, negated when maximizing.
+    """
 
     study: Study
     rule: Rule
@@ -66,18 +86,18 @@ class PeerStatistics:
     oriented: Float64
 
     def of_trials(self, first: int, last: int) -> Float64:
-        """Of the reports of some trials."""
+        """The statistic of the reports of trials from `first` up to `last`, it left out."""
         at = slice(self.offsets[first], self.offsets[last])
         its = self.offsets[first : last + 1] - self.offsets[first]
         rule = self.rule
         return self._as_shown(running(rule, rule.peer, its, self.positions[at], self.oriented[at]))
 
     def of_all(self) -> Float64:
-        """Of all reports."""
+        """The statistic of all reports. float64 [R]"""
         return self.of_trials(0, len(self.offsets) - 1)
 
     def at_the_end(self) -> Float64:
-        """Of all reports, the trial's last one stored twice."""
+        """The statistic of each report if its trial ends there: its last value counts twice."""
         rule = self.rule
         if rule.peer != "average":
             return self.of_all()
@@ -91,20 +111,27 @@ class PeerStatistics:
     def between(
         self, source: Int64, column: NDArray[np.int32], reports: NDArray[np.int32]
     ) -> Float64:
-        """Of cells, on the straight line between the reports around them."""
+        """The statistic of cells, on the straight line between the reports around each.
+
+        Args:
+            source: int64 [K], the last report at or before each cell.
+            column: int32 [K], the column of each cell.
+            reports: int32 [R], the column of each report.
+        """
         values = self.of_all()
         beyond = reports[source] != column
         found = values[source]
         at = source[beyond]
-        place = np.full(int(column.max()) + 1 if len(column) else 0, np.nan)
-        place[reports] = self.positions
+        position = np.full(int(column.max()) + 1 if len(column) else 0, np.nan)
+        position[reports] = self.positions
         low, high = self.positions[at], self.positions[at + 1]
-        with np.errstate(invalid="ignore"):  # between infinities lies nothing
+        with np.errstate(invalid="ignore"):  # between infinities: NaN
             slope = (values[at + 1] - values[at]) / (high - low)
-            found[beyond] = slope * (place[column[beyond]] - low) + values[at]
+            found[beyond] = slope * (position[column[beyond]] - low) + values[at]
         return found
 
     def _as_shown(self, statistic: Float64) -> Float64:
+        """A statistic with the rule's slack, and with NaN as the rule takes it."""
         rule = self.rule
         if rule.slack_factor or rule.slack_amount:
             if self.study.direction == "minimize":
@@ -129,9 +156,25 @@ def own_statistics(
     judged: NDArray[np.bool_] | None,
     columns: Columns,
 ) -> tuple[Float64, NDArray[np.int32], Float64]:
-    """The own side, the place, and the own side as the kernel takes it. [R] each"""
+    """The own statistic of each report, where it is judged, and the statistic for the kernels.
+
+    Args:
+        rule: what is compared and how.
+        study: what bounds, final values and the direction are taken from.
+        offsets: int64 [N + 1], trial -> its reports.
+        positions: [R], where each report stands on the rule's axis.
+        oriented: float64 [R], the values, negated when maximizing.
+        own: float64 [R], the own statistic, whether or not it is judged.
+        judged: bool [R], whether the trial's own course lets each report be judged; None: all.
+        columns: the columns in which trials are compared.
+
+    Returns:
+        The own statistic, NaN where it is not judged, float64 [R]; the column of each report, which
+        is its study's last where it stops whatever its peers, int32 [R]; and the own statistic as
+        the kernels take it, inf where the report stops whatever its peers, float64 [R].
+    """
     if judged is None and rule.max_steps == 0:
-        return own, columns.place, own
+        return own, columns.column, own
     if judged is None:
         judged = np.ones(len(own), dtype=np.bool_)
     own_statistic = np.where(judged, own, np.nan)
@@ -153,7 +196,7 @@ def own_statistics(
         shown = np.full(len(own), np.nan)
     if rule.max_steps:
         stops = stops | (positions >= rule.max_steps)
-    return own_statistic, *_stopping(stops, columns.place, columns.stops(), shown)
+    return own_statistic, *_stopping(stops, columns.column, columns.stops(), shown)
 
 
 def _stopping(
@@ -162,39 +205,50 @@ def _stopping(
     last: NDArray[np.int32] | np.int32,
     own: Float64,
 ) -> tuple[NDArray[np.int32], Float64]:
-    """Place and own side with those judgements that stop whatever the peers where they belong."""
+    """Column and own statistic, with those that stop whatever their peers in the last column."""
     return np.where(stops, last, column), np.where(stops, np.inf, own)
 
 
 def own_statistics_at_rungs(
     rule: Rule,
-    rungs: RungPlaces,
+    rungs: RungJudgements,
+    n_columns: int,
     own: Float64,
-    peer: PeerStatistics,
+    oriented: Float64,
     judged: NDArray[np.bool_] | None,
 ) -> tuple[Float64, NDArray[np.int32], Float64]:
-    """The own side, the place, and the own side as the kernel takes it. [E] each"""
+    """What `own_statistics` returns, for judgements at rungs. [E] each
+
+    Args:
+        rule: a rule that judges at rungs.
+        rungs: the judgements at rungs.
+        n_columns: how many columns the rungs have; the next one stops whatever is judged there.
+        own: float64 [R], the own statistic of each report.
+        oriented: float64 [R], the value of each report.
+        judged: bool [E], whether the trial's own course lets each judgement be made; None: all.
+    """
     found = own[rungs.report]
     if rule.rungs == "standing" and rule.own == "current":
-        found = _recorded(rungs, peer.oriented)
+        found = _recorded(rungs, oriented)
     if judged is None:
         judged = np.ones(len(found), dtype=np.bool_)
-    found = np.where(judged & (rungs.place != -1), found, np.nan)
+    found = np.where(judged & (rungs.column != NOT_JUDGED), found, np.nan)
     shown = found
     if rule.nan in ("worst", "poison"):
-        shown = np.where(judged & (rungs.place >= 0) & np.isnan(found), np.inf, found)
-    place = np.maximum(rungs.place, 0)
-    return found, *_stopping(judged & (rungs.place == -2), place, np.int32(rungs.n_columns), shown)
+        shown = np.where(judged & (rungs.column >= 0) & np.isnan(found), np.inf, found)
+    stops = judged & (rungs.column == ALWAYS_STOPS)
+    column = np.maximum(rungs.column, 0)
+    return found, *_stopping(stops, column, np.int32(n_columns), shown)
 
 
-def _recorded(rungs: RungPlaces, oriented: Float64) -> Float64:
-    """The value at the rung on which each judgement stands; NaN where on none. [E]"""
+def _recorded(rungs: RungJudgements, oriented: Float64) -> Float64:
+    """The value recorded at the rung of each judgement; NaN: not judged. float64 [E]"""
     found = np.full(len(rungs.report), np.nan)
     its_trial = np.repeat(np.arange(len(rungs.offsets) - 1), np.diff(rungs.cell_offsets))
-    at = rungs.offsets[its_trial] + rungs.shown_by  # judgement of each cell
+    at = rungs.offsets[its_trial] + rungs.shown_by  # the judgement that shows each cell
     found[at] = oriented[rungs.cell_report]
-    # Up to the next rung the last recorded value holds.
+    # The value recorded at a rung holds until the trial comes to the next one.
     known = np.full(len(found), -1)
     known[at] = at
     last = np.maximum.accumulate(known) if len(known) else known
-    return np.where(rungs.place >= 0, found[np.maximum(last, 0)], np.nan)
+    return np.where(rungs.column >= 0, found[np.maximum(last, 0)], np.nan)
