@@ -40,7 +40,7 @@ class ReportColumns:
 
 
 @dataclass(frozen=True)
-class TrialColumns:
+class TrialRecords:
     """What is known about N trials besides their reports; the columns are those of `Study`, [N].
 
     Attributes:
@@ -64,7 +64,7 @@ class TrialColumns:
     config: Mapping[str, Sequence[Any]] = field(default_factory=dict)
 
     @classmethod
-    def unknown(cls, trials: Sequence[str]) -> TrialColumns:
+    def unknown(cls, trials: Sequence[str]) -> TrialRecords:
         """Columns for trials of which only the ids are known."""
         n = len(trials)
         return cls(
@@ -79,7 +79,7 @@ class TrialColumns:
 
 def assemble(
     reports: ReportColumns,
-    trials: TrialColumns | None,
+    trials: TrialRecords | None,
     *,
     name: str,
     objective: str,
@@ -113,7 +113,7 @@ def assemble(
         raise EsimError("no reports", where=where, why=f"study {name!r} has no value of any step")
     said = list(notes)
     ids, rank, pick = _launch_order(reports, trials, listed_order, said)
-    about = _about_trials(trials if trials is not None else TrialColumns.unknown(()), ids, pick)
+    about = _about_trials(trials if trials is not None else TrialRecords.unknown(()), ids, pick)
     launched = rank[reports.codes]
     order = _sorted_rows(launched, reports.steps, said)
     rows, steps, values = launched[order], reports.steps[order], reports.values[order]
@@ -147,7 +147,7 @@ def assemble(
     return study
 
 
-def _about_trials(known: TrialColumns, ids: Sequence[str], pick: Int64) -> TrialColumns:
+def _about_trials(known: TrialRecords, ids: Sequence[str], pick: Int64) -> TrialRecords:
     """The columns of `known` for the trials of a study, in its order.
 
     Args:
@@ -159,7 +159,7 @@ def _about_trials(known: TrialColumns, ids: Sequence[str], pick: Int64) -> Trial
     censored = is_censored(status)
     if known.censored is not None:
         censored = np.where(pick >= 0, _picked(known.censored, pick, np.bool_(False)), censored)
-    return TrialColumns(
+    return TrialRecords(
         trials=tuple(ids),
         start=_picked(known.start, pick, np.nan),
         end=_picked(known.end, pick, np.nan),
@@ -186,7 +186,7 @@ def some(names: Sequence[str], most: int = 3) -> str:
 
 
 def _launch_order(
-    reports: ReportColumns, trials: TrialColumns | None, listed_order: bool, said: list[Note]
+    reports: ReportColumns, trials: TrialRecords | None, listed_order: bool, said: list[Note]
 ) -> tuple[list[str], Int64, Int64]:
     """The launch order of the trials; notes are added to `said`.
 

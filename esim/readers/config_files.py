@@ -58,7 +58,7 @@ class Configs:
         try:
             found = jsontext.document(file) if file.base.endswith(".json") else _yaml(file)
             self.used.add(file)
-            return plain_config(_unwrapped(found)) if isinstance(found, dict) else {}
+            return flat_config(_unwrapped(found)) if isinstance(found, dict) else {}
         except (EsimError, RecursionError):
             self._unread.append(file.name)
         except ImportError:
@@ -67,7 +67,7 @@ class Configs:
         return {}
 
 
-def plain_config(nested: dict[Any, Any]) -> dict[str, Any]:
+def flat_config(nested: dict[Any, Any]) -> dict[str, Any]:
     """Hyperparameters by name, with the names of nested ones joined by "/".
 
     Args:

@@ -16,7 +16,7 @@ from typing import Any, Literal
 import numpy as np
 
 from esim.errors import EsimError
-from esim.readers.assembly import ReportColumns, TrialColumns, assemble, some
+from esim.readers.assembly import ReportColumns, TrialRecords, assemble, some
 from esim.readers.formats import Detection, Found
 from esim.readers.options import Options, chosen_studies, settle_direction, settle_objective
 from esim.readers.source import File, Source
@@ -174,7 +174,7 @@ def study(experiment: Experiment, options: Options) -> Study:
             why=f"{len(runs)} run(s) have none",
         )
     times = _times(with_reports)
-    trials = TrialColumns(
+    trials = TrialRecords(
         trials=[run.trial for run in runs],
         start=np.array([run.start for run in runs], dtype=np.float64),
         end=np.array([run.end for run in runs], dtype=np.float64),

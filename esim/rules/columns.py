@@ -47,7 +47,7 @@ def column(default: Any, group: str, meaning: str) -> Any:
 
 
 @dataclass(frozen=True)
-class Columns:
+class RuleColumns:
     """The columns of a row of the rule table; `esim.rules.Rule` also checks their values."""
 
     name: str

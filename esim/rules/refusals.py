@@ -8,7 +8,7 @@ import math
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from esim.errors import EsimError
-from esim.rules.columns import Columns
+from esim.rules.columns import RuleColumns
 
 _LEAST = {
     "average_from": -1,
@@ -44,7 +44,7 @@ _PEERS_ONLY = (
 _RUNGS_ONLY = ("first_rung", "reduction", "brackets", "max_resource")
 
 
-def validate(rule: Columns) -> None:
+def validate(rule: RuleColumns) -> None:
     """Check that each column can have its value, and that the columns fit together.
 
     Args:
@@ -61,17 +61,17 @@ def validate(rule: Columns) -> None:
     _validate_nan(rule)
 
 
-def _refuse(rule: Columns, column: str, fix: str) -> None:
+def _refuse(rule: RuleColumns, column: str, fix: str) -> None:
     value = getattr(rule, column)
     raise EsimError(f"rule {rule.name!r}: {column} cannot be {value!r}", fix=fix)
 
 
 @functools.cache
 def _kinds() -> dict[str, Any]:
-    return get_type_hints(Columns)
+    return get_type_hints(RuleColumns)
 
 
-def _validate_values(rule: Columns) -> None:
+def _validate_values(rule: RuleColumns) -> None:
     """Refuse values that are not of their column's type, or out of its range."""
     for field in dataclasses.fields(rule):
         value, kind = getattr(rule, field.name), _kinds()[field.name]
@@ -92,17 +92,17 @@ def _validate_values(rule: Columns) -> None:
                 _refuse(rule, field.name, f"a number from {low:g} to {high:g}")
 
 
-def _need(rule: Columns, ok: bool, fix: str, *columns: str) -> None:
+def _need(rule: RuleColumns, ok: bool, fix: str, *columns: str) -> None:
     """Unless `ok`, refuse the first of these columns that differs from its default."""
     if ok:
         return
     for column in columns:
-        default = getattr(Columns, column)
+        default = getattr(RuleColumns, column)
         if getattr(rule, column) != default:
             _refuse(rule, column, f"{fix}, or leave {column} at {default!r}")
 
 
-def _validate_used_columns(rule: Columns) -> None:
+def _validate_used_columns(rule: RuleColumns) -> None:
     """Refuse a column that is set although another column makes it meaningless."""
     at_rungs = rule.rungs != "none" or rule.method == "reduction"
     has_quantile = rule.method not in ("mean", "reduction")
@@ -120,7 +120,7 @@ def _validate_used_columns(rule: Columns) -> None:
     _need(rule, has_quantile, "another method", "quantile")
 
 
-def _validate_peers(rule: Columns) -> None:
+def _validate_peers(rule: RuleColumns) -> None:
     """Refuse ways to choose and match peers that do not fit together."""
     if rule.frozen and not (rule.match == "number" and rule.judged == "once"):
         _refuse(rule, "frozen", "match=number and judged=once, or frozen=false")
@@ -139,7 +139,7 @@ def _validate_peers(rule: Columns) -> None:
         _refuse(rule, "match", "peer=value, short=drop and rungs=none; or another match")
 
 
-def _validate_rungs(rule: Columns) -> None:
+def _validate_rungs(rule: RuleColumns) -> None:
     """Refuse what does not fit a comparison at rungs."""
     _need(rule, False, "reduction: at rungs the quantile is 1 / reduction", "quantile")
     if rule.pool != "reached":
@@ -152,7 +152,7 @@ def _validate_rungs(rule: Columns) -> None:
     _need(rule, rule.rungs != "each", "rungs=none", "delay")
 
 
-def _validate_nan(rule: Columns) -> None:
+def _validate_nan(rule: RuleColumns) -> None:
     """Refuse ways to treat NaN that a comparison with whole curves cannot follow."""
     if rule.against == "pairs":
         whole_curves = "against=peers: whole curves are compared"

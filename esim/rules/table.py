@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from esim.errors import EsimError, near_names
-from esim.rules.columns import GROUPS, Columns
+from esim.rules.columns import GROUPS, RuleColumns
 from esim.rules.refusals import validate
 
 
 @dataclass(frozen=True)
-class Rule(Columns):
+class Rule(RuleColumns):
     """A stopping rule: at each judged report a trial stops if it is worse than a threshold.
 
     What is compared is a statistic of the trial's own curve; the threshold is a quantile of the

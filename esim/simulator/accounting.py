@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from esim.assumptions import Clock, Costs
 from esim.results.replay import BestTrial, Summaries, Summary
 from esim.simulator.best import BestTrials, Finals, Quality, cut_short, quality
-from esim.simulator.run import Run, Runs
+from esim.simulator.run import OrderRun, OrderRuns
 from esim.simulator.trial_outcomes import TrialOutcomes
 from esim.study import Float64, Int64, Status, Study
 from esim.study.batch import Batch
@@ -152,8 +152,8 @@ def outcomes(
     clock: Clock,
     costs: Costs,
     trials: TrialOutcomes,
-    run: Run | Runs,
-    baseline: Run | Runs,
+    run: OrderRun | OrderRuns,
+    baseline: OrderRun | OrderRuns,
 ) -> Outcomes:
     """What a rule saved and lost in each job.
 
@@ -215,8 +215,8 @@ def makespans(
     clock: Clock,
     costs: Costs,
     trials: TrialOutcomes,
-    run: Run | Runs,
-    baseline: Run | Runs,
+    run: OrderRun | OrderRuns,
+    baseline: OrderRun | OrderRuns,
 ) -> tuple[Float64, Float64]:
     """Seconds from the first start to the last end of each job, without and with the rule. [J]
 
@@ -231,7 +231,7 @@ def makespans(
     known = jobs.table(np.isfinite(_times(baseline)[1]), False)
     last = jobs.table(last_second(study), 0.0)
 
-    def span(played: Run | Runs) -> Float64:
+    def span(played: OrderRun | OrderRuns) -> Float64:
         start, end = (jobs.table(times, np.nan) for times in _times(played))
         begun = np.isfinite(start)
         end = np.where(known, end, np.minimum(end, start + last))
@@ -242,9 +242,9 @@ def makespans(
     return span(baseline), span(run)
 
 
-def _times(played: Run | Runs) -> tuple[Float64, Float64]:
+def _times(played: OrderRun | OrderRuns) -> tuple[Float64, Float64]:
     """When each trial's job started and ended, [N] or [J, N]."""
-    if isinstance(played, Run):
+    if isinstance(played, OrderRun):
         return played.began, played.ended
     return played.spans[..., 0], played.spans[..., 1]
 

@@ -26,7 +26,7 @@ from esim.study.times import durations, report_seconds
 
 
 @dataclass(frozen=True)
-class Run:
+class OrderRun:
     """What one replay did. N trials in the study's own order.
 
     Attributes:
@@ -52,7 +52,7 @@ class Run:
 
 
 @dataclass(frozen=True)
-class Runs:
+class OrderRuns:
     """What replays in O launch orders did. N trials in the study's own order.
 
     Attributes:
@@ -75,7 +75,7 @@ def run_many(
     *,
     acting: bool = True,
     threads: int | None = None,
-) -> Runs:
+) -> OrderRuns:
     """Replay a plan in many launch orders, each as `run_once` does it.
 
     Args:
@@ -120,7 +120,7 @@ def run_many(
     most = plan.most_kept()
     if not acting:
         kept[:] = most
-    return Runs(
+    return OrderRuns(
         rows_kept=plan.rows_kept(kept),
         stopped=(kept < most) & plan.has_judgements(),
         spans=spans,
@@ -133,7 +133,7 @@ def _run_many_with_first_completed(
     costs: Costs,
     orders: NDArray[np.int64],
     threads: int | None,
-) -> Runs:
+) -> OrderRuns:
     """`run_many` for rungs that wait for the first trials to complete, which each order settles.
 
     Where trials run one after another, orders in which the rungs come out alike share a plan.
@@ -155,7 +155,7 @@ def _run_many_with_first_completed(
         kept[same], stopped[same] = part.rows_kept, part.stopped
         if timed:
             spans[same] = part.spans
-    return Runs(rows_kept=kept, stopped=stopped, spans=spans)
+    return OrderRuns(rows_kept=kept, stopped=stopped, spans=spans)
 
 
 def with_first_completed(
@@ -203,7 +203,7 @@ def run_once(
     order: NDArray[np.int64] | None = None,
     probe: int = -1,
     traced: bool = False,
-) -> Run:
+) -> OrderRun:
     """Replay a plan once. Of a batch, each study is replayed by itself.
 
     Args:
@@ -243,7 +243,7 @@ def run_once(
     decided = np.where(np.isnan(stops[:, 2]), -1.0, stops[:, 2]).astype(np.int64)
     alone = np.zeros(n, dtype=np.bool_)
     alone[decided >= 0] = plan.stops((plan.first + decided)[decided >= 0])
-    return Run(
+    return OrderRun(
         rows_kept=plan.rows_kept(kept)[0] if acting else plan.all_rows(),
         stopped=stopped,
         threshold=np.where(alone, np.nan, sign * stops[:, 0]),
@@ -255,11 +255,11 @@ def run_once(
     )
 
 
-def _as_recorded(plan: Plan) -> Run:
+def _as_recorded(plan: Plan) -> OrderRun:
     """The baseline where no clock has times: every trial makes all its rows."""
     n = plan.study.n_trials
     unknown = np.full(n, np.nan)
-    return Run(
+    return OrderRun(
         rows_kept=plan.all_rows(),
         stopped=np.zeros(n, dtype=np.bool_),
         threshold=unknown,
@@ -331,7 +331,7 @@ def decisions(study: Study, rule: Rule, clock: Clock, costs: Costs) -> dict[str,
     return decision_columns(plan, run, slice(None))
 
 
-def decision_columns(plan: Plan, run: Run, which: slice) -> dict[str, Any]:
+def decision_columns(plan: Plan, run: OrderRun, which: slice) -> dict[str, Any]:
     """The decisions of a traced run as columns, a row for every judgement that was made.
 
     Args:

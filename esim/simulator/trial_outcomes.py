@@ -14,7 +14,7 @@ from esim.assumptions import Clock, Costs
 from esim.results.replay import TrialColumns
 from esim.simulator.jobs import stop_overheads
 from esim.simulator.plan.statistics import final_values
-from esim.simulator.run import Run
+from esim.simulator.run import OrderRun
 from esim.study import Float64, Int64, Study
 from esim.study.times import durations, last_kept
 
@@ -123,7 +123,7 @@ def spent(
 
 
 def columns_of(
-    study: Study, clock: Clock, trials: TrialOutcomes, run: Run, baseline: Run
+    study: Study, clock: Clock, trials: TrialOutcomes, run: OrderRun, baseline: OrderRun
 ) -> TrialColumns:
     """What became of each trial in one replay, as columns of the result. [N]
 

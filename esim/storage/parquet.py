@@ -194,7 +194,7 @@ def _tables(study: Study) -> tuple[Any, Any]:
     as_json: list[str] = []
     configs = {}
     for key, values in study.config.items():
-        column, is_json = _config_column(key, [plain_config(key, value) for value in values])
+        column, is_json = _config_column(key, [plain_value(key, value) for value in values])
         configs[CONFIG + key] = column
         if is_json:
             as_json.append(CONFIG + key)
@@ -269,7 +269,7 @@ def _decoded(metadata: Mapping[bytes, bytes] | None) -> dict[str, str]:
     }
 
 
-def plain_config(key: str, value: Any) -> str | int | float | bool | None:
+def plain_value(key: str, value: Any) -> str | int | float | bool | None:
     """A hyperparameter as it is stored.
 
     Args:

@@ -25,7 +25,7 @@ from esim.simulator.accounting import Launches, Outcomes, outcomes
 from esim.simulator.best import BestTrials
 from esim.simulator.plan.build import prepare
 from esim.simulator.replay import replay_batches, replay_plan
-from esim.simulator.run import Runs, run_many
+from esim.simulator.run import OrderRuns, run_many
 from esim.simulator.trial_outcomes import outcomes_of_trials
 from esim.study import Status, Study
 from tests.references import generate
@@ -112,13 +112,13 @@ def assert_agrees(actual: dict[str, Any], expected: dict[str, Any]) -> None:
 
 def runs_of(
     study: Study, rule: Rule, clock: Clock, costs: Costs, orders: NDArray[np.int64]
-) -> tuple[Runs, Runs]:
+) -> tuple[OrderRuns, OrderRuns]:
     plan = prepare(study, rule)
     runs = run_many(plan, clock, costs, orders, threads=1)
     return runs, run_many(plan, clock, costs, orders, acting=False, threads=1)
 
 
-def times_of(runs: Runs, baseline: Runs, at: int) -> Times | None:
+def times_of(runs: OrderRuns, baseline: OrderRuns, at: int) -> Times | None:
     if not len(runs.spans):
         return None
     return Times(*runs.spans[at].T.tolist(), *baseline.spans[at].T.tolist())
@@ -226,7 +226,7 @@ def outcomes_by_hand(
 ) -> Outcomes:
     """Outcomes by clock order of rows kept that no rule need have chosen."""
     rows = np.array(kept, dtype=np.int32)
-    runs = Runs(rows, rows < np.diff(study.offsets), np.empty((0, study.n_trials, 2)))
+    runs = OrderRuns(rows, rows < np.diff(study.offsets), np.empty((0, study.n_trials, 2)))
     trials = outcomes_of_trials(study, costs, "last", runs.rows_kept, runs.stopped)
     jobs = Launches.of_all(study, len(rows))
     if orders is not None:

@@ -13,7 +13,7 @@ from esim.assumptions import Clock, Costs
 from esim.rules import Rule
 from esim.simulator.plan.build import prepare
 from esim.simulator.plan.plan import Plan
-from esim.simulator.run import Run as KernelRun
+from esim.simulator.run import OrderRun as KernelRun
 from esim.simulator.run import decision_columns, run_once
 from esim.study import Study
 from tests.references import generate, golden, naive

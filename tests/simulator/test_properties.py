@@ -22,7 +22,7 @@ from esim.rules import Rule
 from esim.simulator.accounting import outcomes, summaries
 from esim.simulator.plan.build import prepare
 from esim.simulator.replay import Final
-from esim.simulator.run import Run as KernelRun
+from esim.simulator.run import OrderRun as KernelRun
 from esim.simulator.run import decision_columns, run_once
 from esim.simulator.trial_outcomes import columns_of, outcomes_of_trials
 from esim.study import Status, Study

@@ -15,7 +15,7 @@ import numpy as np
 from esim.analyses.compare.contestants import Contestant, Field
 from esim.analyses.compare.spreads import MeanIntervals, share, usable
 from esim.analyses.compare.statistics import interval, pick
-from esim.analyses.compare.study_replays import StudyReplays, saved_fraction
+from esim.analyses.compare.study_replays import StudyReplays, ranked_number
 from esim.analyses.compare.trial_halves import trial_halves
 from esim.results.comparison.comparison import (
     Candidate,
@@ -109,7 +109,7 @@ def choose(
     Returns:
         None if no study has both a known amount saved and a known degradation.
     """
-    saved, accepted = saved_fraction(settings), settings.max_degradation
+    saved, accepted = ranked_number(settings), settings.max_degradation
     rows = np.array(field.ranked, dtype=np.int64)
     told = [one for one in replayed if usable(one, saved)]
     if not told or not len(rows):

@@ -24,7 +24,7 @@ from esim.analyses.compare.study_replays import (
     ORDER_NUMBERS,
     RECORDED_NUMBERS,
     StudyReplays,
-    saved_fraction,
+    ranked_number,
 )
 from esim.results.comparison.comparison import (
     Choice,
@@ -65,7 +65,7 @@ def assemble(
         choice: the choice of a rule, if one was asked for and could be made.
         sample: launch orders of each study that were kept one by one; None: all.
     """
-    saved = saved_fraction(settings)
+    saved = ranked_number(settings)
     contestants = field.contestants
     placed = ranking(replayed, field.ranked, saved, settings.max_degradation, means)
     fronts = _Fronts(replayed, field, saved)
@@ -110,7 +110,7 @@ def _rules(
     """Every contestant over all studies, the best first."""
     spread = spreads(replayed, means)
     slots = at_workers(
-        replayed, settings.workers_table, saved_fraction(settings), settings.confidence
+        replayed, settings.workers_table, ranked_number(settings), settings.confidence
     )
     return tuple(
         RuleEntry(
@@ -215,7 +215,7 @@ def _study(
     """One study with its contestants, in the given order of their positions."""
     contestants = field.contestants
     spread = spreads([replayed], means)
-    saved = saved_fraction(settings)
+    saved = ranked_number(settings)
     slots = at_workers([replayed], settings.workers_table, saved, settings.confidence)
     here = ranking([replayed], field.ranked, saved, settings.max_degradation, means)
     winner = None

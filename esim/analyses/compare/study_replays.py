@@ -26,7 +26,7 @@ from esim.simulator.jobs import choose_clock
 from esim.simulator.plan.build import prepare
 from esim.simulator.plan.plan import Plan
 from esim.simulator.replay import Final, replay_plan
-from esim.simulator.run import Runs, run_many
+from esim.simulator.run import OrderRuns, run_many
 from esim.simulator.trial_outcomes import outcomes_of_trials
 from esim.study import Float64, Int64, Study
 from esim.study.facts import Facts, facts
@@ -96,7 +96,7 @@ class StudyReplays:
     first: Float64 | None
 
 
-def saved_fraction(settings: Settings) -> str:
+def ranked_number(settings: Settings) -> str:
     """The name of the number by which contestants are ranked, such as "steps_saved_fraction"."""
     return f"{settings.saved}_saved_fraction"
 
@@ -208,7 +208,7 @@ def replay_whole_study(
         EsimError: the study lacks the times that the clock needs, or the amount to be saved.
     """
     found = replay_study(contestants, conditions, threads, tell, position, study)
-    saved, price = saved_fraction(conditions.settings), conditions.settings.costs.price
+    saved, price = ranked_number(conditions.settings), conditions.settings.costs.price
     if (
         saved != "steps_saved_fraction"
         and np.isnan(found.recorded[RECORDED_NUMBERS.index(saved)]).any()
@@ -245,7 +245,7 @@ class _ReplayTable:
         for workers in self.settings.workers_table:
             clock = Clock("simulated", workers) if workers > 1 else Clock("order")
             self.parts[workers] = (clock, self.orders[: self.settings.workers_orders])
-        self.baseline: dict[int | None, Runs] = {}
+        self.baseline: dict[int | None, OrderRuns] = {}
         self.numbers = {
             part: {
                 name: np.full((rules, len(orders)), np.nan)
@@ -285,7 +285,7 @@ class _ReplayTable:
     def kept(self) -> StudyReplays:
         """What is kept of the study, once every row is filled."""
         accepted, sample = self.settings.max_degradation, self.conditions.sample
-        saved = saved_fraction(self.settings)
+        saved = ranked_number(self.settings)
         summaries = tuple(s for s in self.summaries if s is not None)
         tables = {
             part: {name: table[name] for name in ORDER_NUMBERS}
@@ -321,7 +321,7 @@ class _ReplayTable:
 
     def _ranks(self, table: Mapping[str, Float64]) -> tuple[Float64 | None, Float64 | None]:
         """`StudyReplays.ranks` and `first`, from the numbers of the random launch orders."""
-        saved, loss = table[saved_fraction(self.settings)], table["degradation_normalized"]
+        saved, loss = table[ranked_number(self.settings)], table["degradation_normalized"]
         if np.isnan(saved).any() or np.isnan(loss).any():
             return None, None
         rows = np.array(self.conditions.ranked, dtype=np.int64)
@@ -342,7 +342,7 @@ def _reach(saved: Float64) -> Float64 | None:
 
 
 def scores(
-    plan: Plan, clock: Clock, costs: Costs, final: str, runs: Runs, baseline: Runs
+    plan: Plan, clock: Clock, costs: Costs, final: str, runs: OrderRuns, baseline: OrderRuns
 ) -> Mapping[str, Float64]:
     """The `ORDER_NUMBERS` of O runs of all trials, and the earliest step of a stop, "first_stop".
 

@@ -17,7 +17,7 @@ from esim.rules import rule as named_rule
 from esim.simulator.jobs import choose_clock
 from esim.simulator.plan.build import prepare
 from esim.simulator.plan.plan import Plan
-from esim.simulator.run import Run, run_once, with_first_completed
+from esim.simulator.run import OrderRun, run_once, with_first_completed
 from esim.study import Status, Study
 
 __all__ = ["Explanation", "ReportRow", "explain"]
@@ -85,7 +85,9 @@ def explain(
     return dataclasses.replace(found, account=account(found))
 
 
-def _rows(plan: Plan, run: Run, probed: Run, peers: Peers, at: int) -> Iterator[ReportRow]:
+def _rows(
+    plan: Plan, run: OrderRun, probed: OrderRun, peers: Peers, at: int
+) -> Iterator[ReportRow]:
     """What there is to say of each report of the trial at a position in the study."""
     study = plan.study
     its = plan.judgements(at)
@@ -129,7 +131,7 @@ def _rows(plan: Plan, run: Run, probed: Run, peers: Peers, at: int) -> Iterator[
 
 
 def _verdict(
-    plan: Plan, probed: Run, peers: Peers, at: int, judgement: int, number: int
+    plan: Plan, probed: OrderRun, peers: Peers, at: int, judgement: int, number: int
 ) -> tuple[Verdict, str]:
     """What the rule says of a judgement, and why where it does not judge or compare.
 

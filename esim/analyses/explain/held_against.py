@@ -8,7 +8,7 @@ import numpy as np
 
 from esim.assumptions import Clock, Costs
 from esim.simulator.plan.plan import Plan
-from esim.simulator.run import Run, run_once
+from esim.simulator.run import OrderRun, run_once
 from esim.study import Float64
 
 
@@ -31,7 +31,7 @@ class Peers:
     high: Float64
 
 
-def peers_of(plan: Plan, clock: Clock, costs: Costs, run: Run, trial: int) -> Peers:
+def peers_of(plan: Plan, clock: Clock, costs: Costs, run: OrderRun, trial: int) -> Peers:
     """The peers of a trial in a run in which it was the probe.
 
     The run is replayed with its stops prescribed, so that every trial is shown to its peers as it

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from esim.errors import EsimError
-from esim.readers.config_files import plain_config
+from esim.readers.config_files import flat_config
 from esim.readers.encodings import cells, jsontext
 from esim.readers.formats import Detection, Format, Found
 from esim.readers.options import Options
@@ -82,4 +82,4 @@ def _run(number: int, entry: Any, file: File) -> Run:
         values = np.array(points, dtype=np.float64)
         return Curve(np.arange(len(values), dtype=np.int64), values)
 
-    return Run(str(number), list(curves), curve, config=plain_config(entry["hp"]))
+    return Run(str(number), list(curves), curve, config=flat_config(entry["hp"]))

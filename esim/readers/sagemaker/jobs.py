@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from esim.errors import EsimError
-from esim.readers.assembly import ReportColumns, TrialColumns, assemble, some
+from esim.readers.assembly import ReportColumns, TrialRecords, assemble, some
 from esim.readers.formats import Detection, Format, Found
 from esim.readers.options import Metric, Options, settle_direction, settle_objective
 from esim.readers.sagemaker.analytics import (
@@ -296,7 +296,7 @@ def _reports(
     )
 
 
-def _trials(tuning: TuningJob, jobs: Sequence[TrainingJob]) -> TrialColumns:
+def _trials(tuning: TuningJob, jobs: Sequence[TrainingJob]) -> TrialRecords:
     tuned = [_tuned(tuning, job) for job in jobs]
     names = dict.fromkeys(name for config in tuned for name in config)
     status = []
@@ -311,7 +311,7 @@ def _trials(tuning: TuningJob, jobs: Sequence[TrainingJob]) -> TrialColumns:
             raise EsimError(
                 "TrainingEndTime is before TrainingStartTime", where=f"{tuning.path}, {job.name}"
             )
-    return TrialColumns(
+    return TrialRecords(
         trials=[job.name for job in jobs],
         start=np.array([math.nan if job.start is None else job.start for job in jobs]),
         end=np.array([math.nan if job.end is None else job.end for job in jobs]),

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from esim.errors import EsimError, near_names
-from esim.readers.assembly import TrialColumns, some
+from esim.readers.assembly import TrialRecords, some
 from esim.readers.encodings import cells
 from esim.readers.encodings.times import ISO_8601
 from esim.readers.tables.shape import Shape, records
@@ -29,7 +29,7 @@ CONFIG = "config."
 
 def listed_trials(
     shapes: Sequence[Shape], studies: Sequence[str], named: bool
-) -> dict[str, tuple[TrialColumns, list[Note]]]:
+) -> dict[str, tuple[TrialRecords, list[Note]]]:
     """Read the tables of trials.
 
     Args:
@@ -98,7 +98,7 @@ def zone_note(column: str) -> Note:
 
 def _trials(
     listed: dict[str, tuple[str, dict[str, Any]]], columns: list[str]
-) -> tuple[TrialColumns, list[Note]]:
+) -> tuple[TrialRecords, list[Note]]:
     """The trials of one study as columns, and notes on them.
 
     Args:
@@ -130,7 +130,7 @@ def _trials(
         text = f"column(s) of the trials left unread: {some(unread)}"
         notes.append(Note("columns_not_read", text, len(unread)))
     counts = [_count(row, place) for row, place in zip(rows, places, strict=True)]
-    trials = TrialColumns(
+    trials = TrialRecords(
         trials=list(listed),
         start=start,
         end=end,

@@ -14,7 +14,7 @@ from typing import Any
 
 from esim.errors import EsimError
 from esim.readers.assembly import some
-from esim.readers.config_files import plain_config
+from esim.readers.config_files import flat_config
 from esim.readers.encodings import cells, jsontext
 from esim.readers.formats import Detection, Format, Found
 from esim.readers.options import Options
@@ -114,5 +114,5 @@ def _log(name: str, file: File, state: Mapping[str, Any], reached: int) -> RunLo
         rows=lambda: rows,
         where=str(file),
         status=status,
-        config=plain_config(parameters) if isinstance(parameters, dict) else {},
+        config=flat_config(parameters) if isinstance(parameters, dict) else {},
     )

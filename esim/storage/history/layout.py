@@ -21,7 +21,7 @@ import numpy as np
 
 from esim.errors import EsimError, near_names
 from esim.storage.history.addresses import Location
-from esim.storage.parquet import STATUS_OF, plain_config
+from esim.storage.parquet import STATUS_OF, plain_value
 from esim.study import STATUS_WORDS, Int64, Note, Study, as_direction
 
 INDEX, SHARDS, REPORTS, TRIALS = "index.parquet", "shards", "reports.parquet", "trials.parquet"
@@ -292,7 +292,7 @@ def trials_table(study: Study) -> Any:
     from esim.storage import arrow
 
     keys = list(study.config)
-    plain = [[plain_config(key, value) for value in study.config[key]] for key in keys]
+    plain = [[plain_value(key, value) for value in study.config[key]] for key in keys]
     configs = [
         json.dumps({key: column[i] for key, column in zip(keys, plain, strict=True)})
         for i in range(study.n_trials)

@@ -20,7 +20,7 @@ _SIDE_BY_SIDE = 512  # payloads up to this size are checked together, longer one
 
 
 @dataclass(frozen=True)
-class Records:
+class EventRecords:
     """The records of a file up to its end or to the first that is broken.
 
     Attributes:
@@ -35,7 +35,7 @@ class Records:
     damaged: bool
 
 
-def records(data: bytes) -> Records:
+def records(data: bytes) -> EventRecords:
     """The records of a file. Like TensorBoard it stops reading at the first wrong checksum.
 
     Args:
@@ -66,7 +66,7 @@ def records(data: bytes) -> Records:
         data[start + 12 : start + 12 + length]
         for start, length in zip(starts[:first], lengths[:first], strict=True)
     ]
-    return Records(payloads, size - end, damaged)
+    return EventRecords(payloads, size - end, damaged)
 
 
 def header_ok(head: bytes) -> bool:

@@ -11,7 +11,7 @@ import numpy as np
 
 from esim.errors import EsimError
 from esim.readers.assembly import some
-from esim.readers.config_files import plain_config
+from esim.readers.config_files import flat_config
 from esim.readers.encodings import jsontext, wire
 from esim.readers.formats import Detection, Format, Found
 from esim.readers.options import Options
@@ -134,7 +134,7 @@ def _config(texts: Mapping[str, str], where: str) -> dict[str, object]:
         for name, text in texts.items()
         if not name.startswith("_wandb")
     }
-    return dict(plain_config(parsed))
+    return dict(flat_config(parsed))
 
 
 def _notes(parsed: Sequence[RunFile]) -> list[Note]:
