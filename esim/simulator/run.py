@@ -141,9 +141,9 @@ def _run_many_with_first_completed(
     first_completed_of = [_first_completed(plan, clock, costs, order) for order in orders]
     n = plan.study.n_trials
     timed = clock.mode != "order"
-    kept = np.zeros(orders.shape, dtype=np.int32)
-    stopped = np.zeros(orders.shape, dtype=np.bool_)
-    spans = np.empty((*orders.shape, 2)) if timed else np.empty((0, n, 2))
+    kept = np.zeros((len(orders), n), dtype=np.int32)
+    stopped = np.zeros((len(orders), n), dtype=np.bool_)
+    spans = np.empty((len(orders), n, 2)) if timed else np.empty((0, n, 2))
     alike: dict[int, list[int]] = {}
     for at, first_completed in enumerate(first_completed_of):
         alike.setdefault(at if timed else first_completed.longest, []).append(at)

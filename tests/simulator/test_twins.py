@@ -12,7 +12,10 @@ from hypothesis import strategies as st
 
 import esim
 from esim import rule as row
+from esim.assumptions import Clock, Costs
 from esim.rules import PRESETS, Rule
+from esim.simulator.plan.build import prepare
+from esim.simulator.run import run_many
 from tests.references import twins
 from tests.references.curves import KINDS, curves
 from tests.references.drive import drive, esim_verdicts
@@ -163,6 +166,22 @@ def test_rungs_that_wait_for_the_first_to_complete_in_many_orders(name: str, wor
         slots = None if workers == 1 else workers
         expected = drive(study, TWINS[name]("minimize"), workers=slots, order=order)
         assert actual.tolist() == [len(v) for v in expected.verdicts]
+
+
+@pytest.mark.parametrize("name", ["optuna-sha", "optuna-hyperband"])
+@pytest.mark.parametrize("workers", [1, 3])
+def test_rungs_that_wait_for_the_first_to_complete_in_jobs_of_some_trials(
+    name: str, workers: int
+) -> None:
+    # The samples of a forecast: 12 of 20 trials are launched, the others never run.
+    study = curves("missing", "minimize", 20, 300, 9)
+    orders = np.stack([np.random.default_rng(i).permutation(20)[:12] for i in range(6)])
+    clock = Clock("order") if workers == 1 else Clock("simulated", workers)
+    kept = run_many(prepare(study, esim.rule(name)), clock, Costs(), orders).rows_kept
+    for order, actual in zip(orders, kept, strict=True):
+        slots = None if workers == 1 else workers
+        expected = drive(study, TWINS[name]("minimize"), workers=slots, order=order)
+        assert actual[order].tolist() == [len(expected.verdicts[i]) for i in order]
 
 
 def test_every_preset_has_a_twin() -> None:

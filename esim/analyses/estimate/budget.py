@@ -42,7 +42,8 @@ def same_cost(past: Sequence[Study], ask: Ask, seed: int, confidence: float) -> 
             break
         fits = more
         _, draws = _kept(past, dataclasses.replace(ask, trials=fits), seed, confidence)
-        assert draws is not None
+        if draws is None:  # not known of a job of so many trials
+            return None
     numbers = Quantity("trials", np.array([_fits(ask.trials, kept) for kept in draws]))
     longest = max(study.n_trials for study in past)
     scale = min(1.0, longest / fits)

@@ -18,7 +18,7 @@ def one_after_another(study: Study, order: Int64) -> FirstCompleted:
 
     Args:
         study: the recorded trials.
-        order: int64 [N], the trials in launch order.
+        order: int64 [m], the trials that are launched, in launch order; at most N.
 
     >>> from esim import Study
     >>> study = Study.from_arrays([[3.0, 2.0, 1.0], [4.0]], "minimize")
@@ -39,17 +39,17 @@ def side_by_side(
 
     Args:
         study: the recorded trials.
-        order: int64 [N], the trials in launch order.
+        order: int64 [m], the trials that are launched, in launch order; at most N.
         seconds: float64 [R], of each row since its trial's start.
         first_second: float64 [N], when each trial starts, its startup over.
         ends: float64 [N], the second at which each trial ends; inf or NaN: it does not.
     """
     n = study.n_trials
-    position = np.empty(n, dtype=np.int64)
-    position[order] = np.arange(n)
+    position = np.full(n, n, dtype=np.int64)  # behind all others where it is not launched
+    position[order] = np.arange(len(order))
     owner = np.repeat(np.arange(n), np.diff(study.offsets))
     times = first_second[owner] + seconds
-    completes = _completes(study) & np.isfinite(ends)
+    completes = _completes(study) & np.isfinite(ends) & (position < n)
     if not completes.any():
         return FirstCompleted(0, np.full(n, study.n_reports, dtype=np.int64))
     at_end = np.zeros(n, dtype=np.bool_)  # the last report is made as the trial ends
