@@ -30,19 +30,19 @@ def test_the_rule_is_one_file(tmp_path: Path) -> None:
 
 
 def test_the_format_is_one_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "losses.py").write_text(block("python"))
+    (tmp_path / "scores.py").write_text(block("python"))
     folder = importlib.import_module("esim.readers.benchmarks")
     monkeypatch.setattr(folder, "__path__", [*folder.__path__, str(tmp_path)])
     logs = tmp_path / "logs"
     logs.mkdir()
-    for name, losses in (("a", "3 2 1"), ("b", "4 3")):
-        (logs / f"{name}.losses").write_text("\n".join(losses.split()))
+    for name, scores in (("a", "3 2 1"), ("b", "4 3")):
+        (logs / f"{name}.scores").write_text("\n".join(scores.split()))
     own_formats.cache_clear()
     try:
         study = esim.read_study(logs, direction="minimize")
     finally:
         own_formats.cache_clear()
-        sys.modules.pop("esim.readers.benchmarks.losses", None)
+        sys.modules.pop("esim.readers.benchmarks.scores", None)
     assert study.trials == ("a", "b")
     assert study.values.tolist() == [3.0, 2.0, 1.0, 4.0, 3.0]
     assert study.steps.tolist() == [1, 2, 3, 1, 2]

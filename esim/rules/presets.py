@@ -96,7 +96,10 @@ def _preset(found: dict[str, Any], stem: str) -> Preset:
     """The preset in the contents of a TOML file, whose name without its ending is `stem`."""
     for key, value in found.items():
         if key not in _KEYS:
-            raise EsimError(f"unknown key {key!r}", fix=f"one of: {near_names(key, _KEYS)}")
+            fix = f"one of: {near_names(key, _KEYS)}"
+            if hasattr(Rule, key):
+                fix = f"put it under [columns]: {key} is a column of the rule"
+            raise EsimError(f"unknown key {key!r}", fix=fix)
         kind, word = _KINDS.get(key, (str, "a text"))
         if not isinstance(value, kind):
             raise EsimError(f"{key} must be {word}", why=f"it is {value!r}")
@@ -110,9 +113,9 @@ def _preset(found: dict[str, Any], stem: str) -> Preset:
             raise EsimError(f"{found['based_on']} cannot be replayed, so nothing is based on it")
         source = texts.get("source", base.source)
         version = texts.get("version")
-        rule = base.with_columns(**columns).named(
-            name, f"{source}; {version}" if version else source
-        )
+        # Named first: the error of a column must not name the preset that this one is based on.
+        rule = base.named(name, f"{source}; {version}" if version else source)
+        rule = rule.with_columns(**columns)
     return Preset(
         name=name,
         rule=rule,
@@ -147,7 +150,15 @@ def preset(name: str) -> Preset:
     """
     if name not in names():
         raise EsimError(f"no rule named {name!r}", fix=f"one of: {near_names(name, names())}")
-    return read_preset(_FILES / f"{name}.toml")
+    path = _FILES / f"{name}.toml"
+    found = read_preset(path)
+    if found.name != name:
+        raise EsimError(
+            f"the rule {found.name!r} stands in a file of another name",
+            where=str(path),
+            fix=f"call the file {found.name}.toml, or leave out the name in it",
+        )
+    return found
 
 
 @functools.cache

@@ -27,7 +27,7 @@ from tests.paths import ROOT
 from tests.references.curves import KINDS, curves
 from tests.references.drive import Judge, drive, esim_verdicts
 
-GOLDEN = ROOT / "tests" / "golden_decisions"
+GOLDEN = ROOT / "tests" / "references" / "golden_decisions"
 REPORT = ROOT / "reports" / "parity.md"
 SHARED = ("optuna_sqlite_arcanum/optuna_study.db", "bohb_deepcave/BOHB")
 PEERS = ("optuna", "ray", "synetune", "nni", "sweeps", "boosting", "keras", "ax")

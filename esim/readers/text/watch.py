@@ -126,7 +126,7 @@ def rehearse(metric: Metric, text: LogText) -> None:
 
 
 def nests_repeats(pattern: str) -> bool:
-    """Whether a regex has an unbounded repeat inside another; only such ones take exponential time.
+    """Whether a regex has an unbounded repeat inside another, the usual cause of exponential time.
 
     Args:
         pattern: the text of the regex.
