@@ -26,7 +26,7 @@ from esim.cli.usage import one_of, usage
 if TYPE_CHECKING:
     from esim.analyses.estimate.full_estimate import Wanted
     from esim.readers.inputs import ReadInput
-    from esim.results.estimate import Estimate
+    from esim.results.forecast import Estimate
     from esim.storage.history import History
 
 _NEXT = "The next job"
@@ -190,10 +190,8 @@ def _tell(
     estimated: Estimate, found: ReadInput | History, command: str | None, output: OutputFlags
 ) -> None:
     """Write the estimate where it is wanted, and show it."""
-    from esim.results.records import to_json
-
     inputs = described(found)
-    document = estimated.to_dict(inputs, command)
+    document = estimated.document(inputs, command)
     if output.out is not None:
         from esim.report.files import write_estimate
 
@@ -201,7 +199,7 @@ def _tell(
             display.add_task(f"writing {output.out}", total=None)
             write_estimate(output.out, document)
     if output.json:
-        typer.echo(to_json(document))
+        typer.echo(document.to_json())
         return
     from rich.console import Console
 

@@ -14,7 +14,6 @@ from esim.results.comparison.comparison import COMPARED
 from esim.results.estimate import ESTIMATE
 from esim.results.explanation import EXPLANATION
 from esim.results.recorded_reports import RecordedReports
-from esim.results.records import to_json
 from esim.results.replay import DECISIONS, REPORTS, RESULT, TRIALS, ReplayDocument
 from esim.storage.folders import unique_slugs, whole_folder
 from esim.study import Study
@@ -24,6 +23,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from esim.results.comparison.comparison import Comparison
+    from esim.results.estimate import EstimateDocument
     from esim.results.explanation import Explanation
 
 FIGURES = "figures"
@@ -103,15 +103,15 @@ def write_explanation(folder: Path, explanation: Explanation) -> None:
         save(explain_figure(explanation), partial / EXPLANATION)
 
 
-def write_estimate(folder: Path, document: Mapping[str, Any]) -> None:
+def write_estimate(folder: Path, document: EstimateDocument) -> None:
     """Write estimate.json and figures/, whole or not at all. Raises EsimError."""
     from esim.report.figures.figure_lists import estimate_plots
     from esim.report.figures.plot import figure_of, save
 
-    past = document["studies"]
-    name = past[0]["study"] if len(past) == 1 else "the next study"
+    past = document.studies
+    name = past[0].study if len(past) == 1 else "the next study"
     with whole_folder(folder, _ours) as partial:
-        (partial / ESTIMATE).write_text(to_json(document), encoding="utf-8")
+        (partial / ESTIMATE).write_text(document.to_json(), encoding="utf-8")
         (partial / FIGURES).mkdir()
         for what, plot in estimate_plots(document).items():
             save(figure_of(plot, name), partial / FIGURES / what)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from esim.report.answer import answer, subtitle
 from esim.report.figures.figure_lists import comparison_plots, estimate_plots
@@ -24,6 +24,7 @@ from esim.report.words import (
 
 if TYPE_CHECKING:
     from esim.results.comparison.comparison import Comparison
+    from esim.results.estimate import EstimateDocument
     from esim.results.replay import ReplayResult
     from esim.study import Study
 
@@ -87,10 +88,10 @@ def comparison_html(comparison: Comparison) -> str:
     return box(title, [*comparison.answer.sentences, *doubts], plots=plots)
 
 
-def estimate_html(document: Mapping[str, Any]) -> str:
+def estimate_html(document: EstimateDocument) -> str:
     """A forecast, from its document: the advice, the reasons to doubt it, what is likely saved."""
-    title = f"The next job: {next_words(document)}, rule {document['rule']['name']}"
-    doubts = [f"To doubt: {warning['text']}." for warning in document["warnings"][:4]]
+    title = f"The next job: {next_words(document)}, rule {document.rule.name}"
+    doubts = [f"To doubt: {warning.text}." for warning in document.warnings[:4]]
     plots = [p for name, p in estimate_plots(document).items() if name == "forecast-saved"]
     return box(title, [*forecast_answer(document), *doubts], plots=plots)
 

@@ -87,6 +87,8 @@ def _as(kind: Any, value: Any) -> Any:
         return build(kind, value)  # type: ignore[arg-type]
     if typing.get_origin(kind) in (tuple, Sequence):
         return tuple(_as(typing.get_args(kind)[0], v) for v in value)
+    if typing.get_origin(kind) is Mapping:
+        return {k: _as(typing.get_args(kind)[1], v) for k, v in value.items()}
     return value
 
 

@@ -82,16 +82,15 @@ def _refuse(word: str) -> Any:
     raise ValueError(f"{word} is not strict JSON")
 
 
-def replay_results(source: SavedResult) -> tuple[ReplayResult, ...]:
-    """The results in a document of schema esim.replay/1, with their decisions where they are kept.
+def replay_document(source: SavedResult) -> ReplayDocument:
+    """A document of schema esim.replay/1, its results with their decisions where they are kept.
 
     Raises:
         EsimError: the document does not follow its schema.
     """
     found = ReplayDocument.from_dict(source.document, source.where)
-    return tuple(
-        replace(one, trace=partial(_decisions, source, one.study)) for one in found.studies
-    )
+    results = [replace(one, trace=partial(_decisions, source, one.study)) for one in found.studies]
+    return replace(found, studies=tuple(results))
 
 
 def _decisions(source: SavedResult, study: str) -> Mapping[str, Any]:

@@ -26,7 +26,7 @@ from esim.analyses.estimate.past_replays import replay_past_study
 from esim.analyses.workers.by_study import going_through
 from esim.cli import app
 from esim.results.comparison.comparison import Comparison
-from esim.results.estimate import Estimate
+from esim.results.forecast import Estimate
 from esim.storage.history import Chunk, Location, layout
 from esim.storage.history.write import Input, append
 from esim.study.facts import facts, facts_at

@@ -33,7 +33,8 @@ from esim.analyses.estimate.variants import alternatives, over_readings
 from esim.analyses.workers.by_study import going_through
 from esim.assumptions import Clock, Costs
 from esim.errors import EsimError
-from esim.results.estimate import Estimate, Quantity
+from esim.results.estimate import Chances
+from esim.results.forecast import Estimate, Quantity
 from esim.rules import rule
 from esim.simulator.accounting import SPENT
 from esim.simulator.plan.build import prepare
@@ -406,7 +407,7 @@ def test_advice_follows_the_thresholds(saved: float, lost: float, verdict: str) 
     plain = esim.estimate(a_study(), replicates=100)
     found = advise(with_quantities(plain, saved, lost))
     assert found.verdict == verdict
-    assert found.chances == (saved, lost)
+    assert found.chances == Chances(saved, lost)
     assert f"{100 * saved:.0f} %" in found.sentence and f"{100 * lost:.0f} %" in found.sentence
     assert advise(with_quantities(plain, saved, lost), 0.6).verdict == "do_not_enable"
     assert advise(with_quantities(plain, 0.95, lost), max_degradation=1.0).verdict == "enable"

@@ -22,6 +22,7 @@ from esim.report.figures.forecast import (
 )
 from esim.report.formats.html import html
 from esim.report.notebook import estimate_html
+from esim.results.estimate import EstimateDocument
 from tests.report.pages import EVIL, local, page_of, parsed
 
 SAMPLE = Path(__file__).parent / "estimate_sample.json"
@@ -59,7 +60,8 @@ def test_it_is_valid_whatever_the_names(tmp_path: Path, document: dict[str, Any]
     assert not [e for e in root.iter() if local(e) in ("script", "img")]
     assert EVIL[0] in "".join(root.itertext())
     assert len([e for e in root.iter() if local(e) == "svg"]) == 5
-    shown = parsed(f"<!DOCTYPE html><title>x</title>{estimate_html(document)}")
+    box = estimate_html(EstimateDocument.from_dict(document))
+    shown = parsed(f"<!DOCTYPE html><title>x</title>{box}")
     assert document["advice"]["sentence"] in "".join(shown.itertext())
     assert not [e for e in shown.iter() if local(e) in ("script", "img")]
 
@@ -77,7 +79,7 @@ def test_what_is_unknown_is_told(tmp_path: Path, document: dict[str, Any]) -> No
     assert "cannot be told" in page.answer[2]
     text = html(page)
     assert "--backtest" in text and "--same-cost" in text
-    assert set(estimate_plots(document)) == {"by-trials"}
+    assert set(estimate_plots(EstimateDocument.from_dict(document))) == {"by-trials"}
 
 
 def test_a_document_that_lacks_something_is_refused(
@@ -89,17 +91,18 @@ def test_a_document_that_lacks_something_is_refused(
 
 
 def test_what_is_drawn(document: dict[str, Any]) -> None:
-    forecast = forecast_info(document, "steps_saved_fraction")
+    found = EstimateDocument.from_dict(document)
+    forecast = forecast_info(found, "steps_saved_fraction")
     assert forecast is not None
     per_cents = document["quantities"]["steps_saved_fraction"]["quantiles"]
     assert (forecast.edges[0], forecast.edges[-1]) == (min(per_cents), max(per_cents))
     assert forecast.chances.sum() == pytest.approx(1)
     assert forecast.median == document["quantities"]["steps_saved_fraction"]["median"]
-    trade = trade_info(document)
+    trade = trade_info(found)
     assert trade is not None
     kept = [x for x in document["scatter"]["best_kept"] if x is not None]
     assert np.nansum(trade.kept) == sum(kept)
-    course = course_info(document, "trials")
+    course = course_info(found, "trials")
     assert course is not None
     assert course.x.tolist() == [row["trials"] for row in document["by_trials"]]
     assert course.asked == course.x.tolist().index(50)

@@ -19,7 +19,7 @@ from esim.report.formats.markdown import escaped, markdown
 from esim.report.formats.pdf import pdf
 from esim.report.pages.document import read_page, write_page
 from esim.results.replay import ReplayDocument
-from esim.results.saved import read_result, replay_results, reports_of
+from esim.results.saved import read_result, replay_document, reports_of
 from tests.paths import ROOT
 from tests.report.pages import EVIL, evil_study, page_of, plain_study, result_folder
 
@@ -49,7 +49,7 @@ def test_the_tables_hold_what_was_replayed(tmp_path: Path) -> None:
     study = evil_study()
     folder = result_folder(tmp_path / "out", plain_study(), study)
     source = read_result(folder)
-    result = replay_results(source)[1]
+    result = replay_document(source).studies[1]
     reports = reports_of(source, result)
     assert reports is not None
     for name in ("offsets", "steps", "values"):

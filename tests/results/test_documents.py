@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import shlex
 from pathlib import Path
@@ -14,19 +15,25 @@ import esim
 from esim.cli import app
 from esim.results.check import CheckDocument
 from esim.results.comparison.comparison import Comparison
+from esim.results.estimate import EstimateDocument
 from esim.results.explanation import Explanation
 from esim.results.history import HistoryReplay
 from esim.results.records import to_json
 from esim.results.replay import ReplayDocument
+from esim.storage.history import Location
+from esim.storage.history.write import Input, append
+from tests.analyses.test_history import studies
 from tests.paths import ROOT
 
 DOCUMENTS: dict[str, Any] = {
     "esim.replay/1": ReplayDocument,
     "esim.compare/1": Comparison,
+    "esim.estimate/1": EstimateDocument,
     "esim.explain/1": Explanation,
     "esim.check/1": CheckDocument,
     "esim.replay-many/1": HistoryReplay,
 }
+EARLIER = ROOT / "tests" / "report" / "estimate_sample.json"  # its rule has fewer columns
 MLP = "data/mlp_digits/table --objective validation:accuracy --direction maximize"
 COMMANDS = (
     "replay data/xgboost_digits/sagemaker --readings",
@@ -34,11 +41,20 @@ COMMANDS = (
     "replay data/image_digits --workers 2",
     "replay data/image_digits data/xgboost_digits/sagemaker --rule ray-asha --set reduction=3",
     "compare data/image_digits --rules sagemaker,azure-bandit --orders 5",
+    "estimate data/xgboost_digits/sagemaker --trials 20 --workers 4 --replicates 100",
+    f"estimate {MLP} --trials 8 --replicates 100 --backtest --same-cost --readings --price 1",
     "explain data/xgboost_digits/sagemaker xgboost-digits-104-72013146",
     "explain data/image_digits image-digits-016-44445730 --rule ray-asha",
     "check data/xgboost_digits/sagemaker data/image_digits",
     f"check {MLP}",
 )
+# Of a history of which every second study has recorded times.
+OF_A_HISTORY = {
+    "replay --price 2": 0,
+    "replay --clock recorded": 1,
+    "estimate --replicates 100 --trials 4": 0,
+    "compare --rules sagemaker --orders 2": 0,
+}
 COMMITTED = [
     path
     for path in sorted((ROOT / "reports").rglob("*.json"))
@@ -62,9 +78,36 @@ def test_what_a_command_prints_reads_back(command: str, monkeypatch: pytest.Monk
     assert_reads_back(result.stdout.removesuffix("\n"))
 
 
+@pytest.mark.parametrize(("command", "code"), OF_A_HISTORY.items())
+def test_what_is_found_in_a_history_reads_back(command: str, code: int, tmp_path: Path) -> None:
+    folder = str(tmp_path / "h")
+    append(Location(folder), [Input("in", "0", "table", studies(4))], None)
+    name, *flags = shlex.split(command)
+    result = CliRunner().invoke(app, [name, folder, *flags, "--jobs", "1", "--json"])
+    assert result.exit_code == code, result.output
+    assert bool(json.loads(result.stdout).get("failures")) == (code == 1)
+    assert_reads_back(result.stdout.removesuffix("\n"))
+
+
+def test_an_estimate_that_a_study_could_not_join_reads_back() -> None:
+    found = dataclasses.replace(
+        esim.estimate(studies(3), trials=4, replicates=100), failures={"s3": "no good"}
+    )
+    text = found.to_json()
+    assert json.loads(text)["failures"] == {"s3": "no good"}
+    assert_reads_back(text)
+
+
 @pytest.mark.parametrize("path", COMMITTED, ids=lambda path: path.parent.name)
 def test_a_committed_document_reads_back(path: Path) -> None:
     assert_reads_back(path.read_text(encoding="utf-8").removesuffix("\n"))
+
+
+def test_a_document_of_an_earlier_version_reads_back() -> None:
+    document = json.loads(EARLIER.read_text(encoding="utf-8"))
+    again = EstimateDocument.from_dict(document)
+    assert json.loads(again.to_json()) == document
+    assert set(again.rule.parameters) == set(document["rule"]["parameters"])
 
 
 @pytest.mark.parametrize("schema", DOCUMENTS)

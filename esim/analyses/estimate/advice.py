@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from esim.analyses.estimate.doubts import needed
 from esim.analyses.estimate.past_replays import LEAST
 from esim.analyses.workers.by_study import MANY
-from esim.results.estimate import Advice, Alternative, Estimate, Quantity
+from esim.results.estimate import Advice, Alternative, Chances, Thresholds
+from esim.results.forecast import Estimate, Quantity
 
 MIN_SAVING, MAX_DEGRADATION = 0.1, 0.05
 SAVING = ("cost_saved_fraction", "billed_saved_fraction", "steps_saved_fraction")
@@ -64,10 +65,8 @@ def advise(
         verdict=verdict,
         sentence=_sentence(verdict, reasons, asked),
         reasons=tuple(reasons),
-        saving=saving,
-        min_saving=min_saving,
-        max_degradation=max_degradation,
-        chances=chances,
+        thresholds=Thresholds(min_saving, max_degradation, saving),
+        chances=Chances(*chances),
         alternatives=tuple(alternatives),
     )
 

@@ -13,7 +13,8 @@ from esim.analyses.estimate.forecast import forecast
 from esim.analyses.estimate.past_numbers import FRACTIONS
 from esim.analyses.estimate.past_replays import LEAST, Ask
 from esim.analyses.estimate.samples import Samples, play
-from esim.results.estimate import Backtest, BacktestRow, Estimate, LeftOut
+from esim.results.estimate import Backtest, BacktestRow, BestKept, LeftOut
+from esim.results.forecast import Estimate
 from esim.simulator.plan.build import prepare
 from esim.study import Int64, Study
 
@@ -63,7 +64,7 @@ def backtest(
         next=upcoming,
         confidence=confidence,
         rows=rows,
-        best_kept=None if mean is None else (float(mean[0]), float(mean[1])),
+        best_kept=None if mean is None else BestKept(float(mean[0]), float(mean[1])),
         enough=enough,
         trials_needed=None if enough else need,
         text=_text(rows, past, upcoming, splits, confidence, enough, need),

@@ -12,7 +12,8 @@ from esim.analyses.estimate.past_numbers import FRACTIONS
 from esim.analyses.estimate.past_replays import Ask, replay_past_study
 from esim.analyses.estimate.samples import Samples
 from esim.analyses.estimate.variants import smaller
-from esim.results.estimate import Interval, Quantity, SameCost
+from esim.results.estimate import Interval, SameCost
+from esim.results.forecast import Quantity
 from esim.study import Float64, Study
 
 MOST = 20  # times the trials; the share kept is not extrapolated to longer jobs

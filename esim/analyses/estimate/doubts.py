@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from esim.analyses.estimate.past_replays import LEAST
 from esim.analyses.estimate.prediction_variance import EXPONENT_SD, FAR
 from esim.analyses.workers.by_study import MANY
-from esim.results.estimate import Estimate
+from esim.results.forecast import Estimate
 from esim.results.replay import Caveat
 from esim.simulator.caveats import GRACE_S
 from esim.study.facts import Facts

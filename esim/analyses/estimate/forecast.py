@@ -24,7 +24,8 @@ from esim.analyses.estimate.samples import Launch
 from esim.analyses.workers.by_study import MANY, Studies, going_through, spread
 from esim.assumptions import Clock, Costs
 from esim.errors import EsimError
-from esim.results.estimate import Estimate, Next, Past
+from esim.results.estimate import Method, Next, Past
+from esim.results.forecast import Estimate
 from esim.rules import Rule
 from esim.rules import rule as named_rule
 from esim.simulator.replay import Final, check_final
@@ -34,25 +35,25 @@ from esim.study.facts import Facts, facts, facts_at
 
 LEAST_SAMPLES = 100  # replicates of each study, at least
 _HELD = 20_000_000  # reports of all studies that are held in memory at a time: half a GB
-METHOD = {
-    "text": (
+METHOD = Method(
+    text=(
         "Jobs of the past trials are drawn without repeats and replayed in random launch order. "
         "Their deviations from the mean are stretched to the variance of a job of new trials: "
         "what the launch order does, plus the sampling of the next trials, plus the sampling of "
         "the past ones. What becomes of the best is taken from jobs of all, half and a quarter of "
         "the past trials, because the next job's best is another trial."
     ),
-    "sources": [
+    sources=(
         "Hoeffding 1948, Annals of Mathematical Statistics 19:293",
         "Politis, Romano, Wolf 1999, Subsampling",
         "Nadeau, Bengio 2003, Machine Learning 52:239",
         "Hahn, Meeker 1991, Statistical Intervals",
-    ],
-    "assumes": [
+    ),
+    assumes=(
         "the next trials come from where the past ones came from: same search space, same training",
         "trials are exchangeable, as under Random and Grid search",
-    ],
-}
+    ),
+)
 
 
 def estimate(

@@ -17,7 +17,8 @@ from esim.analyses.estimate.past_replays import Ask
 from esim.analyses.estimate.variants import alternatives, over_readings, over_trials, over_workers
 from esim.analyses.workers.by_study import MANY, Studies, spread
 from esim.errors import EsimError
-from esim.results.estimate import Backtest, Estimate
+from esim.results.estimate import Backtest
+from esim.results.forecast import Estimate
 
 Item = TypeVar("Item")
 _STEP = 5  # of many studies, every fifth that is held in memory is forecast from the others

@@ -14,7 +14,7 @@ import numpy as np
 from esim.analyses.estimate.past_numbers import AMOUNTS, FRACTIONS, PastNumber, PastNumbers
 from esim.analyses.estimate.prediction_variance import FAR, deviations
 from esim.analyses.workers.by_study import MANY
-from esim.results.estimate import Quantity
+from esim.results.forecast import Quantity
 from esim.simulator.accounting import SPENT
 from esim.study import Float64
 

@@ -12,7 +12,8 @@ from esim.analyses.estimate.forecast import clock_of, forecast
 from esim.analyses.estimate.past_replays import Ask
 from esim.assumptions import Clock
 from esim.errors import EsimError
-from esim.results.estimate import Alternative, Estimate, Headline, ReadingForecast
+from esim.results.estimate import Alternative, Headline, ReadingForecast
+from esim.results.forecast import Estimate
 from esim.rules import READINGS
 from esim.study import Study
 

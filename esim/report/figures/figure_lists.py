@@ -22,6 +22,7 @@ from esim.report.figures.stop_histogram import stops_plot
 from esim.report.figures.stopped_wrongly import wrong_plots
 from esim.report.figures.trial_curves import curves_plot
 from esim.results.comparison.comparison import Comparison
+from esim.results.estimate import EstimateDocument
 from esim.results.recorded_reports import RecordedReports
 from esim.results.replay import ReplayResult
 
@@ -44,11 +45,11 @@ def comparison_plots(comparison: Comparison) -> dict[str, Plot]:
     return _by_name(_of_comparison(comparison))
 
 
-def estimate_plots(document: Mapping[str, Any]) -> dict[str, Plot]:
+def estimate_plots(document: EstimateDocument) -> dict[str, Plot]:
     """The plots of an estimate, by name; those with nothing to show are left out.
 
     Args:
-        document: the result document, schema esim.estimate/1.
+        document: what the estimate found.
     """
     return _by_name(_of_estimate(document))
 
@@ -76,7 +77,7 @@ def _of_comparison(comparison: Comparison) -> Iterator[Plot | None]:
     yield from workers_plots(comparison)
 
 
-def _of_estimate(document: Mapping[str, Any]) -> Iterator[Plot | None]:
+def _of_estimate(document: EstimateDocument) -> Iterator[Plot | None]:
     yield from forecast_plots(document)
     yield trade_plot(document)
     yield from course_plots(document)

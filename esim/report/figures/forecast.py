@@ -1,25 +1,26 @@
 """Figures of an estimate: how likely each saving and loss of the next job is, and what changes it.
 
-They are drawn from the result document, schema esim.estimate/1.
+They are drawn from what its document keeps, schema esim.estimate/1.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
 
 from esim.report.figures import style
 from esim.report.figures.plot import Plot
 from esim.report.words import percent, plural, share_words
+from esim.results.estimate import EstimateDocument
 from esim.study import Float64
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-Document = Mapping[str, Any]
+Which = Literal["trials", "workers"]  # what a job has so many of
 _BINS = 25  # of a histogram
 
 
@@ -52,16 +53,16 @@ class CourseInfo(NamedTuple):
     within: int  # so many, from the first, lie within the history; the others are extrapolated
 
 
-def _floats(values: Sequence[Any]) -> Float64:
+def _floats(values: Sequence[float | None]) -> Float64:
     return np.array([np.nan if v is None else v for v in values], dtype=np.float64)
 
 
-def forecast_info(document: Document, name: str) -> ForecastInfo | None:
+def forecast_info(document: EstimateDocument, name: str) -> ForecastInfo | None:
     """The distribution of a quantity of the document, by its name; None if it is unknown."""
-    quantity = document["quantities"].get(name)
-    if quantity is None or quantity["median"] is None:
+    quantity = document.quantities.get(name)
+    if quantity is None or quantity.median is None:
         return None
-    percentiles = _floats(quantity["quantiles"])
+    percentiles = _floats(quantity.quantiles)
     percentiles = percentiles[np.isfinite(percentiles)]
     if not len(percentiles):
         return None
@@ -69,39 +70,36 @@ def forecast_info(document: Document, name: str) -> ForecastInfo | None:
     if first == last:
         first, last = first - 0.05, last + 0.05
     counts, edges = np.histogram(percentiles, bins=_BINS, range=(first, last))
-    low, high = quantity["low"], quantity["high"]
-    return ForecastInfo(edges, counts / len(percentiles), quantity["median"], low, high)
-
-
-def trade_info(document: Document) -> TradeInfo | None:
-    """Saving and degradation of each replay; None if no replay has both."""
-    scatter = document["scatter"]
-    saved, lost, kept = (
-        _floats(scatter[key])
-        for key in ("steps_saved_fraction", "degradation_normalized", "best_kept")
+    return ForecastInfo(
+        edges, counts / len(percentiles), quantity.median, quantity.low, quantity.high
     )
+
+
+def trade_info(document: EstimateDocument) -> TradeInfo | None:
+    """Saving and degradation of each replay; None if no replay has both."""
+    scatter = document.scatter
+    saved, lost = _floats(scatter.steps_saved_fraction), _floats(scatter.degradation_normalized)
+    kept = _floats(scatter.best_kept)
     known = np.isfinite(saved) & np.isfinite(lost)
     return TradeInfo(saved[known], lost[known], kept[known]) if known.any() else None
 
 
-def course_info(document: Document, which: str) -> CourseInfo | None:
-    """The share saved over `which`, "trials" or "workers"; None with fewer than two known ones."""
-    rows = [row for row in document[f"by_{which}"] if row["steps_saved_fraction"] is not None]
-    if len(rows) < 2:
+def course_info(document: EstimateDocument, which: Which) -> CourseInfo | None:
+    """The share saved over `which`; None with fewer than two known ones."""
+    headlines = document.by_trials if which == "trials" else document.by_workers
+    rows = [(row, row.steps_saved_fraction) for row in headlines]
+    known = [(row, saved) for row, saved in rows if saved is not None]
+    if len(known) < 2:
         return None
-    x = [row[which] for row in rows]
-    mine = document["next"][which]
-    median, low, high = (
-        _floats([row["steps_saved_fraction"][part] for row in rows])
-        for part in ("median", "low", "high")
-    )
+    x: list[int] = [getattr(row, which) for row, _ in known]
+    mine: int = getattr(document.next, which)
     return CourseInfo(
         x=_floats(x),
-        median=median,
-        low=low,
-        high=high,
+        median=_floats([saved.median for _, saved in known]),
+        low=_floats([saved.low for _, saved in known]),
+        high=_floats([saved.high for _, saved in known]),
         asked=x.index(mine) if mine in x else None,
-        within=sum(not row["extrapolated"] for row in rows),
+        within=sum(not row.extrapolated for row, _ in known),
     )
 
 
@@ -168,13 +166,13 @@ def draw_course(info: CourseInfo, axes: Axes, *, label: str) -> Axes:
     return axes
 
 
-def next_words(document: Document) -> str:
+def next_words(document: EstimateDocument) -> str:
     """The job that is forecast, in words: its trials and workers."""
-    job = document["next"]
-    return f"{plural(job['trials'], 'trial')} on {plural(job['workers'], 'worker')}"
+    job = document.next
+    return f"{plural(job.trials, 'trial')} on {plural(job.workers, 'worker')}"
 
 
-def forecast_plots(document: Document) -> Iterator[Plot]:
+def forecast_plots(document: EstimateDocument) -> Iterator[Plot]:
     """The plots of what the next job saves and loses, of those that are known."""
     sure = _confidence_words(document)
     for key, name, title, label, colour in (
@@ -202,7 +200,7 @@ def forecast_plots(document: Document) -> Iterator[Plot]:
             )
 
 
-def trade_plot(document: Document) -> Plot | None:
+def trade_plot(document: EstimateDocument) -> Plot | None:
     """The plot of saving against loss; None if no replay has both."""
     info = trade_info(document)
     if info is None:
@@ -221,9 +219,10 @@ def trade_plot(document: Document) -> Plot | None:
     )
 
 
-def course_plots(document: Document) -> Iterator[Plot]:
+def course_plots(document: EstimateDocument) -> Iterator[Plot]:
     """The plots of the share saved over the number of trials and of workers, where known."""
-    for which, label in (("trials", "trials of the next job"), ("workers", "workers")):
+    labels: dict[Which, str] = {"trials": "trials of the next job", "workers": "workers"}
+    for which, label in labels.items():
         info = course_info(document, which)
         if info is not None:
             yield Plot(
@@ -239,5 +238,5 @@ def course_plots(document: Document) -> Iterator[Plot]:
             )
 
 
-def _confidence_words(document: Document) -> str:
-    return f"{100 * document['confidence']:g} %"
+def _confidence_words(document: EstimateDocument) -> str:
+    return f"{100 * document.confidence:g} %"

@@ -81,7 +81,7 @@ def compare_page(source: SavedResult, studies: Sequence[str] = ()) -> Page:
             Section("studies", "Each study", tuple(_each_study(c, studies or known))),
             Section("choice", "A rule chosen for the next job", tuple(_choice(c.choice))),
             Section("assumptions", "How it was computed", tuple(_methods(c))),
-            provenance(source),
+            provenance(c, source),
         ),
         table="rules",
     )

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
 
 from esim.errors import EsimError
 from esim.report.figures.figure_lists import estimate_plots
@@ -25,11 +24,9 @@ from esim.report.pages.page import (
 )
 from esim.report.pages.provenance import facts, provenance, rule_table
 from esim.report.words import clean, number, percent, plural, share_words
-from esim.results.named_rule import RecordedRule
-from esim.results.records import following_schema
+from esim.results.estimate import EstimateDocument, ForecastQuantity, Interval
 from esim.results.saved import SavedResult
 
-Entry = Mapping[str, Any]
 _KINDS: dict[str, Kind] = {
     "share": "percent", "normalized": "percent", "steps": "count", "trials": "count",
     "rank": "count", "seconds": "seconds", "money": "money", "value": "signed",
@@ -60,103 +57,104 @@ def estimate_page(source: SavedResult, studies: Sequence[str] = ()) -> Page:
     """
     if studies:
         raise EsimError("a forecast is of the next job: it shows no study by itself")
-    d = source.document
-    with following_schema(source.schema, source.where):
-        plots = estimate_plots(d)
+    d = EstimateDocument.from_dict(source.document, source.where)
+    plots = estimate_plots(d)
 
-        def pictures(*beginnings: str) -> list[Part]:
-            return [
-                Picture(plot)
-                for beginning in beginnings
-                for name, plot in plots.items()
-                if name.startswith(beginning)
-            ]
+    def pictures(*beginnings: str) -> list[Part]:
+        return [
+            Picture(plot)
+            for beginning in beginnings
+            for name, plot in plots.items()
+            if name.startswith(beginning)
+        ]
 
-        past = d["studies"]
-        of = clean(past[0]["study"]) if len(past) == 1 else plural(len(past), "past study")
-        return Page(
-            title=f"{of}: what {d['rule']['name']} would do to the next job",
-            subtitle=f"The next job: {next_words(d)}; {clean(d['objective'])}, {d['direction']}; "
-            f"from {plural(sum(s['trials'] for s in past), 'past trial')}",
-            answer=tuple(forecast_answer(d)),
-            tiles=tuple(_tiles(d)),
-            doubts=tuple(Doubt(w["text"]) for w in d["warnings"]),
-            sections=(
-                Section("forecast", "What to expect", (*pictures("forecast"), _quantities(d))),
-                Section("advice", "Whether to enable it", tuple(_advice(d))),
-                Section("trade", "Saving against loss", tuple(pictures("trade"))),
-                Section("sizes", "What it depends on", (*pictures("by-"), *_sizes(d))),
-                Section("readings", "How far it depends on the reading", tuple(_readings(d))),
-                Section("same-cost", "More trials for the same money", tuple(_same_cost(d))),
-                Section("trust", "How good such forecasts were", tuple(_trust(d))),
-                Section("assumptions", "Assumptions", tuple(_assumptions(d))),
-                provenance(source),
-            ),
-            table="quantities",
-        )
+    past = d.studies
+    of = clean(past[0].study) if len(past) == 1 else plural(len(past), "past study")
+    return Page(
+        title=f"{of}: what {d.rule.name} would do to the next job",
+        subtitle=f"The next job: {next_words(d)}; {clean(d.objective)}, {d.direction}; "
+        f"from {plural(sum(s.trials for s in past), 'past trial')}",
+        answer=tuple(forecast_answer(d)),
+        tiles=tuple(_tiles(d)),
+        doubts=tuple(Doubt(w.text) for w in d.warnings),
+        sections=(
+            Section("forecast", "What to expect", (*pictures("forecast"), _quantities(d))),
+            Section("advice", "Whether to enable it", tuple(_advice(d))),
+            Section("trade", "Saving against loss", tuple(pictures("trade"))),
+            Section("sizes", "What it depends on", (*pictures("by-"), *_sizes(d))),
+            Section("readings", "How far it depends on the reading", tuple(_readings(d))),
+            Section("same-cost", "More trials for the same money", tuple(_same_cost(d))),
+            Section("trust", "How good such forecasts were", tuple(_trust(d))),
+            Section("assumptions", "Assumptions", tuple(_assumptions(d))),
+            provenance(d, source),
+        ),
+        table="quantities",
+    )
 
 
-def _spread(found: Entry | None) -> str:
+def _spread(found: ForecastQuantity | Interval | None) -> str:
     if found is None:
         return "unknown"
-    return f"{percent(found['median'])} ({percent(found['low'])} to {percent(found['high'])})"
+    return f"{percent(found.median)} ({percent(found.low)} to {percent(found.high)})"
 
 
-def _parts(found: Entry | None) -> tuple[float | None, float | None, float | None]:
-    return (None, None, None) if found is None else (found["median"], found["low"], found["high"])
+def _parts(found: Interval | None) -> tuple[float | None, float | None, float | None]:
+    return (None, None, None) if found is None else (found.median, found.low, found.high)
 
 
-def forecast_answer(d: Entry) -> Iterator[str]:
+def forecast_answer(d: EstimateDocument) -> Iterator[str]:
     """Three sentences: the advice, what is saved, what is kept."""
-    yield d["advice"]["sentence"]
-    sure = f"{100 * d['confidence']:g} %"
+    if d.advice is not None:
+        yield d.advice.sentence
+    sure = f"{100 * d.confidence:g} %"
     yield (
-        f"Of {next_words(d)} it would save {_spread(d['quantities']['steps_saved_fraction'])} of "
+        f"Of {next_words(d)} it would save {_spread(d.quantities.get('steps_saved_fraction'))} of "
         f"the steps; the interval holds with {sure}."
     )
-    kept, around = d["probability_best_kept"], d["probability_best_kept_interval"]
+    kept, around = d.probability_best_kept, d.probability_best_kept_interval
     if kept is None:
         yield "Whether the best trial is kept cannot be told from this record."
         return
     text = f"The best trial is kept with a chance of {share_words(kept)}"
     if around is not None:
         text += f" ({share_words(around[0])} to {share_words(around[1])})"
-    lost = d["quantities"]["degradation_normalized"]
+    lost = d.quantities.get("degradation_normalized")
     yield text + (
         "." if lost is None else f"; the loss is {_spread(lost)} of the way from best to median."
     )
 
 
-def _tiles(d: Entry) -> Iterator[Tile]:
-    verdict = d["advice"]["verdict"]
-    yield Tile(
-        "advice",
-        _VERDICTS.get(verdict, clean(verdict.replace("_", " "), 30)),
-        "",
-        bad=verdict == "do_not_enable",
-    )
-    saved, lost = (d["quantities"][k] for k in ("steps_saved_fraction", "degradation_normalized"))
-    sure = f"at {100 * d['confidence']:g} %"
+def _tiles(d: EstimateDocument) -> Iterator[Tile]:
+    if d.advice is not None:
+        verdict = d.advice.verdict
+        yield Tile(
+            "advice",
+            _VERDICTS.get(verdict, clean(verdict.replace("_", " "), 30)),
+            "",
+            bad=verdict == "do_not_enable",
+        )
+    saved, lost = map(d.quantities.get, ("steps_saved_fraction", "degradation_normalized"))
+    sure = f"at {100 * d.confidence:g} %"
     for label, found in (("steps saved", saved), ("lost", lost)):
         if found is not None:
-            around = f"{percent(found['low'])} to {percent(found['high'])} {sure}"
-            yield Tile(label, percent(found["median"]), around)
-    kept, around = d["probability_best_kept"], d["probability_best_kept_interval"]
+            span = f"{percent(found.low)} to {percent(found.high)} {sure}"
+            yield Tile(label, percent(found.median), span)
+    kept, around = d.probability_best_kept, d.probability_best_kept_interval
     if kept is not None:
         note = "" if around is None else f"{share_words(around[0])} to {share_words(around[1])}"
         yield Tile("chance to keep the best", share_words(kept), note, bad=kept < 0.5)
 
 
-def _quantities(d: Entry) -> Table:
+def _quantities(d: EstimateDocument) -> Table:
     rows: list[tuple[Cell, ...]] = []
-    for name, found in d["quantities"].items():
+    for name, found in d.quantities.items():
         if found is None:
             continue
-        kind = _KINDS.get(found["unit"], "number")
-        show = Column("", "", kind, d["costs"]["currency"]).show
-        parts = (found["median"], found["low"], found["high"], found["mean"])
+        kind = _KINDS.get(found.unit, "number")
+        show = Column("", "", kind, d.costs.currency).show
+        parts = (found.median, found.low, found.high, found.mean)
         rows.append((_LABELS.get(name, name.replace("_", " ")), *(show(x) for x in parts)))
-    sure = f"{100 * d['confidence']:g} %"
+    sure = f"{100 * d.confidence:g} %"
     columns = (
         Column("quantity", "quantity"),
         Column("median", "median"),
@@ -167,19 +165,21 @@ def _quantities(d: Entry) -> Table:
     return Table("quantities", "The next job", columns, tuple(rows))
 
 
-def _advice(d: Entry) -> Iterator[Part]:
-    advice = d["advice"]
-    for reason in advice["reasons"]:
+def _advice(d: EstimateDocument) -> Iterator[Part]:
+    advice = d.advice
+    if advice is None:
+        return
+    for reason in advice.reasons:
         yield Say(f"{reason[:1].upper()}{reason[1:]}.")
-    limits, chances = advice["thresholds"], advice["chances"]
+    limits, chances = advice.thresholds, advice.chances
     rows = [
-        ("saving asked for", f"{percent(limits['min_saving'])} of the {_amount(limits['saving'])}"),
-        ("chance of that", percent(chances["saving_at_least"])),
-        ("loss accepted", f"{percent(limits['max_degradation'])} of the way from best to median"),
-        ("chance of that or less", percent(chances["degradation_at_most"])),
+        ("saving asked for", f"{percent(limits.min_saving)} of the {_amount(limits.saving)}"),
+        ("chance of that", percent(chances.saving_at_least)),
+        ("loss accepted", f"{percent(limits.max_degradation)} of the way from best to median"),
+        ("chance of that or less", percent(chances.degradation_at_most)),
     ]
     yield facts("advice", "What the advice is made of", rows)
-    if advice["alternatives"]:
+    if advice.alternatives:
         yield Table(
             "alternatives",
             "Other settings of the rule",
@@ -191,12 +191,12 @@ def _advice(d: Entry) -> Iterator[Part]:
             ),
             tuple(
                 (
-                    ", ".join(f"{k}={v}" for k, v in a["changed"].items()),
-                    _spread(a["steps_saved_fraction"]),
-                    a["probability_best_kept"],
-                    a["text"],
+                    ", ".join(f"{k}={v}" for k, v in a.changed.items()),
+                    _spread(a.headline.steps_saved_fraction),
+                    a.headline.probability_best_kept,
+                    a.text,
                 )
-                for a in advice["alternatives"]
+                for a in advice.alternatives
             ),
         )
 
@@ -205,9 +205,8 @@ def _amount(key: str) -> str:
     return _LABELS.get(key, key).partition(" saved")[0]
 
 
-def _sizes(d: Entry) -> Iterator[Table]:
-    for which in ("trials", "workers"):
-        rows = d[f"by_{which}"]
+def _sizes(d: EstimateDocument) -> Iterator[Table]:
+    for which, rows in (("trials", d.by_trials), ("workers", d.by_workers)):
         if not rows:
             continue
         yield filled(
@@ -223,21 +222,18 @@ def _sizes(d: Entry) -> Iterator[Table]:
             ),
             [
                 (
-                    row[which],
-                    *(
-                        (row["steps_saved_fraction"] or {}).get(k)
-                        for k in ("median", "low", "high")
-                    ),
-                    row["probability_best_kept"],
-                    row["extrapolated"],
+                    row.trials if which == "trials" else row.workers,
+                    *_parts(row.steps_saved_fraction),
+                    row.probability_best_kept,
+                    row.extrapolated,
                 )
                 for row in rows
             ],
         )
 
 
-def _readings(d: Entry) -> Iterator[Part]:
-    if not d["readings"]:
+def _readings(d: EstimateDocument) -> Iterator[Part]:
+    if not d.readings:
         yield Missing(
             "Only the reading asked for was forecast.",
             "esim estimate LOGS --readings looks at every plausible one",
@@ -254,57 +250,57 @@ def _readings(d: Entry) -> Iterator[Part]:
     )
     rows = [
         (
-            row["code"],
-            row["question"],
-            row["reading"],
-            *_parts(row["steps_saved_fraction"]),
-            row["probability_best_kept"],
+            row.code,
+            row.question,
+            row.reading,
+            *_parts(row.headline.steps_saved_fraction),
+            row.headline.probability_best_kept,
         )
-        for row in d["readings"]
+        for row in d.readings
     ]
     yield filled("readings", "What each reading gives", columns, rows, strong=frozenset({0}))
 
 
-def _same_cost(d: Entry) -> Iterator[Part]:
-    found = d["same_cost"]
+def _same_cost(d: EstimateDocument) -> Iterator[Part]:
+    found = d.same_cost
     if found is None:
         fix = "esim estimate LOGS --same-cost"
         yield Missing("What the saving would buy in trials was not asked for.", fix)
         return
-    yield Say(f"{found['text'][:1].upper()}{found['text'][1:]}.")
+    yield Say(f"{found.text[:1].upper()}{found.text[1:]}.")
     rows = [
-        (label, f"{number(x['median'])} ({number(x['low'])} to {number(x['high'])})")
+        (label, f"{number(x.median)} ({number(x.low)} to {number(x.high)})")
         for label, x in (
-            ("trials for the same", found["trials"]),
-            ("best without the rule", found["best_without"]),
-            ("best of as many trials with it", found["best_same_trials"]),
-            ("best of more trials with it", found["best_more_trials"]),
+            ("trials for the same", found.trials),
+            ("best without the rule", found.best_without),
+            ("best of as many trials with it", found.best_same_trials),
+            ("best of more trials with it", found.best_more_trials),
         )
         if x is not None
     ]
     yield facts("same-cost", "Median and interval", rows)
 
 
-def _trust(d: Entry) -> Iterator[Part]:
-    backtest = d["backtest"]
+def _trust(d: EstimateDocument) -> Iterator[Part]:
+    backtest = d.backtest
     if backtest is None:
         yield Missing(
             "Whether such forecasts hold on these logs was not tried.",
             "esim estimate LOGS --backtest",
         )
     else:
-        yield Say(f"{backtest['text'][:1].upper()}{backtest['text'][1:]}.")
+        yield Say(f"{backtest.text[:1].upper()}{backtest.text[1:]}.")
         columns: tuple[Column, ...] = (
             Column("quantity", "quantity"),
             Column("covered", "inside the interval", "percent"),
             Column("width", "mean width", "number"),
         )
         rows: tuple[tuple[Cell, ...], ...] = tuple(
-            (_LABELS.get(r["quantity"], r["quantity"].replace("_", " ")), r["covered"], r["width"])
-            for r in backtest["rows"]
+            (_LABELS.get(r.quantity, r.quantity.replace("_", " ")), r.covered, r.width)
+            for r in backtest.rows
         )
-        yield Table("backtest", f"{backtest['splits']} splits of the past", columns, rows)
-    if d["leave_one_out"]:
+        yield Table("backtest", f"{backtest.splits} splits of the past", columns, rows)
+    if d.leave_one_out:
         columns = (
             Column("study", "study"),
             Column("trials", "trials", "count"),
@@ -316,40 +312,40 @@ def _trust(d: Entry) -> Iterator[Part]:
         )
         rows = tuple(
             (
-                r["study"],
-                r["trials"],
-                _spread(r["forecast"]),
-                r["happened"],
-                r["inside"],
-                r["probability_best_kept"],
-                r["best_kept"],
+                r.study,
+                r.trials,
+                _spread(r.forecast),
+                r.happened,
+                r.inside,
+                r.probability_best_kept,
+                r.best_kept,
             )
-            for r in d["leave_one_out"]
+            for r in d.leave_one_out
         )
         yield Table("leave-one-out", "Each study forecast from the others", columns, rows)
 
 
-def _assumptions(d: Entry) -> Iterator[Part]:
-    method, costs = d["method"], d["costs"]
-    yield Say(method["text"])
-    rows = [("it assumes", text) for text in method["assumes"]]
-    rows += [("source", text) for text in method["sources"]]
-    price = "none" if costs["price"] is None else f"{costs['price']:g} {costs['currency']}"
+def _assumptions(d: EstimateDocument) -> Iterator[Part]:
+    method, costs = d.method, d.costs
+    yield Say(method.text)
+    rows = [("it assumes", text) for text in method.assumes]
+    rows += [("source", text) for text in method.sources]
+    price = "none" if costs.price is None else f"{costs.price:g} {costs.currency}"
     rows += [
-        ("replicates", f"{d['replicates']:,}"),
-        ("seed", str(d["seed"])),
+        ("replicates", f"{d.replicates:,}"),
+        ("seed", str(d.seed)),
         ("price of an instance-hour", price),
-        ("final value", f"the {d['final']} reported value of a trial"),
-        ("next trials over past trials", number(d["extrapolated"], 3)),
+        ("final value", f"the {d.final} reported value of a trial"),
+        ("next trials over past trials", number(d.extrapolated, 3)),
     ]
     yield facts("method", "Method", rows)
-    past = tuple((s["study"], s["trials"], s["trials_censored"]) for s in d["studies"])
+    past = tuple((s.study, s.trials, s.trials_censored) for s in d.studies)
     columns = (
         Column("study", "past study"),
         Column("trials", "trials", "count"),
         Column("trials_censored", "cut short", "count"),
     )
     yield Table("past", "The past", columns, past)
-    if failures := d.get("failures"):
-        yield facts("failures", "Could not be replayed", list(failures.items()))
-    yield rule_table("rule", RecordedRule(**d["rule"]))
+    if d.failures:
+        yield facts("failures", "Could not be replayed", list(d.failures.items()))
+    yield rule_table("rule", d.rule)

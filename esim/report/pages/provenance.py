@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 from esim.report.pages.page import Cell, Code, Column, Part, Section, Table
 from esim.results.named_rule import NamedRule
@@ -33,11 +33,34 @@ def _word(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def provenance(source: SavedResult) -> Section:
-    """What was read, by which version, and how to have the same again."""
-    document = source.document
+class ResultDocument(Protocol):
+    """What every kind of result document says of how it was made."""
+
+    @property
+    def inputs(self) -> Sequence[Mapping[str, Any]]:
+        """What was read, and what the readers noted."""
+
+    @property
+    def command(self) -> str | None:
+        """The command line that made it, where one did."""
+
+    @property
+    def esim(self) -> str:
+        """The version that wrote it."""
+
+
+def provenance(document: ResultDocument, source: SavedResult) -> Section:
+    """What was read, by which version, and how to have the same again.
+
+    Args:
+        document: what the result document says.
+        source: where it was read.
+
+    Raises:
+        EsimError: the entries of its inputs do not follow the schema.
+    """
     with following_schema(source.schema, source.where):
-        inputs: Sequence[Mapping[str, Any]] = document["inputs"]
+        inputs = document.inputs
         files: list[tuple[Cell, ...]] = [
             (str(i["path"]), str(i["format"]), str(i["sha256"])) for i in inputs
         ]
@@ -46,9 +69,7 @@ def provenance(source: SavedResult) -> Section:
             for i in inputs
             for note in i["notes"]
         ]
-        version = str(document["esim"])
-        command = document.get("command")
-    rows = [("esim", version), ("document", source.schema)]
+    rows = [("esim", document.esim), ("document", source.schema)]
     parts: list[Part] = [facts("versions", "Written by", rows)]
     if files:
         columns = (Column("path", "path"), Column("format", "read as"), Column("sha256", "SHA-256"))
@@ -56,6 +77,6 @@ def provenance(source: SavedResult) -> Section:
     if notes:
         columns = (Column("of", "of"), Column("note", "note"), Column("count", "times", "count"))
         parts.append(Table("notes", "What the readers noted", columns, tuple(notes)))
-    if command:
-        parts.append(Code("To have the same result again", (str(command),)))
+    if document.command:
+        parts.append(Code("To have the same result again", (document.command,)))
     return Section("provenance", "Where this comes from", tuple(parts))

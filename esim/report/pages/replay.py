@@ -17,7 +17,7 @@ from esim.report.pages.provenance import provenance
 from esim.report.pages.replay_sections import assumptions, study_sections
 from esim.report.words import clean, clock_words, money, percent, plural, signed
 from esim.results.replay import ReplayResult
-from esim.results.saved import SavedResult, replay_results, reports_of
+from esim.results.saved import SavedResult, replay_document, reports_of
 from esim.storage.folders import unique_slugs
 
 
@@ -31,7 +31,8 @@ def replay_page(source: SavedResult, studies: Sequence[str] = ()) -> Page:
     Raises:
         EsimError: the document or a table beside it cannot be used, or lacks a study.
     """
-    results = replay_results(source)
+    document = replay_document(source)
+    results = document.studies
     if not results:
         raise EsimError("there is nothing to report", where=source.where, why="no study in it")
     shown = shown_in_full(results, studies)
@@ -46,7 +47,7 @@ def replay_page(source: SavedResult, studies: Sequence[str] = ()) -> Page:
         prefix = "" if one else f"s{i}-"
         sections += study_sections(result, reports, decisions, slugs[result.study], prefix)
     sections.append(assumptions(results))
-    sections.append(provenance(source))
+    sections.append(provenance(document, source))
     head = subtitle(results[0]) if one else plural(len(results), "study")
     return Page(
         title=f"{clean(results[0].study) if one else plural(len(results), 'tuning job')}: "

@@ -16,7 +16,8 @@ from esim.report.terminal.replay import table
 from esim.report.words import MISSING, clean, count, money, number, percent, seconds, signed
 
 if TYPE_CHECKING:
-    from esim.results.estimate import Estimate, Headline, Interval, LeftOut
+    from esim.results.estimate import Headline, Interval, LeftOut
+    from esim.results.forecast import Estimate
     from esim.study import Study
 
 _SAVED = (
@@ -116,7 +117,7 @@ def _parts(found: Estimate) -> Iterator[RenderableType]:
     yield Text("\nWhy to doubt it", style="bold")
     for doubt in found.warnings:
         yield Padding(Text(f"· {_sentence(doubt.text)}"), (0, 0, 0, 1))
-    for assumed in found.method["assumes"]:
+    for assumed in found.method.assumes:
         yield Padding(Text(f"· assumed: {assumed}"), (0, 0, 0, 1))
 
 
@@ -220,7 +221,7 @@ def _is_asked(found: Estimate, one: Headline) -> bool:
 
 def _headline_cells(label: str, one: Headline, asked: bool) -> list[str | Text]:
     style = "bold" if asked else ""
-    saved = one.saved
+    saved = one.steps_saved_fraction
     kept = one.probability_best_kept
     mark = " *" if one.extrapolated else ""
     return [
@@ -253,7 +254,7 @@ def _readings(found: Estimate) -> Table:
     )
     shown.columns[1].justify = "left"
     for row in found.readings:
-        saved, kept = row.headline.saved, row.headline.probability_best_kept
+        saved, kept = row.headline.steps_saved_fraction, row.headline.probability_best_kept
         shown.add_row(
             row.code,
             f"{row.question}: {row.reading}",
@@ -314,9 +315,9 @@ def _backtest(found: Estimate) -> Iterator[RenderableType]:
             label = row.quantity.removesuffix("_fraction").replace("_", " ")
             shown.add_row(label, f"{100 * row.covered:.0f} %", percent(row.width))
         if test.best_kept is not None:
-            forecast, happened = test.best_kept
+            kept = test.best_kept
             shown.add_row(
-                "best kept", f"{100 * happened:.0f} %", f"forecast {100 * forecast:.0f} %"
+                "best kept", f"{100 * kept.happened:.0f} %", f"forecast {100 * kept.forecast:.0f} %"
             )
         yield shown
 
@@ -325,7 +326,7 @@ def _alternatives(found: Estimate) -> Iterator[RenderableType]:
     assert found.advice is not None
     yield Text("\nMore cautious, at nearly the same saving", style="bold")
     for one in found.advice.alternatives:
-        saved, kept = one.headline.saved, one.headline.probability_best_kept
+        saved, kept = one.headline.steps_saved_fraction, one.headline.probability_best_kept
         share = MISSING if saved is None else percent(saved.median)
         chance = MISSING if kept is None else f"{100 * kept:.0f} %"
         text = f"· {one.text}: saves {share} of the steps, keeps the best with {chance}"

@@ -1,0 +1,263 @@
+"""What an estimate found, in memory: predictive distributions with their draws."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from esim.assumptions import Clock, Costs
+from esim.errors import EsimError, near_names
+from esim.results.estimate import (
+    Advice,
+    Backtest,
+    EstimateDocument,
+    ForecastQuantity,
+    Headline,
+    Interval,
+    LeftOut,
+    Method,
+    Next,
+    Past,
+    Range,
+    ReadingForecast,
+    SameCost,
+    Scatter,
+)
+from esim.results.named_rule import RecordedRule
+from esim.results.replay import Caveat
+from esim.rules import Rule
+from esim.study import Direction, Float64
+from esim.study.door import above
+from esim.version import __version__
+
+_SCATTER = 300  # replays of which the document keeps single numbers
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """The predictive distribution of one number of the next job.
+
+    Attributes:
+        unit: share, steps, seconds, money, value (the objective's), normalized, rank or trials.
+        draws: float64 [R], equally likely values.
+        spread: whether the draws say how sure the number is; if not, they only say what the past
+            gave, and there is no interval.
+    """
+
+    unit: str
+    draws: Float64
+    spread: bool = True
+
+    @property
+    def median(self) -> float:
+        """As likely above as below."""
+        return float(np.quantile(self.draws, 0.5, method=self._method))
+
+    def interval(self, confidence: float) -> tuple[float, float]:
+        """The central interval. NaN twice if it cannot be known."""
+        if not self.spread:
+            return float("nan"), float("nan")
+        tail = (1.0 - confidence) / 2.0
+        low, high = np.quantile(self.draws, [tail, 1.0 - tail], method=self._method)
+        return float(low), float(high)
+
+    def around(self, confidence: float) -> Interval:
+        """Median and interval, None where unknown."""
+        low, high = self.interval(confidence)
+        known = self.spread
+        return Interval(self.median, low if known else None, high if known else None)
+
+    def chance(self, low: float = -np.inf, high: float = np.inf) -> float:
+        """The probability of a value from low to high."""
+        return float(((self.draws >= low) & (self.draws <= high)).mean())
+
+    @property
+    def _method(self) -> Any:
+        # What is counted or mostly zero takes values that occur.
+        counted = self.unit in ("value", "normalized", "rank", "trials")
+        return "inverted_cdf" if counted else "linear"
+
+    def kept(self, confidence: float) -> ForecastQuantity:
+        """What the document keeps of it, with the interval at this confidence."""
+        around = self.around(confidence)
+        percentiles = np.quantile(self.draws, np.arange(1, 100) / 100, method=self._method)
+        return ForecastQuantity(
+            median=around.median,
+            low=around.low,
+            high=around.high,
+            mean=float(self.draws.mean()),
+            sd=float(self.draws.std()) if self.spread else None,
+            unit=self.unit,
+            quantiles=tuple(percentiles.tolist()),
+        )
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What to expect of the next tuning job with the rule on.
+
+    Attributes:
+        quantities: by name, None = unknown. The names are those of a replay's summary, and
+            steps_saved, seconds_saved, billed_seconds_saved, cost_saved and makespan_saved_s.
+        probability_best_kept: that the rule does not stop the trial that would have been the best.
+        probability_best_kept_interval: at the estimate's confidence.
+        extrapolated: the next job's trials over those of the largest past study.
+        scatter: saved share of steps, normalized degradation and best kept of the same replays of
+            past trials, not widened. float64 [3, R]
+        failures: study of a history -> why it could not be replayed; it counts nowhere else.
+    """
+
+    studies: tuple[Past, ...]
+    objective: str
+    direction: Direction
+    rule: Rule
+    next: Next
+    clock: Clock
+    costs: Costs
+    final: str
+    confidence: float
+    replicates: int
+    seed: int
+    quantities: Mapping[str, Quantity | None]
+    probability_best_kept: float | None
+    probability_best_kept_interval: tuple[float, float] | None
+    extrapolated: float
+    scatter: Float64
+    warnings: tuple[Caveat, ...]
+    method: Method
+    by_trials: tuple[Headline, ...] = ()
+    by_workers: tuple[Headline, ...] = ()
+    readings: tuple[ReadingForecast, ...] = ()
+    same_cost: SameCost | None = None
+    leave_one_out: tuple[LeftOut, ...] = ()
+    advice: Advice | None = None
+    backtest: Backtest | None = None
+    failures: Mapping[str, str] = field(default_factory=dict)
+
+    def quantity(self, name: str) -> Quantity | None:
+        """A predictive distribution; None if it cannot be known. Raises EsimError for a name."""
+        if name not in self.quantities:
+            raise EsimError(
+                f"an estimate has no quantity {name!r}",
+                fix=f"one of: {near_names(name, self.quantities)}",
+            )
+        return self.quantities[name]
+
+    def interval(self, name: str, confidence: float | None = None) -> tuple[float, float]:
+        """The predictive interval (low, high); NaN twice if it cannot be known."""
+        found = self.quantity(name)
+        if found is None:
+            return float("nan"), float("nan")
+        return found.interval(self.confidence if confidence is None else confidence)
+
+    def median(self, name: str) -> float:
+        """The predictive median; NaN if it cannot be known."""
+        found = self.quantity(name)
+        return float("nan") if found is None else found.median
+
+    def around(self, name: str) -> Interval | None:
+        """Median and interval; None if it cannot be known."""
+        found = self.quantity(name)
+        return None if found is None else found.around(self.confidence)
+
+    @property
+    def headline(self) -> Headline:
+        """The estimate in short."""
+        return Headline(
+            trials=self.next.trials,
+            workers=self.next.workers,
+            steps_saved_fraction=self.around("steps_saved_fraction"),
+            degradation_normalized=self.around("degradation_normalized"),
+            probability_best_kept=self.probability_best_kept,
+            extrapolated=self.extrapolated > 1,
+        )
+
+    def ranges(self) -> dict[str, tuple[float, float]]:
+        """Lowest low and highest high of the headline numbers over the readings."""
+        found: dict[str, tuple[float, float]] = {}
+        for name, around in (
+            ("steps_saved_fraction", [r.headline.steps_saved_fraction for r in self.readings]),
+            ("degradation_normalized", [r.headline.degradation_normalized for r in self.readings]),
+        ):
+            ends = [x for i in around if i is not None for x in (i.low, i.high) if x is not None]
+            if ends:
+                found[name] = (min(ends), max(ends))
+        chances = [r.headline.probability_best_kept for r in self.readings]
+        known = [chance for chance in chances if chance is not None]
+        if known:
+            found["probability_best_kept"] = (min(known), max(known))
+        return found
+
+    def document(
+        self, inputs: Sequence[Mapping[str, Any]] = (), command: str | None = None
+    ) -> EstimateDocument:
+        """What is kept of it: the document, without the draws.
+
+        Args:
+            inputs: what was read, and what the readers noted.
+            command: the command line that made it, where one did.
+        """
+        quantities = {
+            name: None if quantity is None else quantity.kept(self.confidence)
+            for name, quantity in self.quantities.items()
+        }
+        return EstimateDocument(
+            studies=self.studies,
+            objective=self.objective,
+            direction=self.direction,
+            rule=RecordedRule.of(self.rule),
+            next=self.next,
+            clock=self.clock,
+            costs=self.costs,
+            final=self.final,
+            confidence=self.confidence,
+            replicates=self.replicates,
+            seed=self.seed,
+            method=self.method,
+            extrapolated=self.extrapolated,
+            quantities=quantities,
+            probability_best_kept=self.probability_best_kept,
+            probability_best_kept_interval=self.probability_best_kept_interval,
+            scatter=_scatter(self.scatter[:, :_SCATTER]),
+            by_trials=self.by_trials,
+            by_workers=self.by_workers,
+            readings=self.readings,
+            ranges={name: Range(low, high) for name, (low, high) in self.ranges().items()},
+            same_cost=self.same_cost,
+            leave_one_out=self.leave_one_out,
+            advice=self.advice,
+            backtest=self.backtest,
+            warnings=self.warnings,
+            inputs=tuple(inputs),
+            esim=__version__,
+            command=command,
+            failures=self.failures,
+        )
+
+    def to_dict(
+        self, inputs: Sequence[Mapping[str, Any]] = (), command: str | None = None
+    ) -> dict[str, Any]:
+        """The document, schema esim.estimate/1, of plain values; arguments as of `document`."""
+        return self.document(inputs, command).to_dict()
+
+    def to_json(self, inputs: Sequence[Mapping[str, Any]] = ()) -> str:
+        """The document as strict JSON; `inputs` as of `document`."""
+        return self.document(inputs).to_json()
+
+    def _repr_html_(self) -> str:
+        """In a notebook."""
+        html: str = above("estimate_html")(self.document())
+        return html
+
+
+def _scatter(replays: Float64) -> Scatter:
+    """The rows of `Estimate.scatter`, float64 [3, R], as the document keeps them."""
+    saved, lost, kept = replays
+    return Scatter(
+        steps_saved_fraction=tuple(saved.tolist()),
+        degradation_normalized=tuple(lost.tolist()),
+        best_kept=tuple(None if np.isnan(k) else bool(k) for k in kept),
+    )
