@@ -64,6 +64,12 @@ class CheckDocument:
         studies: a check a study, in the order in which they were read.
         inputs: what was read, and what the readers noted.
         esim: the version that wrote it.
+
+    Example:
+        >>> finding = Finding("few_peers", "warning", "few jobs ended", "run more", count=3)
+        >>> document = CheckDocument((Check("job", "AUTO would act.", True, (finding,)),))
+        >>> CheckDocument.from_dict(document.to_dict()) == document
+        True
     """
 
     studies: tuple[Check, ...]

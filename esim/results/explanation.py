@@ -62,6 +62,17 @@ class Explanation:
         account: the same in a sentence or two.
         rows: every recorded report, in order.
         esim: the version that wrote the document.
+
+    Example:
+        >>> from esim.analyses.explain.explain import explain
+        >>> from esim.study import Study
+        >>> curves = [[3, 2, 1], [4, 4, 4], [5, 5, 5]]
+        >>> study = Study.from_arrays(curves, direction="minimize", names=["a", "b", "c"])
+        >>> found = explain(study, "c")
+        >>> found.stopped
+        True
+        >>> Explanation.from_dict(found.to_dict()).account == found.account
+        True
     """
 
     study: str

@@ -108,6 +108,15 @@ class Estimate:
         scatter: saved share of steps, normalized degradation and best kept of the same replays of
             past trials, not widened. float64 [3, R]
         failures: study of a history -> why it could not be replayed; it counts nowhere else.
+
+    Example:
+        >>> import esim
+        >>> curves = [[9 - i % 3, 8 - i % 4, 7 - i % 5] for i in range(12)]
+        >>> study = esim.Study.from_arrays(curves, direction="minimize")
+        >>> found = esim.estimate(study, replicates=100)
+        >>> low, high = found.interval("steps_saved_fraction", confidence=0.8)
+        >>> low <= found.median("steps_saved_fraction") <= high
+        True
     """
 
     studies: tuple[Past, ...]

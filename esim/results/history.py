@@ -37,6 +37,22 @@ class HistoryReplay:
         failures: study -> why it could not be replayed.
         warnings: code -> in how many studies.
         esim: the version that wrote it.
+
+    Example:
+        >>> found = HistoryReplay(
+        ...     inputs=(),
+        ...     rule=RecordedRule("sagemaker", "its documentation", {"quantile": 0.5}),
+        ...     clock=AskedClock(None, 1),
+        ...     costs=Costs(),
+        ...     final="last",
+        ...     studies=2,
+        ...     totals={"trials": 40},
+        ...     spread={"steps_saved_fraction": {"studies": 2, "q50": 0.25}},
+        ...     failures={"job-3": "no report"},
+        ...     warnings={},
+        ... )
+        >>> HistoryReplay.from_dict(found.to_dict()) == found
+        True
     """
 
     inputs: tuple[Mapping[str, Any], ...]

@@ -77,12 +77,27 @@ def following_schema(schema: str, where: str | None = None) -> Iterator[None]:
         ) from error
 
 
+_SCALARS: dict[Any, type | tuple[type, ...]] = {
+    bool: bool, int: int, float: (int, float), str: str
+}  # fmt: skip
+
+
 def _as(kind: Any, value: Any) -> Any:
-    """A JSON value as its field's type; null stays None, and a number that was not finite too."""
-    if value is None:
-        return None
+    """A JSON value as its field's type; null stays None, and a number that was not finite too.
+
+    Raises:
+        TypeError: the value is of another type.
+    """
     if typing.get_origin(kind) in (typing.Union, types.UnionType):
+        if value is None:
+            return None
         kind = next(k for k in typing.get_args(kind) if k is not type(None))
+    if value is None and kind in (float, Any):
+        return None
+    if kind in _SCALARS:
+        right = isinstance(value, _SCALARS[kind]) and isinstance(value, bool) == (kind is bool)
+        if not right:
+            raise TypeError(f"{value!r} is not of type {kind.__name__}")
     if is_dataclass(kind):
         return build(kind, value)  # type: ignore[arg-type]
     if typing.get_origin(kind) in (tuple, Sequence):

@@ -346,6 +346,13 @@ class ReplayDocument:
         inputs: what was read, and what the readers noted.
         command: the command line that made it, where one did.
         esim: the version that wrote it.
+
+    Example:
+        >>> import esim
+        >>> study = esim.Study.from_arrays([[3, 2, 1], [4, 4, 4], [5, 5, 5]], direction="minimize")
+        >>> document = ReplayDocument((esim.replay(study),))
+        >>> ReplayDocument.from_dict(document.to_dict()).to_json() == document.to_json()
+        True
     """
 
     studies: tuple[ReplayResult, ...]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -82,10 +83,29 @@ def test_what_is_unknown_is_told(tmp_path: Path, document: dict[str, Any]) -> No
     assert set(estimate_plots(EstimateDocument.from_dict(document))) == {"by-trials"}
 
 
-def test_a_document_that_lacks_something_is_refused(
-    tmp_path: Path, document: dict[str, Any]
-) -> None:
+def without_advice(document: dict[str, Any]) -> None:
     del document["advice"]
+
+
+def without_version(document: dict[str, Any]) -> None:
+    del document["esim"]
+
+
+def with_words_for_a_number(document: dict[str, Any]) -> None:
+    document["confidence"] = "high"
+
+
+def with_null_for_a_list(document: dict[str, Any]) -> None:
+    document["leave_one_out"] = None
+
+
+@pytest.mark.parametrize(
+    "spoil", [without_advice, without_version, with_words_for_a_number, with_null_for_a_list]
+)
+def test_a_document_that_does_not_follow_its_schema_is_refused(
+    tmp_path: Path, document: dict[str, Any], spoil: Callable[[dict[str, Any]], None]
+) -> None:
+    spoil(document)
     with pytest.raises(esim.EsimError, match="does not follow its schema"):
         page_of(written(document, tmp_path))
 

@@ -10,7 +10,7 @@ import numpy as np
 from esim.analyses.compare.spreads import MeanIntervals, usable
 from esim.analyses.compare.statistics import interval, pick, ranks, sign_flip_test
 from esim.analyses.compare.study_replays import StudyReplays
-from esim.results.comparison.comparison import AgainstBest, Mean, Rank, Verdict
+from esim.results.comparison.comparison import AgainstBest, Mean, Rank, Standing
 from esim.study import Float64
 
 
@@ -146,7 +146,7 @@ def _against(
     p = _test(blocks - blocks[best], others, means)
     found = []
     for at in range(len(mean)):
-        verdict: Verdict = "best" if at == best else "loses too much"
+        verdict: Standing = "best" if at == best else "loses too much"
         significant = None
         if at in p:
             significant = p[at] <= 1.0 - means.confidence

@@ -40,7 +40,7 @@ from esim.results.comparison.numbers import (
     Rank,
     Share,
     Spread,
-    Verdict,
+    Standing,
 )
 from esim.results.comparison.tables import flat, spread_row, standing
 from esim.results.records import build, following_schema, plain, to_json
@@ -80,10 +80,10 @@ __all__ = [
     "Settings",
     "Share",
     "Spread",
+    "Standing",
     "StudyEntry",
     "StudyMeans",
     "StudyRule",
-    "Verdict",
     "Winner",
 ]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-Verdict = Literal["best", "saves less", "not significant", "loses too much"]
+Standing = Literal["best", "saves less", "not significant", "loses too much"]
 
 
 @dataclass(frozen=True)
@@ -116,7 +116,7 @@ class AgainstBest:
     that stay within the loss; None for the best, for what loses too much, and with nobody else.
     """
 
-    verdict: Verdict
+    verdict: Standing
     saved_difference: Mean
     p: float | None
     significant: bool | None
