@@ -107,7 +107,7 @@ def estimate(
 
     Example:
         >>> import esim
-            >>> curves = [[9 - i % 3, 8 - i % 4, 7 - i % 5] for i in range(12)]
+        >>> curves = [[9 - i % 3, 8 - i % 4, 7 - i % 5] for i in range(12)]
         >>> study = esim.Study.from_arrays(curves, direction="minimize")
         >>> found = esim.estimate(study, "sagemaker", trials=10, replicates=100)
         >>> low, high = found.interval("steps_saved_fraction")
