@@ -34,7 +34,7 @@ from tests.references.golden import INF, NAN, of
 from tests.references.naive_accounting import Terms, Times, account
 from tests.simulator.test_kernel import clock_of, costs_of
 
-SEEDED = 20 if config.DISABLE_JIT else 200
+SEEDED = 80 if config.DISABLE_JIT else 200
 THREE = [[1.0, 2.0, 3.0]]
 DONE, CUT, FAILED, RUNNING = Status.COMPLETED, Status.STOPPED, Status.FAILED, Status.RUNNING
 
