@@ -26,12 +26,14 @@ from esim.report.words import (
     clean,
     clock_words,
     comparison_name,
+    gains,
+    left_out_words,
     number,
     percent,
     plural,
     share_words,
 )
-from esim.results.comparison.comparison import Choice, Comparison, RuleEntry, Settings
+from esim.results.comparison.comparison import Choice, Comparison, Mean, RuleEntry, Settings
 from esim.results.saved import SavedResult
 
 
@@ -91,7 +93,7 @@ def _tiles(c: Comparison) -> Iterator[Tile]:
     if c.answer.best is None:
         return
     best = c.rule(c.answer.best)
-    saved, loss, kept = saved_of(c, best), best.orders.degradation_normalized, best.orders.best_kept
+    saved, loss, kept = saved_of(c, best), best.orders.loss_normalized, best.orders.best_kept
     within = f"within a mean loss of {percent(c.settings.max_degradation)}"
     if c.answer.ties:
         within += f"; {plural(len(c.answer.ties), 'other')} not significantly worse"
@@ -101,18 +103,25 @@ def _tiles(c: Comparison) -> Iterator[Tile]:
         yield Tile(f"{amount_of(c)} saved", percent(saved.mean), orders)
     if kept is not None:
         yield Tile(
-            "best trial kept in",
+            "best value kept in",
             share_words(kept.share),
             f"of launch orders ({share_words(kept.low)} to {share_words(kept.high)})",
             bad=kept.share < 0.5,
         )
     if loss is not None:
-        interval = f"{percent(loss.low)} to {percent(loss.high)}, of the way from best to median"
-        yield Tile("lost", percent(loss.mean), interval, bad=loss.mean > c.settings.max_degradation)
+        beyond = c.answer.elsewhere
+        about = "" if beyond is None else f"; {_mean_words(beyond.loss_normalized)} elsewhere"
+        way = f"of the way from best to median{about}"
+        yield Tile("lost", percent(loss.mean), way, bad=loss.mean > c.settings.max_degradation)
+
+
+def _mean_words(mean: Mean) -> str:
+    """The interval of a mean; an end that is unknown is a dash."""
+    return f"{percent(mean.low)} to {percent(mean.high)}"
 
 
 def _rules(c: Comparison) -> Table:
-    amount = amount_of(c)
+    amount, signed = amount_of(c), gains(c)
     columns = (
         Column("rule", "rule"),
         Column("saved", f"{amount} saved", "percent", bar=True),
@@ -124,13 +133,14 @@ def _rules(c: Comparison) -> Table:
         Column("loss", "loss", "percent"),
         Column("loss_low", "interval from", "percent"),
         Column("loss_high", "to", "percent"),
+        *((Column("change", "gains set off", "percent"),) if signed else ()),
         Column("against_best", "against the best", bad="loses too much"),
         Column("p", "p", "p"),
     )
     rows: list[tuple[Cell, ...]] = []
     for e in c.rules:
-        saved, loss, kept = saved_of(c, e), e.orders.degradation_normalized, e.orders.best_kept
-        against = e.against_best
+        saved, loss, kept = saved_of(c, e), e.orders.loss_normalized, e.orders.best_kept
+        change, against = e.orders.degradation_normalized, e.against_best
         rows.append(
             (
                 e.key,
@@ -141,12 +151,15 @@ def _rules(c: Comparison) -> Table:
                 ),
                 None if kept is None else kept.share,
                 *((None,) * 3 if loss is None else (loss.mean, loss.low, loss.high)),
+                *((None if change is None else change.mean,) if signed else ()),
                 "a bound" if e.look_ahead else None if against is None else against.verdict,
                 None if against is None or against.p is None else _short(against.p),
             )
         )
     best = frozenset(i for i, e in enumerate(c.rules) if e.key == c.answer.best)
+    over = left_out_words(c)
     what = f"Means over launch orders{' and studies' if len(c.studies) > 1 else ''}, best first"
+    what += over and f"; {over}"
     return Table("rules", what, columns, tuple(rows), strong=best)
 
 
@@ -219,7 +232,7 @@ def _workers(c: Comparison, pictures: Callable[..., list[Part]]) -> Iterator[Par
                 None if found is None or found.best_kept is None else found.best_kept.share,
             ]
         rows.append(tuple(cells))
-    caption = f"{amount_of(c)} saved and the best trial kept, by workers"
+    caption = f"{amount_of(c)} saved and the best value kept, by workers"
     yield Table("workers", caption[0].upper() + caption[1:], tuple(columns), tuple(rows))
 
 
@@ -243,7 +256,7 @@ def _studies(c: Comparison) -> Table:
         Column("workers", "workers", "count"),
         Column("winner", "best rule"),
         Column("ties", "not significantly worse", "count"),
-        Column("loses_best", "most often stop the best trial"),
+        Column("loses_best", "most often lose the best value"),
         Column("best_trial", "best trial"),
         Column("best_value", "its value", "number"),
     )
@@ -264,7 +277,7 @@ def _studies(c: Comparison) -> Table:
                 None if s.best_recorded is None else s.best_recorded.value,
             )
         )
-    caption = "Who wins, and who stops the best trial (share of launch orders)"
+    caption = "Who wins, and who loses the best value (share of launch orders)"
     if not any(s.rules for s in c.studies):
         return filled("studies", "What was compared", columns, rows)
     return Table("studies", caption, columns, tuple(rows))
@@ -280,7 +293,7 @@ def _by_study(c: Comparison, names: Sequence[str]) -> Table:
         Column("degradation_on_record", "degradation", "signed"),
         Column("degradation_normalized", "normalized", "percent"),
         Column("best_rank", "rank of the best kept", "count"),
-        Column("best_trial_stopped", "best trial", "fate"),
+        Column("best_kept", "best value kept", "yes"),
         Column("rank_mean", "mean rank over orders", "number"),
     )
     shown = frozenset(names)
@@ -317,10 +330,17 @@ def _choice(choice: Choice | None) -> Iterator[Part]:
         rows.append(("saved where it was chosen", percent(choice.in_sample.saved)))
     if choice.held_out is not None:
         held = choice.held_out
-        for label, mean in (("saved", held.saved), ("lost", held.degradation_normalized)):
-            words = f"{percent(mean.mean)} ({percent(mean.low)} to {percent(mean.high)})"
-            rows.append((f"{label} where it was not", words))
-        rows.append(("best trial kept there", share_words(held.best_kept.share)))
+        for label, mean in (
+            ("saved", held.saved),
+            ("lost", held.loss_normalized),
+            ("changed, gains set off", held.degradation_normalized),
+        ):
+            if mean is None:
+                continue
+            rows.append((f"{label} where it was not", percent(mean.mean)))
+            if mean.low is not None:
+                rows.append((f"{label} on other studies", _mean_words(mean)))
+        rows.append(("best value kept there", share_words(held.best_kept.share)))
         rows.append(("within the loss there", share_words(held.within.share)))
     yield facts("choice", "The choice, and what it gave elsewhere", rows)
     if choice.picked:
@@ -337,12 +357,10 @@ def _choice(choice: Choice | None) -> Iterator[Part]:
             (
                 Column("rule", "candidate"),
                 Column("saved", "saved", "percent"),
-                Column("degradation_normalized", "lost", "percent"),
+                Column("loss_normalized", "lost", "percent"),
                 Column("accepted", "within the loss", "yes"),
             ),
-            tuple(
-                (x.key, x.saved, x.degradation_normalized, x.accepted) for x in choice.candidates
-            ),
+            tuple((x.key, x.saved, x.loss_normalized, x.accepted) for x in choice.candidates),
         )
 
 
