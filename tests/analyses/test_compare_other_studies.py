@@ -124,7 +124,8 @@ def test_one_study_does_not_tell_the_next_job() -> None:
 def test_ranks_of_rules_that_are_alike_are_seldom_called_better() -> None:
     """Ten exchangeable contestants on eight studies: neither what is saved nor ranks differ.
 
-    Any difference may be called significant in 5 % of comparisons; 7 of 40 or more have a chance of 0.3 %.
+    Any difference may be called significant in 5 % of comparisons; 7 of 40 or more then have a
+    chance of 0.3 %.
     """
     rng = np.random.default_rng(5)
     claims = np.zeros(2)
