@@ -160,29 +160,28 @@ def test_firsts_are_shared() -> None:
 # -------------------------------------------------------------------------------------- test
 
 
-def naive_largest(rows: list[list[float]]) -> float:
-    """The largest statistic over all pairs: |sum of differences| / root of their squares' sum."""
-    found = 0.0
-    for one, other in itertools.combinations(rows, 2):
-        differences = [a - b for a, b in zip(one, other, strict=True)]
+def naive_from_best(rows: list[list[float]], best: int) -> list[float]:
+    """The statistic of each row and the best: |sum of differences| / root of their squares' sum."""
+    found = []
+    for row in rows:
+        differences = [a - b for a, b in zip(rows[best], row, strict=True)]
         size = math.sqrt(sum(x * x for x in differences))
-        found = max(found, abs(sum(differences)) / size if size else 0.0)
+        found.append(abs(sum(differences)) / size if size else 0.0)
     return found
 
 
 def naive_p(values: list[list[float]], best: int) -> list[float]:
     """p of each contestant, over every way to deal each block's values to the contestants."""
-    dealings = [
-        naive_largest([list(row) for row in zip(*blocks, strict=True)])
-        for blocks in itertools.product(
-            *(list(itertools.permutations(block)) for block in zip(*values, strict=True))
-        )
-    ]
+    largest = []
+    for blocks in itertools.product(
+        *(list(itertools.permutations(block)) for block in zip(*values, strict=True))
+    ):
+        rows = [list(row) for row in zip(*blocks, strict=True)]
+        picked = max(range(len(rows)), key=lambda r: sum(rows[r]))
+        largest.append(max(naive_from_best(rows, picked)))
     return [
-        1.0
-        if r == best
-        else sum(x >= naive_largest([row, values[best]]) - 1e-9 for x in dealings) / len(dealings)
-        for r, row in enumerate(values)
+        sum(x >= observed - 1e-9 for x in largest) / len(largest)
+        for observed in naive_from_best(values, best)
     ]
 
 
@@ -191,7 +190,7 @@ def test_the_test_is_that_of_every_dealing(contestants: int, blocks: int) -> Non
     """Drawn dealings against all of them, 2 ** 7 or 6 ** 4: 4 standard errors of a share."""
     rng = np.random.default_rng(contestants + blocks)
     for _ in range(3):
-        values = rng.integers(0, 9, (contestants, blocks)) / 8
+        values = rng.random((contestants, blocks))
         best = int(values.mean(axis=1).argmax())
         found = best_of_many_test(values, best, np.random.SeedSequence(0), 4000)
         expected = naive_p(values.tolist(), best)
@@ -209,10 +208,11 @@ def test_p_values_by_hand() -> None:
     assert p([1.0] * 5, [0.0] * 5) == [1.0, pytest.approx(2 / 32, abs=0.007)]
     assert p([1.0, 1, 1, 1, 0], [0.0, 0, 0, 0, 1])[1] == pytest.approx(12 / 32, abs=0.014)
     assert p([0.5] * 5, [0.5] * 5) == [1.0, 1.0]
-    # Three over two blocks, 2, 1, 0 in both: every pair has the statistic 2 d / root (2 d d), the
-    # largest there is. Of the 6 orders of the second block against the first, this one and the
-    # two cyclic ones (2, 1, 0 beside 1, 0, 2, or beside 0, 2, 1) leave a pair with equal
-    # differences; the three that swap two have at most 3 / root 5.
+    assert p([0.0] * 5, [0.0] * 5) == [1.0, 1.0]
+    # Three over two blocks, 2, 1, 0 in both: the best leads by as much in both, root 2, the
+    # largest there is. Of the 6 orders of the second block against the first, this one and the two
+    # cyclic ones (2, 1, 0 beside 1, 0, 2, or beside 0, 2, 1) leave the best of the dealing, with 3,
+    # ahead of another by 1 in both; where two are swapped, the largest is 3 / root 5.
     assert p([2.0, 2], [1.0, 1], [0.0, 0])[1] == pytest.approx(3 / 6, abs=0.014)
 
 

@@ -121,13 +121,19 @@ def power(ahead: float, contestants: int, studies: int, times: int) -> tuple[flo
     return float(share[0]), float(share[1])
 
 
+def chance(times: int) -> str:
+    """How far a share of 5 % may be off by chance, in points."""
+    return f"{196 * (LEVEL * (1 - LEVEL) / times) ** 0.5:.1f}"
+
+
 def of_the_test(times: int) -> Iterator[str]:
     sizes, studies = (2, 3, 8, 20, 30), (6, 8, 12, 20)
     yield "## Saves significantly more, and ranks\n"
     yield (
         "Share of comparisons in which any difference that is none is called significant at 5 %: "
-        f"of what is saved / of ranks. {times} comparisons a cell, so a share of 5 % varies by "
-        f"{196 * (LEVEL * (1 - LEVEL) / times) ** 0.5:.1f} points either way. Below "
+        f"of what is saved / of ranks. {times} comparisons a cell, half as many of 20 and 30 "
+        f"rules, so a share of 5 % varies by {chance(times)} (of 20 and 30 rules "
+        f"{chance(times // 2)}) points either way. Below "
         f"{fewest_studies(1 - LEVEL)} studies no difference is called significant of other "
         "studies. A test that takes the picked best as given has 12 % (8 rules, 8 studies) and "
         "28 % (20 rules, 8 studies) in the first family.\n"
@@ -135,7 +141,7 @@ def of_the_test(times: int) -> Iterator[str]:
     yield from head(["rules that do not differ", "rules"], [f"{n} studies" for n in studies])
     for name in NULLS:
         for k in sizes:
-            cells = [false_claims(name, k, n, times) for n in studies]
+            cells = [false_claims(name, k, n, times if k < 20 else times // 2) for n in studies]
             yield row([name, k], [f"{100 * a:.1f} / {100 * b:.1f}" for a, b in cells])
     yield (
         "\nPower: which share of true differences is found, where one rule is ahead of all others "

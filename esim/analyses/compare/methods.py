@@ -112,11 +112,12 @@ def _methods_of_ranks(settings: Settings, studies: int) -> Mapping[str, str]:
         "test": (
             f"Permutation test of what is saved against what the best saves, and of mean ranks "
             f"against the best-ranked's: in every {blocks} the values are dealt anew to the "
-            f"contestants, {PERMUTATIONS:,} times, and the observed statistic of a pair, |sum of "
-            "differences| / root of the sum of their squares, is compared with the largest over "
-            "all pairs of a dealing (Westfall and Young 1993). So that the best was picked on the "
-            "same data is part of the test: of contestants that do not differ, any is called "
-            f"better in at most {100 * (1 - settings.confidence):g} % of comparisons."
+            f"contestants, {PERMUTATIONS:,} times, and the best is picked anew; the observed "
+            "statistics, |sum of differences from the best| / root of the sum of their squares, "
+            "are compared with the largest of each dealing (Westfall and Young 1993). So picking "
+            "the best on the same data is part of the test: of contestants that do not differ, "
+            "any is called better in at most "
+            f"{100 * (1 - settings.confidence):g} % of comparisons."
             + (
                 f" Below {fewest_studies(settings.confidence)} studies it is about other launch "
                 "orders of the same studies only."

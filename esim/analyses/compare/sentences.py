@@ -111,9 +111,10 @@ def _elsewhere(beyond: Elsewhere, settings: Settings) -> str:
     """What the best gives on other studies like these, and whether the loss can be promised."""
     text = (
         f"On other studies like these it saves {_range(beyond.saved)} on average and loses "
-        f"{_range(beyond.loss_normalized)} ({_confidence(settings)}, the picking of one of "
-        f"{beyond.candidates} candidates allowed for): a mean loss of at most "
-        f"{percent(settings.max_degradation)} there "
+        f"{_range(beyond.loss_normalized)}, more than {percent(settings.max_degradation)} in at "
+        f"most {percent(1.0 - (beyond.within.low or 0.0))} of launch orders "
+        f"({_confidence(settings)}, the picking of one of {beyond.candidates} candidates allowed "
+        f"for): a mean loss of at most {percent(settings.max_degradation)} there "
     )
     return text + (
         "is within that."

@@ -296,53 +296,49 @@ def best_of_many_test(
     """p values of each contestant's difference from the best, for a best picked on the same values.
 
     If contestants were exchangeable, their values in each block could as well have been dealt to
-    them in any other order. So they are dealt anew in every block, and in each dealing the pair
-    that looks furthest apart is taken, whichever it is: the statistic of a pair is |sum of its
-    differences| / root of the sum of their squares, and the observed statistics are compared with
-    the largest over all pairs of a dealing (Westfall and Young 1993; for two contestants this is
-    the paired sign-flip test of Fisher 1935 and Pitman 1937). The best differs from another only
-    as one of these pairs, so that picking it is part of the test, and the chance of any false
-    difference is at most the level. The observed dealing counts as one more.
+    them in any other order. So they are dealt anew in every block, and in each dealing the best is
+    picked anew: whichever has the largest mean. The statistic of the best and another contestant is
+    |sum of their differences| / root of the sum of their squares. The observed ones are compared
+    with the largest of each dealing (Westfall and Young 1993; for two contestants this is the
+    paired sign-flip test of Fisher 1935 and Pitman 1937), so that the chance of calling any
+    difference significant is at most the level. The observed dealing counts as one more.
 
     Args:
         values: float64 [R, blocks], more is better; a block is a study or a launch order.
-        best: the position of the best contestant.
+        best: the position of the best contestant, whose mean is the largest.
         seed: where the dealings come from.
         permutations: how many dealings are drawn.
 
     Returns:
         float64 [R]; 1 for the best itself.
     """
-    rng, dealt = np.random.default_rng(seed), (values - values.mean(axis=0)).T  # [blocks, R]
-    observed = np.sqrt(_pair_statistics(dealt[None])[0, best])
-    at_once = max(1, _AT_ONCE // (10 * len(values) * max(dealt.shape)))
+    rng, dealt = np.random.default_rng(seed), values.T  # [blocks, R]
+    # Squared differences that add up to less are rounding.
+    least = 1e-20 * float((values**2).sum()) + float(np.finfo(np.float64).tiny)
+    observed = _from_best(dealt[None], np.array([best]), least)[0]
+    at_once = max(1, _AT_ONCE // (10 * dealt.size))
     largest = np.empty(permutations)
     for first in range(0, permutations, at_once):
         rows = min(at_once, permutations - first)
         anew = rng.permuted(np.broadcast_to(dealt, (rows, *dealt.shape)), axis=2)
-        largest[first : first + rows] = np.sqrt(_pair_statistics(anew).max(axis=(1, 2)))
+        found = _from_best(anew, anew.sum(axis=1).argmax(axis=1), least)
+        largest[first : first + rows] = found.max(axis=1)
     # The tolerance lets dealings that are as far out count, whatever the rounding.
-    as_far: Float64 = (largest[:, None] >= observed - 1e-6).sum(axis=0) + 1.0
+    as_far: Float64 = (largest[:, None] >= observed - 1e-9).sum(axis=0) + 1.0
     return as_far / (permutations + 1.0)
 
 
-def _pair_statistics(dealt: Float64) -> Float64:
-    """Squares of the statistics of all pairs, float64 [n, R, R], of n dealings [n, blocks, R].
+def _from_best(dealt: Float64, best: NDArray[np.int64], least: float) -> Float64:
+    """The statistic of each contestant and the best, [n, R], of n dealings [n, blocks, R].
 
-    The sum of a pair's squared differences is that of both contestants' squares less twice that of
-    their products. Below a millionth of the largest root it is rounding, and counts as that much.
+    Args:
+        best: [n], who is the best of each dealing.
+        least: a sum of squared differences up to this counts as none.
     """
-    products = dealt.swapaxes(1, 2) @ dealt
-    squares = np.einsum("nii->ni", products).copy()
-    products *= -2.0
-    products += squares[:, :, None]
-    products += squares[:, None, :]
-    least = np.maximum(1e-12 * squares.max(axis=1), np.finfo(np.float64).tiny)
-    np.maximum(products, least[:, None, None], out=products)
-    sums = dealt.sum(axis=1)
-    found: Float64 = sums[:, :, None] - sums[:, None, :]
-    found *= found
-    found /= products
+    differences = np.take_along_axis(dealt, best[:, None, None], axis=2) - dealt
+    squares = np.einsum("nbr,nbr->nr", differences, differences)
+    sums = np.abs(differences.sum(axis=1))
+    found: Float64 = np.where(squares > least, sums, 0.0) / np.sqrt(np.maximum(squares, least))
     return found
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from esim.errors import EsimError, near_names
 from esim.report.figures.comparison_figures import AMOUNTS, amount_of, saved_of
 from esim.report.figures.figure_lists import comparison_plots
+from esim.report.pages.chosen_rule import choice_parts, elsewhere_parts, mean_words
 from esim.report.pages.page import (
     Cell,
     Column,
@@ -33,7 +34,7 @@ from esim.report.words import (
     plural,
     share_words,
 )
-from esim.results.comparison.comparison import Choice, Comparison, Mean, RuleEntry, Settings
+from esim.results.comparison.comparison import Comparison, RuleEntry, Settings
 from esim.results.saved import SavedResult
 
 
@@ -73,7 +74,11 @@ def compare_page(source: SavedResult, studies: Sequence[str] = ()) -> Page:
             for w in c.warnings
         ),
         sections=(
-            Section("rules", "Every rule", (*pictures("front"), _rules(c), _standing(c))),
+            Section(
+                "rules",
+                "Every rule",
+                (*pictures("front"), _rules(c), *elsewhere_parts(c), _standing(c)),
+            ),
             Section(
                 "orders",
                 "How much the launch order matters",
@@ -81,7 +86,7 @@ def compare_page(source: SavedResult, studies: Sequence[str] = ()) -> Page:
             ),
             Section("workers", "How much the workers matter", tuple(_workers(c, pictures))),
             Section("studies", "Each study", tuple(_each_study(c, studies or known))),
-            Section("choice", "A rule chosen for the next job", tuple(_choice(c.choice))),
+            Section("choice", "A rule chosen for the next job", tuple(choice_parts(c.choice))),
             Section("assumptions", "How it was computed", tuple(_methods(c))),
             provenance(c, source),
         ),
@@ -110,14 +115,9 @@ def _tiles(c: Comparison) -> Iterator[Tile]:
         )
     if loss is not None:
         beyond = c.answer.elsewhere
-        about = "" if beyond is None else f"; {_mean_words(beyond.loss_normalized)} elsewhere"
+        about = "" if beyond is None else f"; {mean_words(beyond.loss_normalized)} elsewhere"
         way = f"of the way from best to median{about}"
         yield Tile("lost", percent(loss.mean), way, bad=loss.mean > c.settings.max_degradation)
-
-
-def _mean_words(mean: Mean) -> str:
-    """The interval of a mean; an end that is unknown is a dash."""
-    return f"{percent(mean.low)} to {percent(mean.high)}"
 
 
 def _rules(c: Comparison) -> Table:
@@ -310,58 +310,6 @@ def _by_study(c: Comparison, names: Sequence[str]) -> Table:
     ]
     caption = "In the recorded launch order, as `esim replay` tells it"
     return Table("study_rules", caption, columns, tuple(rows), most=100)
-
-
-def _choice(choice: Choice | None) -> Iterator[Part]:
-    if choice is None:
-        yield Missing(
-            "The best of many looks better than it is. No choice was tried on what it was not "
-            "made on.",
-            "esim compare LOGS --choose --max-degradation 0.05",
-        )
-        return
-    yield Say(choice.text)
-    rows = [
-        ("chosen", choice.chosen or "none stays within the loss"),
-        ("loss accepted", percent(choice.max_degradation)),
-        ("tried on", f"{choice.folds} folds of {choice.by}, {choice.repeats} times"),
-    ]
-    if choice.in_sample is not None:
-        rows.append(("saved where it was chosen", percent(choice.in_sample.saved)))
-    if choice.held_out is not None:
-        held = choice.held_out
-        for label, mean in (
-            ("saved", held.saved),
-            ("lost", held.loss_normalized),
-            ("changed, gains set off", held.degradation_normalized),
-        ):
-            if mean is None:
-                continue
-            rows.append((f"{label} where it was not", percent(mean.mean)))
-            if mean.low is not None:
-                rows.append((f"{label} on other studies", _mean_words(mean)))
-        rows.append(("best value kept there", share_words(held.best_kept.share)))
-        rows.append(("within the loss there", share_words(held.within.share)))
-    yield facts("choice", "The choice, and what it gave elsewhere", rows)
-    if choice.picked:
-        yield Table(
-            "picked",
-            "What was picked, fold by fold",
-            (Column("rule", "picked"), Column("times", "times", "count")),
-            tuple((p.key, p.times) for p in choice.picked),
-        )
-    if choice.candidates:
-        yield Table(
-            "candidates",
-            "The candidates",
-            (
-                Column("rule", "candidate"),
-                Column("saved", "saved", "percent"),
-                Column("loss_normalized", "lost", "percent"),
-                Column("accepted", "within the loss", "yes"),
-            ),
-            tuple((x.key, x.saved, x.loss_normalized, x.accepted) for x in choice.candidates),
-        )
 
 
 def _methods(c: Comparison) -> Iterator[Part]:

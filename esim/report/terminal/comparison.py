@@ -185,7 +185,7 @@ def _whole(share: Share | None) -> str:
 def _workers(c: Comparison) -> Table:
     slots = sorted({at.workers for entry in c.rules for at in entry.workers})
     what = _AMOUNT.get(c.settings.saved, c.settings.saved)
-    shown = table(f"By workers: {what} saved, and how often the best trial is kept", "rule")
+    shown = table(f"By workers: {what} saved, and how often the best value is kept", "rule")
     for n in slots:
         shown.add_column(_many(n, "worker"), justify="right", no_wrap=True)
     rules = [entry for entry in c.rules if entry.role == "rule"]

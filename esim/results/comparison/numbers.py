@@ -100,8 +100,8 @@ class Rank:
     """A contestant's rank, 1 = best, over studies and launch orders.
 
     `first`: share of them in which it is first, ties shared. `difference`: from the best mean rank;
-    `p` of it, adjusted for all pairs of contestants, so that picking the best is part of the test;
-    None for the best-ranked itself.
+    `p` of it, adjusted for all contestants, picking the best included; None for the best-ranked
+    itself.
     """
 
     mean: float
@@ -118,8 +118,8 @@ class AgainstBest:
     """A contestant beside the best: who saves most on average with an accepted mean loss.
 
     `saved_difference`: what it saves minus what the best saves, paired. `p` of it, adjusted for all
-    pairs of those that stay within the loss, so that picking the best is part of the test; None for
-    the best, and for what loses too much.
+    that stay within the loss, picking the best included; None for the best, and for what loses too
+    much.
     """
 
     verdict: Standing
