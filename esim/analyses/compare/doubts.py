@@ -78,8 +78,9 @@ def _about_studies(replayed: Sequence[StudyReplays], settings: Settings) -> Iter
     elif len(replayed) < needed:
         yield Doubt(
             "few_studies",
-            f"{len(replayed)} studies: intervals over so few are too narrow, and how the rules "
-            f"compare on other studies cannot be tested (that takes {needed})",
+            f"{len(replayed)} studies: the intervals of means over so few are too narrow, but for "
+            "what is said of other studies, and how the rules compare on those cannot be tested "
+            f"(that takes {needed})",
         )
     yield from left_out_doubts(replayed, ranked_number(settings))
     lacking = [p.study.name for p in replayed if not p.orders.known("seconds_saved_fraction")]

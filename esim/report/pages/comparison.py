@@ -160,6 +160,8 @@ def _rules(c: Comparison) -> Table:
     over = left_out_words(c)
     what = f"Means over launch orders{' and studies' if len(c.studies) > 1 else ''}, best first"
     what += over and f"; {over}"
+    if len(c.studies) > 1:
+        what += "; intervals: if studies and launch orders were drawn anew from these"
     return Table("rules", what, columns, tuple(rows), strong=best)
 
 
