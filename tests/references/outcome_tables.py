@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 
 import numpy as np
 
@@ -14,9 +15,15 @@ from esim.analyses.compare.study_replays import LOSS, RECORDED_NUMBERS, StudyRep
 from esim.assumptions import Clock, Costs
 from esim.results.comparison.comparison import Settings
 from esim.study import Float64, Study
-from esim.study.facts import facts
+from esim.study.facts import Facts, facts
 
 ACCEPTED = 0.05
+
+
+@cache
+def _facts(name: str) -> Facts:
+    """Of some study of that name; nothing that is made up depends on it."""
+    return facts(Study.from_arrays([[1.0], [2.0], [3.0]], "minimize", name=name))
 
 
 def replays_of(saved: Float64, loss: Float64) -> list[StudyReplays]:
@@ -28,7 +35,6 @@ def replays_of(saved: Float64, loss: Float64) -> list[StudyReplays]:
     """
     found = []
     for s, (saves, loses) in enumerate(zip(saved, loss, strict=True)):
-        study = Study.from_arrays([[1.0], [2.0], [3.0]], "minimize", name=f"made up {s}")
         cut = np.maximum(loses, 0.0)
         one = np.stack([saves, loses, cut, loses <= 0.0, cut <= ACCEPTED])[:, :, None]
         names = ("steps_saved_fraction", "degradation_normalized", LOSS, "best_kept", "within")
@@ -36,7 +42,7 @@ def replays_of(saved: Float64, loss: Float64) -> list[StudyReplays]:
         placed = ranks(one[0], one[2], ACCEPTED)
         found.append(
             StudyReplays(
-                study=facts(study),
+                study=_facts(f"made up {s}"),
                 clock=Clock("order"),
                 orders_clock=Clock("order"),
                 recorded=np.full((len(RECORDED_NUMBERS), len(saves)), np.nan),

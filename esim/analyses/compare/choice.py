@@ -78,11 +78,13 @@ class _StudyMeans:
 
     Attributes:
         saved: float64 [S, R], each contestant's mean over launch orders of the fraction saved.
+        change: float64 [S, R], the same of the normalized degradation, signed; NaN = unknown.
         loss: float64 [S, R], the same of the normalized loss.
         cases: each study's numbers.
     """
 
     saved: Float64
+    change: Float64
     loss: Float64
     cases: tuple[Case, ...]
 
@@ -163,7 +165,7 @@ def choose(
 
 def _candidate(key: str, table: _StudyMeans, at: int, accepted: float) -> Candidate:
     loss = float(table.loss[:, at].mean())
-    change = mean_of_all(np.array([mean_of_all(case.change[at]) for case in table.cases]))
+    change = mean_of_all(table.change[:, at])
     return Candidate(key, float(table.saved[:, at].mean()), change, loss <= accepted, loss)
 
 
@@ -189,9 +191,17 @@ def _study_means(replayed_studies: Sequence[StudyReplays], rows: Int64, saved: s
     )
     return _StudyMeans(
         saved=np.stack([case.saved.mean(axis=1) for case in cases]),
+        change=np.stack([_means(case.change) for case in cases]),
         loss=np.stack([case.loss.mean(axis=1) for case in cases]),
         cases=cases,
     )
+
+
+@np.errstate(invalid="ignore")
+def _means(values: Float64) -> Float64:
+    """Means over launch orders, [R, C] -> [R]; NaN of both infinities."""
+    means: Float64 = values.mean(axis=1)
+    return means
 
 
 def _over_studies(
@@ -227,9 +237,7 @@ def _over_halves(
 def _in_sample(table: _StudyMeans, chosen: int) -> InSample:
     return InSample(
         saved=float(table.saved[:, chosen].mean()),
-        degradation_normalized=mean_of_all(
-            np.array([mean_of_all(case.change[chosen]) for case in table.cases])
-        ),
+        degradation_normalized=mean_of_all(table.change[:, chosen]),
         best_kept=float(np.mean([case.kept[chosen].mean() for case in table.cases])),
         within=float(np.mean([case.within[chosen].mean() for case in table.cases])),
         loss_normalized=float(table.loss[:, chosen].mean()),
