@@ -14,8 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from esim.errors import EsimError
-from esim.readers.report_times import elapsed_seconds
+from esim.readers.report_times import elapsed_seconds, with_first_step_time
 from esim.study import Direction, Float64, Int64, Note, Status, Study, is_censored
+from esim.study.first_step import FirstStep, settle_first_step
 
 
 @dataclass(frozen=True)
@@ -87,6 +88,8 @@ def assemble(
     where: str,
     notes: Iterable[Note] = (),
     listed_order: bool = False,
+    declared: FirstStep | None = None,
+    asked: FirstStep | None = None,
 ) -> Study:
     """Build the study of some reports.
 
@@ -104,6 +107,7 @@ def assemble(
         where: the input, for errors.
         notes: the reader's own notes.
         listed_order: whether `trials` is in launch order already.
+        declared, asked: what an index of 0 means, as `esim.study.first_step` takes it.
 
     Raises:
         EsimError: there is no report at all, a step is negative, a report lies far before its
@@ -125,7 +129,14 @@ def assemble(
     given = reports.elapsed if reports.timestamps is None else reports.timestamps
     times = None if given is None else given[order]
     since_1970 = reports.timestamps is not None
-    elapsed = elapsed_seconds(times, since_1970, rows, offsets, about.start, ids, where, said)
+    timed = elapsed_seconds(times, since_1970, rows, offsets, about.start, ids, where, said)
+    elapsed = None if timed is None or len(timed[1]) else timed[0]
+    done_at_zero, first_step = settle_first_step(
+        steps, offsets, elapsed, declared=declared, asked=asked
+    )
+    said += [] if first_step is None else [first_step]
+    if timed is not None:
+        elapsed = with_first_step_time(*timed, steps + done_at_zero, offsets, said)
     _note_values(values, offsets, ids, said)
     study = Study(
         name=name,
@@ -136,6 +147,7 @@ def assemble(
         values=np.ascontiguousarray(values),
         elapsed=elapsed,
         notes=tuple(said),
+        done_at_zero=done_at_zero,
         **vars(about),
     )
     try:
