@@ -14,6 +14,7 @@ import numpy as np
 from esim.results.check import Check, Finding, Severity
 from esim.simulator.replay import replay
 from esim.study import Float64, Int64, Note, Status, Study
+from esim.study.times import ends_before_reports
 
 FEW_JOBS = 10
 SHORT_S = 240.0
@@ -67,6 +68,7 @@ GRADES: dict[str, tuple[Severity, str]] = {
     "trials_without_reports": ("warning", "look whether they failed, or their logs are missing"),
     "trials_not_listed": ("warning", "export the list of jobs again"),
     "elapsed_before_start": ("warning", "look whether all times are in one zone"),
+    "ended_before_report": ("warning", "look whether starts, ends and report times are one clock"),
     "elapsed_raised": ("warning", "look whether the log's times can be trusted"),
     "start_incomplete": ("warning", "export the list of jobs: it has their starts"),
     "zone_assumed": ("warning", "export times with their zone"),
@@ -235,6 +237,11 @@ def _seen(study: Study) -> Iterator[Finding]:
             "judge AUTO by a tuning job whose jobs ran to their end",
         )
     yield from _values(study)
+    early = np.flatnonzero(ends_before_reports(study))
+    if len(early) and all(note.code != "ended_before_report" for note in study.notes):
+        severity, cure = GRADES["ended_before_report"]
+        text = f"{len(early)} job(s) end before their last report; taken to end with it"
+        yield _of_jobs(study, early, "ended_before_report", severity, text, cure)
 
 
 def _values(study: Study) -> Iterator[Finding]:
@@ -297,13 +304,16 @@ def _timing(study: Study, counts: Int64, first: Int64, reporting: Int64) -> Iter
 
 
 def _seconds(study: Study) -> Float64:
-    """float64 [N]: each job's seconds: end - start, else its last report; NaN where unknown."""
+    """float64 [N]: each job's seconds: end - start, else its last report; NaN where unknown.
+
+    A job that ends before its last report is taken to end with it.
+    """
     seconds = study.end - study.start
     if study.elapsed is not None:
         has = np.diff(study.offsets) > 0
         last = np.full(study.n_trials, np.nan)
         last[has] = study.elapsed[study.offsets[1:][has] - 1]
-        seconds = np.where(np.isfinite(seconds), seconds, last)
+        seconds = np.where(np.isfinite(seconds), np.fmax(seconds, last), last)
     return seconds
 
 
