@@ -109,8 +109,12 @@ def _degradation_unknown(of: _Replayed) -> str | None:
 def _failed_trials(of: _Replayed) -> str | None:
     if not of.failed:
         return None
-    peers = of.rule.failed_peers or of.rule.pool == "reached"
-    return f"{of.failed} trials failed: never the best" + ("" if peers else ", never peers")
+    peers = " and never peers"
+    if of.rule.against not in ("peers", "pairs") or of.rule.failed_peers:
+        peers = ""
+    elif of.rule.pool == "reached":
+        peers = " and no peers once they have failed"
+    return f"{of.failed} trials failed: never the best{peers}, unless the rule stops them first"
 
 
 def _stops_at_first_report(of: _Replayed) -> str | None:

@@ -472,13 +472,14 @@ def _peer_statistics(study: Study, rule: Rule, trials: list[Trial], trial: Trial
 
 
 def _is_in_pool(rule: Rule, other: Trial) -> bool:
-    if rule.pool == "reached":
-        return True  # what it has not yet shown does not count
+    failed = other.ended and other.status == Status.FAILED
+    if rule.pool == "reached":  # what it has not yet shown does not count
+        return rule.failed_peers or not failed
     if rule.pool == "completed":
         return other.completed
     if other.stopped:
         return True
-    return other.ended and (other.status != Status.FAILED or rule.failed_peers)
+    return other.ended and (rule.failed_peers or not failed)
 
 
 def _carries(rule: Rule, other: Trial) -> bool:
