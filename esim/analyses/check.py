@@ -143,9 +143,9 @@ def check(study: Study) -> Check:
     found = [*_noted(study.notes), *_seen(study)]
     verdict, acts = _verdict(study, found, stopped)
     if acts is False and all(finding.severity != "error" for finding in found):
-        text = f"the literal rule stops none of {study.n_trials} jobs"
+        text = f"the literal rule stops none of {_jobs(study)}"
         cure = "see whether other readings of the rule do: esim replay --readings"
-        found.append(Finding("nothing_stopped", "warning", text, cure, study.n_trials))
+        found.append(Finding("nothing_stopped", "warning", text, cure, _reporting(study)))
     order = ("error", "warning", "note")
     found.sort(key=lambda finding: order.index(finding.severity))
     return Check(study.name, verdict, acts, tuple(found))
@@ -165,11 +165,26 @@ def _verdict(study: Study, found: list[Finding], stopped: int) -> tuple[str, boo
     if any(finding.code == "auto_was_on" for finding in found):
         said = "AUTO was already on: stopped jobs are recorded only up to their stop"
         return said, True if stopped else None
-    if study.n_trials == 1:
+    if _reporting(study) == 1:
         return "a single job tells nothing of AUTO: it compares a job with the ones before it", None
     if stopped:
-        return f"AUTO would act: the literal rule stops {stopped} of {study.n_trials} jobs", True
-    return f"AUTO would have stopped none of these {study.n_trials} jobs", False
+        return f"AUTO would act: the literal rule stops {stopped} of {_jobs(study)}", True
+    return f"AUTO would have stopped none of these {_jobs(study)}", False
+
+
+def _reporting(study: Study) -> int:
+    """How many jobs report a value; the others tell nothing of AUTO."""
+    return int(np.count_nonzero(np.diff(_values_before(study))))
+
+
+def _values_before(study: Study) -> Int64:
+    """int64 [N + 1]: how many values stand before each job's first row; a row of NaN is none."""
+    return np.concatenate(([0], np.cumsum(~np.isnan(study.values))))[study.offsets]
+
+
+def _jobs(study: Study) -> str:
+    jobs = _reporting(study)
+    return f"{jobs} jobs" + ("" if jobs == study.n_trials else " with reports")
 
 
 def _noted(notes: tuple[Note, ...]) -> Iterator[Finding]:
@@ -182,8 +197,8 @@ def _noted(notes: tuple[Note, ...]) -> Iterator[Finding]:
 def _seen(study: Study) -> Iterator[Finding]:
     """What the columns themselves show."""
     present = ~np.isnan(study.values)
-    before = np.concatenate(([0], np.cumsum(present)))[study.offsets]
-    counts = np.diff(before)  # values of each job; a row of NaN is no report of the objective
+    before = _values_before(study)
+    counts = np.diff(before)  # values of each job
     reporting = np.flatnonzero(counts > 0)
     jobs = len(reporting)
     if not jobs:

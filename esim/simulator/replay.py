@@ -177,7 +177,8 @@ def _replayed(batch: Batch, plan: Plan, clock: Clock, costs: Costs, final: Final
     validate_trials(columns)
     found = outcomes(batch, batch.whole, clock, costs, trials, run, baseline)
     told = summaries(found, batch, costs)
-    warnings = caveats_of(batch, rule, clock, costs, told, columns)
+    cut_off_s = trials.recorded.job_seconds - trials.run.job_seconds
+    warnings = caveats_of(batch, rule, clock, costs, told, columns, cut_off_s)
     kept = (columns.reports_kept[first:last] for first, last in pairwise(batch.trials))
     for study, its_kept, its_warnings in zip(batch.studies, kept, warnings, strict=True):
         its_warnings += _defects(study, rule, clock, costs, its_kept)
