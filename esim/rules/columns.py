@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 Own = Literal["current", "best", "average"]
 Peer = Literal["average", "value", "best"]
-Adding = Literal["in order", "pairwise"]
+Adding = Literal["in order", "pairwise", "decimals"]
 Nan = Literal["missing", "finite", "pass", "stop", "worst", "poison"]
 Pool = Literal["ended", "completed", "reached"]
 Again = Literal["never", "completed", "ended"]
@@ -79,7 +79,9 @@ class RuleColumns:
     adding: Adding = column(
         "in order",
         "statistics",
-        "how a running average is added up, to the last bit: in order, or pairwise as NumPy does",
+        "how a running average is added up, to the last bit: in order, or pairwise as NumPy does; "
+        "decimals = in order, then rounded to 13 digits of the largest value so far, so that "
+        "averages equal on paper are equal",
     )
     nan: Nan = column(
         "missing",
@@ -156,7 +158,10 @@ class RuleColumns:
     slack_amount: float = column(0.0, "threshold", "the peers' side is loosened by this much")
     strict: bool = column(True, "threshold", "whether a tie goes on (true) or stops (false)")
     tolerance: float = column(
-        0.0, "threshold", "a difference up to this share of the threshold is a tie"
+        0.0,
+        "threshold",
+        "a difference up to this share of the threshold is a tie. 1e-12 with adding=decimals where "
+        "the source is a document: whatever is a tie on paper is one",
     )
     rungs: Rungs = column(
         "none",
