@@ -14,7 +14,9 @@ Again = Literal["never", "completed", "ended"]
 Axis = Literal["step", "seconds"]
 Match = Literal["upto", "step", "number", "interpolate"]
 Against = Literal["peers", "bounds", "nothing", "hindsight", "pairs"]
-Quantile = Literal["midpoint", "linear", "lower", "higher", "reduction", "rank", "portion", "mean"]
+Quantile = Literal[
+    "midpoint", "linear", "lower", "higher", "reduction", "rank", "within", "portion", "mean"
+]
 Frame = Literal["best first", "worst first", "as recorded"]
 Short = Literal["drop", "carry"]
 Rungs = Literal["none", "each", "highest", "standing"]
@@ -143,6 +145,7 @@ class RuleColumns:
         "threshold",
         "between two peers: midpoint = their mean, linear = weighted, lower = the better one, "
         "higher = the worse one. Or: rank = stops if more than the quantile of the pool is better; "
+        "within = stops if at least the quantile of the pool is better; "
         "portion = the peer at floor(quantile * n), from 0; mean = the mean of all, no quantile; "
         "reduction = the last of the best n // reduction, or the best",
     )
