@@ -10,6 +10,7 @@ Peer = Literal["average", "value", "best"]
 Adding = Literal["in order", "pairwise", "decimals"]
 Nan = Literal["missing", "finite", "pass", "stop", "worst", "poison"]
 Pool = Literal["ended", "completed", "reached"]
+PeerFrom = Literal["end", "stop"]
 Again = Literal["never", "completed", "ended"]
 Axis = Literal["step", "seconds"]
 Match = Literal["upto", "step", "number", "interpolate"]
@@ -109,6 +110,12 @@ class RuleColumns:
         False,
         "pool",
         "whether the threshold is that of the trial's launch (match=number, judged=once)",
+    )
+    peer_from: PeerFrom = column(
+        "end",
+        "pool",
+        "from when a stopped trial has ended: end = the end of its job, as one that completes; "
+        "stop = the end of its training, before the upload",
     )
     again: Again = column(
         "never",

@@ -42,8 +42,8 @@ _RANGES = {
 }
 # Columns that have a meaning only under a condition on another column.
 _PEERS_ONLY = (
-    "peer", "pool", "failed_peers", "include_self", "frozen", "again", "short", "quantile",
-    "method", "frame", "slack_factor", "slack_amount", "strict", "tolerance", "rungs",
+    "peer", "pool", "failed_peers", "include_self", "frozen", "peer_from", "again", "short",
+    "quantile", "method", "frame", "slack_factor", "slack_amount", "strict", "tolerance", "rungs",
 )  # fmt: skip
 _RUNGS_ONLY = ("first_rung", "reduction", "brackets", "max_resource")
 

@@ -177,9 +177,13 @@ def _starts_as_recorded(of: _Replayed) -> str | None:
 
 
 def _steps_as_seconds(of: _Replayed) -> str | None:
-    if of.clock.mode != "simulated" or of.study.elapsed is not None:
+    if of.study.elapsed is not None:
         return None
-    return "the logs lack times: one step counts as one second of makespan"
+    if of.clock.mode == "simulated":
+        return "the logs lack times: one step counts as one second of makespan"
+    if of.costs.stop_latency_s:
+        return "the logs lack times: one step counts as one second until a stop takes effect"
+    return None
 
 
 def _stop_at_once(of: _Replayed) -> str | None:

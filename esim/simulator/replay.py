@@ -171,7 +171,7 @@ def _replayed(batch: Batch, plan: Plan, clock: Clock, costs: Costs, final: Final
     plan = with_first_completed(plan, clock, costs)
     run = run_once(plan, clock, costs)
     baseline = run_once(plan, clock, costs, acting=False)
-    trials = outcomes_of_trials(batch.whole, costs, final, run.rows_kept, run.stopped)
+    trials = outcomes_of_trials(batch.whole, costs, final, run)
     columns = columns_of(batch.whole, clock, trials, run, baseline)
     found = outcomes(batch, batch.whole, clock, costs, trials, run, baseline)
     told = summaries(found, batch, costs)

@@ -34,7 +34,6 @@ class Terms:
     final: str = "last"
     price: float | None = None
     startup_s: float = 0.0
-    stop_latency_s: float = 0.0
     upload_s: float | None = None
 
 
@@ -55,6 +54,7 @@ def account(
     stopped: Sequence[bool],
     terms: Terms,
     times: Times | None = None,
+    trained: Sequence[float | None] | None = None,
 ) -> dict[str, Any]:
     """The summary of a job that launches these trials, and `best_kept`.
 
@@ -62,6 +62,8 @@ def account(
         launched: positions of the trials in the study, in launch order.
         kept, stopped: rows each trial of the study makes under the rule, and whether it is stopped.
         times: under a clock with times.
+        trained: seconds up to which each trial trains that is stopped; by default up to its last
+            row, as a stop at once has it.
     """
     found: dict[str, Any] = {
         "trials": len(launched),
@@ -70,8 +72,12 @@ def account(
     }
     whole = [_rows(study, i) for i in range(study.n_trials)]
     nobody = [False] * study.n_trials
-    for key, rows, cut in (("recorded", whole, nobody), ("run", kept, stopped)):
-        trials = [_spent(study, i, int(rows[i]), bool(cut[i]), terms) for i in launched]
+    at_once: Sequence[float | None] = [None] * study.n_trials
+    for key, rows, cut, until in (
+        ("recorded", whole, nobody, at_once),
+        ("run", kept, stopped, at_once if trained is None else trained),
+    ):
+        trials = [_spent(study, i, int(rows[i]), bool(cut[i]), until[i], terms) for i in launched]
         for what in ("steps", "seconds", "billed_seconds"):
             found[f"{what}_{key}"] = _sum([trial[what] for trial in trials])
         money = None if terms.price is None else _sum([trial["cost"] for trial in trials])
@@ -105,7 +111,9 @@ def _rows(study: Study, i: int) -> int:
     return int(study.offsets[i + 1] - study.offsets[i])
 
 
-def _spent(study: Study, i: int, rows: int, cut: bool, terms: Terms) -> dict[str, float | None]:
+def _spent(
+    study: Study, i: int, rows: int, cut: bool, trained: float | None, terms: Terms
+) -> dict[str, float | None]:
     """What one trial takes that makes so many rows, and is stopped or not."""
     last = int(study.offsets[i]) + rows - 1
     steps = float(study.steps[last]) if rows else 0.0
@@ -118,7 +126,8 @@ def _spent(study: Study, i: int, rows: int, cut: bool, terms: Terms) -> dict[str
     job = max(logged, end - start) if clocked else logged
     if cut:
         upload = job - logged if terms.upload_s is None else terms.upload_s
-        job = min(job, seconds + terms.stop_latency_s + upload)
+        seconds = seconds if trained is None else trained
+        job = min(job, seconds + upload)
     billed = math.floor(start + job) - math.floor(start) if clocked else job
     billed = terms.startup_s + billed
     cost = None

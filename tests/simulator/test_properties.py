@@ -145,7 +145,7 @@ def check_cut_in_time(pick: Pick, clock: str) -> tuple[int, int]:
     goes_on = pick.one((True, False)) or study.elapsed is None
     known = cut_at(study, times, cut, run, options, goes_on=goes_on)
     known_run, known_decided = decisions_of(known, rule, options)
-    until = min(cut, first_lost_stop(study, known, run, known_run, times))
+    until = min(cut, first_lost_stop(study, known, run, known_run, times, cut))
     known_times = cell_times(known, row_times(known, known_run, options))
     expected = {cell: told for cell, told in decided.items() if at_cell[cell] < until}
     actual = {c: told for c, told in known_decided.items() if known_times[c] < until}
@@ -154,16 +154,18 @@ def check_cut_in_time(pick: Pick, clock: str) -> tuple[int, int]:
 
 
 def first_lost_stop(
-    study: Study, known: Study, run: KernelRun, known_run: KernelRun, times: np.ndarray
+    study: Study, known: Study, run: KernelRun, known_run: KernelRun, times: np.ndarray, cut: float
 ) -> float:
     """When the first stop takes effect that only the cut logs count.
 
     A stop at a trial's last report changes nothing. Logs cut between that report and the job's
-    end do not know that it was the last: the trial still runs there, and the stop counts.
+    end do not know that it was the last: the trial still runs there, and the stop counts. Nor do
+    logs cut while a stop is on its way know that the trial makes its last report before it ends.
     """
     lost = np.flatnonzero(known_run.stopped & ~run.stopped)
-    at_last = [known_run.rows_kept[i] == np.diff(study.offsets)[i] for i in lost]
-    assert all(at_last)
+    for i in lost:
+        at_last = known_run.rows_kept[i] == np.diff(study.offsets)[i]
+        assert at_last or times[study.offsets[i + 1] - 1] >= cut
     assert not (run.stopped & ~known_run.stopped & (np.diff(known.offsets) > run.rows_kept)).any()
     return min((float(times[study.offsets[i + 1] - 1]) for i in lost), default=math.inf)
 
@@ -243,7 +245,7 @@ def result_of(run: Run, final: Final = "last", probe: int = -1, **costs: Any) ->
     with_rule = run_once(plan, clock, paid, order=order, probe=probe)
     without = run_once(plan, clock, paid, order=order, acting=False)
     study, batch = run.study, Batch.of([run.study])
-    trials = outcomes_of_trials(study, paid, final, with_rule.rows_kept, with_rule.stopped)
+    trials = outcomes_of_trials(study, paid, final, with_rule)
     columns = columns_of(study, clock, trials, with_rule, without)
     found = outcomes(batch, study, clock, paid, trials, with_rule, without)
     summary = Summary(**{key: one for key, (one,) in summaries(found, batch, paid).items()})

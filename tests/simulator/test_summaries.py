@@ -134,11 +134,12 @@ def test_a_stop_pulls_later_trials_forward() -> None:
 
 def test_a_running_trial_is_known_up_to_its_last_report() -> None:
     # t1, from 1, is stopped at its third report, at 4. Its job would end at 104: later than its
-    # log, which ends at 6. Nothing is known of what it saves then, and nothing is made up.
+    # log, which ends at 6: it makes all of its 5 recorded reports. Nothing is known of what it saves
+    # then, and nothing is made up.
     status = [Status.COMPLETED, Status.RUNNING]
     study = scheduled([0, 1], [4, NAN], [2] * 4, [3] * 5, status=status)
     actual = summary_of(study, "recorded", stop_latency_s=100.0)
-    assert (actual.steps_run, actual.makespan_recorded_s, actual.makespan_s) == (7, 6.0, 6.0)
+    assert (actual.steps_run, actual.makespan_recorded_s, actual.makespan_s) == (9, 6.0, 6.0)
     assert (actual.billed_seconds_recorded, actual.billed_seconds_run) == (9.0, 9.0)
     at_once = summary_of(study, "recorded")
     assert (at_once.makespan_recorded_s, at_once.makespan_s) == (6.0, 4.0)
@@ -226,7 +227,7 @@ def test_summaries_agree_with_the_twin(final: str) -> None:
         times = Times(under.start, under.end, baseline.start, baseline.end)
         expected = account(
             study, range(study.n_trials), under.kept, under.stopped,
-            terms_of(clock, costs, final), times,
+            terms_of(clock, costs, final), times, under.trained,
         )  # fmt: skip
         actual = result_of(run, final).summary
         del expected["best_kept"]
@@ -251,7 +252,8 @@ def test_columns_agree_with_the_twin() -> None:
             assert same(float(actual.final_value[i]), values[-1] if values else None)
             if study.elapsed is not None:
                 last = float(study.elapsed[first + kept - 1]) if kept else 0.0
-                assert actual.seconds_run[i] == last
+                trained = expected.trained[i]
+                assert actual.seconds_run[i] == (last if trained is None else trained)
 
 
 def test_decisions_agree_with_the_twin() -> None:

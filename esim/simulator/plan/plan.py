@@ -72,10 +72,15 @@ class Plan:
     curve: Float64 | None
     first_completed: FirstCompleted | None
 
-    @property
-    def arguments(self) -> tuple[Any, ...]:
-        """The arguments that every kernel of a replay takes from the plan, in their order."""
-        return self.arrays, self.statistic, self.rank, self.end_rank, self.curve
+    def arguments(self, made: NDArray[np.int32]) -> tuple[Any, ...]:
+        """The arguments that every kernel of a replay takes from the plan, in their order.
+
+        Args:
+            made: int32 [E], how many judgements a trial makes that is told to stop at each; empty:
+                up to that one.
+        """
+        arrays = self.arrays if not len(made) else self.arrays._replace(made=made)
+        return arrays, self.statistic, self.rank, self.end_rank, self.curve
 
     def state(self, *, traced: bool = False) -> State:
         """New arrays for the kernels to write into, for one replay at a time.
