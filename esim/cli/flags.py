@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from esim.simulator.replay import Final
     from esim.storage.history import History
 
+
 # Panels of the help.
 READING = "Reading the logs"
 REPLAY = "The replay"
@@ -52,6 +53,18 @@ ClockMode = Annotated[
 Json = Annotated[
     bool, typer.Option("--json", help="Print the result document as JSON and nothing else.")
 ]
+
+
+def typed_share(text: str | float) -> float:
+    """The share that a flag was given, as typer reads it: with `parser=typed_share`.
+
+    Raises:
+        typer.BadParameter: it is none; the error says what was probably meant.
+    """
+    from esim.rules import share
+
+    with usage():
+        return share(text, "a share")
 
 
 @dataclass(frozen=True)

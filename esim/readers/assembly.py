@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from esim.errors import EsimError
+from esim.readers.natural import natural
 from esim.readers.report_times import elapsed_seconds, with_first_step_time
 from esim.study import Direction, Float64, Int64, Note, Status, Study, is_censored
 from esim.study.first_step import FirstStep, settle_first_step
@@ -94,8 +95,10 @@ def assemble(
 ) -> Study:
     """Build the study of some reports.
 
-    Trials stand in launch order: by `start` where every trial with reports has one, else by first
-    appearance in the reports. Trials without reports come last.
+    Trials stand in launch order: by `start` where every trial with reports has one, those of equal
+    starts by name in natural order, so that the order of rows decides nothing. Where starts are
+    missing, launch order is that of first appearance in the reports, and a note says so. Trials
+    without reports come last.
 
     Args:
         reports: the reports as they were read. Of several with the same trial and step the last one
@@ -228,22 +231,25 @@ def _launch_order(
                     len(missing),
                 )
             )
-        if listed_order:
-            ids = list(listed) + missing
-        else:
-            starts = {t: float(trials.start[i]) for t, i in listed.items()}
-            unknown = [t for t in reporting if not np.isfinite(starts.get(t, np.nan))]
-            if not unknown:
-                ids.sort(key=lambda t: (np.isnan(starts[t]), starts[t]))
-            elif len(unknown) < len(reporting):
-                said.append(
-                    Note(
-                        "start_incomplete",
-                        f"{len(unknown)} trial(s) with reports have no start, so launch order is "
-                        "the order of first appearance: " + some(unknown),
-                        len(unknown),
-                    )
+    if listed_order:
+        ids = [*listed, *(trial for trial in reporting if trial not in listed)]
+    else:
+        starts = {} if trials is None else {t: float(trials.start[i]) for t, i in listed.items()}
+        unknown = [t for t in reporting if not np.isfinite(starts.get(t, np.nan))]
+        if not unknown:
+            ids.sort(key=lambda t: (np.nan_to_num(starts[t], nan=np.inf), natural(t), t))
+        elif len(unknown) < len(reporting):
+            said.append(
+                Note(
+                    "start_incomplete",
+                    f"{len(unknown)} trial(s) with reports have no start, so launch order is "
+                    "the order of first appearance: " + some(unknown),
+                    len(unknown),
                 )
+            )
+        elif len(reporting) > 1:
+            text = "no trial has a start, so launch order is the order of first appearance"
+            said.append(Note("starts_unknown", text, len(unknown)))
     if silent:
         said.append(
             Note(

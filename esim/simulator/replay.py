@@ -24,6 +24,7 @@ from esim.simulator.jobs import choose_clock
 from esim.simulator.plan.build import batchable, prepare, prepare_batch
 from esim.simulator.plan.plan import Plan
 from esim.simulator.run import decisions, run_many, run_once, with_first_completed
+from esim.simulator.tied_starts import tied_starts
 from esim.simulator.trial_outcomes import columns_of, outcomes_of_trials
 from esim.study import Int64, Study
 from esim.study.batch import Batch, batches
@@ -99,7 +100,7 @@ class Replays:
     outcomes: Outcomes
     summaries: Summaries
     columns: TrialColumns
-    warnings: Sequence[Sequence[Caveat]]
+    warnings: Sequence[list[Caveat]]
 
     def results(self) -> Iterator[ReplayResult]:
         """The result of each study, in the order of the batch."""
@@ -154,7 +155,11 @@ def replay_batches(
     for places in batches(studies, clocks if batchable(rule) else range(len(studies))):
         batch = Batch.of([studies[place] for place in places])
         batch.validate_numbers()
-        yield places, _replayed(batch, prepare_batch(batch, rule), clocks[places[0]], costs, final)
+        its_clock = clocks[places[0]]
+        replayed = _replayed(batch, prepare_batch(batch, rule), its_clock, costs, final)
+        for study, warnings in zip(batch.studies, replayed.warnings, strict=True):
+            warnings += tied_starts(study, rule, its_clock, costs, final)
+        yield places, replayed
 
 
 def check_final(final: str) -> None:

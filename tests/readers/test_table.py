@@ -46,7 +46,7 @@ def test_of_duplicate_steps_the_last_one_counts(tmp_path: Path) -> None:
     study = read_study(table, direction="minimize")
     assert study.steps.tolist() == [1, 2, 1]
     assert study.values.tolist() == [3, 4, 2]
-    assert codes(study) == {"steps_unsorted": 1, "duplicate_steps": 2}
+    assert codes(study) == {"starts_unknown": 2, "steps_unsorted": 1, "duplicate_steps": 2}
 
 
 def test_interleaved_trials_are_not_out_of_order(tmp_path: Path) -> None:
@@ -54,7 +54,7 @@ def test_interleaved_trials_are_not_out_of_order(tmp_path: Path) -> None:
     study = read_study(table, direction="minimize")
     assert study.trials == ("b", "a")
     assert study.values.tolist() == [1, 3, 2, 4]
-    assert study.notes == ()
+    assert codes(study) == {"starts_unknown": 2}
 
 
 @pytest.mark.parametrize("kind", ["csv", "jsonl", "parquet"])
@@ -93,7 +93,7 @@ def test_a_trial_without_a_value_is_kept_and_noted(tmp_path: Path) -> None:
     table = put(tmp_path / "x.csv", "trial,step,loss", "a,1,", "a,2,nan", "b,1,1")
     study = read_study(table, direction="minimize")
     assert study.trials == ("a", "b")
-    assert codes(study) == {"missing_values": 2, "trials_all_nan": 1}
+    assert codes(study) == {"starts_unknown": 2, "missing_values": 2, "trials_all_nan": 1}
 
 
 def test_listed_trials_without_reports_are_kept_last(tmp_path: Path) -> None:
@@ -104,7 +104,7 @@ def test_listed_trials_without_reports_are_kept_last(tmp_path: Path) -> None:
     assert study.offsets.tolist() == [0, 1, 2, 2]
     assert study.status.tolist() == [Status.STOPPED, Status.COMPLETED, Status.FAILED]
     assert study.censored.tolist() == [True, False, True]
-    assert codes(study) == {"trials_without_reports": 1}
+    assert codes(study) == {"starts_unknown": 2, "trials_without_reports": 1}
 
 
 def test_launch_order_is_by_start(tmp_path: Path) -> None:
@@ -221,7 +221,7 @@ def test_elapsed_that_falls_is_raised(tmp_path: Path) -> None:
     study = read_study(table, direction="minimize")
     assert study.elapsed is not None
     assert study.elapsed.tolist() == [3, 3, 4, 1, 1]
-    assert codes(study) == {"elapsed_raised": 2}
+    assert codes(study) == {"starts_unknown": 2, "elapsed_raised": 2}
 
 
 def test_a_missing_time_leaves_the_study_without_times(tmp_path: Path) -> None:
@@ -257,7 +257,7 @@ def test_folders_without_a_column_study_are_joined_aloud(tmp_path: Path) -> None
     put(tmp_path / "b" / "x.csv", "trial,step,loss", "b,1,2")
     study = read_study(tmp_path, direction="minimize")
     assert study.trials == ("a", "b")
-    assert codes(study) == {"folders_joined": 2}
+    assert codes(study) == {"starts_unknown": 2, "folders_joined": 2}
 
 
 def test_direction_and_objective_of_our_own_files_are_known(tmp_path: Path) -> None:

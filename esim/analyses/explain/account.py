@@ -83,6 +83,8 @@ def _threshold_words(e: Explanation, peers: int) -> str:
         level = f"limit of the best 1/{e.rule.reduction:g}"
     elif e.rule.method == "mean":
         level = "mean"
+    elif e.rule.method in ("rank", "within", "portion"):
+        level = f"limit of the best {100 * e.rule.quantile:g} %"
     elif e.rule.quantile == 0.5:
         level = "median"
     elif e.rule.quantile == 0.0:

@@ -10,6 +10,7 @@ import numpy as np
 from esim.errors import EsimError
 from esim.readers.assembly import ReportColumns, TrialRecords, assemble, some
 from esim.readers.formats import Detection, Format, Found
+from esim.readers.natural import natural
 from esim.readers.options import Metric, Options, settle_direction, settle_objective
 from esim.readers.sagemaker.analytics import (
     CloudWatchCurve,
@@ -250,13 +251,13 @@ def _nothing(
     )
 
 
-def _launch(job: TrainingJob) -> tuple[float, int, str]:
-    """The key that sorts jobs by launch order."""
+def _launch(job: TrainingJob) -> tuple[float, int, list[tuple[int, str]]]:
+    """The key that sorts jobs by launch order: by start, then by number, then by name."""
     at = job.start if job.start is not None else job.created
     return (
         math.inf if at is None else at,
         job.number if job.number is not None else 0,
-        job.name,
+        natural(job.name),
     )
 
 

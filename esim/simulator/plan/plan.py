@@ -25,6 +25,7 @@ METHODS = {
     "reduction": order_statistics.REDUCTION,
     "rank": order_statistics.RANK,
     "portion": order_statistics.PORTION,
+    "within": order_statistics.WITHIN,
     "mean": order_statistics.MEAN,
 }
 
