@@ -13,6 +13,7 @@ from esim.results.replay import BestTrial, Caveat, Summaries, TrialColumns
 from esim.rules import Rule
 from esim.study import Float64, Status, Study
 from esim.study.batch import Batch
+from esim.study.first_step import ASSUMED
 
 FEW_TRIALS = 20  # one launch order of fewer trials says little
 GRACE_S = 120  # seconds that SageMaker gives a stopped job to finish; they are billed
@@ -249,4 +250,8 @@ _CHECKS: tuple[tuple[str, Callable[[_Replayed], str | None]], ...] = (
     ("stop_at_once", _stop_at_once),
     ("infinite_values", _infinite_values),
 )
-_NOTES = ("auto_was_on", "strategy_bayesian")  # notes of a reader that limit what a replay says
+_NOTES = (
+    "auto_was_on",
+    "strategy_bayesian",
+    ASSUMED,
+)  # notes of a reader that limit what a replay says
