@@ -14,8 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from esim.errors import EsimError
-from esim.readers.report_times import elapsed_seconds
+from esim.readers.natural import natural
+from esim.readers.report_times import elapsed_seconds, with_first_step_time
 from esim.study import Direction, Float64, Int64, Note, Status, Study, is_censored
+from esim.study.first_step import FirstStep, settle_first_step
 from esim.study.times import ends_before_reports
 
 
@@ -88,11 +90,15 @@ def assemble(
     where: str,
     notes: Iterable[Note] = (),
     listed_order: bool = False,
+    declared: FirstStep | None = None,
+    asked: FirstStep | None = None,
 ) -> Study:
     """Build the study of some reports.
 
-    Trials stand in launch order: by `start` where every trial with reports has one, else by first
-    appearance in the reports. Trials without reports come last.
+    Trials stand in launch order: by `start` where every trial with reports has one, those of equal
+    starts by name in natural order, so that the order of rows decides nothing. Where starts are
+    missing, launch order is that of first appearance in the reports, and a note says so. Trials
+    without reports come last.
 
     Args:
         reports: the reports as they were read. Of several with the same trial and step the last one
@@ -105,6 +111,7 @@ def assemble(
         where: the input, for errors.
         notes: the reader's own notes.
         listed_order: whether `trials` is in launch order already.
+        declared, asked: what an index of 0 means, as `esim.study.first_step` takes it.
 
     Raises:
         EsimError: there is no report at all, a step is negative, a report lies far before its
@@ -126,7 +133,14 @@ def assemble(
     given = reports.elapsed if reports.timestamps is None else reports.timestamps
     times = None if given is None else given[order]
     since_1970 = reports.timestamps is not None
-    elapsed = elapsed_seconds(times, since_1970, rows, offsets, about.start, ids, where, said)
+    timed = elapsed_seconds(times, since_1970, rows, offsets, about.start, ids, where, said)
+    elapsed = None if timed is None or len(timed[1]) else timed[0]
+    done_at_zero, first_step = settle_first_step(
+        steps, offsets, elapsed, declared=declared, asked=asked
+    )
+    said += [] if first_step is None else [first_step]
+    if timed is not None:
+        elapsed = with_first_step_time(*timed, steps + done_at_zero, offsets, said)
     _note_values(values, offsets, ids, said)
     study = Study(
         name=name,
@@ -137,6 +151,7 @@ def assemble(
         values=np.ascontiguousarray(values),
         elapsed=elapsed,
         notes=tuple(said),
+        done_at_zero=done_at_zero,
         **vars(about),
     )
     try:
@@ -216,22 +231,25 @@ def _launch_order(
                     len(missing),
                 )
             )
-        if listed_order:
-            ids = list(listed) + missing
-        else:
-            starts = {t: float(trials.start[i]) for t, i in listed.items()}
-            unknown = [t for t in reporting if not np.isfinite(starts.get(t, np.nan))]
-            if not unknown:
-                ids.sort(key=lambda t: (np.isnan(starts[t]), starts[t]))
-            elif len(unknown) < len(reporting):
-                said.append(
-                    Note(
-                        "start_incomplete",
-                        f"{len(unknown)} trial(s) with reports have no start, so launch order is "
-                        "the order of first appearance: " + some(unknown),
-                        len(unknown),
-                    )
+    if listed_order:
+        ids = [*listed, *(trial for trial in reporting if trial not in listed)]
+    else:
+        starts = {} if trials is None else {t: float(trials.start[i]) for t, i in listed.items()}
+        unknown = [t for t in reporting if not np.isfinite(starts.get(t, np.nan))]
+        if not unknown:
+            ids.sort(key=lambda t: (np.nan_to_num(starts[t], nan=np.inf), natural(t), t))
+        elif len(unknown) < len(reporting):
+            said.append(
+                Note(
+                    "start_incomplete",
+                    f"{len(unknown)} trial(s) with reports have no start, so launch order is "
+                    "the order of first appearance: " + some(unknown),
+                    len(unknown),
                 )
+            )
+        elif len(reporting) > 1:
+            text = "no trial has a start, so launch order is the order of first appearance"
+            said.append(Note("starts_unknown", text, len(unknown)))
     if silent:
         said.append(
             Note(

@@ -40,8 +40,8 @@ def caveats_of(
     failed = whole.status == Status.FAILED
     first = np.zeros(whole.n_trials, dtype=np.int64)
     has = np.diff(whole.offsets) > 0
-    first[has] = whole.steps[whole.offsets[:-1][has]]
-    at_once = columns.stopped & (columns.stop_step == first)
+    first[has] = whole.resource[whole.offsets[:-1][has]]
+    at_once = columns.stopped & (columns.steps_run == first)
     cut = whole.censored & ~failed
     # How long a trial that had been cut short would have gone on is not known.
     grace_s = np.where(cut, GRACE_S, np.minimum(cut_off_s, GRACE_S))
@@ -81,7 +81,7 @@ class _Replayed:
         failed: how many of its trials failed.
         cut: how many were cut short otherwise.
         at_once: how many stop at their first report.
-        from_zero: how many stop and have a first report at step 0.
+        from_zero: how many stop and have a first report at which nothing is done.
         reporting: how many report a value at all.
         grace_s: seconds that SageMaker may bill for the stopped ones after their stops, in all.
     """
@@ -146,7 +146,7 @@ def _stops_at_first_report(of: _Replayed) -> str | None:
 def _steps_from_zero(of: _Replayed) -> str | None:
     if not (of.at_once and of.from_zero):
         return None
-    return "steps count from 0, so a trial stopped at its first report counts as no step run"
+    return "a trial stopped at its first report, before any training, counts as no step run"
 
 
 def _looks_ahead(of: _Replayed) -> str | None:
@@ -206,9 +206,13 @@ def _starts_as_recorded(of: _Replayed) -> str | None:
 
 
 def _steps_as_seconds(of: _Replayed) -> str | None:
-    if of.clock.mode != "simulated" or of.study.elapsed is not None:
+    if of.study.elapsed is not None:
         return None
-    return "the logs lack times: one step counts as one second of makespan"
+    if of.clock.mode == "simulated":
+        return "the logs lack times: one step counts as one second of makespan"
+    if of.costs.stop_latency_s:
+        return "the logs lack times: one step counts as one second until a stop takes effect"
+    return None
 
 
 def _stop_at_once(of: _Replayed) -> str | None:

@@ -24,9 +24,11 @@ from esim.simulator.jobs import choose_clock
 from esim.simulator.plan.build import batchable, prepare, prepare_batch
 from esim.simulator.plan.plan import Plan
 from esim.simulator.run import decisions, run_many, run_once, with_first_completed
+from esim.simulator.tied_starts import tied_starts
 from esim.simulator.trial_outcomes import columns_of, outcomes_of_trials
 from esim.study import Int64, Study
 from esim.study.batch import Batch, batches
+from esim.study.first_step import ASSUMED
 
 Final = Literal["last", "best"]
 
@@ -98,7 +100,7 @@ class Replays:
     outcomes: Outcomes
     summaries: Summaries
     columns: TrialColumns
-    warnings: Sequence[Sequence[Caveat]]
+    warnings: Sequence[list[Caveat]]
 
     def results(self) -> Iterator[ReplayResult]:
         """The result of each study, in the order of the batch."""
@@ -153,7 +155,11 @@ def replay_batches(
     for places in batches(studies, clocks if batchable(rule) else range(len(studies))):
         batch = Batch.of([studies[place] for place in places])
         batch.validate_numbers()
-        yield places, _replayed(batch, prepare_batch(batch, rule), clocks[places[0]], costs, final)
+        its_clock = clocks[places[0]]
+        replayed = _replayed(batch, prepare_batch(batch, rule), its_clock, costs, final)
+        for study, warnings in zip(batch.studies, replayed.warnings, strict=True):
+            warnings += tied_starts(study, rule, its_clock, costs, final)
+        yield places, replayed
 
 
 def check_final(final: str) -> None:
@@ -172,7 +178,7 @@ def _replayed(batch: Batch, plan: Plan, clock: Clock, costs: Costs, final: Final
     plan = with_first_completed(plan, clock, costs)
     run = run_once(plan, clock, costs)
     baseline = run_once(plan, clock, costs, acting=False)
-    trials = outcomes_of_trials(batch.whole, costs, final, run.rows_kept, run.stopped)
+    trials = outcomes_of_trials(batch.whole, costs, final, run)
     columns = columns_of(batch.whole, clock, trials, run, baseline)
     validate_trials(columns)
     found = outcomes(batch, batch.whole, clock, costs, trials, run, baseline)
@@ -180,9 +186,32 @@ def _replayed(batch: Batch, plan: Plan, clock: Clock, costs: Costs, final: Final
     cut_off_s = trials.recorded.job_seconds - trials.run.job_seconds
     warnings = caveats_of(batch, rule, clock, costs, told, columns, cut_off_s)
     kept = (columns.reports_kept[first:last] for first, last in pairwise(batch.trials))
-    for study, its_kept, its_warnings in zip(batch.studies, kept, warnings, strict=True):
-        its_warnings += _defects(study, rule, clock, costs, its_kept)
+    shares = told["steps_saved_fraction"]
+    for study, its_kept, share, its in zip(batch.studies, kept, shares, warnings, strict=True):
+        its += _first_step(study, rule, clock, costs, share)
+        its += _defects(study, rule, clock, costs, its_kept)
     return Replays(batch, rule, clock, costs, final, found, told, columns, warnings)
+
+
+def _first_step(
+    study: Study, rule: Rule, clock: Clock, costs: Costs, share: float | None
+) -> Iterator[Caveat]:
+    """The caveat for a study of which nothing tells what its step 0 means, with the other share."""
+    if share is None or not any(note.code == ASSUMED for note in study.notes):
+        return
+    other = study.with_first_step("before")
+    (otherwise,) = replay_plan(prepare(other, rule), clock, costs, "last").results()
+    instead = otherwise.summary.steps_saved_fraction
+    yield Caveat(
+        ASSUMED,
+        "steps count from 0, and nothing tells what that means: index 0 is taken for the first "
+        f"step done, which saves {_percent(share)} of the steps; were nothing done at it, it would "
+        f"be {_percent(instead)} (--first-step done|before settles it)",
+    )
+
+
+def _percent(share: float | None) -> str:
+    return "unknown" if share is None else f"{100 * share:.1f} %"
 
 
 def _defects(

@@ -10,6 +10,7 @@ import numpy as np
 from esim.errors import EsimError
 from esim.readers.assembly import ReportColumns, TrialRecords, assemble, some
 from esim.readers.formats import Detection, Format, Found
+from esim.readers.natural import natural
 from esim.readers.options import Metric, Options, settle_direction, settle_objective
 from esim.readers.sagemaker.analytics import (
     CloudWatchCurve,
@@ -192,6 +193,8 @@ def _study(
         where=tuning.path,
         notes=notes,
         listed_order=True,
+        declared=None if form is None else form.first_step,
+        asked=options.first_step,
     )
 
 
@@ -248,13 +251,13 @@ def _nothing(
     )
 
 
-def _launch(job: TrainingJob) -> tuple[float, int, str]:
-    """The key that sorts jobs by launch order."""
+def _launch(job: TrainingJob) -> tuple[float, int, list[tuple[int, str]]]:
+    """The key that sorts jobs by launch order: by start, then by number, then by name."""
     at = job.start if job.start is not None else job.created
     return (
         math.inf if at is None else at,
         job.number if job.number is not None else 0,
-        job.name,
+        natural(job.name),
     )
 
 
@@ -274,6 +277,8 @@ def _read_bare(source: Source, options: Options) -> Found:
         direction=bare.direction,
         where=source.label,
         notes=notes,
+        declared=None if bare.form is None else bare.form.first_step,
+        asked=options.first_step,
     )
     unread = [file.name for file in source.files if not looks_like_log(file)]
     text = f"{len(unread)} file(s) are no logs of training jobs: {some(unread)}"

@@ -1,8 +1,8 @@
 """Replays a study's judgements under one rule, in launch order.
 
 Values are oriented so that lower is better. The arrays are those of `arguments.py`, and
-    kept   int32 [N]  how many judgements each trial made; one more if it ran to its end and more
-                      follows than was reported
+    kept   int32 [N]  how many judgements each trial had when it was told to stop; all of them if it
+                      ran to its end, and one more if more follows than was reported
 """
 
 from __future__ import annotations
@@ -210,20 +210,28 @@ def first_stop(trial, k, stop, plan, statistic, rank, curve, state):
 
 
 @inner
+def judgements_made(trial, k, plan):
+    """How many judgements a trial makes that is told to stop at judgement k, from 0."""
+    at = plan.offsets[trial] + k
+    if len(plan.made) != 0:
+        return np.int64(plan.made[at])
+    if len(plan.group) != 0:
+        return np.int64(k + plan.group[at])
+    return np.int64(k + 1)
+
+
+@inner
 def mark_stop(trial, k, plan, state, kept):
     """Record a stop decided at judgement k, from 0. False if it would leave nothing to save."""
     at = plan.offsets[trial] + k
-    after = k + 1
-    if len(plan.group) != 0:
-        after = k + plan.group[at]
-        if plan.group[at] > 1:  # the report is judged and seen no further
-            state.trials[trial, SHOWN] = plan.offsets[-1] + 2
-    after += plan.rule.delay
+    if len(plan.group) != 0 and plan.group[at] > 1:  # the report is judged and seen no further
+        state.trials[trial, SHOWN] = plan.offsets[-1] + 2
+    after = judgements_made(trial, k, plan)
     reports = plan.offsets[trial + 1] - plan.offsets[trial]
     if after > reports or (after == reports and not plan.flags[trial, UNSEEN]):
         return False
     column = plan.column[at]
-    kept[trial] = after
+    kept[trial] = k + 1
     state.stops[trial, 0] = state.levels[column, THRESHOLD]
     state.stops[trial, 1] = state.members[column, COUNT]
     state.stops[trial, 2] = k
@@ -242,7 +250,7 @@ def end(trial, stopped, plan, rank, end_rank, curve, state, kept):
     reports = plan.offsets[trial + 1] - plan.offsets[trial]
     joins = not plan.rule.completed_only
     if stopped:
-        reports = np.int64(kept[trial])
+        reports = judgements_made(trial, np.int64(kept[trial]) - 1, plan)
     else:
         kept[trial] = reports + plan.flags[trial, UNSEEN]
         joins = plan.flags[trial, JOINS]

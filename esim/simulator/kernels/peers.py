@@ -20,6 +20,7 @@ index of `low` moves by at most one with an insertion:
     REDUCTION  the last of the best n // share, or the best
     RANK       the member at the largest index, from 0, of which index / n <= share
     PORTION    the member at floor(share * n)
+    WITHIN     the member at the largest index, from 0, of which index / n < share
     MEAN       no member: the mean of all, added up in the order in which they were inserted
 """
 
@@ -29,7 +30,7 @@ import numpy as np
 
 from esim.simulator.kernels.jit import inner
 
-MIDPOINT, LINEAR, LOWER, HIGHER, MIRRORED, REDUCTION, RANK, PORTION, MEAN = range(9)
+MIDPOINT, LINEAR, LOWER, HIGHER, MIRRORED, REDUCTION, RANK, PORTION, MEAN, WITHIN = range(10)
 COUNT, LOW, HIGH, WORD, END, UNIVERSE, STOPS = 0, 1, 2, 3, 4, 5, 6
 THRESHOLD, LIMIT, SUM = 0, 1, 2
 
@@ -89,6 +90,12 @@ def low_index(n, share, method):
         while index > 0 and index / n > share:
             index -= 1
         while (index + 1) / n <= share:
+            index += 1
+    elif method == WITHIN:
+        index = np.int64(share * n)
+        while index > 0 and index / n >= share:
+            index -= 1
+        while (index + 1) / n < share:
             index += 1
     else:
         index = np.int64(0)
