@@ -68,6 +68,8 @@ GRADES: dict[str, tuple[Severity, str]] = {
     "trials_not_listed": ("warning", "export the list of jobs again"),
     "elapsed_before_start": ("warning", "look whether all times are in one zone"),
     "elapsed_raised": ("warning", "look whether the log's times can be trusted"),
+    "first_step_assumed": ("note", "say what step 0 means: --first-step done or before"),
+    "elapsed_unknown": ("warning", "add a table of the trials with their starts"),
     "start_incomplete": ("warning", "export the list of jobs: it has their starts"),
     "zone_assumed": ("warning", "export times with their zone"),
     # Of the other formats.
@@ -100,6 +102,7 @@ INFORMATION = frozenset(
         "files_not_read",
         "files_of_one_step",
         "files_skipped",
+        "first_step",
         "float32",
         "folders_joined",
         "log_times_missing",

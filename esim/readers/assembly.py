@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 
 from esim.errors import EsimError
 from esim.readers.natural import natural
-from esim.readers.report_times import elapsed_seconds
+from esim.readers.report_times import elapsed_seconds, with_first_step_time
 from esim.study import Direction, Float64, Int64, Note, Status, Study, is_censored
+from esim.study.first_step import FirstStep, settle_first_step
 
 
 @dataclass(frozen=True)
@@ -88,6 +89,8 @@ def assemble(
     where: str,
     notes: Iterable[Note] = (),
     listed_order: bool = False,
+    declared: FirstStep | None = None,
+    asked: FirstStep | None = None,
 ) -> Study:
     """Build the study of some reports.
 
@@ -107,6 +110,7 @@ def assemble(
         where: the input, for errors.
         notes: the reader's own notes.
         listed_order: whether `trials` is in launch order already.
+        declared, asked: what an index of 0 means, as `esim.study.first_step` takes it.
 
     Raises:
         EsimError: there is no report at all, a step is negative, a report lies far before its
@@ -128,7 +132,14 @@ def assemble(
     given = reports.elapsed if reports.timestamps is None else reports.timestamps
     times = None if given is None else given[order]
     since_1970 = reports.timestamps is not None
-    elapsed = elapsed_seconds(times, since_1970, rows, offsets, about.start, ids, where, said)
+    timed = elapsed_seconds(times, since_1970, rows, offsets, about.start, ids, where, said)
+    elapsed = None if timed is None or len(timed[1]) else timed[0]
+    done_at_zero, first_step = settle_first_step(
+        steps, offsets, elapsed, declared=declared, asked=asked
+    )
+    said += [] if first_step is None else [first_step]
+    if timed is not None:
+        elapsed = with_first_step_time(*timed, steps + done_at_zero, offsets, said)
     _note_values(values, offsets, ids, said)
     study = Study(
         name=name,
@@ -139,6 +150,7 @@ def assemble(
         values=np.ascontiguousarray(values),
         elapsed=elapsed,
         notes=tuple(said),
+        done_at_zero=done_at_zero,
         **vars(about),
     )
     try:

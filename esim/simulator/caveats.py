@@ -37,8 +37,8 @@ def caveats_of(
     failed = whole.status == Status.FAILED
     first = np.zeros(whole.n_trials, dtype=np.int64)
     has = np.diff(whole.offsets) > 0
-    first[has] = whole.steps[whole.offsets[:-1][has]]
-    at_once = columns.stopped & (columns.stop_step == first)
+    first[has] = whole.resource[whole.offsets[:-1][has]]
+    at_once = columns.stopped & (columns.steps_run == first)
     counts = (failed, whole.censored & ~failed, at_once, columns.stopped & (first == 0))
     rows = zip(
         *(summaries[key] for key in ("trials_stopped", "best_recorded", "best_trial_stopped")),
@@ -68,7 +68,7 @@ class _Replayed:
         failed: how many of its trials failed.
         cut: how many were cut short otherwise.
         at_once: how many stop at their first report.
-        from_zero: how many stop and have a first report at step 0.
+        from_zero: how many stop and have a first report at which nothing is done.
     """
 
     study: Study
@@ -125,7 +125,7 @@ def _stops_at_first_report(of: _Replayed) -> str | None:
 def _steps_from_zero(of: _Replayed) -> str | None:
     if not (of.at_once and of.from_zero):
         return None
-    return "steps count from 0, so a trial stopped at its first report counts as no step run"
+    return "a trial stopped at its first report, before any training, counts as no step run"
 
 
 def _looks_ahead(of: _Replayed) -> str | None:

@@ -27,6 +27,7 @@ from esim.simulator.tied_starts import tied_starts
 from esim.simulator.trial_outcomes import columns_of, outcomes_of_trials
 from esim.study import Int64, Study
 from esim.study.batch import Batch, batches
+from esim.study.first_step import ASSUMED
 
 Final = Literal["last", "best"]
 
@@ -182,9 +183,32 @@ def _replayed(batch: Batch, plan: Plan, clock: Clock, costs: Costs, final: Final
     told = summaries(found, batch, costs)
     warnings = caveats_of(batch, rule, clock, costs, told, columns)
     kept = (columns.reports_kept[first:last] for first, last in pairwise(batch.trials))
-    for study, its_kept, its_warnings in zip(batch.studies, kept, warnings, strict=True):
-        its_warnings += _defects(study, rule, clock, costs, its_kept)
+    shares = told["steps_saved_fraction"]
+    for study, its_kept, share, its in zip(batch.studies, kept, shares, warnings, strict=True):
+        its += _first_step(study, rule, clock, costs, share)
+        its += _defects(study, rule, clock, costs, its_kept)
     return Replays(batch, rule, clock, costs, final, found, told, columns, warnings)
+
+
+def _first_step(
+    study: Study, rule: Rule, clock: Clock, costs: Costs, share: float | None
+) -> Iterator[Caveat]:
+    """The caveat for a study of which nothing tells what its step 0 means, with the other share."""
+    if share is None or not any(note.code == ASSUMED for note in study.notes):
+        return
+    other = study.with_first_step("before")
+    (otherwise,) = replay_plan(prepare(other, rule), clock, costs, "last").results()
+    instead = otherwise.summary.steps_saved_fraction
+    yield Caveat(
+        ASSUMED,
+        "steps count from 0, and nothing tells what that means: index 0 is taken for the first "
+        f"step done, which saves {_percent(share)} of the steps; were nothing done at it, it would "
+        f"be {_percent(instead)} (--first-step done|before settles it)",
+    )
+
+
+def _percent(share: float | None) -> str:
+    return "unknown" if share is None else f"{100 * share:.1f} %"
 
 
 def _defects(

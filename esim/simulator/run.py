@@ -384,7 +384,7 @@ def decision_columns(plan: Plan, run: OrderRun, which: slice) -> dict[str, Any]:
     alone = plan.stops(which)
     return {
         "trial": [study.trials[i] for i in trial[reached]],
-        "step": plan.arrays.step[which][reached],
+        "step": plan.steps[which][reached],
         "value": sign * plan.values[which][reached],
         "own": sign * plan.own[which][reached],
         "threshold": np.where(alone, np.nan, threshold)[reached],

@@ -86,7 +86,7 @@ def spent(study: Study, costs: Costs, run: OrderRun | OrderRuns) -> tuple[Spent,
     `outcomes_of_trials`.
     """
     rows, rows_kept, stopped = np.diff(study.offsets), run.rows_kept, run.stopped
-    steps = study.steps.astype(np.float64)
+    steps = study.resource.astype(np.float64)
     all_steps, steps_run = (last_kept(study, steps, made) for made in (rows, rows_kept))
     if study.elapsed is None:
         unknown, unknown_run = (np.full(known.shape, np.nan) for known in (all_steps, steps_run))
@@ -129,7 +129,7 @@ def columns_of(
     return TrialColumns(
         trial=study.trials,
         stopped=run.stopped,
-        stop_step=np.where(run.stopped, steps_run, -1),
+        stop_step=np.where(run.stopped, steps_run - study.done_at_zero, -1),
         steps_recorded=trials.recorded.steps.astype(np.int64),
         steps_run=steps_run,
         seconds_recorded=trials.recorded.seconds,

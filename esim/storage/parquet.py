@@ -128,13 +128,14 @@ def decode(reports_file: bytes, trials_file: bytes, where: str) -> Study:
             for name in trials.column_names
             if name.startswith(CONFIG)
         },
+        done_at_zero=record.get("done_at_zero", 0),
         notes=tuple(
             Note(code, text, count, tuple(*evidence))  # files written before 0.2 have no evidence
             for code, text, count, *evidence in record["notes"]
         ),
     )
     study.validate()
-    return study
+    return study if "done_at_zero" in record else study.with_first_step()
 
 
 def _tables_and_record(
@@ -225,6 +226,7 @@ def _tables(study: Study) -> tuple[Any, Any]:
                 "name": study.name,
                 "objective": study.objective,
                 "direction": study.direction,
+                "done_at_zero": study.done_at_zero,
                 "notes": [[n.code, n.text, n.count, n.evidence] for n in study.notes],
                 "json": as_json,
             }

@@ -29,7 +29,9 @@ Columns = TypeVar("Columns")
 
 @dataclass(frozen=True)
 class Batch:
-    """S studies joined one after another; all have the same direction, all or none report times.
+    """S studies joined one after another.
+
+    All have the same direction and `done_at_zero`, and all or none have report times.
 
     Attributes:
         studies: the studies themselves. [S]
@@ -49,7 +51,8 @@ class Batch:
         """Join studies into a batch. A single study is not copied.
 
         Args:
-            studies: at least one; all of the same direction, and all or none with report times.
+            studies: at least one; all of the same direction and `done_at_zero`, and all or none
+                with report times.
         """
         sizes = np.array([study.n_trials for study in studies], dtype=np.int64)
         trials = np.concatenate(([0], np.cumsum(sizes)))
@@ -79,6 +82,7 @@ class Batch:
             censored=joined("censored"),
             instance_type=tuple(chain.from_iterable(study.instance_type for study in studies)),
             instance_count=joined("instance_count"),
+            done_at_zero=studies[0].done_at_zero,
         )
         return cls(tuple(studies), whole, trials, sizes)
 
@@ -168,7 +172,7 @@ def batches(studies: Sequence[Study], kinds: Sequence[Hashable]) -> Iterator[lis
     filling: dict[Hashable, list[int]] = {}
     reports: dict[Hashable, int] = {}
     for position, (study, its_kind) in enumerate(zip(studies, kinds, strict=True)):
-        kind = (its_kind, study.direction, study.elapsed is None)
+        kind = (its_kind, study.direction, study.elapsed is None, study.done_at_zero)
         total = reports.get(kind, 0) + study.n_reports
         if kind in filling and (total > REPORTS or len(filling[kind]) == STUDIES):
             yield filling.pop(kind)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,6 +13,8 @@ from numpy.typing import ArrayLike, NDArray
 from esim.errors import EsimError, near_names
 from esim.study.arrays import Float64, Int64, per_trial, report_columns
 from esim.study.door import above
+from esim.study.first_step import ASSUMED, SETTLED, as_first_step, settle_first_step
+from esim.study.note import Note
 from esim.study.status import Status, as_status, is_censored
 
 Direction = Literal["minimize", "maximize"]
@@ -30,23 +32,6 @@ _DTYPES: dict[str, np.dtype[Any]] = {
     "censored": np.dtype(np.bool_),
     "instance_count": np.dtype(np.int64),
 }
-
-
-@dataclass(frozen=True)
-class Note:
-    """Something about an input that a person who reads a result must know.
-
-    Attributes:
-        code: a fixed word that names the kind of note, such as "duplicate_steps".
-        text: the note as a sentence.
-        count: how many reports, trials or files it is about.
-        evidence: the first few places where it was seen, each as ``path:line: text``.
-    """
-
-    code: str
-    text: str
-    count: int = 1
-    evidence: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,6 +57,8 @@ class Study:
         instance_count: int64 [N], the number of each trial's machines, 1 if unknown.
         config: hyperparameter name -> its value for each trial, None where it has none. [N] each
         notes: what the reader noted about the data.
+        done_at_zero: the units of training done at a step of 0: 1 where the index 0 is printed
+            after the first unit, else 0. All amounts are counted in `resource`.
 
     Example:
         >>> import esim
@@ -98,6 +85,12 @@ class Study:
     instance_count: Int64
     config: Mapping[str, Sequence[Any]] = field(default_factory=dict)
     notes: tuple[Note, ...] = ()
+    done_at_zero: int = 0
+
+    @property
+    def resource(self) -> Int64:
+        """The units of training done at each report: its step, and what is done at 0. int64 [R]"""
+        return self.steps + self.done_at_zero if self.done_at_zero else self.steps
 
     @property
     def n_trials(self) -> int:
@@ -122,6 +115,29 @@ class Study:
         reporting = np.diff(self.offsets) > 0
         ended = reporting & (self.status != Status.RUNNING)
         return bool(np.isfinite(self.start[reporting]).all() and np.isfinite(self.end[ended]).all())
+
+    def with_first_step(self, meaning: str | None = None) -> Study:
+        """The study with what a step of 0 means settled anew.
+
+        Args:
+            meaning: "done": the first unit of training is done at it, whether or not some trial
+                reports there. "before": nothing is done at it. None settles it as
+                `esim.study.first_step` says.
+
+        Raises:
+            EsimError: the meaning is another word.
+
+        Example:
+            >>> import esim
+            >>> study = esim.Study.from_arrays([[3.0, 2.0]], "minimize", steps=[0, 1])
+            >>> study.resource, study.with_first_step("before").resource
+            (array([1, 2]), array([0, 1]))
+        """
+        asked = as_first_step(meaning)
+        done, note = settle_first_step(self.steps, self.offsets, self.elapsed, asked=asked)
+        others = tuple(one for one in self.notes if one.code not in (ASSUMED, SETTLED))
+        notes = others if note is None else (*others, note)
+        return replace(self, done_at_zero=done, notes=notes)
 
     def trial_index(self, trial: str) -> int:
         """The position of a trial in launch order.
@@ -151,6 +167,7 @@ class Study:
         names: Sequence[str] | None = None,
         *,
         steps: ArrayLike | Sequence[ArrayLike] | None = None,
+        first_step: str | None = None,
         status: Sequence[Status | str] | None = None,
         name: str = "study",
         objective: str = "objective",
@@ -169,6 +186,9 @@ class Study:
             names: the trials' ids; the default is "0", "1", ...
             steps: the step of each column, [n_steps], or shaped like `values`; the default is
                 1, 2, ...
+            first_step: what a step of 0 means: "done" is the first unit of training done, "before"
+                is nothing done yet. By default it is settled as `esim.study.first_step` says, with
+                a note.
             status: how each trial ended; the default is completed. Stopped, failed and running
                 trials are censored.
             name: the study's id.
@@ -196,6 +216,9 @@ class Study:
         codes = np.full(n, Status.COMPLETED, dtype=np.int8)
         if status is not None:
             codes = np.array([as_status(word) for word in status], dtype=np.int8)
+        done_at_zero, note = settle_first_step(
+            reports.steps, reports.offsets, reports.elapsed, asked=as_first_step(first_step)
+        )
         study = cls(
             name=name,
             objective=objective,
@@ -214,6 +237,8 @@ class Study:
             if instance_count is None
             else np.asarray(instance_count, dtype=np.int64),
             config=dict(config or {}),
+            notes=() if note is None else (note,),
+            done_at_zero=done_at_zero,
         )
         study.validate()
         return study
@@ -271,6 +296,7 @@ class Study:
         need((np.diff(self.offsets) >= 0).all(), "offsets must never decrease")
         self._need_order(self.steps, "steps must increase strictly inside a trial", strict=True)
         need(r == 0 or self.steps.min() >= 0, "steps must not be negative")
+        need(self.done_at_zero in (0, 1), "done_at_zero must be 0 or 1")
         if self.elapsed is not None:
             need(np.isfinite(self.elapsed).all(), "elapsed seconds must be finite")
             need(r == 0 or self.elapsed.min() >= 0, "elapsed seconds must not be negative")

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet
 import pytest
 
+import esim
 from esim.errors import EsimError
 from esim.readers.inputs import read_inputs, read_studies, read_study
 from esim.readers.own_formats import own_formats
@@ -59,15 +60,15 @@ def test_interleaved_trials_are_not_out_of_order(tmp_path: Path) -> None:
 @pytest.mark.parametrize("kind", ["csv", "jsonl", "parquet"])
 def test_missing_numbers_are_reports_without_a_value(tmp_path: Path, kind: str) -> None:
     if kind == "csv":
-        lines = [f"a,{i},{cell}" for i, cell in enumerate(["", "NaN", "nan", "NA", "null", "1"])]
+        lines = [f"a,{i},{cell}" for i, cell in enumerate(["", "NaN", "nan", "NA", "null", "1"], 1)]
         table = put(tmp_path / "x.csv", "trial,step,loss", *lines)
     elif kind == "jsonl":
         cells = ["null", "NaN", '""', '"NaN"', '"NA"', "1"]
-        lines = [f'{{"trial":"a","step":{i},"loss":{cell}}}' for i, cell in enumerate(cells)]
+        lines = [f'{{"trial":"a","step":{i},"loss":{cell}}}' for i, cell in enumerate(cells, 1)]
         table = put(tmp_path / "x.jsonl", *lines)
     else:
         table = tmp_path / "x.parquet"
-        columns = {"trial": ["a"] * 6, "step": range(6), "loss": [None, nan, nan, None, nan, 1.0]}
+        columns = {"trial": ["a"] * 6, "step": range(1, 7), "loss": [None, nan, nan, None, nan, 1.0]}
         pa.parquet.write_table(pa.table(columns), table)
     study = read_study(table, direction="minimize")
     np.testing.assert_array_equal(study.values, [nan] * 5 + [1])
@@ -77,7 +78,7 @@ def test_missing_numbers_are_reports_without_a_value(tmp_path: Path, kind: str) 
 @pytest.mark.parametrize("odd", [False, True], ids=["typed columns", "cell by cell"])
 def test_infinities_are_values_and_counted(tmp_path: Path, odd: bool) -> None:
     cells = ["inf", "-inf", "Infinity", "-Infinity", "+inf", "1e400"][: 5 if odd else 6]
-    lines = [f"a,{i},{cell}" for i, cell in enumerate(cells)]
+    lines = [f"a,{i},{cell}" for i, cell in enumerate(cells, 1)]
     table = put(tmp_path / "x.csv", "trial,step,loss", *lines, *(["a,9e0,1"] if odd else []))
     study = read_study(table, direction="minimize")
     assert study.values[:5].tolist() == [inf, -inf, inf, -inf, inf]
@@ -178,7 +179,8 @@ def test_timestamps_become_elapsed_seconds(
     table = put(tmp_path / "x.csv", "trial,step,loss,timestamp", *lines)
     study = read_study(table, direction="minimize")
     assert study.elapsed is not None
-    assert study.elapsed.tolist() == [0, 3.5, 10]
+    # Steps take 3.5 and 6.5 s; the first, printed as index 0, is taken to have lasted the median.
+    assert study.elapsed.tolist() == [5, 8.5, 15]
     said = [note.text for note in study.notes if note.code == "time_unit"]
     assert said == ([] if unit is None else [f"column timestamp is read as {unit}"])
     assert codes(study)["elapsed_from_first_report"] == 1
@@ -218,8 +220,8 @@ def test_a_little_before_the_start_is_the_start(tmp_path: Path) -> None:
     table = put(tmp_path / "x.csv", "trial,step,loss,elapsed_s", "a,1,1,-0.5", "a,2,1,1")
     study = read_study(table, direction="minimize")
     assert study.elapsed is not None
-    assert study.elapsed.tolist() == [0, 1]
-    assert codes(study) == {"elapsed_before_start": 1}
+    assert study.elapsed.tolist() == [1, 2]  # its first step takes as long as its second
+    assert codes(study) == {"elapsed_before_start": 1, "elapsed_from_first_report": 1}
 
 
 def test_objective_and_metrics(tmp_path: Path) -> None:
@@ -476,3 +478,59 @@ def test_metric_regexes_are_for_text(tmp_path: Path) -> None:
     table = put(tmp_path / "x.csv", "trial,step,loss", "a,1,1")
     study = read_study(table, direction="minimize", metrics=["loss=(.*)"])
     assert study.notes == (Note("metric_unused", "--metric is for log text; a table has columns"),)
+
+
+def test_the_first_step_of_trials_without_a_start_takes_its_time(tmp_path: Path) -> None:
+    """Ten trials of two steps of 60 s each: half of the steps are half of the time."""
+    rows = [
+        f"t{i},{step},{i},{1700000000 + 1000 * i + 60 * step}" for i in range(10) for step in (1, 2)
+    ]
+    study = read_study(
+        put(tmp_path / "x.csv", "trial,step,loss,timestamp", *rows), direction="minimize"
+    )
+    assert study.elapsed is not None
+    assert study.elapsed.tolist() == [60, 120] * 10
+    summary = esim.replay(study).summary  # each trial is worse than those before it
+    assert (summary.steps_run, summary.seconds_run) == (11, 660)
+    assert summary.seconds_saved_fraction == summary.steps_saved_fraction == 1 - 11 / 20
+
+
+def test_a_trial_of_one_report_takes_the_others_pace(tmp_path: Path) -> None:
+    rows = "a,1,3,1700000000", "a,2,2,1700000010", "b,1,4,1700000100", "c,3,1,1700000200"
+    study = read_study(
+        put(tmp_path / "x.csv", "trial,step,loss,timestamp", *rows), direction="minimize"
+    )
+    assert study.elapsed is not None
+    assert study.elapsed.tolist() == [10, 20, 10, 30]
+
+
+def test_without_two_reports_seconds_are_unknown(tmp_path: Path) -> None:
+    rows = "a,1,3,1700000000", "b,1,4,1700000100"
+    study = read_study(
+        put(tmp_path / "x.csv", "trial,step,loss,timestamp", *rows), direction="minimize"
+    )
+    assert study.elapsed is None
+    assert codes(study)["elapsed_unknown"] == 2
+
+
+def test_elapsed_seconds_that_count_from_the_first_report(tmp_path: Path) -> None:
+    rows = "a,1,3,0", "a,2,2,10", "b,1,4,0", "b,2,4,20"
+    table = put(tmp_path / "x.csv", "trial,step,loss,elapsed_s", *rows)
+    study = read_study(table, direction="minimize")
+    assert study.elapsed is not None
+    assert study.elapsed.tolist() == [10, 20, 20, 40]
+    # An evaluation before training takes none: nothing is done yet.
+    rows = "a,0,3,0", "a,1,2,10", "b,0,4,0", "b,1,4,20"
+    study = read_study(put(table, "trial,step,loss,elapsed_s", *rows), direction="minimize")
+    assert study.elapsed is not None
+    assert study.elapsed.tolist() == [0, 10, 0, 20]
+    assert study.done_at_zero == 0
+
+
+@pytest.mark.parametrize(("asked", "saved"), [("done", 4 / 12), ("before", 4 / 9)])
+def test_first_step_is_asked_for(tmp_path: Path, asked: str, saved: float) -> None:
+    curves = [3, 2, 2, 1], [4, 4, 4, 4], [2, 2.5, 3, 3]  # worked out in tests/study/test_first_step
+    rows = [f"t{i},{s},{v}" for i, curve in enumerate(curves) for s, v in enumerate(curve)]
+    table = put(tmp_path / "x.csv", "trial,step,loss", *rows)
+    study = read_study(table, direction="minimize", first_step=asked)
+    assert esim.replay(study).summary.steps_saved_fraction == pytest.approx(saved)

@@ -10,6 +10,7 @@ exact in any order, and ties are frequent.
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -138,7 +139,7 @@ def make_study(
     study = build(
         steps, values, direction=direction, status=status, elapsed=elapsed, start=start, end=end
     )
-    return study
+    return dataclasses.replace(study, done_at_zero=pick.one((0, 0, 1)))
 
 
 def build(

@@ -89,7 +89,7 @@ class NaiveReplay:
 
 @dataclass(frozen=True)
 class Report:
-    """A row with a value. `row` counts from the trial's first row."""
+    """A row with a value. `row` counts from the trial's first row, `step` is the resource."""
 
     row: int
     step: int
@@ -198,7 +198,7 @@ def _trials(study: Study) -> list[Trial]:
     for i in range(study.n_trials):
         first, last = int(study.offsets[i]), int(study.offsets[i + 1])
         reports = [
-            Report(row - first, int(study.steps[row]), float(study.values[row]))
+            Report(row - first, _resource(study, row), float(study.values[row]))
             for row in range(first, last)
             if not math.isnan(study.values[row])
         ]
@@ -334,10 +334,15 @@ def _timeline(study: Study, trial: Trial, first_second: float, natural_end: floa
     return events
 
 
+def _resource(study: Study, row: int) -> int:
+    """Units of training done at a row of the study's columns, whatever its log counts from."""
+    return int(study.steps[row]) + study.done_at_zero
+
+
 def _row_second(study: Study, i: int, row: int) -> float:
     """Seconds from the trial's start to its row; without elapsed one step is one second."""
     at = int(study.offsets[i]) + row
-    return float(study.steps[at]) if study.elapsed is None else float(study.elapsed[at])
+    return float(_resource(study, at)) if study.elapsed is None else float(study.elapsed[at])
 
 
 def _last_second(study: Study, i: int) -> float:
@@ -424,7 +429,7 @@ def _decide(study: Study, rule: Rule, trials: list[Trial], trial: Trial) -> Deci
     return Decision(
         trial=trial.index,
         report=trial.first_row + here.row,
-        step=here.step,
+        step=here.step - study.done_at_zero,  # as the log counts
         own=own,
         threshold=threshold,
         peers=len(peers),

@@ -107,6 +107,11 @@ def account(
     return {**found, **_best(study, launched, kept, stopped, terms.final)}
 
 
+def _resource(study: Study, row: int) -> int:
+    """Units of training done at a row, whatever its log counts from."""
+    return int(study.steps[row]) + study.done_at_zero
+
+
 def _rows(study: Study, i: int) -> int:
     return int(study.offsets[i + 1] - study.offsets[i])
 
@@ -116,7 +121,7 @@ def _spent(
 ) -> dict[str, float | None]:
     """What one trial takes that makes so many rows, and is stopped or not."""
     last = int(study.offsets[i]) + rows - 1
-    steps = float(study.steps[last]) if rows else 0.0
+    steps = float(_resource(study, last)) if rows else 0.0
     if study.elapsed is None:
         return {"steps": steps, "seconds": None, "job": None, "billed_seconds": None, "cost": None}
     seconds = float(study.elapsed[last]) if rows else 0.0
@@ -165,8 +170,9 @@ def _makespan(
         if not math.isfinite(start):
             continue
         if not math.isfinite(end_recorded[i]):
-            column = study.steps if study.elapsed is None else study.elapsed
-            logged = float(column[study.offsets[i + 1] - 1]) if _rows(study, i) else 0.0
+            last = int(study.offsets[i + 1]) - 1
+            at_last = _resource(study, last) if study.elapsed is None else study.elapsed[last]
+            logged = float(at_last) if _rows(study, i) else 0.0
             end = min(end, start + logged) if math.isfinite(end) else start + logged
         starts.append(start)
         ends.append(end)
@@ -179,7 +185,7 @@ def _bounds(
     """The saved share of steps if trials cut short had gone on to the job's longest step."""
 
     def reached(i: int, rows: int) -> int:
-        return int(study.steps[study.offsets[i] + rows - 1]) if rows else 0
+        return _resource(study, int(study.offsets[i]) + rows - 1) if rows else 0
 
     cut = [i for i in launched if study.censored[i] and study.status[i] != Status.FAILED]
     recorded = sum(reached(i, _rows(study, i)) for i in launched)

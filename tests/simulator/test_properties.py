@@ -303,6 +303,15 @@ def renamed(study: Study) -> Study:
     return dataclasses.replace(study, trials=tuple(f"z{999 - i}" for i in range(study.n_trials)))
 
 
+def counted_from_zero(study: Study) -> Study:
+    """The same study as a log that prints the index 0 after the first step, or as one from 1."""
+    if study.done_at_zero:
+        return dataclasses.replace(study, steps=study.steps + 1, done_at_zero=0)
+    if (study.steps == 0).any():
+        return study
+    return dataclasses.replace(study, steps=study.steps - 1, done_at_zero=1)
+
+
 CHANGES = [(mirrored, -1.0), (doubled, 2.0), (renamed, 1.0)]
 
 
@@ -317,6 +326,35 @@ def test_changes_nothing(change: Callable[[Study], Study], factor: float) -> Non
 def test_any_changes_nothing(run: Run, by: tuple[Callable[[Study], Study], float]) -> None:
     change, factor = by
     check_changes_nothing(run, change(run.study), factor)
+
+
+def check_counts_alike(run: Run) -> int:
+    """Logs that count the same steps from 0 and from 1 give the same outcomes, every key."""
+    changed = counted_from_zero(run.study)
+    by = int((changed.steps - run.study.steps).max(initial=0))
+    by += int((changed.steps - run.study.steps).min(initial=0))
+    kept, decided = decisions_of(run.study, run.rule, run.settings)
+    kept_too, decided_too = decisions_of(changed, run.rule, run.settings)
+    assert kept_too.rows_kept.tolist() == kept.rows_kept.tolist()
+    assert decided_too == {(trial, step + by): told for (trial, step), told in decided.items()}
+    here, there = result_of(run), result_of(dataclasses.replace(run, study=changed))
+    assert repr(there.summary) == repr(here.summary)
+    for name, column in vars(here.columns).items():
+        expected = np.asarray(column)
+        if name == "stop_step":
+            expected = expected + by * here.columns.stopped
+        np.testing.assert_array_equal(np.asarray(getattr(there.columns, name)), expected)
+    return abs(by)
+
+
+def test_steps_counted_from_zero_change_nothing() -> None:
+    assert sum(check_counts_alike(make_run(pick)) for pick in seeded(34)) > SEEDED // 3
+
+
+@settings(max_examples=EXAMPLES, deadline=None)
+@given(any_run())
+def test_any_steps_counted_from_zero_change_nothing(run: Run) -> None:
+    check_counts_alike(run)
 
 
 # ------------------------------------------------------------------------------------- bounds

@@ -134,8 +134,8 @@ def test_a_stop_pulls_later_trials_forward() -> None:
 
 def test_a_running_trial_is_known_up_to_its_last_report() -> None:
     # t1, from 1, is stopped at its third report, at 4. Its job would end at 104: later than its
-    # log, which ends at 6: it makes all of its 5 recorded reports. Nothing is known of what it saves
-    # then, and nothing is made up.
+    # log, which ends at 6, so it makes all of its 5 recorded reports. Nothing is known of what it
+    # saves then, and nothing is made up.
     status = [Status.COMPLETED, Status.RUNNING]
     study = scheduled([0, 1], [4, NAN], [2] * 4, [3] * 5, status=status)
     actual = summary_of(study, "recorded", stop_latency_s=100.0)
@@ -245,9 +245,9 @@ def test_columns_agree_with_the_twin() -> None:
         assert actual.reports_kept.tolist() == expected.kept
         for i in range(study.n_trials):
             kept, first = expected.kept[i], int(study.offsets[i])
-            step = int(study.steps[first + kept - 1]) if kept else 0
-            assert actual.steps_run[i] == step
-            assert actual.stop_step[i] == (step if expected.stopped[i] else -1)
+            index = int(study.steps[first + kept - 1]) if kept else 0
+            assert actual.steps_run[i] == (index + study.done_at_zero if kept else 0)
+            assert actual.stop_step[i] == (index if expected.stopped[i] else -1)
             values = [v for v in study.values[first : first + kept].tolist() if not math.isnan(v)]
             assert same(float(actual.final_value[i]), values[-1] if values else None)
             if study.elapsed is not None:

@@ -193,6 +193,8 @@ def _study(
         where=tuning.path,
         notes=notes,
         listed_order=True,
+        declared=None if form is None else form.first_step,
+        asked=options.first_step,
     )
 
 
@@ -275,6 +277,8 @@ def _read_bare(source: Source, options: Options) -> Found:
         direction=bare.direction,
         where=source.label,
         notes=notes,
+        declared=None if bare.form is None else bare.form.first_step,
+        asked=options.first_step,
     )
     unread = [file.name for file in source.files if not looks_like_log(file)]
     text = f"{len(unread)} file(s) are no logs of training jobs: {some(unread)}"

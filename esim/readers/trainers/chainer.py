@@ -24,6 +24,7 @@ FORMAT = Format(
     needs=("direction", "objective, if there are several metrics"),
     times=True,
     by_contents=True,
+    first_step="before",
 )
 
 _LAYOUT = Layout(steps=("epoch", "iteration"), elapsed=("elapsed_time",), sparse=True)

@@ -29,6 +29,7 @@ FORMAT = Format(
     summary="Hugging Face Trainer: trainer_state.json of the newest checkpoint of each run",
     needs=("direction", "objective, if there are several metrics"),
     configs=True,
+    first_step="before",
 )
 
 _FILE = "trainer_state.json"

@@ -210,9 +210,9 @@ def _reports(
     """The rows that are reports to the rule, which may leave out NaN or all that is not finite.
 
     Returns:
-        offsets [N + 1], trial -> its reports; the steps [R] and values [R] of the reports; the row
-        of the study that each is [R], None if all are; and whether rows without a value follow the
-        last report of each trial, bool [N].
+        offsets [N + 1], trial -> its reports; the resource [R] and values [R] of the reports; the
+        row of the study that each is [R], None if all are; and whether rows without a value follow
+        the last report of each trial, bool [N].
     """
     if rule.nan == "finite":
         present = np.isfinite(study.values)
@@ -221,12 +221,12 @@ def _reports(
     else:
         present = np.ones(study.n_reports, dtype=np.bool_)
     if present.all():
-        return study.offsets, study.steps, study.values, None, np.zeros(study.n_trials, np.bool_)
+        return study.offsets, study.resource, study.values, None, np.zeros(study.n_trials, np.bool_)
     row_of = np.flatnonzero(present)
     offsets = np.concatenate(([0], np.cumsum(present)))[study.offsets]
     last_row = study.offsets[1:] - 1
     unseen = (np.diff(study.offsets) > 0) & ~present[np.maximum(last_row, 0)]
-    return offsets, study.steps[row_of], study.values[row_of], row_of, unseen
+    return offsets, study.resource[row_of], study.values[row_of], row_of, unseen
 
 
 def _positions(

@@ -134,7 +134,7 @@ class Plan:
     @property
     def steps(self) -> Int64:
         """The step of each judgement's report. int64 [E]"""
-        return self.arrays.step
+        return self.arrays.step - self.study.done_at_zero
 
     @property
     def first(self) -> Int64:

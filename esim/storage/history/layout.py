@@ -44,6 +44,7 @@ class Entry:
         input, format: the path or address that the study was read from, and its format.
         sha256: the hash of the input's contents and of the options it was read with.
         notes: the study's notes as JSON text.
+        done_at_zero: as in `Study`; None in a history that was written before there was one.
     """
 
     study: str
@@ -60,6 +61,7 @@ class Entry:
     sha256: str
     format: str
     notes: str
+    done_at_zero: int | None
 
     @property
     def is_empty(self) -> bool:
@@ -239,8 +241,10 @@ def index_schema() -> Any:
     """The Arrow schema of index.parquet."""
     import pyarrow as pa
 
-    kinds: dict[str, Any] = {"str": pa.string(), "int": pa.int64(), "bool": pa.bool_()}
-    fields = [(name, kinds[str(kind)]) for name, kind in Entry.__annotations__.items()]
+    kinds: dict[str, Any] = {"str": pa.string(), "bool": pa.bool_()}
+    fields = [
+        (name, kinds.get(str(kind), pa.int64())) for name, kind in Entry.__annotations__.items()
+    ]
     return pa.schema(fields, metadata={KEY: SCHEMA.encode()})
 
 
@@ -256,7 +260,13 @@ def _entries(data: bytes, where: str) -> tuple[Entry, ...] | None:
         raise EsimError("damaged Parquet file", where=where, why=str(error)) from error
     if (table.schema.metadata or {}).get(KEY) != SCHEMA.encode():
         return None
-    columns = [table[name].to_pylist() for name in Entry.__annotations__]
+    absent = [None] * len(table)
+    columns = [
+        absent
+        if name == "done_at_zero" and name not in table.column_names
+        else table[name].to_pylist()
+        for name in Entry.__annotations__
+    ]
     return tuple(map(Entry, *columns))
 
 
@@ -358,7 +368,7 @@ def _study(
     if CONFIG_COLUMN in trials:
         rows = [json.loads(text) for text in trials[CONFIG_COLUMN]]
         configs = {key: tuple(row[key] for row in rows) for key in (rows[0] if rows else {})}
-    return Study(
+    study = Study(
         name=entry.study,
         objective=entry.objective,
         direction=as_direction(entry.direction),
@@ -375,4 +385,6 @@ def _study(
         instance_count=trials["instance_count"],
         config=configs,
         notes=() if entry.notes == _NO_NOTES else _notes(entry.notes),
+        done_at_zero=entry.done_at_zero or 0,
     )
+    return study if entry.done_at_zero is not None else study.with_first_step()

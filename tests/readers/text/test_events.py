@@ -213,7 +213,7 @@ def test_the_last_of_a_step_counts(tmp_path: Path) -> None:
 def test_many_files_of_one_step_each_are_said(tmp_path: Path) -> None:
     for i in range(4):
         write(tmp_path / f"{NAME}.{i}", begun(), scalar(101 + i, i, i))
-    assert codes(read(tmp_path)) == {"files_of_one_step": 1}
+    assert codes(read(tmp_path)) == {"files_of_one_step": 1, "first_step_assumed": 1}
 
 
 # --- what is survived ------------------------------------------------------------------------
