@@ -7,7 +7,7 @@ the report times, and writes notes on what it did.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,7 @@ from esim.readers.natural import natural
 from esim.readers.report_times import elapsed_seconds, with_first_step_time
 from esim.study import Direction, Float64, Int64, Note, Status, Study, is_censored
 from esim.study.first_step import FirstStep, settle_first_step
+from esim.study.times import ends_before_reports
 
 
 @dataclass(frozen=True)
@@ -159,7 +160,13 @@ def assemble(
         raise EsimError(
             error.what, where=f"{where}: {error.where}", why=error.why, fix=error.fix
         ) from None
-    return study
+    early = np.flatnonzero(ends_before_reports(study))
+    if not early.size:
+        return study
+    names = some([ids[i] for i in early.tolist()])
+    text = f"{early.size} trial(s) end before their last report; taken to end with it: {names}"
+    note = Note("ended_before_report", text, int(early.size))
+    return replace(study, notes=(*study.notes, note))
 
 
 def _about_trials(known: TrialRecords, ids: Sequence[str], pick: Int64) -> TrialRecords:

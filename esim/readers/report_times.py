@@ -120,8 +120,8 @@ def with_first_step_time(
     said.append(
         Note(
             "elapsed_from_first_report",
-            f"the times of {len(behind)} trial(s) count from their first report; what is done at it "
-            "is taken to have lasted as long as their other steps",
+            f"the times of {len(behind)} trial(s) count from their first report; what is done at "
+            "it is taken to have lasted as long as their other steps",
             len(behind),
         )
     )

@@ -28,6 +28,7 @@ from esim.results.estimate import (
 )
 from esim.results.named_rule import RecordedRule
 from esim.results.replay import Caveat
+from esim.results.validate import validate_document
 from esim.rules import Rule, share
 from esim.study import Direction, Float64
 from esim.study.door import above
@@ -153,6 +154,9 @@ class Estimate:
     advice: Advice | None = None
     backtest: Backtest | None = None
     failures: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        validate_document(self)
 
     def quantity(self, name: str) -> Quantity | None:
         """A predictive distribution; None if it cannot be known. Raises EsimError for a name."""

@@ -101,7 +101,10 @@ class RuleColumns:
         "completed, or all that have reached the step, running ones too",
     )
     failed_peers: bool = column(
-        False, "pool", "whether failed trials are peers once they have ended"
+        False,
+        "pool",
+        "whether trials that failed are peers once they have; with pool=reached any trial is one "
+        "while it runs",
     )
     include_self: bool = column(
         False, "pool", "whether the trial itself is in its pool (pool=reached)"

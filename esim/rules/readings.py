@@ -2,8 +2,8 @@
 
 Each reading settles one open question in another way than the literal rule does. The letters are
 those of a list of these questions. Its questions C, D, M and N are missing here: B decides whether
-the curve of a stopped job counts, failed jobs never count, and the others are about the logs and
-not about the rule.
+the curve of a stopped job counts, a job that has failed counts in no reading (where running jobs
+count too, it does until it fails), and the others are about the logs and not about the rule.
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -10,7 +11,7 @@ import numpy as np
 from esim.assumptions import Clock, Costs
 from esim.results.replay import BestTrial, Caveat, Summaries, TrialColumns
 from esim.rules import Rule
-from esim.study import Status, Study
+from esim.study import Float64, Status, Study
 from esim.study.batch import Batch
 
 FEW_TRIALS = 20  # one launch order of fewer trials says little
@@ -24,6 +25,7 @@ def caveats_of(
     costs: Costs,
     summaries: Summaries,
     columns: TrialColumns,
+    cut_off_s: Float64,
 ) -> list[list[Caveat]]:
     """The caveats of each replayed study, the gravest first.
 
@@ -32,6 +34,7 @@ def caveats_of(
         rule, clock, costs: how they were replayed.
         summaries: of the studies.
         columns: of the trials of all studies.
+        cut_off_s: seconds by which each trial's job ends earlier than recorded; NaN = unknown. [N]
     """
     whole = batch.whole
     failed = whole.status == Status.FAILED
@@ -39,7 +42,17 @@ def caveats_of(
     has = np.diff(whole.offsets) > 0
     first[has] = whole.resource[whole.offsets[:-1][has]]
     at_once = columns.stopped & (columns.steps_run == first)
-    counts = (failed, whole.censored & ~failed, at_once, columns.stopped & (first == 0))
+    cut = whole.censored & ~failed
+    # How long a trial that had been cut short would have gone on is not known.
+    grace_s = np.where(cut, GRACE_S, np.minimum(cut_off_s, GRACE_S))
+    counts = (
+        failed,
+        cut,
+        at_once,
+        columns.stopped & (first == 0),
+        ~np.isnan(columns.final_value_recorded),
+        np.where(columns.stopped, grace_s, 0.0),
+    )
     rows = zip(
         *(summaries[key] for key in ("trials_stopped", "best_recorded", "best_trial_stopped")),
         *map(batch.sums, counts),
@@ -69,6 +82,8 @@ class _Replayed:
         cut: how many were cut short otherwise.
         at_once: how many stop at their first report.
         from_zero: how many stop and have a first report at which nothing is done.
+        reporting: how many report a value at all.
+        grace_s: seconds that SageMaker may bill for the stopped ones after their stops, in all.
     """
 
     study: Study
@@ -83,6 +98,8 @@ class _Replayed:
     cut: int
     at_once: int
     from_zero: int
+    reporting: int
+    grace_s: float
 
 
 # Each function below returns the text of one caveat, or None where it does not apply.
@@ -109,8 +126,12 @@ def _degradation_unknown(of: _Replayed) -> str | None:
 def _failed_trials(of: _Replayed) -> str | None:
     if not of.failed:
         return None
-    peers = of.rule.failed_peers or of.rule.pool == "reached"
-    return f"{of.failed} trials failed: never the best" + ("" if peers else ", never peers")
+    peers = " and never peers"
+    if of.rule.against not in ("peers", "pairs") or of.rule.failed_peers:
+        peers = ""
+    elif of.rule.pool == "reached":
+        peers = " and no peers once they have failed"
+    return f"{of.failed} trials failed: never the best{peers}, unless the rule stops them first"
 
 
 def _stops_at_first_report(of: _Replayed) -> str | None:
@@ -150,11 +171,19 @@ def _nothing_stopped(of: _Replayed) -> str | None:
     return None if of.stopped else "the rule stops no trial: it would have changed nothing"
 
 
-def few_trials(trials: int) -> str | None:
-    """The text of the caveat about a study of so many trials; None if they are enough."""
-    if trials >= FEW_TRIALS:
+def few_trials(reporting: int, trials: int | None = None) -> str | None:
+    """The text of the caveat about a small study; None if its trials are enough.
+
+    Args:
+        reporting: how many of its trials report a value. The others tell nothing.
+        trials: how many it has in all; None: as many.
+    """
+    if reporting >= FEW_TRIALS:
         return None
-    return f"{trials} trials: one launch order of so few says little about the next job"
+    which = "trials"
+    if trials is not None and trials > reporting:
+        which = f"of {trials} trials report values"
+    return f"{reporting} {which}: one launch order of so few says little about the next job"
 
 
 def _one_after_another(of: _Replayed) -> str | None:
@@ -193,8 +222,8 @@ def _stop_at_once(of: _Replayed) -> str | None:
         return "stops take effect at once; a system that polls stops later (--stop-latency-s)"
     return (
         "stops take effect at once; SageMaker polls, and may bill up to "
-        f"{GRACE_S} s more for each stopped job "
-        f"(here at most {GRACE_S * of.stopped} s in all; --stop-latency-s)"
+        f"{GRACE_S} s more for each stopped job, but none beyond its recorded end "
+        f"(here at most {math.ceil(of.grace_s)} s in all; --stop-latency-s)"
     )
 
 
@@ -213,7 +242,7 @@ _CHECKS: tuple[tuple[str, Callable[[_Replayed], str | None]], ...] = (
     ("looks_ahead", _looks_ahead),
     ("axis_without_times", _axis_without_times),
     ("nothing_stopped", _nothing_stopped),
-    ("few_trials", lambda of: few_trials(of.study.n_trials)),
+    ("few_trials", lambda of: few_trials(of.reporting, of.study.n_trials)),
     ("one_after_another", _one_after_another),
     ("starts_as_recorded", _starts_as_recorded),
     ("steps_as_seconds", _steps_as_seconds),

@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from esim.assumptions import Clock, Costs
 from esim.errors import EsimError
 from esim.results.replay import Caveat, ReadingRow, ReplayResult, Summaries, Summary, TrialColumns
+from esim.results.validate import validate_trials
 from esim.rules import LITERAL, READINGS, Rule
 from esim.rules import rule as named_rule
 from esim.simulator.accounting import Outcomes, outcomes, summaries
@@ -179,9 +180,11 @@ def _replayed(batch: Batch, plan: Plan, clock: Clock, costs: Costs, final: Final
     baseline = run_once(plan, clock, costs, acting=False)
     trials = outcomes_of_trials(batch.whole, costs, final, run)
     columns = columns_of(batch.whole, clock, trials, run, baseline)
+    validate_trials(columns)
     found = outcomes(batch, batch.whole, clock, costs, trials, run, baseline)
     told = summaries(found, batch, costs)
-    warnings = caveats_of(batch, rule, clock, costs, told, columns)
+    cut_off_s = trials.recorded.job_seconds - trials.run.job_seconds
+    warnings = caveats_of(batch, rule, clock, costs, told, columns, cut_off_s)
     kept = (columns.reports_kept[first:last] for first, last in pairwise(batch.trials))
     shares = told["steps_saved_fraction"]
     for study, its_kept, share, its in zip(batch.studies, kept, shares, warnings, strict=True):

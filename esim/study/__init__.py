@@ -2,10 +2,11 @@
 
 from esim.study.arrays import Float64, Int64
 from esim.study.note import Note
-from esim.study.record import Direction, Study, as_direction
+from esim.study.record import EXACT, Direction, Study, as_direction
 from esim.study.status import STATUS_WORDS, Status, as_status, is_censored
 
 __all__ = [
+    "EXACT",
     "STATUS_WORDS",
     "Direction",
     "Float64",

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import chain, pairwise
 from typing import Any, TypeVar
 
@@ -95,12 +96,18 @@ class Batch:
         try:
             self.whole.validate_numbers()
         except EsimError:
-            for study in self.studies:  # to name the study in the error
+            # To name the study in the error. If none raises, all is well: the sums that must be
+            # exact are those of each study.
+            for study in self.studies:
                 study.validate_numbers()
-            raise
 
     def __len__(self) -> int:
         return len(self.studies)
+
+    @cached_property
+    def widest(self) -> int:
+        """The number of trials of the largest study."""
+        return int(self.sizes.max(initial=0))
 
     @property
     def names(self) -> list[str]:
@@ -148,11 +155,10 @@ class Batch:
         Returns:
             [S, trials of the largest study], of the type of `values`.
         """
-        widest = int(self.sizes.max(initial=0))
-        if len(values) == len(self) * widest:
-            return values.reshape(len(self), widest)
-        rows = np.full((len(self), widest), nothing, dtype=values.dtype)
-        rows[np.arange(widest) < self.sizes[:, None]] = values
+        if len(values) == len(self) * self.widest:
+            return values.reshape(len(self), self.widest)
+        rows = np.full((len(self), self.widest), nothing, dtype=values.dtype)
+        rows[np.arange(self.widest) < self.sizes[:, None]] = values
         return rows
 
 

@@ -19,6 +19,9 @@ from esim.study.status import Status, as_status, is_censored
 
 Direction = Literal["minimize", "maximize"]
 
+# Amounts are added up as float64, in which whole numbers are exact below this one.
+EXACT = 2**53
+
 
 _FIRST, _LAST = min(Status).value, max(Status).value
 _DTYPES: dict[str, np.dtype[Any]] = {
@@ -46,7 +49,8 @@ class Study:
         direction: "minimize" or "maximize".
         trials: the trials' ids, as text, in launch order. [N]
         offsets: int64 [N + 1], from 0 to R, never decreasing.
-        steps: int64 [R], >= 0, strictly increasing inside a trial.
+        steps: int64 [R], >= 0, strictly increasing inside a trial; the highest step times N is
+            below 2**53, so that every sum of steps is exact.
         values: float64 [R], the objective; NaN where the trial reached the step without a value.
         elapsed: float64 [R], seconds since the trial's start, finite, never decreasing inside a
             trial; None if any report has no time.
@@ -297,6 +301,7 @@ class Study:
         self._need_order(self.steps, "steps must increase strictly inside a trial", strict=True)
         need(r == 0 or self.steps.min() >= 0, "steps must not be negative")
         need(self.done_at_zero in (0, 1), "done_at_zero must be 0 or 1")
+        self._need_exact_sums()
         if self.elapsed is not None:
             need(np.isfinite(self.elapsed).all(), "elapsed seconds must be finite")
             need(r == 0 or self.elapsed.min() >= 0, "elapsed seconds must not be negative")
@@ -314,6 +319,20 @@ class Study:
     def _need(self, ok: bool | np.bool_, what: str, why: str | None = None) -> None:
         if not ok:
             raise EsimError(what, where=f"study {self.name!r}", why=why)
+
+    def _need_exact_sums(self) -> None:
+        highest = int(self.steps.max(initial=0))
+        if highest * self.n_trials < EXACT:
+            return
+        at = int(self.steps.argmax())
+        trial = self.trials[int(np.searchsorted(self.offsets, at, side="right")) - 1]
+        raise EsimError(
+            f"step {highest} is too large to be a number of steps",
+            where=f"study {self.name!r}, trial {trial!r}",
+            why=f"the steps of {self.n_trials} trials may add up to {EXACT:,} (2**53) or more, "
+            "and such sums are not exact",
+            fix="steps that count what was trained, such as epochs; a time is no step",
+        )
 
     def _need_order(self, column: NDArray[Any], what: str, *, strict: bool) -> None:
         if len(column) < 2:

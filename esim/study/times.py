@@ -79,6 +79,17 @@ def last_second(study: Study) -> Float64:
     return last_row(study, column).astype(np.float64)
 
 
+def ends_before_reports(study: Study) -> NDArray[np.bool_]:
+    """bool [N]: whether a trial's recorded end lies more than a second before its last report.
+
+    Ends are often written in whole seconds, so one second is no contradiction. `durations` takes
+    such a trial to end with its last report.
+    """
+    if study.elapsed is None:
+        return np.zeros(study.n_trials, dtype=np.bool_)
+    return np.asarray(study.start + last_second(study) > study.end + 1.0)
+
+
 def durations(study: Study) -> Float64:
     """float64 [N]: seconds from each trial's start to its recorded end.
 

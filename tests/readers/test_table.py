@@ -68,7 +68,11 @@ def test_missing_numbers_are_reports_without_a_value(tmp_path: Path, kind: str) 
         table = put(tmp_path / "x.jsonl", *lines)
     else:
         table = tmp_path / "x.parquet"
-        columns = {"trial": ["a"] * 6, "step": range(1, 7), "loss": [None, nan, nan, None, nan, 1.0]}
+        columns = {
+            "trial": ["a"] * 6,
+            "step": range(1, 7),
+            "loss": [None, nan, nan, None, nan, 1.0],
+        }
         pa.parquet.write_table(pa.table(columns), table)
     study = read_study(table, direction="minimize")
     np.testing.assert_array_equal(study.values, [nan] * 5 + [1])
@@ -131,6 +135,17 @@ def test_incomplete_starts_do_not_order(tmp_path: Path) -> None:
     study = read_study(tmp_path, direction="minimize")
     assert study.trials == ("a", "b", "c")
     assert codes(study) == {"time_unit": 1, "trials_not_listed": 1, "start_incomplete": 1}
+
+
+def test_ends_before_the_last_report_are_noted(tmp_path: Path) -> None:
+    put(tmp_path / "r.csv", "trial,step,loss,elapsed_s", "a,1,1,10", "b,1,2,10", "c,1,3,10")
+    put(tmp_path / "t.csv", "trial,start,end", "a,100,105", "b,200,209", "c,300,")
+    study = read_study(tmp_path, direction="minimize")
+    (note,) = (note for note in study.notes if note.code == "ended_before_report")
+    assert (note.count, note.text) == (
+        1,
+        "1 trial(s) end before their last report; taken to end with it: a",
+    )
 
 
 def test_the_column_censored_overrides_the_status(tmp_path: Path) -> None:
@@ -272,6 +287,8 @@ def test_formats_are_listed() -> None:
         (["a,1,1", "a,,1"], ":3", "no step"),
         (["a,1,1", ",2,1"], ":3", "no trial"),
         (["a,1,1", "a,99999999999999999999,1"], ":3", "99999999999999999999 is too large"),
+        (["a,1,1", "a,9007199254740992,1"], ":3", "9007199254740992 is too large"),
+        (["a,1,1", "a,9e15,1", "a,9.1e15,1"], ":4", "9.1e15 is too large"),
         (["a,1,1", "a,inf,1"], ":3", "'inf' is not a whole number"),
         (["a,1,1", "a,2,1_000"], ":3", "'1_000' is not a number"),
         (["a,1,1", "a,2,True"], ":3", "'True' is not a number"),

@@ -512,8 +512,9 @@ def _peer_statistics(study: Study, rule: Rule, trials: list[Trial], trial: Trial
 
 
 def _is_in_pool(rule: Rule, other: Trial) -> bool:
-    if rule.pool == "reached":
-        return True  # what it has not yet shown does not count
+    failed = other.ended and other.status == Status.FAILED
+    if rule.pool == "reached":  # what it has not yet shown does not count
+        return rule.failed_peers or not failed
     if rule.pool == "completed":
         return other.completed
     return _has_ended(rule, other)
@@ -523,7 +524,8 @@ def _has_ended(rule: Rule, other: Trial) -> bool:
     """Whether the trial counts as ended, by its own end or by a stop."""
     if other.stopped:
         return other.off if rule.peer_from == "stop" else other.gone
-    return other.ended and (other.status != Status.FAILED or rule.failed_peers)
+    failed = other.ended and other.status == Status.FAILED
+    return other.ended and (rule.failed_peers or not failed)
 
 
 def _carries(rule: Rule, other: Trial) -> bool:

@@ -15,12 +15,16 @@ from esim.simulator.kernels.peers import (
     COUNT,
     HIGH,
     LIMIT,
+    LOW,
+    MEAN,
     STOPS,
     SUM,
     THRESHOLD,
+    add_up,
     insert,
     low_index,
     remove,
+    renew,
     select,
     set_level,
 )
@@ -87,6 +91,23 @@ def insert_cells(trial, reports, plan, rank, state):
 
 
 @inner
+def withdraw(trial, plan, rank, state):
+    """Take a trial that has failed out of the sight of its peers."""
+    if rank is not None:
+        at = plan.cell_offsets[trial]
+        while at < state.trials[trial, CELL]:
+            if rank[at] >= 0:
+                column = np.int64(plan.cell_column[at])
+                remove(column, np.int64(rank[at]), plan, state)
+                if plan.rule.method == MEAN:
+                    add_up(column, plan, state)
+                low, high = state.members[column, LOW], state.members[column, HIGH]
+                renew(column, state.members[column, COUNT], low, high, plan, state)
+            at += 1
+    state.trials[trial, SHOWN] = 0
+
+
+@inner
 def launch(trial, plan, state):
     """Start a trial, and keep what its rule freezes at its launch. False if it is not judged."""
     if plan.rule.freezes != 0:
@@ -111,7 +132,7 @@ def gather(trial, column, plan, statistic, state):
             continue
         first = plan.offsets[peer]
         at = first + state.trials[peer, SHOWN] - 1
-        if plan.column[first] > column:
+        if at < first or plan.column[first] > column:  # it has failed, or came later
             continue
         if plan.column[at] < column:
             if not plan.rule.carry or state.trials[peer, ENDED] == 0:
@@ -222,7 +243,10 @@ def mark_stop(trial, k, plan, state, kept):
 
 @inner
 def end(trial, stopped, plan, rank, end_rank, curve, state, kept):
-    """End a trial: it may now be a peer, and counts as completed if it completes unstopped."""
+    """End a trial: it may now be a peer, and counts as completed if it completes unstopped.
+
+    Where running trials are peers, one that fails is none from then on, unless failed ones are.
+    """
     reports = plan.offsets[trial + 1] - plan.offsets[trial]
     joins = not plan.rule.completed_only
     if stopped:
@@ -239,8 +263,10 @@ def end(trial, stopped, plan, rank, end_rank, curve, state, kept):
                 best = np.int64(state.tally[BEST])
                 if best == 0 or curve[plan.offsets[trial + 1] - 1] < curve[plan.offsets[best] - 1]:
                     state.tally[BEST] = trial + 1
-    if joins or plan.rule.reached:
+    if joins:
         show(trial, reports, plan, rank, state)
+    elif plan.rule.reached:
+        withdraw(trial, plan, rank, state)
     if joins and reports > 0:
         state.trials[trial, ENDED] = 1
         if rank is not None:

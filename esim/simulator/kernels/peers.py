@@ -147,10 +147,17 @@ def insert(column, rank, plan, state):
     state.members[column, COUNT] = n
     state.members[column, LOW] = low
     state.members[column, HIGH] = high
-    start = state.members[column, UNIVERSE]
     if plan.rule.method == MEAN:
+        start = state.members[column, UNIVERSE]
         state.levels[column, SUM] += plan.universe[start + rank]
+    renew(column, n, low, high, plan, state)
+
+
+@inner
+def renew(column, n, low, high, plan, state):
+    """Bring a column's threshold and limit up to date: it has n members, around ranks low, high."""
     if n >= plan.rule.least:
+        start = state.members[column, UNIVERSE]
         above = high if high > low else low
         set_level(
             column,
@@ -160,13 +167,32 @@ def insert(column, rank, plan, state):
             plan.rule,
             state.levels,
         )
+    else:
+        state.levels[column, THRESHOLD] = state.levels[column, LIMIT] = np.nan
+
+
+@inner
+def add_up(column, plan, state):
+    """The sum of a column's members anew, in the order of their ranks.
+
+    Taking what was removed off the sum would leave what rounding made of both.
+    """
+    base, stop = state.members[column, WORD], state.members[column, END]
+    state.levels[column, SUM] = 0.0
+    for word in range(base, stop):
+        bits = np.int64(state.words[word])
+        while bits != 0:
+            bit = _DE_BRUIJN[(((bits & -bits) * 0x077CB531) & 0xFFFFFFFF) >> 27]
+            rank = ((word - base) << 5) + bit
+            state.levels[column, SUM] += plan.universe[state.members[column, UNIVERSE] + rank]
+            bits &= bits - 1
 
 
 @inner
 def remove(column, rank, plan, state):
     """Take the statistic of a rank out of a column's members.
 
-    The threshold is not brought up to date, as an insertion into the column follows.
+    Threshold and sum are not brought up to date.
     """
     base, stop = state.members[column, WORD], state.members[column, END]
     state.words[base + (rank >> 5)] &= np.uint32(0xFFFFFFFF ^ (1 << (rank & 31)))

@@ -109,6 +109,9 @@ def prepare_batch(
     if not isinstance(found.report, slice):
         row_of = found.report if row_of is None else row_of[found.report]
     oriented, cells = oriented[found.report], found.cells
+    if rule.again != "never":
+        failed = np.repeat(study.status == Status.FAILED, np.diff(found.offsets))
+        cells = cells.stored_once(failed)
     cells.members[found.first[1:] - 1, STOPS] = 1
     curve, critical = _curves(rule, oriented)
     return Plan(

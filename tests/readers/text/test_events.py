@@ -281,5 +281,8 @@ def test_negative_and_giant_steps(tmp_path: Path) -> None:
     write(tmp_path / NAME, begun(), scalar(101, -1, 5))
     with pytest.raises(EsimError, match="step -1 is negative"):
         read(tmp_path)
+    write(tmp_path / NAME, begun(), scalar(101, 2**53 - 1, 5))
+    assert read(tmp_path).steps.tolist() == [2**53 - 1]
     write(tmp_path / NAME, begun(), scalar(101, 2**63 - 1, 5))
-    assert read(tmp_path).steps.tolist() == [2**63 - 1]
+    with pytest.raises(EsimError, match=f"step {2**63 - 1} is too large"):
+        read(tmp_path)
