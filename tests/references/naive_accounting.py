@@ -11,8 +11,8 @@ What the documents leave open is settled here so:
 - a failed trial has no model, unless it is stopped before it fails;
 - a trial cut short, but not by a failure, might have become the best: what the best lost is then
   known on the record only;
-- of trials as good as each other the first launched is the best, and the best is kept if any of
-  them goes on to its end.
+- of trials as good as each other the first launched is the best;
+- the best is lost if the best value under the rule is worse than the best recorded, else kept.
 """
 
 from __future__ import annotations
@@ -261,8 +261,8 @@ def _best(
         "degradation_on_record": worse_by,
         "degradation_normalized": worse_by / scale if scaled else None,
         "best_rank": 1 + sum(other < value for other in recorded.values()),
-        "best_trial_stopped": bool(stopped[winner]),
-        "best_kept": any(v == first and not stopped[i] for i, v in recorded.items()),
+        "best_trial_stopped": value > first,
+        "best_kept": value <= first,
     }
 
 

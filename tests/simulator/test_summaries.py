@@ -14,6 +14,7 @@ from numba import config
 from esim import Status, Study, replay
 from esim.assumptions import Costs
 from esim.errors import EsimError
+from esim.report.answer import verdict
 from esim.results.records import to_json
 from esim.results.replay import BestTrial, ReplayDocument, Summary
 from tests.references import naive
@@ -184,6 +185,23 @@ def test_best_trials() -> None:
     best = replay(early, final="best").summary
     assert best.best_recorded == BestTrial("t0", 0.5)
     assert (best.degradation, best.best_rank, best.best_trial_stopped) == (0.0, 1, False)
+
+
+def test_the_best_value_is_kept_in_another_trial() -> None:
+    # t1 = 3 > 2 is stopped at 1; it would have ended at 1, as t2 does, which goes on: 2 against
+    # (2 + 3) / 2, 1 against 2 (t1 has no step 2). The best value, 1, is kept.
+    study = curves([2, 2], [3, 1], [2, 1])
+    result = replay(study)
+    actual = result.summary
+    assert result.columns.stopped.tolist() == [False, True, False]
+    assert (actual.best_recorded, actual.best) == (BestTrial("t1", 1.0), BestTrial("t2", 1.0))
+    assert (actual.degradation, actual.best_rank, actual.best_trial_stopped) == (0.0, 1, False)
+    assert verdict(result).endswith(
+        "kept the best value, though not in the trial that had it first."
+    )
+    # In another order of the same trials t2 has it first.
+    (other,) = [replay(curves([2, 2], [2, 1], [3, 1])).summary]
+    assert (other.degradation, other.best_rank, other.best_trial_stopped) == (0.0, 1, False)
 
 
 def test_stopping_may_improve_the_final_value() -> None:

@@ -100,13 +100,12 @@ def _tiles(results: Sequence[ReplayResult]) -> Iterator[Tile]:
             f"of {money(s.cost_recorded, s.currency)}",
         )
     known = s.degradation if s.degradation is not None else s.degradation_on_record
-    lost = s.best_trial_stopped is True and (known or 0) > 0
     yield Tile(
         "best trial",
-        {True: "lost" if lost else "as good", False: "kept", None: "unknown"}[s.best_trial_stopped],
+        {True: "lost", False: "kept", None: "unknown"}[s.best_trial_stopped],
         f"degradation {signed(known)}"
         + ("" if s.degradation is not None or known is None else " on record"),
-        bad=lost,
+        bad=s.best_trial_stopped is True,
     )
 
 
