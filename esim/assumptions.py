@@ -49,7 +49,9 @@ class Costs:
     """The seconds and the money that a job costs beyond its training.
 
     SageMaker bills from TrainingStartTime to TrainingEndTime, which includes download and upload
-    (Developer Guide; `describe_training_job`, BillableTimeInSeconds).
+    (Developer Guide; `describe_training_job`, BillableTimeInSeconds). Where the record says what a
+    job was billed (`Study.billed`), that is its bill, start-up included, and under the rule the
+    same share of it as of the seconds counted here.
 
     Attributes:
         price: money per instance-hour; None computes no money.

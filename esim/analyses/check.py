@@ -72,6 +72,9 @@ GRADES: dict[str, tuple[Severity, str]] = {
     "elapsed_raised": ("warning", "look whether the log's times can be trusted"),
     "first_step_assumed": ("note", "say what step 0 means: --first-step done or before"),
     "elapsed_unknown": ("warning", "add a table of the trials with their starts"),
+    "spot_instances": ("warning", "expect other times on demand; restarts cost steps and time"),
+    "spot_bill_unknown": ("warning", "add describe-training-job: it has BillableTimeInSeconds"),
+    "starts_unknown": ("note", "add a table of the trials with their starts"),
     "start_incomplete": ("warning", "export the list of jobs: it has their starts"),
     "zone_assumed": ("warning", "export times with their zone"),
     # Of the other formats.
@@ -94,6 +97,7 @@ GRADES: dict[str, tuple[Severity, str]] = {
 # Notes that say how the logs were read, or what the columns say by themselves: no findings.
 INFORMATION = frozenset(
     {
+        "billed_from_log",
         "columns_not_read",
         "config_unread",
         "curves_from_metrics",

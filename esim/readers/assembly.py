@@ -17,6 +17,7 @@ from esim.errors import EsimError
 from esim.readers.natural import natural
 from esim.readers.report_times import elapsed_seconds, with_first_step_time
 from esim.study import Direction, Float64, Int64, Note, Status, Study, is_censored
+from esim.study.arrays import if_any_known
 from esim.study.first_step import FirstStep, settle_first_step
 from esim.study.times import ends_before_reports
 
@@ -55,6 +56,7 @@ class TrialRecords:
         censored: bool [N], whether the trial had been cut short when it was recorded; None derives
             it from the status.
         config: hyperparameter -> its value for each trial, None where it has none. [N] each
+        billed: float64 [N], billed seconds of each trial's job, NaN where unknown; None if all are.
     """
 
     trials: Sequence[str]
@@ -65,6 +67,7 @@ class TrialRecords:
     instance_count: Int64
     censored: NDArray[np.bool_] | None = None
     config: Mapping[str, Sequence[Any]] = field(default_factory=dict)
+    billed: Float64 | None = None
 
     @classmethod
     def unknown(cls, trials: Sequence[str]) -> TrialRecords:
@@ -193,6 +196,7 @@ def _about_trials(known: TrialRecords, ids: Sequence[str], pick: Int64) -> Trial
             key: tuple(column[i] if i >= 0 else None for i in pick)
             for key, column in known.config.items()
         },
+        billed=None if known.billed is None else if_any_known(_picked(known.billed, pick, np.nan)),
     )
 
 

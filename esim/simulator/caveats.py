@@ -14,6 +14,7 @@ from esim.rules import Rule
 from esim.study import Float64, Status, Study
 from esim.study.batch import Batch
 from esim.study.first_step import ASSUMED
+from esim.study.times import durations
 
 FEW_TRIALS = 20  # one launch order of fewer trials says little
 GRACE_S = 120  # seconds that SageMaker gives a stopped job to finish; they are billed
@@ -228,6 +229,20 @@ def _stop_at_once(of: _Replayed) -> str | None:
     )
 
 
+def _billed_as_recorded(of: _Replayed) -> str | None:
+    billed, seconds = of.study.billed, durations(of.study)
+    if billed is None or of.study.elapsed is None:
+        return None
+    known = np.isfinite(billed)
+    if not (np.abs(billed - seconds)[known] > 1.0).any():  # whole seconds of the same time
+        return None
+    return (
+        f"{known.sum()} jobs were billed {billed[known].sum():.0f} s where the record shows "
+        f"{seconds[known].sum():.0f} s of them, as on spot instances: the bill is the recorded "
+        "one, and under the rule each job's is scaled by its own ratio of the two"
+    )
+
+
 def _infinite_values(of: _Replayed) -> str | None:
     if not (of.any_infinite and np.isinf(of.study.values).any()):
         return None
@@ -248,10 +263,12 @@ _CHECKS: tuple[tuple[str, Callable[[_Replayed], str | None]], ...] = (
     ("starts_as_recorded", _starts_as_recorded),
     ("steps_as_seconds", _steps_as_seconds),
     ("stop_at_once", _stop_at_once),
+    ("billed_as_recorded", _billed_as_recorded),
     ("infinite_values", _infinite_values),
 )
 _NOTES = (
     "auto_was_on",
     "strategy_bayesian",
     ASSUMED,
+    "spot_bill_unknown",
 )  # notes of a reader that limit what a replay says

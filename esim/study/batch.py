@@ -53,7 +53,7 @@ class Batch:
 
         Args:
             studies: at least one; all of the same direction and `done_at_zero`, and all or none
-                with report times.
+                with report times, and with billed seconds.
         """
         sizes = np.array([study.n_trials for study in studies], dtype=np.int64)
         trials = np.concatenate(([0], np.cumsum(sizes)))
@@ -83,6 +83,7 @@ class Batch:
             censored=joined("censored"),
             instance_type=tuple(chain.from_iterable(study.instance_type for study in studies)),
             instance_count=joined("instance_count"),
+            billed=None if studies[0].billed is None else joined("billed"),
             done_at_zero=studies[0].done_at_zero,
         )
         return cls(tuple(studies), whole, trials, sizes)
@@ -178,7 +179,8 @@ def batches(studies: Sequence[Study], kinds: Sequence[Hashable]) -> Iterator[lis
     filling: dict[Hashable, list[int]] = {}
     reports: dict[Hashable, int] = {}
     for position, (study, its_kind) in enumerate(zip(studies, kinds, strict=True)):
-        kind = (its_kind, study.direction, study.elapsed is None, study.done_at_zero)
+        has = study.elapsed is None, study.billed is None
+        kind = (its_kind, study.direction, has, study.done_at_zero)
         total = reports.get(kind, 0) + study.n_reports
         if kind in filling and (total > REPORTS or len(filling[kind]) == STUDIES):
             yield filling.pop(kind)

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from esim.study.direction import Direction
 from esim.study.note import Note
-from esim.study.record import Direction, Study
+from esim.study.record import Study
 from esim.study.status import Status
 from esim.study.times import last_row, report_seconds, side_by_side
 

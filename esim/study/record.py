@@ -5,19 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from esim.errors import EsimError, near_names
-from esim.study.arrays import Float64, Int64, per_trial, report_columns
+from esim.study.arrays import Float64, Int64, if_any_known, per_trial, report_columns
+from esim.study.direction import Direction, as_direction
 from esim.study.door import above
 from esim.study.first_step import ASSUMED, SETTLED, as_first_step, settle_first_step
 from esim.study.note import Note
 from esim.study.status import Status, as_status, is_censored
-
-Direction = Literal["minimize", "maximize"]
 
 # Amounts are added up as float64, in which whole numbers are exact below this one.
 EXACT = 2**53
@@ -34,6 +33,7 @@ _DTYPES: dict[str, np.dtype[Any]] = {
     "status": np.dtype(np.int8),
     "censored": np.dtype(np.bool_),
     "instance_count": np.dtype(np.int64),
+    "billed": np.dtype(np.float64),
 }
 
 
@@ -63,6 +63,8 @@ class Study:
         notes: what the reader noted about the data.
         done_at_zero: the units of training done at a step of 0: 1 where the index 0 is printed
             after the first unit, else 0. All amounts are counted in `resource`.
+        billed: float64 [N], the seconds of each trial's job that were billed, as recorded; NaN
+            where that is unknown, and None where it is of every trial.
 
     Example:
         >>> import esim
@@ -90,6 +92,7 @@ class Study:
     config: Mapping[str, Sequence[Any]] = field(default_factory=dict)
     notes: tuple[Note, ...] = ()
     done_at_zero: int = 0
+    billed: Float64 | None = None
 
     @property
     def resource(self) -> Int64:
@@ -177,6 +180,7 @@ class Study:
         objective: str = "objective",
         instance_type: Sequence[str | None] | None = None,
         instance_count: ArrayLike | None = None,
+        billed: ArrayLike | None = None,
         config: Mapping[str, Sequence[Any]] | None = None,
     ) -> Study:
         """Make a study from a matrix of values, or from one curve for each trial.
@@ -199,6 +203,7 @@ class Study:
             objective: the metric's name.
             instance_type: the type of each trial's machines. [n_trials]
             instance_count: the number of each trial's machines, [n_trials]; the default is 1.
+            billed: the billed seconds of each trial's job, [n_trials]; NaN where unknown.
             config: hyperparameter name -> its value for each trial. [n_trials] each
 
         Raises:
@@ -240,6 +245,7 @@ class Study:
             instance_count=np.ones(n, dtype=np.int64)
             if instance_count is None
             else np.asarray(instance_count, dtype=np.int64),
+            billed=if_any_known(per_trial(billed, n)),
             config=dict(config or {}),
             notes=() if note is None else (note,),
             done_at_zero=done_at_zero,
@@ -315,6 +321,9 @@ class Study:
         known = (self.status >= _FIRST) & (self.status <= _LAST)
         need(known.all(), "status must be a code of esim.study.Status")
         need((self.instance_count >= 1).all(), "instance_count must be at least 1")
+        if self.billed is not None:
+            known = np.isnan(self.billed) | ((self.billed >= 0) & np.isfinite(self.billed))
+            need(known.all(), "billed seconds must be numbers, at least 0, or NaN")
 
     def _need(self, ok: bool | np.bool_, what: str, why: str | None = None) -> None:
         if not ok:
@@ -373,23 +382,6 @@ class Study:
         """
         study: Study = above("read_study_folder")(Path(folder))
         return study
-
-
-def as_direction(word: str) -> Direction:
-    """The direction that a word names, in upper or lower case.
-
-    Args:
-        word: "minimize" or "maximize".
-
-    Raises:
-        EsimError: it is another word.
-    """
-    lowered = word.strip().lower() if isinstance(word, str) else word
-    if lowered == "minimize":
-        return "minimize"
-    if lowered == "maximize":
-        return "maximize"
-    raise EsimError(f"unknown direction {word!r}", fix="minimize or maximize")
 
 
 def _repeated(names: Sequence[str]) -> str | None:

@@ -215,6 +215,17 @@ def test_timestamps_count_from_the_trials_start(tmp_path: Path) -> None:
     assert study.elapsed.tolist() == [3.5, 4.001]
 
 
+def test_billed_seconds_of_the_table_of_trials(tmp_path: Path) -> None:
+    put(tmp_path / "r.csv", "trial,step,loss", "a,1,1", "b,1,2")
+    put(tmp_path / "t.csv", "trial,billed_s", "b,", "a,22")
+    study = read_study(tmp_path, direction="minimize")
+    assert study.billed is not None
+    np.testing.assert_array_equal(study.billed, [22.0, np.nan])
+    put(tmp_path / "t.csv", "trial,billed_s", "b,", "a,-1")
+    with pytest.raises(EsimError, match="billed_s cannot be -1"):
+        read_study(tmp_path, direction="minimize")
+
+
 def test_elapsed_that_falls_is_raised(tmp_path: Path) -> None:
     lines = ["a,1,1,3", "a,2,1,2", "a,3,1,4", "b,1,1,1", "b,2,1,0.5"]
     table = put(tmp_path / "x.csv", "trial,step,loss,elapsed_s", *lines)

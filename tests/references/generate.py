@@ -139,7 +139,10 @@ def make_study(
     study = build(
         steps, values, direction=direction, status=status, elapsed=elapsed, start=start, end=end
     )
-    return dataclasses.replace(study, done_at_zero=pick.one((0, 0, 1)))
+    billed = None
+    if pick.one(SELDOM):
+        billed = np.array([float(pick.one((np.nan, 0, 2, 5))) for _ in range(n)])
+    return dataclasses.replace(study, done_at_zero=pick.one((0, 0, 1)), billed=billed)
 
 
 def build(

@@ -122,22 +122,39 @@ def _spent(
     """What one trial takes that makes so many rows, and is stopped or not."""
     last = int(study.offsets[i]) + rows - 1
     steps = float(_resource(study, last)) if rows else 0.0
+    bill = math.nan if study.billed is None else float(study.billed[i])
+    hourly = None
+    if terms.price is not None:
+        hourly = terms.price * int(study.instance_count[i]) / 3600.0
     if study.elapsed is None:
-        return {"steps": steps, "seconds": None, "job": None, "billed_seconds": None, "cost": None}
+        billed = None if cut or math.isnan(bill) else bill
+        cost = None if billed is None or hourly is None else billed * hourly
+        return {
+            "steps": steps,
+            "seconds": None,
+            "job": None,
+            "billed_seconds": billed,
+            "cost": cost,
+        }
     seconds = float(study.elapsed[last]) if rows else 0.0
     logged = float(study.elapsed[study.offsets[i + 1] - 1]) if _rows(study, i) else 0.0
     start, end = float(study.start[i]), float(study.end[i])
     clocked = math.isfinite(start) and math.isfinite(end)
     job = max(logged, end - start) if clocked else logged
+
+    def counted(length: float) -> float:
+        whole = math.floor(start + length) - math.floor(start) if clocked else length
+        return terms.startup_s + whole
+
+    in_all = counted(job)
     if cut:
         upload = job - logged if terms.upload_s is None else terms.upload_s
         seconds = seconds if trained is None else trained
         job = min(job, seconds + upload)
-    billed = math.floor(start + job) - math.floor(start) if clocked else job
-    billed = terms.startup_s + billed
-    cost = None
-    if terms.price is not None:
-        cost = billed * (terms.price * int(study.instance_count[i]) / 3600.0)
+    billed = counted(job)
+    if not math.isnan(bill):  # what was billed, and of a stopped job the same share of its seconds
+        billed = bill * billed / in_all if in_all > 0 else bill
+    cost = None if hourly is None else billed * hourly
     return {"steps": steps, "seconds": seconds, "job": job, "billed_seconds": billed, "cost": cost}
 
 

@@ -23,6 +23,7 @@ from esim.errors import EsimError, near_names
 from esim.storage.history.addresses import Location
 from esim.storage.parquet import STATUS_OF, plain_value
 from esim.study import STATUS_WORDS, Int64, Note, Study, as_direction
+from esim.study.arrays import if_any_known
 
 INDEX, SHARDS, REPORTS, TRIALS = "index.parquet", "shards", "reports.parquet", "trials.parquet"
 SCHEMA = "esim.history/1"
@@ -233,6 +234,7 @@ _TRIAL_COLUMNS = (
     "censored",
     "instance_type",
     "instance_count",
+    "billed_s",
     CONFIG_COLUMN,
 )
 
@@ -307,6 +309,7 @@ def trials_table(study: Study) -> Any:
         json.dumps({key: column[i] for key, column in zip(keys, plain, strict=True)})
         for i in range(study.n_trials)
     ]
+    billed = np.full(study.n_trials, np.nan) if study.billed is None else study.billed
     columns = {
         "study": arrow.strings([study.name] * study.n_trials),
         "trial": arrow.strings(study.trials),
@@ -317,6 +320,7 @@ def trials_table(study: Study) -> Any:
         "censored": arrow.booleans(study.censored),
         "instance_type": arrow.strings(study.instance_type),
         "instance_count": arrow.array(study.instance_count),
+        "billed_s": arrow.with_nulls(billed, ~np.isnan(billed)),
         CONFIG_COLUMN: arrow.strings(configs),
     }
     return pa.table(list(columns.values()), names=list(columns))
@@ -365,6 +369,7 @@ def _study(
 ) -> Study:
     """The study of an entry, from its own rows of both files."""
     configs: Mapping[str, Sequence[Any]] = {}
+    billed = trials.get("billed_s")  # not in histories written before it was one
     if CONFIG_COLUMN in trials:
         rows = [json.loads(text) for text in trials[CONFIG_COLUMN]]
         configs = {key: tuple(row[key] for row in rows) for key in (rows[0] if rows else {})}
@@ -383,6 +388,7 @@ def _study(
         censored=trials["censored"],
         instance_type=tuple(trials["instance_type"]),
         instance_count=trials["instance_count"],
+        billed=None if billed is None else if_any_known(billed),
         config=configs,
         notes=() if entry.notes == _NO_NOTES else _notes(entry.notes),
         done_at_zero=entry.done_at_zero or 0,

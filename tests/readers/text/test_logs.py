@@ -254,8 +254,11 @@ def test_a_chart_of_runs_of_one_name_and_of_averages(tmp_path: Path) -> None:
     assert study.trials == ("gpt - small", "gpt - small #2")
     assert study.values.tolist() == [5, 4, 7]
     assert codes(study) == {
-        "starts_unknown": 2, "trials_renamed": 1, "chart_averages": 1, "first_step_assumed": 1,
-    }  # fmt: skip
+        "starts_unknown": 2,
+        "trials_renamed": 1,
+        "chart_averages": 1,
+        "first_step_assumed": 1,
+    }
 
 
 def test_a_metric_in_two_charts(tmp_path: Path) -> None:
