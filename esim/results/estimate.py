@@ -13,6 +13,7 @@ from esim.assumptions import Clock, Costs
 from esim.results.named_rule import RecordedRule
 from esim.results.records import build, following_schema, plain, to_json
 from esim.results.replay import Caveat
+from esim.results.validate import validate_document
 from esim.study import Direction
 
 SCHEMA = "esim.estimate/1"
@@ -325,6 +326,9 @@ class EstimateDocument:
     esim: str
     command: str | None = None
     failures: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        validate_document(self)
 
     def to_dict(self) -> dict[str, Any]:
         """The document, schema esim.estimate/1, of plain values."""

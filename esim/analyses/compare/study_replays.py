@@ -358,7 +358,7 @@ def scores(
         float64 [O] each; NaN = unknown, and for "first_stop" that the rule stops no trial.
     """
     study = plan.study
-    trials = outcomes_of_trials(study, costs, final, runs.rows_kept, runs.stopped)
+    trials = outcomes_of_trials(study, costs, final, runs)
     jobs = Launches.of_all(study, len(runs.stopped))
     found = outcomes(jobs, study, clock, costs, trials, runs, baseline)
     first = np.where(runs.stopped, trials.run.steps, np.inf).min(axis=-1, initial=np.inf)
