@@ -69,8 +69,15 @@ def percent(share: float | None) -> str:
 
 
 def share_words(share: float | None) -> str:
-    """A share (1 is all) in whole per cent; NaN becomes a dash too."""
-    return MISSING if share is None or share != share else f"{100 * share:.0f} %"
+    """A share (1 is all) in whole per cent; NaN becomes a dash too.
+
+    It is never rounded to nothing or to all, which are claims of their own.
+    """
+    if share is None or share != share:
+        return MISSING
+    if 0.0 < share <= 0.005:
+        return "under 1 %"
+    return "over 99 %" if 0.995 <= share < 1.0 else f"{100 * share:.0f} %"
 
 
 def probability(p: float | None) -> str:
