@@ -121,11 +121,15 @@ def over_readings(result: ReplayResult) -> str:
 
 def wrong_sentence(result: ReplayResult) -> str:
     """How many trials are stopped wrongly, by the recorded final values."""
-    wrong = stopped_wrongly(result)
+    wrong, stopped = stopped_wrongly(result), result.summary.trials_stopped
+    if not stopped:
+        return "It stops no trial."
+    of = f"Of the {plural(stopped, 'trial')} stopped"
     if not wrong.stopped:
-        return "It stops no trial whose recorded end is known."
+        return f"{of} it is known of none how it would have ended."
+    if wrong.stopped < stopped:
+        of += f" it is known of {wrong.stopped:,} how they would have ended: of these"
     half = f"{wrong.better_half:,} would have ended in the better half of the study"
-    of = f"Of the {plural(wrong.stopped, 'trial')} stopped"
     if not wrong.trials:
         return f"{of} none would have beaten the best one kept, and {half}."
     return f"{of}, {len(wrong.trials):,} would have beaten the best one kept, and {half}."

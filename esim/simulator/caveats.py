@@ -13,6 +13,7 @@ from esim.results.replay import BestTrial, Caveat, Summaries, TrialColumns
 from esim.rules import Rule
 from esim.study import Float64, Status, Study
 from esim.study.batch import Batch
+from esim.study.first_step import ASSUMED
 from esim.study.times import durations
 
 FEW_TRIALS = 20  # one launch order of fewer trials says little
@@ -268,5 +269,6 @@ _CHECKS: tuple[tuple[str, Callable[[_Replayed], str | None]], ...] = (
 _NOTES = (
     "auto_was_on",
     "strategy_bayesian",
+    ASSUMED,
     "spot_bill_unknown",
 )  # notes of a reader that limit what a replay says

@@ -73,7 +73,7 @@ def finals_info(result: ReplayResult) -> FinalsInfo:
 
 
 def _words(what: str, best: BestTrial | None, more: str) -> str:
-    return "" if best is None else f"{what}: {number(best.value, 4)}{more}"
+    return "" if best is None else f"{what}: {number(best.value)}{more}"
 
 
 def draw_finals(info: FinalsInfo, axes: Axes) -> Axes:

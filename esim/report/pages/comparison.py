@@ -97,7 +97,7 @@ def _tiles(c: Comparison) -> Iterator[Tile]:
         within += f"; {plural(len(c.answer.ties), 'other')} not significantly worse"
     yield Tile("saves most", clean(best.key, 34), within)
     if saved is not None:
-        orders = f"{share_words(saved.q05)} to {share_words(saved.q95)} in 90 % of launch orders"
+        orders = f"{percent(saved.q05)} to {percent(saved.q95)} in 90 % of launch orders"
         yield Tile(f"{amount_of(c)} saved", percent(saved.mean), orders)
     if kept is not None:
         yield Tile(
@@ -120,7 +120,7 @@ def _rules(c: Comparison) -> Table:
         Column("saved_high", "to", "percent"),
         Column("saved_q05", "90 % of orders from", "percent"),
         Column("saved_q95", "to", "percent"),
-        Column("best_kept", "best kept", "percent"),
+        Column("best_kept", "best kept", "share"),
         Column("loss", "loss", "percent"),
         Column("loss_low", "interval from", "percent"),
         Column("loss_high", "to", "percent"),
@@ -206,7 +206,7 @@ def _workers(c: Comparison, pictures: Callable[..., list[Part]]) -> Iterator[Par
     for n in slots:
         columns += [
             Column(f"saved_{n}", f"saved, {plural(n, 'worker')}", "percent"),
-            Column(f"best_kept_{n}", "best kept", "percent"),
+            Column(f"best_kept_{n}", "best kept", "share"),
         ]
     rows: list[tuple[Cell, ...]] = []
     for e in c.rules:
@@ -365,7 +365,7 @@ def _settings(s: Settings) -> Iterator[tuple[str, str]]:
     yield "what ranks", f"{AMOUNTS.get(s.saved, s.saved)} saved"
     yield "loss accepted", f"{percent(s.max_degradation)} of the way from best to median trial"
     yield "launch orders", f"{s.orders}, and {s.workers_orders} for each number of workers"
-    yield "confidence", percent(s.confidence)
+    yield "confidence", f"{100 * s.confidence:g} %"
     yield "bootstrap replicates", f"{s.bootstrap:,}"
     yield "seed", str(s.seed)
     yield "final value", f"the {s.final} reported value of a trial"

@@ -15,7 +15,7 @@ from esim.report.figures.plot import Plot
 
 Cell = str | float | int | bool | None
 Kind = Literal[
-    "text", "count", "percent", "seconds", "number", "signed", "money", "fate", "yes", "p"
+    "text", "count", "percent", "share", "seconds", "number", "signed", "money", "fate", "yes", "p"
 ]
 
 
@@ -54,6 +54,7 @@ class Column:
         shown = {
             "count": words.count,
             "percent": words.percent,
+            "share": words.share_words,
             "seconds": words.seconds,
             "signed": words.signed,
             "p": words.probability,

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from esim.report.terminal.history import show_failures
 from esim.report.terminal.replay import table
-from esim.report.words import MISSING, clean, count, number, percent
+from esim.report.words import MISSING, clean, count, number, percent, probability, share_words
 from esim.results.comparison.comparison import (
     AtWorkers,
     Comparison,
@@ -122,10 +122,10 @@ def _rules(c: Comparison, *, wide: bool) -> Table:
             Text(clean(entry.key, 60)),
             MISSING if saved is None else percent(saved.mean),
             *([Text(bar.ljust(_BAR, "·"), style="cyan")] if wide else []),
-            MISSING if saved is None else f"{100 * saved.q05:.0f} to {100 * saved.q95:.0f} %",
-            _whole(entry.orders.best_kept),
+            MISSING if saved is None else _between(saved.q05, saved.q95),
+            _kept(entry.orders.best_kept),
             MISSING if loss is None else percent(loss.mean),
-            *([MISSING if entry.rank is None else number(entry.rank.mean, 3)] if wide else []),
+            *([MISSING if entry.rank is None else number(entry.rank.mean, 4)] if wide else []),
             _against(entry, wide=wide),
             style="dim"
             if entry.role == "baseline"
@@ -149,13 +149,13 @@ def _against(entry: RuleEntry, *, wide: bool) -> Text:
     against = entry.against_best
     if against is None:
         return Text(f"{MISSING}{mark}")
-    p = f", p {_p(against.p)}" if wide and against.p is not None and against.significant else ""
+    p = (
+        f", p {probability(against.p)}"
+        if wide and against.p is not None and against.significant
+        else ""
+    )
     style = {"best": "bold green", "loses too much": "red"}.get(against.verdict, "")
     return Text(f"{against.verdict}{p}{mark}", style=style)
-
-
-def _p(p: float) -> str:
-    return "< .001" if p < 0.001 else f"{p:.3f}".lstrip("0")
 
 
 def _legend(c: Comparison) -> str:
@@ -170,8 +170,12 @@ def _legend(c: Comparison) -> str:
     )
 
 
-def _whole(share: Share | None) -> str:
-    return MISSING if share is None else f"{100 * share.share:.0f} %"
+def _between(low: float, high: float) -> str:
+    return f"{percent(low).removesuffix(' %')} to {percent(high)}"
+
+
+def _kept(share: Share | None) -> str:
+    return share_words(None if share is None else share.share)
 
 
 def _workers(c: Comparison) -> Table:
@@ -196,7 +200,7 @@ def _workers(c: Comparison) -> Table:
 def _at(at: AtWorkers | None) -> str:
     if at is None or at.saved is None:
         return MISSING
-    return f"{100 * at.saved.mean:.0f} %, {_whole(at.best_kept)}"
+    return f"{share_words(at.saved.mean)}, {_kept(at.best_kept)}"
 
 
 def _studies(studies: Sequence[StudyEntry]) -> Table:
@@ -205,7 +209,7 @@ def _studies(studies: Sequence[StudyEntry]) -> Table:
     shown.add_column("most often stop the best trial (share of orders)", overflow="fold")
     for study in studies[:_MOST_STUDIES]:
         losers = [
-            f"{clean(loser.key, 40)} {100 * loser.share.share:.0f} %"
+            f"{clean(loser.key, 40)} {share_words(loser.share.share)}"
             for loser in study.loses_best[:_MOST_LOSERS]
         ]
         shown.add_row(

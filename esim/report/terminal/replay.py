@@ -199,7 +199,7 @@ def _saved(result: ReplayResult) -> Table:
             "",
             f"{percent(low)} to {percent(high)}",
         )
-    shown.add_row("trials stopped", count(s.trials), count(s.trials_stopped), "")
+    shown.add_row("trials, of them stopped", count(s.trials), count(s.trials_stopped), "")
     return shown
 
 
