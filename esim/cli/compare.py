@@ -90,7 +90,7 @@ class ComparisonFlags:
         typer.Option(
             "--choose",
             help="Also choose the rule that saves most within that loss, and tell what such a "
-            "choice gives on what it was not made on.",
+            "choice gives on what it was not made on, and what it may give on other studies.",
             rich_help_panel=_COMPARISON,
         ),
     ] = False

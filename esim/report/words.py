@@ -132,3 +132,24 @@ def comparison_name(comparison: Comparison) -> str:
     """What is compared: the name of the study, or the number of studies."""
     studies = comparison.studies
     return studies[0].study if len(studies) == 1 else plural(len(studies), "study")
+
+
+def left_out_words(comparison: Comparison) -> str:
+    """On how many studies rules are compared, if some are left out, and why; else empty."""
+    out = comparison.answer.left_out
+    if not out or not comparison.answer.studies:
+        return ""
+    total = comparison.answer.studies + sum(one.studies for one in out)
+    whys = "; ".join(f"{one.studies} left out: {one.text}" for one in out)
+    return f"{comparison.answer.studies} of {total} studies ({whys})"
+
+
+def gains(comparison: Comparison) -> bool:
+    """Whether some best value got better, so that the mean change differs from the mean loss."""
+    spreads = [entry.orders for entry in comparison.rules]
+    return any(
+        s.loss_normalized is not None
+        and s.degradation_normalized is not None
+        and s.loss_normalized.mean != s.degradation_normalized.mean
+        for s in spreads
+    )
