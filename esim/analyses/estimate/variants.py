@@ -8,8 +8,8 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator, Sequence
 
+from esim.analyses.estimate.ask import Ask
 from esim.analyses.estimate.forecast import clock_of, forecast
-from esim.analyses.estimate.past_replays import Ask
 from esim.assumptions import Clock
 from esim.errors import EsimError
 from esim.results.estimate import Alternative, Headline, ReadingForecast
@@ -59,9 +59,12 @@ def over_workers(
 
 
 def over_readings(
-    past: Sequence[Study], ask: Ask, seed: int, confidence: float
+    past: Sequence[Study], ask: Ask, seed: int, confidence: float, asked: Headline
 ) -> Iterator[ReadingForecast]:
-    """The forecast under each plausible reading of the documentation that a new job can have."""
+    """The forecast under each plausible reading of the documentation that a new job can have.
+
+    `asked` as in `over_trials`.
+    """
     for reading in READINGS:
         if reading.clock == "recorded":
             continue
@@ -77,7 +80,7 @@ def over_readings(
             question=reading.question,
             reading=reading.answer,
             parameters=reading.columns,
-            headline=_headline(past, changed, seed, confidence),
+            headline=asked if changed == ask else _headline(past, changed, seed, confidence),
         )
 
 
