@@ -17,7 +17,7 @@ from esim.results.forecast import Estimate
 from esim.rules import READINGS
 from esim.study import Study
 
-SAMPLES = 200  # replicates of a variant
+SAMPLES = 300  # replicates of a variant; as many jobs as 3 of 10 tell what becomes of the best
 _TRIALS = (5, 10, 20, 50, 100, 200, 500, 1000)
 _WORKERS = (1, 2, 4, 8, 16, 32, 64)
 # Columns that make the rule more cautious, each with its words.
