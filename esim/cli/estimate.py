@@ -60,7 +60,8 @@ class NextJobFlags:
         str | None,
         typer.Option(
             help="shuffled: any launch order is as likely; recorded: samples keep the past's, as "
-            "for Bayesian search (the default where the logs say so).",
+            "for Bayesian search (the default where the logs say so, or where final values change "
+            "over the launch order).",
             rich_help_panel=_NEXT,
             show_default=False,
         ),

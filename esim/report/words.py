@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -69,8 +70,36 @@ def percent(share: float | None) -> str:
 
 
 def share_words(share: float | None) -> str:
-    """A share (1 is all) in whole per cent; NaN becomes a dash too."""
-    return MISSING if share is None or share != share else f"{100 * share:.0f} %"
+    """A share (1 is all) in whole per cent; NaN becomes a dash too.
+
+    It is never rounded to nothing or to all, which are claims of their own.
+    """
+    if share is None or share != share:
+        return MISSING
+    if 0.0 < share <= 0.005:
+        return "under 1 %"
+    return "over 99 %" if 0.995 <= share < 1.0 else f"{100 * share:.0f} %"
+
+
+def open_end(value: float | None, show: Callable[[float | None], str]) -> str:
+    """An end of an interval whose other end is known: None is one without bound."""
+    return "no bound" if value is None else show(value)
+
+
+def interval_words(
+    low: float | None, high: float | None, show: Callable[[float | None], str]
+) -> str:
+    """An interval in words; an end that is None has no bound, and two are a dash.
+
+    Args:
+        low, high: its ends.
+        show: writes a number.
+    """
+    if low is None and high is None:
+        return MISSING
+    if low is None:
+        return f"{show(high)} or less"
+    return f"{show(low)} or more" if high is None else f"{show(low)} to {show(high)}"
 
 
 def probability(p: float | None) -> str:

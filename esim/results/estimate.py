@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 from esim.assumptions import Clock, Costs
+from esim.results.backtest import Backtest
 from esim.results.named_rule import RecordedRule
 from esim.results.records import build, following_schema, plain, to_json
 from esim.results.replay import Caveat
@@ -50,8 +51,26 @@ class ForecastQuantity:
 
 
 @dataclass(frozen=True)
+class RecordedTrend:
+    """How final values go with the launch order: Spearman's rank correlation and its p-value.
+
+    Attributes:
+        correlation: positive: later trials are better.
+        p: two-sided, under the hypothesis that trials are exchangeable.
+    """
+
+    correlation: float
+    p: float
+
+
+@dataclass(frozen=True)
 class Past:
-    """One past study."""
+    """One past study.
+
+    Attributes:
+        trials_reporting: those with a report; the forecast is from these. None: not recorded.
+        trend: of the final values; None: too few of them, or not recorded.
+    """
 
     study: str
     trials: int
@@ -59,6 +78,8 @@ class Past:
     objective: str
     direction: Direction
     steps_recorded: int
+    trials_reporting: int | None = None
+    trend: RecordedTrend | None = None
 
 
 @dataclass(frozen=True)
@@ -68,11 +89,13 @@ class Next:
     Attributes:
         launch: "shuffled": any launch order is as likely; "recorded": samples of the past trials
             keep their launch order.
+        launch_why: why, in words.
     """
 
     trials: int
     workers: int
     launch: str
+    launch_why: str = ""
 
 
 @dataclass(frozen=True)
@@ -192,10 +215,14 @@ class Thresholds:
 
 @dataclass(frozen=True)
 class Chances:
-    """The probabilities of meeting each threshold. None = unknown."""
+    """The probabilities of meeting each threshold. None = unknown.
+
+    `degradation_at_most_as_seen` is the second one, were every next trial like a past one.
+    """
 
     saving_at_least: float | None
     degradation_at_most: float | None
+    degradation_at_most_as_seen: float | None = None
 
 
 @dataclass(frozen=True)
@@ -218,53 +245,21 @@ class Advice:
 
 
 @dataclass(frozen=True)
-class BacktestRow:
-    """One quantity's forecasts held against what happened."""
-
-    quantity: str
-    covered: float
-    width: float
-
-
-@dataclass(frozen=True)
-class BestKept:
-    """The mean forecast probability that the best trial is kept, and how often it was."""
-
-    forecast: float
-    happened: float
-
-
-@dataclass(frozen=True)
-class Backtest:
-    """The user's own trials, split into past and future many times.
+class Unseen:
+    """What a finite past cannot show of the next job's best trial.
 
     Attributes:
-        past, next: trials in each; with several studies the past is all but one of them.
-        rows: steps_saved_fraction first.
-        best_kept: how often the best trial was kept; None if unknown.
-        enough: whether the history allows the confidence asked for.
-        trials_needed: for that confidence; None if there are enough.
+        chance: that the next job holds a trial of a kind that no past one shows.
+        kept: the chance that such a trial is kept if it is the best, in the worst case: it is worse
+            than all others until its last report.
+        best_kept_as_seen: the chance that the best is kept if it is like past trials.
+        trials_needed: past trials that would allow the confidence; None: enough, or many studies.
     """
 
-    splits: int
-    past: int
-    next: int
-    confidence: float
-    rows: tuple[BacktestRow, ...]
-    best_kept: BestKept | None
-    enough: bool
-    trials_needed: int | None
-    text: str
-
-    @property
-    def covered(self) -> float | None:
-        """How often the share of steps saved lay in its interval; None if it was never known."""
-        return self.rows[0].covered if self.rows else None
-
-    @property
-    def width(self) -> float | None:
-        """The mean width of that interval."""
-        return self.rows[0].width if self.rows else None
+    chance: float
+    kept: float
+    best_kept_as_seen: float
+    trials_needed: int | None = None
 
 
 @dataclass(frozen=True)
@@ -280,7 +275,10 @@ class EstimateDocument:
         extrapolated: the next job's trials over those of the largest past study.
         quantities: by name, None = unknown.
         probability_best_kept: that the rule does not stop the trial that would have been the best.
-        probability_best_kept_interval: at the estimate's confidence.
+        probability_best_kept_interval: at the estimate's confidence; its lower end is the worst
+            case of `unseen`, its upper end that all such trials are kept.
+        degradation_as_seen: the normalized degradation, were every next trial like a past one.
+        unseen: what the chance and the degradation take account of beyond that.
         ranges: headline number -> its range over the readings; empty without readings.
         inputs: what was read, and what the readers noted.
         esim: the version that wrote it.
@@ -326,6 +324,8 @@ class EstimateDocument:
     esim: str
     command: str | None = None
     failures: Mapping[str, str] = field(default_factory=dict)
+    degradation_as_seen: Interval | None = None
+    unseen: Unseen | None = None
 
     def __post_init__(self) -> None:
         validate_document(self)
@@ -342,6 +342,7 @@ class EstimateDocument:
             entries["backtest"] |= {"covered": self.backtest.covered, "width": self.backtest.width}
         if not self.failures:
             del entries["failures"]
+        _leave_out(entries)
         head = {"schema": SCHEMA, "esim": version}
         told = {} if command is None else {"command": command}
         return {**head, **told, "inputs": inputs, **entries}
@@ -371,6 +372,21 @@ class EstimateDocument:
                 derived = ("covered", "width")
                 entries["backtest"] = {k: v for k, v in test.items() if k not in derived}
             return build(cls, entries)
+
+
+def _leave_out(entries: dict[str, Any]) -> None:
+    """Remove what documents of earlier versions lack, where it is unknown."""
+    chances = [] if entries["advice"] is None else [entries["advice"]["chances"]]
+    for owners, names in (
+        ([entries], ("degradation_as_seen", "unseen")),
+        (entries["studies"], ("trials_reporting", "trend")),
+        ([entries["next"]], ("launch_why",)),
+        (chances, ("degradation_at_most_as_seen",)),
+    ):
+        for owner in owners:
+            for name in names:
+                if not owner[name]:
+                    del owner[name]
 
 
 _IN_SHORT = tuple(f.name for f in fields(Headline))

@@ -10,9 +10,9 @@ import numpy as np
 
 from esim.assumptions import Clock, Costs
 from esim.errors import EsimError, near_names
+from esim.results.backtest import Backtest
 from esim.results.estimate import (
     Advice,
-    Backtest,
     EstimateDocument,
     ForecastQuantity,
     Headline,
@@ -25,6 +25,7 @@ from esim.results.estimate import (
     ReadingForecast,
     SameCost,
     Scatter,
+    Unseen,
 )
 from esim.results.named_rule import RecordedRule
 from esim.results.replay import Caveat
@@ -43,14 +44,18 @@ class Quantity:
 
     Attributes:
         unit: share, steps, seconds, money, value (the objective's), normalized, rank or trials.
-        draws: float64 [R], equally likely values.
+        draws: float64 [R], equally likely values; inf has no bound.
         spread: whether the draws say how sure the number is; if not, they only say what the past
             gave, and there is no interval.
+        best_case: float64 [B], equally likely values if trials that no past one is like turn out
+            well, where `draws` take them at their worst; they give the interval's lower end. None:
+            there is no such difference.
     """
 
     unit: str
     draws: Float64
     spread: bool = True
+    best_case: Float64 | None = None
 
     @property
     def median(self) -> float:
@@ -58,7 +63,7 @@ class Quantity:
         return float(np.quantile(self.draws, 0.5, method=self._method))
 
     def interval(self, confidence: float | str) -> tuple[float, float]:
-        """The central interval. NaN twice if it cannot be known.
+        """The central interval. NaN twice if it cannot be known; an end without bound is inf.
 
         Args:
             confidence: of the interval, a share: 0.9 or "90%".
@@ -70,14 +75,15 @@ class Quantity:
         if not self.spread:
             return float("nan"), float("nan")
         tail = (1.0 - confidence) / 2.0
-        low, high = np.quantile(self.draws, [tail, 1.0 - tail], method=self._method)
+        below = self.draws if self.best_case is None else self.best_case
+        low = np.quantile(below, tail, method=self._method)
+        high = np.quantile(self.draws, 1.0 - tail, method=self._method)
         return float(low), float(high)
 
     def around(self, confidence: float) -> Interval:
-        """Median and interval, None where unknown."""
+        """Median and interval, None where unknown or without bound."""
         low, high = self.interval(confidence)
-        known = self.spread
-        return Interval(self.median, low if known else None, high if known else None)
+        return Interval(self.median, _known(low), _known(high))
 
     def chance(self, low: float = -np.inf, high: float = np.inf) -> float:
         """The probability of a value from low to high."""
@@ -94,14 +100,18 @@ class Quantity:
         around = self.around(confidence)
         percentiles = np.quantile(self.draws, np.arange(1, 100) / 100, method=self._method)
         return ForecastQuantity(
-            median=around.median,
+            median=_known(around.median),
             low=around.low,
             high=around.high,
-            mean=float(self.draws.mean()),
-            sd=float(self.draws.std()) if self.spread else None,
+            mean=_known(float(self.draws.mean())),
+            sd=float(self.draws.std()) if self.spread and np.isfinite(self.draws).all() else None,
             unit=self.unit,
-            quantiles=tuple(percentiles.tolist()),
+            quantiles=tuple(_known(x) for x in percentiles.tolist()),
         )
+
+
+def _known(value: float) -> float | None:
+    return value if np.isfinite(value) else None
 
 
 @dataclass(frozen=True)
@@ -113,6 +123,8 @@ class Estimate:
             steps_saved, seconds_saved, billed_seconds_saved, cost_saved and makespan_saved_s.
         probability_best_kept: that the rule does not stop the trial that would have been the best.
         probability_best_kept_interval: at the estimate's confidence.
+        degradation_as_seen: the normalized degradation, were every next trial like a past one.
+        unseen: what it takes account of beyond that; None if nothing is known of the best.
         extrapolated: the next job's trials over those of the largest past study.
         scatter: saved share of steps, normalized degradation and best kept of the same replays of
             past trials, not widened. float64 [3, R]
@@ -146,6 +158,8 @@ class Estimate:
     scatter: Float64
     warnings: tuple[Caveat, ...]
     method: Method
+    degradation_as_seen: Quantity | None = None
+    unseen: Unseen | None = None
     by_trials: tuple[Headline, ...] = ()
     by_workers: tuple[Headline, ...] = ()
     readings: tuple[ReadingForecast, ...] = ()
@@ -250,6 +264,10 @@ class Estimate:
             quantities=quantities,
             probability_best_kept=self.probability_best_kept,
             probability_best_kept_interval=self.probability_best_kept_interval,
+            degradation_as_seen=None
+            if self.degradation_as_seen is None
+            else self.degradation_as_seen.around(self.confidence),
+            unseen=self.unseen,
             scatter=_scatter(self.scatter[:, :_SCATTER]),
             by_trials=self.by_trials,
             by_workers=self.by_workers,

@@ -36,7 +36,8 @@ def tied_starts(
         rule, clock, costs, final: of the replay.
 
     Yields:
-        One caveat, or none: where no starts are equal, or where no order moves the share.
+        One caveat, or none: where no starts are equal, or where no order moves the share by
+        a tenth of a per cent.
     """
     groups = _tied(study)
     if not groups:
@@ -45,17 +46,17 @@ def tied_starts(
     orders = _orders(study.n_trials, groups, min(most, ORDERS))
     runs = run_many(prepare(study, rule), clock, costs, orders)
     trials = outcomes_of_trials(study, costs, final, runs)
-    run = trials.run.steps.sum(axis=-1)
-    fewest, most_run = float(run.min()), float(run.max())
-    if fewest == most_run:
+    run, recorded = trials.run.steps.sum(axis=-1), trials.recorded.steps.sum()
+    if recorded == 0:
         return
-    recorded = float(trials.recorded.steps.sum())
-    low, high = (100.0 * (1.0 - steps / recorded) for steps in (most_run, fewest))
+    low, high = (f"{100.0 * (1.0 - steps / recorded):.1f}" for steps in (run.max(), run.min()))
+    if low == high:
+        return
     yield Caveat(
         "tied_starts",
-        f"{sum(map(len, groups))} trials started at the same moment as another, and are taken in "
-        f"the order of their names: in {len(orders)} orders of them the rule saves {low:.1f} to "
-        f"{high:.1f} % of the steps",
+        f"{sum(map(len, groups))} trials started at the same moment as another, so that their "
+        f"launch order is not known: in {len(orders)} orders of them the rule saves {low} to "
+        f"{high} % of the steps",
     )
 
 

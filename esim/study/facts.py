@@ -6,11 +6,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from esim.study.arrays import Int64
 from esim.study.direction import Direction
 from esim.study.note import Note
 from esim.study.record import Study
 from esim.study.status import Status
 from esim.study.times import last_row, report_seconds, side_by_side
+from esim.study.trend import Trend, launch_trend
 
 _REPEATED = ("auto_was_on", "strategy_bayesian")
 
@@ -22,6 +24,7 @@ class Facts:
     Attributes:
         name, objective, direction: as in `Study`.
         trials: the number of trials.
+        trials_reporting: how many of them reported a value.
         trials_censored: how many trials had been cut short when they were recorded.
         cut_short: how many of those had not failed; each might have become the best trial.
         reports: the number of reports of all trials.
@@ -32,6 +35,7 @@ class Facts:
         timed: whether the reports have times.
         side_by_side: the most trials that ran at once; 1 where that is unknown.
         infinite: whether some value is infinite.
+        trend: of the final values over the launch order.
         notes: the study's notes that a result of several studies repeats.
     """
 
@@ -39,6 +43,7 @@ class Facts:
     objective: str
     direction: Direction
     trials: int
+    trials_reporting: int
     trials_censored: int
     cut_short: int
     reports: int
@@ -49,6 +54,7 @@ class Facts:
     timed: bool
     side_by_side: int
     infinite: bool
+    trend: Trend | None
     notes: tuple[Note, ...]
 
     @property
@@ -59,6 +65,12 @@ class Facts:
     def noted(self, code: str) -> bool:
         """Whether the study has a note of this code."""
         return any(note.code == code for note in self.notes)
+
+
+def reporting(study: Study) -> Int64:
+    """The positions of the trials that reported a value, in launch order. int64 [n]"""
+    counts = np.add.reduceat(np.append(~np.isnan(study.values), False), study.offsets[:-1])
+    return np.flatnonzero((counts > 0) & (np.diff(study.offsets) > 0))
 
 
 def facts(study: Study) -> Facts:
@@ -73,6 +85,7 @@ def facts(study: Study) -> Facts:
         objective=study.objective,
         direction=study.direction,
         trials=study.n_trials,
+        trials_reporting=len(reporting(study)),
         trials_censored=int(study.censored.sum()),
         cut_short=int((study.censored & (study.status != Status.FAILED)).sum()),
         reports=study.n_reports,
@@ -83,6 +96,7 @@ def facts(study: Study) -> Facts:
         timed=study.elapsed is not None,
         side_by_side=side_by_side(study),
         infinite=bool(np.isinf(study.values).any()),
+        trend=launch_trend(study),
         notes=tuple(note for note in study.notes if note.code in _REPEATED),
     )
 

@@ -15,12 +15,12 @@ from numpy.typing import NDArray
 
 import esim
 from esim.analyses.estimate.advice import advise
+from esim.analyses.estimate.ask import Ask
 from esim.analyses.estimate.backtest import backtest
 from esim.analyses.estimate.budget import same_cost
 from esim.analyses.estimate.doubts import needed
 from esim.analyses.estimate.forecast import forecast, settle
 from esim.analyses.estimate.full_estimate import Wanted, full_estimate
-from esim.analyses.estimate.past_replays import Ask
 from esim.analyses.estimate.prediction_variance import (
     FLOOR,
     deviations,
@@ -30,9 +30,11 @@ from esim.analyses.estimate.prediction_variance import (
 )
 from esim.analyses.estimate.samples import Samples, draw, play, reorder
 from esim.analyses.estimate.variants import alternatives, over_readings
+from esim.analyses.estimate.winners import chances_of_rank, none_unseen, replay_winners
 from esim.analyses.workers.by_study import going_through
 from esim.assumptions import Clock, Costs
 from esim.errors import EsimError
+from esim.results.backtest import Backtest, BacktestRow
 from esim.results.estimate import Chances
 from esim.results.forecast import Estimate, Quantity
 from esim.rules import rule
@@ -41,6 +43,7 @@ from esim.simulator.plan.build import prepare
 from esim.study import Note, Study
 from esim.study.facts import facts
 from esim.study.times import side_by_side
+from esim.study.trend import TREND_P, launch_trend
 
 
 def settled(
@@ -269,13 +272,25 @@ def test_names_signs_and_scale_change_nothing() -> None:
         assert found.probability_best_kept == plain.probability_best_kept
 
 
-def test_a_chance_is_never_certain() -> None:
-    """No stop at all: 4 jobs of a quarter that kept their best are (4 + 1/2) / (4 + 1)."""
-    falling = np.linspace(5, 1, 12)[None] - np.arange(40)[:, None]
-    found = esim.estimate(Study.from_arrays(falling, "minimize"), replicates=100)
-    assert found.probability_best_kept == pytest.approx(4.5 / 5)
-    assert found.probability_best_kept_interval is not None
-    assert found.probability_best_kept_interval[0] < 0.6
+def test_a_chance_is_certain_only_where_nothing_can_be_stopped() -> None:
+    """Curves in one order from the first report on, the best first or last: none is ever lost.
+
+    A trial that no past one is like may still come to 40 next ones: at its share U from
+    Beta(1/2, 40), none comes with a mean chance of B(1/2, 80) / B(1/2, 40) = 0.706. With 40 workers
+    all trials start at once, equally long, and nothing has an earlier peer.
+    """
+    apart = np.linspace(5, 1, 12)[None] + np.random.default_rng(0).permutation(40)[:, None]
+    study = Study.from_arrays(apart, "minimize")
+    found = esim.estimate(study, replicates=200)
+    assert found.unseen is not None and found.unseen.best_kept_as_seen == pytest.approx(1)
+    assert 1 - found.unseen.chance == pytest.approx(0.706, abs=0.001)
+    chance, around = found.probability_best_kept, found.probability_best_kept_interval
+    assert chance is not None and around is not None
+    assert chance == pytest.approx(0.706 + 0.294 * found.unseen.kept, abs=0.001)
+    assert around[0] < 0.3 and around[1] == pytest.approx(1)
+    at_once = esim.estimate(study, workers=40, replicates=100)
+    assert at_once.probability_best_kept == 1
+    assert at_once.probability_best_kept_interval == (1, 1)  # exactly
 
 
 @pytest.mark.parametrize(("confidence", "n"), [(0.5, 3), (0.8, 9), (0.9, 19), (0.95, 39)])
@@ -390,6 +405,7 @@ def with_quantities(found: Estimate, saved: float, lost: float) -> Estimate:
             "steps_saved_fraction": Quantity("share", draws),
             "degradation_normalized": Quantity("normalized", losses),
         },
+        degradation_as_seen=Quantity("normalized", losses),
     )
 
 
@@ -407,7 +423,7 @@ def test_advice_follows_the_thresholds(saved: float, lost: float, verdict: str) 
     plain = esim.estimate(a_study(), replicates=100)
     found = advise(with_quantities(plain, saved, lost))
     assert found.verdict == verdict
-    assert found.chances == Chances(saved, lost)
+    assert found.chances == Chances(saved, lost, lost)
     assert f"{100 * saved:.0f} %" in found.sentence and f"{100 * lost:.0f} %" in found.sentence
     assert advise(with_quantities(plain, saved, lost), 0.6).verdict == "do_not_enable"
     assert advise(with_quantities(plain, 0.95, lost), max_degradation=1.0).verdict == "enable"
@@ -425,13 +441,137 @@ def test_a_search_that_learns_keeps_its_order() -> None:
     assert "strategy_bayesian" in {w.code for w in told.warnings}
 
 
+def improving(trials: int, seed: int = 0) -> Study:
+    """Curves in the order of their final value plus noise: a search that learns."""
+    values = curves(trials, seed=seed)
+    noise = values[:, -1].std() * np.random.default_rng(seed).standard_normal(trials)
+    return Study.from_arrays(values[np.argsort(-values[:, -1] + noise)], "minimize")
+
+
+def test_a_trend_over_the_launch_order_is_found_said_and_kept() -> None:
+    study = improving(60)
+    found = esim.estimate(study, replicates=100)
+    assert found.next.launch == "recorded"
+    assert "improve over the launch order (rank correlation +0." in found.next.launch_why
+    assert found.next.launch_why in {w.code: w.text for w in found.warnings}["keeps_launch_order"]
+    assert found.method.assumes[1] != esim.estimate(a_study(60), replicates=100).method.assumes[1]
+    trend = found.studies[0].trend
+    assert trend is not None and trend.correlation > 0.3 and trend.p < 0.01
+    told = esim.estimate(study, replicates=100, launch="shuffled")
+    assert told.next.launch == "shuffled" and told.next.launch_why == "asked for"
+    assert "launch_trend" in {w.code for w in told.warnings}
+    assert esim.estimate(a_study(60), replicates=100).next.launch == "shuffled"
+    longer = esim.estimate(study, trials=61, replicates=100)
+    assert longer.quantity("steps_saved_fraction") is None
+    assert longer.probability_best_kept is None
+    assert "longer_search" in {w.code for w in longer.warnings}
+    assert longer.advice is not None and longer.advice.verdict == "not_enough_history"
+
+
+def test_rank_correlation_by_hand() -> None:
+    # Ranks of -values 0..9 but for one swap of neighbours: 1 - 6 * 2 / (10 * 99) = 0.98788.
+    values = [10.0, 9, 8, 7, 5, 6, 4, 3, 2, 1]
+    study = Study.from_arrays([[v] for v in values], "minimize")
+    found = launch_trend(study)
+    assert found is not None and found.correlation == pytest.approx(1 - 12 / 990)
+    assert found.z == pytest.approx(math.atanh(1 - 12 / 990) * math.sqrt(7 / 1.06))
+    worse = launch_trend(Study.from_arrays([[v] for v in values], "maximize"))
+    assert worse is not None and worse.correlation == -found.correlation
+    assert launch_trend(Study.from_arrays([[v] for v in values[:9]], "minimize")) is None
+    assert launch_trend(Study.from_arrays([[1.0]] * 20, "minimize")) is None
+
+
+def test_exchangeable_trials_rarely_show_a_trend() -> None:
+    """At 0.01, 500 studies without one show 0 to 14 with a chance above 0.999."""
+    rng = np.random.default_rng(0)
+    found = [
+        launch_trend(Study.from_arrays(rng.standard_normal((30, 1)), "minimize"))
+        for _ in range(500)
+    ]
+    assert sum(trend is not None and trend.p < TREND_P for trend in found) <= 14
+
+
+def test_trials_without_a_report_are_no_history() -> None:
+    silent: list[list[float]] = [[]] * 24
+    three = [row.tolist() for row in curves(3)]
+    alone = esim.estimate(Study.from_arrays(three, "minimize"), replicates=100)
+    mixed = esim.estimate(Study.from_arrays(silent[:12] + three + silent[12:], "minimize"),
+                          replicates=100)  # fmt: skip
+    for found in (alone, mixed):
+        assert found.advice is not None and found.advice.verdict == "not_enough_history"
+        assert found.next.trials == 3
+        assert "too_few_trials" in {w.code for w in found.warnings}
+    assert "24 of 27 past trials" in {w.code: w.text for w in mixed.warnings}["without_reports"]
+    many = [row.tolist() for row in curves(30)]
+    plain = esim.estimate(Study.from_arrays(many, "minimize"), replicates=100)
+    more = esim.estimate(Study.from_arrays(silent + many, "minimize"), replicates=100)
+    assert more.interval("steps_saved_fraction") == plain.interval("steps_saved_fraction")
+    assert more.extrapolated == 1
+
+
+def test_what_a_backtest_finds_weighs_on_the_advice() -> None:
+    plain = with_quantities(esim.estimate(a_study(), replicates=100), 0.95, 0.95)
+
+    def verdict(covered: float) -> tuple[str, str]:
+        rows = (BacktestRow("steps_saved_fraction", covered, 0.2),)
+        test = Backtest(100, 20, 20, 0.9, rows, None, True, None, "")
+        found = advise(plain, test=test)
+        return found.verdict, found.sentence
+
+    assert verdict(0.81)[0] == "enable"
+    held, sentence = verdict(0.79)
+    assert held == "enable_with_doubts"
+    assert "the 90 % interval of steps saved held in 79 % of the splits" in sentence
+    assert verdict(0.59)[0] == "not_enough_history"
+
+
+def test_a_finite_past_does_not_promise_what_it_cannot_know() -> None:
+    """40 past trials that were all kept do not vouch for the best of 40 others."""
+    apart = np.linspace(5, 1, 12)[None] + np.random.default_rng(0).permutation(40)[:, None]
+    found = esim.estimate(Study.from_arrays(apart, "minimize"), replicates=100)
+    assert found.advice is not None and found.advice.verdict == "enable_with_doubts"
+    assert found.advice.chances.degradation_at_most_as_seen == 1
+    assert found.interval("degradation_normalized")[1] == 1  # the whole way to the median
+    assert found.interval("degradation")[1] == math.inf
+    document = found.document()
+    around = document.quantities["degradation"]
+    assert around is not None and (around.low, around.high) == (0, None)
+    # 1 - sqrt(n / (n + 40)) <= 0.1 from about n = 4.3 * 40 = 170 on.
+    assert found.unseen is not None and found.unseen.trials_needed is not None
+    assert 150 < found.unseen.trials_needed < 175
+    assert f"{found.unseen.trials_needed} past trials would do" in found.advice.sentence
+
+
+def test_the_best_past_trial_stands_once_in_a_job_and_the_others_are_drawn_again() -> None:
+    study = Study.from_arrays(curves(12), "minimize")
+    ask = dataclasses.replace(settled(study, 30, 4, 200)[1])
+    found = replay_winners(study, ask, np.arange(12), np.random.SeedSequence(0))
+    assert found is not None
+    finals = np.sort(curves(12)[:, -1])
+    assert np.array_equal(found.seen.best_recorded.value, finals[found.rank])
+    expected = chances_of_rank(12, 30)
+    shares = np.bincount(found.rank, minlength=12) / len(found.rank)
+    np.testing.assert_allclose(shares, expected, atol=0.02)
+    # The slow winner ends far below all others, and a job of 30 trials on 4 workers stops it.
+    assert (found.slow.best_recorded.value < finals[0] - 100).all()
+    assert found.slow.best_kept.mean() < 0.5
+
+
+def test_chances_of_rank_by_hand() -> None:
+    # 3 past and 2 next trials: 2/4 that the best past trial is drawn; else (2/4) 2/3, and the rest.
+    assert chances_of_rank(3, 2) == pytest.approx([1 / 2, 1 / 3, 1 / 6])
+    # Beta(1/2, 1): the mean of 1 - U is 1 / (1 + 1/2).
+    assert none_unseen(1, 1) == pytest.approx(2 / 3)
+
+
 def test_readings_and_cautious_rules_replay_the_same_samples() -> None:
     study = a_study()
     past, ask = settled(study, None, None, 200)
-    rows = list(over_readings(past, ask, 0, 0.9))
-    assert rows[0].headline == forecast(past, ask, 0, 0.9).headline
+    asked = forecast(past, dataclasses.replace(ask, samples=400, draws=400), 0, 0.9).headline
+    rows = list(over_readings(past, ask, 0, 0.9, asked))
+    assert rows[0].headline is asked  # the same question has the same number
     assert {"A2", "H4", "I4"} <= {row.code for row in rows}
-    assert "J3" not in {row.code for row in rows}  # a new job has no recorded times
+    assert "J4" not in {row.code for row in rows}  # a new job has no recorded times
     for one in alternatives(past, ask, 0, 0.9):
         changed = dataclasses.replace(ask, rule=ask.rule.with_columns(**one.changed))
         assert one.headline == forecast(past, changed, 0, 0.9).headline

@@ -114,7 +114,7 @@ def test_finals_are_the_better_half_best_first():
     assert info.finals.tolist() == [0.3, 0.5, 0.6]
     assert info.stopped.tolist() == [True, True, False]
     assert (info.best_recorded, info.best) == (0.3, 0.6)
-    assert "0.3, stopped" in info.best_recorded_words
+    assert "0.3, lost" in info.best_recorded_words
     assert "0.6, rank 3" in info.best_words
     assert len(finals_info(esim.replay(big(200))).finals) >= 100
 

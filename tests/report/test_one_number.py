@@ -19,7 +19,7 @@ from esim.report.formats.markdown import markdown
 from esim.report.pages.document import read_page
 from esim.report.terminal.comparison import show_comparison
 from esim.report.terminal.replay import show_replays
-from esim.report.words import percent
+from esim.report.words import percent, share_words
 from esim.results.replay import ReplayDocument, ReplayResult
 from esim.rules import PRESETS
 from esim.study import Status, Study
@@ -234,3 +234,16 @@ def test_what_is_unknown_is_no_zero_among_studies(tmp_path: Path) -> None:
     fate = int(bool(results[0].summary.best_trial_stopped))
     assert tiles["best trial stopped in"].value == f"{fate} of 1"
     assert tiles["best trial stopped in"].note == "studies of which it is known"
+
+
+@pytest.mark.parametrize(
+    ("share", "said"),
+    [
+        (0.0, "0 %"), (0.004, "under 1 %"), (0.006, "1 %"), (0.764, "76 %"), (0.994, "99 %"),
+        (0.997, "over 99 %"), (1.0, "100 %"), (None, "–"), (float("nan"), "–"),
+    ],
+)  # fmt: skip
+def test_a_share_in_whole_per_cent_is_never_rounded_to_nothing_or_all(
+    share: float | None, said: str
+) -> None:
+    assert share_words(share) == said

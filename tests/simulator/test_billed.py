@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import esim
+from esim.analyses.history.replay_history import ReplaySettings, replay_history
 from esim.readers.convert import convert
 from esim.storage.history import History
 
@@ -76,6 +77,18 @@ def test_studies_with_and_without_a_bill_are_replayed_alike_together(tmp_path: P
     read = {study.name: study for chunk in history.chunks() for study in chunk.studies()}
     assert read["a"].billed is None
     assert read["b"].billed is not None and read["b"].billed.tolist() == [8.0, 20.0, 40.0]
+    settings = ReplaySettings(esim.rule("sagemaker"), "order", 1)
+    together = replay_history(history, settings, engine="threads").totals
+    assert together["billed_seconds_recorded"] == 120.0 + 68.0
+
+
+def test_a_history_written_before_there_was_a_bill_is_read(tmp_path: Path) -> None:
+    spot(name="b", billed=[8.0, 20.0, 40.0]).to_parquet(tmp_path / "in")
+    convert([str(tmp_path / "in")], str(tmp_path / "out"))
+    (shard,) = (tmp_path / "out").rglob("trials.parquet")
+    pq.write_table(pq.read_table(shard).drop_columns(["billed_s"]), shard)
+    (study,) = esim.read_studies(tmp_path / "out")
+    assert study.billed is None and study.trials == ("0", "1", "2")
 
 
 def test_a_stored_study_without_the_column_is_read(tmp_path: Path) -> None:

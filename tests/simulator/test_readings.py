@@ -10,10 +10,11 @@ from numba import config
 
 import esim
 from esim.rules import READINGS
+from esim.simulator.plan.build import prepare
 from esim.study import Status
 from tests.references import naive
 from tests.references.generate import FromSeed, build, make_settings, make_study
-from tests.simulator.test_kernel import assert_agrees
+from tests.simulator.test_kernel import assert_agrees, kernel_run
 
 SEEDS = 15 if config.DISABLE_JIT else 40
 DONE, CUT, FAILED, RUNNING = Status.COMPLETED, Status.STOPPED, Status.FAILED, Status.RUNNING
@@ -22,12 +23,17 @@ B3 = next(reading for reading in READINGS if reading.code == "B3")
 
 @pytest.mark.parametrize("reading", READINGS, ids=lambda reading: reading.code)
 def test_every_reading_on_every_status_and_value(reading: Any) -> None:
-    rule = esim.rule("sagemaker").with_columns(**reading.columns)
+    # The preset rounds averages to 13 digits, so that ties on paper are ties; the twin does not.
+    preset = esim.rule("sagemaker").with_columns(**reading.columns)
+    rule = preset.with_columns(adding="in order")
     seen, odd = set(), 0
     for seed in range(SEEDS):
         pick = FromSeed(np.random.default_rng((seed, 3)))
         study = make_study(pick, times=pick.one((None, "schedule")), max_trials=12)
-        assert_agrees(study, rule, make_settings(pick, study))
+        options = make_settings(pick, study)
+        assert_agrees(study, rule, options)
+        runs = [kernel_run(prepare(study, one), options) for one in (preset, rule)]
+        assert runs[0].rows_kept.tolist() == runs[1].rows_kept.tolist()
         seen |= set(study.status.tolist())
         odd += not np.isfinite(study.values).all()
     assert seen == {status.value for status in Status}

@@ -8,15 +8,18 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from esim.analyses.estimate.ask import Ask
 from esim.analyses.estimate.doubts import needed
 from esim.analyses.estimate.forecast import forecast
 from esim.analyses.estimate.past_numbers import FRACTIONS
-from esim.analyses.estimate.past_replays import LEAST, Ask
+from esim.analyses.estimate.past_replays import LEAST
 from esim.analyses.estimate.samples import Samples, play
-from esim.results.estimate import Backtest, BacktestRow, BestKept, LeftOut
+from esim.results.backtest import Backtest, BacktestRow, BestKept
+from esim.results.estimate import LeftOut
 from esim.results.forecast import Estimate
 from esim.simulator.plan.build import prepare
 from esim.study import Int64, Study
+from esim.study.facts import reporting
 
 SPLITS = 100
 _SAMPLES = 100  # replays of each forecast
@@ -44,7 +47,7 @@ def backtest(
         splits: how many.
         advance: called after each split.
     """
-    n = study.n_trials
+    n = len(reporting(study))
     upcoming = min(ask.trials, n // 2)
     past = n - upcoming
     if past < LEAST or upcoming < 1:
@@ -96,12 +99,13 @@ def _splits(
     advance: Callable[[], None],
 ) -> Iterator[_Split]:
     """Splits of a study into `past` trials and the others; each has its own child of the seed."""
-    n = study.n_trials
+    known = reporting(study)
+    n = len(known)
     small = dataclasses.replace(ask.of_few(_SAMPLES), trials=n - past)
     plan = prepare(study, ask.rule, threads=ask.threads)
     for i in range(splits):
         rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(0, i)))
-        order = rng.permutation(n)
+        order = known[rng.permutation(n)]
         before, after = np.sort(order[:past]), order[past:]
         if ask.launch == "recorded":
             after = np.sort(after)
@@ -110,7 +114,7 @@ def _splits(
         intervals = {}
         for name, value in _values(happened).items():
             low, high = found.interval(name)
-            if np.isfinite([low, high, value]).all():
+            if not np.isnan([low, high, value]).any():
                 intervals[name] = _within(value, low, high), high - low
         kept = float(happened.outcomes.best_kept[0])
         chance = found.probability_best_kept

@@ -7,14 +7,17 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from esim.analyses.estimate.ask import Ask
 from esim.analyses.estimate.forecast import forecast
 from esim.analyses.estimate.past_numbers import FRACTIONS
-from esim.analyses.estimate.past_replays import Ask, replay_past_study
-from esim.analyses.estimate.samples import Samples
+from esim.analyses.estimate.past_replays import replay_past_study
+from esim.analyses.estimate.prediction_variance import FAR
 from esim.analyses.estimate.variants import smaller
+from esim.analyses.estimate.winners import Winners, none_unseen, spread_evenly
 from esim.results.estimate import Interval, SameCost
 from esim.results.forecast import Quantity
-from esim.study import Float64, Study
+from esim.study import Float64, Int64, Study
+from esim.study.facts import reporting
 
 MOST = 20  # times the trials; the share kept is not extrapolated to longer jobs
 _ROUNDS = 4  # of the fixed-point iteration
@@ -46,21 +49,27 @@ def same_cost(past: Sequence[Study], ask: Ask, seed: int, confidence: float) -> 
         if draws is None:  # not known of a job of so many trials
             return None
     numbers = Quantity("trials", np.array([_fits(ask.trials, kept) for kept in draws]))
-    longest = max(study.n_trials for study in past)
-    scale = min(1.0, longest / fits)
+    around = numbers.around(confidence)
+    fits = round(around.median)
+    longest = max(len(reporting(study)) for study in past)
+    scale = min(1.0, FAR * longest / fits)
     shown = max(1, round(ask.trials * scale)), max(1, round(fits * scale))
     values = _best(past, ask, seed, confidence, shown)
-    around = numbers.around(confidence)
     text = (
         f"with the rule, {fits} trials ({around.low:.0f} to {around.high:.0f} at "
         f"{100 * confidence:g} %) cost what {ask.trials} do without it"
         if fits > ask.trials
         else "the rule pays for no further trial"
     )
+    if values[0] is not None:
+        text += (
+            "; the best values have no better end where the next job's best may lie beyond all "
+            f"{longest} past trials, and a median that is the past's best stands for it or better"
+        )
     if scale < 1.0 and fits > ask.trials and values[0] is not None:
         text += (
-            f"; what {fits} would find is beyond {longest} past trials, so the best values are of "
-            f"{shown[1]} against {shown[0]}, the same ratio"
+            f"; what {fits} would find is too far beyond {longest} past trials, so the best values "
+            f"are of {shown[1]} against {shown[0]}, the same ratio"
         )
     return SameCost(around, spent, _budget(past, ask, spent), shown, *values, text)
 
@@ -98,21 +107,49 @@ def _best(
     if len(past) > 1:  # values of different studies do not compare
         return None, None, None
     child = np.random.SeedSequence(seed, spawn_key=(0,))
-    jobs: list[tuple[Samples, bool]] = []
+    jobs = []
     for trials in shown:
         found = replay_past_study(past[0], dataclasses.replace(ask, trials=trials), child)
-        if found is None or not found.degradation_known:
+        if found is None or found.winners is None or not found.degradation_known:
             return None, None, None
-        # Jobs of all past trials hold the same best one, so they do not show how it varies.
-        jobs.append((found.main, found.main.size < found.n))
-
-    def around(values: Float64, spread: bool) -> Interval | None:
-        known = values[~np.isnan(values)]
-        return Quantity("value", known, spread).around(confidence) if len(known) else None
-
-    (small, varies), (large, large_varies) = jobs
+        jobs.append((found.winners, none_unseen(found.n, found.m)))
+    (small, small_none), (large, large_none) = jobs
+    sign = past[0].sign
     return (
-        around(small.outcomes.best_recorded.value, varies),
-        around(small.outcomes.best.value, varies),
-        around(large.outcomes.best.value, large_varies),
+        _around(small.seen.best_recorded.value, small.rank, np.empty(0), 1.0, sign, confidence),
+        _left(small, small_none, sign, confidence),
+        _left(large, large_none, sign, confidence),
     )
+
+
+def _left(jobs: Winners, none: float, sign: float, confidence: float) -> Interval | None:
+    """The best final value under the rule, from jobs that hold no unseen trial, and one that do."""
+    lost = jobs.slow.best.value[jobs.slow.best_kept == 0]
+    share = none + (1.0 - none) * float((jobs.slow.best_kept == 1).mean())
+    return _around(jobs.seen.best.value, jobs.rank, lost, share, sign, confidence)
+
+
+def _around(
+    values: Float64, rank: Int64, lost: Float64, share: float, sign: float, confidence: float
+) -> Interval | None:
+    """Median and interval of a best value; its better end is None if it may be beyond the past's.
+
+    Args:
+        values: float64 [R], of jobs whose best is a past trial.
+        rank: int64 [R], its rank among the past ones; for 0 the next job's is as good or better.
+        lost: what is left where an unseen best trial is lost.
+        share: of the jobs in which none is.
+        sign: 1 to minimize, -1 to maximize.
+        confidence: of the interval.
+    """
+    values, lost = sign * values[~np.isnan(values)], sign * lost[~np.isnan(lost)]
+    if not len(values):
+        return None
+    of_lost = round((1.0 - share) / share * len(values)) if len(lost) else 0
+    draws = np.concatenate([values, spread_evenly(lost, of_lost)])
+    tail = (1.0 - confidence) / 2.0
+    better, median, worse = np.quantile(draws, [tail, 0.5, 1.0 - tail], method="inverted_cdf")
+    beyond = float((rank == 0).mean()) * share > tail
+    ends = None if beyond else sign * float(better), sign * float(worse)
+    low, high = ends if sign > 0 else ends[::-1]
+    return Interval(sign * float(median), low, high)

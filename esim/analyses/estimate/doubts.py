@@ -9,10 +9,12 @@ from dataclasses import dataclass
 from esim.analyses.estimate.past_replays import LEAST
 from esim.analyses.estimate.prediction_variance import EXPONENT_SD, FAR
 from esim.analyses.workers.by_study import MANY
+from esim.results.chances import chance_words
 from esim.results.forecast import Estimate
 from esim.results.replay import Caveat
 from esim.simulator.caveats import GRACE_S
 from esim.study.facts import Facts
+from esim.study.trend import TREND_P, together
 
 
 def needed(confidence: float) -> int:
@@ -97,6 +99,18 @@ def _studies_left_out(of: _Forecast) -> Iterator[Caveat]:
     )
 
 
+def _without_reports(of: _Forecast) -> Iterator[Caveat]:
+    every = sum(study.trials for study in of.past)
+    silent = every - sum(study.trials_reporting for study in of.past)
+    if not silent:
+        return
+    yield Caveat(
+        "without_reports",
+        f"{silent} of {every} past trials reported no value: they are no history, and the "
+        "forecast is of a job whose trials all report",
+    )
+
+
 def _degradation_unknown(of: _Forecast) -> Iterator[Caveat]:
     cut = sum(study.cut_short for study in of.past)
     if not cut:
@@ -122,7 +136,7 @@ def _no_variation(of: _Forecast) -> Iterator[Caveat]:
 
 
 def _beyond_history(of: _Forecast) -> Iterator[Caveat]:
-    if of.found.extrapolated <= 1 or of.longest < LEAST:
+    if of.found.extrapolated <= 1 or of.longest < LEAST or of.found.next.launch == "recorded":
         return
     times = f"{of.found.extrapolated:.3g} times"
     how = (
@@ -132,7 +146,7 @@ def _beyond_history(of: _Forecast) -> Iterator[Caveat]:
     if of.found.extrapolated > FAR:
         how += "what becomes of the best of so long a job cannot be known"
     else:
-        how += "the degradation is that of a job as long as the past one"
+        how += "past trials stand in it several times where its best is told"
     far = "far " if of.found.extrapolated > FAR else ""
     yield Caveat("beyond_history", f"{far}beyond the history, {times} its trials: {how}")
 
@@ -140,6 +154,13 @@ def _beyond_history(of: _Forecast) -> Iterator[Caveat]:
 def _too_parallel(of: _Forecast) -> Iterator[Caveat]:
     known = of.found.quantities["steps_saved_fraction"] is not None
     if of.found.extrapolated <= 1 or known or of.longest < LEAST:
+        return
+    if of.found.next.launch == "recorded":
+        yield Caveat(
+            "longer_search",
+            f"{_trials(of.longest)} cannot show how a search that learns goes on beyond them: "
+            f"a job of at most {of.longest} can be forecast",
+        )
         return
     yield Caveat(
         "too_parallel",
@@ -205,11 +226,20 @@ def _objectives_differ(of: _Forecast) -> Iterator[Caveat]:
 
 
 def _search_that_learns(of: _Forecast) -> Iterator[Caveat]:
+    trend = together([study.trend for study in of.past])
     if of.found.next.launch == "recorded":
         yield Caveat(
             "keeps_launch_order",
-            "samples of the past trials keep their launch order, as under Bayesian search later "
-            "trials depend on earlier ones; a stop would have changed them, which no replay shows",
+            "samples of the past trials keep their launch order "
+            f"({of.found.next.launch_why}): where a search learns, later trials depend on earlier "
+            "ones, and a stop would have changed them, which no replay shows",
+        )
+    elif trend is not None and trend.p < TREND_P:
+        yield Caveat(
+            "launch_trend",
+            f"the final values change over the launch order (rank correlation "
+            f"{trend.correlation:+.2f}, {trend.words}), so trials are not exchangeable and these "
+            "intervals may miss by far: launch recorded keeps their order",
         )
     elif any(study.noted("strategy_bayesian") for study in of.past):
         yield Caveat(
@@ -228,13 +258,22 @@ def _auto_was_on(of: _Forecast) -> Iterator[Caveat]:
         yield from (Caveat(note.code, note.text) for note in notes)
 
 
-def _best_of_few(of: _Forecast) -> Iterator[Caveat]:
-    if of.found.probability_best_kept is None:
+def _unseen(of: _Forecast) -> Iterator[Caveat]:
+    unseen = of.found.unseen
+    if unseen is None:
+        yield Caveat(
+            "best_unknown",
+            "whether the best trial is kept, and what is lost, cannot be told: that takes two past "
+            f"trials with a final value, and at most {FAR:g} times their number in the next job; "
+            "as many at most where samples keep the launch order",
+        )
         return
     yield Caveat(
-        "best_of_few",
-        "what becomes of the next job's best is known from the few best trials of the past: "
-        "its chance to be kept is rough, and never near 0 or 1",
+        "unseen_kind",
+        "a trial unlike any past one, that starts badly and ends best, is in the next job with a "
+        f"chance of {chance_words(unseen.chance)}, and would then be kept with "
+        f"{chance_words(unseen.kept)}: the chance that the best is kept and the loss count it; "
+        f"were there none, the best would be kept with {chance_words(unseen.best_kept_as_seen)}",
     )
 
 
@@ -257,6 +296,7 @@ def _infinite_values(of: _Forecast) -> Iterator[Caveat]:
 
 _CHECKS: tuple[Callable[[_Forecast], Iterator[Caveat]], ...] = (
     _too_few_trials,
+    _without_reports,
     _studies_left_out,
     _degradation_unknown,
     _no_variation,
@@ -269,7 +309,7 @@ _CHECKS: tuple[Callable[[_Forecast], Iterator[Caveat]], ...] = (
     _objectives_differ,
     _search_that_learns,
     _auto_was_on,
-    _best_of_few,
+    _unseen,
     _times,
     _infinite_values,
 )

@@ -10,13 +10,13 @@ from typing import TypeVar
 import numpy as np
 
 from esim.analyses.estimate.advice import MAX_DEGRADATION, MIN_SAVING, advise
+from esim.analyses.estimate.ask import Ask
 from esim.analyses.estimate.backtest import backtest, leave_one_out
 from esim.analyses.estimate.budget import same_cost
 from esim.analyses.estimate.forecast import forecast_from
-from esim.analyses.estimate.past_replays import Ask
 from esim.analyses.estimate.variants import alternatives, over_readings, over_trials, over_workers
 from esim.analyses.workers.by_study import MANY, Studies, spread
-from esim.results.estimate import Backtest
+from esim.results.backtest import Backtest
 from esim.results.forecast import Estimate
 from esim.rules import share
 
@@ -82,13 +82,13 @@ def full_estimate(
 
     if all(quantity is None for quantity in found.quantities.values()):
         test = tested() if wanted.backtest else None
-        advice = advise(found, wanted.min_saving, wanted.max_degradation)
+        advice = advise(found, wanted.min_saving, wanted.max_degradation, test=test)
         return dataclasses.replace(found, advice=advice, backtest=test)
     some = past.some(spread(len(past), min(ask.held, len(past))))
     asked = some, ask, seed, confidence
     by_trials = told("other numbers of trials", over_trials(*asked, found.headline))
     by_workers = told("other numbers of workers", over_workers(*asked, found.headline))
-    readings = told("readings", over_readings(*asked)) if wanted.readings else ()
+    readings = told("readings", over_readings(*asked, found.headline)) if wanted.readings else ()
     others = told("more cautious rules", alternatives(*asked))
     step = 1 if len(past) <= MANY else _STEP
     left_out = told("studies left out", leave_one_out(*asked, step)) if len(past) > 1 else ()
@@ -104,5 +104,5 @@ def full_estimate(
         same_cost=more,
         leave_one_out=left_out,
         backtest=test,
-        advice=advise(found, wanted.min_saving, wanted.max_degradation, others),
+        advice=advise(found, wanted.min_saving, wanted.max_degradation, others, test),
     )

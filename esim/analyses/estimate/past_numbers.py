@@ -14,10 +14,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from esim.analyses.estimate.past_replays import Ask, PastReplays, pooled
-from esim.analyses.estimate.prediction_variance import EXPONENT_SD, kept_beyond, variance_parts
+from esim.analyses.estimate.ask import Ask
+from esim.analyses.estimate.past_replays import PastReplays
+from esim.analyses.estimate.prediction_variance import (
+    EXPONENT_SD,
+    MAKESPAN_SPREAD,
+    kept_beyond,
+    variance_parts,
+)
 from esim.analyses.estimate.samples import Samples
-from esim.simulator.accounting import SPENT
+from esim.analyses.estimate.winners import spread_evenly
+from esim.simulator.accounting import SPENT, Outcomes
 from esim.study import Float64
 
 FRACTIONS = {spent: saved for spent, (_, _, saved) in SPENT.items()}
@@ -46,6 +53,8 @@ class PastNumber:
         shape: float64 [R], or fewer of many studies: deviations of the replays from their mean,
             in standard deviations.
         bounded: whether no replay of it costs more with the rule than without.
+        independent: trials that it rests on: n, or, of what is measured in seconds or money, the
+            effective number of trials that count by their seconds (Kish, "Survey Sampling", 1965).
     """
 
     centre: float
@@ -53,6 +62,7 @@ class PastNumber:
     past: float
     shape: Float64
     bounded: bool
+    independent: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,24 +72,26 @@ class PastNumbers:
     Attributes:
         n: trials of the study that count as past.
         m: trials of the next job.
-        jobs: how many jobs of the size of `PastReplays.quarter` the past trials make up.
         degradation_known: whether no trial had been cut short.
         numbers: by quantity; None where a replay does not know it, or where too few launch
             positions show how a longer job goes on.
-        best: number -> its values in replays of all sizes up to that of the next job.
-        best_kept: the share of the quarter's replays that keep their best trial; NaN = unknown.
-        scatter: saved fraction, normalized degradation and best kept of single replays, of main
-            and of quarter. float64 [3, R] each
+        best: number -> its values in jobs whose best is a past trial; empty = unknown.
+        slow: number -> its values in jobs whose best is the slow winner of `winners`.
+        best_kept: draws of the chance that a best like the past ones is kept; empty = unknown.
+        slow_kept: the chance that the slow winner is kept; NaN = unknown.
+        scatter: saved fraction, normalized degradation and best kept of single replays.
+            float64 [3, R]
     """
 
     n: int
     m: int
-    jobs: float
     degradation_known: bool
     numbers: Mapping[str, PastNumber | None]
     best: Mapping[str, Float64]
-    best_kept: float
-    scatter: tuple[Float64, ...]
+    slow: Mapping[str, Float64]
+    best_kept: Float64
+    slow_kept: float
+    scatter: Float64
 
 
 def past_numbers(replays: PastReplays, ask: Ask) -> PastNumbers:
@@ -94,20 +106,52 @@ def past_numbers(replays: PastReplays, ask: Ask) -> PastNumbers:
         lambda samples: samples.outcomes.trials_stopped_fraction,
         lambda mean: _grown(replays, "steps", mean),
     )
-    kept = replays.quarter.outcomes.best_kept
-    kept = kept[~np.isnan(kept)]
+    of_best, of_slow, kept, slow_kept, scatter = _of_the_best(replays)
     return PastNumbers(
         n=replays.n,
         m=replays.m,
-        jobs=replays.jobs,
         degradation_known=replays.degradation_known,
         numbers=numbers,
-        best={name: _thinned(pooled(replays, name), _each(BEST, ask)) for name in OF_THE_BEST},
-        best_kept=float(kept.mean()) if len(kept) else math.nan,
-        scatter=tuple(
-            _scatter(replays, block)[:, : _each(SCATTER, ask)].copy()
-            for block in (replays.main, replays.quarter)
-        ),
+        best={name: _thinned(values, _each(BEST, ask)) for name, values in of_best.items()},
+        slow={name: _thinned(values, _each(BEST, ask)) for name, values in of_slow.items()},
+        best_kept=_thinned(kept, _each(BEST, ask)),
+        slow_kept=slow_kept,
+        scatter=scatter[:, : _each(SCATTER, ask)].copy(),
+    )
+
+
+def _of_the_best(
+    replays: PastReplays,
+) -> tuple[dict[str, Float64], dict[str, Float64], Float64, float, Float64]:
+    """The last five attributes of `PastNumbers`, of all replays."""
+    found = replays.winners
+    if found is None:
+        nothing = dict.fromkeys(OF_THE_BEST, np.empty(0))
+        return nothing, nothing, np.empty(0), math.nan, np.empty((3, 0))
+
+    def known(outcomes: Outcomes) -> dict[str, Float64]:
+        columns = {name: np.asarray(getattr(outcomes, name)) for name in OF_THE_BEST}
+        return {name: values[~np.isnan(values)] for name, values in columns.items()}
+
+    # The slow winner is better by any amount, so its loss has no bound. Of the way from best to
+    # median it is 1 if the winner is far ahead, and what a past best's loss would be if it is not.
+    of_seen, slow = known(found.seen), known(found.slow)
+    for name, least in (("degradation_on_record", np.inf), ("degradation_normalized", 1.0)):
+        like = spread_evenly(of_seen[name], len(slow[name])) if len(of_seen[name]) else least
+        slow[name] = np.where(slow[name] > 0, np.maximum(like, least), slow[name])
+    # If one such trial comes, more may; all of them may be better than the best one left.
+    slow["best_rank"] = np.where(
+        slow["best_rank"] > 1, slow["best_rank"] + found.more_slow, slow["best_rank"]
+    )
+    seen, lost = found.seen, found.seen.degradation_normalized
+    if not replays.degradation_known:
+        lost = np.full(len(lost), np.nan)
+    return (
+        of_seen,
+        slow,
+        found.kept[~np.isnan(found.kept)],
+        float(found.slow.best_kept.mean()),
+        np.stack([seen.steps_saved_fraction, lost, seen.best_kept]),
     )
 
 
@@ -137,7 +181,14 @@ def _fraction(replays: PastReplays, ask: Ask, spent: str) -> PastNumber | None:
         moved = mean * math.sqrt(_kept_ratio(replays, spent))
         return moved, 0.5 * moved * _unsure(replays)
 
-    return _varies(replays, ask, number, onwards, lambda values: bool((values <= 1.0).all()))
+    return _varies(
+        replays,
+        ask,
+        number,
+        onwards,
+        lambda values: bool((values <= 1.0).all()),
+        spent=spent,
+    )
 
 
 def _amount(replays: PastReplays, ask: Ask, spent: str) -> PastNumber | None:
@@ -153,6 +204,7 @@ def _amount(replays: PastReplays, ask: Ask, spent: str) -> PastNumber | None:
         number,
         lambda mean: _grown(replays, spent, mean),
         lambda values: bool((values >= 0).all()),
+        spent=spent,
     )
 
 
@@ -162,6 +214,7 @@ def _varies(
     number: NumberOfSamples,
     onwards: Onwards,
     bounded: Callable[[Float64], bool] = lambda values: True,
+    spent: str = "steps",
 ) -> PastNumber | None:
     """One number of a study; None if a replay does not know it, or it cannot be extrapolated.
 
@@ -169,9 +222,10 @@ def _varies(
         number: computes it for every sample.
         onwards: extrapolates its mean to a longer job.
         bounded: whether all values stay within their bound.
+        spent: what the number is about; of anything but steps, trials count by their seconds.
     """
-    if replays.m > replays.n and 2 * replays.workers >= replays.n:
-        return None  # too few launch positions show how a longer job goes on
+    if replays.m > replays.n and (2 * replays.workers >= replays.n or replays.launch == "recorded"):
+        return None  # too few launch positions show how a longer job goes on, or a search learns
     values, half = number(replays.main), number(replays.half)
     if not (np.isfinite(values).all() and np.isfinite(half).all()):
         return None
@@ -179,6 +233,7 @@ def _varies(
         values, half.reshape(-1, replays.orders), replays.n, replays.m, replays.launch
     )
     centre, unsure = float(values.mean()), 0.0
+    wider = MAKESPAN_SPREAD**2 if spent == "makespan_s" else 1.0
     if replays.m > replays.n:
         centre, unsure = onwards(centre)
     # All replays of all trials in their recorded order are the same, so halves give the shape.
@@ -186,10 +241,11 @@ def _varies(
     off = off[np.arange(len(values)) % len(off)] - off.mean()
     return PastNumber(
         centre=centre,
-        within=found.order + found.trials / replays.m,
-        past=found.trials / replays.n + unsure**2,
+        within=wider * (found.order + found.trials / replays.m),
+        past=wider * (found.trials / replays.n + unsure**2),
         shape=(off / (off.std() or 1.0))[: _each(ask.draws, ask)].copy(),
         bounded=bounded(values),
+        independent=float(replays.n) if spent == "steps" else replays.effective,
     )
 
 
@@ -220,12 +276,3 @@ def _kept_ratio(replays: PastReplays, spent: str) -> float:
 def _unsure(replays: PastReplays) -> float:
     """The standard deviation of the logarithm of the share that a longer job keeps."""
     return EXPONENT_SD * math.log(replays.m / replays.n)
-
-
-def _scatter(replays: PastReplays, block: Samples) -> Float64:
-    """Saved fraction, normalized degradation and best kept of replays, float64 [3, R]."""
-    found = block.outcomes
-    lost = found.degradation_normalized
-    if not replays.degradation_known:
-        lost = np.full(len(lost), np.nan)
-    return np.stack([found.steps_saved_fraction, lost, found.best_kept])

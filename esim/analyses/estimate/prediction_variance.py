@@ -37,6 +37,9 @@ FLOOR = 0.1
 # from half of the past trials to all, the share ORDER_TREND is taken to go on.
 EXPONENT_SD = 0.15
 ORDER_TREND = 0.5
+# A makespan hangs on the few longest trials, which a past of tens does not show; its standard
+# deviation is taken as so many times that of the replays (chosen on the synthetic families there).
+MAKESPAN_SPREAD = 1.25
 FAR = 4.0  # times the past trials; of the best trial of a longer job nothing is said
 
 

@@ -6,17 +6,22 @@ study then varies by the variance between studies, times 1 + 1 / S for S past on
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from esim.analyses.estimate.past_numbers import AMOUNTS, FRACTIONS, PastNumber, PastNumbers
-from esim.analyses.estimate.prediction_variance import FAR, deviations
+from esim.analyses.estimate.prediction_variance import deviations
+from esim.analyses.estimate.winners import UNSEEN, none_unseen, spread_evenly
 from esim.analyses.workers.by_study import MANY
 from esim.results.forecast import Quantity
 from esim.simulator.accounting import SPENT
 from esim.study import Float64
+
+_OF_BEST = 10_000  # draws of a number about the best trial
+_OF_MANY = 200  # draws of the chance that the best is kept, from many studies
+_KEPT = 1_000_003  # child of the seed; the studies have those below
 
 
 def quantities(
@@ -47,25 +52,76 @@ def quantities(
     return found
 
 
-def probability_best_kept(past: Sequence[PastNumbers]) -> tuple[float, float] | None:
-    """The chance that the next job keeps its best trial, and from how many past jobs it is known.
+def degradation_as_seen(past: Sequence[PastNumbers]) -> Quantity | None:
+    """The normalized degradation if the next job holds no trial that no past one is like."""
+    known = _those(past, lambda one: one.degradation_known)
+    return _of_the_best(known, "degradation_normalized", "normalized", unseen=False)
 
-    If a share q of J past jobs kept its best trial, the chance is (J q + 1/2) / (J + 1), the mean
-    of the posterior with Jeffreys' prior (Brown, Cai and DasGupta, Statistical Science 16:101-133,
-    2001).
+
+@dataclass(frozen=True)
+class Kept:
+    """The chance that the next job keeps its best trial. Unless said otherwise, of 1.
+
+    Attributes:
+        none_unseen: that the next job holds no trial of a kind that no past one shows.
+        none_draws: float64 [D], draws of it, from those of the share of such trials.
+        seen: float64 [D], draws of the chance that the best is kept if it holds none.
+        slow: the chance that it is kept at worst if it holds one.
+    """
+
+    none_unseen: float
+    none_draws: Float64
+    seen: Float64
+    slow: float
+
+    @property
+    def chance(self) -> float:
+        """At worst, on average over the draws."""
+        mean = self.none_unseen * self.seen.mean() + (1.0 - self.none_unseen) * self.slow
+        return round(float(mean), 12)  # what is certain is 1 and not the next number below
+
+    def interval(self, confidence: float) -> tuple[float, float]:
+        """From the worst case to one in which all trials of an unseen kind are kept."""
+        tail = (1.0 - confidence) / 2.0
+        worst = self.none_draws * self.seen + (1.0 - self.none_draws) * self.slow
+        kept = self.none_unseen * self.seen + 1.0 - self.none_unseen
+        low, high = np.quantile(worst, tail), np.quantile(kept, 1.0 - tail)
+        return min(round(float(low), 12), self.chance), max(round(float(high), 12), self.chance)
+
+
+def best_kept(past: Sequence[PastNumbers], seed: int) -> Kept | None:
+    """The chance that the next job keeps its best trial; None if it is unknown.
+
+    Of several studies the chance is the mean over them, each weighted anew for each draw.
 
     Args:
         past: what is kept of each past study.
-
-    Returns:
-        None if it is unknown.
+        seed: of the weights.
     """
-    known = _those(past, lambda one: not math.isnan(one.best_kept))
-    if _too_long(known):
+    known = _those(past, lambda one: len(one.best_kept) > 0)
+    if not known:
         return None
-    jobs = max(len(known), min(one.jobs for one in known))
-    share = float(np.mean([one.best_kept for one in known]))
-    return (jobs * share + 0.5) / (jobs + 1.0), jobs
+    rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(_KEPT,)))
+    draws = max(len(one.best_kept) for one in known) if len(known) <= MANY else _OF_MANY
+    seen, slow = np.empty(draws), np.array([one.slow_kept for one in known])
+    for i in range(draws):
+        weights = rng.standard_exponential(len(known))
+        each = np.array([one.best_kept[i % len(one.best_kept)] for one in known])
+        seen[i] = weights @ each / weights.sum()
+    share = rng.beta(UNSEEN, sum(one.n for one in known), draws)
+    none = (1.0 - share) ** known[0].m * (1.0 - _new_study(len(known)))
+    return Kept(_none_unseen(known), none, seen, float(slow.mean()))
+
+
+def _none_unseen(past: Sequence[PastNumbers]) -> float:
+    """The chance that the next job shows nothing new: no trial, and of several studies no study."""
+    every = sum(one.n for one in past)
+    return none_unseen(every, past[0].m) * (1.0 - _new_study(len(past)))
+
+
+def _new_study(studies: int) -> float:
+    """The chance that the next study is of a kind that no past one shows; 0 if it is the same."""
+    return 0.0 if studies == 1 else UNSEEN / (studies + 2.0 * UNSEEN)
 
 
 def _those(
@@ -78,11 +134,6 @@ def _those(
     """
     kept = [one for one in past if known(one)]
     return kept if len(kept) == len(past) or len(past) > MANY else []
-
-
-def _too_long(past: Sequence[PastNumbers]) -> bool:
-    """Whether the next job has too many trials for anything to be known of its best one."""
-    return not past or past[0].m > FAR * max(one.n for one in past)
 
 
 def _fraction(past: Sequence[PastNumbers], name: str, draws: int) -> Quantity | None:
@@ -129,7 +180,7 @@ def _drawn(past: Sequence[PastNumbers], name: str, draws: int) -> tuple[Float64,
         return None
     centres = [one.centre for one in every]
     centre, s = float(np.mean(centres)), len(every)
-    freedom = float(min(one.n for one in those) - 1)
+    freedom = min(one.independent for one in every) - 1.0
     variance = every[0].within + every[0].past
     if s > 1:
         # The variance between the studies' centres holds that of past sampling already.
@@ -137,7 +188,7 @@ def _drawn(past: Sequence[PastNumbers], name: str, draws: int) -> tuple[Float64,
         between = float(np.var(centres, ddof=1)) * (1.0 + 1.0 / s)
         variance = within + between
         if variance > 0:
-            rest = max(sum(one.n for one in those) - s, 1)
+            rest = max(sum(one.independent for one in every) - s, 1.0)
             freedom = variance**2 / (between**2 / (s - 1) + within**2 / rest)
     off = deviations(_shape(every, draws), variance, max(freedom, 1.0))
     return centre + off, bool(off.any()), all(one.bounded for one in every)
@@ -153,10 +204,38 @@ def _shape(every: Sequence[PastNumber], draws: int) -> Float64:
     return np.array([shape[t % len(shape)] for t, shape in enumerate(turns)])
 
 
-def _of_the_best(past: Sequence[PastNumbers], column: str, unit: str) -> Quantity | None:
+def _of_the_best(
+    past: Sequence[PastNumbers], column: str, unit: str, *, unseen: bool = True
+) -> Quantity | None:
+    """A number about the best trial; None if it is unknown.
+
+    Args:
+        past: the studies to tell it from.
+        column: the number's name.
+        unit: its unit.
+        unseen: whether the next job may hold a trial of a kind that no past one shows.
+    """
     those = _those(past, lambda one: len(one.best[column]) > 0)
-    if _too_long(those):
+    if not those:
         return None
-    values = [one.best[column] for one in those]
-    most = max(len(v) for v in values)
-    return Quantity(unit, np.concatenate([v[np.arange(most) % len(v)] for v in values]))
+    share = _none_unseen(those) if unseen else 1.0
+    some = round(_OF_BEST * share)
+    seen, slow = ([getattr(one, of)[column] for one in those] for of in ("best", "slow"))
+    like_past, worst = _evenly(seen, some), _evenly(slow, _OF_BEST - some)
+    kept = np.full(len(worst), 1.0 if column == "best_rank" else 0.0)  # where the best is kept
+    return Quantity(
+        unit,
+        np.concatenate([like_past, worst]),
+        best_case=np.concatenate([like_past, kept]) if unseen else None,
+    )
+
+
+def _evenly(values: Sequence[Float64], most: int) -> Float64:
+    """So many of the values, the studies' shares being equal, each study's spread evenly."""
+    shares = _shares(len(values), most)
+    return np.concatenate([spread_evenly(v, k) for v, k in zip(values, shares, strict=True)])
+
+
+def _shares(parts: int, of: int) -> list[int]:
+    """`of` in so many parts that differ by 1 at most."""
+    return [of * (i + 1) // parts - of * i // parts for i in range(parts)]

@@ -23,7 +23,8 @@ from esim.report.pages.page import (
     filled,
 )
 from esim.report.pages.provenance import facts, provenance, rule_table
-from esim.report.words import clean, number, percent, plural, share_words
+from esim.report.words import clean, interval_words, number, open_end, percent, plural
+from esim.results.chances import chance_words
 from esim.results.estimate import EstimateDocument, ForecastQuantity, Interval
 from esim.results.saved import SavedResult
 
@@ -95,7 +96,7 @@ def estimate_page(source: SavedResult, studies: Sequence[str] = ()) -> Page:
 def _spread(found: ForecastQuantity | Interval | None) -> str:
     if found is None:
         return "unknown"
-    return f"{percent(found.median)} ({percent(found.low)} to {percent(found.high)})"
+    return f"{percent(found.median)} ({interval_words(found.low, found.high, percent)})"
 
 
 def _parts(found: Interval | None) -> tuple[float | None, float | None, float | None]:
@@ -115,13 +116,18 @@ def forecast_answer(d: EstimateDocument) -> Iterator[str]:
     if kept is None:
         yield "Whether the best trial is kept cannot be told from this record."
         return
-    text = f"The best trial is kept with a chance of {share_words(kept)}"
+    text = f"The best trial is kept with a chance of {chance_words(kept)}"
     if around is not None:
-        text += f" ({share_words(around[0])} to {share_words(around[1])})"
+        text += f" ({chance_words(around[0])} to {chance_words(around[1])})"
     lost = d.quantities.get("degradation_normalized")
-    yield text + (
-        "." if lost is None else f"; the loss is {_spread(lost)} of the way from best to median."
-    )
+    if lost is not None:
+        text += f"; the loss is {_spread(lost)} of the way from best to median"
+    if d.unseen is not None and lost is not None:
+        text += (
+            f". Were every next trial like a past one: {chance_words(d.unseen.best_kept_as_seen)}, "
+            f"and {_spread(d.degradation_as_seen)}"
+        )
+    yield f"{text}."
 
 
 def _tiles(d: EstimateDocument) -> Iterator[Tile]:
@@ -141,8 +147,8 @@ def _tiles(d: EstimateDocument) -> Iterator[Tile]:
             yield Tile(label, percent(found.median), span)
     kept, around = d.probability_best_kept, d.probability_best_kept_interval
     if kept is not None:
-        note = "" if around is None else f"{share_words(around[0])} to {share_words(around[1])}"
-        yield Tile("chance to keep the best", share_words(kept), note, bad=kept < 0.5)
+        note = "" if around is None else f"{chance_words(around[0])} to {chance_words(around[1])}"
+        yield Tile("chance to keep the best", chance_words(kept), note, bad=kept < 0.5)
 
 
 def _quantities(d: EstimateDocument) -> Table:
@@ -152,7 +158,8 @@ def _quantities(d: EstimateDocument) -> Table:
             continue
         kind = _KINDS.get(found.unit, "number")
         show = Column("", "", kind, d.costs.currency).show
-        parts = (found.median, found.low, found.high, found.mean)
+        high = found.high if found.low is None else open_end(found.high, show)
+        parts = (found.median, found.low, high, found.mean)
         rows.append((_LABELS.get(name, name.replace("_", " ")), *(show(x) for x in parts)))
     sure = f"{100 * d.confidence:g} %"
     columns = (
@@ -174,10 +181,13 @@ def _advice(d: EstimateDocument) -> Iterator[Part]:
     limits, chances = advice.thresholds, advice.chances
     rows = [
         ("saving asked for", f"{percent(limits.min_saving)} of the {_amount(limits.saving)}"),
-        ("chance of that", percent(chances.saving_at_least)),
+        ("chance of that", chance_words(chances.saving_at_least)),
         ("loss accepted", f"{percent(limits.max_degradation)} of the way from best to median"),
-        ("chance of that or less", percent(chances.degradation_at_most)),
+        ("chance of that or less", chance_words(chances.degradation_at_most)),
     ]
+    if chances.degradation_at_most_as_seen is not None:
+        as_seen = chance_words(chances.degradation_at_most_as_seen)
+        rows.append(("the same, were every next trial like a past one", as_seen))
     yield facts("advice", "What the advice is made of", rows)
     if advice.alternatives:
         yield Table(
@@ -186,7 +196,7 @@ def _advice(d: EstimateDocument) -> Iterator[Part]:
             (
                 Column("changed", "changed"),
                 Column("saved", "steps saved"),
-                Column("probability_best_kept", "best kept", "percent"),
+                Column("probability_best_kept", "best kept", "chance"),
                 Column("text", "in words"),
             ),
             tuple(
@@ -217,7 +227,7 @@ def _sizes(d: EstimateDocument) -> Iterator[Table]:
                 Column("median", "steps saved", "percent", bar=True),
                 Column("low", "from", "percent"),
                 Column("high", "to", "percent"),
-                Column("probability_best_kept", "best kept", "percent"),
+                Column("probability_best_kept", "best kept", "chance"),
                 Column("extrapolated", "beyond the history", "yes"),
             ),
             [
@@ -246,7 +256,7 @@ def _readings(d: EstimateDocument) -> Iterator[Part]:
         Column("saved", "steps saved", "percent", bar=True),
         Column("low", "from", "percent"),
         Column("high", "to", "percent"),
-        Column("probability_best_kept", "best kept", "percent"),
+        Column("probability_best_kept", "best kept", "chance"),
     )
     rows = [
         (
@@ -269,7 +279,7 @@ def _same_cost(d: EstimateDocument) -> Iterator[Part]:
         return
     yield Say(f"{found.text[:1].upper()}{found.text[1:]}.")
     rows = [
-        (label, f"{number(x.median)} ({number(x.low)} to {number(x.high)})")
+        (label, f"{number(x.median)} ({interval_words(x.low, x.high, number)})")
         for label, x in (
             ("trials for the same", found.trials),
             ("best without the rule", found.best_without),
@@ -307,7 +317,7 @@ def _trust(d: EstimateDocument) -> Iterator[Part]:
             Column("forecast", "forecast, steps saved"),
             Column("happened", "happened", "percent"),
             Column("inside", "inside", "yes"),
-            Column("probability_best_kept", "chance to keep the best", "percent"),
+            Column("probability_best_kept", "chance to keep the best", "chance"),
             Column("best_kept", "best kept", "yes"),
         )
         rows = tuple(
@@ -329,6 +339,8 @@ def _assumptions(d: EstimateDocument) -> Iterator[Part]:
     method, costs = d.method, d.costs
     yield Say(method.text)
     rows = [("it assumes", text) for text in method.assumes]
+    if d.next.launch_why:
+        rows.append(("launch order of the samples", f"{d.next.launch}: {d.next.launch_why}"))
     rows += [("source", text) for text in method.sources]
     price = "none" if costs.price is None else f"{costs.price:g} {costs.currency}"
     rows += [

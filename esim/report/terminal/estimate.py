@@ -13,7 +13,18 @@ from rich.text import Text
 from esim.report.terminal.check import show_enabling
 from esim.report.terminal.history import show_failures
 from esim.report.terminal.replay import table
-from esim.report.words import MISSING, clean, count, money, number, percent, seconds, signed
+from esim.report.words import (
+    MISSING,
+    clean,
+    count,
+    interval_words,
+    money,
+    number,
+    percent,
+    seconds,
+    signed,
+)
+from esim.results.chances import chance_words
 
 if TYPE_CHECKING:
     from esim.results.estimate import Headline, Interval, LeftOut
@@ -27,6 +38,7 @@ _SAVED = (
     ("makespan", "makespan_saved_fraction", "makespan_saved_s"),
     ("cost", "cost_saved_fraction", "cost_saved"),
 )
+AS_SEEN = "    were every next trial like a past one"
 _BAR = 20  # characters of a bar from 0 to 100 %
 _ENABLES = ("enable", "enable_with_doubts")
 _COLOUR = {
@@ -72,17 +84,24 @@ def verdict(found: Estimate) -> str:
     kept = found.probability_best_kept
     if kept is None:
         return f"{first}; what it costs in quality cannot be forecast."
-    second = f"and keep its best trial with a chance of about {100 * kept:.0f} %"
+    second = f"and keep its best trial with a chance of {chance_words(kept)}"
     lost = found.around("degradation_normalized")
     if lost is None or lost.high is None:
         return f"{first} {second}; how much worse the best may get cannot be known."
     if lost.high <= 0:
         share = 100 * (0.5 + found.confidence / 2)
-        return f"{first} {second}; in {share:g} % of the replays the best value got no worse."
-    return (
+        return f"{first} {second}; with {share:g} % the best value gets no worse."
+    text = (
         f"{first} {second}; the best value may get worse by up to {percent(lost.high)} of the way "
-        "from best to median trial."
+        "from best to median trial"
     )
+    if found.unseen is not None and found.degradation_as_seen is not None:
+        high = found.degradation_as_seen.around(found.confidence).high
+        text += (
+            ". Were every next trial like a past one: "
+            f"{chance_words(found.unseen.best_kept_as_seen)}, and up to {percent(high)}"
+        )
+    return f"{text}."
 
 
 def _about(saved: Interval) -> str:
@@ -142,9 +161,7 @@ def _sentence(text: str) -> str:
 
 
 def _span(interval: Interval | None, show: Callable[[float | None], str]) -> str:
-    if interval is None or interval.low is None:
-        return MISSING
-    return f"{show(interval.low)} to {show(interval.high)}"
+    return MISSING if interval is None else interval_words(interval.low, interval.high, show)
 
 
 def _saved(found: Estimate) -> Table:
@@ -178,9 +195,11 @@ def _lost(found: Estimate) -> Table:
     if kept is not None and around is not None:
         shown.add_row(
             "chance that the best trial is kept",
-            f"{100 * kept:.0f} %",
-            f"{100 * around[0]:.0f} % to {100 * around[1]:.0f} %",
+            chance_words(kept),
+            f"{chance_words(around[0])} to {chance_words(around[1])}",
         )
+    if found.unseen is not None:
+        shown.add_row(AS_SEEN, chance_words(found.unseen.best_kept_as_seen), "")
     rows: tuple[tuple[str, str, Callable[[float | None], str]], ...] = (
         ("degradation of the best value", "degradation", signed),
         ("  of the way from best to median trial", "degradation_normalized", percent),
@@ -193,6 +212,9 @@ def _lost(found: Estimate) -> Table:
                 shown.add_row(label, "unknown", "")
             continue
         shown.add_row(label, show(interval.median), _span(interval, show))
+        if name == "degradation_normalized" and found.degradation_as_seen is not None:
+            as_seen = found.degradation_as_seen.around(found.confidence)
+            shown.add_row(AS_SEEN, show(as_seen.median), _span(as_seen, show))
     return shown
 
 
@@ -229,7 +251,7 @@ def _headline_cells(label: str, one: Headline, asked: bool) -> list[str | Text]:
         Text(MISSING if saved is None else percent(saved.median), style=style),
         Text(_span(saved, percent), style=style),
         Text("" if saved is None else _bar(saved), style="cyan"),
-        Text(MISSING if kept is None else f"{100 * kept:.0f} %", style=style),
+        Text(chance_words(kept, MISSING), style=style),
     ]
 
 
@@ -260,7 +282,7 @@ def _readings(found: Estimate) -> Table:
             f"{row.question}: {row.reading}",
             MISSING if saved is None else percent(saved.median),
             _span(saved, percent),
-            MISSING if kept is None else f"{100 * kept:.0f} %",
+            chance_words(kept, MISSING),
         )
     return shown
 
@@ -299,7 +321,7 @@ def _left_out(rows: Sequence[LeftOut], sure: str) -> Table:
             _span(row.forecast, percent),
             percent(row.happened),
             Text(said[row.inside], style="bold red" if row.inside is False else ""),
-            f"{said[row.best_kept]} ({MISSING if chance is None else f'{100 * chance:.0f} %'})",
+            f"{said[row.best_kept]} ({chance_words(chance, MISSING)})",
         )
     return shown
 
@@ -317,7 +339,9 @@ def _backtest(found: Estimate) -> Iterator[RenderableType]:
         if test.best_kept is not None:
             kept = test.best_kept
             shown.add_row(
-                "best kept", f"{100 * kept.happened:.0f} %", f"forecast {100 * kept.forecast:.0f} %"
+                "best kept",
+                f"{100 * kept.happened:.0f} %",
+                f"forecast {chance_words(kept.forecast)}",
             )
         yield shown
 
@@ -328,7 +352,7 @@ def _alternatives(found: Estimate) -> Iterator[RenderableType]:
     for one in found.advice.alternatives:
         saved, kept = one.headline.steps_saved_fraction, one.headline.probability_best_kept
         share = MISSING if saved is None else percent(saved.median)
-        chance = MISSING if kept is None else f"{100 * kept:.0f} %"
+        chance = chance_words(kept, MISSING)
         text = f"· {one.text}: saves {share} of the steps, keeps the best with {chance}"
         yield Padding(Text(text), (0, 0, 0, 1))
     yield Padding(

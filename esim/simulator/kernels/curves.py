@@ -54,8 +54,9 @@ def as_decimals(offsets, values, averages):
             size = abs(values[at])
             if size > largest and size < np.inf:
                 largest = size
-                scale = 10.0 ** (_DIGITS - np.ceil(np.log10(size)))
-            if scale > 0.0 and scale < np.inf:  # else a value is too small or too large for it
+                digits = _DIGITS - np.ceil(np.log10(size))
+                scale = 10.0**digits if digits <= 300.0 else 0.0  # of tiny values they are no float
+            if scale > 0.0:
                 averages[at] = np.rint(averages[at] * scale) / scale
 
 
