@@ -49,7 +49,9 @@ class Costs:
     """The seconds and the money that a job costs beyond its training.
 
     SageMaker bills from TrainingStartTime to TrainingEndTime, which includes download and upload
-    (Developer Guide; `describe_training_job`, BillableTimeInSeconds).
+    (Developer Guide; `describe_training_job`, BillableTimeInSeconds). Where the record says what a
+    job was billed (`Study.billed`), that is its bill, start-up included, and under the rule the
+    same share of it as of the seconds counted here.
 
     Attributes:
         price: money per instance-hour; None computes no money.
@@ -57,9 +59,13 @@ class Costs:
         startup_s: billed seconds of each job before the moment from which the logs count. It is 0
             if the logs count from the start of billing, as those of SageMaker do.
         stop_latency_s: seconds from the report that decides a stop to the end of training.
-            SageMaker polls, then gives the job up to 120 s to finish; 0 is the best case.
+            SageMaker polls, then gives the job up to 120 s to finish; 0 is the best case. While a
+            stop is on its way the trial trains on: its reports up to that moment, that moment
+            included, are made and count, and a trial that makes its last report by then was not
+            stopped. Without report times a step counts as a second.
         upload_s: seconds from the end of a stopped trial's training to the end of its job; None
-            takes what the trial took after its last report when it was recorded.
+            takes what the trial took after its last report when it was recorded. A stopped trial
+            is a peer of others once its job has ended, as a completed one.
 
     Raises:
         EsimError: a number is negative or not finite.

@@ -35,6 +35,7 @@ SIMULATOR = (
     "warm_up",
     "replay",
     "caveats",
+    "tied_starts",
     "accounting",
     "trial_outcomes",
     "best",

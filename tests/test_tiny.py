@@ -113,16 +113,33 @@ def test_simulated_clock_pulls_trials_forward(tiny: Study) -> None:
 
 
 def test_money_and_latency(tiny: Study) -> None:
-    """3 trials are stopped; 20 s of latency each: 202 + 60 s at 3.6 an hour = 0.001 a second."""
+    """A stop that takes 20 s: what is stopped trains on for so long, and reports.
+
+    002: 9 > 8, told at 10 s, trains to 30 s: its reports at 20 and at 30 s are made, of averages 8
+    and 7.333, and it ends at 32 s. 003: 4, 5, 5 against 8.5, 7.5, 6.667; then as before. 004 runs
+    on. 005: 6 against 7.5; 6 against 6 = (7 + 5) / 2 of (7, 8, 4.5, 5), a tie; 5 against 5.333;
+    4 against 4.75, 3 against 4.6: runs on. 006: 9 > 7, told at 10 s, ends as 002.
+    Steps: 4 x 5 + 2 x 3 = 26 of 30. Billed: 4 x 52 + 2 x 32 = 272 s, 0.001 a second.
+    """
     costs = Costs(price=3.6, currency="EUR", stop_latency_s=20)
-    summary = esim.replay(tiny, clock="order", costs=costs).summary
-    assert summary.billed_seconds_run == 262
-    assert summary.cost == pytest.approx(0.262)
+    result = esim.replay(tiny, clock="order", costs=costs)
+    summary = result.summary
+    assert result.columns.steps_run.tolist() == [5, 3, 5, 5, 5, 3]
+    assert result.columns.seconds_run.tolist() == [50, 30, 50, 50, 50, 30]
+    assert result.columns.final_value.tolist() == [2, 6, 5, 1, 3, 8]
+    assert (summary.trials_stopped, summary.steps_run, summary.seconds_run) == (2, 26, 260)
+    assert summary.billed_seconds_run == 272
+    assert summary.cost == pytest.approx(0.272)
     assert summary.cost_recorded == pytest.approx(0.312)
     assert summary.currency == "EUR"
-    # A latency longer than the rest of a trial: it ends by itself first.
+    # 25 s: trained to 35 s, with the same reports. 272 + 2 x 5.
+    later = esim.replay(tiny, clock="order", costs=Costs(stop_latency_s=25)).summary
+    assert (later.steps_run, later.seconds_run, later.billed_seconds_run) == (26, 270, 282)
+    # A latency longer than the rest of a trial: it ends by itself first, and was not stopped.
     patient = esim.replay(tiny, clock="order", costs=Costs(stop_latency_s=1000)).summary
+    assert (patient.trials_stopped, patient.steps_saved_fraction) == (0, 0)
     assert patient.billed_seconds_run == patient.billed_seconds_recorded == 312
+    assert patient.best_trial_stopped is False
 
 
 def test_document_is_strict_json_of_the_schema(tiny: Study) -> None:

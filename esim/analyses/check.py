@@ -14,6 +14,7 @@ import numpy as np
 from esim.results.check import Check, Finding, Severity
 from esim.simulator.replay import replay
 from esim.study import Float64, Int64, Note, Status, Study
+from esim.study.times import ends_before_reports
 
 FEW_JOBS = 10
 SHORT_S = 240.0
@@ -67,7 +68,13 @@ GRADES: dict[str, tuple[Severity, str]] = {
     "trials_without_reports": ("warning", "look whether they failed, or their logs are missing"),
     "trials_not_listed": ("warning", "export the list of jobs again"),
     "elapsed_before_start": ("warning", "look whether all times are in one zone"),
+    "ended_before_report": ("warning", "look whether starts, ends and report times are one clock"),
     "elapsed_raised": ("warning", "look whether the log's times can be trusted"),
+    "first_step_assumed": ("note", "say what step 0 means: --first-step done or before"),
+    "elapsed_unknown": ("warning", "add a table of the trials with their starts"),
+    "spot_instances": ("warning", "expect other times on demand; restarts cost steps and time"),
+    "spot_bill_unknown": ("warning", "add describe-training-job: it has BillableTimeInSeconds"),
+    "starts_unknown": ("note", "add a table of the trials with their starts"),
     "start_incomplete": ("warning", "export the list of jobs: it has their starts"),
     "zone_assumed": ("warning", "export times with their zone"),
     # Of the other formats.
@@ -90,6 +97,7 @@ GRADES: dict[str, tuple[Severity, str]] = {
 # Notes that say how the logs were read, or what the columns say by themselves: no findings.
 INFORMATION = frozenset(
     {
+        "billed_from_log",
         "columns_not_read",
         "config_unread",
         "curves_from_metrics",
@@ -100,6 +108,7 @@ INFORMATION = frozenset(
         "files_not_read",
         "files_of_one_step",
         "files_skipped",
+        "first_step",
         "float32",
         "folders_joined",
         "log_times_missing",
@@ -141,9 +150,9 @@ def check(study: Study) -> Check:
     found = [*_noted(study.notes), *_seen(study)]
     verdict, acts = _verdict(study, found, stopped)
     if acts is False and all(finding.severity != "error" for finding in found):
-        text = f"the literal rule stops none of {study.n_trials} jobs"
+        text = f"the literal rule stops none of {_jobs(study)}"
         cure = "see whether other readings of the rule do: esim replay --readings"
-        found.append(Finding("nothing_stopped", "warning", text, cure, study.n_trials))
+        found.append(Finding("nothing_stopped", "warning", text, cure, _reporting(study)))
     order = ("error", "warning", "note")
     found.sort(key=lambda finding: order.index(finding.severity))
     return Check(study.name, verdict, acts, tuple(found))
@@ -163,11 +172,26 @@ def _verdict(study: Study, found: list[Finding], stopped: int) -> tuple[str, boo
     if any(finding.code == "auto_was_on" for finding in found):
         said = "AUTO was already on: stopped jobs are recorded only up to their stop"
         return said, True if stopped else None
-    if study.n_trials == 1:
+    if _reporting(study) == 1:
         return "a single job tells nothing of AUTO: it compares a job with the ones before it", None
     if stopped:
-        return f"AUTO would act: the literal rule stops {stopped} of {study.n_trials} jobs", True
-    return f"AUTO would have stopped none of these {study.n_trials} jobs", False
+        return f"AUTO would act: the literal rule stops {stopped} of {_jobs(study)}", True
+    return f"AUTO would have stopped none of these {_jobs(study)}", False
+
+
+def _reporting(study: Study) -> int:
+    """How many jobs report a value; the others tell nothing of AUTO."""
+    return int(np.count_nonzero(np.diff(_values_before(study))))
+
+
+def _values_before(study: Study) -> Int64:
+    """int64 [N + 1]: how many values stand before each job's first row; a row of NaN is none."""
+    return np.concatenate(([0], np.cumsum(~np.isnan(study.values))))[study.offsets]
+
+
+def _jobs(study: Study) -> str:
+    jobs = _reporting(study)
+    return f"{jobs} jobs" + ("" if jobs == study.n_trials else " with reports")
 
 
 def _noted(notes: tuple[Note, ...]) -> Iterator[Finding]:
@@ -180,8 +204,8 @@ def _noted(notes: tuple[Note, ...]) -> Iterator[Finding]:
 def _seen(study: Study) -> Iterator[Finding]:
     """What the columns themselves show."""
     present = ~np.isnan(study.values)
-    before = np.concatenate(([0], np.cumsum(present)))[study.offsets]
-    counts = np.diff(before)  # values of each job; a row of NaN is no report of the objective
+    before = _values_before(study)
+    counts = np.diff(before)  # values of each job
     reporting = np.flatnonzero(counts > 0)
     jobs = len(reporting)
     if not jobs:
@@ -235,6 +259,11 @@ def _seen(study: Study) -> Iterator[Finding]:
             "judge AUTO by a tuning job whose jobs ran to their end",
         )
     yield from _values(study)
+    early = np.flatnonzero(ends_before_reports(study))
+    if len(early) and all(note.code != "ended_before_report" for note in study.notes):
+        severity, cure = GRADES["ended_before_report"]
+        text = f"{len(early)} job(s) end before their last report; taken to end with it"
+        yield _of_jobs(study, early, "ended_before_report", severity, text, cure)
 
 
 def _values(study: Study) -> Iterator[Finding]:
@@ -297,13 +326,16 @@ def _timing(study: Study, counts: Int64, first: Int64, reporting: Int64) -> Iter
 
 
 def _seconds(study: Study) -> Float64:
-    """float64 [N]: each job's seconds: end - start, else its last report; NaN where unknown."""
+    """float64 [N]: each job's seconds: end - start, else its last report; NaN where unknown.
+
+    A job that ends before its last report is taken to end with it.
+    """
     seconds = study.end - study.start
     if study.elapsed is not None:
         has = np.diff(study.offsets) > 0
         last = np.full(study.n_trials, np.nan)
         last[has] = study.elapsed[study.offsets[1:][has] - 1]
-        seconds = np.where(np.isfinite(seconds), seconds, last)
+        seconds = np.where(np.isfinite(seconds), np.fmax(seconds, last), last)
     return seconds
 
 

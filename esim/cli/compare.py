@@ -18,6 +18,7 @@ from esim.cli.flags import (
     OutputFlags,
     ReadFlags,
     check_clock,
+    typed_share,
 )
 from esim.cli.groups import with_groups
 from esim.cli.inputs import described, read_or_open, studies_of
@@ -77,8 +78,10 @@ class ComparisonFlags:
     max_degradation: Annotated[
         float,
         typer.Option(
-            min=0,
-            help="The loss you accept, as a share of the way from the best to the median trial.",
+            parser=typed_share,
+            metavar="SHARE",
+            help="The loss you accept, as a share of the way from the best to the median trial: "
+            "5% or 0.05.",
             rich_help_panel=_COMPARISON,
         ),
     ] = 0.05
@@ -87,13 +90,18 @@ class ComparisonFlags:
         typer.Option(
             "--choose",
             help="Also choose the rule that saves most within that loss, and tell what such a "
-            "choice gives on what it was not made on.",
+            "choice gives on what it was not made on, and what it may give on other studies.",
             rich_help_panel=_COMPARISON,
         ),
     ] = False
     confidence: Annotated[
         float,
-        typer.Option(min=0.5, max=0.999, help="Of intervals.", rich_help_panel=_COMPARISON),
+        typer.Option(
+            parser=typed_share,
+            metavar="SHARE",
+            help="Of intervals: 95% or 0.95.",
+            rich_help_panel=_COMPARISON,
+        ),
     ] = 0.95
     seed: Annotated[
         int,
@@ -106,8 +114,13 @@ class ComparisonFlags:
         """The arguments of `esim.compare` that these flags give; `saved` apart.
 
         Raises:
-            typer.BadParameter: no such rule, or no such column or value of the grid.
+            typer.BadParameter: no such rule, no such column or value of the grid, or no such
+                confidence.
         """
+        from esim.analyses.compare.compare import check_confidence
+
+        with usage():
+            check_confidence(self.confidence)
         return {
             "rules": self._rules(),
             "grid": self._grid(),

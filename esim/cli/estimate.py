@@ -17,6 +17,7 @@ from esim.cli.flags import (
     OutputFlags,
     ReadStudiesFlags,
     RuleFlags,
+    typed_share,
 )
 from esim.cli.groups import with_groups
 from esim.cli.inputs import described, read_or_open, sagemaker_studies, studies_of
@@ -66,7 +67,13 @@ class NextJobFlags:
         ),
     ] = None
     confidence: Annotated[
-        float, typer.Option(help="Of the intervals, 0 to 1.", rich_help_panel=_NEXT)
+        float,
+        typer.Option(
+            parser=typed_share,
+            metavar="SHARE",
+            help="Of the intervals: 90% or 0.9.",
+            rich_help_panel=_NEXT,
+        ),
     ] = 0.9
     replicates: Annotated[
         int, typer.Option(min=100, help="Replays of each past study.", rich_help_panel=_NEXT)
@@ -91,13 +98,19 @@ class NextJobFlags:
     min_saving: Annotated[
         float,
         typer.Option(
-            help="Share of money, billed time or steps to be worth it.", rich_help_panel=_ADVICE
+            parser=typed_share,
+            metavar="SHARE",
+            help="Share of money, billed time or steps to be worth it: 10% or 0.1.",
+            rich_help_panel=_ADVICE,
         ),
     ] = 0.1
     max_degradation: Annotated[
         float,
         typer.Option(
-            help="Loss to accept, in distances from the best to the median trial.",
+            parser=typed_share,
+            metavar="SHARE",
+            help="Loss to accept, as a share of the way from the best to the median trial: 5% or "
+            "0.05.",
             rich_help_panel=_ADVICE,
         ),
     ] = 0.05

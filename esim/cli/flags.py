@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from esim.simulator.replay import Final
     from esim.storage.history import History
 
+
 # Panels of the help.
 READING = "Reading the logs"
 REPLAY = "The replay"
@@ -52,6 +53,18 @@ ClockMode = Annotated[
 Json = Annotated[
     bool, typer.Option("--json", help="Print the result document as JSON and nothing else.")
 ]
+
+
+def typed_share(text: str | float) -> float:
+    """The share that a flag was given, as typer reads it: with `parser=typed_share`.
+
+    Raises:
+        typer.BadParameter: it is none; the error says what was probably meant.
+    """
+    from esim.rules import share
+
+    with usage():
+        return share(text, "a share")
 
 
 @dataclass(frozen=True)
@@ -91,19 +104,33 @@ class ReadFlags:
             rich_help_panel=READING,
         ),
     ] = False
+    first_step: Annotated[
+        str | None,
+        typer.Option(
+            help="What step 0 in the logs means: done (the first step done) or before (nothing "
+            "done yet).",
+            rich_help_panel=READING,
+            show_default=False,
+        ),
+    ] = None
 
     def keywords(self) -> dict[str, Any]:
         """The arguments of `esim.readers.read_inputs` beside the paths.
 
         Raises:
-            typer.BadParameter: no direction is called so.
+            typer.BadParameter: no direction, or no meaning of step 0, is called so.
         """
+        from esim.study.first_step import as_first_step
+
+        with usage():
+            first_step = as_first_step(self.first_step)
         return {
             "objective": self.objective,
             "direction": self._direction(),
             "metrics": self.metric or [],
             "format": self.format,
             "accept_time_aligned": self.accept_time_aligned,
+            "first_step": first_step,
         }
 
     def read(self, logs: list[str]) -> ReadInput:
@@ -132,7 +159,10 @@ class ReadFlags:
         history = find_history(logs)
         if history is None or not (asked or len(history.names) > MANY):
             return None
-        validate_history(history, objective=self.objective, direction=self._direction())
+        asked_of_it = self.keywords()
+        validate_history(
+            history, **{key: asked_of_it[key] for key in ("objective", "direction", "first_step")}
+        )
         return history
 
     def _direction(self) -> str | None:

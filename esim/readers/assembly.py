@@ -7,15 +7,19 @@ the report times, and writes notes on what it did.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from esim.errors import EsimError
-from esim.readers.report_times import elapsed_seconds
+from esim.readers.natural import natural
+from esim.readers.report_times import elapsed_seconds, with_first_step_time
 from esim.study import Direction, Float64, Int64, Note, Status, Study, is_censored
+from esim.study.arrays import if_any_known
+from esim.study.first_step import FirstStep, settle_first_step
+from esim.study.times import ends_before_reports
 
 
 @dataclass(frozen=True)
@@ -52,6 +56,7 @@ class TrialRecords:
         censored: bool [N], whether the trial had been cut short when it was recorded; None derives
             it from the status.
         config: hyperparameter -> its value for each trial, None where it has none. [N] each
+        billed: float64 [N], billed seconds of each trial's job, NaN where unknown; None if all are.
     """
 
     trials: Sequence[str]
@@ -62,6 +67,7 @@ class TrialRecords:
     instance_count: Int64
     censored: NDArray[np.bool_] | None = None
     config: Mapping[str, Sequence[Any]] = field(default_factory=dict)
+    billed: Float64 | None = None
 
     @classmethod
     def unknown(cls, trials: Sequence[str]) -> TrialRecords:
@@ -87,11 +93,15 @@ def assemble(
     where: str,
     notes: Iterable[Note] = (),
     listed_order: bool = False,
+    declared: FirstStep | None = None,
+    asked: FirstStep | None = None,
 ) -> Study:
     """Build the study of some reports.
 
-    Trials stand in launch order: by `start` where every trial with reports has one, else by first
-    appearance in the reports. Trials without reports come last.
+    Trials stand in launch order: by `start` where every trial with reports has one, those of equal
+    starts by name in natural order, so that the order of rows decides nothing. Where starts are
+    missing, launch order is that of first appearance in the reports, and a note says so. Trials
+    without reports come last.
 
     Args:
         reports: the reports as they were read. Of several with the same trial and step the last one
@@ -104,6 +114,7 @@ def assemble(
         where: the input, for errors.
         notes: the reader's own notes.
         listed_order: whether `trials` is in launch order already.
+        declared, asked: what an index of 0 means, as `esim.study.first_step` takes it.
 
     Raises:
         EsimError: there is no report at all, a step is negative, a report lies far before its
@@ -125,7 +136,14 @@ def assemble(
     given = reports.elapsed if reports.timestamps is None else reports.timestamps
     times = None if given is None else given[order]
     since_1970 = reports.timestamps is not None
-    elapsed = elapsed_seconds(times, since_1970, rows, offsets, about.start, ids, where, said)
+    timed = elapsed_seconds(times, since_1970, rows, offsets, about.start, ids, where, said)
+    elapsed = None if timed is None or len(timed[1]) else timed[0]
+    done_at_zero, first_step = settle_first_step(
+        steps, offsets, elapsed, declared=declared, asked=asked
+    )
+    said += [] if first_step is None else [first_step]
+    if timed is not None:
+        elapsed = with_first_step_time(*timed, steps + done_at_zero, offsets, said)
     _note_values(values, offsets, ids, said)
     study = Study(
         name=name,
@@ -136,6 +154,7 @@ def assemble(
         values=np.ascontiguousarray(values),
         elapsed=elapsed,
         notes=tuple(said),
+        done_at_zero=done_at_zero,
         **vars(about),
     )
     try:
@@ -144,7 +163,13 @@ def assemble(
         raise EsimError(
             error.what, where=f"{where}: {error.where}", why=error.why, fix=error.fix
         ) from None
-    return study
+    early = np.flatnonzero(ends_before_reports(study))
+    if not early.size:
+        return study
+    names = some([ids[i] for i in early.tolist()])
+    text = f"{early.size} trial(s) end before their last report; taken to end with it: {names}"
+    note = Note("ended_before_report", text, int(early.size))
+    return replace(study, notes=(*study.notes, note))
 
 
 def _about_trials(known: TrialRecords, ids: Sequence[str], pick: Int64) -> TrialRecords:
@@ -171,6 +196,7 @@ def _about_trials(known: TrialRecords, ids: Sequence[str], pick: Int64) -> Trial
             key: tuple(column[i] if i >= 0 else None for i in pick)
             for key, column in known.config.items()
         },
+        billed=None if known.billed is None else if_any_known(_picked(known.billed, pick, np.nan)),
     )
 
 
@@ -209,22 +235,25 @@ def _launch_order(
                     len(missing),
                 )
             )
-        if listed_order:
-            ids = list(listed) + missing
-        else:
-            starts = {t: float(trials.start[i]) for t, i in listed.items()}
-            unknown = [t for t in reporting if not np.isfinite(starts.get(t, np.nan))]
-            if not unknown:
-                ids.sort(key=lambda t: (np.isnan(starts[t]), starts[t]))
-            elif len(unknown) < len(reporting):
-                said.append(
-                    Note(
-                        "start_incomplete",
-                        f"{len(unknown)} trial(s) with reports have no start, so launch order is "
-                        "the order of first appearance: " + some(unknown),
-                        len(unknown),
-                    )
+    if listed_order:
+        ids = [*listed, *(trial for trial in reporting if trial not in listed)]
+    else:
+        starts = {} if trials is None else {t: float(trials.start[i]) for t, i in listed.items()}
+        unknown = [t for t in reporting if not np.isfinite(starts.get(t, np.nan))]
+        if not unknown:
+            ids.sort(key=lambda t: (np.nan_to_num(starts[t], nan=np.inf), natural(t), t))
+        elif len(unknown) < len(reporting):
+            said.append(
+                Note(
+                    "start_incomplete",
+                    f"{len(unknown)} trial(s) with reports have no start, so launch order is "
+                    "the order of first appearance: " + some(unknown),
+                    len(unknown),
                 )
+            )
+        elif len(reporting) > 1:
+            text = "no trial has a start, so launch order is the order of first appearance"
+            said.append(Note("starts_unknown", text, len(unknown)))
     if silent:
         said.append(
             Note(

@@ -6,12 +6,13 @@ A module that reads a format declares it as `FORMAT` and has the functions of `R
 from __future__ import annotations
 
 import importlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol, cast
 
 from esim.readers.options import Options
 from esim.readers.source import File, Source
 from esim.study import Note, Study
+from esim.study.first_step import FirstStep
 
 
 @dataclass(frozen=True)
@@ -81,6 +82,9 @@ class Format:
         schedule: whether it can hold the starts and ends of trials.
         configs: whether it can hold hyperparameters.
         several_studies: whether one input may hold several studies.
+        first_step: what an index of 0 means in such logs: "done" is printed after the first step of
+            training, "before" is nothing done yet; None: they do not tell, and
+            `esim.study.first_step` settles it.
         module: the module that has its `detect` and `read` (`Reader`); by default the one that
             declares it.
         by_contents: True if it is recognised by contents that the files of other tools may have
@@ -101,6 +105,7 @@ class Format:
     schedule: bool = False
     configs: bool = False
     several_studies: bool = False
+    first_step: FirstStep | None = None
     module: str = ""
     by_contents: bool = False
     package: str = ""
@@ -120,4 +125,4 @@ class Format:
 
     def read(self, source: Source, options: Options) -> Found:
         """Read the studies of an input of this format. Raises EsimError as `Reader.read`."""
-        return self._reader().read(source, options)
+        return self._reader().read(source, replace(options, index_means=self.first_step))

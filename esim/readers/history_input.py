@@ -35,19 +35,26 @@ def find_history(paths: Sequence[str | Path]) -> History | None:
 
 
 def validate_history(
-    history: History, *, objective: str | None = None, direction: str | None = None
+    history: History,
+    *,
+    objective: str | None = None,
+    direction: str | None = None,
+    first_step: str | None = None,
 ) -> None:
-    """Check that a history holds the objective and direction that were asked for.
+    """Check that a history holds what was asked for.
 
     Args:
         history: the history; only its index is looked at.
         objective: the metric asked for; None accepts any.
         direction: "minimize" or "maximize"; None accepts both.
+        first_step: what an index of 0 means, "done" or "before"; None accepts both.
 
     Raises:
-        EsimError: a study was converted with another objective or direction.
+        EsimError: a study was converted with another objective, direction or first step.
     """
-    options = Options.parse(objective=objective, direction=direction, metrics=(), name=None)
+    options = Options.parse(
+        objective=objective, direction=direction, metrics=(), name=None, first_step=first_step
+    )
     for chunk in history.chunks():
         validate_chunk(history, chunk, options)
 
@@ -60,5 +67,13 @@ def validate_chunk(history: History, chunk: Chunk, options: Options) -> None:
                 f"no metric {options.objective!r}",
                 where=f"{history.location}, study {entry.study!r}",
                 fix=f"a history holds the objective it was converted with: {entry.objective}",
+            )
+        wanted = options.first_step
+        if wanted is not None and (wanted == "done") != bool(entry.done_at_zero):
+            raise EsimError(
+                f"--first-step {wanted} contradicts the history",
+                where=f"{history.location}, study {entry.study!r}",
+                why="it holds what was settled when it was converted",
+                fix=f"esim convert --first-step {wanted}",
             )
         settle_direction(options, str(history.location), as_direction(entry.direction))

@@ -73,6 +73,7 @@ def read_inputs(
     accept_time_aligned: bool = False,
     studies: Sequence[str] = (),
     step: str | None = None,
+    first_step: str | None = None,
 ) -> ReadInput:
     """Read every study in some files, folders and databases, and describe the inputs.
 
@@ -93,6 +94,9 @@ def read_inputs(
         studies: the names of the studies to read where the logs hold several; the default is all.
         step: the column that counts steps where a format has several; the default is the format's
             own choice.
+        first_step: what an index of 0 means: "done", it is printed after the first step of
+            training, or "before", nothing is done yet. By default the format tells, or what the
+            indices and times show (`esim.study.first_step`).
 
     Raises:
         EsimError: no path is given or one cannot be read, no format matches or several do, or the
@@ -106,6 +110,7 @@ def read_inputs(
         accept_time_aligned=accept_time_aligned,
         studies=studies,
         step=step,
+        first_step=first_step,
     )
     history = find_history(paths)
     if history is not None:
@@ -223,6 +228,7 @@ def read_studies(
     accept_time_aligned: bool = False,
     studies: Sequence[str] = (),
     step: str | None = None,
+    first_step: str | None = None,
 ) -> list[Study]:
     """Read every study in some files, folders and databases.
 
@@ -251,6 +257,7 @@ def read_studies(
         accept_time_aligned=accept_time_aligned,
         studies=studies,
         step=step,
+        first_step=first_step,
     )
     return list(found.studies)
 
@@ -265,6 +272,7 @@ def read_study(
     accept_time_aligned: bool = False,
     studies: Sequence[str] = (),
     step: str | None = None,
+    first_step: str | None = None,
 ) -> Study:
     """Read the one study in some files, folders and databases.
 
@@ -293,6 +301,7 @@ def read_study(
         accept_time_aligned=accept_time_aligned,
         studies=studies,
         step=step,
+        first_step=first_step,
     )
     if len(found) != 1:
         names = [study.name for study in found]

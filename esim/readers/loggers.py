@@ -10,8 +10,9 @@ from esim.errors import EsimError
 from esim.readers.assembly import some
 from esim.readers.config_files import Configs
 from esim.readers.formats import Detection, Found
+from esim.readers.natural import natural
 from esim.readers.options import Options
-from esim.readers.run_logs import Layout, RunLog, RunLogs, folder_of, natural, run_names
+from esim.readers.run_logs import Layout, RunLog, RunLogs, folder_of, run_names
 from esim.readers.runs import Experiment, file_notes, flat, folder_name, studies
 from esim.readers.source import File, Source
 from esim.readers.tables.shape import Shape, records, shape_of

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from esim.errors import EsimError, near_names
 from esim.study import Direction, Note, as_direction
+from esim.study.first_step import FirstStep, as_first_step
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,8 @@ class Options:
     accept_time_aligned: bool = False
     studies: tuple[str, ...] = ()
     step: str | None = None
+    first_step: FirstStep | None = None
+    index_means: FirstStep | None = None  # what index 0 means in the format that is read
 
     @classmethod
     def parse(
@@ -73,12 +76,13 @@ class Options:
         accept_time_aligned: bool = False,
         studies: Sequence[str] = (),
         step: str | None = None,
+        first_step: str | None = None,
     ) -> Options:
         """The options from the arguments of `esim.readers.read_inputs`.
 
         Raises:
-            EsimError: the direction is neither minimize nor maximize, or a metric is not
-                NAME=REGEX.
+            EsimError: the direction is neither minimize nor maximize, a metric is not
+                NAME=REGEX, or first_step is neither done nor before.
         """
         parsed = []
         for text in [metrics] if isinstance(metrics, str) else metrics:
@@ -94,6 +98,7 @@ class Options:
             accept_time_aligned=accept_time_aligned,
             studies=(studies,) if isinstance(studies, str) else tuple(studies),
             step=step,
+            first_step=as_first_step(first_step),
         )
 
 

@@ -24,8 +24,8 @@ def elapsed_seconds(
     ids: Sequence[str],
     where: str,
     said: list[Note],
-) -> Float64 | None:
-    """float64: seconds since its trial's start for each row that is kept; None if some are unknown.
+) -> tuple[Float64, Int64] | None:
+    """The time of each row that is kept; None if some are unknown.
 
     Notes on what was corrected are added to `said`.
 
@@ -39,6 +39,10 @@ def elapsed_seconds(
         ids: the trials. [N]
         where: the input, for errors.
         said: the notes.
+
+    Returns:
+        float64, seconds since the trial's start, or since its first report if its start is unknown;
+        int64, the trials of which it is unknown.
 
     Raises:
         EsimError: a time is infinite, or lies more than CLOCK_SKEW_S before its trial's start.
@@ -59,7 +63,9 @@ def elapsed_seconds(
     if not np.isfinite(times).all():
         at = int(np.flatnonzero(~np.isfinite(times))[0])
         raise EsimError("a report time is infinite", where=f"{where}, trial {ids[rows[at]]!r}")
-    elapsed = _since_start(times, rows, offsets, start, said) if since_1970 else np.array(times)
+    elapsed, from_first = np.array(times), np.empty(0, dtype=np.int64)
+    if since_1970:
+        elapsed, from_first = _since_start(times, rows, offsets, start)
     at = int(np.argmin(elapsed))
     if elapsed[at] < -CLOCK_SKEW_S:
         raise EsimError(
@@ -68,7 +74,58 @@ def elapsed_seconds(
             why="are both times in the same zone?",
         )
     _mend_times(elapsed, rows, offsets, said)
-    return elapsed
+    return elapsed, from_first
+
+
+def with_first_step_time(
+    elapsed: Float64, from_first: Int64, resource: Int64, offsets: Int64, said: list[Note]
+) -> Float64 | None:
+    """Seconds since the trials' starts where some are known since the first report only.
+
+    What is done at its first report took as long as a step takes between its other reports (the
+    median), or, if it has none, in the study's other trials. A note says so. If no trial takes any
+    time up to its first report, their times too are taken to count from there.
+
+    Args:
+        elapsed: float64 [R], seconds since the trial's start or its first report.
+        from_first: int64, the trials of which it is the first report, as `elapsed_seconds` tells.
+        resource: int64 [R], units of training done at each report.
+        offsets: int64 [N + 1], trial -> its reports.
+        said: the notes.
+
+    Returns:
+        float64 [R]; None if no trial has two reports, so that it is unknown how long a step takes.
+    """
+    reporting = np.flatnonzero(np.diff(offsets) > 0)
+    if not len(from_first) and elapsed.any() and not elapsed[offsets[reporting]].any():
+        from_first = reporting
+    behind = from_first[resource[offsets[from_first]] > 0]  # of the others nothing is to be added
+    if not len(behind):
+        return elapsed
+    paces = {}
+    for trial in behind.tolist():
+        part = slice(offsets[trial], offsets[trial + 1])
+        steps = np.diff(resource[part])
+        if len(steps):
+            paces[trial] = float(np.median(np.diff(elapsed[part]) / steps))
+    if not any(paces.values()):
+        text = "the trials have no start, and no two reports tell how long a step takes: the study "
+        said.append(Note("elapsed_unknown", text + "is read without report times", len(behind)))
+        return None
+    usual = float(np.median(list(paces.values())))
+    found = elapsed.copy()
+    for trial in behind.tolist():
+        part = slice(offsets[trial], offsets[trial + 1])
+        found[part] += paces.get(trial, usual) * resource[offsets[trial]]
+    said.append(
+        Note(
+            "elapsed_from_first_report",
+            f"the times of {len(behind)} trial(s) count from their first report; what is done at "
+            "it is taken to have lasted as long as their other steps",
+            len(behind),
+        )
+    )
+    return found
 
 
 def _mend_times(elapsed: Float64, rows: Int64, offsets: Int64, said: list[Note]) -> None:
@@ -103,12 +160,11 @@ def _mend_times(elapsed: Float64, rows: Int64, offsets: Int64, said: list[Note])
 
 
 def _since_start(
-    times: Float64, rows: Int64, offsets: Int64, start: Float64, said: list[Note]
-) -> Float64:
-    """float64: timestamps as seconds since the trial's start, or since its first report.
+    times: Float64, rows: Int64, offsets: Int64, start: Float64
+) -> tuple[Float64, Int64]:
+    """Timestamps as seconds, and the trials whose start is unknown.
 
-    A note on trials whose start is unknown is added to `said`; the arguments are those of
-    `elapsed_seconds`.
+    Arguments and result are those of `elapsed_seconds`.
     """
     reporting = np.flatnonzero(np.diff(offsets) > 0)
     zero = np.array(start)
@@ -116,11 +172,4 @@ def _since_start(
     if unknown.size:
         first = np.minimum.reduceat(times, offsets[reporting])
         zero[reporting] = np.where(np.isnan(zero[reporting]), first, zero[reporting])
-        said.append(
-            Note(
-                "elapsed_from_first_report",
-                f"{unknown.size} trial(s) have no start; their time runs from their first report",
-                int(unknown.size),
-            )
-        )
-    return np.asarray((microseconds(times) - microseconds(zero[rows])) / 1e6, dtype=np.float64)
+    return (microseconds(times) - microseconds(zero[rows])) / 1e6, unknown

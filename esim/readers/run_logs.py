@@ -6,7 +6,6 @@ column counts the steps, which rows count, and which notes are written is decide
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -303,11 +302,3 @@ def run_names(paths: Sequence[str], default: str) -> list[str]:
     while last < shortest - first and len({parts[-1 - last] for parts in split}) == 1:
         last += 1
     return ["/".join(parts[first : len(parts) - last]) or default for parts in split]
-
-
-def natural(name: str) -> list[tuple[int, str]]:
-    """A key that sorts names by the numbers in them: "run10" behind "run9"."""
-    return [
-        (int(part), "") if part.isdigit() and len(part) < 19 else (-1, part)
-        for part in re.split(r"([0-9]+)", name)
-    ]

@@ -198,6 +198,8 @@ def study(experiment: Experiment, options: Options) -> Study:
         direction=direction,
         where=experiment.where,
         notes=[*notes, *experiment.told(objective)],
+        declared=options.index_means,
+        asked=options.first_step,
     )
     return replace(made, notes=(*made.notes, *shape_notes(made)))
 

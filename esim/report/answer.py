@@ -33,21 +33,32 @@ def verdict(result: ReplayResult) -> str:
         return f"The rule would have {saved}; no trial has a final value to compare."
     if s.degradation is None:
         lost = "what that cost in quality cannot be known from this record"
-    elif s.best_trial_stopped and s.degradation > 0:
+    elif s.degradation > 0:
         lost = (
             f"lost the best trial: {number(s.best.value)} instead of "
             f"{number(s.best_recorded.value)}, {_worse(result)}"
         )
-    elif s.degradation > 0:
-        lost = f"ended with {number(s.best.value)} instead of {number(s.best_recorded.value)}"
     elif s.degradation < 0:
         lost = "ended with a better final value, because a stopped trial got worse later"
-    elif s.best_trial_stopped:
-        lost = "stopped the best trial, yet kept one as good"
     else:
         lost = "kept the best trial"
+        if _best_is_stopped(result):
+            lost = "kept the best value, though not in the trial that had it first"
     joint = ";" if s.degradation is None else " and"
     return f"The rule would have {saved}{joint} {lost}."
+
+
+def best_fate(result: ReplayResult) -> str:
+    """What became of the best recorded trial and of its value, in a few words."""
+    if result.summary.best_trial_stopped:
+        return "stopped by the rule"
+    return "stopped by the rule, its value kept" if _best_is_stopped(result) else "kept"
+
+
+def _best_is_stopped(result: ReplayResult) -> bool:
+    """Whether the rule stops the trial that is named as the best recorded."""
+    best, columns = result.summary.best_recorded, result.columns
+    return best is not None and bool(columns.stopped[list(columns.trial).index(best.trial)])
 
 
 def _worse(result: ReplayResult) -> str:
@@ -110,11 +121,15 @@ def over_readings(result: ReplayResult) -> str:
 
 def wrong_sentence(result: ReplayResult) -> str:
     """How many trials are stopped wrongly, by the recorded final values."""
-    wrong = stopped_wrongly(result)
+    wrong, stopped = stopped_wrongly(result), result.summary.trials_stopped
+    if not stopped:
+        return "It stops no trial."
+    of = f"Of the {plural(stopped, 'trial')} stopped"
     if not wrong.stopped:
-        return "It stops no trial whose recorded end is known."
+        return f"{of} it is known of none how it would have ended."
+    if wrong.stopped < stopped:
+        of += f" it is known of {wrong.stopped:,} how they would have ended: of these"
     half = f"{wrong.better_half:,} would have ended in the better half of the study"
-    of = f"Of the {plural(wrong.stopped, 'trial')} stopped"
     if not wrong.trials:
         return f"{of} none would have beaten the best one kept, and {half}."
     return f"{of}, {len(wrong.trials):,} would have beaten the best one kept, and {half}."

@@ -10,6 +10,8 @@ import unicodedata
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from esim.results.chances import chance_words
+
 if TYPE_CHECKING:
     from esim.assumptions import Clock
     from esim.results.comparison.comparison import Comparison
@@ -70,8 +72,11 @@ def percent(share: float | None) -> str:
 
 
 def share_words(share: float | None) -> str:
-    """A share (1 is all) in whole per cent; NaN becomes a dash too."""
-    return MISSING if share is None or share != share else f"{100 * share:.0f} %"
+    """A share (1 is all) in whole per cent; NaN becomes a dash too.
+
+    It is never rounded to nothing or to all, which are claims of their own.
+    """
+    return chance_words(share, MISSING)
 
 
 def open_end(value: float | None, show: Callable[[float | None], str]) -> str:
@@ -147,3 +152,24 @@ def comparison_name(comparison: Comparison) -> str:
     """What is compared: the name of the study, or the number of studies."""
     studies = comparison.studies
     return studies[0].study if len(studies) == 1 else plural(len(studies), "study")
+
+
+def left_out_words(comparison: Comparison) -> str:
+    """On how many studies rules are compared, if some are left out, and why; else empty."""
+    out = comparison.answer.left_out
+    if not out or not comparison.answer.studies:
+        return ""
+    total = comparison.answer.studies + sum(one.studies for one in out)
+    whys = "; ".join(f"{one.studies} left out: {one.text}" for one in out)
+    return f"{comparison.answer.studies} of {total} studies ({whys})"
+
+
+def gains(comparison: Comparison) -> bool:
+    """Whether some best value got better, so that the mean change differs from the mean loss."""
+    spreads = [entry.orders for entry in comparison.rules]
+    return any(
+        s.loss_normalized is not None
+        and s.degradation_normalized is not None
+        and s.loss_normalized.mean != s.degradation_normalized.mean
+        for s in spreads
+    )

@@ -29,7 +29,8 @@ from esim.results.estimate import (
 )
 from esim.results.named_rule import RecordedRule
 from esim.results.replay import Caveat
-from esim.rules import Rule
+from esim.results.validate import validate_document
+from esim.rules import Rule, share
 from esim.study import Direction, Float64
 from esim.study.door import above
 from esim.version import __version__
@@ -61,8 +62,16 @@ class Quantity:
         """As likely above as below."""
         return float(np.quantile(self.draws, 0.5, method=self._method))
 
-    def interval(self, confidence: float) -> tuple[float, float]:
-        """The central interval. NaN twice if it cannot be known; an end without bound is inf."""
+    def interval(self, confidence: float | str) -> tuple[float, float]:
+        """The central interval. NaN twice if it cannot be known; an end without bound is inf.
+
+        Args:
+            confidence: of the interval, a share: 0.9 or "90%".
+
+        Raises:
+            EsimError: it is none.
+        """
+        confidence = share(confidence, "confidence")
         if not self.spread:
             return float("nan"), float("nan")
         tail = (1.0 - confidence) / 2.0
@@ -160,6 +169,9 @@ class Estimate:
     backtest: Backtest | None = None
     failures: Mapping[str, str] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        validate_document(self)
+
     def quantity(self, name: str) -> Quantity | None:
         """A predictive distribution; None if it cannot be known. Raises EsimError for a name."""
         if name not in self.quantities:
@@ -169,8 +181,16 @@ class Estimate:
             )
         return self.quantities[name]
 
-    def interval(self, name: str, confidence: float | None = None) -> tuple[float, float]:
-        """The predictive interval (low, high); NaN twice if it cannot be known."""
+    def interval(self, name: str, confidence: float | str | None = None) -> tuple[float, float]:
+        """The predictive interval (low, high); NaN twice if it cannot be known.
+
+        Args:
+            name: of the quantity.
+            confidence: of the interval, a share: 0.9 or "90%". None: the estimate's own.
+
+        Raises:
+            EsimError: there is no such quantity, or the confidence is no share.
+        """
         found = self.quantity(name)
         if found is None:
             return float("nan"), float("nan")

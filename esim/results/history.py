@@ -9,6 +9,7 @@ from typing import Any
 from esim.assumptions import Costs
 from esim.results.named_rule import RecordedRule
 from esim.results.records import build, following_schema, plain, to_json
+from esim.results.validate import validate_document
 from esim.version import __version__
 
 SCHEMA = "esim.replay-many/1"
@@ -66,6 +67,9 @@ class HistoryReplay:
     failures: Mapping[str, str]
     warnings: Mapping[str, int]
     esim: str = __version__
+
+    def __post_init__(self) -> None:
+        validate_document(self)
 
     def to_dict(self) -> dict[str, Any]:
         """The document, schema esim.replay-many/1, of plain values."""

@@ -2,6 +2,7 @@
 
 from esim.rules.presets import BASELINES, PRESETS, Preset, names, preset, read_preset, rule
 from esim.rules.readings import LITERAL, READINGS, Reading
+from esim.rules.shares import share
 from esim.rules.table import Rule, groups, meanings, parse_column
 
 __all__ = [
@@ -19,4 +20,5 @@ __all__ = [
     "preset",
     "read_preset",
     "rule",
+    "share",
 ]

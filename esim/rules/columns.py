@@ -7,14 +7,17 @@ from typing import Any, Literal
 
 Own = Literal["current", "best", "average"]
 Peer = Literal["average", "value", "best"]
-Adding = Literal["in order", "pairwise"]
+Adding = Literal["in order", "pairwise", "decimals"]
 Nan = Literal["missing", "finite", "pass", "stop", "worst", "poison"]
 Pool = Literal["ended", "completed", "reached"]
+PeerFrom = Literal["end", "stop"]
 Again = Literal["never", "completed", "ended"]
 Axis = Literal["step", "seconds"]
 Match = Literal["upto", "step", "number", "interpolate"]
 Against = Literal["peers", "bounds", "nothing", "hindsight", "pairs"]
-Quantile = Literal["midpoint", "linear", "lower", "higher", "reduction", "rank", "portion", "mean"]
+Quantile = Literal[
+    "midpoint", "linear", "lower", "higher", "reduction", "rank", "within", "portion", "mean"
+]
 Frame = Literal["best first", "worst first", "as recorded"]
 Short = Literal["drop", "carry"]
 Rungs = Literal["none", "each", "highest", "standing"]
@@ -79,7 +82,9 @@ class RuleColumns:
     adding: Adding = column(
         "in order",
         "statistics",
-        "how a running average is added up, to the last bit: in order, or pairwise as NumPy does",
+        "how a running average is added up, to the last bit: in order, or pairwise as NumPy does; "
+        "decimals = in order, then rounded to 13 digits of the largest value so far, so that "
+        "averages equal on paper are equal",
     )
     nan: Nan = column(
         "missing",
@@ -96,7 +101,10 @@ class RuleColumns:
         "completed, or all that have reached the step, running ones too",
     )
     failed_peers: bool = column(
-        False, "pool", "whether failed trials are peers once they have ended"
+        False,
+        "pool",
+        "whether trials that failed are peers once they have; with pool=reached any trial is one "
+        "while it runs",
     )
     include_self: bool = column(
         False, "pool", "whether the trial itself is in its pool (pool=reached)"
@@ -105,6 +113,12 @@ class RuleColumns:
         False,
         "pool",
         "whether the threshold is that of the trial's launch (match=number, judged=once)",
+    )
+    peer_from: PeerFrom = column(
+        "end",
+        "pool",
+        "from when a stopped trial has ended: end = the end of its job, as one that completes; "
+        "stop = the end of its training, before the upload",
     )
     again: Again = column(
         "never",
@@ -141,6 +155,7 @@ class RuleColumns:
         "threshold",
         "between two peers: midpoint = their mean, linear = weighted, lower = the better one, "
         "higher = the worse one. Or: rank = stops if more than the quantile of the pool is better; "
+        "within = stops if at least the quantile of the pool is better; "
         "portion = the peer at floor(quantile * n), from 0; mean = the mean of all, no quantile; "
         "reduction = the last of the best n // reduction, or the best",
     )
@@ -156,7 +171,10 @@ class RuleColumns:
     slack_amount: float = column(0.0, "threshold", "the peers' side is loosened by this much")
     strict: bool = column(True, "threshold", "whether a tie goes on (true) or stops (false)")
     tolerance: float = column(
-        0.0, "threshold", "a difference up to this share of the threshold is a tie"
+        0.0,
+        "threshold",
+        "a difference up to this share of the threshold is a tie. 1e-12 with adding=decimals where "
+        "the source is a document: whatever is a tie on paper is one",
     )
     rungs: Rungs = column(
         "none",

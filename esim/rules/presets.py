@@ -195,7 +195,8 @@ def rule(name: str | Path | Rule, **columns: Any) -> Rule:
 
     Args:
         name: the name of a preset, the path of a TOML file, or a rule.
-        columns: the columns to change (`esim rules NAME` lists them) and their new values.
+        columns: the columns to change (`esim rules NAME` lists them) and their new values; a share
+            may be a text such as "5%".
 
     Raises:
         EsimError: there is no such preset, file or column (the error lists near names), or a value

@@ -2,8 +2,8 @@
 
 Each reading settles one open question in another way than the literal rule does. The letters are
 those of a list of these questions. Its questions C, D, M and N are missing here: B decides whether
-the curve of a stopped job counts, failed jobs never count, and the others are about the logs and
-not about the rule.
+the curve of a stopped job counts, a job that has failed counts in no reading (where running jobs
+count too, it does until it fails), and the others are about the logs and not about the rule.
 """
 
 from __future__ import annotations
@@ -52,7 +52,8 @@ READINGS: tuple[Reading, ...] = (
     Reading("I3", "epochs before a stop", "10 % of a job", {"warmup_share": 0.1}),
     Reading("I4", "epochs before a stop", "half a job", {"warmup_share": 0.5}),
     Reading("J2", "when it is previous", "by launch order", clock="order"),
-    Reading("J3", "when it is previous", "when it had ended", clock="recorded"),
+    Reading("J3", "when it is previous", "once told to stop", {"peer_from": "stop"}),
+    Reading("J4", "when it is previous", "when it had ended", clock="recorded"),
     Reading("K2", "when a stop takes effect", "one epoch later", {"delay": 1}),
     Reading("K3", "when a stop takes effect", "three epochs later", {"delay": 3}),
     Reading("L2", "what an epoch is", "the n-th report", {"match": "number"}),

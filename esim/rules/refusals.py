@@ -9,6 +9,7 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from esim.errors import EsimError
 from esim.rules.columns import RuleColumns
+from esim.rules.shares import share
 
 _LEAST = {
     "average_from": -1,
@@ -24,22 +25,25 @@ _LEAST = {
     "patience": -1,
     "keep": 0,
 }
+# The largest value of columns that are shares.
+SHARES = {
+    "quantile": 1.0,
+    "warmup_share": 1.0,
+    "tolerance": 0.1,
+    "slack_factor": 1.0,  # a looser rule is written with slack_amount
+    "p_value": 1.0,
+}
 _RANGES = {
-    "quantile": (0.0, 1.0),
-    "warmup_share": (0.0, 1.0),
-    "tolerance": (0.0, 0.1),
     "reduction": (1.0 + 1e-9, 1e9),
-    "slack_factor": (0.0, 1e9),
     "slack_amount": (0.0, math.inf),
     "min_delta": (0.0, math.inf),
     "lower": (-math.inf, math.inf),
     "upper": (-math.inf, math.inf),
-    "p_value": (0.0, 1.0),
 }
 # Columns that have a meaning only under a condition on another column.
 _PEERS_ONLY = (
-    "peer", "pool", "failed_peers", "include_self", "frozen", "again", "short", "quantile",
-    "method", "frame", "slack_factor", "slack_amount", "strict", "tolerance", "rungs",
+    "peer", "pool", "failed_peers", "include_self", "frozen", "peer_from", "again", "short",
+    "quantile", "method", "frame", "slack_factor", "slack_amount", "strict", "tolerance", "rungs",
 )  # fmt: skip
 _RUNGS_ONLY = ("first_rung", "reduction", "brackets", "max_resource")
 
@@ -59,6 +63,20 @@ def validate(rule: RuleColumns) -> None:
     if rule.rungs != "none":
         _validate_rungs(rule)
     _validate_nan(rule)
+
+
+def as_share(value: float | str, column: str, called: str) -> float:
+    """The value of a column that is a share.
+
+    Args:
+        value: a text such as "5%", or a number.
+        column: its name.
+        called: what the error calls it.
+
+    Raises:
+        EsimError: it is no such share.
+    """
+    return share(value, called, high=SHARES[column])
 
 
 def _refuse(rule: RuleColumns, column: str, fix: str) -> None:
@@ -85,6 +103,8 @@ def _validate_values(rule: RuleColumns) -> None:
             least = _LEAST[field.name]
             if not isinstance(value, int) or isinstance(value, bool) or value < least:
                 _refuse(rule, field.name, f"a whole number, at least {least}")
+        elif field.name in SHARES:
+            as_share(value, field.name, f"rule {rule.name!r}: {field.name}")
         elif kind is float:
             low, high = _RANGES[field.name]
             number = isinstance(value, (int, float)) and not isinstance(value, bool)

@@ -8,7 +8,7 @@ from typing import Any
 
 from esim.errors import EsimError, near_names
 from esim.rules.columns import GROUPS, RuleColumns
-from esim.rules.refusals import validate
+from esim.rules.refusals import SHARES, as_share, validate
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ class Rule(RuleColumns):
         """This rule with some columns changed.
 
         Args:
-            columns: the new values by the columns' names.
+            columns: the new values by the columns' names; a share may be a text such as "5%".
 
         Raises:
             EsimError: there is no such column (the error lists near names), or it cannot have the
@@ -78,7 +78,11 @@ class Rule(RuleColumns):
                 raise EsimError(
                     f"a rule has no column {column!r}", fix=f"one of: {near_names(column, known)}"
                 )
-        return dataclasses.replace(self, **columns)
+        given: dict[str, Any] = {
+            key: as_share(value, key, f"rule {self.name!r}: {key}") if key in SHARES else value
+            for key, value in columns.items()
+        }
+        return dataclasses.replace(self, **given)
 
 
 def meanings() -> dict[str, str]:
@@ -102,7 +106,7 @@ def parse_column(assignment: str) -> tuple[str, Any]:
         assignment: ``column=value``, as it is given on the command line.
 
     Returns:
-        The column's name, and the value in the column's type.
+        The column's name, and the value in the column's type. A share is typed as 5% or 0.05.
 
     Raises:
         EsimError: there is no such column (the error lists near names), or the text is not a value
@@ -119,6 +123,8 @@ def parse_column(assignment: str) -> tuple[str, Any]:
             f"cannot set {assignment!r}",
             fix=f"column=value, column one of: {near_names(key, kinds)}",
         )
+    if key in SHARES:
+        return key, as_share(text, key, f"rule column {key}")
     kind = kinds[key]
     try:
         if kind is bool:

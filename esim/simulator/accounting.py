@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from esim.assumptions import Clock, Costs
 from esim.results.replay import BestTrial, Summaries, Summary
+from esim.results.validate import validate_jobs
 from esim.simulator.best import BestTrials, Finals, Quality, cut_short, quality
 from esim.simulator.run import OrderRun, OrderRuns
 from esim.simulator.trial_outcomes import TrialOutcomes
@@ -37,6 +38,9 @@ SPENT = {
     "cost": ("cost_recorded", "cost", "cost_saved_fraction"),
     "makespan_s": ("makespan_recorded_s", "makespan_s", "makespan_saved_fraction"),
 }
+
+
+_RUNNING = int(Status.RUNNING)  # NumPy compares with an int three times as fast as with the enum
 
 
 class Jobs(Protocol):
@@ -165,6 +169,9 @@ def outcomes(
         trials: what each trial takes and how it ends.
         run: the replays under the rule.
         baseline: the same without a rule.
+
+    Raises:
+        EsimError: a number breaks a bound that none can break (`esim.results.validate`).
     """
     # What is recorded, what is spent under the rule, and the share saved.
     amounts = np.full((3, len(SPENT), len(jobs.sizes)), np.nan)
@@ -193,7 +200,7 @@ def outcomes(
         for keys, rows in zip(SPENT.values(), amounts.swapaxes(0, 1), strict=True)
         for key, row in zip(keys, rows, strict=True)
     }
-    return Outcomes(
+    found = Outcomes(
         **vars(best),
         **by_key,
         trials=jobs.sizes,
@@ -201,6 +208,20 @@ def outcomes(
         trials_censored=counts[1],
         steps_saved_fraction_bounds=_bounds(jobs, study, trials),
     )
+    longest = _longest_trial(jobs, study, trials)
+    where = f"study {study.name!r}" if study.name else None
+    validate_jobs({**vars(found), "longest_trial_s": longest, "ranks": jobs.sizes + 1}, where)
+    return found
+
+
+def _longest_trial(jobs: Jobs, study: Study, trials: TrialOutcomes) -> Float64:
+    """Seconds that each job takes at least under the rule, those of its longest trial. [J]
+
+    A trial that was still running is left out: a makespan knows it up to its last report only.
+    """
+    ended = np.where(study.status == _RUNNING, 0.0, trials.run.job_seconds)
+    longest: Float64 = np.maximum.reduce(jobs.table(ended, 0.0), axis=-1, initial=0.0)
+    return longest
 
 
 def _saved(recorded: Float64, run: Float64) -> Float64:

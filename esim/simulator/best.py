@@ -68,9 +68,10 @@ class Quality:
         degradation_normalized: float64 [J], `degradation` over the distance from the best to the
             median final value as recorded; NaN also where that is zero or not finite.
         best_rank: float64 [J], of the best under the rule among the recorded final values, from 1.
-        best_trial_stopped: float64 [J], 1 if the rule stops `best_recorded`, else 0.
-        best_kept: float64 [J], 1 if the rule lets `best_recorded`, or a trial that is as good as
-            recorded, go on to its end, else 0.
+        best_trial_stopped: float64 [J], 1 if the best value is lost: the best under the rule is
+            worse than the best as recorded. Which of several best trials is stopped does not
+            matter, nor does a stop at a value that is as good.
+        best_kept: float64 [J], 1 - best_trial_stopped.
     """
 
     best_recorded: BestTrials
@@ -114,8 +115,8 @@ def quality(finals: Finals) -> Quality:
     numbers[3] = np.where(finals.cut_short.any(axis=-1), np.nan, numbers[2])
     numbers[4] = numbers[3] / np.where(np.isfinite(spread) & (spread > 0), spread, np.nan)
     numbers[5] = 1 + (recorded < value[..., None]).sum(axis=-1)
-    numbers[6] = _at(stopped, winner)
-    numbers[7] = (~stopped & (recorded == first[..., None])).any(axis=-1)
+    numbers[6] = numbers[2] > 0
+    numbers[7] = 1 - numbers[6]
     numbers[:, np.isnan(first) | np.isnan(value)] = np.nan
     return Quality(
         best_recorded=BestTrials(winner, numbers[0]),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -10,8 +11,10 @@ import numpy as np
 from esim.assumptions import Clock, Costs
 from esim.results.replay import BestTrial, Caveat, Summaries, TrialColumns
 from esim.rules import Rule
-from esim.study import Status, Study
+from esim.study import Float64, Status, Study
 from esim.study.batch import Batch
+from esim.study.first_step import ASSUMED
+from esim.study.times import durations
 
 FEW_TRIALS = 20  # one launch order of fewer trials says little
 GRACE_S = 120  # seconds that SageMaker gives a stopped job to finish; they are billed
@@ -24,6 +27,7 @@ def caveats_of(
     costs: Costs,
     summaries: Summaries,
     columns: TrialColumns,
+    cut_off_s: Float64,
 ) -> list[list[Caveat]]:
     """The caveats of each replayed study, the gravest first.
 
@@ -32,14 +36,25 @@ def caveats_of(
         rule, clock, costs: how they were replayed.
         summaries: of the studies.
         columns: of the trials of all studies.
+        cut_off_s: seconds by which each trial's job ends earlier than recorded; NaN = unknown. [N]
     """
     whole = batch.whole
     failed = whole.status == Status.FAILED
     first = np.zeros(whole.n_trials, dtype=np.int64)
     has = np.diff(whole.offsets) > 0
-    first[has] = whole.steps[whole.offsets[:-1][has]]
-    at_once = columns.stopped & (columns.stop_step == first)
-    counts = (failed, whole.censored & ~failed, at_once, columns.stopped & (first == 0))
+    first[has] = whole.resource[whole.offsets[:-1][has]]
+    at_once = columns.stopped & (columns.steps_run == first)
+    cut = whole.censored & ~failed
+    # How long a trial that had been cut short would have gone on is not known.
+    grace_s = np.where(cut, GRACE_S, np.minimum(cut_off_s, GRACE_S))
+    counts = (
+        failed,
+        cut,
+        at_once,
+        columns.stopped & (first == 0),
+        ~np.isnan(columns.final_value_recorded),
+        np.where(columns.stopped, grace_s, 0.0),
+    )
     rows = zip(
         *(summaries[key] for key in ("trials_stopped", "best_recorded", "best_trial_stopped")),
         *map(batch.sums, counts),
@@ -68,7 +83,9 @@ class _Replayed:
         failed: how many of its trials failed.
         cut: how many were cut short otherwise.
         at_once: how many stop at their first report.
-        from_zero: how many stop and have a first report at step 0.
+        from_zero: how many stop and have a first report at which nothing is done.
+        reporting: how many report a value at all.
+        grace_s: seconds that SageMaker may bill for the stopped ones after their stops, in all.
     """
 
     study: Study
@@ -83,6 +100,8 @@ class _Replayed:
     cut: int
     at_once: int
     from_zero: int
+    reporting: int
+    grace_s: float
 
 
 # Each function below returns the text of one caveat, or None where it does not apply.
@@ -109,8 +128,12 @@ def _degradation_unknown(of: _Replayed) -> str | None:
 def _failed_trials(of: _Replayed) -> str | None:
     if not of.failed:
         return None
-    peers = of.rule.failed_peers or of.rule.pool == "reached"
-    return f"{of.failed} trials failed: never the best" + ("" if peers else ", never peers")
+    peers = " and never peers"
+    if of.rule.against not in ("peers", "pairs") or of.rule.failed_peers:
+        peers = ""
+    elif of.rule.pool == "reached":
+        peers = " and no peers once they have failed"
+    return f"{of.failed} trials failed: never the best{peers}, unless the rule stops them first"
 
 
 def _stops_at_first_report(of: _Replayed) -> str | None:
@@ -125,7 +148,7 @@ def _stops_at_first_report(of: _Replayed) -> str | None:
 def _steps_from_zero(of: _Replayed) -> str | None:
     if not (of.at_once and of.from_zero):
         return None
-    return "steps count from 0, so a trial stopped at its first report counts as no step run"
+    return "a trial stopped at its first report, before any training, counts as no step run"
 
 
 def _looks_ahead(of: _Replayed) -> str | None:
@@ -150,11 +173,19 @@ def _nothing_stopped(of: _Replayed) -> str | None:
     return None if of.stopped else "the rule stops no trial: it would have changed nothing"
 
 
-def few_trials(trials: int) -> str | None:
-    """The text of the caveat about a study of so many trials; None if they are enough."""
-    if trials >= FEW_TRIALS:
+def few_trials(reporting: int, trials: int | None = None) -> str | None:
+    """The text of the caveat about a small study; None if its trials are enough.
+
+    Args:
+        reporting: how many of its trials report a value. The others tell nothing.
+        trials: how many it has in all; None: as many.
+    """
+    if reporting >= FEW_TRIALS:
         return None
-    return f"{trials} trials: one launch order of so few says little about the next job"
+    which = "trials"
+    if trials is not None and trials > reporting:
+        which = f"of {trials} trials report values"
+    return f"{reporting} {which}: one launch order of so few says little about the next job"
 
 
 def _one_after_another(of: _Replayed) -> str | None:
@@ -177,9 +208,13 @@ def _starts_as_recorded(of: _Replayed) -> str | None:
 
 
 def _steps_as_seconds(of: _Replayed) -> str | None:
-    if of.clock.mode != "simulated" or of.study.elapsed is not None:
+    if of.study.elapsed is not None:
         return None
-    return "the logs lack times: one step counts as one second of makespan"
+    if of.clock.mode == "simulated":
+        return "the logs lack times: one step counts as one second of makespan"
+    if of.costs.stop_latency_s:
+        return "the logs lack times: one step counts as one second until a stop takes effect"
+    return None
 
 
 def _stop_at_once(of: _Replayed) -> str | None:
@@ -189,8 +224,22 @@ def _stop_at_once(of: _Replayed) -> str | None:
         return "stops take effect at once; a system that polls stops later (--stop-latency-s)"
     return (
         "stops take effect at once; SageMaker polls, and may bill up to "
-        f"{GRACE_S} s more for each stopped job "
-        f"(here at most {GRACE_S * of.stopped} s in all; --stop-latency-s)"
+        f"{GRACE_S} s more for each stopped job, but none beyond its recorded end "
+        f"(here at most {math.ceil(of.grace_s)} s in all; --stop-latency-s)"
+    )
+
+
+def _billed_as_recorded(of: _Replayed) -> str | None:
+    billed, seconds = of.study.billed, durations(of.study)
+    if billed is None or of.study.elapsed is None:
+        return None
+    known = np.isfinite(billed)
+    if not (np.abs(billed - seconds)[known] > 1.0).any():  # whole seconds of the same time
+        return None
+    return (
+        f"{known.sum()} jobs were billed {billed[known].sum():.0f} s where the record shows "
+        f"{seconds[known].sum():.0f} s of them, as on spot instances: the bill is the recorded "
+        "one, and under the rule each job's is scaled by its own ratio of the two"
     )
 
 
@@ -209,11 +258,17 @@ _CHECKS: tuple[tuple[str, Callable[[_Replayed], str | None]], ...] = (
     ("looks_ahead", _looks_ahead),
     ("axis_without_times", _axis_without_times),
     ("nothing_stopped", _nothing_stopped),
-    ("few_trials", lambda of: few_trials(of.study.n_trials)),
+    ("few_trials", lambda of: few_trials(of.reporting, of.study.n_trials)),
     ("one_after_another", _one_after_another),
     ("starts_as_recorded", _starts_as_recorded),
     ("steps_as_seconds", _steps_as_seconds),
     ("stop_at_once", _stop_at_once),
+    ("billed_as_recorded", _billed_as_recorded),
     ("infinite_values", _infinite_values),
 )
-_NOTES = ("auto_was_on", "strategy_bayesian")  # notes of a reader that limit what a replay says
+_NOTES = (
+    "auto_was_on",
+    "strategy_bayesian",
+    ASSUMED,
+    "spot_bill_unknown",
+)  # notes of a reader that limit what a replay says

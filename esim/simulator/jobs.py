@@ -1,13 +1,19 @@
-"""Which clock a study can be replayed by, and how long a stopped job takes to end."""
+"""Which clock a study can be replayed by, and what a stop leads to."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from itertools import pairwise
+
 import numpy as np
+from numpy.typing import NDArray
 
 from esim.assumptions import Clock, Costs
 from esim.errors import EsimError
-from esim.study import Float64, Study
-from esim.study.times import durations, last_second
+from esim.simulator.plan.columns import NOTHING
+from esim.simulator.plan.plan import Plan
+from esim.study import Float64, Int64, Status, Study
+from esim.study.times import durations, last_second, report_seconds
 
 
 def choose_clock(study: Study, mode: str | None, workers: int) -> Clock:
@@ -30,13 +36,83 @@ def choose_clock(study: Study, mode: str | None, workers: int) -> Clock:
     return clock
 
 
-def stop_overheads(study: Study, costs: Costs, whole: Float64 | None = None) -> Float64:
-    """float64 [N]: seconds from the report with which a stop takes effect to the job's end.
+def uploads(study: Study, costs: Costs, whole: Float64 | None = None) -> Float64:
+    """float64 [N]: seconds from the end of a stopped trial's training to the end of its job.
 
     Args:
         whole: the study's `durations`, if they are at hand.
     """
     if costs.upload_s is not None:
-        return np.full(study.n_trials, costs.stop_latency_s + costs.upload_s)
-    tail = (durations(study) if whole is None else whole) - last_second(study)
-    return costs.stop_latency_s + tail
+        return np.full(study.n_trials, costs.upload_s)
+    return (durations(study) if whole is None else whole) - last_second(study)
+
+
+@dataclass(frozen=True)
+class StopEffects:
+    """What a stop leads to that is decided at each of a plan's E judgements. N trials.
+
+    A decision takes effect with its report, or `delay` reports later. Its trial trains on from
+    there for the stop's latency: it makes the reports up to that moment, that moment included.
+    A trial that makes its last report by then has reached its natural end and is not stopped.
+
+    Attributes:
+        made: int32 [E], how many judgements the trial makes in all; more than it has: it is not
+            stopped. Empty: its report is its last.
+        rows: int64 [E], how many rows of the study it makes; None: up to that of its judgement.
+        since: float64 [E], seconds since the trial's start of the report with which the stop takes
+            effect; None: of its judgement.
+        trained: float64 [E], seconds since the trial's start up to which it trains; None: up to
+            its last report.
+    """
+
+    made: NDArray[np.int32]
+    rows: Int64 | None = None
+    since: Float64 | None = None
+    trained: Float64 | None = None
+
+
+def stop_effects(plan: Plan, costs: Costs) -> StopEffects:
+    """What stops lead to under the rule's `delay` and the costs' `stop_latency_s`.
+
+    Without report times a step counts as a second.
+
+    >>> import esim
+    >>> from esim.simulator.plan.build import prepare
+    >>> study = esim.Study.from_arrays([[3.0, 2.0, 1.0, 1.0]], "minimize", [10.0, 20.0, 30.0, 40.0])
+    >>> plan = prepare(study, esim.rule("sagemaker"))
+    >>> stop_effects(plan, Costs(stop_latency_s=15.0)).rows.tolist()  # told at 10: it trains to 25
+    [2, 3, 4, 4]
+    """
+    study, delay, latency = plan.study, plan.rule.delay, costs.stop_latency_s
+    if not (delay or latency):
+        return StopEffects(NOTHING)
+    counts = np.diff(plan.arrays.offsets)
+    trial, first = (np.repeat(of, counts) for of in (np.arange(study.n_trials), plan.first))
+    count = counts[trial]
+    group: NDArray[np.int32] | int = plan.arrays.group if len(plan.arrays.group) else 1
+    made = np.arange(len(trial)) - first + group + delay
+    in_time = made <= count
+    last = first + np.minimum(made, count) - 1
+    row = last if plan.row_of is None else plan.row_of[last]
+    rows = row + 1 - study.offsets[trial]
+    since, trained = report_seconds(study)[row], None
+    if latency:
+        trained = since + latency
+        rows = np.maximum(rows, _rows_until(study, plan, trained))
+        upto = study.offsets[trial] + rows
+        made = upto if plan.row_of is None else np.searchsorted(plan.row_of, upto)
+        made = made - first
+        ended = (rows == np.diff(study.offsets)[trial]) & (study.status[trial] != Status.RUNNING)
+        in_time &= ~ended
+        trained = np.minimum(trained, last_second(study)[trial])
+    made = np.where(in_time, made, count + 1).astype(np.int32)
+    return StopEffects(made, rows, since, trained)
+
+
+def _rows_until(study: Study, plan: Plan, moments: Float64) -> Int64:
+    """How many rows of a judgement's trial are made up to its moment, seconds [E]. int64 [E]"""
+    seconds, rows = report_seconds(study), np.zeros(len(moments), dtype=np.int64)
+    for trial, (first, stop) in enumerate(pairwise(plan.arrays.offsets)):
+        its = seconds[study.offsets[trial] : study.offsets[trial + 1]]
+        rows[first:stop] = np.searchsorted(its, moments[first:stop], side="right")
+    return rows

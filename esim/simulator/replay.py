@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from esim.assumptions import Clock, Costs
 from esim.errors import EsimError
 from esim.results.replay import Caveat, ReadingRow, ReplayResult, Summaries, Summary, TrialColumns
+from esim.results.validate import validate_trials
 from esim.rules import LITERAL, READINGS, Rule
 from esim.rules import rule as named_rule
 from esim.simulator.accounting import Outcomes, outcomes, summaries
@@ -23,9 +24,11 @@ from esim.simulator.jobs import choose_clock
 from esim.simulator.plan.build import batchable, prepare, prepare_batch
 from esim.simulator.plan.plan import Plan
 from esim.simulator.run import decisions, run_many, run_once, with_first_completed
+from esim.simulator.tied_starts import tied_starts
 from esim.simulator.trial_outcomes import columns_of, outcomes_of_trials
 from esim.study import Int64, Study
 from esim.study.batch import Batch, batches
+from esim.study.first_step import ASSUMED
 
 Final = Literal["last", "best"]
 
@@ -67,6 +70,10 @@ def replay(
     costs, asked = costs or Costs(), named_rule(rule)
     ((_, replayed),) = replay_batches([study], asked, clock, workers, costs=costs, final=final)
     (result,) = replayed.results()
+    # Not in `replay_batches`: the 100 orders of tied starts take a history thirty times as long.
+    warnings = _with_other_first_step(study, asked, result, final)
+    warnings += tied_starts(study, asked, result.clock, costs, final)
+    result = dataclasses.replace(result, warnings=tuple(warnings))
     if readings:
         rows = _readings(study, asked, result.clock, costs, final, result)
         result = dataclasses.replace(result, readings=tuple(rows))
@@ -97,7 +104,7 @@ class Replays:
     outcomes: Outcomes
     summaries: Summaries
     columns: TrialColumns
-    warnings: Sequence[Sequence[Caveat]]
+    warnings: Sequence[list[Caveat]]
 
     def results(self) -> Iterator[ReplayResult]:
         """The result of each study, in the order of the batch."""
@@ -171,15 +178,38 @@ def _replayed(batch: Batch, plan: Plan, clock: Clock, costs: Costs, final: Final
     plan = with_first_completed(plan, clock, costs)
     run = run_once(plan, clock, costs)
     baseline = run_once(plan, clock, costs, acting=False)
-    trials = outcomes_of_trials(batch.whole, costs, final, run.rows_kept, run.stopped)
+    trials = outcomes_of_trials(batch.whole, costs, final, run)
     columns = columns_of(batch.whole, clock, trials, run, baseline)
+    validate_trials(columns)
     found = outcomes(batch, batch.whole, clock, costs, trials, run, baseline)
     told = summaries(found, batch, costs)
-    warnings = caveats_of(batch, rule, clock, costs, told, columns)
+    cut_off_s = trials.recorded.job_seconds - trials.run.job_seconds
+    warnings = caveats_of(batch, rule, clock, costs, told, columns, cut_off_s)
     kept = (columns.reports_kept[first:last] for first, last in pairwise(batch.trials))
     for study, its_kept, its_warnings in zip(batch.studies, kept, warnings, strict=True):
         its_warnings += _defects(study, rule, clock, costs, its_kept)
     return Replays(batch, rule, clock, costs, final, found, told, columns, warnings)
+
+
+def _with_other_first_step(
+    study: Study, rule: Rule, result: ReplayResult, final: Final
+) -> list[Caveat]:
+    """The caveats of a result; the one that step 0 may mean another thing tells the other share."""
+    found = list(result.warnings)
+    at = next((i for i, caveat in enumerate(found) if caveat.code == ASSUMED), None)
+    if at is not None:
+        other = study.with_first_step("before")
+        replayed = replay_plan(prepare(other, rule), result.clock, result.costs, final)
+        (otherwise,) = replayed.results()
+        shares = (one.summary.steps_saved_fraction for one in (result, otherwise))
+        here, there = ("unknown" if s is None else f"{100 * s:.1f} %" for s in shares)
+        found[at] = Caveat(
+            ASSUMED,
+            "steps count from 0, and nothing tells what that means: index 0 is taken for the first "
+            f"step done, which saves {here} of the steps; were nothing done at it, it would be "
+            f"{there} (--first-step done|before settles it)",
+        )
+    return found
 
 
 def _defects(

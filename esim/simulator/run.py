@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from esim.assumptions import Clock, Costs
 from esim.rules import Rule
-from esim.simulator.jobs import stop_overheads
+from esim.simulator.jobs import StopEffects, stop_effects, uploads
 from esim.simulator.kernels.arguments import State, Times
 from esim.simulator.kernels.engine import run_orders
 from esim.simulator.plan.build import prepare
@@ -37,6 +37,8 @@ class OrderRun:
         decided: int64 [N], which of its judgements that was, from 0; -1 if none.
         began: float64 [N], seconds at which its job started; NaN without times.
         ended: float64 [N], seconds at which its job ended; NaN without times.
+        trained: float64 [N], seconds of training of each stopped trial; None: up to the last report
+            it makes.
         trace: float64 [E, 2], threshold and number of peers at each of E judgements; NaN where
             there is no threshold, or the judgement was not made; [0, 2] unless `traced`.
     """
@@ -48,6 +50,7 @@ class OrderRun:
     decided: NDArray[np.int64]
     began: Float64
     ended: Float64
+    trained: Float64 | None
     trace: Float64
 
 
@@ -60,11 +63,14 @@ class OrderRuns:
         stopped: bool [O, N], whether the rule stopped it before the last of them.
         spans: float64 [O, N, 2], seconds at which each job started and ended; [0, N, 2] without
             times.
+        trained: float64 [O, N], seconds of training of each stopped trial; None: up to the last
+            report it makes.
     """
 
     rows_kept: NDArray[np.int32]
     stopped: NDArray[np.bool_]
     spans: Float64
+    trained: Float64 | None
 
 
 def run_many(
@@ -106,13 +112,15 @@ def run_many(
     timed = clock.mode != "order"
     spans = np.empty((len(orders), n, 2)) if timed else np.empty((0, n, 2))
     workers = min(threads or os.cpu_count() or 1, len(orders))
+    effects = stop_effects(plan, costs)
 
     def run_some(first: int, stop: int) -> None:
         part, state = slice(first, stop), plan.state()
         if timed:
-            _run_timed(plan, clock, costs, acting, -1, orders[part], kept[part], spans[part], state)
+            its = orders[part], kept[part], spans[part]
+            _run_timed(plan, clock, costs, effects, acting, -1, *its, state)
         else:
-            run_orders(orders[part], -1, kept[part], *plan.arguments, state)
+            run_orders(orders[part], -1, kept[part], *plan.arguments(effects.made), state)
 
     if timed or acting:
         cuts = [len(orders) * w // workers for w in range(workers + 1)] if workers else [0]
@@ -120,11 +128,28 @@ def run_many(
     most = plan.most_kept()
     if not acting:
         kept[:] = most
+    rows_kept, trained = _made(plan, effects, kept)
     return OrderRuns(
-        rows_kept=plan.rows_kept(kept),
+        rows_kept=rows_kept,
         stopped=(kept < most) & plan.has_judgements(),
         spans=spans,
+        trained=trained,
     )
+
+
+def _made(
+    plan: Plan, effects: StopEffects, kept: NDArray[np.int32]
+) -> tuple[NDArray[np.int32], Float64 | None]:
+    """How many rows each trial makes, int32, and `OrderRuns.trained`; of the shape of `kept`."""
+    if effects.rows is None or not len(effects.rows):
+        return plan.rows_kept(kept), None
+    # A trial that an order does not launch is never told anything.
+    stopped = (kept > 0) & (kept < plan.most_kept())
+    told = np.where(stopped, plan.first + kept - 1, 0)
+    rows = np.where(stopped, effects.rows[told], plan.all_rows()).astype(np.int32)
+    if effects.trained is None:
+        return rows, None
+    return rows, np.where(stopped, effects.trained[told], np.nan)
 
 
 def _run_many_with_first_completed(
@@ -144,6 +169,7 @@ def _run_many_with_first_completed(
     kept = np.zeros((len(orders), n), dtype=np.int32)
     stopped = np.zeros((len(orders), n), dtype=np.bool_)
     spans = np.empty((len(orders), n, 2)) if timed else np.empty((0, n, 2))
+    trained: Float64 | None = None
     alike: dict[int, list[int]] = {}
     for at, first_completed in enumerate(first_completed_of):
         alike.setdefault(at if timed else first_completed.longest, []).append(at)
@@ -155,7 +181,10 @@ def _run_many_with_first_completed(
         kept[same], stopped[same] = part.rows_kept, part.stopped
         if timed:
             spans[same] = part.spans
-    return OrderRuns(rows_kept=kept, stopped=stopped, spans=spans)
+        if part.trained is not None:
+            trained = np.full(kept.shape, np.nan) if trained is None else trained
+            trained[same] = part.trained
+    return OrderRuns(rows_kept=kept, stopped=stopped, spans=spans, trained=trained)
 
 
 def with_first_completed(
@@ -229,28 +258,30 @@ def run_once(
     if clock.mode == "order" and not acting:
         return _as_recorded(plan)
     kept = np.zeros((1, n), dtype=np.int32)
-    state = plan.state(traced=traced)
+    state, effects = plan.state(traced=traced), stop_effects(plan, costs)
     began = ended = np.full(n, np.nan)
     if clock.mode != "order":
         spans = np.empty((1, n, 2))
-        _run_timed(plan, clock, costs, acting, probe, order[None], kept, spans, state)
+        _run_timed(plan, clock, costs, effects, acting, probe, order[None], kept, spans, state)
         began, ended = spans[0, :, 0], spans[0, :, 1]
     else:
-        run_orders(order[None], probe, kept, *plan.arguments, state)
+        run_orders(order[None], probe, kept, *plan.arguments(effects.made), state)
     stops = state.stops
     sign = plan.study.sign
     stopped = ~np.isnan(stops[:, 1])
     decided = np.where(np.isnan(stops[:, 2]), -1.0, stops[:, 2]).astype(np.int64)
     alone = np.zeros(n, dtype=np.bool_)
     alone[decided >= 0] = plan.stops((plan.first + decided)[decided >= 0])
+    rows_kept, trained = _made(plan, effects, kept)
     return OrderRun(
-        rows_kept=plan.rows_kept(kept)[0] if acting else plan.all_rows(),
+        rows_kept=rows_kept[0] if acting else plan.all_rows(),
         stopped=stopped,
         threshold=np.where(alone, np.nan, sign * stops[:, 0]),
         peers=stops[:, 1],
         decided=decided,
         began=began,
         ended=ended,
+        trained=None if trained is None else trained[0],
         trace=state.trace * (sign, 1.0),
     )
 
@@ -267,6 +298,7 @@ def _as_recorded(plan: Plan) -> OrderRun:
         decided=np.full(n, -1),
         began=unknown,
         ended=unknown,
+        trained=None,
         trace=np.empty((0, 2)),
     )
 
@@ -275,6 +307,7 @@ def _run_timed(
     plan: Plan,
     clock: Clock,
     costs: Costs,
+    effects: StopEffects,
     acting: bool,
     probe: int,
     orders: NDArray[np.int64],
@@ -287,10 +320,11 @@ def _run_timed(
 
     study, n = plan.study, plan.study.n_trials
     seconds = report_seconds(study)
+    seconds = seconds if plan.row_of is None else seconds[plan.row_of]
     jobs = np.zeros((n, 5))
     jobs[:, timed.START] = study.start
     jobs[:, timed.DURATION] = durations(study)
-    jobs[:, timed.OVERHEAD] = stop_overheads(study, costs)
+    jobs[:, timed.OVERHEAD] = costs.stop_latency_s + uploads(study, costs)
     if clock.mode == "recorded":
         running = study.status == Status.RUNNING
         jobs[running, timed.DURATION] = np.inf
@@ -298,15 +332,17 @@ def _run_timed(
     simulated = clock.mode == "simulated"
     times = Times(
         startup=float(costs.startup_s) if simulated else 0.0,
+        latency=float(costs.stop_latency_s),
         slots=int(clock.workers) if simulated else 0,
         acting=bool(acting),
-        seconds=seconds if plan.row_of is None else seconds[plan.row_of],
+        seconds=seconds,
+        since=seconds if effects.since is None else effects.since,
         jobs=jobs,
         heap=np.zeros(n + 1, dtype=np.int64),
         when=np.zeros(n),
         agenda=np.zeros((n, 4), dtype=np.int64),
     )
-    timed.run_timed(orders, probe, kept, spans, *plan.arguments, state, times)
+    timed.run_timed(orders, probe, kept, spans, *plan.arguments(effects.made), state, times)
 
 
 def decisions(study: Study, rule: Rule, clock: Clock, costs: Costs) -> dict[str, Any]:
@@ -348,7 +384,7 @@ def decision_columns(plan: Plan, run: OrderRun, which: slice) -> dict[str, Any]:
     alone = plan.stops(which)
     return {
         "trial": [study.trials[i] for i in trial[reached]],
-        "step": plan.arrays.step[which][reached],
+        "step": plan.steps[which][reached],
         "value": sign * plan.values[which][reached],
         "own": sign * plan.own[which][reached],
         "threshold": np.where(alone, np.nan, threshold)[reached],

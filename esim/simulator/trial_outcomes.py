@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 
 from esim.assumptions import Clock, Costs
 from esim.results.replay import TrialColumns
-from esim.simulator.jobs import stop_overheads
+from esim.simulator.jobs import uploads
 from esim.simulator.plan.statistics import final_values
-from esim.simulator.run import OrderRun
-from esim.study import Float64, Int64, Study
+from esim.simulator.run import OrderRun, OrderRuns
+from esim.study import Float64, Study
 from esim.study.times import durations, last_kept
 
 
@@ -55,11 +55,7 @@ class TrialOutcomes:
 
 
 def outcomes_of_trials(
-    study: Study,
-    costs: Costs,
-    final: str,
-    rows_kept: NDArray[np.int32],
-    stopped: NDArray[np.bool_],
+    study: Study, costs: Costs, final: str, run: OrderRun | OrderRuns
 ) -> TrialOutcomes:
     """What each trial takes and how it ends.
 
@@ -67,59 +63,89 @@ def outcomes_of_trials(
         study: whose trials they are; of a batch, all studies as one.
         costs: of the jobs.
         final: which reported value is a trial's final one, "last" or "best".
-        rows_kept: int32 [..., N], the rows that each trial makes under the rule.
-        stopped: bool [..., N].
+        run: the replay under the rule, in one launch order or in many.
     """
-    rows = np.diff(study.offsets)
-    recorded, run = spent(study, costs, rows, rows_kept, stopped)
+    recorded, under_rule = spent(study, costs, run)
     values = final_values(study, final)
     return TrialOutcomes(
-        stopped=stopped,
+        stopped=run.stopped,
         recorded=recorded,
-        run=run,
-        final_recorded=last_kept(study, values, rows, np.nan),
-        final=last_kept(study, values, rows_kept, np.nan),
+        run=under_rule,
+        final_recorded=last_kept(study, values, np.diff(study.offsets), np.nan),
+        final=last_kept(study, values, run.rows_kept, np.nan),
     )
 
 
 @np.errstate(over="ignore")  # of money, which is then unknown
-def spent(
-    study: Study,
-    costs: Costs,
-    rows: Int64,
-    rows_kept: NDArray[np.int32],
-    stopped: NDArray[np.bool_],
-) -> tuple[Spent, Spent]:
+def spent(study: Study, costs: Costs, run: OrderRun | OrderRuns) -> tuple[Spent, Spent]:
     """What each trial takes, as recorded [N] and under the rule [..., N].
 
-    A stopped trial's job ends when the stop has taken effect, but never later than it did. Billed
-    are whole seconds where the job's start and end were recorded, as SageMaker counts them:
-    trunc(end) - trunc(start).
-
-    Args:
-        rows: int64 [N], the rows of each trial; the rest as for `outcomes_of_trials`.
+    A stopped trial trains until the stop has taken effect, and its job ends after the upload, but
+    never later than it did. Billed is what the record says was billed; of a job that the rule stops
+    the same share as of its counted seconds. Where the record does not say, it is the seconds that
+    are counted: whole ones where the job's start and end were recorded, as SageMaker does it,
+    trunc(end) - trunc(start). The arguments are those of `outcomes_of_trials`.
     """
-    steps = study.steps.astype(np.float64)
+    rows, rows_kept, stopped = np.diff(study.offsets), run.rows_kept, run.stopped
+    steps = study.resource.astype(np.float64)
     all_steps, steps_run = (last_kept(study, steps, made) for made in (rows, rows_kept))
     if study.elapsed is None:
-        unknown, unknown_run = (np.full(known.shape, np.nan) for known in (all_steps, steps_run))
-        return Spent(all_steps, *(unknown,) * 4), Spent(steps_run, *(unknown_run,) * 4)
+        return _without_times(study, costs, all_steps, steps_run, stopped)
     seconds, seconds_run = (last_kept(study, study.elapsed, made) for made in (rows, rows_kept))
     whole = durations(study)
-    cut = np.minimum(whole, seconds_run + stop_overheads(study, costs, whole))
+    if run.trained is not None:
+        seconds_run = np.where(stopped, run.trained, seconds_run)
+    cut = np.minimum(whole, seconds_run + uploads(study, costs, whole))
     clocked = np.isfinite(study.start) & np.isfinite(study.end)
     start = np.where(clocked, study.start, 0.0)
     from_whole = np.floor(start)
-    hourly = np.nan if costs.price is None else costs.price * study.instance_count / 3600.0
+    hourly = _hourly(study, costs)
+
+    def counted(job: Float64) -> Float64:
+        found: Float64 = np.where(clocked, np.floor(start + job) - from_whole, job)
+        return costs.startup_s + found
+
+    counted_whole = counted(whole)
 
     def taken(steps: Float64, seconds: Float64, job: Float64) -> Spent:
-        billed = costs.startup_s + np.where(clocked, np.floor(start + job) - from_whole, job)
+        billed = counted(job)
+        if study.billed is not None:
+            of_record = study.billed * billed / np.where(counted_whole > 0, counted_whole, np.nan)
+            of_record = np.where(counted_whole > 0, of_record, study.billed)
+            billed = np.where(np.isnan(study.billed), billed, of_record)
         return Spent(steps, seconds, job, billed, billed * hourly)
 
     return (
         taken(all_steps, seconds, whole),
         taken(steps_run, seconds_run, np.where(stopped, cut, whole)),
     )
+
+
+def _without_times(
+    study: Study,
+    costs: Costs,
+    steps: Float64,
+    steps_run: Float64,
+    stopped: NDArray[np.bool_],
+) -> tuple[Spent, Spent]:
+    """`spent` of a study without report times: of seconds nothing is known but what was billed.
+
+    What a job would have been billed that the rule stops is unknown.
+    """
+    unknown, unknown_run = (np.full(known.shape, np.nan) for known in (steps, steps_run))
+    billed = unknown if study.billed is None else study.billed
+    billed_run = np.where(stopped, np.nan, billed)
+    hourly = _hourly(study, costs)
+    return (
+        Spent(steps, unknown, unknown, billed, billed * hourly),
+        Spent(steps_run, unknown_run, unknown_run, billed_run, billed_run * hourly),
+    )
+
+
+def _hourly(study: Study, costs: Costs) -> Float64:
+    """What a second of each trial's job costs, float64 [N]; NaN without a price."""
+    price = np.nan if costs.price is None else costs.price
+    return np.asarray(price * study.instance_count / 3600.0, dtype=np.float64)
 
 
 def columns_of(
@@ -140,7 +166,7 @@ def columns_of(
     return TrialColumns(
         trial=study.trials,
         stopped=run.stopped,
-        stop_step=np.where(run.stopped, steps_run, -1),
+        stop_step=np.where(run.stopped, steps_run - study.done_at_zero, -1),
         steps_recorded=trials.recorded.steps.astype(np.int64),
         steps_run=steps_run,
         seconds_recorded=trials.recorded.seconds,

@@ -1,9 +1,9 @@
 """Writes a study as two Parquet files that any tool can read, and reads them without loss.
 
 ``reports.parquet`` has the columns study, trial, step, <objective> and elapsed_s.
-``trials.parquet`` has study, trial, start, end, status, censored, instance_type, instance_count and
-config.*, one row for each trial in launch order. The metadata of both schemas hold objective,
-direction and notes.
+``trials.parquet`` has study, trial, start, end, status, censored, instance_type, instance_count,
+billed_s (where it is recorded) and config.*, one row for each trial in launch order. The metadata
+of both schemas hold objective, direction and notes.
 """
 
 from __future__ import annotations
@@ -123,18 +123,20 @@ def decode(reports_file: bytes, trials_file: bytes, where: str) -> Study:
         censored=np.array(trials["censored"].to_pylist(), dtype=np.bool_),
         instance_type=tuple(trials["instance_type"].to_pylist()),
         instance_count=arrow.numbers(trials["instance_count"]),
+        billed=arrow.floats(trials["billed_s"]) if "billed_s" in trials.column_names else None,
         config={
             name.removeprefix(CONFIG): _config(trials[name].to_pylist(), name in record["json"])
             for name in trials.column_names
             if name.startswith(CONFIG)
         },
+        done_at_zero=record.get("done_at_zero", 0),
         notes=tuple(
             Note(code, text, count, tuple(*evidence))  # files written before 0.2 have no evidence
             for code, text, count, *evidence in record["notes"]
         ),
     )
     study.validate()
-    return study
+    return study if "done_at_zero" in record else study.with_first_step()
 
 
 def _tables_and_record(
@@ -217,6 +219,11 @@ def _tables(study: Study) -> tuple[Any, Any]:
             "censored": arrow.booleans(study.censored),
             "instance_type": arrow.strings(study.instance_type),
             "instance_count": arrow.array(study.instance_count),
+            **(
+                {}
+                if study.billed is None
+                else {"billed_s": arrow.with_nulls(study.billed, ~np.isnan(study.billed))}
+            ),
             **configs,
         }
         record = json.dumps(
@@ -225,6 +232,7 @@ def _tables(study: Study) -> tuple[Any, Any]:
                 "name": study.name,
                 "objective": study.objective,
                 "direction": study.direction,
+                "done_at_zero": study.done_at_zero,
                 "notes": [[n.code, n.text, n.count, n.evidence] for n in study.notes],
                 "json": as_json,
             }

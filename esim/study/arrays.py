@@ -126,6 +126,11 @@ def aligned(column: Any, lengths: Int64, what: str) -> Float64:
     return flat(column, curves)
 
 
+def if_any_known(column: Float64) -> Float64 | None:
+    """The column; None if it holds no number."""
+    return None if np.isnan(column).all() else column
+
+
 def per_trial(column: ArrayLike | None, n: int) -> Float64:
     """A column with a value for each of n trials as float64 [n]; all NaN if it is not given."""
     if column is None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import chain, pairwise
 from typing import Any, TypeVar
 
@@ -29,7 +30,9 @@ Columns = TypeVar("Columns")
 
 @dataclass(frozen=True)
 class Batch:
-    """S studies joined one after another; all have the same direction, all or none report times.
+    """S studies joined one after another.
+
+    All have the same direction and `done_at_zero`, and all or none have report times.
 
     Attributes:
         studies: the studies themselves. [S]
@@ -49,7 +52,8 @@ class Batch:
         """Join studies into a batch. A single study is not copied.
 
         Args:
-            studies: at least one; all of the same direction, and all or none with report times.
+            studies: at least one; all of the same direction and `done_at_zero`, and all or none
+                with report times, and with billed seconds.
         """
         sizes = np.array([study.n_trials for study in studies], dtype=np.int64)
         trials = np.concatenate(([0], np.cumsum(sizes)))
@@ -79,6 +83,8 @@ class Batch:
             censored=joined("censored"),
             instance_type=tuple(chain.from_iterable(study.instance_type for study in studies)),
             instance_count=joined("instance_count"),
+            billed=None if studies[0].billed is None else joined("billed"),
+            done_at_zero=studies[0].done_at_zero,
         )
         return cls(tuple(studies), whole, trials, sizes)
 
@@ -91,12 +97,18 @@ class Batch:
         try:
             self.whole.validate_numbers()
         except EsimError:
-            for study in self.studies:  # to name the study in the error
+            # To name the study in the error. If none raises, all is well: the sums that must be
+            # exact are those of each study.
+            for study in self.studies:
                 study.validate_numbers()
-            raise
 
     def __len__(self) -> int:
         return len(self.studies)
+
+    @cached_property
+    def widest(self) -> int:
+        """The number of trials of the largest study."""
+        return int(self.sizes.max(initial=0))
 
     @property
     def names(self) -> list[str]:
@@ -144,11 +156,10 @@ class Batch:
         Returns:
             [S, trials of the largest study], of the type of `values`.
         """
-        widest = int(self.sizes.max(initial=0))
-        if len(values) == len(self) * widest:
-            return values.reshape(len(self), widest)
-        rows = np.full((len(self), widest), nothing, dtype=values.dtype)
-        rows[np.arange(widest) < self.sizes[:, None]] = values
+        if len(values) == len(self) * self.widest:
+            return values.reshape(len(self), self.widest)
+        rows = np.full((len(self), self.widest), nothing, dtype=values.dtype)
+        rows[np.arange(self.widest) < self.sizes[:, None]] = values
         return rows
 
 
@@ -168,7 +179,8 @@ def batches(studies: Sequence[Study], kinds: Sequence[Hashable]) -> Iterator[lis
     filling: dict[Hashable, list[int]] = {}
     reports: dict[Hashable, int] = {}
     for position, (study, its_kind) in enumerate(zip(studies, kinds, strict=True)):
-        kind = (its_kind, study.direction, study.elapsed is None)
+        has = study.elapsed is None, study.billed is None
+        kind = (its_kind, study.direction, has, study.done_at_zero)
         total = reports.get(kind, 0) + study.n_reports
         if kind in filling and (total > REPORTS or len(filling[kind]) == STUDIES):
             yield filling.pop(kind)

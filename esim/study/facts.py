@@ -7,7 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from esim.study.arrays import Int64
-from esim.study.record import Direction, Note, Study
+from esim.study.direction import Direction
+from esim.study.note import Note
+from esim.study.record import Study
 from esim.study.status import Status
 from esim.study.times import last_row, report_seconds, side_by_side
 from esim.study.trend import Trend, launch_trend
@@ -26,10 +28,10 @@ class Facts:
         trials_censored: how many trials had been cut short when they were recorded.
         cut_short: how many of those had not failed; each might have become the best trial.
         reports: the number of reports of all trials.
-        reports_longest, steps_longest, seconds_longest: the most reports, the highest step and the
+        reports_longest, steps_longest, seconds_longest: the most reports, the most resource and the
             most seconds since its start of any trial; a step counts as a second where the study has
             no report times.
-        steps_recorded: the sum of every trial's last step.
+        steps_recorded: the sum of every trial's resource at its last report.
         timed: whether the reports have times.
         side_by_side: the most trials that ran at once; 1 where that is unknown.
         infinite: whether some value is infinite.
@@ -88,9 +90,9 @@ def facts(study: Study) -> Facts:
         cut_short=int((study.censored & (study.status != Status.FAILED)).sum()),
         reports=study.n_reports,
         reports_longest=int(np.diff(study.offsets).max(initial=0)),
-        steps_longest=int(study.steps.max(initial=0)),
+        steps_longest=int(study.resource.max(initial=0)),
         seconds_longest=float(report_seconds(study).max(initial=0.0)),
-        steps_recorded=int(last_row(study, study.steps).sum()),
+        steps_recorded=int(last_row(study, study.resource).sum()),
         timed=study.elapsed is not None,
         side_by_side=side_by_side(study),
         infinite=bool(np.isinf(study.values).any()),

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from esim.errors import EsimError, near_names
-from esim.study.arrays import Float64, Int64, per_trial, report_columns
+from esim.study.arrays import Float64, Int64, if_any_known, per_trial, report_columns
+from esim.study.direction import Direction, as_direction
 from esim.study.door import above
+from esim.study.first_step import ASSUMED, SETTLED, as_first_step, settle_first_step
+from esim.study.note import Note
 from esim.study.status import Status, as_status, is_censored
 
-Direction = Literal["minimize", "maximize"]
+# Amounts are added up as float64, in which whole numbers are exact below this one.
+EXACT = 2**53
 
 
 _FIRST, _LAST = min(Status).value, max(Status).value
@@ -29,24 +33,8 @@ _DTYPES: dict[str, np.dtype[Any]] = {
     "status": np.dtype(np.int8),
     "censored": np.dtype(np.bool_),
     "instance_count": np.dtype(np.int64),
+    "billed": np.dtype(np.float64),
 }
-
-
-@dataclass(frozen=True)
-class Note:
-    """Something about an input that a person who reads a result must know.
-
-    Attributes:
-        code: a fixed word that names the kind of note, such as "duplicate_steps".
-        text: the note as a sentence.
-        count: how many reports, trials or files it is about.
-        evidence: the first few places where it was seen, each as ``path:line: text``.
-    """
-
-    code: str
-    text: str
-    count: int = 1
-    evidence: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,7 +49,8 @@ class Study:
         direction: "minimize" or "maximize".
         trials: the trials' ids, as text, in launch order. [N]
         offsets: int64 [N + 1], from 0 to R, never decreasing.
-        steps: int64 [R], >= 0, strictly increasing inside a trial.
+        steps: int64 [R], >= 0, strictly increasing inside a trial; the highest step times N is
+            below 2**53, so that every sum of steps is exact.
         values: float64 [R], the objective; NaN where the trial reached the step without a value.
         elapsed: float64 [R], seconds since the trial's start, finite, never decreasing inside a
             trial; None if any report has no time.
@@ -72,6 +61,10 @@ class Study:
         instance_count: int64 [N], the number of each trial's machines, 1 if unknown.
         config: hyperparameter name -> its value for each trial, None where it has none. [N] each
         notes: what the reader noted about the data.
+        done_at_zero: the units of training done at a step of 0: 1 where the index 0 is printed
+            after the first unit, else 0. All amounts are counted in `resource`.
+        billed: float64 [N], the seconds of each trial's job that were billed, as recorded; NaN
+            where that is unknown, and None where it is of every trial.
 
     Example:
         >>> import esim
@@ -98,6 +91,13 @@ class Study:
     instance_count: Int64
     config: Mapping[str, Sequence[Any]] = field(default_factory=dict)
     notes: tuple[Note, ...] = ()
+    done_at_zero: int = 0
+    billed: Float64 | None = None
+
+    @property
+    def resource(self) -> Int64:
+        """The units of training done at each report: its step, and what is done at 0. int64 [R]"""
+        return self.steps + self.done_at_zero if self.done_at_zero else self.steps
 
     @property
     def n_trials(self) -> int:
@@ -122,6 +122,29 @@ class Study:
         reporting = np.diff(self.offsets) > 0
         ended = reporting & (self.status != Status.RUNNING)
         return bool(np.isfinite(self.start[reporting]).all() and np.isfinite(self.end[ended]).all())
+
+    def with_first_step(self, meaning: str | None = None) -> Study:
+        """The study with what a step of 0 means settled anew.
+
+        Args:
+            meaning: "done": the first unit of training is done at it, whether or not some trial
+                reports there. "before": nothing is done at it. None settles it as
+                `esim.study.first_step` says.
+
+        Raises:
+            EsimError: the meaning is another word.
+
+        Example:
+            >>> import esim
+            >>> study = esim.Study.from_arrays([[3.0, 2.0]], "minimize", steps=[0, 1])
+            >>> study.resource, study.with_first_step("before").resource
+            (array([1, 2]), array([0, 1]))
+        """
+        asked = as_first_step(meaning)
+        done, note = settle_first_step(self.steps, self.offsets, self.elapsed, asked=asked)
+        others = tuple(one for one in self.notes if one.code not in (ASSUMED, SETTLED))
+        notes = others if note is None else (*others, note)
+        return replace(self, done_at_zero=done, notes=notes)
 
     def trial_index(self, trial: str) -> int:
         """The position of a trial in launch order.
@@ -151,11 +174,13 @@ class Study:
         names: Sequence[str] | None = None,
         *,
         steps: ArrayLike | Sequence[ArrayLike] | None = None,
+        first_step: str | None = None,
         status: Sequence[Status | str] | None = None,
         name: str = "study",
         objective: str = "objective",
         instance_type: Sequence[str | None] | None = None,
         instance_count: ArrayLike | None = None,
+        billed: ArrayLike | None = None,
         config: Mapping[str, Sequence[Any]] | None = None,
     ) -> Study:
         """Make a study from a matrix of values, or from one curve for each trial.
@@ -169,12 +194,16 @@ class Study:
             names: the trials' ids; the default is "0", "1", ...
             steps: the step of each column, [n_steps], or shaped like `values`; the default is
                 1, 2, ...
+            first_step: what a step of 0 means: "done" is the first unit of training done, "before"
+                is nothing done yet. By default it is settled as `esim.study.first_step` says, with
+                a note.
             status: how each trial ended; the default is completed. Stopped, failed and running
                 trials are censored.
             name: the study's id.
             objective: the metric's name.
             instance_type: the type of each trial's machines. [n_trials]
             instance_count: the number of each trial's machines, [n_trials]; the default is 1.
+            billed: the billed seconds of each trial's job, [n_trials]; NaN where unknown.
             config: hyperparameter name -> its value for each trial. [n_trials] each
 
         Raises:
@@ -196,6 +225,9 @@ class Study:
         codes = np.full(n, Status.COMPLETED, dtype=np.int8)
         if status is not None:
             codes = np.array([as_status(word) for word in status], dtype=np.int8)
+        done_at_zero, note = settle_first_step(
+            reports.steps, reports.offsets, reports.elapsed, asked=as_first_step(first_step)
+        )
         study = cls(
             name=name,
             objective=objective,
@@ -213,7 +245,10 @@ class Study:
             instance_count=np.ones(n, dtype=np.int64)
             if instance_count is None
             else np.asarray(instance_count, dtype=np.int64),
+            billed=if_any_known(per_trial(billed, n)),
             config=dict(config or {}),
+            notes=() if note is None else (note,),
+            done_at_zero=done_at_zero,
         )
         study.validate()
         return study
@@ -271,6 +306,8 @@ class Study:
         need((np.diff(self.offsets) >= 0).all(), "offsets must never decrease")
         self._need_order(self.steps, "steps must increase strictly inside a trial", strict=True)
         need(r == 0 or self.steps.min() >= 0, "steps must not be negative")
+        need(self.done_at_zero in (0, 1), "done_at_zero must be 0 or 1")
+        self._need_exact_sums()
         if self.elapsed is not None:
             need(np.isfinite(self.elapsed).all(), "elapsed seconds must be finite")
             need(r == 0 or self.elapsed.min() >= 0, "elapsed seconds must not be negative")
@@ -284,10 +321,27 @@ class Study:
         known = (self.status >= _FIRST) & (self.status <= _LAST)
         need(known.all(), "status must be a code of esim.study.Status")
         need((self.instance_count >= 1).all(), "instance_count must be at least 1")
+        if self.billed is not None:
+            known = np.isnan(self.billed) | ((self.billed >= 0) & np.isfinite(self.billed))
+            need(known.all(), "billed seconds must be numbers, at least 0, or NaN")
 
     def _need(self, ok: bool | np.bool_, what: str, why: str | None = None) -> None:
         if not ok:
             raise EsimError(what, where=f"study {self.name!r}", why=why)
+
+    def _need_exact_sums(self) -> None:
+        highest = int(self.steps.max(initial=0))
+        if highest * self.n_trials < EXACT:
+            return
+        at = int(self.steps.argmax())
+        trial = self.trials[int(np.searchsorted(self.offsets, at, side="right")) - 1]
+        raise EsimError(
+            f"step {highest} is too large to be a number of steps",
+            where=f"study {self.name!r}, trial {trial!r}",
+            why=f"the steps of {self.n_trials} trials may add up to {EXACT:,} (2**53) or more, "
+            "and such sums are not exact",
+            fix="steps that count what was trained, such as epochs; a time is no step",
+        )
 
     def _need_order(self, column: NDArray[Any], what: str, *, strict: bool) -> None:
         if len(column) < 2:
@@ -328,23 +382,6 @@ class Study:
         """
         study: Study = above("read_study_folder")(Path(folder))
         return study
-
-
-def as_direction(word: str) -> Direction:
-    """The direction that a word names, in upper or lower case.
-
-    Args:
-        word: "minimize" or "maximize".
-
-    Raises:
-        EsimError: it is another word.
-    """
-    lowered = word.strip().lower() if isinstance(word, str) else word
-    if lowered == "minimize":
-        return "minimize"
-    if lowered == "maximize":
-        return "maximize"
-    raise EsimError(f"unknown direction {word!r}", fix="minimize or maximize")
 
 
 def _repeated(names: Sequence[str]) -> str | None:

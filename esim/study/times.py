@@ -35,9 +35,9 @@ def side_by_side(study: Study) -> int:
 def report_seconds(study: Study) -> Float64:
     """float64 [R]: each report's seconds since its trial's start.
 
-    Where the study has no report times a step counts as a second.
+    Where the study has no report times a unit of its resource counts as a second.
     """
-    return study.steps.astype(np.float64) if study.elapsed is None else study.elapsed
+    return study.resource.astype(np.float64) if study.elapsed is None else study.elapsed
 
 
 def last_row(study: Study, column: NDArray[Any]) -> NDArray[Any]:
@@ -75,8 +75,19 @@ def last_kept(
 
 def last_second(study: Study) -> Float64:
     """float64 [N]: `report_seconds` at each trial's last report; 0 where it has none."""
-    column = study.steps if study.elapsed is None else study.elapsed
+    column = study.resource if study.elapsed is None else study.elapsed
     return last_row(study, column).astype(np.float64)
+
+
+def ends_before_reports(study: Study) -> NDArray[np.bool_]:
+    """bool [N]: whether a trial's recorded end lies more than a second before its last report.
+
+    Ends are often written in whole seconds, so one second is no contradiction. `durations` takes
+    such a trial to end with its last report.
+    """
+    if study.elapsed is None:
+        return np.zeros(study.n_trials, dtype=np.bool_)
+    return np.asarray(study.start + last_second(study) > study.end + 1.0)
 
 
 def durations(study: Study) -> Float64:

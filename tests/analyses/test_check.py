@@ -325,7 +325,7 @@ def run(*arguments: str) -> tuple[int, str]:
 def test_the_command_on_a_sound_job() -> None:
     code, output = run(str(DATA / "xgboost_digits/sagemaker"))
     assert code == 0
-    assert "AUTO would act: the literal rule stops 95 of 120 jobs" in output
+    assert "AUTO would act: the literal rule stops 92 of 120 jobs" in output
     assert 'config["TrainingJobEarlyStoppingType"] = "Auto"' in output
     assert run("--strict", str(DATA / "xgboost_digits/sagemaker"))[0] == 1
 
@@ -418,3 +418,18 @@ def test_how_to_enable_is_code_with_the_name_whole(name: str) -> None:
     assert literal is not None
     assert ast.literal_eval(literal[1]) == name
     assert text.replace("\n", "").isprintable()
+
+
+def test_jobs_that_end_before_their_last_report() -> None:
+    """Reports up to 500 s after the start; ends 498.9, 499 and 500 s after it: the first is odd."""
+    study = sound()
+    assert study.elapsed is not None
+    end = study.start + 500.0
+    end[:2] -= np.array([1.1, 1.0])  # a second before is the same whole second
+    findings = check(replace(study, end=end)).findings
+    assert [(f.code, f.severity, f.count, f.evidence) for f in findings] == [
+        ("ended_before_report", "warning", 1, ("0",))
+    ]
+    # What its reader has said is not said twice, and a first report after the end is not late.
+    noted = replace(study, end=study.start + 50.0, notes=(Note("ended_before_report", "x", 12),))
+    assert codes(noted) == {"ended_before_report": "warning"}

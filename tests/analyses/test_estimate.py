@@ -571,7 +571,7 @@ def test_readings_and_cautious_rules_replay_the_same_samples() -> None:
     rows = list(over_readings(past, ask, 0, 0.9, asked))
     assert rows[0].headline is asked  # the same question has the same number
     assert {"A2", "H4", "I4"} <= {row.code for row in rows}
-    assert "J3" not in {row.code for row in rows}  # a new job has no recorded times
+    assert "J4" not in {row.code for row in rows}  # a new job has no recorded times
     for one in alternatives(past, ask, 0, 0.9):
         changed = dataclasses.replace(ask, rule=ask.rule.with_columns(**one.changed))
         assert one.headline == forecast(past, changed, 0, 0.9).headline

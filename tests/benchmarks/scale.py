@@ -28,6 +28,7 @@ from esim.assumptions import Clock, Costs
 from esim.rules import rule
 from esim.simulator.kernels.engine import run_orders
 from esim.simulator.plan.build import prepare, prepare_batch
+from esim.simulator.plan.columns import NOTHING
 from esim.simulator.replay import replay_orders
 from esim.simulator.run import run_once
 from esim.storage.history import History, Location
@@ -105,7 +106,7 @@ def _rates(seeds: range) -> tuple[float, ...]:
 
     def kernel() -> None:
         for one, its in zip(ready, states, strict=True):
-            run_orders(order, -1, kept, *one.arguments, its)
+            run_orders(order, -1, kept, *one.arguments(NOTHING), its)
 
     def batched() -> None:
         for batch in together:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 import gzip
 import json
 import re
@@ -15,6 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from esim import check, replay
 from esim.errors import EsimError
 from esim.readers.inputs import read_inputs, read_studies, read_study
 from esim.readers.options import Metric
@@ -628,7 +630,56 @@ def test_recorded_studies_read_the_same_from_logs_and_tables(name: str) -> None:
     before = listing(folder)
     logs = read_study(folder / "sagemaker")
     options = {"objective": logs.objective, "direction": logs.direction}
-    assert_same_study(logs, read_study(folder / "table", **options))
+    table = read_study(folder / "table", **options)
+    assert_same_study(dataclasses.replace(logs, billed=None), table)  # the tables have no bill
     assert codes(logs) == {"step_from_line": 1}
     assert logs.has_schedule
     assert listing(folder) == before
+
+
+# --- spot instances and what was billed --------------------------------------------------------
+
+
+def test_what_was_billed_is_read(export: Export) -> None:
+    for job, seconds in zip(export.jobs, (2, None, 9), strict=True):
+        if seconds is not None:
+            job["BillableTimeInSeconds"] = seconds
+    study = export.read()
+    assert study.billed is not None
+    np.testing.assert_array_equal(study.billed, [2.0, np.nan, 9.0])
+    assert codes(study) == {"step_from_line": 1}
+
+
+def test_spot_is_told_from_either_description(export: Export) -> None:
+    export.tuning["TrainingJobDefinition"]["EnableManagedSpotTraining"] = True
+    export.jobs[0]["BillableTimeInSeconds"] = 2
+    export.jobs[1]["EnableManagedSpotTraining"] = False  # the job's own word counts
+    study = export.read()
+    assert codes(study) == {"spot_instances": 2, "spot_bill_unknown": 1, "step_from_line": 1}
+    (unknown,) = (note.text for note in study.notes if note.code == "spot_bill_unknown")
+    assert NAMES[2] in unknown
+    told = {finding.code: finding.severity for finding in check(study).findings}
+    assert told["spot_instances"] == told["spot_bill_unknown"] == "warning"
+    warned = {caveat.code for caveat in replay(study).warnings}
+    assert {"spot_bill_unknown", "billed_as_recorded"} <= warned
+
+
+@pytest.mark.parametrize(
+    ("key", "value"), [("EnableManagedSpotTraining", "yes"), ("BillableTimeInSeconds", "22")]
+)
+def test_values_of_another_type_are_refused(export: Export, key: str, value: str) -> None:
+    export.jobs[0][key] = value
+    assert key in export.refused()
+
+
+def test_the_bill_that_a_notebook_shows(tmp_path: Path) -> None:
+    lines = [f"{stamp(k)} [{k}]#011validation-rmse:{k}.5" for k in range(3)]
+    shown = [*lines, "Training seconds: 117", "Billable seconds: 22", "Wall time: 4min"]
+    (tmp_path / "a.log").write_text("\n".join(shown))
+    (tmp_path / "b.log").write_text("\n".join(lines))
+    (tmp_path / "c.log").write_text("no metric of sagemaker here\nBillable seconds: 5\n")
+    study = read_study(tmp_path, objective="validation:rmse", direction="minimize")
+    assert study.trials == ("a", "b")
+    assert study.billed is not None
+    np.testing.assert_array_equal(study.billed, [22.0, np.nan])
+    assert codes(study)["billed_from_log"] == 2

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet
 import pytest
 
+import esim
 from esim.errors import EsimError
 from esim.readers.inputs import read_inputs, read_studies, read_study
 from esim.readers.own_formats import own_formats
@@ -45,7 +46,7 @@ def test_of_duplicate_steps_the_last_one_counts(tmp_path: Path) -> None:
     study = read_study(table, direction="minimize")
     assert study.steps.tolist() == [1, 2, 1]
     assert study.values.tolist() == [3, 4, 2]
-    assert codes(study) == {"steps_unsorted": 1, "duplicate_steps": 2}
+    assert codes(study) == {"starts_unknown": 2, "steps_unsorted": 1, "duplicate_steps": 2}
 
 
 def test_interleaved_trials_are_not_out_of_order(tmp_path: Path) -> None:
@@ -53,21 +54,25 @@ def test_interleaved_trials_are_not_out_of_order(tmp_path: Path) -> None:
     study = read_study(table, direction="minimize")
     assert study.trials == ("b", "a")
     assert study.values.tolist() == [1, 3, 2, 4]
-    assert study.notes == ()
+    assert codes(study) == {"starts_unknown": 2}
 
 
 @pytest.mark.parametrize("kind", ["csv", "jsonl", "parquet"])
 def test_missing_numbers_are_reports_without_a_value(tmp_path: Path, kind: str) -> None:
     if kind == "csv":
-        lines = [f"a,{i},{cell}" for i, cell in enumerate(["", "NaN", "nan", "NA", "null", "1"])]
+        lines = [f"a,{i},{cell}" for i, cell in enumerate(["", "NaN", "nan", "NA", "null", "1"], 1)]
         table = put(tmp_path / "x.csv", "trial,step,loss", *lines)
     elif kind == "jsonl":
         cells = ["null", "NaN", '""', '"NaN"', '"NA"', "1"]
-        lines = [f'{{"trial":"a","step":{i},"loss":{cell}}}' for i, cell in enumerate(cells)]
+        lines = [f'{{"trial":"a","step":{i},"loss":{cell}}}' for i, cell in enumerate(cells, 1)]
         table = put(tmp_path / "x.jsonl", *lines)
     else:
         table = tmp_path / "x.parquet"
-        columns = {"trial": ["a"] * 6, "step": range(6), "loss": [None, nan, nan, None, nan, 1.0]}
+        columns = {
+            "trial": ["a"] * 6,
+            "step": range(1, 7),
+            "loss": [None, nan, nan, None, nan, 1.0],
+        }
         pa.parquet.write_table(pa.table(columns), table)
     study = read_study(table, direction="minimize")
     np.testing.assert_array_equal(study.values, [nan] * 5 + [1])
@@ -77,7 +82,7 @@ def test_missing_numbers_are_reports_without_a_value(tmp_path: Path, kind: str) 
 @pytest.mark.parametrize("odd", [False, True], ids=["typed columns", "cell by cell"])
 def test_infinities_are_values_and_counted(tmp_path: Path, odd: bool) -> None:
     cells = ["inf", "-inf", "Infinity", "-Infinity", "+inf", "1e400"][: 5 if odd else 6]
-    lines = [f"a,{i},{cell}" for i, cell in enumerate(cells)]
+    lines = [f"a,{i},{cell}" for i, cell in enumerate(cells, 1)]
     table = put(tmp_path / "x.csv", "trial,step,loss", *lines, *(["a,9e0,1"] if odd else []))
     study = read_study(table, direction="minimize")
     assert study.values[:5].tolist() == [inf, -inf, inf, -inf, inf]
@@ -88,7 +93,7 @@ def test_a_trial_without_a_value_is_kept_and_noted(tmp_path: Path) -> None:
     table = put(tmp_path / "x.csv", "trial,step,loss", "a,1,", "a,2,nan", "b,1,1")
     study = read_study(table, direction="minimize")
     assert study.trials == ("a", "b")
-    assert codes(study) == {"missing_values": 2, "trials_all_nan": 1}
+    assert codes(study) == {"starts_unknown": 2, "missing_values": 2, "trials_all_nan": 1}
 
 
 def test_listed_trials_without_reports_are_kept_last(tmp_path: Path) -> None:
@@ -99,7 +104,7 @@ def test_listed_trials_without_reports_are_kept_last(tmp_path: Path) -> None:
     assert study.offsets.tolist() == [0, 1, 2, 2]
     assert study.status.tolist() == [Status.STOPPED, Status.COMPLETED, Status.FAILED]
     assert study.censored.tolist() == [True, False, True]
-    assert codes(study) == {"trials_without_reports": 1}
+    assert codes(study) == {"starts_unknown": 2, "trials_without_reports": 1}
 
 
 def test_launch_order_is_by_start(tmp_path: Path) -> None:
@@ -130,6 +135,17 @@ def test_incomplete_starts_do_not_order(tmp_path: Path) -> None:
     study = read_study(tmp_path, direction="minimize")
     assert study.trials == ("a", "b", "c")
     assert codes(study) == {"time_unit": 1, "trials_not_listed": 1, "start_incomplete": 1}
+
+
+def test_ends_before_the_last_report_are_noted(tmp_path: Path) -> None:
+    put(tmp_path / "r.csv", "trial,step,loss,elapsed_s", "a,1,1,10", "b,1,2,10", "c,1,3,10")
+    put(tmp_path / "t.csv", "trial,start,end", "a,100,105", "b,200,209", "c,300,")
+    study = read_study(tmp_path, direction="minimize")
+    (note,) = (note for note in study.notes if note.code == "ended_before_report")
+    assert (note.count, note.text) == (
+        1,
+        "1 trial(s) end before their last report; taken to end with it: a",
+    )
 
 
 def test_the_column_censored_overrides_the_status(tmp_path: Path) -> None:
@@ -178,7 +194,8 @@ def test_timestamps_become_elapsed_seconds(
     table = put(tmp_path / "x.csv", "trial,step,loss,timestamp", *lines)
     study = read_study(table, direction="minimize")
     assert study.elapsed is not None
-    assert study.elapsed.tolist() == [0, 3.5, 10]
+    # Steps take 3.5 and 6.5 s; the first, printed as index 0, is taken to have lasted the median.
+    assert study.elapsed.tolist() == [5, 8.5, 15]
     said = [note.text for note in study.notes if note.code == "time_unit"]
     assert said == ([] if unit is None else [f"column timestamp is read as {unit}"])
     assert codes(study)["elapsed_from_first_report"] == 1
@@ -198,13 +215,24 @@ def test_timestamps_count_from_the_trials_start(tmp_path: Path) -> None:
     assert study.elapsed.tolist() == [3.5, 4.001]
 
 
+def test_billed_seconds_of_the_table_of_trials(tmp_path: Path) -> None:
+    put(tmp_path / "r.csv", "trial,step,loss", "a,1,1", "b,1,2")
+    put(tmp_path / "t.csv", "trial,billed_s", "b,", "a,22")
+    study = read_study(tmp_path, direction="minimize")
+    assert study.billed is not None
+    np.testing.assert_array_equal(study.billed, [22.0, np.nan])
+    put(tmp_path / "t.csv", "trial,billed_s", "b,", "a,-1")
+    with pytest.raises(EsimError, match="billed_s cannot be -1"):
+        read_study(tmp_path, direction="minimize")
+
+
 def test_elapsed_that_falls_is_raised(tmp_path: Path) -> None:
     lines = ["a,1,1,3", "a,2,1,2", "a,3,1,4", "b,1,1,1", "b,2,1,0.5"]
     table = put(tmp_path / "x.csv", "trial,step,loss,elapsed_s", *lines)
     study = read_study(table, direction="minimize")
     assert study.elapsed is not None
     assert study.elapsed.tolist() == [3, 3, 4, 1, 1]
-    assert codes(study) == {"elapsed_raised": 2}
+    assert codes(study) == {"starts_unknown": 2, "elapsed_raised": 2}
 
 
 def test_a_missing_time_leaves_the_study_without_times(tmp_path: Path) -> None:
@@ -218,8 +246,8 @@ def test_a_little_before_the_start_is_the_start(tmp_path: Path) -> None:
     table = put(tmp_path / "x.csv", "trial,step,loss,elapsed_s", "a,1,1,-0.5", "a,2,1,1")
     study = read_study(table, direction="minimize")
     assert study.elapsed is not None
-    assert study.elapsed.tolist() == [0, 1]
-    assert codes(study) == {"elapsed_before_start": 1}
+    assert study.elapsed.tolist() == [1, 2]  # its first step takes as long as its second
+    assert codes(study) == {"elapsed_before_start": 1, "elapsed_from_first_report": 1}
 
 
 def test_objective_and_metrics(tmp_path: Path) -> None:
@@ -240,7 +268,7 @@ def test_folders_without_a_column_study_are_joined_aloud(tmp_path: Path) -> None
     put(tmp_path / "b" / "x.csv", "trial,step,loss", "b,1,2")
     study = read_study(tmp_path, direction="minimize")
     assert study.trials == ("a", "b")
-    assert codes(study) == {"folders_joined": 2}
+    assert codes(study) == {"starts_unknown": 2, "folders_joined": 2}
 
 
 def test_direction_and_objective_of_our_own_files_are_known(tmp_path: Path) -> None:
@@ -270,6 +298,8 @@ def test_formats_are_listed() -> None:
         (["a,1,1", "a,,1"], ":3", "no step"),
         (["a,1,1", ",2,1"], ":3", "no trial"),
         (["a,1,1", "a,99999999999999999999,1"], ":3", "99999999999999999999 is too large"),
+        (["a,1,1", "a,9007199254740992,1"], ":3", "9007199254740992 is too large"),
+        (["a,1,1", "a,9e15,1", "a,9.1e15,1"], ":4", "9.1e15 is too large"),
         (["a,1,1", "a,inf,1"], ":3", "'inf' is not a whole number"),
         (["a,1,1", "a,2,1_000"], ":3", "'1_000' is not a number"),
         (["a,1,1", "a,2,True"], ":3", "'True' is not a number"),
@@ -476,3 +506,59 @@ def test_metric_regexes_are_for_text(tmp_path: Path) -> None:
     table = put(tmp_path / "x.csv", "trial,step,loss", "a,1,1")
     study = read_study(table, direction="minimize", metrics=["loss=(.*)"])
     assert study.notes == (Note("metric_unused", "--metric is for log text; a table has columns"),)
+
+
+def test_the_first_step_of_trials_without_a_start_takes_its_time(tmp_path: Path) -> None:
+    """Ten trials of two steps of 60 s each: half of the steps are half of the time."""
+    rows = [
+        f"t{i},{step},{i},{1700000000 + 1000 * i + 60 * step}" for i in range(10) for step in (1, 2)
+    ]
+    study = read_study(
+        put(tmp_path / "x.csv", "trial,step,loss,timestamp", *rows), direction="minimize"
+    )
+    assert study.elapsed is not None
+    assert study.elapsed.tolist() == [60, 120] * 10
+    summary = esim.replay(study).summary  # each trial is worse than those before it
+    assert (summary.steps_run, summary.seconds_run) == (11, 660)
+    assert summary.seconds_saved_fraction == summary.steps_saved_fraction == 1 - 11 / 20
+
+
+def test_a_trial_of_one_report_takes_the_others_pace(tmp_path: Path) -> None:
+    rows = "a,1,3,1700000000", "a,2,2,1700000010", "b,1,4,1700000100", "c,3,1,1700000200"
+    study = read_study(
+        put(tmp_path / "x.csv", "trial,step,loss,timestamp", *rows), direction="minimize"
+    )
+    assert study.elapsed is not None
+    assert study.elapsed.tolist() == [10, 20, 10, 30]
+
+
+def test_without_two_reports_seconds_are_unknown(tmp_path: Path) -> None:
+    rows = "a,1,3,1700000000", "b,1,4,1700000100"
+    study = read_study(
+        put(tmp_path / "x.csv", "trial,step,loss,timestamp", *rows), direction="minimize"
+    )
+    assert study.elapsed is None
+    assert codes(study)["elapsed_unknown"] == 2
+
+
+def test_elapsed_seconds_that_count_from_the_first_report(tmp_path: Path) -> None:
+    rows = "a,1,3,0", "a,2,2,10", "b,1,4,0", "b,2,4,20"
+    table = put(tmp_path / "x.csv", "trial,step,loss,elapsed_s", *rows)
+    study = read_study(table, direction="minimize")
+    assert study.elapsed is not None
+    assert study.elapsed.tolist() == [10, 20, 20, 40]
+    # An evaluation before training takes none: nothing is done yet.
+    rows = "a,0,3,0", "a,1,2,10", "b,0,4,0", "b,1,4,20"
+    study = read_study(put(table, "trial,step,loss,elapsed_s", *rows), direction="minimize")
+    assert study.elapsed is not None
+    assert study.elapsed.tolist() == [0, 10, 0, 20]
+    assert study.done_at_zero == 0
+
+
+@pytest.mark.parametrize(("asked", "saved"), [("done", 4 / 12), ("before", 4 / 9)])
+def test_first_step_is_asked_for(tmp_path: Path, asked: str, saved: float) -> None:
+    curves = [3, 2, 2, 1], [4, 4, 4, 4], [2, 2.5, 3, 3]  # worked out in tests/study/test_first_step
+    rows = [f"t{i},{s},{v}" for i, curve in enumerate(curves) for s, v in enumerate(curve)]
+    table = put(tmp_path / "x.csv", "trial,step,loss", *rows)
+    study = read_study(table, direction="minimize", first_step=asked)
+    assert esim.replay(study).summary.steps_saved_fraction == pytest.approx(saved)

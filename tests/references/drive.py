@@ -101,7 +101,7 @@ def drive(
 
 def _rows(study: Study, i: int) -> tuple[list[int], list[float], list[float]]:
     part = slice(int(study.offsets[i]), int(study.offsets[i + 1]))
-    steps = [int(s) for s in study.steps[part]]
+    steps = [int(s) + study.done_at_zero for s in study.steps[part]]
     seconds = steps if study.elapsed is None else study.elapsed[part]
     return steps, [float(s) for s in seconds], [float(v) for v in study.values[part]]
 

@@ -10,6 +10,7 @@ exact in any order, and ties are frequent.
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -138,7 +139,10 @@ def make_study(
     study = build(
         steps, values, direction=direction, status=status, elapsed=elapsed, start=start, end=end
     )
-    return study
+    billed = None
+    if pick.one(SELDOM):
+        billed = np.array([float(pick.one((np.nan, 0, 2, 5))) for _ in range(n)])
+    return dataclasses.replace(study, done_at_zero=pick.one((0, 0, 1)), billed=billed)
 
 
 def build(
@@ -290,6 +294,9 @@ NUMERIC: dict[str, tuple[Any, ...]] = {
     "delay": (0, 0, 0, 1, 2),
 }
 
+#: Columns whose choices no combination multiplies.
+BESIDE: dict[str, tuple[Any, ...]] = {"peer_from": ("end", "end", "stop")}
+
 
 def make_rule(pick: Pick, categorical: dict[str, Any] | None = None) -> Rule:
     """Any row of the table; with `categorical`, one with these columns."""
@@ -302,7 +309,8 @@ def make_rule(pick: Pick, categorical: dict[str, Any] | None = None) -> Rule:
         column: pick.one(choices) if gated or column not in GATES else choices[0]
         for column, choices in NUMERIC.items()
     }
-    return Rule(name="made-up", **categorical, **numeric)
+    beside = {column: pick.one(choices) for column, choices in BESIDE.items()}
+    return Rule(name="made-up", **categorical, **numeric, **beside)
 
 
 # ---------------------------------------------------------------------------------------- runs
@@ -328,8 +336,8 @@ def make_settings(pick: Pick, study: Study) -> dict[str, Any]:
     if settings["clock"] == "simulated":
         settings["workers"] = pick.integer(1, 4)
         settings["startup_s"] = float(pick.one((0, 0, 1, 3)))
+    settings["stop_latency_s"] = float(pick.one((0, 0, 1, 4)))
     if settings["clock"] != "order":
-        settings["stop_latency_s"] = float(pick.one((0, 0, 1, 4)))
         settings["upload_s"] = pick.one((None, None, 0.0, 2.0))
     return settings
 

@@ -176,7 +176,11 @@ OVERLAP = scheduled([0, 2], [4, 6], [2] * 4, [3] * 4)
 #   t2 = 1 goes on at every step and ends at 6.
 #   t3 = 1.5: at 3 and 4 T = (2 + 3) / 2 = 2.5; at 5 nobody has 3 steps; at 6, its last, t2 has.
 #   Recorded clock, t3 from 6 to 10: T1 = T2 = median(2, 3, 1) = 2; T3 = 1 (t2): stop at 3.
-#   Simulated with a stop that takes 10 s: t1's slot frees at its natural end, 6: as recorded.
+#   Simulated with a stop that takes 10 s: t1, told at 2, trains on to its natural end, 6, and is
+#   not stopped. t3 from 6: T1 = T2 = median(2, 3, 1) = 2, T3 = T4 = (3 + 1) / 2 = 2: to its end.
+#   A stop that takes 2.5 s: t1 trains to 4.5, makes its reports at 3 and 4, and is a peer with 4
+#   rows from 4.5, when t3 starts. At 5.5 T1 = (2 + 3) / 2; then t2 has ended too: T2 = 2, T3 = T4
+#   = (3 + 1) / 2 = 2: t3 goes to its end at 8.5.
 #   Launch order: t1 stops at 1; t3: T1 = 2, T2 = (2 + 1) / 2 = 1.5 (tie), T3 = 1: stop at 3.
 FORWARD = scheduled([0, 0, 2, 6], [2, 6, 6, 10], [2] * 2, [3] * 6, [1] * 4, [1.5] * 4)
 
@@ -186,7 +190,15 @@ TWO = curves([2] * 3, [3] * 3)
 # J. t0 from 0 to 5, its last report at 2 (3 s of upload); t1 from 0, reports at 1..4, t1 = 3.
 #   t0 is not a peer before 5. Neighbour: had t0 ended at 2, t1 would have stopped at 2.
 #   Simulated, 1 slot: t1 starts at 5, stops at 6; its own tail is 0: the job ends at 6.
+#   A latency of 1: t1 trains from 6 to 7, and its report at 7, the moment it ends, is made. Half a
+#   second: that report is not made.
 TAIL = scheduled([0, 0], [5, 4], [2, 2], [3] * 4)
+
+# J. When a stopped trial is a peer. t1, from 2, is told at 3 (3 > 2). Its upload takes 2 s
+# (10 - 8), so its job ends at 5. t2 = 2.25, from 3:
+#   from its end: at 4 T1 = 2 (t0): stop at 1
+#   from the stop: at 4 T1 = (2 + 3) / 2 = 2.5; at 5 T2 = 2 (t1 has no step 2): stop at 2
+UPLOADING = scheduled([0, 2, 3], [2, 10, 7], [2] * 2, [3] * 6, [2.25] * 4)
 
 # J. t0's recorded end, 2, is earlier than its last report, at 3: it ends at 3.
 #   recorded: t1, from 0, sees it at 3: stop at 3; simulated, 1 slot: t1 starts at 3, stops at 4
@@ -310,10 +322,17 @@ CASES: tuple[Case, ...] = (
     Case("J pull-forward with start-up", FORWARD, (2, 2, 4, 4),
          settings={"clock": "simulated", "workers": 2, "startup_s": 1.0},
          start=(0, 0, 3, 3), end=(3, 3, 8, 8), other_settings={}, other_kept=(2, 1, 4, 3)),
-    Case("J the slot of a slow stop", FORWARD, (2, 2, 4, 3),
+    Case("J a stop too slow to stop", FORWARD, (2, 6, 4, 4),
          settings={"clock": "simulated", "workers": 2, "stop_latency_s": 10.0},
-         told={3: (1.0, 1)}, start=(0, 0, 2, 6), end=(2, 6, 6, 10),
+         start=(0, 0, 2, 6), end=(2, 6, 6, 10),
          other_settings={"clock": "simulated", "workers": 2}, other_kept=(2, 2, 4, 4)),
+    Case("J a stopped trial trains on", FORWARD, (2, 4, 4, 4),
+         settings={"clock": "simulated", "workers": 2, "stop_latency_s": 2.5},
+         told={1: (2.0, 1)}, start=(0, 0, 2, 4.5), end=(2, 4.5, 6, 8.5),
+         other_settings={"clock": "simulated", "workers": 2}, other_kept=(2, 2, 4, 4)),
+    Case("J a stopped trial is a peer from its end", UPLOADING, (2, 1, 1), settings=RECORDED,
+         told={1: (2.0, 1), 2: (2.0, 1)}, start=(0, 2, 3), end=(2, 5, 4),
+         other_rule=of(peer_from="stop"), other_kept=(2, 1, 2)),
     Case("J order given", TWO, (3, 3), settings={"order": [1, 0]},
          other_settings={}, other_kept=(3, 1)),
     Case("J the end after the last report counts", TAIL, (2, 4), settings=RECORDED,
@@ -321,9 +340,10 @@ CASES: tuple[Case, ...] = (
     Case("J the slot frees after the upload", TAIL, (2, 1), settings={"clock": "simulated"},
          start=(0, 5), end=(5, 6), other_settings=RECORDED, other_kept=(2, 4)),
     # min(6 + 1 latency + 1.5 upload, natural end 9) = 8.5
-    Case("J a stop's latency and upload", TAIL, (2, 1),
+    Case("J a stop's latency and upload", TAIL, (2, 2),
          settings={"clock": "simulated", "stop_latency_s": 1.0, "upload_s": 1.5},
-         start=(0, 5), end=(5, 8.5), other_settings=RECORDED, other_kept=(2, 4)),
+         start=(0, 5), end=(5, 8.5),
+         other_settings={"clock": "simulated", "stop_latency_s": 0.5}, other_kept=(2, 1)),
     Case("J an end before the last report, recorded", EARLY_END, (3, 3), settings=RECORDED,
          start=(0, 0), end=(3, 3), other_settings={}, other_kept=(3, 1)),
     Case("J an end before the last report, simulated", EARLY_END, (3, 1),

@@ -16,6 +16,9 @@ What the agreed semantics leave open is settled here so:
   nothing to save and the trial runs to its natural end;
 - a trial handles its own events in the order of its rows: if several rows share the time of its
   natural end, the earlier ones are ordinary reports, handled before that end;
+- a stop that takes time lets the trial train on from the report with which it takes effect, and a
+  report at the very moment it ends is still made; a trial that has made its last row by then, and
+  was not still running when it was recorded, has reached its natural end and is not stopped;
 - a trial recorded as RUNNING has no recorded tail in the recorded clock: its upload is 0 there;
 - it would have gone on, so a stop at its last report does stop it, and counts.
 """
@@ -71,6 +74,7 @@ class NaiveReplay:
         start, end: seconds; the end is when the job ends and its slot frees. NaN in clock order.
         decisions: one for each report with a value that was made, in the order of events.
         stop_threshold, stop_peers: of the decision that stopped the trial; None if not stopped.
+        trained: seconds since its start up to which a stopped trial trains; None if not stopped.
     """
 
     kept: list[int]
@@ -80,11 +84,12 @@ class NaiveReplay:
     decisions: list[Decision]
     stop_threshold: list[float | None]
     stop_peers: list[int | None]
+    trained: list[float | None]
 
 
 @dataclass(frozen=True)
 class Report:
-    """A row with a value. `row` counts from the trial's first row."""
+    """A row with a value. `row` counts from the trial's first row, `step` is the resource."""
 
     row: int
     step: int
@@ -102,7 +107,11 @@ class Trial:
     reports: list[Report]
     shown: list[Report] = field(default_factory=list)  # made so far
     ended: bool = False  # naturally
-    stopped: bool = False  # by the rule
+    stopped: bool = False  # by the rule: it will make `rows_made` rows
+    rows_made: int = 0
+    trained: float = math.nan  # seconds since its start
+    off: bool = False  # stopped, and its training has ended
+    gone: bool = False  # stopped, and its job has ended
     told_at: int | None = None  # ordinal of the report at which the rule said stop
     told: Decision | None = None
     steps: list[int] = field(init=False)  # of the reports
@@ -113,7 +122,14 @@ class Trial:
 
     @property
     def kept(self) -> int:
-        return self.shown[-1].row + 1 if self.stopped else self.n_rows
+        return self.rows_made if self.stopped else self.n_rows
+
+    @property
+    def to_make(self) -> list[int]:
+        """Ordinals of the reports that a stopped trial makes yet."""
+        made = len(self.shown)
+        ordinals = range(made + 1, len(self.reports) + 1)
+        return [o for o in ordinals if self.reports[o - 1].row < self.rows_made]
 
     @property
     def completed(self) -> bool:
@@ -136,7 +152,7 @@ def replay(
     """Replay the study under the rule. With acting=False, or no rule: the baseline.
 
     `order` is the launch order as trial indices. `workers`, `startup_s` count in the simulated
-    clock only; `stop_latency_s` and `upload_s` in the simulated and the recorded one.
+    clock only; `upload_s` in the simulated and the recorded one; `stop_latency_s` in all.
     """
     launch = list(range(study.n_trials)) if order is None else [int(i) for i in order]
     if sorted(launch) != list(range(study.n_trials)):
@@ -147,7 +163,9 @@ def replay(
     trials = _trials(study)
     decisions: list[Decision] = []
     if clock == "order":
-        start, end = _one_after_another(study, acting_rule, trials, launch, decisions)
+        start, end = _one_after_another(
+            study, acting_rule, trials, launch, decisions, stop_latency_s
+        )
     elif clock in ("recorded", "simulated"):
         start, end = _by_events(
             study,
@@ -171,6 +189,7 @@ def replay(
         decisions=decisions,
         stop_threshold=[None if d is None else d.threshold for d in told],
         stop_peers=[None if d is None else d.peers for d in told],
+        trained=[t.trained if t.stopped else None for t in trials],
     )
 
 
@@ -179,7 +198,7 @@ def _trials(study: Study) -> list[Trial]:
     for i in range(study.n_trials):
         first, last = int(study.offsets[i]), int(study.offsets[i + 1])
         reports = [
-            Report(row - first, int(study.steps[row]), float(study.values[row]))
+            Report(row - first, _resource(study, row), float(study.values[row]))
             for row in range(first, last)
             if not math.isnan(study.values[row])
         ]
@@ -196,14 +215,16 @@ def _one_after_another(
     trials: list[Trial],
     launch: list[int],
     decisions: list[Decision],
+    stop_latency_s: float,
 ) -> tuple[list[float], list[float]]:
     """Clock order: each trial has ended before the next one starts."""
     for i in launch:
-        for ordinal in range(1, len(trials[i].reports) + 1):
-            _make_report(study, rule, trials, i, ordinal, decisions)
-            if trials[i].stopped:
+        trial = trials[i]
+        for ordinal in range(1, len(trial.reports) + 1):
+            if trial.stopped and ordinal not in trial.to_make:
                 break
-        trials[i].ended = not trials[i].stopped
+            _make_report(study, rule, trials, i, ordinal, decisions, stop_latency_s)
+        trial.ended, trial.off, trial.gone = not trial.stopped, trial.stopped, trial.stopped
     unknown = [math.nan] * len(trials)
     return unknown, list(unknown)
 
@@ -213,6 +234,7 @@ class Event:
     time: float
     kind: int  # END or REPORT
     ordinal: int | None  # of the report made at this event, from 1; None if there is none
+    training_only: bool = False  # the end of a stopped trial's training, before its upload
 
 
 def _by_events(
@@ -269,15 +291,20 @@ def _by_events(
         event = coming[i].pop(0)
         trial = trials[i]
         if event.ordinal is not None:
-            _make_report(study, rule, trials, i, event.ordinal, decisions)
-            if trial.stopped:
+            was_stopped = trial.stopped
+            _make_report(study, rule, trials, i, event.ordinal, decisions, stop_latency_s)
+            if trial.stopped and not was_stopped:
                 tail = _recorded_tail(study, i, clock_is_recorded=workers is None)
                 upload = tail if upload_s is None else upload_s
                 free = min(time + stop_latency_s + upload, natural_end[i])
-                coming[i] = [Event(free, END, None)]
-        if kind == END:
+                coming[i] = [e for e in coming[i] if e.ordinal in trial.to_make]
+                trained = min(time + stop_latency_s, natural_end[i])
+                coming[i] += [Event(trained, END, None, True), Event(free, END, None)]
+        if event.training_only:
+            trial.off = True
+        elif kind == END:
             end[i] = time
-            trial.ended = not trial.stopped
+            trial.ended, trial.gone = not trial.stopped, trial.stopped
             if workers is not None and waiting:
                 launch_next(time)
     if workers is None:
@@ -307,10 +334,15 @@ def _timeline(study: Study, trial: Trial, first_second: float, natural_end: floa
     return events
 
 
+def _resource(study: Study, row: int) -> int:
+    """Units of training done at a row of the study's columns, whatever its log counts from."""
+    return int(study.steps[row]) + study.done_at_zero
+
+
 def _row_second(study: Study, i: int, row: int) -> float:
     """Seconds from the trial's start to its row; without elapsed one step is one second."""
     at = int(study.offsets[i]) + row
-    return float(study.steps[at]) if study.elapsed is None else float(study.elapsed[at])
+    return float(_resource(study, at)) if study.elapsed is None else float(study.elapsed[at])
 
 
 def _last_second(study: Study, i: int) -> float:
@@ -359,6 +391,7 @@ def _make_report(
     i: int,
     ordinal: int,
     decisions: list[Decision],
+    stop_latency_s: float,
 ) -> None:
     """Trial i makes its report of this ordinal (from 1): show it, judge it, stop if due."""
     trial = trials[i]
@@ -370,9 +403,16 @@ def _make_report(
     if decision.stop:
         trial.told_at, trial.told = ordinal, decision
     if trial.told_at is not None and ordinal == trial.told_at + rule.delay:
-        rows_left = trial.n_rows - 1 - trial.shown[-1].row
-        goes_on = rows_left > 0 or study.status[i] == Status.RUNNING
-        trial.stopped = goes_on
+        row = trial.shown[-1].row
+        trial.trained = _row_second(study, i, row) + stop_latency_s
+        trial.rows_made = row + 1
+        if stop_latency_s > 0:
+            while trial.rows_made < trial.n_rows:
+                if _row_second(study, i, trial.rows_made) > trial.trained:
+                    break
+                trial.rows_made += 1
+        trial.trained = min(trial.trained, _last_second(study, i))
+        trial.stopped = trial.rows_made < trial.n_rows or study.status[i] == Status.RUNNING
 
 
 def _decide(study: Study, rule: Rule, trials: list[Trial], trial: Trial) -> Decision:
@@ -389,7 +429,7 @@ def _decide(study: Study, rule: Rule, trials: list[Trial], trial: Trial) -> Deci
     return Decision(
         trial=trial.index,
         report=trial.first_row + here.row,
-        step=here.step,
+        step=here.step - study.done_at_zero,  # as the log counts
         own=own,
         threshold=threshold,
         peers=len(peers),
@@ -472,22 +512,25 @@ def _peer_statistics(study: Study, rule: Rule, trials: list[Trial], trial: Trial
 
 
 def _is_in_pool(rule: Rule, other: Trial) -> bool:
-    if rule.pool == "reached":
-        return True  # what it has not yet shown does not count
+    failed = other.ended and other.status == Status.FAILED
+    if rule.pool == "reached":  # what it has not yet shown does not count
+        return rule.failed_peers or not failed
     if rule.pool == "completed":
         return other.completed
+    return _has_ended(rule, other)
+
+
+def _has_ended(rule: Rule, other: Trial) -> bool:
+    """Whether the trial counts as ended, by its own end or by a stop."""
     if other.stopped:
-        return True
-    return other.ended and (other.status != Status.FAILED or rule.failed_peers)
+        return other.off if rule.peer_from == "stop" else other.gone
+    failed = other.ended and other.status == Status.FAILED
+    return other.ended and (rule.failed_peers or not failed)
 
 
 def _carries(rule: Rule, other: Trial) -> bool:
     """Whether the peer counts beyond its last report."""
-    if rule.short != "carry":
-        return False
-    if other.stopped:
-        return True
-    return other.ended and (other.status != Status.FAILED or rule.failed_peers)
+    return rule.short == "carry" and _has_ended(rule, other)
 
 
 def _statistic_at(study: Study, rule: Rule, other: Trial, step: int, number: int) -> float | None:

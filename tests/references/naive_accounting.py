@@ -11,8 +11,8 @@ What the documents leave open is settled here so:
 - a failed trial has no model, unless it is stopped before it fails;
 - a trial cut short, but not by a failure, might have become the best: what the best lost is then
   known on the record only;
-- of trials as good as each other the first launched is the best, and the best is kept if any of
-  them goes on to its end.
+- of trials as good as each other the first launched is the best;
+- the best is lost if the best value under the rule is worse than the best recorded, else kept.
 """
 
 from __future__ import annotations
@@ -34,7 +34,6 @@ class Terms:
     final: str = "last"
     price: float | None = None
     startup_s: float = 0.0
-    stop_latency_s: float = 0.0
     upload_s: float | None = None
 
 
@@ -55,6 +54,7 @@ def account(
     stopped: Sequence[bool],
     terms: Terms,
     times: Times | None = None,
+    trained: Sequence[float | None] | None = None,
 ) -> dict[str, Any]:
     """The summary of a job that launches these trials, and `best_kept`.
 
@@ -62,6 +62,8 @@ def account(
         launched: positions of the trials in the study, in launch order.
         kept, stopped: rows each trial of the study makes under the rule, and whether it is stopped.
         times: under a clock with times.
+        trained: seconds up to which each trial trains that is stopped; by default up to its last
+            row, as a stop at once has it.
     """
     found: dict[str, Any] = {
         "trials": len(launched),
@@ -70,8 +72,12 @@ def account(
     }
     whole = [_rows(study, i) for i in range(study.n_trials)]
     nobody = [False] * study.n_trials
-    for key, rows, cut in (("recorded", whole, nobody), ("run", kept, stopped)):
-        trials = [_spent(study, i, int(rows[i]), bool(cut[i]), terms) for i in launched]
+    at_once: Sequence[float | None] = [None] * study.n_trials
+    for key, rows, cut, until in (
+        ("recorded", whole, nobody, at_once),
+        ("run", kept, stopped, at_once if trained is None else trained),
+    ):
+        trials = [_spent(study, i, int(rows[i]), bool(cut[i]), until[i], terms) for i in launched]
         for what in ("steps", "seconds", "billed_seconds"):
             found[f"{what}_{key}"] = _sum([trial[what] for trial in trials])
         money = None if terms.price is None else _sum([trial["cost"] for trial in trials])
@@ -101,29 +107,54 @@ def account(
     return {**found, **_best(study, launched, kept, stopped, terms.final)}
 
 
+def _resource(study: Study, row: int) -> int:
+    """Units of training done at a row, whatever its log counts from."""
+    return int(study.steps[row]) + study.done_at_zero
+
+
 def _rows(study: Study, i: int) -> int:
     return int(study.offsets[i + 1] - study.offsets[i])
 
 
-def _spent(study: Study, i: int, rows: int, cut: bool, terms: Terms) -> dict[str, float | None]:
+def _spent(
+    study: Study, i: int, rows: int, cut: bool, trained: float | None, terms: Terms
+) -> dict[str, float | None]:
     """What one trial takes that makes so many rows, and is stopped or not."""
     last = int(study.offsets[i]) + rows - 1
-    steps = float(study.steps[last]) if rows else 0.0
+    steps = float(_resource(study, last)) if rows else 0.0
+    bill = math.nan if study.billed is None else float(study.billed[i])
+    hourly = None
+    if terms.price is not None:
+        hourly = terms.price * int(study.instance_count[i]) / 3600.0
     if study.elapsed is None:
-        return {"steps": steps, "seconds": None, "job": None, "billed_seconds": None, "cost": None}
+        billed = None if cut or math.isnan(bill) else bill
+        cost = None if billed is None or hourly is None else billed * hourly
+        return {
+            "steps": steps,
+            "seconds": None,
+            "job": None,
+            "billed_seconds": billed,
+            "cost": cost,
+        }
     seconds = float(study.elapsed[last]) if rows else 0.0
     logged = float(study.elapsed[study.offsets[i + 1] - 1]) if _rows(study, i) else 0.0
     start, end = float(study.start[i]), float(study.end[i])
     clocked = math.isfinite(start) and math.isfinite(end)
     job = max(logged, end - start) if clocked else logged
+
+    def counted(length: float) -> float:
+        whole = math.floor(start + length) - math.floor(start) if clocked else length
+        return terms.startup_s + whole
+
+    in_all = counted(job)
     if cut:
         upload = job - logged if terms.upload_s is None else terms.upload_s
-        job = min(job, seconds + terms.stop_latency_s + upload)
-    billed = math.floor(start + job) - math.floor(start) if clocked else job
-    billed = terms.startup_s + billed
-    cost = None
-    if terms.price is not None:
-        cost = billed * (terms.price * int(study.instance_count[i]) / 3600.0)
+        seconds = seconds if trained is None else trained
+        job = min(job, seconds + upload)
+    billed = counted(job)
+    if not math.isnan(bill):  # what was billed, and of a stopped job the same share of its seconds
+        billed = bill * billed / in_all if in_all > 0 else bill
+    cost = None if hourly is None else billed * hourly
     return {"steps": steps, "seconds": seconds, "job": job, "billed_seconds": billed, "cost": cost}
 
 
@@ -156,8 +187,9 @@ def _makespan(
         if not math.isfinite(start):
             continue
         if not math.isfinite(end_recorded[i]):
-            column = study.steps if study.elapsed is None else study.elapsed
-            logged = float(column[study.offsets[i + 1] - 1]) if _rows(study, i) else 0.0
+            last = int(study.offsets[i + 1]) - 1
+            at_last = _resource(study, last) if study.elapsed is None else study.elapsed[last]
+            logged = float(at_last) if _rows(study, i) else 0.0
             end = min(end, start + logged) if math.isfinite(end) else start + logged
         starts.append(start)
         ends.append(end)
@@ -170,7 +202,7 @@ def _bounds(
     """The saved share of steps if trials cut short had gone on to the job's longest step."""
 
     def reached(i: int, rows: int) -> int:
-        return int(study.steps[study.offsets[i] + rows - 1]) if rows else 0
+        return _resource(study, int(study.offsets[i]) + rows - 1) if rows else 0
 
     cut = [i for i in launched if study.censored[i] and study.status[i] != Status.FAILED]
     recorded = sum(reached(i, _rows(study, i)) for i in launched)
@@ -229,8 +261,8 @@ def _best(
         "degradation_on_record": worse_by,
         "degradation_normalized": worse_by / scale if scaled else None,
         "best_rank": 1 + sum(other < value for other in recorded.values()),
-        "best_trial_stopped": bool(stopped[winner]),
-        "best_kept": any(v == first and not stopped[i] for i, v in recorded.items()),
+        "best_trial_stopped": value > first,
+        "best_kept": value <= first,
     }
 
 

@@ -8,10 +8,15 @@ from __future__ import annotations
 
 import binascii
 import math
+from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Callable
+from fractions import Fraction
+from statistics import median
 
 import numpy as np
+
+Number = Fraction | float
 
 
 class Twin:
@@ -430,60 +435,95 @@ class Wandb(Twin):
         return (own[band - 1] if self.strict else min(own)) > threshold
 
 
-class Vizier(Twin):
+class Exact(Twin):
+    """The base of twins of documents, which say nothing of bits: a tie on paper is a tie.
+
+    A value within rounding of a decimal of six places is that decimal, and all sums, means and
+    comparisons are of fractions. Others are taken as they are, which is fast: they do not tie by
+    chance. Values are turned so that lower is better; a value that is NaN is no report.
+    """
+
+    def __init__(self, direction: str) -> None:
+        super().__init__(direction)
+        self.steps: dict[int, list[int]] = {}
+        self.values: dict[int, list[Number]] = {}
+        self.total: dict[int, Number] = {}
+        self.averages: dict[int, list[Number]] = {}
+        self.best: dict[int, Number] = {}
+
+    def start(self, trial: int) -> None:
+        super().start(trial)
+        self.steps[trial], self.values[trial], self.averages[trial] = [], [], []
+
+    def judge(self, trial: int, step: int, seconds: float, value: float) -> bool:
+        if math.isnan(value):
+            return False
+        decimal = round(value, 6)
+        exact: Number = Fraction(repr(decimal)) if abs(value - decimal) < 1e-12 else value
+        exact *= 1 if self.minimize else -1
+        self.steps[trial].append(step)
+        self.values[trial].append(exact)
+        self.total[trial] = self.total.get(trial, 0) + exact
+        self.averages[trial].append(self.total[trial] / len(self.values[trial]))
+        self.best[trial] = min(self.best.get(trial, exact), exact)
+        return self.stops(trial, step, exact)
+
+    def stops(self, trial: int, step: int, value: Number) -> bool:
+        raise NotImplementedError
+
+
+class Sagemaker(Exact):
+    """The value against the median of the averages of the ended trials that came to the step."""
+
+    def stops(self, trial: int, step: int, value: Number) -> bool:
+        averages = [
+            self.averages[t][bisect_right(self.steps[t], step) - 1]
+            for t in self.how
+            if self.steps[t] and self.steps[t][0] <= step <= self.steps[t][-1]
+        ]
+        return bool(averages) and value > median(averages)
+
+
+class Vizier(Exact):
     """Best so far against the median of the completed trials' averages, whole if shorter."""
 
-    def judge(self, trial: int, step: int, seconds: float, value: float) -> bool:
-        if math.isnan(value):
-            return False
-        averages = []
-        for done in self.completed():
-            upto = [v for s, v in self.reports[done].items() if s <= step and not math.isnan(v)]
-            if upto:
-                averages.append(sum(upto) / len(upto))
-        own = [v for v in self.reports[trial].values() if not math.isnan(v)]
-        if not averages:
-            return False
-        median = float(np.median(averages))
-        return min(own) > median if self.minimize else max(own) < median
+    def stops(self, trial: int, step: int, value: Number) -> bool:
+        averages = [
+            self.averages[t][bisect_right(self.steps[t], step) - 1]
+            for t, how in self.how.items()
+            if how == "completed" and self.steps[t] and self.steps[t][0] <= step
+        ]
+        return bool(averages) and self.best[trial] > median(averages)
 
 
-class Azure(Twin):
+class Azure(Exact):
     """Intervals are logs of the metric, counted from 1; every run counts as far as it has come."""
 
-    def judge(self, trial: int, step: int, seconds: float, value: float) -> bool:
-        if math.isnan(value):
-            return False
-        logs = {
-            run: [v for v in reports.values() if not math.isnan(v)]
-            for run, reports in self.reports.items()
-        }
-        n = len(logs[trial])
-        there = [values[:n] for values in logs.values() if len(values) >= n]
-        return self.cancels(logs[trial], there)
+    def stops(self, trial: int, step: int, value: Number) -> bool:
+        n = len(self.values[trial])
+        return self.cancels(trial, n, [t for t, its in self.values.items() if len(its) >= n])
 
-    def cancels(self, own: list[float], there: list[list[float]]) -> bool:
+    def cancels(self, trial: int, n: int, there: list[int]) -> bool:
         raise NotImplementedError
 
 
 class AzureMedian(Azure):
-    def cancels(self, own: list[float], there: list[list[float]]) -> bool:
-        median = float(np.median([sum(v) / len(v) for v in there]))
-        return min(own) > median if self.minimize else max(own) < median
+    def cancels(self, trial: int, n: int, there: list[int]) -> bool:
+        return self.best[trial] > median(self.averages[t][n - 1] for t in there)
 
 
 class AzureBandit(Azure):
-    def cancels(self, own: list[float], there: list[list[float]]) -> bool:
-        if self.minimize:
-            return own[-1] > min(v[-1] for v in there) * (1.0 + 0.1)
-        return own[-1] < max(v[-1] for v in there) / (1.0 + 0.1)
+    def cancels(self, trial: int, n: int, there: list[int]) -> bool:
+        best, slack = min(self.values[t][n - 1] for t in there), 1 + Fraction(1, 10)
+        return self.values[trial][-1] > (best * slack if self.minimize else best / slack)
 
 
 class AzureTruncation(Azure):
-    def cancels(self, own: list[float], there: list[list[float]]) -> bool:
-        best_first = sorted((v[-1] for v in there), reverse=not self.minimize)
-        bar = best_first[math.ceil((len(there) - 1) * 0.8)]
-        return own[-1] > bar if self.minimize else own[-1] < bar
+    def cancels(self, trial: int, n: int, there: list[int]) -> bool:
+        best_first = sorted(self.values[t][n - 1] for t in there)
+        goes_on = len(there) - len(there) // 5  # the lowest fifth of the runs does not
+        bar = best_first[goes_on - 1]
+        return self.values[trial][-1] > bar
 
 
 class Patience(Twin):
@@ -550,6 +590,7 @@ class AfterReports(Twin):
 
 
 TWINS: dict[str, Callable[[str], Twin]] = {
+    "sagemaker": Sagemaker,
     "vizier-median": Vizier,
     "optuna-median": OptunaPercentile,
     "optuna-percentile": lambda d: OptunaPercentile(d, 25.0),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 import json
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from esim.report.formats.html import html
 from esim.report.formats.markdown import markdown
 from esim.report.pages.document import read_page
 from esim.results.comparison.comparison import Comparison
-from esim.study import Study
+from esim.study import Status, Study
 from tests.report.pages import EVIL, local, page_of, parsed
 
 RULES = ["sagemaker", esim.rule("sagemaker", min_reports=3)]
@@ -86,6 +87,39 @@ def test_without_a_choice_it_says_how_to_have_one(tmp_path: Path) -> None:
     path.write_text(json.dumps(document), encoding="utf-8")
     text = html(page_of(path))
     assert "--choose" in text
+
+
+def test_studies_left_out_and_gains_stand_beside_the_table(tmp_path: Path) -> None:
+    """One of three studies cannot be ranked; in the others the best value often gets better."""
+    known, other, cut = studies(["a", "b", "c"])
+    status, censored = cut.status.copy(), cut.censored.copy()
+    status[-1], censored[-1] = Status.STOPPED, True
+    worse = [dataclasses.replace(s, values=s.values + 0.3 * s.steps) for s in (known, other)]
+    cut = dataclasses.replace(cut, status=status, censored=censored)
+    found = esim.compare([*worse, cut], ["sagemaker"], orders=3, choice=True)
+    path = tmp_path / "r.json"
+    path.write_text(found.to_json(), encoding="utf-8")
+    tables = {table.name: table for table in page_of(path).tables()}
+    left_out = "2 of 3 studies (1 left out: trials had been cut short when recorded)"
+    assert left_out in tables["rules"].caption
+    at = [column.key for column in tables["rules"].columns].index("change")
+    changes = [row[at] for row in tables["rules"].rows]
+    assert changes == [e.orders.degradation_normalized.mean for e in found.rules]
+    assert min(changes) < 0.0
+    assert "elsewhere" in tables
+
+
+@np.errstate(all="raise", under="ignore")
+def test_infinite_losses_make_a_page(tmp_path: Path) -> None:
+    curves = np.tile(np.append(np.full(3, np.inf), [2.0, 1.0]), (8, 1)) + np.arange(8.0)[:, None]
+    found = esim.compare(Study.from_arrays(curves, "minimize"), ["sagemaker"], orders=3, jobs=1)
+    path = tmp_path / "r.json"
+    path.write_text(found.to_json(), encoding="utf-8")
+    page = page_of(path)
+    rows = {row[0]: row for row in next(t for t in page.tables() if t.name == "rules").rows}
+    assert rows["i-epoch[i=1]"][7] is None  # infinite: a document has no word for it
+    parsed(html(page))
+    markdown(page)
 
 
 @pytest.mark.parametrize("change", ["answer", "rules", "settings"])

@@ -78,9 +78,7 @@ TOO_DEAR = Costs(price=1.7e308, startup_s=1e300)
 
 
 def terms_of(clock: Clock, costs: Costs, final: str) -> Terms:
-    return Terms(
-        clock.mode, final, costs.price, costs.startup_s, costs.stop_latency_s, costs.upload_s
-    )
+    return Terms(clock.mode, final, costs.price, costs.startup_s, costs.upload_s)
 
 
 def told(found: Outcomes, job: int, study: Study, launched: list[int]) -> dict[str, Any]:
@@ -124,6 +122,10 @@ def times_of(runs: OrderRuns, baseline: OrderRuns, at: int) -> Times | None:
     return Times(*runs.spans[at].T.tolist(), *baseline.spans[at].T.tolist())
 
 
+def trained_of(runs: OrderRuns, at: int) -> list[float] | None:
+    return None if runs.trained is None else runs.trained[at].tolist()
+
+
 def check(study: Study, rule: Rule, clock: Clock, costs: Costs, final: str, seed: int) -> int:
     """Every way of accounting for a study against the twin; how many trials were stopped."""
     n = study.n_trials
@@ -135,24 +137,26 @@ def check(study: Study, rule: Rule, clock: Clock, costs: Costs, final: str, seed
     replayed = replay_plan(prepare(study, rule), clock, costs, final)
     columns, (result,) = replayed.columns, replayed.results()
     times = Times(columns.start_s, columns.end_s, columns.start_recorded_s, columns.end_recorded_s)
-    expected = account(study, range(n), columns.reports_kept, columns.stopped, terms, times)
+    its = columns.reports_kept, columns.stopped, terms, times
+    trained = columns.seconds_run.tolist() if costs.stop_latency_s else None
+    expected = account(study, range(n), *its, trained)
     assert_agrees(told(replayed.outcomes, 0, study, list(range(n))), expected)
     kept = expected.pop("best_kept")
     summary = dict(vars(result.summary))
     assert summary.pop("currency") == (None if costs.price is None else costs.currency)
     assert_agrees(summary, expected)
-    assert kept is None or kept >= (not expected["best_trial_stopped"])
+    assert kept is None or kept == (not expected["best_trial_stopped"])
 
     if clock.mode != "recorded":
         runs, baseline = runs_of(study, rule, clock, costs, orders)
-        trials = outcomes_of_trials(study, costs, final, runs.rows_kept, runs.stopped)
+        trials = outcomes_of_trials(study, costs, final, runs)
         jobs = Launches.of_all(study, len(orders))
         found = outcomes(jobs, study, clock, costs, trials, runs, baseline)
         for at in range(len(orders)):
             launched = list(range(n))  # of equal trials the first in the study's order is the best
             expected = account(
                 study, launched, runs.rows_kept[at], runs.stopped[at], terms,
-                times_of(runs, baseline, at),
+                times_of(runs, baseline, at), trained_of(runs, at),
             )  # fmt: skip
             assert_agrees(told(found, at, study, launched), expected)
         for lots in (orders, some):
@@ -161,7 +165,7 @@ def check(study: Study, rule: Rule, clock: Clock, costs: Costs, final: str, seed
             for at, order in enumerate(lots):
                 expected = account(
                     study, order.tolist(), runs.rows_kept[at], runs.stopped[at], terms,
-                    times_of(runs, baseline, at),
+                    times_of(runs, baseline, at), trained_of(runs, at),
                 )  # fmt: skip
                 assert_agrees(told(found, at, study, order.tolist()), expected)
     return int(columns.stopped.sum())
@@ -203,8 +207,9 @@ def test_odd_studies_are_accounted_for_alike_in_stacks(clock: str, costs: Costs)
         for place, result in zip(places, replayed.results(), strict=True):
             study, its = studies[place], result.columns
             times = Times(its.start_s, its.end_s, its.start_recorded_s, its.end_recorded_s)
+            trained = its.seconds_run.tolist() if costs.stop_latency_s else None
             expected = account(
-                study, range(study.n_trials), its.reports_kept, its.stopped, terms, times
+                study, range(study.n_trials), its.reports_kept, its.stopped, terms, times, trained
             )
             summary = dict(vars(result.summary))
             del expected["best_kept"], summary["currency"]
@@ -226,8 +231,8 @@ def outcomes_by_hand(
 ) -> Outcomes:
     """Outcomes by clock order of rows kept that no rule need have chosen."""
     rows = np.array(kept, dtype=np.int32)
-    runs = OrderRuns(rows, rows < np.diff(study.offsets), np.empty((0, study.n_trials, 2)))
-    trials = outcomes_of_trials(study, costs, "last", runs.rows_kept, runs.stopped)
+    runs = OrderRuns(rows, rows < np.diff(study.offsets), np.empty((0, study.n_trials, 2)), None)
+    trials = outcomes_of_trials(study, costs, "last", runs)
     jobs = Launches.of_all(study, len(rows))
     if orders is not None:
         jobs = Launches.of_some(np.array(orders, dtype=np.int64))
@@ -279,7 +284,7 @@ def test_one_of_two_equal_bests_is_enough() -> None:
     """t1 and t2 end at 1; the rule stops t1, the first. The best model is still there: everywhere
     in a comparison, in the recorded order too."""
     study = dataclasses.replace(ODD["tied best"], name="tied")
-    assert esim.replay(study, of()).summary.best_trial_stopped
+    assert esim.replay(study, of()).summary.best_trial_stopped is False
     assert esim.replay(study, of()).summary.degradation == 0.0
     found = esim.compare([study], [of()], orders=4, clock="order")
     assert found.rules[0].recorded.best_kept == 1.0

@@ -58,6 +58,11 @@ def assert_same(plan: Plan, options: dict[str, Any], expected: naive.NaiveReplay
     actual = kernel_run(plan, options)
     assert actual.rows_kept.tolist() == expected.kept
     assert actual.stopped.tolist() == expected.stopped
+    trained = [math.nan] * len(expected.kept) if actual.trained is None else actual.trained.tolist()
+    if options.get("stop_latency_s", 0.0):
+        assert trained == pytest.approx(
+            [math.nan if t is None else t for t in expected.trained], nan_ok=True
+        )
     for trial, peers in enumerate(expected.stop_peers):
         at_stop = float(actual.threshold[trial]), float(actual.peers[trial])
         if peers is None:

@@ -145,7 +145,7 @@ def check_cut_in_time(pick: Pick, clock: str) -> tuple[int, int]:
     goes_on = pick.one((True, False)) or study.elapsed is None
     known = cut_at(study, times, cut, run, options, goes_on=goes_on)
     known_run, known_decided = decisions_of(known, rule, options)
-    until = min(cut, first_lost_stop(study, known, run, known_run, times))
+    until = min(cut, first_lost_stop(study, known, run, known_run, times, cut))
     known_times = cell_times(known, row_times(known, known_run, options))
     expected = {cell: told for cell, told in decided.items() if at_cell[cell] < until}
     actual = {c: told for c, told in known_decided.items() if known_times[c] < until}
@@ -154,16 +154,18 @@ def check_cut_in_time(pick: Pick, clock: str) -> tuple[int, int]:
 
 
 def first_lost_stop(
-    study: Study, known: Study, run: KernelRun, known_run: KernelRun, times: np.ndarray
+    study: Study, known: Study, run: KernelRun, known_run: KernelRun, times: np.ndarray, cut: float
 ) -> float:
     """When the first stop takes effect that only the cut logs count.
 
     A stop at a trial's last report changes nothing. Logs cut between that report and the job's
-    end do not know that it was the last: the trial still runs there, and the stop counts.
+    end do not know that it was the last: the trial still runs there, and the stop counts. Nor do
+    logs cut while a stop is on its way know that the trial makes its last report before it ends.
     """
     lost = np.flatnonzero(known_run.stopped & ~run.stopped)
-    at_last = [known_run.rows_kept[i] == np.diff(study.offsets)[i] for i in lost]
-    assert all(at_last)
+    for i in lost:
+        at_last = known_run.rows_kept[i] == np.diff(study.offsets)[i]
+        assert at_last or times[study.offsets[i + 1] - 1] >= cut
     assert not (run.stopped & ~known_run.stopped & (np.diff(known.offsets) > run.rows_kept)).any()
     return min((float(times[study.offsets[i + 1] - 1]) for i in lost), default=math.inf)
 
@@ -243,7 +245,7 @@ def result_of(run: Run, final: Final = "last", probe: int = -1, **costs: Any) ->
     with_rule = run_once(plan, clock, paid, order=order, probe=probe)
     without = run_once(plan, clock, paid, order=order, acting=False)
     study, batch = run.study, Batch.of([run.study])
-    trials = outcomes_of_trials(study, paid, final, with_rule.rows_kept, with_rule.stopped)
+    trials = outcomes_of_trials(study, paid, final, with_rule)
     columns = columns_of(study, clock, trials, with_rule, without)
     found = outcomes(batch, study, clock, paid, trials, with_rule, without)
     summary = Summary(**{key: one for key, (one,) in summaries(found, batch, paid).items()})
@@ -301,6 +303,15 @@ def renamed(study: Study) -> Study:
     return dataclasses.replace(study, trials=tuple(f"z{999 - i}" for i in range(study.n_trials)))
 
 
+def counted_from_zero(study: Study) -> Study:
+    """The same study as a log that prints the index 0 after the first step, or as one from 1."""
+    if study.done_at_zero:
+        return dataclasses.replace(study, steps=study.steps + 1, done_at_zero=0)
+    if (study.steps == 0).any():
+        return study
+    return dataclasses.replace(study, steps=study.steps - 1, done_at_zero=1)
+
+
 CHANGES = [(mirrored, -1.0), (doubled, 2.0), (renamed, 1.0)]
 
 
@@ -315,6 +326,35 @@ def test_changes_nothing(change: Callable[[Study], Study], factor: float) -> Non
 def test_any_changes_nothing(run: Run, by: tuple[Callable[[Study], Study], float]) -> None:
     change, factor = by
     check_changes_nothing(run, change(run.study), factor)
+
+
+def check_counts_alike(run: Run) -> int:
+    """Logs that count the same steps from 0 and from 1 give the same outcomes, every key."""
+    changed = counted_from_zero(run.study)
+    by = int((changed.steps - run.study.steps).max(initial=0))
+    by += int((changed.steps - run.study.steps).min(initial=0))
+    kept, decided = decisions_of(run.study, run.rule, run.settings)
+    kept_too, decided_too = decisions_of(changed, run.rule, run.settings)
+    assert kept_too.rows_kept.tolist() == kept.rows_kept.tolist()
+    assert decided_too == {(trial, step + by): told for (trial, step), told in decided.items()}
+    here, there = result_of(run), result_of(dataclasses.replace(run, study=changed))
+    assert repr(there.summary) == repr(here.summary)
+    for name, column in vars(here.columns).items():
+        expected = np.asarray(column)
+        if name == "stop_step":
+            expected = expected + by * here.columns.stopped
+        np.testing.assert_array_equal(np.asarray(getattr(there.columns, name)), expected)
+    return abs(by)
+
+
+def test_steps_counted_from_zero_change_nothing() -> None:
+    assert sum(check_counts_alike(make_run(pick)) for pick in seeded(34)) > SEEDED // 3
+
+
+@settings(max_examples=EXAMPLES, deadline=None)
+@given(any_run())
+def test_any_steps_counted_from_zero_change_nothing(run: Run) -> None:
+    check_counts_alike(run)
 
 
 # ------------------------------------------------------------------------------------- bounds

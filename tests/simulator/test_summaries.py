@@ -14,6 +14,7 @@ from numba import config
 from esim import Status, Study, replay
 from esim.assumptions import Costs
 from esim.errors import EsimError
+from esim.report.answer import verdict
 from esim.results.records import to_json
 from esim.results.replay import BestTrial, ReplayDocument, Summary
 from tests.references import naive
@@ -134,11 +135,12 @@ def test_a_stop_pulls_later_trials_forward() -> None:
 
 def test_a_running_trial_is_known_up_to_its_last_report() -> None:
     # t1, from 1, is stopped at its third report, at 4. Its job would end at 104: later than its
-    # log, which ends at 6. Nothing is known of what it saves then, and nothing is made up.
+    # log, which ends at 6, so it makes all of its 5 recorded reports. Nothing is known of what it
+    # saves then, and nothing is made up.
     status = [Status.COMPLETED, Status.RUNNING]
     study = scheduled([0, 1], [4, NAN], [2] * 4, [3] * 5, status=status)
     actual = summary_of(study, "recorded", stop_latency_s=100.0)
-    assert (actual.steps_run, actual.makespan_recorded_s, actual.makespan_s) == (7, 6.0, 6.0)
+    assert (actual.steps_run, actual.makespan_recorded_s, actual.makespan_s) == (9, 6.0, 6.0)
     assert (actual.billed_seconds_recorded, actual.billed_seconds_run) == (9.0, 9.0)
     at_once = summary_of(study, "recorded")
     assert (at_once.makespan_recorded_s, at_once.makespan_s) == (6.0, 4.0)
@@ -185,6 +187,23 @@ def test_best_trials() -> None:
     assert (best.degradation, best.best_rank, best.best_trial_stopped) == (0.0, 1, False)
 
 
+def test_the_best_value_is_kept_in_another_trial() -> None:
+    # t1 = 3 > 2 is stopped at 1; it would have ended at 1, as t2 does, which goes on: 2 against
+    # (2 + 3) / 2, 1 against 2 (t1 has no step 2). The best value, 1, is kept.
+    study = curves([2, 2], [3, 1], [2, 1])
+    result = replay(study)
+    actual = result.summary
+    assert result.columns.stopped.tolist() == [False, True, False]
+    assert (actual.best_recorded, actual.best) == (BestTrial("t1", 1.0), BestTrial("t2", 1.0))
+    assert (actual.degradation, actual.best_rank, actual.best_trial_stopped) == (0.0, 1, False)
+    assert verdict(result).endswith(
+        "kept the best value, though not in the trial that had it first."
+    )
+    # In another order of the same trials t2 has it first.
+    (other,) = [replay(curves([2, 2], [2, 1], [3, 1])).summary]
+    assert (other.degradation, other.best_rank, other.best_trial_stopped) == (0.0, 1, False)
+
+
 def test_stopping_may_improve_the_final_value() -> None:
     # t1 = 3 > 2 is stopped at 1 with 3; it would have ended at 9. Alone with t0 at 4: -1.
     study = curves([1, 4], [3, 9])
@@ -226,7 +245,7 @@ def test_summaries_agree_with_the_twin(final: str) -> None:
         times = Times(under.start, under.end, baseline.start, baseline.end)
         expected = account(
             study, range(study.n_trials), under.kept, under.stopped,
-            terms_of(clock, costs, final), times,
+            terms_of(clock, costs, final), times, under.trained,
         )  # fmt: skip
         actual = result_of(run, final).summary
         del expected["best_kept"]
@@ -244,14 +263,15 @@ def test_columns_agree_with_the_twin() -> None:
         assert actual.reports_kept.tolist() == expected.kept
         for i in range(study.n_trials):
             kept, first = expected.kept[i], int(study.offsets[i])
-            step = int(study.steps[first + kept - 1]) if kept else 0
-            assert actual.steps_run[i] == step
-            assert actual.stop_step[i] == (step if expected.stopped[i] else -1)
+            index = int(study.steps[first + kept - 1]) if kept else 0
+            assert actual.steps_run[i] == (index + study.done_at_zero if kept else 0)
+            assert actual.stop_step[i] == (index if expected.stopped[i] else -1)
             values = [v for v in study.values[first : first + kept].tolist() if not math.isnan(v)]
             assert same(float(actual.final_value[i]), values[-1] if values else None)
             if study.elapsed is not None:
                 last = float(study.elapsed[first + kept - 1]) if kept else 0.0
-                assert actual.seconds_run[i] == last
+                trained = expected.trained[i]
+                assert actual.seconds_run[i] == (last if trained is None else trained)
 
 
 def test_decisions_agree_with_the_twin() -> None:

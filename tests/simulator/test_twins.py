@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 
 import esim
 from esim import rule as row
@@ -186,4 +187,37 @@ def test_rungs_that_wait_for_the_first_to_complete_in_jobs_of_some_trials(
 
 def test_every_preset_has_a_twin() -> None:
     looks_ahead = {"oracle", "top-k-after"}
-    assert set(PRESETS) == set(TWINS) | looks_ahead | {"sagemaker"}
+    assert set(PRESETS) == set(TWINS) | looks_ahead
+
+
+#: Presets whose source is a document, which says nothing of bits.
+DOCUMENTS = ("sagemaker", "vizier-median", "azure-median", "azure-bandit", "azure-truncation")
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+@settings(max_examples=50, deadline=None)
+@given(st.data())
+def test_a_tie_on_paper_is_a_tie(name: str, data: st.DataObject) -> None:
+    # Few tenths, also around zero: ties of averages everywhere. The twins compute in fractions.
+    low = data.draw(st.sampled_from((-3, -10, 1, 10_000)))
+    shape = data.draw(st.integers(2, 8)), data.draw(st.integers(1, 8))
+    tenths = data.draw(arrays(np.int64, shape, elements=st.integers(low, low + 7)))
+    direction = data.draw(st.sampled_from(("minimize", "maximize")))
+    study = esim.Study.from_arrays(tenths / 10, direction)
+    expected = drive(study, TWINS[name](direction)).verdicts
+    assert esim_verdicts(study, name, clock="order") == expected
+
+
+def test_ties_by_hand() -> None:
+    # Averages 1.1 and 1.3, median 1.2, which as a float is 1.2000000000000002: 1.2 ties with it.
+    study = esim.Study.from_arrays([[1.1, 1.1], [1.3, 1.3], [1.2, 1.2]], "maximize")
+    # The averages are 0.3, 0.1, 0 and 0.25, the third as a float -9e-18: 0.0 ties with it.
+    zero = esim.Study.from_arrays([[0.3, -0.1, -0.2, 1.0], [0.0, 0.0, 0.0, 0.0]], "minimize")
+    for name in ("sagemaker", "vizier-median"):
+        assert esim.replay(study, name).columns.reports_kept.tolist() == [2, 2, 2]
+        assert esim.replay(zero, name).columns.reports_kept.tolist() == [4, 4]
+    # Without rounding to decimals, and without a tolerance, they stop.
+    bits = esim.rule("vizier-median", tolerance=0.0)
+    assert esim.replay(study, bits).columns.reports_kept.tolist() == [2, 2, 1]
+    in_order = esim.rule("vizier-median", adding="in order")
+    assert esim.replay(zero, in_order).columns.reports_kept.tolist() == [4, 3]

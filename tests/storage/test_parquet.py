@@ -51,7 +51,12 @@ def studies(draw: st.DrawFn) -> Study:
             for kind in (texts, st.integers(-(2**63), 2**63 - 1), numbers, st.booleans())
         )
     )
+    billed = None
+    if draw(st.booleans()):
+        seconds = st.just(np.nan) | st.floats(0, 1e9)
+        billed = np.array([1.5, *draw(st.lists(seconds, min_size=n - 1, max_size=n - 1))])
     return Study(
+        billed=billed,
         name=draw(texts),
         objective=draw(texts | st.sampled_from(["trial", "metric.x", "elapsed_s", "config.a"])),
         direction=draw(st.sampled_from(["minimize", "maximize"])),

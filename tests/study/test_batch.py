@@ -60,6 +60,9 @@ def check_together(pick: Pick, rule: Rule) -> int:
         shared += len(places) if len(places) > 1 else 0
         for place, result in zip(places, replayed.results(), strict=True):
             alone = esim.replay(studies[place], rule, **options)
+            # The orders of equal starts are looked at for one study only.
+            its = [caveat for caveat in alone.warnings if caveat.code != "tied_starts"]
+            alone = dataclasses.replace(alone, warnings=tuple(its))
             assert told(result) == told(alone)
             pd.testing.assert_frame_equal(result.decisions, alone.decisions)
             seen.add(place)
@@ -99,7 +102,10 @@ def test_a_stack_is_of_one_kind_and_not_large(monkeypatch: pytest.MonkeyPatch) -
     assert max(map(len, groups)) == 5
     for group in groups:
         assert group == sorted(group)
-        told = {(kinds[i], made[i].direction, made[i].elapsed is None) for i in group}
+        told = {
+            (kinds[i], made[i].direction, made[i].elapsed is None, made[i].done_at_zero)
+            for i in group
+        }
         assert len(told) == 1
         assert len(group) == 1 or sum(made[i].n_reports for i in group) <= 40
 

@@ -10,6 +10,7 @@ import pytest
 
 from esim import EsimError, Study
 from esim.study import Status
+from esim.study.batch import Batch
 
 
 def small(**columns: Any) -> Study:
@@ -130,3 +131,22 @@ def test_an_error_says_what_where_why_and_what_would_work() -> None:
     error = EsimError("no step", where="a.csv:3", why="the cell is empty", fix="a number")
     assert str(error) == "a.csv:3: no step\n  why: the cell is empty\n  fix: a number"
     assert isinstance(error, ValueError)
+
+
+def test_steps_whose_sum_would_not_be_exact() -> None:
+    """Sums are float64, exact below 2**53: two trials may come to step 2**52 - 1, not to 2**52."""
+    assert small(steps=[1, 2, 2**52 - 1]).steps.max() == 2**52 - 1
+    with pytest.raises(EsimError, match=f"step {2**52} is too large") as error:
+        small(steps=[1, 2, 2**52], name="job")
+    assert error.value.where == "study 'job', trial '0'"
+    assert "9,007,199,254,740,992 (2**53)" in str(error.value.why)
+
+
+def test_steps_whose_sum_is_exact_in_each_study_of_a_batch() -> None:
+    studies = [small(steps=[1, 2, 2**52 - 1], name=str(i)) for i in range(5)]
+    batch = Batch.of(studies)
+    batch.validate_numbers()  # 10 trials come to that step in all, 2 in each study
+    with pytest.raises(EsimError, match=r"study 'x'.*too large"):
+        Batch.of(
+            [*studies, dataclasses.replace(studies[0], name="x", steps=studies[0].steps * 2)]
+        ).validate_numbers()

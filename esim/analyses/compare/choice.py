@@ -2,29 +2,34 @@
 
 A rule chosen on the data that it is judged on looks better than it is. So the choice is repeated on
 a part of the record and judged on the rest: on studies held out together (cross-validation), or
-with one study on halves of its trials.
+with one study on halves of its trials. The mean of that is honest. Its interval is that of the
+chosen rule's mean over other studies (`esim.analyses.compare.other_studies`); halves of one study
+have none, because they cannot tell what another study gives.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from esim.analyses.compare.contestants import Contestant, Field
+from esim.analyses.compare.other_studies import elsewhere, studies_needed
 from esim.analyses.compare.spreads import MeanIntervals, share, usable
-from esim.analyses.compare.statistics import interval, pick
-from esim.analyses.compare.study_replays import StudyReplays, ranked_number
+from esim.analyses.compare.statistics import mean_of_all, pick
+from esim.analyses.compare.study_replays import LOSS, StudyReplays, ranked_number
 from esim.analyses.compare.trial_halves import trial_halves
 from esim.results.comparison.comparison import (
     Candidate,
     Choice,
+    Elsewhere,
     HeldOut,
     InSample,
     Mean,
     Picked,
     Settings,
+    Share,
 )
 from esim.study import Float64, Int64, Study
 
@@ -40,13 +45,15 @@ class Case:
 
     Attributes:
         saved: float64 [R, C], the fraction saved; C = launch orders, or 1 for their mean.
-        loss: float64 [R, C], the normalized degradation.
+        change: float64 [R, C], the normalized degradation, signed.
+        loss: float64 [R, C], the same, 0 where it is a gain.
         kept: float64 [R, C], whether the best trial is kept (0 or 1), or how often.
         within: float64 [R, C], whether the loss is accepted (0 or 1), or how often.
         orders: launch orders of the study.
     """
 
     saved: Float64
+    change: Float64
     loss: Float64
     kept: Float64
     within: Float64
@@ -55,7 +62,14 @@ class Case:
     def of(self, r: int) -> Case:
         """One contestant's numbers, float64 [1, C] each; `r`: its position."""
         row = slice(r, r + 1)
-        return Case(self.saved[row], self.loss[row], self.kept[row], self.within[row], self.orders)
+        return Case(
+            self.saved[row],
+            self.change[row],
+            self.loss[row],
+            self.kept[row],
+            self.within[row],
+            self.orders,
+        )
 
 
 @dataclass(frozen=True)
@@ -64,11 +78,13 @@ class _StudyMeans:
 
     Attributes:
         saved: float64 [S, R], each contestant's mean over launch orders of the fraction saved.
-        loss: float64 [S, R], the same of the normalized degradation.
+        change: float64 [S, R], the same of the normalized degradation, signed; NaN = unknown.
+        loss: float64 [S, R], the same of the normalized loss.
         cases: each study's numbers.
     """
 
     saved: Float64
+    change: Float64
     loss: Float64
     cases: tuple[Case, ...]
 
@@ -115,6 +131,7 @@ def choose(
     if not told or not len(rows):
         return None
     whole = _study_means(told, rows, saved)
+    beyond = None
     chosen = pick(whole.saved.mean(axis=0), whole.loss.mean(axis=0), accepted)
     rng = np.random.default_rng(np.random.SeedSequence(means.seed, spawn_key=(0, 2)))
     few = [field.contestants[r] for r in field.ranked]
@@ -122,6 +139,8 @@ def choose(
         groups = folds(len(told), rng)
         n_folds, repeats = len(groups), 1
         picked, outcomes = _over_studies(whole, groups, accepted)
+        best = field.ranked[chosen]
+        beyond = elsewhere(told, field.ranked, best, saved, accepted, means)
     else:
         halves = replay_parts(told[0], few, lambda study: trial_halves(study, rng))
         n_folds, repeats = 2, len(halves) // 2
@@ -137,15 +156,17 @@ def choose(
         repeats=repeats,
         chosen=few[chosen].key,
         in_sample=_in_sample(whole, chosen),
-        held_out=_held_out(outcomes, means),
+        held_out=_held_out(outcomes, beyond, means.confidence),
         picked=_how_often(picked, few),
-        candidates=tuple(
-            Candidate(one.key, float(s), float(d), bool(d <= accepted))
-            for one, s, d in zip(
-                few, whole.saved.mean(axis=0), whole.loss.mean(axis=0), strict=True
-            )
-        ),
+        candidates=tuple(_candidate(one.key, whole, at, accepted) for at, one in enumerate(few)),
+        studies_needed=studies_needed(told, field.ranked, accepted, means),
     )
+
+
+def _candidate(key: str, table: _StudyMeans, at: int, accepted: float) -> Candidate:
+    loss = float(table.loss[:, at].mean())
+    change = mean_of_all(table.change[:, at])
+    return Candidate(key, float(table.saved[:, at].mean()), change, loss <= accepted, loss)
 
 
 def _how_often(picked: Sequence[int], few: Sequence[Contestant]) -> tuple[Picked, ...]:
@@ -160,7 +181,8 @@ def _study_means(replayed_studies: Sequence[StudyReplays], rows: Int64, saved: s
     cases = tuple(
         Case(
             saved=p.orders.of(saved)[rows],
-            loss=p.orders.of("degradation_normalized")[rows],
+            change=p.orders.of("degradation_normalized")[rows],
+            loss=p.orders.of(LOSS)[rows],
             kept=p.orders.of("best_kept")[rows],
             within=p.orders.of("within")[rows],
             orders=p.orders.orders,
@@ -169,9 +191,17 @@ def _study_means(replayed_studies: Sequence[StudyReplays], rows: Int64, saved: s
     )
     return _StudyMeans(
         saved=np.stack([case.saved.mean(axis=1) for case in cases]),
+        change=np.stack([_means(case.change) for case in cases]),
         loss=np.stack([case.loss.mean(axis=1) for case in cases]),
         cases=cases,
     )
+
+
+@np.errstate(invalid="ignore")
+def _means(values: Float64) -> Float64:
+    """Means over launch orders, [R, C] -> [R]; NaN of both infinities."""
+    means: Float64 = values.mean(axis=1)
+    return means
 
 
 def _over_studies(
@@ -207,27 +237,43 @@ def _over_halves(
 def _in_sample(table: _StudyMeans, chosen: int) -> InSample:
     return InSample(
         saved=float(table.saved[:, chosen].mean()),
-        degradation_normalized=float(table.loss[:, chosen].mean()),
+        degradation_normalized=mean_of_all(table.change[:, chosen]),
         best_kept=float(np.mean([case.kept[chosen].mean() for case in table.cases])),
         within=float(np.mean([case.within[chosen].mean() for case in table.cases])),
+        loss_normalized=float(table.loss[:, chosen].mean()),
     )
 
 
-def _held_out(outcomes: Sequence[Case], means: MeanIntervals) -> HeldOut | None:
+def _held_out(
+    outcomes: Sequence[Case], beyond: Elsewhere | None, confidence: float
+) -> HeldOut | None:
+    """What the choice gives where it was not made, with the chosen one's intervals elsewhere."""
     if not outcomes:
         return None
 
-    def mean(values: Sequence[Float64]) -> Mean:
-        low, high = interval(means.bootstrap(values), means.confidence)
-        return Mean(float(np.mean([v.mean() for v in values])), float(low[0]), float(high[0]))
+    def mean(name: str, values: Sequence[Float64]) -> Mean:
+        found = mean_of_all(np.array([mean_of_all(v) for v in values]))
+        return Mean(found, *_around(found, beyond, name))
 
-    orders = outcomes[0].orders
-    kept = share([case.kept[0] for case in outcomes], orders, means.confidence)
-    within = share([case.within[0] for case in outcomes], orders, means.confidence)
-    assert kept is not None and within is not None
+    def often(name: str, values: Sequence[Float64]) -> Share:
+        found = share([v[0] for v in values], outcomes[0].orders, confidence)
+        assert found is not None
+        low, high = _around(found.share, beyond, name)
+        return replace(found, low=low, high=high)
+
     return HeldOut(
-        saved=mean([case.saved for case in outcomes]),
-        degradation_normalized=mean([case.loss for case in outcomes]),
-        best_kept=kept,
-        within=within,
+        saved=mean("saved", [case.saved for case in outcomes]),
+        degradation_normalized=mean("degradation_normalized", [case.change for case in outcomes]),
+        best_kept=often("best_kept", [case.kept for case in outcomes]),
+        within=often("within", [case.within for case in outcomes]),
+        loss_normalized=mean(LOSS, [case.loss for case in outcomes]),
     )
+
+
+def _around(found: float, beyond: Elsewhere | None, name: str) -> tuple[float | None, float | None]:
+    """The interval elsewhere of the number of that name, wider where a held-out mean is outside."""
+    if beyond is None:
+        return None, None
+    about: Mean = getattr(beyond, name)
+    low = None if about.low is None else min(about.low, found)
+    return low, None if about.high is None else max(about.high, found)

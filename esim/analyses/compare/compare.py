@@ -27,7 +27,7 @@ from esim.analyses.workers.by_study import Studies, going_through
 from esim.assumptions import Clock, Costs
 from esim.errors import EsimError
 from esim.results.comparison.comparison import Comparison, Saved, Settings
-from esim.rules import BASELINES, PRESETS, Rule
+from esim.rules import BASELINES, PRESETS, Rule, share
 from esim.simulator.replay import Final
 from esim.storage.history import History
 from esim.study import Study
@@ -50,9 +50,9 @@ def compare(
     costs: Costs | None = None,
     final: Final = "last",
     saved: Saved = "steps",
-    max_degradation: float = 0.05,
+    max_degradation: float | str = 0.05,
     choice: bool = False,
-    confidence: float = 0.95,
+    confidence: float | str = 0.95,
     seed: int = 0,
     engine: str | None = None,
     jobs: int | None = None,
@@ -80,10 +80,12 @@ def compare(
         costs, final: as in `replay`.
         saved: the amount by which contestants are ranked and chosen: "steps", "seconds",
             "billed", "makespan" or "cost".
-        max_degradation: the largest normalized degradation that ranks and choice accept.
+        max_degradation: the largest normalized degradation that ranks and choice accept, a share:
+            0.05 or "5%". It is at most 1, for who loses more has lost to the median trial.
         choice: whether to choose the rule that saves most within `max_degradation`, and to judge
             that choice on studies or trials that it was not made on.
-        confidence: of the intervals, from 0.5 to below 1; tests have the level 1 - confidence.
+        confidence: of the intervals, a share from 0.5 to 0.999; tests have the level
+            1 - confidence.
         seed: the same seed gives the same bytes, whatever `engine` and `jobs` are.
         engine: where studies are replayed: "threads" (the default for studies in memory), "local"
             (processes, the default for a history), "dask" or "ray".
@@ -106,7 +108,9 @@ def compare(
         ['sagemaker']
     """
     costs, grid = costs or Costs(), grid or {}
-    _check(final, saved, max_degradation, orders, confidence)
+    max_degradation = share(max_degradation, "max_degradation")
+    confidence = check_confidence(confidence)
+    _check(final, saved, orders)
     if clock is not None or workers is not None:
         Clock(clock or "simulated", 1 if workers is None else workers)  # type: ignore[arg-type]  # checked there
     asked = contestants(
@@ -244,7 +248,16 @@ def _named_apart(studies: Iterable[Study]) -> list[Study]:
     return found
 
 
-def _check(final: str, saved: str, max_degradation: float, orders: int, confidence: float) -> None:
+def check_confidence(confidence: float | str) -> float:
+    """The confidence of a comparison as a number.
+
+    Raises:
+        EsimError: it is no share from 0.5 to 0.999.
+    """
+    return share(confidence, "confidence", low=0.5, high=0.999)
+
+
+def _check(final: str, saved: str, orders: int) -> None:
     for word, given, words in (
         ("final", final, get_args(Final)),
         ("saved", saved, get_args(Saved)),
@@ -253,7 +266,3 @@ def _check(final: str, saved: str, max_degradation: float, orders: int, confiden
             raise EsimError(f"{word} cannot be {given!r}", fix=" or ".join(words))
     if orders < 2:
         raise EsimError(f"orders cannot be {orders}", fix="a whole number, at least 2")
-    if not 0 <= max_degradation < float("inf"):
-        raise EsimError(f"max_degradation cannot be {max_degradation}", fix="a number, at least 0")
-    if not 0.5 <= confidence < 1:
-        raise EsimError(f"confidence cannot be {confidence}", fix="a number from 0.5 to below 1")

@@ -4,23 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
 from esim.analyses.compare.contestants import Contestant, Field
 from esim.analyses.compare.doubts import doubts, study_caveats
-from esim.analyses.compare.ranking import Ranking, ranking
-from esim.analyses.compare.sentences import AMOUNT, answer, choice_text, methods
+from esim.analyses.compare.left_out import left_out
+from esim.analyses.compare.methods import methods
+from esim.analyses.compare.other_studies import elsewhere
+from esim.analyses.compare.ranking import Ranking, ranking, winner
+from esim.analyses.compare.sentences import AMOUNT, answer, choice_text
 from esim.analyses.compare.spreads import (
     MeanIntervals,
     at_workers,
+    compared,
     of_known,
     share,
     spreads,
     usable,
 )
-from esim.analyses.compare.statistics import covered, front
+from esim.analyses.compare.statistics import covered, front, mean_of_all
 from esim.analyses.compare.study_replays import (
+    LOSS,
     ORDER_NUMBERS,
     RECORDED_NUMBERS,
     StudyReplays,
@@ -42,7 +48,6 @@ from esim.results.comparison.comparison import (
     StudyRule,
     Winner,
 )
-from esim.results.replay import Summary
 
 I_EPOCH = "i-epoch"
 
@@ -69,14 +74,19 @@ def assemble(
     contestants = field.contestants
     placed = ranking(replayed, field.ranked, saved, settings.max_degradation, means)
     fronts = _Fronts(replayed, field, saved)
-    rules = _rules(replayed, contestants, placed, fronts, settings, means)
-    sensitivity = _sensitivity(replayed, contestants, saved, settings)
+    told = compared(replayed, saved)
+    rules = _rules(replayed, told, contestants, placed, fronts, settings, means)
+    sensitivity = _sensitivity(told, contestants, saved, settings)
     if choice is not None:
-        choice = replace(choice, text=choice_text(choice))
+        choice = replace(choice, text=choice_text(choice, settings))
+    beyond = None
+    if placed.best is not None:
+        beyond = elsewhere(told, field.ranked, placed.best, saved, settings.max_degradation, means)
+    out = left_out(replayed, saved)
     return Comparison(
         settings=settings,
         methods=methods(settings, placed.studies, sample),
-        answer=answer(rules, settings, placed.studies),
+        answer=answer(rules, settings, placed.studies, out, beyond),
         rules=rules,
         studies=tuple(
             _study(one, field, placed.order, settings, means)
@@ -101,17 +111,16 @@ def assemble(
 
 def _rules(
     replayed: Sequence[StudyReplays],
+    told: Sequence[StudyReplays],
     contestants: Sequence[Contestant],
     placed: Ranking,
     fronts: _Fronts,
     settings: Settings,
     means: MeanIntervals,
 ) -> tuple[RuleEntry, ...]:
-    """Every contestant over all studies, the best first."""
-    spread = spreads(replayed, means)
-    slots = at_workers(
-        replayed, settings.workers_table, ranked_number(settings), settings.confidence
-    )
+    """Every contestant over the compared studies (`told`), the best first."""
+    spread = spreads(told, means)
+    slots = at_workers(told, settings.workers_table, ranked_number(settings), settings.confidence)
     return tuple(
         RuleEntry(
             key=contestants[r].key,
@@ -122,7 +131,7 @@ def _rules(
             role=contestants[r].role,
             look_ahead=contestants[r].look_ahead,
             first_stop=_first_stop(replayed, r, contestants[r]),
-            recorded=_recorded_means(replayed, r),
+            recorded=_recorded_means(told, r),
             orders=spread[r],
             against_best=placed.against[r],
             rank=placed.ranks[r],
@@ -153,7 +162,7 @@ class _Fronts:
         if not told:
             return
         self.saved = np.mean([p.orders.of(saved).mean(axis=1) for p in told], axis=0)
-        losses = [p.orders.of("degradation_normalized").mean(axis=1) for p in told]
+        losses = [p.orders.of(LOSS).mean(axis=1) for p in told]
         self.loss = np.mean(losses, axis=0)
         self.members = self._front(list(field.ranked))
         self.i_epochs = [r for r, c in enumerate(field.contestants) if c.rule.name == I_EPOCH]
@@ -189,20 +198,31 @@ def _first_stop(replayed: Sequence[StudyReplays], r: int, contestant: Contestant
     return FirstStop(int(min(steps)), f"at step {int(min(steps))}{by_itself}")
 
 
-def _recorded_means(replayed: Sequence[StudyReplays], r: int) -> RecordedMeans:
-    """MeanIntervals over the studies, None unless known in all of them."""
+def _recorded_means(told: Sequence[StudyReplays], r: int) -> RecordedMeans:
+    """Means over the studies, None unless known in all of them."""
 
     def mean(values: list[float]) -> float | None:
-        return None if np.isnan(values).any() else float(np.mean(values))
+        return None if np.isnan(values).any() else mean_of_all(np.array(values))
 
     rows = {
-        name: [float(p.recorded[i, r]) for p in replayed] for i, name in enumerate(RECORDED_NUMBERS)
+        name: [float(p.recorded[i, r]) for p in told] for i, name in enumerate(RECORDED_NUMBERS)
     }
     return RecordedMeans(**{name: mean(values) for name, values in rows.items()})
 
 
-def _recorded(s: Summary) -> Recorded:
-    return Recorded(**{name: getattr(s, name) for name in Recorded.__dataclass_fields__})
+def _recorded(replayed: StudyReplays, r: int) -> Recorded:
+    """A contestant in the recorded launch order of a study: its replay's summary, and more."""
+    summary = replayed.summaries[r]
+    told = dict(zip(RECORDED_NUMBERS, replayed.recorded[:, r].tolist(), strict=True))
+    known: dict[str, Any] = {k: None if v != v else v for k, v in told.items()}
+    kept = known["best_kept"]
+    own = {
+        "degradation_normalized": known["degradation_normalized"],
+        LOSS: known[LOSS],
+        "best_kept": None if kept is None else kept == 1.0,
+    }
+    names = Recorded.__dataclass_fields__
+    return Recorded(**{k: own[k] if k in own else getattr(summary, k) for k in names})
 
 
 def _study(
@@ -217,20 +237,24 @@ def _study(
     spread = spreads([replayed], means)
     saved = ranked_number(settings)
     slots = at_workers([replayed], settings.workers_table, saved, settings.confidence)
-    here = ranking([replayed], field.ranked, saved, settings.max_degradation, means)
-    winner = None
-    if here.best is not None:
-        winner = Winner(contestants[here.best].key, tuple(contestants[r].key for r in here.ties))
+    first = winner(replayed, field.ranked, saved, settings.max_degradation, means)
+    rank_means = np.full(len(contestants), np.nan)
+    if replayed.ranks is not None:
+        rank_means[list(field.ranked)] = replayed.ranks.mean(axis=1)
     return replace(
         _without_contestants(replayed),
-        winner=winner,
+        winner=(
+            None
+            if first is None
+            else Winner(contestants[first[0]].key, tuple(contestants[r].key for r in first[1]))
+        ),
         loses_best=_loses(replayed, contestants, settings.confidence),
         rules=tuple(
             StudyRule(
                 key=contestants[r].key,
-                recorded=_recorded(replayed.summaries[r]),
+                recorded=_recorded(replayed, r),
                 orders=spread[r],
-                rank_mean=None if np.isnan(here.mean_ranks[r]) else float(here.mean_ranks[r]),
+                rank_mean=None if np.isnan(rank_means[r]) else float(rank_means[r]),
                 workers=slots[r],
             )
             for r in order
@@ -267,7 +291,7 @@ def _study_means(
     for p, table in zip(replayed, means, strict=True):
         for n, name in enumerate(columns[:-1]):
             if p.orders.known(name):
-                table[:, n] = p.orders.of(name).mean(axis=1)
+                table[:, n] = [mean_of_all(row) for row in p.orders.of(name)]
         if p.ranks is not None:
             table[list(ranked), -1] = p.ranks.mean(axis=1)
     return StudyMeans(columns, means[:, list(order)])
@@ -276,7 +300,7 @@ def _study_means(
 def _loses(
     replayed: StudyReplays, contestants: Sequence[Contestant], confidence: float
 ) -> tuple[Loses, ...]:
-    """The rules that stop the best trial in some launch order, the most frequent first."""
+    """The rules that lose the best value in some launch order, the most frequent first."""
     if not replayed.orders.known("best_kept"):
         return ()
     kept = replayed.orders.of("best_kept")

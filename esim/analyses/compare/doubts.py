@@ -7,15 +7,15 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from esim.analyses.compare.contestants import Contestant, Field
+from esim.analyses.compare.left_out import left_out_doubts, named
 from esim.analyses.compare.ranking import fewest_studies
-from esim.analyses.compare.study_replays import StudyReplays
+from esim.analyses.compare.study_replays import StudyReplays, ranked_number
 from esim.results.comparison.comparison import Doubt, Sensitivity, Settings
 from esim.results.replay import Caveat
 from esim.simulator.caveats import few_trials
 from esim.study.facts import Facts
 
 _MANY = 10  # ranked contestants; the best of more looks better than it is
-_MOST_STUDIES = 3  # studies that one doubt names
 
 
 def doubts(
@@ -78,30 +78,14 @@ def _about_studies(replayed: Sequence[StudyReplays], settings: Settings) -> Iter
     elif len(replayed) < needed:
         yield Doubt(
             "few_studies",
-            f"{len(replayed)} studies: intervals over so few are too narrow, and how the rules "
-            f"compare on other studies cannot be tested (that takes {needed})",
+            f"{len(replayed)} studies: the intervals of means over so few are too narrow, but for "
+            "what is said of other studies, and how the rules compare on those cannot be tested "
+            f"(that takes {needed})",
         )
-    unknown = [p.study.name for p in replayed if not p.study.degradation_known]
-    if unknown:
-        yield Doubt(
-            "degradation_unknown",
-            f"{_named(unknown)}: trials had been cut short when they were recorded, and one of "
-            "them might have become the best: what a rule loses there is unknown, and not ranked",
-        )
-    flat = [
-        p.study.name
-        for p in replayed
-        if p.study.degradation_known and not p.orders.known("degradation_normalized")
-    ]
-    if flat:
-        yield Doubt(
-            "no_scale",
-            f"{_named(flat)}: the best and the median final value do not differ, so a loss has no "
-            "scale there; not ranked",
-        )
+    yield from left_out_doubts(replayed, ranked_number(settings))
     lacking = [p.study.name for p in replayed if not p.orders.known("seconds_saved_fraction")]
     if lacking:
-        yield Doubt("no_times", f"{_named(lacking)}: the logs lack times; only steps are compared")
+        yield Doubt("no_times", f"{named(lacking)}: the logs lack times; only steps are compared")
     for code, text in (
         (
             "strategy_bayesian",
@@ -112,7 +96,7 @@ def _about_studies(replayed: Sequence[StudyReplays], settings: Settings) -> Iter
     ):
         names = [p.study.name for p in replayed if p.study.noted(code)]
         if names:
-            yield Doubt(code, f"{_named(names)}: {text}")
+            yield Doubt(code, f"{named(names)}: {text}")
 
 
 def _about_rules(
@@ -164,9 +148,3 @@ def study_caveats(study: Facts) -> Iterator[Caveat]:
         yield Caveat("few_trials", few)
     for note in study.notes:
         yield Caveat(note.code, note.text)
-
-
-def _named(names: Sequence[str]) -> str:
-    shown = ", ".join(names[:_MOST_STUDIES])
-    rest = len(names) - _MOST_STUDIES
-    return f"{shown} and {rest} more" if rest > 0 else shown

@@ -8,17 +8,17 @@ from dataclasses import dataclass
 import numpy as np
 
 from esim.analyses.compare.spreads import MeanIntervals, usable
-from esim.analyses.compare.statistics import interval, pick, ranks, sign_flip_test
-from esim.analyses.compare.study_replays import StudyReplays
+from esim.analyses.compare.statistics import best_of_many_test, interval, pick, ranks
+from esim.analyses.compare.study_replays import LOSS, StudyReplays
 from esim.results.comparison.comparison import AgainstBest, Mean, Rank, Standing
-from esim.study import Float64
+from esim.study import Float64, Int64
 
 
 def fewest_studies(confidence: float) -> int:
-    """The number of studies below which no difference between rules can be significant.
+    """The number of studies below which no difference between two rules can be significant.
 
-    The smallest p value of a sign-flip test over S studies is 2 / 2 ** S: the differences all have
-    the same sign in 2 of the 2 ** S ways to flip their signs.
+    The smallest p value of a paired test of two rules over S studies is 2 / 2 ** S: the same rule
+    is ahead in all studies in 2 of the 2 ** S ways to deal the values of each study to the two.
 
     Args:
         confidence: 1 - the level of the test.
@@ -39,7 +39,6 @@ class Ranking:
         order: all contestants, the best first and those that are not ranked last.
         against: R, each contestant compared with the best; None where not ranked.
         ranks: R, each contestant's rank; None where not ranked.
-        mean_ranks: float64 [R], NaN where not ranked.
     """
 
     studies: int
@@ -47,13 +46,40 @@ class Ranking:
     order: tuple[int, ...]
     against: tuple[AgainstBest | None, ...]
     ranks: tuple[Rank | None, ...]
-    mean_ranks: Float64
 
-    @property
-    def ties(self) -> list[int]:
-        """Those that do not save significantly less than the best, the best of them first."""
-        found = [(r, self.against[r]) for r in self.order]
-        return [r for r, a in found if a is not None and a.verdict == "not significant"]
+
+@dataclass(frozen=True)
+class _Field:
+    """The M ranked contestants on the studies where saved and lost are known.
+
+    Attributes:
+        saves: of each study, float64 [M, C].
+        mean_saved, mean_loss: float64 [M], over launch orders and studies.
+        allowed: int64, the places among the M of those whose mean loss is accepted.
+        best: the place of the one of these that saves most.
+    """
+
+    saves: tuple[Float64, ...]
+    mean_saved: Float64
+    mean_loss: Float64
+    allowed: Int64
+    best: int
+
+    @classmethod
+    def of(
+        cls, told: Sequence[StudyReplays], ranked: Sequence[int], saved: str, accepted: float
+    ) -> _Field:
+        """Of studies in which saved and lost are known; the arguments are those of `ranking`."""
+        rows = np.array(ranked, dtype=np.int64)
+        saves = tuple(p.orders.of(saved)[rows] for p in told)
+        mean_saved, mean_loss = _mean(saves), _mean([p.orders.of(LOSS)[rows] for p in told])
+        allowed = np.flatnonzero(mean_loss <= accepted)
+        return cls(saves, mean_saved, mean_loss, allowed, pick(mean_saved, mean_loss, accepted))
+
+    def p(self, means: MeanIntervals) -> dict[int, float]:
+        """p values of the differences in what is saved from the best, of the others allowed."""
+        blocks = _blocks(self.saves, means)[self.allowed]
+        return _test(blocks, self.allowed, self.best, means)
 
 
 def ranking(
@@ -69,40 +95,55 @@ def ranking(
         replayed: every study under every contestant.
         ranked: positions of the contestants that are ranked.
         saved: name of the fraction saved that counts.
-        accepted: the largest mean normalized degradation that is accepted.
+        accepted: the largest mean normalized loss that is accepted.
         means: how means get intervals.
     """
-    field = replayed[0].recorded.shape[1]
+    size = replayed[0].recorded.shape[1]
     told = [p for p in replayed if usable(p, saved)]
-    against: list[AgainstBest | None] = [None] * field
-    placed: list[Rank | None] = [None] * field
-    mean_ranks = np.full(field, np.nan)
-    rest = sorted(set(range(field)) - set(ranked))
+    against: list[AgainstBest | None] = [None] * size
+    placed: list[Rank | None] = [None] * size
+    rest = sorted(set(range(size)) - set(ranked))
     if not told:
-        order = (*ranked, *rest)
-        return Ranking(0, None, order, tuple(against), tuple(placed), mean_ranks)
-    rows = np.array(ranked, dtype=np.int64)
-    saves = [p.orders.of(saved)[rows] for p in told]
-    loses = [p.orders.of("degradation_normalized")[rows] for p in told]
-    mean_saved, mean_loss = _mean(saves), _mean(loses)
-    best = pick(mean_saved, mean_loss, accepted)
-    of_study = [p.ranks for p in told if p.ranks is not None]
+        return Ranking(0, None, (*ranked, *rest), tuple(against), tuple(placed))
+    field = _Field.of(told, ranked, saved, accepted)
     first: Float64 = np.mean([p.first for p in told if p.first is not None], axis=0)
-    for r, one in zip(ranked, _against(saves, mean_loss <= accepted, best, means), strict=True):
+    for r, one in zip(ranked, _against(field, means), strict=True):
         against[r] = one
+    of_study = [p.ranks for p in told if p.ranks is not None]
     for r, rank in zip(ranked, _ranks(of_study, first, means), strict=True):
         placed[r] = rank
-    mean_ranks[rows] = _mean(of_study)
-    place = ranks(mean_saved[:, None], mean_loss[:, None], accepted)[:, 0]
-    in_order = sorted(range(len(rows)), key=lambda at: (at != best, place[at], at))
+    place = ranks(field.mean_saved[:, None], field.mean_loss[:, None], accepted)[:, 0]
+    in_order = sorted(range(len(ranked)), key=lambda at: (at != field.best, place[at], at))
     return Ranking(
         studies=len(told),
-        best=ranked[best],
+        best=ranked[field.best],
         order=(*(ranked[at] for at in in_order), *rest),
         against=tuple(against),
         ranks=tuple(placed),
-        mean_ranks=mean_ranks,
     )
+
+
+def winner(
+    replayed: StudyReplays,
+    ranked: Sequence[int],
+    saved: str,
+    accepted: float,
+    means: MeanIntervals,
+) -> tuple[int, list[int]] | None:
+    """Who saves most in one study within the accepted loss, and who not significantly less.
+
+    The test is over the study's launch orders. Arguments as of `ranking`.
+
+    Returns:
+        Positions of contestants, of several the one that saves most first; None if what is saved
+        or lost is unknown.
+    """
+    if not usable(replayed, saved):
+        return None
+    field = _Field.of([replayed], ranked, saved, accepted)
+    ties = [at for at, p in field.p(means).items() if p > 1.0 - means.confidence]
+    ties.sort(key=lambda at: (-field.mean_saved[at], at))
+    return ranked[field.best], [ranked[at] for at in ties]
 
 
 def _mean(of_study: Sequence[Float64]) -> Float64:
@@ -119,39 +160,35 @@ def _blocks(of_study: Sequence[Float64], means: MeanIntervals) -> Float64:
     return np.stack([v.mean(axis=1) for v in of_study], axis=1)
 
 
-def _test(differences: Float64, which: Sequence[int], means: MeanIntervals) -> dict[int, float]:
-    """p values by row of some rows' differences from the best, adjusted for all of these rows."""
-    if not len(which):
-        return {}
-    seed = np.random.SeedSequence(means.seed, spawn_key=(0, 1))
-    p = sign_flip_test(differences[np.array(which)], seed)
-    return {row: float(x) for row, x in zip(which, p, strict=True)}
-
-
-def _against(
-    saves: Sequence[Float64], allowed: np.ndarray, best: int, means: MeanIntervals
-) -> list[AgainstBest]:
-    """Each ranked contestant compared with the best, by what it saves.
+def _test(blocks: Float64, places: Int64, best: int, means: MeanIntervals) -> dict[int, float]:
+    """p values of differences from the best, by place, of all others.
 
     Args:
-        saves: of each study, float64 [ranked, C].
-        allowed: bool [ranked], whose mean loss is accepted.
-        best: the place of the best among the ranked.
+        blocks: float64 [n, blocks], of the contestants at the n places; more is better.
+        places: int64 [n].
+        best: one of the places.
+        means: whose seed is taken.
     """
-    replicates = means.bootstrap(saves)
-    low, high = interval(replicates - replicates[:, [best]], means.confidence)
-    mean = _mean(saves)
-    blocks = _blocks(saves, means)
-    others = [at for at in np.flatnonzero(allowed).tolist() if at != best]
-    p = _test(blocks - blocks[best], others, means)
+    seed = np.random.SeedSequence(means.seed, spawn_key=(0, 1))
+    at = int(np.flatnonzero(places == best)[0])
+    p = best_of_many_test(blocks, at, seed) if len(places) > 1 else np.ones(1)
+    return {place: float(x) for place, x in zip(places.tolist(), p, strict=True) if place != best}
+
+
+def _against(field: _Field, means: MeanIntervals) -> list[AgainstBest]:
+    """Each ranked contestant compared with the best, by what it saves."""
+    replicates = means.bootstrap(field.saves)
+    low, high = interval(replicates - replicates[:, [field.best]], means.confidence)
+    p = field.p(means)
     found = []
-    for at in range(len(mean)):
-        verdict: Standing = "best" if at == best else "loses too much"
+    for at, mean in enumerate(field.mean_saved):
+        verdict: Standing = "best" if at == field.best else "loses too much"
         significant = None
         if at in p:
             significant = p[at] <= 1.0 - means.confidence
             verdict = "saves less" if significant else "not significant"
-        difference = Mean(float(mean[at] - mean[best]), float(low[at]), float(high[at]))
+        ahead = float(mean - field.mean_saved[field.best])
+        difference = Mean(ahead, float(low[at]), float(high[at]))
         found.append(AgainstBest(verdict, difference, p.get(at), significant))
     return found
 
@@ -162,12 +199,12 @@ def _ranks(of_study: Sequence[Float64], first: Float64, means: MeanIntervals) ->
     Args:
         of_study: of each study, ranks float64 [ranked, C].
         first: float64 [ranked], in which share of launch orders each is first.
+        means: how means get intervals.
     """
     mean = _mean(of_study)
     low, high = interval(means.bootstrap(of_study), means.confidence)
     best = int(mean.argmin())
-    blocks = _blocks(of_study, means)
-    p = _test(blocks - blocks[best], [at for at in range(len(mean)) if at != best], means)
+    p = _test(-_blocks(of_study, means), np.arange(len(mean)), best, means)
     return [
         Rank(
             mean=float(mean[at]),

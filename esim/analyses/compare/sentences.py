@@ -1,12 +1,22 @@
-"""What a comparison says in words: the answer, the choice, and how its numbers were computed."""
+"""What a comparison says in words: the answer and the choice."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Literal
 
 from esim.analyses.compare.ranking import fewest_studies
-from esim.results.comparison.comparison import Answer, Choice, Dist, RuleEntry, Settings, Share
+from esim.results.comparison.comparison import (
+    Answer,
+    Choice,
+    Dist,
+    Elsewhere,
+    LeftOut,
+    Mean,
+    RuleEntry,
+    Settings,
+    Share,
+)
 
 _MOST_NAMES = 3
 AMOUNT = {
@@ -18,13 +28,21 @@ AMOUNT = {
 }
 
 
-def answer(rules: Sequence[RuleEntry], settings: Settings, studies: int) -> Answer:
+def answer(
+    rules: Sequence[RuleEntry],
+    settings: Settings,
+    studies: int,
+    out: tuple[LeftOut, ...],
+    beyond: Elsewhere | None,
+) -> Answer:
     """Which contestant is best, whether that is more than chance, and what it may cost.
 
     Args:
         rules: the contestants, the best first.
         settings: of the comparison.
         studies: in how many the contestants can be ranked.
+        out: the other studies.
+        beyond: what the best gives on other studies.
     """
     best = next((e for e in rules if e.against_best and e.against_best.verdict == "best"), None)
     if best is None:
@@ -32,7 +50,7 @@ def answer(rules: Sequence[RuleEntry], settings: Settings, studies: int) -> Answ
             "Which rule is best cannot be told: what any of them would have lost is unknown from "
             "this record."
         )
-        return Answer(None, (), None, None, (unknown,))
+        return Answer(None, (), None, None, (unknown,), studies, out)
     rivals = [e for e in rules if e.against_best and e.against_best.significant is not None]
     ties = tuple(e.key for e in rivals if e.against_best and not e.against_best.significant)
     sentences: tuple[str, ...]
@@ -40,29 +58,86 @@ def answer(rules: Sequence[RuleEntry], settings: Settings, studies: int) -> Answ
     saved: Dist | None = getattr(best.orders, f"{settings.saved}_saved_fraction")
     if saved is None or saved.mean <= 0:
         sentences = (
-            f"Within a mean loss of {_percent(settings.max_degradation)} nothing saves anything: "
-            "stop nothing.",
+            f"Within a mean loss of {percent(settings.max_degradation)} nothing saves anything: "
+            f"stop nothing.{_left_out(studies, out)}",
             f"What saves something loses more than that: {reckless} of the contestants.",
         )
     else:
         sentences = (
-            _best_sentence(best, saved, settings),
+            _best_sentence(best, saved, settings, studies) + _left_out(studies, out),
             _significance(ties, len(rivals), reckless, settings, studies),
-            _cost(best, settings),
+            _cost(best, settings, studies),
         )
-    return Answer(best.key, ties, not ties if rivals else None, about(studies, settings), sentences)
-
-
-def _best_sentence(best: RuleEntry, saved: Dist, settings: Settings) -> str:
-    text = (
-        f"Within a mean loss of {_percent(settings.max_degradation)}, {best.key} saves most: "
-        f"{_percent(saved.mean)} of the {AMOUNT[settings.saved]} ("
-        f"{_percent(saved.low)} to {_percent(saved.high)})"
+        if beyond is not None:
+            sentences += (_elsewhere(beyond, settings),)
+    return Answer(
+        best=best.key,
+        ties=ties,
+        significant=not ties if rivals else None,
+        about=about(studies, settings),
+        sentences=sentences,
+        studies=studies,
+        left_out=out,
+        elsewhere=beyond,
     )
+
+
+def _best_sentence(best: RuleEntry, saved: Dist, settings: Settings, studies: int) -> str:
+    """What the best saves: over several studies on these, over one with other launch orders."""
+    here = f" on these {studies} studies" if studies > 1 else ""
+    text = (
+        f"Within a mean loss of {percent(settings.max_degradation)}{here}, {best.key} saves most: "
+        f"{percent(saved.mean)} of the {AMOUNT[settings.saved]}"
+    )
+    if studies == 1:
+        text += f" ({percent(saved.low)} to {percent(saved.high)})"
     kept = best.orders.best_kept
     if kept is not None:
-        text += f". It keeps the best trial in {_times(kept)} launch orders"
+        text += f". It keeps the best value in {_times(kept)} launch orders"
     return text + "."
+
+
+def _left_out(studies: int, out: Sequence[LeftOut]) -> str:
+    """How many studies are left out, and why; empty if none is."""
+    if not out:
+        return ""
+    total = sum(one.studies for one in out)
+    whys = "; ".join(one.text if len(out) == 1 else f"{one.studies}: {one.text}" for one in out)
+    are = "is" if total == 1 else "are"
+    return f" {total} of {studies + total} studies {are} left out for all rules ({whys})."
+
+
+def _elsewhere(beyond: Elsewhere, settings: Settings) -> str:
+    """What the best gives on other studies like these, and whether the loss can be promised."""
+    text = (
+        f"On other studies like these it saves {_range(beyond.saved)} on average and loses "
+        f"{_range(beyond.loss_normalized)}, more than {percent(settings.max_degradation)} in at "
+        f"most {percent(1.0 - (beyond.within.low or 0.0))} of launch orders "
+        f"({_confidence(settings)}, the picking of one of {beyond.candidates} candidates allowed "
+        f"for): a mean loss of at most {percent(settings.max_degradation)} there "
+    )
+    return text + (
+        "is within that."
+        if beyond.promised
+        else f"cannot be promised{_needed(beyond.studies_needed)}."
+    )
+
+
+def _needed(studies: int | None) -> str:
+    """How many studies would do."""
+    return "" if studies is None else f" (that takes at least {studies:,} studies)"
+
+
+def _range(mean: Mean) -> str:
+    if mean.low is None:
+        return "an amount that cannot be told"
+    if mean.high is None:
+        return f"{percent(mean.low)} or more without an upper end"
+    return f"{percent(mean.low)} to {percent(mean.high)}"
+
+
+def _confidence(settings: Settings) -> str:
+    return f"{100 * settings.confidence:g} % intervals"
 
 
 def about(studies: int, settings: Settings) -> Literal["studies", "orders"]:
@@ -106,148 +181,86 @@ def _significance(
     return text + "."
 
 
-def _cost(best: RuleEntry, settings: Settings) -> str:
-    loss, within = best.orders.degradation_normalized, best.orders.within
+def _cost(best: RuleEntry, settings: Settings, studies: int) -> str:
+    loss, within = best.orders.loss_normalized, best.orders.within
     if loss is None or within is None:
         return "What it may cost is unknown."
     if loss.max <= 0:
         return "It lost nothing in any launch order."
+    interval = f" ({percent(loss.low)} to {percent(loss.high)})" if studies == 1 else ""
     text = (
-        f"It may cost {_percent(loss.mean)} ({_percent(loss.low)} to {_percent(loss.high)}) of the "
-        "way from the best to the median trial"
+        f"It may cost {percent(loss.mean)}{interval} of the way from the best to the median trial"
     )
     if within.count < within.of:
         text += (
-            f", and more than {_percent(settings.max_degradation)} in "
-            f"{_percent(1 - within.share)} of the launch orders"
+            f", and more than {percent(settings.max_degradation)} in "
+            f"{percent(1 - within.share)} of the launch orders"
+        )
+    change = best.orders.degradation_normalized
+    if change is not None and change.mean < loss.mean:
+        text += (
+            f"; gains set off against losses, the best value changes by {100 * change.mean:+.1f} %"
         )
     return text + "."
 
 
-def choice_text(choice: Choice) -> str:
+def choice_text(choice: Choice, settings: Settings) -> str:
     """The choice in a few sentences."""
-    inside = choice.in_sample
+    inside, out = choice.in_sample, choice.held_out
+    what = "studies" if choice.by == "studies" else "halves of the trials"
     text = (
-        f"Within a mean loss of {_percent(choice.max_degradation)}, {choice.chosen} saves most: "
-        f"{_percent(inside.saved)}, for a loss of {_percent(inside.degradation_normalized)}, on "
+        f"Within a mean loss of {percent(choice.max_degradation)}, {choice.chosen} saves most: "
+        f"{percent(inside.saved)}, for a loss of {_loss(inside.loss_normalized)}, on "
         "what it was chosen on."
     )
-    out = choice.held_out
-    what = "studies" if choice.by == "studies" else "halves of the trials"
     if out is None:
-        return text + " There is too little to hold anything out: expect less."
-    return text + (
-        f" Chosen anew on some {what} and told on the others, a choice like that saved "
-        f"{_percent(out.saved.mean)} ({_percent(out.saved.low)} to {_percent(out.saved.high)}) for "
-        f"a loss of {_percent(out.degradation_normalized.mean)} "
-        f"({_percent(out.degradation_normalized.low)} to "
-        f"{_percent(out.degradation_normalized.high)}): expect that of the next job."
-        + (
-            " It loses more than accepted: choose with a smaller --max-degradation."
-            if out.degradation_normalized.mean > choice.max_degradation
-            else ""
+        text += " There is too little to hold anything out: expect less."
+    else:
+        text += (
+            f" Chosen anew on some {what} and told on the others, a choice like that saved "
+            f"{percent(out.saved.mean)} for a loss of {_held_out_loss(out.loss_normalized)}."
         )
+    if choice.by == "trials":
+        return text + (
+            " What the next job gives one study cannot tell: compare two or more, for an interval"
+            f"{_promise(choice)}."
+        )
+    if out is None or out.saved.low is None or out.loss_normalized is None:
+        return text
+    text += (
+        f" On other studies like these, {choice.chosen} saves {_range(out.saved)} on average and "
+        f"loses {_range(out.loss_normalized)} ({_confidence(settings)})"
+    )
+    high = out.loss_normalized.high
+    if high is not None and high <= choice.max_degradation:
+        return text + "."
+    if out.loss_normalized.mean > choice.max_degradation:
+        return text + (
+            ". The choice loses more than accepted: choose with a smaller --max-degradation."
+        )
+    return text + f", so the loss may be more than accepted{_needed(choice.studies_needed)}."
+
+
+def _promise(choice: Choice) -> str:
+    """How many studies would promise that the loss is accepted."""
+    if choice.studies_needed is None:
+        return ""
+    return (
+        f", and at least {choice.studies_needed:,} to promise a mean loss of at most "
+        f"{percent(choice.max_degradation)}"
     )
 
 
-def methods(settings: Settings, studies: int, sample: int | None) -> Mapping[str, str]:
-    """How each kind of number was computed.
-
-    Args:
-        settings: of the comparison.
-        studies: in how many the contestants can be ranked.
-        sample: launch orders of each study that were kept one by one; None: all.
-    """
-    return {
-        **_methods_of_intervals(settings, studies, sample),
-        **_methods_of_ranks(settings, studies),
-        "front": (
-            "On the Pareto front: nobody saves as much on average with as little mean normalized "
-            "degradation, and does better in one. A rule is worth having if it extends the front "
-            "of i-epoch, which stops every trial at report i (Egele et al., arXiv 2404.04111)."
-        ),
-        "choice": (
-            "The contestant that saves most with a mean normalized degradation of at most "
-            f"{_percent(settings.max_degradation)}; held out: chosen anew on the other studies "
-            "(each left out once, in ten groups if more than 20) or, with one study, on a random "
-            "half of its trials and told on the other half, both ways, five times."
-        ),
-        "degradation": (
-            "Best final value under the rule minus best without, positive = worse; normalized by "
-            "the distance from the best to the median final value of the study."
-        ),
-    }
+def _held_out_loss(loss: Mean | None) -> str:
+    return _loss(None if loss is None else loss.mean)
 
 
-def _methods_of_intervals(
-    settings: Settings, studies: int, sample: int | None
-) -> Mapping[str, str]:
-    """Launch orders, the intervals over them, and those of shares."""
-    interval = f"{100 * settings.confidence:g} %"
-    drawn = "studies, and launch orders inside each" if studies > 1 else "launch orders"
-    spread = ""
-    if sample is not None:
-        drawn = (
-            "studies, each with its mean over launch orders (Davison and Hinkley, Bootstrap "
-            "Methods, 1997, section 3.8)"
-        )
-        spread = (
-            " Of so many studies, means, least and greatest are over all orders, the quantiles "
-            f"over the first {sample} of each study."
-        )
-    meaning = (
-        "They say how far the mean may be off for other studies like these"
-        if studies > 1
-        else "They are about other launch orders of this one study, not about other studies"
-    )
-    return {
-        "orders": (
-            f"{settings.orders} random launch orders a study, the same for every rule, besides "
-            "the recorded one, on as many workers as --workers says, else as ran side by side "
-            f"when recorded (one after another where that is unknown).{spread}"
-        ),
-        "intervals": (
-            f"{interval} percentile intervals of the mean from {settings.bootstrap:,} bootstrap "
-            f"replicates over {drawn}, the same draws for every rule. {meaning}."
-        ),
-        "best_kept": (
-            f"{interval} Wilson intervals (JASA 22:209-212, 1927), over several studies with the "
-            "effective sample size of Korn and Graubard (Survey Methodology 24:193-201, 1998): "
-            "orders of one study are alike."
-        ),
-    }
+def _loss(loss: float | None) -> str:
+    return "an unknown amount" if loss is None else percent(loss)
 
 
-def _methods_of_ranks(settings: Settings, studies: int) -> Mapping[str, str]:
-    """Who is best, ranks, and the test."""
-    blocks = "study" if about(studies, settings) == "studies" else "launch order"
-    return {
-        "best": (
-            f"Who saves most of the {AMOUNT[settings.saved]} on average, of those whose mean "
-            f"normalized degradation is at most {_percent(settings.max_degradation)}."
-        ),
-        "ranks": (
-            "In each launch order of each study: first those that lose at most "
-            f"{_percent(settings.max_degradation)} (normalized degradation), who saves more of "
-            f"the {AMOUNT[settings.saved]} the better; then the others, who loses less the "
-            "better. Ties share the mean rank; the mean is over orders, then over studies."
-        ),
-        "test": (
-            f"Paired sign-flip permutation test, a {blocks} a pair, of what is saved against what "
-            "the best saves, and of mean ranks against the best-ranked's (Fisher 1935; Pitman "
-            "1937), adjusted for all contestants tested by the largest statistic under the same "
-            "flips (Westfall and Young 1993)."
-            + (
-                f" Below {fewest_studies(settings.confidence)} studies it is about other launch "
-                "orders of the same studies only."
-                if blocks == "launch order"
-                else ""
-            )
-        ),
-    }
-
-
-def _percent(share: float) -> str:
+def percent(share: float) -> str:
+    """A share in per cent."""
     return f"{100 * share:.1f} %"
 
 

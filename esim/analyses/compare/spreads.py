@@ -16,9 +16,10 @@ from esim.analyses.compare.statistics import (
     draws,
     effective_size,
     interval,
+    mean_of_all,
     wilson,
 )
-from esim.analyses.compare.study_replays import ORDER_NUMBERS, StudyReplays
+from esim.analyses.compare.study_replays import LOSS, ORDER_NUMBERS, StudyReplays
 from esim.results.comparison.comparison import AtWorkers, Dist, Middle, Share, Spread
 from esim.study import Float64
 
@@ -69,7 +70,16 @@ def _draws(seed: int, studies: int, orders: int, replicates: int) -> Draws:
 
 def usable(replayed: StudyReplays, saved: str) -> bool:
     """Whether a study knows both what is saved (the number of that name) and what is lost."""
-    return replayed.orders.known(saved) and replayed.orders.known("degradation_normalized")
+    return replayed.orders.known(saved) and replayed.orders.known(LOSS)
+
+
+def compared(replayed: Sequence[StudyReplays], saved: str) -> list[StudyReplays]:
+    """The studies over which every number of every contestant is told, so that all are of the same.
+
+    Those in which both what is saved (the number of that name) and what is lost are known; if there
+    are none, nothing is ranked, and all studies are told.
+    """
+    return [p for p in replayed if usable(p, saved)] or list(replayed)
 
 
 def of_known(replayed: Sequence[StudyReplays], name: str) -> list[Float64]:
@@ -113,7 +123,7 @@ def _dists(
     found: list[Dist | None] = []
     for r in range(rules):
         least, q05, q25, median, q75, q95, most = (float(x) for x in levels[:, r])
-        mean = float(np.mean([v[r].mean() for v in values]))
+        mean = mean_of_all(np.array([mean_of_all(v[r]) for v in values]))
         found.append(
             Dist(
                 mean=mean,
@@ -176,6 +186,7 @@ def at_workers(
                     studies=len(tables),
                     saved=_middle(tables, saved, r),
                     degradation_normalized=_middle(tables, "degradation_normalized", r),
+                    loss_normalized=_middle(tables, LOSS, r),
                     best_kept=share([k[r] for k in kept], tables[0].orders, confidence),
                 )
             )
@@ -186,7 +197,7 @@ def _middle(tables: Sequence[KeptNumbers], name: str, r: int) -> Middle | None:
     told = [t for t in tables if t.known(name)]
     if not told:
         return None
-    mean = np.concatenate([t.of(name)[r] for t in told]).mean()
+    mean = mean_of_all(np.concatenate([t.of(name)[r] for t in told]))
     sample = np.concatenate([t.sample_of(name)[r] for t in told])
     low, high = np.quantile(sample, [0.05, 0.95], method="inverted_cdf")
-    return Middle(float(mean), float(low), float(high))
+    return Middle(mean, float(low), float(high))

@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 
 from esim.study import Float64, Int64
 
-_MOST_EXACT = 13  # blocks of a test; of so many or fewer all 2 ** blocks sign flips are tried
-_FLIPS = 10_000  # drawn of more blocks
+PERMUTATIONS = 2000  # of a test
+_WEIGHTINGS = 20_000  # of studies, for the bounds of a mean, at least
+_BEYOND = 20  # weightings beyond a bound, at least
 _AT_ONCE = 2_000_000  # random numbers drawn at once, so that memory does not grow with the studies
 
 
@@ -74,13 +75,38 @@ def bootstrap_means(values: Sequence[Float64], drawn: Draws) -> Float64:
     """
     replicates, n = drawn.studies.shape
     means = np.zeros((replicates, len(values[0])))
-    of_study = [drawn.weights @ v.T for v in values]  # [B, R] each
-    for slot in range(n):
-        for s in range(len(values)):
-            mine = drawn.studies[:, slot] == s
-            means[mine] += of_study[s][drawn.which[mine, slot]]
+    of_study = [_weighted(drawn.weights, v.T) for v in values]  # [B, R] each
+    with np.errstate(invalid="ignore"):  # of both infinities, whose mean is unknown
+        for slot in range(n):
+            for s in range(len(values)):
+                mine = drawn.studies[:, slot] == s
+                means[mine] += of_study[s][drawn.which[mine, slot]]
     found: Float64 = means / n
     return found
+
+
+@np.errstate(invalid="ignore")
+def _weighted(weights: Float64, values: Float64) -> Float64:
+    """Weighted sums, float64 [B, O] of [O, R] -> [B, R]; an infinite value without weight adds 0.
+
+    NaN, which is unknown, where both infinities have a weight.
+    """
+    found: Float64 = weights @ np.where(np.isinf(values), 0.0, values)
+    for infinite in (-np.inf, np.inf):
+        at = values == infinite
+        if at.any():
+            found += np.where(weights @ at.astype(np.float64) > 0.0, infinite, 0.0)
+    return found
+
+
+def mean_of_all(values: Float64) -> float:
+    """The mean of all values; NaN, which is unknown, if both infinities are among them.
+
+    Args:
+        values: float64 of any shape, at least one.
+    """
+    with np.errstate(invalid="ignore"):
+        return float(np.mean(values))
 
 
 def bootstrap_studies(means: Float64, rng: np.random.Generator, replicates: int) -> Float64:
@@ -106,7 +132,7 @@ def bootstrap_studies(means: Float64, rng: np.random.Generator, replicates: int)
         drawn = rng.integers(0, studies, (rows, studies))
         drawn += studies * np.arange(rows)[:, None]
         times = np.bincount(drawn.ravel(), minlength=rows * studies).reshape(rows, studies)
-        found[first : first + rows] = (times / studies) @ means
+        found[first : first + rows] = _weighted(times / studies, means)
     return found
 
 
@@ -123,6 +149,48 @@ def interval(replicates: Float64, confidence: float) -> tuple[Float64, Float64]:
     tail = (1.0 - confidence) / 2.0
     low, high = np.quantile(replicates, [tail, 1.0 - tail], axis=0, method="inverted_cdf")
     return low, high
+
+
+def mean_bounds(
+    values: Float64, least: Float64, greatest: Float64, tail: float, seed: np.random.SeedSequence
+) -> tuple[Float64, Float64]:
+    """Bounds of means over all studies, from few of them and without a shape being assumed.
+
+    For each end of the interval one more study is added to the sample, at the least or at the
+    greatest value that there can be, and all are weighed anew by weights from the flat Dirichlet
+    distribution; the ends are quantiles of the weighted means (Gaffke 2005; Learned-Miller and
+    Thomas, arXiv 1905.06208). If a study is either 0 or 1, these are the bounds of Clopper and
+    Pearson (Biometrika 26:404-413, 1934): of S studies without a loss, the upper one is
+    1 - tail ** (1 / S) of the greatest loss.
+
+    Args:
+        values: float64 [S, N], N numbers of each study.
+        least, greatest: float64 [N], the range of each number; an end may be infinite.
+        tail: the chance that a mean lies below its lower bound, and that it lies above its upper.
+        seed: where the weights come from.
+
+    Returns:
+        The lower and the upper bounds, float64 [N] each; infinite where the range is.
+    """
+    rng, studies = np.random.default_rng(seed), len(values)
+    replicates = max(_WEIGHTINGS, int(np.ceil(_BEYOND / tail)))
+    at_once = max(1, _AT_ONCE // (studies + 1))
+    ends = np.stack([least, greatest])
+    finite = np.where(np.isfinite(ends), ends, 0.0)
+    means = np.empty((replicates, 2, values.shape[1]))
+    for first in range(0, replicates, at_once):
+        rows = min(at_once, replicates - first)
+        weights = rng.standard_exponential((rows, studies + 1))
+        weights /= weights.sum(axis=1, keepdims=True)
+        inside = weights[:, :-1] @ values
+        means[first : first + rows] = inside[:, None] + weights[:, -1, None, None] * finite
+    low = np.quantile(means[:, 0], tail, axis=0, method="inverted_cdf")
+    high = np.quantile(means[:, 1], 1.0 - tail, axis=0, method="inverted_cdf")
+    # Rounding must not leave a bound outside the range.
+    return (
+        np.where(np.isfinite(least), np.maximum(low, least), least),
+        np.where(np.isfinite(greatest), np.minimum(high, greatest), greatest),
+    )
 
 
 def wilson(count: float, of: float, confidence: float) -> tuple[float, float]:
@@ -222,45 +290,55 @@ def pick(saved: Float64, loss: Float64, accepted: float) -> int:
     return int(allowed[saved[allowed].argmax()])
 
 
-def sign_flip_test(differences: Float64, seed: np.random.SeedSequence) -> Float64:
-    """p values of paired differences from the best, adjusted for all R contestants.
+def best_of_many_test(
+    values: Float64, best: int, seed: np.random.SeedSequence, permutations: int = PERMUTATIONS
+) -> Float64:
+    """p values of each contestant's difference from the best, for a best picked on the same values.
 
-    A permutation test: if a contestant were as good as the best, the difference in each block could
-    as well have had the other sign (Fisher 1935; Pitman 1937). The statistic is |sum of the
-    differences| / root of the sum of their squares. It is compared with the largest statistic over
-    all contestants under the same sign flips, which controls the family-wise error rate (Westfall
-    and Young 1993). Up to 13 blocks all flips are tried; of more blocks 10,000 are drawn, and the
-    observed signs are one more.
+    If contestants were exchangeable, their values in each block could as well have been dealt to
+    them in any other order. So they are dealt anew in every block, and in each dealing the best is
+    picked anew: whichever has the largest mean. The statistic of the best and another contestant is
+    |sum of their differences| / root of the sum of their squares. The observed ones are compared
+    with the largest of each dealing (Westfall and Young 1993; for two contestants this is the
+    paired sign-flip test of Fisher 1935 and Pitman 1937), so that the chance of calling any
+    difference significant is at most the level. The observed dealing counts as one more.
 
     Args:
-        differences: float64 [R, blocks]; a block is a study or a launch order.
-        seed: where drawn flips come from.
+        values: float64 [R, blocks], more is better; a block is a study or a launch order.
+        best: the position of the best contestant, whose mean is the largest.
+        seed: where the dealings come from.
+        permutations: how many dealings are drawn.
 
     Returns:
-        float64 [R].
+        float64 [R]; 1 for the best itself.
     """
-    blocks = differences.shape[1]
-    norm = np.sqrt((differences**2).sum(axis=1))
-    with np.errstate(invalid="ignore"):
-        scaled = np.where(norm[:, None] > 0, differences / norm[:, None], 0.0)
-    observed = np.abs(scaled.sum(axis=1))
-    if blocks <= _MOST_EXACT:
-        bits = np.arange(2**blocks)[:, None] >> np.arange(blocks) & 1
-        largest = _largest((1.0 - 2.0 * bits).astype(np.float64), scaled)
-    else:
-        rng, at_once = np.random.default_rng(seed), max(1, _AT_ONCE // blocks)
-        parts = [_largest(np.ones((1, blocks)), scaled)]
-        for first in range(0, _FLIPS, at_once):
-            drawn = rng.integers(0, 2, (min(at_once, _FLIPS - first), blocks))
-            parts.append(_largest((1.0 - 2.0 * drawn).astype(np.float64), scaled))
-        largest = np.concatenate(parts)
-    # The tolerance lets the observed signs count themselves whatever the rounding.
-    return np.array([float((largest >= o - 1e-9).mean()) for o in observed])
+    rng, dealt = np.random.default_rng(seed), values.T  # [blocks, R]
+    # Squared differences that add up to less are rounding.
+    least = 1e-20 * float((values**2).sum()) + float(np.finfo(np.float64).tiny)
+    observed = _from_best(dealt[None], np.array([best]), least)[0]
+    at_once = max(1, _AT_ONCE // (10 * dealt.size))
+    largest = np.empty(permutations)
+    for first in range(0, permutations, at_once):
+        rows = min(at_once, permutations - first)
+        anew = rng.permuted(np.broadcast_to(dealt, (rows, *dealt.shape)), axis=2)
+        found = _from_best(anew, anew.sum(axis=1).argmax(axis=1), least)
+        largest[first : first + rows] = found.max(axis=1)
+    # The tolerance lets dealings that are as far out count, whatever the rounding.
+    as_far: Float64 = (largest[:, None] >= observed - 1e-9).sum(axis=0) + 1.0
+    return as_far / (permutations + 1.0)
 
 
-def _largest(flips: Float64, scaled: Float64) -> Float64:
-    """The largest statistic [flips] of rows [R, blocks] under flips of signs, [flips, blocks]."""
-    found: Float64 = np.abs(flips @ scaled.T).max(axis=1)
+def _from_best(dealt: Float64, best: NDArray[np.int64], least: float) -> Float64:
+    """The statistic of each contestant and the best, [n, R], of n dealings [n, blocks, R].
+
+    Args:
+        best: [n], who is the best of each dealing.
+        least: a sum of squared differences up to this counts as none.
+    """
+    differences = np.take_along_axis(dealt, best[:, None, None], axis=2) - dealt
+    squares = np.einsum("nbr,nbr->nr", differences, differences)
+    sums = np.abs(differences.sum(axis=1))
+    found: Float64 = np.where(squares > least, sums, 0.0) / np.sqrt(np.maximum(squares, least))
     return found
 
 

@@ -21,7 +21,7 @@ from esim.assumptions import Clock, Costs
 from esim.errors import EsimError
 from esim.results.comparison.comparison import RecordedMeans, Settings, Spread
 from esim.results.replay import BestTrial, Summary
-from esim.simulator.accounting import Launches, outcomes
+from esim.simulator.accounting import Launches, Outcomes, outcomes
 from esim.simulator.jobs import choose_clock
 from esim.simulator.plan.build import prepare
 from esim.simulator.plan.plan import Plan
@@ -34,6 +34,7 @@ from esim.study.facts import Facts, facts
 WORKERS = (1, 4, 16, 64)  # columns of the table over numbers of workers
 _ENOUGH = 400  # replays of a rule on a number of workers, over all studies, that the table takes
 _SAMPLE = 10_000  # launch orders of all studies together from which quantiles are taken
+LOSS = "loss_normalized"  # the normalized degradation, 0 where it is a gain
 # Names of the numbers of the recorded launch order, and of each random one.
 RECORDED_NUMBERS = tuple(f.name for f in fields(RecordedMeans))
 ORDER_NUMBERS = tuple(f.name for f in fields(Spread) if f.name != "within")
@@ -269,7 +270,8 @@ class _ReplayTable:
         costs, final = self.settings.costs, self.conditions.final
         plan = prepare(self.study, contestant.rule, threads=1)
         replayed = replay_plan(plan, self.clock, costs, final)
-        self.recorded[:, r] = [getattr(replayed.outcomes, name)[0] for name in RECORDED_NUMBERS]
+        told = _numbers(replayed.outcomes, RECORDED_NUMBERS)
+        self.recorded[:, r] = [told[name][0] for name in RECORDED_NUMBERS]
         self.summaries[r] = next(replayed.results()).summary
         headline: Mapping[str, Float64] | None = None
         for part, (clock, orders) in self.parts.items():
@@ -292,9 +294,9 @@ class _ReplayTable:
             for part, table in self.numbers.items()
         }
         for table in tables.values():
-            loss = table["degradation_normalized"]
+            loss = table[LOSS]
             table["within"] = np.where(np.isnan(loss), np.nan, loss <= accepted)
-        of_workers = (saved, "degradation_normalized", "best_kept")
+        of_workers = (saved, "degradation_normalized", LOSS, "best_kept")
         ranked, first = self._ranks(tables[None])
         return StudyReplays(
             study=self.facts,
@@ -321,7 +323,7 @@ class _ReplayTable:
 
     def _ranks(self, table: Mapping[str, Float64]) -> tuple[Float64 | None, Float64 | None]:
         """`StudyReplays.ranks` and `first`, from the numbers of the random launch orders."""
-        saved, loss = table[ranked_number(self.settings)], table["degradation_normalized"]
+        saved, loss = table[ranked_number(self.settings)], table[LOSS]
         if np.isnan(saved).any() or np.isnan(loss).any():
             return None, None
         rows = np.array(self.conditions.ranked, dtype=np.int64)
@@ -356,11 +358,21 @@ def scores(
         float64 [O] each; NaN = unknown, and for "first_stop" that the rule stops no trial.
     """
     study = plan.study
-    trials = outcomes_of_trials(study, costs, final, runs.rows_kept, runs.stopped)
+    trials = outcomes_of_trials(study, costs, final, runs)
     jobs = Launches.of_all(study, len(runs.stopped))
     found = outcomes(jobs, study, clock, costs, trials, runs, baseline)
     first = np.where(runs.stopped, trials.run.steps, np.inf).min(axis=-1, initial=np.inf)
     return {
-        **{name: getattr(found, name) for name in ORDER_NUMBERS},
+        **_numbers(found, ORDER_NUMBERS),
         "first_stop": np.where(np.isfinite(first), first, np.nan),
     }
+
+
+def _numbers(found: Outcomes, names: Sequence[str]) -> Mapping[str, Float64]:
+    """Numbers of outcomes by name, float64 [J] each, `LOSS` among them.
+
+    A degradation of exactly 0 is 0 of any scale, also where the best and the median do not differ.
+    """
+    change = np.where(found.degradation == 0.0, 0.0, found.degradation_normalized)
+    made = {"degradation_normalized": change, LOSS: np.maximum(change, 0.0)}
+    return {name: made[name] if name in made else getattr(found, name) for name in names}

@@ -63,5 +63,6 @@ def subset(study: Study, trials: Int64, name: str) -> Study:
         censored=study.censored[trials],
         instance_type=tuple(study.instance_type[i] for i in trials),
         instance_count=study.instance_count[trials],
+        billed=None if study.billed is None else study.billed[trials],
         config={k: tuple(v[i] for i in trials) for k, v in study.config.items()},
     )

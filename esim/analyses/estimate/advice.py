@@ -12,6 +12,7 @@ from esim.results.backtest import Backtest, BacktestRow
 from esim.results.chances import chance_words
 from esim.results.estimate import Advice, Alternative, Chances, Thresholds
 from esim.results.forecast import Estimate, Quantity
+from esim.rules import share
 
 MIN_SAVING, MAX_DEGRADATION = 0.1, 0.05
 SAVING = ("cost_saved_fraction", "billed_saved_fraction", "steps_saved_fraction")
@@ -24,8 +25,8 @@ WORDS = {
 
 def advise(
     found: Estimate,
-    min_saving: float = MIN_SAVING,
-    max_degradation: float = MAX_DEGRADATION,
+    min_saving: float | str = MIN_SAVING,
+    max_degradation: float | str = MAX_DEGRADATION,
     alternatives: Sequence[Alternative] = (),
     test: Backtest | None = None,
 ) -> Advice:
@@ -44,11 +45,17 @@ def advise(
     Args:
         found: the estimate.
         min_saving: a fraction of the money; where that is unknown, of the billed time; else of the
-            steps.
-        max_degradation: the normalized degradation.
+            steps. A share: 0.1 or "10%".
+        max_degradation: the normalized degradation, a share: 0.05 or "5%". It is at most 1, for who
+            loses more has lost to the median trial.
         alternatives: more cautious rules to name.
         test: what a backtest found, if one was made.
+
+    Raises:
+        EsimError: an aim is no share.
     """
+    min_saving = share(min_saving, "min_saving")
+    max_degradation = share(max_degradation, "max_degradation")
     saving = next((n for n in SAVING if found.quantities[n] is not None), SAVING[-1])
     lost = found.quantities["degradation_normalized"]
     chances = Chances(

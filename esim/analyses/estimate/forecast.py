@@ -26,7 +26,7 @@ from esim.assumptions import Clock, Costs
 from esim.errors import EsimError
 from esim.results.estimate import Method, Next, Past, RecordedTrend, Unseen
 from esim.results.forecast import Estimate
-from esim.rules import Rule
+from esim.rules import Rule, share
 from esim.rules import rule as named_rule
 from esim.simulator.replay import Final, check_final
 from esim.storage.history import History
@@ -77,7 +77,7 @@ def estimate(
     *,
     replicates: int = 1000,
     seed: int = 0,
-    confidence: float = 0.9,
+    confidence: float | str = 0.9,
     costs: Costs | None = None,
     final: Final = "last",
     launch: Launch | None = None,
@@ -102,7 +102,8 @@ def estimate(
             where the logs do not tell.
         replicates: replays of each past study, at least 100.
         seed: the same seed gives the same bytes.
-        confidence: of the intervals; others can be asked of the same estimate.
+        confidence: of the intervals, a share: 0.9 or "90%". Others can be asked of the same
+            estimate.
         costs: seconds and money of a job beyond its training.
         final: whether a trial's final value is its "last" reported value or its "best".
         launch: "shuffled": every launch order is as likely; "recorded": samples keep the launch
@@ -129,6 +130,7 @@ def estimate(
         >>> 0 <= low <= found.median("steps_saved_fraction") <= high <= 1
         True
     """
+    confidence = share(confidence, "confidence")
     check_numbers(trials, workers, replicates, confidence, launch)
     check_final(final)
     row = named_rule(rule)

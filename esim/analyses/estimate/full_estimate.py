@@ -16,9 +16,9 @@ from esim.analyses.estimate.budget import same_cost
 from esim.analyses.estimate.forecast import forecast_from
 from esim.analyses.estimate.variants import alternatives, over_readings, over_trials, over_workers
 from esim.analyses.workers.by_study import MANY, Studies, spread
-from esim.errors import EsimError
 from esim.results.backtest import Backtest
 from esim.results.forecast import Estimate
+from esim.rules import share
 
 Item = TypeVar("Item")
 _STEP = 5  # of many studies, every fifth that is held in memory is forecast from the others
@@ -42,13 +42,8 @@ class Wanted:
     max_degradation: float = MAX_DEGRADATION
 
     def __post_init__(self) -> None:
-        if not 0.0 <= self.min_saving <= 1.0:
-            raise EsimError(f"min_saving cannot be {self.min_saving!r}", fix="a share, 0 to 1")
-        if not self.max_degradation >= 0.0:
-            raise EsimError(
-                f"max_degradation cannot be {self.max_degradation!r}",
-                fix="at least 0, such as 0.05",
-            )
+        share(self.min_saving, "min_saving")
+        share(self.max_degradation, "max_degradation")
 
 
 def full_estimate(

@@ -118,7 +118,7 @@ def _play(
     study, jobs = plan.study, Launches.of_some(orders)
     runs = run_many(plan, clock, costs, orders, threads=threads)
     baseline = run_many(plan, clock, costs, orders, acting=False, threads=threads)
-    trials = outcomes_of_trials(study, costs, final, runs.rows_kept, runs.stopped)
+    trials = outcomes_of_trials(study, costs, final, runs)
 
     def by_position(spent: Spent) -> dict[str, Float64]:
         return {name: jobs.table(getattr(spent, name), np.nan).mean(axis=0) for name in _BY_TRIAL}

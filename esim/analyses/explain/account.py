@@ -83,6 +83,8 @@ def _threshold_words(e: Explanation, peers: int) -> str:
         level = f"limit of the best 1/{e.rule.reduction:g}"
     elif e.rule.method == "mean":
         level = "mean"
+    elif e.rule.method in ("rank", "within", "portion"):
+        level = f"limit of the best {100 * e.rule.quantile:g} %"
     elif e.rule.quantile == 0.5:
         level = "median"
     elif e.rule.quantile == 0.0:
@@ -131,13 +133,12 @@ def _why_not(e: Explanation) -> str:
     stops = [row for row in judged if row.verdict == "stop"]
     if stops:
         row = stops[0]
-        if row.step == e.last_step:
-            where = "its last report, where"
-        else:
-            where = f"{e.rule.delay} reports before a stop could take effect;"
+        where = "its last report, where nothing was left to save"
+        if row.step != e.last_step:
+            where = "and it reached its end before a stop could take effect"
         return (
-            f"Not stopped: the rule called for a stop at step {row.step}, {where} nothing was "
-            f"left to save ({_comparison(e, row)})."
+            f"Not stopped: the rule called for a stop at step {row.step}, {where} "
+            f"({_comparison(e, row)})."
         )
     first, own = judged[0], _OWN[e.rule.own]
     near = min(judged, key=_margin)

@@ -23,6 +23,7 @@ FORMAT = Format(
     times=True,
     configs=True,
     several_studies=True,
+    first_step="before",
 )
 
 # Workload -> the metric for which its target is set, and the direction.

@@ -30,6 +30,7 @@ FORMAT = Format(
     needs=("direction", "objective, if there are several metrics"),
     configs=True,
     several_studies=True,
+    first_step="before",
 )
 
 _RUN = re.compile(r"random_seed__(-?\d+)__([\d-]+)\.json")

@@ -28,6 +28,7 @@ FORMAT = Format(
     configs=True,
     several_studies=True,
     by_contents=True,
+    first_step="before",
 )
 
 _START = re.compile(rb'\s*\[\s*\{\s*"hp"\s*:')

@@ -15,7 +15,7 @@ import numpy as np
 
 from esim.errors import EsimError
 from esim.readers.encodings.times import ISO_8601, epoch_seconds, parse_moment
-from esim.study import Float64
+from esim.study import EXACT, Float64
 
 # The texts that stand for a missing value, as null does.
 MISSING = ("", "NaN", "nan", "NAN", "NA", "N/A", "null", "NULL", "None")
@@ -63,9 +63,10 @@ def integer(cell: Any, place: str, column: str) -> int:
     """A cell as an int; "3.0" is a whole number.
 
     Raises:
-        EsimError: it is missing, not a whole number, or beyond 64 bits.
+        EsimError: it is missing, not a whole number, or so large that sums of such numbers are not
+            exact (2**53).
     """
-    if type(cell) is int and abs(cell) < 2**63:
+    if type(cell) is int and abs(cell) < EXACT:
         return cell
     if is_missing(cell):
         raise EsimError(f"no {column}", where=place, fix=f"every row needs a {column}")
@@ -73,13 +74,17 @@ def integer(cell: Any, place: str, column: str) -> int:
         whole = int(cell)
     else:
         value = number(cell, place, column)
-        if not math.isfinite(value) or value != math.floor(value) or abs(value) >= 2**53:
+        if not math.isfinite(value) or value != math.floor(value):
             raise EsimError(
                 f"{cell!r} is not a whole number", where=place, why=f"column {column!r}"
             )
         whole = int(value)
-    if not -(2**63) <= whole < 2**63:
-        raise EsimError(f"{whole} is too large", where=place, why=f"column {column!r}")
+    if abs(whole) >= EXACT:
+        raise EsimError(
+            f"{cell} is too large",
+            where=place,
+            why=f"column {column!r}: from {EXACT:,} (2**53) on, sums are not exact",
+        )
     return whole
 
 

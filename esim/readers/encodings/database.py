@@ -227,7 +227,7 @@ def integers(column: Sequence[Any], where: str, name: str) -> Int64:
         name: the column's name, for errors.
 
     Raises:
-        EsimError: a cell is NULL, not a whole number, or beyond 64 bits.
+        EsimError: a cell is NULL, not a whole number, or beyond what `cells.integer` takes.
     """
     if set(map(type, column)) <= {int}:
         try:

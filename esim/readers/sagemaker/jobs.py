@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from esim.errors import EsimError
 from esim.readers.assembly import ReportColumns, TrialRecords, assemble, some
 from esim.readers.formats import Detection, Format, Found
+from esim.readers.natural import natural
 from esim.readers.options import Metric, Options, settle_direction, settle_objective
 from esim.readers.sagemaker.analytics import (
     CloudWatchCurve,
@@ -36,7 +38,8 @@ from esim.readers.text.find import Matches, find
 from esim.readers.text.log_text import LogText
 from esim.readers.text.scan import nearest_lines
 from esim.readers.text.steps import AlignedCurve, align, choose_form
-from esim.study import STATUS_WORDS, Note, Study
+from esim.study import STATUS_WORDS, Float64, Note, Study
+from esim.study.arrays import if_any_known
 
 FORMAT = Format(
     name="sagemaker",
@@ -192,6 +195,8 @@ def _study(
         where=tuning.path,
         notes=notes,
         listed_order=True,
+        declared=None if form is None else form.first_step,
+        asked=options.first_step,
     )
 
 
@@ -248,13 +253,13 @@ def _nothing(
     )
 
 
-def _launch(job: TrainingJob) -> tuple[float, int, str]:
-    """The key that sorts jobs by launch order."""
+def _launch(job: TrainingJob) -> tuple[float, int, list[tuple[int, str]]]:
+    """The key that sorts jobs by launch order: by start, then by number, then by name."""
     at = job.start if job.start is not None else job.created
     return (
         math.inf if at is None else at,
         job.number if job.number is not None else 0,
-        job.name,
+        natural(job.name),
     )
 
 
@@ -262,18 +267,26 @@ def _read_bare(source: Source, options: Options) -> Found:
     """Read the study of logs that no description goes with."""
     bare = read_bare(source, options)
     jobs = [TrainingJob(name) for name in bare.jobs]
+    billed = _billed(bare.billed)
+    known = None
+    if billed is not None:
+        reporting = [i for i, curve in enumerate(bare.curves) if len(curve.steps)]
+        known = TrialRecords.unknown([bare.jobs[i] for i in reporting])
+        known = replace(known, billed=billed[reporting])
     notes = [
         *bare.notes,
         *line_notes(bare.objective, bare.matches, bare.curves, bare.form),
     ]
     study = assemble(
         _reports(jobs, bare.curves, notes),
-        None,
+        known,
         name=source.default_name,
         objective=bare.objective,
         direction=bare.direction,
         where=source.label,
         notes=notes,
+        declared=None if bare.form is None else bare.form.first_step,
+        asked=options.first_step,
     )
     unread = [file.name for file in source.files if not looks_like_log(file)]
     text = f"{len(unread)} file(s) are no logs of training jobs: {some(unread)}"
@@ -321,6 +334,14 @@ def _trials(tuning: TuningJob, jobs: Sequence[TrainingJob]) -> TrialRecords:
             [job.instance_count or tuning.instance_count for job in jobs], dtype=np.int64
         ),
         config={name: [config.get(name) for config in tuned] for name in names},
+        billed=_billed([job.billed for job in jobs]),
+    )
+
+
+def _billed(seconds: Sequence[float | None]) -> Float64 | None:
+    """float64 [N]: billed seconds of each job, NaN where unknown; None if all are."""
+    return if_any_known(
+        np.array([math.nan if each is None else each for each in seconds], dtype=np.float64)
     )
 
 

@@ -66,6 +66,20 @@ def job_notes(
             "replay is exact only for Random and Grid"
         )
         notes.append(Note("strategy_bayesian", text))
+    spot = [job for job in jobs if (tuning.spot if job.spot is None else job.spot)]
+    if spot:
+        text = (
+            f"{len(spot)} job(s) asked for spot instances (EnableManagedSpotTraining), which are "
+            "billed less than they train, and may wait and be interrupted"
+        )
+        notes.append(Note("spot_instances", text, len(spot)))
+    unbilled = [job.name for job in spot if job.billed is None]
+    if unbilled:
+        text = (
+            f"what {len(unbilled)} job(s) on spot instances were billed is not recorded; it is "
+            f"taken as if they were on demand: {some(unbilled)}"
+        )
+        notes.append(Note("spot_bill_unknown", text, len(unbilled)))
     silent = [job.name for job in jobs if job.name not in logs]
     if silent:
         text = f"{len(silent)} training job(s) have no log: {some(silent)}"

@@ -20,6 +20,7 @@ from esim.readers.source import File
 from esim.study import Direction, as_direction
 
 _MARKS = (b'"HyperParameterTuningJobConfig"', b'"TrainingJobName"', b'"TrainingJobSummaries"')
+_SPOT = "EnableManagedSpotTraining"
 _NUMBERED = re.compile(r"(.+)-(\d{3,})-[0-9a-f]{8}")
 
 
@@ -37,6 +38,7 @@ class TuningJob:
         static: the names of the hyperparameters that were not tuned.
         definitions: how many training job definitions it has, one for each algorithm.
         instance_type, instance_count: type and number of the machines of a training job.
+        spot: whether any definition asks for spot instances.
     """
 
     name: str
@@ -50,6 +52,7 @@ class TuningJob:
     definitions: int
     instance_type: str | None
     instance_count: int
+    spot: bool = False
 
 
 @dataclass(frozen=True)
@@ -67,6 +70,8 @@ class TrainingJob:
         regexes: metric -> its regex.
         instance_type, instance_count: type and number of its machines.
         zone_known: False if a time named no zone, so that UTC was assumed.
+        billed: seconds that were billed.
+        spot: whether it asked for spot instances.
     """
 
     name: str
@@ -82,6 +87,8 @@ class TrainingJob:
     instance_type: str | None = None
     instance_count: int | None = None
     zone_known: bool = True
+    billed: float | None = None
+    spot: bool | None = None
 
     @property
     def number(self) -> int | None:
@@ -216,6 +223,7 @@ def _tuning_job(document: dict[str, Any], path: str) -> TuningJob:
         definitions=len(definitions),
         instance_type=machines.get("InstanceType", str),
         instance_count=machines.get("InstanceCount", int) or 1,
+        spot=any(definition.flag(_SPOT) for definition in definitions),
     )
 
 
@@ -247,6 +255,8 @@ def _training_job(document: dict[str, Any], path: str) -> TrainingJob:
         instance_type=machines.get("InstanceType", str),
         instance_count=machines.get("InstanceCount", int),
         zone_known=all(moment.zone_known for moment in moments.values()),
+        billed=fields.get("BillableTimeInSeconds", int, float),
+        spot=fields.flag(_SPOT),
     )
 
 
@@ -278,6 +288,13 @@ class _Fields:
                 f"{self._at(key)} is not {words}", where=self.path, why=f"{value!r:.80}"
             )
         return value
+
+    def flag(self, key: str) -> bool | None:
+        """The value of a key, None if it is absent or null. Raises EsimError if it is no flag."""
+        value = self.values.get(key)
+        if value is None or isinstance(value, bool):
+            return value
+        raise EsimError(f"{self._at(key)} is not bool", where=self.path, why=f"{value!r:.80}")
 
     def need(self, key: str, *kinds: type) -> Any:
         value = self.get(key, *kinds)

@@ -74,7 +74,8 @@ def read(source: Source, options: Options) -> Found:
     used = {shape.file for shape in reports + trials}
     notes = file_notes(source, used, "are not tables of trials")
     objective, direction = _settle(reports, options, source.label)
-    studies = _studies(source, reports, trials, objective, direction, _data_notes(reports, options))
+    notes_of_data = _data_notes(reports, options)
+    studies = _studies(source, reports, trials, objective, direction, notes_of_data, options)
     return Found(tuple(studies), notes)
 
 
@@ -151,6 +152,7 @@ def _studies(
     objective: str,
     direction: Direction,
     notes: list[Note],
+    options: Options,
 ) -> list[Study]:
     time = _time_column(reports)
     default = source.default_name
@@ -198,6 +200,7 @@ def _studies(
                 direction=direction,
                 where=source.label,
                 notes=notes + table_notes,
+                asked=options.first_step,
             )
         )
     return studies

@@ -15,7 +15,7 @@ from esim.errors import EsimError
 from esim.readers.encodings import cells
 from esim.readers.encodings.times import ISO_8601, epoch_seconds
 from esim.readers.tables.shape import Shape, parquet_table, records
-from esim.study import Float64, Int64
+from esim.study import EXACT, Float64, Int64
 
 
 @dataclass(frozen=True)
@@ -150,9 +150,11 @@ def _from_arrow(table: Any, objective: str, time: str | None) -> ReportRows:
         raise _OddError
     if pa.types.is_integer(step.type):
         steps = arrow.numbers(step.cast(pa.int64()))
+        if len(steps) and max(steps.max(), -steps.min()) >= EXACT:
+            raise _OddError  # reading cell by cell names the line
     elif pa.types.is_floating(step.type):
         numbers = arrow.floats(step)
-        if not (np.abs(numbers) < 2**53).all() or (numbers != np.floor(numbers)).any():
+        if not (np.abs(numbers) < EXACT).all() or (numbers != np.floor(numbers)).any():
             raise _OddError
         steps = numbers.astype(np.int64)
     else:

@@ -23,6 +23,7 @@ TRIAL_COLUMNS = (
     "censored",
     "instance_type",
     "instance_count",
+    "billed_s",
 )
 CONFIG = "config."
 
@@ -137,6 +138,7 @@ def _trials(
         status=status,
         instance_type=[_text(row.get("instance_type")) for row in rows],
         instance_count=np.array(counts, dtype=np.int64),
+        billed=_billed(rows, places) if "billed_s" in columns else None,
         censored=censored,
         config={
             name.removeprefix(CONFIG): [_config(row.get(name)) for row in rows] for name in configs
@@ -170,6 +172,17 @@ def _count(row: dict[str, Any], place: str) -> int:
     """The number of a trial's machines; 1 if the row does not say."""
     cell = row.get("instance_count")
     return 1 if cells.is_missing(cell) else cells.integer(cell, place, "instance_count")
+
+
+def _billed(rows: Sequence[dict[str, Any]], places: Sequence[str]) -> Float64:
+    """float64: the billed seconds of each trial's job, NaN where a row has none."""
+    billed = np.full(len(rows), np.nan)
+    for i, (row, place) in enumerate(zip(rows, places, strict=True)):
+        if not cells.is_missing(row.get("billed_s")):
+            billed[i] = cells.number(row["billed_s"], place, "billed_s")
+            if not 0.0 <= billed[i] < np.inf:
+                raise EsimError(f"billed_s cannot be {row['billed_s']}", where=place)
+    return billed
 
 
 def _status(cell: Any, place: str) -> Status:

@@ -7,6 +7,7 @@ none.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
@@ -23,6 +24,7 @@ from esim.readers.text.scan import nearest_lines
 from esim.readers.text.steps import AlignedCurve, StepForm, align, choose_form
 from esim.study import Direction, Note
 
+_BILLED = re.compile(rb"^Billable seconds: (\d+)\s*$", re.MULTILINE)
 # Texts in the first bytes of a file that show the output of a training job on SageMaker.
 _SIGNS = (
     b"#quality_metric",
@@ -47,6 +49,7 @@ class BareStudy:
         curves: the curve of each job. [N]
         form: how lines name their step; None if steps are numbered.
         notes: what was noted about the logs.
+        billed: the seconds of each job that a notebook says were billed; None where none does. [N]
     """
 
     objective: str
@@ -56,6 +59,7 @@ class BareStudy:
     curves: tuple[AlignedCurve, ...]
     form: StepForm | None
     notes: tuple[Note, ...]
+    billed: tuple[float | None, ...]
 
 
 def looks_like_log(file: File) -> bool:
@@ -111,6 +115,14 @@ def read_bare(source: Source, options: Options) -> BareStudy:
     if silent:
         text = f"{len(silent)} job(s) print no value of {objective!r}: {some(silent)}"
         notes.append(Note("jobs_without_metric", text, len(silent)))
+    billed = tuple(map(_billed_seconds, jobs.values()))
+    counted = sum(seconds is not None for seconds in billed)
+    if counted:
+        text = (
+            f"the billed seconds of {counted} job(s) are those that the SageMaker SDK printed at "
+            "the end, of all machines of a job together"
+        )
+        notes.append(Note("billed_from_log", text, counted))
     return BareStudy(
         objective=objective,
         direction=direction,
@@ -119,7 +131,14 @@ def read_bare(source: Source, options: Options) -> BareStudy:
         curves=tuple(align(job, step_form) for job in matches.jobs),
         form=step_form,
         notes=tuple(notes),
+        billed=billed,
     )
+
+
+def _billed_seconds(texts: Sequence[LogText]) -> float | None:
+    """The seconds that the SageMaker SDK says were billed, at the end of a job's output."""
+    found = [match for text in texts for match in _BILLED.findall(text.data)]
+    return float(found[-1]) if found else None
 
 
 def _jobs(source: Source) -> dict[str, list[LogText]]:

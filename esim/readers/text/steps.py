@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from esim.readers.text.log_text import EXAMPLE_LENGTH, Emissions, LogText
 from esim.study import Float64, Int64
+from esim.study.first_step import FirstStep
 
 
 @dataclass(frozen=True)
@@ -23,11 +24,13 @@ class StepForm:
         name: how it looks, for notes.
         regex: its first group is the index.
         samples: lines of real logs and the index that a person reads in them, which tests check.
+        first_step: what an index of 0 means, as in `esim.readers.formats.Format`.
     """
 
     name: str
     regex: re.Pattern[str]
     samples: tuple[tuple[str, int], ...]
+    first_step: FirstStep | None = None
 
 
 # The word "epoch" in the cases in use. Because it starts with a class of characters `re` can skip
@@ -46,11 +49,13 @@ STEP_FORMS: tuple[StepForm, ...] = (
             ("[500]#011valid_0's multi_logloss: 0.2187", 500),
             ("Checkpoint [3]#011Validation-perplexity=41.250000", 3),
         ),
+        "done",
     ),
     StepForm(
         "Epoch[N]",
         re.compile(_EPOCH + r"\s?\[(\d+)\]"),
         (("[09/14/2020 05:39:02 INFO 139869866030912] Epoch[3] Validation-accuracy=0.729", 3),),
+        "done",
     ),
     StepForm(
         "epoch=N",
@@ -59,6 +64,7 @@ STEP_FORMS: tuple[StepForm, ...] = (
             ("#quality_metric: host=algo-1, epoch=0, validation mse_objective <loss>=88.19", 0),
             ("epoch=7 train_loss=0.5 val_accuracy=0.9", 7),
         ),
+        "done",
     ),
     StepForm(
         "epoch: N",
@@ -84,16 +90,19 @@ STEP_FORMS: tuple[StepForm, ...] = (
         "global step N",
         re.compile(r"\bglobal[ _]step\s*[=:]?\s*(\d+)(?!\.?\d)", re.IGNORECASE),
         (("INFO:tensorflow:Saving dict for global step 500: accuracy = 0.91, loss = 0.3", 500),),
+        "before",
     ),
     StepForm(
         "N, the first column",
         re.compile(r"^(\d+) {2,}\S"),
         (("3           0.763108                        0.0301222     ", 3),),
+        "before",
     ),
     StepForm(
         "N:<tab>",
         re.compile(r"^(\d+):(?:#011|\t)"),
         (("12:\tlearn: 0.4310941\ttest: 0.4512345\tbest: 0.4512345 (12)\ttotal: 61.6ms", 12),),
+        "done",
     ),
 )
 

@@ -18,8 +18,8 @@ from esim.readers.assembly import some
 from esim.readers.encodings import cells, jsontext
 from esim.readers.encodings.times import parse_time
 from esim.readers.formats import Detection, Format, Found
+from esim.readers.natural import natural
 from esim.readers.options import Options
-from esim.readers.run_logs import natural
 from esim.readers.runs import Curve, Experiment, Run, detected
 from esim.readers.source import File, Source
 from esim.study import Note, Status

@@ -12,8 +12,9 @@ from pathlib import PurePosixPath
 from esim.errors import EsimError
 from esim.readers.encodings import jsontext
 from esim.readers.formats import Detection, Format, Found
+from esim.readers.natural import natural
 from esim.readers.options import Options
-from esim.readers.run_logs import Layout, RunLog, RunLogs, folder_of, natural, run_names
+from esim.readers.run_logs import Layout, RunLog, RunLogs, folder_of, run_names
 from esim.readers.runs import Experiment, detected, file_notes, studies
 from esim.readers.source import File, Source
 
@@ -23,6 +24,7 @@ FORMAT = Format(
     needs=("direction", "objective, if there are several metrics"),
     times=True,
     by_contents=True,
+    first_step="before",
 )
 
 _LAYOUT = Layout(steps=("epoch", "iteration"), elapsed=("elapsed_time",), sparse=True)

@@ -17,8 +17,9 @@ from esim.readers.assembly import some
 from esim.readers.config_files import flat_config
 from esim.readers.encodings import cells, jsontext
 from esim.readers.formats import Detection, Format, Found
+from esim.readers.natural import natural
 from esim.readers.options import Options
-from esim.readers.run_logs import Layout, RunLog, RunLogs, folder_of, natural, run_names
+from esim.readers.run_logs import Layout, RunLog, RunLogs, folder_of, run_names
 from esim.readers.runs import Experiment, file_notes, studies
 from esim.readers.source import File, Source
 from esim.study import Note, Status
@@ -28,6 +29,7 @@ FORMAT = Format(
     summary="Hugging Face Trainer: trainer_state.json of the newest checkpoint of each run",
     needs=("direction", "objective, if there are several metrics"),
     configs=True,
+    first_step="before",
 )
 
 _FILE = "trainer_state.json"

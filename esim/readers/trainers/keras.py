@@ -19,6 +19,7 @@ FORMAT = Format(
     needs=("direction", "objective, if there are several metrics"),
     configs=True,
     by_contents=True,
+    first_step="done",
 )
 
 

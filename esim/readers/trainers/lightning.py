@@ -16,6 +16,7 @@ FORMAT = Format(
     summary="Lightning's CSVLogger: metrics.csv and hparams.yaml of each version",
     needs=("direction", "objective, if there are several metrics"),
     configs=True,
+    first_step="done",
 )
 
 _LOGGER = Logger(

@@ -18,6 +18,7 @@ FORMAT = Format(
     needs=("direction", "objective, if there are several metrics"),
     times=True,
     configs=True,
+    first_step="done",
 )
 
 

@@ -28,6 +28,7 @@ FORMAT = Format(
     schedule=True,
     configs=True,
     several_studies=True,
+    first_step="before",
 )
 
 HISTORY, CONFIGS, META = "history.jsonl", "configs.json", "meta.json"

@@ -27,6 +27,7 @@ FORMAT = Format(
     schedule=True,
     configs=True,
     several_studies=True,
+    first_step="before",
 )
 
 RESULTS, CONFIGS = "results.json", "configs.json"

@@ -32,6 +32,7 @@ FORMAT = Format(
     schedule=True,
     configs=True,
     several_studies=True,
+    first_step="done",
 )
 
 TABLES = ("MetricData", "TrialJobEvent")

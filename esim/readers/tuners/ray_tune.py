@@ -35,6 +35,7 @@ FORMAT = Format(
     schedule=True,
     configs=True,
     several_studies=True,
+    first_step="before",
 )
 
 RESULTS, PROGRESS, PARAMS, FAILURE = "result.json", "progress.csv", "params.json", "error.txt"

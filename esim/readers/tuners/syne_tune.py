@@ -30,6 +30,7 @@ FORMAT = Format(
     schedule=True,
     configs=True,
     several_studies=True,
+    first_step="done",
 )
 
 ZIPPED, PLAIN, METADATA = "results.csv.zip", "results.csv", "metadata.json"

@@ -35,11 +35,11 @@ def saved_of(comparison: Comparison, entry: RuleEntry) -> Dist | None:
 
 
 def front_info(comparison: Comparison) -> FrontInfo:
-    """The rules and baselines for which both what they save and what they lose are known."""
+    """The rules and baselines for which both what they save and what they lose are finite."""
     points: dict[str, Point] = {}
     for entry in comparison.rules:
-        saved, loss = saved_of(comparison, entry), entry.orders.degradation_normalized
-        if saved is None or loss is None:
+        saved, loss = saved_of(comparison, entry), entry.orders.loss_normalized
+        if saved is None or loss is None or not _finite(loss.mean):
             continue
         kind = "bound" if entry.look_ahead else entry.role
         best = entry.key == comparison.answer.best
@@ -55,7 +55,7 @@ def front_info(comparison: Comparison) -> FrontInfo:
         )
 
     def corners(keys: tuple[str, ...]) -> Corners:
-        return tuple((points[key].saved, points[key].loss) for key in keys)
+        return tuple((points[key].saved, points[key].loss) for key in keys if key in points)
 
     return FrontInfo(
         points=tuple(points.values()),
@@ -67,6 +67,11 @@ def front_info(comparison: Comparison) -> FrontInfo:
         rule_words="rule",
         strong_words="saves most within the accepted loss",
     )
+
+
+def _finite(mean: float | None) -> bool:
+    """An infinite mean is None in a document that was read back."""
+    return mean is not None and bool(np.isfinite(mean))
 
 
 def orders_info(comparison: Comparison) -> RowsInfo:

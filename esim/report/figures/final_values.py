@@ -52,7 +52,7 @@ def finals_info(result: ReplayResult) -> FinalsInfo:
     marks = [b.value for b in (best, winner) if b is not None and np.isfinite(b.value)]
     finite = finals[known][np.isfinite(finals[known])]
     typical = [*marks, *(np.quantile(finite, [0.25, 0.75]) if finite.size else [])]
-    fate = "stopped" if s.best_trial_stopped else "kept"
+    fate = "lost" if s.best_trial_stopped else "kept"
     rank = "" if s.best_rank is None else f", rank {s.best_rank}"
     return FinalsInfo(
         objective=result.objective,
@@ -73,7 +73,7 @@ def finals_info(result: ReplayResult) -> FinalsInfo:
 
 
 def _words(what: str, best: BestTrial | None, more: str) -> str:
-    return "" if best is None else f"{what}: {number(best.value, 4)}{more}"
+    return "" if best is None else f"{what}: {number(best.value)}{more}"
 
 
 def draw_finals(info: FinalsInfo, axes: Axes) -> Axes:

@@ -11,6 +11,7 @@ from esim.report.figures import style
 from esim.report.figures.plot import Plot
 from esim.report.figures.style import ValueLimits
 from esim.report.figures.trial_curves import bands_of, curve, curve_limits, draw_bands
+from esim.report.words import number
 from esim.results.recorded_reports import RecordedReports
 from esim.results.replay import ReplayResult
 from esim.study import Direction, Float64
@@ -102,14 +103,14 @@ def threshold_plot(
     if not info.judged:
         return None
     first, last = info.steps[0], info.steps[-1]
+    middle = number(info.middle[0]), number(info.middle[-1])
     return Plot(
         name="threshold",
         title="the running threshold against the field",
         caption=f"{style.rule_words(result)}. {info.judged:,} decisions were held against a "
         "threshold.",
         description="Bands of the recorded values over steps, and on them the threshold: its "
-        f"median goes from {info.middle[0]:.4g} at step {first:,.0f} to {info.middle[-1]:.4g} at "
-        f"step {last:,.0f}.",
+        f"median goes from {middle[0]} at step {first:,.0f} to {middle[1]} at step {last:,.0f}.",
         height=3.7,
         info=info,
         draw=draw_threshold,

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from esim.report.figures import style
 from esim.report.figures.plot import Plot
-from esim.report.words import count, money, percent
+from esim.report.words import count, money, percent, seconds
 from esim.results.replay import ReplayResult
 
 if TYPE_CHECKING:
@@ -27,21 +29,24 @@ class Amount(NamedTuple):
 def amounts_info(result: ReplayResult) -> tuple[Amount, ...]:
     """The amounts of a replay that are known, in the order in which they are drawn."""
     s = result.summary
-    times, whole = style.in_one_unit, (count(s.steps_run), count(s.steps_recorded))
-    spent = money(s.cost, None), money(s.cost_recorded, s.currency)
-    rows = (
-        ("steps", whole, s.steps_saved_fraction),
-        ("training time", times(s.seconds_run, s.seconds_recorded), s.seconds_saved_fraction),
+    price = partial(money, currency=s.currency)
+    rows: tuple[tuple[str, Callable[..., str], Any, Any, float | None], ...] = (
+        ("steps", count, s.steps_run, s.steps_recorded, s.steps_saved_fraction),
+        ("training time", seconds, s.seconds_run, s.seconds_recorded, s.seconds_saved_fraction),
         (
             "billed time",
-            times(s.billed_seconds_run, s.billed_seconds_recorded),
+            seconds,
+            s.billed_seconds_run,
+            s.billed_seconds_recorded,
             s.billed_saved_fraction,
         ),
-        ("cost", spent, s.cost_saved_fraction),
-        ("makespan", times(s.makespan_s, s.makespan_recorded_s), s.makespan_saved_fraction),
+        ("cost", price, s.cost, s.cost_recorded, s.cost_saved_fraction),
+        ("makespan", seconds, s.makespan_s, s.makespan_recorded_s, s.makespan_saved_fraction),
     )
     return tuple(
-        Amount(label, *words, 1.0 - share) for label, words, share in rows if share is not None
+        Amount(label, show(run), show(recorded), 1.0 - share)
+        for label, show, run, recorded, share in rows
+        if share is not None
     )
 
 

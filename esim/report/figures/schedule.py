@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from esim.report.figures import style
 from esim.report.figures.plot import Plot
-from esim.report.words import clock_words, percent
+from esim.report.words import clock_words, percent, seconds
 from esim.results.replay import ReplayResult
 from esim.study import Float64
 
@@ -69,10 +69,8 @@ def schedule_info(result: ReplayResult) -> ScheduleInfo | None:
         stopped=columns.stopped,
         unit=unit.plural,
         end=span / scale or 1.0,
-        makespan_words="Makespan {} instead of {}, ".format(
-            *style.in_one_unit(s.makespan_s, s.makespan_recorded_s)
-        )
-        + f"{percent(s.makespan_saved_fraction)} saved.",
+        makespan_words=f"Makespan {seconds(s.makespan_s)} instead of "
+        f"{seconds(s.makespan_recorded_s)}, {percent(s.makespan_saved_fraction)} saved.",
     )
 
 
@@ -135,7 +133,7 @@ def schedule_plots(result: ReplayResult) -> tuple[Plot, ...]:
             title="schedule without the rule",
             caption=f"{clock[0].upper()}{clock[1:]}.",
             description=f"A bar for each of {many}, from its start to its end; all have ended "
-            f"after {info.recorded.makespan:,.1f} {info.unit}.",
+            f"after {seconds(result.summary.makespan_recorded_s)}.",
             height=3.3,
             info=info,
             draw=partial(draw_schedule, with_rule=False),
@@ -144,8 +142,8 @@ def schedule_plots(result: ReplayResult) -> tuple[Plot, ...]:
             name="schedule-rule",
             title="schedule with the rule",
             caption=info.makespan_words,
-            description=f"The same under the rule; all have ended after {info.run.makespan:,.1f} "
-            f"{info.unit}.",
+            description="The same under the rule; all have ended after "
+            f"{seconds(result.summary.makespan_s)}.",
             height=3.3,
             info=info,
             draw=partial(draw_schedule, with_rule=True),

@@ -95,7 +95,7 @@ def wrong_infos(
         whole, ran = curve(reports, i), curve(reports, i, int(columns.reports_kept[i]))
         shown = np.concatenate([whole.values, *([] if kept is None else [kept.values])])
         finite = shown[np.isfinite(shown)]
-        final = number(float(columns.final_value_recorded[i]), 4)
+        final = number(float(columns.final_value_recorded[i]))
         infos.append(
             WrongInfo(
                 objective=result.objective,

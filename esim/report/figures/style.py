@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from esim.report.words import better_words, clean, clock_words, seconds
+from esim.report.words import better_words, clean, clock_words
 from esim.study import Direction
 
 if TYPE_CHECKING:
@@ -81,25 +81,16 @@ class TimeUnit(NamedTuple):
     """A unit of time."""
 
     seconds: float  # in one unit
-    short: str
     plural: str
 
 
-_UNITS = ((4 * 86400, TimeUnit(86400, "d", "days")), (2 * 3600, TimeUnit(3600, "h", "hours")),
-          (5 * 60, TimeUnit(60, "min", "minutes")), (0, TimeUnit(1, "s", "seconds")))  # fmt: skip
+_UNITS = ((4 * 86400, TimeUnit(86400, "days")), (2 * 3600, TimeUnit(3600, "hours")),
+          (5 * 60, TimeUnit(60, "minutes")), (0, TimeUnit(1, "seconds")))  # fmt: skip
 
 
 def unit_of(longest: float) -> TimeUnit:
     """The unit in which a duration, given in seconds, is easiest to read."""
     return next((unit for least, unit in _UNITS if longest >= least), _UNITS[-1][1])
-
-
-def in_one_unit(run: float | None, recorded: float | None) -> tuple[str, str]:
-    """Two durations in seconds as words in the same unit, which the second of them names."""
-    if run is None or recorded is None:
-        return seconds(run), seconds(recorded)
-    unit = unit_of(max(run, recorded))
-    return f"{run / unit.seconds:,.1f}", f"{recorded / unit.seconds:,.1f} {unit.short}"
 
 
 def literal_text(text: str, longest: int = 60) -> str:

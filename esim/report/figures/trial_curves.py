@@ -79,7 +79,7 @@ def curves_info(result: ReplayResult, reports: RecordedReports) -> CurvesInfo:
         if of is None:
             return None
         i = positions[of.trial]
-        label = f"{what}: {clean(of.trial, 28)}, {number(of.value, 4)}"
+        label = f"{what}: {clean(of.trial, 28)}, {number(of.value)}"
         return Highlight(label, kept[i], rest_of(whole[i], kept[i]))
 
     return CurvesInfo(

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from esim.errors import EsimError, near_names
 from esim.report.figures.comparison_figures import AMOUNTS, amount_of, saved_of
 from esim.report.figures.figure_lists import comparison_plots
+from esim.report.pages.chosen_rule import choice_parts, elsewhere_parts, mean_words
 from esim.report.pages.page import (
     Cell,
     Column,
@@ -26,12 +27,14 @@ from esim.report.words import (
     clean,
     clock_words,
     comparison_name,
+    gains,
+    left_out_words,
     number,
     percent,
     plural,
     share_words,
 )
-from esim.results.comparison.comparison import Choice, Comparison, RuleEntry, Settings
+from esim.results.comparison.comparison import Comparison, RuleEntry, Settings
 from esim.results.saved import SavedResult
 
 
@@ -71,7 +74,11 @@ def compare_page(source: SavedResult, studies: Sequence[str] = ()) -> Page:
             for w in c.warnings
         ),
         sections=(
-            Section("rules", "Every rule", (*pictures("front"), _rules(c), _standing(c))),
+            Section(
+                "rules",
+                "Every rule",
+                (*pictures("front"), _rules(c), *elsewhere_parts(c), _standing(c)),
+            ),
             Section(
                 "orders",
                 "How much the launch order matters",
@@ -79,7 +86,7 @@ def compare_page(source: SavedResult, studies: Sequence[str] = ()) -> Page:
             ),
             Section("workers", "How much the workers matter", tuple(_workers(c, pictures))),
             Section("studies", "Each study", tuple(_each_study(c, studies or known))),
-            Section("choice", "A rule chosen for the next job", tuple(_choice(c.choice))),
+            Section("choice", "A rule chosen for the next job", tuple(choice_parts(c.choice))),
             Section("assumptions", "How it was computed", tuple(_methods(c))),
             provenance(c, source),
         ),
@@ -91,28 +98,30 @@ def _tiles(c: Comparison) -> Iterator[Tile]:
     if c.answer.best is None:
         return
     best = c.rule(c.answer.best)
-    saved, loss, kept = saved_of(c, best), best.orders.degradation_normalized, best.orders.best_kept
+    saved, loss, kept = saved_of(c, best), best.orders.loss_normalized, best.orders.best_kept
     within = f"within a mean loss of {percent(c.settings.max_degradation)}"
     if c.answer.ties:
         within += f"; {plural(len(c.answer.ties), 'other')} not significantly worse"
     yield Tile("saves most", clean(best.key, 34), within)
     if saved is not None:
-        orders = f"{share_words(saved.q05)} to {share_words(saved.q95)} in 90 % of launch orders"
+        orders = f"{percent(saved.q05)} to {percent(saved.q95)} in 90 % of launch orders"
         yield Tile(f"{amount_of(c)} saved", percent(saved.mean), orders)
     if kept is not None:
         yield Tile(
-            "best trial kept in",
+            "best value kept in",
             share_words(kept.share),
             f"of launch orders ({share_words(kept.low)} to {share_words(kept.high)})",
             bad=kept.share < 0.5,
         )
     if loss is not None:
-        interval = f"{percent(loss.low)} to {percent(loss.high)}, of the way from best to median"
-        yield Tile("lost", percent(loss.mean), interval, bad=loss.mean > c.settings.max_degradation)
+        beyond = c.answer.elsewhere
+        about = "" if beyond is None else f"; {mean_words(beyond.loss_normalized)} elsewhere"
+        way = f"of the way from best to median{about}"
+        yield Tile("lost", percent(loss.mean), way, bad=loss.mean > c.settings.max_degradation)
 
 
 def _rules(c: Comparison) -> Table:
-    amount = amount_of(c)
+    amount, signed = amount_of(c), gains(c)
     columns = (
         Column("rule", "rule"),
         Column("saved", f"{amount} saved", "percent", bar=True),
@@ -120,17 +129,18 @@ def _rules(c: Comparison) -> Table:
         Column("saved_high", "to", "percent"),
         Column("saved_q05", "90 % of orders from", "percent"),
         Column("saved_q95", "to", "percent"),
-        Column("best_kept", "best kept", "percent"),
+        Column("best_kept", "best kept", "share"),
         Column("loss", "loss", "percent"),
         Column("loss_low", "interval from", "percent"),
         Column("loss_high", "to", "percent"),
+        *((Column("change", "gains set off", "percent"),) if signed else ()),
         Column("against_best", "against the best", bad="loses too much"),
         Column("p", "p", "p"),
     )
     rows: list[tuple[Cell, ...]] = []
     for e in c.rules:
-        saved, loss, kept = saved_of(c, e), e.orders.degradation_normalized, e.orders.best_kept
-        against = e.against_best
+        saved, loss, kept = saved_of(c, e), e.orders.loss_normalized, e.orders.best_kept
+        change, against = e.orders.degradation_normalized, e.against_best
         rows.append(
             (
                 e.key,
@@ -141,12 +151,17 @@ def _rules(c: Comparison) -> Table:
                 ),
                 None if kept is None else kept.share,
                 *((None,) * 3 if loss is None else (loss.mean, loss.low, loss.high)),
+                *((None if change is None else change.mean,) if signed else ()),
                 "a bound" if e.look_ahead else None if against is None else against.verdict,
                 None if against is None or against.p is None else _short(against.p),
             )
         )
     best = frozenset(i for i, e in enumerate(c.rules) if e.key == c.answer.best)
+    over = left_out_words(c)
     what = f"Means over launch orders{' and studies' if len(c.studies) > 1 else ''}, best first"
+    what += over and f"; {over}"
+    if len(c.studies) > 1:
+        what += "; intervals: if studies and launch orders were drawn anew from these"
     return Table("rules", what, columns, tuple(rows), strong=best)
 
 
@@ -206,7 +221,7 @@ def _workers(c: Comparison, pictures: Callable[..., list[Part]]) -> Iterator[Par
     for n in slots:
         columns += [
             Column(f"saved_{n}", f"saved, {plural(n, 'worker')}", "percent"),
-            Column(f"best_kept_{n}", "best kept", "percent"),
+            Column(f"best_kept_{n}", "best kept", "share"),
         ]
     rows: list[tuple[Cell, ...]] = []
     for e in c.rules:
@@ -219,7 +234,7 @@ def _workers(c: Comparison, pictures: Callable[..., list[Part]]) -> Iterator[Par
                 None if found is None or found.best_kept is None else found.best_kept.share,
             ]
         rows.append(tuple(cells))
-    caption = f"{amount_of(c)} saved and the best trial kept, by workers"
+    caption = f"{amount_of(c)} saved and the best value kept, by workers"
     yield Table("workers", caption[0].upper() + caption[1:], tuple(columns), tuple(rows))
 
 
@@ -243,7 +258,7 @@ def _studies(c: Comparison) -> Table:
         Column("workers", "workers", "count"),
         Column("winner", "best rule"),
         Column("ties", "not significantly worse", "count"),
-        Column("loses_best", "most often stop the best trial"),
+        Column("loses_best", "most often lose the best value"),
         Column("best_trial", "best trial"),
         Column("best_value", "its value", "number"),
     )
@@ -264,7 +279,7 @@ def _studies(c: Comparison) -> Table:
                 None if s.best_recorded is None else s.best_recorded.value,
             )
         )
-    caption = "Who wins, and who stops the best trial (share of launch orders)"
+    caption = "Who wins, and who loses the best value (share of launch orders)"
     if not any(s.rules for s in c.studies):
         return filled("studies", "What was compared", columns, rows)
     return Table("studies", caption, columns, tuple(rows))
@@ -280,7 +295,7 @@ def _by_study(c: Comparison, names: Sequence[str]) -> Table:
         Column("degradation_on_record", "degradation", "signed"),
         Column("degradation_normalized", "normalized", "percent"),
         Column("best_rank", "rank of the best kept", "count"),
-        Column("best_trial_stopped", "best trial", "fate"),
+        Column("best_kept", "best value kept", "yes"),
         Column("rank_mean", "mean rank over orders", "number"),
     )
     shown = frozenset(names)
@@ -297,53 +312,6 @@ def _by_study(c: Comparison, names: Sequence[str]) -> Table:
     ]
     caption = "In the recorded launch order, as `esim replay` tells it"
     return Table("study_rules", caption, columns, tuple(rows), most=100)
-
-
-def _choice(choice: Choice | None) -> Iterator[Part]:
-    if choice is None:
-        yield Missing(
-            "The best of many looks better than it is. No choice was tried on what it was not "
-            "made on.",
-            "esim compare LOGS --choose --max-degradation 0.05",
-        )
-        return
-    yield Say(choice.text)
-    rows = [
-        ("chosen", choice.chosen or "none stays within the loss"),
-        ("loss accepted", percent(choice.max_degradation)),
-        ("tried on", f"{choice.folds} folds of {choice.by}, {choice.repeats} times"),
-    ]
-    if choice.in_sample is not None:
-        rows.append(("saved where it was chosen", percent(choice.in_sample.saved)))
-    if choice.held_out is not None:
-        held = choice.held_out
-        for label, mean in (("saved", held.saved), ("lost", held.degradation_normalized)):
-            words = f"{percent(mean.mean)} ({percent(mean.low)} to {percent(mean.high)})"
-            rows.append((f"{label} where it was not", words))
-        rows.append(("best trial kept there", share_words(held.best_kept.share)))
-        rows.append(("within the loss there", share_words(held.within.share)))
-    yield facts("choice", "The choice, and what it gave elsewhere", rows)
-    if choice.picked:
-        yield Table(
-            "picked",
-            "What was picked, fold by fold",
-            (Column("rule", "picked"), Column("times", "times", "count")),
-            tuple((p.key, p.times) for p in choice.picked),
-        )
-    if choice.candidates:
-        yield Table(
-            "candidates",
-            "The candidates",
-            (
-                Column("rule", "candidate"),
-                Column("saved", "saved", "percent"),
-                Column("degradation_normalized", "lost", "percent"),
-                Column("accepted", "within the loss", "yes"),
-            ),
-            tuple(
-                (x.key, x.saved, x.degradation_normalized, x.accepted) for x in choice.candidates
-            ),
-        )
 
 
 def _methods(c: Comparison) -> Iterator[Part]:
@@ -365,7 +333,7 @@ def _settings(s: Settings) -> Iterator[tuple[str, str]]:
     yield "what ranks", f"{AMOUNTS.get(s.saved, s.saved)} saved"
     yield "loss accepted", f"{percent(s.max_degradation)} of the way from best to median trial"
     yield "launch orders", f"{s.orders}, and {s.workers_orders} for each number of workers"
-    yield "confidence", percent(s.confidence)
+    yield "confidence", f"{100 * s.confidence:g} %"
     yield "bootstrap replicates", f"{s.bootstrap:,}"
     yield "seed", str(s.seed)
     yield "final value", f"the {s.final} reported value of a trial"

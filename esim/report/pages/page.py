@@ -12,11 +12,10 @@ from typing import Any, Literal
 
 from esim.report import words
 from esim.report.figures.plot import Plot
-from esim.results.chances import chance_words
 
 Cell = str | float | int | bool | None
 Kind = Literal[
-    "text", "count", "percent", "chance", "seconds", "number", "signed", "money", "fate", "yes", "p"
+    "text", "count", "percent", "share", "seconds", "number", "signed", "money", "fate", "yes", "p"
 ]
 
 
@@ -55,7 +54,7 @@ class Column:
         shown = {
             "count": words.count,
             "percent": words.percent,
-            "chance": chance_words,
+            "share": words.share_words,
             "seconds": words.seconds,
             "signed": words.signed,
             "p": words.probability,

@@ -64,17 +64,20 @@ def replay_page(source: SavedResult, studies: Sequence[str] = ()) -> Page:
 
 def _tiles(results: Sequence[ReplayResult]) -> Iterator[Tile]:
     if len(results) > 1:
-        saved = [r.summary.steps_saved_fraction or 0.0 for r in results]
-        lost = sum(r.summary.best_trial_stopped is True for r in results)
-        yield Tile(
-            "steps saved, median study",
-            percent(float(np.median(saved))),
-            f"{percent(min(saved))} to {percent(max(saved))} over studies",
-        )
+        shares = [r.summary.steps_saved_fraction for r in results]
+        saved = [share for share in shares if share is not None]
+        fates = [r.summary.best_trial_stopped for r in results]
+        lost, told = sum(fate is True for fate in fates), sum(fate is not None for fate in fates)
+        if saved:
+            yield Tile(
+                "steps saved, median study",
+                percent(float(np.median(saved))),
+                f"{percent(min(saved))} to {percent(max(saved))} over studies",
+            )
         yield Tile(
             "best trial stopped in",
-            f"{lost} of {len(results)}",
-            "studies",
+            f"{lost} of {told}",
+            "studies" if told == len(results) else "studies of which it is known",
             bad=lost > 0,
         )
         return
@@ -100,13 +103,12 @@ def _tiles(results: Sequence[ReplayResult]) -> Iterator[Tile]:
             f"of {money(s.cost_recorded, s.currency)}",
         )
     known = s.degradation if s.degradation is not None else s.degradation_on_record
-    lost = s.best_trial_stopped is True and (known or 0) > 0
     yield Tile(
         "best trial",
-        {True: "lost" if lost else "as good", False: "kept", None: "unknown"}[s.best_trial_stopped],
+        {True: "lost", False: "kept", None: "unknown"}[s.best_trial_stopped],
         f"degradation {signed(known)}"
         + ("" if s.degradation is not None or known is None else " on record"),
-        bad=lost,
+        bad=s.best_trial_stopped is True,
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from esim.report.answer import over_readings, wrong_sentence
+from esim.report.answer import best_fate, over_readings, wrong_sentence
 from esim.report.figures.figure_lists import replay_plots
 from esim.report.figures.plot import Plot
 from esim.report.figures.stopped_wrongly import stopped_wrongly
@@ -126,7 +126,7 @@ def _quality(result: ReplayResult, prefix: str, pictures: _Pictures) -> list[Par
     s, ranges = result.summary, result.ranges()
     if s.best is None or s.best_recorded is None:
         return [Missing("No trial has a final value to compare.")]
-    fate = "stopped by the rule" if s.best_trial_stopped else "kept"
+    fate = best_fate(result)
     rank = "" if s.best_rank is None else f", rank {s.best_rank} of the study"
     rows = [
         ("best trial", f"{number(s.best_recorded.value)}: {clean(s.best_recorded.trial)}, {fate}"),

@@ -11,7 +11,17 @@ from rich.text import Text
 
 from esim.report.terminal.history import show_failures
 from esim.report.terminal.replay import table
-from esim.report.words import MISSING, clean, count, number, percent
+from esim.report.words import (
+    MISSING,
+    clean,
+    count,
+    gains,
+    left_out_words,
+    number,
+    percent,
+    probability,
+    share_words,
+)
 from esim.results.comparison.comparison import (
     AtWorkers,
     Comparison,
@@ -24,7 +34,7 @@ from esim.results.comparison.comparison import (
 _AMOUNT = {"seconds": "time", "billed": "billed time"}
 _MOST_STUDIES = 12  # rows of the table of studies
 _MOST_ROWS = 12  # rows of the table over workers; the others are in the document
-_MOST_LOSERS = 3  # rules named that most often stop the best trial of a study
+_MOST_LOSERS = 3  # rules named that most often lose the best value of a study
 _BAR = 8  # characters of a bar from 0 to 100 %
 _WIDE = 100  # characters of a terminal that is wide enough for bars
 _KEY = 21  # characters of the column of rules, at least
@@ -102,13 +112,17 @@ def _saved_of(c: Comparison, entry: RuleEntry) -> Dist | None:
 
 def _rules(c: Comparison, *, wide: bool) -> Table:
     what = _AMOUNT.get(c.settings.saved, c.settings.saved)
-    shown = table(f"Rules, best first: {what} saved over launch orders", "rule", "saved")
+    over = left_out_words(c)
+    title = f"Rules, best first: {what} saved over launch orders" + (over and f", {over}")
+    shown = table(title, "rule", "saved")
     shown.padding = (0, 1, 0, 0)
     shown.columns[0].min_width = _KEY
     if wide:
         shown.add_column("", no_wrap=True)
+    signed = gains(c)
     ranks = ["rank"] if wide else []
-    for column in ("90 % of\norders", "best\nkept", "loss", *ranks):
+    changes = ["change"] if signed else []
+    for column in ("90 % of\norders", "best\nkept", "loss", *changes, *ranks):
         shown.add_column(column, justify="right", no_wrap=True)
     shown.add_column("against the best", no_wrap=True)
     ranked = False
@@ -116,16 +130,18 @@ def _rules(c: Comparison, *, wide: bool) -> Table:
         if not ranked and entry.look_ahead:
             shown.add_section()
             ranked = True
-        saved, loss = _saved_of(c, entry), entry.orders.degradation_normalized
+        saved, loss = _saved_of(c, entry), entry.orders.loss_normalized
+        change = entry.orders.degradation_normalized
         bar = "" if saved is None else "█" * round(_BAR * max(0.0, saved.mean))
         shown.add_row(
             Text(clean(entry.key, 60)),
             MISSING if saved is None else percent(saved.mean),
             *([Text(bar.ljust(_BAR, "·"), style="cyan")] if wide else []),
-            MISSING if saved is None else f"{100 * saved.q05:.0f} to {100 * saved.q95:.0f} %",
-            _whole(entry.orders.best_kept),
+            MISSING if saved is None else _between(saved.q05, saved.q95),
+            _kept(entry.orders.best_kept),
             MISSING if loss is None else percent(loss.mean),
-            *([MISSING if entry.rank is None else number(entry.rank.mean, 3)] if wide else []),
+            *([MISSING if change is None else percent(change.mean)] if signed else []),
+            *([MISSING if entry.rank is None else number(entry.rank.mean, 4)] if wide else []),
             _against(entry, wide=wide),
             style="dim"
             if entry.role == "baseline"
@@ -149,13 +165,13 @@ def _against(entry: RuleEntry, *, wide: bool) -> Text:
     against = entry.against_best
     if against is None:
         return Text(f"{MISSING}{mark}")
-    p = f", p {_p(against.p)}" if wide and against.p is not None and against.significant else ""
+    p = (
+        f", p {probability(against.p)}"
+        if wide and against.p is not None and against.significant
+        else ""
+    )
     style = {"best": "bold green", "loses too much": "red"}.get(against.verdict, "")
     return Text(f"{against.verdict}{p}{mark}", style=style)
-
-
-def _p(p: float) -> str:
-    return "< .001" if p < 0.001 else f"{p:.3f}".lstrip("0")
 
 
 def _legend(c: Comparison) -> str:
@@ -164,20 +180,26 @@ def _legend(c: Comparison) -> str:
         "saved: mean over launch orders"
         + (" and studies" if len(c.studies) > 1 else "")
         + "; loss: mean way from the best to the median trial, at most "
-        f"{within} is accepted; rank: mean; p: over "
+        f"{within} is accepted, no gain set off"
+        + ("; change: the same with gains set off" if gains(c) else "")
+        + "; rank: mean; p: over "
         f"{'studies' if c.answer.about == 'studies' else 'launch orders only'}; ◆: on the Pareto "
         "front of saved against loss"
     )
 
 
-def _whole(share: Share | None) -> str:
-    return MISSING if share is None else f"{100 * share.share:.0f} %"
+def _between(low: float, high: float) -> str:
+    return f"{percent(low).removesuffix(' %')} to {percent(high)}"
+
+
+def _kept(share: Share | None) -> str:
+    return share_words(None if share is None else share.share)
 
 
 def _workers(c: Comparison) -> Table:
     slots = sorted({at.workers for entry in c.rules for at in entry.workers})
     what = _AMOUNT.get(c.settings.saved, c.settings.saved)
-    shown = table(f"By workers: {what} saved, and how often the best trial is kept", "rule")
+    shown = table(f"By workers: {what} saved, and how often the best value is kept", "rule")
     for n in slots:
         shown.add_column(_many(n, "worker"), justify="right", no_wrap=True)
     rules = [entry for entry in c.rules if entry.role == "rule"]
@@ -196,16 +218,16 @@ def _workers(c: Comparison) -> Table:
 def _at(at: AtWorkers | None) -> str:
     if at is None or at.saved is None:
         return MISSING
-    return f"{100 * at.saved.mean:.0f} %, {_whole(at.best_kept)}"
+    return f"{share_words(at.saved.mean)}, {_kept(at.best_kept)}"
 
 
 def _studies(studies: Sequence[StudyEntry]) -> Table:
     shown = table("By study", "study", "trials", "workers")
     shown.add_column("saves most within the loss", overflow="fold")
-    shown.add_column("most often stop the best trial (share of orders)", overflow="fold")
+    shown.add_column("most often lose the best value (share of orders)", overflow="fold")
     for study in studies[:_MOST_STUDIES]:
         losers = [
-            f"{clean(loser.key, 40)} {100 * loser.share.share:.0f} %"
+            f"{clean(loser.key, 40)} {share_words(loser.share.share)}"
             for loser in study.loses_best[:_MOST_LOSERS]
         ]
         shown.add_row(

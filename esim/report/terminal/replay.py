@@ -12,7 +12,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from esim.report.answer import totals_sentence, verdict
+from esim.report.answer import best_fate, totals_sentence, verdict
 from esim.report.words import MISSING, clean, count, money, number, percent, seconds, signed
 from esim.results.replay import ReadingRow, ReplayResult, Summary
 
@@ -199,7 +199,7 @@ def _saved(result: ReplayResult) -> Table:
             "",
             f"{percent(low)} to {percent(high)}",
         )
-    shown.add_row("trials stopped", count(s.trials), count(s.trials_stopped), "")
+    shown.add_row("trials, of them stopped", count(s.trials), count(s.trials_stopped), "")
     return shown
 
 
@@ -221,10 +221,10 @@ def _quality(result: ReplayResult) -> Table:
     shown.add_column()
     shown.add_column(overflow="fold")
     if s.best_recorded is not None and s.best is not None:
-        fate = "stopped by the rule" if s.best_trial_stopped else "kept"
         shown.add_row(
             "best trial",
-            f"{number(s.best_recorded.value)}  {clean(s.best_recorded.trial)} ({fate})",
+            f"{number(s.best_recorded.value)}  {clean(s.best_recorded.trial)} "
+            f"({best_fate(result)})",
         )
         rank = "" if s.best_rank is None else f" (rank {s.best_rank} of the study)"
         shown.add_row("best under the rule", f"{number(s.best.value)}  {clean(s.best.trial)}{rank}")

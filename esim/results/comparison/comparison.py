@@ -13,10 +13,12 @@ from esim.results.comparison.entries import (
     Candidate,
     Choice,
     Doubt,
+    Elsewhere,
     FirstStop,
     Front,
     HeldOut,
     InSample,
+    LeftOut,
     Loses,
     Picked,
     Recorded,
@@ -44,6 +46,7 @@ from esim.results.comparison.numbers import (
 )
 from esim.results.comparison.tables import flat, spread_row, standing
 from esim.results.records import build, following_schema, plain, to_json
+from esim.results.validate import validate_document
 from esim.study.door import above
 
 if TYPE_CHECKING:
@@ -62,10 +65,12 @@ __all__ = [
     "Comparison",
     "Dist",
     "Doubt",
+    "Elsewhere",
     "FirstStop",
     "Front",
     "HeldOut",
     "InSample",
+    "LeftOut",
     "Loses",
     "Mean",
     "Middle",
@@ -118,6 +123,9 @@ class Comparison:
     command: str | None = None  # the command line that made it, where one did
     failures: Mapping[str, str] = field(default_factory=dict)
     study_means: StudyMeans | None = field(default=None, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        validate_document(self)
 
     def rule(self, key: str) -> RuleEntry:
         """A contestant by its key. Raises KeyError."""

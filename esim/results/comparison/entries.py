@@ -25,7 +25,10 @@ class FirstStop:
 
 @dataclass(frozen=True)
 class RecordedMeans:
-    """Means over studies, in the recorded launch order. `best_kept`: share of the studies."""
+    """Means over the compared studies, in the recorded launch order.
+
+    `best_kept`: share of the studies. `loss_normalized`: no gain makes up for a loss.
+    """
 
     steps_saved_fraction: float | None
     seconds_saved_fraction: float | None
@@ -34,11 +37,12 @@ class RecordedMeans:
     cost_saved_fraction: float | None
     degradation_normalized: float | None
     best_kept: float | None
+    loss_normalized: float | None = None
 
 
 @dataclass(frozen=True)
 class RuleEntry:
-    """One contestant over all studies, each study weighing the same.
+    """One contestant over the compared studies, each weighing the same (`Answer.studies`).
 
     `look_ahead`: it uses what no rule can know at the time: a bound, not ranked. `front`: on the
     Pareto front. `beyond_i_epoch`: no i-epoch saves as much and loses as little.
@@ -63,7 +67,11 @@ class RuleEntry:
 
 @dataclass(frozen=True)
 class Recorded:
-    """One contestant on one study in the recorded launch order: its replay's summary."""
+    """One contestant on one study in the recorded launch order: its replay's summary.
+
+    `best_kept`: a trial of the best recorded value goes on to its end, whichever of several. A
+    degradation of exactly 0 is 0 of any scale, also where the best and the median do not differ.
+    """
 
     steps_saved_fraction: float | None
     seconds_saved_fraction: float | None
@@ -78,6 +86,8 @@ class Recorded:
     best_rank: int | None
     best_trial_stopped: bool | None
     best: BestTrial | None
+    best_kept: bool | None = None
+    loss_normalized: float | None = None
 
 
 @dataclass(frozen=True)
@@ -101,7 +111,7 @@ class Winner:
 
 @dataclass(frozen=True)
 class Loses:
-    """How often a rule stops the best trial."""
+    """How often a rule loses the best value: no trial of that value goes on to its end."""
 
     key: str
     share: Share
@@ -171,16 +181,50 @@ class InSample:
     degradation_normalized: float
     best_kept: float
     within: float
+    loss_normalized: float | None = None
 
 
 @dataclass(frozen=True)
 class HeldOut:
-    """What the choice gives on what it was not made on."""
+    """What the choice gives on what it was not made on.
+
+    The intervals are those of the chosen contestant's means over other studies (`Elsewhere`), made
+    wider where a held-out mean lies outside. Of halves of one study's trials they are None: one
+    study cannot tell what another gives.
+    """
 
     saved: Mean
     degradation_normalized: Mean
     best_kept: Share
     within: Share
+    loss_normalized: Mean | None = None
+
+
+@dataclass(frozen=True)
+class Elsewhere:
+    """What the best contestant gives on average over all studies like those compared.
+
+    Attributes:
+        studies: how many were compared.
+        candidates: how many contestants the best was picked from.
+        saved, degradation_normalized, loss_normalized, best_kept, within: the mean over the
+            compared studies, and an interval that holds the mean over all studies like them, with
+            the confidence of the comparison and whichever contestant was picked. No upper end if
+            some contestant's loss has none.
+        promised: whether the upper end of the loss is accepted.
+        studies_needed: the least number of studies, without any loss in them, after which it would
+            be; None if no number is enough.
+    """
+
+    studies: int
+    candidates: int
+    saved: Mean
+    degradation_normalized: Mean
+    loss_normalized: Mean
+    best_kept: Mean
+    within: Mean
+    promised: bool
+    studies_needed: int | None
 
 
 @dataclass(frozen=True)
@@ -199,11 +243,15 @@ class Candidate:
     saved: float
     degradation_normalized: float
     accepted: bool
+    loss_normalized: float | None = None
 
 
 @dataclass(frozen=True)
 class Choice:
-    """The rule that saves most within a loss, chosen on one part and told on the other."""
+    """The rule that saves most within a loss, chosen on one part and told on the other.
+
+    `studies_needed`: as in `Elsewhere`.
+    """
 
     max_degradation: float
     by: Literal["studies", "trials"]
@@ -215,16 +263,29 @@ class Choice:
     picked: tuple[Picked, ...]
     candidates: tuple[Candidate, ...]
     text: str = ""
+    studies_needed: int | None = None
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """Studies on which rules are not compared, and why; `studies`: how many."""
+
+    code: str
+    studies: int
+    text: str
 
 
 @dataclass(frozen=True)
 class Answer:
-    """The ten seconds: who saves most within the accepted loss, in at most three sentences.
+    """The ten seconds: who saves most within the accepted loss, in at most four sentences.
 
     `ties` stay within it too and save not significantly less.
 
     `about`: whether significance is about other studies, or, with too few of them, about other
     launch orders of the same ones.
+
+    `studies`: on how many all rules are compared; `left_out`: the others. `elsewhere`: what the
+    best gives on other studies; None of one study, and where nothing is saved.
     """
 
     best: str | None
@@ -232,6 +293,9 @@ class Answer:
     significant: bool | None
     about: Literal["studies", "orders"] | None
     sentences: tuple[str, ...]
+    studies: int | None = None
+    left_out: tuple[LeftOut, ...] = ()
+    elsewhere: Elsewhere | None = None
 
 
 @dataclass(frozen=True)

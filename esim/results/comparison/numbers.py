@@ -30,11 +30,11 @@ class Dist:
 
 @dataclass(frozen=True)
 class Share:
-    """How often something is so, with an interval."""
+    """How often something is so, with an interval; None if the interval is unknown."""
 
     share: float
-    low: float
-    high: float
+    low: float | None
+    high: float | None
     count: int
     of: int
 
@@ -44,7 +44,9 @@ class Spread:
     """One rule over launch orders. None = unknown. Fractions are of the recorded amounts.
 
     `within`: normalized degradation at most the accepted one. `degradation` is in the objective's
-    unit, so it is None over several studies.
+    unit, so it is None over several studies. `degradation_normalized` is signed: where the best
+    value left is better than the recorded best, it is negative. `loss_normalized` is 0 there, so
+    that no gain makes up for a loss; it is what ranks and choices go by.
     """
 
     steps_saved_fraction: Dist | None
@@ -59,6 +61,7 @@ class Spread:
     trials_stopped_fraction: Dist | None
     best_kept: Share | None
     within: Share | None
+    loss_normalized: Dist | None = None
 
 
 @dataclass(frozen=True)
@@ -72,11 +75,11 @@ class Middle:
 
 @dataclass(frozen=True)
 class Mean:
-    """A mean with its interval."""
+    """A mean with its interval; an end is None if it is unknown, or if there is none."""
 
     mean: float
-    low: float
-    high: float
+    low: float | None
+    high: float | None
 
 
 @dataclass(frozen=True)
@@ -89,6 +92,7 @@ class AtWorkers:
     saved: Middle | None
     degradation_normalized: Middle | None
     best_kept: Share | None
+    loss_normalized: Middle | None = None
 
 
 @dataclass(frozen=True)
@@ -96,7 +100,8 @@ class Rank:
     """A contestant's rank, 1 = best, over studies and launch orders.
 
     `first`: share of them in which it is first, ties shared. `difference`: from the best mean rank;
-    `p` of it, adjusted for all contestants; None for the best-ranked itself or with nobody else.
+    `p` of it, adjusted for all contestants, picking the best included; None for the best-ranked
+    itself.
     """
 
     mean: float
@@ -113,7 +118,8 @@ class AgainstBest:
     """A contestant beside the best: who saves most on average with an accepted mean loss.
 
     `saved_difference`: what it saves minus what the best saves, paired. `p` of it, adjusted for all
-    that stay within the loss; None for the best, for what loses too much, and with nobody else.
+    that stay within the loss, picking the best included; None for the best, and for what loses too
+    much.
     """
 
     verdict: Standing

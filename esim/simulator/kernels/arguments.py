@@ -40,7 +40,7 @@ class Criteria(NamedTuple):
     after_first: bool  # a trial launched before any has completed is neither judged nor a peer
     replaces: bool  # the cell that a trial adds as it ends replaces its last one
     again_stopped: bool  # a stopped trial adds such a cell too
-    delay: int  # reports between a decision and the stop
+    from_stop: bool  # a stopped trial is a peer from the end of its training, not of its job
     min_completed: int  # with fewer completed trials nothing is judged
     method: int  # see esim.simulator.kernels.peers
     least: int  # fewer peers give no threshold
@@ -62,6 +62,9 @@ class PlanArrays(NamedTuple):
     # [R] the judgements of the same report from this one on, itself counted; empty: each report is
     # one judgement
     group: NDArray[np.int32]
+    # [R] how many judgements a trial makes in all if it is told to stop at each, more than it has:
+    # it reaches its natural end; empty: its report is its last
+    made: NDArray[np.int32]
     flags: NDArray[np.bool_]  # [N, 4] UNSEEN, COMPLETES, JOINS, OPENS
     cell_offsets: NDArray[np.int64]  # [N + 1] trial -> its cells, as its judgements show them
     cell_column: NDArray[np.int32]  # [K] the column of each cell
@@ -100,15 +103,19 @@ class Times(NamedTuple):
     """The timed clock, its jobs and its schedule. A position is one in the launch order."""
 
     startup: float  # seconds from taking a slot to the start of the trial
+    latency: float  # seconds from the report with which a stop takes effect to the end of training
     slots: int  # 0: trials start as recorded
     acting: bool  # False: the baseline, in which no rule acts
     seconds: NDArray[np.float64]  # [R] since the trial's start, of each report
+    # [R] seconds since the trial's start, of the report with which a stop decided at each takes
+    # effect
+    since: NDArray[np.float64]
     # [N, 5] seconds: START as recorded, DURATION to the natural end (inf: never ends), OVERHEAD
-    # from a stop's report to the end of the job; filled here: BEGAN and ENDED, when the slot was
+    # from such a report to the end of the job; filled here: BEGAN and ENDED, when the slot was
     # taken and free again
     jobs: NDArray[np.float64]
     heap: NDArray[np.int64]  # [N + 1] a heap of the running trials' positions; its size in [N]
     when: NDArray[np.float64]  # [N] seconds, the next event of each position
     # [N, 4] for each position the KIND and PHASE of its next event, the next REPORT (the number of
-    # its first judgement), and the TARGET: how many judgements are made before a stop takes effect
+    # its first judgement), and the TARGET: how many judgements are made by a trial told to stop
     agenda: NDArray[np.int64]

@@ -13,6 +13,7 @@ from esim.simulator.kernels.jit import inner, kernel
 
 BEST, AVERAGE = 0, 1
 _BLOCK = 128  # values that NumPy adds up without halving them
+_DIGITS = 13  # that a sum of 1,000 decimals still has
 
 
 @kernel
@@ -38,6 +39,25 @@ def statistic(kind, average_from, first_stays, offsets, positions, values, out):
                     total += value
                     n += 1
                 out[at] = total / n if n > 0 else np.nan
+
+
+@kernel
+def as_decimals(offsets, values, averages):
+    """Round `averages`, float64 [R], to 13 digits of the largest value of their trial so far.
+
+    Averages of decimals that are equal on paper are then equal to the last bit, also where values
+    above and below zero cancel out, which no tolerance relative to the average can mend.
+    """
+    for trial in range(len(offsets) - 1):
+        largest, scale = 0.0, 0.0
+        for at in range(offsets[trial], offsets[trial + 1]):
+            size = abs(values[at])
+            if size > largest and size < np.inf:
+                largest = size
+                digits = _DIGITS - np.ceil(np.log10(size))
+                scale = 10.0**digits if digits <= 300.0 else 0.0  # of tiny values they are no float
+            if scale > 0.0:
+                averages[at] = np.rint(averages[at] * scale) / scale
 
 
 @inner

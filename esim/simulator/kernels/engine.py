@@ -1,8 +1,8 @@
 """Replays a study's judgements under one rule, in launch order.
 
 Values are oriented so that lower is better. The arrays are those of `arguments.py`, and
-    kept   int32 [N]  how many judgements each trial made; one more if it ran to its end and more
-                      follows than was reported
+    kept   int32 [N]  how many judgements each trial had when it was told to stop; all of them if it
+                      ran to its end, and one more if more follows than was reported
 """
 
 from __future__ import annotations
@@ -15,12 +15,16 @@ from esim.simulator.kernels.peers import (
     COUNT,
     HIGH,
     LIMIT,
+    LOW,
+    MEAN,
     STOPS,
     SUM,
     THRESHOLD,
+    add_up,
     insert,
     low_index,
     remove,
+    renew,
     select,
     set_level,
 )
@@ -87,6 +91,23 @@ def insert_cells(trial, reports, plan, rank, state):
 
 
 @inner
+def withdraw(trial, plan, rank, state):
+    """Take a trial that has failed out of the sight of its peers."""
+    if rank is not None:
+        at = plan.cell_offsets[trial]
+        while at < state.trials[trial, CELL]:
+            if rank[at] >= 0:
+                column = np.int64(plan.cell_column[at])
+                remove(column, np.int64(rank[at]), plan, state)
+                if plan.rule.method == MEAN:
+                    add_up(column, plan, state)
+                low, high = state.members[column, LOW], state.members[column, HIGH]
+                renew(column, state.members[column, COUNT], low, high, plan, state)
+            at += 1
+    state.trials[trial, SHOWN] = 0
+
+
+@inner
 def launch(trial, plan, state):
     """Start a trial, and keep what its rule freezes at its launch. False if it is not judged."""
     if plan.rule.freezes != 0:
@@ -111,7 +132,7 @@ def gather(trial, column, plan, statistic, state):
             continue
         first = plan.offsets[peer]
         at = first + state.trials[peer, SHOWN] - 1
-        if plan.column[first] > column:
+        if at < first or plan.column[first] > column:  # it has failed, or came later
             continue
         if plan.column[at] < column:
             if not plan.rule.carry or state.trials[peer, ENDED] == 0:
@@ -189,20 +210,28 @@ def first_stop(trial, k, stop, plan, statistic, rank, curve, state):
 
 
 @inner
+def judgements_made(trial, k, plan):
+    """How many judgements a trial makes that is told to stop at judgement k, from 0."""
+    at = plan.offsets[trial] + k
+    if len(plan.made) != 0:
+        return np.int64(plan.made[at])
+    if len(plan.group) != 0:
+        return np.int64(k + plan.group[at])
+    return np.int64(k + 1)
+
+
+@inner
 def mark_stop(trial, k, plan, state, kept):
     """Record a stop decided at judgement k, from 0. False if it would leave nothing to save."""
     at = plan.offsets[trial] + k
-    after = k + 1
-    if len(plan.group) != 0:
-        after = k + plan.group[at]
-        if plan.group[at] > 1:  # the report is judged and seen no further
-            state.trials[trial, SHOWN] = plan.offsets[-1] + 2
-    after += plan.rule.delay
+    if len(plan.group) != 0 and plan.group[at] > 1:  # the report is judged and seen no further
+        state.trials[trial, SHOWN] = plan.offsets[-1] + 2
+    after = judgements_made(trial, k, plan)
     reports = plan.offsets[trial + 1] - plan.offsets[trial]
     if after > reports or (after == reports and not plan.flags[trial, UNSEEN]):
         return False
     column = plan.column[at]
-    kept[trial] = after
+    kept[trial] = k + 1
     state.stops[trial, 0] = state.levels[column, THRESHOLD]
     state.stops[trial, 1] = state.members[column, COUNT]
     state.stops[trial, 2] = k
@@ -214,11 +243,14 @@ def mark_stop(trial, k, plan, state, kept):
 
 @inner
 def end(trial, stopped, plan, rank, end_rank, curve, state, kept):
-    """End a trial: it may now be a peer, and counts as completed if it completes unstopped."""
+    """End a trial: it may now be a peer, and counts as completed if it completes unstopped.
+
+    Where running trials are peers, one that fails is none from then on, unless failed ones are.
+    """
     reports = plan.offsets[trial + 1] - plan.offsets[trial]
     joins = not plan.rule.completed_only
     if stopped:
-        reports = np.int64(kept[trial])
+        reports = judgements_made(trial, np.int64(kept[trial]) - 1, plan)
     else:
         kept[trial] = reports + plan.flags[trial, UNSEEN]
         joins = plan.flags[trial, JOINS]
@@ -231,8 +263,10 @@ def end(trial, stopped, plan, rank, end_rank, curve, state, kept):
                 best = np.int64(state.tally[BEST])
                 if best == 0 or curve[plan.offsets[trial + 1] - 1] < curve[plan.offsets[best] - 1]:
                     state.tally[BEST] = trial + 1
-    if joins or plan.rule.reached:
+    if joins:
         show(trial, reports, plan, rank, state)
+    elif plan.rule.reached:
+        withdraw(trial, plan, rank, state)
     if joins and reports > 0:
         state.trials[trial, ENDED] = 1
         if rank is not None:

@@ -20,6 +20,7 @@ index of `low` moves by at most one with an insertion:
     REDUCTION  the last of the best n // share, or the best
     RANK       the member at the largest index, from 0, of which index / n <= share
     PORTION    the member at floor(share * n)
+    WITHIN     the member at the largest index, from 0, of which index / n < share
     MEAN       no member: the mean of all, added up in the order in which they were inserted
 """
 
@@ -29,7 +30,7 @@ import numpy as np
 
 from esim.simulator.kernels.jit import inner
 
-MIDPOINT, LINEAR, LOWER, HIGHER, MIRRORED, REDUCTION, RANK, PORTION, MEAN = range(9)
+MIDPOINT, LINEAR, LOWER, HIGHER, MIRRORED, REDUCTION, RANK, PORTION, MEAN, WITHIN = range(10)
 COUNT, LOW, HIGH, WORD, END, UNIVERSE, STOPS = 0, 1, 2, 3, 4, 5, 6
 THRESHOLD, LIMIT, SUM = 0, 1, 2
 
@@ -90,6 +91,12 @@ def low_index(n, share, method):
             index -= 1
         while (index + 1) / n <= share:
             index += 1
+    elif method == WITHIN:
+        index = np.int64(share * n)
+        while index > 0 and index / n >= share:
+            index -= 1
+        while (index + 1) / n < share:
+            index += 1
     else:
         index = np.int64(0)
     return index if index < n - 1 else n - 1
@@ -140,10 +147,17 @@ def insert(column, rank, plan, state):
     state.members[column, COUNT] = n
     state.members[column, LOW] = low
     state.members[column, HIGH] = high
-    start = state.members[column, UNIVERSE]
     if plan.rule.method == MEAN:
+        start = state.members[column, UNIVERSE]
         state.levels[column, SUM] += plan.universe[start + rank]
+    renew(column, n, low, high, plan, state)
+
+
+@inner
+def renew(column, n, low, high, plan, state):
+    """Bring a column's threshold and limit up to date: it has n members, around ranks low, high."""
     if n >= plan.rule.least:
+        start = state.members[column, UNIVERSE]
         above = high if high > low else low
         set_level(
             column,
@@ -153,13 +167,32 @@ def insert(column, rank, plan, state):
             plan.rule,
             state.levels,
         )
+    else:
+        state.levels[column, THRESHOLD] = state.levels[column, LIMIT] = np.nan
+
+
+@inner
+def add_up(column, plan, state):
+    """The sum of a column's members anew, in the order of their ranks.
+
+    Taking what was removed off the sum would leave what rounding made of both.
+    """
+    base, stop = state.members[column, WORD], state.members[column, END]
+    state.levels[column, SUM] = 0.0
+    for word in range(base, stop):
+        bits = np.int64(state.words[word])
+        while bits != 0:
+            bit = _DE_BRUIJN[(((bits & -bits) * 0x077CB531) & 0xFFFFFFFF) >> 27]
+            rank = ((word - base) << 5) + bit
+            state.levels[column, SUM] += plan.universe[state.members[column, UNIVERSE] + rank]
+            bits &= bits - 1
 
 
 @inner
 def remove(column, rank, plan, state):
     """Take the statistic of a rank out of a column's members.
 
-    The threshold is not brought up to date, as an insertion into the column follows.
+    Threshold and sum are not brought up to date.
     """
     base, stop = state.members[column, WORD], state.members[column, END]
     state.words[base + (rank >> 5)] &= np.uint32(0xFFFFFFFF ^ (1 << (rank & 31)))

@@ -15,6 +15,7 @@ from esim.simulator.kernels.engine import (
     begin,
     end,
     first_stop,
+    judgements_made,
     launch,
     mark_stop,
     show,
@@ -24,8 +25,9 @@ from esim.simulator.kernels.jit import inner, kernel
 START, DURATION, OVERHEAD, BEGAN, ENDED = 0, 1, 2, 3, 4  # the columns of `jobs`
 KIND, PHASE, REPORT, TARGET = 0, 1, 2, 3  # the columns of `agenda`
 _IS_END, _IS_REPORT = 0, 1  # kinds of events
-# What the trial does at its next event: it reports, it ends, or, once stopped, it frees its slot.
-_RUNS, _ENDS, _FREES = 0, 1, 2
+# What the trial does at its next event: it reports, it ends, or, once stopped, it has trained (only
+# under rules whose stopped trials are peers from there) and then frees its slot.
+_RUNS, _ENDS, _TRAINED, _FREES = 0, 1, 2, 3
 # Targets of a trial not bound to stop: none decided yet, the probe, or a stop would save nothing.
 _UNDECIDED, _PROBED, _NEVER = -1, -2, -3
 
@@ -131,7 +133,7 @@ def _judge(position, trial, plan, statistic, rank, curve, state, times, kept):
         if undecided and stop < after:
             target = _NEVER
             if mark_stop(trial, stop, plan, state, kept):
-                target = np.int64(kept[trial])
+                target = judgements_made(trial, stop, plan)
             agenda[position, TARGET] = target
     if plan.rule.reached:
         show(trial, after, plan, rank, state)
@@ -139,14 +141,19 @@ def _judge(position, trial, plan, statistic, rank, curve, state, times, kept):
 
 
 @inner
-def _reschedule(position, trial, stopped, now, plan, times, kept):
+def _reschedule(position, trial, stopped, plan, times, kept):
     """Set the next event of a trial that still holds its slot. False if it will never have one."""
     if stopped:
-        natural_end = times.jobs[trial, BEGAN] + times.startup + times.jobs[trial, DURATION]
-        freed = now + times.jobs[trial, OVERHEAD]
-        times.when[position] = natural_end if natural_end < freed else freed
+        start = times.jobs[trial, BEGAN] + times.startup
+        natural_end = start + times.jobs[trial, DURATION]
+        decided = plan.offsets[trial] + kept[trial] - 1
+        left, next_phase = times.jobs[trial, OVERHEAD], _FREES
+        if plan.rule.from_stop and times.agenda[position, PHASE] == _RUNS:
+            left, next_phase = times.latency, _TRAINED
+        at = start + times.since[decided] + left
+        times.when[position] = natural_end if natural_end < at else at
         times.agenda[position, KIND] = _IS_END
-        times.agenda[position, PHASE] = _FREES
+        times.agenda[position, PHASE] = next_phase
         return True
     if _schedule(position, trial, plan, times):
         return True
@@ -207,21 +214,22 @@ def run_timed(
                     break
                 position = times.heap[0]
                 trial, now = order[position], times.when[position]
-                phase, stopped = times.agenda[position, PHASE], False
-                ends = phase == _ENDS
+                phase = times.agenda[position, PHASE]
+                stopped, ends = phase == _TRAINED, phase == _ENDS
                 if phase == _RUNS:
                     stopped = _judge(
                         position, trial, plan, statistic, rank, curve, state, times, kept
                     )
                     ends = not stopped and times.agenda[position, KIND] == _IS_END
-                if stopped or ends:
-                    end(trial, stopped, plan, rank, end_rank, curve, state, kept)
+                # A stopped trial is a peer once its job has ended, as one that completes.
+                if ends or phase == (_TRAINED if plan.rule.from_stop else _FREES):
+                    end(trial, not ends, plan, rank, end_rank, curve, state, kept)
                 stays = False
                 if ends or phase == _FREES:
                     jobs[trial, ENDED] = now
                     free += 1
                 else:
-                    stays = _reschedule(position, trial, stopped, now, plan, times, kept)
+                    stays = _reschedule(position, trial, stopped, plan, times, kept)
                 _take_up(position, stays, times)
         for trial in range(len(jobs)):
             spans[o, trial, 0] = jobs[trial, BEGAN]

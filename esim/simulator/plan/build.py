@@ -109,6 +109,9 @@ def prepare_batch(
     if not isinstance(found.report, slice):
         row_of = found.report if row_of is None else row_of[found.report]
     oriented, cells = oriented[found.report], found.cells
+    if rule.again != "never":
+        failed = np.repeat(study.status == Status.FAILED, np.diff(found.offsets))
+        cells = cells.stored_once(failed)
     cells.members[found.first[1:] - 1, STOPS] = 1
     curve, critical = _curves(rule, oriented)
     return Plan(
@@ -126,6 +129,7 @@ def prepare_batch(
             column=found.column,
             step=steps[found.report],
             group=found.group,
+            made=NOTHING,
             flags=_flags(batch, rule, unseen),
             cell_offsets=cells.offsets,
             cell_column=cells.column,
@@ -209,9 +213,9 @@ def _reports(
     """The rows that are reports to the rule, which may leave out NaN or all that is not finite.
 
     Returns:
-        offsets [N + 1], trial -> its reports; the steps [R] and values [R] of the reports; the row
-        of the study that each is [R], None if all are; and whether rows without a value follow the
-        last report of each trial, bool [N].
+        offsets [N + 1], trial -> its reports; the resource [R] and values [R] of the reports; the
+        row of the study that each is [R], None if all are; and whether rows without a value follow
+        the last report of each trial, bool [N].
     """
     if rule.nan == "finite":
         present = np.isfinite(study.values)
@@ -220,12 +224,12 @@ def _reports(
     else:
         present = np.ones(study.n_reports, dtype=np.bool_)
     if present.all():
-        return study.offsets, study.steps, study.values, None, np.zeros(study.n_trials, np.bool_)
+        return study.offsets, study.resource, study.values, None, np.zeros(study.n_trials, np.bool_)
     row_of = np.flatnonzero(present)
     offsets = np.concatenate(([0], np.cumsum(present)))[study.offsets]
     last_row = study.offsets[1:] - 1
     unseen = (np.diff(study.offsets) > 0) & ~present[np.maximum(last_row, 0)]
-    return offsets, study.steps[row_of], study.values[row_of], row_of, unseen
+    return offsets, study.resource[row_of], study.values[row_of], row_of, unseen
 
 
 def _positions(
@@ -266,7 +270,7 @@ def _criteria(
         after_first=first_completed is not None and first_completed.opens is None,
         replaces=rule.rungs == "none",
         again_stopped=rule.again == "ended",
-        delay=int(rule.delay),
+        from_stop=rule.peer_from == "stop",
         min_completed=int(rule.min_completed),
         method=method,
         least=max(int(rule.min_peers), 2) if rule.against == "pairs" else int(rule.min_peers),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,6 +54,19 @@ class Cells:
     end_column: NDArray[np.int32] = field(default_factory=lambda: NOTHING)
     end_rank: NDArray[np.int32] | None = None
     end_statistic: Float64 = field(default_factory=lambda: _NO_NUMBERS)
+
+    def stored_once(self, which: NDArray[np.bool_]) -> Cells:
+        """The cells without those that trials add as they end with some judgements, bool [E].
+
+        The systems that store a last report once more do so when a trial completes or is stopped,
+        not when it fails.
+        """
+        if self.end_rank is not None:
+            return replace(self, end_rank=np.where(which, np.int32(-1), self.end_rank))
+        if self.statistic is not None and len(self.end_statistic):
+            once = np.where(which, self.statistic, self.end_statistic)
+            return replace(self, end_statistic=once)
+        return self
 
 
 def cells_of_reports(

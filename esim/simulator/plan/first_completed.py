@@ -78,8 +78,8 @@ def _completes(study: Study) -> NDArray[np.bool_]:
 
 
 def _last_steps(study: Study) -> Int64:
-    """The last step of each trial, 0 without reports. int64 [N]"""
+    """The resource at the last report of each trial, 0 without reports. int64 [N]"""
     last = np.zeros(study.n_trials, dtype=np.int64)
     has = np.diff(study.offsets) > 0
-    last[has] = study.steps[study.offsets[1:][has] - 1]
+    last[has] = study.resource[study.offsets[1:][has] - 1]
     return last

@@ -25,6 +25,7 @@ METHODS = {
     "reduction": order_statistics.REDUCTION,
     "rank": order_statistics.RANK,
     "portion": order_statistics.PORTION,
+    "within": order_statistics.WITHIN,
     "mean": order_statistics.MEAN,
 }
 
@@ -71,10 +72,15 @@ class Plan:
     curve: Float64 | None
     first_completed: FirstCompleted | None
 
-    @property
-    def arguments(self) -> tuple[Any, ...]:
-        """The arguments that every kernel of a replay takes from the plan, in their order."""
-        return self.arrays, self.statistic, self.rank, self.end_rank, self.curve
+    def arguments(self, made: NDArray[np.int32]) -> tuple[Any, ...]:
+        """The arguments that every kernel of a replay takes from the plan, in their order.
+
+        Args:
+            made: int32 [E], how many judgements a trial makes that is told to stop at each; empty:
+                up to that one.
+        """
+        arrays = self.arrays if not len(made) else self.arrays._replace(made=made)
+        return arrays, self.statistic, self.rank, self.end_rank, self.curve
 
     def state(self, *, traced: bool = False) -> State:
         """New arrays for the kernels to write into, for one replay at a time.
@@ -128,7 +134,7 @@ class Plan:
     @property
     def steps(self) -> Int64:
         """The step of each judgement's report. int64 [E]"""
-        return self.arrays.step
+        return self.arrays.step - self.study.done_at_zero
 
     @property
     def first(self) -> Int64:

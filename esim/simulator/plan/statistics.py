@@ -41,6 +41,8 @@ def running(
             _STATISTIC[kind], rule.counts_from, rule.nan == "poison", offsets, positions, oriented,
             out,
         )  # fmt: skip
+    if kind == "average" and rule.adding == "decimals":
+        shapes.as_decimals(offsets, oriented, out)
     return out
 
 

@@ -23,6 +23,7 @@ from esim.errors import EsimError, near_names
 from esim.storage.history.addresses import Location
 from esim.storage.parquet import STATUS_OF, plain_value
 from esim.study import STATUS_WORDS, Int64, Note, Study, as_direction
+from esim.study.arrays import if_any_known
 
 INDEX, SHARDS, REPORTS, TRIALS = "index.parquet", "shards", "reports.parquet", "trials.parquet"
 SCHEMA = "esim.history/1"
@@ -44,6 +45,7 @@ class Entry:
         input, format: the path or address that the study was read from, and its format.
         sha256: the hash of the input's contents and of the options it was read with.
         notes: the study's notes as JSON text.
+        done_at_zero: as in `Study`; None in a history that was written before there was one.
     """
 
     study: str
@@ -60,6 +62,7 @@ class Entry:
     sha256: str
     format: str
     notes: str
+    done_at_zero: int | None
 
     @property
     def is_empty(self) -> bool:
@@ -231,6 +234,7 @@ _TRIAL_COLUMNS = (
     "censored",
     "instance_type",
     "instance_count",
+    "billed_s",
     CONFIG_COLUMN,
 )
 
@@ -239,8 +243,10 @@ def index_schema() -> Any:
     """The Arrow schema of index.parquet."""
     import pyarrow as pa
 
-    kinds: dict[str, Any] = {"str": pa.string(), "int": pa.int64(), "bool": pa.bool_()}
-    fields = [(name, kinds[str(kind)]) for name, kind in Entry.__annotations__.items()]
+    kinds: dict[str, Any] = {"str": pa.string(), "bool": pa.bool_()}
+    fields = [
+        (name, kinds.get(str(kind), pa.int64())) for name, kind in Entry.__annotations__.items()
+    ]
     return pa.schema(fields, metadata={KEY: SCHEMA.encode()})
 
 
@@ -256,7 +262,13 @@ def _entries(data: bytes, where: str) -> tuple[Entry, ...] | None:
         raise EsimError("damaged Parquet file", where=where, why=str(error)) from error
     if (table.schema.metadata or {}).get(KEY) != SCHEMA.encode():
         return None
-    columns = [table[name].to_pylist() for name in Entry.__annotations__]
+    absent = [None] * len(table)
+    columns = [
+        absent
+        if name == "done_at_zero" and name not in table.column_names
+        else table[name].to_pylist()
+        for name in Entry.__annotations__
+    ]
     return tuple(map(Entry, *columns))
 
 
@@ -297,6 +309,7 @@ def trials_table(study: Study) -> Any:
         json.dumps({key: column[i] for key, column in zip(keys, plain, strict=True)})
         for i in range(study.n_trials)
     ]
+    billed = np.full(study.n_trials, np.nan) if study.billed is None else study.billed
     columns = {
         "study": arrow.strings([study.name] * study.n_trials),
         "trial": arrow.strings(study.trials),
@@ -307,6 +320,7 @@ def trials_table(study: Study) -> Any:
         "censored": arrow.booleans(study.censored),
         "instance_type": arrow.strings(study.instance_type),
         "instance_count": arrow.array(study.instance_count),
+        "billed_s": arrow.with_nulls(billed, ~np.isnan(billed)),
         CONFIG_COLUMN: arrow.strings(configs),
     }
     return pa.table(list(columns.values()), names=list(columns))
@@ -355,10 +369,11 @@ def _study(
 ) -> Study:
     """The study of an entry, from its own rows of both files."""
     configs: Mapping[str, Sequence[Any]] = {}
+    billed = trials.get("billed_s")  # not in histories written before it was one
     if CONFIG_COLUMN in trials:
         rows = [json.loads(text) for text in trials[CONFIG_COLUMN]]
         configs = {key: tuple(row[key] for row in rows) for key in (rows[0] if rows else {})}
-    return Study(
+    study = Study(
         name=entry.study,
         objective=entry.objective,
         direction=as_direction(entry.direction),
@@ -373,6 +388,9 @@ def _study(
         censored=trials["censored"],
         instance_type=tuple(trials["instance_type"]),
         instance_count=trials["instance_count"],
+        billed=None if billed is None else if_any_known(billed),
         config=configs,
         notes=() if entry.notes == _NO_NOTES else _notes(entry.notes),
+        done_at_zero=entry.done_at_zero or 0,
     )
+    return study if entry.done_at_zero is not None else study.with_first_step()

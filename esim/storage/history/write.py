@@ -100,7 +100,7 @@ def _nothing(given: Input) -> Entry:
     return Entry(
         study="", objective="", direction="", shard="", group=-1, first_report=0, reports=0,
         first_trial=0, trials=0, timed=False, input=given.path, sha256=given.sha256,
-        format=given.format, notes="[]",
+        format=given.format, notes="[]", done_at_zero=0,
     )  # fmt: skip
 
 
@@ -171,6 +171,7 @@ class _Shards:
             sha256=given.sha256,
             format=given.format,
             notes=layout.notes_text(study.notes),
+            done_at_zero=study.done_at_zero,
         )
         self._waiting.append(tables)
         self._rows += study.n_reports

@@ -213,7 +213,7 @@ def test_the_last_of_a_step_counts(tmp_path: Path) -> None:
 def test_many_files_of_one_step_each_are_said(tmp_path: Path) -> None:
     for i in range(4):
         write(tmp_path / f"{NAME}.{i}", begun(), scalar(101 + i, i, i))
-    assert codes(read(tmp_path)) == {"files_of_one_step": 1}
+    assert codes(read(tmp_path)) == {"files_of_one_step": 1, "first_step_assumed": 1}
 
 
 # --- what is survived ------------------------------------------------------------------------
@@ -281,5 +281,8 @@ def test_negative_and_giant_steps(tmp_path: Path) -> None:
     write(tmp_path / NAME, begun(), scalar(101, -1, 5))
     with pytest.raises(EsimError, match="step -1 is negative"):
         read(tmp_path)
+    write(tmp_path / NAME, begun(), scalar(101, 2**53 - 1, 5))
+    assert read(tmp_path).steps.tolist() == [2**53 - 1]
     write(tmp_path / NAME, begun(), scalar(101, 2**63 - 1, 5))
-    assert read(tmp_path).steps.tolist() == [2**63 - 1]
+    with pytest.raises(EsimError, match=f"step {2**63 - 1} is too large"):
+        read(tmp_path)

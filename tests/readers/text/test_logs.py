@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 
 from esim.errors import EsimError
 from esim.readers.inputs import read_inputs, read_study
-from esim.readers.run_logs import natural, run_names, settled
+from esim.readers.natural import natural
+from esim.readers.run_logs import run_names, settled
 from esim.readers.trackers.wandb.datastore import RunFile
 from esim.study import Status, Study
 
@@ -119,7 +120,7 @@ def test_keras_logs_by_their_names(tmp_path: Path) -> None:
     study = read(tmp_path)
     assert study.trials == ("run2", "run10")
     np.testing.assert_array_equal(study.values, [5, math.nan, math.nan, math.inf])
-    assert codes(study) == {"missing_values": 2, "infinite_values": 1}
+    assert codes(study) == {"starts_unknown": 2, "missing_values": 2, "infinite_values": 1}
 
 
 def test_a_log_that_was_appended_to(tmp_path: Path) -> None:
@@ -219,7 +220,7 @@ def test_the_newest_checkpoint_of_a_run(tmp_path: Path) -> None:
     assert study.status.tolist() == [Status.COMPLETED, Status.STOPPED]
     assert study.censored.tolist() == [False, True]
     assert list(study.config["lr"]) == [0.1, 0.1]
-    assert codes(study) == {"missing_values": 2, "short_of_max_steps": 1}
+    assert codes(study) == {"starts_unknown": 2, "missing_values": 2, "short_of_max_steps": 1}
     assert said(study, "step_column") == "steps are step: epoch is no whole number"
 
 
@@ -252,7 +253,12 @@ def test_a_chart_of_runs_of_one_name_and_of_averages(tmp_path: Path) -> None:
     study = read(tmp_path)
     assert study.trials == ("gpt - small", "gpt - small #2")
     assert study.values.tolist() == [5, 4, 7]
-    assert codes(study) == {"trials_renamed": 1, "chart_averages": 1}
+    assert codes(study) == {
+        "starts_unknown": 2,
+        "trials_renamed": 1,
+        "chart_averages": 1,
+        "first_step_assumed": 1,
+    }
 
 
 def test_a_metric_in_two_charts(tmp_path: Path) -> None:

@@ -19,8 +19,9 @@ from esim.readers.assembly import some
 from esim.readers.config_files import Configs
 from esim.readers.encodings import wire
 from esim.readers.formats import Detection, Format, Found
+from esim.readers.natural import natural
 from esim.readers.options import Options
-from esim.readers.run_logs import folder_of, natural, restart_note, run_names
+from esim.readers.run_logs import folder_of, restart_note, run_names
 from esim.readers.runs import Curve, Experiment
 from esim.readers.source import File, Source
 from esim.readers.trackers.tensorboard.events import RunEvents, TagValues
