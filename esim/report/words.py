@@ -10,6 +10,8 @@ import unicodedata
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from esim.results.chances import chance_words
+
 if TYPE_CHECKING:
     from esim.assumptions import Clock
     from esim.results.comparison.comparison import Comparison
@@ -74,11 +76,7 @@ def share_words(share: float | None) -> str:
 
     It is never rounded to nothing or to all, which are claims of their own.
     """
-    if share is None or share != share:
-        return MISSING
-    if 0.0 < share <= 0.005:
-        return "under 1 %"
-    return "over 99 %" if 0.995 <= share < 1.0 else f"{100 * share:.0f} %"
+    return chance_words(share, MISSING)
 
 
 def open_end(value: float | None, show: Callable[[float | None], str]) -> str:

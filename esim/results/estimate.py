@@ -376,17 +376,12 @@ class EstimateDocument:
 
 def _leave_out(entries: dict[str, Any]) -> None:
     """Remove what documents of earlier versions lack, where it is unknown."""
-    chances = [] if entries["advice"] is None else [entries["advice"]["chances"]]
-    for owners, names in (
-        ([entries], ("degradation_as_seen", "unseen")),
-        (entries["studies"], ("trials_reporting", "trend")),
-        ([entries["next"]], ("launch_why",)),
-        (chances, ("degradation_at_most_as_seen",)),
-    ):
-        for owner in owners:
-            for name in names:
-                if not owner[name]:
-                    del owner[name]
+    names = "degradation_as_seen", "unseen", "trials_reporting", "trend", "launch_why"
+    advice = entries["advice"] or {"chances": {}}
+    for owner in (entries, entries["next"], advice["chances"], *entries["studies"]):
+        for name in (*names, "degradation_at_most_as_seen"):
+            if name in owner and not owner[name]:
+                del owner[name]
 
 
 _IN_SHORT = tuple(f.name for f in fields(Headline))

@@ -271,23 +271,29 @@ def intervals(found: Sequence[Case]) -> Iterator[str]:
     heads = [*INTERVALS.values(), "chance kept"]
     yield "| family | past | next | workers | " + " | ".join(heads) + " |"
     yield "|---|---|---|---|" + "---|" * len(heads)
-    off = dict.fromkeys(heads, 0)
+    off: dict[str, list[tuple[float, str]]] = {head: [] for head in heads}
     for cell in dict.fromkeys(one.cell for one in found):
         here = [one for one in found if one.cell == cell]
         shares = [*(share([one.inside[name] for one in here]) for name in INTERVALS)]
         shares.append(share([holds(one) for one in here]))
         for head, covered in zip(heads, shares, strict=True):
-            off[head] += covered is not None and covered < AIM
+            if covered is not None and covered < AIM:
+                off[head].append((covered, "{0}, {2} to {3} on {4}".format(*cell)))
         family, _, *sizes = cell
         columns = [family, *map(str, sizes), *map(words, shares)]
         yield "| " + " | ".join(columns) + " |"
     cells = len({one.cell for one in found})
     yield (
         f"\nCells below {100 * AIM:.0f} %, of {cells}: "
-        + ", ".join(f"{n} for {head}" for head, n in off.items())
+        + "; ".join(f"{len(low)} for {head}{lowest(low)}" for head, low in off.items())
         + ". The chance kept is held against each study's true chance, within the 3 points to "
         "which that is known."
     )
+
+
+def lowest(low: Sequence[tuple[float, str]]) -> str:
+    """The cell with the lowest coverage, in words; empty if there is none."""
+    return f", the lowest {words(min(low)[0])} ({min(low)[1]})" if low else ""
 
 
 def holds(one: Case) -> bool | None:

@@ -196,7 +196,7 @@ def _advice(d: EstimateDocument) -> Iterator[Part]:
             (
                 Column("changed", "changed"),
                 Column("saved", "steps saved"),
-                Column("probability_best_kept", "best kept", "chance"),
+                Column("probability_best_kept", "best kept", "share"),
                 Column("text", "in words"),
             ),
             tuple(
@@ -227,7 +227,7 @@ def _sizes(d: EstimateDocument) -> Iterator[Table]:
                 Column("median", "steps saved", "percent", bar=True),
                 Column("low", "from", "percent"),
                 Column("high", "to", "percent"),
-                Column("probability_best_kept", "best kept", "chance"),
+                Column("probability_best_kept", "best kept", "share"),
                 Column("extrapolated", "beyond the history", "yes"),
             ),
             [
@@ -256,7 +256,7 @@ def _readings(d: EstimateDocument) -> Iterator[Part]:
         Column("saved", "steps saved", "percent", bar=True),
         Column("low", "from", "percent"),
         Column("high", "to", "percent"),
-        Column("probability_best_kept", "best kept", "chance"),
+        Column("probability_best_kept", "best kept", "share"),
     )
     rows = [
         (
@@ -317,7 +317,7 @@ def _trust(d: EstimateDocument) -> Iterator[Part]:
             Column("forecast", "forecast, steps saved"),
             Column("happened", "happened", "percent"),
             Column("inside", "inside", "yes"),
-            Column("probability_best_kept", "chance to keep the best", "chance"),
+            Column("probability_best_kept", "chance to keep the best", "share"),
             Column("best_kept", "best kept", "yes"),
         )
         rows = tuple(

@@ -12,22 +12,10 @@ from typing import Any, Literal
 
 from esim.report import words
 from esim.report.figures.plot import Plot
-from esim.results.chances import chance_words
 
 Cell = str | float | int | bool | None
 Kind = Literal[
-    "text",
-    "count",
-    "percent",
-    "share",
-    "chance",
-    "seconds",
-    "number",
-    "signed",
-    "money",
-    "fate",
-    "yes",
-    "p",
+    "text", "count", "percent", "share", "seconds", "number", "signed", "money", "fate", "yes", "p"
 ]
 
 
@@ -67,7 +55,6 @@ class Column:
             "count": words.count,
             "percent": words.percent,
             "share": words.share_words,
-            "chance": chance_words,
             "seconds": words.seconds,
             "signed": words.signed,
             "p": words.probability,
