@@ -119,7 +119,11 @@ def _verdict(found: Estimate, chances: Chances, missed: Sequence[BacktestRow]) -
 
 
 def _chance(quantity: Quantity | None, **bounds: float) -> float | None:
-    return None if quantity is None or not quantity.spread else quantity.chance(**bounds)
+    """The chance; never 0 or 1, which no number of draws can show."""
+    if quantity is None or not quantity.spread:
+        return None
+    least = 0.5 / len(quantity.draws)
+    return min(max(quantity.chance(**bounds), least), 1.0 - least)
 
 
 def _short(found: Estimate) -> Iterator[str]:
