@@ -258,11 +258,11 @@ def test_tied_best_values_are_counted_alike_in_every_column() -> None:
 
 # ------------------------------------------------------------------------------ infinite values
 
-SHAPES = ("early", "end", "one", "best", "both")
+SHAPES = ("early", "end", "one", "best", "both", "huge")
 
 
 def infinite(shape: str, seed: int) -> Study:
-    """Falling curves with infinite values at some places."""
+    """Falling curves with values at some places that are infinite, or all nearly so."""
     study = walks(seed, trials=12, steps=8)
     values = study.values.reshape(12, 8).copy()
     if shape == "early":
@@ -273,6 +273,8 @@ def infinite(shape: str, seed: int) -> Study:
         values[2, :4] = np.inf
     elif shape == "best":
         values[2, -1] = -np.inf
+    elif shape == "huge":  # finite, but no differences and sums of them
+        values *= np.where(np.arange(12) % 2, 3e307, -3e307)[:, None]
     else:
         values[2, 3], values[:5, 0] = -np.inf, np.inf
     return Study.from_arrays(values, "minimize", name=f"{shape} {seed}")

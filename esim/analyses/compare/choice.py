@@ -104,6 +104,7 @@ def folds(studies: int, rng: np.random.Generator) -> list[Int64]:
     return [np.sort(part) for part in np.array_split(shuffled, groups)]
 
 
+@np.errstate(over="ignore", invalid="ignore")  # means are infinite, and NaN of both infinities
 def choose(
     replayed: Sequence[StudyReplays],
     field: Field,
@@ -191,17 +192,10 @@ def _study_means(replayed_studies: Sequence[StudyReplays], rows: Int64, saved: s
     )
     return _StudyMeans(
         saved=np.stack([case.saved.mean(axis=1) for case in cases]),
-        change=np.stack([_means(case.change) for case in cases]),
+        change=np.stack([case.change.mean(axis=1) for case in cases]),
         loss=np.stack([case.loss.mean(axis=1) for case in cases]),
         cases=cases,
     )
-
-
-@np.errstate(invalid="ignore")
-def _means(values: Float64) -> Float64:
-    """Means over launch orders, [R, C] -> [R]; NaN of both infinities."""
-    means: Float64 = values.mean(axis=1)
-    return means
 
 
 def _over_studies(

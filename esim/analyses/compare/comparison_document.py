@@ -52,6 +52,7 @@ from esim.results.comparison.comparison import (
 I_EPOCH = "i-epoch"
 
 
+@np.errstate(over="ignore", invalid="ignore")  # means are infinite, and NaN of both infinities
 def assemble(
     replayed: Sequence[StudyReplays],
     field: Field,

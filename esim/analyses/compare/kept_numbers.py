@@ -67,5 +67,6 @@ def keep_numbers(
     least_most = np.stack(both, axis=2) if ends else np.empty((len(names), shape[0], 0))
     if sample is not None:
         few = cases[:, :, :sample].copy()
-        cases = cases.mean(axis=2, keepdims=True)
+        with np.errstate(over="ignore", invalid="ignore"):
+            cases = cases.mean(axis=2, keepdims=True)
     return KeptNumbers(names, cases, few, least_most, shape[1])

@@ -11,7 +11,6 @@ from esim.analyses.compare.spreads import MeanIntervals
 from esim.analyses.compare.statistics import mean_bounds, mean_of_all
 from esim.analyses.compare.study_replays import LOSS, StudyReplays
 from esim.results.comparison.comparison import Elsewhere, Mean
-from esim.study import Float64
 
 _TOLD = ("degradation_normalized", LOSS, "best_kept", "within")
 _WHOLE_WAY = 1.0  # a loss that is always taken for possible: from the best to the median trial
@@ -99,15 +98,8 @@ def worst_loss(told: Sequence[StudyReplays], ranked: Sequence[int]) -> float:
 
 def _least(told: Sequence[StudyReplays], ranked: Sequence[int], name: str) -> float:
     """The least mean of a number over launch orders in any study, and at most 0."""
-    rows = [_row_means(p.orders.of(name)[list(ranked)]) for p in told]
-    return min(0.0, *(float(row.min()) for row in rows))
-
-
-@np.errstate(invalid="ignore")
-def _row_means(values: Float64) -> Float64:
-    """Means over launch orders; of both infinities, whose mean is unknown, the lower."""
-    found: Float64 = values.mean(axis=1)
-    return np.where(np.isnan(found), -np.inf, found)
+    means = np.concatenate([p.orders.of(name)[list(ranked)].mean(axis=1) for p in told])
+    return -np.inf if np.isnan(means).any() else min(0.0, float(means.min()))
 
 
 def _tail(means: MeanIntervals, ranked: Sequence[int]) -> float:

@@ -76,7 +76,7 @@ def bootstrap_means(values: Sequence[Float64], drawn: Draws) -> Float64:
     replicates, n = drawn.studies.shape
     means = np.zeros((replicates, len(values[0])))
     of_study = [_weighted(drawn.weights, v.T) for v in values]  # [B, R] each
-    with np.errstate(invalid="ignore"):  # of both infinities, whose mean is unknown
+    with np.errstate(over="ignore", invalid="ignore"):  # NaN of both infinities
         for slot in range(n):
             for s in range(len(values)):
                 mine = drawn.studies[:, slot] == s
@@ -85,7 +85,7 @@ def bootstrap_means(values: Sequence[Float64], drawn: Draws) -> Float64:
     return found
 
 
-@np.errstate(invalid="ignore")
+@np.errstate(over="ignore", invalid="ignore")
 def _weighted(weights: Float64, values: Float64) -> Float64:
     """Weighted sums, float64 [B, O] of [O, R] -> [B, R]; an infinite value without weight adds 0.
 
@@ -100,12 +100,14 @@ def _weighted(weights: Float64, values: Float64) -> Float64:
 
 
 def mean_of_all(values: Float64) -> float:
-    """The mean of all values; NaN, which is unknown, if both infinities are among them.
+    """The mean of all values; infinite if their sum is too large for a number.
+
+    NaN, which is unknown, if both infinities are among them.
 
     Args:
         values: float64 of any shape, at least one.
     """
-    with np.errstate(invalid="ignore"):
+    with np.errstate(over="ignore", invalid="ignore"):
         return float(np.mean(values))
 
 

@@ -172,7 +172,8 @@ def _drawn(past: Sequence[PastNumbers], name: str, draws: int) -> tuple[Float64,
     2:110-114, 1946).
 
     Returns:
-        The draws, whether they vary, and whether all replays stay within the number's bound.
+        The draws, whether they say how sure the number is, which they do if they vary or if no
+        replay stops anything, and whether all replays stay within the number's bound.
     """
     those = _those(past, lambda one: one.numbers[name] is not None)
     every = [varies for one in those if (varies := one.numbers[name]) is not None]
@@ -191,7 +192,14 @@ def _drawn(past: Sequence[PastNumbers], name: str, draws: int) -> tuple[Float64,
             rest = max(sum(one.independent for one in every) - s, 1.0)
             freedom = variance**2 / (between**2 / (s - 1) + within**2 / rest)
     off = deviations(_shape(every, draws), variance, max(freedom, 1.0))
-    return centre + off, bool(off.any()), all(one.bounded for one in every)
+    spread = bool(off.any()) or _stops_nothing(past)
+    return centre + off, spread, all(one.bounded for one in every)
+
+
+def _stops_nothing(past: Sequence[PastNumbers]) -> bool:
+    """Whether no replay of any past study stops a trial, so that every amount saved is 0."""
+    stopped = [one.numbers["trials_stopped"] for one in past]
+    return all(one is not None and one.centre == 0.0 and not one.shape.any() for one in stopped)
 
 
 def _shape(every: Sequence[PastNumber], draws: int) -> Float64:

@@ -35,7 +35,7 @@ _AMOUNT = {"seconds": "time", "billed": "billed time"}
 _MOST_STUDIES = 12  # rows of the table of studies
 _MOST_ROWS = 12  # rows of the table over workers; the others are in the document
 _MOST_LOSERS = 3  # rules named that most often lose the best value of a study
-_BAR = 8  # characters of a bar from 0 to 100 %
+_BAR = 4  # characters of a bar from 0 to 100 %
 _WIDE = 100  # characters of a terminal that is wide enough for bars
 _KEY = 21  # characters of the column of rules, at least
 
