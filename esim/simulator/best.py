@@ -66,7 +66,8 @@ class Quality:
         degradation_on_record: float64 [J], what the best value is worse by, in the objective's
             unit, on the recorded values; positive = worse.
         degradation_normalized: float64 [J], `degradation` over the distance from the best to the
-            median final value as recorded; NaN also where that is zero or not finite.
+            median final value as recorded; 0 if nothing is lost, else NaN also where that distance
+            is zero or not finite.
         best_rank: float64 [J], of the best under the rule among the recorded final values, from 1.
         best_trial_stopped: float64 [J], 1 if the best value is lost: the best under the rule is
             worse than the best as recorded. Which of several best trials is stopped does not
@@ -98,12 +99,10 @@ def quality(finals: Finals) -> Quality:
 
     A failed trial has no model to keep, so it cannot be the best; stopped before it failed, it can.
     """
-    stopped = finals.stopped
     recorded = np.where(finals.failed, np.nan, finals.sign * finals.recorded)
-    run = np.where(finals.failed & ~stopped, np.nan, finals.sign * finals.run)
+    run = np.where(finals.failed & ~finals.stopped, np.nan, finals.sign * finals.run)
     if recorded.shape[-1] == 0:  # one trial that reports nothing, for want of any
         recorded, run = (np.full((*values.shape[:-1], 1), np.nan) for values in (recorded, run))
-        stopped = np.zeros(run.shape, dtype=np.bool_)
     winner, best = _least(recorded), _least(run)
     first, value = _at(recorded, winner), _at(run, best)
     winner = np.broadcast_to(winner, best.shape)
@@ -114,6 +113,7 @@ def quality(finals: Finals) -> Quality:
     numbers[2] = np.where(value == first, 0.0, value - first)  # equal infinities too
     numbers[3] = np.where(finals.cut_short.any(axis=-1), np.nan, numbers[2])
     numbers[4] = numbers[3] / np.where(np.isfinite(spread) & (spread > 0), spread, np.nan)
+    numbers[4][numbers[3] == 0.0] = 0.0  # nothing is lost, on any scale
     numbers[5] = 1 + (recorded < value[..., None]).sum(axis=-1)
     numbers[6] = numbers[2] > 0
     numbers[7] = 1 - numbers[6]

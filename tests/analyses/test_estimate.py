@@ -293,6 +293,20 @@ def test_a_chance_is_certain_only_where_nothing_can_be_stopped() -> None:
     assert at_once.probability_best_kept_interval == (1, 1)  # exactly
 
 
+def test_nothing_is_saved_where_every_stop_comes_too_late() -> None:
+    """All trials reach their natural end within the latency: every amount saved is 0, for sure."""
+    study = a_study()  # trials take at most 60 s
+    costs = Costs(stop_latency_s=120.0)
+    found = esim.estimate(study, trials=20, workers=2, costs=costs, replicates=200)
+    assert found.quantities["trials_stopped"] is not None
+    assert found.interval("trials_stopped") == (0, 0)
+    for name in ("steps_saved_fraction", "seconds_saved_fraction", "makespan_saved_fraction"):
+        assert (found.median(name), *found.interval(name)) == (0, 0, 0)
+    advice = advise(found)
+    assert advice.verdict == "do_not_enable"
+    assert advice.chances.saving_at_least == 0.0
+
+
 @pytest.mark.parametrize(("confidence", "n"), [(0.5, 3), (0.8, 9), (0.9, 19), (0.95, 39)])
 def test_how_many_trials_a_confidence_takes(confidence: float, n: int) -> None:
     assert needed(confidence) == n
@@ -336,9 +350,9 @@ def test_what_cannot_be_known_is_said(case: str) -> None:
         assert "studies_left_out" in {w.code for w in found.warnings}
         return
     low, high = found.interval("steps_saved_fraction")
-    if case in ("all equal", "more workers"):  # no replay stops a trial, so nothing is saved
+    if case in ("all equal", "more workers"):  # no replay stops any trial: that is known
+        assert found.advice.verdict == "do_not_enable"
         assert (low, high) == (0, 0)
-        assert found.advice.verdict != "enable"
         return
     assert found.advice.verdict == "not_enough_history"
     if case in ("five trials", "all cut", "twenty times"):

@@ -254,12 +254,13 @@ def _best(
     scale = abs(median(recorded.values()) - first)
     cut = any(study.censored[i] and study.status[i] != Status.FAILED for i in launched)
     scaled = not cut and math.isfinite(scale) and scale > 0
+    nothing_lost = not cut and worse_by == 0
     return {
         "best_recorded": (study.trials[winner], sign * first),
         "best": (study.trials[best], sign * value),
         "degradation": None if cut else worse_by,
         "degradation_on_record": worse_by,
-        "degradation_normalized": worse_by / scale if scaled else None,
+        "degradation_normalized": 0.0 if nothing_lost else worse_by / scale if scaled else None,
         "best_rank": 1 + sum(other < value for other in recorded.values()),
         "best_trial_stopped": value > first,
         "best_kept": value <= first,

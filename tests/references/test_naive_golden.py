@@ -221,7 +221,8 @@ def test_summary_of_nothing() -> None:
         "best_trial_stopped",
     }
     equal = summary(curves([1], [1]), [1, 1])
-    assert (equal["degradation"], equal["degradation_normalized"]) == (0.0, None)
+    # The best is the median, so there is no scale: nothing is lost on any.
+    assert (equal["degradation"], equal["degradation_normalized"]) == (0.0, 0.0)
     assert equal["best"][0] == "t0"  # a tie: the earlier one
 
 

@@ -369,10 +369,6 @@ def scores(
 
 
 def _numbers(found: Outcomes, names: Sequence[str]) -> Mapping[str, Float64]:
-    """Numbers of outcomes by name, float64 [J] each, `LOSS` among them.
-
-    A degradation of exactly 0 is 0 of any scale, also where the best and the median do not differ.
-    """
-    change = np.where(found.degradation == 0.0, 0.0, found.degradation_normalized)
-    made = {"degradation_normalized": change, LOSS: np.maximum(change, 0.0)}
-    return {name: made[name] if name in made else getattr(found, name) for name in names}
+    """Numbers of outcomes by name, float64 [J] each, `LOSS` among them."""
+    loss = np.maximum(found.degradation_normalized, 0.0)
+    return {name: loss if name == LOSS else getattr(found, name) for name in names}
