@@ -548,7 +548,8 @@ def test_a_finite_past_does_not_promise_what_it_cannot_know() -> None:
     apart = np.linspace(5, 1, 12)[None] + np.random.default_rng(0).permutation(40)[:, None]
     found = esim.estimate(Study.from_arrays(apart, "minimize"), replicates=100)
     assert found.advice is not None and found.advice.verdict == "enable_with_doubts"
-    assert found.advice.chances.degradation_at_most_as_seen == 1
+    as_seen = found.advice.chances.degradation_at_most_as_seen
+    assert as_seen is not None and 0.999 < as_seen < 1  # no number of draws shows certainty
     assert found.interval("degradation_normalized")[1] == 1  # the whole way to the median
     assert found.interval("degradation")[1] == math.inf
     document = found.document()

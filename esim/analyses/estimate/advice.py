@@ -119,7 +119,14 @@ def _verdict(found: Estimate, chances: Chances, missed: Sequence[BacktestRow]) -
 
 
 def _chance(quantity: Quantity | None, **bounds: float) -> float | None:
-    return None if quantity is None or not quantity.spread else quantity.chance(**bounds)
+    """The chance; 0 or 1 only of a share that is known, for no number of draws can show either."""
+    if quantity is None or not quantity.spread:
+        return None
+    chance = quantity.chance(**bounds)
+    if quantity.unit == "share" and quantity.draws.min() == quantity.draws.max():
+        return chance
+    least = 0.5 / len(quantity.draws)
+    return min(max(chance, least), 1.0 - least)
 
 
 def _short(found: Estimate) -> Iterator[str]:

@@ -1,12 +1,13 @@
 """What becomes of the next job's best trial: replays of jobs whose best trial is known beforehand.
 
 The next job's best is another trial than the past one's. With n past and m next trials, all
-exchangeable, the number J of past trials that are better than the next job's best is distributed as
-in Polya's urn, whatever the values (Ghosh and Meeden, "Bayesian Methods for Finite Population
-Sampling", 1997):
+exchangeable, so many past trials are better than the next job's best as are better than the best
+one that m draws from Polya's urn hold (Ghosh and Meeden, "Bayesian Methods for Finite Population
+Sampling", 1997), but for n - 1 in the place of n. The rank J of that one, from 0, has the chances
 
     P(J >= j) = product over i = 0 ... j - 1 of (n - 1 - i) / (n + m - 1 - i)
 
+whatever the values are.
 A job of m trials is made for each J: the past trial with j better ones is its best, and the others
 are drawn from those that are no better, from an urn of the same kind, so that trials stand in it
 several times or not at all; it runs on as many workers as the next job has. A best trial never has
