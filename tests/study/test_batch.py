@@ -81,7 +81,7 @@ def test_presets_find_the_same_in_stacks(name: str) -> None:
 
 def test_any_rules_find_the_same_in_stacks() -> None:
     picks = [FromSeed(np.random.default_rng((8, at))) for at in range(SEEDED)]
-    assert sum(check_together(pick, make_rule(pick)) for pick in picks) > SEEDED / 2
+    assert sum(check_together(pick, make_rule(pick)) for pick in picks) > SEEDED / 4
 
 
 @settings(max_examples=20 if config.DISABLE_JIT else 60, deadline=None)
