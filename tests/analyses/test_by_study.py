@@ -337,7 +337,8 @@ def test_many_studies_say_what_few_do(few: None) -> None:
         assert a.median == pytest.approx(b.median, abs=0.5 * b.draws.std())
         assert a.draws.std() == pytest.approx(b.draws.std(), rel=0.2)
         assert b.draws.std() > 0
-    assert short.probability_best_kept == whole.probability_best_kept
+    # Of the past winners of many studies some are kept, spread evenly.
+    assert short.probability_best_kept == pytest.approx(whole.probability_best_kept, abs=0.01)
     # Half of them have no times: of few that leaves time unknown, of many the others tell.
     assert whole.quantities["seconds_saved_fraction"] is None
     timed = esim.estimate(some[1::2], trials=4, workers=1, replicates=100)
@@ -363,9 +364,9 @@ def test_what_a_forecast_keeps_of_many_studies_is_little(few: None) -> None:
     assert replays is not None
     learned = past_numbers(replays, ask)
     arrays = [varies.shape for varies in learned.numbers.values() if varies is not None]
-    arrays += [*learned.best.values(), *learned.scatter]
+    arrays += [*learned.best.values(), *learned.slow.values(), learned.best_kept, learned.scatter]
     assert all(array.base is None for array in arrays)  # no view that keeps the replays
-    assert sum(array.size for array in arrays) < 100
+    assert sum(array.size for array in arrays) < 150
 
 
 def test_studies_held_in_memory_are_few_or_small(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -218,12 +218,13 @@ def report(found: list[Cell], splits: int) -> Iterator[str]:
         "`python -m tests.benchmarks.calibration FOLDER reports`; every cell is in "
         "[calibration.csv](calibration.csv).\n"
     )
+    errors = ", ".join(f"{100 * (p * (1 - p) / splits) ** 0.5:.1f}" for p in LEVELS)
     yield (
         f"A study's trials are split at random: n are the past, m others the next job. "
         f"`esim.estimate` ({REPLICATES} replicates, literal rule) sees the past alone; the next "
         f"job is then replayed. {splits} splits a cell for TaskSet and AlgoPerf by workload, fewer "
-        "for the rest. A coverage's own standard error in a cell of 300 splits is 2.9, 2.3, 1.7 "
-        "and 1.3 points at the four levels. The method's three constants were chosen on the "
+        f"for the rest. A coverage's own standard error in a cell of {splits} splits is {errors} "
+        "points at the four levels. The method's three constants were chosen on the "
         f"studies {' and '.join(TUNED)}; pilot runs on the other two TaskSet studies had been "
         "seen by then, AlgoPerf and more than one worker had not.\n"
     )
