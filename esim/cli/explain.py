@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from esim.cli.flags import ClockFlags, Logs, OutputFlags, ReadFlags, RuleFlags, Step
+from esim.cli.flags import (
+    ClockFlags,
+    Logs,
+    OutputFlags,
+    OverheadFlags,
+    ReadFlags,
+    RuleFlags,
+    Step,
+)
 from esim.cli.groups import with_groups
 from esim.errors import EsimError, near_names
 
@@ -39,17 +47,18 @@ def explain(
     rule: RuleFlags,
     clock: ClockFlags,
     reading: ReadStudyFlags,
+    overheads: OverheadFlags,
     output: OutputFlags,
 ) -> None:
     """Step by step: the trial's value, the running median it was held against, the decision."""
-    row = rule.chosen()
+    row, costs = rule.chosen(), overheads.chosen()
     clock.check()
 
     from esim.analyses.explain.explain import explain as account_for
 
     found = reading.read(logs)
     study, name = _asked_for(found, trial)
-    explanation = account_for(study, name, row, **vars(clock))
+    explanation = account_for(study, name, row, **vars(clock), costs=costs)
     if output.out is not None:
         from esim.report.files import write_explanation
 

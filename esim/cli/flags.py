@@ -274,13 +274,9 @@ class FinalFlags:
 
 
 @dataclass(frozen=True)
-class CostFlags:
-    """Seconds and money of a job beyond its training: fields of `esim.assumptions.Costs`."""
+class OverheadFlags:
+    """Seconds of a job beyond its training: fields of `esim.assumptions.Costs`."""
 
-    price: Annotated[
-        float | None, typer.Option(min=0, help="Money per instance-hour.", rich_help_panel=COSTS)
-    ] = None
-    currency: Annotated[str, typer.Option(help="The price's unit.", rich_help_panel=COSTS)] = "USD"
     startup_s: Annotated[
         float,
         typer.Option(
@@ -293,8 +289,8 @@ class CostFlags:
         float,
         typer.Option(
             min=0,
-            help="Billed seconds from a stop's decision to the end of training (SageMaker: up to "
-            "120).",
+            help="Billed seconds from a stop's decision to the end of training, in which the trial "
+            "trains on (SageMaker: up to 120).",
             rich_help_panel=COSTS,
         ),
     ] = 0.0
@@ -315,6 +311,16 @@ class CostFlags:
 
         with usage():
             return Costs(**vars(self))
+
+
+@dataclass(frozen=True)
+class CostFlags(OverheadFlags):
+    """Seconds and money of a job beyond its training: fields of `esim.assumptions.Costs`."""
+
+    price: Annotated[
+        float | None, typer.Option(min=0, help="Money per instance-hour.", rich_help_panel=COSTS)
+    ] = None
+    currency: Annotated[str, typer.Option(help="The price's unit.", rich_help_panel=COSTS)] = "USD"
 
 
 @dataclass(frozen=True)

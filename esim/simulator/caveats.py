@@ -170,7 +170,14 @@ def _axis_without_times(of: _Replayed) -> str | None:
 
 
 def _nothing_stopped(of: _Replayed) -> str | None:
-    return None if of.stopped else "the rule stops no trial: it would have changed nothing"
+    if of.stopped:
+        return None
+    if of.costs.stop_latency_s:
+        return (
+            "the rule stops no trial: none is told to, or each ends by itself within the "
+            f"{of.costs.stop_latency_s:g} s that a stop takes"
+        )
+    return "the rule stops no trial: it would have changed nothing"
 
 
 def few_trials(reporting: int, trials: int | None = None) -> str | None:

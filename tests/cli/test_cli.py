@@ -98,6 +98,14 @@ def test_explain_by_name_and_by_number(tmp_path: Path) -> None:
     assert {p.suffix for p in (tmp_path / "e").iterdir()} == {".json", ".svg", ".png"}
 
 
+def test_explain_knows_how_long_a_stop_takes() -> None:
+    """As tests/test_tiny.py works it out: told at step 1, at 10 s, it trains on to 30 s."""
+    late = run("explain", TINY, "2", "--clock", "order", "--stop-latency-s", "20").output
+    assert "Stopped at step 3, decided at step 1" in late
+    never = run("explain", TINY, "2", "--clock", "order", "--stop-latency-s", "1000").output
+    assert "it reached its end before a stop could take effect" in " ".join(never.split())
+
+
 def test_convert_and_replay_again(tmp_path: Path) -> None:
     out = tmp_path / "parquet"
     run("convert", TINY, str(out))
