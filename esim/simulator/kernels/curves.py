@@ -46,7 +46,9 @@ def as_decimals(offsets, values, averages):
     """Round `averages`, float64 [R], to 13 digits of the largest value of their trial so far.
 
     Averages of decimals that are equal on paper are then equal to the last bit, also where values
-    above and below zero cancel out, which no tolerance relative to the average can mend.
+    above and below zero cancel out, which no tolerance relative to the average can mend. What is
+    left to the last bit is a median between a positive and a negative average that are no decimals
+    (thirds), where it cancels out to nearly 0.
     """
     for trial in range(len(offsets) - 1):
         largest, scale = 0.0, 0.0
