@@ -14,6 +14,7 @@ import numpy as np
 from esim.results.check import Check, Finding, Severity
 from esim.simulator.replay import replay
 from esim.study import Float64, Int64, Note, Status, Study
+from esim.study.facts import reporting
 from esim.study.times import ends_before_reports
 
 FEW_JOBS = 10
@@ -152,7 +153,7 @@ def check(study: Study) -> Check:
     if acts is False and all(finding.severity != "error" for finding in found):
         text = f"the literal rule stops none of {_jobs(study)}"
         cure = "see whether other readings of the rule do: esim replay --readings"
-        found.append(Finding("nothing_stopped", "warning", text, cure, _reporting(study)))
+        found.append(Finding("nothing_stopped", "warning", text, cure, len(reporting(study))))
     order = ("error", "warning", "note")
     found.sort(key=lambda finding: order.index(finding.severity))
     return Check(study.name, verdict, acts, tuple(found))
@@ -172,25 +173,16 @@ def _verdict(study: Study, found: list[Finding], stopped: int) -> tuple[str, boo
     if any(finding.code == "auto_was_on" for finding in found):
         said = "AUTO was already on: stopped jobs are recorded only up to their stop"
         return said, True if stopped else None
-    if _reporting(study) == 1:
+    if len(reporting(study)) == 1:
         return "a single job tells nothing of AUTO: it compares a job with the ones before it", None
     if stopped:
         return f"AUTO would act: the literal rule stops {stopped} of {_jobs(study)}", True
     return f"AUTO would have stopped none of these {_jobs(study)}", False
 
 
-def _reporting(study: Study) -> int:
-    """How many jobs report a value; the others tell nothing of AUTO."""
-    return int(np.count_nonzero(np.diff(_values_before(study))))
-
-
-def _values_before(study: Study) -> Int64:
-    """int64 [N + 1]: how many values stand before each job's first row; a row of NaN is none."""
-    return np.concatenate(([0], np.cumsum(~np.isnan(study.values))))[study.offsets]
-
-
 def _jobs(study: Study) -> str:
-    jobs = _reporting(study)
+    """How many jobs report a value; the others tell nothing of AUTO."""
+    jobs = len(reporting(study))
     return f"{jobs} jobs" + ("" if jobs == study.n_trials else " with reports")
 
 
@@ -203,11 +195,11 @@ def _noted(notes: tuple[Note, ...]) -> Iterator[Finding]:
 
 def _seen(study: Study) -> Iterator[Finding]:
     """What the columns themselves show."""
-    present = ~np.isnan(study.values)
-    before = _values_before(study)
-    counts = np.diff(before)  # values of each job
-    reporting = np.flatnonzero(counts > 0)
-    jobs = len(reporting)
+    rows = np.flatnonzero(~np.isnan(study.values))
+    before = np.searchsorted(rows, study.offsets)
+    counts = np.diff(before)  # values of each job; a row of NaN is no report of the objective
+    with_values = reporting(study)
+    jobs = len(with_values)
     if not jobs:
         text = "no job has a value of the objective"
         yield Finding("no_curves", "error", text, "look whether this is the metric they print")
@@ -231,7 +223,7 @@ def _seen(study: Study) -> Iterator[Finding]:
             f"{len(single)} of {jobs} job(s) report the objective only once",
             "look whether they were cut short",
         )
-    yield from _timing(study, counts, np.flatnonzero(present)[before[reporting]], reporting)
+    yield from _timing(study, counts, rows[before[with_values]], with_values)
     if jobs < FEW_JOBS:
         jobs_are = "1 job with reports is" if jobs == 1 else f"{jobs} jobs with reports are"
         text = f"{jobs_are} too few to judge by (fewer than {FEW_JOBS})"
@@ -284,12 +276,12 @@ def _values(study: Study) -> Iterator[Finding]:
             yield Finding(code, severity, text, cure, len(rows), tuple(places))
 
 
-def _timing(study: Study, counts: Int64, first: Int64, reporting: Int64) -> Iterator[Finding]:
+def _timing(study: Study, counts: Int64, first: Int64, with_values: Int64) -> Iterator[Finding]:
     """What the times show of jobs that ran to their end.
 
     Args:
         counts: values of each job. [N]
-        first: the row of the first value of each job in `reporting`.
+        first: the row of the first value of each job in `with_values`.
     """
     seconds = _seconds(study)
     whole = ~study.censored & np.isfinite(seconds)
@@ -299,8 +291,8 @@ def _timing(study: Study, counts: Int64, first: Int64, reporting: Int64) -> Iter
     else:
         # Without an end a job's last report is its end, and its second-last tells nothing.
         several = (counts > 1) & whole & np.isfinite(study.end - study.start)
-        late = study.elapsed[first] > LATE_SHARE * seconds[reporting]
-        late_jobs = reporting[late & several[reporting]]
+        late = study.elapsed[first] > LATE_SHARE * seconds[with_values]
+        late_jobs = with_values[late & several[with_values]]
         if 2 * len(late_jobs) > several.sum():
             yield _of_jobs(
                 study,

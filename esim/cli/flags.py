@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from esim.simulator.replay import Final
     from esim.storage.history import History
 
-
 # Panels of the help.
 READING = "Reading the logs"
 REPLAY = "The replay"

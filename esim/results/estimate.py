@@ -274,7 +274,7 @@ class EstimateDocument:
         replicates, seed: replays of each past study, and what drew them.
         extrapolated: the next job's trials over those of the largest past study.
         quantities: by name, None = unknown.
-        probability_best_kept: that the rule does not stop the trial that would have been the best.
+        probability_best_kept: that the best value under the rule is as good as without it.
         probability_best_kept_interval: at the estimate's confidence; its lower end is the worst
             case of `unseen`, its upper end that all such trials are kept.
         degradation_as_seen: the normalized degradation, were every next trial like a past one.

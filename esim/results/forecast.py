@@ -121,7 +121,7 @@ class Estimate:
     Attributes:
         quantities: by name, None = unknown. The names are those of a replay's summary, and
             steps_saved, seconds_saved, billed_seconds_saved, cost_saved and makespan_saved_s.
-        probability_best_kept: that the rule does not stop the trial that would have been the best.
+        probability_best_kept: that the best value under the rule is as good as without it.
         probability_best_kept_interval: at the estimate's confidence.
         degradation_as_seen: the normalized degradation, were every next trial like a past one.
         unseen: what it takes account of beyond that; None if nothing is known of the best.

@@ -104,7 +104,7 @@ def trials_table(
         if field.type == pa.bool_():
             arrays.append(arrow.booleans(column.astype(np.bool_)))
         elif field.type == pa.float64():
-            arrays.append(arrow.with_nulls(column.astype(np.float64), ~np.isnan(column)))
+            arrays.append(arrow.nan_as_null(column))
         elif field.name in ("stop_step", "peers"):
             arrays.append(arrow.with_nulls(column, column >= 0))
         else:

@@ -237,9 +237,10 @@ def _stop_at_once(of: _Replayed) -> str | None:
 
 
 def _billed_as_recorded(of: _Replayed) -> str | None:
-    billed, seconds = of.study.billed, durations(of.study)
+    billed = of.study.billed
     if billed is None or of.study.elapsed is None:
         return None
+    seconds = durations(of.study)
     known = np.isfinite(billed)
     if not (np.abs(billed - seconds)[known] > 1.0).any():  # whole seconds of the same time
         return None
@@ -273,9 +274,5 @@ _CHECKS: tuple[tuple[str, Callable[[_Replayed], str | None]], ...] = (
     ("billed_as_recorded", _billed_as_recorded),
     ("infinite_values", _infinite_values),
 )
-_NOTES = (
-    "auto_was_on",
-    "strategy_bayesian",
-    ASSUMED,
-    "spot_bill_unknown",
-)  # notes of a reader that limit what a replay says
+# Notes of a reader that limit what a replay says.
+_NOTES = ("auto_was_on", "strategy_bayesian", ASSUMED, "spot_bill_unknown")

@@ -17,7 +17,7 @@ from esim.simulator.jobs import StopEffects, stop_effects, uploads
 from esim.simulator.kernels.arguments import State, Times
 from esim.simulator.kernels.engine import run_orders
 from esim.simulator.plan.build import prepare
-from esim.simulator.plan.columns import FirstCompleted
+from esim.simulator.plan.columns import NOTHING, FirstCompleted
 from esim.simulator.plan.first_completed import one_after_another, side_by_side
 from esim.simulator.plan.plan import Plan
 from esim.simulator.plan.ranking import in_threads
@@ -112,7 +112,7 @@ def run_many(
     timed = clock.mode != "order"
     spans = np.empty((len(orders), n, 2)) if timed else np.empty((0, n, 2))
     workers = min(threads or os.cpu_count() or 1, len(orders))
-    effects = stop_effects(plan, costs)
+    effects = stop_effects(plan, costs) if acting else StopEffects(NOTHING)
 
     def run_some(first: int, stop: int) -> None:
         part, state = slice(first, stop), plan.state()
@@ -125,13 +125,12 @@ def run_many(
     if timed or acting:
         cuts = [len(orders) * w // workers for w in range(workers + 1)] if workers else [0]
         in_threads([partial(run_some, a, b) for a, b in pairwise(cuts)], workers or 1)
-    most = plan.most_kept()
     if not acting:
-        kept[:] = most
+        kept[:] = plan.most_kept()
     rows_kept, trained = _made(plan, effects, kept)
     return OrderRuns(
         rows_kept=rows_kept,
-        stopped=(kept < most) & plan.has_judgements(),
+        stopped=plan.stopped(kept),
         spans=spans,
         trained=trained,
     )
@@ -143,8 +142,7 @@ def _made(
     """How many rows each trial makes, int32, and `OrderRuns.trained`; of the shape of `kept`."""
     if effects.rows is None or not len(effects.rows):
         return plan.rows_kept(kept), None
-    # A trial that an order does not launch is never told anything.
-    stopped = (kept > 0) & (kept < plan.most_kept())
+    stopped = plan.stopped(kept)
     told = np.where(stopped, plan.first + kept - 1, 0)
     rows = np.where(stopped, effects.rows[told], plan.all_rows()).astype(np.int32)
     if effects.trained is None:
@@ -258,7 +256,8 @@ def run_once(
     if clock.mode == "order" and not acting:
         return _as_recorded(plan)
     kept = np.zeros((1, n), dtype=np.int32)
-    state, effects = plan.state(traced=traced), stop_effects(plan, costs)
+    state = plan.state(traced=traced)
+    effects = stop_effects(plan, costs) if acting else StopEffects(NOTHING)
     began = ended = np.full(n, np.nan)
     if clock.mode != "order":
         spans = np.empty((1, n, 2))

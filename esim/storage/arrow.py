@@ -152,6 +152,11 @@ def with_nulls(values: NDArray[Any], present: NDArray[np.bool_]) -> Any:
     return pa.Array.from_buffers(plain.type, len(values), buffers)
 
 
+def nan_as_null(values: NDArray[Any]) -> Any:
+    """Numbers as an Arrow array of float64, null where they are NaN."""
+    return with_nulls(values.astype(np.float64, copy=False), ~np.isnan(values))
+
+
 def booleans(values: NDArray[np.bool_], present: NDArray[np.bool_] | None = None) -> Any:
     """A bool array as an Arrow array of booleans, null where not `present` (bool [R])."""
     nulls = None if present is None else _bits(present)

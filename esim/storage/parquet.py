@@ -213,17 +213,13 @@ def _tables(study: Study) -> tuple[Any, Any]:
         trials = {
             "study": arrow.strings([study.name] * study.n_trials),
             "trial": arrow.strings(study.trials),
-            "start": arrow.with_nulls(study.start, ~np.isnan(study.start)),
-            "end": arrow.with_nulls(study.end, ~np.isnan(study.end)),
+            "start": arrow.nan_as_null(study.start),
+            "end": arrow.nan_as_null(study.end),
             "status": arrow.strings(words),
             "censored": arrow.booleans(study.censored),
             "instance_type": arrow.strings(study.instance_type),
             "instance_count": arrow.array(study.instance_count),
-            **(
-                {}
-                if study.billed is None
-                else {"billed_s": arrow.with_nulls(study.billed, ~np.isnan(study.billed))}
-            ),
+            **({} if study.billed is None else {"billed_s": arrow.nan_as_null(study.billed)}),
             **configs,
         }
         record = json.dumps(

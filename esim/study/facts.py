@@ -11,7 +11,7 @@ from esim.study.direction import Direction
 from esim.study.note import Note
 from esim.study.record import Study
 from esim.study.status import Status
-from esim.study.times import last_row, report_seconds, side_by_side
+from esim.study.times import last_row, last_values, report_seconds, side_by_side
 from esim.study.trend import Trend, launch_trend
 
 _REPEATED = ("auto_was_on", "strategy_bayesian")
@@ -69,8 +69,7 @@ class Facts:
 
 def reporting(study: Study) -> Int64:
     """The positions of the trials that reported a value, in launch order. int64 [n]"""
-    counts = np.add.reduceat(np.append(~np.isnan(study.values), False), study.offsets[:-1])
-    return np.flatnonzero((counts > 0) & (np.diff(study.offsets) > 0))
+    return np.flatnonzero(~np.isnan(last_values(study)))
 
 
 def facts(study: Study) -> Facts:

@@ -73,6 +73,22 @@ def last_kept(
     return np.where(rows_kept > 0, column[last], otherwise)
 
 
+def last_values(study: Study) -> Float64:
+    """float64 [N]: the last value that each trial reported; NaN where it reported none.
+
+    >>> import esim
+    >>> nan = float("nan")
+    >>> last_values(esim.Study.from_arrays([[3.0, 2.0, nan], [nan]], "minimize")).tolist()
+    [2.0, nan]
+    """
+    rows = np.flatnonzero(~np.isnan(study.values))
+    upto = np.searchsorted(rows, study.offsets)
+    found = np.full(study.n_trials, np.nan)
+    has = np.diff(upto) > 0
+    found[has] = study.values[rows[upto[1:][has] - 1]]
+    return found
+
+
 def last_second(study: Study) -> Float64:
     """float64 [N]: `report_seconds` at each trial's last report; 0 where it has none."""
     column = study.resource if study.elapsed is None else study.elapsed

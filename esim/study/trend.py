@@ -10,6 +10,7 @@ import numpy as np
 
 from esim.study.arrays import Float64
 from esim.study.record import Study
+from esim.study.times import last_values
 
 LEAST = 10  # trials with a final value; the test's approximation needs as many
 TREND_P = 0.01  # a trend is taken as found below this
@@ -54,15 +55,12 @@ def launch_trend(study: Study) -> Trend | None:
     >>> launch_trend(esim.Study.from_arrays(falling, "minimize")).correlation
     1.0
     """
-    last = [
-        known[-1]
-        for a, b in zip(study.offsets[:-1], study.offsets[1:], strict=True)
-        if len(known := study.values[a:b][~np.isnan(study.values[a:b])])
-    ]
+    last = last_values(study)
+    last = last[~np.isnan(last)]
     n = len(last)
     if n < LEAST:
         return None
-    ranks = _ranks(-study.sign * np.array(last))
+    ranks = _ranks(-study.sign * last)
     if np.ptp(ranks) == 0:
         return None
     rho = float(np.corrcoef(np.arange(n), ranks)[0, 1])

@@ -19,6 +19,7 @@ from esim.simulator.plan.build import prepare
 from esim.simulator.plan.plan import Plan
 from esim.simulator.run import OrderRun, run_once, with_first_completed
 from esim.study import Status, Study
+from esim.study.times import last_values
 
 __all__ = ["Explanation", "ReportRow", "explain"]
 
@@ -192,10 +193,7 @@ def _others_reason(rule: Rule) -> str:
 
 def _rank(study: Study, at: int) -> tuple[int | None, int]:
     """The rank of a trial's recorded final value, and among how many. Failed trials have none."""
-    present = np.flatnonzero(~np.isnan(study.values))
-    finals = np.full(study.n_trials, np.nan)
-    owner = np.searchsorted(study.offsets, present, side="right") - 1
-    finals[owner] = study.values[present]  # the last one stays
+    finals = last_values(study)
     finals[study.status == Status.FAILED] = np.nan
     if study.direction == "maximize":
         finals = -finals

@@ -69,7 +69,7 @@ class RuleEntry:
 class Recorded:
     """One contestant on one study in the recorded launch order: its replay's summary.
 
-    `best_kept`: a trial of the best recorded value goes on to its end, whichever of several. A
+    `best_kept`: the best value under the rule is as good as the best recorded one. A
     degradation of exactly 0 is 0 of any scale, also where the best and the median do not differ.
     """
 
@@ -111,7 +111,7 @@ class Winner:
 
 @dataclass(frozen=True)
 class Loses:
-    """How often a rule loses the best value: no trial of that value goes on to its end."""
+    """How often a rule loses the best value: the best under it is worse than the best recorded."""
 
     key: str
     share: Share

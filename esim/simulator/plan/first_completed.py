@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from esim.simulator.plan.columns import FirstCompleted
 from esim.study import Float64, Int64, Status, Study
+from esim.study.times import last_row
 
 
 def one_after_another(study: Study, order: Int64) -> FirstCompleted:
@@ -26,7 +27,7 @@ def one_after_another(study: Study, order: Int64) -> FirstCompleted:
     FirstCompleted(longest=1, opens=None)
     """
     done = order[_completes(study)[order]]
-    return FirstCompleted(int(_last_steps(study)[done[0]]) if len(done) else 0, None)
+    return FirstCompleted(int(last_row(study, study.resource)[done[0]]) if len(done) else 0, None)
 
 
 def side_by_side(
@@ -57,7 +58,7 @@ def side_by_side(
     at_end[has] = times[study.offsets[1:][has] - 1] == ends[has]
     at_end &= study.status != Status.RUNNING
     first = min(np.flatnonzero(completes), key=lambda i: (ends[i], position[i]))
-    last_steps, moment = _last_steps(study), ends[first]
+    last_steps, moment = last_row(study, study.resource), ends[first]
     longest = int(last_steps[first])
     with_it = [i for i in order[position[first] + 1 :] if ends[i] == moment]
     for i in with_it:
@@ -75,11 +76,3 @@ def _completes(study: Study) -> NDArray[np.bool_]:
     whole = (study.status == Status.COMPLETED) | (study.status == Status.UNKNOWN)
     found: NDArray[np.bool_] = whole & (np.diff(study.offsets) > 0)
     return found
-
-
-def _last_steps(study: Study) -> Int64:
-    """The resource at the last report of each trial, 0 without reports. int64 [N]"""
-    last = np.zeros(study.n_trials, dtype=np.int64)
-    has = np.diff(study.offsets) > 0
-    last[has] = study.resource[study.offsets[1:][has] - 1]
-    return last

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -131,7 +132,7 @@ class Plan:
         """The own statistic as it is compared: inf where the trial stops anyway. float64 [E]"""
         return self.arrays.own
 
-    @property
+    @cached_property
     def steps(self) -> Int64:
         """The step of each judgement's report. int64 [E]"""
         return self.arrays.step - self.study.done_at_zero
@@ -171,6 +172,15 @@ class Plan:
     def has_judgements(self) -> NDArray[np.bool_]:
         """Whether each trial has a judgement. bool [N]"""
         return np.asarray(np.diff(self.arrays.offsets) > 0)
+
+    def stopped(self, kept: NDArray[np.int32]) -> NDArray[np.bool_]:
+        """Whether the rule stopped each trial before its last judgement. bool, as `kept`
+
+        Args:
+            kept: int32 [..., N], how many judgements each trial made, as the kernels count them; 0
+                where an order does not launch it.
+        """
+        return np.asarray((kept > 0) & (kept < self.most_kept()))
 
     def stops(self, judgements: slice | Int64) -> NDArray[np.bool_]:
         """Whether each of some judgements, if it is made, stops whatever the peers. bool"""

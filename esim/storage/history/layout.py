@@ -314,13 +314,13 @@ def trials_table(study: Study) -> Any:
         "study": arrow.strings([study.name] * study.n_trials),
         "trial": arrow.strings(study.trials),
         "reports": arrow.array(np.diff(study.offsets)),
-        "start": arrow.with_nulls(study.start, ~np.isnan(study.start)),
-        "end": arrow.with_nulls(study.end, ~np.isnan(study.end)),
+        "start": arrow.nan_as_null(study.start),
+        "end": arrow.nan_as_null(study.end),
         "status": arrow.strings([STATUS_OF[int(code)] for code in study.status]),
         "censored": arrow.booleans(study.censored),
         "instance_type": arrow.strings(study.instance_type),
         "instance_count": arrow.array(study.instance_count),
-        "billed_s": arrow.with_nulls(billed, ~np.isnan(billed)),
+        "billed_s": arrow.nan_as_null(billed),
         CONFIG_COLUMN: arrow.strings(configs),
     }
     return pa.table(list(columns.values()), names=list(columns))
