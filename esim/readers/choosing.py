@@ -10,7 +10,10 @@ from esim.study import Note
 
 
 def choose_format(
-    source: Source, name: str | None = None, broken: list[Note] | None = None
+    source: Source,
+    name: str | None = None,
+    broken: list[Note] | None = None,
+    any_text: bool = False,
 ) -> Format:
     """The format of a name, or the only format that recognises the input.
 
@@ -18,6 +21,7 @@ def choose_format(
         source: the input.
         name: a format's name; None asks all formats.
         broken: notes on plug-ins that failed are added here.
+        any_text: whether the user gives the regex of a metric, so that any text is a log.
 
     Raises:
         EsimError: there is no format of this name (the error lists near names), none recognises the
@@ -57,9 +61,15 @@ def choose_format(
             why="; ".join(f"{fmt.name}: {detection.saw}" for fmt, detection in matching),
             fix="give the part you mean, or --format " + matching[0][0].name,
         )
+    readers_of_text = [fmt for fmt in formats if fmt.any_text]
+    if any_text and readers_of_text:
+        return readers_of_text[0]
+    try_next = [detection.try_next for _, detection in seen if detection.try_next]
     raise EsimError(
         "no format matches",
         where=source.label,
         why="; ".join(f"{fmt.name}: {detection.saw}" for fmt, detection in seen if detection.saw),
-        fix="`esim formats` lists what can be read; --format NAME says why one does not fit",
+        fix=try_next[0]
+        if try_next
+        else "`esim formats` lists what can be read; --format NAME says why one does not fit",
     )

@@ -27,6 +27,7 @@ class Detection:
             asked later do not see them: a tool that writes TensorBoard events beside its own
             records claims those too.
         broken: why a plug-in could not tell; "" if it could.
+        try_next: for the error if no format matches: a command that would read the input.
     """
 
     matches: bool
@@ -34,6 +35,7 @@ class Detection:
     complete: bool = True
     claims: frozenset[File] = frozenset()
     broken: str = ""
+    try_next: str = ""
 
 
 @dataclass(frozen=True)
@@ -90,6 +92,7 @@ class Format:
         by_contents: True if it is recognised by contents that the files of other tools may have
             too. Such a format is asked last, about the files that no other format claims.
         package: the package that provides it; "" if it is part of esim.
+        any_text: True if it reads any text once the user gives the regex of a metric.
         beside_others: True if other tools write such files beside their own. Such a format is
             asked after the formats of those tools.
 
@@ -110,6 +113,7 @@ class Format:
     by_contents: bool = False
     package: str = ""
     beside_others: bool = False
+    any_text: bool = False
 
     @property
     def asked_late(self) -> tuple[bool, bool]:

@@ -117,7 +117,9 @@ def read_inputs(
         return _whole_history(history, options)
     sources = open_sources(paths)
     broken = list(installed()[1])
-    read, inputs = _read_sources(_choose(sources, format, broken), sources, options)
+    options = replace(options, any_text=format is not None)
+    chosen = _choose(sources, format, broken, bool(metrics))
+    read, inputs = _read_sources(chosen, sources, options)
     if name is not None:
         if len(read) != 1:
             raise EsimError(
@@ -184,17 +186,20 @@ def _whole_history(history: History, options: Options) -> ReadInput:
     return ReadInput(tuple(found), (what,))
 
 
-def apart(paths: Sequence[str | Path], format: str | None = None) -> list[tuple[str, ...]]:
+def apart(
+    paths: Sequence[str | Path], format: str | None = None, any_text: bool = False
+) -> list[tuple[str, ...]]:
     """Group the paths into inputs that can be read one at a time.
 
     Args:
         paths: as for `read_inputs`.
         format: the name of a format; None recognises it from the contents.
+        any_text: whether regexes of metrics are given, so that any text is a log.
 
     Raises:
         EsimError: as `read_inputs`, where a path cannot be opened or no format matches.
     """
-    chosen = _choose(open_sources(paths), format, [])
+    chosen = _choose(open_sources(paths), format, [], any_text)
     return [tuple(str(root) for root in source.roots) for source, _ in chosen]
 
 
@@ -316,16 +321,16 @@ def read_study(
 
 
 def _choose(
-    sources: list[Source], format: str | None, broken: list[Note]
+    sources: list[Source], format: str | None, broken: list[Note], any_text: bool
 ) -> list[tuple[Source, Format]]:
     """The format of each input; inputs that make sense only together are joined into one.
 
     Notes on plug-ins that failed are added to `broken`.
     """
     if len(sources) == 1:
-        return [(sources[0], choose_format(sources[0], format, broken))]
+        return [(sources[0], choose_format(sources[0], format, broken, any_text))]
     try:
-        chosen = [(source, choose_format(source, format, broken)) for source in sources]
+        chosen = [(source, choose_format(source, format, broken, any_text)) for source in sources]
         complete = [fmt.detect(source).complete for source, fmt in chosen]
         if len({fmt.name for _, fmt in chosen}) == 1 and any(complete) and not all(complete):
             return [(union(sources), chosen[0][1])]
@@ -337,7 +342,7 @@ def _choose(
         whole = union(sources)
         if format is None and not any(f.detect(whole).matches for f in known_formats()):
             raise
-        return [(whole, choose_format(whole, format, broken))]
+        return [(whole, choose_format(whole, format, broken, any_text))]
 
 
 def _describe(source: Source, fmt: Format, found: Found) -> list[InputFile]:

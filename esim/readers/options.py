@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from esim.errors import EsimError, near_names
@@ -18,10 +18,36 @@ class Metric:
     Attributes:
         name: its name.
         regex: is searched in each line; its first group is the metric's value.
+        behind: if given, the regex is searched only behind the first match of this one.
+        needs: a text that a line with a value holds; "" if there is none.
+        without: a text that no such line holds; "" if there is none.
     """
 
     name: str
     regex: re.Pattern[str]
+    behind: re.Pattern[str] | None = None
+    needs: str = ""
+    without: str = ""
+
+    @property
+    def shown(self) -> str:
+        """The regex as one text."""
+        return (f"{self.behind.pattern}.*?" if self.behind else "") + self.regex.pattern
+
+    @property
+    def search(self) -> Callable[[str], re.Match[str] | None]:
+        """What finds the first match in a line; it returns None if there is none."""
+        bare = self.behind is None and not self.needs and not self.without
+        return self.regex.search if bare else self._search
+
+    def _search(self, line: str) -> re.Match[str] | None:
+        if self.needs not in line or (self.without and self.without in line):
+            return None
+        if self.behind is None:
+            return self.regex.search(line)
+        # In two searches, so that a line of many prefixes takes linear time.
+        before = self.behind.search(line)
+        return None if before is None else self.regex.search(line, before.end())
 
     @classmethod
     def compile(cls, name: str, regex: str, where: str) -> Metric:
@@ -64,6 +90,7 @@ class Options:
     step: str | None = None
     first_step: FirstStep | None = None
     index_means: FirstStep | None = None  # what index 0 means in the format that is read
+    any_text: bool = False  # whether the user named the format, so that any text is a log
 
     @classmethod
     def parse(

@@ -20,9 +20,9 @@ from esim import check, replay
 from esim.errors import EsimError
 from esim.readers.inputs import read_inputs, read_studies, read_study
 from esim.readers.options import Metric
+from esim.readers.text.index_forms import STEP_FORMS, StepForm
 from esim.readers.text.log_text import LogText
 from esim.readers.text.scan import required_literals, scan
-from esim.readers.text.steps import STEP_FORMS, StepForm
 from esim.study import Status, Study
 from tests.paths import DATA
 from tests.readers.test_tiny import assert_same_study, listing
@@ -292,12 +292,12 @@ def test_samples_of_the_step_forms(form: StepForm) -> None:
     for line, index in form.samples:
         match = form.regex.search(line)
         assert match is not None, line
-        assert int(match[1]) == index
+        assert float(match[1]) == index
         # The first form of the table that fits is the one the sample belongs to.
         assert next(f for f in STEP_FORMS if f.regex.search(line)) is form
 
 
-@pytest.mark.parametrize("line", ["'epoch': 0.5}", "epoch 2.5:", "epochs=5", "[0-100]#011Speed: 5"])
+@pytest.mark.parametrize("line", ["epochs=5", "[0-100]#011Speed: 5", "5ms/step - loss: 0.5"])
 def test_what_is_no_step(line: str) -> None:
     assert not any(form.regex.search(line) for form in STEP_FORMS)
 
@@ -491,7 +491,10 @@ def test_unknown_streams_and_jobs(export: Export) -> None:
 
 def test_several_hosts_are_noted(export: Export) -> None:
     folder = export.write()
-    (folder / "logs" / NAMES[0] / f"algo-2-{ZERO}.log").write_text("hello\n")
+    beside = folder / "logs" / NAMES[0] / f"algo-2-{ZERO}.log"
+    beside.write_text("hello\n")
+    assert "several_hosts" not in codes(read_study(folder))  # it does not print the metric
+    beside.write_text("\n".join(export.lines[NAMES[0]]))
     assert codes(read_study(folder))["several_hosts"] == 1
 
 

@@ -33,11 +33,12 @@ from esim.readers.sagemaker.records import (
     read_records,
 )
 from esim.readers.source import File, Source
-from esim.readers.text.bare import looks_like_log, read_bare
+from esim.readers.text.bare import BareStudy, looks_like_log, next_try, read_bare
 from esim.readers.text.find import Matches, find
+from esim.readers.text.index_forms import choose_form
 from esim.readers.text.log_text import LogText
-from esim.readers.text.scan import nearest_lines
-from esim.readers.text.steps import AlignedCurve, align, choose_form
+from esim.readers.text.steps import AlignedCurve, align
+from esim.readers.text.suggest import nearest_lines
 from esim.study import STATUS_WORDS, Float64, Note, Study
 from esim.study.arrays import if_any_known
 
@@ -50,6 +51,7 @@ FORMAT = Format(
     configs=True,
     several_studies=True,
     by_contents=True,
+    any_text=True,
 )
 
 OBJECTIVE_METRIC = "ObjectiveMetric"  # tuning adds this entry to a job's metric definitions
@@ -74,7 +76,9 @@ def detect(source: Source) -> Detection:
         return Detection(True, f"{name} is {kind.value}, undescribed", complete=False)
     if bare:
         return Detection(True, f"{some(bare)} is the output of a training job", complete=False)
-    return Detection(False, "no JSON of describe-hyper-parameter-tuning-job")
+    return Detection(
+        False, "no JSON of describe-hyper-parameter-tuning-job", try_next=next_try(source)
+    )
 
 
 def read(source: Source, options: Options) -> Found:
@@ -91,7 +95,7 @@ def read(source: Source, options: Options) -> Found:
     records = read_records([file for file in source.files if is_record(file)])
     tables = [file for file in source.files if kind_of(file)]
     texts = [file for file in source.files if file not in tables]
-    if not records.files and any(looks_like_log(file) for file in texts):
+    if not records.files and any(looks_like_log(file, options) for file in texts):
         return _read_bare(source, options)
     if not records.tuning_jobs:
         for file in tables:  # raises an error that says why such a table alone is not enough
@@ -106,7 +110,7 @@ def read(source: Source, options: Options) -> Found:
         )
     records = with_tables(records, tables)
     owners, strangers = owners_of(records)
-    logs = logs_of(texts, records)
+    logs = logs_of(texts, records, options)
     measured = curves_of([f for f in tables if f not in records.files], records, options, logs)
     notes: list[Note] = []
     if strangers:
@@ -236,7 +240,7 @@ def _nothing(
             fix="export the log group: aws logs filter-log-events --log-group-name "
             f"/aws/sagemaker/TrainingJobs --log-stream-name-prefix {jobs[0].name}",
         )
-    if matches.regex is None or matches.form is not None:
+    if matches.metric is None or matches.form is not None:
         return EsimError(
             f"the regex of metric {objective!r} is unknown",
             where=tuning.path,
@@ -247,7 +251,7 @@ def _nothing(
     return EsimError(
         f"the regex of metric {objective!r} matches no line of any log",
         where=tuning.path,
-        why=f"{matches.regex.pattern}; nearest lines: {nearest_lines(matches.jobs)}",
+        why=f"{matches.metric.shown}; nearest lines: " + nearest_lines(matches.jobs, (), objective),
         fix="correct the regex in MetricDefinitions; to read these logs all the same, name the "
         f"metric anew: --objective NAME --metric 'NAME=REGEX' --direction {tuning.direction}",
     )
@@ -267,16 +271,11 @@ def _read_bare(source: Source, options: Options) -> Found:
     """Read the study of logs that no description goes with."""
     bare = read_bare(source, options)
     jobs = [TrainingJob(name) for name in bare.jobs]
-    billed = _billed(bare.billed)
-    known = None
-    if billed is not None:
-        reporting = [i for i, curve in enumerate(bare.curves) if len(curve.steps)]
-        known = TrialRecords.unknown([bare.jobs[i] for i in reporting])
-        known = replace(known, billed=billed[reporting])
     notes = [
         *bare.notes,
         *line_notes(bare.objective, bare.matches, bare.curves, bare.form),
     ]
+    known, listed = _known_of(bare, notes)
     study = assemble(
         _reports(jobs, bare.curves, notes),
         known,
@@ -285,12 +284,42 @@ def _read_bare(source: Source, options: Options) -> Found:
         direction=bare.direction,
         where=source.label,
         notes=notes,
+        listed_order=listed,
         declared=None if bare.form is None else bare.form.first_step,
         asked=options.first_step,
     )
-    unread = [file.name for file in source.files if not looks_like_log(file)]
+    unread = [file.name for file in source.files if not looks_like_log(file, options)]
     text = f"{len(unread)} file(s) are no logs of training jobs: {some(unread)}"
     return Found((study,), (Note("files_not_read", text, len(unread)),) if unread else ())
+
+
+def _known_of(bare: BareStudy, notes: list[Note]) -> tuple[TrialRecords | None, bool]:
+    """What logs alone tell of the jobs with reports, and whether they are in launch order.
+
+    Notes on where that is from are added to `notes`.
+    """
+    billed = _billed(bare.billed)
+    reporting = [i for i, curve in enumerate(bare.curves) if len(curve.steps)]
+    spans = [span for i in reporting if (span := bare.spans[i]) is not None]
+    printed = [at for i in reporting if (at := bare.printed_at[i]) is not None]
+    timed = len(spans) == len(reporting)
+    listed = not timed and len(printed) == len(reporting) > 1 and len(set(printed)) > 1
+    if listed:
+        reporting = [reporting[i] for i in np.argsort(printed, kind="stable").tolist()]
+        text = "launch order is that of the first times that the jobs printed themselves"
+        notes.append(Note("order_from_printed_times", text, len(printed)))
+    if billed is None and not timed and not listed:
+        return None, False
+    known = TrialRecords.unknown([bare.jobs[i] for i in reporting])
+    if timed:
+        known = replace(
+            known,
+            start=np.array([first for first, _ in spans]),
+            end=np.array([last for _, last in spans]),
+        )
+        text = "jobs start with the first line of their log and end with the last"
+        notes.append(Note("times_from_log", text, len(spans)))
+    return known if billed is None else replace(known, billed=billed[reporting]), listed
 
 
 def _reports(

@@ -5,14 +5,14 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import PurePosixPath
 
 from esim.readers.assembly import some
 from esim.readers.sagemaker.records import TrainingJob, TuningJob
 from esim.readers.source import File
 from esim.readers.text.find import Matches
+from esim.readers.text.index_forms import MARKED, StepForm
 from esim.readers.text.log_text import EXAMPLE_LENGTH, EXAMPLES, Emissions, LogText
-from esim.readers.text.steps import FATES, MARKED, AlignedCurve, StepForm
+from esim.readers.text.steps import FATES, AlignedCurve, label_of
 from esim.study import Note
 
 # How notes describe emissions that are no reports, by the codes of `FATES`.
@@ -23,15 +23,24 @@ _FATE_WORDS = {
     "per_batch_lines": "stand before the last one of their epoch, which counts",
     "restarts": "were run again after a restart; the later run counts",
     "summary_lines": "stand behind the last epoch's own, as a closing evaluation does; left out",
+    "refreshed_lines": "were overwritten by a later refresh of their line, which counts",
+    "several_values": "stand on the line of another value under another label; left out",
+    "k_fold": "are of the folds of a cross-validation: the value of a round is their mean, where "
+    "SageMaker itself takes each as a value of its own",
     "epochs_backwards": "go back to an earlier step with another value; the later value counts",
 }
 
 _LOOK_AT = 20_000  # emissions whose match is examined, which takes 1 us each
-_DIGITS = frozenset("0123456789.eE-")  # a quick test before the regexes; "" is not in it
-_GOES_ON = re.compile(r"[eE][-+]?[0-9]|\.?[0-9]")
+_DIGITS = frozenset("0123456789.,eE-")  # a quick test before the regexes; "" is not in it
+_GOES_ON = re.compile(r"[eE][-+]?[0-9]|\.?[0-9]|,[0-9]{3}(?![0-9])")
 _SIGN_BEFORE = re.compile(r"[=:\s(]-$|[0-9]\.?$")
 _SEPARATOR = re.compile(r"#011|\t| - |, ")
 _WORD = re.compile(r"[A-Za-z_][A-Za-z]")
+_TRAINING = re.compile(r"(?<![a-z])(?:train|learn)")
+_OF_DATA = re.compile(r"(?<![a-z])(?:train|val|test|eval|dev)")
+_MANY_LABELS = 50
+_NEAR = 200  # characters in front of a value that are looked at first
+_FAR = 10_000
 
 EXACT_STRATEGIES = ("Random", "Grid")
 FINAL_TOLERANCE = 1e-6  # relative, because the API's values have the precision of float32
@@ -84,13 +93,6 @@ def job_notes(
     if silent:
         text = f"{len(silent)} training job(s) have no log: {some(silent)}"
         notes.append(Note("jobs_without_logs", text, len(silent)))
-    crowded = [job.name for job in jobs if len(_hosts(logs.get(job.name, ()))) > 1]
-    if crowded:
-        text = (
-            f"{len(crowded)} job(s) ran on several hosts; of each step the first host counts: "
-            + some(crowded)
-        )
-        notes.append(Note("several_hosts", text, len(crowded)))
     unzoned = [job.name for job in jobs if not job.zone_known]
     if unzoned:
         text = f"times of {len(unzoned)} job(s) name no time zone; taken as UTC"
@@ -115,6 +117,17 @@ def line_notes(
         notes = [Note("step_from_line", f"steps are the index in the line, {form.name}")]
     else:
         notes = [Note("step_by_emission", "lines carry no index: step n is the n-th value printed")]
+    fractional = sum(curve.fractional for curve in curves)
+    if fractional:
+        text = "indices are fractions of epochs: step n is the n-th of them"
+        notes.append(Note("fractional_epochs", text, fractional))
+    crowded = [hosts for curve in curves if (hosts := curve.hosts)]
+    if crowded:
+        text = (
+            f"{objective!r} of {len(crowded)} job(s) is printed by several hosts or ranks, such as "
+            f"{some(crowded[0])}; of each step the first one that has it counts"
+        )
+        notes.append(Note("several_hosts", text, len(crowded)))
     for code in FATES[1:]:
         count = sum(curve.dropped.get(code, 0) for curve in curves)
         if count:
@@ -131,63 +144,125 @@ def line_notes(
     if empty:
         said = f"{empty} line(s) match {objective!r} with nothing in the group"
         notes.append(Note("empty_capture", said, empty))
-    if matches.regex is None:
+    metric = matches.metric
+    if metric is None:
         return notes
+    if matches.respelled:
+        text = f"the regex of {objective!r} matches only with its tabs read as tabs or spaces"
+        notes.append(Note("tabs_respelled", text))
     if matches.form is not None:
-        name, pattern = matches.form.name, matches.regex.pattern
-        said = f"the regex of {objective!r} is the table's, {name}: {pattern}"
+        said = f"the regex of {objective!r} is the table's, {matches.form.name}: {metric.shown}"
         notes.append(Note("regex_from_table", said))
         if matches.form.caution:
             notes.append(Note("table_caution", f"{objective!r} is {matches.form.caution}"))
-    return [*notes, *_regex_notes(objective, matches.regex, texts)]
+        if matches.form.general:
+            text = f"{objective!r} is looked for by its name alone, in lines of no known program"
+            notes.append(Note("general_form", text))
+    return [*notes, *_regex_notes(objective, matches, texts)]
 
 
-def _regex_notes(
-    objective: str, regex: re.Pattern[str], texts: Sequence[Emissions]
-) -> Iterator[Note]:
+def _regex_notes(objective: str, matches: Matches, texts: Sequence[Emissions]) -> Iterator[Note]:
     """Notes on lines where the regex takes a part of a number, or the value of another metric."""
+    assert matches.metric is not None
+    regex = matches.metric.regex
+    literal = _literal_before(regex.pattern)
     cut: list[str] = []
     other: list[str] = []
+    labels: dict[str, str] = {}
     cuts = others = looked = 0
-    apart = "train" not in objective.lower()
+    training = "train" in objective.lower()
     for text in texts:
-        for line, message in zip(text.lines, text.messages, strict=True):
+        lines = zip(text.lines.tolist(), text.messages, text.at.tolist(), strict=True)
+        for line, message, first in lines:
             if looked == _LOOK_AT:
                 break
             looked += 1
-            match = regex.search(message)
+            match = _match_at(regex, message, first)
             if match is None:
                 continue
-            first, last = match.span(1)
-            if _takes_a_part(message, first, last):
+            place = f"{text.where}:{line}: {message[:EXAMPLE_LENGTH]}"
+            if _takes_a_part(message, first, match.end(1)):
                 cuts += 1
                 if len(cut) < EXAMPLES:
-                    cut.append(f"{text.where}:{line}: {message[:EXAMPLE_LENGTH]}")
-            if _inside_a_word(message, match.start()) or (
-                apart and _is_of_training(message[:first])
-            ):
+                    cut.append(place)
+            ahead = message[max(0, first - _NEAR) : first]
+            named = first - len(literal) if ahead.endswith(literal) else first
+            inside = _inside_a_word(message, match.start()) or _inside_a_word(message, named)
+            if inside or _is_of_other_data(ahead, training):
                 others += 1
                 if len(other) < EXAMPLES:
-                    other.append(f"{text.where}:{line}: {message[:EXAMPLE_LENGTH]}")
+                    other.append(place)
+            if matches.form is None:
+                labels.setdefault(label_of(message, first).lower(), place)
     if cuts:
         said = f"the regex of {objective!r} takes only part of the number in {cuts} line(s)"
         yield Note("value_cut", said, cuts, tuple(cut))
+    if not others and _are_of_two_kinds(list(labels)):
+        said = f"the regex of {objective!r} takes values of several kinds: " + ", ".join(
+            f"{label!r}" for label in list(labels)[:EXAMPLES]
+        )
+        yield Note("other_metric_matched", said, len(labels), tuple(labels.values())[:EXAMPLES])
     if others:
         said = f"the regex of {objective!r} takes another metric's value in {others} line(s)"
         yield Note("other_metric_matched", said, others, tuple(other))
 
 
+def _match_at(regex: re.Pattern[str], message: str, first: int) -> re.Match[str] | None:
+    """The match of which the group begins at a place; None if there is none."""
+    for begin in (0,) if first < _NEAR else (first - _NEAR, 0):
+        match = regex.search(message, begin)
+        while match is not None and match.start(1) < first and match.end() > match.start():
+            match = regex.search(message, match.end())
+        if match is not None and match.start(1) == first:
+            return match
+        if first > _FAR:  # so that a long line of many values takes linear time
+            return None
+    return None
+
+
+def _literal_before(pattern: str) -> str:
+    """The text that stands in front of a regex's first group in every match; "" if none does."""
+    before = re.split(r"(?<!\\)\((?!\?)", pattern, maxsplit=1)[0]
+    plain = re.search(r"(?:[\w/ :=-]|\\[^\w])*$", before)
+    return re.sub(r"\\(\W)", r"\1", plain[0]) if plain else ""
+
+
+def _are_of_two_kinds(labels: Sequence[str]) -> bool:
+    """Whether values stand behind labels of training and of something else, or of two metrics."""
+    if len(labels) < 2:
+        return False
+    training = [label for label in labels if _TRAINING.search(label)]
+    if training and len(training) < len(labels):
+        return True
+    return any(_is_longer(b, a) for a in labels for b in labels[:_MANY_LABELS])
+
+
+def _is_longer(label: str, other: str) -> bool:
+    """Whether a label names another metric than the one that it ends with, as val_loss and loss."""
+    if not other or label == other or not label.endswith(other):
+        return False
+    more = label[: -len(other)]
+    return more[-1] in "_-/" or _OF_DATA.search(more) is not None
+
+
 def _takes_a_part(message: str, first: int, last: int) -> bool:
     """Whether the number continues behind the group, or begins before it."""
     behind = message[last : last + 1] in _DIGITS and _GOES_ON.match(message, last)
-    before = message[first - 1 : first] in _DIGITS and _SIGN_BEFORE.search(message[:first])
+    before = message[first - 1 : first] in _DIGITS and _SIGN_BEFORE.search(
+        message[max(0, first - 9) : first]
+    )
     return bool(behind or before)
 
 
-def _is_of_training(before: str) -> bool:
-    """Whether the metric's label, which is behind the last separator, begins with "train"."""
-    before = before.lower()
-    return "train" in before and _SEPARATOR.split(before)[-1].lstrip().startswith("train")
+def _is_of_other_data(before: str, training: bool) -> bool:
+    """Whether the label in front of a value is that of training data, or of validation data.
+
+    Args:
+        before: what stands in front of the value; the label is behind the last separator.
+        training: whether the metric is one of training data.
+    """
+    label = _SEPARATOR.split(before.lower())[-1].lstrip()
+    return label.startswith("valid") if training else label.startswith("train")
 
 
 def _inside_a_word(message: str, at: int) -> bool:
@@ -218,15 +293,3 @@ def final_notes(jobs: Sequence[TrainingJob], curves: Sequence[AlignedCurve]) -> 
         return []
     text = f"{len(wrong)} final value(s) differ from the record's: {some(wrong)}"
     return [Note("final_value_differs", text, len(wrong))]
-
-
-def _hosts(parts: Sequence[File | LogText]) -> set[str]:
-    """The numbers of the hosts that the names of a job's log streams hold."""
-    found = set()
-    for log in parts:
-        name = log.stream if isinstance(log, LogText) else log.name
-        for part in PurePosixPath(name).parts:
-            match = re.search(r"(?:^|-)algo-(\d+)-", part)
-            if match:
-                found.add(match[1])
-    return found

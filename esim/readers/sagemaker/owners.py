@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 
 from esim.readers.options import Options
@@ -16,8 +16,9 @@ from esim.readers.sagemaker.analytics import CloudWatchCurve, curves_in
 from esim.readers.sagemaker.records import Records, TrainingJob
 from esim.readers.source import File
 from esim.readers.text.bare import looks_like_log
-from esim.readers.text.exports import is_log, streams
+from esim.readers.text.exports import is_export, texts
 from esim.readers.text.log_text import LogText
+from esim.readers.text.printers import printer_of_file
 
 WRITE_TEST = "aws-logs-write-test"  # a file that an export task leaves beside the logs
 
@@ -62,12 +63,13 @@ def owners_of(records: Records) -> tuple[dict[str, list[TrainingJob]], list[str]
     return owners, [job.name for job in left]
 
 
-def logs_of(files: Iterable[File], records: Records) -> JobLogs:
+def logs_of(files: Iterable[File], records: Records, options: Options) -> JobLogs:
     """The logs among some files.
 
     Args:
         files: the files.
         records: what the JSON files say.
+        options: what the user asked for.
 
     Raises:
         EsimError: a log cannot be read.
@@ -77,21 +79,31 @@ def logs_of(files: Iterable[File], records: Records) -> JobLogs:
         if file in records.files or PurePosixPath(file.plain_name).name == WRITE_TEST:
             continue
         job, stream = _job_of(file, records.training_jobs)
-        if job is not None and not is_log(file):
+        if job is not None and not is_export(file):
             logs.by_job.setdefault(job, []).append(file)
-        elif not looks_like_log(file):
+        elif not looks_like_log(file, options):
             (logs.unknown if stream else logs.other).append(file.name)
         else:
-            for name, text in streams(file):
-                inside = _job_of_name(name, records.training_jobs) if name else None
-                owner = job if name is None else inside
-                if owner is not None:
-                    logs.by_job.setdefault(owner, []).append(text)
-                elif name is not None or stream:
-                    logs.unknown.append(f"{file.name} {name}" if name else file.name)
-                else:
-                    logs.other.append(file.name)
+            _assign(file, job, stream, records, logs)
     return logs
+
+
+def _assign(file: File, job: str | None, stream: bool, records: Records, logs: JobLogs) -> None:
+    """Assign the texts of a file to the jobs that they name, else to that of the file's path."""
+    outer, _ = printer_of_file(file)
+    for text in texts(file):
+        printer = text.printer.within(outer)
+        name = text.stream or text.printer.job
+        inside = _job_of_name(name, records.training_jobs) if name else None
+        if inside is None and printer.job in records.training_jobs:
+            inside = printer.job
+        owner = job if not name else inside
+        if owner is not None:
+            logs.by_job.setdefault(owner, []).append(replace(text, printer=printer))
+        elif name or stream:
+            logs.unknown.append(f"{file.name} {name}" if name else file.name)
+        else:
+            logs.other.append(file.name)
 
 
 def curves_of(

@@ -15,11 +15,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from esim.readers.text.forms import TAB, VALUE, LineForm, Sample, TableForm
+from esim.readers.text.forms import TAB, VALUE, WORD, LineForm, Sample, TableForm
 from esim.readers.text.log_text import LogText
 
-_QUALITY = r"#quality_metric: host=\S+, "
-_ITEM = rf"(?<=, )(?P<data>train|validation|test) (?P<name>\S+) <(?:loss|score)>=\(?{VALUE}\)?"
+_QUALITY = r"#quality_metric: host=[^\s,]{1,99}, "
+_ITEM = (
+    rf"(?<=, )(?P<data>train|validation|test) (?P<name>\S{{1,99}}) <(?:loss|score)>=\(?{VALUE}\)?"
+)
 _LOGS = "written after the form of real logs"
 _XGBOOST = "recorded with xgboost 3.2.0"
 _LIGHTGBM = "recorded with lightgbm 4.7.0"
@@ -28,6 +30,10 @@ _KERAS3 = "recorded with tensorflow 2.21.0, keras 3.15.1"
 _KERAS2 = "recorded with tensorflow 2.15.1, keras 2.15.0"
 _MXNET = "recorded with mxnet 1.9.1"
 _CHAINER = "recorded with chainer 7.8.1"
+
+
+_LOOK_AT = 1_000_000
+_HINTS = re.compile(r"\[[0-9]|#quality_metric|[=:]|^(?:epoch|iteration) ")
 
 
 def _quality(algorithm: str, text: str, metric: str, step: int | None, value: float) -> Sample:
@@ -40,7 +46,7 @@ LINE_FORMS: tuple[LineForm | TableForm, ...] = (
     LineForm(
         "XGBoost",
         r"\[[0-9]+\]",
-        rf"{TAB}(?P<data>train|validation|test|eval|validation_[0-9]+)-(?P<name>[^:\s]+):{VALUE}",
+        rf"{TAB}(?P<data>train|validation|test|eval|validation_[0-9]{{1,9}})-(?P<name>{WORD}):{VALUE}",
         "{data}:{name}",
         (
             Sample(
@@ -73,7 +79,7 @@ LINE_FORMS: tuple[LineForm | TableForm, ...] = (
     LineForm(
         "Linear Learner",
         _QUALITY + r"epoch=[0-9]+, ",
-        rf"(?P<data>train|validation) \S+_objective <loss>={VALUE}",
+        rf"(?P<data>train|validation) \S{{1,99}}_objective <loss>={VALUE}",
         "{data}:objective_loss",
         (
             _quality(
@@ -146,8 +152,8 @@ LINE_FORMS: tuple[LineForm | TableForm, ...] = (
     ),
     LineForm(
         "Image Classification, MXNet",
-        r"Epoch\[[0-9]+\](?: |#011|\t)",
-        rf"(?P<data>Train|Validation)-(?P<name>[^=\s]+)={VALUE}",
+        r"Epoch\[[0-9]++\](?: |#011|\t)",
+        rf"(?P<data>Train|Validation)-(?P<name>{WORD})={VALUE}",
         "{data}:{name}",
         (
             Sample(
@@ -178,8 +184,8 @@ LINE_FORMS: tuple[LineForm | TableForm, ...] = (
     ),
     LineForm(
         "Seq2Seq",
-        r"Checkpoint \[[0-9]+\](?:#011|\t)",
-        rf"(?P<data>Train|Validation)-(?P<name>[^=\s]+)={VALUE}",
+        r"Checkpoint \[[0-9]++\](?:#011|\t)",
+        rf"(?P<data>Train|Validation)-(?P<name>{WORD})={VALUE}",
         "{data}:{name}",
         (
             Sample(
@@ -197,7 +203,7 @@ LINE_FORMS: tuple[LineForm | TableForm, ...] = (
     LineForm(
         "LightGBM",
         rf"\[[0-9]+\](?={TAB})",
-        rf"{TAB}(?P<set>\w+)'s (?P<name>[^:\s]+): {VALUE}",
+        rf"{TAB}(?P<set>\w{{1,99}})'s (?P<name>{WORD}): {VALUE}",
         "{set}:{name}",
         (
             Sample(
@@ -221,7 +227,7 @@ LINE_FORMS: tuple[LineForm | TableForm, ...] = (
     LineForm(
         "LightGBM, the validation value",
         rf"\[[0-9]+\](?={TAB})",
-        rf"{TAB}valid\w*'s (?P<name>[^:\s]+): {VALUE}",
+        rf"{TAB}valid\w{{0,99}}'s (?P<name>{WORD}): {VALUE}",
         "{name}",
         (
             Sample(
@@ -244,8 +250,8 @@ LINE_FORMS: tuple[LineForm | TableForm, ...] = (
     ),
     LineForm(
         "CatBoost, each iteration",
-        rf"^[0-9]+:(?={TAB})",
-        rf"{TAB}(?P<name>learn|test[0-9]*): {VALUE}",
+        rf"(?<![\w.])[0-9]++:(?={TAB})",
+        rf"{TAB}(?P<name>learn|test[0-9]{{0,9}}): {VALUE}",
         "{name}",
         (
             Sample(
@@ -271,7 +277,7 @@ LINE_FORMS: tuple[LineForm | TableForm, ...] = (
     LineForm(
         "TabTransformer",
         r"metrics=\{",
-        rf"'(?P<name>\w+)': {VALUE}",
+        rf"'(?P<name>\w{{1,99}})': {VALUE}",
         "{name}",
         (
             Sample(
@@ -287,7 +293,7 @@ LINE_FORMS: tuple[LineForm | TableForm, ...] = (
     LineForm(
         "AutoGluon-Tabular",
         "",
-        rf"{VALUE}\s+= Validation score\s+\((?P<name>-?\w+)\)",
+        rf"(?<![\w.+-]){VALUE}\s{{1,9}}= Validation score\s{{1,9}}\((?P<name>-?\w{{1,99}})\)",
         "{name}",
         (
             Sample(
@@ -303,9 +309,8 @@ LINE_FORMS: tuple[LineForm | TableForm, ...] = (
     ),
     LineForm(
         "Keras",
-        # Of several updates on one line the last is read; in old versions the others have an ETA.
-        r".*(?<!ETA:) [0-9.]+[mu]?s(?:/(?:step|epoch|sample))?(?= - \w+: )(?!.*ETA)",
-        rf" - (?P<name>\w+): {VALUE}",
+        r" [0-9.]{1,20}[mu]?s(?:/(?:step|epoch|sample))?+(?= - \w{1,99}: )",
+        rf" - (?P<name>\w{{1,99}}): {VALUE}",
         "{name}",
         (
             Sample(
@@ -356,11 +361,12 @@ LINE_FORMS: tuple[LineForm | TableForm, ...] = (
                 -4.2e-04,
             ),
         ),
+        without="ETA:",  # an update before the end of the epoch, in old versions
     ),
     LineForm(
         "TensorFlow Estimator",
         r"Saving dict for global step [0-9]+:",
-        rf"[ ](?P<name>[\w/]+) = {VALUE}",
+        rf"[ ](?P<name>[\w/]{{1,99}}) = {VALUE}",
         "{name}",
         (
             Sample(
@@ -380,8 +386,8 @@ LINE_FORMS: tuple[LineForm | TableForm, ...] = (
     ),
     TableForm(
         "Chainer PrintReport",
-        r"(?:^|[0-9Z] )((?:epoch|iteration) {2,}\S+(?: {2,}\S+)*)\s*$",
-        r"[0-9]+ {2,}",
+        r"((?:epoch|iteration)(?: {2,}\S++)++)\s*$",
+        r"[0-9]++ {2,}",
         (
             Sample(
                 "Chainer",
@@ -409,10 +415,11 @@ LINE_FORMS: tuple[LineForm | TableForm, ...] = (
     ),
     LineForm(
         "Chainer LogReport",
-        r"\{(?=.*\"epoch\": )",
-        rf"\"(?P<name>[^\"\s]+)\": {VALUE}",
+        r"\{",
+        rf"\"(?P<name>[^\"\s]{{1,99}})\": {VALUE}",
         "{name}",
-        (
+        needs='"epoch": ',
+        samples=(
             Sample(
                 "Chainer",
                 _CHAINER + ", an entry of the file log on one line",
@@ -427,10 +434,11 @@ LINE_FORMS: tuple[LineForm | TableForm, ...] = (
     ),
     LineForm(
         "Hugging Face",
-        r"\{(?=.*'epoch': )",
-        rf"'(?P<name>eval_\w+|loss)': '?{VALUE}",  # version 5 puts numbers into quotes
+        r"\{",
+        rf"'(?P<name>eval_\w{{1,99}}|loss)': '?{VALUE}",  # version 5 puts numbers into quotes
         "{name}",
-        (
+        needs="'epoch': ",
+        samples=(
             Sample(
                 "Hugging Face",
                 "recorded with transformers 5.23.0",
@@ -454,11 +462,10 @@ LINE_FORMS: tuple[LineForm | TableForm, ...] = (
     ),
     LineForm(
         "PyTorch Lightning",
-        r"Epoch [0-9]+: 100%",
-        rf"[ ](?P<name>\w+)={VALUE}",
+        r"Epoch [0-9]++: {1,9}100%",  # until then the values are those of the epoch before
+        rf"[ ](?P<name>[\w/.-]{{1,99}})={VALUE}",
         "{name}",
-        gap=r"(?:(?!#015|\r).)*?",  # of several updates on one line the first ends the epoch
-        samples=(
+        (
             Sample(
                 "PyTorch Lightning",
                 "recorded with lightning 2.6.6, TQDMProgressBar; the bar shortened",
@@ -486,6 +493,31 @@ LINE_FORMS: tuple[LineForm | TableForm, ...] = (
                 0.0525,
             ),
         ),
+    ),
+    LineForm(
+        "a name and a value",
+        "",
+        rf"(?<![\w/.:-])[\"']?(?P<name>[^\s\"'{{}}]{{1,99}})[\"']?(?:\s{{0,3}}[:=]\s{{0,3}}[\"']?|\s{{1,3}}){VALUE}",
+        "{name}",
+        (
+            Sample(
+                "any program",
+                "written after what programs print",
+                "epoch=7 train_loss=0.5 val_loss=0.25",
+                "val_loss",
+                7,
+                0.25,
+            ),
+            Sample(
+                "any program",
+                "written after what programs print",
+                '{"epoch": 7, "train_loss": 0.5, "val_loss": 0.25}',
+                "val_loss",
+                7,
+                0.25,
+            ),
+        ),
+        general=True,
     ),
 )
 
@@ -519,12 +551,16 @@ def forms_of(objective: str) -> list[LineForm | TableForm]:
 
 
 def metrics_in(texts: Iterable[LogText]) -> list[str]:
-    """The names of the metrics that the table finds in some texts, in order of appearance."""
+    """The names of the metrics that the table finds at the begin of some texts, as they appear.
+
+    Args:
+        texts: the texts, of which the first million bytes are looked at.
+    """
     names: dict[str, None] = {}
-    hints = re.compile(r"\[[0-9]+\]|#quality_metric|= ?|: |^(?:epoch|iteration) ")
+    forms = [form for form in LINE_FORMS if not form.general]
     for text in texts:
-        for line in text.data.decode("utf-8", errors="replace").split("\n"):
-            if hints.search(line):
-                for form in LINE_FORMS:
+        for line in text.data[:_LOOK_AT].decode("utf-8", errors="replace").split("\n"):
+            if _HINTS.search(line):
+                for form in forms:
                     names.update(dict.fromkeys(form.names_in(line)))
     return list(names)

@@ -1,30 +1,43 @@
 """Reads logs without a description of their tuning job, such as notebook output.
 
-A file is a job, or several jobs if it says that it creates several. The user must name what the
-description would say: the objective, its direction, and the regex if the table of algorithms has
-none.
+Which printers make one job is decided from the names of paths, log streams and containers, and from
+the borders of jobs in a text. The user must name what the description would say: the objective, its
+direction, and the regex if the table of algorithms has none.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 
 from esim.errors import EsimError
 from esim.readers.assembly import some
+from esim.readers.encodings.times import parse_time
 from esim.readers.options import Options, settle_direction, settle_objective
 from esim.readers.source import File, Source
 from esim.readers.text.algorithms import forms_of, metrics_in
-from esim.readers.text.exports import is_log, streams
+from esim.readers.text.controls import seen
+from esim.readers.text.exports import is_export, is_json, texts
 from esim.readers.text.find import Matches, find
-from esim.readers.text.log_text import LogText
-from esim.readers.text.scan import nearest_lines
-from esim.readers.text.steps import AlignedCurve, StepForm, align, choose_form
+from esim.readers.text.index_forms import StepForm, choose_form
+from esim.readers.text.log_text import Emissions, LogText
+from esim.readers.text.plain import in_utf8
+from esim.readers.text.printers import printer_of_file
+from esim.readers.text.rows import time_span
+from esim.readers.text.steps import AlignedCurve, align, runs_apart
+from esim.readers.text.suggest import (
+    NUMBER_GROUP,
+    candidates,
+    nearest_lines,
+    try_next,
+    with_number_group,
+)
 from esim.study import Direction, Note
 
-_BILLED = re.compile(rb"^Billable seconds: (\d+)\s*$", re.MULTILINE)
+_BILLED = re.compile(rb"^Billable seconds: (\d{1,18})\s*$", re.MULTILINE)
 # Texts in the first bytes of a file that show the output of a training job on SageMaker.
 _SIGNS = (
     b"#quality_metric",
@@ -36,6 +49,15 @@ _SIGNS = (
     b"SM_HPS",
     b"algo-1",
 )
+# 2024-03-01 11:00:00,123 of Python's logging and the SDK; [03/22/2020 20:43:21 of SageMaker.
+_OWN_TIME = re.compile(
+    rb"^[^\n]{0,40}?(?<!\d)(?:(?P<y>\d{4})-(?P<m>\d\d)-(?P<d>\d\d)|(?P<us>\d\d/\d\d/\d{4}))[ T]"
+    rb"(?P<clock>\d\d:\d\d:\d\d)",
+    re.MULTILINE,
+)
+_BINARY = (b"SQLite format 3", b"PAR1", b"\x89PNG", b"%PDF", b"PK\x03\x04", b"ARROW1")
+_FILES_LOOKED_AT = 20
+_LOOK_AT = 16 * 1024  # bytes in which lines of the table of algorithms are looked for
 
 
 @dataclass(frozen=True)
@@ -50,6 +72,9 @@ class BareStudy:
         form: how lines name their step; None if steps are numbered.
         notes: what was noted about the logs.
         billed: the seconds of each job that a notebook says were billed; None where none does. [N]
+        spans: the times of the first and the last line of each job; None where they have none. [N]
+        printed_at: the first time that the program of each job printed itself, for the order of the
+            jobs; None where it printed none. [N]
     """
 
     objective: str
@@ -60,18 +85,48 @@ class BareStudy:
     form: StepForm | None
     notes: tuple[Note, ...]
     billed: tuple[float | None, ...]
+    spans: tuple[tuple[float, float] | None, ...]
+    printed_at: tuple[float | None, ...]
 
 
-def looks_like_log(file: File) -> bool:
-    """Whether the first bytes look like the output of a training job."""
-    if is_log(file):
+def looks_like_log(file: File, options: Options | None = None) -> bool:
+    """Whether the first bytes look like the output of a training job.
+
+    Any text does if the user gives a regex or says that the files are logs. JSON, which other
+    formats claim, is not searched for lines.
+
+    Args:
+        file: the file.
+        options: what the user asked for.
+    """
+    if is_export(file):
         return True
-    head = file.head
-    if b"\0" in head[:1000] or head.lstrip().startswith(b'{"'):
+    head = in_utf8(file.head)
+    if b"\0" in head[:1000] or head.startswith(_BINARY):
+        return False
+    if options is not None and (options.metrics or options.any_text):
+        return True
+    if is_json(head):
         return False
     if any(sign in head for sign in _SIGNS):
         return True
-    return bool(metrics_in([LogText(file.name, head)]))  # plain output of a framework in the table
+    # Plain output of a framework in the table.
+    return bool(metrics_in([LogText(file.name, seen(head[:_LOOK_AT])[0])]))
+
+
+def next_try(source: Source) -> str:
+    """A command that may read plain text that no known program has printed; "" if there is none.
+
+    Args:
+        source: the input, of which the first bytes of each file are looked at.
+    """
+    heads = []
+    for file in source.files[:_FILES_LOOKED_AT]:
+        head = in_utf8(file.head)
+        if b"\0" not in head[:1000] and not head.startswith(_BINARY) and not is_json(head):
+            heads.append(LogText(file.name, seen(head[:_LOOK_AT])[0]))
+    likely = candidates(heads)
+    return try_next(likely, source.label) if likely else ""
 
 
 def read_bare(source: Source, options: Options) -> BareStudy:
@@ -85,37 +140,32 @@ def read_bare(source: Source, options: Options) -> BareStudy:
         EsimError: the logs hold several metrics and no objective is given (the error lists them),
             no direction is given, or no line matches the regex.
     """
-    jobs = _jobs(source)
-    texts = [text for job in jobs.values() for text in job]
+    jobs = _jobs(source, options)
+    every = [text for job in jobs.values() for text in job]
     given = {metric.name: metric for metric in options.metrics}
-    objective = options.objective
+    objective = options.objective or (next(iter(given)) if len(given) == 1 else None)
     if objective is None or not (objective in given or forms_of(objective)):
-        candidates = list(dict.fromkeys([*given, *metrics_in(texts)]))
-        objective = settle_objective(options, candidates, source.label)
-    notes: list[Note] = []
+        names = list(dict.fromkeys([*given, *metrics_in(every)]))
+        if not names:
+            raise EsimError(
+                "the objective is unknown",
+                where=source.label,
+                why="no line is of a program that esim knows",
+                fix=try_next(candidates(every, objective), source.label),
+            )
+        objective = settle_objective(options, names, source.label)
     matches = find(list(jobs.values()), objective, given.get(objective))
     if not matches:
-        names = metrics_in(texts)
-        tried = "" if matches.regex is None else f"{matches.regex.pattern}; "
-        raise EsimError(
-            f"no line of the logs holds metric {objective!r}",
-            where=source.label,
-            why=f"{tried}nearest lines: {nearest_lines(matches.jobs)}",
-            fix=f"the logs hold {', '.join(names)}"
-            if names
-            else f"--metric '{objective}=REGEX' with the value as the first group",
-        )
+        raise no_value(matches, objective, every, source.label)
     direction = settle_direction(options, source.label)
-    step_form = choose_form(matches.jobs)
-    silent = [
-        name
-        for name, job in zip(jobs, matches.jobs, strict=True)
-        if not any(t.messages for t in job)
-    ]
+    form = choose_form(matches.jobs)
+    printed = _apart(jobs, matches, form)
+    notes = _parted_note(jobs, printed)
+    silent = [job.name for job in printed if not job.emissions]
     if silent:
         text = f"{len(silent)} job(s) print no value of {objective!r}: {some(silent)}"
         notes.append(Note("jobs_without_metric", text, len(silent)))
-    billed = tuple(map(_billed_seconds, jobs.values()))
+    billed = tuple(_billed_seconds(job.texts) for job in printed)
     counted = sum(seconds is not None for seconds in billed)
     if counted:
         text = (
@@ -126,13 +176,62 @@ def read_bare(source: Source, options: Options) -> BareStudy:
     return BareStudy(
         objective=objective,
         direction=direction,
-        jobs=tuple(jobs),
-        matches=matches,
-        curves=tuple(align(job, step_form) for job in matches.jobs),
-        form=step_form,
+        jobs=tuple(job.name for job in printed),
+        matches=replace(matches, jobs=[job.emissions for job in printed]),
+        curves=tuple(align(job.emissions, form) for job in printed),
+        form=form,
         notes=tuple(notes),
         billed=billed,
+        spans=tuple(_span(job) for job in printed),
+        printed_at=tuple(_printed_at(job) for job in printed),
     )
+
+
+def no_value(matches: Matches, objective: str, every: Sequence[LogText], label: str) -> EsimError:
+    """The error that says why no line gives a value of the objective, and what to try next.
+
+    Args:
+        matches: what was found.
+        objective: the metric.
+        every: the texts that were searched.
+        label: the input.
+    """
+    known = metrics_in(every)
+    near = nearest_lines(matches.jobs, every, objective)
+    metric = matches.metric
+    if metric is None or matches.form is not None:
+        likely = candidates(every, objective)
+        holds = f"the logs hold {', '.join(known)}" if known else ""
+        return EsimError(
+            f"no line of the logs holds metric {objective!r} in a form that esim knows",
+            where=label,
+            why=f"nearest lines: {near}",
+            fix=holds or try_next(likely, label),
+        )
+    caught = [c for job in matches.jobs for text in job for c in text.caught]
+    if caught:
+        lines = [e.split(": ", 1)[-1] for job in matches.jobs for t in job for e in t.examples]
+        better = with_number_group(metric.regex, lines)
+        return EsimError(
+            f"the group of the regex of metric {objective!r} catches no number",
+            where=label,
+            why=f"{metric.regex.pattern} catches {', '.join(map(repr, caught[:3]))}; lines: {near}",
+            fix=f"--metric {_quoted(objective, better)}"
+            if better
+            else f"let the group take a number only: {NUMBER_GROUP}",
+        )
+    return EsimError(
+        f"no line of the logs holds metric {objective!r}",
+        where=label,
+        why=f"{metric.regex.pattern} matches none; nearest lines: {near}",
+        fix=f"the logs hold {', '.join(known)}"
+        if known
+        else try_next(candidates(every, objective), label),
+    )
+
+
+def _quoted(name: str, regex: str) -> str:
+    return shlex.quote(f"{name}={regex}")
 
 
 def _billed_seconds(texts: Sequence[LogText]) -> float | None:
@@ -141,23 +240,125 @@ def _billed_seconds(texts: Sequence[LogText]) -> float | None:
     return float(found[-1]) if found else None
 
 
-def _jobs(source: Source) -> dict[str, list[LogText]]:
-    """The texts of each job, by its name: the one in the log itself, else the file's."""
-    jobs: dict[str, list[LogText]] = {}
-    for file in source.files:
-        if not looks_like_log(file):
-            continue
-        for name, text in streams(file):
-            job = _job_of_stream(name) if name else _stem(file, source.files)
-            jobs.setdefault(job, []).append(text)
+@dataclass(frozen=True)
+class _Key:
+    """What names a job, as far as names do.
+
+    Attributes:
+        base: its name, or that of the file.
+        run: what tells it from other jobs in the same file; "" if nothing does.
+    """
+
+    base: str
+    run: str
+
+
+@dataclass(frozen=True)
+class _Job:
+    """A job: its name, its texts (none if it shares one with other jobs), and their emissions."""
+
+    name: str
+    texts: list[LogText]
+    emissions: list[Emissions]
+
+
+def _jobs(source: Source, options: Options) -> dict[_Key, list[LogText]]:
+    """The texts of each job: a job that a name tells, else what a file or a part of it holds."""
+    files = [file for file in source.files if looks_like_log(file, options)]
+    homes: dict[str, set[str]] = {}
+    for file in files:
+        printer, home = printer_of_file(file)
+        if printer.job is not None:
+            homes.setdefault(printer.job, set()).add(home)
+    jobs: dict[_Key, list[LogText]] = {}
+    for file in files:
+        outer, home = printer_of_file(file)
+        for text in texts(file):
+            printer = text.printer.within(outer)
+            base = printer.job
+            if base is None:
+                base = _stem(file, files)
+            elif base == outer.job and len(homes[base]) > 1:  # jobs of one name in several folders
+                base = home + base
+            key = _Key(base, printer.run)
+            jobs.setdefault(key, []).append(replace(text, printer=printer))
     if not jobs:
         raise EsimError("no log of a training job", where=source.label)
     return jobs
 
 
-def _job_of_stream(name: str) -> str:
-    head, slash, _ = name.partition("/")
-    return head if slash else name
+def _apart(
+    jobs: Mapping[_Key, Sequence[LogText]], matches: Matches, form: StepForm | None
+) -> list[_Job]:
+    """The jobs, those that share a text told apart, in the order in which they were read.
+
+    What holds no value and has no name of its own, such as a preamble, is no job.
+    """
+    parts: dict[str, list[tuple[str, list[LogText], list[Emissions]]]] = {}
+    for (key, texts_of), emissions in zip(jobs.items(), matches.jobs, strict=True):
+        several = runs_apart(emissions, form)
+        if several is None:
+            parts.setdefault(key.base, []).append((key.run, list(texts_of), emissions))
+        else:
+            parts.setdefault(key.base, []).extend(("", [], [e]) for e in several)
+    found = []
+    said = {e.where for those in parts.values() for part in those for e in part[2] if e.messages}
+    for base, those in parts.items():
+        reporting = [part for part in those if any(e.messages for e in part[2])]
+        texts_of = [text for part in those for text in part[1]]
+        nameless = all(text.printer.job is None and text.where in said for text in texts_of)
+        if not reporting and nameless:
+            continue
+        if len(reporting) < 2:
+            found.append(_Job(base, texts_of, [e for part in reporting for e in part[2]]))
+            continue
+        runs = [run for run, _, _ in reporting]
+        own = all(runs) and len(set(runs)) == len(runs) and not all(run.isdigit() for run in runs)
+        for number, (run, texts_of, emissions) in enumerate(reporting, start=1):
+            found.append(_Job(f"{base}-{run if own else number}", texts_of, emissions))
+    return found
+
+
+def _parted_note(jobs: Mapping[_Key, Sequence[LogText]], found: Sequence[_Job]) -> list[Note]:
+    """The note on jobs that no name tells apart."""
+    bases = {key.base for key in jobs}
+    unnamed = [job.name for job in found if job.name not in bases]
+    if not unnamed:
+        return []
+    text = (
+        f"{len(unnamed)} job(s) were told apart by where they begin in a text, not by a name: "
+        + some(unnamed)
+    )
+    return [Note("jobs_told_apart", text, len(unnamed))]
+
+
+def _span(job: _Job) -> tuple[float, float] | None:
+    """The times of the first and the last line of a job; None where lines have none.
+
+    Of a job that shares its text with others only the lines with values are known.
+    """
+    spans = [time_span(text.data, text.times) for text in job.texts]
+    if not job.texts:
+        spans = [time_span(b"", text.times) for text in job.emissions]
+    known = [span for span in spans if span is not None]
+    return (min(a for a, _ in known), max(b for _, b in known)) if known else None
+
+
+def _printed_at(job: _Job) -> float | None:
+    """The first time that the lines of a job tell, as loggers write it; None if they tell none."""
+    found = []
+    for text in job.texts:
+        match = _OWN_TIME.search(text.data[:_LOOK_AT])
+        if match is not None:
+            year, month, day = (match["y"], match["m"], match["d"])
+            if match["us"]:
+                month, day, year = match["us"].split(b"/")
+            stamp = b"-".join((year, month, day)).decode() + "T" + match["clock"].decode() + "Z"
+            try:
+                found.append(parse_time(stamp, text.where))
+            except EsimError:  # such as a month 13
+                continue
+    return min(found, default=None)
 
 
 def _stem(file: File, files: Sequence[File]) -> str:

@@ -1,13 +1,10 @@
-"""Reads exported log files of every shape as the texts of log streams.
+"""Reads exported log files of every shape as the texts of those who printed them.
 
-| shape | recognised by |
-|---|---|
-| get-log-events, filter-log-events: one answer, pages, JSON lines | JSON objects with `events` |
-| Logs Insights: get-query-results, or rows saved as JSON | `results` of fields, or `@message` |
-| CloudWatch console or Insights CSV | a header with (@)timestamp and (@)message |
-| aws logs tail | the name of a stream behind the time |
-| notebook output of the SageMaker SDK | "Creating training-job with name" |
-| S3 export task, plain log, terminal | any other text; lines may begin with CloudWatch's time |
+An export that is no plain text is a row of `EXPORTS`: how it is recognised by its first bytes, and
+what reads its events. Any other file is plain text, in which `esim.readers.text.plain` looks for
+the jobs and printers. Sources: AWS CLI, "logs" (get-log-events, filter-log-events, tail,
+get-query-results); CloudWatch Logs, "Log group-level subscription filters" (what Firehose
+delivers); nbformat; Docker, "JSON File logging driver"; Google Cloud, "LogEntry".
 """
 
 from __future__ import annotations
@@ -18,7 +15,9 @@ import io
 import math
 import re
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -27,18 +26,23 @@ from esim.errors import EsimError
 from esim.readers.encodings.aws_json import documents
 from esim.readers.encodings.times import EPOCH_UNITS, parse_time
 from esim.readers.source import File
-from esim.readers.text.log_text import LogText, StreamText
-from esim.readers.text.rows import positions_of
+from esim.readers.text.log_text import LogText, Printer
+from esim.readers.text.notebooks import is_notebook, notebook_texts
+from esim.readers.text.plain import by_printer, plain_texts, shown_text
+from esim.readers.text.printers import printer_of
 
-_JSON_MARKS = (b'"events"', b'"@message"', b'"message"')
-_TAILED = re.compile(rb"(\d{4}-\d\d-\d\dT[0-9:.]+(?:Z|[+-]\d\d:?\d\d)) (\S+/algo-\d+\S*) ?")
 # A number in this range is a time in milliseconds.
 _MS_FROM, _MS_TO = (int(limit) for _, limit, _ in EPOCH_UNITS[:2])
-_CREATED = b"Creating training-job with name: "
+_JSON = re.compile(rb"\s*(?:\{\s*(?:[\"}]|$)|\[\s*(?:[\[{\"\]]|$))")
+_CELL_BORDER = re.compile(r"[-+|=\s]+")
+_TEXT_EVENT = re.compile(
+    r"EVENTS\t(?:\d{40,64}\t)?\d{13}\t(?:(?P<stream>[^\t/]+/[^\t]+)\t)?(?P<message>.*)\t(?P<time>\d{13})",
+    re.DOTALL,
+)
 
 
-class _Event(NamedTuple):
-    """One CloudWatch event.
+class Event(NamedTuple):
+    """One event of a log.
 
     Attributes:
         stream: the name of its log stream; None if the file does not say.
@@ -53,74 +57,105 @@ class _Event(NamedTuple):
     line: int
 
 
-def is_log(file: File) -> bool:
-    """Whether the first bytes show an exported log that is not plain text."""
-    return _is_json(file) or _csv_header(file) is not None or bool(_TAILED.match(file.head))
+@dataclass(frozen=True)
+class Export:
+    """A shape of exported logs.
 
-
-def streams(file: File) -> Iterator[StreamText]:
-    """The texts of the log streams in a file.
-
-    Raises:
-        EsimError: the JSON or CSV is broken, or a time is none; the error names path and line.
+    Attributes:
+        name: what writes it.
+        recognised: whether a file's first bytes are of this shape.
+        events: reads the events of such a file.
+        sample: the contents of such a file.
+        reads: stream, time and message of each of its events.
     """
-    if _is_json(file):
-        yield from _grouped(file, _json_events(file))
-        return
-    header = _csv_header(file)
-    if header is not None:
-        yield from _grouped(file, _csv_events(file, header))
-        return
-    data = file.read()
-    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) and b"\0" in data[:100]:
-        data = data.decode("utf-16", errors="replace").encode()  # PowerShell writes UTF-16
-    data = data.removeprefix(codecs.BOM_UTF8)
-    if _TAILED.match(data):
-        yield from _grouped(file, _tailed_events(file, data))
-    else:
-        yield from _jobs_of_notebook(file, data)
+
+    name: str
+    recognised: Callable[[bytes], bool]
+    events: Callable[[File], Iterator[Event]]
+    sample: bytes
+    reads: tuple[tuple[str | None, float, str], ...]
 
 
-def _is_json(file: File) -> bool:
-    head = file.head.removeprefix(codecs.BOM_UTF8).lstrip()
-    return head[:1] in (b"{", b"[") and any(mark in head for mark in _JSON_MARKS)
+@dataclass(frozen=True)
+class EventKeys:
+    """Where a JSON object of a log event has its parts; the first key that is there counts.
+
+    Attributes:
+        message, time, stream, identity: keys, a dot leading into an object. Events of one identity
+            are the same event, because pages may overlap.
+    """
+
+    message: tuple[str, ...]
+    time: tuple[str, ...]
+    stream: tuple[str, ...]
+    identity: tuple[str, ...]
 
 
-def _csv_header(file: File) -> list[str] | None:
-    """The columns of a CSV file of the console or of Insights; None if the file is none."""
-    first = file.head.removeprefix(codecs.BOM_UTF8).split(b"\n", 1)[0][:1000]
-    names = [n.strip().strip('"').lower() for n in first.decode("utf-8", "replace").split(",")]
-    plain = [name.removeprefix("@") for name in names]
-    return plain if "message" in plain and "timestamp" in plain else None
+_KEYS = EventKeys(
+    message=("message", "@message", "textPayload", "jsonPayload.message", "log"),
+    time=("timestamp", "@timestamp", "time"),
+    stream=("logStreamName", "@logStream", "logStream", "resource.labels.job_id"),
+    identity=("eventId", "@ptr", "insertId"),
+)
+# Objects that hold events, and texts that are in the first bytes of such a file.
+_HOLDERS = ("events", "results", "logEvents")
+_MARKS = (
+    *(b'"events"', b'"logEvents"', b'"@message"', b'"message"', b'"textPayload"'),
+    *(b'"jsonPayload"', b'"stream":"std', b'"stream": "std'),
+)
 
 
-def _json_events(file: File) -> Iterator[_Event]:
-    seen: set[str] = set()
+def _is_json(head: bytes) -> bool:
+    return is_json(head) and any(mark in head for mark in _MARKS)
+
+
+def is_json(head: bytes) -> bool:
+    """Whether the first bytes of a file are those of JSON, and not of a line such as ``[0] x``."""
+    return _JSON.match(_plain_head(head)) is not None
+
+
+def _plain_head(head: bytes) -> bytes:
+    return head.removeprefix(codecs.BOM_UTF8)
+
+
+def _json_events(file: File) -> Iterator[Event]:
+    seen_before: set[str] = set()
     number = 0
     for document in documents(file):
         for event in _events_of(document, file):
             number += 1
-            get = event.get
-            identity = get("eventId") or get("@ptr")
+            identity = _value(event, _KEYS.identity)
             if identity is not None:
-                if identity in seen:  # pages may overlap
+                if identity in seen_before:
                     continue
-                seen.add(identity)
-            message = get("message")
-            if message is None:
-                message = get("@message")
+                seen_before.add(identity)
+            message = _value(event, _KEYS.message)
             if not isinstance(message, str):
                 raise EsimError("a log event without a message", where=f"{file}, event {number}")
-            time = get("timestamp")
+            time = _value(event, _KEYS.time)
             if type(time) is int and _MS_FROM <= time < _MS_TO:  # the usual case, without a call
                 at = time / 1e3
             else:
-                time = get("@timestamp") if time is None else time
                 at = math.nan if time is None else parse_time(time, f"{file}, event {number}")
-            yield _Event(get("logStreamName") or get("@logStream"), at, message, number)
+            yield Event(_value(event, _KEYS.stream), at, message, number)
 
 
-def _events_of(document: Any, file: File) -> Iterator[dict[str, Any]]:
+def _value(event: Mapping[str, Any], keys: tuple[str, ...]) -> Any:
+    """The value of the first of some keys that an event has."""
+    for key in keys:
+        value = event.get(key)
+        if value is not None:
+            return value
+        if "." in key:
+            inside: Any = event
+            for part in key.split("."):
+                inside = inside.get(part) if isinstance(inside, dict) else None
+            if inside is not None:
+                return inside
+    return None
+
+
+def _events_of(document: Any, file: File) -> Iterator[Mapping[str, Any]]:
     if isinstance(document, list):
         if all(isinstance(field, dict) and set(field) == {"field", "value"} for field in document):
             if document:  # a row of get-query-results
@@ -131,15 +166,18 @@ def _events_of(document: Any, file: File) -> Iterator[dict[str, Any]]:
         return
     if not isinstance(document, dict):
         raise EsimError("not a log event", where=str(file), why=f"{document!r:.80}")
-    for key in ("events", "results"):
+    for key in _HOLDERS:
         if isinstance(document.get(key), list):
+            if document.get("messageType") == "CONTROL_MESSAGE":  # Firehose tests its destination
+                return
+            stream = document.get("logStream")
             for item in document[key]:
                 if type(item) is dict and "message" in item:
-                    yield item
+                    yield item if stream is None else {"logStream": stream, **item}
                 else:
                     yield from _events_of(item, file)
             return
-    if "message" in document or "@message" in document:
+    if _value(document, _KEYS.message) is not None or "message" in document:
         yield document
     elif "nextForwardToken" not in document and "searchedLogStreams" not in document:
         raise EsimError(
@@ -149,12 +187,20 @@ def _events_of(document: Any, file: File) -> Iterator[dict[str, Any]]:
         )
 
 
-def _csv_events(file: File, header: list[str]) -> Iterator[_Event]:
+def _csv_header(head: bytes) -> list[str] | None:
+    """The columns of a CSV file of the console or of Insights; None if it is none."""
+    first = _plain_head(head).split(b"\n", 1)[0][:1000]
+    names = [n.strip().strip('"').lower() for n in first.decode("utf-8", "replace").split(",")]
+    plain = [name.removeprefix("@") for name in names]
+    return plain if "message" in plain and "timestamp" in plain else None
+
+
+def _csv_events(file: File) -> Iterator[Event]:
+    header = _csv_header(file.head) or []
     text = io.StringIO(file.text(), newline="")
     time_at, message_at = header.index("timestamp"), header.index("message")
-    stream_at = header.index("logstream") if "logstream" in header else None
-    if stream_at is None and "logstreamname" in header:
-        stream_at = header.index("logstreamname")
+    names = ("logstream", "logstreamname")
+    stream_at = next((header.index(name) for name in names if name in header), None)
     limit = csv.field_size_limit(sys.maxsize)
     rows = csv.reader(text, strict=True)  # refuses an open quote at the end of a file cut off
     try:
@@ -168,65 +214,192 @@ def _csv_events(file: File, header: list[str]) -> Iterator[_Event]:
                 raise EsimError("a row with too few cells", where=where, why=f"{row!r:.80}")
             stream = row[stream_at] if stream_at is not None and stream_at < len(row) else None
             time = parse_time(row[time_at], where) if row[time_at].strip() else math.nan
-            yield _Event(stream, time, row[message_at], before)
+            yield Event(stream, time, row[message_at], before)
     except csv.Error as error:
         raise EsimError("broken CSV", where=f"{file}:{rows.line_num}", why=str(error)) from None
     finally:
         csv.field_size_limit(limit)
 
 
-def _tailed_events(file: File, data: bytes) -> Iterator[_Event]:
-    """The events of `aws logs tail`; a line without a time continues the event before it."""
-    stream: str | None = None
-    time = math.nan
-    for number, line in enumerate(data.split(b"\n"), start=1):
-        match = _TAILED.match(line)
-        if match is not None:
-            stream = match[2].decode("utf-8", "replace")
-            time = parse_time(match[1].decode(), f"{file}:{number}")
-            line = line[match.end() :]
-        yield _Event(stream, time, line.decode("utf-8", "replace"), number)
+def _table_header(line: str) -> dict[str, tuple[int, int]] | None:
+    """Where the cells of a table drawn with lines are, by column; None if it is no such header."""
+    bars = [at for at, char in enumerate(line) if char == "|"]
+    cells = {line[a + 1 : b].strip().lstrip("@"): (a + 1, b) for a, b in pairwise(bars)}
+    known = cells.keys() >= {"message", "timestamp"} or cells.keys() >= {"field", "value"}
+    return cells if known else None
 
 
-def _grouped(file: File, events: Iterable[_Event]) -> Iterator[StreamText]:
-    """The events of each stream as one text, in the order of the file."""
-    by_stream: dict[str | None, tuple[list[str], list[float], list[int]]] = {}
-    for stream, time, message, line in events:
-        texts, times, lines = by_stream.setdefault(stream, ([], [], []))
-        message = message.rstrip("\r\n")
-        parts = message.count("\n") + 1
-        texts.append(message)
-        times += [time] * parts
-        lines += [line] * parts
-    for name, (texts, times, lines) in by_stream.items():
-        text = LogText(
-            where=str(file),
-            data="\n".join(texts).encode("utf-8", "surrogatepass"),
-            times=np.array(times, dtype=np.float64),
-            lines=np.array(lines, dtype=np.int64),
-            stream=name or file.name,
-        )
-        yield StreamText(name, text)
+def _is_table(head: bytes) -> bool:
+    text = _plain_head(head)[:20_000].decode("utf-8", "replace")
+    if not text.lstrip().startswith(("-", "+", "|")):
+        return False
+    return any(_table_header(line) for line in text.split("\n")[:12])
 
 
-def _jobs_of_notebook(file: File, data: bytes) -> Iterator[StreamText]:
-    """The logs of the jobs in a notebook's output; each begins where its job is created."""
-    begins = list(_created(data))
-    if len(begins) < 2:
-        name = begins[0][1] if begins else None
-        yield StreamText(name, LogText(str(file), data, stream=name or file.name))
+def _table_events(file: File) -> Iterator[Event]:
+    """The events of a table that the console or ``--output table`` draws."""
+    header: dict[str, tuple[int, int]] | None = None
+    fields: dict[str, str] = {}
+    for number, line in enumerate(file.text().split("\n"), start=1):
+        found = _table_header(line)
+        if found is not None:
+            header = found
+            if fields:
+                yield _table_event(fields, file, number)
+            fields = {}
+            continue
+        if header is None or not line.startswith("|") or _CELL_BORDER.fullmatch(line):
+            continue
+        cells = {name: line[a:b].strip() for name, (a, b) in header.items()}
+        if "field" in cells:
+            if cells["field"].lstrip("@") in fields:  # the first field of the next event
+                yield _table_event(fields, file, number)
+                fields = {}
+            fields[cells["field"].lstrip("@")] = cells["value"]
+        elif cells.get("timestamp"):
+            yield _table_event(cells, file, number)
+    if fields:
+        yield _table_event(fields, file, number)
+
+
+def _table_event(cells: Mapping[str, str], file: File, line: int) -> Event:
+    time = cells.get("timestamp")
+    at = parse_time(time, f"{file}:{line}") if time else math.nan
+    return Event(cells.get("logStream") or cells.get("logStreamName"), at, cells["message"], line)
+
+
+def _text_events(file: File) -> Iterator[Event]:
+    """The events of ``--output text``; a line that begins none continues the one before it."""
+    held: list[str] = []
+    begun = 0
+    for number, line in enumerate([*file.text().split("\n"), "EVENTS\t"], start=1):
+        if line.startswith("EVENTS\t"):
+            if held:
+                match = _TEXT_EVENT.fullmatch("\n".join(held))
+                if match is None:
+                    raise EsimError("not a log event", where=f"{file}:{begun}", why=held[0][:80])
+                time = parse_time(match["time"], f"{file}:{begun}")
+                yield Event(match["stream"], time, match["message"], begun)
+            held, begun = [line], number
+        elif held and line:
+            held.append(line)
+
+
+_AT = 1709287200.0  # 2024-03-01T10:00:00Z
+_ROUND = "[0]#011validation-rmse:0.5"
+EXPORTS: tuple[Export, ...] = (
+    Export(
+        "get-log-events, filter-log-events, Logs Insights and Firehose as JSON; Docker's and "
+        "Google Cloud's JSON lines",
+        _is_json,
+        _json_events,
+        b'{"messageType": "DATA_MESSAGE", "logStream": "j/algo-1-1", "logEvents": [{"id": "1", '
+        b'"timestamp": 1709287200000, "message": "[0]#011validation-rmse:0.5"}]}'
+        b'{"events": [{"timestamp": 1709287200000, "message": "[0]#011validation-rmse:0.5"}]}',
+        (("j/algo-1-1", _AT, _ROUND), (None, _AT, _ROUND)),
+    ),
+    Export(
+        "the console's or Insights' CSV",
+        lambda head: _csv_header(head) is not None,
+        _csv_events,
+        b"@timestamp,@message,@logStream\n"
+        b"2024-03-01 10:00:00.000,[0]#011validation-rmse:0.5,j/algo-1-1\n",
+        (("j/algo-1-1", _AT, _ROUND),),
+    ),
+    Export(
+        "tables drawn with lines, by Insights or --output table",
+        _is_table,
+        _table_events,
+        b"-------------------------------------------------------------------\n"
+        b"|       @timestamp        |          @message          | @logStream |\n"
+        b"|-------------------------|----------------------------|------------|\n"
+        b"| 2024-03-01 10:00:00.000 | [0]#011validation-rmse:0.5 | j/algo-1-1 |\n",
+        (("j/algo-1-1", _AT, _ROUND),),
+    ),
+    Export(
+        "get-log-events and filter-log-events with --output text",
+        lambda head: re.match(rb"EVENTS\t\d", head) is not None,
+        _text_events,
+        b"EVENTS\t1709287209999\t[0]#011validation-rmse:0.5\t1709287200000\n",
+        ((None, _AT, _ROUND),),
+    ),
+)
+
+
+def is_export(file: File) -> bool:
+    """Whether the first bytes show an exported log that is not plain text."""
+    return is_notebook(file.head) or any(export.recognised(file.head) for export in EXPORTS)
+
+
+def texts(file: File) -> Iterator[LogText]:
+    """The texts of those who printed a file.
+
+    Raises:
+        EsimError: the JSON or CSV is broken, or a time is none; the error names path and line.
+    """
+    if is_notebook(file.head):
+        yield from notebook_texts(file)
         return
-    cuts = [0, *(at for at, _ in begins[1:]), len(data)]
-    for (_, name), first, stop in zip(begins, cuts, cuts[1:], strict=False):
-        part = data[first:stop].removesuffix(b"\n")
-        before = data.count(b"\n", 0, first)
-        lines = np.arange(before + 1, before + part.count(b"\n") + 2, dtype=np.int64)
-        yield StreamText(name, LogText(str(file), part, lines=lines, stream=name))
+    for export in EXPORTS:
+        if export.recognised(file.head):
+            yield from _by_stream(file, export.events(file))
+            return
+    yield from plain_texts(file)
 
 
-def _created(data: bytes) -> Iterator[tuple[int, str]]:
-    """Where each line begins that says that a job is created, and the job's name."""
-    for at in positions_of(data, _CREATED):
-        name = data[at + len(_CREATED) : at + 200].split(maxsplit=1)
-        if name:
-            yield data.rfind(b"\n", 0, at) + 1, name[0].decode("utf-8", "replace")
+class _Stream:
+    """The events of one log stream, as they are collected."""
+
+    def __init__(self) -> None:
+        self.messages: list[str] = []
+        self.times: list[float] = []
+        self.lines: list[int] = []
+
+
+def _by_stream(file: File, events: Iterable[Event]) -> Iterator[LogText]:
+    """The events of each stream as one text, the oldest first."""
+    streams: dict[str | None, _Stream] = {}
+    for stream, time, message, line in events:
+        into = streams.get(stream)
+        if into is None:
+            into = streams[stream] = _Stream()
+        into.messages.append(message)
+        into.times.append(time)
+        into.lines.append(line)
+    turned = _newest_first(streams.values())
+    for name, found in streams.items():
+        order = slice(None, None, -1 if found in turned else 1)
+        messages = [message.rstrip("\r\n") for message in found.messages[order]]
+        counts = [message.count("\n") + 1 for message in messages]
+        text = shown_text(
+            file,
+            "\n".join(messages).encode("utf-8", "surrogatepass"),
+            np.repeat(np.array(found.times[order], dtype=np.float64), counts),
+            np.repeat(np.array(found.lines[order], dtype=np.int64), counts),
+            _printer_of_stream(name or ""),
+            name or "",
+        )
+        yield from by_printer(text)
+
+
+def _printer_of_stream(stream: str) -> Printer:
+    head, slash, _ = stream.partition("/")
+    found = printer_of(stream)
+    return found if found.job or not stream else Printer(head if slash else stream)
+
+
+def _newest_first(streams: Iterable[_Stream]) -> list[_Stream]:
+    """Those of the streams of a file that were exported newest first.
+
+    Where the times of a stream are all equal the other streams of the file tell.
+    """
+    falling: list[_Stream] = []
+    rising: list[_Stream] = []
+    level: list[_Stream] = []
+    for stream in streams:
+        ahead = np.diff(np.array(stream.times))
+        if (ahead > 0).any():
+            rising.append(stream)
+        else:
+            (falling if (ahead < 0).any() else level).append(stream)
+    return falling if rising or not falling else [*falling, *level]

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from esim.readers.options import Metric
 from esim.readers.source import File
 from esim.readers.text.algorithms import forms_of
-from esim.readers.text.exports import streams
-from esim.readers.text.forms import LineForm, TableForm
+from esim.readers.text.exports import texts
+from esim.readers.text.forms import TAB, LineForm, TableForm
+from esim.readers.text.index_forms import prepare
 from esim.readers.text.log_text import Emissions, LogText
+from esim.readers.text.printers import printer_of_file
 from esim.readers.text.scan import scan
-from esim.readers.text.steps import mark
 
 
 @dataclass(frozen=True)
@@ -22,13 +23,15 @@ class Matches:
 
     Attributes:
         jobs: for each job, the emissions of each of its texts.
-        regex: the regex that was used last; None if no regex is known.
+        metric: the metric with the regex that was used last; None if no regex is known.
         form: the form of the table that the regex is from; None if the regex was given.
+        respelled: whether the given regex matches only if its ``#011`` may be a tab or spaces.
     """
 
     jobs: list[list[Emissions]]
-    regex: re.Pattern[str] | None
+    metric: Metric | None
     form: LineForm | TableForm | None
+    respelled: bool = False
 
     def __bool__(self) -> bool:
         return any(text.messages for job in self.jobs for text in job)
@@ -47,8 +50,12 @@ def find(jobs: Sequence[Sequence[File | LogText]], metric: str, given: Metric | 
         EsimError: a log cannot be read, or a regex takes seconds on a line.
     """
     if given is not None:
-        by_job = [[mark(text, scan(text, given)) for text in _texts(job)] for job in jobs]
-        return Matches(by_job, given.regex, None)
+        found = _by_regex(jobs, given)
+        tabs = _with_any_tab(given)
+        if found or tabs is None:
+            return found
+        pasted = _by_regex(jobs, tabs)
+        return replace(pasted, respelled=True) if pasted else found
     found = Matches([[] for _ in jobs], None, None)
     forms = forms_of(metric)
     for form in forms:
@@ -57,6 +64,23 @@ def find(jobs: Sequence[Sequence[File | LogText]], metric: str, given: Metric | 
             return found
     # For the error, look for similar lines; only once, because this searches every line.
     return _by_form(jobs, metric, forms[-1], near=True) if forms else found
+
+
+def _by_regex(jobs: Sequence[Sequence[File | LogText]], metric: Metric) -> Matches:
+    by_job = [[prepare(text, scan(text, metric)) for text in _texts(job)] for job in jobs]
+    return Matches(by_job, metric, None)
+
+
+def _with_any_tab(metric: Metric) -> Metric | None:
+    """The metric with a regex for logs that were pasted; None if its regex names no tab."""
+    pattern = metric.regex.pattern
+    if "#011" not in pattern and r"\t" not in pattern:
+        return None
+    pattern = pattern.replace("#011", TAB).replace(r"\t", TAB)
+    try:
+        return replace(metric, regex=re.compile(pattern, metric.regex.flags))
+    except re.error:  # a tab inside of a class of characters
+        return None
 
 
 def _by_form(
@@ -69,9 +93,9 @@ def _by_form(
         for text in _texts(job):
             own = form.metric_in(text, metric)
             if own is not None:
-                found[-1].append(mark(text, scan(text, own, near)))
+                found[-1].append(prepare(text, scan(text, own, near)))
             used = own or used
-    return Matches(found, None if used is None else used.regex, form)
+    return Matches(found, used, form)
 
 
 def _texts(parts: Iterable[File | LogText]) -> Iterator[LogText]:
@@ -80,4 +104,6 @@ def _texts(parts: Iterable[File | LogText]) -> Iterator[LogText]:
         if isinstance(part, LogText):
             yield part
         else:
-            yield from (text for _, text in streams(part))
+            of_file, _ = printer_of_file(part)
+            for text in texts(part):
+                yield replace(text, printer=text.printer.within(of_file))

@@ -7,14 +7,22 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from esim.readers.options import Metric
 from esim.readers.text.log_text import LogText
+from esim.readers.text.prefixes import TIME
 
-NUMBER = r"[-+]?(?:[0-9]+\.?[0-9]*(?:[eE][-+]?[0-9]+)?|\.[0-9]+(?:[eE][-+]?[0-9]+)?|nan|inf)"
+# No repeat gives back what it has taken, and none is unbounded where it can begin at many places of
+# a line: the time that a form takes grows with the length of a line, not with its square.
+_EXPONENT = r"(?:[eE][-+]?[0-9]++)?+"
+NUMBER = (
+    rf"[-+]?(?:[0-9]++(?:\.[0-9]*+)?+{_EXPONENT}|\.[0-9]++{_EXPONENT}"
+    r"|[nN]a[nN]|[iI]nf(?:inity)?+)"
+)
 VALUE = f"(?P<value>{NUMBER})"
-TAB = r"(?:#011|\t)"
+TAB = r"(?:#011|\t| ++)"  # text that was pasted has spaces for tabs
+WORD = r"[^:=\s]{1,99}"
 
 
 @dataclass(frozen=True)
@@ -51,7 +59,10 @@ class LineForm:
         metric: the metric's name in SageMaker, made of {name} and {data}.
         samples: examples of such lines.
         caution: what a person who tunes on such a metric must know; "" if nothing.
-        gap: regex of what may stand between the prefix and the metric.
+        needs: a text that every such line holds; "" if there is none.
+        without: a text that no such line holds; "" if there is none.
+        general: whether lines of other kinds look like this too. Such a form does not show that a
+            file is a log.
     """
 
     name: str
@@ -60,10 +71,12 @@ class LineForm:
     metric: str
     samples: tuple[Sample, ...]
     caution: str = ""
-    gap: str = ".*?"
+    needs: str = ""
+    without: str = ""
+    general: bool = False
 
     def regex_for(self, metric: str) -> str | None:
-        """The regex of one metric, whose first group is the value.
+        """The regex of one metric behind the prefix; its first group is the value.
 
         Args:
             metric: the metric's name in SageMaker.
@@ -75,8 +88,7 @@ class LineForm:
         match = re.fullmatch(named, metric)
         if match is None:
             return None
-        regex = f"{self.prefix}{self.gap}{self.item}" if self.prefix else self.item
-        regex = regex.replace("(?P<value>", "(")
+        regex = self.item.replace("(?P<value>", "(")
         for group, text in match.groupdict().items():
             inside = _group(regex, group)
             plain = text.lower() if group == "data" else text
@@ -100,10 +112,16 @@ class LineForm:
             metric: the metric's name in SageMaker.
         """
         regex = self.regex_for(metric)
-        return None if regex is None else Metric.compile(metric, regex, f"table, {self.name}")
+        if regex is None:
+            return None
+        found = Metric.compile(metric, regex, f"table, {self.name}")
+        behind = re.compile(self.prefix) if self.prefix else None
+        return replace(found, behind=behind, needs=self.needs, without=self.without)
 
     def names_in(self, line: str) -> Iterator[str]:
         """The names of the metrics in a line of this form; none if it is not of this form."""
+        if self.needs not in line or (self.without and self.without in line):
+            return
         start = re.search(self.prefix, line) if self.prefix else re.match("", line)
         if start is None:
             return
@@ -122,7 +140,7 @@ class TableForm:
         name: the framework.
         header: regex of the line that names the columns; its first group is that part of the line.
         row: regex of the start of a row.
-        samples, caution: as in `LineForm`.
+        samples, caution, general: as in `LineForm`.
     """
 
     name: str
@@ -130,6 +148,7 @@ class TableForm:
     row: str
     samples: tuple[Sample, ...]
     caution: str = ""
+    general: bool = False
 
     def knows(self, metric: str) -> bool:
         """Whether such a table can have a column of this name."""
@@ -150,11 +169,12 @@ class TableForm:
 
     def names_in(self, line: str) -> Iterator[str]:
         """The names of the columns, if the line is the header."""
-        match = re.search(self.header, line)
+        match = re.match(self.header, line)
         yield from () if match is None else match[1].split()[1:]
 
     def _columns(self, text: LogText) -> dict[str, int]:
-        match = re.search(self.header.encode(), text.data, re.MULTILINE)
+        header = rf"^(?:{TIME} )?{self.header}"
+        match = re.search(header.encode(), text.data, re.MULTILINE)
         if match is None:
             return {}
         words = re.finditer(r"\S+", match[1].decode("utf-8", "replace"))

@@ -13,11 +13,13 @@ from itertools import pairwise
 import numpy as np
 
 from esim.readers.encodings.times import parse_time
+from esim.readers.text.prefixes import TIME
 from esim.study import Float64, Int64
 
 # The time that the export puts in front of a line; times that the job itself prints are not meant.
-_TIME = rb"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:?\d\d))"
+_TIME = f"({TIME})".encode()
 _STAMP = re.compile(_TIME + rb"(?: |$)")
+_ANY_STAMP = re.compile(rb"^" + _TIME, re.MULTILINE)
 _STAMP_BEFORE = re.compile(_TIME + rb"(?: |$|(?=[\r\n]))")  # in front of a line that is not read
 # The usual form, which S3 exports and the console write: the least and greatest byte at each place.
 _LEAST, _GREATEST = (
@@ -210,3 +212,26 @@ def _last_stamp(data: bytes, first: int, stop: int) -> bytes | None:
             return match[1]
         if at < 0:
             return None
+
+
+def time_span(data: bytes, times: Float64 | None) -> tuple[float, float] | None:
+    """The earliest and the latest time of the lines of a text; None if none has one.
+
+    Args:
+        data: the text.
+        times: float64 [L], seconds since 1970 UTC, if the export has the times apart from the text.
+
+    Raises:
+        EsimError: what stands in front of a line is not a time.
+    """
+    if times is None:
+        ends = line_ends(data)
+        starts = starts_of(ends, np.arange(len(ends)))
+        usual, _ = _usual_stamps(data, starts)
+        if not usual.any() and _ANY_STAMP.search(data[:_CHUNK]) is None:
+            return None
+        rows = np.flatnonzero(usual) if usual.any() else np.arange(len(ends))
+        stamps = Stamps(data, starts[rows], ends[rows])
+        times = stamps.seconds(np.flatnonzero(stamps.widths), "")
+    known = times[~np.isnan(times)]
+    return (float(known.min()), float(known.max())) if len(known) else None

@@ -1,13 +1,14 @@
-"""Scans log text for a metric: each line that its regex matches becomes an emission.
+"""Scans log text for a metric: each place that its regex matches becomes an emission.
 
 A metric definition is applied as SageMaker applies it: with Python's `re`, line by line, and the
-first group is the value. Control characters stay as CloudWatch writes them (a tab is ``#011``).
+first group is the value. A tab stays as CloudWatch writes it (``#011``). A line may hold several
+values; all are found, and `esim.readers.text.steps` settles which count.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -19,15 +20,12 @@ from esim.readers.text.rows import (
     blocks,
     decoded,
     line_ends,
-    positions_of,
     rows_with,
     starts_of,
 )
 from esim.readers.text.watch import Watch, rehearse
 from esim.study import Int64
 
-_ESCAPES = (b"\x1b", b"#033[")
-_COLOURS = re.compile(rb"(?:\x1b|#033)\[[0-9;?]*[A-Za-z]")
 _BLOCK = 1 << 22  # bytes of text whose lines of interest are converted to strings at a time
 
 # SageMaker's vision algorithms print such lines beside that of the metric; they name it too.
@@ -35,7 +33,7 @@ _ABOUT_THE_MODEL = re.compile(r"\b(?:Storing|Updating) the best model\b")
 
 
 def scan(text: LogText, metric: Metric, near: bool = True) -> Emissions:
-    """Find the lines that a metric's regex matches.
+    """Find what a metric's regex matches.
 
     Only lines that hold the metric's name, or a text that every match contains, are tried with the
     regex. These lines are few, and finding them in the whole buffer is about as fast as reading it.
@@ -49,59 +47,63 @@ def scan(text: LogText, metric: Metric, near: bool = True) -> Emissions:
         EsimError: the regex takes seconds on one line.
     """
     rehearse(metric, text)
-    data = text.data
-    if any(next(positions_of(data, escape), None) is not None for escape in _ESCAPES):
-        data = _COLOURS.sub(b"", data)
-    ends = line_ends(data)
+    ends = line_ends(text.data)
     needles = _needles(metric)
-    found = _scan_rows(text, data, ends, rows_with(data, ends, needles), metric)
+    found = _scan_rows(text, ends, rows_with(text.data, ends, needles), metric)
     if near and needles and not found.messages:
-        found = _scan_rows(text, data, ends, rows_with(data, ends, ()), metric)
+        found = _scan_rows(text, ends, rows_with(text.data, ends, ()), metric)
     return found
 
 
-def _scan_rows(text: LogText, data: bytes, ends: Int64, rows: Int64, metric: Metric) -> Emissions:
+def _scan_rows(text: LogText, ends: Int64, rows: Int64, metric: Metric) -> Emissions:
     """The emissions in some rows of a text.
 
     Args:
-        text: the text, for its times and the numbers of its lines.
-        data: its contents without colours.
-        ends: int64 [L], where each line of `data` ends.
+        text: the text.
+        ends: int64 [L], where each of its lines ends.
         rows: int64 [P], the rows to look at.
         metric: the metric with its regex.
     """
     starts, stops = starts_of(ends, rows), ends[rows]
-    stamps = Stamps(data, starts, stops, None if text.times is None else text.times[rows])
+    stamps = Stamps(text.data, starts, stops, None if text.times is None else text.times[rows])
     starts = starts + stamps.widths
     read: list[int] = []
+    places: list[int] = []
     values: list[float] = []
     messages: list[str] = []
     unread: list[tuple[int, str]] = []
+    caught: list[str] = []
     empty = 0
-    with Watch(metric, text, data) as watch:
+    with Watch(metric, text, text.data) as watch:
         for block in blocks(starts, _BLOCK):
-            lines = decoded(data, starts[block], stops[block])
+            lines = decoded(text.data, starts[block], stops[block])
             found = _find(lines, starts[block], metric, watch)
             read += [block.start + i for i in found.read]
+            places += found.at
             values += found.values
             messages += [lines[i] for i in found.read]
             unread += [(block.start + i, lines[i][:EXAMPLE_LENGTH]) for i in found.unread]
+            caught += found.caught
             empty += found.empty
-    chosen = np.array(read, dtype=np.int64)
+    chosen = rows[np.array(read, dtype=np.int64)]
     examples = unread[:EXAMPLES]
     shown = _numbered(text, rows[np.array([i for i, _ in examples], dtype=np.int64)])
     return Emissions(
         where=text.where,
         values=np.array(values, dtype=np.float64),
-        times=stamps.seconds(chosen, text.where),
+        times=stamps.seconds(np.array(read, dtype=np.int64), text.where),
         messages=messages,
-        lines=_numbered(text, rows[chosen]),
-        stream=text.stream,
+        at=np.array(places, dtype=np.int64),
+        lines=_numbered(text, chosen),
+        rows=chosen,
+        printed=chosen if text.printed is None else text.printed[chosen],
+        printer=text.printer,
         unread=len(unread),
         empty=empty,
         examples=tuple(
             f"{text.where}:{n}: {line}" for n, (_, line) in zip(shown, examples, strict=True)
         ),
+        caught=tuple(caught[:EXAMPLES]),
     )
 
 
@@ -109,15 +111,19 @@ class _Found(NamedTuple):
     """What was found in some lines.
 
     Attributes:
-        read: the positions of the lines that give a value.
-        values: these values.
+        read: the line of each value, as a position.
+        at: where in its line each value begins.
+        values: the values.
         unread: the positions of the lines that look like it but give no value.
-        empty: how many of those match with an empty group.
+        caught: the groups that are no number.
+        empty: how many lines match with an empty group.
     """
 
     read: Sequence[int]
+    at: list[int]
     values: list[float]
     unread: list[int]
+    caught: list[str]
     empty: int
 
 
@@ -130,30 +136,69 @@ def _find(lines: Sequence[str], starts: Int64, metric: Metric, watch: Watch) -> 
         metric: the metric with its regex.
         watch: stops a regex that takes too long.
     """
-    search = metric.regex.search
     # A line without the text that every match contains is not tried with the regex.
     literal = max(required_literals(metric.regex), key=len, default="")
+    search = metric.search
     matches = [search(line) if literal in line else None for line in watch.follow(lines, starts)]
-    values = _numbers([match[1] or "" for match in matches if match is not None])
-    numbers = [number for number in values if number is not None]
-    if len(numbers) == len(lines):
-        return _Found(range(len(lines)), numbers, [], 0)
+    hits = [(i, match) for i, match in enumerate(matches) if match is not None]
+    hits = list(_all_hits(lines, hits, literal, metric.regex))
+    values = _numbers([match[1] or "" for _, match in hits])
+    if len(hits) == len(lines) and None not in values:
+        return _Found(
+            [i for i, _ in hits],
+            [match.start(1) for _, match in hits],
+            [value for value in values if value is not None],
+            [],
+            [],
+            0,
+        )
+    read = [(i, m, v) for (i, m), v in zip(hits, values, strict=True) if v is not None]
+    wrong = [(i, m) for (i, m), v in zip(hits, values, strict=True) if v is None]
+    good = {i for i, _, _ in read}
+    bad = {i: match for i, match in reversed(wrong) if i not in good}
     near = _near(metric).search
-    read: list[int] = []
     unread: list[int] = []
-    empty = 0
-    value = iter(values)
     for i in watch.follow(range(len(lines)), starts):
-        match = matches[i]
-        if match is not None:
-            if next(value) is not None:
-                read.append(i)
-                continue
-            empty += not (match[1] or "").strip()
-        elif not near(lines[i]) or _ABOUT_THE_MODEL.search(lines[i]):
-            continue
-        unread.append(i)
-    return _Found(read, numbers, unread, empty)
+        if i in bad or (i not in good and near(lines[i]) and not _is_beside(lines[i], metric)):
+            unread.append(i)
+    return _Found(
+        [i for i, _, _ in read],
+        [match.start(1) for _, match, _ in read],
+        [value for _, _, value in read],
+        unread,
+        [bad[i][1] for i in unread if i in bad and (bad[i][1] or "").strip()],
+        sum(not (match[1] or "").strip() for match in bad.values()),
+    )
+
+
+def _is_beside(line: str, metric: Metric) -> bool:
+    """Whether a line that names the metric is one of those that the program prints beside it."""
+    update = bool(metric.without) and metric.without in line
+    return update or _ABOUT_THE_MODEL.search(line) is not None
+
+
+def _all_hits(
+    lines: Sequence[str],
+    hits: Sequence[tuple[int, re.Match[str]]],
+    literal: str,
+    regex: re.Pattern[str],
+) -> Iterator[tuple[int, re.Match[str]]]:
+    """Every match on the lines, not only the first one of each.
+
+    Args:
+        lines: the lines.
+        hits: the position and the first match of each line that has one.
+        literal: what every match contains.
+        regex: is searched for behind each match.
+    """
+    for i, first in hits:
+        line = lines[i]
+        match: re.Match[str] | None = first
+        while match is not None:
+            yield i, match
+            end = match.end()
+            again = end > match.start() and line.find(literal, end) >= 0
+            match = regex.search(line, end) if again else None
 
 
 def _numbers(groups: Sequence[str]) -> Sequence[float | None]:
@@ -191,18 +236,6 @@ def _needles(metric: Metric) -> tuple[bytes, ...]:
     if any(word in literal for literal in literals):
         return (word.encode(),)  # similar lines hold it too
     return (max(literals, key=len).encode(), word.encode())
-
-
-def nearest_lines(jobs: Sequence[Sequence[Emissions]]) -> str:
-    """A few lines that look like the metric but give no value of it, as text for an error.
-
-    Args:
-        jobs: for each job, the emissions of each of its texts.
-    """
-    examples = [example for job in jobs for text in job for example in text.examples]
-    if not examples:
-        return "no line holds its name"
-    return "".join(f"\n    {example}" for example in examples[:EXAMPLES])
 
 
 def required_literals(regex: re.Pattern[str]) -> list[str]:
@@ -265,7 +298,7 @@ def _near(metric: Metric) -> re.Pattern[str]:
     """
     words = [re.escape(word) for word in re.split(r"[^A-Za-z0-9]+", metric.name) if word]
     names = [r"[^A-Za-z0-9]{1,3}".join(words)] if words else []
-    plain = re.sub(r"\[[^\]]*\]|\\.|\(\?[^)]*\)", " ", metric.regex.pattern)
+    plain = re.sub(r"\[[^\]]*\]|\\.|\(\?[^)]*\)", " ", metric.shown)
     literals = [word for word in re.split(r"[^A-Za-z_:=-]+", plain) if len(word) >= 5]
     if literals:
         names.append(re.escape(max(literals, key=len)))

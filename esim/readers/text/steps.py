@@ -1,7 +1,8 @@
-"""Gives the values that a job printed their steps: the index in the line, or their number."""
+"""Settles which of the values that a job printed are its curve: one value for each step."""
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -11,112 +12,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from esim.readers.text.log_text import EXAMPLE_LENGTH, Emissions, LogText
+from esim.readers.natural import natural
+from esim.readers.text.index_forms import MARKED, StepForm, indexes
+from esim.readers.text.log_text import EXAMPLE_LENGTH, Emissions
 from esim.study import Float64, Int64
-from esim.study.first_step import FirstStep
 
-
-@dataclass(frozen=True)
-class StepForm:
-    """A way in which lines name the index of their step.
-
-    Attributes:
-        name: how it looks, for notes.
-        regex: its first group is the index.
-        samples: lines of real logs and the index that a person reads in them, which tests check.
-        first_step: what an index of 0 means, as in `esim.readers.formats.Format`.
-    """
-
-    name: str
-    regex: re.Pattern[str]
-    samples: tuple[tuple[str, int], ...]
-    first_step: FirstStep | None = None
-
-
-# The word "epoch" in the cases in use. Because it starts with a class of characters `re` can skip
-# to it, which is three times as fast as IGNORECASE or a word boundary in front; the look-behind
-# serves as that boundary.
-_EPOCH = r"[eE](?<!\w[eE])(?:poch|POCH)"
-
-# The order matters: of two forms that are found in equally many lines the first one counts.
-STEP_FORMS: tuple[StepForm, ...] = (
-    StepForm(
-        "[N]<tab>",
-        re.compile(r"\[(\d+)\](?:#011|\t)"),
-        (
-            ("[0]#011train-rmse:19.374#011validation-rmse:20.5943", 0),
-            ("[12]\ttrain-error:0.1\tvalidation-error:0.2", 12),
-            ("[500]#011valid_0's multi_logloss: 0.2187", 500),
-            ("Checkpoint [3]#011Validation-perplexity=41.250000", 3),
-        ),
-        "done",
-    ),
-    StepForm(
-        "Epoch[N]",
-        re.compile(_EPOCH + r"\s?\[(\d+)\]"),
-        (("[09/14/2020 05:39:02 INFO 139869866030912] Epoch[3] Validation-accuracy=0.729", 3),),
-        "done",
-    ),
-    StepForm(
-        "epoch=N",
-        re.compile(_EPOCH + r"\s*=\s*(\d+)(?!\.?\d)"),
-        (
-            ("#quality_metric: host=algo-1, epoch=0, validation mse_objective <loss>=88.19", 0),
-            ("epoch=7 train_loss=0.5 val_accuracy=0.9", 7),
-        ),
-        "done",
-    ),
-    StepForm(
-        "epoch: N",
-        re.compile(_EPOCH + r"[\"']?\s*:\s*[\"']?(\d+)(?:\.0+)?(?!\.?\d)"),
-        (
-            ("{'eval_loss': '0.6288', 'eval_runtime': '0.0804', 'epoch': '2'}", 2),
-            ("Train Epoch: 1 [0/60000 (0%)] Loss: 2.300039", 1),
-            ("{'eval_loss': 0.79227, 'eval_runtime': 5.6424, 'epoch': 3.0}", 3),
-            ('{"epoch": 4, "val_loss": 0.25}', 4),
-        ),
-    ),
-    StepForm(
-        "Epoch N/M",
-        re.compile(_EPOCH + r"\s+\[?(\d+)\s*/\s*\d+"),
-        (("Epoch 3/10 - loss: 0.7000 - val_loss: 0.25", 3), ("Epoch [5/20], Loss: 0.1", 5)),
-    ),
-    StepForm(
-        "epoch N",
-        re.compile(_EPOCH + r"\s+(\d+)(?!\.?\d)"),
-        (("Epoch 3: val_loss 0.25", 3), ("after epoch 12, accuracy=0.5", 12)),
-    ),
-    StepForm(
-        "global step N",
-        re.compile(r"\bglobal[ _]step\s*[=:]?\s*(\d+)(?!\.?\d)", re.IGNORECASE),
-        (("INFO:tensorflow:Saving dict for global step 500: accuracy = 0.91, loss = 0.3", 500),),
-        "before",
-    ),
-    StepForm(
-        "N, the first column",
-        re.compile(r"^(\d+) {2,}\S"),
-        (("3           0.763108                        0.0301222     ", 3),),
-        "before",
-    ),
-    StepForm(
-        "N:<tab>",
-        re.compile(r"^(\d+):(?:#011|\t)"),
-        (("12:\tlearn: 0.4310941\ttest: 0.4512345\tbest: 0.4512345 (12)\ttotal: 61.6ms", 12),),
-        "done",
-    ),
-)
-
-# The step is not in the metric's line: a line before it names the epoch (`Emissions.marks`).
-MARKED = StepForm("the epoch line before", re.compile(r"(?!)()"), ())
-# Keras prints "Epoch 3/10" when an epoch starts; PyTorch's examples print "Train Epoch: 3 [...]"
-# during it.
-_MARKS = (
-    re.compile(rb"^[^\n]{0,60}?(?:\x1b\[[0-9;]*m|\b)Epoch (\d+)/\d+\b", re.MULTILINE),
-    re.compile(rb"^[^\n]{0,60}?(?:\x1b\[[0-9;]*m|\b)Train Epoch: (\d+)\b", re.MULTILINE),
-)
-_SAMPLE = 2000  # messages from which the form is chosen
-_HOST = re.compile(r"host=(algo-\d+)")
-_STREAM_HOST = re.compile(r"\b(algo-\d+)-")
+_HOST = re.compile(r"host=(algo-\d{1,9})|\b[Rr]ank[ =:_]{0,3}(\d{1,9})\b")
+# What separates the parts of a line, each of which is a value behind its label.
+# The SageMaker SDK joins its line on the uploaded model to the line after it.
+_PART = re.compile(r"[0-9]|#011|\t| - |[,|;]|generated training model")
+_LETTERS = re.compile(r"[A-Za-z_][A-Za-z_/-]*")
+FOLD_MEAN_TOLERANCE = 1.5e-5  # XGBoost prints means with five decimals
 
 
 @dataclass(frozen=True)
@@ -130,6 +36,8 @@ class AlignedCurve:
         last: the value of the last emission, even if it is no report; NaN if there is none.
         dropped: why emissions are no reports (codes of `FATES`), and how many for each reason.
         evidence: for each of these reasons the first such line, ``path:line: text``.
+        hosts: the hosts that printed the emissions, where there are several.
+        fractional: whether the indices are fractions of epochs, so that step n is the n-th of them.
     """
 
     steps: Int64
@@ -138,98 +46,8 @@ class AlignedCurve:
     last: float
     dropped: Mapping[str, int] = field(default_factory=dict)
     evidence: Mapping[str, str] = field(default_factory=dict)
-
-
-def mark(text: LogText, found: Emissions) -> Emissions:
-    """Add to emissions without an index the epoch that a line before each of them names.
-
-    Args:
-        text: the text that they were found in.
-        found: the emissions.
-
-    Returns:
-        The emissions, with `marks` if their lines have no index and some line names an epoch.
-    """
-    if not found.messages or _form_of(found.messages[:1]) is not None:
-        return found
-    ends = np.flatnonzero(np.frombuffer(text.data, dtype=np.uint8) == ord("\n"))
-    for regex in _MARKS:
-        matches = [(m.start(1), int(m[1])) for m in regex.finditer(text.data)]
-        if matches:
-            at, epochs = (np.array(column, dtype=np.int64) for column in zip(*matches, strict=True))
-            lines = np.searchsorted(ends, at)
-            lines = lines + 1 if text.lines is None else text.lines[lines]
-            before = np.searchsorted(lines, found.lines, side="right") - 1
-            return replace(found, marks=np.where(before >= 0, epochs[before], -1))
-    return found
-
-
-def choose_form(jobs: Sequence[Sequence[Emissions]]) -> StepForm | None:
-    """How the lines of a study name their step.
-
-    Args:
-        jobs: for each job, the emissions of each of its texts.
-
-    Returns:
-        The form that most lines have; None if no form is found in more than half of them.
-    """
-    texts = [text for job in jobs for text in job if text.messages]
-    each = max(1, _SAMPLE // max(1, len(texts)))
-    form = _form_of([message for text in texts for message in text.messages[:each]])
-    if form is None and texts:
-        marked = (text.marks is not None and bool((text.marks >= 0).all()) for text in texts)
-        if all(marked):
-            return MARKED
-    return form
-
-
-def _form_of(lines: Sequence[str]) -> StepForm | None:
-    best: StepForm | None = None
-    most = len(lines) // 2
-    for form in STEP_FORMS:
-        count = sum(form.regex.search(line) is not None for line in lines)
-        if count > most:
-            best, most = form, count
-        if count == len(lines):
-            break
-    return best
-
-
-def align(job: Sequence[Emissions], form: StepForm | None) -> AlignedCurve:
-    """The curve of a job.
-
-    Of several emissions of one step the last one counts: it is the last batch of an epoch, or was
-    printed after a restart.
-
-    Args:
-        job: the emissions of each of its texts.
-        form: how lines name their step; None numbers the emissions from 1.
-    """
-    texts = [text for text in job if text.messages]
-    values = np.concatenate([np.zeros(0), *(text.values for text in texts)])
-    times = np.concatenate([np.zeros(0), *(text.times for text in texts)])
-    hosts = _hosts(texts)
-    steps = _steps(texts, form)
-    order = np.arange(len(values))
-    if not np.isnan(times).any() and (np.diff(times) < 0).any():  # exports may be unsorted
-        order = np.argsort(times, kind="stable")
-    values, times, steps, hosts = values[order], times[order], steps[order], hosts[order]
-    last = float(values[-1]) if len(values) else float("nan")
-    fate = _fates(steps, values, hosts, form)
-    kept = np.flatnonzero(fate == KEPT)
-    if form is None:
-        steps = np.zeros(len(values), dtype=np.int64)
-        steps[kept] = np.arange(1, len(kept) + 1)
-    else:
-        kept = kept[np.argsort(steps[kept], kind="stable")]
-    dropped: dict[str, int] = {}
-    evidence: dict[str, str] = {}
-    for code, name in enumerate(FATES):
-        those = np.flatnonzero(fate == code)
-        if code != KEPT and len(those):
-            dropped[name] = len(those)
-            evidence[name] = _place(texts, int(order[those[0]]))
-    return AlignedCurve(steps[kept], values[kept], times[kept], last, dropped, evidence)
+    hosts: tuple[str, ...] = ()
+    fractional: bool = False
 
 
 # What becomes of an emission: it is kept as a report, or is dropped for a reason that a note names.
@@ -242,112 +60,416 @@ FATES = (
     "restarts",
     "epochs_backwards",
     "summary_lines",
+    "refreshed_lines",
+    "several_values",
+    "k_fold",
 )
-KEPT, WITHOUT, DUPLICATE, REPEATED, PER_BATCH, RESTART, BACKWARDS, SUMMARY = range(len(FATES))
+KEPT, WITHOUT, DUPLICATE, REPEATED, PER_BATCH, RESTART = range(6)
+BACKWARDS, SUMMARY, REFRESHED, SEVERAL, FOLD = range(6, len(FATES))
 
 
-def _steps(texts: Sequence[Emissions], form: StepForm | None) -> Int64:
-    """int64 [E]: the index of each emission's step, -1 where it has none."""
+@dataclass(frozen=True)
+class _Values:
+    """The E emissions of a job in the order of time.
+
+    Attributes:
+        values, times: float64 [E].
+        steps: float64 [E], the index, NaN where there is none; 0 where lines have no index.
+        hosts: int64 [E], numbers of hosts in natural order.
+        line: int64 [E], numbers of the lines that hold them.
+        printed: int64 [E], numbers of the printed lines of which those are refreshes.
+        where: int64 [E], the position among the job's emissions in the order of its texts.
+    """
+
+    values: Float64
+    times: Float64
+    steps: Float64
+    hosts: Int64
+    line: Int64
+    printed: Int64
+    where: Int64
+
+
+def align(job: Sequence[Emissions], form: StepForm | None) -> AlignedCurve:
+    """The curve of a job.
+
+    Of several emissions of one step the last one counts: it is the last refresh of a line or the
+    last batch of an epoch, or was printed after a restart.
+
+    Args:
+        job: the emissions of each of its texts.
+        form: how lines name their step; None numbers the emissions from 1.
+    """
+    texts = sorted((text for text in job if text.messages), key=lambda t: t.printer.started)
+    every, names = _in_time(texts, form)
+    if not len(every.values):
+        nothing = np.zeros(0)
+        return AlignedCurve(np.zeros(0, dtype=np.int64), nothing, nothing, math.nan)
+    fate = np.zeros(len(every.values), dtype=np.int8)
+    fate[_other_labels(texts, every)] = SEVERAL
+    _settle_refreshes(fate, every, form)
+    steps, fractional = _whole(every.steps)
+    folds = None
     if form is None:
-        return np.zeros(sum(len(text.messages) for text in texts), dtype=np.int64)
-    if form is MARKED:
-        marks = [text.marks for text in texts if text.marks is not None]
-        return np.concatenate([np.zeros(0, dtype=np.int64), *marks])
-    search = form.regex.search
-    matches = [search(message) for text in texts for message in text.messages]
-    return np.array([-1 if m is None else int(m[1]) for m in matches], dtype=np.int64)
+        _settle_unnumbered(fate, every)
+    else:
+        fate[steps < 0] = WITHOUT
+        _settle_hosts(fate, steps, every.hosts)
+        kept = np.flatnonzero(fate == KEPT)
+        folds = _folds(steps[kept], every.values[kept], any(text.folds for text in texts))
+        if folds is None:
+            _settle_steps(fate, steps, every.values, form)
+    kept = np.flatnonzero(fate == KEPT)
+    if folds is not None:
+        own_steps, values, last_of = folds
+        times = every.times[kept[last_of]]
+        fate[kept] = FOLD
+    else:
+        if form is None:
+            steps[kept] = np.arange(1, len(kept) + 1)
+        else:
+            kept = kept[np.argsort(steps[kept], kind="stable")]
+        own_steps, values, times = steps[kept], every.values[kept], every.times[kept]
+    dropped: dict[str, int] = {}
+    evidence: dict[str, str] = {}
+    for code, name in enumerate(FATES):
+        those = np.flatnonzero(fate == code)
+        if code != KEPT and len(those):
+            dropped[name] = len(those)
+            evidence[name] = _place(texts, int(every.where[those[0]]))
+    last = float(every.values[-1])
+    return AlignedCurve(own_steps, values, times, last, dropped, evidence, names, fractional)
 
 
-def _hosts(texts: Sequence[Emissions]) -> Int64:
-    """int64 [E]: the host that printed each emission, numbered by name; 0 if it is unknown."""
+def _in_time(texts: Sequence[Emissions], form: StepForm | None) -> tuple[_Values, tuple[str, ...]]:
+    """The emissions of all texts of a job in the order of time, and the hosts if there are several.
+
+    Exports may be unsorted. Where times only fall, the newest line stands first, also among lines
+    of one time.
+    """
+    none = np.zeros(0)
+    values = np.concatenate([none, *(text.values for text in texts)])
+    times = np.concatenate([none, *(text.times for text in texts)])
+    indexed = [np.zeros(len(t.values)) if form is None else indexes(t, form) for t in texts]
+    hosts, names = _hosts(texts)
+    every = _Values(
+        values,
+        times,
+        np.concatenate([none, *indexed]),
+        hosts,
+        _numbered([text.rows for text in texts]),
+        _numbered([text.printed for text in texts]),
+        np.arange(len(values)),
+    )
+    ahead = np.diff(times)
+    if np.isnan(times).any() or not (ahead < 0).any():
+        return every, names
+    order = np.argsort(times, kind="stable")
+    if not (ahead > 0).any():
+        order = np.argsort(-every.line, kind="stable")
+    return _Values(*(column[order] for column in vars(every).values())), names
+
+
+def _numbered(parts: Sequence[Int64]) -> Int64:
+    """int64: the numbers of several texts, so that those of different texts differ."""
+    offset, found = 0, [np.zeros(0, dtype=np.int64)]
+    for part in parts:
+        found.append(part + offset)
+        offset += int(part[-1]) + 1 if len(part) else 0
+    return np.concatenate(found)
+
+
+def _hosts(texts: Sequence[Emissions]) -> tuple[Int64, tuple[str, ...]]:
+    """int64 [E]: the host that printed each emission, numbered in natural order; their names.
+
+    The number is 0 and there are no names if it is unknown or only one.
+    """
     names: list[str] = []
     for text in texts:
-        stream = _STREAM_HOST.search(text.stream)
-        names += _named_hosts(text.messages, stream[1] if stream else "")
-    if len(set(names)) < 2:
-        return np.zeros(len(names), dtype=np.int64)
-    return np.unique(names, return_inverse=True)[1].astype(np.int64)
+        names += _named_hosts(text.messages, text.printer.host)
+    known = sorted(set(names), key=natural)
+    if len(known) < 2:
+        return np.zeros(len(names), dtype=np.int64), ()
+    number = {name: i for i, name in enumerate(known)}
+    return np.array([number[name] for name in names], dtype=np.int64), tuple(known)
 
 
 def _named_hosts(messages: Sequence[str], own: str) -> list[str]:
-    """The host that each message names; the stream's host where a message names none."""
-    if "host=" not in messages[0]:
+    """The host that each message names; the printer's host where a message names none."""
+    if _HOST.search(messages[0]) is None:
         return [own] * len(messages)
-    told = set(_HOST.findall("\n".join(messages)))
-    if len(told) == 1:  # nearly always, as only merged streams have several hosts
-        (host,) = told
-        if all(f"host={host}" in message for message in messages):
-            return [host] * len(messages)
     found = (_HOST.search(message) for message in messages)
-    return [match[1] if match else own for match in found]
+    return [(match[1] or f"rank {match[2]}") if match else own for match in found]
 
 
-def _fates(steps: Int64, values: Float64, hosts: Int64, form: StepForm | None) -> NDArray[np.int8]:
-    """int8 [E]: what becomes of each emission, as a position in `FATES`.
+def _whole(indexed: Float64) -> tuple[Int64, bool]:
+    """int64 [E]: whole steps, -1 where there is no index; whether the indices are fractions.
+
+    Fractions of epochs are numbered in rising order from 1.
+    """
+    known = ~np.isnan(indexed)
+    steps = np.full(len(indexed), -1, dtype=np.int64)
+    fractional = bool((indexed[known] != np.floor(indexed[known])).any())
+    if fractional:
+        steps[known] = np.unique(indexed[known], return_inverse=True)[1] + 1
+    else:
+        steps[known] = indexed[known].astype(np.int64)
+    return steps, fractional
+
+
+def _other_labels(texts: Sequence[Emissions], every: _Values) -> Int64:
+    """int64: emissions that stand on the line of another one of the step, under another label.
+
+    A regex such as ``loss: (...)`` takes both values of ``loss: 0.9 - val_loss: 0.5``. The shortest
+    label counts if the others end with it, else the first.
+    """
+    order = np.argsort(every.where)
+    line, steps = every.line[order], every.steps[order]
+    shared = np.flatnonzero(np.diff(line) == 0)
+    if not len(shared):
+        return np.zeros(0, dtype=np.int64)
+    places = [(text, i) for text in texts for i in range(len(text.messages))]
+    others: list[int] = []
+    for number in dict.fromkeys(line[shared].tolist()):
+        first, stop = np.searchsorted(line, [number, number + 1]).tolist()
+        by_step: dict[float, list[tuple[int, str]]] = {}
+        for i in range(first, stop):
+            text, at = places[i]
+            label = label_of(text.messages[at], int(text.at[at]))
+            step = -1.0 if math.isnan(steps[i]) else float(steps[i])
+            by_step.setdefault(step, []).append((i, label))
+        for group in by_step.values():
+            labels = [label for _, label in group]
+            short = min(labels, key=len)
+            counts = short if all(label.endswith(short) for label in labels) else labels[0]
+            others += [i for i, label in group if label != counts]
+    position = np.empty(len(order), dtype=np.int64)
+    position[every.where] = np.arange(len(order))
+    return position[np.array(others, dtype=np.int64)]
+
+
+def label_of(message: str, at: int) -> str:
+    """The words in front of a value, back to the value or separator before it.
+
+    >>> label_of("epoch 3: train loss: 0.5", 21)
+    'train loss'
+    """
+    before = message[max(0, at - 80) : at].rstrip("+-.")
+    return " ".join(_LETTERS.findall(_PART.split(before)[-1]))
+
+
+def _settle_refreshes(fate: NDArray[np.int8], every: _Values, form: StepForm | None) -> None:
+    """Of the refreshes of a line only the last one of a step counts."""
+    refreshed = (np.diff(every.printed) == 0) & (np.diff(every.line) != 0)
+    if not refreshed.any():
+        return
+    last: dict[tuple[int, float], int] = {}
+    keys = list(zip(every.printed.tolist(), every.steps.tolist(), strict=True))
+    lines = every.line.tolist()
+    for i in np.flatnonzero(fate == KEPT).tolist():
+        last[keys[i]] = lines[i]
+    for i in np.flatnonzero(fate == KEPT).tolist():
+        if last[keys[i]] != lines[i]:
+            fate[i] = REFRESHED
+
+
+def _settle_unnumbered(fate: NDArray[np.int8], every: _Values) -> None:
+    """Without an index, only the host that printed the most values counts, and no doubled line."""
+    if every.hosts.any():
+        counts = np.bincount(every.hosts[fate == KEPT])
+        fate[(every.hosts != counts.argmax()) & (fate == KEPT)] = DUPLICATE
+    left = np.flatnonzero(fate == KEPT)
+    first, second = every.values[left[::2]], every.values[left[1::2]]
+    doubled = len(first) == len(second) > 1 and bool(_same(first, second).all())
+    # Every value is printed twice and the values differ: a doubled logger, not a plateau.
+    if doubled and not _same(first[1:], first[:-1]).any():
+        fate[left[1::2]] = DUPLICATE
+
+
+def _settle_hosts(fate: NDArray[np.int8], steps: Int64, hosts: Int64) -> None:
+    """For each step the first host that has it counts."""
+    if not hosts.any():
+        return
+    lowest: dict[int, int] = {}
+    left = np.flatnonzero(fate == KEPT).tolist()
+    for i in left:
+        step, host = int(steps[i]), int(hosts[i])
+        lowest[step] = min(host, lowest.get(step, host))
+    for i in left:
+        if hosts[i] != lowest[int(steps[i])]:
+            fate[i] = DUPLICATE
+
+
+def runs_of(steps: Int64) -> list[slice]:
+    """The parts of a sequence of steps in which they do not fall."""
+    starts = [0, *(np.flatnonzero(np.diff(steps) < 0) + 1).tolist(), len(steps)]
+    return [slice(first, stop) for first, stop in pairwise(starts)]
+
+
+def _folds(steps: Int64, values: Float64, told: bool) -> tuple[Int64, Float64, list[int]] | None:
+    """The mean curve over the folds of a cross-validation; None if the values are of none.
+
+    The folds are trained one after another, each from the first step on. That they are folds is
+    known where the text speaks of them, or where a last line gives the mean of their last values,
+    as SageMaker's XGBoost prints it.
 
     Args:
+        steps, values: [K], in the order of time.
+        told: whether the text speaks of folds.
+
+    Returns:
+        The steps that all folds have; the means; the position of each step in the last fold.
+    """
+    runs = runs_of(steps)
+    if len(runs) < 2:
+        return None
+    whole, tail = runs, runs[-1]
+    if tail.stop - tail.start > 1:
+        ends = [run.stop - 1 for run in runs[:-1]] + [tail.stop - 2]
+        mean = float(np.mean(values[ends]))
+        if abs(mean - values[-1]) <= FOLD_MEAN_TOLERANCE * max(1.0, abs(mean)) and (
+            _all_begin_and_rise(steps, [*runs[:-1], slice(tail.start, tail.stop - 1)])
+        ):
+            whole, told = [*runs[:-1], slice(tail.start, tail.stop - 1)], True
+    if not told or not _all_begin_and_rise(steps, whole):
+        return None
+    shortest = min(run.stop - run.start for run in whole)
+    table = np.array([values[run.start : run.start + shortest] for run in whole])
+    last = whole[-1]
+    own = steps[last.start : last.start + shortest]
+    if any((steps[run.start : run.start + shortest] != own).any() for run in whole):
+        return None
+    return own, table.mean(axis=0), list(range(last.start, last.start + shortest))
+
+
+def _all_begin_and_rise(steps: Int64, runs: Sequence[slice]) -> bool:
+    """Whether all runs begin with the same step and have each step once."""
+    return all(
+        steps[run.start] == steps[0] and bool((np.diff(steps[run]) > 0).all()) for run in runs
+    )
+
+
+def runs_apart(job: Sequence[Emissions], form: StepForm | None) -> list[Emissions] | None:
+    """The emissions of each job in a text that nothing names, where it holds several.
+
+    Jobs are told apart by the lines that a program prints as it starts, where the index begins
+    again behind them. Without such lines, runs that all have the same steps are jobs of their own:
+    a job that was restarted would not have reached the end before.
+
+    Args:
+        job: the emissions of the texts of what may be several jobs.
+        form: how lines name their step.
+
+    Returns:
+        The emissions of each; None if it is one job.
+    """
+    texts = [text for text in job if text.messages]
+    if len(texts) != 1 or texts[0].starts is None or texts[0].printer.job is not None:
+        return None
+    (text,) = texts
+    starts = text.starts
+    assert starts is not None
+    if form is None:
+        cuts = np.flatnonzero(np.diff(starts) > 0) + 1
+        return _cut(text, cuts)
+    steps, _ = _whole(indexes(text, form))
+    kept = np.flatnonzero(steps >= 0)
+    if len(kept) < 2 or _hosts(texts)[1]:
+        return None
+    own = steps[kept]
+    if _folds(own, text.values[kept], text.folds) is not None:
+        return None
+    runs = runs_of(own)
+    again = [run for run in runs[1:] if own[run.start] <= own[0]]
+    borders = [run.start for run in again if starts[kept[run.start]] > starts[kept[run.start - 1]]]
+    if not borders and len(again) == len(runs) - 1 and _are_alike(own, runs):
+        borders = [run.start for run in again]
+    return _cut(text, kept[np.array(borders, dtype=np.int64)])
+
+
+def _are_alike(steps: Int64, runs: Sequence[slice]) -> bool:
+    """Whether runs of several steps all have the same first and last step."""
+    return len(runs) > 1 and all(
+        run.stop - run.start > 1
+        and steps[run.start] == steps[0]
+        and steps[run.stop - 1] == steps[runs[0].stop - 1] > steps[0]
+        for run in runs
+    )
+
+
+def _cut(text: Emissions, cuts: Int64) -> list[Emissions] | None:
+    """The parts of the emissions of a text between some positions; None if there is no cut."""
+    if not len(cuts):
+        return None
+    bounds = [0, *cuts.tolist(), len(text.values)]
+    return [_part(text, slice(first, stop)) for first, stop in pairwise(bounds)]
+
+
+def _part(text: Emissions, rows: slice) -> Emissions:
+    marks, starts, indexed = text.marks, text.starts, text.indexed
+    return replace(
+        text,
+        values=text.values[rows],
+        times=text.times[rows],
+        messages=text.messages[rows],
+        at=text.at[rows],
+        lines=text.lines[rows],
+        rows=text.rows[rows],
+        printed=text.printed[rows],
+        marks=None if marks is None else marks[rows],
+        indexed=None if indexed is None else (indexed[0], indexed[1][rows]),
+        starts=None if starts is None else starts[rows],
+    )
+
+
+def _settle_steps(fate: NDArray[np.int8], steps: Int64, values: Float64, form: StepForm) -> None:
+    """Decide which emissions count where several have one step, or steps do not rise.
+
+    Args:
+        fate: int8 [E], as far as it is known; it is changed.
         steps: int64 [E], in the order of time; -1 where there is no index.
         values: float64 [E].
-        hosts: int64 [E], numbers of hosts.
-        form: how lines name their step; None if they do not.
+        form: how lines name their step.
     """
-    fate = np.zeros(len(steps), dtype=np.int8)
-    if form is None:
-        if hosts.any():  # only the host that printed the most values counts
-            fate[hosts != np.bincount(hosts).argmax()] = DUPLICATE
-        left = np.flatnonzero(fate == KEPT)
-        first, second = values[left[::2]], values[left[1::2]]
-        doubled = len(first) == len(second) > 1 and bool(_same(first, second).all())
-        # Every value is printed twice and the values differ: a doubled logger, not a plateau.
-        if doubled and not _same(first[1:], first[:-1]).any():
-            fate[left[1::2]] = DUPLICATE
-        return fate
-    fate[steps < 0] = WITHOUT
-    if hosts.any():  # for each step the first host that has it counts
-        lowest: dict[int, int] = {}
-        pairs = list(zip(steps.tolist(), hosts.tolist(), strict=True))
-        for step, host in pairs:
-            lowest[step] = min(host, lowest.get(step, host))
-        others = np.array([host != lowest[step] for step, host in pairs])
-        fate[others & (fate == KEPT)] = DUPLICATE
     left = np.flatnonzero(fate == KEPT)
-    if form is MARKED:
-        extra = _behind_the_last(steps[left])
+    extra = _behind_the_last(steps[left], 2 if form is MARKED else 3)
+    if extra and (form is MARKED or not _same(values[left[-1]], values[left[-1 - extra]])):
         fate[left[len(left) - extra :]] = SUMMARY
         left = left[: len(left) - extra]
     if (np.diff(steps[left]) > 0).all():
-        return fate
-    return _settle_repeats(fate, left, steps, values)
+        return
+    _settle_repeats(fate, left, steps, values)
 
 
-def _behind_the_last(steps: Int64) -> int:
+def _behind_the_last(steps: Int64, least: int) -> int:
     """How many more emissions the last step has than each other step; 0 if those differ.
 
     Such emissions are a closing evaluation that is printed after the last epoch.
+
+    Args:
+        steps: int64 [K], in the order of time.
+        least: how many steps are needed to tell.
     """
     if (np.diff(steps) < 0).any():
         return 0
     counts = np.unique(steps, return_counts=True)[1]
-    if len(counts) < 2 or (counts[:-1] != counts[0]).any():
+    if len(counts) < least or (counts[:-1] != counts[0]).any():
         return 0
     return max(0, int(counts[-1] - counts[0]))
 
 
-def _settle_repeats(
-    fate: NDArray[np.int8], left: Int64, steps: Int64, values: Float64
-) -> NDArray[np.int8]:
+def _settle_repeats(fate: NDArray[np.int8], left: Int64, steps: Int64, values: Float64) -> None:
     """Decide which emissions count where steps do not rise: repeats, restarts, steps backwards.
 
     Args:
-        fate: int8 [E], as far as it is known; it is changed and returned.
+        fate: int8 [E], as far as it is known; it is changed.
         left: the positions of the emissions that are kept so far.
         steps, values: [E].
     """
-    starts = [0, *(np.flatnonzero(np.diff(steps[left]) < 0) + 1).tolist(), len(left)]
     at: dict[int, int] = {}
     furthest = -1
-    for first, stop in pairwise(starts):
-        run = left[first:stop].tolist()
+    for part in runs_of(steps[left]):
+        run = left[part].tolist()
         back = int(steps[run[0]]) < furthest
         news = [i for i in run if not _said(at, steps, values, i)]
         onward = int(steps[run[-1]]) > furthest
@@ -365,7 +487,6 @@ def _settle_repeats(
                     fate[before] = RESTART if onward else BACKWARDS
             at[step] = i
         furthest = max(furthest, int(steps[run[-1]]))
-    return fate
 
 
 def _said(at: Mapping[int, int], steps: Int64, values: Float64, i: int) -> bool:

@@ -34,24 +34,21 @@ TIME = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|\+\d\d:\d\d))(
 
 
 def naive(data: bytes, regex: str) -> list[tuple[float, float, str, int]]:
-    """Line by line: value, time, message and number of every line that matches."""
+    """Line by line: value, time, message and number of everything that matches."""
     found = []
     at = math.nan
     for number, line in enumerate(data.decode("utf-8", errors="replace").split("\n"), start=1):
-        line = re.sub(r"(?:\x1b|#033)\[[0-9;?]*[A-Za-z]", "", line)
         line = line[:-1] if line.endswith("\r") else line
         stamp = TIME.match(line)
         if stamp:
             at = datetime.fromisoformat(stamp[1].replace("Z", "+00:00")).timestamp()
             line = line[stamp.end() :]
-        match = re.search(regex, line)
-        if match is None:
-            continue
-        try:
-            value = float(match[1] if match[1] and "_" not in match[1] else "none")
-        except ValueError:
-            continue
-        found.append((value, at, line, number))
+        for match in re.finditer(regex, line):
+            try:
+                value = float(match[1] if match[1] and "_" not in match[1] else "none")
+            except ValueError:
+                continue
+            found.append((value, at, line, number))
     return found
 
 

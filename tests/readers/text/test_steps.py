@@ -6,9 +6,12 @@ import numpy as np
 import pytest
 
 from esim.readers.options import Metric
+from esim.readers.text.controls import seen
+from esim.readers.text.index_forms import choose_form, prepare
 from esim.readers.text.log_text import LogText
+from esim.readers.text.printers import printer_of
 from esim.readers.text.scan import scan
-from esim.readers.text.steps import AlignedCurve, align, choose_form, mark
+from esim.readers.text.steps import AlignedCurve, align
 
 LOSS = Metric.compile("loss", r"loss=([0-9\.]+)", "")
 
@@ -17,8 +20,10 @@ def curve(*texts: str, names: tuple[str, ...] = ()) -> AlignedCurve:
     """The curve of one job whose streams hold these texts."""
     found = []
     for i, text in enumerate(texts):
-        log = LogText("x.log", text.encode(), stream=names[i] if names else "")
-        found.append(mark(log, scan(log, LOSS)))
+        data, printed = seen(text.encode())
+        printer = printer_of(names[i] if names else "")
+        log = LogText("x.log", data, printed=printed, printer=printer)
+        found.append(prepare(log, scan(log, LOSS)))
     return align(found, choose_form([found]))
 
 

@@ -1,0 +1,110 @@
+"""Where the jobs in one text begin and end: the output of a notebook or a saved terminal.
+
+The SageMaker SDK says when it creates a training job and when the job starts, and how many seconds
+were billed once it has ended.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+_CREATED = b"reating training-job with name: "  # Creating, or older: creating
+_STARTING = b"Starting - Starting the training job"
+_BILLED = b"Billable seconds:"
+# A program prints one of these as it starts, also behind a restart.
+_STARTED = (
+    b"Running XGBoost Sagemaker in algorithm mode",
+    b"Running standalone xgboost training",
+    b"Docker entrypoint called with argument(s): train",
+    b"Invoking script with the following command",
+)
+_FOLDS = re.compile(rb"(?i)(?<![a-z])(?:k-?)?folds?(?![a-z])|cross[ -]?validat")
+
+
+class Job(NamedTuple):
+    """A part of a text that one job printed.
+
+    Attributes:
+        name: the job's name; None if the text does not say.
+        first, stop: where the part begins and ends, in bytes; it begins with a line.
+    """
+
+    name: str | None
+    first: int
+    stop: int
+
+
+def jobs_in(data: bytes, cells: Sequence[int] = ()) -> list[Job]:
+    """The parts of a text that jobs printed, at least one; together they are the whole text.
+
+    Args:
+        data: the text.
+        cells: where the cells of a notebook begin, in rising order; without any sign of a job each
+            is a job of its own.
+
+    >>> start = b"Starting - Starting the training job\\n"
+    >>> text = start + b"first" + b"\\n" + start + b"second"
+    >>> [text[job.first : job.stop].split()[-1] for job in jobs_in(text)]
+    [b'first', b'second']
+    """
+    signs = sorted(
+        [(at, "created") for at in lines_with(data, _CREATED)]
+        + [(at, "starting") for at in lines_with(data, _STARTING)]
+        + [(at, "billed") for at in lines_with(data, _BILLED)]
+    )
+    begins: list[tuple[int, str | None]] = []
+    if not signs or signs[0][1] == "billed":
+        begins = [(0, None)]
+        begins += [(at, None) for at in cells if at and not signs]
+    last = ""
+    stops = [*(at for at, _ in signs), len(data)][1:]
+    for (at, sign), stop in zip(signs, stops, strict=False):
+        if sign == "created":
+            begins.append((at, _name_at(data, at)))
+        elif sign == "billed":
+            behind = data.find(b"\n", at, stop) + 1
+            if behind and data[behind:stop].strip():
+                begins.append((behind, None))
+        elif last != "created":
+            begins.append((at, None))
+        last = sign
+    cuts = [0, *(at for at, _ in begins[1:]), len(data)]
+    return [
+        Job(name, first, stop)
+        for (_, name), first, stop in zip(begins, cuts, cuts[1:], strict=False)
+    ]
+
+
+def _name_at(data: bytes, line: int) -> str | None:
+    at = data.index(_CREATED, line) + len(_CREATED)
+    words = data[at : at + 200].split(maxsplit=1)
+    return words[0].decode("utf-8", "replace") if words else None
+
+
+def lines_with(data: bytes, literal: bytes) -> Iterator[int]:
+    """Where each line begins that holds a literal, in rising order.
+
+    Args:
+        data: the text.
+        literal: what to look for; it holds no line end.
+    """
+    at = data.find(literal)
+    while at >= 0:
+        yield data.rfind(b"\n", 0, at) + 1
+        end = data.find(b"\n", at)
+        if end < 0:
+            return
+        at = data.find(literal, end)
+
+
+def starts_in(data: bytes) -> list[int]:
+    """Where each line begins that says that a program starts, of the most frequent kind."""
+    found = [list(lines_with(data, sign)) for sign in _STARTED]
+    return max(found, key=len)
+
+
+def speaks_of_folds(data: bytes) -> bool:
+    """Whether a text speaks of folds or cross-validation."""
+    return _FOLDS.search(data) is not None
