@@ -3,6 +3,9 @@
 Each recording is a few epochs on a made-up data set, run in a process of its own in an empty
 folder, its output kept as it is in data/frameworks/NAME.log. `data/README.md` says with which
 versions.
+
+Those in `programs/` also tell, in data/frameworks/truth.json, the curves that their own callbacks,
+histories and loggers saw. Their stdout and stderr are one pipe, as a container's log has them.
 """
 
 from __future__ import annotations
@@ -10,15 +13,19 @@ from __future__ import annotations
 import json
 import logging
 import os
+import re
 import subprocess
 import sys
 import tempfile
 import warnings
 from collections.abc import Callable
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from programs import Recording, boosting, keras_programs, loops, others, torch_programs
+from programs.regexes import REGEXES
 
 OUT = Path(__file__).resolve().parent.parent / "frameworks"
 EPOCHS = 4
@@ -256,23 +263,119 @@ RECORDINGS: dict[str, Callable[[], None]] = {
 }
 
 
+PROGRAMS: dict[str, Recording] = {
+    **boosting.RECORDINGS,
+    **keras_programs.RECORDINGS,
+    **loops.RECORDINGS,
+    **others.RECORDINGS,
+    **torch_programs.RECORDINGS,
+}
+QUIET = {"TF_CPP_MIN_LOG_LEVEL": "3", "HF_HUB_OFFLINE": "1", "CUDA_VISIBLE_DEVICES": ""}
+THREADS = {"OMP_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1", "TF_ENABLE_ONEDNN_OPTS": "0"}
+TRUTH = "truth_of_this_process.json"
+
+
+def record_program(name: str) -> None:
+    """The log of one of `programs/`, and its entries in truth.json."""
+    program = PROGRAMS[name]
+    with tempfile.TemporaryDirectory() as folder:
+        command = [*program.before, sys.executable, *program.launch]
+        done = subprocess.run(
+            [*command, str(Path(__file__).resolve()), "--here", name],
+            cwd=folder,
+            env={**os.environ, **QUIET, **THREADS, "TRUTH_IN": folder, **program.environment},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            check=False,
+        )
+        output = done.stdout
+        if done.returncode:
+            sys.exit(f"{name}: exit {done.returncode}\n{output.decode(errors='replace')[-3000:]}")
+        curves = json.loads((Path(folder) / TRUTH).read_text())
+    # Only folders of this machine are replaced.
+    here = str(Path(__file__).resolve().parent)
+    for path, instead in (
+        (os.path.realpath(folder), "/tmp/run"),
+        (sys.prefix, "/usr/local"),
+        (sys.base_prefix, "/usr/local"),
+        (here, "/app"),
+    ):
+        output = output.replace(path.encode(), instead.encode())
+    text = output.decode("utf-8", "replace")
+    for one in curves:
+        regex = REGEXES.get(name, {}).get(one["objective"])
+        one |= {"metrics": [f"{one['objective']}={regex}"]} if regex else {}
+        check(name, text, one)
+    (OUT / f"{name}.log").write_bytes(output)
+    file = OUT / "truth.json"
+    entries = json.loads(file.read_text()) if file.exists() else []
+    entries = [e for e in entries if e["log"] != f"{name}.log"]
+    made = {"log": f"{name}.log", "recorded_with": versions(program.packages)}
+    entries = sorted([*entries, *({**made, **c} for c in curves)], key=lambda e: e["log"])
+    lines = ",\n".join(json.dumps(e, ensure_ascii=False) for e in entries)
+    file.write_text(f"[\n{lines}\n]\n")
+    print(f"{name}: {len(output)} bytes, {len(curves)} curves")
+
+
+def versions(packages: tuple[str, ...]) -> str:
+    """`name version, ...` of those that are installed."""
+    found = []
+    for package in packages:
+        try:
+            found.append(f"{package} {version(package).partition('+')[0]}")
+        except PackageNotFoundError:
+            continue
+    if "lightning" in packages and any(f.startswith("lightning ") for f in found):
+        found = [f for f in found if not f.startswith("pytorch-lightning ")]
+    return ", ".join(found) or f"python {sys.version.split()[0]}"
+
+
+def check(name: str, text: str, one: dict[str, Any]) -> None:
+    """Say what makes a curve a poor test: a value that is not in the text, equal ones, no turn."""
+    where, values, digits = f"{name} {one['objective']}", one["values"], one["decimals"]
+    plain = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", text)
+    if digits is not None:
+        missing = [v for v in values if f"{v:.{digits}f}" not in plain]
+        if missing and not one.get("mean_is_not_printed"):
+            print(f"{where}: {len(missing)} of {len(values)} not in the text: {missing[:3]}")
+        values = [round(v, digits) for v in values]
+    elif "significant" in one:
+        missing = [v for v in values if f"{v:.{one['significant']}g}" not in plain]
+        if missing:
+            print(f"{where}: {len(missing)} of {len(values)} not in the text: {missing[:3]}")
+    turns = np.sign(np.diff(values))
+    if len(set(values)) < len(values) and not one.get("values_may_repeat"):
+        print(f"{where}: equal values {values}")
+    if len(set(turns) - {0}) < 2:
+        print(f"{where}: no turn in {values}")
+    if one["steps"] is not None and len(one["steps"]) != len(values):
+        print(f"{where}: {len(one['steps'])} steps, {len(values)} values")
+
+
 def main() -> None:
     """Record what the command line names."""
     if sys.argv[1:2] == ["--here"]:
+        if sys.argv[2] in PROGRAMS:
+            curves = PROGRAMS[sys.argv[2]].run()
+            if curves is not None:
+                (Path(os.environ["TRUTH_IN"]) / TRUTH).write_text(json.dumps(curves))
+            return
         warnings.simplefilter("ignore")
         sys.stderr = sys.stdout  # one stream, as SageMaker logs it; C libraries keep theirs
         RECORDINGS[sys.argv[2]]()
         return
     OUT.mkdir(exist_ok=True)
-    quiet = {"TF_CPP_MIN_LOG_LEVEL": "3", "HF_HUB_OFFLINE": "1", "CUDA_VISIBLE_DEVICES": ""}
     for name in sys.argv[1:]:
+        if name in PROGRAMS:
+            record_program(name)
+            continue
         if name not in RECORDINGS:
-            sys.exit(f"{name!r} is none of {json.dumps(list(RECORDINGS))}")
+            sys.exit(f"{name!r} is none of {json.dumps([*RECORDINGS, *PROGRAMS])}")
         with tempfile.TemporaryDirectory() as folder:
             output = subprocess.run(
                 [sys.executable, str(Path(__file__).resolve()), "--here", name],
                 cwd=folder,
-                env={**os.environ, **quiet},
+                env={**os.environ, **QUIET},
                 stdout=subprocess.PIPE,
                 check=True,
             ).stdout
