@@ -545,6 +545,7 @@ def _folds() -> Curves:
     print(f"Mean val_loss: {sum(h[-1] for h in histories) / 3:.4f}")
     note = "Three folds: epochs 1 to 5 three times, with different values; here the last fold's."
     others = {f"fold {i}": h for i, h in enumerate(histories[:-1], 1)}
+    others["mean of the folds"] = [sum(h) / 3 for h in zip(*histories, strict=True)]
     return [curve("val_loss", range(1, 6), histories[-1], 4, note, other_curves=others)]
 
 

@@ -66,4 +66,8 @@ REGEXES: dict[str, dict[str, str]] = {
     "tqdm_count_alone": {"val_loss": f"val_loss: {N}", "train_loss": f"train_loss: {N}"},
     "tqdm_nested": {"val/loss": f"val/loss={N}"},
     "tqdm_write": {"val loss": f"val loss {N}", "train loss": f"train loss {N}"},
+    "ultralytics": {
+        "box_loss": rf".*\b\d+/5 +0G +{N} ",
+        "mAP50": rf"^ +all +\d+ +\d+ +{CELL} +{CELL} +{N} ",
+    },
 }
