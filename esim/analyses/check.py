@@ -63,6 +63,7 @@ GRADES: dict[str, tuple[Severity, str]] = {
     "streams_unknown": ("warning", "export the records of these jobs too"),
     "several_values": ("warning", "look whether the regex takes the value that is meant"),
     "k_fold": ("warning", "AUTO takes each fold's values as further epochs: train folds as jobs"),
+    "training_stages": ("note", "expect AUTO to judge the first stage, too"),
     "fractional_epochs": ("note", "expect AUTO to judge at each evaluation, not at each epoch"),
     "jobs_told_apart": ("warning", "look whether these are jobs; save each job's log on its own"),
     "tabs_respelled": ("warning", "AUTO reads #011 where these logs have a tab or spaces"),

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 import re
 from collections.abc import Iterator
 from typing import Any
+
+import orjson
 
 from esim.errors import EsimError
 from esim.readers.source import File
@@ -19,7 +22,12 @@ def documents(file: File) -> Iterator[Any]:
     Raises:
         EsimError: the JSON is broken or cut off; the error names the line.
     """
-    text = file.text()
+    data = file.read()
+    try:
+        yield orjson.loads(data.removeprefix(codecs.BOM_UTF8))
+        return
+    except orjson.JSONDecodeError:  # several values, NaN, undecodable bytes, or broken
+        text = data.decode("utf-8", errors="replace").removeprefix("\ufeff")
     decoder = json.JSONDecoder()
     at = 0
     while True:

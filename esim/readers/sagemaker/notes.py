@@ -20,7 +20,8 @@ _FATE_WORDS = {
     "emissions_without_index": "carry no step where others do; left out",
     "duplicate_lines": "say a step again (another host, a doubled logger, a last line); left out",
     "best_line_repeated": "repeat an earlier step at the end of a log; left out",
-    "per_batch_lines": "stand before the last one of their epoch, which counts",
+    "per_batch_lines": "stand before the last one of their epoch, which counts: they are of "
+    "batches, or of processes that nothing names",
     "restarts": "were run again after a restart; the later run counts",
     "summary_lines": "stand behind the last epoch's own, as a closing evaluation does; left out",
     "refreshed_lines": "were overwritten by a later refresh of their line, which counts",
@@ -30,10 +31,7 @@ _FATE_WORDS = {
     "epochs_backwards": "go back to an earlier step with another value; the later value counts",
 }
 
-_LOOK_AT = 20_000  # emissions whose match is examined, which takes 1 us each
-_DIGITS = frozenset("0123456789.,eE-")  # a quick test before the regexes; "" is not in it
-_GOES_ON = re.compile(r"[eE][-+]?[0-9]|\.?[0-9]|,[0-9]{3}(?![0-9])")
-_SIGN_BEFORE = re.compile(r"[=:\s(]-$|[0-9]\.?$")
+_LOOK_AT = 2_000  # emissions whose labels are examined, which takes 5 us each
 _SEPARATOR = re.compile(r"#011|\t| - |, ")
 _WORD = re.compile(r"[A-Za-z_][A-Za-z]")
 _TRAINING = re.compile(r"(?<![a-z])(?:train|learn)")
@@ -121,6 +119,13 @@ def line_notes(
     if fractional:
         text = "indices are fractions of epochs: step n is the n-th of them"
         notes.append(Note("fractional_epochs", text, fractional))
+    staged = sum(curve.stages > 0 for curve in curves)
+    if staged:
+        text = (
+            f"{staged} job(s) train in stages, each from epoch 1 to the end that it announces; the "
+            "epochs are counted on"
+        )
+        notes.append(Note("training_stages", text, staged))
     crowded = [hosts for curve in curves if (hosts := curve.hosts)]
     if crowded:
         text = (
@@ -166,25 +171,18 @@ def _regex_notes(objective: str, matches: Matches, texts: Sequence[Emissions]) -
     assert matches.metric is not None
     regex = matches.metric.regex
     literal = _literal_before(regex.pattern)
-    cut: list[str] = []
     other: list[str] = []
     labels: dict[str, str] = {}
-    cuts = others = looked = 0
+    others = 0
     training = "train" in objective.lower()
+    each = max(1, _LOOK_AT // max(1, sum(bool(text.messages) for text in texts)))
     for text in texts:
-        lines = zip(text.lines.tolist(), text.messages, text.at.tolist(), strict=True)
-        for line, message, first in lines:
-            if looked == _LOOK_AT:
-                break
-            looked += 1
+        for i in _spread(len(text.messages), each):
+            message, first = text.messages[i], int(text.at[i])
             match = _match_at(regex, message, first)
             if match is None:
                 continue
-            place = f"{text.where}:{line}: {message[:EXAMPLE_LENGTH]}"
-            if _takes_a_part(message, first, match.end(1)):
-                cuts += 1
-                if len(cut) < EXAMPLES:
-                    cut.append(place)
+            place = f"{text.where}:{text.lines[i]}: {message[:EXAMPLE_LENGTH]}"
             ahead = message[max(0, first - _NEAR) : first]
             named = first - len(literal) if ahead.endswith(literal) else first
             inside = _inside_a_word(message, match.start()) or _inside_a_word(message, named)
@@ -194,9 +192,11 @@ def _regex_notes(objective: str, matches: Matches, texts: Sequence[Emissions]) -
                     other.append(place)
             if matches.form is None:
                 labels.setdefault(label_of(message, first).lower(), place)
+    cuts = sum(text.cut for text in texts)
     if cuts:
+        cut = [example for text in texts for example in text.cut_examples]
         said = f"the regex of {objective!r} takes only part of the number in {cuts} line(s)"
-        yield Note("value_cut", said, cuts, tuple(cut))
+        yield Note("value_cut", said, cuts, tuple(cut[:EXAMPLES]))
     if not others and _are_of_two_kinds(list(labels)):
         said = f"the regex of {objective!r} takes values of several kinds: " + ", ".join(
             f"{label!r}" for label in list(labels)[:EXAMPLES]
@@ -205,6 +205,13 @@ def _regex_notes(objective: str, matches: Matches, texts: Sequence[Emissions]) -
     if others:
         said = f"the regex of {objective!r} takes another metric's value in {others} line(s)"
         yield Note("other_metric_matched", said, others, tuple(other))
+
+
+def _spread(count: int, most: int) -> list[int]:
+    """Positions spread over some emissions, the first and the last among them."""
+    if count <= most:
+        return list(range(count))
+    return [round(i * (count - 1) / max(1, most - 1)) for i in range(most)]
 
 
 def _match_at(regex: re.Pattern[str], message: str, first: int) -> re.Match[str] | None:
@@ -243,15 +250,6 @@ def _is_longer(label: str, other: str) -> bool:
         return False
     more = label[: -len(other)]
     return more[-1] in "_-/" or _OF_DATA.search(more) is not None
-
-
-def _takes_a_part(message: str, first: int, last: int) -> bool:
-    """Whether the number continues behind the group, or begins before it."""
-    behind = message[last : last + 1] in _DIGITS and _GOES_ON.match(message, last)
-    before = message[first - 1 : first] in _DIGITS and _SIGN_BEFORE.search(
-        message[max(0, first - 9) : first]
-    )
-    return bool(behind or before)
 
 
 def _is_of_other_data(before: str, training: bool) -> bool:

@@ -203,7 +203,7 @@ LINE_FORMS: tuple[LineForm | TableForm, ...] = (
     LineForm(
         "LightGBM",
         rf"\[[0-9]+\](?={TAB})",
-        rf"{TAB}(?P<set>\w{{1,99}})'s (?P<name>{WORD}): {VALUE}",
+        rf"{TAB}(?P<set>\w[\w ]{{0,99}})'s (?P<name>{WORD}): {VALUE}",
         "{set}:{name}",
         (
             Sample(

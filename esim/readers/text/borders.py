@@ -10,9 +10,12 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+from esim.readers.text.rows import positions_of
+
 _CREATED = b"reating training-job with name: "  # Creating, or older: creating
 _STARTING = b"Starting - Starting the training job"
 _BILLED = b"Billable seconds:"
+_TAIL = 4096  # bytes
 # A program prints one of these as it starts, also behind a restart.
 _STARTED = (
     b"Running XGBoost Sagemaker in algorithm mode",
@@ -49,10 +52,15 @@ def jobs_in(data: bytes, cells: Sequence[int] = ()) -> list[Job]:
     >>> [text[job.first : job.stop].split()[-1] for job in jobs_in(text)]
     [b'first', b'second']
     """
+    created, starting = (list(lines_with(data, sign)) for sign in (_CREATED, _STARTING))
+    billed: list[int] = []
+    # The bill is the last thing said of a job: without another sign it is not looked for in all.
+    if created or starting or _BILLED in data[-_TAIL:]:
+        billed = list(lines_with(data, _BILLED))
     signs = sorted(
-        [(at, "created") for at in lines_with(data, _CREATED)]
-        + [(at, "starting") for at in lines_with(data, _STARTING)]
-        + [(at, "billed") for at in lines_with(data, _BILLED)]
+        [(at, "created") for at in created]
+        + [(at, "starting") for at in starting]
+        + [(at, "billed") for at in billed]
     )
     begins: list[tuple[int, str | None]] = []
     if not signs or signs[0][1] == "billed":
@@ -90,13 +98,13 @@ def lines_with(data: bytes, literal: bytes) -> Iterator[int]:
         data: the text.
         literal: what to look for; it holds no line end.
     """
-    at = data.find(literal)
-    while at >= 0:
-        yield data.rfind(b"\n", 0, at) + 1
-        end = data.find(b"\n", at)
-        if end < 0:
-            return
-        at = data.find(literal, end)
+    end = -1
+    for at in positions_of(data, literal):
+        if at > end:
+            yield data.rfind(b"\n", 0, at) + 1
+            end = data.find(b"\n", at)
+            if end < 0:
+                return
 
 
 def starts_in(data: bytes) -> list[int]:

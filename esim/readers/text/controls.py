@@ -13,6 +13,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from esim.readers.text.rows import positions_of
 from esim.study import Int64
 
 # Colours and cursor movements; titles of the window; character sets.
@@ -23,7 +24,7 @@ _SEQUENCE = re.compile(
 )
 # What moves the cursor inside a line. A lone #010 may be other text, such as a number of an issue.
 _MOVES = re.compile(rb"(?:\r|#015|\x08|(?:#010){2,}|(?<=#015)#010)+")
-_ESCAPED = (b"#015", b"#010#010")
+_ESCAPED = (b"#015", b"#010#010", b"#033[")
 
 
 def seen(data: bytes) -> tuple[bytes, Int64 | None]:
@@ -39,11 +40,12 @@ def seen(data: bytes) -> tuple[bytes, Int64 | None]:
     >>> seen(b"epoch 1: loss=0.9\\repoch 1: loss=0.8\\nend")
     (b'epoch 1: loss=0.9\\nepoch 1: loss=0.8\\nend', array([0, 0, 1]))
     """
-    if b"\x1b" in data or b"#033[" in data:
+    escaped = _holds_escaped(data)
+    if escaped or b"\x1b" in data:
         data = _SEQUENCE.sub(b"", data)
     if b"\r" in data:
         data = data.replace(b"\r\n", b"\n").removesuffix(b"\r")
-    if b"\r" not in data and b"\x08" not in data and not any(e in data for e in _ESCAPED):
+    if not escaped and b"\r" not in data and b"\x08" not in data:
         return data, None
     shown: list[bytes] = []
     rows: list[int] = []
@@ -52,6 +54,12 @@ def seen(data: bytes) -> tuple[bytes, Int64 | None]:
         shown += refreshes
         rows += [row] * len(refreshes)
     return b"\n".join(shown), np.array(rows, dtype=np.int64)
+
+
+def _holds_escaped(data: bytes) -> bool:
+    """Whether a text holds control characters in CloudWatch's spelling."""
+    # Nearly all "#0" of a log are tabs, #011, so that the rest is looked for in two steps.
+    return any(data.startswith(_ESCAPED, at) for at in positions_of(data, b"#0"))
 
 
 def _refreshes(line: bytes) -> Iterator[bytes]:

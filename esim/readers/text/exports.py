@@ -15,8 +15,9 @@ import io
 import math
 import re
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -30,6 +31,7 @@ from esim.readers.text.log_text import LogText, Printer
 from esim.readers.text.notebooks import is_notebook, notebook_texts
 from esim.readers.text.plain import by_printer, plain_texts, shown_text
 from esim.readers.text.printers import printer_of
+from esim.study import Float64, Int64
 
 # A number in this range is a time in milliseconds.
 _MS_FROM, _MS_TO = (int(limit) for _, limit, _ in EPOCH_UNITS[:2])
@@ -57,6 +59,22 @@ class Event(NamedTuple):
     line: int
 
 
+class Batch(NamedTuple):
+    """Events of one log stream that follow one another in a file.
+
+    Attributes:
+        stream: as in `Event`.
+        times: float64 [K], seconds since 1970 UTC.
+        messages: their texts. [K]
+        lines: int64 [K], their numbers.
+    """
+
+    stream: str | None
+    times: Float64
+    messages: Sequence[str]
+    lines: Int64
+
+
 @dataclass(frozen=True)
 class Export:
     """A shape of exported logs.
@@ -71,7 +89,7 @@ class Export:
 
     name: str
     recognised: Callable[[bytes], bool]
-    events: Callable[[File], Iterator[Event]]
+    events: Callable[[File], Iterator[Event | Batch]]
     sample: bytes
     reads: tuple[tuple[str | None, float, str], ...]
 
@@ -97,6 +115,7 @@ _KEYS = EventKeys(
     stream=("logStreamName", "@logStream", "logStream", "resource.labels.job_id"),
     identity=("eventId", "@ptr", "insertId"),
 )
+_PAGE_KEYS = {"timestamp", "message", "ingestionTime", "logStreamName", "eventId"}
 # Objects that hold events, and texts that are in the first bytes of such a file.
 _HOLDERS = ("events", "results", "logEvents")
 _MARKS = (
@@ -118,10 +137,15 @@ def _plain_head(head: bytes) -> bytes:
     return head.removeprefix(codecs.BOM_UTF8)
 
 
-def _json_events(file: File) -> Iterator[Event]:
+def _json_events(file: File) -> Iterator[Event | Batch]:
     seen_before: set[str] = set()
     number = 0
     for document in documents(file):
+        batches = _page(document, number, seen_before)
+        if batches is not None:
+            number += sum(len(batch.messages) for batch in batches)
+            yield from batches
+            continue
         for event in _events_of(document, file):
             number += 1
             identity = _value(event, _KEYS.identity)
@@ -138,6 +162,52 @@ def _json_events(file: File) -> Iterator[Event]:
             else:
                 at = math.nan if time is None else parse_time(time, f"{file}, event {number}")
             yield Event(_value(event, _KEYS.stream), at, message, number)
+
+
+def _page(document: Any, number: int, seen_before: set[str]) -> list[Batch] | None:
+    """The events of an answer of get-log-events or filter-log-events, read all at once.
+
+    This takes a tenth of the time of reading them one by one.
+
+    Args:
+        document: the answer.
+        number: how many events stand before it.
+        seen_before: the identities of those events; those of this answer are added.
+
+    Returns:
+        The events of each stream; None if the answer is not plain, or repeats events.
+    """
+    events = document.get("events") if isinstance(document, dict) else None
+    if not isinstance(events, list) or not events or not isinstance(events[0], dict):
+        return None
+    keys = events[0].keys()
+    if not {"timestamp", "message"} <= keys <= _PAGE_KEYS or set(map(len, events)) != {len(keys)}:
+        return None
+    try:
+        messages = [event["message"] for event in events]
+        times = np.array([event["timestamp"] for event in events])
+        names = [event["logStreamName"] for event in events] if "logStreamName" in keys else None
+        own = {event["eventId"] for event in events} if "eventId" in keys else None
+        "".join(messages)  # raises TypeError if one is no text
+    except (KeyError, TypeError, ValueError, OverflowError):
+        return None
+    if times.dtype != np.int64 or times.min() < _MS_FROM or times.max() >= _MS_TO:
+        return None
+    if own is not None:
+        if len(own) < len(events) or not seen_before.isdisjoint(own):
+            return None
+        seen_before |= own
+    seconds = times / 1e3
+    lines = np.arange(number + 1, number + len(events) + 1, dtype=np.int64)
+    if names is None or len(set(names)) == 1:
+        return [Batch(names[0] if names else None, seconds, messages, lines)]
+    by_name: dict[str, list[int]] = {}
+    for i, name in enumerate(names):
+        by_name.setdefault(name, []).append(i)
+    return [
+        Batch(name, seconds[at], [messages[i] for i in at], lines[at])
+        for name, at in by_name.items()
+    ]
 
 
 def _value(event: Mapping[str, Any], keys: tuple[str, ...]) -> Any:
@@ -352,34 +422,55 @@ class _Stream:
 
     def __init__(self) -> None:
         self.messages: list[str] = []
-        self.times: list[float] = []
-        self.lines: list[int] = []
+        self._parts: list[tuple[Float64, Int64]] = []
+        self._single: list[tuple[float, int]] = []  # events behind the last part
+
+    def add(self, event: Event | Batch) -> None:
+        """Add events behind those that are there."""
+        if isinstance(event, Batch):
+            self.messages += event.messages
+            self._close()
+            self._parts.append((event.times, event.lines))
+        else:
+            self.messages.append(event.message)
+            self._single.append((event.time, event.line))
+
+    def _close(self) -> None:
+        if self._single:
+            times, lines = zip(*self._single, strict=True)
+            self._parts.append((np.array(times, np.float64), np.array(lines, np.int64)))
+            self._single = []
+
+    @cached_property
+    def columns(self) -> tuple[Float64, Int64]:
+        """float64 [K], seconds since 1970 UTC; int64 [K], numbers. Ask once all are added."""
+        self._close()
+        times, lines = zip(*self._parts, strict=True)
+        return np.concatenate(times), np.concatenate(lines)
 
 
-def _by_stream(file: File, events: Iterable[Event]) -> Iterator[LogText]:
+def _by_stream(file: File, events: Iterable[Event | Batch]) -> Iterator[LogText]:
     """The events of each stream as one text, the oldest first."""
     streams: dict[str | None, _Stream] = {}
-    for stream, time, message, line in events:
-        into = streams.get(stream)
+    for event in events:
+        into = streams.get(event.stream)
         if into is None:
-            into = streams[stream] = _Stream()
-        into.messages.append(message)
-        into.times.append(time)
-        into.lines.append(line)
+            into = streams[event.stream] = _Stream()
+        into.add(event)
     turned = _newest_first(streams.values())
     for name, found in streams.items():
         order = slice(None, None, -1 if found in turned else 1)
-        messages = [message.rstrip("\r\n") for message in found.messages[order]]
-        counts = [message.count("\n") + 1 for message in messages]
-        text = shown_text(
-            file,
-            "\n".join(messages).encode("utf-8", "surrogatepass"),
-            np.repeat(np.array(found.times[order], dtype=np.float64), counts),
-            np.repeat(np.array(found.lines[order], dtype=np.int64), counts),
-            _printer_of_stream(name or ""),
-            name or "",
-        )
-        yield from by_printer(text)
+        messages = found.messages[order]
+        times, lines = (column[order] for column in found.columns)
+        joined = "\n".join(messages)
+        if "\r" in joined or joined.count("\n") >= len(messages):
+            messages = [message.rstrip("\r\n") for message in messages]
+            counts = [message.count("\n") + 1 for message in messages]
+            joined = "\n".join(messages)
+            times, lines = np.repeat(times, counts), np.repeat(lines, counts)
+        data = joined.encode("utf-8", "surrogatepass")
+        printer = _printer_of_stream(name or "")
+        yield from by_printer(shown_text(file, data, times, lines, printer, name or ""))
 
 
 def _printer_of_stream(stream: str) -> Printer:
@@ -397,7 +488,7 @@ def _newest_first(streams: Iterable[_Stream]) -> list[_Stream]:
     rising: list[_Stream] = []
     level: list[_Stream] = []
     for stream in streams:
-        ahead = np.diff(np.array(stream.times))
+        ahead = np.diff(stream.columns[0])
         if (ahead > 0).any():
             rising.append(stream)
         else:

@@ -84,7 +84,9 @@ class LineForm:
         Returns:
             None if such lines cannot hold a metric of this name.
         """
-        named = re.sub(r"\\\{(\w+)\\\}", lambda m: rf"(?P<{m[1]}>\S+?)", re.escape(self.metric))
+        named = re.sub(
+            r"\\\{(\w+)\\\}", lambda m: rf"(?P<{m[1]}>.{{1,200}}?)", re.escape(self.metric)
+        )
         match = re.fullmatch(named, metric)
         if match is None:
             return None

@@ -104,6 +104,7 @@ STEP_FORMS: tuple[StepForm, ...] = (
         re.compile(
             r"(?<![\w/])(?:[Ss]tep|[Ii]ter(?:ation)?|[Rr]ound)[\"']?\s{0,3}[=:#\[]?\s{0,3}[\"']?"
             + _WHOLE
+            + r"(?!\s{0,3}/)"  # step 6/6 counts the batches of an epoch
         ),
         (
             ("step 250: train loss 2.1034, val loss 2.2145", 250),
@@ -124,7 +125,7 @@ STEP_FORMS: tuple[StepForm, ...] = (
     ),
     StepForm(
         "N:<tab>",
-        re.compile(r"(?<![\w.])(\d{1,18}):(?:#011|\t|  )"),
+        re.compile(r"(?:^|[\s|])(\d{1,18}):(?:#011|\t| {1,9})(?=learn|test)"),
         (("12:\tlearn: 0.4310941\ttest: 0.4512345\tbest: 0.4512345 (12)\ttotal: 61.6ms", 12),),
         "done",
     ),
@@ -142,10 +143,11 @@ BAR = StepForm(
 # during it, or "Epoch 3" in a line of its own.
 _MARKS = (
     re.compile(rb"^[^\n]{0,60}?\bEpoch (\d{1,18})/(\d{1,18})\b", re.MULTILINE),
-    re.compile(rb"^[^\n]{0,60}?\bTrain Epoch: (\d{1,18})()\b", re.MULTILINE),
-    re.compile(rb"^\W{0,20}(?:Epoch|EPOCH|epoch)[ :#]{1,3}(\d{1,18})()\b", re.MULTILINE),
+    re.compile(rb"^[^\n]{0,60}?\bTrain(?: Epoch)?: (\d{1,18})()\b", re.MULTILINE),
+    re.compile(rb"^\W{0,20}(?:Epoch|EPOCH|epoch)[ :#\[]{1,3}(\d{1,18})()\b", re.MULTILINE),
 )
-_SAMPLE = 2000  # messages from which the form is chosen
+_SAMPLE = 2000  # lines of a study from which the form is chosen
+_FEW = 10  # lines of a text from which its own is
 
 
 def prepare(text: LogText, found: Emissions) -> Emissions:
@@ -161,7 +163,7 @@ def prepare(text: LogText, found: Emissions) -> Emissions:
     """
     if not found.messages:
         return found
-    form = _form_of(_lines_of(found, _SAMPLE))
+    form = _form_of(_lines_of(found, _FEW))
     if form is not None:
         steps = indexes(found, form)
         found = replace(found, indexed=(form, steps))
@@ -181,9 +183,13 @@ def prepare(text: LogText, found: Emissions) -> Emissions:
         if marks:
             at, epochs, totals = (np.array(c, dtype=np.int64) for c in zip(*marks, strict=True))
             real = ~_echoes(epochs, totals)
-            rows, epochs = np.searchsorted(ends, at)[real], epochs[real]
+            rows, epochs, totals = np.searchsorted(ends, at)[real], epochs[real], totals[real]
             before = np.searchsorted(rows, found.rows, side="right") - 1
-            return replace(found, marks=np.where(before >= 0, epochs[before], -1))
+            return replace(
+                found,
+                marks=np.where(before >= 0, epochs[before], -1),
+                totals=np.where(before >= 0, totals[before], 0),
+            )
     return found
 
 

@@ -84,10 +84,14 @@ class Emissions:
         printer: who printed the text.
         marks: int64 [E], the epoch that the last epoch line before it names, -1 if there is none;
             None if the messages name their steps themselves.
+        totals: int64 [E], how many epochs that line says there are, 0 where it does not; None as
+            `marks`.
         indexed: the form in which most messages name their steps, and float64 [E], the index of
             each; None if they name none. Kept because several stages ask for them.
         starts: int64 [E], how often a program had started in the text before it.
         folds: whether the text speaks of folds of a cross-validation.
+        cut: how many values are only a part of the number in their line.
+        cut_examples: the first few of these lines, ``path:line: text``.
         unread: how many lines hold the metric's name, or match, but give no number.
         empty: how many lines match with an empty group.
         examples: the first few lines that give no number, ``path:line: text``.
@@ -104,9 +108,12 @@ class Emissions:
     printed: Int64
     printer: Printer = NOBODY
     marks: Int64 | None = None
+    totals: Int64 | None = None
     indexed: tuple[object, Float64] | None = None
     starts: Int64 | None = None
     folds: bool = False
+    cut: int = 0
+    cut_examples: tuple[str, ...] = field(default=())
     unread: int = 0
     empty: int = 0
     examples: tuple[str, ...] = field(default=())

@@ -15,12 +15,13 @@ from esim.readers.text.log_text import LogText
 from esim.readers.text.plain import texts_in
 
 _MARKS = (b'"cell_type"', b'"nbformat"', b'"worksheets"')
+_LOOK_AT = 16 * 1024  # bytes
 _START = re.compile(rb"(?:\xef\xbb\xbf)?\s*\{\s*\"")
 
 
 def is_notebook(head: bytes) -> bool:
     """Whether the first bytes of a file are those of a notebook."""
-    return _START.match(head) is not None and any(mark in head for mark in _MARKS)
+    return _START.match(head) is not None and any(mark in head[:_LOOK_AT] for mark in _MARKS)
 
 
 def notebook_texts(file: File) -> Iterator[LogText]:

@@ -182,7 +182,7 @@ def _by_colour(data: bytes) -> dict[str, Int64]:
 
     Lines without a colour are by nobody, as the key "".
     """
-    if b"\x1b[35m" not in data or b"\x1b[34m" not in data:
+    if b"\x1b" not in data or b"\x1b[35m" not in data or b"\x1b[34m" not in data:
         return {}
     found: dict[str, list[int]] = {}
     host = ""

@@ -26,6 +26,7 @@ class Prefix:
         regex: matches it; with the groups of `esim.readers.text.printers.NameForm`, or `time`, or
             `name` for the name of a log stream or container.
         samples: lines, and who a person reads has printed them.
+        holds: a text that every such line holds; looked for first, because that is fast.
         every: whether it stands in front of every event, so that it is looked for only where a text
             begins with it. A program may print the name of a log stream, too.
     """
@@ -33,6 +34,7 @@ class Prefix:
     name: str
     regex: str
     samples: tuple[tuple[str, Printer], ...]
+    holds: str = ""
     every: bool = False
 
 
@@ -73,6 +75,7 @@ PREFIXES: tuple[Prefix, ...] = (
             ("77w2vb4bc8-algo-2-nbhoa  | mse: 0.9", Printer(None, "algo-2", 0, "nbhoa")),
             ("trainer-2  | mse: 0.9", Printer(None, "trainer-2")),
         ),
+        holds="|",
     ),
     Prefix(
         "the process: mpirun --tag-output, horovodrun",
@@ -84,11 +87,13 @@ PREFIXES: tuple[Prefix, ...] = (
             ("[0]<stderr>: mse: 0.9", Printer(None, "rank 0")),
             ("[1,mpirank:1,algo-2]<stdout>:mse: 0.9", Printer(None, "algo-2 rank 1")),
         ),
+        holds="]<std",
     ),
     Prefix(
         "the process: torchrun --tee",
         r"\[(?:default|rank|trainer|worker)_?(?P<rank>\d{1,9})\]: ?",
         (("[default1]:mse: 0.9", Printer(None, "rank 1")),),
+        holds="]:",
     ),
     Prefix(
         "the pod: kubectl logs --prefix",
@@ -97,6 +102,7 @@ PREFIXES: tuple[Prefix, ...] = (
             ("[pod/train-a-worker-1/pytorch] mse: 0.9", Printer("train-a", "worker-1")),
             ("[pod/train-b/main] mse: 0.9", Printer("train-b")),
         ),
+        holds="[pod/",
     ),
     Prefix(
         "the process: Ray",
@@ -105,6 +111,7 @@ PREFIXES: tuple[Prefix, ...] = (
             ("(RayTrainWorker pid=71, ip=10.0.0.7) mse: 0.9", Printer(None, "RayTrainWorker 71")),
             ("(train_fn pid=71) mse: 0.9", Printer("train_fn 71")),
         ),
+        holds=" pid=",
     ),
 )
 
@@ -199,10 +206,9 @@ def _anything(every: bool) -> re.Pattern[str]:
 
 
 @cache
-def _inside() -> re.Pattern[str]:
-    """The prefixes that name a printer anywhere, at the begin of a line or behind a time."""
-    rows = "|".join(_plain(p) for i, p in enumerate(PREFIXES) if i and not p.every)
-    return re.compile(rf"^(?:{TIME}[ \t])?(?:{rows})", re.MULTILINE)
+def _at_lines(prefix: Prefix) -> re.Pattern[str]:
+    """A prefix at the begin of a line, or behind a time there."""
+    return re.compile(rf"^(?:{TIME}[ \t])?{_plain(prefix)}", re.MULTILINE)
 
 
 @cache
@@ -213,7 +219,7 @@ def _ahead() -> re.Pattern[str]:
 
 
 def _plain(prefix: Prefix) -> str:
-    return re.sub(r"[(][?]P<[a-z]+>", "(?:", prefix.regex)
+    return f"(?:{re.sub(r'[(][?]P<[a-z]+>', '(?:', prefix.regex)})"
 
 
 def begins_with_printers(text: str) -> bool:
@@ -223,7 +229,8 @@ def begins_with_printers(text: str) -> bool:
 
 def names_printers(text: str) -> bool:
     """Whether other prefixes name the printers of some lines of a text."""
-    return _inside().search(text) is not None
+    inside = [p for p in PREFIXES if p.holds and p.holds in text]
+    return any(_at_lines(prefix).search(text) for prefix in inside)
 
 
 def read_lines(lines: Sequence[str], every: bool) -> Iterator[Line]:

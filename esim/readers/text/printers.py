@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from pathlib import PurePosixPath
+from functools import lru_cache
+from pathlib import Path, PurePosixPath
 
 from esim.readers.source import File
 from esim.readers.text.log_text import NOBODY, Printer
@@ -102,8 +103,7 @@ def printer_of_file(file: File) -> tuple[Printer, str]:
     path = PurePosixPath(file.plain_name)
     while path.suffix in _ENDINGS:
         path = path.with_suffix("")
-    above = file.root.resolve() if file.root.is_dir() else file.path.resolve().parent
-    name = f"{above.name}/{path.as_posix()}"
+    name = f"{_folder_above(file.root)}/{path.as_posix()}"
     for form in NAME_FORMS:
         match = form.regex.fullmatch(name)
         if match is not None:
@@ -111,3 +111,10 @@ def printer_of_file(file: File) -> tuple[Printer, str]:
             inside = found.job is not None and name[match.end("job")] == "/"
             return found, name[: match.start("job")] if inside else ""
     return NOBODY, ""
+
+
+@lru_cache(maxsize=64)  # the files of an input have few roots
+def _folder_above(root: Path) -> str:
+    """The name of the folder that the name of a file is relative to."""
+    whole = root.resolve()
+    return whole.name if whole.is_dir() else whole.parent.name

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -73,6 +74,7 @@ def _scan_rows(text: LogText, ends: Int64, rows: Int64, metric: Metric) -> Emiss
     messages: list[str] = []
     unread: list[tuple[int, str]] = []
     caught: list[str] = []
+    cut: list[tuple[int, str]] = []
     empty = 0
     with Watch(metric, text, text.data) as watch:
         for block in blocks(starts, _BLOCK):
@@ -83,11 +85,10 @@ def _scan_rows(text: LogText, ends: Int64, rows: Int64, metric: Metric) -> Emiss
             values += found.values
             messages += [lines[i] for i in found.read]
             unread += [(block.start + i, lines[i][:EXAMPLE_LENGTH]) for i in found.unread]
+            cut += [(block.start + i, lines[i][:EXAMPLE_LENGTH]) for i in found.cut]
             caught += found.caught
             empty += found.empty
     chosen = rows[np.array(read, dtype=np.int64)]
-    examples = unread[:EXAMPLES]
-    shown = _numbered(text, rows[np.array([i for i, _ in examples], dtype=np.int64)])
     return Emissions(
         where=text.where,
         values=np.array(values, dtype=np.float64),
@@ -100,11 +101,35 @@ def _scan_rows(text: LogText, ends: Int64, rows: Int64, metric: Metric) -> Emiss
         printer=text.printer,
         unread=len(unread),
         empty=empty,
-        examples=tuple(
-            f"{text.where}:{n}: {line}" for n, (_, line) in zip(shown, examples, strict=True)
-        ),
+        cut=len(cut),
+        cut_examples=_shown(text, rows, cut),
+        examples=_shown(text, rows, unread),
         caught=tuple(caught[:EXAMPLES]),
     )
+
+
+def _shown(text: LogText, rows: Int64, lines: Sequence[tuple[int, str]]) -> tuple[str, ...]:
+    """The first few of some lines as examples.
+
+    Args:
+        text: the text.
+        rows: int64 [P].
+        lines: the position of each line among `rows`, and the line.
+    """
+    few = lines[:EXAMPLES]
+    numbers = _numbered(text, rows[np.array([i for i, _ in few], dtype=np.int64)])
+    return tuple(f"{text.where}:{n}: {line}" for n, (_, line) in zip(numbers, few, strict=True))
+
+
+_DIGITS = frozenset("0123456789.,eE-")  # a quick test before the regexes; "" is not in it
+_GOES_ON = re.compile(r"[eE][-+]?[0-9]|\.?[0-9]|,[0-9]{3}(?![0-9])")
+_SIGN_BEFORE = re.compile(r"[=:\s(]-$|[0-9]\.?$")
+
+
+def _takes_a_part(message: str, first: int, last: int) -> bool:
+    """Whether the number continues behind the group, or begins before it."""
+    before = message[max(0, first - 9) : first]
+    return bool(_GOES_ON.match(message, last) or _SIGN_BEFORE.search(before))
 
 
 class _Found(NamedTuple):
@@ -114,6 +139,7 @@ class _Found(NamedTuple):
         read: the line of each value, as a position.
         at: where in its line each value begins.
         values: the values.
+        cut: the positions of the lines of which a value is only a part of the number.
         unread: the positions of the lines that look like it but give no value.
         caught: the groups that are no number.
         empty: how many lines match with an empty group.
@@ -122,6 +148,7 @@ class _Found(NamedTuple):
     read: Sequence[int]
     at: list[int]
     values: list[float]
+    cut: list[int]
     unread: list[int]
     caught: list[str]
     empty: int
@@ -140,18 +167,25 @@ def _find(lines: Sequence[str], starts: Int64, metric: Metric, watch: Watch) -> 
     literal = max(required_literals(metric.regex), key=len, default="")
     search = metric.search
     matches = [search(line) if literal in line else None for line in watch.follow(lines, starts)]
-    hits = [(i, match) for i, match in enumerate(matches) if match is not None]
-    hits = list(_all_hits(lines, hits, literal, metric.regex))
-    values = _numbers([match[1] or "" for _, match in hits])
-    if len(hits) == len(lines) and None not in values:
-        return _Found(
-            [i for i, _ in hits],
-            [match.start(1) for _, match in hits],
-            [value for value in values if value is not None],
-            [],
-            [],
-            0,
-        )
+    found = [match for match in matches if match is not None]
+    at: Sequence[int] = range(len(lines))
+    if len(found) < len(lines):
+        at = [i for i, match in enumerate(matches) if match is not None]
+    if any(lines[i].find(literal, match.end()) >= 0 for i, match in zip(at, found, strict=True)):
+        hits = list(_all_hits(lines, at, found, literal, metric.regex))
+        at, found = [i for i, _ in hits], [match for _, match in hits]
+    values = _numbers([match[1] or "" for match in found])
+    spans = [match.span(1) for match in found]
+    cut = [
+        i
+        for i, (first, last) in zip(at, spans, strict=True)
+        if (lines[i][last : last + 1] in _DIGITS or lines[i][first - 1 : first] in _DIGITS)
+        and _takes_a_part(lines[i], first, last)
+    ]
+    if len(at) == len(lines) and None not in values:
+        good_values = [value for value in values if value is not None]
+        return _Found(at, [first for first, _ in spans], good_values, cut, [], [], 0)
+    hits = list(zip(at, found, strict=True))
     read = [(i, m, v) for (i, m), v in zip(hits, values, strict=True) if v is not None]
     wrong = [(i, m) for (i, m), v in zip(hits, values, strict=True) if v is None]
     good = {i for i, _, _ in read}
@@ -165,6 +199,7 @@ def _find(lines: Sequence[str], starts: Int64, metric: Metric, watch: Watch) -> 
         [i for i, _, _ in read],
         [match.start(1) for _, match, _ in read],
         [value for _, _, value in read],
+        [i for i in cut if i in good],
         unread,
         [bad[i][1] for i in unread if i in bad and (bad[i][1] or "").strip()],
         sum(not (match[1] or "").strip() for match in bad.values()),
@@ -179,7 +214,8 @@ def _is_beside(line: str, metric: Metric) -> bool:
 
 def _all_hits(
     lines: Sequence[str],
-    hits: Sequence[tuple[int, re.Match[str]]],
+    at: Sequence[int],
+    found: Sequence[re.Match[str]],
     literal: str,
     regex: re.Pattern[str],
 ) -> Iterator[tuple[int, re.Match[str]]]:
@@ -187,11 +223,11 @@ def _all_hits(
 
     Args:
         lines: the lines.
-        hits: the position and the first match of each line that has one.
+        at, found: the position and the first match of each line that has one.
         literal: what every match contains.
         regex: is searched for behind each match.
     """
-    for i, first in hits:
+    for i, first in zip(at, found, strict=True):
         line = lines[i]
         match: re.Match[str] | None = first
         while match is not None:
@@ -238,7 +274,8 @@ def _needles(metric: Metric) -> tuple[bytes, ...]:
     return (max(literals, key=len).encode(), word.encode())
 
 
-def required_literals(regex: re.Pattern[str]) -> list[str]:
+@lru_cache(maxsize=256)
+def required_literals(regex: re.Pattern[str]) -> tuple[str, ...]:
     """Texts that every match of a regex contains, as far as they are easy to find.
 
     Only characters outside of groups, classes and repeats count. The list may be empty.
@@ -248,7 +285,7 @@ def required_literals(regex: re.Pattern[str]) -> list[str]:
     """
     pattern = regex.pattern
     if regex.flags & (re.IGNORECASE | re.VERBOSE) or "(?#" in pattern:
-        return []
+        return ()
     found = [""]
     at = 0
     while at < len(pattern):
@@ -256,7 +293,7 @@ def required_literals(regex: re.Pattern[str]) -> list[str]:
         token = _TOKEN.match(pattern, at)
         at = token.end() if token else at + 1
         if char == "|":
-            return []
+            return ()
         if char in "?*{":  # the character before is optional
             found[-1] = found[-1][:-1]
         if char == "(":
@@ -270,7 +307,7 @@ def required_literals(regex: re.Pattern[str]) -> list[str]:
             found[-1] += literal
         else:
             found.append("")
-    return [text for text in found if text]
+    return tuple(text for text in found if text)
 
 
 # An escape, a class of characters, or a count in braces.

@@ -38,6 +38,8 @@ class AlignedCurve:
         evidence: for each of these reasons the first such line, ``path:line: text``.
         hosts: the hosts that printed the emissions, where there are several.
         fractional: whether the indices are fractions of epochs, so that step n is the n-th of them.
+        stages: how often training began again from epoch 1 after it had reached its end; the epochs
+            are counted on.
     """
 
     steps: Int64
@@ -48,6 +50,7 @@ class AlignedCurve:
     evidence: Mapping[str, str] = field(default_factory=dict)
     hosts: tuple[str, ...] = ()
     fractional: bool = False
+    stages: int = 0
 
 
 # What becomes of an emission: it is kept as a report, or is dropped for a reason that a note names.
@@ -78,6 +81,7 @@ class _Values:
         hosts: int64 [E], numbers of hosts in natural order.
         line: int64 [E], numbers of the lines that hold them.
         printed: int64 [E], numbers of the printed lines of which those are refreshes.
+        totals: int64 [E], how many epochs there are to be, 0 where that is not said.
         where: int64 [E], the position among the job's emissions in the order of its texts.
     """
 
@@ -87,6 +91,7 @@ class _Values:
     hosts: Int64
     line: Int64
     printed: Int64
+    totals: Int64
     where: Int64
 
 
@@ -110,12 +115,15 @@ def align(job: Sequence[Emissions], form: StepForm | None) -> AlignedCurve:
     _settle_refreshes(fate, every, form)
     steps, fractional = _whole(every.steps)
     folds = None
+    stages = 0
     if form is None:
         _settle_unnumbered(fate, every)
     else:
         fate[steps < 0] = WITHOUT
         _settle_hosts(fate, steps, every.hosts)
         kept = np.flatnonzero(fate == KEPT)
+        if form is MARKED:
+            stages = _count_on(steps, kept, every.totals)
         folds = _folds(steps[kept], every.values[kept], any(text.folds for text in texts))
         if folds is None:
             _settle_steps(fate, steps, every.values, form)
@@ -138,7 +146,9 @@ def align(job: Sequence[Emissions], form: StepForm | None) -> AlignedCurve:
             dropped[name] = len(those)
             evidence[name] = _place(texts, int(every.where[those[0]]))
     last = float(every.values[-1])
-    return AlignedCurve(own_steps, values, times, last, dropped, evidence, names, fractional)
+    return AlignedCurve(
+        own_steps, values, times, last, dropped, evidence, names, fractional, stages
+    )
 
 
 def _in_time(texts: Sequence[Emissions], form: StepForm | None) -> tuple[_Values, tuple[str, ...]]:
@@ -159,6 +169,7 @@ def _in_time(texts: Sequence[Emissions], form: StepForm | None) -> tuple[_Values
         hosts,
         _numbered([text.rows for text in texts]),
         _numbered([text.printed for text in texts]),
+        np.concatenate([np.zeros(0, dtype=np.int64), *map(_totals, texts)]),
         np.arange(len(values)),
     )
     ahead = np.diff(times)
@@ -168,6 +179,10 @@ def _in_time(texts: Sequence[Emissions], form: StepForm | None) -> tuple[_Values
     if not (ahead > 0).any():
         order = np.argsort(-every.line, kind="stable")
     return _Values(*(column[order] for column in vars(every).values())), names
+
+
+def _totals(text: Emissions) -> Int64:
+    return np.zeros(len(text.values), dtype=np.int64) if text.totals is None else text.totals
 
 
 def _numbered(parts: Sequence[Int64]) -> Int64:
@@ -196,10 +211,21 @@ def _hosts(texts: Sequence[Emissions]) -> tuple[Int64, tuple[str, ...]]:
 
 def _named_hosts(messages: Sequence[str], own: str) -> list[str]:
     """The host that each message names; the printer's host where a message names none."""
-    if _HOST.search(messages[0]) is None:
+    first = _HOST.search(messages[0])
+    if first is None:
         return [own] * len(messages)
-    found = (_HOST.search(message) for message in messages)
-    return [(match[1] or f"rank {match[2]}") if match else own for match in found]
+    joined = "\n".join(messages)
+    shown = messages[0][first.start() : first.end() + 1]
+    kind = shown[: first.start(first.lastindex or 0) - first.start()]
+    if joined.count(shown) == joined.count(kind) == len(messages):
+        return [_host_in(first, own)] * len(messages)  # nearly always
+    return [_host_in(_HOST.search(message), own) for message in messages]
+
+
+def _host_in(match: re.Match[str] | None, own: str) -> str:
+    if match is None:
+        return own
+    return str(match[1]) if match[1] else f"rank {match[2]}"
 
 
 def _whole(indexed: Float64) -> tuple[Int64, bool]:
@@ -298,6 +324,32 @@ def _settle_hosts(fate: NDArray[np.int8], steps: Int64, hosts: Int64) -> None:
     for i in left:
         if hosts[i] != lowest[int(steps[i])]:
             fate[i] = DUPLICATE
+
+
+def _count_on(steps: Int64, kept: Int64, totals: Int64) -> int:
+    """Count the epochs of each stage of training on from the one before; return how many there are.
+
+    A stage is a run that reached the end that it had announced, before another one of another
+    length began at epoch 1, as where a model is trained and then fine-tuned.
+
+    Args:
+        steps: int64 [E]; it is changed.
+        kept: int64, the positions of the emissions that may count.
+        totals: int64 [E], as in `_Values`.
+    """
+    runs = runs_of(steps[kept])
+    ends = [kept[run.stop - 1] for run in runs]
+    begins = [kept[run.start] for run in runs]
+    whole = all(0 < steps[end] == totals[end] for end in ends[:-1])
+    lengths = {int(totals[begin]) for begin in begins}
+    if len(runs) < 2 or not whole or len(lengths) < 2 or any(steps[b] != 1 for b in begins):
+        return 0
+    offset = 0
+    for run, end in zip(runs, ends, strict=True):
+        reached = int(steps[end])
+        steps[kept[run]] += offset
+        offset += reached
+    return len(runs)
 
 
 def runs_of(steps: Int64) -> list[slice]:
@@ -417,6 +469,7 @@ def _part(text: Emissions, rows: slice) -> Emissions:
         rows=text.rows[rows],
         printed=text.printed[rows],
         marks=None if marks is None else marks[rows],
+        totals=None if text.totals is None else text.totals[rows],
         indexed=None if indexed is None else (indexed[0], indexed[1][rows]),
         starts=None if starts is None else starts[rows],
     )
