@@ -437,16 +437,16 @@ class _Stream:
 
     def _close(self) -> None:
         if self._single:
-            times, lines = zip(*self._single, strict=True)
-            self._parts.append((np.array(times, np.float64), np.array(lines, np.int64)))
+            times = np.array([time for time, _ in self._single], dtype=np.float64)
+            self._parts.append((times, np.array([line for _, line in self._single], np.int64)))
             self._single = []
 
     @cached_property
     def columns(self) -> tuple[Float64, Int64]:
         """float64 [K], seconds since 1970 UTC; int64 [K], numbers. Ask once all are added."""
         self._close()
-        times, lines = zip(*self._parts, strict=True)
-        return np.concatenate(times), np.concatenate(lines)
+        times = np.concatenate([times for times, _ in self._parts])
+        return times, np.concatenate([lines for _, lines in self._parts])
 
 
 def _by_stream(file: File, events: Iterable[Event | Batch]) -> Iterator[LogText]:
@@ -461,7 +461,7 @@ def _by_stream(file: File, events: Iterable[Event | Batch]) -> Iterator[LogText]
     for name, found in streams.items():
         order = slice(None, None, -1 if found in turned else 1)
         messages = found.messages[order]
-        times, lines = (column[order] for column in found.columns)
+        times, lines = found.columns[0][order], found.columns[1][order]
         joined = "\n".join(messages)
         if "\r" in joined or joined.count("\n") >= len(messages):
             messages = [message.rstrip("\r\n") for message in messages]
