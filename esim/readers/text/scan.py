@@ -8,7 +8,7 @@ values; all are found, and `esim.readers.text.steps` settles which count.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -167,42 +167,37 @@ def _find(lines: Sequence[str], starts: Int64, metric: Metric, watch: Watch) -> 
     literal = max(required_literals(metric.regex), key=len, default="")
     search = metric.search
     matches = [search(line) if literal in line else None for line in watch.follow(lines, starts)]
-    found = [match for match in matches if match is not None]
-    at: Sequence[int] = range(len(lines))
-    if len(found) < len(lines):
-        at = [i for i, match in enumerate(matches) if match is not None]
-    if any(lines[i].find(literal, match.end()) >= 0 for i, match in zip(at, found, strict=True)):
-        hits = list(_all_hits(lines, at, found, literal, metric.regex))
-        at, found = [i for i, _ in hits], [match for _, match in hits]
-    values = _numbers([match[1] or "" for match in found])
-    spans = [match.span(1) for match in found]
+    hits = _hits(lines, matches, literal, metric.regex)
+    values = _numbers(hits.groups)
+    places = zip(hits.at, hits.first, hits.last, strict=True)
     cut = [
         i
-        for i, (first, last) in zip(at, spans, strict=True)
+        for i, first, last in places
         if (lines[i][last : last + 1] in _DIGITS or lines[i][first - 1 : first] in _DIGITS)
         and _takes_a_part(lines[i], first, last)
     ]
-    if len(at) == len(lines) and None not in values:
-        good_values = [value for value in values if value is not None]
-        return _Found(at, [first for first, _ in spans], good_values, cut, [], [], 0)
-    hits = list(zip(at, found, strict=True))
-    read = [(i, m, v) for (i, m), v in zip(hits, values, strict=True) if v is not None]
-    wrong = [(i, m) for (i, m), v in zip(hits, values, strict=True) if v is None]
-    good = {i for i, _, _ in read}
-    bad = {i: match for i, match in reversed(wrong) if i not in good}
+    numbers = [value for value in values if value is not None]
+    if len(hits.at) == len(lines) and len(numbers) == len(values):
+        return _Found(hits.at, hits.first, numbers, cut, [], [], 0)
+    good = {i for i, value in zip(hits.at, values, strict=True) if value is not None}
+    bad: dict[int, str] = {}  # the first group of each line without a number
+    for i, group in zip(hits.at, hits.groups, strict=True):
+        if i not in good:
+            bad.setdefault(i, group)
     near = _near(metric).search
     unread: list[int] = []
     for i in watch.follow(range(len(lines)), starts):
         if i in bad or (i not in good and near(lines[i]) and not _is_beside(lines[i], metric)):
             unread.append(i)
+    kept = [k for k, value in enumerate(values) if value is not None]
     return _Found(
-        [i for i, _, _ in read],
-        [match.start(1) for _, match, _ in read],
-        [value for _, _, value in read],
+        [hits.at[k] for k in kept],
+        [hits.first[k] for k in kept],
+        numbers,
         [i for i in cut if i in good],
         unread,
-        [bad[i][1] for i in unread if i in bad and (bad[i][1] or "").strip()],
-        sum(not (match[1] or "").strip() for match in bad.values()),
+        [group for group in bad.values() if group.strip()],
+        sum(not group.strip() for group in bad.values()),
     )
 
 
@@ -212,29 +207,57 @@ def _is_beside(line: str, metric: Metric) -> bool:
     return update or _ABOUT_THE_MODEL.search(line) is not None
 
 
-def _all_hits(
+class _Hits(NamedTuple):
+    """The matches on some lines, as columns: a line of millions of matches keeps no objects.
+
+    Attributes:
+        at: the line of each, as a position.
+        first, last: where its first group begins and ends in the line.
+        groups: that group; "" where it took no part.
+    """
+
+    at: Sequence[int]
+    first: list[int]
+    last: list[int]
+    groups: list[str]
+
+
+def _hits(
     lines: Sequence[str],
-    at: Sequence[int],
-    found: Sequence[re.Match[str]],
+    matches: Sequence[re.Match[str] | None],
     literal: str,
     regex: re.Pattern[str],
-) -> Iterator[tuple[int, re.Match[str]]]:
+) -> _Hits:
     """Every match on the lines, not only the first one of each.
 
     Args:
         lines: the lines.
-        at, found: the position and the first match of each line that has one.
+        matches: the first match of each.
         literal: what every match contains.
         regex: is searched for behind each match.
     """
-    for i, first in zip(at, found, strict=True):
+    found = [match for match in matches if match is not None]
+    at: Sequence[int] = range(len(lines))
+    if len(found) < len(lines):
+        at = [i for i, match in enumerate(matches) if match is not None]
+    if all(lines[i].find(literal, m.end()) < 0 for i, m in zip(at, found, strict=True)):
+        spans = [match.span(1) for match in found]
+        groups = [match[1] or "" for match in found]
+        return _Hits(at, [first for first, _ in spans], [last for _, last in spans], groups)
+    own: list[int] = []
+    every = _Hits(own, [], [], [])
+    for i, begun in zip(at, found, strict=True):
         line = lines[i]
-        match: re.Match[str] | None = first
+        match: re.Match[str] | None = begun
         while match is not None:
-            yield i, match
+            own.append(i)
+            every.first.append(match.start(1))
+            every.last.append(match.end(1))
+            every.groups.append(match[1] or "")
             end = match.end()
             again = end > match.start() and line.find(literal, end) >= 0
             match = regex.search(line, end) if again else None
+    return every
 
 
 def _numbers(groups: Sequence[str]) -> Sequence[float | None]:
