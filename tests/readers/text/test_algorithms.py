@@ -52,8 +52,8 @@ def test_samples(form: Form, sample: Sample) -> None:
 @pytest.mark.parametrize(("form", "sample"), EVERY, ids=NAMES)
 def test_the_samples_metrics_are_listed(form: Form, sample: Sample) -> None:
     lines = seen(f"{sample.header}\n{sample.line}".encode())[0]
-    assert any(sample.metric in form.names_in(line) for line in lines.decode().split("\n"))
     if not form.general:
+        assert any(sample.metric in form.names_in(line) for line in lines.decode().split("\n"))
         assert sample.metric in metrics_in([LogText("x.log", lines)])
 
 
