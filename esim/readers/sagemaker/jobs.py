@@ -302,11 +302,16 @@ def _known_of(bare: BareStudy, notes: list[Note]) -> tuple[TrialRecords | None, 
     reporting = [i for i, curve in enumerate(bare.curves) if len(curve.steps)]
     spans = [span for i in reporting if (span := bare.spans[i]) is not None]
     printed = [at for i in reporting if (at := bare.printed_at[i]) is not None]
-    timed = len(spans) == len(reporting)
+    firsts = [float(np.nanmin(bare.curves[i].times)) for i in reporting if spans]
+    # Of lines with values alone, the first does not tell when a job started.
+    whole = sum(begin < first for (begin, _), first in zip(spans, firsts, strict=False))
+    timed = len(spans) == len(reporting) and 2 * whole > len(spans)
+    if len(spans) == len(reporting) and not timed:
+        printed = [begin for begin, _ in spans]
     listed = not timed and len(printed) == len(reporting) > 1 and len(set(printed)) > 1
     if listed:
         reporting = [reporting[i] for i in np.argsort(printed, kind="stable").tolist()]
-        text = "launch order is that of the first times that the jobs printed themselves"
+        text = "launch order is that of the first times in the jobs' logs"
         notes.append(Note("order_from_printed_times", text, len(printed)))
     if billed is None and not timed and not listed:
         return None, False

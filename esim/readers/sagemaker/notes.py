@@ -26,6 +26,7 @@ _FATE_WORDS = {
     "summary_lines": "stand behind the last epoch's own, as a closing evaluation does; left out",
     "refreshed_lines": "were overwritten by a later refresh of their line, which counts",
     "several_values": "stand on the line of another value under another label; left out",
+    "best_lines": "say the best or the final value besides those of the epochs; left out",
     "k_fold": "are of the folds of a cross-validation: the value of a round is their mean, where "
     "SageMaker itself takes each as a value of its own",
     "epochs_backwards": "go back to an earlier step with another value; the later value counts",

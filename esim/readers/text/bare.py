@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import shlex
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
@@ -22,10 +23,10 @@ from esim.readers.text.algorithms import forms_of, metrics_in
 from esim.readers.text.controls import seen
 from esim.readers.text.exports import is_export, is_json, texts
 from esim.readers.text.find import Matches, find
-from esim.readers.text.index_forms import StepForm, choose_form
+from esim.readers.text.index_forms import StepForm, choose_form, indexes
 from esim.readers.text.log_text import Emissions, LogText
-from esim.readers.text.plain import in_utf8
-from esim.readers.text.printers import printer_of_file
+from esim.readers.text.plain import CELL, in_utf8
+from esim.readers.text.printers import ENDINGS, printer_of_file
 from esim.readers.text.rows import time_span
 from esim.readers.text.steps import AlignedCurve, align, runs_apart
 from esim.readers.text.suggest import (
@@ -56,6 +57,10 @@ _OWN_TIME = re.compile(
     re.MULTILINE,
 )
 _BINARY = (b"SQLite format 3", b"PAR1", b"\x89PNG", b"%PDF", b"PK\x03\x04", b"ARROW1")
+# What lies beside logs in a folder: it is a log only if it looks like one.
+_NO_LOGS = frozenset(
+    {".py", ".md", ".rst", ".sh", ".json", ".yaml", ".yml", ".toml", ".cfg", ".ini", ".html"}
+)
 _FILES_LOOKED_AT = 20
 _LOOK_AT = 16 * 1024  # bytes in which lines of the table of algorithms are looked for
 
@@ -104,7 +109,8 @@ def looks_like_log(file: File, options: Options | None = None) -> bool:
     head = in_utf8(file.head)
     if b"\0" in head[:1000] or head.startswith(_BINARY):
         return False
-    if options is not None and (options.metrics or options.any_text):
+    beside = PurePosixPath(file.plain_name).suffix in _NO_LOGS and file.path != file.root
+    if options is not None and (options.metrics or options.any_text) and not beside:
         return True
     if is_json(head):
         return False
@@ -262,6 +268,10 @@ class _Job:
     emissions: list[Emissions]
 
 
+# What tells it apart in its file, its texts, their emissions.
+_Part = tuple[str, list[LogText], list[Emissions]]
+
+
 def _jobs(source: Source, options: Options) -> dict[_Key, list[LogText]]:
     """The texts of each job: a job that a name tells, else what a file or a part of it holds."""
     files = [file for file in source.files if looks_like_log(file, options)]
@@ -270,6 +280,7 @@ def _jobs(source: Source, options: Options) -> dict[_Key, list[LogText]]:
         printer, home = printer_of_file(file)
         if printer.job is not None:
             homes.setdefault(printer.job, set()).add(home)
+    short = _short_names(files)
     jobs: dict[_Key, list[LogText]] = {}
     for file in files:
         outer, home = printer_of_file(file)
@@ -277,7 +288,7 @@ def _jobs(source: Source, options: Options) -> dict[_Key, list[LogText]]:
             printer = text.printer.within(outer)
             base = printer.job
             if base is None:
-                base = _stem(file, files)
+                base = short[file]
             elif base == outer.job and len(homes[base]) > 1:  # jobs of one name in several folders
                 base = home + base
             key = _Key(base, printer.run)
@@ -294,7 +305,7 @@ def _apart(
 
     What holds no value and has no name of its own, such as a preamble, is no job.
     """
-    parts: dict[str, list[tuple[str, list[LogText], list[Emissions]]]] = {}
+    parts: dict[str, list[_Part]] = {}
     for (key, texts_of), emissions in zip(jobs.items(), matches.jobs, strict=True):
         several = runs_apart(emissions, form)
         if several is None:
@@ -303,7 +314,7 @@ def _apart(
             parts.setdefault(key.base, []).extend(("", [], [e]) for e in several)
     found = []
     said = {e.where for those in parts.values() for part in those for e in part[2] if e.messages}
-    for base, those in parts.items():
+    for base, those in ((base, _joined(those, form)) for base, those in parts.items()):
         reporting = [part for part in those if any(e.messages for e in part[2])]
         texts_of = [text for part in those for text in part[1]]
         nameless = all(text.printer.job is None and text.where in said for text in texts_of)
@@ -313,10 +324,37 @@ def _apart(
             found.append(_Job(base, texts_of, [e for part in reporting for e in part[2]]))
             continue
         runs = [run for run, _, _ in reporting]
-        own = all(runs) and len(set(runs)) == len(runs) and not all(run.isdigit() for run in runs)
+        own = all(runs) and len(set(runs)) == len(runs) and not any(map(_is_a_count, runs))
         for number, (run, texts_of, emissions) in enumerate(reporting, start=1):
             found.append(_Job(f"{base}-{run if own else number}", texts_of, emissions))
     return found
+
+
+def _joined(those: list[_Part], form: StepForm | None) -> list[_Part]:
+    """The parts of a notebook, cells that go on with a job joined to the one before them.
+
+    Such a cell evaluates what another one has trained, with a single value, or trains it on, with
+    the epochs behind those of the other.
+    """
+    counts = [sum(len(e.values) for e in part[2]) for part in those]
+    if not all(part[0].startswith(CELL) for part in those) or max(counts) < 2:
+        return those
+    found: list[_Part] = []
+    for part, count in zip(those, counts, strict=True):
+        if found and (count == 1 or _goes_on(found[-1][2], part[2], form)):
+            run, texts_of, emissions = found[-1]
+            found[-1] = (run, [*texts_of, *part[1]], [*emissions, *part[2]])
+        else:
+            found.append(part)
+    return found
+
+
+def _goes_on(before: list[Emissions], behind: list[Emissions], form: StepForm | None) -> bool:
+    """Whether the steps of some emissions are those behind others'."""
+    if form is None or not before or not behind:
+        return False
+    ended, begun = indexes(before[-1], form), indexes(behind[0], form)
+    return bool(len(ended) and len(begun) and begun[0] == ended[-1] + 1)
 
 
 def _parted_note(jobs: Mapping[_Key, Sequence[LogText]], found: Sequence[_Job]) -> list[Note]:
@@ -361,8 +399,21 @@ def _printed_at(job: _Job) -> float | None:
     return min(found, default=None)
 
 
-def _stem(file: File, files: Sequence[File]) -> str:
-    """The file's name without its ending; with its folder if several files have this name."""
+def _short_names(files: Sequence[File]) -> dict[File, str]:
+    """The name of each file without its ending; with folder and ending where several have it."""
+    every = [_names(file) for file in files]
+    counts = [Counter(column) for column in zip(*every, strict=True)]
+    return {
+        file: next((n for n, count in zip(names, counts, strict=True) if count[n] == 1), file.name)
+        for file, names in zip(files, every, strict=True)
+    }
+
+
+def _is_a_count(run: str) -> bool:
+    return run.startswith(CELL) or (run.isdigit() and len(run) < 6)
+
+
+def _names(file: File) -> tuple[str, ...]:
     path = PurePosixPath(file.plain_name)
-    alike = sum(PurePosixPath(f.plain_name).stem == path.stem for f in files)
-    return path.stem if alike == 1 else path.with_suffix("").as_posix()
+    plain = path.with_suffix("") if path.suffix in ENDINGS else path
+    return plain.name, plain.as_posix(), path.as_posix()

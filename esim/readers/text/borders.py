@@ -16,14 +16,21 @@ _CREATED = b"reating training-job with name: "  # Creating, or older: creating
 _STARTING = b"Starting - Starting the training job"
 _BILLED = b"Billable seconds:"
 _TAIL = 4096  # bytes
-# A program prints one of these as it starts, also behind a restart.
-_STARTED = (
-    b"Running XGBoost Sagemaker in algorithm mode",
-    b"Running standalone xgboost training",
-    b"Docker entrypoint called with argument(s): train",
-    b"Invoking script with the following command",
+# What a program prints as it starts, also behind a restart, or a tuner as a trial ends: Optuna,
+# Keras Tuner. Of those in a text the most frequent row counts.
+_BORDERS = (
+    (b"Running XGBoost Sagemaker in algorithm mode",),
+    (b"Running standalone xgboost training",),
+    (b"Docker entrypoint called with argument(s): train",),
+    (b"Invoking script with the following command",),
+    (b" finished with value", b" pruned. ", b" failed with "),
+    (b" Complete [",),
 )
-_FOLDS = re.compile(rb"(?i)(?<![a-z])(?:k-?)?folds?(?![a-z])|cross[ -]?validat")
+_FOLD_NUMBER = re.compile(rb"(?i)(?<![a-z])folds?\W{0,3}(\d{1,4})")
+_FOLDS = re.compile(
+    rb"(?i)(?<![a-z])(?:k|\d{1,3})[- ]?folds?(?![a-z])"
+    rb"|cross[ -]?validat(?!ion (?:loss|err|acc|score))"  # that is a metric
+)
 
 
 class Job(NamedTuple):
@@ -69,7 +76,9 @@ def jobs_in(data: bytes, cells: Sequence[int] = ()) -> list[Job]:
     last = ""
     stops = [*(at for at, _ in signs), len(data)][1:]
     for (at, sign), stop in zip(signs, stops, strict=False):
-        if sign == "created":
+        if sign == "created" and last == sign and not _has_lines(data, begins[-1][0], at):
+            begins[-1] = (begins[-1][0], None)  # several at once: whose log follows is not said
+        elif sign == "created":
             begins.append((at, _name_at(data, at)))
         elif sign == "billed":
             behind = data.find(b"\n", at, stop) + 1
@@ -83,6 +92,12 @@ def jobs_in(data: bytes, cells: Sequence[int] = ()) -> list[Job]:
         Job(name, first, stop)
         for (_, name), first, stop in zip(begins, cuts, cuts[1:], strict=False)
     ]
+
+
+def _has_lines(data: bytes, first: int, stop: int) -> bool:
+    """Whether a line follows the one that begins at a place, before another place."""
+    end = data.find(b"\n", first, stop)
+    return end >= 0 and bool(data[end:stop].strip())
 
 
 def _name_at(data: bytes, line: int) -> str | None:
@@ -108,11 +123,12 @@ def lines_with(data: bytes, literal: bytes) -> Iterator[int]:
 
 
 def starts_in(data: bytes) -> list[int]:
-    """Where each line begins that says that a program starts, of the most frequent kind."""
-    found = [list(lines_with(data, sign)) for sign in _STARTED]
+    """Where each line begins that says that a program starts, or that a tuner's trial ends."""
+    found = [sorted({at for s in signs for at in lines_with(data, s)}) for signs in _BORDERS]
     return max(found, key=len)
 
 
 def speaks_of_folds(data: bytes) -> bool:
-    """Whether a text speaks of folds or cross-validation."""
-    return _FOLDS.search(data) is not None
+    """Whether a text speaks of cross-validation, or of several folds."""
+    numbers = {match[1] for match in _FOLD_NUMBER.finditer(data)}
+    return len(numbers) > 1 or _FOLDS.search(data) is not None

@@ -10,7 +10,7 @@ import numpy as np
 
 from esim.readers.text.borders import speaks_of_folds, starts_in
 from esim.readers.text.log_text import Emissions, LogText
-from esim.readers.text.rows import line_ends
+from esim.readers.text.rows import Stamps, line_ends, starts_of
 from esim.study import Float64, Int64
 from esim.study.first_step import FirstStep
 
@@ -24,12 +24,14 @@ class StepForm:
         regex: its first group is the index, which may be a fraction of an epoch.
         samples: lines of real logs and the index that a person reads in them, which tests check.
         first_step: what an index of 0 means, as in `esim.readers.formats.Format`.
+        inside_epochs: whether such an index may count the batches of an epoch.
     """
 
     name: str
     regex: re.Pattern[str]
     samples: tuple[tuple[str, float], ...]
     first_step: FirstStep | None = None
+    inside_epochs: bool = False
 
 
 # The word "epoch" in the cases in use. Because it starts with a class of characters `re` can skip
@@ -102,7 +104,8 @@ STEP_FORMS: tuple[StepForm, ...] = (
     StepForm(
         "step N",
         re.compile(
-            r"(?<![\w/])(?:[Ss]tep|[Ii]ter(?:ation)?|[Rr]ound)[\"']?\s{0,3}[=:#\[]?\s{0,3}[\"']?"
+            r"(?<![\w/])(?<!per )(?:[Ss]tep|[Ii]ter(?:ation)?|[Rr]ound)"
+            r"[\"']?\s{0,3}[=:#\[]?\s{0,3}[\"']?"
             + _WHOLE
             + r"(?!\s{0,3}/)"  # step 6/6 counts the batches of an epoch
         ),
@@ -111,6 +114,7 @@ STEP_FORMS: tuple[StepForm, ...] = (
             ("Iteration 4, loss = 0.25", 4),
             ("{'step': 12, 'val_loss': 0.25}", 12),
         ),
+        inside_epochs=True,
     ),
     StepForm(
         "N, the first column",
@@ -141,11 +145,28 @@ BAR = StepForm(
 )
 # Keras prints "Epoch 3/10" when an epoch starts; PyTorch's examples print "Train Epoch: 3 [...]"
 # during it, or "Epoch 3" in a line of its own.
+# The second of a row says whether a line alone is not enough to tell.
 _MARKS = (
-    re.compile(rb"^[^\n]{0,60}?\bEpoch (\d{1,18})/(\d{1,18})\b", re.MULTILINE),
-    re.compile(rb"^[^\n]{0,60}?\bTrain(?: Epoch)?: (\d{1,18})()\b", re.MULTILINE),
-    re.compile(rb"^\W{0,20}(?:Epoch|EPOCH|epoch)[ :#\[]{1,3}(\d{1,18})()\b", re.MULTILINE),
+    (
+        re.compile(rb"^[^\n]{0,60}?\bEpoch (\d{1,18})()/(?P<total>\d{1,18})\b", re.MULTILINE),
+        False,
+    ),
+    (
+        re.compile(
+            rb"^[^\n]{0,60}?\bTrain(?: Epoch: (\d{1,18})|: (\d{1,18}) \[)(?P<total>)",
+            re.MULTILINE,
+        ),
+        False,
+    ),
+    (
+        re.compile(
+            rb"^(?:[^\w\n]|\d){0,40}?\b(?:Epoch|EPOCH|epoch)[ :#\[]{1,3}(\d{1,18})()\b(?P<total>)",
+            re.MULTILINE,
+        ),
+        True,
+    ),
 )
+_BEST = re.compile(r"\b[Bb]est\b")
 _SAMPLE = 2000  # lines of a study from which the form is chosen
 _FEW = 10  # lines of a text from which its own is
 
@@ -158,8 +179,8 @@ def prepare(text: LogText, found: Emissions) -> Emissions:
         found: the emissions.
 
     Returns:
-        The emissions, with `marks` if their lines have no index and some line names an epoch, and
-        with `starts` and `folds` if their index goes back or there is none.
+        The emissions, with `marks`, `starts` and `folds` if their lines have no index, or one that
+        goes back.
     """
     if not found.messages:
         return found
@@ -176,21 +197,56 @@ def prepare(text: LogText, found: Emissions) -> Emissions:
         starts=np.searchsorted(started, found.rows, side="right"),
         folds=speaks_of_folds(text.data),
     )
-    if form is not None:
+    if form is not None and not form.inside_epochs:
         return found
-    for regex in _MARKS:
-        marks = [(m.start(1), int(m[1]), int(m[2] or 0)) for m in regex.finditer(text.data)]
-        if marks:
-            at, epochs, totals = (np.array(c, dtype=np.int64) for c in zip(*marks, strict=True))
-            real = ~_echoes(epochs, totals)
-            rows, epochs, totals = np.searchsorted(ends, at)[real], epochs[real], totals[real]
-            before = np.searchsorted(rows, found.rows, side="right") - 1
-            return replace(
-                found,
-                marks=np.where(before >= 0, epochs[before], -1),
-                totals=np.where(before >= 0, totals[before], 0),
-            )
+    for regex, several in _MARKS:
+        marks = [
+            (m.start(), int(m[1] or m[2] or 0), int(m["total"] or 0))
+            for m in regex.finditer(text.data)
+        ]
+        if not marks or (several and len({epoch for _, epoch, _ in marks}) < 2):
+            continue  # a single line may be one of a configuration: "epoch: 20"
+        at, epochs, totals = (np.array(c, dtype=np.int64) for c in zip(*marks, strict=True))
+        rows = np.searchsorted(ends, at)
+        return _marked(found, rows, epochs, totals, _times_at(text, ends, rows))
     return found
+
+
+def _times_at(text: LogText, ends: Int64, rows: Int64) -> Float64:
+    """float64: the times of some lines of a text, NaN where unknown."""
+    starts, apart = starts_of(ends, rows), None if text.times is None else text.times[rows]
+    stamps = Stamps(text.data, starts, ends[rows], apart)
+    return stamps.seconds(np.arange(len(rows)), text.where)
+
+
+def _marked(
+    found: Emissions, rows: Int64, epochs: Int64, totals: Int64, times: Float64
+) -> Emissions:
+    """The emissions with the epoch lines before them, in the order of time if an export mixed it.
+
+    Args:
+        found: the emissions.
+        rows, epochs, totals: int64 [M], the line of each epoch line, and what it says.
+        times: float64 [M], its time.
+    """
+    own, where, here = found.rows, rows, np.arange(len(rows))
+    timed = not np.isnan(times).any() and not np.isnan(found.times).any()
+    if timed and ((np.diff(found.times) < 0).any() or (np.diff(times) < 0).any()):
+        every = np.concatenate([times, found.times])
+        order = np.lexsort((np.concatenate([rows, found.rows]), every))
+        place = np.empty(len(order), dtype=np.int64)
+        place[order] = np.arange(len(order))
+        where, own = place[: len(rows)], place[len(rows) :]
+        here = np.argsort(where)
+    epochs, totals = epochs[here], totals[here]
+    real = ~_echoes(epochs, totals)
+    before = np.searchsorted(where[here][real], own, side="right") - 1
+    epochs, totals = epochs[real], totals[real]
+    return replace(
+        found,
+        marks=np.where(before >= 0, epochs[before], -1),
+        totals=np.where(before >= 0, totals[before], 0),
+    )
 
 
 def _echoes(epochs: Int64, totals: Int64) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
@@ -220,11 +276,12 @@ def choose_form(jobs: Sequence[Sequence[Emissions]]) -> StepForm | None:
     texts = [text for job in jobs for text in job if text.messages]
     each = max(1, _SAMPLE // max(1, len(texts)))
     form = _form_of([line for text in texts for line in _lines_of(text, each)])
-    if form is None and texts:
-        if all(text.marks is not None and bool((text.marks >= 0).all()) for text in texts):
+    if (form is None or form.inside_epochs) and texts:
+        marked = sum(int((text.marks >= 0).sum()) for text in texts if text.marks is not None)
+        if 2 * marked > sum(len(text.values) for text in texts):
             return MARKED
-        if all(_is_one_bar(text) for text in texts):
-            return BAR
+    if form is None and texts and all(map(_is_one_bar, texts)):
+        return BAR
     return form
 
 
@@ -238,7 +295,20 @@ def _is_one_bar(text: Emissions) -> bool:
 def _lines_of(text: Emissions, most: int) -> list[str]:
     """The first few lines that hold emissions, each once."""
     firsts = np.flatnonzero(np.diff(text.rows[: 50 * most], prepend=-1))[:most]
-    return [text.messages[i] for i in firsts.tolist()]
+    return [_own_part(text.messages[i], int(text.at[i])) for i in firsts.tolist()]
+
+
+def _own_part(message: str, at: int) -> str:
+    """A line up to what it says of the best value so far, such as "(best: 0.5 at epoch 3)".
+
+    Args:
+        message: the line.
+        at: where its value begins.
+    """
+    if "est" not in message:
+        return message
+    best = _BEST.search(message, at)
+    return message if best is None else message[: best.start()]
 
 
 def _form_of(lines: Sequence[str]) -> StepForm | None:
@@ -266,7 +336,10 @@ def indexes(text: Emissions, form: StepForm) -> Float64:
         return text.indexed[1]
     search = form.regex.search
     firsts = np.flatnonzero(np.diff(text.rows, prepend=-1))
-    matches = [search(text.messages[i]) for i in firsts.tolist()]
+    ats = text.at[firsts].tolist()
+    matches = [
+        search(_own_part(text.messages[i], at)) for i, at in zip(firsts.tolist(), ats, strict=True)
+    ]
     first = np.array([np.nan if m is None else float(m[1]) for m in matches], dtype=np.float64)
     counts = np.diff(firsts, append=len(text.rows))
     found = np.repeat(first, counts)

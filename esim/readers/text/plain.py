@@ -15,17 +15,29 @@ from esim.readers.source import File
 from esim.readers.text.borders import jobs_in
 from esim.readers.text.controls import seen
 from esim.readers.text.log_text import LogText, Printer
-from esim.readers.text.prefixes import begins_with_printers, names_printers, read_lines
+from esim.readers.text.prefixes import (
+    begins_with_printers,
+    names_printers,
+    read_lines,
+    read_uniform,
+    uniform_prefix,
+)
 from esim.study import Float64, Int64
 
+CELL = "cell "  # in front of the number of a notebook's job that nothing names
 _SAMPLE = 8 * 1024  # bytes at the begin, in the middle and at the end that show the prefixes
 # The colours in which the SageMaker SDK prints the lines of each host (`sagemaker.logs.ColorWrap`).
 _HOST_COLOURS = {b"34": "1", b"35": "2", b"32": "3", b"36": "4", b"33": "5"}
 # It colours an event, which may have several lines; a program colours words.
 _COLOURED = re.compile(rb"\x1b\[(34|35|32|36|33)m(?!.{0,9999}?\x1b\[0m(?=.{0,9999}[^\s]))")
 _PLAIN = b"\x1b[0m"
-_FENCE = re.compile(rb"^ {0,3}```", re.MULTILINE)
-_SOURCE = re.compile(rb"(?:python|py|ipython3?|bash|sh|r|julia|yaml|json)?\s*$")
+_OF_SDK = (
+    *(b"Starting - ", b"Downloading - ", b"Training - ", b"Uploading - ", b"Completed - "),
+    *(b"Billable seconds", b"Training seconds", b"training-job"),
+)
+_FENCE = re.compile(rb"^ {0,8}```", re.MULTILINE)
+_SOURCE = re.compile(rb"(?:python3?|py|r|julia|ya?ml|json|toml|dockerfile|diff)\s*$")
+_PROMPT = re.compile(rb"^ {0,8}(?:>>> |In \[)", re.MULTILINE)
 
 
 def plain_texts(file: File) -> Iterator[LogText]:
@@ -59,15 +71,16 @@ def texts_in(
         cells: where the cells of a notebook begin in it.
     """
     jobs = jobs_in(data, cells)
+    before = 0
     for number, (name, first, stop) in enumerate(jobs, start=1):
         part = data if len(jobs) == 1 else data[first:stop].removesuffix(b"\n")
         own = lines
         if len(jobs) > 1:
-            before = data.count(b"\n", 0, first)
             count = part.count(b"\n") + 1
-            own = np.arange(before + 1, before + count + 1) if lines is None else lines
-            own = own if lines is None else lines[before : before + count]
-        run = "" if name or len(jobs) == 1 else str(number)
+            rows = np.arange(before, before + count, dtype=np.int64)
+            own = picked(lines, rows)
+            before += count
+        run = "" if name or len(jobs) == 1 else f"{CELL}{number}" if cells else str(number)
         yield from _printers(file, part, own, Printer(name, run=run))
 
 
@@ -116,12 +129,16 @@ def by_printer(text: LogText) -> Iterator[LogText]:
     sample = _sample(text.data)
     # An export with times apart has the names of its streams apart, too.
     every = text.times is None and begins_with_printers(sample)
-    if not every and not names_printers(sample):
+    named = every or names_printers(sample)
+    uniform = None if named else uniform_prefix(sample)
+    if not named and uniform is None:
         yield text
         return
     found: dict[Printer, tuple[list[str], list[str], list[int]]] = {}
     lines = text.data.decode("utf-8", "replace").split("\n")
-    for row, line in enumerate(read_lines(lines, every)):
+    printed = None if text.printed is None else text.printed.tolist()
+    read = read_lines(lines, every, printed) if uniform is None else read_uniform(lines, uniform)
+    for row, line in enumerate(read):
         messages, stamps, taken = found.setdefault(line.printer, ([], [], []))
         messages.append(line.message)
         stamps.append(line.time)
@@ -184,6 +201,8 @@ def _by_colour(data: bytes) -> dict[str, Int64]:
     """
     if b"\x1b" not in data or b"\x1b[35m" not in data or b"\x1b[34m" not in data:
         return {}
+    if not any(sign in data for sign in _OF_SDK):  # a program may colour lines, too
+        return {}
     found: dict[str, list[int]] = {}
     host = ""
     for row, line in enumerate(data.split(b"\n")):
@@ -199,17 +218,15 @@ def _by_colour(data: bytes) -> dict[str, Int64]:
 
 
 def _without_source(data: bytes) -> bytes:
-    """Markdown with the lines of its source code left empty, and its outputs not indented."""
-    kept: list[bytes] = []
-    fence = source = False
-    for line in data.split(b"\n"):
-        if _FENCE.match(line):
-            source = not fence and _SOURCE.fullmatch(line.strip()[3:].lower()) is not None
-            source = source and line.strip() != b"```"
-            fence = not fence
-            kept.append(b"")
-        elif fence and source:
-            kept.append(b"")
+    """Markdown with the lines of its source code left empty, and its outputs not indented.
+
+    A fence that is named after a language holds source code, unless it shows a prompt.
+    """
+    parts = _FENCE.split(data)
+    for i in range(1, len(parts), 2):  # behind an opening fence
+        name, _, inside = parts[i].partition(b"\n")
+        if _SOURCE.fullmatch(name.strip().lower()) and _PROMPT.search(inside) is None:
+            parts[i] = b"\n" * parts[i].count(b"\n")
         else:
-            kept.append(line.removeprefix(b"    "))
-    return b"\n".join(kept)
+            parts[i] = parts[i].removeprefix(name)
+    return re.sub(rb"^ {4}", b"", b"".join(parts), flags=re.MULTILINE)

@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, lru_cache
+from itertools import pairwise
 
 from esim.readers.text.log_text import NOBODY, Printer
 from esim.readers.text.printers import printer_from, printer_of
@@ -61,7 +62,7 @@ PREFIXES: tuple[Prefix, ...] = (
     ),
     Prefix(
         "the log stream: aws logs tail, awslogs get",
-        r"(?P<name>[\w.-]{1,256}/algo-\d{1,4}[\w./-]{0,99}) {1,99}",
+        r"(?P<name>[\w.-]{1,256}/(?:algo-\d{1,4}[\w./-]{0,99}|default/[0-9a-f]{32})) {1,99}",
         (("job-1/algo-2-1709287200   mse: 0.9", Printer("job-1", "algo-2", 1709287200)),),
         every=True,
     ),
@@ -69,11 +70,11 @@ PREFIXES: tuple[Prefix, ...] = (
         "the container: Docker Compose, SageMaker's local mode",
         r"(?!epoch|step|iter|fold|trial|round|batch)"
         r"(?P<name>(?:[\w.-]{1,99}[_-])?algo-\d{1,4}-\w{5}(?:[_-]\d{1,3})?"
-        r"|[A-Za-z][\w.-]{0,99}[_-]\d{1,3}) {0,99}\| ?",
+        r"|[A-Za-z][\w.-]{0,99}[_-]\d{1,3}(?=  )) {0,99}\| ?",
         (
             ("algo-1-1kcnw_1  | mse: 0.9", Printer(None, "algo-1", 0, "1kcnw")),
             ("77w2vb4bc8-algo-2-nbhoa  | mse: 0.9", Printer(None, "algo-2", 0, "nbhoa")),
-            ("trainer-2  | mse: 0.9", Printer(None, "trainer-2")),
+            ("train-a-2  | mse: 0.9", Printer("train-a", "2")),
         ),
         holds="|",
     ),
@@ -115,10 +116,27 @@ PREFIXES: tuple[Prefix, ...] = (
     ),
 )
 
+# Prefixes that much else looks like: they count only where every line has one, and several of them
+# take turns.
+UNIFORM: tuple[Prefix, ...] = (
+    Prefix(
+        "the process: srun --label",
+        r"(?P<rank>\d{1,5}): ",
+        (("3: mse: 0.9", Printer(None, "rank 3")),),
+    ),
+    Prefix(
+        "the container by a name of its own: Docker Compose",
+        r"(?!(?i:debug|info|warn(?:ing)?|error|critical|train|val(?:id)?|test|eval|dev) )"
+        r"(?P<job>[A-Za-z][\w.-]{0,99}) {1,99}\| ?",
+        (("train-small  | mse: 0.9", Printer("train-small")),),
+    ),
+)
+
 # The rows that are times, and what makes such a time whole.
 _TIMES = {"p0": "", "p1": "Z"}
 _POD_HOST = re.compile(r"(.+?)-((?:master|worker|launcher|chief|ps)-\d+)(?:-\w{5})?")
 _MOST = 6  # prefixes in front of one line
+_ABOVE = 5  # lines
 _WORKERS = ("RayTrainWorker", "TrainWorker", "RayWorker")
 
 
@@ -176,7 +194,10 @@ def _named(kind: str, text: str) -> Printer:
     if "name" in found:
         name = found["name"]
         known = printer_of(name)
-        return known if known != NOBODY else Printer(host=name)
+        if known != NOBODY:
+            return known
+        service, index = re.split(r"[_-](?=\d+$)", name)  # replicas of a service are one job
+        return Printer(service, index)
     if "pod" in found:
         pod = _POD_HOST.fullmatch(found["pod"])
         return Printer(pod[1], pod[2]) if pod else Printer(found["pod"])
@@ -215,7 +236,7 @@ def _at_lines(prefix: Prefix) -> re.Pattern[str]:
 def _ahead() -> re.Pattern[str]:
     """The prefixes that stand in front of every event, at the begin of a text."""
     rows = "|".join(_plain(p) for p in PREFIXES if p.every)
-    return re.compile(rf"\s*(?:{TIME}[ \t])?(?:{rows})")
+    return re.compile(rf"(?:{TIME}[ \t])?(?:{rows})")
 
 
 def _plain(prefix: Prefix) -> str:
@@ -223,8 +244,11 @@ def _plain(prefix: Prefix) -> str:
 
 
 def begins_with_printers(text: str) -> bool:
-    """Whether a text begins with a prefix that stands in front of every event."""
-    return _ahead().match(text) is not None
+    """Whether one of the first lines has a prefix that stands in front of every event.
+
+    The command that printed the text may stand above it.
+    """
+    return any(_ahead().match(line) for line in text.split("\n", _ABOVE)[:_ABOVE])
 
 
 def names_printers(text: str) -> bool:
@@ -233,17 +257,51 @@ def names_printers(text: str) -> bool:
     return any(_at_lines(prefix).search(text) for prefix in inside)
 
 
-def read_lines(lines: Sequence[str], every: bool) -> Iterator[Line]:
-    """What the prefixes of lines say; a line without any continues the one before it.
+def uniform_prefix(text: str) -> Prefix | None:
+    """The prefix of `UNIFORM` that every line of a text has; None if there is none.
+
+    Args:
+        text: some lines, of which the first and the last may be cut off.
+    """
+    lines = [line for line in text.split("\n") if line.strip()]
+    for prefix in UNIFORM:
+        matches = [re.match(prefix.regex, line) for line in lines[1:-1] or lines]
+        names = [match[1] for match in matches if match is not None]
+        turns = sum(a != b for a, b in pairwise(names))
+        if len(names) == len(matches) and 2 <= len(set(names)) <= turns:
+            return prefix
+    return None
+
+
+def read_uniform(lines: Sequence[str], prefix: Prefix) -> Iterator[Line]:
+    """What a prefix says that every line has."""
+    for text in lines:
+        match = re.match(prefix.regex, text)
+        if match is None:
+            yield Line(NOBODY, "", text, False)
+        else:
+            yield Line(printer_from(match), "", text[match.end() :], True)
+
+
+def read_lines(
+    lines: Sequence[str], every: bool, printed: Sequence[int] | None = None
+) -> Iterator[Line]:
+    """What the prefixes of lines say.
+
+    A line without any continues the one before it where every event has a prefix, or where it is a
+    refresh of that line. Other prefixes stand in front of each line, so that a line without one is
+    by nobody that is known.
 
     Args:
         lines: the lines.
         every: as `read_line` takes it.
+        printed: the line of which each is a refresh, by number; None if each is its own.
     """
     last = Line(NOBODY, "", "", False)
-    for text in lines:
+    for row, text in enumerate(lines):
         line = read_line(text, every)
-        if line.prefixed or line.time:
+        refresh = printed is not None and row > 0 and printed[row] == printed[row - 1]
+        if line.prefixed or line.time or not (every or refresh):
             last = line = line if line.time else replace(line, time=last.time)
         else:
             line = replace(last, message=text)

@@ -15,7 +15,9 @@ from pathlib import Path, PurePosixPath
 from esim.readers.source import File
 from esim.readers.text.log_text import NOBODY, Printer
 
-_ENDINGS = frozenset({".log", ".txt", ".text", ".out", ".err", ".json", ".jsonl", ".csv", ".gz"})
+ENDINGS = frozenset(
+    {".log", ".txt", ".text", ".out", ".err", ".json", ".jsonl", ".csv", ".md", ".ipynb", ".gz"}
+)
 
 
 @dataclass(frozen=True)
@@ -40,14 +42,28 @@ NAME_FORMS: tuple[NameForm, ...] = (
     NameForm(
         "containers of local mode",
         re.compile(
-            r"(?:[\w.-]+[_-])?(?P<host>algo-\d+)-(?P<run>(?!\d{5})[a-z0-9]{5})(?:[_-]\d{1,3})?"
+            r"(?:.*/)?(?:[\w.-]+[_-])?(?P<host>algo-\d+)-(?P<run>(?!\d{5})[a-z0-9]{5})"
+            r"(?:[_-]\d{1,3})?"
         ),
         (("algo-1-1kcnw_1", Printer(None, "algo-1", 0, "1kcnw")),),
     ),
     NameForm(
-        "SageMaker's log streams, also as folders and as S3 exports write them",
+        "AWS Batch's log streams",
+        re.compile(r"(?:.*/)?(?P<job>[^/]+/default/[0-9a-f]{32})"),
+        (("train/default/" + "0a" * 16, Printer("train/default/" + "0a" * 16)),),
+    ),
+    NameForm(
+        "log streams in a folder that names no job",
         re.compile(
-            r"(?:.*/)?(?P<job>[^/]+?)[-/](?P<host>algo-\d+)(?:-(?P<started>\d+))?(?:-\w+)?(?:/\d+)?"
+            r"(?:.*/)?(?P<job>logs?|streams?|outputs?|downloads?)/(?P<host>algo-\d+)"
+            r"-(?P<started>(?P<run>\d{6,}))"
+        ),
+        (("logs/algo-1-1709287200", Printer("logs", "algo-1", 1709287200, "1709287200")),),
+    ),
+    NameForm(
+        "SageMaker's log streams, also as folders",
+        re.compile(
+            r"(?:.*/)?(?P<job>[^/]+)/(?P<host>algo-\d+)(?:-(?P<started>\d+))?(?:-\w+)?(?:/\d+)?"
         ),
         (
             (
@@ -56,8 +72,12 @@ NAME_FORMS: tuple[NameForm, ...] = (
             ),
             ("x/logs/job-1/algo-2-1", Printer("job-1", "algo-2", 1)),
             ("job/algo-12", Printer("job", "algo-12")),
-            ("task/job-1-algo-2-1709287200/000000", Printer("job-1", "algo-2", 1709287200)),
         ),
+    ),
+    NameForm(
+        "the same as S3 exports write them, and as files beside one another",
+        re.compile(r"(?:.*/)?(?P<job>[^/]+?)-(?P<host>algo-\d+)-(?P<started>\d{6,})(?:/\d+)?"),
+        (("task/job-1-algo-2-1709287200/000000", Printer("job-1", "algo-2", 1709287200)),),
     ),
     NameForm(
         "what torchrun --log-dir writes",
@@ -101,7 +121,7 @@ def printer_of_file(file: File) -> tuple[Printer, str]:
     parts of one stream may lie in several folders.
     """
     path = PurePosixPath(file.plain_name)
-    while path.suffix in _ENDINGS:
+    while path.suffix in ENDINGS:
         path = path.with_suffix("")
     name = f"{_folder_above(file.root)}/{path.as_posix()}"
     for form in NAME_FORMS:

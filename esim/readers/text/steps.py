@@ -17,11 +17,16 @@ from esim.readers.text.index_forms import MARKED, StepForm, indexes
 from esim.readers.text.log_text import EXAMPLE_LENGTH, Emissions
 from esim.study import Float64, Int64
 
-_HOST = re.compile(r"host=(algo-\d{1,9})|\b[Rr]ank[ =:_]{0,3}(\d{1,9})\b")
+_HOST = re.compile(
+    r"host=(algo-\d{1,9})"
+    r"|(?<!mean )(?<!Mean )(?<!dian )(?<!avg )(?<!rage )\b[Rr]ank[ =:_]{0,3}(\d{1,4})\b(?![.]?\d)"
+)
+_BEST = re.compile(r"(?i)\b(?:best|final|overall)\b[^,|;]{0,40}$")
 # What separates the parts of a line, each of which is a value behind its label.
 # The SageMaker SDK joins its line on the uploaded model to the line after it.
 _PART = re.compile(r"[0-9]|#011|\t| - |[,|;]|generated training model")
 _LETTERS = re.compile(r"[A-Za-z_][A-Za-z_/-]*")
+_NEAR = 200  # characters around a value
 FOLD_MEAN_TOLERANCE = 1.5e-5  # XGBoost prints means with five decimals
 
 
@@ -65,10 +70,11 @@ FATES = (
     "summary_lines",
     "refreshed_lines",
     "several_values",
+    "best_lines",
     "k_fold",
 )
 KEPT, WITHOUT, DUPLICATE, REPEATED, PER_BATCH, RESTART = range(6)
-BACKWARDS, SUMMARY, REFRESHED, SEVERAL, FOLD = range(6, len(FATES))
+BACKWARDS, SUMMARY, REFRESHED, SEVERAL, BEST, FOLD = range(6, len(FATES))
 
 
 @dataclass(frozen=True)
@@ -112,6 +118,9 @@ def align(job: Sequence[Emissions], form: StepForm | None) -> AlignedCurve:
         return AlignedCurve(np.zeros(0, dtype=np.int64), nothing, nothing, math.nan)
     fate = np.zeros(len(every.values), dtype=np.int8)
     fate[_other_labels(texts, every)] = SEVERAL
+    best = _of_the_best(texts)[every.where]
+    if not best.all():
+        fate[best] = BEST
     _settle_refreshes(fate, every, form)
     steps, fractional = _whole(every.steps)
     folds = None
@@ -124,7 +133,9 @@ def align(job: Sequence[Emissions], form: StepForm | None) -> AlignedCurve:
         kept = np.flatnonzero(fate == KEPT)
         if form is MARKED:
             stages = _count_on(steps, kept, every.totals)
-        folds = _folds(steps[kept], every.values[kept], any(text.folds for text in texts))
+        told = any(text.folds for text in texts)
+        begun = np.concatenate([_starts(text) for text in texts])[every.where[kept]]
+        folds = _folds(steps[kept], every.values[kept], told, begun)
         if folds is None:
             _settle_steps(fate, steps, every.values, form)
     kept = np.flatnonzero(fate == KEPT)
@@ -185,6 +196,24 @@ def _totals(text: Emissions) -> Int64:
     return np.zeros(len(text.values), dtype=np.int64) if text.totals is None else text.totals
 
 
+def _starts(text: Emissions) -> Int64:
+    return np.zeros(len(text.values), dtype=np.int64) if text.starts is None else text.starts
+
+
+def _of_the_best(texts: Sequence[Emissions]) -> NDArray[np.bool_]:
+    """bool [E]: which emissions are labelled as the best so far, or as final.
+
+    In the order of the texts.
+    """
+    found: list[bool] = []
+    for text in texts:
+        for message, at in zip(text.messages, text.at.tolist(), strict=True):
+            ahead = message[max(0, at - 80) : at]
+            quick = "est" in ahead or "inal" in ahead or "verall" in ahead
+            found.append(quick and _BEST.search(ahead) is not None)
+    return np.array(found, dtype=np.bool_)
+
+
 def _numbered(parts: Sequence[Int64]) -> Int64:
     """int64: the numbers of several texts, so that those of different texts differ."""
     offset, found = 0, [np.zeros(0, dtype=np.int64)]
@@ -201,7 +230,7 @@ def _hosts(texts: Sequence[Emissions]) -> tuple[Int64, tuple[str, ...]]:
     """
     names: list[str] = []
     for text in texts:
-        names += _named_hosts(text.messages, text.printer.host)
+        names += _named_hosts(text)
     known = sorted(set(names), key=natural)
     if len(known) < 2:
         return np.zeros(len(names), dtype=np.int64), ()
@@ -209,8 +238,15 @@ def _hosts(texts: Sequence[Emissions]) -> tuple[Int64, tuple[str, ...]]:
     return np.array([number[name] for name in names], dtype=np.int64), tuple(known)
 
 
-def _named_hosts(messages: Sequence[str], own: str) -> list[str]:
-    """The host that each message names; the printer's host where a message names none."""
+def _named_hosts(text: Emissions) -> list[str]:
+    """The host that stands nearest to each value; the printer's host where a line names none."""
+    messages, own = text.messages, text.printer.host
+    if (np.diff(text.rows) == 0).any():  # a line of several values may name several hosts
+        found = []
+        for message, at in zip(messages, text.at.tolist(), strict=True):
+            before = list(_HOST.finditer(message, max(0, at - _NEAR), at))
+            found.append(before[-1] if before else _HOST.search(message, at, at + _NEAR))
+        return [_host_in(match, own) for match in found]
     first = _HOST.search(messages[0])
     if first is None:
         return [own] * len(messages)
@@ -237,7 +273,12 @@ def _whole(indexed: Float64) -> tuple[Int64, bool]:
     steps = np.full(len(indexed), -1, dtype=np.int64)
     fractional = bool((indexed[known] != np.floor(indexed[known])).any())
     if fractional:
-        steps[known] = np.unique(indexed[known], return_inverse=True)[1] + 1
+        order = indexed[known]
+        steps[known] = np.unique(order, return_inverse=True)[1] + 1
+        again = np.flatnonzero(np.diff(order) == 0) + 1
+        # Rounded fractions: several evaluations say the same epoch, and not only the last one.
+        if len(again) and (np.diff(order) >= 0).all() and order[again[0]] < order[-1]:
+            steps[known] = np.arange(1, len(order) + 1)
     else:
         steps[known] = indexed[known].astype(np.int64)
     return steps, fractional
@@ -358,7 +399,9 @@ def runs_of(steps: Int64) -> list[slice]:
     return [slice(first, stop) for first, stop in pairwise(starts)]
 
 
-def _folds(steps: Int64, values: Float64, told: bool) -> tuple[Int64, Float64, list[int]] | None:
+def _folds(
+    steps: Int64, values: Float64, told: bool, starts: Int64
+) -> tuple[Int64, Float64, list[int]] | None:
     """The mean curve over the folds of a cross-validation; None if the values are of none.
 
     The folds are trained one after another, each from the first step on. That they are folds is
@@ -368,19 +411,23 @@ def _folds(steps: Int64, values: Float64, told: bool) -> tuple[Int64, Float64, l
     Args:
         steps, values: [K], in the order of time.
         told: whether the text speaks of folds.
+        starts: int64 [K], how often a program had started: folds are trained by one.
 
     Returns:
         The steps that all folds have; the means; the position of each step in the last fold.
     """
     runs = runs_of(steps)
-    if len(runs) < 2:
+    if len(runs) < 2 or starts[0] != starts[-1]:
         return None
     whole, tail = runs, runs[-1]
     if tail.stop - tail.start > 1:
         ends = [run.stop - 1 for run in runs[:-1]] + [tail.stop - 2]
         mean = float(np.mean(values[ends]))
-        if abs(mean - values[-1]) <= FOLD_MEAN_TOLERANCE * max(1.0, abs(mean)) and (
-            _all_begin_and_rise(steps, [*runs[:-1], slice(tail.start, tail.stop - 1)])
+        near = abs(mean - values[-1]) <= FOLD_MEAN_TOLERANCE * max(1.0, abs(mean))
+        if (
+            near
+            and np.ptp(values[ends]) > 0
+            and (_all_begin_and_rise(steps, [*runs[:-1], slice(tail.start, tail.stop - 1)]))
         ):
             whole, told = [*runs[:-1], slice(tail.start, tail.stop - 1)], True
     if not told or not _all_begin_and_rise(steps, whole):
@@ -429,14 +476,39 @@ def runs_apart(job: Sequence[Emissions], form: StepForm | None) -> list[Emission
     if len(kept) < 2 or _hosts(texts)[1]:
         return None
     own = steps[kept]
-    if _folds(own, text.values[kept], text.folds) is not None:
+    if _folds(own, text.values[kept], text.folds, starts[kept]) is not None:
         return None
     runs = runs_of(own)
+    if len(runs) < 2:
+        return None
+    if form is MARKED and _count_on(steps.copy(), kept, _totals(text)):
+        return None
     again = [run for run in runs[1:] if own[run.start] <= own[0]]
     borders = [run.start for run in again if starts[kept[run.start]] > starts[kept[run.start - 1]]]
-    if not borders and len(again) == len(runs) - 1 and _are_alike(own, runs):
-        borders = [run.start for run in again]
+    if not borders and len(again) == len(runs) - 1 and not _is_repeated(text.values[kept], runs):
+        alone = _are_alike(own, runs) or _are_of_one_program(text.rows[kept], runs)
+        borders = [run.start for run in again] if alone else []
     return _cut(text, kept[np.array(borders, dtype=np.int64)])
+
+
+def _is_repeated(values: Float64, runs: Sequence[slice]) -> bool:
+    """Whether the last run says the values of another one again, as a summary at the end does."""
+    last = values[runs[-1]]
+    return any(
+        run.stop - run.start >= len(last) and bool(_same(values[run][: len(last)], last).all())
+        for run in runs[:-1]
+    )
+
+
+def _are_of_one_program(rows: Int64, runs: Sequence[slice]) -> bool:
+    """Whether the lines of each run follow those of the one before as closely as its own lines do.
+
+    A job that is restarted prints other lines as it starts; a program that trains anew does not.
+    """
+    inside = [np.diff(rows[run]) for run in runs]
+    usual = [float(np.median(gaps)) for gaps in inside if len(gaps)]
+    between = [int(rows[b.start] - rows[a.stop - 1]) for a, b in pairwise(runs)]
+    return bool(usual) and max(between) <= max(usual)
 
 
 def _are_alike(steps: Int64, runs: Sequence[slice]) -> bool:
@@ -486,12 +558,25 @@ def _settle_steps(fate: NDArray[np.int8], steps: Int64, values: Float64, form: S
     """
     left = np.flatnonzero(fate == KEPT)
     extra = _behind_the_last(steps[left], 2 if form is MARKED else 3)
-    if extra and (form is MARKED or not _same(values[left[-1]], values[left[-1 - extra]])):
+    if extra and (form is MARKED or _said_before(values[left], extra)):
         fate[left[len(left) - extra :]] = SUMMARY
         left = left[: len(left) - extra]
     if (np.diff(steps[left]) > 0).all():
         return
     _settle_repeats(fate, left, steps, values)
+
+
+def _said_before(values: Float64, extra: int) -> bool:
+    """Whether the last values are those of an earlier step than the last, as of the best model.
+
+    Otherwise the last step may have been run again behind a restart.
+    """
+    own = values[-1 - extra]
+    return all(
+        bool(np.isclose(values[: -1 - extra], value, rtol=1e-4, atol=0).any())
+        and not _same(own, value)
+        for value in values[-extra:]
+    )
 
 
 def _behind_the_last(steps: Int64, least: int) -> int:

@@ -16,8 +16,9 @@ NUMBER_GROUP = r"([-+]?[0-9]*\.?[0-9]+(?:[eE][-+]?[0-9]+)?)"
 _LOOK_AT = 1 << 20  # bytes of each text
 _TEXTS = 20
 _PAIR = re.compile(
-    r"(?<![\w.])(?P<name>[A-Za-z][\w/@.-]{0,60}(?: [A-Za-z][\w-]{0,20}){0,2})(?P<quote>[\"']?)"
-    rf"(?P<between>\s{{0,3}}[:=]\s{{0,3}}[\"']?|\s{{1,3}})(?P<value>{NUMBER})(?![\w.:/-]*[A-Za-z:/])"
+    r"(?<![\w.])(?P<name>[A-Za-z][\w/@.-]{0,60}(?: [A-Za-z][\w-]{0,20}){0,2}(?:\(\w{1,20}\))?)"
+    r"(?P<quote>[\"']?)(?P<between>\s{0,3}[:=]\s{0,3}[\"']?|\s{0,30}\|\s{1,3}|\s{1,3})"
+    rf"(?P<value>{NUMBER})(?![\w.:/-]{{0,20}}[A-Za-z:/])"
 )
 _NO_METRIC = re.compile(
     r"(?i)(?:^|[\W_])(?:epochs?|steps?|iter(?:ation)?s?|batch(?:es)?|rounds?|lr|learning.?rate|"
@@ -28,7 +29,8 @@ _NO_METRIC = re.compile(
 _VALIDATION = re.compile(r"(?i)(?:^|[\W_])(?:val(?:id(?:ation)?)?|eval|dev|test)(?:$|[\W_])")
 _TRAINING = re.compile(r"(?i)(?:^|[\W_])(?:train(?:ing)?|learn)(?:$|[\W_])")
 _UP = re.compile(
-    r"(?i)acc|auc|f1|map|precision|recall|bleu|rouge|score|r2|dice|iou|ndcg|reward|return|jaccard"
+    r"(?i)acc|auc|f1|map|precision|recall|bleu|rouge|score|r2|dice|iou|ndcg|rew|return|jaccard"
+    r"|psnr|ssim|kappa|mcc|mrr|hits"
 )
 _METRIC = re.compile(
     r"(?i)loss|err|rmse|mse|mae|mape|perplexity|ppl|nll|wer|cer|entropy|" + _UP.pattern[4:]
@@ -59,7 +61,7 @@ class Candidate:
     @property
     def regex(self) -> str:
         """A regex that takes the value."""
-        spaced = re.sub(r"\\?\s+", r"\\s+", re.escape(self.between))
+        spaced = re.sub(r"(?:\\?\s)+", r"\\s+", re.escape(self.between))
         return rf"\b{re.escape(self.name)}".replace(r"\ ", " ") + spaced + NUMBER_GROUP
 
     @property
@@ -85,8 +87,12 @@ def candidates(texts: Iterable[LogText], wanted: str | None = None) -> list[Cand
             number = row + 1 if text.lines is None else text.lines[row]
             place = f"{text.where}:{number}: {line[:EXAMPLE_LENGTH]}"
             for match in _PAIR.finditer(line[:10_000]):
-                name, between = match["name"], match["quote"] + match["between"]
-                if _NO_METRIC.search(name) or (not between.strip() and not _METRIC.search(name)):
+                name, between = _named(match["name"]), match["quote"] + match["between"]
+                if (
+                    not name
+                    or _NO_METRIC.search(name)
+                    or (not between.strip() and not _METRIC.search(name))
+                ):
                     continue
                 one = found.setdefault((name, between), Candidate(name, between, example=place))
                 one.values.add(match["value"])
@@ -102,6 +108,14 @@ def candidates(texts: Iterable[LogText], wanted: str | None = None) -> list[Cand
         )
 
     return sorted(found.values(), key=rank)
+
+
+def _named(words: str) -> str:
+    """What stands in front of a value, without counters before it, as in "epoch val_loss"."""
+    left = words.split(" ")
+    while left and _NO_METRIC.search(left[0]):
+        left = left[1:]
+    return " ".join(left)
 
 
 def try_next(found: Sequence[Candidate], label: str) -> str:

@@ -24,7 +24,15 @@ from esim.readers.text.exports import EXPORTS, Batch, Export, is_export
 from esim.readers.text.forms import LineForm, TableForm
 from esim.readers.text.index_forms import BAR, STEP_FORMS, StepForm
 from esim.readers.text.log_text import LogText
-from esim.readers.text.prefixes import PREFIXES, Prefix, names_printers, read_line
+from esim.readers.text.prefixes import (
+    PREFIXES,
+    UNIFORM,
+    Prefix,
+    names_printers,
+    read_line,
+    read_uniform,
+    uniform_prefix,
+)
 from esim.readers.text.printers import NAME_FORMS, NameForm, printer_of
 from esim.readers.text.scan import scan
 from esim.readers.text.suggest import candidates, with_number_group
@@ -68,6 +76,20 @@ def test_samples_of_prefixes(prefix: Prefix) -> None:
         assert prefix.holds in text
         if prefix.holds:
             assert names_printers(f"hello\n{text}\n")
+
+
+@pytest.mark.parametrize("prefix", UNIFORM, ids=lambda prefix: prefix.name)
+def test_samples_of_prefixes_of_every_line(prefix: Prefix) -> None:
+    """They count where every line has one, and several take turns."""
+    for text, printer in prefix.samples:
+        own = re.match(prefix.regex, text)
+        assert own is not None
+        other = own[0].replace(own[1], "9" if own[1].isdigit() else "other") + "mse: 0.5"
+        assert uniform_prefix("\n".join([text, other] * 3)) is prefix
+        assert uniform_prefix("\n".join([text, other, "mse: 0.5", text, other])) is None
+        assert uniform_prefix("\n".join([text] * 3 + [other] * 3)) is None
+        (line, _) = read_uniform([text, other], prefix)
+        assert (line.printer, line.message) == (printer, "mse: 0.9")
 
 
 def test_prefixes_behind_one_another() -> None:
