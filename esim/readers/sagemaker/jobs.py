@@ -33,7 +33,7 @@ from esim.readers.sagemaker.records import (
     read_records,
 )
 from esim.readers.source import File, Source
-from esim.readers.text.bare import BareStudy, looks_like_log, next_try, read_bare
+from esim.readers.text.bare import BareStudy, looks_like_log, next_try, no_number, read_bare
 from esim.readers.text.find import Matches, find
 from esim.readers.text.index_forms import choose_form
 from esim.readers.text.log_text import LogText
@@ -248,7 +248,8 @@ def _nothing(
             "and no line is of a form that the table of algorithms knows",
             fix=f"--metric '{objective}=REGEX' with the value as the first group",
         )
-    return EsimError(
+    anew = f"--objective NAME --direction {tuning.direction} with the metric named anew: "
+    return no_number(matches, objective, tuning.path, anew) or EsimError(
         f"the regex of metric {objective!r} matches no line of any log",
         where=tuning.path,
         why=f"{matches.metric.shown}; nearest lines: " + nearest_lines(matches.jobs, (), objective),

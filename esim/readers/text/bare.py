@@ -24,7 +24,7 @@ from esim.readers.text.controls import seen
 from esim.readers.text.exports import is_export, is_json, texts
 from esim.readers.text.find import Matches, find
 from esim.readers.text.index_forms import StepForm, choose_form, indexes
-from esim.readers.text.log_text import Emissions, LogText
+from esim.readers.text.log_text import EXAMPLES, Emissions, LogText
 from esim.readers.text.plain import CELL, in_utf8
 from esim.readers.text.printers import ENDINGS, printer_of_file
 from esim.readers.text.rows import time_span
@@ -214,19 +214,7 @@ def no_value(matches: Matches, objective: str, every: Sequence[LogText], label: 
             why=f"nearest lines: {near}",
             fix=holds or try_next(likely, label),
         )
-    caught = [c for job in matches.jobs for text in job for c in text.caught]
-    if caught:
-        lines = [e.split(": ", 1)[-1] for job in matches.jobs for t in job for e in t.examples]
-        better = with_number_group(metric.regex, lines)
-        return EsimError(
-            f"the group of the regex of metric {objective!r} catches no number",
-            where=label,
-            why=f"{metric.regex.pattern} catches {', '.join(map(repr, caught[:3]))}; lines: {near}",
-            fix=f"--metric {_quoted(objective, better)}"
-            if better
-            else f"let the group take a number only: {NUMBER_GROUP}",
-        )
-    return EsimError(
+    return no_number(matches, objective, label) or EsimError(
         f"no line of the logs holds metric {objective!r}",
         where=label,
         why=f"{metric.regex.pattern} matches none; nearest lines: {near}",
@@ -236,8 +224,31 @@ def no_value(matches: Matches, objective: str, every: Sequence[LogText], label: 
     )
 
 
-def _quoted(name: str, regex: str) -> str:
-    return shlex.quote(f"{name}={regex}")
+def no_number(matches: Matches, objective: str, where: str, more: str = "") -> EsimError | None:
+    """The error that says that the group of the regex catches no number; None if it catches none.
+
+    Args:
+        matches: what was found.
+        objective: the metric.
+        where: the input.
+        more: what else a command needs to read the input with another regex.
+    """
+    found = [text for job in matches.jobs for text in job]
+    caught = [group for text in found for group in text.caught]
+    if not caught or matches.metric is None:
+        return None
+    examples = [example for text in found for example in text.examples]
+    regex = matches.metric.regex
+    better = with_number_group(regex, [example.split(": ", 1)[-1] for example in examples])
+    return EsimError(
+        f"the group of the regex of metric {objective!r} catches no number",
+        where=where,
+        why=f"{regex.pattern} catches {', '.join(map(repr, caught[:EXAMPLES]))}; lines: "
+        + nearest_lines(matches.jobs, (), objective),
+        fix=f"{more}--metric {shlex.quote(f'{objective}={better}')}"
+        if better
+        else f"let the group take a number only: {NUMBER_GROUP}",
+    )
 
 
 def _billed_seconds(texts: Sequence[LogText]) -> float | None:

@@ -26,7 +26,6 @@ _BEST = re.compile(r"(?i)\b(?:best|final|overall)\b[^,|;]{0,40}$")
 # The SageMaker SDK joins its line on the uploaded model to the line after it.
 _PART = re.compile(r"[0-9]|#011|\t| - |[,|;]|generated training model")
 _LETTERS = re.compile(r"[A-Za-z_][A-Za-z_/-]*")
-_NEAR = 200  # characters around a value
 FOLD_MEAN_TOLERANCE = 1.5e-5  # XGBoost prints means with five decimals
 
 
@@ -241,12 +240,15 @@ def _hosts(texts: Sequence[Emissions]) -> tuple[Int64, tuple[str, ...]]:
 def _named_hosts(text: Emissions) -> list[str]:
     """The host that stands nearest to each value; the printer's host where a line names none."""
     messages, own = text.messages, text.printer.host
-    if (np.diff(text.rows) == 0).any():  # a line of several values may name several hosts
-        found = []
-        for message, at in zip(messages, text.at.tolist(), strict=True):
-            before = list(_HOST.finditer(message, max(0, at - _NEAR), at))
-            found.append(before[-1] if before else _HOST.search(message, at, at + _NEAR))
-        return [_host_in(match, own) for match in found]
+    shared = np.flatnonzero(np.diff(text.rows, prepend=-1))
+    if len(shared) < len(messages):  # a line of several values may name several hosts
+        names: list[str] = []
+        for row, stop in pairwise([*shared.tolist(), len(messages)]):
+            every = list(_HOST.finditer(messages[row]))
+            begins = np.array([match.start() for match in every])
+            before = np.searchsorted(begins, text.at[row:stop]) - 1
+            names += [_host_in(every[max(0, i)] if every else None, own) for i in before.tolist()]
+        return names
     first = _HOST.search(messages[0])
     if first is None:
         return [own] * len(messages)
