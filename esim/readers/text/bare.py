@@ -20,6 +20,7 @@ from esim.readers.encodings.times import parse_time
 from esim.readers.options import Options, settle_direction, settle_objective
 from esim.readers.source import File, Source
 from esim.readers.text.algorithms import forms_of, metrics_in
+from esim.readers.text.borders import BILLED, lines_with
 from esim.readers.text.controls import seen
 from esim.readers.text.exports import is_export, is_json, texts
 from esim.readers.text.find import Matches, find
@@ -31,6 +32,7 @@ from esim.readers.text.rows import time_span
 from esim.readers.text.steps import AlignedCurve, align, runs_apart
 from esim.readers.text.suggest import (
     NUMBER_GROUP,
+    Candidate,
     candidates,
     nearest_lines,
     try_next,
@@ -38,7 +40,7 @@ from esim.readers.text.suggest import (
 )
 from esim.study import Direction, Note
 
-_BILLED = re.compile(rb"^Billable seconds: (\d{1,18})\s*$", re.MULTILINE)
+_BILLED = re.compile(BILLED + rb" (\d{1,18})\s*$", re.MULTILINE)
 # Texts in the first bytes of a file that show the output of a training job on SageMaker.
 _SIGNS = (
     b"#quality_metric",
@@ -214,7 +216,9 @@ def no_value(matches: Matches, objective: str, every: Sequence[LogText], label: 
             why=f"nearest lines: {near}",
             fix=holds or try_next(likely, label),
         )
-    return no_number(matches, objective, label) or EsimError(
+    command = f"esim replay {shlex.quote(label)} --objective {shlex.quote(objective)} "
+    command += f"--direction {Candidate(objective, '').direction} "
+    return no_number(matches, objective, label, command) or EsimError(
         f"no line of the logs holds metric {objective!r}",
         where=label,
         why=f"{metric.regex.pattern} matches none; nearest lines: {near}",
@@ -253,7 +257,8 @@ def no_number(matches: Matches, objective: str, where: str, more: str = "") -> E
 
 def _billed_seconds(texts: Sequence[LogText]) -> float | None:
     """The seconds that the SageMaker SDK says were billed, at the end of a job's output."""
-    found = [match for text in texts for match in _BILLED.findall(text.data)]
+    places = [(text.data, at) for text in texts for at in lines_with(text.data, BILLED)]
+    found = [match[1] for data, at in places if (match := _BILLED.match(data, at)) is not None]
     return float(found[-1]) if found else None
 
 

@@ -14,7 +14,7 @@ from esim.readers.text.rows import positions_of
 
 _CREATED = b"reating training-job with name: "  # Creating, or older: creating
 _STARTING = b"Starting - Starting the training job"
-_BILLED = b"Billable seconds:"
+BILLED = b"Billable seconds:"
 _TAIL = 4096  # bytes
 # What a program prints as it starts, also behind a restart, or a tuner as a trial ends: Optuna,
 # Keras Tuner. Of those in a text the most frequent row counts.
@@ -62,8 +62,8 @@ def jobs_in(data: bytes, cells: Sequence[int] = ()) -> list[Job]:
     created, starting = (list(lines_with(data, sign)) for sign in (_CREATED, _STARTING))
     billed: list[int] = []
     # The bill is the last thing said of a job: without another sign it is not looked for in all.
-    if created or starting or _BILLED in data[-_TAIL:]:
-        billed = list(lines_with(data, _BILLED))
+    if created or starting or BILLED in data[-_TAIL:]:
+        billed = list(lines_with(data, BILLED))
     signs = sorted(
         [(at, "created") for at in created]
         + [(at, "starting") for at in starting]
