@@ -207,9 +207,8 @@ def _of_the_best(texts: Sequence[Emissions]) -> NDArray[np.bool_]:
     found: list[bool] = []
     for text in texts:
         for message, at in zip(text.messages, text.at.tolist(), strict=True):
-            ahead = message[max(0, at - 80) : at]
-            quick = "est" in ahead or "inal" in ahead or "verall" in ahead
-            found.append(quick and _BEST.search(ahead) is not None)
+            quick = "est" in message or "inal" in message or "verall" in message
+            found.append(quick and _BEST.search(message[max(0, at - 80) : at]) is not None)
     return np.array(found, dtype=np.bool_)
 
 
