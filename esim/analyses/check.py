@@ -52,6 +52,7 @@ GRADES: dict[str, tuple[Severity, str]] = {
         "warning",
         "switch the algorithm's own early stopping off: AUTO may count the line as an epoch",
     ),
+    "restarts_unnumbered": ("warning", "print the epoch's index: a restart may begin anew"),
     "restarts": ("warning", "resume from the checkpoint's epoch, or leave spot instances out"),
     "duplicate_steps": ("warning", _KEEP_INDEX),
     "steps_unsorted": ("warning", _KEEP_INDEX),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from pathlib import PurePath
 
 import numpy as np
 
@@ -248,8 +249,10 @@ def _nothing(
             "and no line is of a form that the table of algorithms knows",
             fix=f"--metric '{objective}=REGEX' with the value as the first group",
         )
-    anew = f"--objective NAME --direction {tuning.direction} with the metric named anew: "
-    return no_number(matches, objective, tuning.path, anew) or EsimError(
+    folder = PurePath(tuning.path).parent.as_posix()
+    anew = f"{objective}_2"  # the recorded regex stays that of its name
+    error = no_number(matches, objective, anew, tuning.direction, tuning.path, folder)
+    return error or EsimError(
         f"the regex of metric {objective!r} matches no line of any log",
         where=tuning.path,
         why=f"{matches.metric.shown}; nearest lines: " + nearest_lines(matches.jobs, (), objective),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
 
 from esim.readers.assembly import some
 from esim.readers.sagemaker.records import TrainingJob, TuningJob
@@ -134,6 +135,13 @@ def line_notes(
             f"{some(crowded[0])}; of each step the first one that has it counts"
         )
         notes.append(Note("several_hosts", text, len(crowded)))
+    again = 0 if form is not None else sum(map(_started_again, matches.jobs))
+    if again:
+        text = (
+            f"{again} job(s) have several log streams of one host, as behind a restart, and lines "
+            "without an index: their values are counted on"
+        )
+        notes.append(Note("restarts_unnumbered", text, again))
     for code in FATES[1:]:
         count = sum(curve.dropped.get(code, 0) for curve in curves)
         if count:
@@ -167,6 +175,12 @@ def line_notes(
     return [*notes, *_regex_notes(objective, matches, texts)]
 
 
+def _started_again(texts: Sequence[Emissions]) -> bool:
+    """Whether one host has printed values in several log streams."""
+    hosts = [(t.printer.host, t.printer.started) for t in texts if t.messages and t.printer.started]
+    return len(set(hosts)) > len({host for host, _ in hosts})
+
+
 def _regex_notes(objective: str, matches: Matches, texts: Sequence[Emissions]) -> Iterator[Note]:
     """Notes on lines where the regex takes a part of a number, or the value of another metric."""
     assert matches.metric is not None
@@ -174,6 +188,7 @@ def _regex_notes(objective: str, matches: Matches, texts: Sequence[Emissions]) -
     literal = _literal_before(regex.pattern)
     other: list[str] = []
     labels: dict[str, str] = {}
+    told: list[tuple[str, float]] = []  # labels and values in their order
     others = 0
     training = "train" in objective.lower()
     each = max(1, _LOOK_AT // max(1, sum(bool(text.messages) for text in texts)))
@@ -192,13 +207,14 @@ def _regex_notes(objective: str, matches: Matches, texts: Sequence[Emissions]) -
                 if len(other) < EXAMPLES:
                     other.append(place)
             if matches.form is None:
-                labels.setdefault(label_of(message, first).lower(), place)
+                told.append((label_of(message, first).lower(), float(text.values[i])))
+                labels.setdefault(told[-1][0], place)
     cuts = sum(text.cut for text in texts)
     if cuts:
         cut = [example for text in texts for example in text.cut_examples]
         said = f"the regex of {objective!r} takes only part of the number in {cuts} line(s)"
         yield Note("value_cut", said, cuts, tuple(cut[:EXAMPLES]))
-    if not others and _are_of_two_kinds(list(labels)):
+    if not others and (_are_of_two_kinds(list(labels)) or _take_turns(told)):
         said = f"the regex of {objective!r} takes values of several kinds: " + ", ".join(
             f"{label!r}" for label in list(labels)[:EXAMPLES]
         )
@@ -243,6 +259,17 @@ def _are_of_two_kinds(labels: Sequence[str]) -> bool:
     if training and len(training) < len(labels):
         return True
     return any(_is_longer(b, a) for a in labels for b in labels[:_MANY_LABELS])
+
+
+def _take_turns(told: Sequence[tuple[str, float]]) -> bool:
+    """Whether two labels alternate, as where a regex takes the loss of training and evaluation.
+
+    A doubled logger says the same value under another label.
+    """
+    pairs = list(pairwise(told))
+    turns = all(a != b for (a, _), (b, _) in pairs)
+    doubled = all(a == b for (_, a), (_, b) in pairs[::2])
+    return len({label for label, _ in told}) == 2 and len(pairs) > 2 and turns and not doubled
 
 
 def _is_longer(label: str, other: str) -> bool:

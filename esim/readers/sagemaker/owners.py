@@ -92,8 +92,10 @@ def _assign(file: File, job: str | None, stream: bool, records: Records, logs: J
     """Assign the texts of a file to the jobs that they name, else to that of the file's path."""
     outer, _ = printer_of_file(file)
     for text in texts(file):
-        printer = text.printer.within(outer)
-        name = text.stream or text.printer.job
+        own = text.printer.job
+        printer = text.printer.within(outer) if text.stream else text.printer.inside(outer)
+        # Where the path names the job, another name inside the lines is a worker of it.
+        name = text.stream or (own if job is None or own in records.training_jobs else None)
         inside = _job_of_name(name, records.training_jobs) if name else None
         if inside is None and printer.job in records.training_jobs:
             inside = printer.job
@@ -145,7 +147,13 @@ def _job_of(file: File, jobs: Mapping[str, TrainingJob]) -> tuple[str | None, bo
                 return job, True
             stream = stream or _STREAM.fullmatch(stem) is not None
             stem = stem.rpartition(".")[0]
-    return None, stream
+    held = [name for name in jobs if name in file.base and _stands_alone(name, file.base)]
+    return (held[0], True) if len(held) == 1 else (None, stream)
+
+
+def _stands_alone(name: str, text: str) -> bool:
+    """Whether a name stands in a text with no letter or digit beside it."""
+    return re.search(rf"(?<![A-Za-z0-9]){re.escape(name)}(?![A-Za-z0-9])", text) is not None
 
 
 def _job_of_name(name: str, jobs: Mapping[str, TrainingJob]) -> str | None:

@@ -111,7 +111,7 @@ def looks_like_log(file: File, options: Options | None = None) -> bool:
     head = in_utf8(file.head)
     if b"\0" in head[:1000] or head.startswith(_BINARY):
         return False
-    beside = PurePosixPath(file.plain_name).suffix in _NO_LOGS and file.path != file.root
+    beside = PurePosixPath(file.plain_name.lower()).suffix in _NO_LOGS and file.path != file.root
     if options is not None and (options.metrics or options.any_text) and not beside:
         return True
     if is_json(head):
@@ -216,9 +216,8 @@ def no_value(matches: Matches, objective: str, every: Sequence[LogText], label: 
             why=f"nearest lines: {near}",
             fix=holds or try_next(likely, label),
         )
-    command = f"esim replay {shlex.quote(label)} --objective {shlex.quote(objective)} "
-    command += f"--direction {Candidate(objective, '').direction} "
-    return no_number(matches, objective, label, command) or EsimError(
+    direction = Candidate(objective, "").direction
+    return no_number(matches, objective, objective, direction, label) or EsimError(
         f"no line of the logs holds metric {objective!r}",
         where=label,
         why=f"{metric.regex.pattern} matches none; nearest lines: {near}",
@@ -228,17 +227,22 @@ def no_value(matches: Matches, objective: str, every: Sequence[LogText], label: 
     )
 
 
-def no_number(matches: Matches, objective: str, where: str, more: str = "") -> EsimError | None:
+def no_number(
+    matches: Matches, objective: str, name: str, direction: Direction, where: str, label: str = ""
+) -> EsimError | None:
     """The error that says that the group of the regex catches no number; None if it catches none.
 
     Args:
         matches: what was found.
         objective: the metric.
-        where: the input.
-        more: what else a command needs to read the input with another regex.
+        name: what the metric can be called with another regex.
+        direction: its direction, or a guess.
+        where: what gives the regex.
+        label: the input; "" if it is `where`.
     """
     found = [text for job in matches.jobs for text in job]
     caught = [group for text in found for group in text.caught]
+    caught = caught or [""] * sum(text.empty for text in found)
     if not caught or matches.metric is None:
         return None
     examples = [example for text in found for example in text.examples]
@@ -249,7 +253,8 @@ def no_number(matches: Matches, objective: str, where: str, more: str = "") -> E
         where=where,
         why=f"{regex.pattern} catches {', '.join(map(repr, caught[:EXAMPLES]))}; lines: "
         + nearest_lines(matches.jobs, (), objective),
-        fix=f"{more}--metric {shlex.quote(f'{objective}={better}')}"
+        fix=f"esim replay {shlex.quote(label or where)} --objective {shlex.quote(name)} "
+        f"--direction {direction} --metric {shlex.quote(f'{name}={better}')}"
         if better
         else f"let the group take a number only: {NUMBER_GROUP}",
     )
@@ -301,7 +306,7 @@ def _jobs(source: Source, options: Options) -> dict[_Key, list[LogText]]:
     for file in files:
         outer, home = printer_of_file(file)
         for text in texts(file):
-            printer = text.printer.within(outer)
+            printer = text.printer.within(outer) if text.stream else text.printer.inside(outer)
             base = printer.job
             if base is None:
                 base = short[file]

@@ -26,11 +26,8 @@ _BORDERS = (
     (b" finished with value", b" pruned. ", b" failed with "),
     (b" Complete [",),
 )
-_FOLD_NUMBER = re.compile(rb"(?i)(?<![a-z])folds?\W{0,3}(\d{1,4})")
-_FOLDS = re.compile(
-    rb"(?i)(?<![a-z])(?:k|\d{1,3})[- ]?folds?(?![a-z])"
-    rb"|cross[ -]?validat(?!ion (?:loss|err|acc|score))"  # that is a metric
-)
+_FOLD_NUMBER = re.compile(rb"(?i)(?<![-\w])fold[ #:=\[]{1,3}(\d{1,4})\b")
+_FOLD_COUNT = re.compile(rb"(?i)(?<![-\w])(\d{1,3})[- ]folds?\b")
 
 
 class Job(NamedTuple):
@@ -128,7 +125,10 @@ def starts_in(data: bytes) -> list[int]:
     return max(found, key=len)
 
 
-def speaks_of_folds(data: bytes) -> bool:
-    """Whether a text speaks of cross-validation, or of several folds."""
+def folds_in(data: bytes) -> int:
+    """How many folds a text speaks of, as "fold 1", "fold 2" or "5-fold"; 0 if of none."""
     numbers = {match[1] for match in _FOLD_NUMBER.finditer(data)}
-    return len(numbers) > 1 or _FOLDS.search(data) is not None
+    if len(numbers) > 1:
+        return len(numbers)
+    count = _FOLD_COUNT.search(data)
+    return int(count[1]) if count is not None else 0

@@ -388,9 +388,9 @@ EXPORTS: tuple[Export, ...] = (
     ),
     Export(
         "get-log-events and filter-log-events with --output text",
-        lambda head: re.match(rb"EVENTS\t\d", head) is not None,
+        lambda head: re.match(rb"(?:b/\S+\tf/\S+\r?\n)?EVENTS\t\d", head) is not None,
         _text_events,
-        b"EVENTS\t1709287209999\t[0]#011validation-rmse:0.5\t1709287200000\n",
+        b"b/1\tf/2\nEVENTS\t1709287209999\t[0]#011validation-rmse:0.5\t1709287200000\n",
         ((None, _AT, _ROUND),),
     ),
 )

@@ -51,6 +51,8 @@ def find(jobs: Sequence[Sequence[File | LogText]], metric: str, given: Metric | 
     """
     if given is not None:
         found = _by_regex(jobs, given)
+        if not found:  # a job's regex may name what its lines begin with, to take one rank alone
+            found = _by_regex(jobs, given, whole=True) or found
         tabs = _with_any_tab(given)
         if found or tabs is None:
             return found
@@ -66,9 +68,19 @@ def find(jobs: Sequence[Sequence[File | LogText]], metric: str, given: Metric | 
     return _by_form(jobs, metric, forms[-1], near=True) if forms else found
 
 
-def _by_regex(jobs: Sequence[Sequence[File | LogText]], metric: Metric) -> Matches:
-    by_job = [[prepare(text, scan(text, metric)) for text in _texts(job)] for job in jobs]
-    return Matches(by_job, metric, None)
+def _by_regex(
+    jobs: Sequence[Sequence[File | LogText]], metric: Metric, whole: bool = False
+) -> Matches:
+    """What a regex finds in the lines, or in what they were with the prefixes before them."""
+    found = []
+    for job in jobs:
+        texts_of = (
+            replace(text, data=text.whole) if whole else text
+            for text in _texts(job)
+            if text.whole or not whole
+        )
+        found.append([prepare(text, scan(text, metric)) for text in texts_of])
+    return Matches(found, metric, None)
 
 
 def _with_any_tab(metric: Metric) -> Metric | None:

@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from esim.readers.text.borders import speaks_of_folds, starts_in
+from esim.readers.text.borders import folds_in, starts_in
 from esim.readers.text.log_text import Emissions, LogText
+from esim.readers.text.prefixes import TIME
 from esim.readers.text.rows import Stamps, line_ends, starts_of
 from esim.study import Float64, Int64
 from esim.study.first_step import FirstStep
@@ -37,7 +38,7 @@ class StepForm:
 # The word "epoch" in the cases in use. Because it starts with a class of characters `re` can skip
 # to it, which is three times as fast as IGNORECASE or a word boundary in front; the look-behind
 # serves as that boundary.
-_EPOCH = r"[eE](?<!\w[eE])(?:poch|POCH)"
+_EPOCH = r"[eE](?<!\w[eE])(?<!per [eE])(?<!/[eE])(?:poch|POCH)"
 _N = r"(\d{1,18}(?:\.\d{1,18})?)(?![.]?\d)"
 _WHOLE = r"(\d{1,18})(?![.]?\d)"
 
@@ -160,7 +161,11 @@ _MARKS = (
     ),
     (
         re.compile(
-            rb"^(?:[^\w\n]|\d){0,40}?\b(?:Epoch|EPOCH|epoch)[ :#\[]{1,3}(\d{1,18})()\b(?P<total>)",
+            # Behind times and the head of a logger; ReduceLROnPlateau is no header, nor is a report
+            # at the end of an epoch, as "Epoch 1 took 12 s".
+            rb"^(?:" + TIME.encode() + rb"[ \t])?(?:[^\w\n]|\d){0,40}?(?:[\w.]{1,40} ?[-|:] ?){0,2}"
+            rb"\b(?:Epoch|EPOCH|epoch)[ :#\[]{1,3}(\d{1,18})()\b(?P<total>)"
+            rb"(?=[ \t]{0,9}(?:[/|\]).,=#*-]|:(?! reducing)|of\b|$))",
             re.MULTILINE,
         ),
         True,
@@ -195,7 +200,7 @@ def prepare(text: LogText, found: Emissions) -> Emissions:
     found = replace(
         found,
         starts=np.searchsorted(started, found.rows, side="right"),
-        folds=speaks_of_folds(text.data),
+        folds=folds_in(text.data),
     )
     if form is not None and not form.inside_epochs:
         return found
@@ -204,10 +209,11 @@ def prepare(text: LogText, found: Emissions) -> Emissions:
             (m.start(), int(m[1] or m[2] or 0), int(m["total"] or 0))
             for m in regex.finditer(text.data)
         ]
-        if not marks or (several and len({epoch for _, epoch, _ in marks}) < 2):
-            continue  # a single line may be one of a configuration: "epoch: 20"
+        if not marks:
+            continue
         at, epochs, totals = (np.array(c, dtype=np.int64) for c in zip(*marks, strict=True))
         rows = np.searchsorted(ends, at)
+        found = replace(found, sure=not several or len(set(epochs.tolist())) > 1)
         return _marked(found, rows, epochs, totals, _times_at(text, ends, rows))
     return found
 
@@ -278,7 +284,9 @@ def choose_form(jobs: Sequence[Sequence[Emissions]]) -> StepForm | None:
     form = _form_of([line for text in texts for line in _lines_of(text, each)])
     if (form is None or form.inside_epochs) and texts:
         marked = sum(int((text.marks >= 0).sum()) for text in texts if text.marks is not None)
-        if 2 * marked > sum(len(text.values) for text in texts):
+        # A single line may be one of a configuration: "epoch: 20".
+        sure = any(text.sure for text in texts if text.marks is not None)
+        if sure and 2 * marked > sum(len(text.values) for text in texts):
             return MARKED
     if form is None and texts and all(map(_is_one_bar, texts)):
         return BAR

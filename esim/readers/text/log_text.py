@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from esim.study import Float64, Int64
 
@@ -37,6 +37,12 @@ class Printer:
             " ".join(filter(None, (outer.run, self.run))),
         )
 
+    def inside(self, job: Printer) -> Printer:
+        """Who this is, as lines of a text name it: a host, if the job of the text is known."""
+        if job.job is None or self.job is None:
+            return self.within(job)
+        return replace(self, job=None, host=f"{self.job} {self.host}".strip()).within(job)
+
 
 NOBODY = Printer()
 
@@ -57,6 +63,7 @@ class LogText:
             number in rising order; None if every line was printed once.
         printer: who printed it.
         stream: the name of its log stream; "" if the export does not say.
+        whole: the text with what prefixes stood in front of its lines; empty if none did.
     """
 
     where: str
@@ -66,6 +73,7 @@ class LogText:
     printed: Int64 | None = None
     printer: Printer = NOBODY
     stream: str = ""
+    whole: bytes = b""
 
 
 @dataclass(frozen=True)
@@ -84,12 +92,13 @@ class Emissions:
         printer: who printed the text.
         marks: int64 [E], the epoch that the last epoch line before it names, -1 if there is none;
             None if the messages name their steps themselves.
+        sure: whether several epoch lines of the text differ, or say how many epochs there are.
         totals: int64 [E], how many epochs that line says there are, 0 where it does not; None as
             `marks`.
         indexed: the form in which most messages name their steps, and float64 [E], the index of
             each; None if they name none. Kept because several stages ask for them.
         starts: int64 [E], how often a program had started in the text before it.
-        folds: whether the text speaks of folds of a cross-validation.
+        folds: how many folds of a cross-validation the text speaks of; 0 if of none.
         cut: how many values are only a part of the number in their line.
         cut_examples: the first few of these lines, ``path:line: text``.
         unread: how many lines hold the metric's name, or match, but give no number.
@@ -108,10 +117,11 @@ class Emissions:
     printed: Int64
     printer: Printer = NOBODY
     marks: Int64 | None = None
+    sure: bool = True
     totals: Int64 | None = None
     indexed: tuple[object, Float64] | None = None
     starts: Int64 | None = None
-    folds: bool = False
+    folds: int = 0
     cut: int = 0
     cut_examples: tuple[str, ...] = field(default=())
     unread: int = 0

@@ -35,7 +35,8 @@ _OF_SDK = (
     *(b"Starting - ", b"Downloading - ", b"Training - ", b"Uploading - ", b"Completed - "),
     *(b"Billable seconds", b"Training seconds", b"training-job"),
 )
-_FENCE = re.compile(rb"^ {0,8}```", re.MULTILINE)
+_LETTER_IN_WORD = re.compile(rb"[A-Za-z][\xc0-\xff](?:[A-Za-z]|[ :=])")
+_FENCE = re.compile(rb"^ {0,8}(?:```|~~~)", re.MULTILINE)
 _SOURCE = re.compile(rb"(?:python3?|py|r|julia|ya?ml|json|toml|dockerfile|diff)\s*$")
 _PROMPT = re.compile(rb"^ {0,8}(?:>>> |In \[)", re.MULTILINE)
 
@@ -56,7 +57,16 @@ def in_utf8(data: bytes) -> bytes:
     """The contents of a text file, or the begin of them, as UTF-8 without a byte order mark."""
     if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) and b"\0" in data[:100]:
         return data.decode("utf-16", errors="replace").encode()  # PowerShell writes UTF-16
-    return data.removeprefix(codecs.BOM_UTF8)
+    data = data.removeprefix(codecs.BOM_UTF8)
+    if data.isascii():
+        return data
+    text = data.decode("utf-8", errors="replace")
+    wrong = text.count("\ufffd")
+    right = len(text) - len(text.encode("ascii", "ignore")) - wrong if wrong else 0
+    # Windows' and Latin-1's letters in words, not UTF-8 that was cut or damaged here and there.
+    if wrong > right and _LETTER_IN_WORD.search(data) is not None:
+        return data.decode("cp1252", errors="replace").encode()
+    return data
 
 
 def texts_in(
@@ -145,16 +155,18 @@ def by_printer(text: LogText) -> Iterator[LogText]:
         taken.append(row)
     runs = _runs(list(found))
     for printer, (messages, stamps, taken) in found.items():
+        whole = [lines[row] for row in taken]
         rows = np.array(taken, dtype=np.int64)
         known = {s: parse_time(s, text.where) if s else math.nan for s in set(stamps)}
         times = np.array([known[stamp] for stamp in stamps], dtype=np.float64)
         yield replace(
             text,
             data="\n".join(messages).encode(),
+            whole="\n".join(whole).encode(),
             times=times if text.times is None else text.times[rows],
             lines=picked(text.lines, rows),
             printed=None if text.printed is None else text.printed[rows],
-            printer=replace(printer, run=runs[printer]).within(text.printer),
+            printer=replace(printer, run=runs[printer]).inside(text.printer),
         )
 
 
@@ -218,15 +230,21 @@ def _by_colour(data: bytes) -> dict[str, Int64]:
 
 
 def _without_source(data: bytes) -> bytes:
-    """Markdown with the lines of its source code left empty, and its outputs not indented.
+    """Markdown with nothing but outputs, which are not indented; other lines are left empty.
 
+    Outputs stand in fences, or are indented beside fences of source code, as nbconvert writes them.
     A fence that is named after a language holds source code, unless it shows a prompt.
     """
     parts = _FENCE.split(data)
+    fenced = False
     for i in range(1, len(parts), 2):  # behind an opening fence
         name, _, inside = parts[i].partition(b"\n")
         if _SOURCE.fullmatch(name.strip().lower()) and _PROMPT.search(inside) is None:
             parts[i] = b"\n" * parts[i].count(b"\n")
         else:
             parts[i] = parts[i].removeprefix(name)
+            fenced = fenced or bool(inside.strip())
+    if len(parts) > 1:
+        prose = re.compile(rb"^.*$" if fenced else rb"^(?! {4}).*$", re.MULTILINE)
+        parts[::2] = [prose.sub(b"", part) for part in parts[::2]]
     return re.sub(rb"^ {4}", b"", b"".join(parts), flags=re.MULTILINE)

@@ -67,14 +67,11 @@ PREFIXES: tuple[Prefix, ...] = (
         every=True,
     ),
     Prefix(
-        "the container: Docker Compose, SageMaker's local mode",
-        r"(?!epoch|step|iter|fold|trial|round|batch)"
-        r"(?P<name>(?:[\w.-]{1,99}[_-])?algo-\d{1,4}-\w{5}(?:[_-]\d{1,3})?"
-        r"|[A-Za-z][\w.-]{0,99}[_-]\d{1,3}(?=  )) {0,99}\| ?",
+        "the container: SageMaker's local mode",
+        r"(?P<name>(?:[\w.-]{1,99}[_-])?algo-\d{1,4}-\w{5}(?:[_-]\d{1,3})?) {0,99}\| ?",
         (
             ("algo-1-1kcnw_1  | mse: 0.9", Printer(None, "algo-1", 0, "1kcnw")),
             ("77w2vb4bc8-algo-2-nbhoa  | mse: 0.9", Printer(None, "algo-2", 0, "nbhoa")),
-            ("train-a-2  | mse: 0.9", Printer("train-a", "2")),
         ),
         holds="|",
     ),
@@ -125,10 +122,13 @@ UNIFORM: tuple[Prefix, ...] = (
         (("3: mse: 0.9", Printer(None, "rank 3")),),
     ),
     Prefix(
-        "the container by a name of its own: Docker Compose",
-        r"(?!(?i:debug|info|warn(?:ing)?|error|critical|train|val(?:id)?|test|eval|dev) )"
-        r"(?P<job>[A-Za-z][\w.-]{0,99}) {1,99}\| ?",
-        (("train-small  | mse: 0.9", Printer("train-small")),),
+        "the container: Docker Compose",  # replicas of a service are one job
+        r"(?!(?i:debug|info|warn\w*|error|critical|train(?:ing)?|val\w*|test\w*|eval\w*|dev) )"
+        r"(?P<job>[A-Za-z][\w.-]{0,99}?)(?:[_-](?P<host>\d{1,3}))? {1,99}\| ?",
+        (
+            ("train-small  | mse: 0.9", Printer("train-small")),
+            ("train-2  | mse: 0.9", Printer("train", "2")),
+        ),
     ),
 )
 
@@ -194,10 +194,7 @@ def _named(kind: str, text: str) -> Printer:
     if "name" in found:
         name = found["name"]
         known = printer_of(name)
-        if known != NOBODY:
-            return known
-        service, index = re.split(r"[_-](?=\d+$)", name)  # replicas of a service are one job
-        return Printer(service, index)
+        return known if known != NOBODY else Printer(host=name)
     if "pod" in found:
         pod = _POD_HOST.fullmatch(found["pod"])
         return Printer(pod[1], pod[2]) if pod else Printer(found["pod"])
@@ -266,7 +263,7 @@ def uniform_prefix(text: str) -> Prefix | None:
     lines = [line for line in text.split("\n") if line.strip()]
     for prefix in UNIFORM:
         matches = [re.match(prefix.regex, line) for line in lines[1:-1] or lines]
-        names = [match[1] for match in matches if match is not None]
+        names = [match[0] for match in matches if match is not None]
         turns = sum(a != b for a, b in pairwise(names))
         if len(names) == len(matches) and 2 <= len(set(names)) <= turns:
             return prefix

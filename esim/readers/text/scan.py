@@ -123,13 +123,15 @@ def _shown(text: LogText, rows: Int64, lines: Sequence[tuple[int, str]]) -> tupl
 
 _DIGITS = frozenset("0123456789.,eE-")  # a quick test before the regexes; "" is not in it
 _GOES_ON = re.compile(r"[eE][-+]?[0-9]|\.?[0-9]|,[0-9]{3}(?![0-9])")
+_DECIMAL_COMMA = re.compile(r",[0-9]+(?![.,0-9])")
 _SIGN_BEFORE = re.compile(r"[=:\s(]-$|[0-9]\.?$")
 
 
 def _takes_a_part(message: str, first: int, last: int) -> bool:
     """Whether the number continues behind the group, or begins before it."""
     before = message[max(0, first - 9) : first]
-    return bool(_GOES_ON.match(message, last) or _SIGN_BEFORE.search(before))
+    comma = "." not in message[first:last] and _DECIMAL_COMMA.match(message, last)
+    return bool(comma or _GOES_ON.match(message, last) or _SIGN_BEFORE.search(before))
 
 
 class _Found(NamedTuple):

@@ -21,7 +21,7 @@ _HOST = re.compile(
     r"host=(algo-\d{1,9})"
     r"|(?<!mean )(?<!Mean )(?<!dian )(?<!avg )(?<!rage )\b[Rr]ank[ =:_]{0,3}(\d{1,4})\b(?![.]?\d)"
 )
-_BEST = re.compile(r"(?i)\b(?:best|final|overall)\b[^,|;]{0,40}$")
+_BEST = re.compile(r"(?i)\b(?:best|final)\b[^,|;()\d]{0,40}$")
 # What separates the parts of a line, each of which is a value behind its label.
 # The SageMaker SDK joins its line on the uploaded model to the line after it.
 _PART = re.compile(r"[0-9]|#011|\t| - |[,|;]|generated training model")
@@ -117,11 +117,9 @@ def align(job: Sequence[Emissions], form: StepForm | None) -> AlignedCurve:
         return AlignedCurve(np.zeros(0, dtype=np.int64), nothing, nothing, math.nan)
     fate = np.zeros(len(every.values), dtype=np.int8)
     fate[_other_labels(texts, every)] = SEVERAL
-    best = _of_the_best(texts)[every.where]
-    if not best.all():
-        fate[best] = BEST
     _settle_refreshes(fate, every, form)
-    steps, fractional = _whole(every.steps)
+    steps, fractional = _whole(every.steps, alone=len(texts) == 1)
+    _settle_best(fate, _of_the_best(texts)[every.where], steps, every.values, form)
     folds = None
     stages = 0
     if form is None:
@@ -132,7 +130,7 @@ def align(job: Sequence[Emissions], form: StepForm | None) -> AlignedCurve:
         kept = np.flatnonzero(fate == KEPT)
         if form is MARKED:
             stages = _count_on(steps, kept, every.totals)
-        told = any(text.folds for text in texts)
+        told = texts[0].folds if len(texts) == 1 else 0
         begun = np.concatenate([_starts(text) for text in texts])[every.where[kept]]
         folds = _folds(steps[kept], every.values[kept], told, begun)
         if folds is None:
@@ -207,8 +205,9 @@ def _of_the_best(texts: Sequence[Emissions]) -> NDArray[np.bool_]:
     found: list[bool] = []
     for text in texts:
         for message, at in zip(text.messages, text.at.tolist(), strict=True):
-            quick = "est" in message or "inal" in message or "verall" in message
-            found.append(quick and _BEST.search(message[max(0, at - 80) : at]) is not None)
+            ahead = message[max(0, at - 80) : at]  # a line of many values is not searched for each
+            quick = "est" in ahead or "inal" in ahead
+            found.append(quick and _BEST.search(ahead) is not None)
     return np.array(found, dtype=np.bool_)
 
 
@@ -265,10 +264,29 @@ def _host_in(match: re.Match[str] | None, own: str) -> str:
     return str(match[1]) if match[1] else f"rank {match[2]}"
 
 
-def _whole(indexed: Float64) -> tuple[Int64, bool]:
+def _settle_best(
+    fate: NDArray[np.int8], best: NDArray[np.bool_], steps: Int64, values: Float64, form: Any
+) -> None:
+    """What is labelled as the best so far, or as final, is no value of its own.
+
+    It is one where its epoch has no other; without an index, where nothing has said it before.
+    """
+    for i in np.flatnonzero(best & (fate == KEPT)).tolist():
+        if form is None:
+            others = values[:i][~best[:i]]
+            fate[i] = BEST if bool(_same(others, values[i]).any()) else KEPT
+        elif bool(((steps == steps[i]) & ~best).any()):
+            fate[i] = BEST
+
+
+def _whole(indexed: Float64, alone: bool = True) -> tuple[Int64, bool]:
     """int64 [E]: whole steps, -1 where there is no index; whether the indices are fractions.
 
     Fractions of epochs are numbered in rising order from 1.
+
+    Args:
+        indexed: float64 [E], NaN where there is no index.
+        alone: whether all stand in one text, so that none is said again behind a restart.
     """
     known = ~np.isnan(indexed)
     steps = np.full(len(indexed), -1, dtype=np.int64)
@@ -278,7 +296,7 @@ def _whole(indexed: Float64) -> tuple[Int64, bool]:
         steps[known] = np.unique(order, return_inverse=True)[1] + 1
         again = np.flatnonzero(np.diff(order) == 0) + 1
         # Rounded fractions: several evaluations say the same epoch, and not only the last one.
-        if len(again) and (np.diff(order) >= 0).all() and order[again[0]] < order[-1]:
+        if alone and len(again) and (np.diff(order) >= 0).all() and order[again[0]] < order[-1]:
             steps[known] = np.arange(1, len(order) + 1)
     else:
         steps[known] = indexed[known].astype(np.int64)
@@ -379,6 +397,8 @@ def _count_on(steps: Int64, kept: Int64, totals: Int64) -> int:
         kept: int64, the positions of the emissions that may count.
         totals: int64 [E], as in `_Values`.
     """
+    if not len(kept):
+        return 0
     runs = runs_of(steps[kept])
     ends = [kept[run.stop - 1] for run in runs]
     begins = [kept[run.start] for run in runs]
@@ -401,7 +421,7 @@ def runs_of(steps: Int64) -> list[slice]:
 
 
 def _folds(
-    steps: Int64, values: Float64, told: bool, starts: Int64
+    steps: Int64, values: Float64, told: int, starts: Int64
 ) -> tuple[Int64, Float64, list[int]] | None:
     """The mean curve over the folds of a cross-validation; None if the values are of none.
 
@@ -411,7 +431,7 @@ def _folds(
 
     Args:
         steps, values: [K], in the order of time.
-        told: whether the text speaks of folds.
+        told: how many folds the text speaks of; 0 if of none.
         starts: int64 [K], how often a program had started: folds are trained by one.
 
     Returns:
@@ -430,8 +450,13 @@ def _folds(
             and np.ptp(values[ends]) > 0
             and (_all_begin_and_rise(steps, [*runs[:-1], slice(tail.start, tail.stop - 1)]))
         ):
-            whole, told = [*runs[:-1], slice(tail.start, tail.stop - 1)], True
-    if not told or not _all_begin_and_rise(steps, whole):
+            alike = (
+                len({run.stop - run.start for run in runs[:-1]} | {tail.stop - tail.start - 1}) == 1
+            )
+            if alike or len(runs) > 2:
+                whole = [*runs[:-1], slice(tail.start, tail.stop - 1)]
+                told = len(whole)
+    if told != len(whole) or not _all_begin_and_rise(steps, whole):
         return None
     shortest = min(run.stop - run.start for run in whole)
     table = np.array([values[run.start : run.start + shortest] for run in whole])
@@ -558,7 +583,7 @@ def _settle_steps(fate: NDArray[np.int8], steps: Int64, values: Float64, form: S
         form: how lines name their step.
     """
     left = np.flatnonzero(fate == KEPT)
-    extra = _behind_the_last(steps[left], 2 if form is MARKED else 3)
+    extra = _behind_the_last(steps[left])
     if extra and (form is MARKED or _said_before(values[left], extra)):
         fate[left[len(left) - extra :]] = SUMMARY
         left = left[: len(left) - extra]
@@ -580,19 +605,18 @@ def _said_before(values: Float64, extra: int) -> bool:
     )
 
 
-def _behind_the_last(steps: Int64, least: int) -> int:
-    """How many more emissions the last step has than each other step; 0 if those differ.
+def _behind_the_last(steps: Int64) -> int:
+    """How many more emissions the last step has than the others, of which each has one; else 0.
 
     Such emissions are a closing evaluation that is printed after the last epoch.
 
     Args:
         steps: int64 [K], in the order of time.
-        least: how many steps are needed to tell.
     """
     if (np.diff(steps) < 0).any():
         return 0
     counts = np.unique(steps, return_counts=True)[1]
-    if len(counts) < least or (counts[:-1] != counts[0]).any():
+    if len(counts) < 2 or (counts[:-1] != 1).any():
         return 0
     return max(0, int(counts[-1] - counts[0]))
 

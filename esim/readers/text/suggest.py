@@ -13,6 +13,7 @@ from esim.readers.text.log_text import EXAMPLE_LENGTH, EXAMPLES, Emissions, LogT
 from esim.study import Direction
 
 NUMBER_GROUP = r"([-+]?[0-9]*\.?[0-9]+(?:[eE][-+]?[0-9]+)?)"
+_ON = re.compile(r"[.,]?[0-9]")  # behind a number that is not whole: 1,900.5, 0,90
 _LOOK_AT = 1 << 20  # bytes of each text
 _TEXTS = 20
 _PAIR = re.compile(
@@ -170,7 +171,9 @@ def with_number_group(regex: re.Pattern[str], lines: Iterable[str]) -> str | Non
         better = re.compile(changed, regex.flags)
     except re.error:
         return None
-    return changed if all(better.search(line) for line in lines) else None
+    matches = [(line, better.search(line)) for line in lines]
+    whole = all(m is not None and not _ON.match(line, m.end(1)) for line, m in matches)
+    return changed if whole else None
 
 
 def _class_end(pattern: str, at: int) -> int:

@@ -1,9 +1,9 @@
-"""Logs as people export them, 314 small ones, against what a person reads in each.
+"""Logs as people export them, 348 small ones, against what a person reads in each.
 
 `cases/cases.json` says for each what is right and why. The numbers are invented; the shapes are
 those of the programs. Kinds by the begin of a name: a silently wrong, b wrongly explained, c
-refused (with the errors, x), e exports, f what tempts the reader's own rules, t tempting values,
-p plain, z beside SageMaker.
+refused (with the errors, x), e exports, f and g what tempts the reader's own rules, t tempting
+values, p plain, z beside SageMaker.
 """
 
 from __future__ import annotations
