@@ -29,7 +29,7 @@ from esim.readers.text.log_text import EXAMPLES, Emissions, LogText
 from esim.readers.text.plain import CELL, in_utf8
 from esim.readers.text.printers import ENDINGS, printer_of_file
 from esim.readers.text.rows import time_span
-from esim.readers.text.steps import AlignedCurve, align, runs_apart
+from esim.readers.text.steps import AlignedCurve, align
 from esim.readers.text.suggest import (
     NUMBER_GROUP,
     Candidate,
@@ -38,6 +38,7 @@ from esim.readers.text.suggest import (
     try_next,
     with_number_group,
 )
+from esim.readers.text.trainings import trainings_apart
 from esim.study import Direction, Note
 
 _BILLED = re.compile(BILLED + rb" (\d{1,18})\s*$", re.MULTILINE)
@@ -328,7 +329,7 @@ def _apart(
     """
     parts: dict[str, list[_Part]] = {}
     for (key, texts_of), emissions in zip(jobs.items(), matches.jobs, strict=True):
-        several = runs_apart(emissions, form)
+        several = trainings_apart(emissions, form)
         if several is None:
             parts.setdefault(key.base, []).append((key.run, list(texts_of), emissions))
         else:

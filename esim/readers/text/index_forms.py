@@ -361,3 +361,27 @@ def indexes(text: Emissions, form: StepForm) -> Float64:
         near = np.searchsorted(at, text.at[rows]) - int(ahead)
         found[rows] = np.array([float(m[1]) for m in every])[np.clip(near, 0, len(at) - 1)]
     return found
+
+
+def steps_of(indexed: Float64, alone: bool = True) -> tuple[Int64, bool]:
+    """int64 [E]: whole steps, -1 where there is no index; whether the indices are fractions.
+
+    Fractions of epochs are numbered in rising order from 1.
+
+    Args:
+        indexed: float64 [E], NaN where there is no index.
+        alone: whether all stand in one text, so that none is said again behind a restart.
+    """
+    known = ~np.isnan(indexed)
+    steps = np.full(len(indexed), -1, dtype=np.int64)
+    fractional = bool((indexed[known] != np.floor(indexed[known])).any())
+    if fractional:
+        order = indexed[known]
+        steps[known] = np.unique(order, return_inverse=True)[1] + 1
+        again = np.flatnonzero(np.diff(order) == 0) + 1
+        # Rounded fractions: several evaluations say the same epoch, and not only the last one.
+        if alone and len(again) and (np.diff(order) >= 0).all() and order[again[0]] < order[-1]:
+            steps[known] = np.arange(1, len(order) + 1)
+    else:
+        steps[known] = indexed[known].astype(np.int64)
+    return steps, fractional

@@ -5,28 +5,30 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from itertools import pairwise
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from esim.readers.natural import natural
-from esim.readers.text.index_forms import MARKED, StepForm, indexes
+from esim.readers.text.hosts import hosts_of
+from esim.readers.text.index_forms import MARKED, StepForm, indexes, steps_of
 from esim.readers.text.log_text import EXAMPLE_LENGTH, Emissions
+from esim.readers.text.trainings import (
+    count_on,
+    mean_of_folds,
+    runs_of,
+    same,
+    starts_of_programs,
+    totals_of,
+)
 from esim.study import Float64, Int64
 
-_HOST = re.compile(
-    r"host=(algo-\d{1,9})"
-    r"|(?<!mean )(?<!Mean )(?<!dian )(?<!avg )(?<!rage )\b[Rr]ank[ =:_]{0,3}(\d{1,4})\b(?![.]?\d)"
-)
 _BEST = re.compile(r"(?i)\b(?:best|final)\b[^,|;()\d]{0,40}$")
 # What separates the parts of a line, each of which is a value behind its label.
 # The SageMaker SDK joins its line on the uploaded model to the line after it.
 _PART = re.compile(r"[0-9]|#011|\t| - |[,|;]|generated training model")
 _LETTERS = re.compile(r"[A-Za-z_][A-Za-z_/-]*")
-FOLD_MEAN_TOLERANCE = 1.5e-5  # XGBoost prints means with five decimals
 
 
 @dataclass(frozen=True)
@@ -118,7 +120,7 @@ def align(job: Sequence[Emissions], form: StepForm | None) -> AlignedCurve:
     fate = np.zeros(len(every.values), dtype=np.int8)
     fate[_other_labels(texts, every)] = SEVERAL
     _settle_refreshes(fate, every, form)
-    steps, fractional = _whole(every.steps, alone=len(texts) == 1)
+    steps, fractional = steps_of(every.steps, alone=len(texts) == 1)
     _settle_best(fate, _of_the_best(texts)[every.where], steps, every.values, form)
     folds = None
     stages = 0
@@ -129,10 +131,10 @@ def align(job: Sequence[Emissions], form: StepForm | None) -> AlignedCurve:
         _settle_hosts(fate, steps, every.hosts)
         kept = np.flatnonzero(fate == KEPT)
         if form is MARKED:
-            stages = _count_on(steps, kept, every.totals)
+            stages = count_on(steps, kept, every.totals)
         told = texts[0].folds if len(texts) == 1 else 0
-        begun = np.concatenate([_starts(text) for text in texts])[every.where[kept]]
-        folds = _folds(steps[kept], every.values[kept], told, begun)
+        begun = np.concatenate([starts_of_programs(text) for text in texts])[every.where[kept]]
+        folds = mean_of_folds(steps[kept], every.values[kept], told, begun)
         if folds is None:
             _settle_steps(fate, steps, every.values, form)
     kept = np.flatnonzero(fate == KEPT)
@@ -169,7 +171,7 @@ def _in_time(texts: Sequence[Emissions], form: StepForm | None) -> tuple[_Values
     values = np.concatenate([none, *(text.values for text in texts)])
     times = np.concatenate([none, *(text.times for text in texts)])
     indexed = [np.zeros(len(t.values)) if form is None else indexes(t, form) for t in texts]
-    hosts, names = _hosts(texts)
+    hosts, names = hosts_of(texts)
     every = _Values(
         values,
         times,
@@ -177,7 +179,7 @@ def _in_time(texts: Sequence[Emissions], form: StepForm | None) -> tuple[_Values
         hosts,
         _numbered([text.rows for text in texts]),
         _numbered([text.printed for text in texts]),
-        np.concatenate([np.zeros(0, dtype=np.int64), *map(_totals, texts)]),
+        np.concatenate([np.zeros(0, dtype=np.int64), *map(totals_of, texts)]),
         np.arange(len(values)),
     )
     ahead = np.diff(times)
@@ -187,14 +189,6 @@ def _in_time(texts: Sequence[Emissions], form: StepForm | None) -> tuple[_Values
     if not (ahead > 0).any():
         order = np.argsort(-every.line, kind="stable")
     return _Values(*(column[order] for column in vars(every).values())), names
-
-
-def _totals(text: Emissions) -> Int64:
-    return np.zeros(len(text.values), dtype=np.int64) if text.totals is None else text.totals
-
-
-def _starts(text: Emissions) -> Int64:
-    return np.zeros(len(text.values), dtype=np.int64) if text.starts is None else text.starts
 
 
 def _of_the_best(texts: Sequence[Emissions]) -> NDArray[np.bool_]:
@@ -220,50 +214,6 @@ def _numbered(parts: Sequence[Int64]) -> Int64:
     return np.concatenate(found)
 
 
-def _hosts(texts: Sequence[Emissions]) -> tuple[Int64, tuple[str, ...]]:
-    """int64 [E]: the host that printed each emission, numbered in natural order; their names.
-
-    The number is 0 and there are no names if it is unknown or only one.
-    """
-    names: list[str] = []
-    for text in texts:
-        names += _named_hosts(text)
-    known = sorted(set(names), key=natural)
-    if len(known) < 2:
-        return np.zeros(len(names), dtype=np.int64), ()
-    number = {name: i for i, name in enumerate(known)}
-    return np.array([number[name] for name in names], dtype=np.int64), tuple(known)
-
-
-def _named_hosts(text: Emissions) -> list[str]:
-    """The host that stands nearest to each value; the printer's host where a line names none."""
-    messages, own = text.messages, text.printer.host
-    shared = np.flatnonzero(np.diff(text.rows, prepend=-1))
-    if len(shared) < len(messages):  # a line of several values may name several hosts
-        names: list[str] = []
-        for row, stop in pairwise([*shared.tolist(), len(messages)]):
-            every = list(_HOST.finditer(messages[row]))
-            begins = np.array([match.start() for match in every])
-            before = np.searchsorted(begins, text.at[row:stop]) - 1
-            names += [_host_in(every[max(0, i)] if every else None, own) for i in before.tolist()]
-        return names
-    first = _HOST.search(messages[0])
-    if first is None:
-        return [own] * len(messages)
-    joined = "\n".join(messages)
-    shown = messages[0][first.start() : first.end() + 1]
-    kind = shown[: first.start(first.lastindex or 0) - first.start()]
-    if joined.count(shown) == joined.count(kind) == len(messages):
-        return [_host_in(first, own)] * len(messages)  # nearly always
-    return [_host_in(_HOST.search(message), own) for message in messages]
-
-
-def _host_in(match: re.Match[str] | None, own: str) -> str:
-    if match is None:
-        return own
-    return str(match[1]) if match[1] else f"rank {match[2]}"
-
-
 def _settle_best(
     fate: NDArray[np.int8], best: NDArray[np.bool_], steps: Int64, values: Float64, form: Any
 ) -> None:
@@ -274,33 +224,9 @@ def _settle_best(
     for i in np.flatnonzero(best & (fate == KEPT)).tolist():
         if form is None:
             others = values[:i][~best[:i]]
-            fate[i] = BEST if bool(_same(others, values[i]).any()) else KEPT
+            fate[i] = BEST if bool(same(others, values[i]).any()) else KEPT
         elif bool(((steps == steps[i]) & ~best).any()):
             fate[i] = BEST
-
-
-def _whole(indexed: Float64, alone: bool = True) -> tuple[Int64, bool]:
-    """int64 [E]: whole steps, -1 where there is no index; whether the indices are fractions.
-
-    Fractions of epochs are numbered in rising order from 1.
-
-    Args:
-        indexed: float64 [E], NaN where there is no index.
-        alone: whether all stand in one text, so that none is said again behind a restart.
-    """
-    known = ~np.isnan(indexed)
-    steps = np.full(len(indexed), -1, dtype=np.int64)
-    fractional = bool((indexed[known] != np.floor(indexed[known])).any())
-    if fractional:
-        order = indexed[known]
-        steps[known] = np.unique(order, return_inverse=True)[1] + 1
-        again = np.flatnonzero(np.diff(order) == 0) + 1
-        # Rounded fractions: several evaluations say the same epoch, and not only the last one.
-        if alone and len(again) and (np.diff(order) >= 0).all() and order[again[0]] < order[-1]:
-            steps[known] = np.arange(1, len(order) + 1)
-    else:
-        steps[known] = indexed[known].astype(np.int64)
-    return steps, fractional
 
 
 def _other_labels(texts: Sequence[Emissions], every: _Values) -> Int64:
@@ -366,9 +292,9 @@ def _settle_unnumbered(fate: NDArray[np.int8], every: _Values) -> None:
         fate[(every.hosts != counts.argmax()) & (fate == KEPT)] = DUPLICATE
     left = np.flatnonzero(fate == KEPT)
     first, second = every.values[left[::2]], every.values[left[1::2]]
-    doubled = len(first) == len(second) > 1 and bool(_same(first, second).all())
+    doubled = len(first) == len(second) > 1 and bool(same(first, second).all())
     # Every value is printed twice and the values differ: a doubled logger, not a plateau.
-    if doubled and not _same(first[1:], first[:-1]).any():
+    if doubled and not same(first[1:], first[:-1]).any():
         fate[left[1::2]] = DUPLICATE
 
 
@@ -384,193 +310,6 @@ def _settle_hosts(fate: NDArray[np.int8], steps: Int64, hosts: Int64) -> None:
     for i in left:
         if hosts[i] != lowest[int(steps[i])]:
             fate[i] = DUPLICATE
-
-
-def _count_on(steps: Int64, kept: Int64, totals: Int64) -> int:
-    """Count the epochs of each stage of training on from the one before; return how many there are.
-
-    A stage is a run that reached the end that it had announced, before another one of another
-    length began at epoch 1, as where a model is trained and then fine-tuned.
-
-    Args:
-        steps: int64 [E]; it is changed.
-        kept: int64, the positions of the emissions that may count.
-        totals: int64 [E], as in `_Values`.
-    """
-    if not len(kept):
-        return 0
-    runs = runs_of(steps[kept])
-    ends = [kept[run.stop - 1] for run in runs]
-    begins = [kept[run.start] for run in runs]
-    whole = all(0 < steps[end] == totals[end] for end in ends[:-1])
-    lengths = {int(totals[begin]) for begin in begins}
-    if len(runs) < 2 or not whole or len(lengths) < 2 or any(steps[b] != 1 for b in begins):
-        return 0
-    offset = 0
-    for run, end in zip(runs, ends, strict=True):
-        reached = int(steps[end])
-        steps[kept[run]] += offset
-        offset += reached
-    return len(runs)
-
-
-def runs_of(steps: Int64) -> list[slice]:
-    """The parts of a sequence of steps in which they do not fall."""
-    starts = [0, *(np.flatnonzero(np.diff(steps) < 0) + 1).tolist(), len(steps)]
-    return [slice(first, stop) for first, stop in pairwise(starts)]
-
-
-def _folds(
-    steps: Int64, values: Float64, told: int, starts: Int64
-) -> tuple[Int64, Float64, list[int]] | None:
-    """The mean curve over the folds of a cross-validation; None if the values are of none.
-
-    The folds are trained one after another, each from the first step on. That they are folds is
-    known where the text speaks of them, or where a last line gives the mean of their last values,
-    as SageMaker's XGBoost prints it.
-
-    Args:
-        steps, values: [K], in the order of time.
-        told: how many folds the text speaks of; 0 if of none.
-        starts: int64 [K], how often a program had started: folds are trained by one.
-
-    Returns:
-        The steps that all folds have; the means; the position of each step in the last fold.
-    """
-    runs = runs_of(steps)
-    if len(runs) < 2 or starts[0] != starts[-1]:
-        return None
-    whole, tail = runs, runs[-1]
-    if tail.stop - tail.start > 1:
-        ends = [run.stop - 1 for run in runs[:-1]] + [tail.stop - 2]
-        mean = float(np.mean(values[ends]))
-        near = abs(mean - values[-1]) <= FOLD_MEAN_TOLERANCE * max(1.0, abs(mean))
-        if (
-            near
-            and np.ptp(values[ends]) > 0
-            and (_all_begin_and_rise(steps, [*runs[:-1], slice(tail.start, tail.stop - 1)]))
-        ):
-            alike = (
-                len({run.stop - run.start for run in runs[:-1]} | {tail.stop - tail.start - 1}) == 1
-            )
-            if alike or len(runs) > 2:
-                whole = [*runs[:-1], slice(tail.start, tail.stop - 1)]
-                told = len(whole)
-    if told != len(whole) or not _all_begin_and_rise(steps, whole):
-        return None
-    shortest = min(run.stop - run.start for run in whole)
-    table = np.array([values[run.start : run.start + shortest] for run in whole])
-    last = whole[-1]
-    own = steps[last.start : last.start + shortest]
-    if any((steps[run.start : run.start + shortest] != own).any() for run in whole):
-        return None
-    return own, table.mean(axis=0), list(range(last.start, last.start + shortest))
-
-
-def _all_begin_and_rise(steps: Int64, runs: Sequence[slice]) -> bool:
-    """Whether all runs begin with the same step and have each step once."""
-    return all(
-        steps[run.start] == steps[0] and bool((np.diff(steps[run]) > 0).all()) for run in runs
-    )
-
-
-def runs_apart(job: Sequence[Emissions], form: StepForm | None) -> list[Emissions] | None:
-    """The emissions of each job in a text that nothing names, where it holds several.
-
-    Jobs are told apart by the lines that a program prints as it starts, where the index begins
-    again behind them. Without such lines, runs that all have the same steps are jobs of their own:
-    a job that was restarted would not have reached the end before.
-
-    Args:
-        job: the emissions of the texts of what may be several jobs.
-        form: how lines name their step.
-
-    Returns:
-        The emissions of each; None if it is one job.
-    """
-    texts = [text for text in job if text.messages]
-    if len(texts) != 1 or texts[0].starts is None or texts[0].printer.job is not None:
-        return None
-    (text,) = texts
-    starts = text.starts
-    assert starts is not None
-    if form is None:
-        cuts = np.flatnonzero(np.diff(starts) > 0) + 1
-        return _cut(text, cuts)
-    steps, _ = _whole(indexes(text, form))
-    kept = np.flatnonzero(steps >= 0)
-    if len(kept) < 2 or _hosts(texts)[1]:
-        return None
-    own = steps[kept]
-    if _folds(own, text.values[kept], text.folds, starts[kept]) is not None:
-        return None
-    runs = runs_of(own)
-    if len(runs) < 2:
-        return None
-    if form is MARKED and _count_on(steps.copy(), kept, _totals(text)):
-        return None
-    again = [run for run in runs[1:] if own[run.start] <= own[0]]
-    borders = [run.start for run in again if starts[kept[run.start]] > starts[kept[run.start - 1]]]
-    if not borders and len(again) == len(runs) - 1 and not _is_repeated(text.values[kept], runs):
-        alone = _are_alike(own, runs) or _are_of_one_program(text.rows[kept], runs)
-        borders = [run.start for run in again] if alone else []
-    return _cut(text, kept[np.array(borders, dtype=np.int64)])
-
-
-def _is_repeated(values: Float64, runs: Sequence[slice]) -> bool:
-    """Whether the last run says the values of another one again, as a summary at the end does."""
-    last = values[runs[-1]]
-    return any(
-        run.stop - run.start >= len(last) and bool(_same(values[run][: len(last)], last).all())
-        for run in runs[:-1]
-    )
-
-
-def _are_of_one_program(rows: Int64, runs: Sequence[slice]) -> bool:
-    """Whether the lines of each run follow those of the one before as closely as its own lines do.
-
-    A job that is restarted prints other lines as it starts; a program that trains anew does not.
-    """
-    inside = [np.diff(rows[run]) for run in runs]
-    usual = [float(np.median(gaps)) for gaps in inside if len(gaps)]
-    between = [int(rows[b.start] - rows[a.stop - 1]) for a, b in pairwise(runs)]
-    return bool(usual) and max(between) <= max(usual)
-
-
-def _are_alike(steps: Int64, runs: Sequence[slice]) -> bool:
-    """Whether runs of several steps all have the same first and last step."""
-    return len(runs) > 1 and all(
-        run.stop - run.start > 1
-        and steps[run.start] == steps[0]
-        and steps[run.stop - 1] == steps[runs[0].stop - 1] > steps[0]
-        for run in runs
-    )
-
-
-def _cut(text: Emissions, cuts: Int64) -> list[Emissions] | None:
-    """The parts of the emissions of a text between some positions; None if there is no cut."""
-    if not len(cuts):
-        return None
-    bounds = [0, *cuts.tolist(), len(text.values)]
-    return [_part(text, slice(first, stop)) for first, stop in pairwise(bounds)]
-
-
-def _part(text: Emissions, rows: slice) -> Emissions:
-    marks, starts, indexed = text.marks, text.starts, text.indexed
-    return replace(
-        text,
-        values=text.values[rows],
-        times=text.times[rows],
-        messages=text.messages[rows],
-        at=text.at[rows],
-        lines=text.lines[rows],
-        rows=text.rows[rows],
-        printed=text.printed[rows],
-        marks=None if marks is None else marks[rows],
-        totals=None if text.totals is None else text.totals[rows],
-        indexed=None if indexed is None else (indexed[0], indexed[1][rows]),
-        starts=None if starts is None else starts[rows],
-    )
 
 
 def _settle_steps(fate: NDArray[np.int8], steps: Int64, values: Float64, form: StepForm) -> None:
@@ -600,7 +339,7 @@ def _said_before(values: Float64, extra: int) -> bool:
     own = values[-1 - extra]
     return all(
         bool(np.isclose(values[: -1 - extra], value, rtol=1e-4, atol=0).any())
-        and not _same(own, value)
+        and not same(own, value)
         for value in values[-extra:]
     )
 
@@ -644,8 +383,8 @@ def _settle_repeats(fate: NDArray[np.int8], left: Int64, steps: Int64, values: F
             if step in at:
                 before = at[step]
                 if before >= run[0] or not back:
-                    same = bool(_same(values[before], values[i]))
-                    fate[before] = DUPLICATE if same else PER_BATCH
+                    again = bool(same(values[before], values[i]))
+                    fate[before] = DUPLICATE if again else PER_BATCH
                 else:
                     fate[before] = RESTART if onward else BACKWARDS
             at[step] = i
@@ -659,12 +398,7 @@ def _said(at: Mapping[int, int], steps: Int64, values: Float64, i: int) -> bool:
         at: step -> the position of its last emission.
     """
     before = at.get(int(steps[i]))
-    return before is not None and bool(_same(values[before], values[i]))
-
-
-def _same(a: Any, b: Any) -> Any:
-    """Whether values are equal; NaN equals NaN."""
-    return (a == b) | ((a != a) & (b != b))
+    return before is not None and bool(same(values[before], values[i]))
 
 
 def _place(texts: Sequence[Emissions], at: int) -> str:
