@@ -13,7 +13,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from esim.readers.text.rows import positions_of
+from esim.readers.text.rows import places_of
 from esim.study import Int64
 
 # Colours and cursor movements; titles of the window; character sets.
@@ -58,8 +58,14 @@ def seen(data: bytes) -> tuple[bytes, Int64 | None]:
 
 def _holds_escaped(data: bytes) -> bool:
     """Whether a text holds control characters in CloudWatch's spelling."""
-    # Nearly all "#0" of a log are tabs, #011, so that the rest is looked for in two steps.
-    return any(data.startswith(_ESCAPED, at) for at in positions_of(data, b"#0"))
+    if b"#" not in data:
+        return False
+    # Nearly all are tabs, #011, so that the last digit is looked at before the rest.
+    at = places_of(data, b"#")
+    at = at[at < len(data) - 3]
+    last = np.frombuffer(data, dtype=np.uint8)[at + 3]
+    those = at[(last == ord("5")) | (last == ord("0")) | (last == ord("3"))]
+    return any(data.startswith(_ESCAPED, place) for place in those.tolist())
 
 
 def _refreshes(line: bytes) -> Iterator[bytes]:

@@ -172,8 +172,8 @@ _MARKS = (
     ),
 )
 _BEST = re.compile(r"\b[Bb]est\b")
-_SAMPLE = 2000  # lines of a study from which the form is chosen
-_FEW = 10  # lines of a text from which its own is
+_SAMPLE = 500  # lines of a study from which the form is chosen
+_FEW = 5  # lines of a text from which its own is
 
 
 def prepare(text: LogText, found: Emissions) -> Emissions:

@@ -262,11 +262,17 @@ def uniform_prefix(text: str) -> Prefix | None:
     """
     lines = [line for line in text.split("\n") if line.strip()]
     for prefix in UNIFORM:
-        matches = [re.match(prefix.regex, line) for line in lines[1:-1] or lines]
-        names = [match[0] for match in matches if match is not None]
-        turns = sum(a != b for a, b in pairwise(names))
-        if len(names) == len(matches) and 2 <= len(set(names)) <= turns:
-            return prefix
+        match = re.compile(prefix.regex).match
+        names = []
+        for line in lines[1:-1] or lines:
+            found = match(line)
+            if found is None:  # nearly always the first line
+                break
+            names.append(found[0])
+        else:
+            turns = sum(a != b for a, b in pairwise(names))
+            if 2 <= len(set(names)) <= turns:
+                return prefix
     return None
 
 

@@ -36,12 +36,17 @@ _CHUNK = 1 << 17  # bytes compared at a time, so that they and the result fit in
 
 def line_ends(data: bytes) -> Int64:
     """int64 [L]: where each line of a text ends; the last one ends where the text does."""
+    return np.append(places_of(data, b"\n"), len(data))
+
+
+def places_of(data: bytes, byte: bytes) -> Int64:
+    """int64: where a byte occurs in a text, in rising order."""
     buffer = np.frombuffer(data, dtype=np.uint8)
     found = [
-        np.flatnonzero(buffer[at : at + _CHUNK] == ord("\n")) + at
+        np.flatnonzero(buffer[at : at + _CHUNK] == ord(byte)) + at
         for at in range(0, len(data), _CHUNK)
     ]
-    return np.concatenate([*found, np.array([len(data)])]).astype(np.int64, copy=False)
+    return np.concatenate([np.zeros(0, dtype=np.int64), *found])
 
 
 def positions_of(data: bytes, literal: bytes) -> Iterator[int]:

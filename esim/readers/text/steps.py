@@ -198,6 +198,11 @@ def _of_the_best(texts: Sequence[Emissions]) -> NDArray[np.bool_]:
     """
     found: list[bool] = []
     for text in texts:
+        lines = np.flatnonzero(np.diff(text.rows, prepend=-1)).tolist()
+        joined = "\n".join([text.messages[i] for i in lines])
+        if "est" not in joined and "inal" not in joined:
+            found += [False] * len(text.messages)
+            continue
         for message, at in zip(text.messages, text.at.tolist(), strict=True):
             ahead = message[max(0, at - 80) : at]  # a line of many values is not searched for each
             quick = "est" in ahead or "inal" in ahead
