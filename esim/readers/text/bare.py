@@ -109,8 +109,8 @@ def looks_like_log(file: File, options: Options | None = None) -> bool:
     """
     if is_export(file):
         return True
-    head = in_utf8(file.head)
-    if b"\0" in head[:1000] or head.startswith(_BINARY):
+    head = _start_of(file)
+    if head is None:
         return False
     beside = PurePosixPath(file.plain_name.lower()).suffix in _NO_LOGS and file.path != file.root
     if options is not None and (options.metrics or options.any_text) and not beside:
@@ -120,7 +120,18 @@ def looks_like_log(file: File, options: Options | None = None) -> bool:
     if any(sign in head for sign in _SIGNS):
         return True
     # Plain output of a framework in the table.
-    return bool(metrics_in([LogText(file.name, seen(head[:_LOOK_AT])[0])]))
+    return bool(metrics_in([_as_seen(file, head)]))
+
+
+def _start_of(file: File) -> bytes | None:
+    """The first bytes of a file in UTF-8; None if it is no text."""
+    head = in_utf8(file.head)
+    return None if b"\0" in head[:1000] or head.startswith(_BINARY) else head
+
+
+def _as_seen(file: File, head: bytes) -> LogText:
+    """The first lines of a file as a person saw them."""
+    return LogText(file.name, seen(head[:_LOOK_AT])[0])
 
 
 def next_try(source: Source) -> str:
@@ -131,9 +142,9 @@ def next_try(source: Source) -> str:
     """
     heads = []
     for file in source.files[:_FILES_LOOKED_AT]:
-        head = in_utf8(file.head)
-        if b"\0" not in head[:1000] and not head.startswith(_BINARY) and not is_json(head):
-            heads.append(LogText(file.name, seen(head[:_LOOK_AT])[0]))
+        head = _start_of(file)
+        if head is not None and not is_json(head):
+            heads.append(_as_seen(file, head))
     likely = candidates(heads)
     return try_next(likely, source.label) if likely else ""
 

@@ -75,6 +75,10 @@ class LogText:
     stream: str = ""
     whole: bytes = b""
 
+    def line_of(self, row: int) -> int:
+        """The line of the file that a row of the text comes from."""
+        return row + 1 if self.lines is None else int(self.lines[row])
+
 
 @dataclass(frozen=True)
 class Emissions:
@@ -128,3 +132,8 @@ class Emissions:
     empty: int = 0
     examples: tuple[str, ...] = field(default=())
     caught: tuple[str, ...] = field(default=())
+
+
+def picked(lines: Int64 | None, rows: Int64) -> Int64:
+    """int64: the lines of the file that some rows come from; None stands for 1, 2, ..."""
+    return rows + 1 if lines is None else lines[rows]

@@ -14,7 +14,7 @@ from esim.readers.encodings.times import parse_time
 from esim.readers.source import File
 from esim.readers.text.borders import jobs_in
 from esim.readers.text.controls import seen
-from esim.readers.text.log_text import LogText, Printer
+from esim.readers.text.log_text import LogText, Printer, picked
 from esim.readers.text.prefixes import (
     begins_with_printers,
     names_printers,
@@ -185,11 +185,6 @@ def _runs(printers: Sequence[Printer]) -> dict[Printer, str]:
     shared = len({frozenset(runs) for runs in by_host.values()}) == 1
     number = {run: str(i) for runs in by_host.values() for i, run in enumerate(runs, start=1)}
     return {p: p.run if shared or not p.run else number[p.run] for p in printers}
-
-
-def picked(lines: Int64 | None, rows: Int64) -> Int64:
-    """int64: the lines of the file that some rows come from; None stands for 1, 2, ..."""
-    return rows + 1 if lines is None else lines[rows]
 
 
 def _rows_of(data: bytes, rows: Int64) -> bytes:

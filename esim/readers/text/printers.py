@@ -98,11 +98,8 @@ def printer_of(name: str) -> Printer:
     >>> printer_of("job-1/algo-2-1709287200")
     Printer(job='job-1', host='algo-2', started=1709287200, run='')
     """
-    for form in NAME_FORMS:
-        match = form.regex.fullmatch(name)
-        if match is not None:
-            return printer_from(match)
-    return NOBODY
+    match = _match_of(name)
+    return NOBODY if match is None else printer_from(match)
 
 
 def printer_from(match: re.Match[str]) -> Printer:
@@ -124,13 +121,17 @@ def printer_of_file(file: File) -> tuple[Printer, str]:
     while path.suffix in ENDINGS:
         path = path.with_suffix("")
     name = f"{_folder_above(file.root)}/{path.as_posix()}"
-    for form in NAME_FORMS:
-        match = form.regex.fullmatch(name)
-        if match is not None:
-            found = printer_from(match)
-            inside = found.job is not None and name[match.end("job")] == "/"
-            return found, name[: match.start("job")] if inside else ""
-    return NOBODY, ""
+    match = _match_of(name)
+    if match is None:
+        return NOBODY, ""
+    found = printer_from(match)
+    inside = found.job is not None and name[match.end("job")] == "/"
+    return found, name[: match.start("job")] if inside else ""
+
+
+def _match_of(name: str) -> re.Match[str] | None:
+    """The match of the first form that a whole name has."""
+    return next((match for form in NAME_FORMS if (match := form.regex.fullmatch(name))), None)
 
 
 @lru_cache(maxsize=64)  # the files of an input have few roots

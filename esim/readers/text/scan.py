@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from esim.readers.options import Metric
-from esim.readers.text.log_text import EXAMPLE_LENGTH, EXAMPLES, Emissions, LogText
+from esim.readers.text.log_text import EXAMPLE_LENGTH, EXAMPLES, Emissions, LogText, picked
 from esim.readers.text.rows import (
     Stamps,
     blocks,
@@ -95,7 +95,7 @@ def _scan_rows(text: LogText, ends: Int64, rows: Int64, metric: Metric) -> Emiss
         times=stamps.seconds(np.array(read, dtype=np.int64), text.where),
         messages=messages,
         at=np.array(places, dtype=np.int64),
-        lines=_numbered(text, chosen),
+        lines=picked(text.lines, chosen),
         rows=chosen,
         printed=chosen if text.printed is None else text.printed[chosen],
         printer=text.printer,
@@ -117,7 +117,7 @@ def _shown(text: LogText, rows: Int64, lines: Sequence[tuple[int, str]]) -> tupl
         lines: the position of each line among `rows`, and the line.
     """
     few = lines[:EXAMPLES]
-    numbers = _numbered(text, rows[np.array([i for i, _ in few], dtype=np.int64)])
+    numbers = picked(text.lines, rows[np.array([i for i, _ in few], dtype=np.int64)])
     return tuple(f"{text.where}:{n}: {line}" for n, (_, line) in zip(numbers, few, strict=True))
 
 
@@ -279,11 +279,6 @@ def _number(group: str) -> float | None:
         return float(group) if group.isascii() and "_" not in group else None
     except ValueError:
         return None
-
-
-def _numbered(text: LogText, rows: Int64) -> Int64:
-    """int64 [P]: the lines of the file that some rows of a text come from."""
-    return rows + 1 if text.lines is None else text.lines[rows]
 
 
 def _needles(metric: Metric) -> tuple[bytes, ...]:

@@ -85,8 +85,7 @@ def candidates(texts: Iterable[LogText], wanted: str | None = None) -> list[Cand
     for _, text in zip(range(_TEXTS), texts, strict=False):
         lines = text.data[:_LOOK_AT].decode("utf-8", "replace").split("\n")
         for row, line in enumerate(lines):
-            number = row + 1 if text.lines is None else text.lines[row]
-            place = f"{text.where}:{number}: {line[:EXAMPLE_LENGTH]}"
+            place = f"{text.where}:{text.line_of(row)}: {line[:EXAMPLE_LENGTH]}"
             for match in _PAIR.finditer(line[:10_000]):
                 name, between = _named(match["name"]), match["quote"] + match["between"]
                 if (

@@ -92,10 +92,9 @@ class Watch:
             self.at = int(self._places[-1 - left])
         if self.at == self._seen:
             row = self.data.count(b"\n", 0, self.at)
-            line = row + 1 if self.text.lines is None else self.text.lines[row]
             raise EsimError(
                 f"the regex of metric {self.metric.name!r} takes too long",
-                where=f"{self.text.where}:{line}",
+                where=f"{self.text.where}:{self.text.line_of(row)}",
                 why=f"more than {self.limit_s:g} s on one line: {self.metric.regex.pattern}",
                 fix="avoid a repeat inside a repeat, such as (a+)+ or (.*)*",
             )
