@@ -14,7 +14,6 @@ from esim.cli.flags import (
     OverheadFlags,
     ReadFlags,
     RuleFlags,
-    Step,
 )
 from esim.cli.groups import with_groups
 from esim.errors import EsimError, near_names
@@ -32,12 +31,11 @@ class ReadStudyFlags(ReadFlags):
         str | None,
         typer.Option(help="The study, where the logs hold several."),
     ] = None
-    step: Step = None
 
     def keywords(self) -> dict[str, Any]:
         """The arguments of `esim.readers.read_inputs` beside the paths."""
         studies = [] if self.study is None else [self.study]
-        return {**super().keywords(), "studies": studies, "step": self.step}
+        return {**super().keywords(), "studies": studies}
 
 
 @with_groups

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 # Panels of the help.
 READING = "Reading the logs"
+TABLES = "Columns of tables"
 REPLAY = "The replay"
 COSTS = "Seconds and money"
 MANY = "Many studies"
@@ -30,14 +31,6 @@ MANY = "Many studies"
 Logs = Annotated[
     list[str],
     typer.Argument(help="Files, folders and database URLs of recorded logs.", show_default=False),
-]
-Step = Annotated[
-    str | None,
-    typer.Option(
-        help="The column that counts steps, where the format has several.",
-        rich_help_panel=READING,
-        show_default=False,
-    ),
 ]
 ClockMode = Annotated[
     str | None,
@@ -113,6 +106,48 @@ class ReadFlags:
         ),
     ] = None
 
+    trial_column: Annotated[
+        str | None,
+        typer.Option(
+            "--trial",
+            help="Of a table: the column that names the trial.",
+            rich_help_panel=TABLES,
+            show_default=False,
+        ),
+    ] = None
+    step: Annotated[
+        str | None,
+        typer.Option(
+            help="The column that counts steps, where there are several.",
+            rich_help_panel=TABLES,
+            show_default=False,
+        ),
+    ] = None
+    time: Annotated[
+        str | None,
+        typer.Option(
+            help="Of a table: the column with the time of a report.",
+            rich_help_panel=TABLES,
+            show_default=False,
+        ),
+    ] = None
+    value: Annotated[
+        str | None,
+        typer.Option(
+            help="Of a table: the column with the values of the objective.",
+            rich_help_panel=TABLES,
+            show_default=False,
+        ),
+    ] = None
+    where: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="COLUMN=TEXT: of a table only the rows that hold this; repeatable.",
+            rich_help_panel=TABLES,
+            show_default=False,
+        ),
+    ] = None
+
     def keywords(self) -> dict[str, Any]:
         """The arguments of `esim.readers.read_inputs` beside the paths.
 
@@ -130,6 +165,11 @@ class ReadFlags:
             "format": self.format,
             "accept_time_aligned": self.accept_time_aligned,
             "first_step": first_step,
+            "trial": self.trial_column,
+            "step": self.step,
+            "time": self.time,
+            "value": self.value,
+            "where": self.where or [],
         }
 
     def read(self, logs: list[str]) -> ReadInput:
@@ -183,11 +223,10 @@ class ReadStudiesFlags(ReadFlags):
             show_default=False,
         ),
     ] = None
-    step: Step = None
 
     def keywords(self) -> dict[str, Any]:
         """The arguments of `esim.readers.read_inputs` beside the paths."""
-        return {**super().keywords(), "studies": self.study or [], "step": self.step}
+        return {**super().keywords(), "studies": self.study or []}
 
     def history(self, logs: list[str], asked: bool) -> History | None:
         """As for `ReadFlags`; studies asked for by name are read as those of any other logs are."""

@@ -93,6 +93,7 @@ def assemble(
     where: str,
     notes: Iterable[Note] = (),
     listed_order: bool = False,
+    ordered_by: str = "",
     declared: FirstStep | None = None,
     asked: FirstStep | None = None,
 ) -> Study:
@@ -114,6 +115,8 @@ def assemble(
         where: the input, for errors.
         notes: the reader's own notes.
         listed_order: whether `trials` is in launch order already.
+        ordered_by: what shows that the reports' trials first appear in launch order, for the note
+            on missing starts; "" if nothing does.
         declared, asked: what an index of 0 means, as `esim.study.first_step` takes it.
 
     Raises:
@@ -123,7 +126,7 @@ def assemble(
     if len(reports.codes) == 0:
         raise EsimError("no reports", where=where, why=f"study {name!r} has no value of any step")
     said = list(notes)
-    ids, rank, pick = _launch_order(reports, trials, listed_order, said)
+    ids, rank, pick = _launch_order(reports, trials, listed_order, ordered_by, said)
     about = _about_trials(trials if trials is not None else TrialRecords.unknown(()), ids, pick)
     launched = rank[reports.codes]
     order = _sorted_rows(launched, reports.steps, said)
@@ -211,8 +214,17 @@ def some(names: Sequence[str], most: int = 3) -> str:
     return ", ".join(names[:most]) + more
 
 
+def zone_note(column: str) -> Note:
+    """The note that the times of a column name no zone."""
+    return Note("zone_assumed", f"column {column} names no time zone; taken as UTC")
+
+
 def _launch_order(
-    reports: ReportColumns, trials: TrialRecords | None, listed_order: bool, said: list[Note]
+    reports: ReportColumns,
+    trials: TrialRecords | None,
+    listed_order: bool,
+    ordered_by: str,
+    said: list[Note],
 ) -> tuple[list[str], Int64, Int64]:
     """The launch order of the trials; notes are added to `said`.
 
@@ -252,7 +264,8 @@ def _launch_order(
                 )
             )
         elif len(reporting) > 1:
-            text = "no trial has a start, so launch order is the order of first appearance"
+            order = f"that of {ordered_by}" if ordered_by else "the order of first appearance"
+            text = f"no trial has a start, so launch order is {order}"
             said.append(Note("starts_unknown", text, len(unknown)))
     if silent:
         said.append(

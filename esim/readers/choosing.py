@@ -3,34 +3,42 @@
 from __future__ import annotations
 
 from esim.errors import EsimError, near_names
-from esim.readers.formats import Format
+from esim.readers.formats import Detection, Format
+from esim.readers.options import Options
 from esim.readers.plugins import broken_note, installed, known_formats
 from esim.readers.source import Source
 from esim.study import Note
+
+NO_OPTIONS = Options()
 
 
 def choose_format(
     source: Source,
     name: str | None = None,
     broken: list[Note] | None = None,
-    any_text: bool = False,
+    options: Options = NO_OPTIONS,
 ) -> Format:
     """The format of a name, or the only format that recognises the input.
+
+    A format that does not take an option on columns that the user gives is not asked, and a weak
+    match (`Detection.weak`) counts only if there is no other.
 
     Args:
         source: the input.
         name: a format's name; None asks all formats.
         broken: notes on plug-ins that failed are added here.
-        any_text: whether the user gives the regex of a metric, so that any text is a log.
+        options: what the user asked for; with the regex of a metric any text is a log.
 
     Raises:
-        EsimError: there is no format of this name (the error lists near names), none recognises the
-            input (it says what each saw), or several do.
+        EsimError: there is no format of this name (the error lists near names) or it does not take
+            an option, none recognises the input (it says what each saw), or several do.
     """
     formats = known_formats()
     if name is not None:
         for fmt in formats:
             if fmt.name == name:
+                if fmt.lacks(options):
+                    raise _not_taken(source, fmt, options)
                 return fmt
         unusable = [note.text for note in installed()[1]]
         raise EsimError(
@@ -41,9 +49,10 @@ def choose_format(
     if not source.files and source.address is None:
         skipped = f", {len(source.skipped)} hidden or left over" if source.skipped else ""
         raise EsimError("no files to read", where=source.label, why=f"the folder is empty{skipped}")
-    seen = []
+    seen: list[tuple[Format, Detection]] = []
     rest = source
-    for fmt in sorted(formats, key=lambda fmt: fmt.asked_late):
+    lacking = [fmt for fmt in formats if fmt.lacks(options)]
+    for fmt in sorted((f for f in formats if f not in lacking), key=lambda fmt: fmt.asked_late):
         detection = fmt.detect(rest)
         seen.append((fmt, detection))
         if detection.broken and broken is not None:
@@ -52,6 +61,8 @@ def choose_format(
         if detection.claims and not rest.files:
             break
     matching = [(fmt, detection) for fmt, detection in seen if detection.matches]
+    strong = [(fmt, detection) for fmt, detection in matching if not detection.weak]
+    matching = strong or matching
     if len(matching) == 1:
         return matching[0][0]
     if matching:
@@ -62,8 +73,11 @@ def choose_format(
             fix="give the part you mean, or --format " + matching[0][0].name,
         )
     readers_of_text = [fmt for fmt in formats if fmt.any_text]
-    if any_text and readers_of_text:
+    if options.metrics and readers_of_text:
         return readers_of_text[0]
+    for fmt in lacking:
+        if fmt.detect(source).matches:
+            raise _not_taken(source, fmt, options)
     try_next = [detection.try_next for _, detection in seen if detection.try_next]
     raise EsimError(
         "no format matches",
@@ -72,4 +86,16 @@ def choose_format(
         fix=try_next[0]
         if try_next
         else "`esim formats` lists what can be read; --format NAME says why one does not fit",
+    )
+
+
+def _not_taken(source: Source, fmt: Format, options: Options) -> EsimError:
+    """The error that a format does not take an option that the user gives."""
+    name = fmt.lacks(options)[0]
+    takes = " and ".join(f"--{option}" for option in fmt.takes or ()) or "none of these options"
+    return EsimError(
+        f"--{name} {options.of_tables[name]} is not for logs of the format {fmt.name}",
+        where=source.label,
+        why=f"it takes {takes}",
+        fix=f"leave --{name} out",
     )

@@ -58,7 +58,7 @@ def convert(
     """
     _refuse_other_things(out)
     conversion = Conversion(History.open(out))
-    inputs = iter(apart(paths, options.get("format"), bool(options.get("metrics"))))
+    inputs = iter(apart(paths, **options))
     for first in inputs:
         given = _read(first, conversion, options, told)
         if given is not None:

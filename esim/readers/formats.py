@@ -26,6 +26,8 @@ class Detection:
         claims: the files that belong to the format, whether they are read or not. Formats that are
             asked later do not see them: a tool that writes TensorBoard events beside its own
             records claims those too.
+        weak: whether it is recognised by what files of many kinds have. Such a match counts only if
+            no other format matches.
         broken: why a plug-in could not tell; "" if it could.
         try_next: for the error if no format matches: a command that would read the input.
     """
@@ -36,6 +38,7 @@ class Detection:
     claims: frozenset[File] = frozenset()
     broken: str = ""
     try_next: str = ""
+    weak: bool = False
 
 
 @dataclass(frozen=True)
@@ -95,6 +98,10 @@ class Format:
         any_text: True if it reads any text once the user gives the regex of a metric.
         beside_others: True if other tools write such files beside their own. Such a format is
             asked after the formats of those tools.
+        takes: which of the options "trial", "step", "time", "value" and "where", which are on the
+            columns of a table, it takes. A format that lacks one that the user gives is not asked.
+            None: it is not known, as for plug-ins; it is given them all.
+        reader: what recognises and reads it; None: the functions of `module`.
 
     Example:
         >>> Format(name="mine", summary="a JSON file a run", times=True).asked_late
@@ -114,14 +121,22 @@ class Format:
     package: str = ""
     beside_others: bool = False
     any_text: bool = False
+    takes: tuple[str, ...] | None = None
+    reader: Reader | None = None
 
     @property
     def asked_late(self) -> tuple[bool, bool]:
         """Formats are asked in the order of this: those that are easily told apart come first."""
         return self.by_contents, self.beside_others
 
+    def lacks(self, options: Options) -> list[str]:
+        """The options on columns that the user gives and this format does not take."""
+        if self.takes is None:
+            return []
+        return [name for name in options.of_tables if name not in self.takes]
+
     def _reader(self) -> Reader:
-        return cast(Reader, importlib.import_module(self.module))
+        return self.reader or cast(Reader, importlib.import_module(self.module))
 
     def detect(self, source: Source) -> Detection:
         """Whether an input is of this format. Raises EsimError as `Reader.detect`."""

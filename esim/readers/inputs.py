@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from esim.errors import EsimError, near_names
 from esim.readers.address import Address
@@ -72,7 +73,11 @@ def read_inputs(
     name: str | None = None,
     accept_time_aligned: bool = False,
     studies: Sequence[str] = (),
+    trial: str | None = None,
     step: str | None = None,
+    time: str | None = None,
+    value: str | None = None,
+    where: Sequence[str] = (),
     first_step: str | None = None,
 ) -> ReadInput:
     """Read every study in some files, folders and databases, and describe the inputs.
@@ -92,8 +97,13 @@ def read_inputs(
         accept_time_aligned: take the n-th point in time as step n where the logs hold averages
             over time and no epochs. Without it such logs are refused.
         studies: the names of the studies to read where the logs hold several; the default is all.
+        trial: the column of a table that names the trial. By default it is found by its name, and
+            in tables without one each file is a trial.
         step: the column that counts steps where a format has several; the default is the format's
             own choice.
+        time: the column of a table that holds the time of a report; by default found by its name.
+        value: the column of a table that holds the values of the objective.
+        where: conditions ``COLUMN=TEXT`` on the rows of a table that count.
         first_step: what an index of 0 means: "done", it is printed after the first step of
             training, or "before", nothing is done yet. By default the format tells, or what the
             indices and times show (`esim.study.first_step`).
@@ -109,7 +119,11 @@ def read_inputs(
         name=name,
         accept_time_aligned=accept_time_aligned,
         studies=studies,
+        trial=trial,
         step=step,
+        time=time,
+        value=value,
+        where=where,
         first_step=first_step,
     )
     history = find_history(paths)
@@ -118,7 +132,7 @@ def read_inputs(
     sources = open_sources(paths)
     broken = list(installed()[1])
     options = replace(options, any_text=format is not None)
-    chosen = _choose(sources, format, broken, bool(metrics))
+    chosen = _choose(sources, format, broken, options)
     read, inputs = _read_sources(chosen, sources, options)
     if name is not None:
         if len(read) != 1:
@@ -187,19 +201,19 @@ def _whole_history(history: History, options: Options) -> ReadInput:
 
 
 def apart(
-    paths: Sequence[str | Path], format: str | None = None, any_text: bool = False
+    paths: Sequence[str | Path], format: str | None = None, **options: Any
 ) -> list[tuple[str, ...]]:
     """Group the paths into inputs that can be read one at a time.
 
     Args:
         paths: as for `read_inputs`.
         format: the name of a format; None recognises it from the contents.
-        any_text: whether regexes of metrics are given, so that any text is a log.
+        options: the other options of `read_inputs`.
 
     Raises:
         EsimError: as `read_inputs`, where a path cannot be opened or no format matches.
     """
-    chosen = _choose(open_sources(paths), format, [], any_text)
+    chosen = _choose(open_sources(paths), format, [], Options.parse(**options))
     return [tuple(str(root) for root in source.roots) for source, _ in chosen]
 
 
@@ -232,7 +246,11 @@ def read_studies(
     name: str | None = None,
     accept_time_aligned: bool = False,
     studies: Sequence[str] = (),
+    trial: str | None = None,
     step: str | None = None,
+    time: str | None = None,
+    value: str | None = None,
+    where: Sequence[str] = (),
     first_step: str | None = None,
 ) -> list[Study]:
     """Read every study in some files, folders and databases.
@@ -261,7 +279,11 @@ def read_studies(
         name=name,
         accept_time_aligned=accept_time_aligned,
         studies=studies,
+        trial=trial,
         step=step,
+        time=time,
+        value=value,
+        where=where,
         first_step=first_step,
     )
     return list(found.studies)
@@ -276,7 +298,11 @@ def read_study(
     name: str | None = None,
     accept_time_aligned: bool = False,
     studies: Sequence[str] = (),
+    trial: str | None = None,
     step: str | None = None,
+    time: str | None = None,
+    value: str | None = None,
+    where: Sequence[str] = (),
     first_step: str | None = None,
 ) -> Study:
     """Read the one study in some files, folders and databases.
@@ -305,7 +331,11 @@ def read_study(
         name=name,
         accept_time_aligned=accept_time_aligned,
         studies=studies,
+        trial=trial,
         step=step,
+        time=time,
+        value=value,
+        where=where,
         first_step=first_step,
     )
     if len(found) != 1:
@@ -321,16 +351,16 @@ def read_study(
 
 
 def _choose(
-    sources: list[Source], format: str | None, broken: list[Note], any_text: bool
+    sources: list[Source], format: str | None, broken: list[Note], options: Options
 ) -> list[tuple[Source, Format]]:
     """The format of each input; inputs that make sense only together are joined into one.
 
     Notes on plug-ins that failed are added to `broken`.
     """
     if len(sources) == 1:
-        return [(sources[0], choose_format(sources[0], format, broken, any_text))]
+        return [(sources[0], choose_format(sources[0], format, broken, options))]
     try:
-        chosen = [(source, choose_format(source, format, broken, any_text)) for source in sources]
+        chosen = [(source, choose_format(source, format, broken, options)) for source in sources]
         complete = [fmt.detect(source).complete for source, fmt in chosen]
         if len({fmt.name for _, fmt in chosen}) == 1 and any(complete) and not all(complete):
             return [(union(sources), chosen[0][1])]
@@ -342,7 +372,7 @@ def _choose(
         whole = union(sources)
         if format is None and not any(f.detect(whole).matches for f in known_formats()):
             raise
-        return [(whole, choose_format(whole, format, broken, any_text))]
+        return [(whole, choose_format(whole, format, broken, options))]
 
 
 def _describe(source: Source, fmt: Format, found: Found) -> list[InputFile]:

@@ -1,7 +1,12 @@
-"""`Logger` reads the formats of loggers that write a table for each run, such as Lightning's."""
+"""`Logger` reads the formats of loggers that write a table for each run, such as Lightning's.
+
+A run may have several tables: parts such as train and validation, or one for each metric.
+"""
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -9,14 +14,50 @@ from typing import Any
 from esim.errors import EsimError
 from esim.readers.assembly import some
 from esim.readers.config_files import Configs
+from esim.readers.encodings import cells
+from esim.readers.encodings.times import parse_moment
 from esim.readers.formats import Detection, Found
-from esim.readers.natural import natural
+from esim.readers.launch_order import launch_order
 from esim.readers.options import Options
 from esim.readers.run_logs import Layout, RunLog, RunLogs, folder_of, run_names
 from esim.readers.runs import Experiment, file_notes, flat, folder_name, studies
 from esim.readers.source import File, Source
-from esim.readers.tables.shape import Shape, records, shape_of
+from esim.readers.tables.records import Oddities, contents, lists, records
+from esim.readers.tables.rows import holds_text
+from esim.readers.tables.shape import Shape, shape_of
 from esim.study import Direction, Note
+
+ROW = "row"  # names the number of a row where no column counts steps
+
+
+@dataclass(frozen=True)
+class Part:
+    """A table of a run.
+
+    Attributes:
+        shape: the file.
+        run: the path that identifies its run.
+        part: the part of the run that it holds, which is put before its metrics ("val/loss").
+        metric: the name of the metric that its only column of values holds; "" if columns name
+            metrics.
+    """
+
+    shape: Shape
+    run: str
+    part: str = ""
+    metric: str = ""
+
+    def named(self, column: str, metrics: Sequence[str]) -> str:
+        """The name of a column in the run.
+
+        Args:
+            column: the column.
+            metrics: the columns of the table that hold metrics.
+        """
+        if column not in metrics:
+            return column
+        name = self.metric or column
+        return f"{self.part}/{name}" if self.part else name
 
 
 @dataclass(frozen=True)
@@ -29,8 +70,12 @@ class Logger:
         is_header: whether some columns, in their order, are those of its tables.
         header: what `is_header` looks for, in words.
         file: the name of its tables; "" if they may have any name.
+        path: instead of `file`, a regex for the whole path of a table below the input. Its group
+            "run" is the path that identifies the run, by default the folder of the file; "part" and
+            "metric" are as in `Part`.
         configs: the names of files with hyperparameters beside a table, the preferred one first.
         encodings: the kinds of table that it writes.
+        separator: what joins the names of nested JSON.
         owns: whether everything in and below a table's folder belongs to the run.
         study_of: from the folder of a run, below the input, the folder that its study is named
             after, and the trial. None if all runs are of one study and are named after their
@@ -46,8 +91,10 @@ class Logger:
     is_header: Callable[[Sequence[str]], bool]
     header: str
     file: str = ""
+    path: str = ""
     configs: tuple[str, ...] = ()
     encodings: tuple[str, ...] = ("CSV",)
+    separator: str = "/"
     owns: bool = False
     study_of: Callable[[str], tuple[str, str]] | None = None
     convention: Callable[[str, Sequence[str]], tuple[str, Direction] | None] = lambda *_: None
@@ -84,19 +131,37 @@ class Logger:
                 where=source.label,
                 why=f"expected {self.file or 'a table'} with {self.header}",
             )
+        return self.read_parts(source, [self._part(shape, tables) for shape in tables], options)
+
+    def read_parts(
+        self, source: Source, parts: Sequence[Part], options: Options, notes: Sequence[Note] = ()
+    ) -> Found:
+        """Read the studies of some tables.
+
+        Args:
+            source: the input.
+            parts: its tables, with the runs that they are of.
+            options: what the user asked for.
+            notes: notes about the data.
+
+        Raises:
+            EsimError: as `esim.readers.runs.studies`.
+        """
         configs = Configs(source, self.configs)
-        cut: list[str] = []
+        mended = _Mended()
         experiments = [
-            self._experiment(source, name, group, configs, options, cut)
-            for name, group in self._groups(source, tables).items()
+            self._experiment(source, name, group, configs, options, mended)
+            for name, group in self._groups(source, parts).items()
         ]
-        experiments = [replace(e, notes=(*e.notes, *configs.notes())) for e in experiments]
-        used = {shape.file for shape in tables} | configs.used
+        experiments = [replace(e, notes=(*notes, *e.notes, *configs.notes())) for e in experiments]
+        used = {part.shape.file for part in parts} | configs.used
         found = studies(experiments, options, source, file_notes(source, used))
-        return replace(found, notes=(*found.notes, *_cut_notes(cut)))
+        return replace(found, notes=(*found.notes, *mended.notes()))
 
     def _tables(self, source: Source) -> list[Shape]:
-        files = source.by_base.get(self.file, []) if self.file else source.files
+        files: Sequence[File] = source.by_base.get(self.file, []) if self.file else source.files
+        if self.path:
+            files = [file for file in files if re.fullmatch(self.path, file.plain_name)]
         shapes = (shape_of(file) for file in files)
         return [
             shape
@@ -106,27 +171,34 @@ class Logger:
             and self.is_header(shape.columns)
         ]
 
-    def _groups(self, source: Source, tables: Sequence[Shape]) -> dict[str, dict[str, _Files]]:
+    def _part(self, shape: Shape, tables: Sequence[Shape]) -> Part:
+        """What a table holds, by its path."""
+        match = re.fullmatch(self.path, shape.file.plain_name) if self.path else None
+        if match is None:
+            one_name = len({shape.file.base for shape in tables}) == 1
+            return Part(shape, run_path(shape, one_name))
+        groups = match.groupdict(default="")
+        run = groups.get("run", shape.file.folder).strip("/")
+        if not shape.file.root.is_dir():
+            run = f"{shape.file.path.parent.as_posix()}/{run}" if run else folder_of(shape.file)
+        return Part(shape, run, groups.get("part", ""), groups.get("metric", ""))
+
+    def _groups(self, source: Source, parts: Sequence[Part]) -> dict[str, dict[str, _Files]]:
         """For each study, by name, the files of each of its trials."""
         groups: dict[str, dict[str, _Files]] = {}
         if self.study_of is not None:
             alone = source.by_base.get(self.configs[0], [])
-            for shape, file in [*((s, s.file) for s in tables), *((None, file) for file in alone)]:
+            for part, file in [*((p, p.shape.file) for p in parts), *((None, f) for f in alone)]:
                 folder, trial = self.study_of(folder_of(file))
                 runs = groups.setdefault(folder_name(source, folder), {})
-                runs.setdefault(trial, _Files(file)).add(shape)
+                runs.setdefault(trial, _Files(file, folder_of(file))).add(part)
         else:
-            one_name = len({shape.file.base for shape in tables}) == 1
-            paths = [_run_path(shape.file, one_name) for shape in tables]
-            distinct = list(dict.fromkeys(paths))
+            distinct = list(dict.fromkeys(part.run for part in parts))
             names = dict(zip(distinct, run_names(distinct, source.default_name), strict=True))
             runs = groups.setdefault(source.default_name, {})
-            for path, shape in zip(paths, tables, strict=True):
-                runs.setdefault(names[path], _Files(shape.file)).add(shape)
-        return {
-            name: {trial: runs[trial] for trial in sorted(runs, key=natural)}
-            for name, runs in groups.items()
-        }
+            for part in parts:
+                runs.setdefault(names[part.run], _Files(part.shape.file, part.run)).add(part)
+        return groups
 
     def _experiment(
         self,
@@ -135,21 +207,31 @@ class Logger:
         group: Mapping[str, _Files],
         configs: Configs,
         options: Options,
-        cut: list[str],
+        mended: _Mended,
     ) -> Experiment:
+        trials = list(group)
+        files = [group[trial] for trial in trials]
+        order, ordered_by = launch_order(
+            trials,
+            [run.path for run in files],
+            [run.first.path for run in files],
+            [self._first_report(run) for run in files],
+        )
+        layout = replace(self.layout, beside=(*self.layout.beside, *_texts(files)))
+        readings = [_Reading(run, layout, self.separator, options, mended) for run in files]
         logs = [
             RunLog(
-                trial=trial,
-                columns=list(dict.fromkeys(c for table in files.tables for c in table.columns)),
-                rows=lambda files=files: _rows(files.tables, cut),  # type: ignore[misc]
-                where=str(files.first),
-                config=configs.of(files.first),
+                trial=trials[i],
+                columns=readings[i].columns,
+                rows=readings[i].rows,
+                where=str(files[i].first),
+                config={**readings[i].beside, **configs.of(files[i].first)},
             )
-            for trial, files in group.items()
+            for i in order
         ]
-        together = RunLogs(logs, self.layout, options, source.label)
+        together = RunLogs(logs, layout, options, source.label)
         columns = dict.fromkeys(column for log in logs for column in log.columns)
-        taken = self.convention(name, self.layout.metrics(columns))
+        taken = self.convention(name, layout.metrics(columns))
         return Experiment(
             name=name,
             runs=together.runs,
@@ -157,9 +239,23 @@ class Logger:
             objective=taken[0] if taken else None,
             objective_from=self.convention_from,
             direction=taken[1] if taken else None,
-            times="elapsed",
+            ordered_by=ordered_by,
+            times=together.times,
             told=together.told,
         )
+
+    def _first_report(self, run: _Files) -> float:
+        """Seconds since 1970 UTC of a run's first report, as far as a table's begin shows it."""
+        for part in run.parts:
+            for name in self.layout.timestamps:
+                for cell in part.shape.sample.get(name, ())[:1]:
+                    try:
+                        return (
+                            math.nan if cells.is_missing(cell) else parse_moment(cell, "").seconds
+                        )
+                    except EsimError:
+                        return math.nan
+        return math.nan
 
 
 @dataclass
@@ -168,41 +264,154 @@ class _Files:
 
     Attributes:
         first: one of them.
-        tables: its tables; none if the run only has a file of hyperparameters.
+        path: the path that identifies the run.
+        parts: its tables; none if the run only has a file of hyperparameters.
     """
 
     first: File
-    tables: list[Shape] = field(default_factory=list)
+    path: str
+    parts: list[Part] = field(default_factory=list)
 
-    def add(self, table: Shape | None) -> None:
-        if table is not None:
-            self.tables.append(table)
+    def add(self, part: Part | None) -> None:
+        if part is not None:
+            self.parts.append(part)
 
 
-def _run_path(file: File, one_name: bool) -> str:
+@dataclass
+class _Mended:
+    """What was mended in the files of an input, for its notes."""
+
+    cut: list[str] = field(default_factory=list)
+    odd: Oddities = field(default_factory=Oddities)
+
+    def notes(self) -> list[Note]:
+        said = self.odd.notes()
+        if self.cut:
+            text = f"{len(self.cut)} file(s) end in the middle of a row; it is left out"
+            said.append(Note("lines_cut_off", text, len(self.cut), tuple(self.cut[:3])))
+        return said
+
+
+class _Reading:
+    """Reads the tables of a run as rows in which each metric has its name in the run.
+
+    JSON, and tables with a row for each metric, are kept once they have been read: their columns
+    are known only then.
+
+    Attributes:
+        beside: the hyperparameters that stand beside the tables.
+    """
+
+    def __init__(
+        self, files: _Files, layout: Layout, separator: str, options: Options, mended: _Mended
+    ) -> None:
+        self._files, self._layout, self._separator = files, layout, separator
+        self._options, self._mended = options, mended
+        self.beside: dict[str, Any] = {}
+        self._kept: list[tuple[str, Mapping[str, Any]]] | None = None
+        keeps = bool(layout.metric or layout.split) or any(
+            part.shape.encoding in ("JSON", "JSONL") for part in files.parts
+        )
+        if keeps:
+            self._kept = list(self._read())
+            self.columns = list(dict.fromkeys(name for _, row in self._kept for name in row))
+        else:
+            self.columns = list(
+                dict.fromkeys(
+                    part.named(column, layout.metrics(part.shape.columns))
+                    for part in files.parts
+                    for column in part.shape.columns
+                )
+            )
+
+    def rows(self) -> Iterator[tuple[str, Mapping[str, Any]]]:
+        """The rows, each with its place."""
+        return self._read() if self._kept is None else iter(self._kept)
+
+    def _read(self) -> Iterator[tuple[str, Mapping[str, Any]]]:
+        for part in self._files.parts:
+            metrics = self._layout.metrics(part.shape.columns)
+            for place, row in self._part_rows(part):
+                if not self._holds(row):
+                    continue
+                named = row
+                if part.part or part.metric:
+                    named = {part.named(name, metrics): cell for name, cell in row.items()}
+                yield place, self._by_metric(named)
+
+    def _part_rows(self, part: Part) -> Iterator[tuple[str, Mapping[str, Any]]]:
+        shape = part.shape
+        data = None
+        if shape.encoding == "CSV":
+            data = contents(shape)
+            whole = _whole_lines(shape, data)
+            if len(whole) < len(data) and str(shape.file) not in self._mended.cut:
+                self._mended.cut.append(str(shape.file))
+            data = whole
+        if shape.lists:
+            found, beside = lists(shape)
+            self.beside.update(beside)
+            longest = max(map(len, found.values()))
+            for i in range(longest):
+                given = {name: values[i] for name, values in found.items() if i < len(values)}
+                yield f"{shape.file}, entry {i + 1}", {**given, ROW: i + 1}
+            return
+        rows = records(shape, data, self._mended.odd)
+        for number, (place, row) in enumerate(rows, start=1):
+            cells_of = flat(row, separator=self._separator) if shape.encoding == "JSONL" else row
+            yield place, {**cells_of, ROW: number} if ROW in self._layout.steps else cells_of
+
+    def _holds(self, row: Mapping[str, Any]) -> bool:
+        return all(holds_text(row.get(name), text) for name, text in self._options.where)
+
+    def _by_metric(self, row: Mapping[str, Any]) -> Mapping[str, Any]:
+        layout = self._layout
+        if layout.metric is not None and layout.metric[0] in row:
+            name, value = layout.metric
+            rest = {key: cell for key, cell in row.items() if key not in layout.metric}
+            return {**rest, cells.plain_text(row[name]): row.get(value)}
+        if layout.split and layout.split in row:
+            text = cells.plain_text(row[layout.split])
+            metrics = layout.metrics(row)
+            more = {f"{text}/{key}": row[key] for key in metrics if not cells.is_missing(row[key])}
+            return {**row, **more}
+        return row
+
+
+def _texts(runs: Sequence[_Files]) -> list[str]:
+    """The columns that hold text in each table that has them; they are no metrics."""
+    seen: dict[str, bool] = {}
+    for run in runs:
+        for part in run.parts:
+            for name, sample in part.shape.sample.items():
+                given = [cell for cell in sample if not cells.is_missing(cell)]
+                if given:
+                    text = not any(map(_is_number, given))
+                    seen[name] = seen.get(name, True) and text
+    return [name for name, text in seen.items() if text]
+
+
+def _is_number(cell: Any) -> bool:
+    if isinstance(cell, str):
+        return cells.is_number(cell)
+    return isinstance(cell, int | float) and not isinstance(cell, bool)
+
+
+def run_path(shape: Shape, one_name: bool) -> str:
     """The path that identifies the run of a table: its folder, and its name if names differ.
 
-    Tables whose names are numbers are parts of one run.
+    Parquet files whose names are numbers are parts of one run.
+
+    Args:
+        shape: the file.
+        one_name: whether all files have the same name.
     """
+    file = shape.file
     folder = folder_of(file)
-    stem = file.base.partition(".")[0]
-    if one_name or stem.isdigit():
+    stem = file.base.rpartition(".")[0] or file.base
+    if one_name or (stem.isdigit() and shape.encoding == "Parquet"):
         return folder
     return f"{folder}/{stem}" if folder else stem
-
-
-def _rows(shapes: Sequence[Shape], cut: list[str]) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    for shape in shapes:
-        data = shape.file.read()
-        if shape.encoding == "CSV":
-            whole = _whole_lines(shape, data)
-            if len(whole) < len(data) and str(shape.file) not in cut:
-                cut.append(str(shape.file))
-            yield from records(shape, whole)
-        elif shape.encoding == "JSONL":
-            yield from ((place, flat(row, separator=".")) for place, row in records(shape, data))
-        else:
-            yield from records(shape, data)
 
 
 def _whole_lines(shape: Shape, data: bytes) -> bytes:
@@ -215,10 +424,3 @@ def _whole_lines(shape: Shape, data: bytes) -> bytes:
     head, newline, last = data.rpartition(b"\n")
     short = last.count(shape.delimiter.encode()) < len(shape.columns) - 1
     return head + newline if short and newline else data
-
-
-def _cut_notes(cut: Sequence[str]) -> list[Note]:
-    if not cut:
-        return []
-    text = f"{len(cut)} file(s) end in the middle of a row; it is left out"
-    return [Note("lines_cut_off", text, len(cut), tuple(cut[:3]))]

@@ -87,30 +87,56 @@ class Options:
     name: str | None = None
     accept_time_aligned: bool = False
     studies: tuple[str, ...] = ()
+    trial: str | None = None
     step: str | None = None
+    time: str | None = None
+    value: str | None = None
+    where: tuple[tuple[str, str], ...] = ()
     first_step: FirstStep | None = None
     index_means: FirstStep | None = None  # what index 0 means in the format that is read
     any_text: bool = False  # whether the user named the format, so that any text is a log
+
+    @property
+    def of_tables(self) -> dict[str, str]:
+        """The options on the columns of a table that were given: option -> what it asks for."""
+        given = {
+            "trial": self.trial,
+            "step": self.step,
+            "time": self.time,
+            "value": self.value,
+            "where": ", ".join(f"{column}={cell}" for column, cell in self.where) or None,
+        }
+        return {name: text for name, text in given.items() if text is not None}
 
     @classmethod
     def parse(
         cls,
         *,
-        objective: str | None,
-        direction: str | None,
-        metrics: Sequence[str],
-        name: str | None,
+        objective: str | None = None,
+        direction: str | None = None,
+        metrics: Sequence[str] = (),
+        name: str | None = None,
         accept_time_aligned: bool = False,
         studies: Sequence[str] = (),
+        trial: str | None = None,
         step: str | None = None,
+        time: str | None = None,
+        value: str | None = None,
+        where: Sequence[str] = (),
         first_step: str | None = None,
     ) -> Options:
         """The options from the arguments of `esim.readers.read_inputs`.
 
         Raises:
-            EsimError: the direction is neither minimize nor maximize, a metric is not
-                NAME=REGEX, or first_step is neither done nor before.
+            EsimError: the direction is neither minimize nor maximize, a metric is not NAME=REGEX,
+                a condition is not COLUMN=TEXT, or first_step is neither done nor before.
         """
+        conditions = []
+        for text in [where] if isinstance(where, str) else where:
+            column, equals, cell = text.partition("=")
+            if not (equals and column):
+                raise EsimError(f"condition {text!r} is not COLUMN=TEXT", where="--where")
+            conditions.append((column, cell))
         parsed = []
         for text in [metrics] if isinstance(metrics, str) else metrics:
             metric, equals, regex = text.partition("=")
@@ -124,7 +150,11 @@ class Options:
             name=name,
             accept_time_aligned=accept_time_aligned,
             studies=(studies,) if isinstance(studies, str) else tuple(studies),
+            trial=trial,
             step=step,
+            time=time,
+            value=value,
+            where=tuple(conditions),
             first_step=as_first_step(first_step),
         )
 

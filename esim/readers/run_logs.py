@@ -10,12 +10,14 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import PurePosixPath
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from esim.errors import EsimError, near_names
+from esim.readers.assembly import zone_note
 from esim.readers.encodings import cells
+from esim.readers.encodings.durations import duration
 from esim.readers.options import Options
 from esim.readers.runs import Curve, Run
 from esim.readers.source import File
@@ -32,23 +34,34 @@ class Layout:
     Attributes:
         steps: the columns that can count steps, the preferred one first. A column is passed over if
             the values of the objective in two successive rows share a step, unless it is the last.
-        elapsed: the columns that can hold seconds since the run's start, the preferred one first.
+        elapsed: the columns that can hold the time since the run's start, in seconds or as h:mm:ss,
+            the preferred one first.
+        timestamps: the columns that can hold points in time, asked for if there is none of these.
         beside: the columns that are neither steps nor times nor metrics.
         sparse: whether an empty cell means that the row is no report of that metric. Otherwise it
             is a report without a value.
+        per_second: how many of the unit of `elapsed` are a second.
+        metric: the columns with the name and the value of a metric, where a row is one metric of a
+            report; None where each metric has a column.
+        split: the column that tells the rows of training from those of validation; its text is put
+            before the name of a metric ("val/loss") where several have it. "" if there is none.
         numbered: if not "", rows are numbered from 1 by default instead of taking a column of
             steps; the word says what a row is, for the note.
     """
 
     steps: tuple[str, ...]
     elapsed: tuple[str, ...] = ()
+    timestamps: tuple[str, ...] = ()
+    per_second: float = 1.0
+    metric: tuple[str, str] | None = None
+    split: str = ""
     beside: tuple[str, ...] = ()
     sparse: bool = False
     numbered: str = ""
 
     def metrics(self, columns: Iterable[str]) -> list[str]:
         """Those of the columns that are metrics, each once."""
-        others = {*self.steps, *self.elapsed, *self.beside, ""}
+        others = {*self.steps, *self.elapsed, *self.timestamps, *self.beside, self.split, ""}
         return [name for name in dict.fromkeys(columns) if name not in others]
 
 
@@ -82,12 +95,16 @@ class _Cells:
     Attributes:
         steps: each column that can count steps. float64 [R] each
         values: float64 [R], the objective.
-        elapsed: float64 [R], seconds since the run's start; None without such a column.
+        times: float64 [R], seconds since the run's start or since 1970; None without such a column.
+        splits: the texts of the column of splits.
+        zone_assumed: whether a time names no zone.
     """
 
     steps: dict[str, Float64]
     values: Float64
-    elapsed: Float64 | None
+    times: Float64 | None
+    splits: tuple[str, ...] = ()
+    zone_assumed: bool = False
 
 
 class RunLogs:
@@ -122,6 +139,21 @@ class RunLogs:
             for i, log in enumerate(self.logs)
         ]
 
+    @cached_property
+    def _time(self) -> tuple[str | None, Literal["elapsed", "timestamp"]]:
+        """The column of times, and what these are."""
+        columns = {name for log in self.logs for name in log.columns}
+        for name in self.layout.elapsed:
+            if name in columns:
+                return name, "elapsed"
+        return next((name for name in self.layout.timestamps if name in columns), None), "timestamp"
+
+    @property
+    def times(self) -> Literal["elapsed", "timestamp"]:
+        """What the times of the curves are, as `Experiment.times` names it."""
+        name, kind = self._time
+        return "elapsed" if name is None else kind
+
     def told(self, objective: str) -> list[Note]:
         """Notes about the curves of a metric."""
         return self._settle(objective).notes
@@ -134,10 +166,10 @@ class RunLogs:
     def _read(self, objective: str) -> _Settled:
         all_columns = dict.fromkeys(name for log in self.logs for name in log.columns)
         wanted = self._step_columns(list(all_columns))
-        elapsed = next((name for name in self.layout.elapsed if name in all_columns), None)
-        parts = [self._cells(log, objective, wanted, elapsed) for log in self.logs]
+        parts = [self._cells(log, objective, wanted) for log in self.logs]
+        self._refuse_splits(objective, parts)
         step, why = self._step(wanted, parts)
-        notes = []
+        notes = [zone_note(self._time[0] or "")] if any(p.zone_assumed for p in parts) else []
         found = [part.steps[step] for part in parts]
         for log, steps in zip(self.logs, found, strict=True):
             if np.isnan(steps).any():
@@ -157,7 +189,7 @@ class RunLogs:
             Curve(
                 steps=steps,
                 values=part.values[keep],
-                times=None if part.elapsed is None else part.elapsed[keep],
+                times=None if part.times is None else part.times[keep],
             )
             for part, keep, steps in zip(parts, kept, whole, strict=True)
         ]
@@ -184,11 +216,27 @@ class RunLogs:
             )
         return found
 
-    def _cells(self, log: RunLog, objective: str, steps: list[str], elapsed: str | None) -> _Cells:
+    def _refuse_splits(self, objective: str, parts: Sequence[_Cells]) -> None:
+        """Refuse a metric that the rows of training and those of validation both have."""
+        splits = list(dict.fromkeys(split for part in parts for split in part.splits))
+        if len(splits) > 1:
+            names = [f"{split}/{objective}" for split in splits]
+            raise EsimError(
+                f"{objective!r} is in rows of several kinds",
+                where=self.where,
+                why=f"column {self.layout.split} tells {', '.join(splits)} apart",
+                fix="name one: --objective " + " or ".join(names),
+            )
+
+    def _cells(self, log: RunLog, objective: str, steps: list[str]) -> _Cells:
         """Read the rows of a log that report the objective."""
         numbers: dict[str, list[float]] = {name: [] for name in steps}
         values: list[float] = []
-        times: list[float] = []
+        times: list[Any] = []
+        places: list[str] = []
+        splits: dict[str, None] = {}
+        time, kind = self._time
+        split = self.layout.split
         if objective in log.columns:
             for place, row in log.rows():
                 cell = row.get(objective)
@@ -197,12 +245,24 @@ class RunLogs:
                 values.append(cells.number(cell, place, objective))
                 for name in steps:
                     numbers[name].append(cells.number(row.get(name), place, name))
-                if elapsed is not None:
-                    times.append(cells.number(row.get(elapsed), place, elapsed))
+                if time is not None:
+                    times.append(row.get(time))
+                    places.append(place)
+                if split and split in row:
+                    splits.setdefault(cells.plain_text(row[split]))
+        seconds, assumed = None, False
+        if time is not None and kind == "elapsed":
+            pairs = zip(times, places, strict=True)
+            seconds = np.array([duration(c, p, time) for c, p in pairs], dtype=np.float64)
+            seconds = seconds / self.layout.per_second
+        elif time is not None:
+            seconds, _, assumed = cells.moments(times, places, time)
         return _Cells(
             {name: np.array(column, dtype=np.float64) for name, column in numbers.items()},
             np.array(values, dtype=np.float64),
-            None if elapsed is None else np.array(times, dtype=np.float64),
+            seconds,
+            tuple(splits),
+            assumed,
         )
 
     def _step(self, names: list[str], parts: Sequence[_Cells]) -> tuple[str, str]:

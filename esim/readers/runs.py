@@ -74,6 +74,8 @@ class Experiment:
             None if neither does.
         objective_from: who names the objective, for the note, such as "metadata.json".
         direction: the direction of that objective, if it is recorded.
+        ordered_by: what shows that the runs are in launch order, behind the words "launch order is
+            that of"; "" if nothing does.
         times: whether the times of curves are seconds since the run's start ("elapsed") or since
             1970 UTC ("timestamp").
         notes: notes about the data.
@@ -87,6 +89,7 @@ class Experiment:
     objective: str | None = None
     objective_from: str = "the record"
     direction: Direction | None = None
+    ordered_by: str = ""
     times: Literal["elapsed", "timestamp"] = "timestamp"
     notes: tuple[Note, ...] = ()
     told: Callable[[str], Iterable[Note]] = lambda objective: ()
@@ -198,6 +201,7 @@ def study(experiment: Experiment, options: Options) -> Study:
         direction=direction,
         where=experiment.where,
         notes=[*notes, *experiment.told(objective)],
+        ordered_by=experiment.ordered_by,
         declared=options.index_means,
         asked=options.first_step,
     )

@@ -105,6 +105,15 @@ def identifier(cell: Any, place: str, column: str) -> str:
     )
 
 
+def plain_text(cell: Any) -> str:
+    """A cell as the text that a CSV file would hold: 1.0 is "1", true is "True", none is ""."""
+    if cell is None:
+        return ""
+    if isinstance(cell, float) and cell.is_integer():
+        return str(int(cell))
+    return str(cell)
+
+
 def flag(cell: Any, place: str, column: str) -> bool:
     """A cell that is true or false, or 1 or 0.
 

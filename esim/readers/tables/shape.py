@@ -1,20 +1,26 @@
-"""Recognises table files (CSV, JSONL, Parquet) by their columns, and reads their rows."""
+"""Recognises table files by their first bytes: CSV, JSON lines, JSON and Parquet."""
 
 from __future__ import annotations
 
 import csv
 import io
 import json
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, cast
 
 from esim.errors import EsimError
-from esim.readers.encodings import jsontext
-from esim.readers.source import File
+from esim.readers.encodings.cells import is_number
+from esim.readers.encodings.utf8 import without_utf16
+from esim.readers.source import HEAD_BYTES, File
+from esim.readers.tables.json_tables import JsonTable, json_table, mended
 
-Encoding = Literal["CSV", "JSONL", "Parquet"]
+Encoding = Literal["CSV", "JSONL", "JSON", "Parquet"]
 DELIMITERS = (",", "\t", ";")
+SAMPLE_ROWS = 50
+
+_COMMA_NUMBER = re.compile(r"[-+]?[0-9]+,[0-9]+(?:[eE][-+]?[0-9]+)?")
 
 
 @dataclass(frozen=True)
@@ -24,10 +30,17 @@ class Shape:
     Attributes:
         file: the file.
         encoding: its kind.
-        columns: the names of its columns; of a JSONL file, the keys of the first rows.
+        columns: the names of its columns; of JSON lines, the keys of the first rows.
         delimiter: the delimiter of a CSV file.
-        ids_are_text: whether the first row of a JSONL file names its trial as text.
+        ids_are_text: whether the first row of JSON lines names its trial as text.
         metadata: the metadata of a Parquet file's schema.
+        above: how many lines of a CSV file stand above its first row: comments and the header.
+        decimal_comma: whether the numbers of a CSV file are written as 0,5.
+        ragged: whether some row of a CSV file has another number of cells than the header.
+        lists: whether a JSON file holds a list for each column instead of rows.
+        sample: for each column the cells of the first rows, at most SAMPLE_ROWS, None where a row
+            has none; empty for Parquet.
+        types: for each column of a Parquet file "number", "text", "time" or "other".
     """
 
     file: File
@@ -36,10 +49,16 @@ class Shape:
     delimiter: str = ","
     ids_are_text: bool = True
     metadata: Mapping[str, str] = field(default_factory=dict)
+    above: int = 1
+    decimal_comma: bool = False
+    ragged: bool = False
+    lists: bool = False
+    sample: Mapping[str, Sequence[Any]] = field(default_factory=dict)
+    types: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def has_reports(self) -> bool:
-        """Whether it is a table of reports."""
+        """Whether it is a table of reports by the plain names of its columns."""
         return "trial" in self.columns and "step" in self.columns
 
     @property
@@ -52,7 +71,7 @@ def shape_of(file: File) -> Shape | None:
     """What kind of table a file is; None if it is no table.
 
     Raises:
-        EsimError: the file cannot be opened, or a table of reports has two columns of one name.
+        EsimError: the file cannot be opened.
     """
     if "shape" not in file.seen:  # kept, because several formats ask for it
         file.seen["shape"] = _look(file)
@@ -63,34 +82,13 @@ def _look(file: File) -> Shape | None:
     head = file.head
     if head.startswith(b"PAR1"):
         return _parquet_shape(file)
-    text = _head_text(head)
+    text = _head_text(without_utf16(head))
     if text is None:
         return None
     first = text.lstrip()[:1]
-    if first == "{":
-        return _jsonl_shape(file, text)
-    return None if first in ("", "[", "<") else _csv_shape(file, text)
-
-
-def records(shape: Shape, data: bytes | None = None) -> Iterator[tuple[str, dict[str, Any]]]:
-    """The rows of a table file, each as its place (``path:line``) and its cells by column.
-
-    Args:
-        shape: the file.
-        data: its contents, if they have been read.
-
-    Raises:
-        EsimError: a row is broken, or the file is not UTF-8.
-    """
-    contents = shape.file.read() if data is None else data
-    if shape.encoding == "Parquet":
-        for number, row in enumerate(parquet_table(shape, contents, None).to_pylist(), start=1):
-            yield f"{shape.file}, row {number}", row
-    elif shape.encoding == "JSONL":
-        yield from _json_records(shape.file, contents)
-    else:
-        for place, cells in csv_rows(shape, contents):
-            yield place, dict(zip(shape.columns, cells, strict=True))
+    if first in ("{", "["):
+        return _jsonl_shape(file, text) or _json_shape(file, text)
+    return None if first in ("", "<") else _csv_shape(file, text)
 
 
 def _head_text(head: bytes) -> str | None:
@@ -106,46 +104,163 @@ def _head_text(head: bytes) -> str | None:
 
 
 def _csv_shape(file: File, text: str) -> Shape | None:
-    best: Shape | None = None
+    text, comments = _below_comments(text)
+    best: tuple[str, list[str], int] | None = None
     for delimiter in DELIMITERS:
+        reader = csv.reader(io.StringIO(text), delimiter=delimiter)
         try:
-            names = next(row for row in csv.reader(io.StringIO(text), delimiter=delimiter) if row)
+            names = [name.strip() for name in next(row for row in reader if row)]
         except (csv.Error, StopIteration):
             continue
-        shape = Shape(file, "CSV", tuple(name.strip() for name in names), delimiter)
         if (
             best is None
-            or ("trial" in shape.columns and "trial" not in best.columns)
-            or ("trial" not in best.columns and len(best.columns) == 1 < len(shape.columns))
+            or ("trial" in names and "trial" not in best[1])
+            or ("trial" not in best[1] and len(best[1]) == 1 < len(names))
+            or ("trial" not in best[1] and delimiter == "\t" and len(names) > 1)
         ):
-            best = shape
-    if best is None or (len(best.columns) < 2 and "trial" not in best.columns):
+            best = delimiter, names, reader.line_num
+    if best is None or (len(best[1]) < 2 and "trial" not in best[1]):
         return None  # text of another kind
-    if best.has_reports:
-        doubled = sorted({name for name in best.columns if best.columns.count(name) > 1})
-        if doubled:
-            raise EsimError(f"column {doubled[0]!r} stands twice", where=f"{file}:1")
-    return best
+    delimiter, names, above = best
+    rows = _sample_rows(text, delimiter, above, len(text.encode()) + 3 >= HEAD_BYTES)
+    if rows and _is_second_header(names, rows[0]):
+        names = [f"{a}_{b}" if b else a for a, b in zip(names, rows[0], strict=True)]
+        above, rows = above + 1, rows[1:]
+    cells = [cell.strip() for row in rows for cell in row]
+    commas = delimiter != "," and any(_COMMA_NUMBER.fullmatch(cell) for cell in cells)
+    if commas:
+        rows = [[with_point(cell) for cell in row] for row in rows]
+    return Shape(
+        file,
+        "CSV",
+        tuple(names),
+        delimiter,
+        above=above + comments,
+        decimal_comma=commas,
+        ragged=any(len(row) != len(names) for row in rows),
+        sample=_by_column(names, rows),
+    )
+
+
+def with_point(cell: str) -> str:
+    """A cell with the comma of its number, if it is one, as a point: "0,5" is "0.5"."""
+    return cell.replace(",", ".") if _COMMA_NUMBER.fullmatch(cell.strip()) else cell
+
+
+def _below_comments(text: str) -> tuple[str, int]:
+    """The text without lines of comments at its begin, and how many these are.
+
+    A comment with as many words as the numbers of the first row are is a header: "# epoch loss".
+    """
+    comments = 0
+    while text.startswith("#"):
+        line, _, rest = text.partition("\n")
+        if not rest or rest.startswith("{"):
+            break
+        cells = re.split(r"[,;\t]", rest.partition("\n")[0])
+        bare = not rest.startswith("#") and all(re.match(r"\s*[-+.\d]", cell) for cell in cells)
+        if bare and len(re.split(r"[,;\t]", line)) == len(cells):
+            return line.lstrip("# ") + "\n" + rest, comments
+        text, comments = rest, comments + 1
+    return text, comments
+
+
+def _sample_rows(text: str, delimiter: str, above: int, cut: bool) -> list[list[str]]:
+    """The first rows below the header; the last one is left out if the text is cut."""
+    reader = csv.reader(io.StringIO(text), delimiter=delimiter)
+    rows: list[list[str]] = []
+    try:
+        for row in reader:
+            if row and reader.line_num > above:
+                rows.append(row)
+                if len(rows) == SAMPLE_ROWS:
+                    return rows
+    except csv.Error:
+        return rows
+    return rows[:-1] if cut else rows
+
+
+def _is_second_header(names: Sequence[str], row: Sequence[str]) -> bool:
+    """Whether a row continues the header, as pandas writes columns of two levels.
+
+    The first level then repeats, and the row is empty where the first level says all.
+    """
+    if len(row) != len(names) or len(set(names)) == len(names):
+        return False
+    pairs = list(zip(names, row, strict=True))
+    doubled = [cell for name, cell in pairs if names.count(name) > 1]
+    single = [cell for name, cell in pairs if names.count(name) == 1 and cell]
+    return not row[0] and all(doubled) and not any(map(is_number, single))
 
 
 def _jsonl_shape(file: File, text: str) -> Shape | None:
+    """The shape of a file with a JSON object a line; None if the first line is none."""
     columns: dict[str, None] = {}
+    rows: list[Mapping[str, Any]] = []
     trial: Any = ""
-    for line in text.split("\n")[:1000]:
+    lines = text.split("\n")
+    for line in lines[:1000]:
         if not line.strip():
             continue
         try:
             row = json.loads(line)
-        except ValueError:
+        except (ValueError, RecursionError):
             break  # cut off by the end of the head, or not JSONL
         if not isinstance(row, dict):
             break
         if not columns:
             trial = row.get("trial", "")
         columns.update(dict.fromkeys(row))
-    if not columns:
+        if len(rows) < SAMPLE_ROWS:
+            rows.append(row)
+    if not columns or (len(rows) == 1 and json_table(rows[0]) is not None):
         return None
-    return Shape(file, "JSONL", tuple(columns), ids_are_text=isinstance(trial, str))
+    return Shape(
+        file,
+        "JSONL",
+        tuple(columns),
+        ids_are_text=isinstance(trial, str),
+        sample={name: tuple(row.get(name) for row in rows) for name in columns},
+    )
+
+
+def _json_shape(file: File, text: str) -> Shape | None:
+    """The shape of a file that is one JSON value; None if that is no table."""
+    try:
+        found = json_table(json.loads(text))
+    except (ValueError, RecursionError):
+        # Text in other words, or longer than the head.
+        if len(text.encode()) + 3 < HEAD_BYTES:
+            return None
+        found = json_table(mended(text))
+    return None if found is None else json_shape(file, found)
+
+
+def json_shape(file: File, found: JsonTable) -> Shape:
+    """The shape of a JSON file with a table.
+
+    Args:
+        file: the file.
+        found: its table, or the begin of it.
+    """
+    if found.lists:
+        sample = {name: tuple(cells[:SAMPLE_ROWS]) for name, cells in found.lists.items()}
+        return Shape(file, "JSON", tuple(sample), lists=True, sample=sample)
+    names = dict.fromkeys(name for row in found.rows for name in row)
+    head = found.rows[:SAMPLE_ROWS]
+    return Shape(
+        file,
+        "JSON",
+        tuple(names),
+        sample={name: tuple(row.get(name) for row in head) for name in names},
+    )
+
+
+def _by_column(names: Sequence[str], rows: Sequence[Sequence[Any]]) -> dict[str, tuple[Any, ...]]:
+    return {
+        name: tuple(row[i] if i < len(row) else None for row in rows)
+        for i, name in enumerate(names)
+    }
 
 
 def _parquet_shape(file: File) -> Shape:
@@ -163,77 +278,16 @@ def _parquet_shape(file: File) -> Shape:
         key.decode("utf-8", "replace"): value.decode("utf-8", "replace")
         for key, value in (schema.metadata or {}).items()
     }
-    return Shape(file, "Parquet", tuple(schema.names), metadata=metadata)
+    types = {name: _arrow_type(schema.field(i).type) for i, name in enumerate(schema.names)}
+    return Shape(file, "Parquet", tuple(schema.names), metadata=metadata, types=types)
 
 
-def parquet_table(shape: Shape, data: bytes, wanted: list[str] | None) -> Any:
-    """Columns of a Parquet file as an Arrow table.
-
-    Args:
-        shape: the file.
-        data: its contents.
-        wanted: the columns to read; None reads all.
-
-    Raises:
-        EsimError: the file is damaged.
-    """
+def _arrow_type(kind: Any) -> str:
     import pyarrow as pa
 
-    from esim.storage import arrow
-
-    try:
-        return arrow.parquet(data, wanted)
-    except (pa.ArrowException, OSError) as error:
-        raise EsimError("damaged Parquet file", where=str(shape.file), why=str(error)) from error
-
-
-def csv_rows(shape: Shape, data: bytes) -> Iterator[tuple[str, list[str]]]:
-    """The rows of a CSV file below its header, each as its place (``path:line``) and its cells.
-
-    Args:
-        shape: the file.
-        data: its contents.
-
-    Raises:
-        EsimError: a row has another number of cells than the header, or the file is not UTF-8.
-    """
-    # The csv module asks for newline="", so that a line end inside quotes is kept.
-    reader = csv.reader(
-        io.StringIO(_utf8(shape.file, data), newline=""), delimiter=shape.delimiter, strict=True
-    )
-    label = str(shape.file)
-    header = False
-    line = 1
-    try:
-        for row in reader:
-            if row and not header:
-                header = True
-            elif row:
-                place = f"{label}:{line}"
-                if len(row) != len(shape.columns):
-                    raise EsimError(
-                        f"{len(row)} cells where the header has {len(shape.columns)}", where=place
-                    )
-                yield place, row
-            line = reader.line_num + 1
-    except csv.Error as error:
-        raise EsimError("not CSV", where=f"{shape.file}:{line}", why=str(error)) from None
-
-
-def _json_records(file: File, data: bytes) -> Iterator[tuple[str, dict[str, Any]]]:
-    for number, line in enumerate(_utf8(file, data).split("\n"), start=1):
-        if not line.strip():
-            continue
-        place = f"{file}:{number}"
-        row = jsontext.parse(line, place)
-        if not isinstance(row, dict):
-            raise EsimError("not a JSON object", where=place, why=line[:60])
-        yield place, row
-
-
-def _utf8(file: File, data: bytes) -> str:
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        raise EsimError("not UTF-8 text", where=f"{file}:{line}", why=str(error)) from None
+    inner = getattr(kind, "value_type", kind) if pa.types.is_dictionary(kind) else kind
+    if pa.types.is_integer(inner) or pa.types.is_floating(inner) or pa.types.is_decimal(inner):
+        return "number"
+    if pa.types.is_string(inner) or pa.types.is_large_string(inner):
+        return "text"
+    return "time" if pa.types.is_timestamp(inner) else "other"

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from esim.errors import EsimError, near_names
-from esim.readers.assembly import TrialRecords, some
+from esim.readers.assembly import TrialRecords, some, zone_note
 from esim.readers.encodings import cells
 from esim.readers.encodings.times import ISO_8601
-from esim.readers.tables.shape import Shape, records
+from esim.readers.tables.records import records
+from esim.readers.tables.shape import Shape
 from esim.study import STATUS_WORDS, Float64, Note, Status, is_censored
 
 TRIAL_COLUMNS = (
@@ -46,7 +47,7 @@ def listed_trials(
         EsimError: a cell does not fit its column, or a trial is of a study without reports; the
             error names path and line.
     """
-    rows: dict[str, dict[str, tuple[str, dict[str, Any]]]] = {study: {} for study in studies}
+    rows: dict[str, dict[str, tuple[str, Mapping[str, Any]]]] = {study: {} for study in studies}
     doubled = dict.fromkeys(studies, 0)
     columns: dict[str, None] = {}
     names: set[str] = set()
@@ -92,13 +93,8 @@ def listed_trials(
     return found
 
 
-def zone_note(column: str) -> Note:
-    """The note that the times of a column name no zone."""
-    return Note("zone_assumed", f"column {column} names no time zone; taken as UTC")
-
-
 def _trials(
-    listed: dict[str, tuple[str, dict[str, Any]]], columns: list[str]
+    listed: Mapping[str, tuple[str, Mapping[str, Any]]], columns: list[str]
 ) -> tuple[TrialRecords, list[Note]]:
     """The trials of one study as columns, and notes on them.
 
@@ -148,7 +144,7 @@ def _trials(
 
 
 def _moments(
-    rows: Sequence[dict[str, Any]],
+    rows: Sequence[Mapping[str, Any]],
     places: Sequence[str],
     columns: Sequence[str],
     name: str,
@@ -168,13 +164,13 @@ def _moments(
     return seconds
 
 
-def _count(row: dict[str, Any], place: str) -> int:
+def _count(row: Mapping[str, Any], place: str) -> int:
     """The number of a trial's machines; 1 if the row does not say."""
     cell = row.get("instance_count")
     return 1 if cells.is_missing(cell) else cells.integer(cell, place, "instance_count")
 
 
-def _billed(rows: Sequence[dict[str, Any]], places: Sequence[str]) -> Float64:
+def _billed(rows: Sequence[Mapping[str, Any]], places: Sequence[str]) -> Float64:
     """float64: the billed seconds of each trial's job, NaN where a row has none."""
     billed = np.full(len(rows), np.nan)
     for i, (row, place) in enumerate(zip(rows, places, strict=True)):

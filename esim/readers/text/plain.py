@@ -11,6 +11,7 @@ from dataclasses import replace
 import numpy as np
 
 from esim.readers.encodings.times import parse_time
+from esim.readers.encodings.utf8 import without_utf16
 from esim.readers.source import File
 from esim.readers.text.borders import jobs_in
 from esim.readers.text.controls import seen
@@ -55,9 +56,7 @@ def plain_texts(file: File) -> Iterator[LogText]:
 
 def in_utf8(data: bytes) -> bytes:
     """The contents of a text file, or the begin of them, as UTF-8 without a byte order mark."""
-    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) and b"\0" in data[:100]:
-        return data.decode("utf-16", errors="replace").encode()  # PowerShell writes UTF-16
-    data = data.removeprefix(codecs.BOM_UTF8)
+    data = without_utf16(data).removeprefix(codecs.BOM_UTF8)
     if data.isascii():
         return data
     text = data.decode("utf-8", errors="replace")

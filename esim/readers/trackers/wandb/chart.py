@@ -15,7 +15,8 @@ from esim.readers.options import Options
 from esim.readers.run_logs import Layout, RunLog, RunLogs
 from esim.readers.runs import Experiment, detected, file_notes, studies
 from esim.readers.source import Source
-from esim.readers.tables.shape import Shape, csv_rows, shape_of
+from esim.readers.tables.records import csv_rows
+from esim.readers.tables.shape import Shape, shape_of
 from esim.study import Note
 
 FORMAT = Format(

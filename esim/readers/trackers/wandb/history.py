@@ -26,6 +26,7 @@ _LOGGER = Logger(
     layout=LAYOUT,
     configs=("config.json", "config.yaml"),
     encodings=("CSV", "JSONL", "Parquet"),
+    separator=".",
 )
 detect = _LOGGER.detect
 read = _LOGGER.read

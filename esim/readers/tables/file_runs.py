@@ -1,0 +1,201 @@
+"""Reads tables that name no trial: each file is one, or each folder with files of parts."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from esim.errors import EsimError
+from esim.readers.encodings import cells
+from esim.readers.formats import Found
+from esim.readers.loggers import ROW, Logger, Part, run_path
+from esim.readers.options import Options
+from esim.readers.run_logs import Layout
+from esim.readers.source import Source
+from esim.readers.tables.arrangement import Arrangement, Table
+from esim.readers.tables.columns import ALIASES, plain_name, time_kind
+from esim.study import Note
+
+# Words in the names of files that hold a part of a run each: train.csv beside val.csv.
+_PART = re.compile(
+    r"(?<![a-z])(train(?:ing)?|valid(?:ation)?|val|test(?:ing)?|eval(?:uation)?|dev|learn)(?![a-z])",
+    re.IGNORECASE,
+)
+_CONFIGS = (
+    "hparams.json",
+    "hparams.yaml",
+    "params.json",
+    "params.yaml",
+    "config.json",
+    "config.yaml",
+)
+
+
+def read(source: Source, found: Arrangement, options: Options) -> Found:
+    """Read one study, in which each file or folder of files is a trial.
+
+    Args:
+        source: the input.
+        found: its tables.
+        options: what the user asked for.
+
+    Raises:
+        EsimError: a cell does not fit its column (the error names path and line), a file holds
+            several trainings one after another, or the objective or direction is not known.
+    """
+    layout, notes = _layout(found.tables, options)
+    logger = Logger(
+        what="a table a run",
+        layout=layout,
+        is_header=lambda columns: True,
+        header="steps",
+        configs=_CONFIGS,
+    )
+    if found.note:
+        notes.append(Note("files_are_trials", found.note))
+    parts = _parts(found.tables, layout)
+    for table in found.tables:
+        _refuse_several(table, layout, options)
+    return logger.read_parts(source, parts, options, notes)
+
+
+def _layout(tables: Sequence[Table], options: Options) -> tuple[Layout, list[Note]]:
+    """How the tables are written, and a note on the columns that were chosen."""
+    order = {alias: at for at, alias in enumerate(ALIASES["step"])}
+    found = dict.fromkeys(name for table in tables for name in table.columns.steps)
+    steps = tuple(sorted(found, key=lambda name: order.get(plain_name(name), -1)))
+    numbered = not steps
+    times = dict.fromkeys(t.columns.time for t in tables if t.columns.time is not None)
+    kinds = {name: _kind(name, tables) for name in times}
+    first = tables[0].columns
+    metric = (first.metric, first.value) if first.metric and first.value else None
+    others = [
+        name
+        for table in tables
+        for name in (table.columns.study, table.columns.start, table.columns.end)
+        if name is not None
+    ]
+    config = [name for table in tables for name in table.columns.config]
+    index = ["Unnamed: 0"]
+    timelike = [
+        name
+        for table in tables
+        for name in table.shape.columns
+        if plain_name(name) in ALIASES["time"] and name not in times
+    ]
+    layout = Layout(
+        steps=steps or (ROW,),
+        elapsed=tuple(name for name, kind in kinds.items() if kind == "elapsed"),
+        timestamps=tuple(name for name, kind in kinds.items() if kind == "timestamp"),
+        beside=tuple(dict.fromkeys([*others, *config, *index, *timelike, ROW])),
+        sparse=True,
+        metric=metric,
+        split="" if first.split is None or options.where else first.split,
+    )
+    notes = []
+    if times:
+        notes.append(Note("columns_named", f"times are {', '.join(times)}"))
+    if numbered:
+        notes.append(Note("rows_numbered", "no column counts steps: rows are numbered from 1"))
+    return layout, notes
+
+
+def _kind(name: str, tables: Sequence[Table]) -> str | None:
+    sample = [c for t in tables for c in t.shape.sample.get(name, ()) if not cells.is_missing(c)]
+    types = {table.shape.types.get(name) for table in tables if table.shape.types}
+    return "timestamp" if "time" in types else time_kind(sample) or "elapsed"
+
+
+def _parts(tables: Sequence[Table], layout: Layout) -> list[Part]:
+    """The run of each table, and the part of it that it holds.
+
+    Files that differ only in a word such as "train" or "val" are parts of one run. So are files of
+    several folders, if each folder has files of the same names.
+    """
+    one_name = len({table.shape.file.base for table in tables}) == 1
+    paths = [run_path(table.shape, one_name) for table in tables]
+    if one_name or len(tables) == 1:
+        return [Part(table.shape, path) for table, path in zip(tables, paths, strict=True)]
+    without = [_without_part(path) for path in paths]
+    words = {word for _, word in without}
+    together: dict[str, list[int]] = {}
+    for i, (path, _) in enumerate(without):
+        together.setdefault(path, []).append(i)
+    parted = any(
+        len({without[i][1] for i in members}) == len(members) > 1 for members in together.values()
+    )
+    if parted and len(words) > 1:
+        return [
+            Part(table.shape, run, word) for table, (run, word) in zip(tables, without, strict=True)
+        ]
+    folders: dict[str, set[str]] = {}
+    for table in tables:
+        folders.setdefault(table.shape.file.folder, set()).add(table.shape.file.base)
+    shared = set.intersection(*folders.values())
+    if len(folders) > 1 and len(shared) > 1:
+        doubled = _doubled(tables)
+        return [
+            Part(
+                table.shape,
+                run_path(table.shape, True),
+                table.shape.file.base.rpartition(".")[0] if doubled else "",
+            )
+            for table in tables
+        ]
+    return [Part(table.shape, path) for table, path in zip(tables, paths, strict=True)]
+
+
+def _without_part(path: str) -> tuple[str, str]:
+    """A path without the last word that names a part of a run, and that word, or ""."""
+    found = list(_PART.finditer(path))
+    if not found:
+        return path, ""
+    match = found[-1]
+    rest = f"{path[: match.start()]}\0{path[match.end() :]}"
+    return re.sub(r"[-_. /]*\0[-_. ]*", lambda m: "/" if "/" in m[0] else "", rest), match[0]
+
+
+def _doubled(tables: Sequence[Table]) -> bool:
+    """Whether files of different names have a metric of one name."""
+    named: dict[str, set[str]] = {}
+    for table in tables:
+        for name in table.columns.metrics:
+            named.setdefault(name, set()).add(table.shape.file.base)
+    return any(len(bases) > 1 for bases in named.values())
+
+
+def _refuse_several(table: Table, layout: Layout, options: Options) -> None:
+    """Refuse a file in which steps begin again from the first, with a column that tells why.
+
+    Raises:
+        EsimError: it holds several trainings.
+    """
+    shape = table.shape
+    step = options.step or next((s for s in layout.steps if s in shape.columns), None)
+    sample = shape.sample
+    if step is None or step not in sample or shape.lists:
+        return
+    steps = [_float(cell) for cell in sample[step]]
+    begins = [i for i in range(1, len(steps)) if steps[i] < steps[i - 1] and steps[i] == steps[0]]
+    if not begins:
+        return
+    blocks = list(zip([0, *begins], [*begins, len(steps)], strict=True))
+    for name, given in sample.items():
+        if name in (step, ROW) or (name in table.columns.metrics and plain_name(name) not in _TELL):
+            continue
+        inside = [{str(cell) for cell in given[a:b]} for a, b in blocks]
+        if all(len(texts) == 1 for texts in inside) and len(set.union(*inside)) == len(blocks):
+            raise EsimError(
+                f"the file holds {len(blocks)} or more trainings, one after another",
+                where=str(shape.file),
+                why=f"{step} begins again, and column {name!r} tells them apart",
+                fix=f"--trial {name!r}",
+            )
+
+
+_TELL = ("seed", "fold", "lr", "learning_rate", "repeat", "replicate", "id", "index", "exp")
+
+
+def _float(cell: Any) -> float:
+    return float(cell) if cells.is_number(str(cell)) else float("nan")

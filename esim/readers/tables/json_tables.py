@@ -1,0 +1,168 @@
+"""Finds the table in a JSON value: rows, or a list of numbers for each column.
+
+People save ``history.history``, ``evals_result()``, ``frame.to_json()`` and lists of records.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from esim.readers.runs import flat
+
+# Names of which a part is one of these words name metrics. They tell a list of numbers that a
+# training left from one that configures it, such as the sizes of layers.
+_METRIC = re.compile(
+    r"(?:^|[^a-z])(?:\w*loss|\w*acc(?:uracy)?|\w*auc|err(?:or)?s?|m?error|scores?|f1|r?mse|mae|mape|rmsle|nll|elbo"
+    r"|precision|recall|perplexity|ppl|rewards?|returns?|bleu|rouge|i?iou|miou|m?ap|metrics?|r2|dice"
+    r"|objective|values?|psnr|ssim|wer|cer|ndcg|fid)(?:$|[^a-z])",
+    re.IGNORECASE,
+)
+_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{},]', re.DOTALL)
+_TENSORBOARD = ("Wall time", "Step", "Value")
+
+
+@dataclass(frozen=True)
+class JsonTable:
+    """The table in a JSON value.
+
+    Attributes:
+        rows: its rows, with the names of nested cells joined by "/"; empty if it has lists.
+        lists: for each column its cells; empty if it has rows.
+        beside: the values that stand beside the table, by name.
+    """
+
+    rows: Sequence[Mapping[str, Any]] = ()
+    lists: Mapping[str, Sequence[Any]] = field(default_factory=dict)
+    beside: Mapping[str, Any] = field(default_factory=dict)
+
+
+def names_metric(name: str) -> bool:
+    """Whether a name is that of a metric, as far as its words tell."""
+    return _METRIC.search(name.replace("_", " ")) is not None
+
+
+def json_table(value: Any) -> JsonTable | None:
+    """The table in a JSON value; None if it holds none.
+
+    Args:
+        value: a list of objects; a list of the [wall time, step, value] that TensorBoard's page
+            gives; an object of lists of numbers, also nested; an object as pandas' `to_json` writes
+            it, with any `orient`; or an object with one list of objects.
+
+    Example:
+        >>> json_table({"loss": [0.5, 0.25], "val": {"loss": [0.6, 0.3]}}).lists
+        {'loss': [0.5, 0.25], 'val/loss': [0.6, 0.3]}
+        >>> json_table([{"step": 1, "loss": 0.5}]).rows
+        [{'step': 1, 'loss': 0.5}]
+    """
+    if isinstance(value, list):
+        return _of_list(value)
+    if not isinstance(value, dict) or not value:
+        return None
+    if set(value) >= {"columns", "data"} and isinstance(value["data"], list):  # orient="split"
+        names = value["columns"]
+        if isinstance(names, list) and all(isinstance(row, list) for row in value["data"]):
+            return JsonTable(
+                [dict(zip(map(str, names), row, strict=False)) for row in value["data"]]
+            )
+    found = _of_lists(value)
+    if found is not None:
+        return found
+    if all(isinstance(row, dict) and row for row in value.values()):  # orient="index"
+        rows = list(value.values())
+        scalars = all(_is_cell(cell) for row in rows for cell in row.values())
+        if scalars and len(rows) > 1 and all(row.keys() == rows[0].keys() for row in rows):
+            return JsonTable([{"": name, **row} for name, row in value.items()])
+    inside = {name: rows for name, rows in value.items() if _are_rows(rows)}
+    if len(inside) != 1:
+        return None
+    (name, rows), *_ = inside.items()
+    beside = {key: cell for key, cell in value.items() if key != name}
+    return JsonTable([flat(row) for row in rows], beside=beside)
+
+
+def mended(text: str) -> Any:
+    """The JSON value whose begin a text is, without what is cut off; None if there is none.
+
+    >>> mended('{"loss": [0.5, 0.25, 0.1')
+    {'loss': [0.5, 0.25]}
+    """
+    open_now: list[str] = []
+    at, closing = 0, ""
+    for token in _TOKEN.finditer(text):
+        sign = token[0]
+        if sign in "[{":
+            open_now.append("]" if sign == "[" else "}")
+        elif sign in "]}":
+            if not open_now or open_now.pop() != sign:
+                return None
+        elif sign == ",":
+            at, closing = token.start(), "".join(reversed(open_now))
+    try:
+        return json.loads(text[:at] + closing)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _of_list(value: list[Any]) -> JsonTable | None:
+    if _are_rows(value):
+        return JsonTable([flat(row) for row in value])
+    points = len(value) > 0 and all(
+        isinstance(row, list) and len(row) == 3 and all(_is_number(cell) for cell in row)
+        for row in value
+    )
+    if points and value[0][0] >= 1e9:
+        return JsonTable([dict(zip(_TENSORBOARD, row, strict=True)) for row in value])
+    return None
+
+
+def _of_lists(value: Mapping[str, Any]) -> JsonTable | None:
+    """The table of an object whose leaves are lists of numbers, and scalars beside them."""
+    try:
+        leaves = flat(_with_lists(value))
+    except RecursionError:
+        return None
+    lists = {
+        name: cells
+        for name, cells in leaves.items()
+        if isinstance(cells, list) and cells and all(map(_is_number, cells))
+    }
+    beside = {name: cell for name, cell in leaves.items() if name not in lists}
+    if not lists or not all(_is_cell(cell) or cell in ([], {}) for cell in beside.values()):
+        return None
+    lengths = {len(cells) for cells in lists.values()}
+    named = any(names_metric(name) for name in lists)
+    if max(lengths) < 2 and not named:
+        return None
+    if not named and (len(lengths) > 1 or beside):
+        return None
+    return JsonTable(lists=lists, beside=beside)
+
+
+def _with_lists(value: Any) -> Any:
+    """A nested object in which {"0": a, "1": b}, as pandas writes a column, is [a, b]."""
+    if not isinstance(value, dict):
+        return value
+    if (
+        len(value) > 1
+        and all(name.isdigit() for name in value)
+        and all(map(_is_cell, value.values()))
+    ):
+        return list(value.values())
+    return {name: _with_lists(cell) for name, cell in value.items()}
+
+
+def _are_rows(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and all(isinstance(r, dict) and r for r in value)
+
+
+def _is_number(cell: Any) -> bool:
+    return cell is None or (isinstance(cell, int | float) and not isinstance(cell, bool))
+
+
+def _is_cell(cell: Any) -> bool:
+    return cell is None or isinstance(cell, str | int | float)

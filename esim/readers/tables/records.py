@@ -1,0 +1,172 @@
+"""Reads the rows of table files, each with its place, and counts what is odd about them."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from esim.errors import EsimError
+from esim.readers.encodings import jsontext
+from esim.readers.encodings.utf8 import without_utf16
+from esim.readers.source import File
+from esim.readers.tables.json_tables import json_table
+from esim.readers.tables.shape import Shape, with_point
+from esim.study import Note
+
+
+@dataclass
+class Oddities:
+    """What was odd about the rows of some files and was mended; `notes` says it.
+
+    Attributes:
+        headers: the places of rows that repeat the header, which are left out.
+        commas: the files whose numbers have a decimal comma.
+    """
+
+    headers: list[str] = field(default_factory=list)
+    commas: list[str] = field(default_factory=list)
+
+    def notes(self) -> list[Note]:
+        """A note for each kind."""
+        said = []
+        if self.headers:
+            n = len(self.headers)
+            text = f"{n} row(s) repeat the header and are left out"
+            said.append(Note("header_repeated", text, n, tuple(self.headers[:3])))
+        if self.commas:
+            n = len(self.commas)
+            text = f"{n} file(s) with a decimal comma: 0,5 is read as 0.5"
+            said.append(Note("decimal_comma", text, n, tuple(self.commas[:3])))
+        return said
+
+
+def contents(shape: Shape) -> bytes:
+    """The contents of a table file, text as UTF-8. Raises EsimError if it cannot be read."""
+    data = shape.file.read()
+    return data if shape.encoding == "Parquet" else without_utf16(data)
+
+
+def records(
+    shape: Shape, data: bytes | None = None, odd: Oddities | None = None
+) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """The rows of a table file, each as its place (``path:line``) and its cells by column.
+
+    Args:
+        shape: the file; its JSON must hold rows.
+        data: its contents, if they have been read.
+        odd: what is odd about the rows is added here.
+
+    Raises:
+        EsimError: a row is broken, or the file is not UTF-8.
+    """
+    data = contents(shape) if data is None else data
+    if shape.encoding == "Parquet":
+        for number, row in enumerate(parquet_table(shape, data, None).to_pylist(), start=1):
+            yield f"{shape.file}, row {number}", row
+    elif shape.encoding == "JSONL":
+        yield from _json_records(shape.file, data)
+    elif shape.encoding == "JSON":
+        found = json_table(jsontext.parse(_utf8(shape.file, data), str(shape.file)))
+        for number, row in enumerate(() if found is None else found.rows, start=1):
+            yield f"{shape.file}, entry {number}", row
+    else:
+        for place, cells in csv_rows(shape, data, odd):
+            yield place, dict(zip(shape.columns, cells, strict=True))
+
+
+def lists(shape: Shape) -> tuple[Mapping[str, Sequence[Any]], Mapping[str, Any]]:
+    """The list of each column of a JSON file that holds lists, and the values beside them.
+
+    Args:
+        shape: the file.
+
+    Raises:
+        EsimError: the file is not JSON.
+    """
+    found = json_table(jsontext.parse(_utf8(shape.file, contents(shape)), str(shape.file)))
+    if found is None or not found.lists:
+        raise EsimError("no lists of numbers", where=str(shape.file))
+    return found.lists, found.beside
+
+
+def parquet_table(shape: Shape, data: bytes, wanted: list[str] | None) -> Any:
+    """Columns of a Parquet file as an Arrow table.
+
+    Args:
+        shape: the file.
+        data: its contents.
+        wanted: the columns to read; None reads all.
+
+    Raises:
+        EsimError: the file is damaged.
+    """
+    import pyarrow as pa
+
+    from esim.storage import arrow
+
+    try:
+        return arrow.parquet(data, wanted)
+    except (pa.ArrowException, OSError) as error:
+        raise EsimError("damaged Parquet file", where=str(shape.file), why=str(error)) from error
+
+
+def csv_rows(
+    shape: Shape, data: bytes, odd: Oddities | None = None
+) -> Iterator[tuple[str, list[str]]]:
+    """The rows of a CSV file below its header, each as its place (``path:line``) and its cells.
+
+    Args:
+        shape: the file.
+        data: its contents.
+        odd: what is odd about the rows is added here.
+
+    Raises:
+        EsimError: a row has another number of cells than the header, or the file is not UTF-8.
+    """
+    # The csv module asks for newline="", so that a line end inside quotes is kept.
+    reader = csv.reader(
+        io.StringIO(_utf8(shape.file, data), newline=""), delimiter=shape.delimiter, strict=True
+    )
+    label = str(shape.file)
+    header = list(shape.columns)
+    line = 1
+    try:
+        for row in reader:
+            place = f"{label}:{line}"
+            if row and reader.line_num > shape.above:
+                if [cell.strip() for cell in row] == header:
+                    if odd is not None:
+                        odd.headers.append(place)
+                elif len(row) != len(header):
+                    raise EsimError(
+                        f"{len(row)} cells where the header has {len(header)}", where=place
+                    )
+                else:
+                    yield place, [with_point(c) for c in row] if shape.decimal_comma else row
+            line = reader.line_num + 1
+    except csv.Error as error:
+        raise EsimError("not CSV", where=f"{shape.file}:{line}", why=str(error)) from None
+    if shape.decimal_comma and odd is not None and label not in odd.commas:
+        odd.commas.append(label)
+
+
+def _json_records(file: File, data: bytes) -> Iterator[tuple[str, dict[str, Any]]]:
+    for number, line in enumerate(_utf8(file, data).split("\n"), start=1):
+        if not line.strip():
+            continue
+        place = f"{file}:{number}"
+        row = jsontext.parse(line, place)
+        if not isinstance(row, dict):
+            raise EsimError("not a JSON object", where=place, why=line[:60])
+        yield place, row
+
+
+def _utf8(file: File, data: bytes) -> str:
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise EsimError("not UTF-8 text", where=f"{file}:{line}", why=str(error)) from None

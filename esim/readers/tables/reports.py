@@ -1,0 +1,445 @@
+"""Reads tables whose rows are reports and in which a column names the trial."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from esim.errors import EsimError, near_names
+from esim.readers.assembly import ReportColumns, assemble, some, zone_note
+from esim.readers.encodings import cells
+from esim.readers.encodings.times import ISO_8601
+from esim.readers.formats import Found
+from esim.readers.options import Options, settle_direction, settle_objective
+from esim.readers.runs import file_notes
+from esim.readers.source import Source
+from esim.readers.tables.arrangement import Arrangement, Table
+from esim.readers.tables.columns import plain_name, time_kind
+from esim.readers.tables.records import Oddities
+from esim.readers.tables.rows import ReportRows, Wanted, read_rows, texts_of
+from esim.readers.tables.trials import CONFIG, TRIAL_COLUMNS, listed_trials
+from esim.readers.whole_steps import whole_steps
+from esim.study import Direction, Float64, Int64, Note, Study
+
+# Columns that tell rows of one trial and step apart where nothing else does.
+_PARTS = ("seed", "fold", "rank", "worker", "host", "repeat", "replicate", "cv")
+
+
+@dataclass(frozen=True)
+class _Choice:
+    """What is read of the tables.
+
+    Attributes:
+        objective: its name.
+        direction: its direction.
+        wanted: for each table the columns.
+        split: the column whose texts tell the rows of training from those of validation; None if
+            there is none, or if the user names the rows.
+    """
+
+    objective: str
+    direction: Direction
+    wanted: tuple[Wanted, ...]
+    split: str | None
+
+
+def read(source: Source, found: Arrangement, options: Options) -> Found:
+    """Read the studies: one, or one for each value of the column of studies.
+
+    Args:
+        source: the input.
+        found: its tables.
+        options: what the user asked for.
+
+    Raises:
+        EsimError: a cell does not fit its column (the error names path and line), or the objective
+            or direction is not known.
+    """
+    tables = found.tables
+    encodings = sorted({table.shape.encoding for table in tables})
+    if len(encodings) > 1:
+        of_each = [next(t for t in tables if t.shape.encoding == e) for e in encodings]
+        raise EsimError(
+            "mixed formats: reports in " + " and in ".join(encodings),
+            where=source.label,
+            why=", ".join(table.shape.file.name for table in of_each),
+            fix="give the files of one kind",
+        )
+    used = {*(table.shape.file for table in tables), *(shape.file for shape in found.trials)}
+    notes = file_notes(source, used, "are not tables of trials")
+    odd = Oddities()
+    choice = _choose(tables, options, source.label, found.exact, odd)
+    said = _data_notes(found, choice, options)
+    studies = _studies(source, found, choice, said, options, odd)
+    return Found(tuple(studies), notes)
+
+
+def _choose(
+    tables: Sequence[Table], options: Options, where: str, exact: bool, odd: Oddities
+) -> _Choice:
+    """The objective with its direction, and the columns that are read."""
+    from esim.storage import parquet as storage
+
+    recorded = {storage.recorded_objective(table.shape.metadata) for table in tables}
+    known = recorded.pop() if len(recorded) == 1 else None
+    first = tables[0].columns
+    conditions = list(options.where)
+    metric = first.metric if options.value is None or first.metric is not None else None
+    asked = dict(conditions).get(metric or "")
+    split = None if first.split in dict(conditions) else first.split
+    if metric is not None and first.value is not None:
+        names = dict.fromkeys(n for t in tables for n in texts_of(t.shape, metric, Oddities()))
+        if asked is not None and options.objective is None:
+            objective = asked
+        else:
+            objective = settle_objective(options, list(names), where, None)
+        if asked is None:
+            conditions.append((metric, objective))
+        value = first.value
+    elif options.value is not None:
+        objective, value = options.objective or options.value, options.value
+    else:
+        candidates = list(dict.fromkeys(name for table in tables for name in table.columns.metrics))
+        splits: list[str] = []
+        if split is not None:
+            splits = list(
+                dict.fromkeys(n for t in tables for n in texts_of(t.shape, split, Oddities()))
+            )
+        named = {f"{part}/{name}": (part, name) for part in splits for name in candidates}
+        if options.objective in named:
+            objective = options.objective or ""
+            part, value = named[objective]
+            conditions.append((split or "", part))
+            split = None
+        else:
+            objective = value = settle_objective(options, candidates, where, known and known[0])
+    for table in tables:
+        # A metric may first occur in a late row of JSONL; if it never does, its values are missing.
+        if value not in table.shape.columns and table.shape.encoding not in ("JSONL", "JSON"):
+            raise EsimError(
+                f"no metric {value!r}",
+                where=str(table.shape.file),
+                fix=f"its columns: {near_names(value, table.shape.columns)}",
+            )
+    applies = known is not None and known[0] == objective
+    direction = settle_direction(options, where, known[1] if known and applies else None)
+    time, elapsed = _time_column(tables, where)
+    wanted = tuple(
+        Wanted(
+            trial=table.columns.trial or "",
+            step=table.columns.step or "",
+            value=value,
+            study=table.columns.study,
+            time=time,
+            elapsed=elapsed,
+            tags=[split] if split is not None and split in table.shape.columns else [],
+            conditions=[pair for pair in conditions if pair[0] in table.shape.columns],
+            whole=exact,
+        )
+        for table in tables
+    )
+    return _Choice(objective, direction, wanted, split)
+
+
+def _time_column(tables: Sequence[Table], where: str) -> tuple[str | None, bool]:
+    """The column of times, None if there is none, and whether it counts from the trials' starts."""
+    times = [table.columns.time for table in tables]
+    for name in dict.fromkeys(time for time in times if time is not None):
+        for table in tables:
+            if name not in table.shape.columns:
+                raise EsimError(
+                    f"no column {name}",
+                    where=str(table.shape.file),
+                    why="other files of it have one",
+                )
+        if name in ("elapsed_s", "timestamp"):
+            return name, name == "elapsed_s"
+        sample = [
+            c for t in tables for c in t.shape.sample.get(name, ()) if not cells.is_missing(c)
+        ]
+        kind = time_kind(sample)
+        return name, kind == "elapsed"
+    return None, False
+
+
+def _data_notes(found: Arrangement, choice: _Choice, options: Options) -> list[Note]:
+    """Notes on the columns that were chosen, and on columns and options that are not used."""
+    notes = []
+    if found.note:
+        notes.append(Note("files_are_trials", found.note))
+    columns = {name for table in found.tables for name in table.shape.columns}
+    unused = sorted(n for n in columns if n.startswith(CONFIG) or n in TRIAL_COLUMNS[2:])
+    if unused:
+        text = f"column(s) of the reports left unread: {some(unused)}; a table of trials has them"
+        notes.append(Note("columns_not_read", text, len(unused)))
+    if options.metrics:
+        notes.append(Note("metric_unused", "--metric is for log text; a table has columns"))
+    wanted = choice.wanted[0]
+    if not found.exact:
+        text = f"trials are {wanted.trial}, steps are {wanted.step}"
+        text += f", times are {wanted.time}" if wanted.time is not None else ""
+        notes.append(Note("columns_named", text))
+    for column, asked in wanted.conditions:
+        notes.append(Note("rows_chosen", f"only rows with {column} = {asked} count"))
+    return notes
+
+
+@dataclass(frozen=True)
+class _Part:
+    """The R reports of one file, with codes for trials and studies that all files share.
+
+    Attributes:
+        rows: the reports.
+        trial_codes, study_codes: int64 [R], positions in the names of all files' trials and
+            studies.
+    """
+
+    rows: ReportRows
+    trial_codes: Int64
+    study_codes: Int64
+
+    @property
+    def keys(self) -> Float64:
+        """float64 [R, 3]: the study, trial and step of each report that has a value."""
+        there = ~np.isnan(self.rows.values)
+        columns = (self.study_codes, self.trial_codes, self.rows.steps)
+        return np.stack([column[there] for column in columns], axis=1).astype(np.float64)
+
+
+def _studies(
+    source: Source,
+    found: Arrangement,
+    choice: _Choice,
+    notes: list[Note],
+    options: Options,
+    odd: Oddities,
+) -> list[Study]:
+    tables, default = found.tables, source.default_name
+    trial_names: dict[str, int] = {}
+    study_names: dict[str, int] = {}
+    parts, other_step = _parts(tables, choice, found.exact, trial_names, study_names, default, odd)
+    notes = [*notes, *other_step]
+    folders = {table.shape.file.path.parent for table in tables}
+    if len(folders) > 1 and not all(table.columns.study for table in tables):
+        _refuse_shared_trials(tables, parts, list(trial_names), source.label)
+        text = f"reports of {len(folders)} folders, without a column study, are taken as one study"
+        notes.append(Note("folders_joined", text, len(folders)))
+    time, elapsed = choice.wanted[0].time, choice.wanted[0].elapsed
+    if time is not None and not elapsed:
+        notes += _time_notes(parts, time)
+    notes += odd.notes()
+    named = any(table.columns.study for table in tables)
+    listed = listed_trials(found.trials, list(study_names), named)
+    trial_codes = np.concatenate([part.trial_codes for part in parts])
+    study_codes = np.concatenate([part.study_codes for part in parts])
+    values = np.concatenate([part.rows.values for part in parts])
+    step = choice.wanted[0].step
+    numbers = np.concatenate([part.rows.steps for part in parts])
+    steps, unit = numbers.astype(np.int64), list[Note]()
+    if not found.exact:
+        steps, unit = whole_steps(numbers, step, source.label)
+    times = None
+    if time is not None:
+        times = np.concatenate([p.rows.times for p in parts if p.rows.times is not None])
+    studies = []
+    for name, code in study_names.items():
+        kept: Any = study_codes == code if len(study_names) > 1 else slice(None)
+        table, table_notes = listed.get(name, (None, []))
+        chosen = None if times is None else times[kept]
+        studies.append(
+            assemble(
+                ReportColumns(
+                    trials=list(trial_names),
+                    codes=trial_codes[kept],
+                    steps=steps[kept],
+                    values=values[kept],
+                    elapsed=chosen if elapsed else None,
+                    timestamps=None if elapsed else chosen,
+                ),
+                table,
+                name=name,
+                objective=choice.objective,
+                direction=choice.direction,
+                where=source.label,
+                notes=[*notes, *unit, *table_notes],
+                asked=options.first_step,
+            )
+        )
+    return studies
+
+
+def _parts(
+    tables: Sequence[Table],
+    choice: _Choice,
+    exact: bool,
+    trial_names: dict[str, int],
+    study_names: dict[str, int],
+    default: str,
+    odd: Oddities,
+) -> tuple[list[_Part], list[Note]]:
+    """The reports of each file, by the first column of steps that repeats in no trial.
+
+    The names of all trials and studies are added to `trial_names` and `study_names`.
+
+    Raises:
+        EsimError: several rows of a trial share a step, and another column tells them apart.
+    """
+    candidates = tables[0].columns.steps
+    telling = _telling(tables)
+    tries: list[tuple[int, int, list[_Part]]] = []
+    for step in candidates:
+        parts = []
+        for table, wanted in zip(tables, choice.wanted, strict=True):
+            columns = replace(wanted, step=step) if step in table.shape.columns else wanted
+            rows = read_rows(table.shape, columns, odd)
+            rows = _of_one_split(rows, choice, str(table.shape.file))
+            own = rows.studies if rows.studies is not None else [default]
+            alone = np.zeros(len(rows.steps), dtype=np.int64)
+            of_study = rows.study_codes if rows.study_codes is not None else alone
+            trial_map = _codes(rows.trials, trial_names)
+            study_map = _codes(own, study_names)
+            parts.append(_Part(rows, trial_map[rows.trial_codes], study_map[of_study]))
+        if exact and not telling:
+            return _without_blanks(parts), []
+        keys = np.concatenate([part.keys for part in parts])
+        repeats = len(keys) - len(np.unique(keys, axis=0))
+        if not repeats:
+            text = f"steps are {step}: {candidates[0]} repeats in a trial"
+            notes = [] if step == candidates[0] else [Note("step_column", text)]
+            return _without_blanks(parts), notes
+        tries.append((repeats, len(keys), parts))
+    repeats, total, parts = tries[0]
+    _refuse_mixed(tables, choice, exact, repeats, total)
+    return _without_blanks(parts), []
+
+
+def _codes(names: Sequence[str], known: dict[str, int]) -> Int64:
+    return np.array([known.setdefault(name, len(known)) for name in names], dtype=np.int64)
+
+
+def _of_one_split(rows: ReportRows, choice: _Choice, where: str) -> ReportRows:
+    """The reports of the only split that has values of the objective.
+
+    Raises:
+        EsimError: several splits have.
+    """
+    if choice.split is None or choice.split not in rows.tags:
+        return rows
+    codes, texts = rows.tags[choice.split]
+    having = np.unique(codes[~np.isnan(rows.values)]).tolist()
+    if len(having) > 1:
+        names = [f"{texts[code]}/{choice.objective}" for code in having]
+        raise EsimError(
+            f"{choice.objective!r} is in rows of several kinds",
+            where=where,
+            why=f"column {choice.split} tells {some([texts[code] for code in having])} apart",
+            fix="name one: --objective " + " or ".join(names),
+        )
+    return rows.kept(np.isin(codes, having)) if having else rows
+
+
+def _telling(tables: Sequence[Table]) -> list[str]:
+    """The columns that may tell rows of one trial and step apart: texts, seeds, folds."""
+    found = []
+    for name in tables[0].shape.columns:
+        known = tables[0].columns
+        role = {known.trial, known.study, known.time, *known.steps, known.start, known.end, ""}
+        if name in role or name in known.config:
+            continue
+        if name in known.metrics and plain_name(name) not in _PARTS:
+            continue
+        if not any(isinstance(c, list | dict) for c in tables[0].shape.sample.get(name, ())):
+            found.append(name)
+    return found
+
+
+def _refuse_mixed(
+    tables: Sequence[Table], choice: _Choice, exact: bool, repeats: int, total: int
+) -> None:
+    """Refuse rows of one trial and step that another column tells apart, or that are most rows.
+
+    Raises:
+        EsimError: it is so.
+    """
+    wanted = choice.wanted[0]
+    chosen = {column for column, _ in wanted.conditions}
+    for name in _telling(tables):
+        if name in chosen or not all(name in table.shape.columns for table in tables):
+            continue
+        keys = []
+        texts: dict[str, int] = {}
+        trial_names: dict[str, int] = {}
+        for table, columns in zip(tables, choice.wanted, strict=True):
+            rows = read_rows(table.shape, replace(columns, tags=[name]), Oddities())
+            codes, names = rows.tags[name]
+            here = _codes(names, texts)[codes]
+            trials = _codes(rows.trials, trial_names)[rows.trial_codes]
+            keys.append(np.stack([trials, rows.steps, here], axis=1)[~np.isnan(rows.values)])
+        together = np.concatenate(keys)
+        if len(np.unique(together, axis=0)) == len(together) and len(texts) > 1:
+            raise EsimError(
+                f"{repeats} row(s) repeat a step of their trial",
+                where=str(tables[0].shape.file),
+                why=f"column {name} tells them apart",
+                fix=f"--where {name}={names[0]}, or --trial {name} if it names the trials",
+            )
+    if not exact and repeats * 2 > total - repeats:
+        raise EsimError(
+            f"{repeats} of {total} rows repeat a step of their trial",
+            where=str(tables[0].shape.file),
+            why=f"trials are {wanted.trial}, steps are {wanted.step}; no column tells them apart",
+            fix="name the columns: --trial and --step",
+        )
+
+
+def _without_blanks(parts: Sequence[_Part]) -> list[_Part]:
+    """The reports without those that have no value where another of the same step has one."""
+    blank = [np.isnan(part.rows.values) for part in parts]
+    if not any(mask.any() for mask in blank):
+        return list(parts)
+    columns = [(part.study_codes, part.trial_codes, part.rows.steps) for part in parts]
+    keys = np.concatenate([np.stack(triple, axis=1).astype(np.float64) for triple in columns])
+    _, code = np.unique(keys, axis=0, return_inverse=True)
+    code = code.reshape(-1)
+    empty = np.concatenate(blank)
+    superseded = np.zeros(int(code.max(initial=-1)) + 1, dtype=np.bool_)
+    superseded[code[~empty]] = True
+    keep = ~(empty & superseded[code])
+    ends = np.cumsum([len(mask) for mask in blank])
+    kept = np.split(keep, ends[:-1])
+    return [
+        _Part(part.rows.kept(mask), part.trial_codes[mask], part.study_codes[mask])
+        for part, mask in zip(parts, kept, strict=True)
+    ]
+
+
+def _time_notes(parts: Sequence[_Part], column: str) -> list[Note]:
+    units = sorted({part.rows.time_unit for part in parts})
+    notes = []
+    if units != [ISO_8601]:
+        notes.append(Note("time_unit", f"column {column} is read as {' and '.join(units)}"))
+    if any(part.rows.zone_assumed for part in parts):
+        notes.append(zone_note(column))
+    return notes
+
+
+def _refuse_shared_trials(
+    tables: Sequence[Table], parts: Sequence[_Part], trials: Sequence[str], where: str
+) -> None:
+    """Refuse a trial that is in two folders: without a column `study` it may be two trials."""
+    folder_of_trial: dict[tuple[int, int], str] = {}
+    for table, part in zip(tables, parts, strict=True):
+        pairs = np.unique(np.stack([part.study_codes, part.trial_codes], axis=1), axis=0)
+        for study, trial in pairs.tolist():
+            folder = str(table.shape.file.path.parent)
+            other = folder_of_trial.setdefault((study, trial), folder)
+            if other != folder:
+                raise EsimError(
+                    f"trial {trials[trial]!r} is in two folders, and there is no column study",
+                    where=where,
+                    why=f"they are {other} and {folder}",
+                    fix="read each folder by itself, or add a column study",
+                )
