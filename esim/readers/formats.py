@@ -6,7 +6,8 @@ A module that reads a format declares it as `FORMAT` and has the functions of `R
 from __future__ import annotations
 
 import importlib
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import Protocol, cast
 
 from esim.readers.options import Options
@@ -101,6 +102,7 @@ class Format:
         takes: which of the options "trial", "step", "time", "value" and "where", which are on the
             columns of a table, it takes. A format that lacks one that the user gives is not asked.
             None: it is not known, as for plug-ins; it is given them all.
+        sample: a small input of the format: path -> contents, as its tool would write them.
         reader: what recognises and reads it; None: the functions of `module`.
 
     Example:
@@ -122,6 +124,7 @@ class Format:
     beside_others: bool = False
     any_text: bool = False
     takes: tuple[str, ...] | None = None
+    sample: Mapping[str, str] = field(default_factory=dict)
     reader: Reader | None = None
 
     @property

@@ -71,8 +71,8 @@ class Logger:
         header: what `is_header` looks for, in words.
         file: the name of its tables; "" if they may have any name.
         path: instead of `file`, a regex for the whole path of a table below the input. Its group
-            "run" is the path that identifies the run, by default the folder of the file; "part" and
-            "metric" are as in `Part`.
+            "run", behind "above", is the path that identifies the run, by default the folder of
+            the file; "part" and "metric" are as in `Part`.
         configs: the names of files with hyperparameters beside a table, the preferred one first.
         encodings: the kinds of table that it writes.
         separator: what joins the names of nested JSON.
@@ -131,7 +131,10 @@ class Logger:
                 where=source.label,
                 why=f"expected {self.file or 'a table'} with {self.header}",
             )
-        return self.read_parts(source, [self._part(shape, tables) for shape in tables], options)
+        parts = [self._part(shape, tables) for shape in tables]
+        if len({part.part for part in parts}) == 1:  # it tells nothing apart
+            parts = [replace(part, part="") for part in parts]
+        return self.read_parts(source, parts, options)
 
     def read_parts(
         self, source: Source, parts: Sequence[Part], options: Options, notes: Sequence[Note] = ()
@@ -178,7 +181,7 @@ class Logger:
             one_name = len({shape.file.base for shape in tables}) == 1
             return Part(shape, run_path(shape, one_name))
         groups = match.groupdict(default="")
-        run = groups.get("run", shape.file.folder).strip("/")
+        run = (groups.get("above", "") + groups.get("run", shape.file.folder)).strip("/")
         if not shape.file.root.is_dir():
             run = f"{shape.file.path.parent.as_posix()}/{run}" if run else folder_of(shape.file)
         return Part(shape, run, groups.get("part", ""), groups.get("metric", ""))
@@ -313,14 +316,15 @@ class _Reading:
             part.shape.encoding in ("JSON", "JSONL") for part in files.parts
         )
         if keeps:
-            self._kept = list(self._read())
+            self._kept = self._with_splits(list(self._read()))
             self.columns = list(dict.fromkeys(name for _, row in self._kept for name in row))
         else:
+            numbered = [name for name in layout.steps if name == ROW]
             self.columns = list(
                 dict.fromkeys(
                     part.named(column, layout.metrics(part.shape.columns))
                     for part in files.parts
-                    for column in part.shape.columns
+                    for column in (*part.shape.columns, *numbered)
                 )
             )
 
@@ -329,6 +333,7 @@ class _Reading:
         return self._read() if self._kept is None else iter(self._kept)
 
     def _read(self) -> Iterator[tuple[str, Mapping[str, Any]]]:
+        carried: Any = None
         for part in self._files.parts:
             metrics = self._layout.metrics(part.shape.columns)
             for place, row in self._part_rows(part):
@@ -337,6 +342,8 @@ class _Reading:
                 named = row
                 if part.part or part.metric:
                     named = {part.named(name, metrics): cell for name, cell in row.items()}
+                if self._layout.carried:
+                    named, carried = self._carried(named, carried)
                 yield place, self._by_metric(named)
 
     def _part_rows(self, part: Part) -> Iterator[tuple[str, Mapping[str, Any]]]:
@@ -361,6 +368,13 @@ class _Reading:
             cells_of = flat(row, separator=self._separator) if shape.encoding == "JSONL" else row
             yield place, {**cells_of, ROW: number} if ROW in self._layout.steps else cells_of
 
+    def _carried(self, row: Mapping[str, Any], before: Any) -> tuple[Mapping[str, Any], Any]:
+        """A row with the step of `Layout.carried`, and that step."""
+        name, source = self._layout.carried, self._layout.carried_from
+        if name in row and (not source or row.get(self._layout.split) == source):
+            return row, row[name]
+        return {**row, name: before}, before
+
     def _holds(self, row: Mapping[str, Any]) -> bool:
         return all(holds_text(row.get(name), text) for name, text in self._options.where)
 
@@ -370,12 +384,26 @@ class _Reading:
             name, value = layout.metric
             rest = {key: cell for key, cell in row.items() if key not in layout.metric}
             return {**rest, cells.plain_text(row[name]): row.get(value)}
-        if layout.split and layout.split in row:
-            text = cells.plain_text(row[layout.split])
-            metrics = layout.metrics(row)
-            more = {f"{text}/{key}": row[key] for key in metrics if not cells.is_missing(row[key])}
-            return {**row, **more}
         return row
+
+    def _with_splits(
+        self, rows: list[tuple[str, Mapping[str, Any]]]
+    ) -> list[tuple[str, Mapping[str, Any]]]:
+        """The rows, with the metrics that several splits have under the names of both, too."""
+        layout = self._layout
+        if not layout.split:
+            return rows
+        having: dict[str, dict[str, None]] = {}
+        texts = [cells.plain_text(row.get(layout.split)) for _, row in rows]
+        for text, (_, row) in zip(texts, rows, strict=True):
+            for name in layout.metrics(row):
+                if text and not cells.is_missing(row[name]):
+                    having.setdefault(name, {})[text] = None
+        shared = [name for name, splits in having.items() if len(splits) > 1]
+        return [
+            (place, {**row, **{f"{text}/{name}": row[name] for name in shared if name in row}})
+            for text, (place, row) in zip(texts, rows, strict=True)
+        ]
 
 
 def _texts(runs: Sequence[_Files]) -> list[str]:

@@ -1,4 +1,4 @@
-"""The formats of esim itself: each module of a reader that declares a `FORMAT` is one."""
+"""The formats of esim itself: what the modules of readers declare as `FORMAT` or `FORMATS`."""
 
 from __future__ import annotations
 
@@ -27,7 +27,11 @@ def _declared(kind: str) -> list[Format]:
     package = importlib.import_module(f"esim.readers.{kind}")
     found = []
     for info in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
-        declared = getattr(importlib.import_module(info.name), "FORMAT", None)
-        if isinstance(declared, Format):
-            found.append(replace(declared, module=info.name))
+        module = importlib.import_module(info.name)
+        declared = (getattr(module, "FORMAT", None), *getattr(module, "FORMATS", ()))
+        found += [
+            replace(format, module=info.name, takes=format.takes or ())
+            for format in declared
+            if isinstance(format, Format)
+        ]
     return sorted(found, key=lambda format: format.name)

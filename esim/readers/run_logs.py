@@ -45,6 +45,9 @@ class Layout:
             report; None where each metric has a column.
         split: the column that tells the rows of training from those of validation; its text is put
             before the name of a metric ("val/loss") where several have it. "" if there is none.
+        carried: a column of steps that only some rows have; a row without it belongs to the row
+            before it, and has its step. "" if there is none.
+        carried_from: the text of `split` in the rows whose `carried` counts; "" if it is in all.
         numbered: if not "", rows are numbered from 1 by default instead of taking a column of
             steps; the word says what a row is, for the note.
     """
@@ -57,6 +60,8 @@ class Layout:
     split: str = ""
     beside: tuple[str, ...] = ()
     sparse: bool = False
+    carried: str = ""
+    carried_from: str = ""
     numbered: str = ""
 
     def metrics(self, columns: Iterable[str]) -> list[str]:
@@ -174,11 +179,19 @@ class RunLogs:
         for log, steps in zip(self.logs, found, strict=True):
             if np.isnan(steps).any():
                 raise EsimError(f"a row without {step}", where=log.where)
+        over = wanted[0]
+        again = over != step and all(_begins_again(p.steps[step], p.steps[over]) for p in parts)
+        if again:  # the rows stand in the order of training, although their steps fall
+            found = [np.arange(1.0, len(steps) + 1) for steps in found]
+            why = f": {step} begins again in each {over}"
         kept = [_not_superseded(steps) for steps in found]
         falls = [int((np.diff(steps) < 0).sum()) for steps in found]
         if any(falls):
             notes.append(restart_note(sum(falls), sum(int((~keep).sum()) for keep in kept)))
-        if self.layout.numbered and self.options.step is None:
+        if again:
+            whole = [steps.astype(np.int64) for steps in found]
+            notes.append(Note("step_column", f"steps number the reports{why}"))
+        elif self.layout.numbered and self.options.step is None:
             whole = [np.arange(1, int(keep.sum()) + 1, dtype=np.int64) for keep in kept]
             text = f"steps number the {self.layout.numbered}s; --step {step} takes {step}"
             notes.append(Note("step_column", text))
@@ -290,6 +303,12 @@ def _fault(steps: Float64) -> str:
     if not np.isfinite(steps).all() or (steps != np.floor(steps)).any():
         return "is no whole number"
     return "repeats" if (np.diff(steps) == 0).any() else ""
+
+
+def _begins_again(steps: Float64, epochs: Float64) -> bool:
+    """Whether steps are counted anew in each epoch: they fall only where the epoch grows."""
+    falls = np.diff(steps) < 0
+    return bool((np.diff(epochs)[falls] > 0).all()) and (bool(falls.any()) or len(steps) < 3)
 
 
 def _not_superseded(steps: Float64) -> np.ndarray[Any, np.dtype[np.bool_]]:

@@ -24,6 +24,7 @@ FORMAT = Format(
     configs=True,
     several_studies=True,
     first_step="before",
+    takes=("step", "where"),
 )
 
 # Workload -> the metric for which its target is set, and the direction.

@@ -23,7 +23,8 @@ ALIASES: Mapping[str, tuple[str, ...]] = {
     "study": ("study", "study_name"),
     "trial": (
         *("trial", "trial_id", "trial_number", "trial_name", "trial_no", "trial_index"),
-        *("run", "run_id", "run_name", "run_uuid", "run_hash", "run_number", "run_index"),
+        # An id before a name: two runs may have one name.
+        *("run_id", "run_uuid", "run_hash", "run", "run_name", "run_number", "run_index"),
         *("job", "job_id", "job_name", "training_job_name", "experiment_key", "config_id"),
         *("dir_name", "name"),
     ),
@@ -42,7 +43,16 @@ ALIASES: Mapping[str, tuple[str, ...]] = {
     ),
     "metric": ("metric", "metric_name", "key", "tag", "variable", "series", "name"),
     "value": ("value", "metric_value", "val"),
-    "split": ("phase", "split", "mode", "subset", "stage", "partition"),
+    "split": (
+        "phase",
+        "split",
+        "mode",
+        "subset",
+        "stage",
+        "partition",
+        "metric_context_subset",
+        "run_context",
+    ),
     "start": ("start", "start_time", "started", "started_at", "datetime_start"),
     "end": ("end", "end_time", "ended", "ended_at", "datetime_complete", "completed_at"),
     "status": ("status", "state"),
@@ -87,6 +97,11 @@ class Columns:
     def step(self) -> str | None:
         """The preferred column of steps."""
         return self.steps[0] if self.steps else None
+
+
+def names_no_trial(columns: Sequence[str]) -> bool:
+    """Whether no column names trials for sure."""
+    return not any(plain_name(name) in SURE_TRIALS for name in columns)
 
 
 @cache

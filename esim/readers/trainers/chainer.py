@@ -25,6 +25,7 @@ FORMAT = Format(
     times=True,
     by_contents=True,
     first_step="before",
+    takes=("step",),
 )
 
 _LAYOUT = Layout(steps=("epoch", "iteration"), elapsed=("elapsed_time",), sparse=True)

@@ -30,6 +30,7 @@ FORMAT = Format(
     needs=("direction", "objective, if there are several metrics"),
     configs=True,
     first_step="before",
+    takes=("step",),
 )
 
 _FILE = "trainer_state.json"

@@ -36,6 +36,7 @@ FORMAT = Format(
     configs=True,
     several_studies=True,
     first_step="before",
+    takes=("step",),
 )
 
 RESULTS, PROGRESS, PARAMS, FAILURE = "result.json", "progress.csv", "params.json", "error.txt"

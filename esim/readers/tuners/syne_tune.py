@@ -31,6 +31,7 @@ FORMAT = Format(
     configs=True,
     several_studies=True,
     first_step="done",
+    takes=("step",),
 )
 
 ZIPPED, PLAIN, METADATA = "results.csv.zip", "results.csv", "metadata.json"

@@ -24,6 +24,7 @@ FORMAT = Format(
     summary="Weights & Biases: the CSV file that a chart exports, a column a run",
     needs=("direction", "objective, if there are several metrics"),
     by_contents=True,
+    takes=("step",),
 )
 
 _LOW, _HIGH = "__MIN", "__MAX"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from esim.readers.formats import Format
 from esim.readers.loggers import Logger
+from esim.readers.tables.columns import names_no_trial
 from esim.readers.trackers.wandb.offline import LAYOUT
 
 FORMAT = Format(
@@ -17,12 +18,13 @@ FORMAT = Format(
     times=True,
     configs=True,
     by_contents=True,
+    takes=("step", "where"),
 )
 
 _LOGGER = Logger(
     what="a W&B history",
     header="a column _step",
-    is_header=lambda columns: "_step" in columns and not {"trial", "step"} <= set(columns),
+    is_header=lambda columns: "_step" in columns and names_no_trial(columns),
     layout=LAYOUT,
     configs=("config.json", "config.yaml"),
     encodings=("CSV", "JSONL", "Parquet"),

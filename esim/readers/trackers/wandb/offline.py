@@ -29,6 +29,7 @@ FORMAT = Format(
     schedule=True,
     configs=True,
     several_studies=True,
+    takes=("step",),
 )
 
 LAYOUT = Layout(
