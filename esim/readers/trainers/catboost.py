@@ -1,8 +1,8 @@
-"""Reads CatBoost: learn_error.tsv and test_error.tsv in each run's folder, catboost_info by default.
+"""Reads CatBoost: learn_error.tsv and test_error.tsv in each run's folder (catboost_info).
 
-Beside them time_left.tsv holds the milliseconds since training began, and catboost_training.json the
-names of the data sets and whether a metric is minimized. Of several evaluation sets all but the last
-have columns ``<metric>:<number>``; the last one decides about early stopping.
+Beside them time_left.tsv holds the milliseconds since training began, and catboost_training.json
+the data sets and whether a metric is minimized. Of several evaluation sets all but the last have
+columns ``<metric>:<number>``; the last one decides about early stopping.
 Source: catboost/libs/train_lib, catboost/libs/logging (1.2), and what it wrote.
 """
 
@@ -177,7 +177,7 @@ def _notes(folders: Sequence[tuple[str, _Folder]]) -> list[Note]:
         notes.append(Note("files_of_earlier_fit", text, len(stale)))
     folds = [name for name, folder in folders if _FOLD.fullmatch(folder.name)]
     if folds and len(folds) == len(folders):
-        text = f"{len(folds)} trial(s) are folds of cross-validation, not configurations of a tuning job"
+        text = f"{len(folds)} trial(s) are folds of cross-validation, not configurations"
         notes.append(Note("folds_as_trials", text, len(folds)))
     return notes
 
