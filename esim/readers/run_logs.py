@@ -38,8 +38,9 @@ class Layout:
             the preferred one first.
         timestamps: the columns that can hold points in time, asked for if there is none of these.
         beside: the columns that are neither steps nor times nor metrics.
-        sparse: whether an empty cell means that the row is no report of that metric. Otherwise it
-            is a report without a value.
+        sparse: whether a blank cell means that the row is no report of that metric. Otherwise it is
+            a report without a value.
+        one_row: whether several rows of one step are refused where no row tells them apart.
         per_second: how many of the unit of `elapsed` are a second.
         metric: the columns with the name and the value of a metric, where a row is one metric of a
             report; None where each metric has a column.
@@ -60,6 +61,7 @@ class Layout:
     split: str = ""
     beside: tuple[str, ...] = ()
     sparse: bool = False
+    one_row: bool = False
     carried: str = ""
     carried_from: str = ""
     numbered: str = ""
@@ -184,8 +186,17 @@ class RunLogs:
         if again:  # the rows stand in the order of training, although their steps fall
             found = [np.arange(1.0, len(steps) + 1) for steps in found]
             why = f": {step} begins again in each {over}"
-        kept = [_not_superseded(steps) for steps in found]
-        falls = [int((np.diff(steps) < 0).sum()) for steps in found]
+        unsorted = [_are_unsorted(steps) for steps in found]
+        kept = [
+            np.ones(len(steps), dtype=np.bool_) if mixed else _not_superseded(steps)
+            for steps, mixed in zip(found, unsorted, strict=True)
+        ]
+        if self.layout.one_row:
+            self._refuse_repeats(step, [s[k] for s, k in zip(found, kept, strict=True)])
+        falls = [
+            0 if mixed else int((np.diff(steps) < 0).sum())
+            for steps, mixed in zip(found, unsorted, strict=True)
+        ]
         if any(falls):
             notes.append(restart_note(sum(falls), sum(int((~keep).sum()) for keep in kept)))
         if again:
@@ -229,6 +240,18 @@ class RunLogs:
             )
         return found
 
+    def _refuse_repeats(self, step: str, found: Sequence[Float64]) -> None:
+        """Refuse logs in which most steps have several rows: they are of several runs."""
+        for log, steps in zip(self.logs, found, strict=True):
+            distinct = len(np.unique(steps))
+            if len(steps) > 2 * distinct - distinct // 2 and len(steps) > 2:
+                raise EsimError(
+                    f"{len(steps)} rows for {distinct} steps",
+                    where=log.where,
+                    why=f"several rows have the same {step}, and no column names a run",
+                    fix="--trial with the column that tells the runs apart, if there is one",
+                )
+
     def _refuse_splits(self, objective: str, parts: Sequence[_Cells]) -> None:
         """Refuse a metric that the rows of training and those of validation both have."""
         splits = list(dict.fromkeys(split for part in parts for split in part.splits))
@@ -253,7 +276,7 @@ class RunLogs:
         if objective in log.columns:
             for place, row in log.rows():
                 cell = row.get(objective)
-                if self.layout.sparse and (cell is None or cell == ""):
+                if self.layout.sparse and cells.is_blank(cell):
                     continue
                 values.append(cells.number(cell, place, objective))
                 for name in steps:
@@ -303,6 +326,14 @@ def _fault(steps: Float64) -> str:
     if not np.isfinite(steps).all() or (steps != np.floor(steps)).any():
         return "is no whole number"
     return "repeats" if (np.diff(steps) == 0).any() else ""
+
+
+def _are_unsorted(steps: Float64) -> bool:
+    """Whether rows only stand out of order: no step repeats, and sorted they are evenly spaced."""
+    if not len(steps) or (np.diff(steps) > 0).all():
+        return False
+    spaces = np.diff(np.sort(steps))
+    return bool(spaces.size and (spaces == spaces[0]).all() and spaces[0] > 0)
 
 
 def _begins_again(steps: Float64, epochs: Float64) -> bool:

@@ -18,7 +18,10 @@ from esim.readers.encodings.times import ISO_8601, epoch_seconds, parse_moment
 from esim.study import EXACT, Float64
 
 # The texts that stand for a missing value, as null does.
-MISSING = ("", "NaN", "nan", "NAN", "NA", "N/A", "null", "NULL", "None")
+MISSING = (
+    *("", "NaN", "nan", "NAN", "NA", "N/A", "#N/A", "<NA>", "#na#", "null", "NULL", "None"),
+    *("-", "--"),
+)
 
 _NUMBER = re.compile(
     r"[-+]?(?:(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?|inf(?:inity)?)", re.IGNORECASE
@@ -35,6 +38,13 @@ def is_missing(cell: Any) -> bool:
     if isinstance(cell, str):
         return cell.strip() in MISSING
     return cell is None or (isinstance(cell, float) and math.isnan(cell))
+
+
+def is_blank(cell: Any) -> bool:
+    """Whether a cell is empty or says that there is nothing; a NaN is a value that was computed."""
+    if isinstance(cell, str):
+        return cell.strip() in MISSING and cell.strip().lower() != "nan"
+    return cell is None
 
 
 def number(cell: Any, place: str, column: str) -> float:

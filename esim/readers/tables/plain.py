@@ -67,7 +67,7 @@ def read(source: Source, options: Options) -> Found:
         where, why = _lacking(found) if every else (source.label, "no table file")
         raise EsimError("no table with the columns trial and step", where=where, why=why)
     for table in found.tables:
-        doubled = [n for n in table.shape.columns if table.shape.columns.count(n) > 1]
+        doubled = [n for n in table.shape.columns if n and table.shape.columns.count(n) > 1]
         if doubled:
             raise EsimError(f"column {doubled[0]!r} stands twice", where=f"{table.shape.file}:1")
     reading = {"reports": reports.read, "files": file_runs.read, "rows": row_runs.read}[found.kind]

@@ -9,12 +9,20 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from esim.errors import EsimError
+from esim.readers.assembly import some
 from esim.readers.encodings import jsontext
 from esim.readers.encodings.utf8 import without_utf16
 from esim.readers.source import File
 from esim.readers.tables.json_tables import json_table
-from esim.readers.tables.shape import Shape, with_point
+from esim.readers.tables.shape import BLANKS, Shape, Style, is_header, plain_number
 from esim.study import Note
+
+_STYLES: Mapping[Style, str] = {
+    "decimal comma": "a decimal comma: 0,5 is 0.5",
+    "thousands": "separated thousands: 1,234 is 1234",
+    "percent": "a percent sign: 93.5% is 93.5",
+    "of": "the number of all: 3/10 is 3",
+}
 
 
 @dataclass
@@ -23,11 +31,13 @@ class Oddities:
 
     Attributes:
         headers: the places of rows that repeat the header, which are left out.
-        commas: the files whose numbers have a decimal comma.
+        comments: the places of lines of comments.
+        styles: the columns whose numbers are not written as in 1234.5, by how they are.
     """
 
     headers: list[str] = field(default_factory=list)
-    commas: list[str] = field(default_factory=list)
+    comments: list[str] = field(default_factory=list)
+    styles: dict[Style, dict[str, None]] = field(default_factory=dict)
 
     def notes(self) -> list[Note]:
         """A note for each kind."""
@@ -36,10 +46,13 @@ class Oddities:
             n = len(self.headers)
             text = f"{n} row(s) repeat the header and are left out"
             said.append(Note("header_repeated", text, n, tuple(self.headers[:3])))
-        if self.commas:
-            n = len(self.commas)
-            text = f"{n} file(s) with a decimal comma: 0,5 is read as 0.5"
-            said.append(Note("decimal_comma", text, n, tuple(self.commas[:3])))
+        if self.comments:
+            n = len(self.comments)
+            text = f"{n} line(s) of comments are left out"
+            said.append(Note("comment_lines", text, n, tuple(self.comments[:3])))
+        for style, columns in self.styles.items():
+            text = f"column(s) {some(list(columns))} are read as written with {_STYLES[style]}"
+            said.append(Note("number_style", text, len(columns)))
         return said
 
 
@@ -126,31 +139,49 @@ def csv_rows(
     Raises:
         EsimError: a row has another number of cells than the header, or the file is not UTF-8.
     """
-    # The csv module asks for newline="", so that a line end inside quotes is kept.
-    reader = csv.reader(
-        io.StringIO(_utf8(shape.file, data), newline=""), delimiter=shape.delimiter, strict=True
-    )
     label = str(shape.file)
     header = list(shape.columns)
+    order: list[int] | None = None
+    styles = [(i, shape.styles[name]) for i, name in enumerate(header) if name in shape.styles]
+    for line, row in _csv_lines(shape, _utf8(shape.file, data)):
+        place = f"{label}:{line}"
+        if row[0].strip() in header and is_header(row, header):
+            names = [cell.strip() for cell in row]
+            order = None if names == header else [names.index(name) for name in header]
+            if odd is not None:
+                odd.headers.append(place)
+        elif len(row) != len(header):
+            if not row[0].startswith("#"):
+                raise EsimError(f"{len(row)} cells where the header has {len(header)}", where=place)
+            if odd is not None:
+                odd.comments.append(place)
+        else:
+            cells_of = row if order is None else [row[at] for at in order]
+            for at, style in styles:
+                cells_of[at] = plain_number(cells_of[at], style)
+            yield place, cells_of
+    if odd is not None:
+        for at, style in styles:
+            odd.styles.setdefault(style, {})[header[at]] = None
+
+
+def _csv_lines(shape: Shape, text: str) -> Iterator[tuple[int, list[str]]]:
+    """The rows below the header that are not empty, each with the number of its first line."""
+    if shape.delimiter == BLANKS:
+        for number, line_text in enumerate(text.split("\n"), start=1):
+            if number > shape.above and line_text.strip():
+                yield number, line_text.split()
+        return
+    # The csv module asks for newline="", so that a line end inside quotes is kept.
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=shape.delimiter, strict=True)
     line = 1
     try:
         for row in reader:
-            place = f"{label}:{line}"
             if row and reader.line_num > shape.above:
-                if [cell.strip() for cell in row] == header:
-                    if odd is not None:
-                        odd.headers.append(place)
-                elif len(row) != len(header):
-                    raise EsimError(
-                        f"{len(row)} cells where the header has {len(header)}", where=place
-                    )
-                else:
-                    yield place, [with_point(c) for c in row] if shape.decimal_comma else row
+                yield line, row
             line = reader.line_num + 1
     except csv.Error as error:
         raise EsimError("not CSV", where=f"{shape.file}:{line}", why=str(error)) from None
-    if shape.decimal_comma and odd is not None and label not in odd.commas:
-        odd.commas.append(label)
 
 
 def _json_records(file: File, data: bytes) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from esim.errors import EsimError, near_names
 from esim.readers.assembly import ReportColumns, assemble, some, zone_note
@@ -201,6 +202,10 @@ class _Part:
     trial_codes: Int64
     study_codes: Int64
 
+    def kept(self, keep: NDArray[np.bool_]) -> _Part:
+        """Those of the reports that are kept. keep: bool [R]"""
+        return _Part(self.rows.kept(keep), self.trial_codes[keep], self.study_codes[keep])
+
     @property
     def keys(self) -> Float64:
         """float64 [R, 3]: the study, trial and step of each report that has a value."""
@@ -244,6 +249,12 @@ def _studies(
     times = None
     if time is not None:
         times = np.concatenate([p.rows.times for p in parts if p.rows.times is not None])
+    ordered_by = ""
+    if times is not None and not elapsed and not found.exact and not np.isnan(times).any():
+        ordered_by = "their first reports"
+        order = _by_first_report(times, study_codes, trial_codes)
+        trial_codes, study_codes, steps = trial_codes[order], study_codes[order], steps[order]
+        values, times = values[order], times[order]
     studies = []
     for name, code in study_names.items():
         kept: Any = study_codes == code if len(study_names) > 1 else slice(None)
@@ -266,9 +277,23 @@ def _studies(
                 where=source.label,
                 notes=[*notes, *unit, *table_notes],
                 asked=options.first_step,
+                ordered_by=ordered_by,
             )
         )
     return studies
+
+
+def _by_first_report(times: Float64, study_codes: Int64, trial_codes: Int64) -> Int64:
+    """int64 [R]: the rows with the trials in the order of their first reports.
+
+    Args:
+        times: float64 [R], seconds since 1970 UTC.
+        study_codes, trial_codes: int64 [R].
+    """
+    pairs = study_codes * (trial_codes.max(initial=0) + 1) + trial_codes
+    first = np.full(int(pairs.max(initial=0)) + 1, np.inf)
+    np.minimum.at(first, pairs, times)
+    return np.argsort(first[pairs], kind="stable").astype(np.int64)
 
 
 def _parts(
@@ -303,17 +328,17 @@ def _parts(
             study_map = _codes(own, study_names)
             parts.append(_Part(rows, trial_map[rows.trial_codes], study_map[of_study]))
         if exact and not telling:
-            return _without_blanks(parts), []
+            return _without_blanks(parts, exact), []
         keys = np.concatenate([part.keys for part in parts])
         repeats = len(keys) - len(np.unique(keys, axis=0))
         if not repeats:
             text = f"steps are {step}: {candidates[0]} repeats in a trial"
             notes = [] if step == candidates[0] else [Note("step_column", text)]
-            return _without_blanks(parts), notes
+            return _without_blanks(parts, exact), notes
         tries.append((repeats, len(keys), parts))
     repeats, total, parts = tries[0]
     _refuse_mixed(tables, choice, exact, repeats, total)
-    return _without_blanks(parts), []
+    return _without_blanks(parts, exact), []
 
 
 def _codes(names: Sequence[str], known: dict[str, int]) -> Int64:
@@ -395,11 +420,17 @@ def _refuse_mixed(
         )
 
 
-def _without_blanks(parts: Sequence[_Part]) -> list[_Part]:
-    """The reports without those that have no value where another of the same step has one."""
-    blank = [np.isnan(part.rows.values) for part in parts]
+def _without_blanks(parts: Sequence[_Part], exact: bool) -> list[_Part]:
+    """The reports without those that have no value where another of the same step has one.
+
+    In a table of other names than the plain ones, where a row may be of other metrics, a blank is
+    no report at all.
+    """
+    blank = [part.rows.blank for part in parts]
     if not any(mask.any() for mask in blank):
         return list(parts)
+    if not exact:
+        return [part.kept(~mask) for part, mask in zip(parts, blank, strict=True)]
     columns = [(part.study_codes, part.trial_codes, part.rows.steps) for part in parts]
     keys = np.concatenate([np.stack(triple, axis=1).astype(np.float64) for triple in columns])
     _, code = np.unique(keys, axis=0, return_inverse=True)
@@ -410,10 +441,7 @@ def _without_blanks(parts: Sequence[_Part]) -> list[_Part]:
     keep = ~(empty & superseded[code])
     ends = np.cumsum([len(mask) for mask in blank])
     kept = np.split(keep, ends[:-1])
-    return [
-        _Part(part.rows.kept(mask), part.trial_codes[mask], part.study_codes[mask])
-        for part, mask in zip(parts, kept, strict=True)
-    ]
+    return [part.kept(mask) for part, mask in zip(parts, kept, strict=True)]
 
 
 def _time_notes(parts: Sequence[_Part], column: str) -> list[Note]:

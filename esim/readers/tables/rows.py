@@ -32,6 +32,7 @@ class ReportRows:
         studies, study_codes: the same for studies; None without a column `study`.
         steps: float64 [R], whole numbers if they were asked for.
         values: float64 [R], NaN if missing.
+        blank: bool [R], whether there is no value, not even NaN.
         times: float64 [R], elapsed seconds, or seconds since 1970 UTC; NaN if missing. None without
             such a column.
         time_unit: how times are written: "ISO 8601", "epoch seconds", ...; "" for elapsed seconds.
@@ -46,6 +47,7 @@ class ReportRows:
     study_codes: Int64 | None
     steps: Float64
     values: Float64
+    blank: NDArray[np.bool_]
     times: Float64 | None = None
     time_unit: str = ""
     zone_assumed: bool = False
@@ -63,6 +65,7 @@ class ReportRows:
             study_codes=None if self.study_codes is None else self.study_codes[keep],
             steps=self.steps[keep],
             values=self.values[keep],
+            blank=self.blank[keep],
             times=None if self.times is None else self.times[keep],
             tags={name: (codes[keep], texts) for name, (codes, texts) in self.tags.items()},
         )
@@ -181,7 +184,7 @@ def _typed_table(shape: Shape, data: bytes, wanted: Wanted, integral: bool) -> A
         pyarrow.csv.ConvertOptions(
             column_types=types,
             include_columns=wanted.names,
-            null_values=list(cells.MISSING),
+            null_values=[text for text in cells.MISSING if cells.is_blank(text)],
             strings_can_be_null=False,
         ),
     )
@@ -245,6 +248,7 @@ def _from_arrow(table: Any, wanted: Wanted) -> ReportRows:
         study_codes,
         steps,
         _floats(table[wanted.value]),
+        ~arrow.valid(table[wanted.value]),
         times,
         unit,
         assumed,
@@ -338,6 +342,7 @@ def _from_cells(shape: Shape, data: bytes, wanted: Wanted, odd: Oddities) -> Rep
     studies: dict[str, int] = {}
     texts: dict[str, dict[str, int]] = {name: {} for name in wanted.tags}
     columns: tuple[list[int], list[int], list[float], list[float]] = ([], [], [], [])
+    blank: list[bool] = []
     tags: dict[str, list[int]] = {name: [] for name in wanted.tags}
     raw_times: list[Any] = []
     places: list[str] = []
@@ -357,6 +362,7 @@ def _from_cells(shape: Shape, data: bytes, wanted: Wanted, odd: Oddities) -> Rep
         for name, known in texts.items():
             tag = cells.plain_text(row.get(name))
             tags[name].append(known.setdefault(tag, len(known)))
+        blank.append(cells.is_blank(row.get(wanted.value)))
         columns[3].append(cells.number(row.get(wanted.value), place, wanted.value))
         if wanted.time is not None:
             raw_times.append(row.get(wanted.time))
@@ -374,6 +380,7 @@ def _from_cells(shape: Shape, data: bytes, wanted: Wanted, odd: Oddities) -> Rep
         study_codes=None if wanted.study is None else np.array(columns[1], dtype=np.int64),
         steps=np.array(columns[2], dtype=np.float64),
         values=np.array(columns[3], dtype=np.float64),
+        blank=np.array(blank, dtype=np.bool_),
         times=times,
         time_unit=unit,
         zone_assumed=assumed,

@@ -20,7 +20,14 @@ Encoding = Literal["CSV", "JSONL", "JSON", "Parquet"]
 DELIMITERS = (",", "\t", ";")
 SAMPLE_ROWS = 50
 
-_COMMA_NUMBER = re.compile(r"[-+]?[0-9]+,[0-9]+(?:[eE][-+]?[0-9]+)?")
+BLANKS = " "  # the delimiter of tables whose cells stand between any number of blanks
+
+Style = Literal["decimal comma", "thousands", "percent", "of"]
+_FRACTION = re.compile(r"[-+]?[0-9]*,[0-9]+(?:[eE][-+]?[0-9]+)?")
+_THOUSANDS = re.compile(r"[-+]?[1-9][0-9]{0,2}(?:,[0-9]{3})+(?:\.[0-9]+)?")
+_PERCENT = re.compile(r"[-+]?[0-9.]+(?:[eE][-+]?[0-9]+)? ?%")
+_OF = re.compile(r"[0-9]+ ?/ ?[0-9]+")  # an epoch and the number of all: 3/10
+_WORD = re.compile(r"[A-Za-z_][\w./%()-]*")
 
 
 @dataclass(frozen=True)
@@ -31,11 +38,11 @@ class Shape:
         file: the file.
         encoding: its kind.
         columns: the names of its columns; of JSON lines, the keys of the first rows.
-        delimiter: the delimiter of a CSV file.
+        delimiter: the delimiter of a CSV file; BLANKS for cells between blanks.
         ids_are_text: whether the first row of JSON lines names its trial as text.
         metadata: the metadata of a Parquet file's schema.
         above: how many lines of a CSV file stand above its first row: comments and the header.
-        decimal_comma: whether the numbers of a CSV file are written as 0,5.
+        styles: how the numbers of a column of a CSV file are written, where not as in 1234.5.
         ragged: whether some row of a CSV file has another number of cells than the header.
         lists: whether a JSON file holds a list for each column instead of rows.
         sample: for each column the cells of the first rows, at most SAMPLE_ROWS, None where a row
@@ -50,7 +57,7 @@ class Shape:
     ids_are_text: bool = True
     metadata: Mapping[str, str] = field(default_factory=dict)
     above: int = 1
-    decimal_comma: bool = False
+    styles: Mapping[str, Style] = field(default_factory=dict)
     ragged: bool = False
     lists: bool = False
     sample: Mapping[str, Sequence[Any]] = field(default_factory=dict)
@@ -105,6 +112,7 @@ def _head_text(head: bytes) -> str | None:
 
 def _csv_shape(file: File, text: str) -> Shape | None:
     text, comments = _below_comments(text)
+    cut = len(text.encode()) + 3 >= HEAD_BYTES
     best: tuple[str, list[str], int] | None = None
     for delimiter in DELIMITERS:
         reader = csv.reader(io.StringIO(text), delimiter=delimiter)
@@ -120,47 +128,108 @@ def _csv_shape(file: File, text: str) -> Shape | None:
         ):
             best = delimiter, names, reader.line_num
     if best is None or (len(best[1]) < 2 and "trial" not in best[1]):
-        return None  # text of another kind
+        return _blanks_shape(file, text, comments, cut)
     delimiter, names, above = best
-    rows = _sample_rows(text, delimiter, above, len(text.encode()) + 3 >= HEAD_BYTES)
+    rows = _sample_rows(text, delimiter, above, cut)
     if rows and _is_second_header(names, rows[0]):
         names = [f"{a}_{b}" if b else a for a, b in zip(names, rows[0], strict=True)]
         above, rows = above + 1, rows[1:]
-    cells = [cell.strip() for row in rows for cell in row]
-    commas = delimiter != "," and any(_COMMA_NUMBER.fullmatch(cell) for cell in cells)
-    if commas:
-        rows = [[with_point(cell) for cell in row] for row in rows]
+    rows = [row for row in rows if not is_header(row, names) and not row[0].startswith("#")]
+    styles = _styles(names, rows, delimiter)
+    sample = _by_column(names, rows)
+    for name, style in styles.items():
+        sample[name] = tuple(plain_number(cell, style) for cell in sample[name])
     return Shape(
         file,
         "CSV",
         tuple(names),
         delimiter,
         above=above + comments,
-        decimal_comma=commas,
+        styles=styles,
         ragged=any(len(row) != len(names) for row in rows),
-        sample=_by_column(names, rows),
+        sample=sample,
     )
 
 
-def with_point(cell: str) -> str:
-    """A cell with the comma of its number, if it is one, as a point: "0,5" is "0.5"."""
-    return cell.replace(",", ".") if _COMMA_NUMBER.fullmatch(cell.strip()) else cell
+def _blanks_shape(file: File, text: str, comments: int, cut: bool) -> Shape | None:
+    """The shape of a table whose cells stand between blanks, as pandas and numpy print it."""
+    lines = [line.split() for line in text.split("\n", SAMPLE_ROWS + 2) if line.strip()]
+    if len(lines) < 2 or not all(_WORD.fullmatch(name) for name in lines[0]):
+        return None
+    names, rows = lines[0], lines[1 : SAMPLE_ROWS + 1]
+    rows = rows[:-1] if cut and len(rows) > 1 else rows
+    index = len(rows[0]) == len(names) + 1  # pandas prints no name for it
+    names = ["", *names] if index else names
+    numbers = all(len(row) == len(names) and all(map(is_number, row)) for row in rows)
+    if len(names) < 2 or not numbers:
+        return None
+    above = comments + text[: text.index(lines[0][0])].count("\n") + 1
+    return Shape(file, "CSV", tuple(names), BLANKS, above=above, sample=_by_column(names, rows))
+
+
+def is_header(row: Sequence[str], names: Sequence[str]) -> bool:
+    """Whether a row repeats the header, perhaps with its columns in another order."""
+    stripped = [cell.strip() for cell in row]
+    return stripped == list(names) or (len(set(stripped)) > 1 and sorted(stripped) == sorted(names))
+
+
+def _styles(
+    names: Sequence[str], rows: Sequence[Sequence[str]], delimiter: str
+) -> dict[str, Style]:
+    """How the numbers of a column are written, where it is not as in 1234.5."""
+    styles: dict[str, Style] = {}
+    for name, column in _by_column(names, rows).items():
+        given = [cell.strip() for cell in column if cell and cell.strip()]
+        commas = [cell for cell in given if "," in cell]
+        if given and all(_PERCENT.fullmatch(cell) for cell in given):
+            styles[name] = "percent"
+        elif given and all(_OF.fullmatch(cell) for cell in given):
+            styles[name] = "of"
+        elif commas and all(_FRACTION.fullmatch(cell) or is_number(cell) for cell in given):
+            thousands = delimiter == "," and all(_THOUSANDS.fullmatch(cell) for cell in commas)
+            styles[name] = "thousands" if thousands else "decimal comma"
+        elif commas and all(_THOUSANDS.fullmatch(cell) or is_number(cell) for cell in given):
+            styles[name] = "thousands"
+    return styles
+
+
+def plain_number(cell: str, style: Style) -> str:
+    """A cell as Python writes its number; a cell of another style stays as it is.
+
+    >>> plain_number("0,5", "decimal comma"), plain_number("1,234", "thousands")
+    ('0.5', '1234')
+    >>> plain_number("93.5%", "percent"), plain_number("3/10", "of")
+    ('93.5', '3')
+    """
+    text = cell.strip()
+    if style == "decimal comma" and _FRACTION.fullmatch(text):
+        return text.replace(",", ".")
+    if style == "thousands" and _THOUSANDS.fullmatch(text):
+        return text.replace(",", "")
+    if style == "percent" and _PERCENT.fullmatch(text):
+        return text[:-1].strip()
+    if style == "of" and _OF.fullmatch(text):
+        return text.partition("/")[0].strip()
+    return cell
 
 
 def _below_comments(text: str) -> tuple[str, int]:
     """The text without lines of comments at its begin, and how many these are.
 
-    A comment with as many words as the numbers of the first row are is a header: "# epoch loss".
+    A comment with as many words as the row below has numbers is a header: "# epoch loss". Excel's
+    "sep=;" is a comment.
     """
     comments = 0
-    while text.startswith("#"):
+    while text.startswith("#") or text[:4].lower() == "sep=":
         line, _, rest = text.partition("\n")
-        if not rest or rest.startswith("{"):
+        below = rest.partition("\n")[0].strip()
+        if not below:
             break
-        cells = re.split(r"[,;\t]", rest.partition("\n")[0])
-        bare = not rest.startswith("#") and all(re.match(r"\s*[-+.\d]", cell) for cell in cells)
-        if bare and len(re.split(r"[,;\t]", line)) == len(cells):
-            return line.lstrip("# ") + "\n" + rest, comments
+        for sign in (r"\s*[,;\t]\s*", r"\s+"):
+            cells, words = re.split(sign, below), re.split(sign, line.strip("# \r"))
+            named = len(cells) == len(words) > 1 and not any(map(is_number, words))
+            if named and all(map(is_number, cells)):
+                return line.strip("# \r") + "\n" + rest, comments
         text, comments = rest, comments + 1
     return text, comments
 

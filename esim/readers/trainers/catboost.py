@@ -52,6 +52,7 @@ _LEARN, _TEST, _TIME, _META = (
     "catboost_training.json",
 )
 _SET = re.compile(r"(.+):(\d+)")
+_EVENTS = re.compile(r"(?:^|/)(?:learn|test\d*|tmp)$")
 _FOLD = re.compile(r"(?:.*/)?fold-\d+")
 _DIRECTIONS: Mapping[str, Direction] = {"Min": "minimize", "Max": "maximize"}
 
@@ -81,13 +82,9 @@ class _Folder:
         found: dict[str, tuple[Shape, int]] = {}
         test = None if self.stale else self.tables.get(_TEST)
         if test is not None:
-            sets = [_set_of(name) for name in test.columns[1:]]
-            last = max((number for _, number in sets if number is not None), default=-1) + 1
-            numbered = list(enumerate(sets, start=1))
-            numbered.sort(key=lambda item: item[1][1] is not None)  # the last set first
-            for at, (metric, number) in numbered:
-                index = last if number is None else number
-                found[f"test{index or ''}/{metric}"] = (test, at)
+            named = list(enumerate(test.columns[1:], start=1))
+            named.sort(key=lambda item: _SET.fullmatch(item[1]) is not None)  # the last set first
+            found = {f"test/{name}": (test, at) for at, name in named}
         learn = self.tables.get(_LEARN)
         if learn is not None:
             for at, metric in enumerate(learn.columns[1:], start=1):
@@ -99,7 +96,7 @@ class _Folder:
         part, _, name = metric.partition("/")
         kind = "learn_metrics" if part == "learn" else "test_metrics"
         for entry in self.meta.get(kind) or ():
-            if isinstance(entry, Mapping) and entry.get("name") == name:
+            if isinstance(entry, Mapping) and entry.get("name") == _SET.sub(r"\1", name):
                 return _DIRECTIONS.get(str(entry.get("best_value")))
         return None
 
@@ -110,9 +107,8 @@ def detect(source: Source) -> Detection:
     if not folders:
         return Detection(False, "")
     files = [shape.file for folder in folders for shape in folder.tables.values()]
-    beside = source.below({file.folder for file in files if file.folder})
     saw = f"{some([file.name for file in files])} with iter"
-    return Detection(True, saw, claims=beside | _own_files(source, files))
+    return Detection(True, saw, claims=_own_files(source, files))
 
 
 def read(source: Source, options: Options) -> Found:
@@ -160,10 +156,7 @@ def read(source: Source, options: Options) -> Found:
         notes=tuple(_notes(ordered)),
     )
     tables = [shape.file for folder in folders for shape in folder.tables.values()]
-    used = _own_files(source, tables) | source.below(
-        {file.folder for file in tables if file.folder}
-    )
-    return studies([experiment], options, source, file_notes(source, used))
+    return studies([experiment], options, source, file_notes(source, _own_files(source, tables)))
 
 
 def _notes(folders: Sequence[tuple[str, _Folder]]) -> list[Note]:
@@ -183,13 +176,13 @@ def _notes(folders: Sequence[tuple[str, _Folder]]) -> list[Note]:
 
 
 def _own_files(source: Source, tables: Sequence[File]) -> frozenset[File]:
-    """The files that CatBoost writes beside some tables of its own."""
+    """The files that CatBoost writes beside some tables of its own, and event files below them."""
     folders = {file.folder for file in tables}
     return frozenset(
         file
-        for folder in folders
-        for file in source.by_folder.get(folder, [])
-        if file.base in (_LEARN, _TEST, _TIME, _META) or file in tables
+        for file in source.files
+        if (file.folder in folders and file.base in (_LEARN, _TEST, _TIME, _META))
+        or _EVENTS.sub("", file.folder) in folders - {file.folder}
     )
 
 
@@ -221,12 +214,6 @@ def _meta(file: File) -> dict[str, Any]:
     known = meta if isinstance(meta, dict) else {}
     candidates = re.search(r'"parameters":\s*\[', text[end:])
     return {**known, "parameters": candidates is not None}
-
-
-def _set_of(column: str) -> tuple[str, int | None]:
-    """The metric of a column of test_error.tsv, and the number of its evaluation set, if named."""
-    match = _SET.fullmatch(column)
-    return (match[1], int(match[2])) if match else (column, None)
 
 
 def _run(name: str, folder: _Folder) -> Run:

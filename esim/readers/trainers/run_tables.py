@@ -36,7 +36,7 @@ KERAS = Logger(
     what="Keras' CSVLogger",
     header="epoch as the first column",
     is_header=_is_keras,
-    layout=Layout(steps=("epoch",)),
+    layout=Layout(steps=("epoch",), sparse=True),
     configs=("hparams.json", "hparams.yaml", "config.json", "config.yaml"),
 )
 LIGHTNING = Logger(
