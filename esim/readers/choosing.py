@@ -75,6 +75,9 @@ def choose_format(
     readers_of_text = [fmt for fmt in formats if fmt.any_text]
     if options.metrics and readers_of_text:
         return readers_of_text[0]
+    of_tables = [fmt for fmt in formats if "trial" in (fmt.takes or ()) and fmt not in lacking]
+    if options.of_tables and of_tables:  # columns that the user names need no name that is known
+        return of_tables[0]
     for fmt in lacking:
         if fmt.detect(source).matches:
             raise _not_taken(source, fmt, options)

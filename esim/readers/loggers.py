@@ -20,44 +20,16 @@ from esim.readers.formats import Detection, Found
 from esim.readers.launch_order import launch_order
 from esim.readers.options import Options
 from esim.readers.run_logs import Layout, RunLog, RunLogs, folder_of, run_names
+from esim.readers.run_parts import Part, parts_of, with_one_spelling, with_resumed
 from esim.readers.runs import Experiment, file_notes, flat, folder_name, studies
 from esim.readers.source import File, Source
+from esim.readers.tables.columns import plain_name
 from esim.readers.tables.records import Oddities, contents, lists, records
 from esim.readers.tables.rows import holds_text
 from esim.readers.tables.shape import Shape, shape_of
 from esim.study import Direction, Note
 
 ROW = "row"  # names the number of a row where no column counts steps
-
-
-@dataclass(frozen=True)
-class Part:
-    """A table of a run.
-
-    Attributes:
-        shape: the file.
-        run: the path that identifies its run.
-        part: the part of the run that it holds, which is put before its metrics ("val/loss").
-        metric: the name of the metric that its only column of values holds; "" if columns name
-            metrics.
-    """
-
-    shape: Shape
-    run: str
-    part: str = ""
-    metric: str = ""
-
-    def named(self, column: str, metrics: Sequence[str]) -> str:
-        """The name of a column in the run.
-
-        Args:
-            column: the column.
-            metrics: the columns of the table that hold metrics.
-        """
-        if column not in metrics:
-            return column
-        name = self.metric or column
-        return f"{self.part}/{name}" if self.part else name
 
 
 @dataclass(frozen=True)
@@ -73,6 +45,8 @@ class Logger:
         path: instead of `file`, a regex for the whole path of a table below the input. Its group
             "run", behind "above", is the path that identifies the run, by default the folder of
             the file; "part" and "metric" are as in `Part`.
+        resumes: whether a run that goes on has a further file, whose name holds the time.
+        all_tables: whether it is recognised only if all tables with steps are its own.
         configs: the names of files with hyperparameters beside a table, the preferred one first.
         encodings: the kinds of table that it writes.
         separator: what joins the names of nested JSON.
@@ -92,6 +66,8 @@ class Logger:
     header: str
     file: str = ""
     path: str = ""
+    resumes: bool = False
+    all_tables: bool = False
     configs: tuple[str, ...] = ()
     encodings: tuple[str, ...] = ("CSV",)
     separator: str = "/"
@@ -111,6 +87,8 @@ class Logger:
             near = source.by_base.get(self.file, [])
             saw = f"{near[0].name} without {self.header}" if self.file and near else ""
             return Detection(False, saw)
+        if self.all_tables and self._others(source, tables):
+            return Detection(False, "")
         files = [shape.file for shape in tables]
         claims = source.below({file.folder for file in files}) if self.owns else frozenset(files)
         beside = frozenset(
@@ -131,7 +109,12 @@ class Logger:
                 where=source.label,
                 why=f"expected {self.file or 'a table'} with {self.header}",
             )
-        parts = [self._part(shape, tables) for shape in tables]
+        if not self.path:
+            parts = with_one_spelling(parts_of(tables, self.layout))
+            return self.read_parts(source, parts, options)
+        parts = [self._part(shape) for shape in tables]
+        if self.resumes:
+            parts = with_resumed(parts, self.layout)
         if len({part.part for part in parts}) == 1:  # it tells nothing apart
             parts = [replace(part, part="") for part in parts]
         return self.read_parts(source, parts, options)
@@ -166,21 +149,34 @@ class Logger:
         if self.path:
             files = [file for file in files if re.fullmatch(self.path, file.plain_name)]
         shapes = (shape_of(file) for file in files)
-        return [
+        found = [
             shape
             for shape in shapes
             if shape is not None
             and shape.encoding in self.encodings
             and self.is_header(shape.columns)
         ]
+        # The same rows may stand in a file of each encoding.
+        best: dict[tuple[str, str], int] = {}
+        for shape in found:
+            key, rank = _stem(shape), self.encodings.index(shape.encoding)
+            best[key] = min(rank, best.get(key, rank))
+        return [s for s in found if self.encodings.index(s.encoding) == best[_stem(s)]]
 
-    def _part(self, shape: Shape, tables: Sequence[Shape]) -> Part:
+    def _others(self, source: Source, tables: Sequence[Shape]) -> bool:
+        """Whether there are further tables that may hold the reports of a run."""
+        for file in source.files:
+            shape = shape_of(file)
+            if shape is not None and shape not in tables and shape.encoding in self.encodings:
+                first = {plain_name(name) for name in shape.columns[:3]}
+                if first & {"epoch", "step", "iteration"} and not shape.ragged:
+                    return True
+        return False
+
+    def _part(self, shape: Shape) -> Part:
         """What a table holds, by its path."""
-        match = re.fullmatch(self.path, shape.file.plain_name) if self.path else None
-        if match is None:
-            one_name = len({shape.file.base for shape in tables}) == 1
-            return Part(shape, run_path(shape, one_name))
-        groups = match.groupdict(default="")
+        match = re.fullmatch(self.path, shape.file.plain_name)
+        groups = match.groupdict(default="") if match else {}
         run = (groups.get("above", "") + groups.get("run", shape.file.folder)).strip("/")
         if not shape.file.root.is_dir():
             run = f"{shape.file.path.parent.as_posix()}/{run}" if run else folder_of(shape.file)
@@ -196,12 +192,26 @@ class Logger:
                 runs = groups.setdefault(folder_name(source, folder), {})
                 runs.setdefault(trial, _Files(file, folder_of(file))).add(part)
         else:
-            distinct = list(dict.fromkeys(part.run for part in parts))
-            names = dict(zip(distinct, run_names(distinct, source.default_name), strict=True))
-            runs = groups.setdefault(source.default_name, {})
-            for part in parts:
-                runs.setdefault(names[part.run], _Files(part.shape.file, part.run)).add(part)
+            for study, members in self._studies(source, parts).items():
+                distinct = list(dict.fromkeys(part.run for part in members))
+                names = dict(zip(distinct, run_names(distinct, source.default_name), strict=True))
+                runs = groups.setdefault(study, {})
+                for part in members:
+                    runs.setdefault(names[part.run], _Files(part.shape.file, part.run)).add(part)
         return groups
+
+    def _studies(self, source: Source, parts: Sequence[Part]) -> dict[str, list[Part]]:
+        """The parts of each study: of each folder, if each holds the files of several runs."""
+        folders: dict[str, list[Part]] = {}
+        for part in parts:
+            folders.setdefault(folder_of(part.shape.file), []).append(part)
+        of_files = not (self.file or self.path) and all(
+            part.run != folder for folder, members in folders.items() for part in members
+        )
+        several = all(len({part.run for part in members}) > 1 for members in folders.values())
+        if len(folders) < 2 or not (of_files and several):
+            return {source.default_name: list(parts)}
+        return {folder_name(source, folder): members for folder, members in folders.items()}
 
     def _experiment(
         self,
@@ -340,7 +350,7 @@ class _Reading:
                 if not self._holds(row):
                     continue
                 named = row
-                if part.part or part.metric:
+                if part.part or part.metric or part.names:
                     named = {part.named(name, metrics): cell for name, cell in row.items()}
                 if self._layout.carried:
                     named, carried = self._carried(named, carried)
@@ -425,23 +435,6 @@ def _is_number(cell: Any) -> bool:
     return isinstance(cell, int | float) and not isinstance(cell, bool)
 
 
-def run_path(shape: Shape, one_name: bool) -> str:
-    """The path that identifies the run of a table: its folder, and its name if names differ.
-
-    Parquet files whose names are numbers are parts of one run.
-
-    Args:
-        shape: the file.
-        one_name: whether all files have the same name.
-    """
-    file = shape.file
-    folder = folder_of(file)
-    stem = file.base.rpartition(".")[0] or file.base
-    if one_name or (stem.isdigit() and shape.encoding == "Parquet"):
-        return folder
-    return f"{folder}/{stem}" if folder else stem
-
-
 def _whole_lines(shape: Shape, data: bytes) -> bytes:
     """A CSV file without its last row if that has too few cells and no line end.
 
@@ -452,3 +445,8 @@ def _whole_lines(shape: Shape, data: bytes) -> bytes:
     head, newline, last = data.rpartition(b"\n")
     short = last.count(shape.delimiter.encode()) < len(shape.columns) - 1
     return head + newline if short and newline else data
+
+
+def _stem(shape: Shape) -> tuple[str, str]:
+    """The folder and the name of a file without its ending."""
+    return shape.file.folder, shape.file.base.rpartition(".")[0]

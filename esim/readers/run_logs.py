@@ -6,6 +6,7 @@ column counts the steps, which rows count, and which notes are written is decide
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -17,12 +18,17 @@ import numpy as np
 from esim.errors import EsimError, near_names
 from esim.readers.assembly import zone_note
 from esim.readers.encodings import cells
-from esim.readers.encodings.durations import duration
+from esim.readers.encodings.durations import duration, unit_in
 from esim.readers.options import Options
 from esim.readers.runs import Curve, Run
 from esim.readers.source import File
 from esim.readers.whole_steps import whole_steps
 from esim.study import Float64, Int64, Note, Status
+
+# Words for the parts of the data that a metric is of.
+PART_WORDS = (
+    r"(?:train(?:ing)?|valid(?:ation)?|val|test(?:ing)?|eval(?:uation)?|evaluate|dev|learn)"
+)
 
 LogRows = Iterable[tuple[str, Mapping[str, Any]]]
 
@@ -41,7 +47,6 @@ class Layout:
         sparse: whether a blank cell means that the row is no report of that metric. Otherwise it is
             a report without a value.
         one_row: whether several rows of one step are refused where no row tells them apart.
-        per_second: how many of the unit of `elapsed` are a second.
         metric: the columns with the name and the value of a metric, where a row is one metric of a
             report; None where each metric has a column.
         split: the column that tells the rows of training from those of validation; its text is put
@@ -56,7 +61,6 @@ class Layout:
     steps: tuple[str, ...]
     elapsed: tuple[str, ...] = ()
     timestamps: tuple[str, ...] = ()
-    per_second: float = 1.0
     metric: tuple[str, str] | None = None
     split: str = ""
     beside: tuple[str, ...] = ()
@@ -103,14 +107,14 @@ class _Cells:
         steps: each column that can count steps. float64 [R] each
         values: float64 [R], the objective.
         times: float64 [R], seconds since the run's start or since 1970; None without such a column.
-        splits: the texts of the column of splits.
+        splits: the first column of steps, by the text of the column of splits.
         zone_assumed: whether a time names no zone.
     """
 
     steps: dict[str, Float64]
     values: Float64
     times: Float64 | None
-    splits: tuple[str, ...] = ()
+    splits: Mapping[str, Sequence[Any]] = field(default_factory=dict)
     zone_assumed: bool = False
 
 
@@ -182,7 +186,10 @@ class RunLogs:
             if np.isnan(steps).any():
                 raise EsimError(f"a row without {step}", where=log.where)
         over = wanted[0]
-        again = over != step and all(_begins_again(p.steps[step], p.steps[over]) for p in parts)
+        pairs = [(part.steps[step], part.steps[over]) for part in parts]
+        again = any((np.diff(steps) < 0).any() for steps, _ in pairs) and all(
+            _falls_in_new(steps, epochs) for steps, epochs in pairs
+        )
         if again:  # the rows stand in the order of training, although their steps fall
             found = [np.arange(1.0, len(steps) + 1) for steps in found]
             why = f": {step} begins again in each {over}"
@@ -255,7 +262,10 @@ class RunLogs:
     def _refuse_splits(self, objective: str, parts: Sequence[_Cells]) -> None:
         """Refuse a metric that the rows of training and those of validation both have."""
         splits = list(dict.fromkeys(split for part in parts for split in part.splits))
-        if len(splits) > 1:
+        if len(splits) > 1 and not (
+            # Stages of a training, such as "frozen", follow one another; those of data do not.
+            all(_follow(part.splits) for part in parts) and not any(map(names_part, splits))
+        ):
             names = [f"{split}/{objective}" for split in splits]
             raise EsimError(
                 f"{objective!r} is in rows of several kinds",
@@ -270,7 +280,7 @@ class RunLogs:
         values: list[float] = []
         times: list[Any] = []
         places: list[str] = []
-        splits: dict[str, None] = {}
+        splits: dict[str, list[Any]] = {}
         time, kind = self._time
         split = self.layout.split
         if objective in log.columns:
@@ -285,19 +295,20 @@ class RunLogs:
                     times.append(row.get(time))
                     places.append(place)
                 if split and split in row:
-                    splits.setdefault(cells.plain_text(row[split]))
+                    at = row.get(steps[0])
+                    splits.setdefault(cells.plain_text(row[split]), []).append(at)
         seconds, assumed = None, False
         if time is not None and kind == "elapsed":
             pairs = zip(times, places, strict=True)
             seconds = np.array([duration(c, p, time) for c, p in pairs], dtype=np.float64)
-            seconds = seconds / self.layout.per_second
+            seconds = seconds * unit_in(time)[1]
         elif time is not None:
             seconds, _, assumed = cells.moments(times, places, time)
         return _Cells(
             {name: np.array(column, dtype=np.float64) for name, column in numbers.items()},
             np.array(values, dtype=np.float64),
             seconds,
-            tuple(splits),
+            splits,
             assumed,
         )
 
@@ -336,10 +347,21 @@ def _are_unsorted(steps: Float64) -> bool:
     return bool(spaces.size and (spaces == spaces[0]).all() and spaces[0] > 0)
 
 
-def _begins_again(steps: Float64, epochs: Float64) -> bool:
-    """Whether steps are counted anew in each epoch: they fall only where the epoch grows."""
+def _follow(splits: Mapping[str, Sequence[Any]]) -> bool:
+    """Whether no step is in rows of two kinds."""
+    steps = [{str(step) for step in found} for found in splits.values()]
+    return sum(map(len, steps)) == len(set().union(*steps))
+
+
+def names_part(text: str) -> bool:
+    """Whether a text names a part of the data: training, validation or test."""
+    return re.fullmatch(PART_WORDS, text.strip(), re.IGNORECASE) is not None
+
+
+def _falls_in_new(steps: Float64, epochs: Float64) -> bool:
+    """Whether steps fall only where the epoch grows, because they are counted anew in each."""
     falls = np.diff(steps) < 0
-    return bool((np.diff(epochs)[falls] > 0).all()) and (bool(falls.any()) or len(steps) < 3)
+    return bool((np.diff(epochs)[falls] > 0).all())
 
 
 def _not_superseded(steps: Float64) -> np.ndarray[Any, np.dtype[np.bool_]]:

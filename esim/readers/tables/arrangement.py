@@ -13,9 +13,12 @@ from esim.readers.source import Source
 from esim.readers.tables.columns import SURE_TRIALS, Columns, find_columns, plain_name
 from esim.readers.tables.json_tables import names_metric
 from esim.readers.tables.shape import Shape, shape_of
+from esim.readers.tables.summaries import Summary, summary_of
 from esim.readers.tables.trials import TRIAL_COLUMNS
 
 Kind = Literal["reports", "files", "rows"]
+_LOG = re.compile(r"progress|history|log|curve|train", re.IGNORECASE)
+_PLAIN_NAME = re.compile(r"[\w ./%()-]{1,60}")
 _NUMBERED = re.compile(r"(.*?)[ _/.:=-]?(\d+)")
 
 
@@ -39,19 +42,37 @@ class Table:
     @property
     def is_run(self) -> bool:
         """Whether its rows can be the reports of one trial."""
-        found = self.columns
+        found, columns = self.columns, self.shape.columns
         if self.shape.lists:
             return True
-        if self.shape.ragged:
+        if self.shape.ragged or self._is_object:
             return False
-        measured = bool(found.metrics) or found.metric is not None or found.value is not None
         if found.step is not None:
-            return measured
-        index = self.shape.columns[:1] in (("",), ("Unnamed: 0",))
-        told = [
-            n for n in found.metrics if names_metric(n) and re.fullmatch(r"[\w ./%()-]{1,60}", n)
-        ]
-        return bool(told) and (index or len(told) == len(self.shape.columns))
+            return bool(found.metrics or found.metric or found.value)
+        # Without a column of steps rows are numbered, if all else says that they are of a log.
+        if len(next(iter(self.shape.sample.values()), ())) < 2 or not self._all_numbers:
+            return False
+        told = [n for n in found.metrics if names_metric(n) and _PLAIN_NAME.fullmatch(n)]
+        index = columns[:1] in (("",), ("Unnamed: 0",))
+        log = _LOG.search(self.shape.file.base.partition(".")[0]) and len(found.metrics) == len(
+            columns
+        )
+        return bool(told) and (index or bool(log) or len(told) == len(columns))
+
+    @property
+    def _all_numbers(self) -> bool:
+        """Whether the columns of metrics hold nothing but numbers in the rows that were seen."""
+        return all(
+            cells.is_missing(cell) or cells.is_number(str(cell))
+            for name in self.columns.metrics
+            for cell in self.shape.sample.get(name, ())
+        )
+
+    @property
+    def _is_object(self) -> bool:
+        """Whether it is one JSON object with the last values of a run, not a line of a log."""
+        one = self.shape.encoding == "JSONL" and self.shape.file.base.endswith(".json")
+        return one and len(next(iter(self.shape.sample.values()), ())) == 1
 
     @property
     def curves(self) -> dict[str, dict[str, int]]:
@@ -89,6 +110,7 @@ class Arrangement:
         tables: the tables with reports.
         trials: the tables that list trials.
         others: the tables that are neither.
+        summaries: those of the others that are known to hold no curves.
         exact: whether the columns have the names of the plain table.
         note: what is said about columns that were taken for something else; "" if nothing.
     """
@@ -99,6 +121,7 @@ class Arrangement:
     others: tuple[Table, ...] = ()
     exact: bool = False
     note: str = ""
+    summaries: tuple[tuple[Table, Summary], ...] = ()
 
 
 def arrange(source: Source, options: Options) -> Arrangement:
@@ -120,6 +143,9 @@ def arrange(source: Source, options: Options) -> Arrangement:
             rest = [t for t in tables if t not in exact and t.shape not in listing]
             named = tuple(_exactly(table, options) for table in exact)
             return Arrangement("reports", named, listing, tuple(rest), exact=True)
+    summaries = [(t, known) for t in tables if (known := summary_of(t.shape.columns))]
+    no_curves = [table for table, _ in summaries]
+    tables = [table for table in tables if table not in no_curves]
     note = ""
     reports = [table for table in tables if table.has_reports]
     if options.trial is None and _are_runs(reports):
@@ -143,9 +169,10 @@ def arrange(source: Source, options: Options) -> Arrangement:
         stepped = [table for table in runs if table.columns.step is not None]
         kind, found = "files", stepped or runs
     chosen = {id(table) for table in found}
-    others = tuple(t for t in tables if id(t) not in chosen and t.shape not in listing)
+    left = [*tables, *no_curves]
+    others = tuple(t for t in left if id(t) not in chosen and t.shape not in listing)
     trials = listing if kind != "rows" else ()
-    return Arrangement(kind, tuple(found), trials, others, note=note)
+    return Arrangement(kind, tuple(found), trials, others, note=note, summaries=tuple(summaries))
 
 
 def _exactly(table: Table, options: Options) -> Table:

@@ -6,15 +6,16 @@ import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from itertools import pairwise
 from typing import Any
 
 from esim.errors import EsimError, near_names
 from esim.readers.encodings import cells
-from esim.readers.encodings.durations import is_duration
+from esim.readers.encodings.durations import duration, is_duration, unit_in
 from esim.readers.encodings.times import parse_moment
 from esim.readers.options import Options
+from esim.readers.tables.json_tables import names_metric
 from esim.readers.tables.shape import Shape
 
 # What a column is -> the names it is known by, the preferred one first. Names are compared without
@@ -26,23 +27,26 @@ ALIASES: Mapping[str, tuple[str, ...]] = {
         # An id before a name: two runs may have one name.
         *("run_id", "run_uuid", "run_hash", "run", "run_name", "run_number", "run_index"),
         *("job", "job_id", "job_name", "training_job_name", "experiment_key", "config_id"),
-        *("dir_name", "name"),
+        *("experiment", "experiment_name", "experiment_id", "exp", "dir_name", "name", "params"),
     ),
     "step": (
         *("step", "epoch", "iteration", "training_iteration", "global_step", "round"),
         *("iter", "epochs", "steps", "iterations", "epoch_number", "epoch_no", "epoch_num"),
         *("boosting_round", "n_iter", "num_epoch", "current_steps", "update", "updates"),
         *("time_total_timesteps", "total_timesteps", "timesteps", "env_steps", "generation"),
-        *("itr", "ep", "n_resources", "tree", "trees", "n_estimators"),
+        *("n_resources", "itr", "ep", "tree", "trees", "number_of_trees", "n_estimators", "entry"),
     ),
     "time": (
         *("elapsed_s", "elapsed", "elapsed_time", "elapsed_seconds", "time_total_s"),
         *("relative_time", "runtime", "time_elapsed", "passed_time", "passed", "total_time"),
+        *("duration", "total"),
         *("timestamp", "wall_time", "walltime", "datetime", "date", "date_time", "created_at"),
         *("logged_at", "ts", "time"),
     ),
-    "metric": ("metric", "metric_name", "key", "tag", "variable", "series", "name"),
-    "value": ("value", "metric_value", "val"),
+    "metric": (
+        *("metric", "metric_name", "key", "tag", "attribute_path", "variable", "series", "name"),
+    ),
+    "value": ("value", "metric_value", "float_value", "val"),
     "split": (
         "phase",
         "split",
@@ -73,6 +77,7 @@ class Columns:
         trial, study: name the trial and the study.
         steps: all that may count steps, the preferred one first.
         time: the time of a report.
+        moment: a point in time of a report, where `time` counts from the trial's start.
         metric, value: of a table with a row for each metric of a report, its name and its value.
         split: tells the rows of training from those of validation.
         start, end, status: of the trial.
@@ -84,6 +89,7 @@ class Columns:
     study: str | None = None
     steps: tuple[str, ...] = ()
     time: str | None = None
+    moment: str | None = None
     metric: str | None = None
     value: str | None = None
     split: str | None = None
@@ -102,6 +108,17 @@ class Columns:
 def names_no_trial(columns: Sequence[str]) -> bool:
     """Whether no column names trials for sure."""
     return not any(plain_name(name) in SURE_TRIALS for name in columns)
+
+
+def names_time(columns: Sequence[str]) -> bool:
+    """Whether a column has the name of a time."""
+    return any(plain_name(unit_in(name)[0]) in ALIASES["time"] for name in columns)
+
+
+def names_rows(columns: Sequence[str]) -> bool:
+    """Whether a column may tell rows of different metrics or data sets apart."""
+    kinds = {*ALIASES["metric"], *ALIASES["split"]}
+    return any(plain_name(name) in kinds for name in columns)
 
 
 @cache
@@ -124,11 +141,16 @@ def find_columns(shape: Shape, options: Options) -> Columns:
     """
     names = {name: plain_name(name) for name in shape.columns if name}
 
+    timed = {name: plain_name(unit_in(name)[0]) for name in names}
+
     def known_as(role: str, fits: Any = None) -> list[str]:
         order = {alias: at for at, alias in reversed(list(enumerate(ALIASES[role])))}
         found = [name for name, plain in names.items() if plain in order]
+        if role == "time":
+            found += [name for name in names if name not in found and timed[name] in order]
         found = [name for name in found if fits is None or fits(shape, name)]
-        return sorted(found, key=lambda name: (order[names[name]], name != names[name]))
+        rank = {name: order.get(names[name], order.get(timed[name], 0)) for name in found}
+        return sorted(found, key=lambda name: (rank[name], name != names[name]))
 
     def first(role: str, fits: Any = None) -> str | None:
         return next(iter(known_as(role, fits)), None)
@@ -143,7 +165,11 @@ def find_columns(shape: Shape, options: Options) -> Columns:
     metric = None
     if value is not None and metrics:
         metric = metrics[0]
-        if plain_name(metric) == "name" and trials[:1] == [metric] and options.trial is None:
+        if (
+            plain_name(metric) == "name"
+            and trials[:1] == [metric]
+            and not _are_metrics(shape, metric)
+        ):
             metric = None  # "name, step, value": names are those of runs
     trial = asked(options.trial) or next((name for name in trials if name != metric), None)
     steps = [step] if step else [name for name in known_as("step", _can_count) if name != trial]
@@ -151,12 +177,13 @@ def find_columns(shape: Shape, options: Options) -> Columns:
     config = [name for name in names if CONFIG.match(name)]
     roles = {
         "study": first("study"),
-        "time": asked(options.time) or first("time", _is_time),
+        "time": asked(options.time) or first("time", partial(_is_time, trial=trial)),
         "split": first("split", _is_text),
         "start": first("start"),
         "end": first("end"),
         "status": first("status", _is_text),
     }
+    roles["moment"] = next((n for n in known_as("time", _is_moment) if n != roles["time"]), None)
     roles = {role: name for role, name in roles.items() if name not in taken}
     taken |= {*roles.values(), *config}
     free = [name for name in names if name not in taken]
@@ -224,11 +251,19 @@ def _is_text(shape: Shape, name: str) -> bool:
     return bool(given) and not any(map(_is_number, given))
 
 
+def _are_metrics(shape: Shape, name: str) -> bool:
+    """Whether most texts of a column name metrics."""
+    given = dict.fromkeys(map(str, _cells(shape, name)))
+    return 2 * sum(map(names_metric, given)) > len(given)
+
+
 def _can_name(shape: Shape, name: str) -> bool:
     """Whether a column can hold ids: texts or whole numbers."""
     if shape.types:
         return shape.types.get(name) in ("text", "number")
     given = _cells(shape, name)
+    if not given and shape.sample.get(name):
+        return False
     return all(isinstance(c, str | int) and not isinstance(c, bool) for c in given) and not any(
         isinstance(c, str) and "." in c and cells.is_number(c) for c in given
     )
@@ -244,28 +279,35 @@ def _can_count(shape: Shape, name: str) -> bool:
     )
 
 
-def _is_time(shape: Shape, name: str) -> bool:
+def _is_time(shape: Shape, name: str, trial: str | None) -> bool:
     """Whether a column can hold the times of reports, not how long each step took."""
     if shape.types:
         return shape.types.get(name) in ("number", "time", "text")
     kind = time_kind(_cells(shape, name))
     if kind is None:
         return False
-    sure = plain_name(name) not in ("time", "total_time", "date", "ts", "passed", "elapsed")
-    return sure or kind == "timestamp" or _rises(shape, name)
+    unsure = plain_name(unit_in(name)[0]) in ("time", "total_time", "total", "ts", "duration")
+    return not unsure or kind == "timestamp" or _rises(shape, name, trial)
 
 
-def _rises(shape: Shape, name: str) -> bool:
-    """Whether the numbers of a column grow, except where a trial ends."""
-    given = [_seconds(cell) for cell in _cells(shape, name)]
-    ahead = [after - before for before, after in pairwise(given)]
-    falls = sum(step < 0 for step in ahead)
-    return len(set(given)) > len(given) // 2 and falls <= len(given) // 4
+def _is_moment(shape: Shape, name: str) -> bool:
+    """Whether a column holds points in time."""
+    if shape.types:
+        return shape.types.get(name) == "time"
+    return time_kind(_cells(shape, name)) == "timestamp"
+
+
+def _rises(shape: Shape, name: str, trial: str | None) -> bool:
+    """Whether the times of a column grow within a trial, as those since its start do."""
+    ids = shape.sample.get(trial or "", ()) or ("",) * len(shape.sample[name])
+    rows = zip(ids, shape.sample[name], strict=True)
+    given = [(i, _seconds(cell)) for i, cell in rows if not cells.is_missing(cell)]
+    ahead = [b - a for (i, a), (j, b) in pairwise(given) if i == j]
+    falls, rises = sum(step < 0 for step in ahead), sum(step > 0 for step in ahead)
+    return bool(ahead) and rises * 2 > len(ahead) and falls * 5 <= len(ahead)
 
 
 def _seconds(cell: Any) -> float:
-    from esim.readers.encodings.durations import duration
-
     return duration(cell, "", "")
 
 

@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from typing import Any
 
 from esim.errors import EsimError
 from esim.readers.encodings import cells
 from esim.readers.formats import Found
-from esim.readers.loggers import ROW, Logger, Part, run_path
+from esim.readers.loggers import ROW, Logger
 from esim.readers.options import Options
 from esim.readers.run_logs import Layout
+from esim.readers.run_parts import parts_of, with_one_spelling
 from esim.readers.source import Source
 from esim.readers.tables.arrangement import Arrangement, Table
 from esim.readers.tables.columns import ALIASES, plain_name, time_kind
 from esim.study import Note
 
-# Words in the names of files that hold a part of a run each: train.csv beside val.csv.
-_PART = re.compile(
-    r"(?<![a-z])(train(?:ing)?|valid(?:ation)?|val|test(?:ing)?|eval(?:uation)?|dev|learn)(?![a-z])",
-    re.IGNORECASE,
-)
 _CONFIGS = (
     "hparams.json",
     "hparams.yaml",
@@ -54,7 +49,7 @@ def read(source: Source, found: Arrangement, options: Options) -> Found:
     )
     if found.note:
         notes.append(Note("files_are_trials", found.note))
-    parts = _parts(found.tables, layout)
+    parts = with_one_spelling(parts_of([table.shape for table in found.tables], layout))
     for table in found.tables:
         _refuse_several(table, layout, options)
     return logger.read_parts(source, parts, options, notes)
@@ -90,6 +85,7 @@ def _layout(tables: Sequence[Table], options: Options) -> tuple[Layout, list[Not
         timestamps=tuple(name for name, kind in kinds.items() if kind == "timestamp"),
         beside=tuple(dict.fromkeys([*others, *config, *index, *timelike, ROW])),
         sparse=True,
+        one_row=True,
         metric=metric,
         split="" if first.split is None or options.where else first.split,
     )
@@ -105,64 +101,6 @@ def _kind(name: str, tables: Sequence[Table]) -> str | None:
     sample = [c for t in tables for c in t.shape.sample.get(name, ()) if not cells.is_missing(c)]
     types = {table.shape.types.get(name) for table in tables if table.shape.types}
     return "timestamp" if "time" in types else time_kind(sample) or "elapsed"
-
-
-def _parts(tables: Sequence[Table], layout: Layout) -> list[Part]:
-    """The run of each table, and the part of it that it holds.
-
-    Files that differ only in a word such as "train" or "val" are parts of one run. So are files of
-    several folders, if each folder has files of the same names.
-    """
-    one_name = len({table.shape.file.base for table in tables}) == 1
-    paths = [run_path(table.shape, one_name) for table in tables]
-    if one_name or len(tables) == 1:
-        return [Part(table.shape, path) for table, path in zip(tables, paths, strict=True)]
-    without = [_without_part(path) for path in paths]
-    words = {word for _, word in without}
-    together: dict[str, list[int]] = {}
-    for i, (path, _) in enumerate(without):
-        together.setdefault(path, []).append(i)
-    parted = any(
-        len({without[i][1] for i in members}) == len(members) > 1 for members in together.values()
-    )
-    if parted and len(words) > 1:
-        return [
-            Part(table.shape, run, word) for table, (run, word) in zip(tables, without, strict=True)
-        ]
-    folders: dict[str, set[str]] = {}
-    for table in tables:
-        folders.setdefault(table.shape.file.folder, set()).add(table.shape.file.base)
-    shared = set.intersection(*folders.values())
-    if len(folders) > 1 and len(shared) > 1:
-        doubled = _doubled(tables)
-        return [
-            Part(
-                table.shape,
-                run_path(table.shape, True),
-                table.shape.file.base.rpartition(".")[0] if doubled else "",
-            )
-            for table in tables
-        ]
-    return [Part(table.shape, path) for table, path in zip(tables, paths, strict=True)]
-
-
-def _without_part(path: str) -> tuple[str, str]:
-    """A path without the last word that names a part of a run, and that word, or ""."""
-    found = list(_PART.finditer(path))
-    if not found:
-        return path, ""
-    match = found[-1]
-    rest = f"{path[: match.start()]}\0{path[match.end() :]}"
-    return re.sub(r"[-_. /]*\0[-_. ]*", lambda m: "/" if "/" in m[0] else "", rest), match[0]
-
-
-def _doubled(tables: Sequence[Table]) -> bool:
-    """Whether files of different names have a metric of one name."""
-    named: dict[str, set[str]] = {}
-    for table in tables:
-        for name in table.columns.metrics:
-            named.setdefault(name, set()).add(table.shape.file.base)
-    return any(len(bases) > 1 for bases in named.values())
 
 
 def _refuse_several(table: Table, layout: Layout, options: Options) -> None:
@@ -182,7 +120,8 @@ def _refuse_several(table: Table, layout: Layout, options: Options) -> None:
         return
     blocks = list(zip([0, *begins], [*begins, len(steps)], strict=True))
     for name, given in sample.items():
-        if name in (step, ROW) or (name in table.columns.metrics and plain_name(name) not in _TELL):
+        roles = (step, ROW, table.columns.metric, table.columns.split, table.columns.value)
+        if name in roles or (name in table.columns.metrics and plain_name(name) not in _TELL):
             continue
         inside = [{str(cell) for cell in given[a:b]} for a, b in blocks]
         if all(len(texts) == 1 for texts in inside) and len(set.union(*inside)) == len(blocks):

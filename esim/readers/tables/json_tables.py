@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from esim.readers.run_logs import PART_WORDS
 from esim.readers.runs import flat
 
 # Names of which a part is one of these words name metrics. They tell a list of numbers that a
@@ -21,6 +22,7 @@ _METRIC = re.compile(
     r"|objective|values?|psnr|ssim|wer|cer|ndcg|fid)(?:$|[^a-z])",
     re.IGNORECASE,
 )
+_PART = re.compile(rf"(?:{PART_WORDS}|valid(?:ation)?|eval|train)[ _]?\d*", re.IGNORECASE)
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{},]', re.DOTALL)
 _TENSORBOARD = ("Wall time", "Step", "Value")
 
@@ -78,6 +80,10 @@ def json_table(value: Any) -> JsonTable | None:
         if scalars and len(rows) > 1 and all(row.keys() == rows[0].keys() for row in rows):
             return JsonTable([{"": name, **row} for name, row in value.items()])
     inside = {name: rows for name, rows in value.items() if _are_rows(rows)}
+    if len(inside) == len(value) > 1:
+        return JsonTable(
+            [{"run": name, **flat(row)} for name, rows in inside.items() for row in rows]
+        )
     if len(inside) != 1:
         return None
     (name, rows), *_ = inside.items()
@@ -109,6 +115,11 @@ def mended(text: str) -> Any:
 
 
 def _of_list(value: list[Any]) -> JsonTable | None:
+    lines = [line for line in value if isinstance(line, dict) and {"x", "y"} <= line.keys()]
+    if lines and len(lines) == len(value):
+        return JsonTable([row for line in lines for row in _line(line)])
+    if len(value) > 2 and all(isinstance(cell, float) for cell in value):
+        return JsonTable(lists={"value": value})
     if _are_rows(value):
         return JsonTable([flat(row) for row in value])
     points = len(value) > 0 and all(
@@ -118,6 +129,15 @@ def _of_list(value: list[Any]) -> JsonTable | None:
     if points and value[0][0] >= 1e9:
         return JsonTable([dict(zip(_TENSORBOARD, row, strict=True)) for row in value])
     return None
+
+
+def _line(line: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The rows of a line of a chart: its name, and its x and y."""
+    xs, ys = line["x"], line["y"]
+    if not (isinstance(xs, list) and isinstance(ys, list) and len(xs) == len(ys)):
+        return []
+    known = {name: cell for name, cell in line.items() if isinstance(cell, str)}
+    return [{**known, "step": x, "value": y} for x, y in zip(xs, ys, strict=True)]
 
 
 def _of_lists(value: Mapping[str, Any]) -> JsonTable | None:
@@ -132,15 +152,56 @@ def _of_lists(value: Mapping[str, Any]) -> JsonTable | None:
         if isinstance(cells, list) and cells and all(map(_is_number, cells))
     }
     beside = {name: cell for name, cell in leaves.items() if name not in lists}
-    if not lists or not all(_is_cell(cell) or cell in ([], {}) for cell in beside.values()):
+    traced = _traces(lists, beside)
+    if traced:
+        return JsonTable(traced)
+    if not lists or not all(map(_is_beside, beside.values())):
         return None
     lengths = {len(cells) for cells in lists.values()}
     named = any(names_metric(name) for name in lists)
     if max(lengths) < 2 and not named:
         return None
+    runs = _runs_of_lists(value)
+    if runs:
+        return JsonTable(runs)
     if not named and (len(lengths) > 1 or beside):
         return None
     return JsonTable(lists=lists, beside=beside)
+
+
+def _runs_of_lists(value: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The rows of an object: run -> metric -> list. Sets of data -> metric -> list are no runs."""
+    if len(value) < 2 or not all(isinstance(inner, dict) and inner for inner in value.values()):
+        return []
+    keys = [frozenset(inner) for inner in value.values()]
+    parts = any(_PART.fullmatch(name) for name in value)
+    if parts or len(set(keys)) > 1 or not all(names_metric(key) for key in keys[0]):
+        return []
+    return [
+        {"run": name, "entry": at + 1, **{k: v[at] for k, v in inner.items() if at < len(v)}}
+        for name, inner in value.items()
+        for at in range(max(map(len, inner.values())))
+    ]
+
+
+def _traces(
+    lists: Mapping[str, Sequence[Any]], beside: Mapping[str, Any]
+) -> list[Mapping[str, Any]]:
+    """The rows of lists x and y of one length, as pages of trackers export the lines of charts."""
+    names = {name.removesuffix("/x") for name in lists if name.endswith("/x")}
+    if not names or {f"{name}/{axis}" for name in names for axis in "xy"} != lists.keys():
+        return []
+    pairs = [(name, lists[f"{name}/x"], lists[f"{name}/y"]) for name in names]
+    if any(len(x) != len(y) for _, x, y in pairs):
+        return []
+    order = {name.removesuffix("/x"): at for at, name in enumerate(lists)}
+    pairs.sort(key=lambda pair: order[pair[0]])
+    return [{"step": at, name: y} for name, xs, ys in pairs for at, y in zip(xs, ys, strict=True)]
+
+
+def _is_beside(cell: Any) -> bool:
+    """Whether a value may stand beside lists of numbers: no rows, and nothing nested."""
+    return _is_cell(cell) or cell == {} or (isinstance(cell, list) and all(map(_is_cell, cell)))
 
 
 def _with_lists(value: Any) -> Any:

@@ -43,6 +43,9 @@ def detect(source: Source) -> Detection:
             "rows": "a row a trial and a column a step",
         }[found.kind]
         return Detection(True, f"{names} with {what}", weak=True)
+    if found.summaries:
+        error = _no_curves(found)
+        return Detection(False, f"{error.what}: {error.why}", try_next=error.fix or "")
     near = [t for t in found.others if t.columns.trial or t.columns.step]
     if not near and not found.trials and all(t.shape.encoding == "JSON" for t in found.others):
         return Detection(False, "no CSV, JSON or Parquet file with a table")
@@ -63,6 +66,8 @@ def read(source: Source, options: Options) -> Found:
     found = arrange(source, options)
     every = [*(table.shape for table in (*found.tables, *found.others)), *found.trials]
     check_options(every, options, source.label)
+    if found.kind is None and found.summaries:
+        raise _no_curves(found)
     if found.kind is None:
         where, why = _lacking(found) if every else (source.label, "no table file")
         raise EsimError("no table with the columns trial and step", where=where, why=why)
@@ -72,6 +77,17 @@ def read(source: Source, options: Options) -> Found:
             raise EsimError(f"column {doubled[0]!r} stands twice", where=f"{table.shape.file}:1")
     reading = {"reports": reports.read, "files": file_runs.read, "rows": row_runs.read}[found.kind]
     return reading(source, found, options)
+
+
+def _no_curves(found: Arrangement) -> EsimError:
+    """The error that a table holds no curves, with what does."""
+    table, summary = found.summaries[0]
+    return EsimError(
+        "no curves",
+        where=str(table.shape.file),
+        why=f"{summary.what} has a row for each trial, with its last values",
+        fix=summary.instead,
+    )
 
 
 def _lacking(found: Arrangement) -> tuple[str, str]:

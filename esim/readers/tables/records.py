@@ -21,6 +21,7 @@ _STYLES: Mapping[Style, str] = {
     "decimal comma": "a decimal comma: 0,5 is 0.5",
     "thousands": "separated thousands: 1,234 is 1234",
     "percent": "a percent sign: 93.5% is 93.5",
+    "apostrophe": "an apostrophe before a sign: '-0.5 is -0.5",
     "of": "the number of all: 3/10 is 3",
 }
 

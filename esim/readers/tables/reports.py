@@ -20,7 +20,7 @@ from esim.readers.source import Source
 from esim.readers.tables.arrangement import Arrangement, Table
 from esim.readers.tables.columns import plain_name, time_kind
 from esim.readers.tables.records import Oddities
-from esim.readers.tables.rows import ReportRows, Wanted, read_rows, texts_of
+from esim.readers.tables.rows import ReportRows, Wanted, holds_text, read_rows, texts_of
 from esim.readers.tables.trials import CONFIG, TRIAL_COLUMNS, listed_trials
 from esim.readers.whole_steps import whole_steps
 from esim.study import Direction, Float64, Int64, Note, Study
@@ -72,51 +72,56 @@ def read(source: Source, found: Arrangement, options: Options) -> Found:
     used = {*(table.shape.file for table in tables), *(shape.file for shape in found.trials)}
     notes = file_notes(source, used, "are not tables of trials")
     odd = Oddities()
-    choice = _choose(tables, options, source.label, found.exact, odd)
+    choice = _choose(tables, options, source.label, found.exact)
     said = _data_notes(found, choice, options)
     studies = _studies(source, found, choice, said, options, odd)
+    lengths = [int(n) for study in studies for n in np.diff(study.offsets)]
+    if not found.exact and len(lengths) > 1 and max(lengths) < 2:
+        raise EsimError(
+            "no curves",
+            where=source.label,
+            why=f"each of {len(lengths)} trials has a single row, as tables of last values have",
+            fix="export the history of each trial, with a row for each step",
+        )
     return Found(tuple(studies), notes)
 
 
-def _choose(
-    tables: Sequence[Table], options: Options, where: str, exact: bool, odd: Oddities
-) -> _Choice:
+def _choose(tables: Sequence[Table], options: Options, where: str, exact: bool) -> _Choice:
     """The objective with its direction, and the columns that are read."""
     from esim.storage import parquet as storage
 
-    recorded = {storage.recorded_objective(table.shape.metadata) for table in tables}
-    known = recorded.pop() if len(recorded) == 1 else None
+    stored = {storage.recorded_objective(table.shape.metadata) for table in tables}
+    known = stored.pop() if len(stored) == 1 else None
     first = tables[0].columns
     conditions = list(options.where)
-    metric = first.metric if options.value is None or first.metric is not None else None
-    asked = dict(conditions).get(metric or "")
-    split = None if first.split in dict(conditions) else first.split
-    if metric is not None and first.value is not None:
-        names = dict.fromkeys(n for t in tables for n in texts_of(t.shape, metric, Oddities()))
-        if asked is not None and options.objective is None:
-            objective = asked
-        else:
-            objective = settle_objective(options, list(names), where, None)
-        if asked is None:
-            conditions.append((metric, objective))
-        value = first.value
+    given = dict(conditions)
+    split = None if first.split in given else first.split
+    recorded: str | None = None
+    if first.metric is not None and first.value is not None:
+        candidates = _texts(tables, first.metric)
+        recorded = given.get(first.metric)  # --where names the metric
     elif options.value is not None:
-        objective, value = options.objective or options.value, options.value
+        candidates = [options.objective or options.value]
     else:
         candidates = list(dict.fromkeys(name for table in tables for name in table.columns.metrics))
-        splits: list[str] = []
-        if split is not None:
-            splits = list(
-                dict.fromkeys(n for t in tables for n in texts_of(t.shape, split, Oddities()))
-            )
-        named = {f"{part}/{name}": (part, name) for part in splits for name in candidates}
-        if options.objective in named:
-            objective = options.objective or ""
-            part, value = named[objective]
-            conditions.append((split or "", part))
-            split = None
-        else:
-            objective = value = settle_objective(options, candidates, where, known and known[0])
+        recorded = known and known[0]
+    parts = {
+        f"{part}/{name}": (part, name)
+        for part in (_texts(tables, split) if split is not None else ())
+        for name in candidates
+    }
+    if options.objective in parts and options.objective not in candidates:
+        objective = options.objective or ""
+        part, name = parts[objective]
+        conditions.append((split or "", part))
+        split = None
+    else:
+        objective = name = settle_objective(options, candidates, where, recorded)
+    value = options.value or name
+    if first.metric is not None and first.value is not None:
+        value = first.value
+        if first.metric not in given:
+            conditions.append((first.metric, name))
     for table in tables:
         # A metric may first occur in a late row of JSONL; if it never does, its values are missing.
         if value not in table.shape.columns and table.shape.encoding not in ("JSONL", "JSON"):
@@ -143,6 +148,11 @@ def _choose(
         for table in tables
     )
     return _Choice(objective, direction, wanted, split)
+
+
+def _texts(tables: Sequence[Table], column: str) -> list[str]:
+    """The distinct texts of a column in all tables."""
+    return list(dict.fromkeys(n for t in tables for n in texts_of(t.shape, column)))
 
 
 def _time_column(tables: Sequence[Table], where: str) -> tuple[str | None, bool]:
@@ -250,11 +260,12 @@ def _studies(
     if time is not None:
         times = np.concatenate([p.rows.times for p in parts if p.rows.times is not None])
     ordered_by = ""
-    if times is not None and not elapsed and not found.exact and not np.isnan(times).any():
+    moments = None if found.exact else _moments(tables, choice, times)
+    if moments is not None and not np.isnan(moments).any():
         ordered_by = "their first reports"
-        order = _by_first_report(times, study_codes, trial_codes)
+        order = _by_first_report(moments, study_codes, trial_codes)
         trial_codes, study_codes, steps = trial_codes[order], study_codes[order], steps[order]
-        values, times = values[order], times[order]
+        values, times = values[order], None if times is None else times[order]
     studies = []
     for name, code in study_names.items():
         kept: Any = study_codes == code if len(study_names) > 1 else slice(None)
@@ -281,6 +292,28 @@ def _studies(
             )
         )
     return studies
+
+
+def _moments(tables: Sequence[Table], choice: _Choice, times: Float64 | None) -> Float64 | None:
+    """float64 [R]: when each report was made, seconds since 1970 UTC; None if it is not known.
+
+    Args:
+        tables: the tables.
+        choice: what is read of them.
+        times: float64 [R], the times that are read; None if there are none.
+    """
+    if times is not None and not choice.wanted[0].elapsed:
+        return times
+    found = []
+    for table, wanted in zip(tables, choice.wanted, strict=True):
+        column = table.columns.moment
+        if column is None:
+            return None
+        columns = replace(wanted, time=column, elapsed=False)
+        rows = read_rows(table.shape, columns, Oddities())
+        rows = _of_one_split(rows, choice, str(table.shape.file))
+        found.append(rows.kept(~rows.blank).times)
+    return np.concatenate([part for part in found if part is not None])
 
 
 def _by_first_report(times: Float64, study_codes: Int64, trial_codes: Int64) -> Int64:
@@ -314,6 +347,7 @@ def _parts(
     """
     candidates = tables[0].columns.steps
     telling = _telling(tables)
+    _check_conditions(tables, choice)
     tries: list[tuple[int, int, list[_Part]]] = []
     for step in candidates:
         parts = []
@@ -339,6 +373,22 @@ def _parts(
     repeats, total, parts = tries[0]
     _refuse_mixed(tables, choice, exact, repeats, total)
     return _without_blanks(parts, exact), []
+
+
+def _check_conditions(tables: Sequence[Table], choice: _Choice) -> None:
+    """Refuse a condition that no row holds.
+
+    Raises:
+        EsimError: it is so; the error lists near texts.
+    """
+    for column, asked in choice.wanted[0].conditions:
+        texts = _texts(tables, column)
+        if not any(holds_text(text, asked) for text in texts):
+            raise EsimError(
+                f"no row with {column} = {asked!r}",
+                where=str(tables[0].shape.file),
+                fix=f"one of: {near_names(asked, texts)}",
+            )
 
 
 def _codes(names: Sequence[str], known: dict[str, int]) -> Int64:

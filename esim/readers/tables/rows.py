@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from esim.errors import EsimError
 from esim.readers.encodings import cells
-from esim.readers.encodings.durations import duration
+from esim.readers.encodings.durations import duration, unit_in
 from esim.readers.encodings.times import ISO_8601, epoch_seconds
 from esim.readers.tables.records import Oddities, contents, parquet_table, records
 from esim.readers.tables.shape import Shape
@@ -226,7 +226,7 @@ def _from_arrow(table: Any, wanted: Wanted) -> ReportRows:
         if len(whole) and max(whole.max(), -whole.min()) >= EXACT:
             raise _OddError  # reading cell by cell names the line
         steps = whole.astype(np.float64)
-    elif pa.types.is_floating(step.type):
+    elif pa.types.is_floating(step.type) or pa.types.is_decimal(step.type):
         steps = arrow.floats(step)
         if not (np.abs(steps) < EXACT).all():
             raise _OddError
@@ -238,7 +238,7 @@ def _from_arrow(table: Any, wanted: Wanted) -> ReportRows:
     study_codes, studies = ids(wanted.study) if wanted.study is not None else (None, None)
     times, unit, assumed = None, "", False
     if wanted.time is not None and wanted.elapsed:
-        times = _floats(table[wanted.time])
+        times = _floats(table[wanted.time]) * unit_in(wanted.time)[1]
     elif wanted.time is not None:
         times, unit, assumed = _timestamps(table[wanted.time])
     return ReportRows(
@@ -266,18 +266,17 @@ def holds_text(cell: Any, asked: str) -> bool:
     return float(text) == float(asked)
 
 
-def texts_of(shape: Shape, column: str, odd: Oddities) -> list[str]:
+def texts_of(shape: Shape, column: str) -> list[str]:
     """The distinct texts of a column, in the order of their first appearance.
 
     Args:
         shape: the file.
         column: the column.
-        odd: what is odd about its rows is added here.
 
     Raises:
         EsimError: a row is broken.
     """
-    found = (cells.plain_text(row.get(column)) for _, row in records(shape, odd=odd))
+    found = (cells.plain_text(row.get(column)) for _, row in records(shape))
     return [text for text in dict.fromkeys(found) if text]
 
 
@@ -371,6 +370,7 @@ def _from_cells(shape: Shape, data: bytes, wanted: Wanted, odd: Oddities) -> Rep
     if wanted.time is not None and wanted.elapsed:
         pairs = zip(raw_times, places, strict=True)
         times = np.array([duration(cell, place, wanted.time) for cell, place in pairs], np.float64)
+        times *= unit_in(wanted.time)[1]
     elif wanted.time is not None:
         times, unit, assumed = cells.moments(raw_times, places, wanted.time)
     return ReportRows(

@@ -22,7 +22,7 @@ SAMPLE_ROWS = 50
 
 BLANKS = " "  # the delimiter of tables whose cells stand between any number of blanks
 
-Style = Literal["decimal comma", "thousands", "percent", "of"]
+Style = Literal["decimal comma", "thousands", "percent", "of", "apostrophe"]
 _FRACTION = re.compile(r"[-+]?[0-9]*,[0-9]+(?:[eE][-+]?[0-9]+)?")
 _THOUSANDS = re.compile(r"[-+]?[1-9][0-9]{0,2}(?:,[0-9]{3})+(?:\.[0-9]+)?")
 _PERCENT = re.compile(r"[-+]?[0-9.]+(?:[eE][-+]?[0-9]+)? ?%")
@@ -138,7 +138,7 @@ def _csv_shape(file: File, text: str) -> Shape | None:
     styles = _styles(names, rows, delimiter)
     sample = _by_column(names, rows)
     for name, style in styles.items():
-        sample[name] = tuple(plain_number(cell, style) for cell in sample[name])
+        sample[name] = tuple(cell and plain_number(cell, style) for cell in sample[name])
     return Shape(
         file,
         "CSV",
@@ -181,7 +181,9 @@ def _styles(
     for name, column in _by_column(names, rows).items():
         given = [cell.strip() for cell in column if cell and cell.strip()]
         commas = [cell for cell in given if "," in cell]
-        if given and all(_PERCENT.fullmatch(cell) for cell in given):
+        if given and any(cell[:1] == "'" for cell in given):
+            styles[name] = "apostrophe"
+        elif given and all(_PERCENT.fullmatch(cell) for cell in given):
             styles[name] = "percent"
         elif given and all(_OF.fullmatch(cell) for cell in given):
             styles[name] = "of"
@@ -208,6 +210,8 @@ def plain_number(cell: str, style: Style) -> str:
         return text.replace(",", "")
     if style == "percent" and _PERCENT.fullmatch(text):
         return text[:-1].strip()
+    if style == "apostrophe" and text[:1] == "'" and text[1:2] in ("=", "+", "-", "@"):
+        return text[1:]
     if style == "of" and _OF.fullmatch(text):
         return text.partition("/")[0].strip()
     return cell

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from esim.readers.formats import Format
 from esim.readers.loggers import Logger
 from esim.readers.run_logs import Layout
-from esim.readers.tables.columns import names_no_trial
+from esim.readers.tables.columns import names_no_trial, names_rows, names_time
 
 _NEEDS = ("direction", "objective, if there are several metrics")
 _TAKES = ("step", "where")
@@ -23,7 +23,8 @@ _TAKES = ("step", "where")
 def _is_keras(columns: Sequence[str]) -> bool:
     others = {"step", "_step", "iteration", "global_step"}
     first = columns[:1] == ("epoch",) and len(columns) > 1
-    return first and not others & set(columns) and names_no_trial(columns)
+    plain = first and not others & set(columns) and names_no_trial(columns)
+    return plain and not names_rows(columns) and not names_time(columns)
 
 
 def _is_ultralytics(columns: Sequence[str]) -> bool:
@@ -36,7 +37,8 @@ KERAS = Logger(
     what="Keras' CSVLogger",
     header="epoch as the first column",
     is_header=_is_keras,
-    layout=Layout(steps=("epoch",), sparse=True),
+    layout=Layout(steps=("epoch",)),
+    all_tables=True,
     configs=("hparams.json", "hparams.yaml", "config.json", "config.yaml"),
 )
 LIGHTNING = Logger(
@@ -44,7 +46,9 @@ LIGHTNING = Logger(
     what="Lightning's CSVLogger",
     file="metrics.csv",
     header="a column step",
-    is_header=lambda columns: "step" in columns and names_no_trial(columns),
+    is_header=lambda columns: (
+        "step" in columns and names_no_trial(columns) and not names_rows(columns)
+    ),
     layout=Layout(steps=("epoch", "step"), sparse=True),
     configs=("hparams.yaml",),
     owns=True,
@@ -78,6 +82,7 @@ MMCV = Logger(
     # is by iteration, and counts the batches of the evaluation in rows of mode "val".
     what="MMCV",
     path=r"(?P<run>.*?)(?:^|/)\d{8}_\d{6}\.log\.json",
+    resumes=True,
     header="mode, epoch and iter",
     is_header=lambda columns: {"mode", "epoch", "iter"} <= set(columns),
     layout=Layout(
@@ -94,6 +99,7 @@ MMENGINE = Logger(
     # Rows of an evaluation say only the epoch (as `step`) or 0: they belong to the row before.
     what="MMEngine",
     path=r"(?P<run>.*?)(?:^|/)\d{8}_\d{6}/vis_data/scalars\.json",
+    resumes=True,
     header="iter or step",
     is_header=lambda columns: "step" in columns and names_no_trial(columns),
     layout=Layout(
@@ -133,7 +139,7 @@ DVCLIVE = Logger(
 STABLE_BASELINES = Logger(
     # Rows of an evaluation hold no time; the order of columns differs from run to run.
     what="Stable-Baselines' logger",
-    file="progress.csv",
+    path=r"(?P<run>.*?)(?:^|/)progress\.(?:csv|json)",
     header="a column of time steps",
     is_header=lambda columns: any(name.endswith("total_timesteps") for name in columns),
     layout=Layout(
@@ -142,6 +148,7 @@ STABLE_BASELINES = Logger(
         beside=("time/fps", "time/iterations", "fps", "nupdates", "serial_timesteps"),
         sparse=True,
     ),
+    encodings=("CSV", "JSONL"),
     owns=True,
 )
 MONITOR = Logger(
@@ -255,6 +262,7 @@ FORMATS = (
         summary="Stable-Baselines and Gym: monitor.csv of each run, a row an episode",
         needs=_NEEDS,
         times=True,
+        beside_others=True,
         takes=_TAKES,
         reader=MONITOR,
         sample={
