@@ -7,7 +7,7 @@ A problem with an optimizer is a study; a setting with a seed is a trial. Lists 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,8 +15,7 @@ import numpy as np
 from esim.errors import EsimError
 from esim.readers import runs
 from esim.readers.assembly import some
-from esim.readers.encodings import cells, jsontext
-from esim.readers.encodings.archive import is_tar, tar_members
+from esim.readers.encodings import archive, cells, jsontext
 from esim.readers.formats import Detection, Format, Found
 from esim.readers.options import Options
 from esim.readers.runs import Curve, Experiment, Run
@@ -65,15 +64,15 @@ def read(source: Source, options: Options) -> Found:
     """
     groups: dict[str, list[tuple[str, str, str, Mapping[str, Any]]]] = {}
     files = _files(source)
-    for name, place, text in _texts(files):
-        record = jsontext.parse(text, place)
+    for part in archive.parts(files, _RUN):
+        record = jsontext.parse(part.text, part.place)
         if not isinstance(record, Mapping):
-            raise EsimError("not a JSON object", where=place)
-        parts = name.split("/")
+            raise EsimError("not a JSON object", where=part.place)
+        parts = part.name.split("/")
         setting = parts[-2] if len(parts) > 1 else ""
         told = f"{record.get('testproblem')}/{record.get('optimizer')}"
         study = "/".join(parts[-4:-2]) or told
-        groups.setdefault(study, []).append((setting, parts[-1], place, record))
+        groups.setdefault(study, []).append((setting, parts[-1], part.place, record))
     if not groups:
         raise EsimError("no run of DeepOBS", where=source.label)
     experiments = [_experiment(name, members, source) for name, members in groups.items()]
@@ -84,19 +83,8 @@ def _files(source: Source) -> list[File]:
     return [
         file
         for file in source.files
-        if _RUN.fullmatch(file.base) or (is_tar(file) and b"random_seed__" in file.head)
+        if _RUN.fullmatch(file.base) or (archive.is_archive(file) and b"random_seed__" in file.head)
     ]
-
-
-def _texts(files: Sequence[File]) -> Iterator[tuple[str, str, str]]:
-    """The path, the place (for errors) and the text of each run's file."""
-    for file in files:
-        if not is_tar(file):
-            yield file.path.as_posix(), str(file), file.text()
-            continue
-        for name, data in tar_members(file):
-            if _RUN.fullmatch(name.rpartition("/")[2]):
-                yield name, f"{file}, {name}", data.decode("utf-8", "replace")
 
 
 def _experiment(

@@ -1,21 +1,82 @@
 """Reads members of zip and tar files into memory; nothing is unpacked onto the disk.
 
 A member's name is never used as a path on this machine, so a malicious one does no harm. Links and
-devices are passed over.
+devices are passed over. A member that is a .gz file is decompressed too.
 """
 
 from __future__ import annotations
 
+import gzip
 import io
+import re
+import struct
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import cast
 
 from esim.errors import EsimError
-from esim.readers.source import File
+from esim.readers.source import GZIP_MAGIC, HEAD_BYTES, File
 
 MOST_BYTES = 2 << 30  # of unpacked contents, because a small archive can expand to any size
+
+_ZIP_MAGIC = b"PK\3\4"
+_ZIP_HEADER = struct.Struct("<8xH8xI4xHH")  # method, packed size, lengths of name and extra field
+_DEFLATED, _STORED = 8, 0
+_TAR_BLOCK = 512
+_TAR_FILE = (b"0", b"\0")
+
+
+@dataclass(frozen=True)
+class Part:
+    """A file, or a member of an archive.
+
+    Attributes:
+        name: its path on this machine, or in the archive, with "/", without the ending .gz or .zst.
+        file: the file, or the archive.
+        place: where it is, for errors.
+        data: its contents.
+    """
+
+    name: str
+    file: File
+    place: str
+    data: bytes
+
+    @property
+    def base(self) -> str:
+        """The last part of the name."""
+        return self.name.rpartition("/")[2]
+
+    @property
+    def text(self) -> str:
+        """The contents as UTF-8 text without a byte order mark; undecodable bytes replaced."""
+        return self.data.decode("utf-8-sig", "replace")
+
+
+def parts(files: Iterable[File], wanted: re.Pattern[str]) -> Iterator[Part]:
+    """Some files; in place of an archive, those of its members that are wanted.
+
+    Args:
+        files: files and archives. Files are given whatever they are called.
+        wanted: matches the last part of the name of a member that is wanted.
+
+    Raises:
+        EsimError: an archive is damaged, encrypted or too large.
+    """
+    for file in files:
+        if _is_zip(file):
+            members = _zip_members(file, wanted)
+        elif _is_tar(file):
+            members = _tar_members(file, wanted)
+        else:
+            yield Part((file.path.parent / file.base).as_posix(), file, str(file), file.read())
+            continue
+        for name, data in members:
+            yield Part(name.removesuffix(".gz"), file, f"{file}, {name}", data)
 
 
 def zip_member(file: File, ending: str) -> tuple[str, bytes]:
@@ -28,53 +89,136 @@ def zip_member(file: File, ending: str) -> tuple[str, bytes]:
     Raises:
         EsimError: the file is damaged, encrypted or too large, or has no or several such members.
     """
-    try:
-        with zipfile.ZipFile(io.BytesIO(file.read())) as archive:
-            members = [one for one in archive.infolist() if one.filename.endswith(ending)]
-            if len(members) != 1:
-                why = ", ".join(one.filename for one in members[:3]) or "none"
-                raise EsimError(f"not one member *{ending}", where=str(file), why=why)
-            with archive.open(members[0]) as stream:
-                return members[0].filename, _limited(stream.read(MOST_BYTES + 1), file)
-    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError) as error:
-        raise EsimError("the zip file cannot be read", where=str(file), why=str(error)) from None
+    with _opened_zip(file) as archive:
+        members = [one for one in archive.infolist() if one.filename.endswith(ending)]
+        if len(members) != 1:
+            why = ", ".join(one.filename for one in members[:3]) or "none"
+            raise EsimError(f"not one member *{ending}", where=str(file), why=why)
+        return members[0].filename, _read(archive, members[0], MOST_BYTES, file)
 
 
-def is_tar(file: File) -> bool:
-    """Whether a file is a tar file, compressed or not, by its first bytes."""
+def is_archive(file: File) -> bool:
+    """Whether a file is a zip file or a tar file, compressed or not, by its first bytes."""
+    return _is_zip(file) or _is_tar(file)
+
+
+def beginning(file: File) -> tuple[str, bytes]:
+    """The name and first bytes of a file, or of the first file in an archive.
+
+    Only the first bytes of the file are looked at, and what they do not show is left out.
+
+    Args:
+        file: a file, or an archive.
+
+    Returns:
+        The last part of the name, and at most HEAD_BYTES of contents.
+    """
+    if "beginning" not in file.seen:  # kept, because several formats ask for it
+        file.seen["beginning"] = _beginning(file)
+    return cast("tuple[str, bytes]", file.seen["beginning"])
+
+
+def _beginning(file: File) -> tuple[str, bytes]:
+    head, at = file.head, 0
+    if _is_zip(file):
+        while head.startswith(_ZIP_MAGIC, at) and len(head) >= at + _ZIP_HEADER.size:
+            method, packed, named, extra = _ZIP_HEADER.unpack_from(head, at)
+            begin = at + _ZIP_HEADER.size + named + extra
+            name = _text(head[at + _ZIP_HEADER.size :][:named])
+            if not name.endswith("/"):
+                return name.rpartition("/")[2], _inflated(head[begin:], method)
+            at = begin + packed
+        return "", b""
+    if _is_tar(file):
+        while head[at + 257 : at + 262] == b"ustar":
+            name = _text(head[at : at + 100].partition(b"\0")[0])
+            if head[at + 156 : at + 157] in _TAR_FILE:
+                return name.rpartition("/")[2], head[at + _TAR_BLOCK :]
+            size = head[at + 124 : at + 136].strip(b" \0")
+            blocks = -(-int(size, 8) // _TAR_BLOCK) if re.fullmatch(rb"[0-7]{1,11}", size) else 0
+            at += (1 + blocks) * _TAR_BLOCK
+        return "", b""
+    return file.base, head
+
+
+def _is_zip(file: File) -> bool:
+    return file.head.startswith(_ZIP_MAGIC)
+
+
+def _is_tar(file: File) -> bool:
     return file.head[257:262] == b"ustar"
 
 
-def tar_members(file: File) -> Iterator[tuple[str, bytes]]:
-    """The name and contents of every regular file in a tar file, compressed or not.
+def _zip_members(file: File, wanted: re.Pattern[str]) -> Iterator[tuple[str, bytes]]:
+    left = MOST_BYTES
+    with _opened_zip(file) as archive:
+        for member in archive.infolist():
+            if wanted.fullmatch(member.filename.rpartition("/")[2]):
+                data = _read(archive, member, left, file)
+                left -= len(data)
+                yield member.filename, data
 
-    Raises:
-        EsimError: the tar file is damaged or too large.
-    """
-    total = 0
+
+def _tar_members(file: File, wanted: re.Pattern[str]) -> Iterator[tuple[str, bytes]]:
+    left = MOST_BYTES
     try:
         with tarfile.open(fileobj=io.BytesIO(file.read()), mode="r:") as archive:
             for member in archive:
-                stream = archive.extractfile(member) if member.isreg() else None
+                if not (member.isreg() and wanted.fullmatch(member.name.rpartition("/")[2])):
+                    continue
+                stream = archive.extractfile(member)
                 if stream is not None:
-                    total += member.size
-                    if total > MOST_BYTES:
-                        raise _too_large(file)
-                    yield member.name, stream.read()
+                    data = _unzipped(stream.read(left + 1), left, file)
+                    left -= len(data)
+                    yield member.name, data
     except (tarfile.TarError, EOFError) as error:
         raise EsimError("the tar file is damaged", where=str(file), why=str(error)) from None
 
 
-def _limited(data: bytes, file: File) -> bytes:
-    if len(data) > MOST_BYTES:
-        raise _too_large(file)
+@contextmanager
+def _opened_zip(file: File) -> Iterator[zipfile.ZipFile]:
+    try:
+        with zipfile.ZipFile(io.BytesIO(file.read())) as archive:
+            yield archive
+    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError) as error:
+        raise EsimError("the zip file cannot be read", where=str(file), why=str(error)) from None
+
+
+def _read(archive: zipfile.ZipFile, member: zipfile.ZipInfo, most: int, file: File) -> bytes:
+    """The contents of a member, of at most so many bytes."""
+    with archive.open(member) as stream:
+        return _unzipped(stream.read(most + 1), most, file)
+
+
+def _unzipped(data: bytes, most: int, file: File) -> bytes:
+    """A member's contents, decompressed if it is a .gz file, of at most so many bytes."""
+    if data.startswith(GZIP_MAGIC) and len(data) <= most:
+        try:
+            with gzip.GzipFile(fileobj=io.BytesIO(data)) as stream:
+                data = stream.read(most + 1)
+        except (OSError, EOFError, zlib.error) as error:
+            what = "a .gz member of it is damaged"
+            raise EsimError(what, where=str(file), why=str(error)) from None
+    if len(data) > most:
+        raise EsimError(
+            "the archive is too large",
+            where=str(file),
+            why=f"more than {MOST_BYTES >> 30} GiB unpacked",
+            fix="unpack it, and give the folder",
+        )
     return data
 
 
-def _too_large(file: File) -> EsimError:
-    return EsimError(
-        "the archive is too large",
-        where=str(file),
-        why=f"more than {MOST_BYTES >> 30} GiB unpacked",
-        fix="unpack it, and give the folder",
-    )
+def _inflated(data: bytes, method: int) -> bytes:
+    """The first bytes of a member of a zip file; none if they cannot be read."""
+    if method == _STORED:
+        return data
+    try:
+        unpacker = zlib.decompressobj(wbits=-zlib.MAX_WBITS)
+        return unpacker.decompress(data, HEAD_BYTES) if method == _DEFLATED else b""
+    except zlib.error:
+        return b""
+
+
+def _text(name: bytes) -> str:
+    return name.decode("utf-8", "replace")
