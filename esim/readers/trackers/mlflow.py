@@ -77,7 +77,7 @@ def read(source: Source, options: Options) -> Found:
     used: set[File] = set()
     with ExitStack() as stack:
         if source.address is not None and source.address.kind == "server":
-            found = list(mlflow_server.read_runs(source.address))
+            found = list(mlflow_server.read_runs(source.address, options.studies))
         else:
             found = list(mlflow_files.read_runs(source, used))
             databases = stack.enter_context(open_databases(source, *mlflow_sql.TABLES))
@@ -87,13 +87,19 @@ def read(source: Source, options: Options) -> Found:
                     used |= with_sidecars(source, [origin])
         if not found:
             raise EsimError("no run of MLflow", where=source.label)
-        experiments, notes = _experiments(found, source.label)
-        made = runs.studies(experiments, options, source, notes)
+        grouped, notes = experiments(found, source.label)
+        made = runs.studies(grouped, options, source, notes)
     # Only now `used` is complete, because the files of curves are read by `studies`.
     return Found(made.studies, (*made.notes, *runs.file_notes(source, used)), made.names)
 
 
-def _experiments(found: Sequence[MlflowRun], where: str) -> tuple[list[Experiment], list[Note]]:
+def experiments(found: Sequence[MlflowRun], where: str) -> tuple[list[Experiment], list[Note]]:
+    """The experiments that some runs make, and notes on the runs that are no trials.
+
+    Args:
+        found: all runs.
+        where: the input, for errors.
+    """
     active = [run for run in found if not run.deleted]
     # Ids are random, so runs that started in the same millisecond are ordered by name.
     active.sort(key=lambda run: (math.isnan(run.start), run.start, run.name))
@@ -113,10 +119,7 @@ def _experiments(found: Sequence[MlflowRun], where: str) -> tuple[list[Experimen
         if run.run_id not in heads:
             groups.setdefault((run.experiment, run.parent), []).append(run)
     names = _names(list(groups), by_id)
-    experiments = []
-    for key, members in groups.items():
-        experiments.append(_experiment(names[key], members, where))
-    return experiments, notes
+    return [_experiment(names[key], members, where) for key, members in groups.items()], notes
 
 
 def _names(

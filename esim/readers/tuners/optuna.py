@@ -31,7 +31,13 @@ from esim.readers.options import Options
 from esim.readers.runs import Experiment
 from esim.readers.source import File, Source
 from esim.readers.tuners import optuna_journal
-from esim.readers.tuners.optuna_trials import METRIC_NAMES, Trial, experiment, parameter
+from esim.readers.tuners.optuna_trials import (
+    DIRECTIONS,
+    METRIC_NAMES,
+    Trial,
+    experiment,
+    parameter,
+)
 from esim.study import Direction
 
 FORMAT = Format(
@@ -152,8 +158,7 @@ def _directions(database: Database, key: Any) -> list[Direction | None]:
         )
     else:
         found = database.rows("SELECT direction FROM studies WHERE study_id = :study", study=key)
-    known: dict[str, Direction] = {"MINIMIZE": "minimize", "MAXIMIZE": "maximize"}
-    return [known.get(str(word)) for (word,) in found]
+    return [DIRECTIONS.get(str(word)) for (word,) in found]
 
 
 def _metric_names(database: Database, key: Any) -> Any:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
+
+import numpy as np
 
 from esim.readers import runs
 from esim.readers.encodings import jsontext
@@ -22,6 +24,7 @@ STATES: Mapping[str, Status] = {
     "pruned": Status.STOPPED,
     "fail": Status.FAILED,
 }
+DIRECTIONS: Mapping[str, Direction] = {"MINIMIZE": "minimize", "MAXIMIZE": "maximize"}
 
 
 @dataclass(frozen=True)
@@ -32,7 +35,7 @@ class Trial:
         number: its number in the study.
         state: Optuna's word for how it ended.
         start, end: points in time, as they were stored.
-        steps: int64 [R], the steps of its intermediate values.
+        steps: int64 [R], the steps of its intermediate values, in any order.
         values: float64 [R], its intermediate values.
         final: the value that it returned; None if it has none.
         config: its hyperparameters.
@@ -74,7 +77,8 @@ def experiment(
     unknown: list[str] = []
     zoned = True
     made: list[Run] = []
-    for trial in sorted(trials, key=lambda trial: trial.number):
+    trials = sorted(map(_by_step, trials), key=lambda trial: trial.number)
+    for trial in trials:
         place = f"{where}, study {name!r}, trial {trial.number}"
         times = []
         for given in (trial.start, trial.end):
@@ -132,14 +136,30 @@ def parameter(internal: Any, distribution: str, seen: dict[str, Any], place: str
         seen[distribution] = jsontext.parse(distribution, place)
     kind = seen[distribution]
     name, attributes = str(kind.get("name", "")), kind.get("attributes", {})
-    if internal is None or not isinstance(internal, int | float):
+    return external(internal, name, attributes.get("choices"))
+
+
+def external(internal: Any, distribution: str, choices: Sequence[Any] | None) -> Any:
+    """The value of a hyperparameter.
+
+    Args:
+        internal: the number that Optuna keeps for it.
+        distribution: the name of its distribution.
+        choices: what it is chosen from, if it is chosen from a list.
+    """
+    if not isinstance(internal, int | float):
         return None
-    if "choices" in attributes:
+    if choices is not None:
         at = int(internal)
-        choices = attributes["choices"]
         return choices[at] if 0 <= at < len(choices) else None
-    whole = name.startswith("Int") and float(internal).is_integer()
+    whole = distribution.startswith("Int") and float(internal).is_integer()
     return int(internal) if whole else float(internal)
+
+
+def _by_step(trial: Trial) -> Trial:
+    """The trial with its intermediate values by step: Optuna maps steps to values, in no order."""
+    order = np.argsort(trial.steps, kind="stable")
+    return replace(trial, steps=trial.steps[order], values=trial.values[order])
 
 
 def _always(curve: Curve) -> Callable[[str], Curve]:

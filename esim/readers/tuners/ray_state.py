@@ -5,10 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import PurePath
 from typing import Any
 
 from esim.readers.encodings import jsontext
 from esim.readers.source import File
+from esim.study import Direction
 
 NAME = "experiment_state-"
 
@@ -47,10 +49,14 @@ class ExperimentState:
     Attributes:
         trials: the trials by id, in launch order.
         metric: the metric that was optimised; None if unknown.
+        direction: its direction; None if unknown. Ray's files do not tell it, its objects do.
+        folders: the name of a trial's folder -> the trial's id.
     """
 
     trials: Mapping[str, TrialState] = field(default_factory=dict)
     metric: str | None = None
+    direction: Direction | None = None
+    folders: Mapping[str, str] = field(default_factory=dict)
 
 
 def is_state(file: File) -> bool:
@@ -74,6 +80,7 @@ def read_state(files: Sequence[File]) -> ExperimentState:
     if not isinstance(document, Mapping):
         return ExperimentState()
     trials: dict[str, TrialState] = {}
+    folders: dict[str, str] = {}
     for entry in document.get("trial_data") or document.get("checkpoints") or ():
         told: dict[str, Any] = {}
         for part in entry if isinstance(entry, list) else [entry]:
@@ -82,13 +89,15 @@ def read_state(files: Sequence[File]) -> ExperimentState:
             if isinstance(part, Mapping):
                 told.update(part)
         if "trial_id" in told:
-            trials[str(told["trial_id"])] = _known(told)
+            trials[str(told["trial_id"])] = known(told)
+            folders[PurePath(str(told.get("relative_logdir"))).name] = str(told["trial_id"])
     runner = document.get("runner_data")
     metric = runner.get("_metric") if isinstance(runner, Mapping) else None
-    return ExperimentState(trials, metric if isinstance(metric, str) else None)
+    return ExperimentState(trials, metric if isinstance(metric, str) else None, folders=folders)
 
 
-def _known(told: Mapping[str, Any]) -> TrialState:
+def known(told: Mapping[str, Any]) -> TrialState:
+    """What the attributes of a trial tell about it, by the names that Ray gives them."""
     config, criterion = told.get("config"), told.get("stopping_criterion")
     return TrialState(
         status=str(told.get("status", "")),

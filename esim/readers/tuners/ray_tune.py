@@ -23,7 +23,7 @@ from esim.readers.formats import Detection, Format, Found
 from esim.readers.options import Options, settle_step
 from esim.readers.runs import Curve, Experiment, Run
 from esim.readers.source import File, Source
-from esim.readers.tuners.ray_state import TrialState, is_state, read_state
+from esim.readers.tuners.ray_state import ExperimentState, TrialState, is_state, read_state
 from esim.study import Note, Status
 
 FORMAT = Format(
@@ -57,6 +57,25 @@ STATES: Mapping[str, Status] = {
 }
 
 Result = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class TrialLog:
+    """What Ray keeps of a trial besides its state.
+
+    Attributes:
+        name: its id, or its folder's name if nothing tells it; what its results say comes first.
+        where: where its results are, for errors.
+        results: gives its results, each as its place and its contents.
+        config: its hyperparameters; None if they are kept elsewhere.
+        failed: whether it left an error behind.
+    """
+
+    name: str
+    where: str
+    results: Callable[[], Iterable[tuple[str, Result]]]
+    config: Any
+    failed: bool
 
 
 @dataclass
@@ -129,43 +148,90 @@ def _experiment(
 ) -> Experiment:
     state_files = [f for f in source.by_folder.get(folder, ()) if is_state(f)]
     used.update(files.values(), state_files)
-    state = read_state(state_files)
-    wanted = options.objective or state.metric
-    step, notes = _step(files.values(), options)
     cut: list[str] = []
+    state = read_state(state_files)
+    logs = [_log(source, inside, file, state, used, cut) for inside, file in files.items()]
+    name = runs.folder_name(source, folder)
+    made = experiment(name, source.label, logs, state, options)
+    return replace(made, notes=(*made.notes, *jsontext.cut_note(cut)))
+
+
+def _log(
+    source: Source,
+    folder: str,
+    file: File,
+    state: ExperimentState,
+    used: set[File],
+    cut: list[str],
+) -> TrialLog:
+    """What the files of a trial say; the places of lines that are cut off are added to `cut`."""
+    beside = {one.base: one for one in source.by_folder[folder]}
+    if PARAMS in beside:
+        used.add(beside[PARAMS])
+
+    def read() -> Iterator[tuple[str, Result]]:
+        own: list[str] = []  # a file may be read again for another metric
+        yield from results(file, own)
+        cut.extend(place for place in own if place not in cut)
+
+    name = folder.rpartition("/")[2]
+    return TrialLog(
+        name=state.folders.get(name, name),
+        where=str(file),
+        results=read,
+        config=jsontext.document(beside[PARAMS]) if PARAMS in beside else None,
+        failed=FAILURE in beside,
+    )
+
+
+def experiment(
+    name: str, where: str, logs: Sequence[TrialLog], state: ExperimentState, options: Options
+) -> Experiment:
+    """An experiment of Ray Tune.
+
+    Args:
+        name: the experiment's name.
+        where: the input, for errors.
+        logs: its trials, in any order.
+        state: what Ray says about them.
+        options: what the user asked for.
+
+    Raises:
+        EsimError: a cell is not a number, or a result lacks the column of steps.
+    """
+    wanted = options.objective or state.metric
+    step, notes = _step(logs, options)
     unknown: list[str] = []
     implied: list[str] = []
     made: list[tuple[Run, _Results, TrialState]] = []
-    for trial_folder, file in files.items():
-        results = _scan(file, wanted, step, cut)
-        beside = {one.base: one for one in source.by_folder[trial_folder]}
-        trial = str(results.first.get("trial_id") or trial_folder.rpartition("/")[2])
+    for log in logs:
+        found = _scan(log, wanted, step)
+        trial = str(found.first.get("trial_id") or log.name)
         known = state.trials.get(trial, TrialState())
-        config = known.config or results.first.get("config")
-        if PARAMS in beside:
-            used.add(beside[PARAMS])
-            config = jsontext.document(beside[PARAMS])
+        config = log.config
+        if config is None:
+            config = known.config or found.first.get("config")
         status = runs.status_of(known.status, STATES, unknown)
-        if FAILURE in beside:
+        if log.failed and status is not Status.COMPLETED:  # else it was tried again and ended well
             status = Status.FAILED
         start = known.start
         if math.isnan(start):
-            start = _number(results.first, MOMENT) - _number(results.first, ELAPSED)
+            start = _number(found.first, MOMENT) - _number(found.first, ELAPSED)
             implied.append(trial)
-        end = known.end if math.isfinite(known.end) else _number(results.last, MOMENT)
+        end = known.end if math.isfinite(known.end) else _number(found.last, MOMENT)
         run = Run(
             trial=trial,
-            metrics=tuple(results.names),
-            curve=_curves(file, wanted, step, results),
+            metrics=tuple(found.names),
+            curve=_curves(log, wanted, step, found),
             start=start,
             # Ray stores this time in whole seconds, so it may be less than that of the last result.
             end=math.nan
             if status is Status.RUNNING
-            else max(end, start + _number(results.last, ELAPSED)),
+            else max(end, start + _number(found.last, ELAPSED)),
             status=status,
             config=runs.flat(config) if isinstance(config, Mapping) else {},
         )
-        made.append((run, results, known))
+        made.append((run, found, known))
     position = {trial: at for at, trial in enumerate(state.trials)}
     made.sort(key=lambda one: position.get(one[0].trial, len(position)))
     listed, stopped = _shortened(made, step)
@@ -176,29 +242,30 @@ def _experiment(
         )
         notes.append(Note("start_from_first_report", text, len(implied)))
     return Experiment(
-        name=runs.folder_name(source, folder),
+        name=name,
         runs=listed,
-        where=f"{source.label}, experiment {runs.folder_name(source, folder)!r}",
+        where=f"{where}, experiment {name!r}",
         objective=state.metric,
         objective_from="the experiment's state",
+        direction=state.direction,
         times="elapsed",
-        notes=(*notes, *stopped, *runs.status_note(unknown), *jsontext.cut_note(cut)),
+        notes=(*notes, *stopped, *runs.status_note(unknown)),
     )
 
 
-def _step(files: Iterable[File], options: Options) -> tuple[str, list[Note]]:
+def _step(logs: Iterable[TrialLog], options: Options) -> tuple[str, list[Note]]:
     """The column that counts steps, by the columns of the first result, and the note on it."""
-    for file in files:
-        for _, result in _results(file, []):
+    for log in logs:
+        for _, result in log.results():
             columns = [name for name, value in runs.flat(result).items() if _is_number(value)]
-            step, note = settle_step(options, columns, STEP, str(file))
+            step, note = settle_step(options, columns, STEP, log.where)
             return step, [note]
     return options.step or STEP, []
 
 
-def _scan(file: File, wanted: str | None, step: str, cut: list[str]) -> _Results:
+def _scan(log: TrialLog, wanted: str | None, step: str) -> _Results:
     found = _Results()
-    for place, result in _results(file, cut):
+    for place, result in log.results():
         if not found.first:
             found.first = result
         found.last = result
@@ -221,15 +288,25 @@ def _scan(file: File, wanted: str | None, step: str, cut: list[str]) -> _Results
     return found
 
 
-def _curves(file: File, wanted: str | None, step: str, results: _Results) -> Callable[[str], Curve]:
+def _curves(
+    log: TrialLog, wanted: str | None, step: str, results: _Results
+) -> Callable[[str], Curve]:
     def curve(metric: str) -> Curve:
-        return (results if metric == wanted else _scan(file, metric, step, [])).curve()
+        return (results if metric == wanted else _scan(log, metric, step)).curve()
 
     return curve
 
 
-def _results(file: File, cut: list[str]) -> Iterator[tuple[str, Result]]:
-    """The results of a file, each as its place (``path:line``) and its contents (in CSV, text)."""
+def results(file: File, cut: list[str]) -> Iterator[tuple[str, Result]]:
+    """The results of a file, each as its place (``path:line``) and its contents (in CSV, text).
+
+    Args:
+        file: a trial's result.json or progress.csv.
+        cut: the place of a last line that was cut off is added here; the line is left out.
+
+    Raises:
+        EsimError: JSON or CSV is broken.
+    """
     if file.base == RESULTS:
         for place, result in jsontext.lines(file, cut):
             if not isinstance(result, dict):

@@ -92,25 +92,50 @@ def _experiment(
     source: Source, name: str, file: File, options: Options, used: set[File]
 ) -> Experiment:
     used.add(file)
-    columns, lines = _table(file)
-    metadata: Any = {}
+    columns, places = _table(file)
+    metadata: Any = None
     for beside in source.by_folder[file.folder]:
         if beside.base == METADATA:
             used.add(beside)
             metadata = jsontext.document(beside)
+    return experiment(name, str(file), columns, places, metadata, options)
+
+
+def experiment(
+    name: str,
+    where: str,
+    columns: Mapping[str, Sequence[str]],
+    places: Sequence[str],
+    metadata: Any,
+    options: Options,
+) -> Experiment:
+    """An experiment of Syne Tune.
+
+    Args:
+        name: the experiment's name.
+        where: the input, for errors.
+        columns: column -> its cells as text, one a report. [R] each
+        places: where each report stands. [R]
+        metadata: what Syne Tune says about the experiment; no mapping if it says nothing.
+        options: what the user asked for.
+
+    Raises:
+        EsimError: a column is missing, or a cell does not fit its column.
+    """
+    if TRIAL not in columns:
+        raise EsimError(f"no column {TRIAL}", where=where, why=", ".join(list(columns)[:8]))
     metadata = metadata if isinstance(metadata, Mapping) else {}
     objective, direction = _objective(metadata)
     kwargs = metadata.get("scheduler_kwargs")
     kwargs = kwargs if isinstance(kwargs, Mapping) else {}
-    step, note = settle_step(options, list(columns), _step(columns, kwargs), str(file))
-    steps = np.array(
-        [cells.integer(cell, place, step) for cell, place in zip(columns[step], lines, strict=True)]
-    )
+    step, note = settle_step(options, list(columns), _step(columns, kwargs), where)
+    pairs = zip(columns[step], places, strict=True)
+    steps = np.array([cells.integer(cell, place, step) for cell, place in pairs])
     unknown: list[str] = []
     of_trial: dict[str, list[int]] = {}
-    for row, (cell, place) in enumerate(zip(columns[TRIAL], lines, strict=True)):
+    for row, (cell, place) in enumerate(zip(columns[TRIAL], places, strict=True)):
         of_trial.setdefault(cells.identifier(cell, place, TRIAL), []).append(row)
-    times, by_worker = _times(columns, lines, metadata)
+    times, by_worker = _times(columns, places, metadata)
     longest = int(steps.max()) if len(steps) else 0
     configs = [column for column in columns if column.startswith(CONFIG)]
     metrics = [c for c in columns if not c.startswith(("st_", CONFIG)) and c not in (TRIAL, step)]
@@ -122,12 +147,12 @@ def _experiment(
         if DECISION in columns and columns[DECISION][last] in CUT:
             # Schedulers also stop trials that have reached the last step.
             status = Status.COMPLETED if steps[rows].max() == longest else Status.STOPPED
-        start, end = _span(columns, lines, rows)
+        start, end = _span(columns, places, rows)
         made.append(
             Run(
                 trial=trial,
                 metrics=[m for m in metrics if any(columns[m][row] != "" for row in rows)],
-                curve=_curve(columns, lines, rows, steps, times),
+                curve=_curve(columns, places, rows, steps, times),
                 start=start,
                 end=end,
                 status=status,
@@ -137,7 +162,7 @@ def _experiment(
     return Experiment(
         name=name,
         runs=made,
-        where=f"{file}",
+        where=where,
         objective=objective,
         objective_from=METADATA,
         direction=direction,
@@ -169,8 +194,6 @@ def _table(file: File) -> tuple[dict[str, list[str]], list[str]]:
                 places.append(place)
     except csv.Error as error:
         raise EsimError("not CSV", where=f"{file}{inside}", why=str(error)) from None
-    if TRIAL not in header:
-        raise EsimError(f"no column {TRIAL}", where=f"{file}{inside}", why=", ".join(header[:8]))
     return {name: [row[at] for row in rows] for at, name in enumerate(header)}, places
 
 
