@@ -38,7 +38,7 @@ def choose_format(
         for fmt in formats:
             if fmt.name == name:
                 if fmt.lacks(options):
-                    raise _not_taken(source, fmt, options)
+                    raise not_taken(source, fmt, options)
                 return fmt
         unusable = [note.text for note in installed()[1]]
         raise EsimError(
@@ -80,7 +80,7 @@ def choose_format(
         return of_tables[0]
     for fmt in lacking:
         if fmt.detect(source).matches:
-            raise _not_taken(source, fmt, options)
+            raise not_taken(source, fmt, options)
     try_next = [detection.try_next for _, detection in seen if detection.try_next]
     raise EsimError(
         "no format matches",
@@ -92,7 +92,7 @@ def choose_format(
     )
 
 
-def _not_taken(source: Source, fmt: Format, options: Options) -> EsimError:
+def not_taken(source: Source, fmt: Format, options: Options) -> EsimError:
     """The error that a format does not take an option that the user gives."""
     name = fmt.lacks(options)[0]
     takes = " and ".join(f"--{option}" for option in fmt.takes or ()) or "none of these options"

@@ -1,4 +1,4 @@
-"""Reads paths and addresses into studies: `read_study`, `read_studies` and `read_inputs`."""
+"""Reads paths, URLs and objects into studies: `read_study`, `read_studies`, `read_inputs`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ from esim.errors import EsimError, near_names
 from esim.readers.address import Address
 from esim.readers.choosing import choose_format
 from esim.readers.formats import Format, Found
+from esim.readers.held import Held, sha256_of
 from esim.readers.history_input import find_history, validate_chunk
+from esim.readers.objects.kinds import is_object, labels, object_sources
 from esim.readers.options import Options
 from esim.readers.plugins import installed, known_formats
 from esim.readers.source import Source, open_sources, root_of, union
@@ -31,13 +33,15 @@ __all__ = [
 
 @dataclass(frozen=True)
 class InputFile:
-    """One path or URL that the user gave, as the result document describes it.
+    """One path, URL or object that the user gave, as the result document describes it.
 
     Attributes:
-        path: the path as it was given; a URL is shown without its password.
+        path: the path as it was given; a URL is shown without its password, an object as
+            ``<optuna.study.Study 'name'>``.
         sha256: for a file, the hash of its bytes; for a folder, the hash of the lines
             ``<sha256>  <relative name>`` of the files that were read, sorted by name (as
-            `sha256sum` prints them); for a database or server, the hash of the rows that were read.
+            `sha256sum` prints them); for a database or server, the hash of the rows that were read;
+            for an object, the hash of the values that were read.
         format: the name of the format that it was read as.
         notes: observations about the path itself, such as files that were not read. Observations
             about the data are in `Study.notes`.
@@ -65,7 +69,7 @@ class ReadInput:
 
 
 def read_inputs(
-    *paths: str | Path,
+    *paths: str | Path | Any,
     objective: str | None = None,
     direction: str | None = None,
     format: str | None = None,
@@ -80,13 +84,16 @@ def read_inputs(
     where: Sequence[str] = (),
     first_step: str | None = None,
 ) -> ReadInput:
-    """Read every study in some files, folders and databases, and describe the inputs.
+    """Read every study in some files, folders, databases or objects, and describe the inputs.
 
-    All files given are parts of one input; every folder and every URL is an input of its own.
+    All files given are parts of one input; every folder, URL and object is an input of its own.
 
     Args:
         paths: files (plain, .gz or .zst), folders, and URLs of databases and tracking servers. A
-            history that `esim convert` wrote is read as a whole if it is the only path.
+            history that `esim convert` wrote is read as a whole if it is the only path. In place of
+            paths, objects: an optuna `Study`, Ray Tune's `ResultGrid` or `ExperimentAnalysis`, an
+            `MlflowClient`, Syne Tune's `ExperimentResult`, or a table of pandas, or of any library
+            that hands it over by Arrow's C interface or `__dataframe__` (Polars, PyArrow, DuckDB).
         objective: the name of the metric to replay. The default is the objective that the logs
             record, or the only metric there is.
         direction: "minimize" or "maximize"; needed where the logs do not record it.
@@ -111,6 +118,7 @@ def read_inputs(
     Raises:
         EsimError: no path is given or one cannot be read, no format matches or several do, or the
             logs cannot be used. The error says where.
+        TypeError: an object is of a type that is not read, or objects are mixed with paths.
     """
     options = Options.parse(
         objective=objective,
@@ -126,6 +134,10 @@ def read_inputs(
         where=where,
         first_step=first_step,
     )
+    if any(is_object(given) for given in paths):
+        of_objects = object_sources(paths, format, options)
+        read, inputs = _read_sources(of_objects, [source for source, _ in of_objects], options)
+        return _named(read, inputs, name)
     history = find_history(paths)
     if history is not None:
         return _whole_history(history, options)
@@ -134,18 +146,23 @@ def read_inputs(
     options = replace(options, any_text=format is not None)
     chosen = _choose(sources, format, broken, options)
     read, inputs = _read_sources(chosen, sources, options)
-    if name is not None:
-        if len(read) != 1:
-            raise EsimError(
-                f"one name, {name!r}, for {len(read)} studies",
-                why="found " + ", ".join(study.name for study in read),
-            )
-        read = [replace(read[0], name=name)]
-        inputs = [replace(i, studies=(name,)) for i in inputs]
     if inputs:
         inputs[0] = replace(inputs[0], notes=(*inputs[0].notes, *dict.fromkeys(broken)))
     order = {str(root_of(path)): i for i, path in enumerate(paths)}
-    return ReadInput(tuple(read), tuple(sorted(inputs, key=lambda i: order[i.path])))
+    return _named(read, sorted(inputs, key=lambda i: order[i.path]), name)
+
+
+def _named(read: Sequence[Study], inputs: Sequence[InputFile], name: str | None) -> ReadInput:
+    """What was read, under the name that the user gives to the one study there is, if any."""
+    if name is None:
+        return ReadInput(tuple(read), tuple(inputs))
+    if len(read) != 1:
+        raise EsimError(
+            f"one name, {name!r}, for {len(read)} studies",
+            why="found " + ", ".join(study.name for study in read),
+        )
+    renamed = replace(read[0], name=name)
+    return ReadInput((renamed,), tuple(replace(one, studies=(name,)) for one in inputs))
 
 
 def _read_sources(
@@ -238,7 +255,7 @@ def contents(paths: Sequence[str | Path]) -> list[tuple[str, str]]:
 
 
 def read_studies(
-    *paths: str | Path,
+    *paths: str | Path | Any,
     objective: str | None = None,
     direction: str | None = None,
     format: str | None = None,
@@ -253,7 +270,7 @@ def read_studies(
     where: Sequence[str] = (),
     first_step: str | None = None,
 ) -> list[Study]:
-    """Read every study in some files, folders and databases.
+    """Read every study in some files, folders, databases or objects.
 
     Arguments and errors are those of `read_inputs`.
 
@@ -290,7 +307,7 @@ def read_studies(
 
 
 def read_study(
-    *paths: str | Path,
+    *paths: str | Path | Any,
     objective: str | None = None,
     direction: str | None = None,
     format: str | None = None,
@@ -305,7 +322,7 @@ def read_study(
     where: Sequence[str] = (),
     first_step: str | None = None,
 ) -> Study:
-    """Read the one study in some files, folders and databases.
+    """Read the one study in some files, folders, databases or objects.
 
     Arguments are those of `read_inputs`.
 
@@ -321,6 +338,13 @@ def read_study(
         >>> study = esim.read_study(folder / "log.csv", direction="minimize")
         >>> study.objective, study.trials, study.values
         ('loss', ('a', 'b'), array([0.5 , 0.25, 0.75]))
+
+        A table in memory is read as well, and a study of Optuna or the results of Ray Tune:
+
+        >>> import pandas as pd
+        >>> frame = pd.DataFrame({"trial": ["a", "a", "b"], "step": [1, 2, 1], "loss": [3, 2, 4]})
+        >>> esim.read_study(frame, direction="minimize").values
+        array([3., 2., 4.])
     """
     found = read_studies(
         *paths,
@@ -343,7 +367,7 @@ def read_study(
         more = f" and {len(names) - 10} more" if len(names) > 10 else ""
         raise EsimError(
             f"{len(found)} studies where one was expected",
-            where=", ".join(str(path) for path in paths),
+            where=labels(paths),
             why="found " + ", ".join(names[:10]) + more,
             fix="esim.read_studies reads them all; studies=[name] reads one",
         )
@@ -380,8 +404,9 @@ def _describe(source: Source, fmt: Format, found: Found) -> list[InputFile]:
     described = []
     names = tuple(study.name for study in found.studies)
     for i, root in enumerate(source.roots):
-        if isinstance(root, Address):
-            described.append(InputFile(str(root), root.sha256 or "", fmt.name, found.notes, names))
+        if isinstance(root, Address | Held):
+            read = sha256_of(found.studies) if isinstance(root, Held) else root.sha256 or ""
+            described.append(InputFile(str(root), read, fmt.name, found.notes, names))
             continue
         files = [file for file in source.files if file.root == root and file.sha256]
         if not files:

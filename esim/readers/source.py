@@ -14,10 +14,11 @@ from collections.abc import Collection, Iterable
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 from threading import Thread
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 from esim.errors import EsimError, near_names
 from esim.readers.address import Address, parse_address
+from esim.readers.held import Held
 
 HEAD_BYTES = 64 * 1024
 BESIDE_BYTES = 1 << 20  # takes half a millisecond to hash; starting a thread takes a tenth of that
@@ -192,17 +193,17 @@ class File:
 
 
 class Source:
-    """The input being read: a folder, all files that the user gave, or an address.
+    """The input being read: a folder, all files that the user gave, an address, or an object.
 
     Attributes:
-        roots: the paths as the user gave them, or the address.
-        files: the files, sorted by root and name; none for an address.
+        roots: the paths as the user gave them, or the address or object.
+        files: the files, sorted by root and name; none for an address or object.
         skipped: the names of hidden files and of editors' leftovers, which are not read.
     """
 
     def __init__(
         self,
-        roots: tuple[Path | Address, ...],
+        roots: tuple[Path | Address | Held, ...],
         files: tuple[File, ...],
         skipped: tuple[str, ...] = (),
     ) -> None:
@@ -213,6 +214,12 @@ class Source:
         """The database or server that is read; None if the input consists of files."""
         root = self.roots[0]
         return root if isinstance(root, Address) else None
+
+    @property
+    def held(self) -> Any:
+        """The object that is read; None if the input consists of files or is an address."""
+        root = self.roots[0]
+        return root.value if isinstance(root, Held) else None
 
     @cached_property
     def by_base(self) -> dict[str, list[File]]:
@@ -259,8 +266,8 @@ class Source:
     def default_name(self) -> str:
         """The name for a study that has none of its own: that of the folder or of the file."""
         root = self.roots[0]
-        if isinstance(root, Address):
-            return root.name
+        if isinstance(root, Address | Held):
+            return root.name or "study"
         if root.is_dir():
             return root.resolve().name or str(root)
         if len(self.roots) > 1:

@@ -90,7 +90,15 @@ def optuna_journal(folder: Path) -> None:
 
 
 def ray_tune(folder: Path) -> None:
-    """The tiny study one trial after another, and two trials one of which a scheduler stops."""
+    ray_grids(folder)
+
+
+def ray_grids(folder: Path) -> list[Any]:
+    """The tiny study one trial after another, and two trials one of which a scheduler stops.
+
+    Returns:
+        What Ray returns of each.
+    """
     from ray import tune
     from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 
@@ -111,13 +119,15 @@ def ray_tune(folder: Path) -> None:
         for values, rate, _ in TRIALS.values()
     ]
     cut = [{**jobs[0], "cut": True}, jobs[1]]
-    for name, grid in [("tiny", jobs), ("cut", cut)]:
+    return [
         tune.Tuner(
             train,
             param_space={"job": tune.grid_search(grid)},
             tune_config=tune.TuneConfig(max_concurrent_trials=1, scheduler=StopsOne()),
             run_config=tune.RunConfig(name=name, storage_path=str(folder)),
         ).fit()
+        for name, grid in [("tiny", jobs), ("cut", cut)]
+    ]
 
 
 def syne_tune(folder: Path) -> None:

@@ -58,7 +58,12 @@ class Oddities:
 
 
 def contents(shape: Shape) -> bytes:
-    """The contents of a table file, text as UTF-8. Raises EsimError if it cannot be read."""
+    """The contents of a table file, text as UTF-8. Raises EsimError if it cannot be read.
+
+    A table in memory has none.
+    """
+    if shape.table is not None:
+        return b""
     data = shape.file.read()
     return data if shape.encoding == "Parquet" else without_utf16(data)
 
@@ -77,8 +82,8 @@ def records(
         EsimError: a row is broken, or the file is not UTF-8.
     """
     data = contents(shape) if data is None else data
-    if shape.encoding == "Parquet":
-        for number, row in enumerate(parquet_table(shape, data, None).to_pylist(), start=1):
+    if shape.encoding in ("Parquet", "Arrow"):
+        for number, row in enumerate(arrow_table(shape, data, None).to_pylist(), start=1):
             yield f"{shape.file}, row {number}", row
     elif shape.encoding == "JSONL":
         yield from _json_records(shape.file, data)
@@ -106,8 +111,8 @@ def lists(shape: Shape) -> tuple[Mapping[str, Sequence[Any]], Mapping[str, Any]]
     return found.lists, found.beside
 
 
-def parquet_table(shape: Shape, data: bytes, wanted: list[str] | None) -> Any:
-    """Columns of a Parquet file as an Arrow table.
+def arrow_table(shape: Shape, data: bytes, wanted: list[str] | None) -> Any:
+    """Columns of a Parquet file, or of a table in memory, as an Arrow table.
 
     Args:
         shape: the file.
@@ -116,7 +121,10 @@ def parquet_table(shape: Shape, data: bytes, wanted: list[str] | None) -> Any:
 
     Raises:
         EsimError: the file is damaged.
+        KeyError: it has no such column.
     """
+    if shape.table is not None:
+        return shape.table if wanted is None else shape.table.select(wanted)
     import pyarrow as pa
 
     from esim.storage import arrow

@@ -17,7 +17,7 @@ from esim.errors import EsimError
 from esim.readers.encodings import cells
 from esim.readers.encodings.durations import duration, unit_in
 from esim.readers.encodings.times import ISO_8601, epoch_seconds
-from esim.readers.tables.records import Oddities, contents, parquet_table, records
+from esim.readers.tables.records import Oddities, arrow_table, contents, records
 from esim.readers.tables.shape import Shape
 from esim.study import EXACT, Float64, Int64
 
@@ -144,8 +144,8 @@ def _typed_table(shape: Shape, data: bytes, wanted: Wanted, integral: bool) -> A
 
     from esim.storage import arrow
 
-    if shape.encoding == "Parquet":
-        return parquet_table(shape, data, wanted.names)
+    if shape.encoding in ("Parquet", "Arrow"):
+        return arrow_table(shape, data, wanted.names)
     text = pa.dictionary(pa.int32(), pa.string())
     stream = arrow.reader(data)
     types: dict[str, Any] = dict.fromkeys(wanted.texts, text)

@@ -1,4 +1,7 @@
-"""Recognises table files by their first bytes: CSV, JSON lines, JSON and Parquet."""
+"""Recognises table files by their first bytes: CSV, JSON lines, JSON and Parquet.
+
+A table that is in memory already is an Arrow table, and needs no recognising.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,7 @@ from esim.readers.encodings.utf8 import without_utf16
 from esim.readers.source import HEAD_BYTES, File
 from esim.readers.tables.json_tables import JsonTable, json_table, mended
 
-Encoding = Literal["CSV", "JSONL", "JSON", "Parquet"]
+Encoding = Literal["CSV", "JSONL", "JSON", "Parquet", "Arrow"]
 DELIMITERS = (",", "\t", ";")
 SAMPLE_ROWS = 50
 
@@ -48,6 +51,7 @@ class Shape:
         sample: for each column the cells of the first rows, at most SAMPLE_ROWS, None where a row
             has none; empty for Parquet.
         types: for each column of a Parquet file "number", "text", "time" or "other".
+        table: of a table in memory, its columns, as a `pyarrow.Table`.
     """
 
     file: File
@@ -62,6 +66,7 @@ class Shape:
     lists: bool = False
     sample: Mapping[str, Sequence[Any]] = field(default_factory=dict)
     types: Mapping[str, str] = field(default_factory=dict)
+    table: Any = field(default=None, compare=False)
 
     @property
     def has_reports(self) -> bool:
@@ -353,6 +358,18 @@ def _parquet_shape(file: File) -> Shape:
     }
     types = {name: _arrow_type(schema.field(i).type) for i, name in enumerate(schema.names)}
     return Shape(file, "Parquet", tuple(schema.names), metadata=metadata, types=types)
+
+
+def shape_in_memory(file: File, table: Any) -> Shape:
+    """The shape of a table that is in memory.
+
+    Args:
+        file: what stands for it; it is not opened.
+        table: the `pyarrow.Table`.
+    """
+    head = table.slice(0, SAMPLE_ROWS).to_pydict()
+    sample = {name: tuple(cells) for name, cells in head.items()}
+    return Shape(file, "Arrow", tuple(table.column_names), sample=sample, table=table)
 
 
 def _arrow_type(kind: Any) -> str:
