@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from esim.errors import EsimError, near_names
-from esim.readers.address import Address
 from esim.readers.choosing import choose_format
-from esim.readers.formats import Format, Found
-from esim.readers.held import Held, sha256_of
+from esim.readers.formats import Format
 from esim.readers.history_input import find_history, validate_chunk
+from esim.readers.input_files import InputFile, ReadInput, described
 from esim.readers.objects.kinds import is_object, labels, object_sources
 from esim.readers.options import Options
 from esim.readers.plugins import installed, known_formats
@@ -29,43 +28,6 @@ __all__ = [
     "read_studies",
     "read_study",
 ]
-
-
-@dataclass(frozen=True)
-class InputFile:
-    """One path, URL or object that the user gave, as the result document describes it.
-
-    Attributes:
-        path: the path as it was given; a URL is shown without its password, an object as
-            ``<optuna.study.Study 'name'>``.
-        sha256: for a file, the hash of its bytes; for a folder, the hash of the lines
-            ``<sha256>  <relative name>`` of the files that were read, sorted by name (as
-            `sha256sum` prints them); for a database or server, the hash of the rows that were read;
-            for an object, the hash of the values that were read.
-        format: the name of the format that it was read as.
-        notes: observations about the path itself, such as files that were not read. Observations
-            about the data are in `Study.notes`.
-        studies: the names of the studies found in it.
-    """
-
-    path: str
-    sha256: str
-    format: str
-    notes: tuple[Note, ...] = ()
-    studies: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class ReadInput:
-    """What `read_inputs` returns.
-
-    Attributes:
-        studies: the studies, in the order of the paths.
-        inputs: a description of each path, in the order in which the paths were given.
-    """
-
-    studies: tuple[Study, ...]
-    inputs: tuple[InputFile, ...]
 
 
 def read_inputs(
@@ -104,6 +66,7 @@ def read_inputs(
         accept_time_aligned: take the n-th point in time as step n where the logs hold averages
             over time and no epochs. Without it such logs are refused.
         studies: the names of the studies to read where the logs hold several; the default is all.
+            An MLflow server is asked for the experiments of these only.
         trial: the column of a table that names the trial. By default it is found by its name, and
             in tables without one each file is a trial.
         step: the column that counts steps where a format has several; the default is the format's
@@ -195,7 +158,7 @@ def _read_sources(
                 )
             read_from[study.name] = source.label
         read += found.studies
-        inputs += _describe(source, fmt, found)
+        inputs += described(source, fmt, found)
     for wanted in options.studies:
         if wanted not in names:
             raise EsimError(
@@ -397,31 +360,3 @@ def _choose(
         if format is None and not any(f.detect(whole).matches for f in known_formats()):
             raise
         return [(whole, choose_format(whole, format, broken, options))]
-
-
-def _describe(source: Source, fmt: Format, found: Found) -> list[InputFile]:
-    """Each path of an input that has been read, for the result document."""
-    described = []
-    names = tuple(study.name for study in found.studies)
-    for i, root in enumerate(source.roots):
-        if isinstance(root, Address | Held):
-            read = sha256_of(found.studies) if isinstance(root, Held) else root.sha256 or ""
-            described.append(InputFile(str(root), read, fmt.name, found.notes, names))
-            continue
-        files = [file for file in source.files if file.root == root and file.sha256]
-        if not files:
-            raise EsimError(
-                f"nothing in it was read as {fmt.name}",
-                where=str(root),
-                why="all files given together are taken as one input of one format",
-                fix="give inputs of different formats in separate commands",
-            )
-        if root.is_dir():
-            lines = "".join(f"{f.sha256}  {f.name}\n" for f in sorted(files, key=lambda f: f.name))
-            sha256 = hashlib.sha256(lines.encode()).hexdigest()
-        else:
-            sha256 = files[0].sha256 or ""
-        described.append(
-            InputFile(str(root), sha256, fmt.name, found.notes if i == 0 else (), names)
-        )
-    return described
