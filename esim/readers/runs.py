@@ -80,7 +80,8 @@ class Experiment:
             1970 UTC ("timestamp").
         notes: notes about the data.
         told: gives further notes about the curves of a metric; called after these have been read.
-        why_empty: for the error if no run has a metric: what that means in this format.
+        why_empty: for the error if no run has a metric: why its tool keeps no curve.
+        to_record: for the same error: what to do next time, so that there are curves to read.
     """
 
     name: str
@@ -94,6 +95,7 @@ class Experiment:
     notes: tuple[Note, ...] = ()
     told: Callable[[str], Iterable[Note]] = lambda objective: ()
     why_empty: str = ""
+    to_record: str = ""
 
 
 def studies(
@@ -155,7 +157,7 @@ def study(experiment: Experiment, options: Options) -> Study:
     candidates = metrics_of(runs)
     if not candidates:
         why = experiment.why_empty or f"none of its {len(runs)} run(s) has a metric"
-        raise EsimError("no reports", where=experiment.where, why=why)
+        raise no_curves(experiment.where, why=why, to_record=experiment.to_record)
     recorded = experiment.objective
     if recorded is not None and recorded not in candidates:
         recorded = None
@@ -208,18 +210,52 @@ def study(experiment: Experiment, options: Options) -> Study:
     return replace(made, notes=(*made.notes, *shape_notes(made)))
 
 
-def detected(files: Sequence[File], what: str, claims: frozenset[File] | None = None) -> Detection:
+def no_curves(where: str, *, why: str, to_record: str = "") -> EsimError:
+    """The error for a record that holds no curves.
+
+    Args:
+        where: the record.
+        why: why it holds none.
+        to_record: what to do next time, as it follows "next time"; "" if nothing is known.
+    """
+    fix = f"next time {to_record}" if to_record else None
+    return EsimError("no curves", where=where, why=why, fix=fix)
+
+
+def without_curves(
+    name: str, configs: Mapping[str, Mapping[str, Any]], where: str, *, why: str, to_record: str
+) -> Experiment:
+    """Trials whose tool keeps no curve of them; `studies` raises `no_curves` for them.
+
+    Args:
+        name: the study's id.
+        configs: trial -> its hyperparameters.
+        where, why, to_record: as in `no_curves`.
+    """
+    none = Curve(np.empty(0, dtype=np.int64), np.empty(0))
+    made = [Run(trial, (), lambda _: none, config=config) for trial, config in configs.items()]
+    return Experiment(name, made, where, why_empty=why, to_record=to_record)
+
+
+def detected(
+    files: Sequence[File],
+    what: str,
+    claims: frozenset[File] | None = None,
+    weak: bool = False,
+) -> Detection:
     """The detection of a format that is recognised by some files.
 
     Args:
         files: the files by which it is recognised; if there are none it does not match.
         what: what was seen in them, as it follows their names: "with log_history".
         claims: all files that belong to the format; None: these files.
+        weak: as in `Detection`.
     """
     if not files:
         return Detection(False, "")
     saw = f"{some([file.name for file in files])} {what}"
-    return Detection(True, saw, claims=frozenset(files) if claims is None else claims)
+    claimed = frozenset(files) if claims is None else claims
+    return Detection(True, saw, claims=claimed, weak=weak)
 
 
 def metrics_of(runs: Sequence[Run]) -> list[str]:

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from esim.readers import runs
 from esim.readers.runs import Curve, Experiment, Run
 from esim.readers.whole_steps import whole_steps
 from esim.study import Direction, Float64, Int64, Note, Status
@@ -25,9 +26,10 @@ class Evaluation:
     Attributes:
         trial: the configuration's id.
         budget: the amount of training, in the tuner's unit.
-        start, end: seconds since any common zero, NaN if unknown.
+        start, end: seconds since 1970 UTC or any other common zero, NaN if unknown.
         values: metric -> value; empty if the evaluation failed.
         failed: whether it failed.
+        running: whether it had not ended.
     """
 
     trial: str
@@ -36,6 +38,7 @@ class Evaluation:
     end: float
     values: Mapping[str, float]
     failed: bool = False
+    running: bool = False
 
 
 def experiment(
@@ -95,6 +98,16 @@ def experiment(
     )
 
 
+def numbers(info: Any) -> dict[str, float]:
+    """The finite numbers among what a user's function returned beside the objective, by name."""
+    return {
+        name: float(value)
+        for name, value in (runs.flat(info).items() if isinstance(info, Mapping) else ())
+        if (type(value) is float and math.isfinite(value))
+        or (type(value) is int and abs(value) < 2**53)
+    }
+
+
 def _run(
     trial: str,
     own: Sequence[Evaluation],
@@ -113,6 +126,8 @@ def _run(
     start = min((one.start for one in own), default=math.nan)
     if any(one.failed for one in own):
         status = Status.FAILED
+    elif any(one.running for one in own):
+        status = Status.RUNNING
     else:
         status = Status.COMPLETED if steps[-1] == largest else Status.STOPPED
     run = Run(
@@ -133,6 +148,7 @@ def _curve(own: Sequence[Evaluation], steps: Int64, seconds: Float64) -> Callabl
     def curve(metric: str) -> Curve:
         has = [metric in one.values for one in own]
         values = [one.values[metric] for one in own if metric in one.values]
-        return Curve(steps[has], np.array(values, dtype=np.float64), seconds[has])
+        times = seconds[has] if np.isfinite(seconds).any() else None
+        return Curve(steps[has], np.array(values, dtype=np.float64), times)
 
     return curve

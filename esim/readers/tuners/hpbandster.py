@@ -6,7 +6,6 @@ or null]``, a configuration is ``[config id, {hyperparameters}, {info}]``.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -110,9 +109,5 @@ def _values(result: Any, place: str) -> dict[str, float]:
     """The loss and the numbers in the result's info, by their names."""
     if not isinstance(result, Mapping):
         return {}
-    info = result.get("info")
-    found = {LOSS: cells.number(result.get(LOSS), place, LOSS)}
-    for name, value in runs.flat(info).items() if isinstance(info, Mapping) else ():
-        if isinstance(value, float) or (type(value) is int and abs(value) < 2**53):
-            found.setdefault(name, float(value))
-    return {name: value for name, value in found.items() if name == LOSS or math.isfinite(value)}
+    loss = {LOSS: cells.number(result.get(LOSS), place, LOSS)}
+    return {**loss, **budgets.numbers(result.get("info")), **loss}

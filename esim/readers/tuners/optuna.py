@@ -31,6 +31,7 @@ from esim.readers.options import Options
 from esim.readers.runs import Experiment
 from esim.readers.source import File, Source
 from esim.readers.tuners import optuna_journal
+from esim.readers.tuners.optuna_storages import Stored, joined
 from esim.readers.tuners.optuna_trials import (
     DIRECTIONS,
     METRIC_NAMES,
@@ -81,25 +82,30 @@ def read(source: Source, options: Options) -> Found:
         EsimError: there are no tables of Optuna, a database is damaged, or a study has no
             intermediate values.
     """
-    experiments: list[Experiment] = []
+    found: list[Stored] = []
     used = {file for file in source.files if optuna_journal.is_journal(file)}
     for file in source.files:
-        if file in used:
-            experiments += optuna_journal.experiments(file)
+        if file in used and not optuna_journal.is_lock(file):
+            studies = optuna_journal.experiments(file)
+            found += [Stored(str(file), file.folder, study) for study in studies]
     with open_databases(source, *TABLES) as databases:
         for origin, database in databases:
-            experiments += _experiments(database, options)
+            folder = origin.folder if isinstance(origin, File) else ""
+            studies = _experiments(database, options)
+            found += [Stored(str(origin), folder, study) for study in studies]
             if isinstance(origin, File):
                 used |= with_sidecars(source, [origin])
-    if not experiments and not used and source.address is None:
+    if not found and not used and source.address is None:
         raise EsimError("no Optuna storage", where=source.label)
-    return runs.studies(experiments, options, source, runs.file_notes(source, used))
+    return runs.studies(joined(found), options, source, runs.file_notes(source, used))
 
 
 def _experiments(database: Database, options: Options) -> Iterator[Experiment]:
     """The studies of a database; those that the user did not ask for only have their name."""
     for key, name in database.rows("SELECT study_id, study_name FROM studies ORDER BY study_id"):
-        if options.studies and name not in options.studies:
+        # A study may be asked for by its folder and name (`joined`).
+        asked = [one for one in options.studies if one == name or one.endswith(f"/{name}")]
+        if options.studies and not asked:
             yield Experiment(str(name), (), database.where)
         else:
             yield _experiment(database, key, str(name))

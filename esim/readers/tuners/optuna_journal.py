@@ -20,6 +20,7 @@ from esim.readers.tuners.optuna_trials import METRIC_NAMES, Trial, experiment, p
 from esim.study import Direction
 
 FIRST_BYTES = (b'{"op_code":', b'{"op_code" :')
+LOCKS = (".lock", ".rename")  # beside a journal; a lock may be a link to the journal itself
 STATES = ("RUNNING", "COMPLETE", "PRUNED", "FAIL", "WAITING")
 FINISHED = ("COMPLETE", "PRUNED", "FAIL")
 DIRECTIONS: Mapping[int, Direction] = {1: "minimize", 2: "maximize"}
@@ -49,6 +50,11 @@ class _Study:
 def is_journal(file: File) -> bool:
     """Whether a file is a journal of Optuna, by its first bytes."""
     return file.head.startswith(FIRST_BYTES)
+
+
+def is_lock(file: File) -> bool:
+    """Whether a file that reads as a journal is the lock beside it."""
+    return file.base.endswith(LOCKS)
 
 
 def experiments(file: File) -> Iterator[Experiment]:
@@ -133,7 +139,12 @@ def _created(
 ) -> _Trial | None:
     key = cells.integer(operation["study_id"], place, "study_id")
     if not 0 <= key < len(studies):
-        raise EsimError(f"no study {key}", where=place)
+        raise EsimError(
+            f"no study {key}",
+            where=place,
+            why="the lines before do not create it",
+            fix="join the pieces of a journal in their order to one file",
+        )
     study = studies[key]
     if study.deleted:
         return None  # Optuna gives no id to such a trial

@@ -108,6 +108,7 @@ def experiment(
     why = f"none of its {len(trials)} trial(s) called trial.report(value, step)"
     if len(directions) > 1:
         why = f"{len(directions)} objectives: Optuna keeps intermediate values of a single one only"
+    to_record = "call trial.report(value, step) at each epoch, in a study of one objective"
     return Experiment(
         name=name,
         runs=made,
@@ -117,6 +118,7 @@ def experiment(
         direction=directions[0] if len(directions) == 1 else None,
         notes=tuple(said),
         why_empty=why,
+        to_record=to_record,
     )
 
 
