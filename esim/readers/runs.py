@@ -81,7 +81,7 @@ class Experiment:
         notes: notes about the data.
         told: gives further notes about the curves of a metric; called after these have been read.
         why_empty: for the error if no run has a metric: why its tool keeps no curve.
-        to_record: for the same error: what to do next time, so that there are curves to read.
+        to_record: for the same error: what to record or export, so that there are curves.
     """
 
     name: str
@@ -216,10 +216,9 @@ def no_curves(where: str, *, why: str, to_record: str = "") -> EsimError:
     Args:
         where: the record.
         why: why it holds none.
-        to_record: what to do next time, as it follows "next time"; "" if nothing is known.
+        to_record: what to record or export, so that there are curves; "" if nothing is known.
     """
-    fix = f"next time {to_record}" if to_record else None
-    return EsimError("no curves", where=where, why=why, fix=fix)
+    return EsimError("no curves", where=where, why=why, fix=to_record or None)
 
 
 def without_curves(

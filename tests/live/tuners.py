@@ -10,19 +10,14 @@ Where a library takes times, they are those of data/tiny; else they are the cloc
 
 from __future__ import annotations
 
-import datetime
 import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tests.live.tiny import BEGAN, METRIC, TRIALS
-
-
-def moment(second: float) -> datetime.datetime:
-    """As Optuna and Sacred keep them: without a zone."""
-    return datetime.datetime.fromtimestamp(BEGAN + second, datetime.UTC).replace(tzinfo=None)
+from tests.live import searchers
+from tests.live.tiny import BEGAN, METRIC, TRIALS, moment
 
 
 def optuna_study(storage: Any) -> None:
@@ -312,6 +307,7 @@ WRITERS: dict[str, Callable[[Path], None]] = {
         sacred,
         hpbandster,
         nni,
+        *searchers.WRITERS,
     )
 }
 

@@ -84,6 +84,30 @@ RECORDINGS: dict[str, Kept] = {
         "hpbandster", {}, tuple(f"0,0,{i}" for i in range(6)), "loss", end=50.0, study=None
     ),
     "nni": Kept("nni", {}, None, "default", first=0, times=False, rates=("at", (0, 1, 2, 3, 4, 5))),
+    "keras_tuner": Kept("keras-tuner", {}, NUMBERS, elapsed=False, times=False),
+    "smac": Kept("smac", {}, tuple("123456"), "cost", end=50.0, study=None),
+    "dehb": Kept(
+        "dehb",
+        {},
+        NUMBERS,
+        "fitness",
+        elapsed=False,
+        times=False,
+        rates=("config[0]", RATES),
+        study=None,
+    ),
+    "autogluon": Kept(
+        "autogluon",
+        {"objective": "val/loss", "direction": "minimize"},
+        IDS,
+        "val/loss",
+        elapsed=False,
+        times=False,
+        status=Status.UNKNOWN,
+        rates=None,
+        study=None,
+    ),
+    "determined": Kept("determined", {}, NUMBERS, "validation/loss", study="experiment 7"),
 }
 
 

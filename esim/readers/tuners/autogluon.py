@@ -8,7 +8,7 @@ which is all that most people keep, holds one score a model.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -34,8 +34,8 @@ CURVES = "curves.json"
 LEADERBOARD = frozenset({"model", "score_val", "pred_time_val", "fit_order"})
 WHY = "a leaderboard of AutoGluon holds one score a model"
 TO_RECORD = (
-    "predictor.fit(..., learning_curves=True), and read the predictor's folder: it then has "
-    "models/*/curves.json"
+    "next time predictor.fit(..., learning_curves=True), and read the predictor's folder: it then "
+    "has models/*/curves.json"
 )
 _HEAD = re.compile(rb'\s*\[\s*\[\s*"(?:train|val|test)"')
 
@@ -73,8 +73,11 @@ def read(source: Source, options: Options) -> Found:
             where=str(models[0][1]) if len(models) == 1 else source.label,
             notes=(
                 Note("step_column", "steps number the iterations of a model"),
-                Note("scores", "AutoGluon's curves are scores, of which higher is better, also of "
-                     "losses, unless learning_curves={'use_error': True}"),
+                Note(
+                    "scores",
+                    "AutoGluon's curves are scores, of which higher is better, also of "
+                    "losses, unless learning_curves={'use_error': True}",
+                ),
             ),
         )
         for folder, models in predictors.items()
@@ -88,12 +91,12 @@ def _curve_files(source: Source) -> list[File]:
 
 def _leaderboards(source: Source) -> list[Shape]:
     shapes = (shape_of(file) for file in source.files)
-    return [shape for shape in shapes if shape is not None and LEADERBOARD <= {*shape.columns}]
+    return [shape for shape in shapes if shape is not None and LEADERBOARD.issubset(shape.columns)]
 
 
 def _boards(source: Source) -> Iterator[Experiment]:
     for shape in _leaderboards(source):
-        configs = {str(row["model"]): {} for _, row in records(shape)}
+        configs: dict[str, Mapping[str, Any]] = {str(row["model"]): {} for _, row in records(shape)}
         yield runs.without_curves(
             shape.file.name, configs, str(shape.file), why=WHY, to_record=TO_RECORD
         )
@@ -114,7 +117,10 @@ def _run(model: str, file: File) -> Run:
             for row, metric in enumerate(metrics)
             for column, one in enumerate(sets)
         }
-        values = {name: [cells.number(v, str(file), name) for v in one] for name, one in named.items()}
+        values = {
+            name: [cells.number(value, str(file), name) for value in column]
+            for name, column in named.items()
+        }
     except (TypeError, ValueError, IndexError) as error:
         raise EsimError("no curves of AutoGluon", where=str(file), why=repr(error)) from None
     return Run(model, list(values), _curve(values))

@@ -1,4 +1,4 @@
-"""Reads DEHB's ``history.parquet.gzip``: a row for each evaluation of a configuration at a fidelity.
+"""Reads DEHB's ``history.parquet.gzip``: a row for each evaluation at a fidelity.
 
 Columns: ``config_id``, ``config`` (a vector in [0, 1]), ``fitness``, ``cost``, ``fidelity``, and
 ``info`` if the user's function returned any. DEHB minimizes the fitness.
@@ -38,8 +38,8 @@ FITNESS, COST = "fitness", "cost"
 COLUMNS = frozenset({"config_id", "config", FITNESS, COST, "fidelity"})
 WHY = "DEHB saved its state, but no history of evaluations"
 TO_RECORD = (
-    "install a pyarrow that imports, without which DEHB only warns and saves no history, and call "
-    "dehb.save() at the end"
+    "next time call dehb.save() at the end, with a pyarrow that can be imported: without it DEHB "
+    "only warns and saves no history"
 )
 
 
@@ -79,7 +79,7 @@ def _histories(source: Source) -> list[Shape]:
     found: dict[str, Shape] = {}
     for file in (file for name in HISTORIES for file in source.by_base.get(name, ())):
         shape = shape_of(file)
-        if shape is not None and COLUMNS <= {*shape.columns}:
+        if shape is not None and COLUMNS.issubset(shape.columns):
             found[file.folder] = shape
     return list(found.values())
 

@@ -46,10 +46,10 @@ DIRECTIONS: Mapping[Any, Direction] = {"min": "minimize", "max": "maximize"}
 STATUSES: Mapping[str, Status] = {"invalid": Status.FAILED, "idle": Status.RUNNING}
 WHY = "KerasTuner keeps one value a trial, that of its best epoch"
 TO_RECORD = (
-    "give tuner.search callbacks=[keras.callbacks.TensorBoard('curves')] (TensorFlow: a folder a "
-    "trial), or make a folder curves and add, in run_trial(self, trial, ...) of a subclass of the "
-    "tuner, keras.callbacks.CSVLogger(f'curves/trial_{trial.trial_id}.csv') to the callbacks; then "
-    "read curves"
+    "next time give tuner.search callbacks=[keras.callbacks.TensorBoard('curves')] (TensorFlow: a "
+    "folder a trial), or make a folder curves and add, in run_trial(self, trial, ...) of a "
+    "subclass of the tuner, keras.callbacks.CSVLogger(f'curves/trial_{trial.trial_id}.csv') to the "
+    "callbacks; then read curves"
 )
 # A trial of Hyperband, or a second observation of a metric: there are curves.
 _CURVES = (b'"tuner/epochs"', b'}, {"value"')
@@ -148,16 +148,15 @@ def _is_tuner(file: File) -> bool:
     return name.startswith("tuner") and name[5:].isdigit() and dot + ending == ".json"
 
 
-def _experiment(
-    source: Source, project: str, files: Sequence[File], used: set[File]
-) -> Experiment:
+def _experiment(source: Source, project: str, files: Sequence[File], used: set[File]) -> Experiment:
     name = runs.folder_name(source, project)
     oracles = [file for file in _oracles(source) if file.folder == project]
     oracle = jsontext.document(oracles[0]) if oracles else {}
     used.update(oracles, files)
     started = (oracle.get("display") or {}).get("trial_start") or {}
     place = str(oracles[0]) if oracles else source.label
-    read = {one.name: one for one in (_trial(file, started) for file in sorted(files, key=_by_name))}
+    ordered = sorted(files, key=lambda file: natural(file.name))
+    read = {one.name: one for one in (_trial(file, started) for file in ordered)}
     order = [key for key in oracle.get("start_order") or () if key in read]
     trials = [read[key] for key in dict.fromkeys([*order, *read])]
     most = max((len(rows) for one in trials for rows in one.observations.values()), default=0)
@@ -199,10 +198,6 @@ def _experiment(
         direction=direction,
         notes=(*notes, *runs.status_note(unknown)),
     )
-
-
-def _by_name(file: File) -> Any:
-    return natural(file.name)
 
 
 def _trial(file: File, started: Mapping[str, Any]) -> _Trial:
@@ -301,7 +296,9 @@ def _run(
         status = Status.STOPPED
     return Run(
         trial=chain[0].name,
-        metrics=list(dict.fromkeys(m for one in chain for m, rows in one.observations.items() if rows)),
+        metrics=list(
+            dict.fromkeys(m for one in chain for m, rows in one.observations.items() if rows)
+        ),
         curve=_curve(chain),
         start=starts.get(chain[0].name, math.nan),
         status=status,

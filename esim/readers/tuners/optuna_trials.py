@@ -108,7 +108,9 @@ def experiment(
     why = f"none of its {len(trials)} trial(s) called trial.report(value, step)"
     if len(directions) > 1:
         why = f"{len(directions)} objectives: Optuna keeps intermediate values of a single one only"
-    to_record = "call trial.report(value, step) at each epoch, in a study of one objective"
+    to_record = (
+        "next time call trial.report(value, step) at each epoch, in a study of one objective"
+    )
     return Experiment(
         name=name,
         runs=made,

@@ -41,14 +41,18 @@ FORMAT = Format(
 
 HISTORY, SCENARIO = "runhistory.json", "scenario.json"
 BESIDE = (SCENARIO, "configspace.json", "intensifier.json", "optimization.json", "stats.json")
-FIELDS = "config_id instance seed budget cost time status starttime endtime additional_info".split()
+FIELDS = (
+    *("config_id", "instance", "seed", "budget"),
+    *("cost", "time", "status", "starttime", "endtime", "additional_info"),
+)
 OBJECTIVE = "cost"  # what SMAC calls a single objective; it minimizes all of them
 SUCCESSES = ("success", "donotadvance")
 RUNNING = ("running", "stop")
+FAILURES = ("crashed", "timeout", "abort", "memout", "memoryout", "capped")
 CODES = ("running", "success", "crashed", "timeout", "memoryout")  # numbers since 2.0
 TO_RECORD = (
-    "use MultiFidelityFacade with min_budget and max_budget, or let the target function append a "
-    "row trial,step,value to a CSV file at each epoch"
+    "next time use MultiFidelityFacade with min_budget and max_budget, or let the target function "
+    "append a row trial,step,value to a CSV file at each epoch"
 )
 _DATA = re.compile(rb'"data"\s*:\s*\[')
 _BUDGET = re.compile(rb'"budget"\s*:\s*[0-9.]*[1-9]|\[\s*[0-9]+\s*,[^][,]*,[^][,]*,\s*[0-9.]*[1-9]')
@@ -120,7 +124,9 @@ def _experiment(source: Source, file: File, options: Options, used: set[File]) -
     configs = configs if isinstance(configs, Mapping) else {}
     scenario = _scenario(source, file, used)
     named = scenario.get("objectives")
-    objectives = [str(one) for one in named] if isinstance(named, list) else [str(named or OBJECTIVE)]
+    objectives = (
+        [str(one) for one in named] if isinstance(named, list) else [str(named or OBJECTIVE)]
+    )
     several = len({(one.instance, one.seed) for one in entries}) > 1
     own = {_trial(one, several): configs.get(str(one.config_id), {}) for one in entries}
     name = runs.folder_name(source, file.folder)
@@ -136,6 +142,7 @@ def _experiment(source: Source, file: File, options: Options, used: set[File]) -
         )
     # All objectives are minimized, one that the user asks for too.
     objective = options.objective or (objectives[0] if len(objectives) == 1 else None)
+    known = (*SUCCESSES, *RUNNING, *FAILURES)
     return budgets.experiment(
         name,
         [_evaluation(one, _trial(one, several), objectives, str(file)) for one in entries],
@@ -144,6 +151,7 @@ def _experiment(source: Source, file: File, options: Options, used: set[File]) -
         objective=objective,
         objective_from="SMAC",
         direction="minimize" if objective in objectives else None,
+        notes=runs.status_note([one.status for one in entries if one.status not in known]),
     )
 
 
@@ -163,12 +171,13 @@ def _entry(given: Any, place: str) -> _Entry:
         case {"config_id": _, "cost": _}:
             row = dict(given)
         case [[_, _, _], [cost, _, status, info]]:
-            row = dict(zip(FIELDS, [*given[0], None, cost, None, status, None, None, info]))
+            values = [*given[0], None, cost, None, status, None, None, info]
+            row = dict(zip(FIELDS, values, strict=True))
         case [[_, _, _, _], [_, _, _, _, _, _]]:
-            row = dict(zip(FIELDS, [*given[0], *given[1]]))
+            row = dict(zip(FIELDS, [*given[0], *given[1]], strict=True))
             row["budget"] = row["budget"] or None
         case [_, _, _, _, _, _, _, _, _, _]:
-            row = dict(zip(FIELDS, given))
+            row = dict(zip(FIELDS, given, strict=True))
         case _:
             raise EsimError("not an entry of SMAC's history", where=place, why=str(given)[:60])
     cost = row["cost"]
@@ -215,7 +224,6 @@ def _evaluation(one: _Entry, trial: str, objectives: Sequence[str], place: str) 
         start=one.start,
         end=one.end,
         values=values,
-        failed=one.status not in (*SUCCESSES, *RUNNING),
+        failed=one.status in FAILURES,
         running=one.status in RUNNING,
     )
-
