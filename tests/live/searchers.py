@@ -58,9 +58,10 @@ def smac(folder: Path) -> None:
     from smac import Scenario
     from smac.runhistory import RunHistory
 
+    os.chdir(folder)  # the scenario names its folder, here relative to this one
     space = ConfigurationSpace({"learning_rate": (1e-4, 1.0)})
     scenario = Scenario(
-        space, name="tiny", output_directory=folder, min_budget=1, max_budget=5, seed=0
+        space, name="tiny", output_directory=Path(), min_budget=1, max_budget=5, seed=0
     )
     scenario.save()
     history = RunHistory()
