@@ -20,7 +20,8 @@ from esim.readers.formats import Detection, Format, Found
 from esim.readers.options import Options
 from esim.readers.runs import Curve, Experiment, Run
 from esim.readers.source import File, Source
-from esim.readers.tables.shape import Shape, records, shape_of
+from esim.readers.tables.records import records
+from esim.readers.tables.shape import Shape, shape_of
 from esim.study import Note
 
 FORMAT = Format(
@@ -31,6 +32,7 @@ FORMAT = Format(
 )
 
 CURVES = "curves.json"
+HEADER = 2000  # bytes, in which the names of a leaderboard's columns stand
 LEADERBOARD = frozenset({"model", "score_val", "pred_time_val", "fit_order"})
 WHY = "a leaderboard of AutoGluon holds one score a model"
 TO_RECORD = (
@@ -46,7 +48,7 @@ def detect(source: Source) -> Detection:
     if files:
         return runs.detected(files, "of AutoGluon's models")
     boards = [shape.file for shape in _leaderboards(source)]
-    return runs.detected(boards, "is a leaderboard of AutoGluon", curves=False)
+    return runs.detected(boards, "is a leaderboard of AutoGluon", weak=True)
 
 
 def read(source: Source, options: Options) -> Found:
@@ -90,7 +92,7 @@ def _curve_files(source: Source) -> list[File]:
 
 
 def _leaderboards(source: Source) -> list[Shape]:
-    shapes = (shape_of(file) for file in source.files)
+    shapes = (shape_of(file) for file in source.files if b"score_val" in file.head[:HEADER])
     return [shape for shape in shapes if shape is not None and LEADERBOARD.issubset(shape.columns)]
 
 

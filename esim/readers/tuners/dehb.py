@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from esim.errors import EsimError
@@ -18,7 +19,8 @@ from esim.readers.formats import Detection, Format, Found
 from esim.readers.options import Options
 from esim.readers.runs import Experiment
 from esim.readers.source import Source
-from esim.readers.tables.shape import Shape, records, shape_of
+from esim.readers.tables.records import records
+from esim.readers.tables.shape import Shape, shape_of
 from esim.readers.tuners import budgets
 from esim.readers.tuners.budgets import Evaluation
 from esim.study import Note
@@ -50,7 +52,7 @@ def detect(source: Source) -> Detection:
     folders = {file.folder for file in (*files, *states)}
     beside = [file for name in (INCUMBENT, "dehb.log") for file in source.by_base.get(name, ())]
     claims = frozenset([*files, *states, *(file for file in beside if file.folder in folders)])
-    return runs.detected(files or states, "of DEHB", claims, curves=bool(files))
+    return runs.detected(files or states, "of DEHB", claims, weak=not files)
 
 
 def read(source: Source, options: Options) -> Found:
@@ -102,7 +104,7 @@ def _experiment(source: Source, shape: Shape) -> Experiment:
         vector = enumerate(row["config"] or ())
         configs[trial] = {f"config[{i}]": value for i, value in vector}
     text = "DEHB keeps configurations as vectors in [0, 1], and no times; cost is a metric here"
-    return budgets.experiment(
+    made = budgets.experiment(
         runs.folder_name(source, shape.file.folder),
         evaluations,
         configs,
@@ -112,3 +114,4 @@ def _experiment(source: Source, shape: Shape) -> Experiment:
         direction="minimize",
         notes=[Note("config_vectors", text)],
     )
+    return replace(made, ordered_by="DEHB's history")

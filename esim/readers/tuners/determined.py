@@ -26,7 +26,8 @@ from esim.readers.options import Options
 from esim.readers.run_logs import Layout, RunLog, RunLogs
 from esim.readers.runs import Experiment
 from esim.readers.source import File, Source
-from esim.readers.tables.shape import Shape, records, shape_of
+from esim.readers.tables.records import records
+from esim.readers.tables.shape import Shape, shape_of
 from esim.study import Direction, Note, Status
 
 FORMAT = Format(
@@ -88,7 +89,7 @@ def detect(source: Source) -> Detection:
     beside = [shape.file for shape in _tables(source, TRIALS)] if files else []
     experiments = _documents(source, _EXPERIMENTS)
     claims = frozenset([*files, *beside, *experiments])
-    return runs.detected(files or experiments, "of Determined", claims, curves=bool(files))
+    return runs.detected(files or experiments, "of Determined", claims, weak=not files)
 
 
 def read(source: Source, options: Options) -> Found:
@@ -127,7 +128,8 @@ def _documents(source: Source, head: re.Pattern[bytes]) -> list[File]:
 
 
 def _tables(source: Source, columns: Sequence[str]) -> list[Shape]:
-    shapes = (shape_of(file) for file in source.files)
+    first = f"{columns[0]},".encode()
+    shapes = (shape_of(file) for file in source.files if file.head.startswith(first))
     return [s for s in shapes if s is not None and s.columns[: len(columns)] == tuple(columns)]
 
 

@@ -32,7 +32,8 @@ from esim.readers.formats import Detection, Format, Found
 from esim.readers.options import Options
 from esim.readers.runs import Curve, Experiment, Run
 from esim.readers.source import File, Source
-from esim.readers.tables.shape import Shape, records, shape_of
+from esim.readers.tables.records import records
+from esim.readers.tables.shape import Shape, shape_of
 from esim.study import Direction, Note, Status
 
 FORMAT = Format(
@@ -92,7 +93,7 @@ def detect(source: Source) -> Detection:
     claims = with_sidecars(source, stored).union(logs, objects)
     if logs:
         return runs.detected(logs, f"has Katib's {TABLE}", claims)
-    return runs.detected(objects, "is of Katib", claims, curves=False)
+    return runs.detected(objects, "is of Katib", claims, weak=True)
 
 
 def read(source: Source, options: Options) -> Found:
@@ -140,7 +141,7 @@ def read(source: Source, options: Options) -> Found:
 
 
 def _tables(source: Source) -> list[Shape]:
-    shapes = (shape_of(file) for file in source.files)
+    shapes = (shape_of(file) for file in source.files if b"metric_name" in file.head[:200])
     return [shape for shape in shapes if shape is not None and {*COLUMNS} <= {*shape.columns}]
 
 
@@ -213,6 +214,7 @@ def _experiment(name: str, group: Mapping[str, _Trial], source: Source) -> Exper
             Note("step_by_emission", "Katib logs no steps: the values of a metric are numbered"),
             *runs.status_note(unknown),
         ),
+        ordered_by="the ids of their first logs",
     )
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -22,7 +22,7 @@ from esim.readers import runs
 from esim.readers.encodings import cells, jsontext
 from esim.readers.encodings.times import parse_moment
 from esim.readers.formats import Detection, Format, Found
-from esim.readers.natural import natural
+from esim.readers.launch_order import launch_order
 from esim.readers.options import Options
 from esim.readers.runs import Curve, Experiment, Run
 from esim.readers.source import File, Source
@@ -95,7 +95,8 @@ def detect(source: Source) -> Detection:
         or (file.folder in projects and _is_tuner(file))
     )
     curves = any(mark in file.head for file in trials for mark in _CURVES)
-    return runs.detected(trials or oracles, "of KerasTuner", claims.union(oracles), curves)
+    files = trials or oracles
+    return runs.detected(files, "of KerasTuner", claims.union(oracles), weak=not curves)
 
 
 def read(source: Source, options: Options) -> Found:
@@ -155,19 +156,13 @@ def _experiment(source: Source, project: str, files: Sequence[File], used: set[F
     used.update(oracles, files)
     started = (oracle.get("display") or {}).get("trial_start") or {}
     place = str(oracles[0]) if oracles else source.label
-    ordered = sorted(files, key=lambda file: natural(file.name))
-    read = {one.name: one for one in (_trial(file, started) for file in ordered)}
-    order = [key for key in oracle.get("start_order") or () if key in read]
-    trials = [read[key] for key in dict.fromkeys([*order, *read])]
+    notes: list[Note] = []
+    trials, ordered_by = _in_order([_trial(file, started) for file in files], files, oracle)
     most = max((len(rows) for one in trials for rows in one.observations.values()), default=0)
     hyperband = any(math.isfinite(one.epochs) for one in trials)
     if most < 2 and not hyperband:
         configs = {one.name: one.config for one in trials}
         return runs.without_curves(name, configs, place, why=WHY, to_record=TO_RECORD)
-    notes: list[Note] = []
-    if len(order) < len(trials) and not started:
-        text = "oracle.json does not say in which order trials started; they stand by name"
-        notes.append(Note("launch_order_by_name", text))
     starts = _starts(trials, place, notes)
     objective, direction = _objective(trials)
     chains = _chains(trials)
@@ -176,7 +171,7 @@ def _experiment(source: Source, project: str, files: Sequence[File], used: set[F
             "KerasTuner keeps of each round of Hyperband the value at its best epoch; it stands at "
             "the epoch at which the round ended"
         )
-        return budgets.experiment(
+        made = budgets.experiment(
             name,
             [_round(one, chain[0].name, starts) for chain in chains for one in chain],
             {chain[0].name: chain[0].config for chain in chains},
@@ -186,18 +181,31 @@ def _experiment(source: Source, project: str, files: Sequence[File], used: set[F
             direction=direction,
             notes=[*notes, Note("best_of_round", text)],
         )
+        return replace(made, ordered_by=ordered_by)
     unknown: list[str] = []
     last = max((one.epochs for one in trials), default=math.nan)
-    made = [_run(chain, starts, last, unknown) for chain in chains]
     return Experiment(
         name=name,
-        runs=made,
+        runs=[_run(chain, starts, last, unknown) for chain in chains],
         where=place,
         objective=objective,
         objective_from="the score of each trial",
         direction=direction,
         notes=(*notes, *runs.status_note(unknown)),
+        ordered_by=ordered_by,
     )
+
+
+def _in_order(
+    trials: Sequence[_Trial], files: Sequence[File], oracle: Mapping[str, Any]
+) -> tuple[list[_Trial], str]:
+    """The trials in launch order, and what shows it: the oracle, if it is not an old one."""
+    listed = {str(key): at for at, key in enumerate(oracle.get("start_order") or ())}
+    known = sorted((t for t in trials if t.name in listed), key=lambda one: listed[one.name])
+    rest = [pair for pair in zip(trials, files, strict=True) if pair[0].name not in listed]
+    names = [one.name for one, _ in rest]
+    order, shown = launch_order(names, names, [f.path for _, f in rest], [math.nan] * len(rest))
+    return [*known, *(rest[at][0] for at in order)], shown if rest else "KerasTuner's oracle"
 
 
 def _trial(file: File, started: Mapping[str, Any]) -> _Trial:

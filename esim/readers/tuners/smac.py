@@ -88,7 +88,8 @@ def detect(source: Source) -> Detection:
     folders = {file.folder for file in files}
     beside = [file for name in BESIDE for file in source.by_base.get(name, ())]
     claims = frozenset([*files, *(file for file in beside if file.folder in folders)])
-    return runs.detected(files, "of SMAC", claims, any(_BUDGET.search(f.head) for f in files))
+    budgets_seen = any(_BUDGET.search(file.head) for file in files)
+    return runs.detected(files, "of SMAC", claims, weak=not budgets_seen)
 
 
 def read(source: Source, options: Options) -> Found:
