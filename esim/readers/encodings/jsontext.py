@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from esim.errors import EsimError
@@ -30,6 +31,20 @@ def parse(text: str, place: str) -> Any:
 def document(file: File) -> Any:
     """The JSON value that a file holds. Raises EsimError as `parse`."""
     return parse(file.text(), str(file))
+
+
+@contextmanager
+def shaped(what: str, place: str) -> Iterator[None]:
+    """Makes an `EsimError` of what goes wrong inside because JSON is of another shape.
+
+    Args:
+        what: what is wrong then, such as "not a trial of KerasTuner".
+        place: where the JSON stands.
+    """
+    try:
+        yield
+    except (KeyError, IndexError, TypeError, AttributeError) as error:
+        raise EsimError(what, where=place, why=repr(error)) from None
 
 
 def lines(file: File, cut: list[str] | None = None) -> Iterator[tuple[str, Any]]:

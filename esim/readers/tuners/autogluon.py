@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 
-from esim.errors import EsimError
 from esim.readers import runs
 from esim.readers.encodings import cells, jsontext
 from esim.readers.formats import Detection, Format, Found
@@ -112,19 +111,18 @@ def _place(file: File) -> tuple[str, str]:
 
 def _run(model: str, file: File) -> Run:
     found = jsontext.document(file)
-    try:
-        sets, metrics, curves = found
+    place = str(file)
+    with jsontext.shaped("no curves of AutoGluon", place):
+        sets, metrics, curves = found[0], found[1], found[2]
         named = {
             f"{one}/{metric}": curves[row][column]
             for row, metric in enumerate(metrics)
             for column, one in enumerate(sets)
         }
         values = {
-            name: [cells.number(value, str(file), name) for value in column]
+            name: [cells.number(value, place, name) for value in column]
             for name, column in named.items()
         }
-    except (TypeError, ValueError, IndexError) as error:
-        raise EsimError("no curves of AutoGluon", where=str(file), why=repr(error)) from None
     return Run(model, list(values), _curve(values))
 
 

@@ -113,7 +113,7 @@ def read(source: Source, options: Options) -> Found:
     for name in sorted(trials, key=natural):
         groups.setdefault(trials[name].experiment, {})[name] = trials[name]
     experiments = [
-        _experiment(source, group, searchers.get(key, {}), key, options)
+        _experiment(source, group, searchers.get(key, (None, None)), key, options)
         for key, group in groups.items()
     ]
     used = detect(source).claims
@@ -136,27 +136,25 @@ def _tables(source: Source, columns: Sequence[str]) -> list[Shape]:
 def _of_json(source: Source) -> Iterator[tuple[str, _Trial]]:
     for file in _documents(source, _TRIAL):
         document = jsontext.document(file)
-        trial, workloads = document["trial"], document.get("workloads") or []
-        try:
+        place = str(file)
+        with jsontext.shaped("no trial of Determined", place):
+            trial = document["trial"]
             rows = [
-                (f"{file}, workload {number}", row)
-                for number, workload in enumerate(workloads, start=1)
-                for row in _workload(workload, f"{file}, workload {number}")
+                (f"{place}, workload {number}", row)
+                for number, workload in enumerate(document.get("workloads") or (), start=1)
+                for row in _workload(workload, f"{place}, workload {number}")
             ]
-            yield (
-                str(trial["id"]),
-                _Trial(
-                    where=str(file),
-                    rows=rows,
-                    experiment=str(trial["experimentId"]),
-                    start=_seconds(trial.get("startTime"), str(file)),
-                    end=_seconds(trial.get("endTime"), str(file)),
-                    state=str(trial.get("state", "")),
-                    config=trial.get("hparams") or {},
-                ),
+            made = _Trial(
+                where=place,
+                rows=rows,
+                experiment=str(trial["experimentId"]),
+                start=_seconds(trial.get("startTime"), place),
+                end=_seconds(trial.get("endTime"), place),
+                state=str(trial.get("state", "")),
+                config={**(trial.get("hparams") or {})},
             )
-        except (KeyError, TypeError, AttributeError) as error:
-            raise EsimError("no trial of Determined", where=str(file), why=repr(error)) from None
+            name = str(trial["id"])
+        yield name, made
 
 
 def _workload(workload: Mapping[str, Any], place: str) -> Iterator[Mapping[str, Any]]:
@@ -196,7 +194,8 @@ def _of_tables(source: Source) -> Iterator[tuple[str, _Trial]]:
             trial = trials.setdefault(key, _Trial(str(shape.file), []))
             trial.experiment, trial.state = str(row["Experiment ID"]), str(row["State"])
             trial.start, trial.end = _seconds(row["Started"], place), _seconds(row["Ended"], place)
-            trial.config = jsontext.parse(row["H-Params"], place)
+            with jsontext.shaped("no hyperparameters", place):
+                trial.config = {**(jsontext.parse(row["H-Params"] or "{}", place) or {})}
     yield from trials.items()
 
 
@@ -204,20 +203,24 @@ def _seconds(moment: Any, place: str) -> float:
     return math.nan if cells.is_missing(moment) else parse_moment(moment, place).seconds
 
 
-def _searchers(source: Source) -> dict[str, Mapping[str, Any]]:
-    """Experiment -> its description, with the name and the searcher's configuration."""
-    found = {}
+def _searchers(source: Source) -> dict[str, tuple[str, Direction]]:
+    """Experiment -> the metric that its searcher optimizes, and its direction."""
+    found: dict[str, tuple[str, Direction]] = {}
     for file in _documents(source, _EXPERIMENTS):
-        for one in jsontext.document(file):
-            about = one.get("experiment", {}) if isinstance(one, Mapping) else {}
-            found[str(about.get("id"))] = about
+        with jsontext.shaped("no experiments of Determined", str(file)):
+            for one in jsontext.document(file):
+                about = one["experiment"]
+                searcher = about["config"]["searcher"]
+                smaller = searcher.get("smaller_is_better", True)
+                direction: Direction = "minimize" if smaller else "maximize"
+                found[str(about["id"])] = (f"validation/{searcher['metric']}", direction)
     return found
 
 
 def _experiment(
     source: Source,
     group: Mapping[str, _Trial],
-    about: Mapping[str, Any],
+    searcher: tuple[str | None, Direction | None],
     key: str,
     options: Options,
 ) -> Experiment:
@@ -225,16 +228,13 @@ def _experiment(
     logs = [_log(name, trial, unknown) for name, trial in group.items()]
     logs, notes = _stopped(logs)
     together = RunLogs(logs, _LAYOUT, options, source.label)
-    config = about.get("config") or {}
-    searcher = config.get("searcher") or {}
-    smaller: Direction = "minimize" if searcher.get("smaller_is_better", True) else "maximize"
     return Experiment(
         name=f"experiment {key}" if key else source.default_name,
         runs=together.runs,
         where=source.label,
-        objective=f"validation/{searcher['metric']}" if "metric" in searcher else None,
+        objective=searcher[0],
         objective_from="the searcher",
-        direction=smaller if "metric" in searcher else None,
+        direction=searcher[1],
         times="elapsed",
         notes=(*notes, *runs.status_note(unknown)),
         told=together.told,

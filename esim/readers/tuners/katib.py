@@ -66,17 +66,37 @@ _OBJECT = re.compile(rb'"?apiVersion"?\s*:\s*"?kubeflow\.org/v1')
 _KIND = re.compile(rb'"?kind"?\s*:\s*"?(?:Trial|Experiment)\b')
 
 
+@dataclass(frozen=True)
+class _About:
+    """What a trial's object says.
+
+    Attributes:
+        experiment: the name of its experiment; "" if unknown.
+        objective: the metric that is optimized and Katib's word for its direction, "" if unknown.
+        start, end: seconds since 1970 UTC, NaN if unknown.
+        condition: Katib's word for how it ended; "" if unknown.
+        config: its hyperparameters.
+    """
+
+    experiment: str = ""
+    objective: tuple[str, str] = ("", "")
+    start: float = math.nan
+    end: float = math.nan
+    condition: str = ""
+    config: Mapping[str, Any] = field(default_factory=dict)
+
+
 @dataclass
 class _Trial:
     """What is known of a trial.
 
     Attributes:
         values: metric -> time (seconds since 1970 UTC, NaN if unknown), id and value of each log.
-        about: the trial's object; empty if there is none.
+        about: what its object says.
     """
 
     values: dict[str, list[tuple[float, int, float]]] = field(default_factory=dict)
-    about: Mapping[str, Any] = field(default_factory=dict)
+    about: _About = field(default_factory=_About)
 
 
 def detect(source: Source) -> Detection:
@@ -126,12 +146,14 @@ def read(source: Source, options: Options) -> Found:
     for file in objects:
         if file.base.endswith(".json"):
             used.add(file)
-            for one in _trial_objects(jsontext.document(file)):
-                name = str(one.get("metadata", {}).get("name"))
-                trials.setdefault(name, _Trial()).about = one
+            with jsontext.shaped("no trials of Katib", str(file)):
+                for one in _trial_objects(jsontext.document(file)):
+                    name = str(one["metadata"]["name"])
+                    trials.setdefault(name, _Trial()).about = _about(one, str(file))
     groups: dict[str, dict[str, _Trial]] = {}
     for name, trial in trials.items():
-        groups.setdefault(_owner(name, trial), {})[name] = trial
+        owner = trial.about.experiment or name.rpartition("-")[0] or name
+        groups.setdefault(owner, {})[name] = trial
     notes = list(runs.file_notes(source, used))
     if missing:
         text = f"{len(missing)} trial(s) did not log the objective: {some(missing)}"
@@ -190,18 +212,26 @@ def _trial_objects(document: Any) -> Iterator[Mapping[str, Any]]:
             yield from _trial_objects(one)
 
 
-def _owner(name: str, trial: _Trial) -> str:
-    """The experiment of a trial: as its object says, else its name without the last part."""
-    labels = trial.about.get("metadata", {}).get("labels") or {}
-    return str(labels.get(OWNER) or name.rpartition("-")[0] or name)
+def _about(one: Mapping[str, Any], place: str) -> _About:
+    spec, status = one.get("spec") or {}, one.get("status") or {}
+    objective = spec.get("objective") or {}
+    ended = [c["type"] for c in status.get("conditions") or () if c.get("status") == "True"]
+    moments = [status.get(key) for key in ("startTime", "completionTime")]
+    start, end = (math.nan if m is None else parse_moment(m, place).seconds for m in moments)
+    return _About(
+        experiment=str((one["metadata"].get("labels") or {}).get(OWNER) or ""),
+        objective=(str(objective.get("objectiveMetricName", "")), str(objective.get("type", ""))),
+        start=start,
+        end=end,
+        condition=str(ended[-1]) if ended else "",
+        config={str(p["name"]): p.get("value") for p in spec.get("parameterAssignments") or ()},
+    )
 
 
 def _experiment(name: str, group: Mapping[str, _Trial], source: Source) -> Experiment:
     unknown: list[str] = []
-    specs = [trial.about.get("spec", {}) for trial in group.values() if trial.about]
-    objectives = [spec.get("objective") or {} for spec in specs]
-    named = {(one.get("objectiveMetricName"), one.get("type")) for one in objectives}
-    metric, kind = next(iter(named)) if len(named) == 1 else (None, None)
+    named = {trial.about.objective for trial in group.values()} - {("", "")}
+    metric, kind = next(iter(named)) if len(named) == 1 else (None, "")
     order = sorted(group, key=lambda one: _first(group[one]))
     return Experiment(
         name=name,
@@ -223,22 +253,16 @@ def _first(trial: _Trial) -> int:
 
 
 def _run(name: str, trial: _Trial, unknown: list[str]) -> Run:
-    spec, status = trial.about.get("spec", {}), trial.about.get("status", {})
-    ended = [c["type"] for c in status.get("conditions") or () if c.get("status") == "True"]
-    moments = [
-        math.nan if status.get(key) is None else parse_moment(status[key], name).seconds
-        for key in ("startTime", "completionTime")
-    ]
+    about = trial.about
+    known = about.condition != ""
     return Run(
         trial=name,
         metrics=list(trial.values),
         curve=_curve(trial),
-        start=moments[0],
-        end=moments[1],
-        status=runs.status_of(ended[-1], STATUSES, unknown) if ended else Status.UNKNOWN,
-        config={
-            str(one.get("name")): one.get("value") for one in spec.get("parameterAssignments") or ()
-        },
+        start=about.start,
+        end=about.end,
+        status=runs.status_of(about.condition, STATUSES, unknown) if known else Status.UNKNOWN,
+        config=about.config,
     )
 
 

@@ -154,10 +154,12 @@ def _experiment(source: Source, project: str, files: Sequence[File], used: set[F
     oracles = [file for file in _oracles(source) if file.folder == project]
     oracle = jsontext.document(oracles[0]) if oracles else {}
     used.update(oracles, files)
-    started = (oracle.get("display") or {}).get("trial_start") or {}
     place = str(oracles[0]) if oracles else source.label
+    with jsontext.shaped("not an oracle of KerasTuner", place):
+        started = {**((oracle.get("display") or {}).get("trial_start") or {})}
+        listed = {str(key): at for at, key in enumerate(oracle.get("start_order") or ())}
     notes: list[Note] = []
-    trials, ordered_by = _in_order([_trial(file, started) for file in files], files, oracle)
+    trials, ordered_by = _in_order([_trial(file, started) for file in files], files, listed)
     most = max((len(rows) for one in trials for rows in one.observations.values()), default=0)
     hyperband = any(math.isfinite(one.epochs) for one in trials)
     if most < 2 and not hyperband:
@@ -197,10 +199,9 @@ def _experiment(source: Source, project: str, files: Sequence[File], used: set[F
 
 
 def _in_order(
-    trials: Sequence[_Trial], files: Sequence[File], oracle: Mapping[str, Any]
+    trials: Sequence[_Trial], files: Sequence[File], listed: Mapping[str, int]
 ) -> tuple[list[_Trial], str]:
-    """The trials in launch order, and what shows it: the oracle, if it is not an old one."""
-    listed = {str(key): at for at, key in enumerate(oracle.get("start_order") or ())}
+    """The trials in launch order, and what shows it: the oracle's list, if it is no old one."""
     known = sorted((t for t in trials if t.name in listed), key=lambda one: listed[one.name])
     rest = [pair for pair in zip(trials, files, strict=True) if pair[0].name not in listed]
     names = [one.name for one, _ in rest]
@@ -211,7 +212,7 @@ def _in_order(
 def _trial(file: File, started: Mapping[str, Any]) -> _Trial:
     given = jsontext.document(file)
     place = str(file)
-    try:
+    with jsontext.shaped("not a trial of KerasTuner", place):
         values = given["hyperparameters"]["values"]
         metrics = given["metrics"]["metrics"]
         observations = {
@@ -229,13 +230,12 @@ def _trial(file: File, started: Mapping[str, Any]) -> _Trial:
             status=str(given["status"]),
             start=started.get(str(given["trial_id"])),
         )
-    except (KeyError, TypeError, AttributeError) as error:
-        raise EsimError("not a trial of KerasTuner", where=place, why=repr(error)) from None
 
 
 def _observation(given: Mapping[str, Any], place: str, metric: str) -> tuple[int, float]:
     values = [cells.number(value, place, metric) for value in given["value"]]
-    return cells.integer(given["step"], place, "step"), float(np.mean(values))
+    mean = float(np.mean(values)) if values else math.nan
+    return cells.integer(given["step"], place, "step"), mean
 
 
 def _starts(trials: Iterable[_Trial], place: str, notes: list[Note]) -> dict[str, float]:

@@ -74,12 +74,8 @@ def experiments(file: File) -> Iterator[Experiment]:
     trials: list[_Trial | None] = []
     seen: dict[str, Any] = {}
     for place, operation in jsontext.lines(file, cut):
-        try:
+        with jsontext.shaped("not an operation of an Optuna journal", place):
             _apply(operation, studies, trials, seen, place)
-        except (KeyError, IndexError, TypeError, AttributeError) as error:
-            raise EsimError(
-                "not an operation of an Optuna journal", where=place, why=repr(error)
-            ) from None
     for study in studies:
         if not study.deleted:
             yield experiment(

@@ -63,7 +63,7 @@ class _Entry:
     """An entry of a history.
 
     Attributes:
-        config_id, instance, seed: what was run.
+        config_id, instance, seed: what was run, as text; "" if there is none.
         budget: its budget, NaN if it has none.
         costs: its value of each objective.
         status: SMAC's word for how it ended, in lower case.
@@ -71,9 +71,9 @@ class _Entry:
         info: what the target function returned beside the costs.
     """
 
-    config_id: Any
-    instance: Any
-    seed: Any
+    config_id: str
+    instance: str
+    seed: str
     budget: float
     costs: tuple[Any, ...]
     status: str
@@ -121,15 +121,15 @@ def _experiment(source: Source, file: File, options: Options, used: set[File]) -
     if not isinstance(data, list):
         raise EsimError("no list of data", where=str(file))
     entries = [_entry(one, f"{file}, entry {number}") for number, one in enumerate(data, start=1)]
-    configs = document.get("configs")
-    configs = configs if isinstance(configs, Mapping) else {}
     scenario = _scenario(source, file, used)
     named = scenario.get("objectives")
     objectives = (
         [str(one) for one in named] if isinstance(named, list) else [str(named or OBJECTIVE)]
     )
     several = len({(one.instance, one.seed) for one in entries}) > 1
-    own = {_trial(one, several): configs.get(str(one.config_id), {}) for one in entries}
+    with jsontext.shaped("no configurations", str(file)):
+        configs = {key: {**config} for key, config in (document.get("configs") or {}).items()}
+    own = {_trial(one, several): configs.get(one.config_id, {}) for one in entries}
     name = runs.folder_name(source, file.folder)
     if all(math.isnan(one.budget) for one in entries):
         why = f"SMAC keeps only the final cost of each of {len(entries)} run(s): none has a budget"
@@ -169,7 +169,7 @@ def _scenario(source: Source, file: File, used: set[File]) -> Mapping[str, Any]:
 def _entry(given: Any, place: str) -> _Entry:
     """An entry in any of the shapes that SMAC has written."""
     match given:
-        case {"config_id": _, "cost": _}:
+        case {"config_id": _, "instance": _, "seed": _, "cost": _}:
             row = dict(given)
         case [[_, _, _], [cost, _, status, info]]:
             values = [*given[0], None, cost, None, status, None, None, info]
@@ -183,9 +183,9 @@ def _entry(given: Any, place: str) -> _Entry:
             raise EsimError("not an entry of SMAC's history", where=place, why=str(given)[:60])
     cost = row["cost"]
     return _Entry(
-        config_id=row["config_id"],
-        instance=row.get("instance"),
-        seed=row.get("seed"),
+        config_id=str(row["config_id"]),
+        instance=str(row["instance"] or ""),
+        seed="" if row["seed"] is None else str(row["seed"]),
         budget=cells.number(row.get("budget"), place, "budget"),
         costs=tuple(cost) if isinstance(cost, list) else (cost,),
         status=_word(row.get("status")),
@@ -206,10 +206,10 @@ def _word(status: Any) -> str:
 
 def _trial(entry: _Entry, several: bool) -> str:
     """The name of the trial of an entry; with the instance and seed if there are several."""
-    parts = [str(entry.config_id)]
+    parts = [entry.config_id]
     if several:
-        parts += [f"instance {entry.instance}"] if entry.instance is not None else []
-        parts += [f"seed {entry.seed}"] if entry.seed is not None else []
+        parts += [f"instance {entry.instance}"] if entry.instance else []
+        parts += [f"seed {entry.seed}"] if entry.seed else []
     return ", ".join(parts)
 
 
