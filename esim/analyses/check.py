@@ -88,10 +88,12 @@ GRADES: dict[str, tuple[Severity, str]] = {
     "start_incomplete": ("warning", "export the list of jobs: it has their starts"),
     "zone_assumed": ("warning", "export times with their zone"),
     # Of the other formats.
+    "best_of_round": ("warning", "record every epoch: the tuner keeps the best one of a round"),
     "chart_averages": ("warning", "export the history of each run, not the chart"),
     "ended_early": ("warning", "look whether they were cut short"),
     "final_only": ("warning", "report the metric while the trial trains"),
     "lines_cut_off": ("warning", "copy the files again once the runs have ended"),
+    "objective_unavailable": ("warning", "look whether they print the metric as expected"),
     "one_point_curves": ("warning", "record the metric after every epoch, not once at the end"),
     "plugin_broken": ("warning", "update or remove the package"),
     "records_cut_off": ("warning", "copy the files again once the runs have ended"),
@@ -101,6 +103,9 @@ GRADES: dict[str, tuple[Severity, str]] = {
     "short_of_max_steps": ("warning", "look whether they were cut short"),
     "status_unknown": ("warning", "look at what these trials' status means"),
     "stopped_by_length": ("warning", "judge a rule by trials that ran to their end"),
+    "storage_copies": ("note", "leave copies of a storage out of the folder"),
+    "storages_joined": ("note", "look whether these are workers of one study"),
+    "studies_by_folder": ("note", "give the storages in place of the folder if it is one study"),
     "studies_without_objective": ("warning", "name the objective of these studies"),
     "uneven_curves": ("note", "look whether the short ones were cut short"),
 }
@@ -109,6 +114,7 @@ INFORMATION = frozenset(
     {
         "billed_from_log",
         "columns_not_read",
+        "config_vectors",
         "config_unread",
         "curves_from_metrics",
         "elapsed_from_first_report",
@@ -129,6 +135,7 @@ INFORMATION = frozenset(
         "refreshed_lines",
         "regex_from_table",
         "runs_deleted",
+        "scores_turned",
         "start_from_events",
         "start_from_first_report",
         "step_by_emission",

@@ -6,7 +6,9 @@ Each library writes such files for real in tests/live/test_searches.py.
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -358,7 +360,7 @@ def test_autogluon_learning_curves(tmp_path: Path) -> None:
         "LightGBM": [(1, -1.5), (2, -0.25)],
         "LightGBM_BAG_L1/S1F1": [(1, -1.5), (2, -0.5)],
     }
-    assert "scores" in codes(study)
+    assert "scores_turned" in codes(study)
 
 
 # --- Optuna's storages of several processes ---
@@ -493,6 +495,16 @@ def test_katib_logs_are_numbered_in_the_order_of_their_times(ending: str, tmp_pa
     }
     counted = {note.code: note.count for note in reading.inputs[0].notes}
     assert counted["objective_unavailable"] == 1
+
+
+def test_katib_database_in_a_file(tmp_path: Path) -> None:
+    header, *rows = (line.split(",") for line in KATIB.splitlines())
+    with closing(sqlite3.connect(tmp_path / "katib.db")) as database:
+        database.execute(f"CREATE TABLE observation_logs ({', '.join(header)})")
+        database.executemany("INSERT INTO observation_logs VALUES (?, ?, ?, ?, ?)", rows)
+        database.commit()
+    study = read(tmp_path, objective="loss", direction="minimize")
+    assert curves(study)["random-example-8xk2p9aa"] == [(1, 2.0)]
 
 
 def test_katib_trials_add_what_the_logs_lack(tmp_path: Path) -> None:

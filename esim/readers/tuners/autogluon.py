@@ -75,7 +75,7 @@ def read(source: Source, options: Options) -> Found:
             notes=(
                 Note("step_column", "steps number the iterations of a model"),
                 Note(
-                    "scores",
+                    "scores_turned",
                     "AutoGluon's curves are scores, of which higher is better, also of "
                     "losses, unless learning_curves={'use_error': True}",
                 ),

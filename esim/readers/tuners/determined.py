@@ -32,8 +32,11 @@ from esim.study import Direction, Note, Status
 
 FORMAT = Format(
     name="determined",
-    summary="Determined: det trial describe --json, or workloads.csv of det experiment describe",
-    needs=("objective and direction, without det experiment describe --json",),
+    summary="Determined: det trial describe --json, det experiment describe --csv",
+    needs=(
+        "objective, without det experiment describe --json",
+        "direction, without det experiment describe --json",
+    ),
     times=True,
     schedule=True,
     configs=True,

@@ -38,8 +38,8 @@ from esim.study import Direction, Note, Status
 
 FORMAT = Format(
     name="katib",
-    summary="Katib: observation_logs in its database or as CSV; kubectl get trials -o json",
-    needs=("objective and direction, without the trials in JSON",),
+    summary="Katib: the table observation_logs, in its database or as CSV",
+    needs=("objective, without the trials in JSON", "direction, without the trials in JSON"),
     times=True,
     schedule=True,
     configs=True,

@@ -32,7 +32,7 @@ from esim.study import Direction, Note, Status
 
 FORMAT = Format(
     name="keras-tuner",
-    summary="KerasTuner: oracle.json and trial_*/trial.json; a Hyperband round is a step",
+    summary="KerasTuner: trial_*/trial.json; a round of Hyperband is a step",
     needs=("objective, if the scores do not tell",),
     schedule=True,
     configs=True,
