@@ -479,6 +479,7 @@ def test_a_frame_is_read_as_its_parquet_file(tmp_path: Path) -> None:
 def test_columns_have_the_names_people_give_them() -> None:
     """As in files; here the run is a level of the index, and the times are lapses of time."""
     frame = FRAME.rename(columns={"trial": "run_id", "step": "epoch", "loss": "val_loss"})
+    frame = frame.fillna({"val_loss": 0.25})  # without a value it would be a row of other metrics
     frame["runtime"] = pd.to_timedelta([10, 20, 10], unit="s")
     study = esim.read_study(frame.set_index(["run_id", "epoch"]), direction="minimize")
     assert (study.objective, study.trials) == ("val_loss", ("01", "b"))
@@ -509,16 +510,17 @@ def test_columns_and_rows_are_named_by_the_user() -> None:
 
 
 def test_an_index_that_is_no_numbering_is_a_column() -> None:
-    frame = FRAME.set_index("trial").rename_axis(None)
+    whole = FRAME.fillna({"loss": 0.25})
+    frame = whole.set_index("trial").rename_axis(None)
     study = esim.read_study(frame, trial="index", direction="minimize")
     assert study.trials == ("01", "b")
     with pytest.raises(esim.EsimError, match=r"fix: --trial 'index'"):
         esim.read_study(frame, direction="minimize")
-    frame = FRAME.set_index(["trial", "step"]).rename_axis([None, None])
+    frame = whole.set_index(["trial", "step"]).rename_axis([None, None])
     levels: dict[str, Any] = {"trial": "level_0", "step": "level_1", "objective": "loss"}
     assert_same_study(
         esim.read_study(frame, **levels, direction="minimize"),
-        esim.read_study(FRAME, direction="minimize"),
+        esim.read_study(whole, direction="minimize"),
     )
 
 
