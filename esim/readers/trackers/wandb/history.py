@@ -27,7 +27,7 @@ _LOGGER = Logger(
     is_header=lambda columns: "_step" in columns and names_no_trial(columns),
     layout=LAYOUT,
     configs=("config.json", "config.yaml"),
-    encodings=("CSV", "JSONL", "Parquet"),
+    encodings=("CSV", "JSONL", "JSON", "Parquet"),
     separator=".",
 )
 detect = _LOGGER.detect

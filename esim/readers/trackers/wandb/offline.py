@@ -33,7 +33,11 @@ FORMAT = Format(
 )
 
 LAYOUT = Layout(
-    steps=("_step",), elapsed=("_runtime",), beside=("_timestamp", "_wandb"), sparse=True
+    steps=("_step",),
+    elapsed=("_runtime",),
+    timestamps=("_timestamp",),
+    beside=("_wandb",),
+    sparse=True,
 )
 
 
