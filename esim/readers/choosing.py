@@ -57,12 +57,14 @@ def choose_format(
         seen.append((fmt, detection))
         if detection.broken and broken is not None:
             broken.append(broken_note(fmt.name, fmt.package, detection.broken))
-        rest = rest.without(detection.claims) if detection.claims else rest
+        strong = detection.matches and not detection.weak
+        if detection.claims or (strong and not rest.matched):
+            rest = rest.without(detection.claims, matched=strong)
         if detection.claims and not rest.files:
             break
+    seen.sort(key=lambda pair: formats.index(pair[0]))
     matching = [(fmt, detection) for fmt, detection in seen if detection.matches]
-    strong = [(fmt, detection) for fmt, detection in matching if not detection.weak]
-    matching = strong or matching
+    matching = [pair for pair in matching if not pair[1].weak] or matching
     if len(matching) == 1:
         return matching[0][0]
     if matching:

@@ -41,6 +41,7 @@ class Logger:
         layout: how the logger writes its tables.
         is_header: whether some columns, in their order, are those of its tables.
         header: what `is_header` looks for, in words.
+        hint: a text in the first bytes of each of its tables, which tells at once what is none.
         file: the name of its tables; "" if they may have any name.
         path: instead of `file`, a regex for the whole path of a table below the input. Its group
             "run", behind "above", is the path that identifies the run, by default the folder of
@@ -64,6 +65,7 @@ class Logger:
     layout: Layout
     is_header: Callable[[Sequence[str]], bool]
     header: str
+    hint: bytes = b""
     file: str = ""
     path: str = ""
     resumes: bool = False
@@ -148,7 +150,7 @@ class Logger:
         files: Sequence[File] = source.by_base.get(self.file, []) if self.file else source.files
         if self.path:
             files = [file for file in files if re.fullmatch(self.path, file.plain_name)]
-        shapes = (shape_of(file) for file in files)
+        shapes = (shape_of(file) for file in files if self.hint in file.head)
         found = [
             shape
             for shape in shapes

@@ -12,7 +12,7 @@ import stat
 import zlib
 from collections.abc import Collection, Iterable
 from functools import cached_property
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from threading import Thread
 from typing import Any, ClassVar, Literal
 
@@ -199,6 +199,8 @@ class Source:
         roots: the paths as the user gave them, or the address or object.
         files: the files, sorted by root and name; none for an address or object.
         skipped: the names of hidden files and of editors' leftovers, which are not read.
+        matched: whether a format has recognised files of the input already, so that a weak match
+            (`Detection.weak`) of others does not count.
     """
 
     def __init__(
@@ -206,8 +208,10 @@ class Source:
         roots: tuple[Path | Address | Held, ...],
         files: tuple[File, ...],
         skipped: tuple[str, ...] = (),
+        matched: bool = False,
     ) -> None:
         self.roots, self.files, self.skipped = roots, files, skipped
+        self.matched = matched
 
     @property
     def address(self) -> Address | None:
@@ -244,17 +248,27 @@ class Source:
             folders: as in `File.folder`.
         """
         wanted = set(folders)
-        inside: dict[str, bool] = {}
+        inside: dict[str, bool] = {"": "" in wanted}
+
+        def lies_inside(folder: str) -> bool:
+            if folder not in inside:
+                above = folder.rpartition("/")[0]
+                inside[folder] = folder in wanted or lies_inside(above)
+            return inside[folder]
+
         for file in self.files:
-            if file.folder not in inside:
-                above = [file.folder, *map(str, PurePosixPath(file.folder).parents), ""]
-                inside[file.folder] = any(folder in wanted for folder in above)
+            lies_inside(file.folder)
         return frozenset(file for file in self.files if inside[file.folder])
 
-    def without(self, files: Collection[File]) -> Source:
-        """The same input without some of its files."""
+    def without(self, files: Collection[File], matched: bool = False) -> Source:
+        """The same input without some of its files.
+
+        Args:
+            files: those that are left out.
+            matched: whether a format has recognised the input.
+        """
         kept = tuple(file for file in self.files if file not in files)
-        return Source(self.roots, kept, self.skipped)
+        return Source(self.roots, kept, self.skipped, matched=matched or self.matched)
 
     @property
     def label(self) -> str:

@@ -14,6 +14,7 @@ from esim.readers.source import Source
 from esim.readers.tables import file_runs, reports, row_runs
 from esim.readers.tables.arrangement import Arrangement, Table, arrange
 from esim.readers.tables.columns import check_options, find_columns
+from esim.readers.tables.shape import shape_of
 
 FORMAT = Format(
     name="table",
@@ -25,12 +26,18 @@ FORMAT = Format(
     configs=True,
     several_studies=True,
     by_contents=True,
+    beside_others=True,
     takes=("trial", "step", "time", "value", "where"),
 )
 
 
 def detect(source: Source) -> Detection:
     """Whether some file of the input is a table of reports; only the plain names make it sure."""
+    if source.matched:  # only the plain names count, and they stand near the begin of a file
+        named = [f for f in source.files if f.head[:4] == b"PAR1" or _has_plain_names(f.head)]
+        tables = [shape for shape in map(shape_of, named) if shape and shape.has_reports]
+        saw = f"{some([shape.file.name for shape in tables])} with trial and step"
+        return Detection(bool(tables), saw if tables else "")
     found = arrange(source, Options())
     if found.kind is not None:
         names = some([table.shape.file.name for table in found.tables])
@@ -50,6 +57,10 @@ def detect(source: Source) -> Detection:
     if not near and not found.trials and all(t.shape.encoding == "JSON" for t in found.others):
         return Detection(False, "no CSV, JSON or Parquet file with a table")
     return Detection(False, _lacking(found)[1])
+
+
+def _has_plain_names(head: bytes) -> bool:
+    return b"trial" in head and b"step" in head
 
 
 def read(source: Source, options: Options) -> Found:

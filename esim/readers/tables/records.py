@@ -13,8 +13,9 @@ from esim.readers.assembly import some
 from esim.readers.encodings import jsontext
 from esim.readers.encodings.utf8 import without_utf16
 from esim.readers.source import File
+from esim.readers.tables.delimited import BLANKS, Style, is_header, plain_number
 from esim.readers.tables.json_tables import json_table
-from esim.readers.tables.shape import BLANKS, Shape, Style, is_header, plain_number
+from esim.readers.tables.shape import Shape
 from esim.study import Note
 
 _STYLES: Mapping[Style, str] = {

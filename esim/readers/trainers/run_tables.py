@@ -36,6 +36,7 @@ KERAS = Logger(
     # A second training with append=True continues the file without another header.
     what="Keras' CSVLogger",
     header="epoch as the first column",
+    hint=b"epoch",
     is_header=_is_keras,
     layout=Layout(steps=("epoch",)),
     all_tables=True,

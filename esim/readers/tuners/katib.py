@@ -172,6 +172,7 @@ def _objects(source: Source) -> list[File]:
         file
         for file in source.files
         if file.base.endswith((".json", ".yaml", ".yml"))
+        and b"kubeflow" in file.head
         and _OBJECT.search(file.head)
         and _KIND.search(file.head)
     ]

@@ -120,7 +120,7 @@ def read(source: Source, options: Options) -> Found:
 
 
 def _charts(source: Source) -> list[_Chart]:
-    shapes = (shape_of(file) for file in source.files)
+    shapes = (shape_of(file) for file in source.files if _LOW.encode() in file.head)
     charts = (_Chart(shape) for shape in shapes if shape is not None and shape.encoding == "CSV")
     return [chart for chart in charts if chart.columns]
 

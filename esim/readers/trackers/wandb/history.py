@@ -24,6 +24,7 @@ FORMAT = Format(
 _LOGGER = Logger(
     what="a W&B history",
     header="a column _step",
+    hint=b"_step",
     is_header=lambda columns: "_step" in columns and names_no_trial(columns),
     layout=LAYOUT,
     configs=("config.json", "config.yaml"),
