@@ -8,7 +8,7 @@ from typing import Any
 from esim.errors import EsimError
 from esim.readers.assembly import some
 from esim.readers.encodings import jsontext
-from esim.readers.runs import flat
+from esim.readers.nested import flat
 from esim.readers.source import File, Source
 from esim.study import Note
 

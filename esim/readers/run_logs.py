@@ -22,6 +22,13 @@ from esim.readers.encodings.durations import duration, unit_in
 from esim.readers.options import Options
 from esim.readers.runs import Curve, Run
 from esim.readers.source import File
+from esim.readers.step_order import (
+    are_unsorted,
+    falls_in_new,
+    fault_of,
+    not_superseded,
+    restart_note,
+)
 from esim.readers.whole_steps import whole_steps
 from esim.study import Float64, Int64, Note, Status
 
@@ -188,14 +195,14 @@ class RunLogs:
         over = wanted[0]
         pairs = [(part.steps[step], part.steps[over]) for part in parts]
         again = any((np.diff(steps) < 0).any() for steps, _ in pairs) and all(
-            _falls_in_new(steps, epochs) for steps, epochs in pairs
+            falls_in_new(steps, epochs) for steps, epochs in pairs
         )
         if again:  # the rows stand in the order of training, although their steps fall
             found = [np.arange(1.0, len(steps) + 1) for steps in found]
             why = f": {step} begins again in each {over}"
-        unsorted = [_are_unsorted(steps) for steps in found]
+        unsorted = [are_unsorted(steps) for steps in found]
         kept = [
-            np.ones(len(steps), dtype=np.bool_) if mixed else _not_superseded(steps)
+            np.ones(len(steps), dtype=np.bool_) if mixed else not_superseded(steps)
             for steps, mixed in zip(found, unsorted, strict=True)
         ]
         if self.layout.one_row:
@@ -317,7 +324,7 @@ class RunLogs:
         why = ""
         for name in names:
             columns = [part.steps[name] for part in parts]
-            fault = next(filter(None, map(_fault, columns)), "")
+            fault = next(filter(None, map(fault_of, columns)), "")
             if not fault or name == names[-1]:
                 return name, why
             why = why or f": {name} {fault}"
@@ -330,23 +337,6 @@ class _Settled:
     notes: list[Note]
 
 
-def _fault(steps: Float64) -> str:
-    """Why a column cannot count steps; "" if it can."""
-    if np.isnan(steps).any():
-        return "is not in every row"
-    if not np.isfinite(steps).all() or (steps != np.floor(steps)).any():
-        return "is no whole number"
-    return "repeats" if (np.diff(steps) == 0).any() else ""
-
-
-def _are_unsorted(steps: Float64) -> bool:
-    """Whether rows only stand out of order: no step repeats, and sorted they are evenly spaced."""
-    if not len(steps) or (np.diff(steps) > 0).all():
-        return False
-    spaces = np.diff(np.sort(steps))
-    return bool(spaces.size and (spaces == spaces[0]).all() and spaces[0] > 0)
-
-
 def _follow(splits: Mapping[str, Sequence[Any]]) -> bool:
     """Whether no step is in rows of two kinds."""
     steps = [{str(step) for step in found} for found in splits.values()]
@@ -356,48 +346,6 @@ def _follow(splits: Mapping[str, Sequence[Any]]) -> bool:
 def names_part(text: str) -> bool:
     """Whether a text names a part of the data: training, validation or test."""
     return re.fullmatch(PART_WORDS, text.strip(), re.IGNORECASE) is not None
-
-
-def _falls_in_new(steps: Float64, epochs: Float64) -> bool:
-    """Whether steps fall only where the epoch grows, because they are counted anew in each."""
-    falls = np.diff(steps) < 0
-    return bool((np.diff(epochs)[falls] > 0).all())
-
-
-def _not_superseded(steps: Float64) -> np.ndarray[Any, np.dtype[np.bool_]]:
-    """bool [R]: which rows count, because no later restart repeats their steps.
-
-    Where the steps fall the run was restarted from an earlier step. What it had reported at that
-    step and beyond does not belong to the model that it ended with.
-    """
-    begins = np.flatnonzero(np.diff(steps) < 0) + 1
-    lowest = np.full(len(steps), np.inf)  # the lowest step of all restarts behind each row
-    lowest[begins - 1] = steps[begins]
-    lowest = np.minimum.accumulate(lowest[::-1])[::-1]
-    return np.asarray(steps < lowest)
-
-
-def settled(steps: Int64) -> np.ndarray[Any, np.dtype[np.bool_]]:
-    """bool [R]: which reports count, because no later restart of their run repeats their steps.
-
-    Args:
-        steps: int64 [R], in the order in which they were written.
-    """
-    return _not_superseded(steps.astype(np.float64))
-
-
-def restart_note(falls: int, superseded: int) -> Note:
-    """The note on runs that were restarted.
-
-    Args:
-        falls: how often the steps fall.
-        superseded: how many reports do not count because of it.
-    """
-    text = (
-        f"steps fall {falls} time(s): the run started again from there, and {superseded} report(s) "
-        "of its earlier start are superseded"
-    )
-    return Note("restarts", text, falls)
 
 
 def _whole(parts: Sequence[Float64], name: str, where: str) -> tuple[list[Int64], list[Note]]:

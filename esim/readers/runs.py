@@ -7,7 +7,6 @@ notes are written about the curves is decided here for all formats.
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -18,6 +17,8 @@ import numpy as np
 from esim.errors import EsimError
 from esim.readers.assembly import ReportColumns, TrialRecords, assemble, some
 from esim.readers.formats import Detection, Found
+from esim.readers.nested import config_columns as config_columns
+from esim.readers.nested import flat as flat
 from esim.readers.options import Options, chosen_studies, settle_direction, settle_objective
 from esim.readers.source import File, Source
 from esim.study import STATUS_WORDS, Direction, Float64, Int64, Note, Status, Study
@@ -300,37 +301,6 @@ def shape_notes(made: Study) -> list[Note]:
     return [Note("uneven_curves", text, early)]
 
 
-def config_columns(configs: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
-    """The values of each hyperparameter in all runs.
-
-    Args:
-        configs: the hyperparameters of each of N runs.
-
-    Returns:
-        Hyperparameter -> its value in each run, None where a run has none; lists and mappings
-        become JSON text. [N] each
-    """
-    keys = dict.fromkeys(key for config in configs for key in config)
-    return {key: [_plain(config.get(key)) for config in configs] for key in keys}
-
-
-def flat(nested: Mapping[str, Any], prefix: str = "", separator: str = "/") -> dict[str, Any]:
-    """Nested mappings as a single one with joined keys; lists stay as they are.
-
-    Args:
-        nested: the mapping.
-        prefix: what stands before every key.
-        separator: what stands between the keys that are joined.
-    """
-    found: dict[str, Any] = {}
-    for key, value in nested.items():
-        if isinstance(value, Mapping) and value:
-            found.update(flat(value, f"{prefix}{key}{separator}", separator))
-        else:
-            found[f"{prefix}{key}"] = value
-    return found
-
-
 def status_of(word: str | None, words: Mapping[str, Status], unknown: list[str]) -> Status:
     """The status that a tool's word stands for.
 
@@ -405,12 +375,6 @@ def file_notes(
         text = f"{len(unread)} file(s) {are}: {some(unread)}"
         notes.append(Note("files_not_read", text, len(unread)))
     return tuple(notes)
-
-
-def _plain(value: Any) -> Any:
-    if value is None or isinstance(value, str | int | float | bool):
-        return value
-    return json.dumps(value, default=str)
 
 
 def _times(curves: Sequence[Curve]) -> Float64 | None:

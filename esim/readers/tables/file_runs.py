@@ -8,10 +8,11 @@ from typing import Any
 from esim.errors import EsimError
 from esim.readers.encodings import cells
 from esim.readers.formats import Found
-from esim.readers.loggers import ROW, Logger
+from esim.readers.loggers import Logger
 from esim.readers.options import Options
 from esim.readers.run_logs import Layout
 from esim.readers.run_parts import parts_of, with_one_spelling
+from esim.readers.run_reading import ROW
 from esim.readers.source import Source
 from esim.readers.tables.arrangement import Arrangement, Table
 from esim.readers.tables.columns import ALIASES, plain_name, time_kind

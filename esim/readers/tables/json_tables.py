@@ -11,8 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from esim.readers.nested import flat
 from esim.readers.run_logs import PART_WORDS
-from esim.readers.runs import flat
 
 # Names of which a part is one of these words name metrics. They tell a list of numbers that a
 # training left from one that configures it, such as the sizes of layers.

@@ -13,15 +13,7 @@ from esim.readers.encodings import cells
 from esim.readers.encodings.times import parse_moment
 from esim.readers.formats import Found
 from esim.readers.options import Options
-from esim.readers.runs import (
-    Curve,
-    Experiment,
-    Run,
-    file_notes,
-    status_note,
-    status_of,
-    studies,
-)
+from esim.readers.runs import Curve, Experiment, Run, file_notes, status_note, status_of, studies
 from esim.readers.source import Source
 from esim.readers.tables.arrangement import Arrangement, Table
 from esim.readers.tables.columns import CONFIG

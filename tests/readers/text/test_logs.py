@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 from esim.errors import EsimError
 from esim.readers.inputs import read_inputs, read_study
 from esim.readers.natural import natural
-from esim.readers.run_logs import run_names, settled
+from esim.readers.run_logs import run_names
+from esim.readers.step_order import settled
 from esim.readers.trackers.wandb.datastore import RunFile
 from esim.study import Status, Study
 

@@ -21,9 +21,10 @@ from esim.readers.encodings import wire
 from esim.readers.formats import Detection, Format, Found
 from esim.readers.natural import natural
 from esim.readers.options import Options
-from esim.readers.run_logs import folder_of, restart_note, run_names
+from esim.readers.run_logs import folder_of, run_names
 from esim.readers.runs import Curve, Experiment
 from esim.readers.source import File, Source
+from esim.readers.step_order import restart_note
 from esim.readers.trackers.tensorboard.events import RunEvents, TagValues
 from esim.readers.trackers.tensorboard.records import header_ok
 from esim.study import Note
