@@ -10,8 +10,8 @@ from typing import Literal
 from esim.readers.encodings import cells
 from esim.readers.options import Options
 from esim.readers.source import Source
-from esim.readers.tables.columns import SURE_TRIALS, Columns, find_columns, plain_name
-from esim.readers.tables.json_tables import names_metric
+from esim.readers.tables.columns import INDEX, SURE_TRIALS, Columns, find_columns, plain_name
+from esim.readers.tables.json_tables import names_metric, numbers_in
 from esim.readers.tables.shape import Shape, shape_of
 from esim.readers.tables.summaries import Summary, summary_of
 from esim.readers.tables.trials import TRIAL_COLUMNS
@@ -50,10 +50,11 @@ class Table:
         if found.step is not None:
             return bool(found.metrics or found.metric or found.value)
         # Without a column of steps rows are numbered, if all else says that they are of a log.
-        if len(next(iter(self.shape.sample.values()), ())) < 2 or not self._all_numbers:
+        seen = len(next(iter(self.shape.sample.values()), ()))
+        if (seen < 2 and not self.shape.types) or not self._all_numbers:
             return False
         told = [n for n in found.metrics if names_metric(n) and _PLAIN_NAME.fullmatch(n)]
-        index = columns[:1] in (("",), ("Unnamed: 0",))
+        index = any(name in INDEX for name in columns)
         log = _LOG.search(self.shape.file.base.partition(".")[0]) and len(found.metrics) == len(
             columns
         )
@@ -73,6 +74,17 @@ class Table:
         """Whether it is one JSON object with the last values of a run, not a line of a log."""
         one = self.shape.encoding == "JSONL" and self.shape.file.base.endswith(".json")
         return one and len(next(iter(self.shape.sample.values()), ())) == 1
+
+    @property
+    def lists(self) -> list[str]:
+        """The columns of a table with a row for each trial whose cells hold a whole curve each."""
+        found = []
+        for name, sample in self.shape.sample.items():
+            given = [cell for cell in sample if not cells.is_missing(cell)]
+            curves = [numbers_in(cell) for cell in given]
+            if given and all(curves) and max(len(curve or ()) for curve in curves) > 1:
+                found.append(name)
+        return found if self.columns.step is None and not self.shape.lists else []
 
     @property
     def curves(self) -> dict[str, dict[str, int]]:
@@ -157,7 +169,7 @@ def arrange(source: Source, options: Options) -> Arrangement:
         ]
         reports = []
     runs = [table for table in tables if not table.has_reports and table.is_run]
-    rows = [table for table in tables if table.curves]
+    rows = [table for table in tables if table.curves or table.lists]
     found: list[Table] = []
     kind: Kind | None = None
     if reports and len(reports) >= len(runs):

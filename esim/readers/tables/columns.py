@@ -132,6 +132,10 @@ def plain_name(name: str) -> str:
     return re.sub(r"[^a-z0-9]+", "_", spaced.lower()).strip("_")
 
 
+# The index of a frame that was saved with it.
+INDEX = ("", "Unnamed: 0", "__index_level_0__")
+
+
 def find_columns(shape: Shape, options: Options) -> Columns:
     """Which column of a table holds what.
 
@@ -139,7 +143,7 @@ def find_columns(shape: Shape, options: Options) -> Columns:
         shape: the table.
         options: the columns that the user names; one that this table lacks is left out.
     """
-    names = {name: plain_name(name) for name in shape.columns if name}
+    names = {name: plain_name(name) for name in shape.columns if name not in INDEX}
 
     timed = {name: plain_name(unit_in(name)[0]) for name in names}
 

@@ -15,7 +15,7 @@ from esim.readers.run_parts import parts_of, with_one_spelling
 from esim.readers.run_reading import ROW
 from esim.readers.source import Source
 from esim.readers.tables.arrangement import Arrangement, Table
-from esim.readers.tables.columns import ALIASES, plain_name, time_kind
+from esim.readers.tables.columns import ALIASES, INDEX, plain_name, time_kind
 from esim.study import Note
 
 _CONFIGS = (
@@ -73,7 +73,6 @@ def _layout(tables: Sequence[Table], options: Options) -> tuple[Layout, list[Not
         if name is not None
     ]
     config = [name for table in tables for name in table.columns.config]
-    index = ["Unnamed: 0"]
     timelike = [
         name
         for table in tables
@@ -84,7 +83,7 @@ def _layout(tables: Sequence[Table], options: Options) -> tuple[Layout, list[Not
         steps=steps or (ROW,),
         elapsed=tuple(name for name, kind in kinds.items() if kind == "elapsed"),
         timestamps=tuple(name for name, kind in kinds.items() if kind == "timestamp"),
-        beside=tuple(dict.fromkeys([*others, *config, *index, *timelike, ROW])),
+        beside=tuple(dict.fromkeys([*others, *config, *INDEX, *timelike, ROW])),
         sparse=True,
         one_row=True,
         metric=metric,
@@ -122,7 +121,9 @@ def _refuse_several(table: Table, layout: Layout, options: Options) -> None:
     blocks = list(zip([0, *begins], [*begins, len(steps)], strict=True))
     for name, given in sample.items():
         roles = (step, ROW, table.columns.metric, table.columns.split, table.columns.value)
-        if name in roles or (name in table.columns.metrics and plain_name(name) not in _TELL):
+        if name in roles or plain_name(name) in ALIASES["time"]:
+            continue
+        if name in table.columns.metrics and plain_name(name) not in _TELL:
             continue
         inside = [{str(cell) for cell in given[a:b]} for a, b in blocks]
         if all(len(texts) == 1 for texts in inside) and len(set.union(*inside)) == len(blocks):

@@ -5,12 +5,14 @@ People save ``history.history``, ``evals_result()``, ``frame.to_json()`` and lis
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from esim.readers.encodings import jsontext
 from esim.readers.nested import flat
 from esim.readers.run_logs import PART_WORDS
 
@@ -24,6 +26,7 @@ _METRIC = re.compile(
 )
 _PART = re.compile(rf"(?:{PART_WORDS}|valid(?:ation)?|eval|train)[ _]?\d*", re.IGNORECASE)
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{},]', re.DOTALL)
+_LONGEST = 1 << 20  # of a text that Python printed; its parser takes 100 bytes for each of them
 _TENSORBOARD = ("Wall time", "Step", "Value")
 
 
@@ -40,6 +43,25 @@ class JsonTable:
     rows: Sequence[Mapping[str, Any]] = ()
     lists: Mapping[str, Sequence[Any]] = field(default_factory=dict)
     beside: Mapping[str, Any] = field(default_factory=dict)
+
+
+def load(text: str, place: str) -> Any:
+    """The value of a JSON text, or of a short text that Python printed: ``{'loss': [0.5]}``.
+
+    Args:
+        text: the text.
+        place: where it stands, for the error.
+
+    Raises:
+        EsimError: it is neither.
+    """
+    printed = text.lstrip()[:2] in ("{'", "[{") and "'" in text[:200] and len(text) < _LONGEST
+    if printed:
+        try:
+            return ast.literal_eval(text.strip())
+        except (ValueError, SyntaxError, MemoryError, RecursionError):
+            pass
+    return jsontext.parse(text, place)
 
 
 def names_metric(name: str) -> bool:
@@ -89,6 +111,20 @@ def json_table(value: Any) -> JsonTable | None:
     (name, rows), *_ = inside.items()
     beside = {key: cell for key, cell in value.items() if key != name}
     return JsonTable([flat(row) for row in rows], beside=beside)
+
+
+def numbers_in(cell: Any) -> list[Any] | None:
+    """The list of numbers that a cell holds, or the text of one; None if it holds none.
+
+    >>> numbers_in("[0.5, 0.25]"), numbers_in([0.5]), numbers_in("0.5")
+    ([0.5, 0.25], [0.5], None)
+    """
+    if isinstance(cell, str) and cell.lstrip()[:1] == "[":
+        try:
+            cell = json.loads(cell)
+        except (ValueError, RecursionError):
+            return None
+    return cell if isinstance(cell, list) and cell and all(map(_is_number, cell)) else None
 
 
 def mended(text: str) -> Any:

@@ -14,7 +14,7 @@ from esim.readers.encodings import jsontext
 from esim.readers.encodings.utf8 import without_utf16
 from esim.readers.source import File
 from esim.readers.tables.delimited import BLANKS, Style, is_header, plain_number
-from esim.readers.tables.json_tables import json_table
+from esim.readers.tables.json_tables import json_table, load
 from esim.readers.tables.shape import Shape
 from esim.study import Note
 
@@ -89,7 +89,7 @@ def records(
     elif shape.encoding == "JSONL":
         yield from _json_records(shape.file, data)
     elif shape.encoding == "JSON":
-        found = json_table(jsontext.parse(_utf8(shape.file, data), str(shape.file)))
+        found = json_table(load(_utf8(shape.file, data), str(shape.file)))
         for number, row in enumerate(() if found is None else found.rows, start=1):
             yield f"{shape.file}, entry {number}", row
     else:
@@ -106,7 +106,7 @@ def lists(shape: Shape) -> tuple[Mapping[str, Sequence[Any]], Mapping[str, Any]]
     Raises:
         EsimError: the file is not JSON.
     """
-    found = json_table(jsontext.parse(_utf8(shape.file, contents(shape)), str(shape.file)))
+    found = json_table(load(_utf8(shape.file, contents(shape)), str(shape.file)))
     if found is None or not found.lists:
         raise EsimError("no lists of numbers", where=str(shape.file))
     return found.lists, found.beside

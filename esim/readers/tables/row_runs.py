@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from esim.errors import EsimError
+from esim.readers.assembly import some
 from esim.readers.encodings import cells
 from esim.readers.encodings.times import parse_moment
 from esim.readers.formats import Found
@@ -17,6 +18,7 @@ from esim.readers.runs import Curve, Experiment, Run, file_notes, status_note, s
 from esim.readers.source import Source
 from esim.readers.tables.arrangement import Arrangement, Table
 from esim.readers.tables.columns import CONFIG
+from esim.readers.tables.json_tables import names_metric, numbers_in
 from esim.readers.tables.records import Oddities, records
 from esim.readers.tables.rows import holds_text
 from esim.study import Note, Status
@@ -51,6 +53,13 @@ def read(source: Source, found: Arrangement, options: Options) -> Found:
     made: list[Run] = []
     for table in found.tables:
         made += _runs(table, options, odd, unknown, len(made))
+    if made and all(names_metric(run.trial) for run in made):
+        raise EsimError(
+            "the rows are metrics, not trials",
+            where=source.label,
+            why=some([run.trial for run in made]),
+            fix="turn the table, so that metrics are columns: frame.T",
+        )
     doubled = len(made) - len({run.trial for run in made})
     if doubled:
         raise EsimError(
@@ -59,10 +68,10 @@ def read(source: Source, found: Arrangement, options: Options) -> Found:
             why="in a table with a column for each step each row is a trial",
             fix="--trial with a column that tells them apart",
         )
-    columns = next(iter(found.tables[0].curves.values()))
-    names = list(columns)
+    curves = list(next(iter(found.tables[0].curves.values()), ()))
+    what = f"{curves[0]} to {curves[-1]}" if curves else "numbered from 1 in its list"
     notes = [
-        Note("rows_are_trials", f"each row is a trial, its steps are {names[0]} to {names[-1]}"),
+        Note("rows_are_trials", f"each row is a trial, its steps are {what}"),
         *status_note(unknown),
         *odd.notes(),
     ]
@@ -83,7 +92,7 @@ def _runs(
         metric or options.objective or UNNAMED: steps for metric, steps in table.curves.items()
     }
     steps = {name for columns in curves.values() for name in columns}
-    taken = {trial, known.study, known.start, known.end, known.status, "", *steps}
+    taken = {trial, known.study, known.start, known.end, known.status, "", *steps, *table.lists}
     made = []
     for number, (place, row) in enumerate(records(table.shape, odd=odd), start=before):
         if not all(holds_text(row.get(name), text) for name, text in options.where):
@@ -93,6 +102,7 @@ def _runs(
         if known.status is not None:
             status = status_of(cells.plain_text(row.get(known.status)), _STATES, unknown)
         given = {metric: _curve(row, columns, place) for metric, columns in curves.items()}
+        given.update({name: _listed(row.get(name), place, name) for name in table.lists})
         made.append(
             Run(
                 trial=str(number) if trial is None else cells.plain_text(row.get(trial)),
@@ -106,6 +116,15 @@ def _runs(
             )
         )
     return made
+
+
+def _listed(cell: Any, place: str, name: str) -> Curve:
+    """The curve that a cell holds as a list; a blank cell holds none."""
+    numbers = [] if cells.is_missing(cell) else numbers_in(cell)
+    if numbers is None:
+        raise EsimError(f"{cell!r} is no list of numbers", where=place, why=f"column {name!r}")
+    values = [cells.number(number, place, name) for number in numbers]
+    return Curve(np.arange(1, len(values) + 1), np.array(values, dtype=np.float64))
 
 
 def _curve(row: Mapping[str, Any], columns: Mapping[str, int], place: str) -> Curve:

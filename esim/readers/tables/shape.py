@@ -15,7 +15,7 @@ from esim.errors import EsimError
 from esim.readers.encodings.utf8 import without_utf16
 from esim.readers.source import HEAD_BYTES, File
 from esim.readers.tables.delimited import SAMPLE_ROWS, Seen, Style, delimited
-from esim.readers.tables.json_tables import JsonTable, json_table, mended
+from esim.readers.tables.json_tables import JsonTable, json_table, load, mended
 
 Encoding = Literal["CSV", "JSONL", "JSON", "Parquet", "Arrow"]
 
@@ -158,8 +158,8 @@ def _jsonl_shape(file: File, text: str) -> Shape | None:
 def _json_shape(file: File, text: str) -> Shape | None:
     """The shape of a file that is one JSON value; None if that is no table."""
     try:
-        found = json_table(json.loads(text))
-    except (ValueError, RecursionError):
+        found = json_table(load(text, str(file)))
+    except EsimError:
         # Text in other words, or longer than the head.
         if len(text.encode()) + 3 < HEAD_BYTES:
             return None
