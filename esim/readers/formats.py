@@ -51,11 +51,18 @@ class Found:
         notes: notes about the input's files. Notes about the data are in `Study.notes`.
         names: the names of all studies of the input, where the reader reads only those that were
             asked for.
+        places: the file or folder that each of `studies` is from, for errors; () if the reader does
+            not tell.
     """
 
     studies: tuple[Study, ...]
     notes: tuple[Note, ...] = ()
     names: tuple[str, ...] = ()
+    places: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.places and len(self.places) != len(self.studies):
+            raise ValueError(f"{len(self.places)} places of {len(self.studies)} studies")
 
 
 class Reader(Protocol):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import compress
 from pathlib import Path
 from typing import Any
 
@@ -138,25 +139,22 @@ def _read_sources(
     """
     read: list[Study] = []
     inputs: list[InputFile] = []
-    read_from: dict[str, str] = {}  # study -> the input that holds it
+    read_from: dict[str, str] = {}  # study -> the file or folder that holds it
     names: dict[str, None] = {}  # of all studies, those that were not asked for too
     for source, fmt in chosen:
         found = fmt.read(source, options)
         names.update(dict.fromkeys([*found.names, *(study.name for study in found.studies)]))
+        places = found.places or (source.label,) * len(found.studies)
         if options.studies:
-            kept = tuple(study for study in found.studies if study.name in options.studies)
-            found = replace(found, studies=kept)
-            if not kept:
+            asked = [study.name in options.studies for study in found.studies]
+            places = tuple(compress(places, asked))
+            found = replace(found, studies=tuple(compress(found.studies, asked)), places=places)
+            if not found.studies:
                 continue
-        for study in found.studies:
+        for study, place in zip(found.studies, places, strict=True):
             if study.name in read_from:
-                raise EsimError(
-                    f"study {study.name!r} is found twice",
-                    where=source.label,
-                    why=f"{read_from[study.name]} holds a study of the same name",
-                    fix="read them one at a time, or give the files of one study without a folder",
-                )
-            read_from[study.name] = source.label
+                raise _found_twice(study.name, read_from[study.name], place)
+            read_from[study.name] = place
         read += found.studies
         inputs += described(source, fmt, found)
     for wanted in options.studies:
@@ -167,6 +165,21 @@ def _read_sources(
                 fix=f"one of: {near_names(wanted, names)}",
             )
     return read, inputs
+
+
+def _found_twice(name: str, first: str, second: str) -> EsimError:
+    """The error that two places hold a study of one name.
+
+    Args:
+        name: the study's name.
+        first, second: the files or folders; the same one if the reader does not tell.
+    """
+    return EsimError(
+        f"study {name!r} is found twice",
+        where=second,
+        why=f"{first} holds it, too" if first != second else "two parts hold it",
+        fix="read them one at a time; files that make one study are given without their folders",
+    )
 
 
 def _whole_history(history: History, options: Options) -> ReadInput:

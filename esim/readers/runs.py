@@ -130,18 +130,19 @@ def studies(
     said = [*notes, *unused_metric(options)]
     if not any(experiment.runs for experiment in chosen):
         raise EsimError("no runs", where=source.label)
-    found: list[Study] = []
+    taken: list[Experiment] = []
     left_out: list[str] = []
     for experiment in chosen:
         if len(chosen) > 1 and not _has_reports(experiment, options):
             left_out.append(experiment.name)
         else:
-            found.append(study(experiment, options))
-    if not found:  # raises the error of the experiment that has the most metrics to choose from
-        richest = max(chosen, key=lambda experiment: len(metrics_of(experiment.runs)))
-        found.append(study(richest, options))
+            taken.append(experiment)
+    if not taken:  # raises the error of the experiment that has the most metrics to choose from
+        taken.append(max(chosen, key=lambda experiment: len(metrics_of(experiment.runs))))
+    found = tuple(study(experiment, options) for experiment in taken)
     said += objective_note(left_out)
-    return Found(tuple(found), tuple(said), tuple(names))
+    places = tuple(experiment.where for experiment in taken)
+    return Found(found, tuple(said), tuple(names), places)
 
 
 def study(experiment: Experiment, options: Options) -> Study:

@@ -130,7 +130,8 @@ def read(source: Source, options: Options) -> Found:
     if logs.other:
         text = f"{len(logs.other)} file(s) are neither records nor logs: {some(logs.other)}"
         notes.append(Note("files_not_read", text, len(logs.other)))
-    return Found(studies, tuple(notes))
+    places = tuple(tuning.path for tuning in records.tuning_jobs.values())
+    return Found(studies, tuple(notes), places=places)
 
 
 def _study(

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 
 import numpy as np
 
@@ -90,7 +91,7 @@ def read(source: Source, options: Options) -> Found:
         grouped, notes = experiments(found, source.label)
         made = runs.studies(grouped, options, source, notes)
     # Only now `used` is complete, because the files of curves are read by `studies`.
-    return Found(made.studies, (*made.notes, *runs.file_notes(source, used)), made.names)
+    return replace(made, notes=(*made.notes, *runs.file_notes(source, used)))
 
 
 def experiments(found: Sequence[MlflowRun], where: str) -> tuple[list[Experiment], list[Note]]:
