@@ -106,6 +106,7 @@ GRADES: dict[str, tuple[Severity, str]] = {
     "final_only": ("warning", "report the metric while the trial trains"),
     "lines_cut_off": ("warning", "copy the files again once the runs have ended"),
     "objective_unavailable": ("warning", "look whether they print the metric as expected"),
+    "input_not_read": ("note", "leave it out, or say its --format"),
     "one_point_curves": ("warning", "record the metric after every epoch, not once at the end"),
     "plugin_broken": ("warning", "update or remove the package"),
     "records_cut_off": ("warning", "copy the files again once the runs have ended"),

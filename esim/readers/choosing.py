@@ -1,15 +1,25 @@
-"""Chooses the format of an input: exactly one must recognise it, or the error says which did."""
+"""Chooses the format of an input: exactly one must recognise it, or the error says which did.
+
+Of several inputs it also settles which make sense only together, and which are no logs.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from esim.errors import EsimError, near_names
 from esim.readers.formats import Detection, Format
 from esim.readers.options import Options
 from esim.readers.plugins import broken_note, installed, known_formats
-from esim.readers.source import Source
+from esim.readers.source import Source, union
 from esim.study import Note
 
 NO_OPTIONS = Options()
+
+
+class NoFormatError(EsimError):
+    """No format recognises an input, or it has no files."""
 
 
 def choose_format(
@@ -30,8 +40,9 @@ def choose_format(
         options: what the user asked for; with the regex of a metric any text is a log.
 
     Raises:
+        NoFormatError: none recognises the input; the error says what each saw.
         EsimError: there is no format of this name (the error lists near names) or it does not take
-            an option, none recognises the input (it says what each saw), or several do.
+            an option, or several recognise the input.
     """
     formats = known_formats()
     if name is not None:
@@ -48,7 +59,8 @@ def choose_format(
         )
     if not source.files and source.address is None:
         skipped = f", {len(source.skipped)} hidden or left over" if source.skipped else ""
-        raise EsimError("no files to read", where=source.label, why=f"the folder is empty{skipped}")
+        why = f"the folder is empty{skipped}"
+        raise NoFormatError("no files to read", where=source.label, why=why)
     seen: list[tuple[Format, Detection]] = []
     rest = source
     lacking = [fmt for fmt in formats if fmt.lacks(options)]
@@ -84,7 +96,7 @@ def choose_format(
         if fmt.detect(source).matches:
             raise not_taken(source, fmt, options)
     try_next = [detection.try_next for _, detection in seen if detection.try_next]
-    raise EsimError(
+    raise NoFormatError(
         "no format matches",
         where=source.label,
         why="; ".join(f"{fmt.name}: {detection.saw}" for fmt, detection in seen if detection.saw),
@@ -104,3 +116,86 @@ def not_taken(source: Source, fmt: Format, options: Options) -> EsimError:
         why=f"it takes {takes}",
         fix=f"leave --{name} out",
     )
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """What is to be done with each input.
+
+    Attributes:
+        read: the inputs to read, each with its format.
+        refused: the inputs whose format is not known, each with the reason. Files without a format
+            are inputs of their own.
+    """
+
+    read: list[tuple[Source, Format]]
+    refused: list[tuple[Source, EsimError]]
+
+
+def choose_each(
+    sources: Sequence[Source], name: str | None, broken: list[Note], options: Options
+) -> Chosen:
+    """The format of each input; inputs that make sense only together are joined into one.
+
+    Args:
+        sources: the inputs.
+        name, broken, options: as for `choose_format`.
+
+    Raises:
+        EsimError: no input is recognised, not even all of them as one.
+    """
+    if len(sources) == 1:
+        return Chosen([(sources[0], choose_format(sources[0], name, broken, options))], [])
+    chosen = Chosen([], [])
+    errors: list[EsimError] = []
+    waiting = list(sources)
+    while waiting:
+        source = waiting.pop(0)
+        try:
+            chosen.read.append((source, choose_format(source, name, broken, options)))
+        except EsimError as error:
+            errors.append(error)
+            if isinstance(error, NoFormatError) and len(source.roots) > 1:
+                waiting[:0] = [Source((file.root,), (file,)) for file in source.files]
+            else:
+                chosen.refused.append((source, error))
+    if chosen.read:
+        return _joined(chosen)
+    first = errors[0]
+    if any(source.address for source in sources):
+        raise first
+    whole = union(sources)
+    try:
+        return Chosen([(whole, choose_format(whole, name, broken, options))], [])
+    except NoFormatError:
+        raise first from None
+
+
+def _joined(chosen: Chosen) -> Chosen:
+    """The inputs, those joined that make sense only together.
+
+    One path may hold the description of a tuning job and another one its logs. An input that no
+    format recognises joins only those that need it, so that a file that is no log and lies beside
+    studies does not make a single one of them.
+    """
+    complete = [fmt.detect(source).complete for source, fmt in chosen.read]
+    one: dict[str, list[Source]] = {}  # format -> its inputs that are one, the others behind them
+    if len({fmt.name for _, fmt in chosen.read}) == 1 and any(complete) and not all(complete):
+        one[chosen.read[0][1].name] = [source for source, _ in chosen.read]
+    refused = []
+    for other, error in chosen.refused:
+        needing = [(source, fmt) for source, fmt in chosen.read if fmt.joins(source, other)]
+        for source, fmt in needing:
+            one.setdefault(fmt.name, []).append(source)
+        if needing:
+            one[needing[0][1].name].append(other)
+        else:
+            refused.append((other, error))
+    read: list[tuple[Source, Format]] = []
+    for source, fmt in chosen.read:
+        members = list(dict.fromkeys(one.get(fmt.name, ())))
+        if source not in members:
+            read.append((source, fmt))
+        elif source is members[0]:
+            read.append((union(members), fmt))
+    return Chosen(read, refused)

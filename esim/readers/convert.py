@@ -108,6 +108,9 @@ def _read(
         told(name, ())
         return None
     told(name, found.studies)
+    for one in found.inputs:
+        if not one.format:
+            conversion.failed[one.path] = "; ".join(note.text for note in one.notes)
     return Input(
         name,
         sha256 or fingerprint([(i.path, i.sha256) for i in found.inputs], ""),

@@ -66,7 +66,10 @@ class Found:
 
 
 class Reader(Protocol):
-    """The functions that the module of a format has."""
+    """The functions that the module of a format has.
+
+    A third one, `joins`, is there where files may be read only together with others (`Format`).
+    """
 
     def detect(self, source: Source) -> Detection:
         """Whether the input is of the format; looks only at names and first bytes.
@@ -151,6 +154,19 @@ class Format:
     def detect(self, source: Source) -> Detection:
         """Whether an input is of this format. Raises EsimError as `Reader.detect`."""
         return self._reader().detect(source)
+
+    def joins(self, source: Source, other: Source) -> bool:
+        """Whether an input that no format recognises holds parts of an input of this format.
+
+        Args:
+            source: the input of this format.
+            other: the input that no format recognises.
+
+        Raises:
+            EsimError: a file cannot be read.
+        """
+        joins = getattr(self._reader(), "joins", None)
+        return joins is not None and bool(joins(source, other))
 
     def read(self, source: Source, options: Options) -> Found:
         """Read the studies of an input of this format. Raises EsimError as `Reader.read`."""

@@ -24,7 +24,7 @@ class InputFile:
             ``<sha256>  <relative name>`` of the files that were read, sorted by name (as
             `sha256sum` prints them); for a database or server, the hash of the rows that were read;
             for an object, the hash of the values that were read.
-        format: the name of the format that it was read as.
+        format: the name of the format that it was read as; "" if it was not read.
         notes: observations about the path itself, such as files that were not read. Observations
             about the data are in `Study.notes`.
         studies: the names of the studies found in it.
@@ -69,6 +69,9 @@ def described(source: Source, fmt: Format, found: Found) -> list[InputFile]:
             told.append(InputFile(str(root), read, fmt.name, found.notes, names))
             continue
         files = [file for file in source.files if file.root == root and file.sha256]
+        if not files and any(file.sha256 for file in source.files) and root.is_file():
+            told.append(not_read(root, f"it is not read as {fmt.name}"))
+            continue
         if not files:
             raise EsimError(
                 f"nothing in it was read as {fmt.name}",
@@ -83,3 +86,8 @@ def described(source: Source, fmt: Format, found: Found) -> list[InputFile]:
             sha256 = files[0].sha256 or ""
         told.append(InputFile(str(root), sha256, fmt.name, found.notes if i == 0 else (), names))
     return told
+
+
+def not_read(path: object, why: str) -> InputFile:
+    """A path that was not read, and why."""
+    return InputFile(str(path), "", "", (Note("input_not_read", why),))

@@ -10,16 +10,16 @@ from pathlib import Path
 from typing import Any
 
 from esim.errors import EsimError, near_names
-from esim.readers.choosing import choose_format
+from esim.readers.choosing import NoFormatError, choose_each
 from esim.readers.formats import Format
 from esim.readers.history_input import find_history, validate_chunk
-from esim.readers.input_files import InputFile, ReadInput, described
+from esim.readers.input_files import InputFile, ReadInput, described, not_read
 from esim.readers.objects.kinds import is_object, labels, object_sources
 from esim.readers.options import Options
-from esim.readers.plugins import installed, known_formats
-from esim.readers.source import Source, open_sources, root_of, union
+from esim.readers.plugins import installed
+from esim.readers.source import Source, open_sources, root_of
 from esim.storage.history import History
-from esim.study import Note, Study
+from esim.study import Study
 
 __all__ = [
     "Format",
@@ -49,7 +49,8 @@ def read_inputs(
 ) -> ReadInput:
     """Read every study in some files, folders, databases or objects, and describe the inputs.
 
-    All files given are parts of one input; every folder, URL and object is an input of its own.
+    All files given are parts of one input; every folder, URL and object is an input of its own. A
+    file or folder of no known format among several is passed over, and a note says so.
 
     Args:
         paths: files (plain, .gz or .zst), folders, and URLs of databases and tracking servers. A
@@ -108,8 +109,14 @@ def read_inputs(
     sources = open_sources(paths)
     broken = list(installed()[1])
     options = replace(options, any_text=format is not None)
-    chosen = _choose(sources, format, broken, options)
-    read, inputs = _read_sources(chosen, sources, options)
+    chosen = choose_each(sources, format, broken, options)
+    for source, error in chosen.refused:
+        if source.address or not isinstance(error, NoFormatError):
+            raise error
+    read, inputs = _read_sources(chosen.read, sources, options)
+    for source, error in chosen.refused:
+        why = f"{error.what}: {error.why}" if error.why else error.what
+        inputs.append(not_read(source.roots[0], why))
     if inputs:
         inputs[0] = replace(inputs[0], notes=(*inputs[0].notes, *dict.fromkeys(broken)))
     order = {str(root_of(path)): i for i, path in enumerate(paths)}
@@ -196,7 +203,7 @@ def _whole_history(history: History, options: Options) -> ReadInput:
 def apart(
     paths: Sequence[str | Path], format: str | None = None, **options: Any
 ) -> list[tuple[str, ...]]:
-    """Group the paths into inputs that can be read one at a time.
+    """Group the paths into inputs that can be read one at a time, those without a format last.
 
     Args:
         paths: as for `read_inputs`.
@@ -206,8 +213,9 @@ def apart(
     Raises:
         EsimError: as `read_inputs`, where a path cannot be opened or no format matches.
     """
-    chosen = _choose(open_sources(paths), format, [], Options.parse(**options))
-    return [tuple(str(root) for root in source.roots) for source, _ in chosen]
+    chosen = choose_each(open_sources(paths), format, [], Options.parse(**options))
+    every = [*(source for source, _ in chosen.read), *(source for source, _ in chosen.refused)]
+    return [tuple(str(root) for root in source.roots) for source in every]
 
 
 def contents(paths: Sequence[str | Path]) -> list[tuple[str, str]]:
@@ -248,7 +256,8 @@ def read_studies(
 ) -> list[Study]:
     """Read every study in some files, folders, databases or objects.
 
-    Arguments and errors are those of `read_inputs`.
+    Arguments and errors are those of `read_inputs`. The note on a file or folder that was passed
+    over is one of every study.
 
     Returns:
         The studies, in the order of the paths.
@@ -279,7 +288,13 @@ def read_studies(
         where=where,
         first_step=first_step,
     )
-    return list(found.studies)
+    passed_over = [
+        replace(note, text=f"{one.path} is not read: {note.text}")
+        for one in found.inputs
+        for note in one.notes
+        if not one.format
+    ]
+    return [replace(study, notes=(*study.notes, *passed_over)) for study in found.studies]
 
 
 def read_study(
@@ -348,28 +363,3 @@ def read_study(
             fix="esim.read_studies reads them all; studies=[name] reads one",
         )
     return found[0]
-
-
-def _choose(
-    sources: list[Source], format: str | None, broken: list[Note], options: Options
-) -> list[tuple[Source, Format]]:
-    """The format of each input; inputs that make sense only together are joined into one.
-
-    Notes on plug-ins that failed are added to `broken`.
-    """
-    if len(sources) == 1:
-        return [(sources[0], choose_format(sources[0], format, broken, options))]
-    try:
-        chosen = [(source, choose_format(source, format, broken, options)) for source in sources]
-        complete = [fmt.detect(source).complete for source, fmt in chosen]
-        if len({fmt.name for _, fmt in chosen}) == 1 and any(complete) and not all(complete):
-            return [(union(sources), chosen[0][1])]
-        return chosen
-    except EsimError:
-        if any(source.address for source in sources):
-            raise
-        # One path may hold the description of a tuning job and another its logs: try them as one.
-        whole = union(sources)
-        if format is None and not any(f.detect(whole).matches for f in known_formats()):
-            raise
-        return [(whole, choose_format(whole, format, broken, options))]

@@ -10,7 +10,7 @@ import hashlib
 import os
 import stat
 import zlib
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
 from threading import Thread
@@ -348,7 +348,7 @@ def root_of(given: str | Path) -> Path | Address:
     return address if isinstance(address, Address) else Path(given if address is None else address)
 
 
-def union(sources: list[Source]) -> Source:
+def union(sources: Sequence[Source]) -> Source:
     """All files of some inputs as one input."""
     return Source(
         tuple(root for source in sources for root in source.roots),

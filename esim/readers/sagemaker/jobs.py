@@ -25,7 +25,7 @@ from esim.readers.sagemaker.analytics import (
     with_tables,
 )
 from esim.readers.sagemaker.notes import final_notes, job_notes, line_notes
-from esim.readers.sagemaker.owners import curves_of, logs_of, owners_of
+from esim.readers.sagemaker.owners import curves_of, has_parts, logs_of, owners_of
 from esim.readers.sagemaker.records import (
     TrainingJob,
     TuningJob,
@@ -80,6 +80,11 @@ def detect(source: Source) -> Detection:
     return Detection(
         False, "no JSON of describe-hyper-parameter-tuning-job", try_next=next_try(source)
     )
+
+
+def joins(source: Source, other: Source) -> bool:
+    """Whether an input that no format recognises holds records or logs of the jobs of this one."""
+    return has_parts(source.files, other.files)
 
 
 def read(source: Source, options: Options) -> Found:

@@ -13,9 +13,9 @@ from pathlib import PurePosixPath
 
 from esim.readers.options import Options
 from esim.readers.sagemaker.analytics import CloudWatchCurve, curves_in
-from esim.readers.sagemaker.records import Records, TrainingJob
+from esim.readers.sagemaker.records import Records, TrainingJob, is_record, read_records
 from esim.readers.source import File
-from esim.readers.text.bare import looks_like_log
+from esim.readers.text.bare import is_text, looks_like_log
 from esim.readers.text.exports import is_export, texts
 from esim.readers.text.log_text import LogText
 from esim.readers.text.printers import printer_of_file
@@ -106,6 +106,28 @@ def _assign(file: File, job: str | None, stream: bool, records: Records, logs: J
             logs.unknown.append(f"{file.name} {name}" if name else file.name)
         else:
             logs.other.append(file.name)
+
+
+def has_parts(files: Iterable[File], others: Iterable[File]) -> bool:
+    """Whether some files hold records or logs of the jobs that other files describe.
+
+    Args:
+        files: the files of an input. If they describe jobs and are no logs, any text may be one.
+        others: files of another input, which no format recognises.
+
+    Raises:
+        EsimError: the JSON is broken.
+    """
+    records = read_records([file for file in files if is_record(file)])
+    if not records.tuning_jobs:
+        return False
+    no_logs = records.files.issuperset(files)
+    return any(
+        is_record(file)
+        or _job_of(file, records.training_jobs)[0] is not None
+        or (no_logs and is_text(file))
+        for file in others
+    )
 
 
 def curves_of(

@@ -123,6 +123,12 @@ def looks_like_log(file: File, options: Options | None = None) -> bool:
     return bool(metrics_in([_as_seen(file, head)]))
 
 
+def is_text(file: File) -> bool:
+    """Whether the first bytes are those of a text that is no JSON."""
+    head = _start_of(file)
+    return head is not None and not is_json(head)
+
+
 def _start_of(file: File) -> bytes | None:
     """The first bytes of a file in UTF-8; None if it is no text."""
     head = in_utf8(file.head)

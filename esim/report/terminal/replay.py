@@ -34,6 +34,8 @@ def show_inputs(inputs: Sequence[Mapping[str, Any]], console: Console) -> None:
     several = len({study for source in inputs for study in _studies_noted(source)}) > 1
     for source in inputs:
         line = f"read {clean(source['path'])} as {source['format']}, sha256 {source['sha256'][:12]}"
+        if not source["format"]:
+            line = f"not read: {clean(source['path'])}"
         console.print(Text(line, style="dim"))
         about: dict[str, list[str | None]] = {}  # a text that many studies share is printed once
         for note in source["notes"]:

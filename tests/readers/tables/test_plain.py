@@ -466,9 +466,6 @@ def test_mixed_formats(tmp_path: Path) -> None:
     (tmp_path / "describe.json").write_text(json.dumps(job))
     assert "mixed formats: table and sagemaker match" in refused(tmp_path)
     assert read_study(tmp_path, direction="minimize", format="table").trials == ("a",)
-    readme = put(tmp_path / "README.md", "hello")
-    actual = refused(tmp_path / "a.csv", readme)
-    assert actual.startswith(f"{readme}: nothing in it was read as table")
 
 
 def test_the_same_trial_in_two_folders_is_refused(tmp_path: Path) -> None:
