@@ -12,7 +12,7 @@ from esim.cli.groups import with_groups
 from esim.cli.progress import progress
 
 if TYPE_CHECKING:
-    from esim.study import Study
+    from esim.study import Note, Study
 
 
 @with_groups
@@ -33,8 +33,10 @@ def convert(
     with progress() as display:
         task = display.add_task("converting", total=None)
 
-        def told(path: str, studies: Sequence[Study]) -> None:
+        def told(path: str, studies: Sequence[Study], notes: Sequence[Note]) -> None:
             display.update(task, description=f"converting {clean(path)}")
+            for note in notes:
+                typer.echo(f"{clean(path, 200)}: {clean(note.text, 500)}")
             for one in studies:
                 counts = f"{one.n_trials} trials, {one.n_reports} reports"
                 typer.echo(f"{clean(one.name)}: {counts}")
@@ -45,7 +47,8 @@ def convert(
     if conversion.unchanged:
         typer.echo(f"{len(conversion.unchanged)} input(s) unchanged, passed over")
     for path, why in conversion.failed.items():
-        typer.echo(f"not read: {clean(path)}\n{clean(why, 2000)}", err=True)
+        lines = "\n".join(clean(line, 2000) for line in why.split("\n"))
+        typer.echo(f"not read: {clean(path)}\n{lines}", err=True)
     if conversion.history is not None:
         typer.echo(f"{len(conversion.history.names)} studies in {out}")
     if conversion.failed:

@@ -12,7 +12,9 @@ from esim.readers.inputs import apart, contents, read_inputs
 from esim.storage.history import History, Location
 from esim.storage.history.layout import SHARD_ROWS
 from esim.storage.history.write import Input, append, fingerprint
-from esim.study import Study
+from esim.study import Note, Study
+
+Told = Callable[[str, Sequence[Study], Sequence[Note]], None]
 
 
 @dataclass
@@ -35,7 +37,7 @@ def convert(
     paths: Sequence[str],
     out: str,
     *,
-    told: Callable[[str, Sequence[Study]], None] = lambda path, studies: None,
+    told: Told = lambda path, studies, notes: None,
     **options: Any,
 ) -> Conversion:
     """Write the studies of some inputs into a history, which is created if there is none.
@@ -48,8 +50,8 @@ def convert(
         paths: as for `esim.read_studies`. Each folder and each address is an input, and all plain
             files together are one.
         out: a folder, or an address in object storage.
-        told: called after each input with its name and the studies that were read from it; there
-            are none if it was unchanged or could not be read.
+        told: called after each input with its name, the studies that were read from it, and the
+            notes about the input itself; there are none if it was unchanged or could not be read.
         options: the options of `esim.read_studies`.
 
     Raises:
@@ -72,7 +74,7 @@ def _a_shard(
     inputs: Iterator[tuple[str, ...]],
     conversion: Conversion,
     options: Mapping[str, Any],
-    told: Callable[[str, Sequence[Study]], None],
+    told: Told,
 ) -> Iterator[Input]:
     """The given input and the next ones that are new or have changed, until they fill a shard."""
     reports = 0
@@ -89,7 +91,7 @@ def _read(
     paths: tuple[str, ...],
     conversion: Conversion,
     options: Mapping[str, Any],
-    told: Callable[[str, Sequence[Study]], None],
+    told: Told,
 ) -> Input | None:
     """An input with its studies; None if the history holds them already or it cannot be read."""
     name = ", ".join(paths)
@@ -100,14 +102,15 @@ def _read(
         sha256 = fingerprint(files, repr(sorted(options.items()))) if files else ""
         if files and known.get(name) == sha256:
             conversion.unchanged.append(name)
-            told(name, ())
+            told(name, (), ())
             return None
         found = read_inputs(*paths, **options)
     except EsimError as error:
         conversion.failed[name] = str(error)
-        told(name, ())
+        told(name, (), ())
         return None
-    told(name, found.studies)
+    notes = [note for one in found.inputs if one.format for note in one.notes]
+    told(name, found.studies, notes)
     for one in found.inputs:
         if not one.format:
             conversion.failed[one.path] = "; ".join(note.text for note in one.notes)

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
+from esim.cli import app
 from esim.errors import EsimError
 from esim.readers.convert import convert
 from esim.readers.inputs import read_inputs, read_studies
@@ -134,3 +136,18 @@ def test_logs_join_the_description_that_needs_them(tmp_path: Path, moved: int) -
         np.testing.assert_array_equal(actual.values, expected.values)
         passed_over = [i.path for i in found.inputs if not i.format]
         assert passed_over == [str(stray)] * (stray in paths)
+
+
+def test_convert_prints_what_is_no_log(folders: list[Path], tmp_path: Path) -> None:
+    stray = folders[0].parent / "README.md"
+    for readme in (stray, folders[0] / "README.md"):
+        readme.write_text(STRAYS["README.md"])
+    paths = [str(path) for path in (stray, *folders)]
+    out = str(tmp_path / "out")
+    ran = CliRunner().invoke(app, ["convert", *paths, out, "--direction", "minimize"])
+    assert ran.exit_code == 1
+    assert "s0: 1 file(s) are not tables of trials: README.md\n" in ran.stdout
+    assert f"README.md\n{stray}: no format matches\n  why: " in ran.stderr
+    ran = CliRunner().invoke(app, ["replay", *paths, "--direction", "minimize"])
+    assert ran.exit_code == 0
+    assert "not read: " in ran.stdout and "no format matches" in " ".join(ran.stdout.split())

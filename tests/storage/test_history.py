@@ -167,7 +167,7 @@ def converted(logs: Path, out: Path) -> tuple[list[str], list[str], list[str]]:
     conversion = convert(
         [str(path) for path in sorted(logs.iterdir())],
         str(out),
-        told=lambda path, studies: read.extend([Path(path).name] if studies else []),
+        told=lambda path, studies, notes: read.extend([Path(path).name] if studies else []),
         objective="validation:loss",
         direction="minimize",
     )
