@@ -1,13 +1,19 @@
 """Reads DeepOBS: ``<problem>/<optimizer>/<setting>/random_seed__<seed>__<time>.json``, or a tar.
 
 A problem with an optimizer is a study; a setting with a seed is a trial. Lists such as
-`test_losses` have a value for each epoch and one before training, which is the first.
+`test_losses` have a value for each epoch and one before training, which is the first. The time is
+the computer's own. DeepOBS 1.1 makes the name before training; of 1.2, some states of the source do
+so behind it. Source: `make_run_name` of runner_utils.py; `create_output_directory` and
+`generate_output_directory_name` of abstract_runner.py.
 """
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
@@ -17,6 +23,7 @@ from esim.readers import runs
 from esim.readers.assembly import some
 from esim.readers.encodings import archive, cells, jsontext
 from esim.readers.formats import Detection, Format, Found
+from esim.readers.natural import natural
 from esim.readers.options import Options
 from esim.readers.runs import Curve, Experiment, Run
 from esim.readers.source import File, Source
@@ -27,6 +34,7 @@ FORMAT = Format(
     summary="DeepOBS: a JSON file a run, also in a tar file; a problem with an optimizer is a "
     "study",
     needs=("direction", "objective, if there are several metrics"),
+    schedule=True,
     configs=True,
     several_studies=True,
     first_step="before",
@@ -43,7 +51,34 @@ _SETTINGS = (
     "lr_sched_factors",
     "random_seed",
 )
+_OF_1_1, _OF_1_2 = "optimizer", "optimizer_name"  # the keys of the optimizer's name
 _MINIBATCH = "minibatch_"  # the lists of such a name have a value for each batch, not each epoch
+
+
+@dataclass(frozen=True)
+class _Recorded:
+    """A run as it was found.
+
+    Attributes:
+        setting, file: the names of its folder and of its file.
+        place: where it is, for errors.
+        record: what the file holds.
+    """
+
+    setting: str
+    file: str
+    place: str
+    record: Mapping[str, Any]
+
+    @property
+    def time(self) -> float:
+        """The time in the file's name, as seconds since 1970; NaN if it is none."""
+        match = _RUN.fullmatch(self.file)
+        try:
+            at = datetime.strptime(match[2] if match else "", "%Y-%m-%d-%H-%M-%S")
+        except ValueError:
+            return math.nan
+        return at.replace(tzinfo=UTC).timestamp()
 
 
 def detect(source: Source) -> Detection:
@@ -62,7 +97,7 @@ def read(source: Source, options: Options) -> Found:
         EsimError: an archive is damaged, the JSON is broken, or a list holds something other than
             numbers.
     """
-    groups: dict[str, list[tuple[str, str, str, Mapping[str, Any]]]] = {}
+    groups: dict[str, dict[tuple[str, str], _Recorded]] = {}
     files = _files(source)
     for part in archive.parts(files, _RUN):
         record = jsontext.parse(part.text, part.place)
@@ -70,12 +105,19 @@ def read(source: Source, options: Options) -> Found:
             raise EsimError("not a JSON object", where=part.place)
         parts = part.name.split("/")
         setting = parts[-2] if len(parts) > 1 else ""
-        told = f"{record.get('testproblem')}/{record.get('optimizer')}"
-        study = "/".join(parts[-4:-2]) or told
-        groups.setdefault(study, []).append((setting, parts[-1], part.place, record))
+        told = f"{record.get('testproblem')}/{record.get(_OF_1_1, record.get(_OF_1_2))}"
+        members = groups.setdefault("/".join(parts[-4:-2]) or told, {})
+        run = _Recorded(setting, parts[-1], part.place, record)
+        if members.setdefault((setting, parts[-1]), run) is not run:
+            raise EsimError(
+                f"the run {setting}/{parts[-1]} is found twice",
+                where=part.place,
+                why=f"{members[setting, parts[-1]].place} holds it, too",
+                fix="leave one of them out",
+            )
     if not groups:
         raise EsimError("no run of DeepOBS", where=source.label)
-    experiments = [_experiment(name, members, source) for name, members in groups.items()]
+    experiments = [_experiment(name, m.values(), source) for name, m in groups.items()]
     return runs.studies(experiments, options, source, runs.file_notes(source, set(files)))
 
 
@@ -87,40 +129,55 @@ def _files(source: Source) -> list[File]:
     ]
 
 
-def _experiment(
-    name: str, members: Sequence[tuple[str, str, str, Mapping[str, Any]]], source: Source
-) -> Experiment:
+def _experiment(name: str, found: Iterable[_Recorded], source: Source) -> Experiment:
+    members = list(found)
+    timed = all(math.isfinite(run.time) for run in members)
+    if timed:
+        members.sort(key=lambda run: (run.time, natural(run.setting), run.file))
+    starts = timed and all(_OF_1_1 in run.record for run in members)
     short: list[str] = []
     made = []
-    trials = _trials([(setting, file) for setting, file, _, _ in members])
-    for trial, (_, _, place, record) in zip(trials, members, strict=True):
+    trials = _trials([(run.setting, run.file) for run in members])
+    for trial, run in zip(trials, members, strict=True):
         lists = {
             key: value
-            for key, value in record.items()
+            for key, value in run.record.items()
             if isinstance(value, list) and key.endswith(("_losses", "_accuracies"))
         }
-        epochs = record.get("num_epochs")
+        epochs = run.record.get("num_epochs")
         reached = max((len(v) for k, v in lists.items() if not k.startswith(_MINIBATCH)), default=0)
         whole = not isinstance(epochs, int) or reached > epochs
         if not whole:
             short.append(trial)
-        config = {key: record[key] for key in _SETTINGS if key in record}
-        inner = record.get("hyperparams")
-        config.update(runs.flat(inner) if isinstance(inner, Mapping) else {})
+        config = {key: run.record[key] for key in _SETTINGS if key in run.record}
+        for key in ("hyperparams", "optimizer_hyperparams"):
+            inner = run.record.get(key)
+            config.update(runs.flat(inner) if isinstance(inner, Mapping) else {})
         made.append(
             Run(
                 trial=trial,
                 metrics=[key for key, value in lists.items() if value],
-                curve=_curve(lists, place),
+                curve=_curve(lists, run.place),
+                start=run.time if starts else math.nan,
                 status=Status.COMPLETED if whole else Status.STOPPED,
                 config=config,
             )
         )
     notes = [Note("step_column", "steps are epochs, 0 before training")]
+    if starts:
+        text = "starts are the times in the files' names; they name no time zone, taken as UTC"
+        notes.append(Note("zone_assumed", text, len(made)))
     if short:
         text = f"{len(short)} run(s) ended before their num_epochs: {some(short)}"
         notes.append(Note("ended_early", text, len(short)))
-    return Experiment(name, made, f"{source.label}, {name}", notes=tuple(notes))
+    order = "the times in the files' names, which are of the start or, by some versions, of the end"
+    return Experiment(
+        name,
+        made,
+        f"{source.label}, {name}",
+        notes=tuple(notes),
+        ordered_by=order if timed and not starts else "",
+    )
 
 
 def _trials(members: Sequence[tuple[str, str]]) -> list[str]:
