@@ -1,35 +1,82 @@
-"""`esim formats`: the log formats that can be read."""
+"""`esim formats`: the log formats that can be read, and what there is to know of one."""
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Annotated
 
-def formats() -> None:
-    """List the log formats, what each needs and what each can tell."""
-    from rich.console import Console
+import typer
 
+from esim.cli.usage import usage
+
+if TYPE_CHECKING:
+    from esim.readers.formats import Format
+
+WIDTH = 80
+# What `Format.first_step` says of a report with the index 0.
+_INDEX_0 = {
+    "done": "it is printed after the first step of training",
+    "before": "nothing is trained at it",
+    None: "settled by the steps and times, or by --first-step",
+}
+
+
+def formats(
+    name: Annotated[
+        str | None, typer.Argument(help="Show the format of this name.", show_default=False)
+    ] = None,
+) -> None:
+    """List the log formats, or show one: what is read, what it needs, what it can tell."""
+    from esim.readers.choosing import format_named
     from esim.readers.plugins import installed, known_formats
-    from esim.report.terminal.replay import table
     from esim.report.words import clean
 
-    shown = table(
-        "Formats",
-        "format",
-        "reads",
-        "needs",
-        "times",
-        "starts, ends",
-        "configs",
-        "several studies",
-        words=True,
-    )
-    for f in known_formats():
-        can = ["yes" if it else "no" for it in (f.times, f.schedule, f.configs, f.several_studies)]
-        by = f" (package {clean(f.package)})" if f.package else ""
-        # One word an option; what they are is in the help of every command.
-        needs = ", ".join(f"--{need.partition(',')[0]}" for need in f.needs) or "nothing"
-        shown.add_row(clean(f.name), clean(f.summary, 300) + by, needs, *can)
-    console = Console()
-    console.print(shown)
-    console.print("--objective is needed only where there are several metrics.", style="dim")
+    if name is not None:
+        with usage():
+            found = format_named(name)
+        _show(found)
+        return
+    known = known_formats()
+    column = max(len(clean(fmt.name)) for fmt in known)
+    for fmt in known:
+        by = f" (package {clean(fmt.package, 30)})" if fmt.package else ""
+        room = WIDTH - column - 2 - len(by)
+        files = clean(fmt.files or fmt.summary, 300)
+        shown = files if len(files) <= room else files[: room - 1] + "…"
+        typer.echo(f"{clean(fmt.name):{column}}  {shown}{by}")
+    typer.echo("\nesim formats NAME says what is read of one, what it needs, and an example.")
     for note in installed()[1]:
-        console.print(clean(note.text, 500), markup=False)
+        typer.echo(clean(note.text, 500))
+
+
+def _show(fmt: Format) -> None:
+    from rich.console import Console
+    from rich.markup import escape
+
+    from esim.report.words import clean
+
+    console = Console()
+    console.print(f"[bold]{escape(clean(fmt.name))}[/]  {escape(clean(fmt.summary, 500))}\n")
+    needs = [f"--{need}" for need in fmt.needs]
+    needs += ["--metric NAME=REGEX for lines that esim does not know"] if fmt.any_text else []
+    facts = {
+        "files": fmt.files,
+        "needs": "; ".join(needs) or "nothing",
+        "takes": ", ".join(f"--{option}" for option in fmt.takes or ()),
+        "report times": _yes(fmt.times),
+        "starts, ends": _yes(fmt.schedule),
+        "hyperparameters": _yes(fmt.configs),
+        "several studies": "yes; --study NAME reads one" if fmt.several_studies else "no",
+        "index 0": _INDEX_0[fmt.first_step],
+        "package": fmt.package,
+    }
+    for word, fact in facts.items():
+        if fact:
+            console.print(f"[dim]{word:15}[/]  {escape(clean(fact, 500))}")
+    flags = {"direction": "--direction minimize", "objective": "--objective NAME"}
+    given = [flags[need] for need in fmt.needs if need in flags]
+    example = " ".join(["esim replay LOGS", *given])
+    console.print(f"[dim]{'example':15}[/]  {example}")
+
+
+def _yes(can: bool) -> str:
+    return "yes, where the logs have them" if can else "no"

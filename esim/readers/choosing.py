@@ -22,6 +22,26 @@ class NoFormatError(EsimError):
     """No format recognises an input, or it has no files."""
 
 
+def format_named(name: str) -> Format:
+    """The format of a name.
+
+    Args:
+        name: its name for --format.
+
+    Raises:
+        EsimError: there is none; the error lists near names.
+    """
+    formats = {fmt.name: fmt for fmt in known_formats()}
+    if name not in formats:
+        unusable = [note.text for note in installed()[1]]
+        raise EsimError(
+            f"no format {name!r}",
+            why="; ".join(unusable) or None,
+            fix=f"one of: {near_names(name, formats)}",
+        )
+    return formats[name]
+
+
 def choose_format(
     source: Source,
     name: str | None = None,
@@ -44,19 +64,12 @@ def choose_format(
         EsimError: there is no format of this name (the error lists near names) or it does not take
             an option, or several recognise the input.
     """
-    formats = known_formats()
     if name is not None:
-        for fmt in formats:
-            if fmt.name == name:
-                if fmt.lacks(options):
-                    raise not_taken(source, fmt, options)
-                return fmt
-        unusable = [note.text for note in installed()[1]]
-        raise EsimError(
-            f"no format {name!r}",
-            why="; ".join(unusable) or None,
-            fix=f"one of: {near_names(name, [f.name for f in formats])}",
-        )
+        fmt = format_named(name)
+        if fmt.lacks(options):
+            raise not_taken(source, fmt, options)
+        return fmt
+    formats = known_formats()
     if not source.files and source.address is None:
         skipped = f", {len(source.skipped)} hidden or left over" if source.skipped else ""
         why = f"the folder is empty{skipped}"

@@ -15,6 +15,8 @@ from esim.readers.source import File, Source
 from esim.study import Note, Study
 from esim.study.first_step import FirstStep
 
+FILES_LENGTH = 50  # so that a line of `esim formats` has at most 80 characters
+
 
 @dataclass(frozen=True)
 class Detection:
@@ -88,7 +90,7 @@ class Reader(Protocol):
 
 @dataclass(frozen=True)
 class Format:
-    """A format that esim reads: a row of `esim formats`.
+    """A format that esim reads: a line of `esim formats`.
 
     Attributes:
         name: its name for --format.
@@ -114,6 +116,8 @@ class Format:
             None: it is not known, as for plug-ins; it is given them all.
         sample: a small input of the format: path -> contents, as its tool would write them.
         reader: what recognises and reads it; None: the functions of `module`.
+        files: what its files are called, or hold, in at most `FILES_LENGTH` characters: the line of
+            `esim formats`. "" if the summary is as short as that.
 
     Example:
         >>> Format(name="mine", summary="a JSON file a run", times=True).asked_late
@@ -136,6 +140,7 @@ class Format:
     takes: tuple[str, ...] | None = None
     sample: Mapping[str, str] = field(default_factory=dict)
     reader: Reader | None = None
+    files: str = ""
 
     @property
     def asked_late(self) -> tuple[bool, bool]:

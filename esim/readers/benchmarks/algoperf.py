@@ -25,6 +25,7 @@ FORMAT = Format(
     several_studies=True,
     first_step="before",
     takes=("step", "where"),
+    files="eval_measurements.csv, hparams.json",
 )
 
 # Workload -> the metric for which its target is set, and the direction.

@@ -35,6 +35,7 @@ FORMAT = Format(
     configs=True,
     several_studies=True,
     first_step="before",
+    files="a folder a benchmark of the repository",
 )
 
 METADATA, VALUES, CONFIGS = "metadata.json", "objectives_evaluations.npy", "hyperparameters.parquet"

@@ -38,6 +38,7 @@ FORMAT = Format(
     configs=True,
     several_studies=True,
     first_step="before",
+    files="random_seed__*.json, or a tar of them",
 )
 
 _RUN = re.compile(r"random_seed__(-?\d+)__([\d-]+)\.json")

@@ -34,6 +34,7 @@ FORMAT = Format(
     configs=True,
     several_studies=True,
     first_step="before",
+    files="data_2k_lw.json, also in its zip",
 )
 
 OBJECTIVE = "Train/val_accuracy"

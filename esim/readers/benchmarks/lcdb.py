@@ -40,6 +40,7 @@ FORMAT = Format(
     summary="LCDB 1.1: LCDB11_*.hdf5, or meta.json and er/*.json of its explorer",
     several_studies=True,
     first_step="before",
+    files="LCDB11_*.hdf5, or meta.json and er/*.json",
 )
 
 SPLITS = ("train", "valid", "test")

@@ -37,6 +37,7 @@ FORMAT = Format(
     configs=True,
     several_studies=True,
     first_step="done",
+    files="HPOBench's JSON files, also in their zip",
 )
 
 EXPORT = """\

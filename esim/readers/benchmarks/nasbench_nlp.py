@@ -42,6 +42,7 @@ FORMAT = Format(
     configs=True,
     several_studies=True,
     first_step="before",
+    files="log_stats_model_*.json, also in a zip",
 )
 
 OBJECTIVE, TIMES, INIT = "val_losses", "wall_times", "init_time"

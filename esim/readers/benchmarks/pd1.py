@@ -46,6 +46,7 @@ FORMAT = Format(
     configs=True,
     several_studies=True,
     first_step="before",
+    files="pd1_*_results.jsonl.gz, also in pd1.tar.gz",
 )
 
 OBJECTIVE = "valid/error_rate"

@@ -40,6 +40,7 @@ FORMAT = Format(
     several_studies=True,
     by_contents=True,
     first_step="before",
+    files="a JSON file a task, with all its curves",
 )
 
 _START = re.compile(rb'\s*\[\s*\{\s*"hp"\s*:')

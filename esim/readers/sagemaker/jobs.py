@@ -53,6 +53,7 @@ FORMAT = Format(
     several_studies=True,
     by_contents=True,
     any_text=True,
+    files="logs of training jobs, JSON of their tuning job",
 )
 
 OBJECTIVE_METRIC = "ObjectiveMetric"  # tuning adds this entry to a job's metric definitions

@@ -21,6 +21,7 @@ FORMAT = Format(
     schedule=True,
     configs=True,
     several_studies=True,
+    files="Parquet of Study.to_parquet, a folder a study",
 )
 
 

@@ -39,6 +39,7 @@ FORMAT = Format(
     schedule=True,
     configs=True,
     several_studies=True,
+    files="mlruns, SQLite file, postgresql:, mysql:, http:",
 )
 
 STATUSES: Mapping[str, Status] = {"scheduled": Status.RUNNING}

@@ -27,6 +27,7 @@ FORMATS = (
         needs=("direction", "objective, if there are several metrics"),
         times=True,
         takes=("step", "where"),
+        files="run-*-tag-*.csv or .json of TensorBoard's page",
         reader=TENSORBOARD,
         sample={
             "run-lr0_validation-tag-epoch_loss.csv": "Wall time,Step,Value\r\n"

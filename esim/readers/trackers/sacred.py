@@ -33,6 +33,7 @@ FORMAT = Format(
     schedule=True,
     configs=True,
     several_studies=True,
+    files="run.json, config.json, metrics.json",
 )
 
 RUN, CONFIG, METRICS = "run.json", "config.json", "metrics.json"

@@ -43,6 +43,7 @@ FORMAT = Format(
         '"test_metrics":[{"best_value":"Min","name":"Logloss"}],"learn_metrics":'
         '[{"best_value":"Min","name":"Logloss"}],"launch_mode":"Train"},\n"iterations":[\n]}',
     },
+    files="learn_error.tsv, test_error.tsv of catboost_info",
 )
 
 _LEARN, _TEST, _TIME, _META = (

@@ -26,6 +26,7 @@ FORMAT = Format(
     by_contents=True,
     first_step="before",
     takes=("step",),
+    files="LogReport's file log",
 )
 
 _LAYOUT = Layout(steps=("epoch", "iteration"), elapsed=("elapsed_time",), sparse=True)

@@ -31,6 +31,7 @@ FORMAT = Format(
     configs=True,
     first_step="before",
     takes=("step",),
+    files="checkpoint-*/trainer_state.json",
 )
 
 _FILE = "trainer_state.json"

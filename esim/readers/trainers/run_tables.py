@@ -168,6 +168,7 @@ FORMATS = (
         needs=_NEEDS,
         first_step="done",
         takes=_TAKES,
+        files="metrics.json, JSON lines with iteration",
         reader=DETECTRON2,
         sample={
             "exp1/metrics.json": '{"iteration": 19, "lr": 0.001, "time": 0.3, "total_loss": 1.9}\n'
@@ -183,6 +184,7 @@ FORMATS = (
         configs=True,
         first_step="done",
         takes=_TAKES,
+        files="dvclive/plots/metrics/*.tsv",
         reader=DVCLIVE,
         sample={
             "a/dvclive/plots/metrics/val/loss.tsv": "step\tloss\n0\t1.5\n1\t0.75\n",
@@ -197,6 +199,7 @@ FORMATS = (
         by_contents=True,
         first_step="done",
         takes=_TAKES,
+        files="CSVLogger's file, a run a file",
         reader=KERAS,
         sample={"lr1.csv": "epoch,loss,val_loss\n0,1.5,1.25\n1,0.75,0.625\n"},
     ),
@@ -207,6 +210,7 @@ FORMATS = (
         configs=True,
         first_step="done",
         takes=_TAKES,
+        files="CSVLogger's metrics.csv, hparams.yaml",
         reader=LIGHTNING,
         sample={
             "version_0/metrics.csv": "epoch,step,train_loss,val_loss\n0,9,1.5,\n0,9,,1.25\n"
@@ -220,6 +224,7 @@ FORMATS = (
         times=True,
         first_step="before",
         takes=_TAKES,
+        files="trainer_log.jsonl",
         reader=LLAMA_FACTORY,
         sample={
             "lora1/trainer_log.jsonl": '{"current_steps": 10, "total_steps": 20, "loss": 1.5, '
@@ -235,6 +240,7 @@ FORMATS = (
         needs=_NEEDS,
         first_step="before",
         takes=_TAKES,
+        files="*.log.json of OpenMMLab 1.x",
         reader=MMCV,
         sample={
             "work1/20240131_120000.log.json": '{"env_info": "linux", "seed": 0}\n'
@@ -250,6 +256,7 @@ FORMATS = (
         needs=_NEEDS,
         first_step="before",
         takes=_TAKES,
+        files="vis_data/scalars.json of OpenMMLab 2.x",
         reader=MMENGINE,
         sample={
             "work1/20240131_120000/vis_data/scalars.json": '{"lr": 0.01, "loss": 1.5, "epoch": 1, '
@@ -265,6 +272,7 @@ FORMATS = (
         times=True,
         beside_others=True,
         takes=_TAKES,
+        files="monitor.csv of Stable-Baselines and Gym",
         reader=MONITOR,
         sample={
             "a/monitor.csv": '#{"t_start": 1700000000.5, "env_id": "x"}\nr,l,t\n9.0,9,0.5\n'
@@ -278,6 +286,7 @@ FORMATS = (
         times=True,
         first_step="before",
         takes=_TAKES,
+        files="progress.csv",
         reader=STABLE_BASELINES,
         sample={
             "ppo1/progress.csv": "rollout/ep_rew_mean,time/total_timesteps,time/time_elapsed\n"
@@ -292,6 +301,7 @@ FORMATS = (
         configs=True,
         first_step="done",
         takes=_TAKES,
+        files="results.csv, args.yaml",
         reader=ULTRALYTICS,
         sample={
             "train/results.csv": "epoch,time,train/loss,metrics/mAP50(B)\n1,9.5,1.5,0.25\n"

@@ -28,6 +28,7 @@ FORMAT = Format(
     summary="AutoGluon: models/*/curves.json of a fit with learning_curves=True",
     needs=("objective", "direction"),
     several_studies=True,
+    files="models/*/curves.json of a fit",
 )
 
 CURVES = "curves.json"

@@ -29,6 +29,7 @@ FORMAT = Format(
     configs=True,
     several_studies=True,
     first_step="before",
+    files="history.jsonl, configs.json, meta.json",
 )
 
 HISTORY, CONFIGS, META = "history.jsonl", "configs.json", "meta.json"

@@ -31,6 +31,7 @@ FORMAT = Format(
     configs=True,
     several_studies=True,
     first_step="before",
+    files="history.parquet.gzip",
 )
 
 # The second is written when the time is used up, and holds what the first one holds and more.

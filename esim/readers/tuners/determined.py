@@ -42,6 +42,7 @@ FORMAT = Format(
     configs=True,
     several_studies=True,
     first_step="before",
+    files="det trial describe --json, det e describe --csv",
 )
 
 WORKLOADS = ("Trial ID", "# of Batches", "State", "Report Time")

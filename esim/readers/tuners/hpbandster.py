@@ -27,6 +27,7 @@ FORMAT = Format(
     configs=True,
     several_studies=True,
     first_step="before",
+    files="results.json, configs.json",
 )
 
 RESULTS, CONFIGS = "results.json", "configs.json"

@@ -44,6 +44,7 @@ FORMAT = Format(
     schedule=True,
     configs=True,
     several_studies=True,
+    files="the table observation_logs: database or CSV",
 )
 
 TABLE = "observation_logs"

@@ -38,6 +38,7 @@ FORMAT = Format(
     configs=True,
     several_studies=True,
     first_step="done",
+    files="oracle.json, trial_*/trial.json",
 )
 
 ORACLE, TRIAL = "oracle.json", "trial.json"

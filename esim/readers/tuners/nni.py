@@ -33,6 +33,7 @@ FORMAT = Format(
     configs=True,
     several_studies=True,
     first_step="done",
+    files="db/nni.sqlite",
 )
 
 TABLES = ("MetricData", "TrialJobEvent")

@@ -47,6 +47,7 @@ FORMAT = Format(
     schedule=True,
     configs=True,
     several_studies=True,
+    files="SQLite or journal file, postgresql:, mysql:",
 )
 
 TABLES = ("studies", "trials", "trial_params", "trial_values", "version_info")

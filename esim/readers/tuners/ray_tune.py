@@ -37,6 +37,7 @@ FORMAT = Format(
     several_studies=True,
     first_step="before",
     takes=("step",),
+    files="result.json or progress.csv, params.json",
 )
 
 RESULTS, PROGRESS, PARAMS, FAILURE = "result.json", "progress.csv", "params.json", "error.txt"

@@ -37,6 +37,7 @@ FORMAT = Format(
     configs=True,
     several_studies=True,
     first_step="before",
+    files="runhistory.json, scenario.json",
 )
 
 HISTORY, SCENARIO = "runhistory.json", "scenario.json"

@@ -32,6 +32,7 @@ FORMAT = Format(
     several_studies=True,
     first_step="done",
     takes=("step",),
+    files="results.csv.zip, metadata.json",
 )
 
 ZIPPED, PLAIN, METADATA = "results.csv.zip", "results.csv", "metadata.json"

@@ -37,6 +37,7 @@ FORMAT = Format(
     schedule=True,
     configs=True,
     beside_others=True,
+    files="events.out.tfevents.*",
 )
 
 # The names of folders that Keras, Estimators and others make inside a run.

@@ -25,6 +25,7 @@ FORMAT = Format(
     needs=("direction", "objective, if there are several metrics"),
     by_contents=True,
     takes=("step",),
+    files="the CSV that a chart exports, a column a run",
 )
 
 _LOW, _HIGH = "__MIN", "__MAX"

@@ -19,6 +19,7 @@ FORMAT = Format(
     configs=True,
     by_contents=True,
     takes=("step", "where"),
+    files="a run's history: CSV, JSONL, Parquet with _step",
 )
 
 _LOGGER = Logger(

@@ -30,6 +30,7 @@ FORMAT = Format(
     configs=True,
     several_studies=True,
     takes=("step",),
+    files="run-*.wandb of offline runs",
 )
 
 LAYOUT = Layout(
