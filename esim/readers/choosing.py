@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from esim.errors import EsimError, near_names
+from esim.readers.asides import is_aside
 from esim.readers.formats import Detection, Format
 from esim.readers.options import Options
 from esim.readers.plugins import broken_note, installed, known_formats
@@ -82,13 +83,14 @@ def choose_format(
         seen.append((fmt, detection))
         if detection.broken and broken is not None:
             broken.append(broken_note(fmt.name, fmt.package, detection.broken))
-        strong = detection.matches and not detection.weak
+        strong = detection.matches and not (detection.weak or detection.doubtful)
         if detection.claims or (strong and not rest.matched):
             rest = rest.without(detection.claims, matched=strong)
         if detection.claims and not rest.files:
             break
     seen.sort(key=lambda pair: formats.index(pair[0]))
     matching = [(fmt, detection) for fmt, detection in seen if detection.matches]
+    matching = [pair for pair in matching if not pair[1].doubtful] or matching
     matching = [pair for pair in matching if not pair[1].weak] or matching
     if len(matching) == 1:
         return matching[0][0]
@@ -157,24 +159,20 @@ def choose_each(
     Raises:
         EsimError: no input is recognised, not even all of them as one.
     """
+    others, asides = _without_asides(sources)
+    chosen = _settled(others, name, broken, options) if asides else Chosen([], [])
+    if chosen.read:
+        why = "such a file is read only where nothing else can be"
+        for source in asides:
+            error = NoFormatError("no log, by its name", where=source.label, why=why)
+            chosen.refused.append((source, error))
+        return _joined(chosen)
     if len(sources) == 1:
         return Chosen([(sources[0], choose_format(sources[0], name, broken, options))], [])
-    chosen = Chosen([], [])
-    errors: list[EsimError] = []
-    waiting = list(sources)
-    while waiting:
-        source = waiting.pop(0)
-        try:
-            chosen.read.append((source, choose_format(source, name, broken, options)))
-        except EsimError as error:
-            errors.append(error)
-            if isinstance(error, NoFormatError) and len(source.roots) > 1:
-                waiting[:0] = [Source((file.root,), (file,)) for file in source.files]
-            else:
-                chosen.refused.append((source, error))
+    chosen = _settled(sources, name, broken, options)
     if chosen.read:
         return _joined(chosen)
-    first = errors[0]
+    first = chosen.refused[0][1]
     if any(source.address for source in sources):
         raise first
     whole = union(sources)
@@ -182,6 +180,39 @@ def choose_each(
         return Chosen([(whole, choose_format(whole, name, broken, options))], [])
     except NoFormatError:
         raise first from None
+
+
+def _without_asides(sources: Sequence[Source]) -> tuple[list[Source], list[Source]]:
+    """The inputs without the files that were given and by their names are no logs; and those."""
+    others: list[Source] = []
+    asides: list[Source] = []
+    for source in sources:
+        given = {file.root: file for file in source.files if file.path == file.root}
+        names = {root for root, file in given.items() if is_aside(file.base)}
+        asides += [Source((root,), (given[root],)) for root in given if root in names]
+        roots = tuple(root for root in source.roots if root not in names)
+        kept = tuple(file for file in source.files if file.root not in names)
+        if roots:
+            others.append(Source(roots, kept, source.skipped) if names else source)
+    return others, asides
+
+
+def _settled(
+    sources: Sequence[Source], name: str | None, broken: list[Note], options: Options
+) -> Chosen:
+    """The format of each input by itself; files without a format become inputs of their own."""
+    chosen = Chosen([], [])
+    waiting = list(sources)
+    while waiting:
+        source = waiting.pop(0)
+        try:
+            chosen.read.append((source, choose_format(source, name, broken, options)))
+        except EsimError as error:
+            if isinstance(error, NoFormatError) and len(source.roots) > 1:
+                waiting[:0] = [Source((file.root,), (file,)) for file in source.files]
+            else:
+                chosen.refused.append((source, error))
+    return chosen
 
 
 def _joined(chosen: Chosen) -> Chosen:

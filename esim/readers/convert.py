@@ -59,8 +59,9 @@ def convert(
             same name.
     """
     _refuse_other_things(out)
-    conversion = Conversion(History.open(out))
-    inputs = iter(apart(paths, **options))
+    groups, refused = apart(paths, **options)
+    conversion = Conversion(History.open(out), failed=refused)
+    inputs = iter(groups)
     for first in inputs:
         given = _read(first, conversion, options, told)
         if given is not None:

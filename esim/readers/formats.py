@@ -33,6 +33,8 @@ class Detection:
             match counts only if no other format matches.
         broken: why a plug-in could not tell; "" if it could.
         try_next: for the error if no format matches: a command that would read the input.
+        doubtful: whether the evidence may as well lie beside logs, such as a page with an example.
+            Such a match counts only if no other format matches, not even weakly.
     """
 
     matches: bool
@@ -42,6 +44,7 @@ class Detection:
     broken: str = ""
     try_next: str = ""
     weak: bool = False
+    doubtful: bool = False
 
 
 @dataclass(frozen=True)

@@ -202,20 +202,23 @@ def _whole_history(history: History, options: Options) -> ReadInput:
 
 def apart(
     paths: Sequence[str | Path], format: str | None = None, **options: Any
-) -> list[tuple[str, ...]]:
-    """Group the paths into inputs that can be read one at a time, those without a format last.
+) -> tuple[list[tuple[str, ...]], dict[str, str]]:
+    """Group the paths into inputs that can be read one at a time.
 
     Args:
         paths: as for `read_inputs`.
         format: the name of a format; None recognises it from the contents.
         options: the other options of `read_inputs`.
 
+    Returns:
+        The paths of each input; each path whose format is not known, and why.
+
     Raises:
-        EsimError: as `read_inputs`, where a path cannot be opened or no format matches.
+        EsimError: as `read_inputs`, where a path cannot be opened or no format matches any.
     """
     chosen = choose_each(open_sources(paths), format, [], Options.parse(**options))
-    every = [*(source for source, _ in chosen.read), *(source for source, _ in chosen.refused)]
-    return [tuple(str(root) for root in source.roots) for source in every]
+    groups = [tuple(str(root) for root in source.roots) for source, _ in chosen.read]
+    return groups, {str(source.roots[0]): str(error) for source, error in chosen.refused}
 
 
 def contents(paths: Sequence[str | Path]) -> list[tuple[str, str]]:

@@ -34,10 +34,11 @@ from esim.readers.sagemaker.records import (
     read_records,
 )
 from esim.readers.source import File, Source
-from esim.readers.text.bare import BareStudy, looks_like_log, next_try, no_number, read_bare
+from esim.readers.text.bare import BareStudy, next_try, no_number, read_bare
 from esim.readers.text.find import Matches, find
 from esim.readers.text.index_forms import choose_form
 from esim.readers.text.log_text import LogText
+from esim.readers.text.looks import is_page, logs_among
 from esim.readers.text.steps import AlignedCurve, align
 from esim.readers.text.suggest import nearest_lines
 from esim.study import STATUS_WORDS, Float64, Note, Study
@@ -72,12 +73,13 @@ def detect(source: Source) -> Detection:
             "describe-hyper-parameter-tuning-job is missing",
         )
     kinds = {file.name: kind for file in source.files if (kind := kind_of(file))}
-    bare = [f.name for f in source.files if f.name not in kinds and looks_like_log(f)]
+    bare = logs_among(file for file in source.files if file.name not in kinds)
     if not bare and kinds:
         name, kind = next(iter(kinds.items()))
         return Detection(True, f"{name} is {kind.value}, undescribed", complete=False)
     if bare:
-        return Detection(True, f"{some(bare)} is the output of a training job", complete=False)
+        saw = f"{some([file.name for file in bare])} is the output of a training job"
+        return Detection(True, saw, complete=False, doubtful=all(map(is_page, bare)))
     return Detection(
         False, "no JSON of describe-hyper-parameter-tuning-job", try_next=next_try(source)
     )
@@ -102,7 +104,7 @@ def read(source: Source, options: Options) -> Found:
     records = read_records([file for file in source.files if is_record(file)])
     tables = [file for file in source.files if kind_of(file)]
     texts = [file for file in source.files if file not in tables]
-    if not records.files and any(looks_like_log(file, options) for file in texts):
+    if not records.files and logs_among(texts, options):
         return _read_bare(source, options)
     if not records.tuning_jobs:
         for file in tables:  # raises an error that says why such a table alone is not enough
@@ -299,7 +301,8 @@ def _read_bare(source: Source, options: Options) -> Found:
         declared=None if bare.form is None else bare.form.first_step,
         asked=options.first_step,
     )
-    unread = [file.name for file in source.files if not looks_like_log(file, options)]
+    logs = logs_among(source.files, options)
+    unread = [file.name for file in source.files if file not in logs]
     text = f"{len(unread)} file(s) are no logs of training jobs: {some(unread)}"
     return Found((study,), (Note("files_not_read", text, len(unread)),) if unread else ())
 

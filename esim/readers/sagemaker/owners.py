@@ -15,9 +15,9 @@ from esim.readers.options import Options
 from esim.readers.sagemaker.analytics import CloudWatchCurve, curves_in
 from esim.readers.sagemaker.records import Records, TrainingJob, is_record, read_records
 from esim.readers.source import File
-from esim.readers.text.bare import is_text, looks_like_log
 from esim.readers.text.exports import is_export, texts
 from esim.readers.text.log_text import LogText
+from esim.readers.text.looks import is_document, is_text, looks_like_log
 from esim.readers.text.printers import printer_of_file
 
 WRITE_TEST = "aws-logs-write-test"  # a file that an export task leaves beside the logs
@@ -79,7 +79,9 @@ def logs_of(files: Iterable[File], records: Records, options: Options) -> JobLog
         if file in records.files or PurePosixPath(file.plain_name).name == WRITE_TEST:
             continue
         job, stream = _job_of(file, records.training_jobs)
-        if job is not None and not is_export(file):
+        if job is not None and is_document(file):
+            logs.other.append(file.name)
+        elif job is not None and not is_export(file):
             logs.by_job.setdefault(job, []).append(file)
         elif not looks_like_log(file, options):
             (logs.unknown if stream else logs.other).append(file.name)

@@ -15,18 +15,19 @@ from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 
 from esim.errors import EsimError
+from esim.readers.asides import is_aside
 from esim.readers.assembly import some
 from esim.readers.encodings.times import parse_time
 from esim.readers.options import Options, settle_direction, settle_objective
 from esim.readers.source import File, Source
 from esim.readers.text.algorithms import forms_of, metrics_in
 from esim.readers.text.borders import BILLED, lines_with
-from esim.readers.text.controls import seen
-from esim.readers.text.exports import is_export, is_json, texts
+from esim.readers.text.exports import is_json, texts
 from esim.readers.text.find import Matches, find
 from esim.readers.text.index_forms import StepForm, choose_form, indexes
 from esim.readers.text.log_text import EXAMPLES, Emissions, LogText
-from esim.readers.text.plain import CELL, in_utf8
+from esim.readers.text.looks import LOOK_AT, as_seen, logs_among, start_of
+from esim.readers.text.plain import CELL
 from esim.readers.text.printers import ENDINGS, printer_of_file
 from esim.readers.text.rows import time_span
 from esim.readers.text.steps import AlignedCurve, align
@@ -42,30 +43,13 @@ from esim.readers.text.trainings import trainings_apart
 from esim.study import Direction, Note
 
 _BILLED = re.compile(BILLED + rb" (\d{1,18})\s*$", re.MULTILINE)
-# Texts in the first bytes of a file that show the output of a training job on SageMaker.
-_SIGNS = (
-    b"#quality_metric",
-    b"#011",
-    b"Starting - ",
-    b"Creating training-job with name",
-    b"/opt/ml/",
-    b"sagemaker",
-    b"SM_HPS",
-    b"algo-1",
-)
 # 2024-03-01 11:00:00,123 of Python's logging and the SDK; [03/22/2020 20:43:21 of SageMaker.
 _OWN_TIME = re.compile(
     rb"^[^\n]{0,40}?(?<!\d)(?:(?P<y>\d{4})-(?P<m>\d\d)-(?P<d>\d\d)|(?P<us>\d\d/\d\d/\d{4}))[ T]"
     rb"(?P<clock>\d\d:\d\d:\d\d)",
     re.MULTILINE,
 )
-_BINARY = (b"SQLite format 3", b"PAR1", b"\x89PNG", b"%PDF", b"PK\x03\x04", b"ARROW1")
-# What lies beside logs in a folder: it is a log only if it looks like one.
-_NO_LOGS = frozenset(
-    {".py", ".md", ".rst", ".sh", ".json", ".yaml", ".yml", ".toml", ".cfg", ".ini", ".html"}
-)
 _FILES_LOOKED_AT = 20
-_LOOK_AT = 16 * 1024  # bytes in which lines of the table of algorithms are looked for
 
 
 @dataclass(frozen=True)
@@ -97,49 +81,6 @@ class BareStudy:
     printed_at: tuple[float | None, ...]
 
 
-def looks_like_log(file: File, options: Options | None = None) -> bool:
-    """Whether the first bytes look like the output of a training job.
-
-    Any text does if the user gives a regex or says that the files are logs. JSON, which other
-    formats claim, is not searched for lines.
-
-    Args:
-        file: the file.
-        options: what the user asked for.
-    """
-    if is_export(file):
-        return True
-    head = _start_of(file)
-    if head is None:
-        return False
-    beside = PurePosixPath(file.plain_name.lower()).suffix in _NO_LOGS and file.path != file.root
-    if options is not None and (options.metrics or options.any_text) and not beside:
-        return True
-    if is_json(head):
-        return False
-    if any(sign in head for sign in _SIGNS):
-        return True
-    # Plain output of a framework in the table.
-    return bool(metrics_in([_as_seen(file, head)]))
-
-
-def is_text(file: File) -> bool:
-    """Whether the first bytes are those of a text that is no JSON."""
-    head = _start_of(file)
-    return head is not None and not is_json(head)
-
-
-def _start_of(file: File) -> bytes | None:
-    """The first bytes of a file in UTF-8; None if it is no text."""
-    head = in_utf8(file.head)
-    return None if b"\0" in head[:1000] or head.startswith(_BINARY) else head
-
-
-def _as_seen(file: File, head: bytes) -> LogText:
-    """The first lines of a file as a person saw them."""
-    return LogText(file.name, seen(head[:_LOOK_AT])[0])
-
-
 def next_try(source: Source) -> str:
     """A command that may read plain text that no known program has printed; "" if there is none.
 
@@ -147,10 +88,10 @@ def next_try(source: Source) -> str:
         source: the input, of which the first bytes of each file are looked at.
     """
     heads = []
-    for file in source.files[:_FILES_LOOKED_AT]:
-        head = _start_of(file)
+    for file in [f for f in source.files if not is_aside(f.base)][:_FILES_LOOKED_AT]:
+        head = start_of(file)
         if head is not None and not is_json(head):
-            heads.append(_as_seen(file, head))
+            heads.append(as_seen(file, head))
     likely = candidates(heads)
     return try_next(likely, source.label) if likely else ""
 
@@ -313,7 +254,7 @@ _Part = tuple[str, list[LogText], list[Emissions]]
 
 def _jobs(source: Source, options: Options) -> dict[_Key, list[LogText]]:
     """The texts of each job: a job that a name tells, else what a file or a part of it holds."""
-    files = [file for file in source.files if looks_like_log(file, options)]
+    files = logs_among(source.files, options)
     homes: dict[str, set[str]] = {}
     for file in files:
         printer, home = printer_of_file(file)
@@ -425,7 +366,7 @@ def _printed_at(job: _Job) -> float | None:
     """The first time that the lines of a job tell, as loggers write it; None if they tell none."""
     found = []
     for text in job.texts:
-        match = _OWN_TIME.search(text.data[:_LOOK_AT])
+        match = _OWN_TIME.search(text.data[:LOOK_AT])
         if match is not None:
             year, month, day = (match["y"], match["m"], match["d"])
             if match["us"]:

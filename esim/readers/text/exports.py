@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 
@@ -27,6 +27,7 @@ from esim.errors import EsimError
 from esim.readers.encodings.aws_json import documents
 from esim.readers.encodings.times import EPOCH_UNITS, parse_time
 from esim.readers.source import File
+from esim.readers.text.events import HOLDERS, KEYS, begins_with_events, is_field, value_of
 from esim.readers.text.log_text import LogText, Printer
 from esim.readers.text.notebooks import is_notebook, notebook_texts
 from esim.readers.text.plain import by_printer, plain_texts, shown_text
@@ -94,30 +95,8 @@ class Export:
     reads: tuple[tuple[str | None, float, str], ...]
 
 
-@dataclass(frozen=True)
-class EventKeys:
-    """Where a JSON object of a log event has its parts; the first key that is there counts.
-
-    Attributes:
-        message, time, stream, identity: keys, a dot leading into an object. Events of one identity
-            are the same event, because pages may overlap.
-    """
-
-    message: tuple[str, ...]
-    time: tuple[str, ...]
-    stream: tuple[str, ...]
-    identity: tuple[str, ...]
-
-
-_KEYS = EventKeys(
-    message=("message", "@message", "textPayload", "jsonPayload.message", "log"),
-    time=("timestamp", "@timestamp", "time"),
-    stream=("logStreamName", "@logStream", "logStream", "resource.labels.job_id"),
-    identity=("eventId", "@ptr", "insertId"),
-)
 _PAGE_KEYS = {"timestamp", "message", "ingestionTime", "logStreamName", "eventId"}
-# Objects that hold events, and texts that are in the first bytes of such a file.
-_HOLDERS = ("events", "results", "logEvents")
+# Texts that are in the first bytes of a file of JSON events.
 _MARKS = (
     *(b'"events"', b'"logEvents"', b'"@message"', b'"message"', b'"textPayload"'),
     *(b'"jsonPayload"', b'"stream":"std', b'"stream": "std'),
@@ -125,7 +104,9 @@ _MARKS = (
 
 
 def _is_json(head: bytes) -> bool:
-    return is_json(head) and any(mark in head for mark in _MARKS)
+    if not is_json(head) or not any(mark in head for mark in _MARKS):
+        return False
+    return begins_with_events(_plain_head(head).decode("utf-8", "replace"))
 
 
 def is_json(head: bytes) -> bool:
@@ -148,20 +129,20 @@ def _json_events(file: File) -> Iterator[Event | Batch]:
             continue
         for event in _events_of(document, file):
             number += 1
-            identity = _value(event, _KEYS.identity)
+            identity = value_of(event, KEYS.identity)
             if identity is not None:
                 if identity in seen_before:
                     continue
                 seen_before.add(identity)
-            message = _value(event, _KEYS.message)
+            message = value_of(event, KEYS.message)
             if not isinstance(message, str):
                 raise EsimError("a log event without a message", where=f"{file}, event {number}")
-            time = _value(event, _KEYS.time)
+            time = value_of(event, KEYS.time)
             if type(time) is int and _MS_FROM <= time < _MS_TO:  # the usual case, without a call
                 at = time / 1e3
             else:
                 at = math.nan if time is None else parse_time(time, f"{file}, event {number}")
-            yield Event(_value(event, _KEYS.stream), at, message, number)
+            yield Event(value_of(event, KEYS.stream), at, message, number)
 
 
 def _page(document: Any, number: int, seen_before: set[str]) -> list[Batch] | None:
@@ -210,24 +191,9 @@ def _page(document: Any, number: int, seen_before: set[str]) -> list[Batch] | No
     ]
 
 
-def _value(event: Mapping[str, Any], keys: tuple[str, ...]) -> Any:
-    """The value of the first of some keys that an event has."""
-    for key in keys:
-        value = event.get(key)
-        if value is not None:
-            return value
-        if "." in key:
-            inside: Any = event
-            for part in key.split("."):
-                inside = inside.get(part) if isinstance(inside, dict) else None
-            if inside is not None:
-                return inside
-    return None
-
-
 def _events_of(document: Any, file: File) -> Iterator[Mapping[str, Any]]:
     if isinstance(document, list):
-        if all(isinstance(field, dict) and set(field) == {"field", "value"} for field in document):
+        if all(map(is_field, document)):
             if document:  # a row of get-query-results
                 yield {field["field"]: field["value"] for field in document}
             return
@@ -236,7 +202,7 @@ def _events_of(document: Any, file: File) -> Iterator[Mapping[str, Any]]:
         return
     if not isinstance(document, dict):
         raise EsimError("not a log event", where=str(file), why=f"{document!r:.80}")
-    for key in _HOLDERS:
+    for key in HOLDERS:
         if isinstance(document.get(key), list):
             if document.get("messageType") == "CONTROL_MESSAGE":  # Firehose tests its destination
                 return
@@ -247,7 +213,7 @@ def _events_of(document: Any, file: File) -> Iterator[Mapping[str, Any]]:
                 else:
                     yield from _events_of(item, file)
             return
-    if _value(document, _KEYS.message) is not None or "message" in document:
+    if value_of(document, KEYS.message) is not None or "message" in document:
         yield document
     elif "nextForwardToken" not in document and "searchedLogStreams" not in document:
         raise EsimError(
@@ -398,7 +364,14 @@ EXPORTS: tuple[Export, ...] = (
 
 def is_export(file: File) -> bool:
     """Whether the first bytes show an exported log that is not plain text."""
-    return is_notebook(file.head) or any(export.recognised(file.head) for export in EXPORTS)
+    return is_notebook(file.head) or export_of(file) is not None
+
+
+def export_of(file: File) -> Export | None:
+    """The shape of an exported log that the first bytes show; None if it is none of the table."""
+    if "export" not in file.seen:  # kept, because it is asked by what detects and by what reads
+        file.seen["export"] = next((e for e in EXPORTS if e.recognised(file.head)), None)
+    return cast(Export | None, file.seen["export"])
 
 
 def texts(file: File) -> Iterator[LogText]:
@@ -410,11 +383,8 @@ def texts(file: File) -> Iterator[LogText]:
     if is_notebook(file.head):
         yield from notebook_texts(file)
         return
-    for export in EXPORTS:
-        if export.recognised(file.head):
-            yield from _by_stream(file, export.events(file))
-            return
-    yield from plain_texts(file)
+    export = export_of(file)
+    yield from plain_texts(file) if export is None else _by_stream(file, export.events(file))
 
 
 class _Stream:

@@ -25,6 +25,7 @@ from esim.readers.text.prefixes import (
 )
 from esim.study import Float64, Int64
 
+MARKDOWN = (".md", ".markdown", ".qmd")
 CELL = "cell "  # in front of the number of a notebook's job that nothing names
 _SAMPLE = 8 * 1024  # bytes at the begin, in the middle and at the end that show the prefixes
 # The colours in which the SageMaker SDK prints the lines of each host (`sagemaker.logs.ColorWrap`).
@@ -48,10 +49,17 @@ def plain_texts(file: File) -> Iterator[LogText]:
     Raises:
         EsimError: the file cannot be read, or a time in front of a line is none.
     """
-    data = in_utf8(file.read())
-    if file.base.endswith((".md", ".markdown", ".qmd")):
-        data = _without_source(data)
-    yield from texts_in(file, data, None, ())
+    yield from texts_in(file, printed(file, in_utf8(file.read())), None, ())
+
+
+def printed(file: File, data: bytes) -> bytes:
+    """What a program has printed of a text file, or of the begin of one.
+
+    Args:
+        file: the file.
+        data: its contents in UTF-8.
+    """
+    return _without_source(data) if file.base.lower().endswith(MARKDOWN) else data
 
 
 def in_utf8(data: bytes) -> bytes:
