@@ -166,12 +166,12 @@ def choose_each(
         for source in asides:
             error = NoFormatError("no log, by its name", where=source.label, why=why)
             chosen.refused.append((source, error))
-        return _joined(chosen)
+        return _joined(chosen if name else _surely(chosen))
     if len(sources) == 1:
         return Chosen([(sources[0], choose_format(sources[0], name, broken, options))], [])
     chosen = _settled(sources, name, broken, options)
     if chosen.read:
-        return _joined(chosen)
+        return _joined(chosen if name else _surely(chosen))
     first = chosen.refused[0][1]
     if any(source.address for source in sources):
         raise first
@@ -213,6 +213,25 @@ def _settled(
             else:
                 chosen.refused.append((source, error))
     return chosen
+
+
+def _surely(chosen: Chosen) -> Chosen:
+    """The inputs without files that are recognised weakly, where folders are surely."""
+    sure = [(source, fmt) for source, fmt in chosen.read if not fmt.detect(source).weak]
+    weak = [(source, fmt) for source, fmt in chosen.read if fmt.detect(source).weak]
+    folders = any(file.path != file.root for source, _ in sure for file in source.files)
+    if not folders or any(file.path != file.root for source, _ in weak for file in source.files):
+        return chosen
+    refused = list(chosen.refused)
+    for source, fmt in weak:
+        for one in (Source((file.root,), (file,)) for file in source.files):
+            detection = fmt.detect(one)
+            what = f"recognised as {fmt.name} by its columns alone"
+            if not detection.matches:
+                what = "no format matches"
+            fix = f"give it alone, or say --format {fmt.name}"
+            refused.append((one, NoFormatError(what, where=one.label, why=detection.saw, fix=fix)))
+    return Chosen(sure, refused)
 
 
 def _joined(chosen: Chosen) -> Chosen:

@@ -40,8 +40,10 @@ STRAYS = {
     "requirements.txt": "sagemaker==2.0\n",
     "train.py": f'"""\n{SAMPLE}"""\nimport sagemaker\n',
     "notes.txt": "nothing of note\n",
+    "summary.csv": "study,best,epochs\ns0,0.1,5\ns1,0.2,5\n",
+    "config.json": '{"lr": 0.1, "epochs": 3}',
 }
-REFUSED = ("no format matches", "no log, by its name")
+REFUSED = ("no format matches", "no log, by its name", "recognised as table by its columns alone")
 
 
 @pytest.fixture
@@ -101,6 +103,14 @@ def test_a_stray_file_beside_files_is_named(tmp_path: Path) -> None:
     assert found.inputs[0].notes[0].text == "it is not read as table"
     done = convert(paths, str(tmp_path / "out"), direction="minimize")
     assert done.failed == {paths[0]: "it is not read as table"}
+
+
+def test_tables_that_are_recognised_weakly_are_read_where_nothing_is_surely(tmp_path: Path) -> None:
+    for name in ("a.csv", "b/b.csv"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("round,loss\n1,0.5\n2,0.25\n")
+    studies = read_studies(tmp_path / "a.csv", tmp_path / "b", direction="minimize")
+    assert [study.values.tolist() for study in studies] == [[0.5, 0.25]] * 2
 
 
 def test_no_input_of_a_known_format_is_an_error(tmp_path: Path) -> None:
