@@ -14,7 +14,7 @@ import numpy as np
 from esim.results.check import Check, Finding, Severity
 from esim.simulator.replay import replay
 from esim.study import Float64, Int64, Note, Status, Study
-from esim.study.facts import reporting
+from esim.study.facts import cut_short, reporting
 from esim.study.times import ends_before_reports
 
 FEW_JOBS = 10
@@ -278,7 +278,7 @@ def _seen(study: Study) -> Iterator[Finding]:
             f"{len(failed)} job(s) failed: they are never peers, and never the best",
             "look at why they failed",
         )
-    cut = np.flatnonzero(study.censored & (study.status != Status.FAILED))
+    cut = np.flatnonzero(cut_short(study))
     if len(cut):
         yield _of_jobs(
             study,

@@ -81,6 +81,11 @@ class Past:
     trials_reporting: int | None = None
     trend: RecordedTrend | None = None
 
+    @property
+    def history(self) -> int:
+        """How many trials the forecast is from: those with a report, or all if not recorded."""
+        return self.trials if self.trials_reporting is None else self.trials_reporting
+
 
 @dataclass(frozen=True)
 class Next:

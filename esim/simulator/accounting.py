@@ -23,11 +23,12 @@ from numpy.typing import NDArray
 from esim.assumptions import Clock, Costs
 from esim.results.replay import BestTrial, Summaries, Summary
 from esim.results.validate import validate_jobs
-from esim.simulator.best import BestTrials, Finals, Quality, cut_short, quality
+from esim.simulator.best import BestTrials, Finals, Quality, quality
 from esim.simulator.run import OrderRun, OrderRuns
 from esim.simulator.trial_outcomes import TrialOutcomes
 from esim.study import Float64, Int64, Status, Study
 from esim.study.batch import Batch
+from esim.study.facts import cut_short
 from esim.study.times import last_second
 
 # What a job spends -> the outcomes' keys: as recorded, under the rule, the share that is saved.

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from esim.study import Float64, Int64, Status, Study
+from esim.study import Float64, Int64
 
 
 @dataclass(frozen=True)
@@ -83,14 +83,6 @@ class Quality:
     best_rank: Float64
     best_trial_stopped: Float64
     best_kept: Float64
-
-
-def cut_short(study: Study) -> NDArray[np.bool_]:
-    """bool [N]: trials that had been cut short when recorded and might have become the best.
-
-    A failed trial has no model to keep, so it could not have.
-    """
-    return np.asarray(study.censored & (study.status != Status.FAILED))
 
 
 @np.errstate(invalid="ignore", divide="ignore", over="ignore")

@@ -13,6 +13,7 @@ from esim.results.replay import BestTrial, Caveat, Summaries, TrialColumns
 from esim.rules import Rule
 from esim.study import Float64, Status, Study
 from esim.study.batch import Batch
+from esim.study.facts import cut_short
 from esim.study.first_step import ASSUMED
 from esim.study.times import durations
 
@@ -39,12 +40,12 @@ def caveats_of(
         cut_off_s: seconds by which each trial's job ends earlier than recorded; NaN = unknown. [N]
     """
     whole = batch.whole
-    failed = whole.status == Status.FAILED
+    begun = np.diff(whole.offsets) > 0
+    failed = (whole.status == Status.FAILED) & begun
     first = np.zeros(whole.n_trials, dtype=np.int64)
-    has = np.diff(whole.offsets) > 0
-    first[has] = whole.resource[whole.offsets[:-1][has]]
+    first[begun] = whole.resource[whole.offsets[:-1][begun]]
     at_once = columns.stopped & (columns.steps_run == first)
-    cut = whole.censored & ~failed
+    cut = cut_short(whole)
     # How long a trial that had been cut short would have gone on is not known.
     grace_s = np.where(cut, GRACE_S, np.minimum(cut_off_s, GRACE_S))
     counts = (
@@ -52,6 +53,7 @@ def caveats_of(
         cut,
         at_once,
         columns.stopped & (first == 0),
+        begun,
         ~np.isnan(columns.final_value_recorded),
         np.where(columns.stopped, grace_s, 0.0),
     )
@@ -80,11 +82,12 @@ class _Replayed:
         stopped: how many of its trials stop.
         best: its best trial.
         best_stopped: whether that one stops.
-        failed: how many of its trials failed.
-        cut: how many were cut short otherwise.
+        failed: how many of its trials failed, of those with a report.
+        cut: how many of those were cut short otherwise.
         at_once: how many stop at their first report.
         from_zero: how many stop and have a first report at which nothing is done.
-        reporting: how many report a value at all.
+        begun: how many have a report, with a value or without; others are no history.
+        reporting: how many report a value.
         grace_s: seconds that SageMaker may bill for the stopped ones after their stops, in all.
     """
 
@@ -100,6 +103,7 @@ class _Replayed:
     cut: int
     at_once: int
     from_zero: int
+    begun: int
     reporting: int
     grace_s: float
 
@@ -118,7 +122,7 @@ def _degradation_unknown(of: _Replayed) -> str | None:
     if not of.cut:
         return None
     return (
-        f"{of.cut} of {of.study.n_trials} trials had been cut short when they were recorded: "
+        f"{of.cut} of {of.begun} trials had been cut short when they were recorded: "
         "one of them might have become the best, so the degradation cannot be known "
         "(degradation_on_record compares the recorded values only), and the saved share lies "
         "between bounds"

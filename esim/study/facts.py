@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from esim.study.arrays import Int64
 from esim.study.direction import Direction
@@ -25,7 +26,8 @@ class Facts:
         name, objective, direction: as in `Study`.
         trials: the number of trials.
         trials_reporting: how many of them reported a value.
-        trials_censored: how many trials had been cut short when they were recorded.
+        trials_begun: how many made a report, with a value or without.
+        trials_censored: how many of those had been cut short when they were recorded.
         cut_short: how many of those had not failed; each might have become the best trial.
         reports: the number of reports of all trials.
         reports_longest, steps_longest, seconds_longest: the most reports, the most resource and the
@@ -44,6 +46,7 @@ class Facts:
     direction: Direction
     trials: int
     trials_reporting: int
+    trials_begun: int
     trials_censored: int
     cut_short: int
     reports: int
@@ -68,8 +71,21 @@ class Facts:
 
 
 def reporting(study: Study) -> Int64:
-    """The positions of the trials that reported a value, in launch order. int64 [n]"""
+    """The positions of the trials that reported a value, in launch order. int64 [n]
+
+    These alone are history: what is concluded from a number of trials counts them. The others were
+    launched, took their slots and their money, and tell nothing of a rule.
+    """
     return np.flatnonzero(~np.isnan(last_values(study)))
+
+
+def cut_short(study: Study) -> NDArray[np.bool_]:
+    """bool [N]: trials that had been cut short when recorded and might have become the best.
+
+    A failed trial has no model to keep, so it could not have; one without any report is no history.
+    """
+    begun = np.diff(study.offsets) > 0
+    return np.asarray(study.censored & (study.status != Status.FAILED) & begun)
 
 
 def facts(study: Study) -> Facts:
@@ -79,14 +95,16 @@ def facts(study: Study) -> Facts:
         EsimError: the study's columns break their promises (`Study.validate`).
     """
     study.validate()
+    begun = np.diff(study.offsets) > 0
     return Facts(
         name=study.name,
         objective=study.objective,
         direction=study.direction,
         trials=study.n_trials,
         trials_reporting=len(reporting(study)),
-        trials_censored=int(study.censored.sum()),
-        cut_short=int((study.censored & (study.status != Status.FAILED)).sum()),
+        trials_begun=int(begun.sum()),
+        trials_censored=int(study.censored[begun].sum()),
+        cut_short=int(cut_short(study).sum()),
         reports=study.n_reports,
         reports_longest=int(np.diff(study.offsets).max(initial=0)),
         steps_longest=int(study.resource.max(initial=0)),

@@ -196,6 +196,12 @@ def _makespan(
     return max(ends) - min(starts) if starts else None
 
 
+def _cut_short(study: Study, i: int) -> bool:
+    """Whether a trial might have gone on; of one that made no report nothing is known."""
+    ended = study.status[i] == Status.FAILED or not _rows(study, i)
+    return bool(study.censored[i]) and not ended
+
+
 def _bounds(
     study: Study, launched: Sequence[int], kept: Sequence[int], stopped: Sequence[bool]
 ) -> tuple[float, float] | None:
@@ -204,7 +210,7 @@ def _bounds(
     def reached(i: int, rows: int) -> int:
         return _resource(study, int(study.offsets[i]) + rows - 1) if rows else 0
 
-    cut = [i for i in launched if study.censored[i] and study.status[i] != Status.FAILED]
+    cut = [i for i in launched if _cut_short(study, i)]
     recorded = sum(reached(i, _rows(study, i)) for i in launched)
     if not cut or not recorded:
         return None
@@ -252,7 +258,7 @@ def _best(
     first, value = recorded[winner], run[best]
     worse_by = 0.0 if value == first else value - first  # equal infinities too
     scale = abs(median(recorded.values()) - first)
-    cut = any(study.censored[i] and study.status[i] != Status.FAILED for i in launched)
+    cut = any(_cut_short(study, i) for i in launched)
     scaled = not cut and math.isfinite(scale) and scale > 0
     nothing_lost = not cut and worse_by == 0
     return {

@@ -133,7 +133,7 @@ def compare(
             max_degradation=max_degradation,
             clock=clock,
             workers=workers,
-            workers_table=table_workers(max(study.trials for study in known)),
+            workers_table=table_workers(max(study.trials_reporting for study in known)),
             workers_orders=table_orders(orders, len(known)),
             final=final,
             grid={k: list(v) for k, v in grid.items()},
@@ -159,7 +159,7 @@ def compare(
 def _with_baselines(asked: Field, known: Sequence[Facts]) -> Field:
     """The contestants that were asked for, between the baselines that suit the studies."""
     longest = max(study.reports_longest for study in known)
-    bounds = tuple(baselines(longest, max(study.trials for study in known)))
+    bounds = tuple(baselines(longest, max(study.trials_reporting for study in known)))
     always = {one.rule for one in bounds}
     others = tuple(one for one in asked.contestants if one.rule not in always)
     # `none` comes first, because of contestants that save the same the earlier is chosen.

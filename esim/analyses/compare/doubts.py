@@ -133,7 +133,7 @@ def _why_idle(contestant: Contestant, idle: Sequence[Facts]) -> str:
         return (
             f"it waits for report {rule.min_reports}, and no trial there made more than {reports}"
         )
-    most = max(s.trials for s in idle)
+    most = max(s.trials_reporting for s in idle)
     for column in ("min_completed", "min_peers"):
         least = getattr(rule, column)
         if least >= most:
@@ -143,7 +143,7 @@ def _why_idle(contestant: Contestant, idle: Sequence[Facts]) -> str:
 
 def study_caveats(study: Facts) -> Iterator[Caveat]:
     """The caveats about one study of a comparison: few trials, and the notes of its reader."""
-    few = few_trials(study.trials)
+    few = few_trials(study.trials_reporting, study.trials)
     if few is not None:
         yield Caveat("few_trials", few)
     for note in study.notes:

@@ -29,7 +29,7 @@ from esim.simulator.replay import Final, replay_plan
 from esim.simulator.run import OrderRuns, run_many
 from esim.simulator.trial_outcomes import outcomes_of_trials
 from esim.study import Float64, Int64, Study
-from esim.study.facts import Facts, facts
+from esim.study.facts import Facts, facts, reporting
 
 WORKERS = (1, 4, 16, 64)  # columns of the table over numbers of workers
 _ENOUGH = 400  # replays of a rule on a number of workers, over all studies, that the table takes
@@ -109,7 +109,7 @@ def launch_orders(study: Study, seed: int, orders: int) -> Int64:
     do not depend on the other studies, and asking for more leaves the first ones as they are.
 
     Args:
-        study: N trials.
+        study: N trials; those that report no value stand behind all others.
         seed: of the comparison.
         orders: O, how many.
 
@@ -117,10 +117,13 @@ def launch_orders(study: Study, seed: int, orders: int) -> Int64:
         int64 [O, N]: positions of the trials, in launch order.
     """
     of_study = zlib.crc32(study.name.encode("utf-8", "surrogatepass"))
+    known = reporting(study)
+    silent = np.setdiff1d(np.arange(study.n_trials), known)
     found = np.empty((orders, study.n_trials), dtype=np.int64)
     for replicate, row in enumerate(found):
         child = np.random.SeedSequence(seed, spawn_key=(of_study, replicate))
-        row[:] = np.random.default_rng(child).permutation(study.n_trials)
+        row[: len(known)] = np.random.default_rng(child).permutation(known)
+        row[len(known) :] = silent
     return found
 
 

@@ -7,6 +7,7 @@ import dataclasses
 import numpy as np
 
 from esim.study import Int64, Study
+from esim.study.facts import reporting
 
 HALVINGS = 5  # how often the trials are divided anew
 FEWEST = 10  # trials of a half
@@ -20,14 +21,16 @@ def trial_halves(study: Study, rng: np.random.Generator) -> list[tuple[Study, St
         rng: where the permutations come from.
 
     Returns:
-        Pairs of studies; none if a half would hold fewer than `FEWEST` trials.
+        Pairs of studies; none if a half would hold fewer than `FEWEST` trials. Trials that report
+        no value are in none.
     """
-    if study.n_trials < 2 * FEWEST:
+    known = reporting(study)
+    if len(known) < 2 * FEWEST:
         return []
     found = []
     for i in range(HALVINGS):
-        shuffled = rng.permutation(study.n_trials)
-        middle = study.n_trials // 2
+        shuffled = rng.permutation(known)
+        middle = len(known) // 2
         first, second = np.sort(shuffled[:middle]), np.sort(shuffled[middle:])
         found.append(
             (

@@ -165,26 +165,23 @@ def leave_one_out(
 
     Args:
         past: the studies.
-        ask: what is asked of each; as many trials as the study has are forecast.
+        ask: what is asked of each; as many trials as the study has with reports are forecast.
         seed: of the forecasts.
         confidence: of the intervals.
         step: every so manieth study is forecast.
     """
     for i, study in list(enumerate(past))[::step]:
         others = [other for j, other in enumerate(past) if j != i]
-        if study.n_trials == 0 or not others:
+        trials = reporting(study)
+        if not len(trials) or not others:
             continue
-        found = forecast(
-            others,
-            dataclasses.replace(ask.of_few(_SAMPLES), trials=study.n_trials),
-            seed,
-            confidence,
-        )
-        yield _left_out(study, ask, found)
+        small = dataclasses.replace(ask.of_few(_SAMPLES), trials=len(trials))
+        found = forecast(others, small, seed, confidence)
+        yield _left_out(study, trials, ask, found)
 
 
-def _left_out(study: Study, ask: Ask, found: Estimate) -> LeftOut:
-    order: Int64 = np.arange(study.n_trials)
+def _left_out(study: Study, order: Int64, ask: Ask, found: Estimate) -> LeftOut:
+    """One study, forecast from the others, and what its trials, int64 [n], did in their order."""
     happened = play(
         prepare(study, ask.rule, threads=ask.threads), ask.clock, ask.costs, ask.final, order[None],
         threads=ask.threads,
@@ -197,7 +194,7 @@ def _left_out(study: Study, ask: Ask, found: Estimate) -> LeftOut:
     kept = float(happened.outcomes.best_kept[0])
     return LeftOut(
         study=study.name,
-        trials=study.n_trials,
+        trials=len(order),
         forecast=around,
         happened=share if np.isfinite(share) else None,
         inside=inside,

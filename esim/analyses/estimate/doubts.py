@@ -115,7 +115,7 @@ def _degradation_unknown(of: _Forecast) -> Iterator[Caveat]:
     cut = sum(study.cut_short for study in of.past)
     if not cut:
         return
-    every = sum(study.trials for study in of.past)
+    every = sum(study.trials_begun for study in of.past)
     yield Caveat(
         "degradation_unknown",
         f"{cut} of {every} past trials had been cut short when they were recorded: what they "

@@ -77,7 +77,7 @@ def full_estimate(
     found = forecast_from(past, ask, seed, confidence, tell=advance)
 
     def tested() -> Backtest:
-        longest = int(np.argmax([study.trials for study in found.studies]))
+        longest = int(np.argmax([study.history for study in found.studies]))
         return backtest(past.some([longest])[0], ask, seed, confidence)
 
     if all(quantity is None for quantity in found.quantities.values()):

@@ -12,10 +12,9 @@ import numpy as np
 from esim.analyses.estimate.ask import Ask
 from esim.analyses.estimate.samples import Launch, Samples, draw, play, reorder
 from esim.analyses.estimate.winners import Winners, replay_winners
-from esim.simulator.best import cut_short
 from esim.simulator.plan.build import prepare
 from esim.study import Float64, Int64, Study
-from esim.study.facts import reporting
+from esim.study.facts import cut_short, reporting
 from esim.study.times import durations
 
 LEAST = 4  # trials; fewer cannot be split into halves that differ
@@ -39,7 +38,7 @@ class PastReplays:
         winners: jobs of m trials whose best is known, from which it is told what becomes of the
             best: jobs of all past trials always hold the same best one, and the next job's best
             will be another. None: too few trials, or too many more are asked for.
-        degradation_known: whether no trial had been cut short.
+        degradation_known: whether no trial that counts had been cut short.
     """
 
     n: int

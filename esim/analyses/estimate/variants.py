@@ -16,6 +16,7 @@ from esim.results.estimate import Alternative, Headline, ReadingForecast
 from esim.results.forecast import Estimate
 from esim.rules import READINGS
 from esim.study import Study
+from esim.study.facts import reporting
 
 SAMPLES = 300  # replicates of a variant; as many jobs as 3 of 10 tell what becomes of the best
 _TRIALS = (5, 10, 20, 50, 100, 200, 500, 1000)
@@ -43,7 +44,7 @@ def over_trials(
 
     `asked` is the forecast that is known already; it takes its place among the others.
     """
-    longest = max(study.n_trials for study in past)
+    longest = max(len(reporting(study)) for study in past)
     for trials in sorted({n for n in _TRIALS if n <= 2 * longest} | {ask.trials}):
         other = dataclasses.replace(ask, trials=trials)
         yield asked if other == ask else _headline(past, other, seed, confidence)

@@ -74,7 +74,7 @@ def estimate_page(source: SavedResult, studies: Sequence[str] = ()) -> Page:
     return Page(
         title=f"{of}: what {d.rule.name} would do to the next job",
         subtitle=f"The next job: {next_words(d)}; {clean(d.objective)}, {d.direction}; "
-        f"from {plural(sum(s.trials for s in past), 'past trial')}",
+        f"from {plural(sum(s.history for s in past), 'past trial')}",
         answer=tuple(forecast_answer(d)),
         tiles=tuple(_tiles(d)),
         doubts=tuple(Doubt(w.text) for w in d.warnings),
@@ -351,7 +351,7 @@ def _assumptions(d: EstimateDocument) -> Iterator[Part]:
         ("next trials over past trials", number(d.extrapolated, 3)),
     ]
     yield facts("method", "Method", rows)
-    past = tuple((s.study, s.trials, s.trials_censored) for s in d.studies)
+    past = tuple((s.study, s.history, s.trials_censored) for s in d.studies)
     columns = (
         Column("study", "past study"),
         Column("trials", "trials", "count"),

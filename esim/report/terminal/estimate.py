@@ -142,7 +142,7 @@ def _parts(found: Estimate) -> Iterator[RenderableType]:
 
 def _head(found: Estimate) -> Text:
     better = "lower" if found.direction == "minimize" else "higher"
-    past = sum(study.trials for study in found.studies)
+    past = sum(study.history for study in found.studies)
     several = f" of {len(found.studies)} studies" if len(found.studies) > 1 else ""
     name = found.studies[0].study if len(found.studies) == 1 else "the next study"
     workers = f"{found.next.workers} worker" + "s" * (found.next.workers > 1)
