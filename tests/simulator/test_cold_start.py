@@ -88,6 +88,9 @@ class Started:
         return Ran(self._process.returncode, out, errors, compiled)
 
 
+pytestmark = pytest.mark.slow
+
+
 @pytest.fixture(scope="module")
 def warm(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A cache that three processes filled, which started at once on an empty one."""

@@ -28,7 +28,7 @@ FORMAT = Format(
     by_contents=True,
     beside_others=True,
     takes=("trial", "step", "time", "value", "where"),
-    files="CSV, JSONL, Parquet: trial, step and metrics",
+    files="CSV, TSV, JSON, Parquet: any table with steps",
 )
 
 
