@@ -101,6 +101,7 @@ GRADES: dict[str, tuple[Severity, str]] = {
     "number_style": ("note", "look whether these numbers are read as they are meant"),
     "rows_are_trials": ("note", "look whether these columns are the steps of a curve"),
     "rows_numbered": ("note", "name the column that counts steps with --step if there is one"),
+    "short_lists": ("warning", "save the steps of each list beside it"),
     "chart_averages": ("warning", "export the history of each run, not the chart"),
     "ended_early": ("warning", "look whether they were cut short"),
     "final_only": ("warning", "report the metric while the trial trains"),

@@ -40,8 +40,9 @@ def time_in_name(name: str) -> float | None:
         >>> time_in_name("run_7") is None
         True
     """
-    found = _DATED.search(name)
-    if found:
+    every = list(_DATED.finditer(name))
+    if every:
+        found = every[-1]  # the folder above may hold the time of all runs
         numbers = [int(part or 0) for part in found.groups()]
     else:
         short = _MONTH.search(name)
@@ -84,9 +85,9 @@ def launch_order(
     def by(times: Sequence[float]) -> list[int]:
         return sorted(by_name, key=lambda i: times[i])
 
-    if all(time is not None for time in named) and len(set(named)) == len(named):
+    if all(time is not None for time in named) and len(set(named)) > 1:
         return by([time for time in named if time is not None]), "the times in their names"
-    if not any(map(math.isnan, first_reports)) and len(set(first_reports)) == len(names):
+    if not any(map(math.isnan, first_reports)) and len(set(first_reports)) > 1:
         return by(first_reports), "their first reports"
     # A copy, a checkout or an archive writes all files within moments, in any order: only times
     # that lie seconds apart can be those of the runs.

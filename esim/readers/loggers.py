@@ -23,7 +23,7 @@ from esim.readers.run_parts import Part, parts_of, with_one_spelling, with_resum
 from esim.readers.run_reading import Mended, RunFiles, RunReading, text_columns
 from esim.readers.runs import Experiment, file_notes, folder_name, studies
 from esim.readers.source import File, Source
-from esim.readers.tables.columns import plain_name
+from esim.readers.tables.names import plain_name
 from esim.readers.tables.shape import Shape, shape_of
 from esim.study import Direction, Note
 
@@ -43,6 +43,7 @@ class Logger:
             "run", behind "above", is the path that identifies the run, by default the folder of
             the file; "part" and "metric" are as in `Part`.
         resumes: whether a run that goes on has a further file, whose name holds the time.
+        shards: whether files whose names are numbers are parts of one run.
         all_tables: whether it is recognised only if all tables with steps are its own.
         configs: the names of files with hyperparameters beside a table, the preferred one first.
         encodings: the kinds of table that it writes.
@@ -65,6 +66,7 @@ class Logger:
     file: str = ""
     path: str = ""
     resumes: bool = False
+    shards: bool = False
     all_tables: bool = False
     configs: tuple[str, ...] = ()
     encodings: tuple[str, ...] = ("CSV",)
@@ -108,7 +110,8 @@ class Logger:
                 why=f"expected {self.file or 'a table'} with {self.header}",
             )
         if not self.path:
-            parts = with_one_spelling(parts_of(tables, self.layout))
+            parts = parts_of(tables, self.layout, self.shards)
+            parts = parts if self.file else with_one_spelling(parts)
             return self.read_parts(source, parts, options)
         parts = [self._part(shape) for shape in tables]
         if self.resumes:
@@ -131,6 +134,8 @@ class Logger:
         Raises:
             EsimError: as `esim.readers.runs.studies`.
         """
+        if not (self.resumes or self.shards):
+            self._refuse_doubled(parts)
         configs = Configs(source, self.configs)
         mended = Mended()
         experiments = [
@@ -141,6 +146,21 @@ class Logger:
         used = {part.shape.file for part in parts} | configs.used
         found = studies(experiments, options, source, file_notes(source, used))
         return replace(found, notes=(*found.notes, *mended.notes()))
+
+    def _refuse_doubled(self, parts: Sequence[Part]) -> None:
+        """Refuse two files of one run that hold the same metric."""
+        seen: dict[tuple[str, str], Part] = {}
+        for part in parts:
+            metrics = self.layout.metrics(part.shape.columns)
+            for name in {part.named(column, metrics) for column in metrics}:
+                other = seen.setdefault((part.run, name), part)
+                if other is not part and not self.layout.metric and not self.layout.split:
+                    raise EsimError(
+                        f"two files of one run hold {name!r}",
+                        where=str(part.shape.file),
+                        why=f"the other is {other.shape.file.name}",
+                        fix="give one of them, or name them after their runs",
+                    )
 
     def _tables(self, source: Source) -> list[Shape]:
         files: Sequence[File] = source.by_base.get(self.file, []) if self.file else source.files
@@ -257,16 +277,15 @@ class Logger:
 
     def _first_report(self, run: RunFiles) -> float:
         """Seconds since 1970 UTC of a run's first report, as far as a table's begin shows it."""
+        found: list[float] = []
         for part in run.parts:
             for name in self.layout.timestamps:
-                for cell in part.shape.sample.get(name, ())[:1]:
-                    try:
-                        return (
-                            math.nan if cells.is_missing(cell) else parse_moment(cell, "").seconds
-                        )
-                    except EsimError:
-                        return math.nan
-        return math.nan
+                given = [c for c in part.shape.sample.get(name, ()) if not cells.is_missing(c)]
+                try:
+                    found += [parse_moment(cell, "").seconds for cell in given]
+                except EsimError:
+                    return math.nan
+        return min(found, default=math.nan)
 
 
 def _stem(shape: Shape) -> tuple[str, str]:

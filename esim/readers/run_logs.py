@@ -6,10 +6,10 @@ column counts the steps, which rows count, and which notes are written is decide
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
+from itertools import groupby
 from pathlib import PurePosixPath
 from typing import Any, Literal
 
@@ -19,6 +19,7 @@ from esim.errors import EsimError, near_names
 from esim.readers.assembly import zone_note
 from esim.readers.encodings import cells
 from esim.readers.encodings.durations import duration, unit_in
+from esim.readers.mixed_rows import refuse_mixed
 from esim.readers.options import Options
 from esim.readers.runs import Curve, Run
 from esim.readers.source import File
@@ -29,13 +30,9 @@ from esim.readers.step_order import (
     not_superseded,
     restart_note,
 )
+from esim.readers.tables.names import names_part
 from esim.readers.whole_steps import whole_steps
 from esim.study import Float64, Int64, Note, Status
-
-# Words for the parts of the data that a metric is of.
-PART_WORDS = (
-    r"(?:train(?:ing)?|valid(?:ation)?|val|test(?:ing)?|eval(?:uation)?|evaluate|dev|learn)"
-)
 
 LogRows = Iterable[tuple[str, Mapping[str, Any]]]
 
@@ -53,7 +50,7 @@ class Layout:
         beside: the columns that are neither steps nor times nor metrics.
         sparse: whether a blank cell means that the row is no report of that metric. Otherwise it is
             a report without a value.
-        one_row: whether several rows of one step are refused where no row tells them apart.
+        one_row: whether several rows of one step are refused even where no column tells them apart.
         metric: the columns with the name and the value of a metric, where a row is one metric of a
             report; None where each metric has a column.
         split: the column that tells the rows of training from those of validation; its text is put
@@ -114,14 +111,16 @@ class _Cells:
         steps: each column that can count steps. float64 [R] each
         values: float64 [R], the objective.
         times: float64 [R], seconds since the run's start or since 1970; None without such a column.
-        splits: the first column of steps, by the text of the column of splits.
+        splits: the texts of the column of splits.
+        in_stages: whether these follow one another, each once.
         zone_assumed: whether a time names no zone.
     """
 
     steps: dict[str, Float64]
     values: Float64
     times: Float64 | None
-    splits: Mapping[str, Sequence[Any]] = field(default_factory=dict)
+    splits: tuple[str, ...] = ()
+    in_stages: bool = True
     zone_assumed: bool = False
 
 
@@ -192,11 +191,8 @@ class RunLogs:
         for log, steps in zip(self.logs, found, strict=True):
             if np.isnan(steps).any():
                 raise EsimError(f"a row without {step}", where=log.where)
-        over = wanted[0]
-        pairs = [(part.steps[step], part.steps[over]) for part in parts]
-        again = any((np.diff(steps) < 0).any() for steps, _ in pairs) and all(
-            falls_in_new(steps, epochs) for steps, epochs in pairs
-        )
+        over = _epoch_of(step, wanted, parts)
+        again = over is not None
         if again:  # the rows stand in the order of training, although their steps fall
             found = [np.arange(1.0, len(steps) + 1) for steps in found]
             why = f": {step} begins again in each {over}"
@@ -205,8 +201,18 @@ class RunLogs:
             np.ones(len(steps), dtype=np.bool_) if mixed else not_superseded(steps)
             for steps, mixed in zip(found, unsorted, strict=True)
         ]
-        if self.layout.one_row:
-            self._refuse_repeats(step, [s[k] for s, k in zip(found, kept, strict=True)])
+        times = (*self.layout.elapsed, *self.layout.timestamps, "row", "")
+        for log, steps, keep in zip(self.logs, found, kept, strict=True):
+            refuse_mixed(
+                log.rows,
+                log.where,
+                step=step,
+                steps=steps,
+                keep=keep,
+                counts=partial(self._counts, objective),
+                apart=(objective, *self.layout.steps, *times),
+                one_row=self.layout.one_row,
+            )
         falls = [
             0 if mixed else int((np.diff(steps) < 0).sum())
             for steps, mixed in zip(found, unsorted, strict=True)
@@ -254,24 +260,12 @@ class RunLogs:
             )
         return found
 
-    def _refuse_repeats(self, step: str, found: Sequence[Float64]) -> None:
-        """Refuse logs in which most steps have several rows: they are of several runs."""
-        for log, steps in zip(self.logs, found, strict=True):
-            distinct = len(np.unique(steps))
-            if len(steps) > 2 * distinct - distinct // 2 and len(steps) > 2:
-                raise EsimError(
-                    f"{len(steps)} rows for {distinct} steps",
-                    where=log.where,
-                    why=f"several rows have the same {step}, and no column names a run",
-                    fix="--trial with the column that tells the runs apart, if there is one",
-                )
-
     def _refuse_splits(self, objective: str, parts: Sequence[_Cells]) -> None:
         """Refuse a metric that the rows of training and those of validation both have."""
         splits = list(dict.fromkeys(split for part in parts for split in part.splits))
         if len(splits) > 1 and not (
             # Stages of a training, such as "frozen", follow one another; those of data do not.
-            all(_follow(part.splits) for part in parts) and not any(map(names_part, splits))
+            all(part.in_stages for part in parts) and not any(map(names_part, splits))
         ):
             names = [f"{split}/{objective}" for split in splits]
             raise EsimError(
@@ -281,29 +275,31 @@ class RunLogs:
                 fix="name one: --objective " + " or ".join(names),
             )
 
+    def _counts(self, objective: str, row: Mapping[str, Any]) -> bool:
+        """Whether a row is a report of the objective."""
+        return not (self.layout.sparse and cells.is_blank(row.get(objective)))
+
     def _cells(self, log: RunLog, objective: str, steps: list[str]) -> _Cells:
         """Read the rows of a log that report the objective."""
         numbers: dict[str, list[float]] = {name: [] for name in steps}
         values: list[float] = []
         times: list[Any] = []
         places: list[str] = []
-        splits: dict[str, list[Any]] = {}
+        splits: list[str] = []
         time, kind = self._time
         split = self.layout.split
         if objective in log.columns:
             for place, row in log.rows():
-                cell = row.get(objective)
-                if self.layout.sparse and cells.is_blank(cell):
+                if not self._counts(objective, row):
                     continue
-                values.append(cells.number(cell, place, objective))
+                values.append(cells.number(row.get(objective), place, objective))
                 for name in steps:
                     numbers[name].append(cells.number(row.get(name), place, name))
                 if time is not None:
                     times.append(row.get(time))
                     places.append(place)
                 if split and split in row:
-                    at = row.get(steps[0])
-                    splits.setdefault(cells.plain_text(row[split]), []).append(at)
+                    splits.append(cells.plain_text(row[split]))
         seconds, assumed = None, False
         if time is not None and kind == "elapsed":
             pairs = zip(times, places, strict=True)
@@ -315,7 +311,8 @@ class RunLogs:
             {name: np.array(column, dtype=np.float64) for name, column in numbers.items()},
             np.array(values, dtype=np.float64),
             seconds,
-            splits,
+            tuple(dict.fromkeys(splits)),
+            len([text for text, _ in groupby(splits)]) == len(set(splits)),
             assumed,
         )
 
@@ -331,21 +328,21 @@ class RunLogs:
         raise ValueError("no names")  # cannot happen: _step_columns never gives an empty list
 
 
+def _epoch_of(step: str, wanted: Sequence[str], parts: Sequence[_Cells]) -> str | None:
+    """The column that grows wherever the steps fall, because they are counted anew in it."""
+    if not any((np.diff(part.steps[step]) < 0).any() for part in parts):
+        return None
+    for over in wanted:
+        pairs = [(part.steps[step], part.steps[over]) for part in parts]
+        if over != step and all(falls_in_new(steps, epochs) for steps, epochs in pairs):
+            return over
+    return None
+
+
 @dataclass(frozen=True)
 class _Settled:
     curves: list[Curve]
     notes: list[Note]
-
-
-def _follow(splits: Mapping[str, Sequence[Any]]) -> bool:
-    """Whether no step is in rows of two kinds."""
-    steps = [{str(step) for step in found} for found in splits.values()]
-    return sum(map(len, steps)) == len(set().union(*steps))
-
-
-def names_part(text: str) -> bool:
-    """Whether a text names a part of the data: training, validation or test."""
-    return re.fullmatch(PART_WORDS, text.strip(), re.IGNORECASE) is not None
 
 
 def _whole(parts: Sequence[Float64], name: str, where: str) -> tuple[list[Int64], list[Note]]:

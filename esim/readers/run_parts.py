@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from esim.readers.encodings import cells
-from esim.readers.run_logs import PART_WORDS, Layout, folder_of
-from esim.readers.tables.columns import ALIASES, plain_name
+from esim.readers.run_logs import Layout, folder_of
+from esim.readers.tables.names import ALIASES, PART_WORDS, names_metric, plain_name
 from esim.readers.tables.shape import Shape
 
 # Words in the names of files that hold a part of a run each: train.csv beside val.csv.
@@ -48,38 +48,37 @@ class Part:
         return f"{self.part}/{name}" if self.part else name
 
 
-def run_path(shape: Shape, one_name: bool) -> str:
+def run_path(shape: Shape, one_name: bool, shards: bool = False) -> str:
     """The path that identifies the run of a table: its folder, and its name if names differ.
-
-    Parquet files whose names are numbers are parts of one run.
 
     Args:
         shape: the file.
         one_name: whether all files have the same name.
+        shards: whether files whose names are numbers are parts of one run.
     """
     file = shape.file
     folder = folder_of(file)
     stem = file.base.rpartition(".")[0] or file.base
-    if one_name or (stem.isdigit() and shape.encoding == "Parquet"):
+    if one_name or (shards and stem.isdigit()):
         return folder
     return f"{folder}/{stem}" if folder else stem
 
 
-def parts_of(shapes: Sequence[Shape], layout: Layout) -> list[Part]:
+def parts_of(shapes: Sequence[Shape], layout: Layout, shards: bool = False) -> list[Part]:
     """The run of each table, and the part of it that it holds.
 
-    Each file is a run. But files that differ only in a word such as "train" or "val" are parts of
-    one, and so are the files in a folder if several folders have files of the same names.
+    Each file is a run. But files that differ only in a word such as "train" or "val", in their
+    names or those of their folders, are parts of one; and so are the files in a folder that are
+    named after their metrics, or that have other metrics in each of several folders.
 
     Args:
         shapes: the tables.
         layout: how they are written.
+        shards: whether files whose names are numbers are parts of one run.
     """
     one_name = len({shape.file.base for shape in shapes}) == 1
-    paths = [run_path(shape, one_name) for shape in shapes]
+    paths = [run_path(shape, one_name, shards) for shape in shapes]
     alone = [Part(shape, path) for shape, path in zip(shapes, paths, strict=True)]
-    if one_name:
-        return alone
     without = [_without_part(path) for path in paths]
     groups: dict[str, list[str]] = {}
     for rest, word in without:
@@ -87,24 +86,25 @@ def parts_of(shapes: Sequence[Shape], layout: Layout) -> list[Part]:
     if any(len(set(words)) == len(words) > 1 and all(words) for words in groups.values()):
         pairs = zip(shapes, without, strict=True)
         return [Part(shape, run, word) for shape, (run, word) in pairs]
+    if one_name:
+        return alone
+    stems = [shape.file.base.rpartition(".")[0] for shape in shapes]
+    if all(map(names_metric, stems)) and all(_is_bare(shape, layout) for shape in shapes):
+        pairs_of = zip(shapes, stems, strict=True)
+        return [Part(shape, run_path(shape, True), metric=stem) for shape, stem in pairs_of]
     folders: dict[str, set[str]] = {}
     for shape in shapes:
         folders.setdefault(shape.file.folder, set()).add(shape.file.base)
     shared = set.intersection(*folders.values())
-    if len(folders) == 1 or len(shared) < 2 or len({_without_digits(base) for base in shared}) == 1:
-        return alone  # run_0.csv and run_1.csv in each folder are runs
-    doubled, made = _doubled(shapes, layout), []
-    for shape in shapes:
-        stem = shape.file.base.rpartition(".")[0]
-        metrics = layout.metrics(shape.columns)
-        bare = len(metrics) == 1 and plain_name(metrics[0]) in ALIASES["value"]
-        part = "" if bare or not doubled else stem
-        made.append(Part(shape, run_path(shape, True), part, stem if bare else ""))
-    return made
+    if len(folders) == 1 or len(shared) < 2 or _doubled(shapes, layout):
+        return alone
+    return [Part(shape, run_path(shape, True)) for shape in shapes]
 
 
-def _without_digits(name: str) -> str:
-    return re.sub(r"\d+", "", name)
+def _is_bare(shape: Shape, layout: Layout) -> bool:
+    """Whether a table has one column of values that names no metric."""
+    metrics = layout.metrics(shape.columns)
+    return len(metrics) == 1 and plain_name(metrics[0]) in ALIASES["value"]
 
 
 def _without_part(path: str) -> tuple[str, str]:
@@ -172,10 +172,10 @@ def with_one_spelling(parts: Sequence[Part]) -> list[Part]:
     spelled: dict[str, str] = {}
     for part in parts:
         for column in part.shape.columns:
-            spelled.setdefault(plain_name(column), column)
+            spelled.setdefault(_spelling(column), column)
     made = []
     for part in parts:
-        plain = [plain_name(column) for column in part.shape.columns]
+        plain = [_spelling(column) for column in part.shape.columns]
         names = {
             column: spelled[name]
             for column, name in zip(part.shape.columns, plain, strict=True)
@@ -184,3 +184,8 @@ def with_one_spelling(parts: Sequence[Part]) -> list[Part]:
         taken = names and not any(name in part.shape.columns for name in names.values())
         made.append(replace(part, names=names) if taken else part)
     return made
+
+
+def _spelling(column: str) -> str:
+    """A name as its spellings are compared: without regard to case and to what joins words."""
+    return re.sub(r"[\s_.-]+", "_", column.strip().casefold())

@@ -6,17 +6,21 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from esim.errors import EsimError
+from esim.readers.assembly import some
 from esim.readers.encodings import cells
 from esim.readers.nested import flat
 from esim.readers.options import Options
 from esim.readers.run_logs import Layout
 from esim.readers.run_parts import Part
 from esim.readers.source import File
+from esim.readers.tables.names import INDEX
 from esim.readers.tables.records import Oddities, contents, lists, records
 from esim.readers.tables.rows import holds_text
 from esim.readers.tables.shape import Shape
 from esim.study import Note
 
+INDEX_STEP = "index"  # names the index of a frame, where it counts steps
 ROW = "row"  # names the number of a row where no column counts steps
 
 
@@ -46,10 +50,18 @@ class Mended:
 
     cut: list[str] = field(default_factory=list)
     odd: Oddities = field(default_factory=Oddities)
+    short: dict[str, None] = field(default_factory=dict)
 
     def notes(self) -> list[Note]:
         """A note for each kind."""
         said = self.odd.notes()
+        if self.short:
+            n = len(self.short)
+            text = (
+                f"{n} list(s) are shorter than others of their file and numbered from 1, as if "
+                f"they had begun with them: {some(list(self.short))}"
+            )
+            said.append(Note("short_lists", text, n))
         if self.cut:
             text = f"{len(self.cut)} file(s) end in the middle of a row; it is left out"
             said.append(Note("lines_cut_off", text, len(self.cut), tuple(self.cut[:3])))
@@ -80,7 +92,7 @@ class RunReading:
             self._kept = self._with_splits(list(self._read()))
             self.columns = list(dict.fromkeys(name for _, row in self._kept for name in row))
         else:
-            numbered = [name for name in layout.steps if name == ROW]
+            numbered = [name for name in layout.steps if name in (ROW, INDEX_STEP)]
             self.columns = list(
                 dict.fromkeys(
                     part.named(column, layout.metrics(part.shape.columns))
@@ -120,14 +132,32 @@ class RunReading:
             found, beside = lists(shape)
             self.beside.update(beside)
             longest = max(map(len, found.values()))
+            self._refuse_unpaired(found, shape)
+            short = [name for name, cells_of in found.items() if len(cells_of) < longest]
+            self._mended.short.update(dict.fromkeys(short))
             for i in range(longest):
                 given = {name: values[i] for name, values in found.items() if i < len(values)}
                 yield f"{shape.file}, entry {i + 1}", {**given, ROW: i + 1}
             return
         rows = records(shape, data, self._mended.odd)
         for number, (place, row) in enumerate(rows, start=1):
-            cells_of = flat(row, separator=self._separator) if shape.encoding == "JSONL" else row
-            yield place, {**cells_of, ROW: number} if ROW in self._layout.steps else cells_of
+            named = flat(row, separator=self._separator) if shape.encoding == "JSONL" else row
+            if ROW in self._layout.steps:
+                named = {**named, ROW: number}
+            if INDEX_STEP in self._layout.steps:
+                named = {**named, INDEX_STEP: next((row[n] for n in INDEX if n in row), None)}
+            yield place, named
+
+    def _refuse_unpaired(self, found: Mapping[str, Sequence[Any]], shape: Shape) -> None:
+        """Refuse a list of the objective that has not as many values as the list of steps."""
+        steps = next((found[name] for name in self._layout.steps if name in found), None)
+        values = found.get(self._options.objective or "")
+        if steps is not None and values is not None and len(steps) != len(values):
+            raise EsimError(
+                f"{len(values)} values of {self._options.objective!r} for {len(steps)} steps",
+                where=str(shape.file),
+                why="which steps they belong to is not recorded",
+            )
 
     def _carried(self, row: Mapping[str, Any], before: Any) -> tuple[Mapping[str, Any], Any]:
         """A row with the step of `Layout.carried`, and that step."""
@@ -160,7 +190,12 @@ class RunReading:
             for name in layout.metrics(row):
                 if text and not cells.is_missing(row[name]):
                     having.setdefault(name, {})[text] = None
-        shared = [name for name, splits in having.items() if len(splits) > 1]
+        taken = {name for _, row in rows for name in row}
+        shared = [
+            name
+            for name, splits in having.items()
+            if len(splits) > 1 and not taken & {f"{split}/{name}" for split in splits}
+        ]
         return [
             (place, {**row, **{f"{text}/{name}": row[name] for name in shared if name in row}})
             for text, (place, row) in zip(texts, rows, strict=True)

@@ -108,6 +108,8 @@ def identifier(cell: Any, place: str, column: str) -> str:
         return cell
     if isinstance(cell, int) and not isinstance(cell, bool):
         return str(cell)
+    if isinstance(cell, float) and cell.is_integer():
+        return str(int(cell))  # as a frame with gaps holds them
     if cell is None or cell == "":
         raise EsimError(f"no {column}", where=place, fix=f"every row needs a {column}")
     raise EsimError(

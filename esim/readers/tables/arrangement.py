@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Literal
 
 from esim.readers.encodings import cells
 from esim.readers.options import Options
 from esim.readers.source import Source
-from esim.readers.tables.columns import INDEX, SURE_TRIALS, Columns, find_columns, plain_name
-from esim.readers.tables.json_tables import names_metric, numbers_in
+from esim.readers.tables.columns import Columns, find_columns
+from esim.readers.tables.json_tables import numbers_in
+from esim.readers.tables.names import ALIASES, INDEX, SURE_TRIALS, names_metric, plain_name
 from esim.readers.tables.shape import Shape, shape_of
 from esim.readers.tables.summaries import Summary, summary_of
 from esim.readers.tables.trials import TRIAL_COLUMNS
@@ -19,6 +21,7 @@ from esim.readers.tables.trials import TRIAL_COLUMNS
 Kind = Literal["reports", "files", "rows"]
 _LOG = re.compile(r"progress|history|log|curve|train", re.IGNORECASE)
 _PLAIN_NAME = re.compile(r"[\w ./%()-]{1,60}")
+_KINDS = re.compile(r"fold|class|seed|run|split|top|@|bleu|rouge|ndcg|recall|precision|hit", re.I)
 _NUMBERED = re.compile(r"(.*?)[ _/.:=-]?(\d+)")
 
 
@@ -40,6 +43,12 @@ class Table:
         return both and not self.shape.ragged
 
     @property
+    def is_list(self) -> bool:
+        """Whether each of its rows is of another trial, so that it holds last values."""
+        given = [str(cell) for cell in self.shape.sample.get(self.columns.trial or "", ())]
+        return len(given) > 1 and len(set(given)) == len(given)
+
+    @property
     def is_run(self) -> bool:
         """Whether its rows can be the reports of one trial."""
         found, columns = self.columns, self.shape.columns
@@ -51,9 +60,13 @@ class Table:
             return bool(found.metrics or found.metric or found.value)
         # Without a column of steps rows are numbered, if all else says that they are of a log.
         seen = len(next(iter(self.shape.sample.values()), ()))
-        if (seen < 2 and not self.shape.types) or not self._all_numbers:
+        if seen < 2 or not self._all_numbers:
             return False
-        told = [n for n in found.metrics if names_metric(n) and _PLAIN_NAME.fullmatch(n)]
+        told = [
+            name
+            for name in found.metrics
+            if names_metric(name, vague=False) and _PLAIN_NAME.fullmatch(name)
+        ]
         index = any(name in INDEX for name in columns)
         log = _LOG.search(self.shape.file.base.partition(".")[0]) and len(found.metrics) == len(
             columns
@@ -82,9 +95,12 @@ class Table:
         for name, sample in self.shape.sample.items():
             given = [cell for cell in sample if not cells.is_missing(cell)]
             curves = [numbers_in(cell) for cell in given]
-            if given and all(curves) and max(len(curve or ()) for curve in curves) > 1:
+            long = given and all(curves) and max(len(curve or ()) for curve in curves) > 1
+            if long and (names_metric(name) or plain_name(name) in ALIASES["step"]):
                 found.append(name)
-        return found if self.columns.step is None and not self.shape.lists else []
+        if self.shape.lists or not any(map(names_metric, found)):
+            return []
+        return found if self.columns.step in (None, *found) else []
 
     @property
     def curves(self) -> dict[str, dict[str, int]]:
@@ -100,13 +116,22 @@ class Table:
             match = _NUMBERED.fullmatch(name)
             if match and name in self.columns.metrics:
                 found.setdefault(match[1], {})[name] = int(match[2])
-        return {
-            metric: steps
-            for metric, steps in found.items()
-            if len(set(steps.values())) == len(steps)
-            and (len(steps) > 2 or metric == "intermediate_values")
-            and (metric == "" or names_metric(metric) or metric in _STEP_WORDS)
-        }
+        return {metric: steps for metric, steps in found.items() if self._is_curve(metric, steps)}
+
+    def _is_curve(self, metric: str, steps: Mapping[str, int]) -> bool:
+        """Whether columns that a metric and numbers name are the steps of a curve."""
+        numbers = list(steps.values())
+        if metric == "intermediate_values":
+            return True
+        if len(numbers) < 3 or any(after <= before for before, after in pairwise(numbers)):
+            return False
+        if metric in _STEP_WORDS:
+            return True
+        whole = numbers[0] in (0, 1) and numbers[-1] - numbers[0] == len(numbers) - 1
+        if metric == "":  # X.csv has numbers for names, too: a column that names trials tells
+            return whole and self.columns.trial is not None
+        # BLEU-1 to BLEU-4, recall@10 and acc_fold3 are no steps.
+        return whole and len(numbers) > 4 and names_metric(metric) and not _KINDS.search(metric)
 
 
 _STEP_WORDS = ("epoch", "step", "iter", "iteration", "round", "e", "Epoch", "Step", "t")
@@ -123,6 +148,7 @@ class Arrangement:
         trials: the tables that list trials.
         others: the tables that are neither.
         summaries: those of the others that are known to hold no curves.
+        odd: those of the others that hold the metrics of the runs in another way.
         exact: whether the columns have the names of the plain table.
         note: what is said about columns that were taken for something else; "" if nothing.
     """
@@ -134,6 +160,7 @@ class Arrangement:
     exact: bool = False
     note: str = ""
     summaries: tuple[tuple[Table, Summary], ...] = ()
+    odd: tuple[Table, ...] = ()
 
 
 def arrange(source: Source, options: Options) -> Arrangement:
@@ -148,18 +175,73 @@ def arrange(source: Source, options: Options) -> Arrangement:
     """
     shapes = [shape for file in source.files if (shape := shape_of(file)) is not None]
     tables = [Table(shape, find_columns(shape, options)) for shape in shapes]
-    listing = tuple(shape for shape in shapes if shape.has_trials)
     if options.trial is None:
         exact = [table for table in tables if table.shape.has_reports]
         if exact:
+            listing = tuple(shape for shape in shapes if shape.has_trials)
             rest = [t for t in tables if t not in exact and t.shape not in listing]
             named = tuple(_exactly(table, options) for table in exact)
             return Arrangement("reports", named, listing, tuple(rest), exact=True)
     summaries = [(t, known) for t in tables if (known := summary_of(t.shape.columns))]
     no_curves = [table for table, _ in summaries]
     tables = [table for table in tables if table not in no_curves]
+    kind, found, note = _kind(tables, options)
+    if kind is not None:
+        rest = _without(tables, found)
+        found = [*found, *(_named_runs(found, rest) if kind == "files" else ())]
+        found = [*found, *_of_same_columns(found, _without(rest, found))]
+    left = _without([*tables, *no_curves], found)
+    lists = [t.shape for t in left if t.shape.has_trials and t.columns.step is None]
+    listing = tuple(lists) if kind != "rows" else ()
+    others = tuple(table for table in left if table.shape not in listing)
+    odd = _otherwise(found, others) if kind == "files" else ()
+    return Arrangement(
+        kind, tuple(found), listing, others, note=note, summaries=tuple(summaries), odd=tuple(odd)
+    )
+
+
+def _without(tables: Sequence[Table], found: Sequence[Table]) -> list[Table]:
+    """Those of the tables that are not among the found ones."""
+    chosen = {id(table.shape) for table in found}
+    return [table for table in tables if id(table.shape) not in chosen]
+
+
+def _named_runs(found: Sequence[Table], others: Sequence[Table]) -> list[Table]:
+    """The tables of one run that have a column for trials, beside runs that have none."""
+    known = set().union(*map(_metrics, found))
+    made = []
+    for table in others:
+        column = table.columns.trial or ""
+        given = {str(c) for c in table.shape.sample.get(column, ()) if not cells.is_missing(c)}
+        if table.has_reports and len(given) == 1 and _metrics(table) & known:
+            made.append(Table(table.shape, replace(table.columns, trial=None)))
+    return made
+
+
+def _otherwise(found: Sequence[Table], others: Sequence[Table]) -> list[Table]:
+    """The tables that hold the metrics of the runs, too, but count no steps as these do."""
+    known = set().union(*map(_metrics, found))
+    places = {(t.shape.file.folder, t.shape.file.base.partition(".")[0]) for t in found}
+    folders = {t.shape.file.folder for t in found if len(places) == len({p[0] for p in places})}
+    return [
+        table
+        for table in others
+        if table.is_run
+        and not table.has_reports
+        and _metrics(table) & known
+        and (table.shape.file.folder, table.shape.file.base.partition(".")[0]) not in places
+        and table.shape.file.folder not in folders
+    ]
+
+
+def _kind(tables: Sequence[Table], options: Options) -> tuple[Kind | None, list[Table], str]:
+    """How most of the tables hold trials, those that do, and a note on it."""
     note = ""
     reports = [table for table in tables if table.has_reports]
+    if options.trial is not None and reports:
+        return "reports", reports, ""
+    several = [table for table in reports if not table.is_list]
+    reports = several or reports  # beside logs, a table with a row for each trial is a summary
     if options.trial is None and _are_runs(reports):
         name = reports[0].columns.trial
         note = f"column {name} is the same in all rows of a file, so each file is a trial"
@@ -168,23 +250,56 @@ def arrange(source: Source, options: Options) -> Arrangement:
             Table(t.shape, replace(t.columns, trial=None)) if id(t) in alone else t for t in tables
         ]
         reports = []
-    runs = [table for table in tables if not table.has_reports and table.is_run]
     rows = [table for table in tables if table.curves or table.lists]
-    found: list[Table] = []
-    kind: Kind | None = None
+    runs = [t for t in tables if t.is_run and not t.has_reports and t not in rows]
     if reports and len(reports) >= len(runs):
-        kind, found = "reports", reports
-    elif rows and not any(table.columns.step for table in runs):
-        kind, found = "rows", rows
-    elif runs:
-        # Lists without names of steps may be anything; beside tables with steps they are not read.
-        stepped = [table for table in runs if table.columns.step is not None]
-        kind, found = "files", stepped or runs
-    chosen = {id(table) for table in found}
-    left = [*tables, *no_curves]
-    others = tuple(t for t in left if id(t) not in chosen and t.shape not in listing)
-    trials = listing if kind != "rows" else ()
-    return Arrangement(kind, tuple(found), trials, others, note=note, summaries=tuple(summaries))
+        return "reports", reports, ""
+    if rows and len(rows) >= len(runs):
+        return "rows", rows, ""
+    if not runs:
+        return ("reports", reports, "") if reports else (None, [], "")
+    # Lists without names of steps may be anything; beside tables with steps they are not read.
+    stepped = [table for table in runs if table.columns.step is not None]
+    return "files", _of_one_kind(stepped or runs, options), note
+
+
+def _of_one_kind(runs: Sequence[Table], options: Options) -> list[Table]:
+    """Those of the tables that share metrics with most others, or that have the objective."""
+    named = [_metrics(table) for table in runs]
+    asked = plain_name(options.objective or "").rpartition("/")[2]
+    core = [names for names in named if asked and asked in names]
+    if not core:
+        shared = [sum(bool(names & other) for other in named) for names in named]
+        most = max(shared)
+        core = [names for names, count in zip(named, shared, strict=True) if count == most]
+        core = core[:1]
+    known = set().union(*core)
+    kept = [
+        table
+        for table, names in zip(runs, named, strict=True)
+        if names & known or not names or any(names_metric(n, vague=False) for n in names)
+    ]
+    return kept or list(runs)
+
+
+def _metrics(table: Table) -> set[str]:
+    """The plain names of the metrics of a table."""
+    names = table.shape.columns if table.shape.lists else table.columns.metrics
+    return {plain_name(name).rpartition("/")[2] for name in names}
+
+
+def _of_same_columns(found: Sequence[Table], others: Sequence[Table]) -> list[Table]:
+    """The tables with the columns of the chosen ones, which would be like them if not broken.
+
+    They are read, so that the error names the line.
+    """
+    known = {frozenset(table.shape.columns): table for table in found}
+    made = []
+    for table in others:
+        like = known.get(frozenset(table.shape.columns))
+        if like is not None and len(table.shape.columns) > 1 and not table.is_list:
+            made.append(Table(table.shape, like.columns))
+    return made
 
 
 def _exactly(table: Table, options: Options) -> Table:
@@ -211,7 +326,7 @@ def _are_runs(reports: Sequence[Table]) -> bool:
 
     A column such as "name" or "run" may hold the same in every file, as the name of the data does.
     """
-    if len(reports) < 2:
+    if len(reports) < 2 or any(map(_is_sure, reports)):
         return False
     names = []
     for table in reports:
@@ -223,6 +338,6 @@ def _are_runs(reports: Sequence[Table]) -> bool:
     return len(set(names)) < len(names)
 
 
-def is_sure(table: Table) -> bool:
+def _is_sure(table: Table) -> bool:
     """Whether the name of its column of trials tells trials for sure."""
     return plain_name(table.columns.trial or "") in SURE_TRIALS

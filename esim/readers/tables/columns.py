@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from functools import cache, partial
+from decimal import Decimal
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -15,57 +15,9 @@ from esim.readers.encodings import cells
 from esim.readers.encodings.durations import duration, is_duration, unit_in
 from esim.readers.encodings.times import parse_moment
 from esim.readers.options import Options
-from esim.readers.tables.json_tables import names_metric
+from esim.readers.tables.names import ALIASES, CONFIG, INDEX, ROW_NUMBERS, names_metric, plain_name
 from esim.readers.tables.shape import Shape
 
-# What a column is -> the names it is known by, the preferred one first. Names are compared without
-# regard to case, blanks, signs and units in brackets (`plain_name`).
-ALIASES: Mapping[str, tuple[str, ...]] = {
-    "study": ("study", "study_name"),
-    "trial": (
-        *("trial", "trial_id", "trial_number", "trial_name", "trial_no", "trial_index"),
-        # An id before a name: two runs may have one name.
-        *("run_id", "run_uuid", "run_hash", "run", "run_name", "run_number", "run_index"),
-        *("job", "job_id", "job_name", "training_job_name", "experiment_key", "config_id"),
-        *("experiment", "experiment_name", "experiment_id", "exp", "dir_name", "name", "params"),
-    ),
-    "step": (
-        *("step", "epoch", "iteration", "training_iteration", "global_step", "round"),
-        *("iter", "epochs", "steps", "iterations", "epoch_number", "epoch_no", "epoch_num"),
-        *("boosting_round", "n_iter", "num_epoch", "current_steps", "update", "updates"),
-        *("time_total_timesteps", "total_timesteps", "timesteps", "env_steps", "generation"),
-        *("n_resources", "itr", "ep", "tree", "trees", "number_of_trees", "n_estimators", "entry"),
-    ),
-    "time": (
-        *("elapsed_s", "elapsed", "elapsed_time", "elapsed_seconds", "time_total_s"),
-        *("relative_time", "runtime", "time_elapsed", "passed_time", "passed", "total_time"),
-        *("duration", "total"),
-        *("timestamp", "wall_time", "walltime", "datetime", "date", "date_time", "created_at"),
-        *("logged_at", "ts", "time"),
-    ),
-    "metric": (
-        *("metric", "metric_name", "key", "tag", "attribute_path", "variable", "series", "name"),
-    ),
-    "value": ("value", "metric_value", "float_value", "val"),
-    "split": (
-        "phase",
-        "split",
-        "mode",
-        "subset",
-        "stage",
-        "partition",
-        "metric_context_subset",
-        "run_context",
-    ),
-    "start": ("start", "start_time", "started", "started_at", "datetime_start"),
-    "end": ("end", "end_time", "ended", "ended_at", "datetime_complete", "completed_at"),
-    "status": ("status", "state"),
-}
-# A column of one of these names tells trials for sure; the others may hold other things.
-SURE_TRIALS = ALIASES["trial"][: ALIASES["trial"].index("job")]
-CONFIG = re.compile(r"(?:config|params|param|hparams|hp)[./_]")
-
-_UNIT = re.compile(r"[(\[].*?[)\]]")
 _EPOCH_SECONDS = 1e8  # 1973: a larger number counts seconds since 1970, not since a run's start
 
 
@@ -105,37 +57,6 @@ class Columns:
         return self.steps[0] if self.steps else None
 
 
-def names_no_trial(columns: Sequence[str]) -> bool:
-    """Whether no column names trials for sure."""
-    return not any(plain_name(name) in SURE_TRIALS for name in columns)
-
-
-def names_time(columns: Sequence[str]) -> bool:
-    """Whether a column has the name of a time."""
-    return any(plain_name(unit_in(name)[0]) in ALIASES["time"] for name in columns)
-
-
-def names_rows(columns: Sequence[str]) -> bool:
-    """Whether a column may tell rows of different metrics or data sets apart."""
-    kinds = {*ALIASES["metric"], *ALIASES["split"]}
-    return any(plain_name(name) in kinds for name in columns)
-
-
-@cache
-def plain_name(name: str) -> str:
-    """A column's name as aliases are compared.
-
-    >>> plain_name("Epoch #"), plain_name("Wall time"), plain_name("_step"), plain_name("Time (s)")
-    ('epoch', 'wall_time', 'step', 'time')
-    """
-    spaced = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", _UNIT.sub("", name))
-    return re.sub(r"[^a-z0-9]+", "_", spaced.lower()).strip("_")
-
-
-# The index of a frame that was saved with it.
-INDEX = ("", "Unnamed: 0", "__index_level_0__")
-
-
 def find_columns(shape: Shape, options: Options) -> Columns:
     """Which column of a table holds what.
 
@@ -144,10 +65,9 @@ def find_columns(shape: Shape, options: Options) -> Columns:
         options: the columns that the user names; one that this table lacks is left out.
     """
     names = {name: plain_name(name) for name in shape.columns if name not in INDEX}
-
     timed = {name: plain_name(unit_in(name)[0]) for name in names}
 
-    def known_as(role: str, fits: Any = None) -> list[str]:
+    def known_as(role: str, fits: Callable[[Shape, str], bool] | None = None) -> list[str]:
         order = {alias: at for at, alias in reversed(list(enumerate(ALIASES[role])))}
         found = [name for name, plain in names.items() if plain in order]
         if role == "time":
@@ -156,32 +76,29 @@ def find_columns(shape: Shape, options: Options) -> Columns:
         rank = {name: order.get(names[name], order.get(timed[name], 0)) for name in found}
         return sorted(found, key=lambda name: (rank[name], name != names[name]))
 
-    def first(role: str, fits: Any = None) -> str | None:
+    def first(role: str, fits: Callable[[Shape, str], bool] | None = None) -> str | None:
         return next(iter(known_as(role, fits)), None)
 
     def asked(column: str | None) -> str | None:
         return column if column in shape.columns else None
 
     trials = known_as("trial", _can_name)
-    metrics = known_as("metric", _is_text)
     value = asked(options.value) or first("value", _is_numeric)
     step = asked(options.step)
+    steps = [step] if step else known_as("step", _can_count)
     metric = None
-    if value is not None and metrics:
-        metric = metrics[0]
-        if (
-            plain_name(metric) == "name"
-            and trials[:1] == [metric]
-            and not _are_metrics(shape, metric)
-        ):
-            metric = None  # "name, step, value": names are those of runs
+    if value is not None:
+        keys = (asked(options.trial) or next(iter(trials), None), next(iter(steps), None))
+        texts = known_as("metric", _is_text)
+        metric = next((name for name in texts if _names_metrics(shape, name, keys)), None)
     trial = asked(options.trial) or next((name for name in trials if name != metric), None)
-    steps = [step] if step else [name for name in known_as("step", _can_count) if name != trial]
+    steps = [name for name in steps if name != trial]
     taken = {trial, metric, *steps}
     config = [name for name in names if CONFIG.match(name)]
+    timing = partial(_is_time, trial=trial, step=next(iter(steps), None))
     roles = {
         "study": first("study"),
-        "time": asked(options.time) or first("time", partial(_is_time, trial=trial)),
+        "time": asked(options.time) or first("time", timing),
         "split": first("split", _is_text),
         "start": first("start"),
         "end": first("end"),
@@ -190,7 +107,7 @@ def find_columns(shape: Shape, options: Options) -> Columns:
     roles["moment"] = next((n for n in known_as("time", _is_moment) if n != roles["time"]), None)
     roles = {role: name for role, name in roles.items() if name not in taken}
     taken |= {*roles.values(), *config}
-    free = [name for name in names if name not in taken]
+    free = [n for n, plain in names.items() if n not in taken and plain not in ROW_NUMBERS]
     numeric = [name for name in free if _has_numbers(shape, name)] or free
     timelike = set(known_as("time"))
     return Columns(
@@ -229,15 +146,11 @@ def _cells(shape: Shape, name: str) -> list[Any]:
 
 def _is_numeric(shape: Shape, name: str) -> bool:
     """Whether a column holds numbers, or nothing in the rows that have been looked at."""
-    if shape.types:
-        return shape.types.get(name) == "number"
     return all(map(_is_number, _cells(shape, name)))
 
 
 def _has_numbers(shape: Shape, name: str) -> bool:
     """Whether some cell of a column is a number, or none has been seen."""
-    if shape.types:
-        return shape.types.get(name) == "number"
     given = _cells(shape, name)
     return not given or any(map(_is_number, given))
 
@@ -245,74 +158,106 @@ def _has_numbers(shape: Shape, name: str) -> bool:
 def _is_number(cell: Any) -> bool:
     if isinstance(cell, str):
         return cells.is_number(cell)
-    return isinstance(cell, int | float) and not isinstance(cell, bool)
+    return isinstance(cell, int | float | Decimal) and not isinstance(cell, bool)
 
 
 def _is_text(shape: Shape, name: str) -> bool:
-    if shape.types:
-        return shape.types.get(name) == "text"
     given = _cells(shape, name)
-    return bool(given) and not any(map(_is_number, given))
+    return bool(given) and all(isinstance(c, str) and not cells.is_number(c) for c in given)
 
 
-def _are_metrics(shape: Shape, name: str) -> bool:
-    """Whether most texts of a column name metrics."""
-    given = dict.fromkeys(map(str, _cells(shape, name)))
-    return 2 * sum(map(names_metric, given)) > len(given)
+def _names_metrics(shape: Shape, name: str, keys: tuple[str | None, str | None]) -> bool:
+    """Whether the texts of a column are the names of metrics, not something about the trials.
+
+    Args:
+        shape: the table.
+        name: the column.
+        keys: the columns of trials and steps, None where there is none.
+    """
+    if plain_name(name) in ("metric", "metric_name", "attribute_path", "key"):
+        return True
+    given = [str(cell) for cell in shape.sample[name]]
+    if 2 * sum(map(names_metric, set(given))) > len(set(given)):
+        return True
+    rows = zip(*(shape.sample.get(key or "", [None] * len(given)) for key in keys), strict=True)
+    of_report: dict[Any, set[str]] = {}
+    for key, text in zip(map(str, rows), given, strict=True):
+        of_report.setdefault(key, set()).add(text)
+    several = sum(len(texts) > 1 for texts in of_report.values())
+    return 2 * several > len(of_report) and keys[0] != name
 
 
 def _can_name(shape: Shape, name: str) -> bool:
     """Whether a column can hold ids: texts or whole numbers."""
-    if shape.types:
-        return shape.types.get(name) in ("text", "number")
     given = _cells(shape, name)
     if not given and shape.sample.get(name):
         return False
-    return all(isinstance(c, str | int) and not isinstance(c, bool) for c in given) and not any(
-        isinstance(c, str) and "." in c and cells.is_number(c) for c in given
+    if plain_name(name) == "params" and any(map(_is_number, given)):
+        return False  # how many parameters a model has
+    return all(
+        isinstance(cell, str | int) or (isinstance(cell, float) and cell.is_integer())
+        for cell in given
+        if not isinstance(cell, bool)
     )
 
 
 def _can_count(shape: Shape, name: str) -> bool:
     """Whether a column can count steps: its numbers are not negative."""
-    if shape.types:
-        return shape.types.get(name) == "number"
     given = _cells(shape, name)
-    return all(_is_number(cell) and float(cell) >= 0 for cell in given) and bool(
-        given or not shape.sample
-    )
+    counts = all(_is_number(cell) and float(cell) >= 0 for cell in given)
+    return counts and bool(given or not shape.sample)
 
 
-def _is_time(shape: Shape, name: str, trial: str | None) -> bool:
-    """Whether a column can hold the times of reports, not how long each step took."""
-    if shape.types:
-        return shape.types.get(name) in ("number", "time", "text")
-    kind = time_kind(_cells(shape, name))
+def _is_time(shape: Shape, name: str, trial: str | None, step: str | None) -> bool:
+    """Whether a column can hold the times of reports, not how long each step took.
+
+    Args:
+        shape: the table.
+        name: the column.
+        trial, step: the columns of trials and steps, None where there is none.
+    """
+    given = _cells(shape, name)
+    kind = time_kind(given)
     if kind is None:
         return False
-    unsure = plain_name(unit_in(name)[0]) in ("time", "total_time", "total", "ts", "duration")
-    return not unsure or kind == "timestamp" or _rises(shape, name, trial)
+    if kind == "timestamp":
+        return len(given) < 3 or len(set(map(str, given))) > 1  # a date alone is the same all day
+    unsure = plain_name(unit_in(name)[0]) in ("time", "total_time", "ts", "duration")
+    ahead, first = _steps_of_time(shape, name, trial, step)
+    falls, rises = sum(x < 0 for x in ahead), [x for x in ahead if x > 0]
+    if falls * 5 > falls + len(rises):
+        return False
+    if not unsure or not rises:
+        return bool(rises) or not unsure
+    # The seconds of each epoch may rise, too, but not by as much as they are; and the time of day
+    # is hours where its steps are minutes.
+    usual = sorted(rises)[len(rises) // 2]
+    return 0.05 * first < usual and (first < 20 * usual + 60 or not is_duration(given[0]))
+
+
+def _steps_of_time(
+    shape: Shape, name: str, trial: str | None, step: str | None
+) -> tuple[list[float], float]:
+    """How far the times of a column go on between the steps of a trial, and its first time."""
+    blank = ("",) * len(shape.sample[name])
+    ids, at = shape.sample.get(trial or "", blank), shape.sample.get(step or "", blank)
+    rows: dict[str, dict[float, float]] = {}
+    for number, (i, s, cell) in enumerate(zip(ids, at, shape.sample[name], strict=True)):
+        if not cells.is_missing(cell):
+            count = float(s) if _is_number(s) else float(number)
+            rows.setdefault(str(i), {})[count] = duration(cell, "", "")
+    ahead: list[float] = []
+    first = math.inf
+    for times in rows.values():
+        ordered = [times[count] for count in sorted(times)]
+        first = min(first, ordered[0])
+        ahead += [after - before for before, after in pairwise(ordered)]
+    return ahead, first
 
 
 def _is_moment(shape: Shape, name: str) -> bool:
     """Whether a column holds points in time."""
-    if shape.types:
-        return shape.types.get(name) == "time"
     return time_kind(_cells(shape, name)) == "timestamp"
-
-
-def _rises(shape: Shape, name: str, trial: str | None) -> bool:
-    """Whether the times of a column grow within a trial, as those since its start do."""
-    ids = shape.sample.get(trial or "", ()) or ("",) * len(shape.sample[name])
-    rows = zip(ids, shape.sample[name], strict=True)
-    given = [(i, _seconds(cell)) for i, cell in rows if not cells.is_missing(cell)]
-    ahead = [b - a for (i, a), (j, b) in pairwise(given) if i == j]
-    falls, rises = sum(step < 0 for step in ahead), sum(step > 0 for step in ahead)
-    return bool(ahead) and rises * 2 > len(ahead) and falls * 5 <= len(ahead)
-
-
-def _seconds(cell: Any) -> float:
-    return duration(cell, "", "")
 
 
 def time_kind(given: Sequence[Any]) -> str | None:

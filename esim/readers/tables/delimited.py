@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 from esim.readers.encodings.cells import is_number
 from esim.readers.source import HEAD_BYTES
+from esim.readers.tables.names import ALIASES, plain_name
 
 DELIMITERS = (",", "\t", ";")
 SAMPLE_ROWS = 50
@@ -65,7 +66,12 @@ class Delimited:
         """What the first rows show."""
         cut = len(self.text.encode()) + 100 >= HEAD_BYTES
         rows = _sample_rows(self.text, self.delimiter, self.skip, cut)
-        rows = [r for r in rows if not is_header(r, self.names) and not r[0].startswith("#")]
+        full = len(self.names)
+        rows = [r for r in rows if len(r) == full or not r[0].startswith("#")]
+        rows = [r for r in rows if not is_header(r, self.names)]
+        unfinished = len(rows) < SAMPLE_ROWS and not self.text.endswith(("\n", "\r"))
+        if unfinished and rows and len(rows[-1]) < full:
+            rows = rows[:-1]  # it was still being written
         styles = {} if self.delimiter == BLANKS else _styles(self.names, rows, self.delimiter)
         sample = _by_column(self.names, rows)
         for name, style in styles.items():
@@ -131,6 +137,8 @@ def _styles(
     """How the numbers of a column are written, where it is not as in 1234.5."""
     styles: dict[str, Style] = {}
     for name, column in _by_column(names, rows).items():
+        if plain_name(name) in (*ALIASES["trial"], *ALIASES["study"]):
+            continue  # "1/2" and "10%" are names there
         given = [cell.strip() for cell in column if cell and cell.strip()]
         commas = [cell for cell in given if "," in cell]
         if given and any(cell[:1] == "'" for cell in given):
@@ -176,7 +184,7 @@ def _below_comments(text: str) -> tuple[str, int]:
     "sep=;" is a comment.
     """
     comments = 0
-    while text.startswith("#") or text[:4].lower() == "sep=":
+    while re.match(r"#(?![,;\t])|sep=", text[:4], re.IGNORECASE):
         line, _, rest = text.partition("\n")
         below = rest.partition("\n")[0].strip()
         if not below:

@@ -8,23 +8,16 @@ from __future__ import annotations
 import ast
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from esim.readers.encodings import jsontext
 from esim.readers.nested import flat
-from esim.readers.run_logs import PART_WORDS
+from esim.readers.tables.names import ALIASES, holds_part, names_metric, plain_name
 
-# Names of which a part is one of these words name metrics. They tell a list of numbers that a
-# training left from one that configures it, such as the sizes of layers.
-_METRIC = re.compile(
-    r"(?:^|[^a-z])(?:\w*loss|\w*acc(?:uracy)?|\w*auc|err(?:or)?s?|m?error|scores?|f1|r?mse|mae|mape|rmsle|nll|elbo"
-    r"|precision|recall|perplexity|ppl|rewards?|returns?|bleu|rouge|i?iou|miou|m?ap|metrics?|r2|dice"
-    r"|objective|values?|psnr|ssim|wer|cer|ndcg|fid)(?:$|[^a-z])",
-    re.IGNORECASE,
-)
-_PART = re.compile(rf"(?:{PART_WORDS}|valid(?:ation)?|eval|train)[ _]?\d*", re.IGNORECASE)
+Row = Mapping[str, Any]
+
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{},]', re.DOTALL)
 _LONGEST = 1 << 20  # of a text that Python printed; its parser takes 100 bytes for each of them
 _TENSORBOARD = ("Wall time", "Step", "Value")
@@ -40,7 +33,7 @@ class JsonTable:
         beside: the values that stand beside the table, by name.
     """
 
-    rows: Sequence[Mapping[str, Any]] = ()
+    rows: Sequence[Row] = ()
     lists: Mapping[str, Sequence[Any]] = field(default_factory=dict)
     beside: Mapping[str, Any] = field(default_factory=dict)
 
@@ -64,11 +57,6 @@ def load(text: str, place: str) -> Any:
     return jsontext.parse(text, place)
 
 
-def names_metric(name: str) -> bool:
-    """Whether a name is that of a metric, as far as its words tell."""
-    return _METRIC.search(name.replace("_", " ")) is not None
-
-
 def json_table(value: Any) -> JsonTable | None:
     """The table in a JSON value; None if it holds none.
 
@@ -83,34 +71,10 @@ def json_table(value: Any) -> JsonTable | None:
         >>> json_table([{"step": 1, "loss": 0.5}]).rows
         [{'step': 1, 'loss': 0.5}]
     """
-    if isinstance(value, list):
-        return _of_list(value)
-    if not isinstance(value, dict) or not value:
+    try:
+        return _of_list(value) if isinstance(value, list) else _of_object(value)
+    except RecursionError:
         return None
-    if set(value) >= {"columns", "data"} and isinstance(value["data"], list):  # orient="split"
-        names = value["columns"]
-        if isinstance(names, list) and all(isinstance(row, list) for row in value["data"]):
-            return JsonTable(
-                [dict(zip(map(str, names), row, strict=False)) for row in value["data"]]
-            )
-    found = _of_lists(value)
-    if found is not None:
-        return found
-    if all(isinstance(row, dict) and row for row in value.values()):  # orient="index"
-        rows = list(value.values())
-        scalars = all(_is_cell(cell) for row in rows for cell in row.values())
-        if scalars and len(rows) > 1 and all(row.keys() == rows[0].keys() for row in rows):
-            return JsonTable([{"": name, **row} for name, row in value.items()])
-    inside = {name: rows for name, rows in value.items() if _are_rows(rows)}
-    if len(inside) == len(value) > 1:
-        return JsonTable(
-            [{"run": name, **flat(row)} for name, rows in inside.items() for row in rows]
-        )
-    if len(inside) != 1:
-        return None
-    (name, rows), *_ = inside.items()
-    beside = {key: cell for key, cell in value.items() if key != name}
-    return JsonTable([flat(row) for row in rows], beside=beside)
 
 
 def numbers_in(cell: Any) -> list[Any] | None:
@@ -162,95 +126,165 @@ def _of_list(value: list[Any]) -> JsonTable | None:
         isinstance(row, list) and len(row) == 3 and all(_is_number(cell) for cell in row)
         for row in value
     )
-    if points and value[0][0] >= 1e9:
+    if points and (value[0][0] or 0) >= 1e9:
         return JsonTable([dict(zip(_TENSORBOARD, row, strict=True)) for row in value])
     return None
 
 
-def _line(line: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """The rows of a line of a chart: its name, and its x and y."""
-    xs, ys = line["x"], line["y"]
-    if not (isinstance(xs, list) and isinstance(ys, list) and len(xs) == len(ys)):
-        return []
-    known = {name: cell for name, cell in line.items() if isinstance(cell, str)}
-    return [{**known, "step": x, "value": y} for x, y in zip(xs, ys, strict=True)]
+def _of_object(value: Any) -> JsonTable | None:
+    if not isinstance(value, dict) or not value or not all(isinstance(k, str) for k in value):
+        return None
+    if set(value) >= {"columns", "data"}:  # orient="split"
+        return _split(value)
+    found = _of_lists(value)
+    if found is not None:
+        return found
+    rows = list(value.values())
+    if len(rows) > 1 and all(isinstance(row, dict) and row for row in rows):  # orient="index"
+        scalars = all(_is_cell(cell) for row in rows for cell in row.values())
+        if scalars and all(row.keys() == rows[0].keys() for row in rows):
+            return JsonTable([{"": _key(name), **row} for name, row in _in_order(value)])
+    inside = {name: rows for name, rows in value.items() if _are_rows(rows)}
+    if len(inside) == len(value) > 1:
+        column = "phase" if all(map(holds_part, value)) else "run"
+        return JsonTable([{column: n, **flat(row)} for n, rows in inside.items() for row in rows])
+    if len(inside) != 1:
+        return None
+    (name, rows), *_ = inside.items()
+    beside = {key: cell for key, cell in value.items() if key != name}
+    return JsonTable([flat(row) for row in rows], beside=beside)
+
+
+def _split(value: Mapping[str, Any]) -> JsonTable | None:
+    names, data = value["columns"], value["data"]
+    index = value.get("index")
+    if not (isinstance(names, list) and isinstance(data, list) and data):
+        return None
+    if not all(isinstance(row, list) and len(row) == len(names) for row in data):
+        return None
+    rows = [dict(zip(map(str, names), row, strict=True)) for row in data]
+    if isinstance(index, list) and len(index) == len(rows):
+        rows = [{"": at, **row} for at, row in zip(index, rows, strict=True)]
+    return JsonTable(rows)
 
 
 def _of_lists(value: Mapping[str, Any]) -> JsonTable | None:
     """The table of an object whose leaves are lists of numbers, and scalars beside them."""
-    try:
-        leaves = flat(_with_lists(value))
-    except RecursionError:
-        return None
+    columns = _by_key(value)
+    if columns is not None:
+        return columns
+    leaves = flat(value)
     lists = {
         name: cells
         for name, cells in leaves.items()
         if isinstance(cells, list) and cells and all(map(_is_number, cells))
     }
     beside = {name: cell for name, cell in leaves.items() if name not in lists}
-    traced = _traces(lists, beside)
+    traced = _traces(lists)
     if traced:
         return JsonTable(traced)
     if not lists or not all(map(_is_beside, beside.values())):
         return None
-    lengths = {len(cells) for cells in lists.values()}
-    named = any(names_metric(name) for name in lists)
-    if max(lengths) < 2 and not named:
-        return None
     runs = _runs_of_lists(value)
     if runs:
         return JsonTable(runs)
-    if not named and (len(lengths) > 1 or beside):
+    lengths = {len(cells) for cells in lists.values()}
+    named = any(names_metric(name) for name in lists)
+    if (max(lengths) < 2 or len(lengths) > 1 or beside) and not named:
         return None
-    return JsonTable(lists=lists, beside=beside)
+    stepped = _with_own_steps(lists)
+    return JsonTable(stepped) if stepped else JsonTable(lists=lists, beside=beside)
 
 
-def _runs_of_lists(value: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+def _by_key(value: Mapping[str, Any]) -> JsonTable | None:
+    """The rows of an object: column -> key -> cell, as pandas writes a frame."""
+    columns = list(value.values())
+    if not all(
+        isinstance(c, dict) and len(c) > 1 and all(map(_is_cell, c.values())) for c in columns
+    ):
+        return None
+    keys = {frozenset(map(str, column)) for column in columns}
+    if len(keys) > 1 or not all(str(key).isdigit() for key in columns[0]):
+        return None
+    order = [key for key, _ in _in_order(columns[0])]
+    return JsonTable([{"": _key(key), **{n: c[key] for n, c in value.items()}} for key in order])
+
+
+def _in_order(value: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    """The items of an object, by number if all keys are numbers: writers sort them as texts."""
+    if all(str(key).isdigit() for key in value):
+        return sorted(value.items(), key=lambda item: int(item[0]))
+    return list(value.items())
+
+
+def _key(key: Any) -> Any:
+    return int(key) if isinstance(key, str) and key.isdigit() and len(key) < 16 else key
+
+
+def _with_own_steps(lists: Mapping[str, Sequence[Any]]) -> list[Row]:
+    """The rows of lists that have steps of their own: train/step beside train/loss."""
+    groups: dict[str, dict[str, Sequence[Any]]] = {}
+    for name, cells in lists.items():
+        above, _, leaf = name.rpartition("/")
+        groups.setdefault(above, {})[leaf] = cells
+    steps = {
+        above: next((leaf for leaf in inner if plain_name(leaf) in ALIASES["step"]), None)
+        for above, inner in groups.items()
+    }
+    if len(groups) < 2 or not all(steps.values()):
+        return []
+    rows: list[Row] = []
+    for above, inner in groups.items():
+        step = steps[above] or ""
+        names = {leaf: f"{above}/{leaf}" if above else leaf for leaf in inner if leaf != step}
+        for at, count in enumerate(inner[step]):
+            given = {name: inner[leaf][at] for leaf, name in names.items() if at < len(inner[leaf])}
+            rows.append({"step": count, **given})
+    return rows
+
+
+def _runs_of_lists(value: Mapping[str, Any]) -> list[Row]:
     """The rows of an object: run -> metric -> list. Sets of data -> metric -> list are no runs."""
     if len(value) < 2 or not all(isinstance(inner, dict) and inner for inner in value.values()):
         return []
-    keys = [frozenset(inner) for inner in value.values()]
-    parts = any(_PART.fullmatch(name) for name in value)
-    if parts or len(set(keys)) > 1 or not all(names_metric(key) for key in keys[0]):
+    curves = [
+        {name: numbers for name, cells in inner.items() if (numbers := numbers_in(cells))}
+        for inner in value.values()
+    ]
+    keys = {frozenset(inner) for inner in curves}
+    if any(map(holds_part, value)) or len(keys) > 1 or not curves[0]:
+        return []
+    if not all(names_metric(key) or plain_name(key) in ALIASES["step"] for key in curves[0]):
         return []
     return [
         {"run": name, "entry": at + 1, **{k: v[at] for k, v in inner.items() if at < len(v)}}
-        for name, inner in value.items()
+        for name, inner in zip(value, curves, strict=True)
         for at in range(max(map(len, inner.values())))
     ]
 
 
-def _traces(
-    lists: Mapping[str, Sequence[Any]], beside: Mapping[str, Any]
-) -> list[Mapping[str, Any]]:
+def _line(line: Row) -> Iterator[Row]:
+    """The rows of a line of a chart: its name, and its x and y."""
+    xs, ys = line["x"], line["y"]
+    if isinstance(xs, list) and isinstance(ys, list) and len(xs) == len(ys):
+        known = {name: cell for name, cell in line.items() if isinstance(cell, str)}
+        yield from ({**known, "step": x, "value": y} for x, y in zip(xs, ys, strict=True))
+
+
+def _traces(lists: Mapping[str, Sequence[Any]]) -> list[Row]:
     """The rows of lists x and y of one length, as pages of trackers export the lines of charts."""
-    names = {name.removesuffix("/x") for name in lists if name.endswith("/x")}
+    names = [name.removesuffix("/x") for name in lists if name.endswith("/x")]
     if not names or {f"{name}/{axis}" for name in names for axis in "xy"} != lists.keys():
         return []
     pairs = [(name, lists[f"{name}/x"], lists[f"{name}/y"]) for name in names]
     if any(len(x) != len(y) for _, x, y in pairs):
         return []
-    order = {name.removesuffix("/x"): at for at, name in enumerate(lists)}
-    pairs.sort(key=lambda pair: order[pair[0]])
     return [{"step": at, name: y} for name, xs, ys in pairs for at, y in zip(xs, ys, strict=True)]
 
 
 def _is_beside(cell: Any) -> bool:
     """Whether a value may stand beside lists of numbers: no rows, and nothing nested."""
     return _is_cell(cell) or cell == {} or (isinstance(cell, list) and all(map(_is_cell, cell)))
-
-
-def _with_lists(value: Any) -> Any:
-    """A nested object in which {"0": a, "1": b}, as pandas writes a column, is [a, b]."""
-    if not isinstance(value, dict):
-        return value
-    if (
-        len(value) > 1
-        and all(name.isdigit() for name in value)
-        and all(map(_is_cell, value.values()))
-    ):
-        return list(value.values())
-    return {name: _with_lists(cell) for name, cell in value.items()}
 
 
 def _are_rows(value: Any) -> bool:

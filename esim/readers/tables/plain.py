@@ -83,6 +83,13 @@ def read(source: Source, options: Options) -> Found:
     if found.kind is None:
         where, why = _lacking(found) if every else (source.label, "no table file")
         raise EsimError("no table with the columns trial and step", where=where, why=why)
+    for table in found.odd:
+        raise EsimError(
+            "the file holds the metrics of the other runs in another way",
+            where=str(table.shape.file),
+            why=f"it counts no {found.tables[0].columns.step or 'rows'}, as the others do",
+            fix="give the files of one kind",
+        )
     for table in found.tables:
         doubled = [n for n in table.shape.columns if n and table.shape.columns.count(n) > 1]
         if doubled:

@@ -12,9 +12,10 @@ from esim.errors import EsimError
 from esim.readers.assembly import some
 from esim.readers.encodings import jsontext
 from esim.readers.encodings.utf8 import without_utf16
+from esim.readers.nested import flat
 from esim.readers.source import File
 from esim.readers.tables.delimited import BLANKS, Style, is_header, plain_number
-from esim.readers.tables.json_tables import json_table, load
+from esim.readers.tables.json_tables import JsonTable, json_table, load
 from esim.readers.tables.shape import Shape
 from esim.study import Note
 
@@ -87,10 +88,10 @@ def records(
         for number, row in enumerate(arrow_table(shape, data, None).to_pylist(), start=1):
             yield f"{shape.file}, row {number}", row
     elif shape.encoding == "JSONL":
-        yield from _json_records(shape.file, data)
+        rows = _json_records(shape.file, data)
+        yield from ((place, flat(row)) for place, row in rows) if shape.nested else rows
     elif shape.encoding == "JSON":
-        found = json_table(load(_utf8(shape.file, data), str(shape.file)))
-        for number, row in enumerate(() if found is None else found.rows, start=1):
+        for number, row in enumerate(_held(shape, data).rows, start=1):
             yield f"{shape.file}, entry {number}", row
     else:
         for place, cells in csv_rows(shape, data, odd):
@@ -106,10 +107,16 @@ def lists(shape: Shape) -> tuple[Mapping[str, Sequence[Any]], Mapping[str, Any]]
     Raises:
         EsimError: the file is not JSON.
     """
-    found = json_table(load(_utf8(shape.file, contents(shape)), str(shape.file)))
-    if found is None or not found.lists:
-        raise EsimError("no lists of numbers", where=str(shape.file))
+    found = _held(shape, contents(shape))
     return found.lists, found.beside
+
+
+def _held(shape: Shape, data: bytes) -> JsonTable:
+    """The table of a JSON file; a file that is broken behind its begin is parsed for the error."""
+    table = shape.held
+    if table is None:
+        table = json_table(load(_utf8(shape.file, data), str(shape.file)))
+    return JsonTable() if table is None else table
 
 
 def arrow_table(shape: Shape, data: bytes, wanted: list[str] | None) -> Any:

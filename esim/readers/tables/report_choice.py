@@ -41,7 +41,8 @@ def choose(tables: Sequence[Table], options: Options, where: str, exact: bool) -
     first = tables[0].columns
     conditions = list(options.where)
     given = dict(conditions)
-    split = None if first.split in given else first.split
+    kinds = [t.columns.split for t in tables if t.columns.split and t.columns.split not in given]
+    split = next(iter(kinds), None)
     recorded: str | None = None
     if first.metric is not None and first.value is not None:
         candidates = texts_in(tables, first.metric)
@@ -98,7 +99,11 @@ def choose(tables: Sequence[Table], options: Options, where: str, exact: bool) -
 
 def texts_in(tables: Sequence[Table], column: str) -> list[str]:
     """The distinct texts of a column in all tables."""
-    return list(dict.fromkeys(n for t in tables for n in texts_of(t.shape, column)))
+    return list(
+        dict.fromkeys(
+            n for t in tables for n in texts_of(t.shape, column) if column in t.shape.columns
+        )
+    )
 
 
 def _time_column(tables: Sequence[Table], where: str) -> tuple[str | None, bool]:

@@ -10,15 +10,13 @@ from numpy.typing import NDArray
 
 from esim.errors import EsimError, near_names
 from esim.readers.assembly import some
+from esim.readers.mixed_rows import TELLING
 from esim.readers.tables.arrangement import Table
-from esim.readers.tables.columns import plain_name
+from esim.readers.tables.names import INDEX, names_metric, plain_name
 from esim.readers.tables.records import Oddities
 from esim.readers.tables.report_choice import Choice, texts_in
 from esim.readers.tables.rows import ReportRows, holds_text, read_rows
 from esim.study import Float64, Int64, Note
-
-# Columns that tell rows of one trial and step apart where nothing else does.
-_PARTS = ("seed", "fold", "rank", "worker", "host", "repeat", "replicate", "cv")
 
 
 @dataclass(frozen=True)
@@ -63,16 +61,17 @@ def read_parts(
     Raises:
         EsimError: several rows of a trial share a step, and another column tells them apart.
     """
-    candidates = tables[0].columns.steps
+    candidates = _common_steps(tables)
     telling = _telling(tables)
     _check_conditions(tables, choice)
     tries: list[tuple[int, int, list[ReportPart]]] = []
     for step in candidates:
+        found = [
+            read_rows(table.shape, replace(wanted, step=step), odd)
+            for table, wanted in zip(tables, choice.wanted, strict=True)
+        ]
         parts = []
-        for table, wanted in zip(tables, choice.wanted, strict=True):
-            columns = replace(wanted, step=step) if step in table.shape.columns else wanted
-            rows = read_rows(table.shape, columns, odd)
-            rows = of_one_split(rows, choice, str(table.shape.file))
+        for rows in of_one_split(found, choice, str(tables[0].shape.file)):
             own = rows.studies if rows.studies is not None else [default]
             alone = np.zeros(len(rows.steps), dtype=np.int64)
             of_study = rows.study_codes if rows.study_codes is not None else alone
@@ -91,6 +90,24 @@ def read_parts(
     repeats, total, parts = tries[0]
     _refuse_mixed(tables, choice, exact, repeats, total)
     return _without_blanks(parts, exact), []
+
+
+def _common_steps(tables: Sequence[Table]) -> list[str]:
+    """The columns of steps that all tables have.
+
+    Raises:
+        EsimError: there is none.
+    """
+    found = [s for s in tables[0].columns.steps if all(s in t.shape.columns for t in tables)]
+    if not found:
+        other = next(t for t in tables if not set(t.columns.steps) & set(tables[0].columns.steps))
+        raise EsimError(
+            f"steps are {tables[0].columns.step} in one table and {other.columns.step} in another",
+            where=str(other.shape.file),
+            why=f"the other is {tables[0].shape.file.name}",
+            fix="give them one at a time, or name one column that both have: --step",
+        )
+    return found
 
 
 def _check_conditions(tables: Sequence[Table], choice: Choice) -> None:
@@ -113,38 +130,49 @@ def _codes(names: Sequence[str], known: dict[str, int]) -> Int64:
     return np.array([known.setdefault(name, len(known)) for name in names], dtype=np.int64)
 
 
-def of_one_split(rows: ReportRows, choice: Choice, where: str) -> ReportRows:
-    """The reports of the only split that has values of the objective.
+def of_one_split(found: Sequence[ReportRows], choice: Choice, where: str) -> Sequence[ReportRows]:
+    """The reports of the only split that has values of the objective, of each table.
 
     Raises:
         EsimError: several splits have.
     """
-    if choice.split is None or choice.split not in rows.tags:
-        return rows
-    codes, texts = rows.tags[choice.split]
-    having = np.unique(codes[~np.isnan(rows.values)]).tolist()
+    if choice.split is None:
+        return found
+    having: dict[str, None] = {}
+    for rows in found:
+        if choice.split in rows.tags:
+            codes, texts = rows.tags[choice.split]
+            there = np.unique(codes[~np.isnan(rows.values)]).tolist()
+            having.update(dict.fromkeys(texts[code] for code in there))
+        else:
+            having[""] = None
     if len(having) > 1:
-        names = [f"{texts[code]}/{choice.objective}" for code in having]
+        names = [f"{text}/{choice.objective}" for text in having if text]
         raise EsimError(
             f"{choice.objective!r} is in rows of several kinds",
             where=where,
-            why=f"column {choice.split} tells {some([texts[code] for code in having])} apart",
+            why=f"column {choice.split} tells {some([text or 'none' for text in having])} apart",
             fix="name one: --objective " + " or ".join(names),
         )
-    return rows.kept(np.isin(codes, having)) if having else rows
+    kept = []
+    for rows in found:
+        codes, texts = rows.tags.get(choice.split, (np.empty(0, dtype=np.int64), []))
+        wanted = [at for at, text in enumerate(texts) if text in having]
+        kept.append(rows.kept(np.isin(codes, wanted)) if wanted else rows)
+    return kept
 
 
 def _telling(tables: Sequence[Table]) -> list[str]:
-    """The columns that may tell rows of one trial and step apart: texts, seeds, folds."""
+    """The columns that may tell rows of one trial and step apart: texts, and seeds and the like."""
     found = []
+    known = tables[0].columns
+    role = {known.trial, known.study, known.time, *known.steps, known.start, known.end, *INDEX}
     for name in tables[0].shape.columns:
-        known = tables[0].columns
-        role = {known.trial, known.study, known.time, *known.steps, known.start, known.end, ""}
-        if name in role or name in known.config:
+        sample = tables[0].shape.sample.get(name, ())
+        if name in role or any(isinstance(cell, list | dict) for cell in sample):
             continue
-        if name in known.metrics and plain_name(name) not in _PARTS:
-            continue
-        if not any(isinstance(c, list | dict) for c in tables[0].shape.sample.get(name, ())):
+        few = len(set(map(str, sample))) * 2 <= len(sample) and not names_metric(name)
+        if name not in known.metrics or plain_name(name) in TELLING or few:
             found.append(name)
     return found
 
@@ -160,24 +188,28 @@ def _refuse_mixed(
     wanted = choice.wanted[0]
     chosen = {column for column, _ in wanted.conditions}
     for name in _telling(tables):
-        if name in chosen or not all(name in table.shape.columns for table in tables):
+        if name in chosen:
             continue
         keys = []
         texts: dict[str, int] = {}
         trial_names: dict[str, int] = {}
         for table, columns in zip(tables, choice.wanted, strict=True):
-            rows = read_rows(table.shape, replace(columns, tags=[name]), Oddities())
-            codes, names = rows.tags[name]
+            there = name in table.shape.columns
+            tags = [name] if there else []
+            rows = read_rows(table.shape, replace(columns, tags=tags), Oddities())
+            codes, names = rows.tags[name] if there else (np.zeros(len(rows.steps), int), [""])
             here = _codes(names, texts)[codes]
             trials = _codes(rows.trials, trial_names)[rows.trial_codes]
             keys.append(np.stack([trials, rows.steps, here], axis=1)[~np.isnan(rows.values)])
         together = np.concatenate(keys)
-        if len(np.unique(together, axis=0)) == len(together) and len(texts) > 1:
+        kinds = len(np.unique(together[:, [0, 2]], axis=0))
+        told = len(np.unique(together, axis=0)) == len(together)
+        if told and len(texts) > 1 and 2 * kinds <= len(together):
             raise EsimError(
                 f"{repeats} row(s) repeat a step of their trial",
                 where=str(tables[0].shape.file),
                 why=f"column {name} tells them apart",
-                fix=f"--where {name}={names[0]}, or --trial {name} if it names the trials",
+                fix=f"--where {name}={list(texts)[-1]}, or --trial {name} if it names the trials",
             )
     if not exact and repeats * 2 > total - repeats:
         raise EsimError(

@@ -211,10 +211,10 @@ def _moments(tables: Sequence[Table], choice: Choice, times: Float64 | None) -> 
         if column is None:
             return None
         columns = replace(wanted, time=column, elapsed=False)
-        rows = read_rows(table.shape, columns, Oddities())
-        rows = of_one_split(rows, choice, str(table.shape.file))
-        found.append(rows.kept(~rows.blank).times)
-    return np.concatenate([part for part in found if part is not None])
+        found.append(read_rows(table.shape, columns, Oddities()))
+    kept = of_one_split(found, choice, str(tables[0].shape.file))
+    times_of = [rows.kept(~rows.blank).times for rows in kept]
+    return np.concatenate([part for part in times_of if part is not None])
 
 
 def _by_first_report(times: Float64, study_codes: Int64, trial_codes: Int64) -> Int64:

@@ -17,8 +17,8 @@ from esim.readers.options import Options
 from esim.readers.runs import Curve, Experiment, Run, file_notes, status_note, status_of, studies
 from esim.readers.source import Source
 from esim.readers.tables.arrangement import Arrangement, Table
-from esim.readers.tables.columns import CONFIG
-from esim.readers.tables.json_tables import names_metric, numbers_in
+from esim.readers.tables.json_tables import numbers_in
+from esim.readers.tables.names import ALIASES, CONFIG, names_metric, plain_name
 from esim.readers.tables.records import Oddities, records
 from esim.readers.tables.rows import holds_text
 from esim.study import Note, Status
@@ -86,13 +86,13 @@ def _runs(
     table: Table, options: Options, odd: Oddities, unknown: list[str], before: int
 ) -> list[Run]:
     """The rows of a table as runs; words for a status that is not known are added to `unknown`."""
-    known = table.columns
+    known, listed = table.columns, table.lists
     trial = known.trial or next((n for n in _NUMBERS if n in table.shape.columns), None)
     curves = {
         metric or options.objective or UNNAMED: steps for metric, steps in table.curves.items()
     }
     steps = {name for columns in curves.values() for name in columns}
-    taken = {trial, known.study, known.start, known.end, known.status, "", *steps, *table.lists}
+    taken = {trial, known.study, known.start, known.end, known.status, "", *steps, *listed}
     made = []
     for number, (place, row) in enumerate(records(table.shape, odd=odd), start=before):
         if not all(holds_text(row.get(name), text) for name, text in options.where):
@@ -102,7 +102,8 @@ def _runs(
         if known.status is not None:
             status = status_of(cells.plain_text(row.get(known.status)), _STATES, unknown)
         given = {metric: _curve(row, columns, place) for metric, columns in curves.items()}
-        given.update({name: _listed(row.get(name), place, name) for name in table.lists})
+        count = next((n for n in listed if plain_name(n) in ALIASES["step"]), None)
+        given.update({n: _listed(row, n, count, place) for n in listed if n != count})
         made.append(
             Run(
                 trial=str(number) if trial is None else cells.plain_text(row.get(trial)),
@@ -118,13 +119,29 @@ def _runs(
     return made
 
 
-def _listed(cell: Any, place: str, name: str) -> Curve:
-    """The curve that a cell holds as a list; a blank cell holds none."""
-    numbers = [] if cells.is_missing(cell) else numbers_in(cell)
-    if numbers is None:
-        raise EsimError(f"{cell!r} is no list of numbers", where=place, why=f"column {name!r}")
-    values = [cells.number(number, place, name) for number in numbers]
-    return Curve(np.arange(1, len(values) + 1), np.array(values, dtype=np.float64))
+def _listed(row: Mapping[str, Any], name: str, count: str | None, place: str) -> Curve:
+    """The curve that a cell holds as a list; a blank cell holds none.
+
+    Args:
+        row: the row.
+        name: the column of the lists of values.
+        count: the column of the lists of steps; None numbers the values from 1.
+        place: where the row is, for errors.
+    """
+
+    def numbers(column: str) -> list[float]:
+        found = [] if cells.is_missing(row.get(column)) else numbers_in(row.get(column))
+        if found is None:
+            raise EsimError("no list of numbers", where=place, why=f"column {column!r}")
+        return [cells.number(number, place, column) for number in found]
+
+    values = numbers(name)
+    steps = list(range(1, len(values) + 1)) if count is None else numbers(count)
+    if len(steps) != len(values):
+        raise EsimError(
+            f"{len(steps)} steps for {len(values)} values", where=place, why=f"{count} and {name}"
+        )
+    return Curve(np.array(steps, dtype=np.int64), np.array(values, dtype=np.float64))
 
 
 def _curve(row: Mapping[str, Any], columns: Mapping[str, int], place: str) -> Curve:

@@ -125,7 +125,7 @@ def read_rows(shape: Shape, wanted: Wanted, odd: Oddities) -> ReportRows:
     import pyarrow as pa
 
     data = contents(shape)
-    if shape.encoding != "JSON":
+    if shape.encoding != "JSON" and not shape.nested:
         for integral in (True, False):
             try:
                 return _from_arrow(_typed_table(shape, data, wanted, integral), wanted)

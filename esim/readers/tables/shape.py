@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Literal, cast
 
 from esim.errors import EsimError
 from esim.readers.encodings.utf8 import without_utf16
-from esim.readers.source import HEAD_BYTES, File
+from esim.readers.nested import flat
+from esim.readers.source import File
 from esim.readers.tables.delimited import SAMPLE_ROWS, Seen, Style, delimited
 from esim.readers.tables.json_tables import JsonTable, json_table, load, mended
 
@@ -34,7 +35,8 @@ class Shape:
         above: how many lines of a CSV file stand above its first row: comments and the header.
         lists: whether a JSON file holds a list for each column instead of rows.
         look: looks at the first rows, when they are asked for.
-        types: for each column of a Parquet file "number", "text", "time" or "other".
+        nested: whether objects of JSON lines hold objects, whose cells are joined with "/".
+        held: the table in a JSON file, which is parsed once.
         table: of a table in memory, its columns, as a `pyarrow.Table`.
     """
 
@@ -47,7 +49,8 @@ class Shape:
     above: int = 1
     lists: bool = False
     look: Callable[[], Seen] = field(default=Seen, compare=False)
-    types: Mapping[str, str] = field(default_factory=dict)
+    nested: bool = False
+    held: JsonTable | None = field(default=None, compare=False)
     table: Any = field(default=None, compare=False)
 
     @cached_property
@@ -105,15 +108,15 @@ def _look(file: File) -> Shape | None:
 
 
 def _head_text(head: bytes) -> str | None:
-    """The first bytes as text, None if they are not; a last character may be cut off."""
+    """The first bytes as text, None if they are none; a last character may be cut off.
+
+    Letters of another encoding than UTF-8, and the zeros that a crash leaves at the end, make no
+    table something else: reading it names the line.
+    """
+    head = head.rstrip(b"\0")
     if b"\0" in head:
         return None
-    try:
-        return head.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        if error.start < len(head) - 3:
-            return None
-        return head[: error.start].decode("utf-8-sig")
+    return head.decode("utf-8-sig", errors="replace").removesuffix("\ufffd")
 
 
 def _csv_shape(file: File, text: str) -> Shape | None:
@@ -129,6 +132,7 @@ def _jsonl_shape(file: File, text: str) -> Shape | None:
     columns: dict[str, None] = {}
     rows: list[Mapping[str, Any]] = []
     trial: Any = ""
+    nested, first = False, {}
     lines = text.split("\n")
     for line in lines[:1000]:
         if not line.strip():
@@ -140,17 +144,20 @@ def _jsonl_shape(file: File, text: str) -> Shape | None:
         if not isinstance(row, dict):
             break
         if not columns:
-            trial = row.get("trial", "")
+            first, trial = row, row.get("trial", "")
+        nested = nested or any(isinstance(cell, dict) and cell for cell in row.values())
+        row = flat(row) if nested else row
         columns.update(dict.fromkeys(row))
         if len(rows) < SAMPLE_ROWS:
             rows.append(row)
-    if not columns or (len(rows) == 1 and json_table(rows[0]) is not None):
+    if not columns or (len(rows) == 1 and json_table(first) is not None):
         return None
     return Shape(
         file,
         "JSONL",
         tuple(columns),
         ids_are_text=isinstance(trial, str),
+        nested=nested,
         look=lambda: Seen({name: tuple(row.get(name) for row in rows) for name in columns}),
     )
 
@@ -160,10 +167,14 @@ def _json_shape(file: File, text: str) -> Shape | None:
     try:
         found = json_table(load(text, str(file)))
     except EsimError:
-        # Text in other words, or longer than the head.
-        if len(text.encode()) + 3 < HEAD_BYTES:
+        # Text in other words, or longer than the head: read whole if its begin is a table.
+        if json_table(mended(text)) is None:
             return None
-        found = json_table(mended(text))
+        try:
+            found = json_table(load(without_utf16(file.read()).decode("utf-8-sig"), str(file)))
+        except (EsimError, UnicodeDecodeError):
+            shape = json_shape(file, json_table(mended(text)) or JsonTable())
+            return replace(shape, held=None)  # reading it names the place
     return None if found is None else json_shape(file, found)
 
 
@@ -176,7 +187,8 @@ def json_shape(file: File, found: JsonTable) -> Shape:
     """
     if found.lists:
         sample = {name: tuple(cells[:SAMPLE_ROWS]) for name, cells in found.lists.items()}
-        return Shape(file, "JSON", tuple(sample), lists=True, look=lambda: Seen(sample))
+        looked = Seen(sample)
+        return Shape(file, "JSON", tuple(sample), lists=True, look=lambda: looked, held=found)
     names = dict.fromkeys(name for row in found.rows for name in row)
     head = found.rows[:SAMPLE_ROWS]
     return Shape(
@@ -184,6 +196,7 @@ def json_shape(file: File, found: JsonTable) -> Shape:
         "JSON",
         tuple(names),
         look=lambda: Seen({name: tuple(row.get(name) for row in head) for name in names}),
+        held=found,
     )
 
 
@@ -202,8 +215,24 @@ def _parquet_shape(file: File) -> Shape:
         key.decode("utf-8", "replace"): value.decode("utf-8", "replace")
         for key, value in (schema.metadata or {}).items()
     }
-    types = {name: _arrow_type(schema.field(i).type) for i, name in enumerate(schema.names)}
-    return Shape(file, "Parquet", tuple(schema.names), metadata=metadata, types=types)
+    names = tuple(schema.names)
+    return Shape(file, "Parquet", names, metadata=metadata, look=lambda: _first_rows(file, names))
+
+
+def _first_rows(file: File, names: Sequence[str]) -> Seen:
+    """What the first rows of a Parquet file show."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    from esim.storage import arrow
+
+    source = str(file.path) if file.compression is None else arrow.reader(file.read())
+    try:
+        batch = next(pq.ParquetFile(source).iter_batches(batch_size=SAMPLE_ROWS), None)
+        head = {} if batch is None else dict(zip(names, batch.to_pydict().values(), strict=False))
+    except (pa.ArrowException, OSError) as error:
+        raise EsimError("damaged Parquet file", where=str(file), why=str(error)) from error
+    return Seen({name: tuple(cells) for name, cells in head.items()})
 
 
 def shape_in_memory(file: File, table: Any) -> Shape:
@@ -216,14 +245,3 @@ def shape_in_memory(file: File, table: Any) -> Shape:
     head = table.slice(0, SAMPLE_ROWS).to_pydict()
     sample = {name: tuple(cells) for name, cells in head.items()}
     return Shape(file, "Arrow", tuple(table.column_names), look=lambda: Seen(sample), table=table)
-
-
-def _arrow_type(kind: Any) -> str:
-    import pyarrow as pa
-
-    inner = getattr(kind, "value_type", kind) if pa.types.is_dictionary(kind) else kind
-    if pa.types.is_integer(inner) or pa.types.is_floating(inner) or pa.types.is_decimal(inner):
-        return "number"
-    if pa.types.is_string(inner) or pa.types.is_large_string(inner):
-        return "text"
-    return "time" if pa.types.is_timestamp(inner) else "other"

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from esim.readers.tables.columns import plain_name
+from esim.readers.tables.names import plain_name
 
 
 @dataclass(frozen=True)

@@ -142,7 +142,8 @@ def read(source: Source, options: Options) -> Found:
         [np.nan] * len(folders),
     )
     ordered = [(names[i], folders[i]) for i in order]
-    objective = next(iter(ordered[0][1].columns), None)
+    metrics = list(dict.fromkeys(name for _, folder in ordered for name in folder.columns))
+    objective = next((name for name in metrics if name.startswith("test")), metrics[0])
     wanted = options.objective or objective or ""
     directions = {folder.direction(wanted) for _, folder in ordered}
     experiment = Experiment(

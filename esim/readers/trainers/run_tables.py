@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from esim.readers.formats import Format
 from esim.readers.loggers import Logger
 from esim.readers.run_logs import Layout
-from esim.readers.tables.columns import names_no_trial, names_rows, names_time
+from esim.readers.tables.names import names_no_trial, names_rows, names_time
 
 _NEEDS = ("direction", "objective, if there are several metrics")
 _TAKES = ("step", "where")

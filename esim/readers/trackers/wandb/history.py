@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from esim.readers.formats import Format
 from esim.readers.loggers import Logger
-from esim.readers.tables.columns import names_no_trial
+from esim.readers.tables.names import names_no_trial
 from esim.readers.trackers.wandb.offline import LAYOUT
 
 FORMAT = Format(
@@ -31,6 +31,7 @@ _LOGGER = Logger(
     configs=("config.json", "config.yaml"),
     encodings=("CSV", "JSONL", "JSON", "Parquet"),
     separator=".",
+    shards=True,
 )
 detect = _LOGGER.detect
 read = _LOGGER.read
