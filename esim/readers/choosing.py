@@ -71,7 +71,7 @@ def choose_format(
             raise not_taken(source, fmt, options)
         return fmt
     formats = known_formats()
-    if not source.files and source.address is None:
+    if not source.files and not source.hidden and source.address is None:
         skipped = f", {len(source.skipped)} hidden or left over" if source.skipped else ""
         why = f"the folder is empty{skipped}"
         raise NoFormatError("no files to read", where=source.label, why=why)
@@ -86,7 +86,7 @@ def choose_format(
         strong = detection.matches and not (detection.weak or detection.doubtful)
         if detection.claims or (strong and not rest.matched):
             rest = rest.without(detection.claims, matched=strong)
-        if detection.claims and not rest.files:
+        if detection.claims and not rest.files and not rest.hidden:
             break
     seen.sort(key=lambda pair: formats.index(pair[0]))
     matching = [(fmt, detection) for fmt, detection in seen if detection.matches]

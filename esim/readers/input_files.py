@@ -68,8 +68,9 @@ def described(source: Source, fmt: Format, found: Found) -> list[InputFile]:
             read = sha256_of(found.studies) if isinstance(root, Held) else root.sha256 or ""
             told.append(InputFile(str(root), read, fmt.name, found.notes, names))
             continue
-        files = [file for file in source.files if file.root == root and file.sha256]
-        if not files and any(file.sha256 for file in source.files) and root.is_file():
+        all_files = (*source.files, *source.hidden)
+        files = [file for file in all_files if file.root == root and file.sha256]
+        if not files and any(file.sha256 for file in all_files) and root.is_file():
             told.append(not_read(root, f"it is not read as {fmt.name}"))
             continue
         if not files:

@@ -27,6 +27,8 @@ ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
 COMPRESSED_SUFFIXES = (".gz", ".zst")
 LEFTOVER_SUFFIXES = ("~", ".swp", ".swo", ".bak", ".tmp", ".part", ".crdownload")
 LEFTOVER_NAMES = frozenset({"Thumbs.db", "desktop.ini", "__MACOSX", "__pycache__"})
+# Where clients of trackers keep runs that they log offline; only their readers look inside.
+TRACKERS_FOLDERS = frozenset({".neptune", ".cometml-runs"})
 
 Compression = Literal["gzip", "zstd"] | None
 
@@ -201,6 +203,7 @@ class Source:
         skipped: the names of hidden files and of editors' leftovers, which are not read.
         matched: whether a format has recognised files of the input already, so that a weak match
             (`Detection.weak`) of others does not count.
+        hidden: the files in hidden folders of `TRACKERS_FOLDERS`, which are among `skipped`.
     """
 
     def __init__(
@@ -208,9 +211,10 @@ class Source:
         roots: tuple[Path | Address | Held, ...],
         files: tuple[File, ...],
         skipped: tuple[str, ...] = (),
+        hidden: tuple[File, ...] = (),
         matched: bool = False,
     ) -> None:
-        self.roots, self.files, self.skipped = roots, files, skipped
+        self.roots, self.files, self.skipped, self.hidden = roots, files, skipped, hidden
         self.matched = matched
 
     @property
@@ -268,7 +272,13 @@ class Source:
             matched: whether a format has recognised the input.
         """
         kept = tuple(file for file in self.files if file not in files)
-        return Source(self.roots, kept, self.skipped, matched=matched or self.matched)
+        hidden = tuple(file for file in self.hidden if file not in files)
+        return Source(self.roots, kept, self.skipped, hidden, matched or self.matched)
+
+    def with_hidden(self) -> Source:
+        """The same input with the files of `hidden` among the others."""
+        skipped = (name for name in self.skipped if name.rpartition("/")[2] not in TRACKERS_FOLDERS)
+        return Source(self.roots, (*self.files, *self.hidden), tuple(skipped))
 
     @property
     def label(self) -> str:
@@ -354,6 +364,7 @@ def union(sources: Sequence[Source]) -> Source:
         tuple(root for source in sources for root in source.roots),
         tuple(file for source in sources for file in source.files),
         tuple(name for source in sources for name in source.skipped),
+        tuple(file for source in sources for file in source.hidden),
     )
 
 
@@ -368,7 +379,8 @@ def _walk(root: Path) -> Source:
         here = Path(folder)
         below = here.relative_to(root)
         for name in [n for n in subfolders if _leftover(n) or (here / n).is_symlink()]:
-            subfolders.remove(name)
+            if name not in TRACKERS_FOLDERS or (here / name).is_symlink():
+                subfolders.remove(name)
             skipped.append((below / name).as_posix())
         for name in names:
             path = here / name
@@ -377,7 +389,14 @@ def _walk(root: Path) -> Source:
             else:
                 files.append(File(path, root, (below / name).as_posix()))
     files.sort(key=lambda file: file.name)
-    return Source((root,), tuple(files), tuple(sorted(skipped)))
+    seen = tuple(file for file in files if not _is_hidden(file.name))
+    hidden = tuple(file for file in files if _is_hidden(file.name))
+    left = (name for name in skipped if not _is_hidden(name))
+    return Source((root,), seen, tuple(sorted(left)), hidden)
+
+
+def _is_hidden(name: str) -> bool:
+    return not TRACKERS_FOLDERS.isdisjoint(name.split("/")[:-1])
 
 
 def _leftover(name: str) -> bool:

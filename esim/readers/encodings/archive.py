@@ -14,7 +14,7 @@ import tarfile
 import zipfile
 import zlib
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import cast
 
@@ -95,6 +95,20 @@ def zip_member(file: File, ending: str) -> tuple[str, bytes]:
             why = ", ".join(one.filename for one in members[:3]) or "none"
             raise EsimError(f"not one member *{ending}", where=str(file), why=why)
         return members[0].filename, _read(archive, members[0], MOST_BYTES, file)
+
+
+def zip_names(file: File) -> frozenset[str]:
+    """The last parts of the names of a zip file's members; none if it is no zip file or damaged.
+
+    Only the list of members is read, which is at the file's end.
+    """
+    if "zip" not in file.seen:  # kept, because several formats ask for it
+        file.seen["zip"] = frozenset()
+        if _is_zip(file):
+            with suppress(OSError, zipfile.BadZipFile), zipfile.ZipFile(file.path) as archive:
+                names = (name.rpartition("/")[2] for name in archive.namelist())
+                file.seen["zip"] = frozenset(names)
+    return cast("frozenset[str]", file.seen["zip"])
 
 
 def is_archive(file: File) -> bool:

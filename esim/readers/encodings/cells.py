@@ -33,6 +33,13 @@ def is_number(cell: str) -> bool:
     return _NUMBER.fullmatch(cell.strip()) is not None or cell.strip().lower() == "nan"
 
 
+def holds_number(cell: Any) -> bool:
+    """Whether a cell is a number or NaN, or the text of one."""
+    if isinstance(cell, str):
+        return is_number(cell)
+    return isinstance(cell, int | float) and not isinstance(cell, bool)
+
+
 def is_missing(cell: Any) -> bool:
     """Whether a cell holds no value."""
     if isinstance(cell, str):

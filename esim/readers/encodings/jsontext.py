@@ -48,26 +48,31 @@ def shaped(what: str, place: str) -> Iterator[None]:
 
 
 def lines(file: File, cut: list[str] | None = None) -> Iterator[tuple[str, Any]]:
-    """The lines of a JSONL file, each as its place (``path:line``) and its value.
+    """The lines of a JSONL file. Arguments, results and errors are those of `text_lines`."""
+    return text_lines(file.text(), str(file), cut)
+
+
+def text_lines(text: str, where: str, cut: list[str] | None = None) -> Iterator[tuple[str, Any]]:
+    """The lines of JSONL, each as its place (``path:line``) and its value.
 
     Empty lines are skipped.
 
     Args:
-        file: the file.
+        text: the lines.
+        where: the file, for places.
         cut: if given, a broken last line without its line end is left out instead of refused, and
             its place is added here: its writer was interrupted.
 
     Raises:
         EsimError: as `parse`.
     """
-    text = file.text()
     whole = text.endswith("\n")
     rows = text.split("\n")
     last = len(rows)
     for number, line in enumerate(rows, start=1):
         if not line.strip():
             continue
-        place = f"{file}:{number}"
+        place = f"{where}:{number}"
         try:
             value = parse(line, place)
         except EsimError:

@@ -268,7 +268,7 @@ def time_kind(given: Sequence[Any]) -> str | None:
     """
     if not given:
         return None
-    if all(map(_is_number, given)):
+    if all(map(cells.holds_number, given)):
         numbers = [float(cell) for cell in given]
         if any(not math.isfinite(x) or x < 0 for x in numbers):
             return None

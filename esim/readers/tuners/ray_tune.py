@@ -258,7 +258,7 @@ def _step(logs: Iterable[TrialLog], options: Options) -> tuple[str, list[Note]]:
     """The column that counts steps, by the columns of the first result, and the note on it."""
     for log in logs:
         for _, result in log.results():
-            columns = [name for name, value in runs.flat(result).items() if _is_number(value)]
+            columns = [name for name, value in runs.flat(result).items() if cells.holds_number(value)]
             step, note = settle_step(options, columns, STEP, log.where)
             return step, [note]
     return options.step or STEP, []
@@ -282,7 +282,7 @@ def _scan(log: TrialLog, wanted: str | None, step: str) -> _Results:
         found.names.update(
             (name, None)
             for name, value in runs.flat(plain).items()
-            if _is_number(value) and name not in BOOKKEEPING and not name.startswith("config/")
+            if cells.holds_number(value) and name not in BOOKKEEPING and not name.startswith("config/")
         )
     if found.values and wanted is not None:
         found.names[wanted] = None
@@ -373,13 +373,7 @@ def _at(result: Result, name: str) -> Any:
 
 def _number(result: Result, name: str) -> float:
     value = _at(result, name)
-    return cells.number(value, name, name) if _is_number(value) else math.nan
-
-
-def _is_number(value: Any) -> bool:
-    if isinstance(value, str):  # from a CSV file
-        return cells.is_number(value)
-    return isinstance(value, int | float) and not isinstance(value, bool)
+    return cells.number(value, name, name) if cells.holds_number(value) else math.nan
 
 
 def _result_files(source: Source) -> list[File]:
