@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from esim.errors import EsimError, near_names
 from esim.readers.asides import is_aside
 from esim.readers.formats import Detection, Format
+from esim.readers.opening import union
 from esim.readers.options import Options
 from esim.readers.plugins import broken_note, installed, known_formats
-from esim.readers.source import Source, union
+from esim.readers.source import Source
 from esim.study import Note
 
 NO_OPTIONS = Options()

@@ -15,9 +15,10 @@ from esim.readers.formats import Format
 from esim.readers.history_input import find_history, validate_chunk
 from esim.readers.input_files import InputFile, ReadInput, described, not_read
 from esim.readers.objects.kinds import is_object, labels, object_sources
+from esim.readers.opening import open_sources, root_of
 from esim.readers.options import Options
 from esim.readers.plugins import installed
-from esim.readers.source import Source, open_sources, root_of
+from esim.readers.source import Source
 from esim.storage.history import History
 from esim.study import Study
 

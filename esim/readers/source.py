@@ -8,16 +8,15 @@ from __future__ import annotations
 import gzip
 import hashlib
 import os
-import stat
 import zlib
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection
 from functools import cached_property
 from pathlib import Path
 from threading import Thread
 from typing import Any, ClassVar, Literal
 
 from esim.errors import EsimError, near_names
-from esim.readers.address import Address, parse_address
+from esim.readers.address import Address
 from esim.readers.held import Held
 
 HEAD_BYTES = 64 * 1024
@@ -25,8 +24,6 @@ BESIDE_BYTES = 1 << 20  # takes half a millisecond to hash; starting a thread ta
 GZIP_MAGIC = b"\x1f\x8b"
 ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
 COMPRESSED_SUFFIXES = (".gz", ".zst")
-LEFTOVER_SUFFIXES = ("~", ".swp", ".swo", ".bak", ".tmp", ".part", ".crdownload")
-LEFTOVER_NAMES = frozenset({"Thumbs.db", "desktop.ini", "__MACOSX", "__pycache__"})
 # Where clients of trackers keep runs that they log offline; only their readers look inside.
 TRACKERS_FOLDERS = frozenset({".neptune", ".cometml-runs"})
 
@@ -97,7 +94,7 @@ class File:
             with self.path.open("rb") as stream:
                 return stream.read(HEAD_BYTES)
         except OSError as error:
-            raise _unreadable(self.path, error) from error
+            raise unreadable(self.path, error) from error
 
     @property
     def compression(self) -> Compression:
@@ -154,7 +151,7 @@ class File:
         try:
             data = self.path.read_bytes()
         except OSError as error:
-            raise _unreadable(self.path, error) from error
+            raise unreadable(self.path, error) from error
         self.__dict__.setdefault("_raw_head", data[:HEAD_BYTES])  # saves opening it once more
         compression = self.compression
         self._hash_beside(data)
@@ -183,7 +180,7 @@ class File:
             with self.path.open("rb") as stream:
                 self._hash = hashlib.file_digest(stream, "sha256")
         except OSError as error:
-            raise _unreadable(self.path, error) from error
+            raise unreadable(self.path, error) from error
 
     def text(self) -> str:
         """The whole contents as UTF-8 text without a byte order mark; undecodable bytes replaced.
@@ -300,111 +297,8 @@ class Source:
         return stem.rsplit(".", 1)[0] if "." in stem[1:] else stem
 
 
-def open_sources(paths: Iterable[str | Path]) -> list[Source]:
-    """The inputs that some paths and URLs stand for, in the order given.
-
-    Every folder and every address is an input of its own; all files together are one.
-
-    Args:
-        paths: files, folders and URLs; a sqlite: or file: URL is the path it names.
-
-    Raises:
-        EsimError: no path is given, a path is given twice, does not exist or cannot be listed, or a
-            URL is of a kind that esim does not read.
-    """
-    sources: list[Source] = []
-    files: list[File] = []
-    at: int | None = None
-    seen: set[Path | str] = set()
-    for given in paths:
-        path = root_of(given)
-        if isinstance(path, Address):
-            if path.url in seen:
-                raise EsimError("the same address is given twice", where=str(path))
-            seen.add(path.url)
-            sources.append(Source((path,), ()))
-            continue
-        try:
-            mode = path.stat().st_mode
-            resolved = path.resolve()
-        except OSError as error:
-            raise _unreadable(path, error) from error
-        if resolved in seen:
-            raise EsimError("the same path is given twice", where=str(path))
-        seen.add(resolved)
-        if stat.S_ISDIR(mode):
-            sources.append(_walk(path))
-        else:
-            if at is None:
-                at = len(sources)
-            files.append(File(path, path, path.name))
-    if files:
-        sources.insert(at or 0, Source(tuple(file.root for file in files), tuple(files)))
-    if not sources:
-        raise EsimError("no paths given", fix="name files or folders with recorded logs")
-    return sources
-
-
-def root_of(given: str | Path) -> Path | Address:
-    """The path or address that a path or URL stands for.
-
-    Args:
-        given: the path or URL as the user gave it.
-
-    Raises:
-        EsimError: a URL of a kind that esim does not read.
-    """
-    address = parse_address(str(given))
-    return address if isinstance(address, Address) else Path(given if address is None else address)
-
-
-def union(sources: Sequence[Source]) -> Source:
-    """All files of some inputs as one input."""
-    return Source(
-        tuple(root for source in sources for root in source.roots),
-        tuple(file for source in sources for file in source.files),
-        tuple(name for source in sources for name in source.skipped),
-        tuple(file for source in sources for file in source.hidden),
-    )
-
-
-def _walk(root: Path) -> Source:
-    files: list[File] = []
-    skipped: list[str] = []
-
-    def fail(error: OSError) -> None:
-        raise _unreadable(Path(error.filename or root), error) from error
-
-    for folder, subfolders, names in os.walk(root, onerror=fail):
-        here = Path(folder)
-        below = here.relative_to(root)
-        for name in [n for n in subfolders if _leftover(n) or (here / n).is_symlink()]:
-            if name not in TRACKERS_FOLDERS or (here / name).is_symlink():
-                subfolders.remove(name)
-            skipped.append((below / name).as_posix())
-        for name in names:
-            path = here / name
-            if _leftover(name) or not path.is_file():
-                skipped.append((below / name).as_posix())
-            else:
-                files.append(File(path, root, (below / name).as_posix()))
-    files.sort(key=lambda file: file.name)
-    seen = tuple(file for file in files if not _is_hidden(file.name))
-    hidden = tuple(file for file in files if _is_hidden(file.name))
-    left = (name for name in skipped if not _is_hidden(name))
-    return Source((root,), seen, tuple(sorted(left)), hidden)
-
-
-def _is_hidden(name: str) -> bool:
-    return not TRACKERS_FOLDERS.isdisjoint(name.split("/")[:-1])
-
-
-def _leftover(name: str) -> bool:
-    hidden = name.startswith((".", "#"))
-    return hidden or name.endswith(LEFTOVER_SUFFIXES) or name in LEFTOVER_NAMES
-
-
-def _unreadable(path: Path, error: OSError) -> EsimError:
+def unreadable(path: Path, error: OSError) -> EsimError:
+    """The error that a path cannot be read, with what is beside it if it does not exist."""
     why = error.strerror or str(error)
     fix = None
     if isinstance(error, FileNotFoundError) and path.parent.is_dir():

@@ -258,7 +258,9 @@ def _step(logs: Iterable[TrialLog], options: Options) -> tuple[str, list[Note]]:
     """The column that counts steps, by the columns of the first result, and the note on it."""
     for log in logs:
         for _, result in log.results():
-            columns = [name for name, value in runs.flat(result).items() if cells.holds_number(value)]
+            columns = [
+                name for name, value in runs.flat(result).items() if cells.holds_number(value)
+            ]
             step, note = settle_step(options, columns, STEP, log.where)
             return step, [note]
     return options.step or STEP, []
@@ -282,7 +284,9 @@ def _scan(log: TrialLog, wanted: str | None, step: str) -> _Results:
         found.names.update(
             (name, None)
             for name, value in runs.flat(plain).items()
-            if cells.holds_number(value) and name not in BOOKKEEPING and not name.startswith("config/")
+            if cells.holds_number(value)
+            and name not in BOOKKEEPING
+            and not name.startswith("config/")
         )
     if found.values and wanted is not None:
         found.names[wanted] = None
