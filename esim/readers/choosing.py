@@ -53,7 +53,7 @@ def choose_format(
     """The format of a name, or the only format that recognises the input.
 
     A format that does not take an option on columns that the user gives is not asked, and a weak
-    match (`Detection.weak`) counts only if there is no other.
+    or hidden match (`Detection`) counts only if there is no other.
 
     Args:
         source: the input.
@@ -91,8 +91,8 @@ def choose_format(
             break
     seen.sort(key=lambda pair: formats.index(pair[0]))
     matching = [(fmt, detection) for fmt, detection in seen if detection.matches]
-    matching = [pair for pair in matching if not pair[1].doubtful] or matching
-    matching = [pair for pair in matching if not pair[1].weak] or matching
+    for yields in ("doubtful", "hidden", "weak"):
+        matching = [pair for pair in matching if not getattr(pair[1], yields)] or matching
     if len(matching) == 1:
         return matching[0][0]
     if matching:

@@ -29,8 +29,10 @@ class Detection:
         claims: the files that belong to the format, whether they are read or not. Formats that are
             asked later do not see them: a tool that writes TensorBoard events beside its own
             records claims those too.
-        weak: whether it is recognised by what files of many kinds have or in a hidden folder only,
-            or holds no curves. Such a match counts only if no other format matches.
+        weak: whether it is recognised by what files of many kinds have, or holds no curves. Such a
+            match counts only if no other format matches.
+        hidden: whether it is recognised in a hidden folder only. Such a match counts only if no
+            other format matches, not even a weak one.
         broken: why a plug-in could not tell; "" if it could.
         try_next: for the error if no format matches: a command that would read the input.
         doubtful: whether the evidence may as well lie beside logs, such as a page with an example.
@@ -45,6 +47,7 @@ class Detection:
     try_next: str = ""
     weak: bool = False
     doubtful: bool = False
+    hidden: bool = False
 
 
 @dataclass(frozen=True)

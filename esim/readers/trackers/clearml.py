@@ -120,7 +120,7 @@ def _run(session: Session, task: Mapping[str, Any], cut: list[str], single: list
         file=session.file,
         rows=rows,
         start=start,
-        config=_config(task),
+        config=_config(task, str(session.file)),
     )
 
 
@@ -137,13 +137,14 @@ def _events(session: Session, name: str, cut: list[str]) -> Iterator[tuple[str, 
             yield place, event
 
 
-def _config(task: Mapping[str, Any]) -> dict[str, Any]:
+def _config(task: Mapping[str, Any], where: str) -> dict[str, Any]:
     """The hyperparameters of a task; ClearML records them as texts with their types."""
     found: dict[str, Any] = {}
-    for section, entries in (task.get("hyperparams") or {}).items():
-        for name, entry in entries.items():
-            shown = name if section == _DEFAULT_SECTION else f"{section}/{name}"
-            found[shown] = _typed(entry.get("value"), entry.get("type"))
+    with jsontext.shaped("not a task of ClearML", where):
+        for section, entries in (task.get("hyperparams") or {}).items():
+            for name, entry in entries.items():
+                shown = name if section == _DEFAULT_SECTION else f"{section}/{name}"
+                found[shown] = _typed(entry.get("value"), entry.get("type"))
     return found
 
 

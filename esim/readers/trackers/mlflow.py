@@ -27,6 +27,7 @@ from esim.readers.options import Options
 from esim.readers.runs import Curve, Experiment, Run
 from esim.readers.source import File, Source
 from esim.readers.trackers import mlflow_files, mlflow_server, mlflow_sql
+from esim.readers.trackers.logged import names_or_ids
 from esim.readers.trackers.mlflow_records import LoggedMetric, MlflowRun
 from esim.study import Note, Status
 
@@ -142,9 +143,7 @@ def _names(
 
 
 def _experiment(name: str, members: Sequence[MlflowRun], where: str) -> Experiment:
-    called = [run.name for run in members]
-    # Trials have the names of their runs, which people know; their ids if the names are not unique.
-    ids = called if all(called) and len(set(called)) == len(called) else [r.run_id for r in members]
+    ids = names_or_ids([run.name for run in members], [run.run_id for run in members])
     unknown: list[str] = []
     unstepped: dict[str, int] = {}
     made = []

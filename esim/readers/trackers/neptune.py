@@ -59,7 +59,7 @@ def detect(source: Source) -> Detection:
     files = _files(source)
     whole = source.with_hidden().below({file.folder for file in files})
     hidden = bool(files) and set(source.hidden).issuperset(files)
-    return replace(detected(files, "with operations of Neptune", whole), weak=hidden)
+    return replace(detected(files, "with operations of Neptune", whole), hidden=hidden)
 
 
 def read(source: Source, options: Options) -> Found:
@@ -131,7 +131,8 @@ class _Folder:
         start = math.nan
         for beside in source.by_folder[ordered[0].folder]:
             if beside.base == "metadata.json" and beside.root == ordered[0].root:
-                created = jsontext.document(beside).get("createdAt")
+                with jsontext.shaped("not metadata of Neptune", str(beside)):
+                    created = jsontext.document(beside).get("createdAt")
                 used.add(beside)
                 if created:
                     start = parse_time(created, str(beside))

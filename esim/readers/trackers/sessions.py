@@ -103,7 +103,7 @@ def detection(source: Source, found: Sequence[Session], what: str) -> Detection:
     files = list(dict.fromkeys(file for one in found for file in one.files.values()))
     folders = source.with_hidden().below({one.file.folder for one in found if not one.packed})
     hidden = bool(files) and set(source.hidden).issuperset(files)
-    return replace(detected(files, what, folders.union(files)), weak=hidden)
+    return replace(detected(files, what, folders.union(files)), hidden=hidden)
 
 
 def without_copies(found: Iterable[tuple[Hashable, Session]]) -> tuple[list[Session], list[Note]]:
