@@ -113,6 +113,7 @@ GRADES: dict[str, tuple[Severity, str]] = {
     "records_cut_off": ("warning", "copy the files again once the runs have ended"),
     "records_damaged": ("warning", "copy the files again"),
     "records_odd": ("warning", "look whether a newer version wrote these files"),
+    "runs_without_begin": ("warning", "download them from Neptune, where their begin is"),
     "runs_without_end": ("warning", "look whether they still run, or crashed"),
     "short_of_max_steps": ("warning", "look whether they were cut short"),
     "status_unknown": ("warning", "look at what these trials' status means"),
@@ -121,6 +122,7 @@ GRADES: dict[str, tuple[Severity, str]] = {
     "storages_joined": ("note", "look whether these are workers of one study"),
     "studies_by_folder": ("note", "give the storages in place of the folder if it is one study"),
     "studies_without_objective": ("warning", "name the objective of these studies"),
+    "zero_or_nan": ("warning", "look whether these are zeros: a NaN is no value"),
     "uneven_curves": ("note", "look whether the short ones were cut short"),
 }
 # Notes that say how the logs were read, or what the columns say by themselves: no findings.
@@ -155,6 +157,8 @@ INFORMATION = frozenset(
         "rows_chosen",
         "runs_deleted",
         "scores_turned",
+        "session_copies",
+        "single_values",
         "start_from_events",
         "start_from_first_report",
         "step_by_emission",

@@ -182,7 +182,7 @@ def test_a_comet_run_that_was_resumed_has_two_archives(tmp_path: Path) -> None:
     study = read(tmp_path)
     assert curves(study) == {"aaaa": ([1, 2, 3], [4.0, 3.0, 2.0])}
     assert (study.start[0], study.end[0]) == (BEGAN, BEGAN + 102)
-    assert codes(tmp_path, "loss")["copies"] == (
+    assert codes(tmp_path, "loss")["session_copies"] == (
         "1 session(s) are there twice and read once: aaaa.zip"
     )
 
@@ -388,7 +388,7 @@ def test_clearml_events_of_several_lines_are_a_curve(tmp_path: Path) -> None:
     assert study.elapsed.tolist() == [10.0, 20.0]  # since the task was created
     assert study.config == {"lr": (0.5,), "opt": ("sgd",), "Args/n": (3,)}
     notes = codes(tmp_path, "loss/val")
-    assert notes["copies"] == "1 session(s) are there twice and read once: offline-1.zip"
+    assert notes["session_copies"] == "1 session(s) are there twice and read once: offline-1.zip"
     assert notes["single_values"].startswith("1 value(s) of report_single_value")
     assert notes["zero_or_nan"] == (
         "1 report(s) are 0: ClearML records NaN and infinite values as 0, too"

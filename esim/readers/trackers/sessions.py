@@ -123,4 +123,4 @@ def without_copies(found: Iterable[tuple[Hashable, Session]]) -> tuple[list[Sess
     if not copies:
         return list(kept.values()), []
     text = f"{len(copies)} session(s) are there twice and read once: {some(copies)}"
-    return list(kept.values()), [Note("copies", text, len(copies), tuple(copies[:3]))]
+    return list(kept.values()), [Note("session_copies", text, len(copies), tuple(copies[:3]))]
