@@ -84,15 +84,16 @@ def choose_format(
         seen.append((fmt, detection))
         if detection.broken and broken is not None:
             broken.append(broken_note(fmt.name, fmt.package, detection.broken))
-        strong = detection.matches and not (detection.weak or detection.doubtful)
+        yields = detection.weak or detection.doubtful or detection.hidden
+        strong = detection.matches and not yields
         if detection.claims or (strong and not rest.matched):
             rest = rest.without(detection.claims, matched=strong)
         if detection.claims and not rest.files and not rest.hidden:
             break
     seen.sort(key=lambda pair: formats.index(pair[0]))
     matching = [(fmt, detection) for fmt, detection in seen if detection.matches]
-    for yields in ("doubtful", "hidden", "weak"):
-        matching = [pair for pair in matching if not getattr(pair[1], yields)] or matching
+    for least in ("doubtful", "hidden", "weak"):
+        matching = [pair for pair in matching if not getattr(pair[1], least)] or matching
     if len(matching) == 1:
         return matching[0][0]
     if matching:

@@ -210,15 +210,9 @@ def text_columns(runs: Sequence[RunFiles]) -> list[str]:
             for name, sample in part.shape.sample.items():
                 given = [cell for cell in sample if not cells.is_missing(cell)]
                 if given:
-                    text = not any(map(_is_number, given))
+                    text = not any(map(cells.holds_number, given))
                     seen[name] = seen.get(name, True) and text
     return [name for name, text in seen.items() if text]
-
-
-def _is_number(cell: Any) -> bool:
-    if isinstance(cell, str):
-        return cells.is_number(cell)
-    return isinstance(cell, int | float) and not isinstance(cell, bool)
 
 
 def _whole_lines(shape: Shape, data: bytes) -> bytes:

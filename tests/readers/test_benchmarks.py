@@ -656,4 +656,4 @@ def test_other_peoples_json_is_not_claimed(tmp_path: Path, text: str, archive: b
         path = zipped(tmp_path / "logs.zip", {"metadata.json": text})
     for fmt in esim.readers.plugins.known_formats():
         if fmt.name in names:
-            assert not fmt.detect(esim.readers.source.open_sources([path])[0]).matches, fmt.name
+            assert not fmt.detect(esim.readers.opening.open_sources([path])[0]).matches, fmt.name

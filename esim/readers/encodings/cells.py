@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Sequence
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -37,7 +38,7 @@ def holds_number(cell: Any) -> bool:
     """Whether a cell is a number or NaN, or the text of one."""
     if isinstance(cell, str):
         return is_number(cell)
-    return isinstance(cell, int | float) and not isinstance(cell, bool)
+    return isinstance(cell, int | float | Decimal) and not isinstance(cell, bool)
 
 
 def is_missing(cell: Any) -> bool:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 from functools import partial
 from itertools import pairwise
 from typing import Any
@@ -146,19 +145,13 @@ def _cells(shape: Shape, name: str) -> list[Any]:
 
 def _is_numeric(shape: Shape, name: str) -> bool:
     """Whether a column holds numbers, or nothing in the rows that have been looked at."""
-    return all(map(_is_number, _cells(shape, name)))
+    return all(map(cells.holds_number, _cells(shape, name)))
 
 
 def _has_numbers(shape: Shape, name: str) -> bool:
     """Whether some cell of a column is a number, or none has been seen."""
     given = _cells(shape, name)
-    return not given or any(map(_is_number, given))
-
-
-def _is_number(cell: Any) -> bool:
-    if isinstance(cell, str):
-        return cells.is_number(cell)
-    return isinstance(cell, int | float | Decimal) and not isinstance(cell, bool)
+    return not given or any(map(cells.holds_number, given))
 
 
 def _is_text(shape: Shape, name: str) -> bool:
@@ -192,7 +185,7 @@ def _can_name(shape: Shape, name: str) -> bool:
     given = _cells(shape, name)
     if not given and shape.sample.get(name):
         return False
-    if plain_name(name) == "params" and any(map(_is_number, given)):
+    if plain_name(name) == "params" and any(map(cells.holds_number, given)):
         return False  # how many parameters a model has
     return all(
         isinstance(cell, str | int) or (isinstance(cell, float) and cell.is_integer())
@@ -204,7 +197,7 @@ def _can_name(shape: Shape, name: str) -> bool:
 def _can_count(shape: Shape, name: str) -> bool:
     """Whether a column can count steps: its numbers are not negative."""
     given = _cells(shape, name)
-    counts = all(_is_number(cell) and float(cell) >= 0 for cell in given)
+    counts = all(cells.holds_number(cell) and float(cell) >= 0 for cell in given)
     return counts and bool(given or not shape.sample)
 
 
@@ -244,7 +237,7 @@ def _steps_of_time(
     rows: dict[str, dict[float, float]] = {}
     for number, (i, s, cell) in enumerate(zip(ids, at, shape.sample[name], strict=True)):
         if not cells.is_missing(cell):
-            count = float(s) if _is_number(s) else float(number)
+            count = float(s) if cells.holds_number(s) else float(number)
             rows.setdefault(str(i), {})[count] = duration(cell, "", "")
     ahead: list[float] = []
     first = math.inf

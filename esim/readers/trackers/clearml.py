@@ -26,6 +26,7 @@ from esim.study import Note
 FORMAT = Format(
     name="clearml",
     summary="ClearML, offline sessions: offline-<id> of each task, a folder or zip",
+    files="offline-* of ClearML, folders or zips",
     needs=("direction", "objective, if there are several metrics"),
     times=True,
     configs=True,

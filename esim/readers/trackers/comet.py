@@ -15,9 +15,9 @@ from esim.errors import EsimError
 from esim.readers.encodings import jsontext
 from esim.readers.encodings.times import parse_time
 from esim.readers.formats import Detection, Format, Found
-from esim.readers.loggers import ROW
 from esim.readers.options import Options
 from esim.readers.run_logs import Layout
+from esim.readers.run_reading import ROW
 from esim.readers.source import Source
 from esim.readers.trackers.logged import TIME, LoggedRun, studies_of
 from esim.readers.trackers.sessions import Session, detection, sessions, without_copies
@@ -25,6 +25,7 @@ from esim.readers.trackers.sessions import Session, detection, sessions, without
 FORMAT = Format(
     name="comet",
     summary="Comet, logged offline: <key>.zip of each run, packed or unpacked",
+    files="*.zip of Comet's offline runs, also unpacked",
     needs=("direction", "objective, if there are several metrics"),
     times=True,
     schedule=True,

@@ -31,6 +31,7 @@ from esim.study import Note, Status
 FORMAT = Format(
     name="neptune",
     summary="Neptune, logged offline or not sent yet: .neptune/*/run__*/data-*.log",
+    files=".neptune/*/run__*/data-*.log",
     needs=("direction", "objective, if there are several metrics"),
     times=True,
     configs=True,

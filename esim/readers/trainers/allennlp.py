@@ -24,6 +24,7 @@ from esim.readers.source import File, Source
 FORMAT = Format(
     name="allennlp",
     summary="AllenNLP: metrics_epoch_<n>.json of each serialization directory",
+    files="metrics_epoch_*.json, config.json",
     needs=("direction", "objective, if there are several metrics"),
     times=True,
     configs=True,

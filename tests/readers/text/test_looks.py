@@ -13,7 +13,7 @@ import pytest
 from esim.errors import EsimError
 from esim.readers.choosing import choose_format
 from esim.readers.inputs import read_inputs, read_study
-from esim.readers.source import open_sources
+from esim.readers.opening import open_sources
 from esim.readers.text.looks import logs_among
 from tests.paths import DATA, FORMATS
 
