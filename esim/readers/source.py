@@ -274,6 +274,8 @@ class Source:
 
     def with_hidden(self) -> Source:
         """The same input with the files of `hidden` among the others."""
+        if not self.hidden:
+            return self
         skipped = (name for name in self.skipped if name.rpartition("/")[2] not in TRACKERS_FOLDERS)
         return Source(self.roots, (*self.files, *self.hidden), tuple(skipped))
 
