@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import PurePosixPath
 from typing import Any
 
 from esim.errors import EsimError
@@ -44,6 +45,21 @@ class Configs:
             file = self._files.get((log.root, log.folder if folder is None else folder, name))
             if file is not None:
                 return self._read(file)
+        return {}
+
+    def above(self, log: File, run: str) -> dict[str, Any]:
+        """The hyperparameters of a run, beside its log or between that and the run's folder.
+
+        Args:
+            log: the run's log.
+            run: the run's folder, as in `File.folder`.
+        """
+        for folder in (log.folder, *map(str, PurePosixPath(log.folder).parents)):
+            if folder != log.folder and not PurePosixPath(folder).is_relative_to(run):
+                break
+            found = self.of(log, "" if folder == "." else folder)
+            if found:
+                return found
         return {}
 
     def notes(self) -> list[Note]:

@@ -256,7 +256,7 @@ class Logger:
                 columns=readings[i].columns,
                 rows=readings[i].rows,
                 where=str(files[i].first),
-                config={**readings[i].beside, **configs.of(files[i].first)},
+                config={**readings[i].beside, **configs.above(files[i].first, files[i].path)},
             )
             for i in order
         ]

@@ -117,6 +117,17 @@ def test_a_recording_is_replayed(name: str) -> None:
     assert summary.cost is None
 
 
+def test_dvclive_keeps_parameters_above_its_tables(tmp_path: Path) -> None:
+    for trial, rate in (("a", 0.5), ("b", 0.25)):
+        plots = tmp_path / trial / "dvclive/plots/metrics"
+        (plots / "val").mkdir(parents=True)
+        (plots / "val/loss.tsv").write_text("step\tloss\n0\t1.5\n1\t0.75\n")
+        (tmp_path / trial / "dvclive/params.yaml").write_text(f"learning_rate: {rate}\n")
+    (tmp_path / "params.yaml").write_text("learning_rate: 9.0\n")  # of neither
+    study = esim.read_study(tmp_path, direction="minimize")
+    assert study.config == {"learning_rate": (0.5, 0.25)}
+
+
 # --- formats that no library writes here: laid out as their sources say -----------------------
 
 
