@@ -90,6 +90,7 @@ GRADES: dict[str, tuple[Severity, str]] = {
     # Of the other formats.
     "best_of_round": ("warning", "record every epoch: the tuner keeps the best one of a round"),
     "columns_named": ("note", "look whether these are meant; --trial, --step, --time name others"),
+    "files_are_studies": ("note", "rename trials that are others in each file"),
     "files_are_trials": (
         "note",
         "name the column of the trials with --trial if a file has several",

@@ -23,6 +23,7 @@ from esim.readers.run_parts import Part, parts_of, with_one_spelling, with_resum
 from esim.readers.run_reading import Mended, RunFiles, RunReading, text_columns
 from esim.readers.runs import Experiment, file_notes, folder_name, studies
 from esim.readers.source import File, Source
+from esim.readers.tables.columns import check_conditions
 from esim.readers.tables.names import plain_name
 from esim.readers.tables.shape import Shape, shape_of
 from esim.study import Direction, Note
@@ -244,7 +245,7 @@ class Logger:
         files = [group[trial] for trial in trials]
         order, ordered_by = launch_order(
             trials,
-            [run.path for run in files],
+            [run.first.name for run in files],
             [run.first.path for run in files],
             [self._first_report(run) for run in files],
         )
@@ -260,6 +261,9 @@ class Logger:
             )
             for i in order
         ]
+        read = (column for log in logs for column in log.columns)
+        raw = (column for run in files for part in run.parts for column in part.shape.columns)
+        check_conditions(dict.fromkeys([*raw, *read]), options, source.label)
         together = RunLogs(logs, layout, options, source.label)
         columns = dict.fromkeys(column for log in logs for column in log.columns)
         taken = self.convention(name, layout.metrics(columns))

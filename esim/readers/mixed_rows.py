@@ -44,9 +44,9 @@ def refuse_mixed(
         one_row: whether rows that no column tells apart are refused too, if they are many.
 
     Raises:
-        EsimError: steps begin again from the first one and a column has another value each time,
-            or several rows have one step and a column tells them apart, or no column does and
-            there are half as many such rows as steps.
+        EsimError: steps begin again from the first one and a column, or several together, have
+            other values each time, or several rows have one step and a column tells them apart,
+            or no column does and there are half as many such rows as steps.
     """
     begins = np.flatnonzero((np.diff(steps) < 0) & (steps[1:] == steps[:1])) + 1
     kept = steps[keep]
@@ -69,6 +69,7 @@ def refuse_mixed(
                     why=f"{step} begins again, and column {name!r} tells them apart",
                     fix=f"--trial {name!r}",
                 )
+        _refuse_grid(columns, bounds, where, step)
     if not repeats:
         return
     at = np.flatnonzero(keep).tolist()
@@ -89,4 +90,31 @@ def refuse_mixed(
             where=where,
             why=f"several rows have the same {step}, and no column names a run",
             fix="--trial with the column that tells the runs apart, if there is one",
+        )
+
+
+def _refuse_grid(
+    columns: Mapping[str, Sequence[str]], bounds: Sequence[int], where: str, step: str
+) -> None:
+    """Refuse trainings one after another that only several columns together tell apart.
+
+    Args:
+        columns: name -> the text of each row.
+        bounds: where the trainings begin, and the number of rows.
+        where: the file, for errors.
+        step: the column that counts steps.
+    """
+    blocks = list(pairwise(bounds))
+    settings = [
+        name
+        for name, texts in columns.items()
+        if len(set(texts)) > 1 and all(len(set(texts[a:b])) == 1 for a, b in blocks)
+    ]
+    keys = {tuple(columns[name][a] for name in settings) for a, _ in blocks}
+    if settings and len(keys) == len(blocks) and all(b - a > 1 for a, b in blocks):
+        raise EsimError(
+            f"the file holds {len(blocks)} trainings, one after another",
+            where=where,
+            why=f"{step} begins again, and the columns {', '.join(settings)} tell them apart",
+            fix="add a column trial that names the training of each row",
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -218,15 +219,32 @@ def settle_objective(
             "several metrics could be the objective",
             where=where,
             why=", ".join(candidates),
-            fix=f"name one: --objective {candidates[0]}",
+            fix=f"name one: --objective {shlex.quote(candidates[0])}",
         )
-    if wanted not in candidates:
-        raise EsimError(
-            f"no metric {wanted!r}",
-            where=where,
-            fix=f"one of: {near_names(wanted, candidates)}" if candidates else None,
-        )
-    return wanted
+    if wanted in candidates:
+        return wanted
+    meant = spelled_so(wanted, candidates)
+    if len(meant) == 1:
+        return meant[0]
+    raise EsimError(
+        f"no metric {wanted!r}",
+        where=where,
+        why=f"several are spelled much so: {', '.join(meant)}" if meant else None,
+        fix=f"one of: {near_names(wanted, candidates)}" if candidates else None,
+    )
+
+
+def spelled_so(wanted: str, candidates: Sequence[str]) -> list[str]:
+    """The candidates that a name is another spelling of, in case, blanks and signs.
+
+    >>> spelled_so("val_loss", ["Val Loss", "val/acc"])
+    ['Val Loss']
+    """
+
+    def plain(name: str) -> str:
+        return re.sub(r"[\s_./:-]+", "/", name.strip().casefold())
+
+    return [name for name in candidates if plain(name) == plain(wanted)]
 
 
 def settle_direction(options: Options, where: str, recorded: Direction | None = None) -> Direction:

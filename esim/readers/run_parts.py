@@ -45,7 +45,8 @@ class Part:
         if column not in metrics:
             return known
         name = self.metric or known
-        return f"{self.part}/{name}" if self.part else name
+        told = not self.part or re.match(rf"{re.escape(self.part)}[_/. -]", name, re.IGNORECASE)
+        return name if told else f"{self.part}/{name}"  # val/loss, and val_loss as it is
 
 
 def run_path(shape: Shape, one_name: bool, shards: bool = False) -> str:
@@ -79,6 +80,10 @@ def parts_of(shapes: Sequence[Shape], layout: Layout, shards: bool = False) -> l
     one_name = len({shape.file.base for shape in shapes}) == 1
     paths = [run_path(shape, one_name, shards) for shape in shapes]
     alone = [Part(shape, path) for shape, path in zip(shapes, paths, strict=True)]
+    stems = [shape.file.base.rpartition(".")[0] for shape in shapes]
+    if not one_name and _are_metrics(shapes, stems, layout):
+        pairs_of = zip(shapes, stems, strict=True)
+        return [Part(shape, run_path(shape, True), metric=stem) for shape, stem in pairs_of]
     without = [_without_part(path) for path in paths]
     groups: dict[str, list[str]] = {}
     for rest, word in without:
@@ -88,10 +93,6 @@ def parts_of(shapes: Sequence[Shape], layout: Layout, shards: bool = False) -> l
         return [Part(shape, run, word) for shape, (run, word) in pairs]
     if one_name:
         return alone
-    stems = [shape.file.base.rpartition(".")[0] for shape in shapes]
-    if all(map(names_metric, stems)) and all(_is_bare(shape, layout) for shape in shapes):
-        pairs_of = zip(shapes, stems, strict=True)
-        return [Part(shape, run_path(shape, True), metric=stem) for shape, stem in pairs_of]
     folders: dict[str, set[str]] = {}
     for shape in shapes:
         folders.setdefault(shape.file.folder, set()).add(shape.file.base)
@@ -101,10 +102,25 @@ def parts_of(shapes: Sequence[Shape], layout: Layout, shards: bool = False) -> l
     return [Part(shape, run_path(shape, True)) for shape in shapes]
 
 
-def _is_bare(shape: Shape, layout: Layout) -> bool:
-    """Whether a table has one column of values that names no metric."""
+def _are_metrics(shapes: Sequence[Shape], stems: Sequence[str], layout: Layout) -> bool:
+    """Whether files are named after their metrics, and have no others in their columns.
+
+    All names are those of metrics, or several folders have the same names, of which one is.
+    """
+    if not all(_is_of(stem, shape, layout) for shape, stem in zip(shapes, stems, strict=True)):
+        return False
+    folders: dict[str, set[str]] = {}
+    for shape, stem in zip(shapes, stems, strict=True):
+        folders.setdefault(shape.file.folder, set()).add(stem)
+    alike = len(folders) > 1 and len({frozenset(names) for names in folders.values()}) == 1
+    return all(map(names_metric, stems)) or (alike and any(map(names_metric, stems)))
+
+
+def _is_of(stem: str, shape: Shape, layout: Layout) -> bool:
+    """Whether a table has one column of values, which names no metric or the one of the file."""
     metrics = layout.metrics(shape.columns)
-    return len(metrics) == 1 and plain_name(metrics[0]) in ALIASES["value"]
+    known = (*ALIASES["value"], plain_name(stem))
+    return len(metrics) == 1 and plain_name(metrics[0]) in known
 
 
 def _without_part(path: str) -> tuple[str, str]:

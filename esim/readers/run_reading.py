@@ -128,6 +128,12 @@ class RunReading:
             if len(whole) < len(data) and str(shape.file) not in self._mended.cut:
                 self._mended.cut.append(str(shape.file))
             data = whole
+        if shape.encoding == "JSONL":
+            data = contents(shape)
+            head, newline, last = data.rstrip(b"\0").rpartition(b"\n")
+            if newline and last.strip() and not last.rstrip().endswith(b"}"):
+                self._mended.cut += [str(shape.file)] * (str(shape.file) not in self._mended.cut)
+                data = head + newline
         if shape.lists:
             found, beside = lists(shape)
             self.beside.update(beside)

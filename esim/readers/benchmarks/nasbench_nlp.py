@@ -18,6 +18,7 @@ import numpy as np
 from esim.errors import EsimError
 from esim.readers.assembly import zone_note
 from esim.readers.encodings import archive, cells, jsontext
+from esim.readers.encodings.times import parse_time
 from esim.readers.formats import Detection, Format, Found
 from esim.readers.options import Options
 from esim.readers.run_logs import run_names
@@ -150,4 +151,4 @@ def _start(text: Any, place: str) -> float:
     try:
         return datetime.strptime(str(text), "%Y-%m-%d_%H-%M-%S").replace(tzinfo=UTC).timestamp()
     except ValueError:
-        raise EsimError(f"{text!r} is not a time", where=f"{place}, {INIT}") from None
+        return parse_time(text, f"{place}, {INIT}")

@@ -13,7 +13,15 @@ from esim.readers.options import Options
 from esim.readers.source import Source
 from esim.readers.tables.columns import Columns, find_columns
 from esim.readers.tables.json_tables import numbers_in
-from esim.readers.tables.names import ALIASES, INDEX, SURE_TRIALS, names_metric, plain_name
+from esim.readers.tables.names import (
+    ALIASES,
+    INDEX,
+    SETTINGS,
+    SURE_TRIALS,
+    name_trials,
+    names_metric,
+    plain_name,
+)
 from esim.readers.tables.shape import Shape, shape_of
 from esim.readers.tables.summaries import Summary, summary_of
 from esim.readers.tables.trials import TRIAL_COLUMNS
@@ -41,6 +49,21 @@ class Table:
         """Whether its rows are the reports of trials that a column names."""
         both = self.columns.trial is not None and self.columns.step is not None
         return both and not self.shape.ragged
+
+    @property
+    def trial_columns(self) -> dict[str, str]:
+        """The columns of a table with a column for each trial: column -> trial; else none."""
+        if self.columns.step is None or self.shape.ragged or len(self.columns.metrics) < 2:
+            return {}
+        if name_trials(self.columns.metrics):
+            return {name: name for name in self.columns.metrics}
+        charted = {name: name.rpartition(" - ") for name in self.columns.metrics}
+        if (
+            all(run for run, _, _ in charted.values())
+            and len({m for *_, m in charted.values()}) == 1
+        ):
+            return {name: run for name, (run, _, _) in charted.items()}
+        return {}
 
     @property
     def is_list(self) -> bool:
@@ -115,26 +138,36 @@ class Table:
         for name in self.shape.columns:
             match = _NUMBERED.fullmatch(name)
             if match and name in self.columns.metrics:
-                found.setdefault(match[1], {})[name] = int(match[2])
+                metric = _STEP_WORD.sub("", match[1])  # acc_epoch_3 is of acc
+                found.setdefault(metric, {})[name] = int(match[2])
         return {metric: steps for metric, steps in found.items() if self._is_curve(metric, steps)}
 
     def _is_curve(self, metric: str, steps: Mapping[str, int]) -> bool:
         """Whether columns that a metric and numbers name are the steps of a curve."""
         numbers = list(steps.values())
-        if metric == "intermediate_values":
+        if metric == OPTUNA:
             return True
         if len(numbers) < 3 or any(after <= before for before, after in pairwise(numbers)):
             return False
-        if metric in _STEP_WORDS:
+        if metric in STEP_WORDS:
             return True
         whole = numbers[0] in (0, 1) and numbers[-1] - numbers[0] == len(numbers) - 1
-        if metric == "":  # X.csv has numbers for names, too: a column that names trials tells
-            return whole and self.columns.trial is not None
+        named = self.columns.trial is not None
+        if metric == "":  # X.csv has numbers for names, too: other columns are of trials
+            settings = {plain_name(name) for name in self.shape.columns} & set(SETTINGS)
+            return whole and (named or bool(settings))
         # BLEU-1 to BLEU-4, recall@10 and acc_fold3 are no steps.
-        return whole and len(numbers) > 4 and names_metric(metric) and not _KINDS.search(metric)
+        return (
+            whole
+            and (named or len(numbers) > 4)
+            and names_metric(metric)
+            and not _KINDS.search(metric)
+        )
 
 
-_STEP_WORDS = ("epoch", "step", "iter", "iteration", "round", "e", "Epoch", "Step", "t")
+OPTUNA = "intermediate_values"  # what Optuna's frames call the reports of a trial
+STEP_WORDS = ("epoch", "step", "iter", "iteration", "round", "ep", "e", "Epoch", "Step", "t")
+_STEP_WORD = re.compile(rf"(?<=.)[ _./-](?:{'|'.join(STEP_WORDS)})$")
 
 
 @dataclass(frozen=True)
@@ -250,7 +283,7 @@ def _kind(tables: Sequence[Table], options: Options) -> tuple[Kind | None, list[
             Table(t.shape, replace(t.columns, trial=None)) if id(t) in alone else t for t in tables
         ]
         reports = []
-    rows = [table for table in tables if table.curves or table.lists]
+    rows = [table for table in tables if table.curves or table.lists or table.trial_columns]
     runs = [t for t in tables if t.is_run and not t.has_reports and t not in rows]
     if reports and len(reports) >= len(runs):
         return "reports", reports, ""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
@@ -127,16 +127,29 @@ def check_options(shapes: Iterable[Shape], options: Options, where: str) -> None
         EsimError: there is no such column; the error lists near names.
     """
     columns = dict.fromkeys(name for shape in shapes for name in shape.columns if name)
-    asked = [(f"--{flag}", getattr(options, flag)) for flag in ("trial", "step", "time", "value")]
-    asked += [("--where", column) for column, _ in options.where]
-    for flag, column in asked:
-        if column is not None and column not in columns:
-            raise EsimError(
-                f"no column {column!r}",
-                where=where,
-                why=f"{flag} names it",
-                fix=f"{flag} with one of: {near_names(column, columns)}",
-            )
+    for flag in ("trial", "step", "time", "value"):
+        _check_named(f"--{flag}", getattr(options, flag), columns, where)
+    check_conditions(columns, options, where)
+
+
+def check_conditions(columns: Collection[str], options: Options, where: str) -> None:
+    """Refuse a condition on a column that there is not.
+
+    Raises:
+        EsimError: there is no such column; the error lists near names.
+    """
+    for column, _ in options.where:
+        _check_named("--where", column, columns, where)
+
+
+def _check_named(flag: str, column: str | None, columns: Collection[str], where: str) -> None:
+    if column is not None and column not in columns:
+        raise EsimError(
+            f"no column {column!r}",
+            where=where,
+            why=f"{flag} names it",
+            fix=f"{flag} with one of: {near_names(column, columns)}",
+        )
 
 
 def _cells(shape: Shape, name: str) -> list[Any]:

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from esim.readers.encodings import jsontext
+from esim.readers.encodings import cells, jsontext
 from esim.readers.nested import flat
 from esim.readers.tables.names import ALIASES, holds_part, names_metric, plain_name
 
@@ -20,6 +20,7 @@ Row = Mapping[str, Any]
 
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{},]', re.DOTALL)
 _LONGEST = 1 << 20  # of a text that Python printed; its parser takes 100 bytes for each of them
+_WRAPPER = re.compile(r"^(?:history|log|logs|metrics|curves|results)/")
 _TENSORBOARD = ("Wall time", "Step", "Value")
 
 
@@ -170,9 +171,9 @@ def _split(value: Mapping[str, Any]) -> JsonTable | None:
 
 def _of_lists(value: Mapping[str, Any]) -> JsonTable | None:
     """The table of an object whose leaves are lists of numbers, and scalars beside them."""
-    columns = _by_key(value)
-    if columns is not None:
-        return columns
+    by_key = _by_key(value)
+    if by_key is not None:
+        return by_key
     leaves = flat(value)
     lists = {
         name: cells
@@ -192,8 +193,17 @@ def _of_lists(value: Mapping[str, Any]) -> JsonTable | None:
     named = any(names_metric(name) for name in lists)
     if (max(lengths) < 2 or len(lengths) > 1 or beside) and not named:
         return None
-    stepped = _with_own_steps(lists)
-    return JsonTable(stepped) if stepped else JsonTable(lists=lists, beside=beside)
+    columns = _unwrapped(lists)
+    stepped = _with_own_steps(columns)
+    return JsonTable(stepped) if stepped else JsonTable(lists=columns, beside=beside)
+
+
+def _unwrapped(lists: Mapping[str, Sequence[Any]]) -> Mapping[str, Sequence[Any]]:
+    """The lists without the name of what they stand in: history/loss is loss."""
+    bare = {_WRAPPER.sub("", name): name for name in lists}
+    if len(bare) < len(lists):  # two would have one name
+        return lists
+    return {short: lists[name] for short, name in bare.items()}
 
 
 def _by_key(value: Mapping[str, Any]) -> JsonTable | None:
@@ -224,9 +234,9 @@ def _key(key: Any) -> Any:
 def _with_own_steps(lists: Mapping[str, Sequence[Any]]) -> list[Row]:
     """The rows of lists that have steps of their own: train/step beside train/loss."""
     groups: dict[str, dict[str, Sequence[Any]]] = {}
-    for name, cells in lists.items():
+    for name, column in lists.items():
         above, _, leaf = name.rpartition("/")
-        groups.setdefault(above, {})[leaf] = cells
+        groups.setdefault(above, {})[leaf] = column
     steps = {
         above: next((leaf for leaf in inner if plain_name(leaf) in ALIASES["step"]), None)
         for above, inner in groups.items()
@@ -248,13 +258,13 @@ def _runs_of_lists(value: Mapping[str, Any]) -> list[Row]:
     if len(value) < 2 or not all(isinstance(inner, dict) and inner for inner in value.values()):
         return []
     curves = [
-        {name: numbers for name, cells in inner.items() if (numbers := numbers_in(cells))}
+        {name: found for name, cell in flat(inner).items() if (found := numbers_in(cell))}
         for inner in value.values()
     ]
     keys = {frozenset(inner) for inner in curves}
     if any(map(holds_part, value)) or len(keys) > 1 or not curves[0]:
         return []
-    if not all(names_metric(key) or plain_name(key) in ALIASES["step"] for key in curves[0]):
+    if not any(map(names_metric, curves[0])) or any(map(names_metric, value)):
         return []
     return [
         {"run": name, "entry": at + 1, **{k: v[at] for k, v in inner.items() if at < len(v)}}
@@ -292,7 +302,7 @@ def _are_rows(value: Any) -> bool:
 
 
 def _is_number(cell: Any) -> bool:
-    return cell is None or (isinstance(cell, int | float) and not isinstance(cell, bool))
+    return cell is None or cells.holds_number(cell)
 
 
 def _is_cell(cell: Any) -> bool:

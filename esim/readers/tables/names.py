@@ -61,6 +61,8 @@ ALIASES: Mapping[str, tuple[str, ...]] = {
 SURE_TRIALS = ALIASES["trial"][: ALIASES["trial"].index("job")]
 CONFIG = re.compile(r"(?:config|params|param|hparams|hp)[./_]")
 
+_TRIAL_COLUMN = re.compile(r"(?:trial|run|job|exp(?:eriment)?|config)[ _-]?\d+", re.IGNORECASE)
+
 # What stands in brackets and is no part of a name: units, not the part of data as in "loss (val)".
 _UNIT = re.compile(
     r"\s*[(\[]\s*(?:s|secs?|seconds?|ms|msecs?|mins?|minutes?|h|hrs?|hours?|%|#|iters?|steps?|\d*)"
@@ -72,6 +74,11 @@ _UNIT = re.compile(
 def names_no_trial(columns: Sequence[str]) -> bool:
     """Whether no column has a name of what names trials."""
     return not any(plain_name(name) in ALIASES["trial"] for name in columns)
+
+
+def name_trials(columns: Sequence[str]) -> bool:
+    """Whether columns of values are named after trials: trial_0, trial_1, ..."""
+    return len(columns) > 1 and all(map(_TRIAL_COLUMN.fullmatch, columns))
 
 
 def names_time(columns: Sequence[str]) -> bool:
@@ -96,6 +103,11 @@ def plain_name(name: str) -> str:
     return re.sub(r"[\W_]+", "_", spaced.lower()).strip("_")
 
 
+# Plain names of columns with settings of a trial.
+SETTINGS = (
+    *("lr", "learning_rate", "batch_size", "bs", "momentum", "dropout", "weight_decay", "wd"),
+    *("optimizer", "hidden", "hidden_size", "depth", "seed", "alpha", "gamma", "max_depth"),
+)
 # The index of a frame that was saved with it.
 ROW_NUMBERS = ("index", "idx", "level_0", "level_1")  # plain names of columns that number rows
 INDEX = ("", "Unnamed: 0", "__index_level_0__")

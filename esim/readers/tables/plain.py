@@ -6,6 +6,8 @@ for each step; `esim.readers.tables.arrangement` settles which.
 
 from __future__ import annotations
 
+import re
+
 from esim.errors import EsimError
 from esim.readers.assembly import some
 from esim.readers.formats import Detection, Format, Found
@@ -32,6 +34,10 @@ FORMAT = Format(
 )
 
 
+_ENDINGS = r"\.(?:csv|tsv|jsonl?|parquet)(?:\.(?:gz|zst))?$"
+_HOW = "if columns name the trial and count steps, name them: --trial NAME --step NAME"
+
+
 def detect(source: Source) -> Detection:
     """Whether some file of the input is a table of reports; only the plain names make it sure."""
     if source.matched:  # only the plain names count, and they stand near the begin of a file
@@ -51,13 +57,15 @@ def detect(source: Source) -> Detection:
             "rows": "a row a trial and a column a step",
         }[found.kind]
         return Detection(True, f"{names} with {what}", weak=True)
-    if found.summaries:
-        error = _no_curves(found)
+    error = _no_curves(found)
+    if error is not None:
         return Detection(False, f"{error.what}: {error.why}", try_next=error.fix or "")
     near = [t for t in found.others if t.columns.trial or t.columns.step]
     if not near and not found.trials and all(t.shape.encoding == "JSON" for t in found.others):
         return Detection(False, "no CSV, JSON or Parquet file with a table")
-    return Detection(False, _lacking(found)[1])
+    # A log may look like a table; what reads it as text is said by its own format.
+    tabular = any(re.search(_ENDINGS, table.shape.file.base) for table in found.others)
+    return Detection(False, _lacking(found)[1], try_next=_HOW if tabular else "")
 
 
 def _has_plain_names(head: bytes) -> bool:
@@ -78,11 +86,12 @@ def read(source: Source, options: Options) -> Found:
     found = arrange(source, options)
     every = [*(table.shape for table in (*found.tables, *found.others)), *found.trials]
     check_options(every, options, source.label)
-    if found.kind is None and found.summaries:
-        raise _no_curves(found)
     if found.kind is None:
+        error = _no_curves(found)
+        if error is not None:
+            raise error
         where, why = _lacking(found) if every else (source.label, "no table file")
-        raise EsimError("no table with the columns trial and step", where=where, why=why)
+        raise EsimError("no table with the columns trial and step", where=where, why=why, fix=_HOW)
     for table in found.odd:
         raise EsimError(
             "the file holds the metrics of the other runs in another way",
@@ -98,15 +107,30 @@ def read(source: Source, options: Options) -> Found:
     return reading(source, found, options)
 
 
-def _no_curves(found: Arrangement) -> EsimError:
-    """The error that a table holds no curves, with what does."""
-    table, summary = found.summaries[0]
-    return EsimError(
-        "no curves",
-        where=str(table.shape.file),
-        why=f"{summary.what} has a row for each trial, with its last values",
-        fix=summary.instead,
-    )
+def _no_curves(found: Arrangement) -> EsimError | None:
+    """The error that a table holds last values only, with what holds curves; None if none does."""
+    for table, summary in found.summaries:
+        return EsimError(
+            "no curves",
+            where=str(table.shape.file),
+            why=f"{summary.what} has a row for each trial, with its last values",
+            fix=summary.instead,
+        )
+    for table in _listed(found):
+        if table.is_list and table.columns.step is None and table.columns.metrics:
+            return EsimError(
+                "no curves",
+                where=str(table.shape.file),
+                why=f"each {table.columns.trial} has a single row, as tables of last values have",
+                fix="export the history of each trial, with a row for each step",
+            )
+    return None
+
+
+def _listed(found: Arrangement) -> list[Table]:
+    """The tables that hold no reports."""
+    options = Options()
+    return [*found.others, *(Table(s, find_columns(s, options)) for s in found.trials)]
 
 
 def _lacking(found: Arrangement) -> tuple[str, str]:
@@ -115,10 +139,7 @@ def _lacking(found: Arrangement) -> tuple[str, str]:
     def has(table: Table) -> tuple[bool, bool]:
         return table.columns.trial is not None, table.columns.step is not None
 
-    options = Options()
-    listed = [Table(shape, find_columns(shape, options)) for shape in found.trials]
-    tables = [*found.others, *listed]
-    best = max(tables, key=lambda table: sum(has(table)))
+    best = max(_listed(found), key=lambda table: sum(has(table)))
     lacking = [n for n, there in zip(("trial", "step"), has(best), strict=True) if not there]
     names = best.shape.columns
     columns = ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")

@@ -16,7 +16,7 @@ from esim.readers.formats import Found
 from esim.readers.options import Options
 from esim.readers.runs import Curve, Experiment, Run, file_notes, status_note, status_of, studies
 from esim.readers.source import Source
-from esim.readers.tables.arrangement import Arrangement, Table
+from esim.readers.tables.arrangement import OPTUNA, STEP_WORDS, Arrangement, Table
 from esim.readers.tables.json_tables import numbers_in
 from esim.readers.tables.names import ALIASES, CONFIG, names_metric, plain_name
 from esim.readers.tables.records import Oddities, records
@@ -50,9 +50,11 @@ def read(source: Source, found: Arrangement, options: Options) -> Found:
     """
     odd = Oddities()
     unknown: list[str] = []
-    made: list[Run] = []
+    of_file: list[list[Run]] = []
     for table in found.tables:
-        made += _runs(table, options, odd, unknown, len(made))
+        before = sum(map(len, of_file)) if table.columns.trial is None else 0
+        of_file.append(_runs(table, options, odd, unknown, before))
+    made = [run for runs in of_file for run in runs]
     if made and all(names_metric(run.trial) for run in made):
         raise EsimError(
             "the rows are metrics, not trials",
@@ -60,37 +62,50 @@ def read(source: Source, found: Arrangement, options: Options) -> Found:
             why=some([run.trial for run in made]),
             fix="turn the table, so that metrics are columns: frame.T",
         )
-    doubled = len(made) - len({run.trial for run in made})
-    if doubled:
-        raise EsimError(
-            f"{doubled} row(s) have the trial of another row",
-            where=source.label,
-            why="in a table with a column for each step each row is a trial",
-            fix="--trial with a column that tells them apart",
-        )
+    for table, runs in zip(found.tables, of_file, strict=True):
+        doubled = len(runs) - len({run.trial for run in runs})
+        if doubled:
+            raise EsimError(
+                f"{doubled} row(s) have the trial of another row",
+                where=str(table.shape.file),
+                why="in a table with a column for each step each row is a trial",
+                fix="--trial with a column that tells them apart",
+            )
     curves = list(next(iter(found.tables[0].curves.values()), ()))
     what = f"{curves[0]} to {curves[-1]}" if curves else "numbered from 1 in its list"
+    text = f"each row is a trial, its steps are {what}"
+    columns = list(found.tables[0].trial_columns)
+    if columns:
+        text = f"each column is a trial: {some(columns)}"
     notes = [
-        Note("rows_are_trials", f"each row is a trial, its steps are {what}"),
+        Note("rows_are_trials", text),
         *status_note(unknown),
         *odd.notes(),
     ]
-    experiment = Experiment(
-        name=source.default_name, runs=made, where=source.label, notes=tuple(notes)
-    )
+    names = [source.default_name]
+    if len(made) > len({run.trial for run in made}):  # each file numbers trials of its own
+        names = [table.shape.file.base.rpartition(".")[0] for table in found.tables]
+        text = f"each file is a study, because files have trials of one name: {some(names)}"
+        notes.append(Note("files_are_studies", text, len(names)))
+    else:
+        of_file = [made]
+    experiments = [
+        Experiment(name=name, runs=runs, where=source.label, notes=tuple(notes))
+        for name, runs in zip(names, of_file, strict=True)
+    ]
     used = {table.shape.file for table in found.tables}
-    return studies([experiment], options, source, file_notes(source, used))
+    return studies(experiments, options, source, file_notes(source, used))
 
 
 def _runs(
     table: Table, options: Options, odd: Oddities, unknown: list[str], before: int
 ) -> list[Run]:
     """The rows of a table as runs; words for a status that is not known are added to `unknown`."""
+    if table.trial_columns:
+        return _columns(table, options, odd)
     known, listed = table.columns, table.lists
     trial = known.trial or next((n for n in _NUMBERS if n in table.shape.columns), None)
-    curves = {
-        metric or options.objective or UNNAMED: steps for metric, steps in table.curves.items()
-    }
+    curves = {_named(metric, options): steps for metric, steps in table.curves.items()}
     steps = {name for columns in curves.values() for name in columns}
     taken = {trial, known.study, known.start, known.end, known.status, "", *steps, *listed}
     made = []
@@ -117,6 +132,14 @@ def _runs(
             )
         )
     return made
+
+
+def _named(metric: str, options: Options) -> str:
+    """The name of a metric whose columns may be named by their steps alone ("epoch_1")."""
+    if metric == OPTUNA:
+        asked = options.objective or ""
+        return asked if asked.startswith("intermediate_value") else "value"
+    return options.objective or UNNAMED if metric in ("", *STEP_WORDS) else metric
 
 
 def _listed(row: Mapping[str, Any], name: str, count: str | None, place: str) -> Curve:
@@ -155,6 +178,25 @@ def _curve(row: Mapping[str, Any], columns: Mapping[str, int], place: str) -> Cu
     values = [cells.number(cell, place, name) for _, cell, name in given]
     steps: Sequence[int] = [step for step, _, _ in given]
     return Curve(np.array(steps, dtype=np.int64), np.array(values, dtype=np.float64))
+
+
+def _columns(table: Table, options: Options, odd: Oddities) -> list[Run]:
+    """The columns of a table as runs."""
+    step = table.columns.step or ""
+    metric = options.objective or UNNAMED
+    found: dict[str, tuple[list[int], list[float]]] = {
+        name: ([], []) for name in table.trial_columns
+    }
+    for place, row in records(table.shape, odd=odd):
+        for name, (steps, values) in found.items():
+            if not cells.is_blank(row.get(name)):
+                steps.append(cells.integer(row.get(step), place, step))
+                values.append(cells.number(row.get(name), place, name))
+    curves = {
+        table.trial_columns[name]: Curve(np.array(s, dtype=np.int64), np.array(v, dtype=np.float64))
+        for name, (s, v) in found.items()
+    }
+    return [Run(trial, [metric], lambda _, c=curve: c) for trial, curve in curves.items()]  # type: ignore[misc]
 
 
 def _moment(row: Mapping[str, Any], column: str | None, place: str) -> float:

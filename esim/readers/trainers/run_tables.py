@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from esim.readers.formats import Format
 from esim.readers.loggers import Logger
 from esim.readers.run_logs import Layout
-from esim.readers.tables.names import names_no_trial, names_rows, names_time
+from esim.readers.tables.names import name_trials, names_no_trial, names_rows, names_time
 
 _NEEDS = ("direction", "objective, if there are several metrics")
 _TAKES = ("step", "where")
@@ -23,8 +23,9 @@ _TAKES = ("step", "where")
 def _is_keras(columns: Sequence[str]) -> bool:
     others = {"step", "_step", "iteration", "global_step"}
     first = columns[:1] == ("epoch",) and len(columns) > 1
-    plain = first and not others & set(columns) and names_no_trial(columns)
-    return plain and not names_rows(columns) and not names_time(columns)
+    plain = first and not others & set(columns) and not names_time(columns)
+    trials = name_trials(columns[1:]) or not names_no_trial(columns)
+    return plain and not trials and not names_rows(columns)
 
 
 def _is_ultralytics(columns: Sequence[str]) -> bool:

@@ -33,7 +33,7 @@ FORMAT = Format(
 
 CURVES = "curves.json"
 HEADER = 2000  # bytes, in which the names of a leaderboard's columns stand
-LEADERBOARD = frozenset({"model", "score_val", "pred_time_val", "fit_order"})
+LEADERBOARD = frozenset({"model", "score_val", "fit_order"})
 WHY = "a leaderboard of AutoGluon holds one score a model"
 TO_RECORD = (
     "next time predictor.fit(..., learning_curves=True), and read the predictor's folder: it then "

@@ -4,8 +4,8 @@ A line of `cases.jsonl` is a case: its files (path -> text, or bytes as base64),
 why. The numbers are invented; the shapes are those that the programs write. Kinds by the begin of a
 name: a CatBoost, b DVCLive, c Detectron2, d MMCV and MMEngine, e LLaMA-Factory, f Keras, g
 Stable-Baselines, h to m other trainers, n Optuna, o Ray, p MLflow, q W&B, r TensorBoard, s Comet,
-t Neptune, u ClearML, v tuners, w Katib and Guild, x by hand, y Aim, z options, ! what tempts a
-reader to wrong numbers: there `or_error` says that an error is right, too.
+t Neptune, u ClearML, v tuners, w Katib and Guild, x by hand, y Aim, z options, ! and !! what
+tempts a reader to wrong numbers: there `or_error` says that an error is right, too.
 """
 
 from __future__ import annotations
@@ -52,9 +52,13 @@ def read(case: dict[str, Any], path: Path) -> list[esim.Study]:
     raise last
 
 
-def same(actual: list[float], expected: list[float]) -> bool:
+def same(actual: list[float], expected: list[float | None]) -> bool:
     pairs = zip(actual, expected, strict=False)
-    close = all(math.isclose(a, b, rel_tol=1e-6) or (a != a and b != b) for a, b in pairs)
+    # JSON holds a NaN as null.
+    close = all(
+        math.isnan(a) if b is None else math.isclose(a, b, rel_tol=1e-6) or (a != a and b != b)
+        for a, b in pairs
+    )
     return len(actual) >= len(expected) and close
 
 
@@ -102,7 +106,9 @@ def test_case(case: dict[str, Any], tmp_path: Path) -> None:
     assert same(curves[0], case.get("first", []))
     assert same(curves[1] if len(curves) > 1 else [], case.get("second_start", []))
     assert [name for name, _ in found] == case.get("names", [name for name, _ in found])
+    assert len(studies) == case.get("study", len(studies))
     first = studies[0]
+    assert first.objective == case.get("objective_is", first.objective)
     steps = first.steps[: first.offsets[1]].tolist()
     assert steps[: len(case.get("first_steps", []))] == case.get("first_steps", [])
     if "first_steps_any" in case:

@@ -151,7 +151,8 @@ def test_nan_is_a_report_without_a_value_and_infinity_a_value(tmp_path: Path) ->
 def test_an_unknown_tag_lists_those_there_are(tmp_path: Path) -> None:
     write(tmp_path / NAME, begun(), scalar(101, 1, 2, "val/loss"), scalar(101, 1, 2, "acc"))
     with pytest.raises(EsimError, match="one of: val/loss, acc"):
-        read(tmp_path, "val_loss")
+        read(tmp_path, "loss")
+    assert read(tmp_path, "val_loss").objective == "val/loss"  # another spelling
 
 
 def test_parts_of_a_run_by_their_folders(tmp_path: Path) -> None:
