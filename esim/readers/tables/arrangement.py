@@ -66,6 +66,11 @@ class Table:
         return {}
 
     @property
+    def is_sure(self) -> bool:
+        """Whether the name of its column of trials tells trials for sure."""
+        return plain_name(self.columns.trial or "") in SURE_TRIALS
+
+    @property
     def is_list(self) -> bool:
         """Whether each of its rows is of another trial, so that it holds last values."""
         given = [str(cell) for cell in self.shape.sample.get(self.columns.trial or "", ())]
@@ -359,7 +364,7 @@ def _are_runs(reports: Sequence[Table]) -> bool:
 
     A column such as "name" or "run" may hold the same in every file, as the name of the data does.
     """
-    if len(reports) < 2 or any(map(_is_sure, reports)):
+    if len(reports) < 2 or any(table.is_sure for table in reports):
         return False
     names = []
     for table in reports:
@@ -369,8 +374,3 @@ def _are_runs(reports: Sequence[Table]) -> bool:
             return False
         names += list(given)
     return len(set(names)) < len(names)
-
-
-def _is_sure(table: Table) -> bool:
-    """Whether the name of its column of trials tells trials for sure."""
-    return plain_name(table.columns.trial or "") in SURE_TRIALS

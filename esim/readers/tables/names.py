@@ -124,7 +124,7 @@ _WITH_PART = re.compile(rf"(?:^|[^a-z]|^[dx]_?){PART_WORDS}(?:[^a-z]|$)", re.IGN
 # Names of which a part is one of these words name metrics.
 _METRIC = re.compile(
     r"(?:^|[^a-z])(?:\w*loss|\w*acc(?:uracy)?|\w*auc|err(?:or)?s?|m?error|f1|r?mse|mae|mape|rmsle|nll"
-    r"|elbo|precision|recall|perplexity|ppl|rewards?|returns?|bleu|rouge|i?iou|miou|m?ap|r2|dice"
+    r"|elbo|precision|recall|perplexity|ppl|rewards?|returns?|bleu|rouge|i?iou|miou|m?ap|r2(?!\d)|dice"
     r"|psnr|ssim|wer|cer|ndcg|fid)(?:$|[^a-z])",
     re.IGNORECASE,
 )

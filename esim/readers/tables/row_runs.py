@@ -55,7 +55,8 @@ def read(source: Source, found: Arrangement, options: Options) -> Found:
         before = sum(map(len, of_file)) if table.columns.trial is None else 0
         of_file.append(_runs(table, options, odd, unknown, before))
     made = [run for runs in of_file for run in runs]
-    if made and all(names_metric(run.trial) for run in made):
+    sure = any(table.is_sure for table in found.tables)
+    if made and not sure and all(names_metric(run.trial) for run in made):
         raise EsimError(
             "the rows are metrics, not trials",
             where=source.label,
