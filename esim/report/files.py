@@ -44,7 +44,6 @@ def write_results(
         EsimError: the folder holds other things, or cannot be written.
     """
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
     from esim.report.figures.figure_lists import replay_plots
     from esim.report.figures.plot import figure_of, save
@@ -61,7 +60,7 @@ def write_results(
             (DECISIONS, [_with_study(r.study, t) for r, t in zip(results, traces, strict=True)]),
             (REPORTS, [_reports(study) for study in studies]),
         ):
-            pq.write_table(pa.concat_tables(tables), partial / name, compression="zstd")
+            _write_table(pa.concat_tables(tables), partial / name)
         (partial / FIGURES).mkdir()
         slugs = unique_slugs([study.name for study in studies])
         drawn = {result.study for result in shown_in_full(results)}
@@ -79,6 +78,8 @@ def write_comparison(folder: Path, comparison: Comparison) -> None:
     Raises:
         EsimError: the folder holds other things, or cannot be written.
     """
+    import pyarrow as pa
+
     from esim.report.figures.figure_lists import comparison_plots
     from esim.report.figures.plot import figure_of, save
 
@@ -86,7 +87,8 @@ def write_comparison(folder: Path, comparison: Comparison) -> None:
         (partial / RESULT).write_text(comparison.to_json(), encoding="utf-8")
         frames = (comparison.table, comparison.by_study, comparison.by_workers)
         for name, frame in zip(COMPARED, frames, strict=True):
-            frame.to_parquet(partial / f"{name}.parquet", compression="zstd", index=False)
+            table = pa.Table.from_pandas(frame, preserve_index=False)
+            _write_table(table, partial / f"{name}.parquet")
             _inert(frame).to_csv(partial / f"{name}.csv", index=False)
         (partial / FIGURES).mkdir()
         for name, plot in comparison_plots(comparison).items():
@@ -125,6 +127,13 @@ def _ours(path: Path) -> bool:
     names += [f"{EXPLANATION}.{end}" for end in ("json", "svg", "png")]
     names += [f"{table}.{end}" for table in COMPARED for end in ("parquet", "csv")]
     return str(path) in names
+
+
+def _write_table(table: pa.Table, path: Path) -> None:
+    from esim.storage.sealed import write_table
+
+    with path.open("wb") as out:
+        write_table(table, out, compression="zstd")
 
 
 def _inert(frame: pd.DataFrame) -> pd.DataFrame:

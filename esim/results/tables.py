@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import io
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 import pyarrow as pa
@@ -112,20 +113,20 @@ def trials_table(
     return pa.table(arrays, schema=trials_schema())
 
 
-def _writer(where: Any, schema: Any) -> Any:
-    import pyarrow.parquet as pq
+def _writer(out: IO[bytes], schema: Any) -> Any:
+    from esim.storage.sealed import SealedWriter
 
     # Numbers with a fraction all differ: dictionaries of them cost half of the time, zstd as much.
-    names: Any = [field.name for field in schema if not pa.types.is_floating(field.type)]
-    return pq.ParquetWriter(where, schema, compression="snappy", use_dictionary=names)
+    names = [field.name for field in schema if not pa.types.is_floating(field.type)]
+    return SealedWriter(out, schema, compression="snappy", use_dictionary=names)
 
 
 def as_parquet(table: Any) -> bytes:
     """A table as a Parquet file."""
-    sink = pa.BufferOutputStream()
+    sink = io.BytesIO()
     with _writer(sink, table.schema) as writer:
-        writer.write_table(table)
-    return bytes(sink.getvalue())
+        writer.write(table)
+    return sink.getvalue()
 
 
 @contextmanager
@@ -136,12 +137,12 @@ def row_groups(path: Path, schema: Any) -> Iterator[Callable[[Any], None]]:
     """
     waiting: list[Any] = []
     rows = 0
-    with _writer(path, schema) as writer:
+    with path.open("wb") as out, _writer(out, schema) as writer:
 
         def flush() -> None:
             nonlocal rows
             if rows:
-                writer.write_table(pa.concat_tables(waiting), row_group_size=rows)
+                writer.write(pa.concat_tables(waiting))
             waiting.clear()
             rows = 0
 

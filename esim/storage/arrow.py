@@ -49,11 +49,10 @@ def parquet(data: bytes, columns: Sequence[str] | None = None) -> Any:
 
     Raises:
         pa.ArrowException, OSError: the file is damaged.
-        KeyError: a column is missing.
     """
-    import pyarrow.parquet as pq
+    from esim.storage import sealed  # here, because it loads pyarrow.parquet
 
-    return pq.ParquetFile(reader(data)).read(columns=None if columns is None else list(columns))
+    return sealed.read(reader(data), columns)
 
 
 def valid(column: Any) -> NDArray[np.bool_]:

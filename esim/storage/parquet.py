@@ -41,13 +41,14 @@ def write_study(study: Study, folder: Path) -> None:
         EsimError: the folder holds other files or cannot be written, an id is not Unicode text, or
             a hyperparameter is not text, a number, true, false or None.
     """
-    import pyarrow.parquet as pq
+    from esim.storage import sealed
 
     study.validate()
     reports, trials = _tables(study)
     with whole_folder(folder, lambda path: str(path) in (REPORTS, TRIALS)) as partial:
-        pq.write_table(reports, partial / REPORTS, compression="zstd")
-        pq.write_table(trials, partial / TRIALS, compression="zstd")
+        for name, table in ((REPORTS, reports), (TRIALS, trials)):
+            with (partial / name).open("wb") as out:
+                sealed.write_table(table, out, compression="zstd")
 
 
 def read_study_folder(folder: Path) -> Study:

@@ -7,6 +7,7 @@ import shutil
 import sys
 import tempfile
 from pathlib import Path
+from typing import IO, Any
 
 import numpy as np
 import pyarrow.parquet
@@ -17,7 +18,7 @@ from hypothesis import strategies as st
 import esim
 from esim.errors import EsimError
 from esim.readers.inputs import read_study
-from esim.storage import arrow
+from esim.storage import arrow, sealed
 from esim.storage import parquet as storage
 from esim.study import Note, Status, Study
 from tests.readers.test_tiny import assert_same_study, expected
@@ -123,14 +124,14 @@ def test_an_old_study_is_replaced_and_other_things_are_not(tmp_path: Path) -> No
 def test_a_failure_leaves_the_old_study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = tmp_path / "s"
     expected().to_parquet(folder)
-    write = pyarrow.parquet.write_table
+    write = sealed.write_table
 
-    def full(table: object, path: Path, **options: object) -> None:
-        if path.name == storage.TRIALS:
+    def full(table: Any, out: IO[bytes], **options: Any) -> None:
+        if out.name.endswith(storage.TRIALS):
             raise OSError(28, "No space left on device")
-        write(table, path, **options)
+        write(table, out, **options)
 
-    monkeypatch.setattr(pyarrow.parquet, "write_table", full)
+    monkeypatch.setattr(sealed, "write_table", full)
     with pytest.raises(EsimError, match="No space left"):
         Study.from_arrays([[1.0]], "minimize").to_parquet(folder)
     assert_same_study(Study.from_parquet(folder), expected())

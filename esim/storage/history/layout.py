@@ -122,13 +122,12 @@ class Chunk:
     def _read(self, name: str, columns: Sequence[str]) -> Any:
         """The chunk's row group of one file as an Arrow table with these columns."""
         import pyarrow as pa
-        import pyarrow.parquet as pq
+
+        from esim.storage import sealed
 
         with self.location.reading(name) as stream:
             try:
-                return pq.ParquetFile(stream).read_row_group(
-                    self.group, columns=list(columns), use_threads=False
-                )
+                return sealed.read_group(stream, self.group, columns)
             except (pa.ArrowException, OSError) as error:
                 raise EsimError(
                     "damaged Parquet file", where=self.location.where(name), why=str(error)

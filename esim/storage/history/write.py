@@ -7,9 +7,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from esim.errors import EsimError
+from esim.storage import sealed
 from esim.storage.folders import slug
 from esim.storage.history import layout
 from esim.storage.history.addresses import Location
@@ -54,7 +55,6 @@ def append(location: Location, inputs: Iterable[Input], before: History | None) 
             written.
     """
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
     kept = {} if before is None else {e.study or e.input: e for e in before.entries}
     taken = {entry.shard for entry in kept.values()}
@@ -78,7 +78,8 @@ def append(location: Location, inputs: Iterable[Input], before: History | None) 
     entries.sort(key=lambda e: (e.input, e.study))
     columns = {name: [getattr(e, name) for e in entries] for name in Entry.__annotations__}
     with location.writing(layout.INDEX) as stream:
-        pq.write_table(pa.table(columns, schema=layout.index_schema()), stream, compression="zstd")
+        index = pa.table(columns, schema=layout.index_schema())
+        sealed.write_table(index, stream, compression="zstd")
     written = History.open(location.address)
     assert written is not None
     return written
@@ -181,8 +182,6 @@ class _Shards:
 
     def _open(self, given: Input, reports: Any, trials: Any) -> None:
         """Begin a shard; its files have the columns of these two tables."""
-        import pyarrow.parquet as pq
-
         stem = f"{slug(Path(given.path).name, 40)}-{given.sha256[:12]}"
         self._name = next(name for name in _names(stem) if name not in self.taken)
         self.taken.add(self._name)
@@ -196,12 +195,12 @@ class _Shards:
             (layout.TRIALS, trials, None),
         ):
             stream = self._files.enter_context(self.location.writing(f"{folder}/{name}"))
-            writer = pq.ParquetWriter(
+            writer = sealed.SealedWriter(
                 stream,
                 table.schema,
                 compression="zstd",
-                use_dictionary=cast(Any, names),
-                column_encoding=cast(Any, encoding),
+                use_dictionary=names,
+                column_encoding=encoding,
             )
             writers.append(self._files.enter_context(writer))
         self._writers = (writers[0], writers[1])
@@ -214,8 +213,7 @@ class _Shards:
         if not self._waiting or self._writers is None:
             return
         for writer, tables in zip(self._writers, zip(*self._waiting, strict=True), strict=True):
-            whole = pa.concat_tables(tables).unify_dictionaries()
-            writer.write_table(whole, row_group_size=max(1, whole.num_rows))
+            writer.write(pa.concat_tables(tables).unify_dictionaries())
         self._waiting, self._rows, self._trials = [], 0, 0
         self._group += 1
 
