@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 
 class EsimError(ValueError):
@@ -43,6 +44,16 @@ class EsimError(ValueError):
         if self.fix:
             lines.append(f"  fix: {self.fix}")
         return "\n".join(lines)
+
+
+@contextmanager
+def within(where: str) -> Iterator[None]:
+    """Puts a place before that of an error raised inside: a file before the study it holds."""
+    try:
+        yield
+    except EsimError as error:
+        place = f"{where}, {error.where}" if error.where else where
+        raise EsimError(error.what, where=place, why=error.why, fix=error.fix) from None
 
 
 def near_names(wrong: str, known: Iterable[str], most: int = 5) -> str:

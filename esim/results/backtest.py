@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,7 @@ class Backtest:
         trials_needed: for that confidence; None if there are enough.
     """
 
+    beside: ClassVar = ("covered", "width")
     splits: int
     past: int
     next: int

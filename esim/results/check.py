@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
-from esim.results.records import build, following_schema, plain, to_json
+from esim.results.recorded_inputs import Inputs
+from esim.results.records import following_schema, to_json
+from esim.storage.typed import build, plain
 from esim.version import __version__
 
 SCHEMA = "esim.check/1"
@@ -73,7 +75,8 @@ class CheckDocument:
     """
 
     studies: tuple[Check, ...]
-    inputs: tuple[Mapping[str, Any], ...] = ()
+    beside: ClassVar = ("schema",)
+    inputs: Inputs = ()
     esim: str = __version__
 
     def to_dict(self) -> dict[str, Any]:
@@ -101,4 +104,4 @@ class CheckDocument:
             EsimError: the document does not follow its schema.
         """
         with following_schema(SCHEMA, where):
-            return build(cls, {k: v for k, v in document.items() if k != "schema"})
+            return build(cls, document)

@@ -6,15 +6,17 @@ What an estimate holds in memory, with its draws, is `esim.results.forecast.Esti
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
 
 from esim.assumptions import Clock, Costs
 from esim.results.backtest import Backtest
 from esim.results.named_rule import RecordedRule
-from esim.results.records import build, following_schema, plain, to_json
+from esim.results.recorded_inputs import Inputs
+from esim.results.records import following_schema, to_json
 from esim.results.replay import Caveat
 from esim.results.validate import validate_document
+from esim.storage.typed import Scalars, build, plain
 from esim.study import Direction
 
 SCHEMA = "esim.estimate/1"
@@ -146,8 +148,8 @@ class ReadingForecast:
     code: str
     question: str
     reading: str
-    parameters: Mapping[str, Any]
-    headline: Headline
+    parameters: Scalars
+    headline: Headline = field(metadata={"flat": True})
 
 
 @dataclass(frozen=True)
@@ -198,9 +200,9 @@ class LeftOut:
 class Alternative:
     """A rule that keeps the best more often at nearly the same saving."""
 
-    changed: Mapping[str, Any]
+    changed: Scalars
     text: str
-    headline: Headline
+    headline: Headline = field(metadata={"flat": True})
 
 
 @dataclass(frozen=True)
@@ -299,6 +301,7 @@ class EstimateDocument:
         True
     """
 
+    beside: ClassVar = ("schema",)
     studies: tuple[Past, ...]
     objective: str
     direction: Direction
@@ -325,7 +328,7 @@ class EstimateDocument:
     advice: Advice | None
     backtest: Backtest | None
     warnings: tuple[Caveat, ...]
-    inputs: tuple[Mapping[str, Any], ...]
+    inputs: Inputs
     esim: str
     command: str | None = None
     failures: Mapping[str, str] = field(default_factory=dict)
@@ -339,10 +342,6 @@ class EstimateDocument:
         """The document, schema esim.estimate/1, of plain values."""
         entries = plain(self)
         version, command, inputs = (entries.pop(name) for name in ("esim", "command", "inputs"))
-        entries["readings"] = [_flat(row) for row in entries["readings"]]
-        if self.advice is not None:
-            advice = entries["advice"]
-            advice["alternatives"] = [_flat(row) for row in advice["alternatives"]]
         if self.backtest is not None:
             entries["backtest"] |= {"covered": self.backtest.covered, "width": self.backtest.width}
         if not self.failures:
@@ -368,15 +367,7 @@ class EstimateDocument:
             EsimError: the document does not follow its schema.
         """
         with following_schema(SCHEMA, where):
-            entries = {k: v for k, v in document.items() if k != "schema"}
-            entries["readings"] = [_nested(row) for row in entries["readings"]]
-            if (advice := entries["advice"]) is not None:
-                others = [_nested(row) for row in advice["alternatives"]]
-                entries["advice"] = {**advice, "alternatives": others}
-            if (test := entries["backtest"]) is not None:
-                derived = ("covered", "width")
-                entries["backtest"] = {k: v for k, v in test.items() if k not in derived}
-            return build(cls, entries)
+            return build(cls, document)
 
 
 def _leave_out(entries: dict[str, Any]) -> None:
@@ -387,18 +378,3 @@ def _leave_out(entries: dict[str, Any]) -> None:
         for name in (*names, "degradation_at_most_as_seen"):
             if name in owner and not owner[name]:
                 del owner[name]
-
-
-_IN_SHORT = tuple(f.name for f in fields(Headline))
-
-
-def _flat(entry: dict[str, Any]) -> dict[str, Any]:
-    """An entry whose headline's numbers stand beside its other values, as in the document."""
-    others = {k: v for k, v in entry.items() if k != "headline"}
-    return {**others, **entry["headline"]}
-
-
-def _nested(entry: Mapping[str, Any]) -> dict[str, Any]:
-    """The same with the headline as a record of its own."""
-    others = {k: v for k, v in entry.items() if k not in _IN_SHORT}
-    return {**others, "headline": {k: entry[k] for k in _IN_SHORT}}

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
-from typing import Any, Literal
+from dataclasses import dataclass
+from typing import Annotated, Any, ClassVar, Literal
 
 from esim.assumptions import Clock
 from esim.results.named_rule import RecordedRule
-from esim.results.records import build, finite, following_schema, plain, to_json
+from esim.results.records import finite, following_schema, to_json
 from esim.rules import Rule
+from esim.storage.typed import build, plain
 from esim.study import Direction
 from esim.version import __version__
 
@@ -46,6 +47,17 @@ class ReportRow:
     ran: bool
 
 
+class _ToldRule:
+    """The rule of an explanation, as its document has it."""
+
+    @classmethod
+    def from_plain(cls, value: Any) -> Rule:
+        """The rule; a bound of it that there is none of is null, and its column's default."""
+        row = build(RecordedRule, value)
+        told = {key: one for key, one in row.parameters.items() if one is not None}
+        return build(Rule, {"name": row.name, "source": row.source, **told})
+
+
 @dataclass(frozen=True)
 class Explanation:
     """The account of one trial.
@@ -75,10 +87,11 @@ class Explanation:
         True
     """
 
+    beside: ClassVar = ("schema",)
     study: str
     objective: str
     direction: Direction
-    rule: Rule
+    rule: Annotated[Rule, _ToldRule]
     clock: Clock
     trial: str
     number: int
@@ -99,9 +112,9 @@ class Explanation:
 
     def to_dict(self) -> dict[str, Any]:
         """The document, schema esim.explain/1, of strict JSON values: infinities are null."""
-        entries = {f.name: plain(getattr(self, f.name)) for f in fields(self) if f.name != "esim"}
-        entries["rule"] = plain(RecordedRule.of(self.rule))
-        return {"schema": SCHEMA, "esim": self.esim, **finite(entries)}
+        entries = {**plain(self), "rule": plain(RecordedRule.of(self.rule))}
+        head = {"schema": SCHEMA, "esim": entries.pop("esim")}
+        return {**head, **finite(entries)}
 
     def to_json(self) -> str:
         """The document as strict JSON: infinities are null."""
@@ -119,9 +132,4 @@ class Explanation:
             EsimError: the document does not follow its schema.
         """
         with following_schema(SCHEMA, where):
-            entries = {k: v for k, v in document.items() if k != "schema"}
-            row = entries["rule"]
-            # A bound of the rule that there is none of is null, and its column's default.
-            told = {k: v for k, v in row["parameters"].items() if v is not None}
-            rule = {"name": row["name"], "source": row["source"], **told}
-            return build(cls, {**entries, "rule": rule})
+            return build(cls, document)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from esim.assumptions import Costs
 from esim.results.named_rule import RecordedRule
-from esim.results.records import build, following_schema, plain, to_json
+from esim.results.recorded_inputs import Inputs
+from esim.results.records import following_schema, to_json
 from esim.results.validate import validate_document
+from esim.storage.typed import Scalars, build, plain
 from esim.version import __version__
 
 SCHEMA = "esim.replay-many/1"
@@ -56,13 +58,14 @@ class HistoryReplay:
         True
     """
 
-    inputs: tuple[Mapping[str, Any], ...]
+    beside: ClassVar = ("schema", "tables")
+    inputs: Inputs
     rule: RecordedRule
     clock: AskedClock
     costs: Costs
     final: str
     studies: int
-    totals: Mapping[str, Any]
+    totals: Scalars
     spread: Mapping[str, Mapping[str, float]]
     failures: Mapping[str, str]
     warnings: Mapping[str, int]
@@ -93,4 +96,4 @@ class HistoryReplay:
             EsimError: the document does not follow its schema.
         """
         with following_schema(SCHEMA, where):
-            return build(cls, {k: v for k, v in document.items() if k not in ("schema", "tables")})
+            return build(cls, document)

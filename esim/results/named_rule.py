@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from esim.storage.typed import Scalars
+
 
 class NamedRule(Protocol):
     """What a result keeps of its rule."""
@@ -29,7 +31,7 @@ class RecordedRule:
 
     name: str
     source: str
-    parameters: Mapping[str, Any]
+    parameters: Scalars
 
     @classmethod
     def of(cls, rule: NamedRule) -> RecordedRule:

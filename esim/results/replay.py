@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from esim.assumptions import Clock, Costs
+from esim.errors import EsimError
 from esim.results.named_rule import NamedRule, RecordedRule
-from esim.results.records import following_schema, plain, to_json
-from esim.study import Direction, as_direction
+from esim.results.recorded_inputs import Inputs
+from esim.results.records import following_schema, to_json
+from esim.results.validate import validate_document, validate_trials
+from esim.storage.typed import MisfitError, Scalars, build, convert, plain, shown
+from esim.study import Direction
 from esim.study.door import above
 from esim.version import __version__
 
@@ -40,10 +44,14 @@ _HEADLINES = (
 
 @dataclass(frozen=True)
 class BestTrial:
-    """A trial and its final value."""
+    """A trial and its final value; NaN where a document holds one that was not finite."""
 
     trial: str
     value: float
+
+    def __post_init__(self) -> None:
+        if self.value is None:
+            object.__setattr__(self, "value", np.nan)
 
 
 @dataclass(frozen=True)
@@ -98,18 +106,6 @@ class Summary:
             for name, value in vars(self).items()
         }
 
-    @classmethod
-    def from_dict(cls, entry: Mapping[str, Any]) -> Summary:
-        """A summary from its entry. The value of a best trial is NaN where it was not finite."""
-        values = {f.name: entry[f.name] for f in fields(cls)}
-        for name in ("best", "best_recorded"):
-            if values[name] is not None:
-                value = values[name]["value"]
-                values[name] = BestTrial(values[name]["trial"], np.nan if value is None else value)
-        if values["steps_saved_fraction_bounds"] is not None:
-            values["steps_saved_fraction_bounds"] = tuple(values["steps_saved_fraction_bounds"])
-        return cls(**values)
-
 
 # Summaries of studies by their keys: a value a study.
 Summaries = Mapping[str, Sequence[Any]]
@@ -142,28 +138,53 @@ class TrialColumns:
         lists = []
         for name, column in vars(self).items():
             values = column.tolist() if isinstance(column, np.ndarray) else list(column)
-            if name in ("stop_step", "peers"):
+            if name in _NONE_IS_BELOW:
                 values = [None if value < 0 else value for value in values]
             lists.append(values)
         return [dict(zip(vars(self), row, strict=True)) for row in zip(*lists, strict=True)]
 
     @classmethod
-    def from_rows(cls, rows: Sequence[Mapping[str, Any]]) -> TrialColumns:
-        """The columns of such dicts: NaN where a number is None, -1 where a whole one is."""
+    def from_plain(cls, rows: Any) -> TrialColumns:
+        """The columns of such dicts: NaN where a number is None, -1 where a whole one is.
 
-        def column(name: str, kind: str) -> NDArray[Any]:
-            cells = [row[name] for row in rows]
-            if kind == "float64":
-                return np.array([np.nan if x is None else x for x in cells], dtype=np.float64)
-            return np.array([-1 if x is None else x for x in cells], dtype=kind)
+        Raises:
+            MisfitError: the rows are of another kind.
+        """
+        kinds = {f.name: str(f.type).removeprefix("NDArray[np.").strip("_]") for f in fields(cls)}
+        if not isinstance(rows, (list, tuple)):
+            raise MisfitError(f"{shown(rows)} is not a list")
+        for number, row in enumerate(rows):
+            if not isinstance(row, Mapping) or row.keys() != kinds.keys():
+                raise MisfitError(f"{shown(row)} has other fields").inside(number)
+        made = {}
+        for name, kind in kinds.items():
+            try:
+                made[name] = _column([row[name] for row in rows], name, kind)
+            except MisfitError as error:
+                raise error.inside(name) from None
+        return cls(**made)
 
-        kinds = {
-            f.name: str(f.type).removeprefix("NDArray[np.").removesuffix("]").rstrip("_")
-            for f in fields(cls)
-            if f.name != "trial"
-        }
-        arrays = {name: column(name, kind) for name, kind in kinds.items()}
-        return cls(trial=tuple(str(row["trial"]) for row in rows), **arrays)
+
+def _column(cells: Sequence[Any], name: str, kind: str) -> Any:
+    """The cells of a column of `TrialColumns`, whose type is of this kind, as an array or texts."""
+    if kind not in _CELLS:
+        return convert(tuple[str, ...], cells)
+    unknown = -1 if name in _NONE_IS_BELOW else np.nan if kind == "float64" else None
+    known = [unknown if cell is None else cell for cell in cells]
+    if not set(map(type, known)) <= _CELLS[kind]:
+        odd = next(cell for cell in known if type(cell) not in _CELLS[kind])
+        raise MisfitError(f"{shown(odd)} is not of type {kind}")
+    try:
+        column = np.array(known, dtype=kind)
+    except OverflowError:
+        raise MisfitError("a number is too large") from None
+    if kind == "float64" and np.isinf(column).any():
+        raise MisfitError("a number is not finite")
+    return column
+
+
+_CELLS: Mapping[str, set[type]] = {"bool": {bool}, "int64": {int}, "float64": {int, float}}
+_NONE_IS_BELOW = ("stop_step", "peers")
 
 
 @dataclass(frozen=True)
@@ -174,7 +195,7 @@ class ReadingRow:
     question: str
     reading: str
     clock: Clock
-    parameters: Mapping[str, Any]
+    parameters: Scalars
     summary: Summary
 
     def to_dict(self) -> dict[str, Any]:
@@ -182,32 +203,21 @@ class ReadingRow:
         entry: dict[str, Any] = plain(self)
         return entry
 
-    @classmethod
-    def from_dict(cls, entry: Mapping[str, Any]) -> ReadingRow:
-        """A reading from its entry."""
-        return cls(
-            code=entry["code"],
-            question=entry["question"],
-            reading=entry["reading"],
-            clock=Clock(**entry["clock"]),
-            parameters=dict(entry["parameters"]),
-            summary=Summary.from_dict(entry["summary"]),
-        )
-
 
 @dataclass(frozen=True)
 class ReplayResult:
     """One study replayed through one rule."""
 
+    beside: ClassVar = ("ranges",)
     study: str
     objective: str
     direction: Direction
-    rule: NamedRule
+    rule: Annotated[NamedRule, RecordedRule]
     clock: Clock
     costs: Costs
     final: str
     summary: Summary
-    columns: TrialColumns
+    columns: TrialColumns = field(metadata={"key": "trials"})
     warnings: tuple[Caveat, ...]
     readings: tuple[ReadingRow, ...] = ()
     trace: Callable[[], Mapping[str, Any]] = field(default=dict, repr=False, compare=False)
@@ -261,21 +271,23 @@ class ReplayResult:
         return entry
 
     @classmethod
-    def from_dict(cls, entry: Mapping[str, Any]) -> ReplayResult:
-        """A result from its entry in the document, without its decisions."""
-        return cls(
-            study=str(entry["study"]),
-            objective=str(entry["objective"]),
-            direction=as_direction(entry["direction"]),
-            rule=RecordedRule(**entry["rule"]),
-            clock=Clock(**entry["clock"]),
-            costs=Costs(**entry["costs"]),
-            final=str(entry["final"]),
-            summary=Summary.from_dict(entry["summary"]),
-            columns=TrialColumns.from_rows(entry["trials"]),
-            warnings=tuple(Caveat(**warning) for warning in entry["warnings"]),
-            readings=tuple(ReadingRow.from_dict(row) for row in entry.get("readings", ())),
-        )
+    def from_plain(cls, entry: Any) -> ReplayResult:
+        """A result from its entry in the document, without its decisions.
+
+        Raises:
+            MisfitError: it is of another kind, or holds a number that cannot be.
+        """
+        found = build(cls, entry)
+        trials = found.columns.trial
+        best = [one.trial for one in (found.summary.best, found.summary.best_recorded) if one]
+        if len(set(trials)) != found.summary.trials or not set(best) <= set(trials):
+            raise MisfitError("its summary is not of its trials")
+        try:
+            validate_document(found)
+            validate_trials(found.columns)
+        except EsimError as error:
+            raise MisfitError(f"{error.what}: {error.why}") from None
+        return found
 
     def to_json(self) -> str:
         """The result document for this study alone."""
@@ -355,8 +367,9 @@ class ReplayDocument:
         True
     """
 
+    beside: ClassVar = ("schema", "totals")
     studies: tuple[ReplayResult, ...]
-    inputs: tuple[Mapping[str, Any], ...] = ()
+    inputs: Inputs = ()
     command: str | None = None
     esim: str = __version__
 
@@ -390,9 +403,4 @@ class ReplayDocument:
             EsimError: the document does not follow its schema.
         """
         with following_schema(SCHEMA, where):
-            return cls(
-                studies=tuple(ReplayResult.from_dict(entry) for entry in document["studies"]),
-                inputs=tuple(document["inputs"]),
-                command=document.get("command"),
-                esim=str(document.get("esim", "")),
-            )
+            return build(cls, document)

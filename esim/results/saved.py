@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
@@ -15,9 +14,25 @@ from esim.errors import EsimError
 from esim.results.estimate import ESTIMATE
 from esim.results.recorded_reports import RecordedReports
 from esim.results.replay import DECISIONS, REPORTS, RESULT, ReplayDocument, ReplayResult
+from esim.storage.columns import Column, check_columns
+from esim.storage.typed import MisfitError, parse
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+
+_OF_A_TRIAL = (Column("study", "text"), Column("trial", "text"), Column("step", "whole numbers"))
+_COLUMNS = {
+    REPORTS: (*_OF_A_TRIAL, Column("value", "numbers")),
+    DECISIONS: (
+        *_OF_A_TRIAL,
+        Column("value", "numbers"),
+        Column("own", "numbers"),
+        Column("threshold", "numbers"),
+        Column("peers", "whole numbers"),
+        Column("stop", "flags"),
+    ),
+}
 
 
 @dataclass(frozen=True)
@@ -39,15 +54,19 @@ class SavedResult:
         Raises EsimError if there is one that cannot be read.
         """
         import pyarrow as pa
-        import pyarrow.parquet as pq
+        import pyarrow.compute as pc
+
+        from esim.storage import arrow
 
         path = self.folder / name
         if not path.is_file():
             return None
         try:
-            return pq.read_table(path, filters=[("study", "=", study)])
+            table: pa.Table = arrow.parquet(path.read_bytes())
         except (pa.ArrowException, OSError) as error:
             raise EsimError("cannot be read", where=str(path), why=str(error)) from error
+        check_columns(table, _COLUMNS[name], str(path))
+        return table.filter(pc.field("study") == study)
 
 
 def read_result(path: Path) -> SavedResult:
@@ -70,16 +89,12 @@ def read_result(path: Path) -> SavedResult:
     except (OSError, UnicodeDecodeError) as error:
         raise EsimError("cannot be read", where=where, why=str(error)) from error
     try:
-        document = json.loads(text, parse_constant=_refuse)
-    except ValueError as error:
+        document = parse(text, strict=True)
+    except MisfitError as error:
         raise EsimError("not a JSON document", where=where, why=str(error)) from error
     if not isinstance(document, dict) or not isinstance(document.get("schema"), str):
         raise EsimError("not a result document", where=where, why="it names no schema")
     return SavedResult(document, where, file.parent)
-
-
-def _refuse(word: str) -> Any:
-    raise ValueError(f"{word} is not strict JSON")
 
 
 def replay_document(source: SavedResult) -> ReplayDocument:
@@ -99,7 +114,7 @@ def _decisions(source: SavedResult, study: str) -> Mapping[str, Any]:
         return {}
     return {
         name: table.column(name).to_numpy(zero_copy_only=False)
-        for name in table.column_names
+        for name, *_ in _COLUMNS[DECISIONS]
         if name != "study"
     }
 
@@ -126,6 +141,6 @@ def reports_of(source: SavedResult, result: ReplayResult) -> RecordedReports | N
     counts = np.bincount(at, minlength=len(places))
     return RecordedReports(
         offsets=np.concatenate(([0], np.cumsum(counts))).astype(np.int64),
-        steps=table.column("step").to_numpy().astype(np.int64)[order],
-        values=table.column("value").to_numpy().astype(np.float64)[order],
+        steps=table.column("step").to_numpy()[order],
+        values=table.column("value").to_numpy()[order],
     )

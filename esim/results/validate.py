@@ -22,15 +22,12 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, is_dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from esim.errors import EsimError
-
-if TYPE_CHECKING:
-    from esim.results.replay import TrialColumns
 
 # A number of a replayed job: the least and the most it can be, as a number or as another's name.
 # `longest_trial_s` are the seconds of the longest job of a trial, `ranks` the trials and one more.
@@ -75,6 +72,8 @@ _ORDERED = (
     ("count", "of"),
     *((name, most) for name, (_, most) in BOUNDS.items() if most not in _CONSTANTS),
 )
+# Settings: whole numbers that count nothing.
+_OF_ANY_SIGN = ("rule", "parameters", "changed", "grid", "seed")
 _AMOUNT = re.compile(r"(steps|seconds|billed_seconds|cost|makespan)(_recorded|_run|_saved)?(_s)?")
 
 
@@ -88,7 +87,7 @@ def impossible(name: str, value: float, bound: str, where: str | None = None) ->
         where: the study or the job.
     """
     return EsimError(
-        f"esim computed a number that cannot be: {name} is {value:.10g}",
+        f"a number that cannot be: {name} is {value:.10g}",
         where=where,
         why=f"that is {bound}",
         fix="this is a fault of esim, so no result is shown; please report it, with the command "
@@ -139,8 +138,11 @@ _OF_TRIALS = (
 )
 
 
-def validate_trials(columns: TrialColumns) -> None:
+def validate_trials(columns: Any) -> None:
     """Check what became of each trial: none runs longer, or ends later, than it was recorded.
+
+    Args:
+        columns: `esim.results.replay.TrialColumns`.
 
     Raises:
         EsimError: a number breaks a bound; it names both, and the trial.
@@ -157,7 +159,8 @@ def validate_trials(columns: TrialColumns) -> None:
 def validate_document(document: Any) -> None:
     """Check every number of a document whose name says what it is.
 
-    Shares, probabilities and p-values lie from 0 to 1, amounts are not negative, the low end of an
+    Shares, probabilities and p-values lie from 0 to 1, amounts and counts are not negative, the low
+    end of an
     interval is not above its high end, and a count is not above what it is of.
 
     Args:
@@ -170,7 +173,10 @@ def validate_document(document: Any) -> None:
 
 
 def _validate(value: Any, where: str, least: float, most: float) -> None:
-    if isinstance(value, (float, np.ndarray)):
+    if isinstance(value, int):
+        if value < 0:
+            raise impossible(where, value, "less than 0")
+    elif isinstance(value, (float, np.ndarray)):
         numbers = np.asarray(value)
         broken = (numbers < least - ROUNDING) | (numbers > most + ROUNDING)
         if broken.any():
@@ -188,6 +194,8 @@ def _validate(value: Any, where: str, least: float, most: float) -> None:
         )
         _validate_ordered(entries, where)
         for name, part in entries.items():
+            if name in _OF_ANY_SIGN:
+                continue
             low, high = least, most
             if _SHARE.fullmatch(name):
                 low, high = 0.0, 1.0

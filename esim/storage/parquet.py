@@ -10,15 +10,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from esim.errors import EsimError
+from esim.errors import EsimError, within
+from esim.storage.columns import Column, check_columns, kind_of
 from esim.storage.folders import whole_folder
-from esim.study import STATUS_WORDS, Direction, Note, Study, as_direction
+from esim.storage.typed import MisfitError, build, parse
+from esim.study import STATUS_WORDS, Direction, Note, Study
+from esim.study.status import as_status
 
 METADATA_KEY = "esim"
 SCHEMA = "esim.study/1"
@@ -83,10 +87,11 @@ def recorded_objective(metadata: Mapping[str, str]) -> tuple[str, Direction] | N
     Returns:
         None if esim did not write the file.
     """
-    record = _record(metadata)
-    if record is None:
+    try:
+        record = _record(metadata)
+    except MisfitError:
         return None
-    return _column(str(record["objective"])), as_direction(str(record["direction"]))
+    return None if record is None else (_column(record.objective), record.direction)
 
 
 def decode(reports_file: bytes, trials_file: bytes, where: str) -> Study:
@@ -102,47 +107,81 @@ def decode(reports_file: bytes, trials_file: bytes, where: str) -> Study:
     from esim.storage import arrow
 
     reports, trials, record = _tables_and_record(reports_file, trials_file, where)
-    objective = str(record["objective"])
-    missing = sorted({"study", "trial", "step", _column(objective)} - set(reports.column_names))
-    if missing:
-        raise EsimError(f"no column {missing[0]!r}", where=f"{where}/{REPORTS}")
-    ids = [str(trial) for trial in trials["trial"].to_pylist()]
+    value = Column(_column(record.objective), "numbers")
+    check_columns(reports, (*_REPORT_COLUMNS, value), f"{where}/{REPORTS}")
+    check_columns(trials, _TRIAL_COLUMNS, f"{where}/{TRIALS}")
+    ids = trials["trial"].to_pylist()
     study = Study(
-        name=str(record["name"]),
-        objective=objective,
-        direction=as_direction(str(record["direction"])),
+        name=record.name,
+        objective=record.objective,
+        direction=record.direction,
         trials=tuple(ids),
         offsets=_offsets(reports["trial"], ids, where),
         steps=arrow.numbers(reports["step"]),
-        values=arrow.numbers(reports[_column(objective)]),
+        values=arrow.numbers(reports[value.name]),
         elapsed=arrow.floats(reports["elapsed_s"]) if "elapsed_s" in reports.column_names else None,
         start=arrow.floats(trials["start"]),
         end=arrow.floats(trials["end"]),
-        status=np.array(
-            [STATUS_WORDS[str(w)] for w in trials["status"].to_pylist()], dtype=np.int8
-        ),
-        censored=np.array(trials["censored"].to_pylist(), dtype=np.bool_),
+        status=status_codes(trials["status"], f"{where}/{TRIALS}"),
+        censored=arrow.flags(trials["censored"]),
         instance_type=tuple(trials["instance_type"].to_pylist()),
         instance_count=arrow.numbers(trials["instance_count"]),
         billed=arrow.floats(trials["billed_s"]) if "billed_s" in trials.column_names else None,
-        config={
-            name.removeprefix(CONFIG): _config(trials[name].to_pylist(), name in record["json"])
-            for name in trials.column_names
-            if name.startswith(CONFIG)
-        },
-        done_at_zero=record.get("done_at_zero", 0),
-        notes=tuple(
-            Note(code, text, count, tuple(*evidence))  # files written before 0.2 have no evidence
-            for code, text, count, *evidence in record["notes"]
-        ),
+        config=_configs(trials, record.json, f"{where}/{TRIALS}"),
+        done_at_zero=record.done_at_zero or 0,
+        notes=record.notes,
     )
-    study.validate()
-    return study if "done_at_zero" in record else study.with_first_step()
+    with within(where):
+        study.validate()
+    return study if record.done_at_zero is not None else study.with_first_step()
+
+
+@dataclass(frozen=True)
+class _Record:
+    """What the metadata of both schemas hold; in files written before 0.2 no `done_at_zero`."""
+
+    name: str
+    objective: str
+    direction: Direction
+    notes: tuple[Note, ...]
+    json: tuple[str, ...]
+    beside: ClassVar = ("schema",)
+    done_at_zero: int | None = None
+
+
+_REPORT_COLUMNS = (
+    Column("trial", "text"),
+    Column("step", "whole numbers"),
+    Column("elapsed_s", "numbers", needed=False),
+)
+_TRIAL_COLUMNS = (
+    Column("trial", "text"),
+    Column("start", "numbers", nulls=True),
+    Column("end", "numbers", nulls=True),
+    Column("status", "text"),
+    Column("censored", "flags"),
+    Column("instance_type", "text", nulls=True),
+    Column("instance_count", "whole numbers"),
+    Column("billed_s", "numbers", nulls=True, needed=False),
+)
+
+
+def status_codes(column: Any, where: str) -> NDArray[np.int8]:
+    """int8 [N]: the codes of an Arrow column of words for a status.
+
+    Raises:
+        EsimError: a word is unknown.
+    """
+    from esim.storage import arrow
+
+    codes, words = arrow.categories(column)
+    with within(where):
+        return np.array([as_status(word) for word in words], dtype=np.int8)[codes]
 
 
 def _tables_and_record(
     reports_file: bytes, trials_file: bytes, where: str
-) -> tuple[Any, Any, dict[str, Any]]:
+) -> tuple[Any, Any, _Record]:
     """The two files as Arrow tables, and what esim recorded about the study in their metadata.
 
     Raises:
@@ -152,20 +191,22 @@ def _tables_and_record(
 
     from esim.storage import arrow
 
+    tables = []
+    for name, data in ((REPORTS, reports_file), (TRIALS, trials_file)):
+        try:
+            tables.append(arrow.parquet(data))
+        except (pa.ArrowException, OSError) as error:
+            place = f"{where}/{name}"
+            raise EsimError("damaged Parquet file", where=place, why=str(error)) from error
     try:
-        reports = arrow.parquet(reports_file)
-        trials = arrow.parquet(trials_file)
-    except (pa.ArrowException, OSError) as error:
-        raise EsimError("damaged Parquet file", where=where, why=str(error)) from error
-    record = _record(_decoded(reports.schema.metadata))
-    if record is None or _record(_decoded(trials.schema.metadata)) != record:
-        raise EsimError(
-            "not a study stored by esim",
-            where=where,
-            why=f"{REPORTS} and {TRIALS} are not of one study",
-            fix="esim.read_study reads other tables",
-        )
-    return reports, trials, record
+        record, again = (_record(_decoded(table.schema.metadata)) for table in tables)
+        why = f"{REPORTS} and {TRIALS} are not of one study"
+    except MisfitError as error:
+        record, again, why = None, None, f"in the record of the study {error}"
+    if record is None or record != again:
+        fix = "esim.read_study reads other tables"
+        raise EsimError("not a study stored by esim", where=where, why=why, fix=fix)
+    return tables[0], tables[1], record
 
 
 def _offsets(trial_column: Any, ids: Sequence[str], where: str) -> NDArray[np.int64]:
@@ -254,17 +295,18 @@ def _column(objective: str) -> str:
     return f"metric.{objective}" if taken else objective
 
 
-def _record(metadata: Mapping[str, str]) -> dict[str, Any] | None:
-    """What esim recorded about the study in a schema's metadata; None if esim did not write it."""
+def _record(metadata: Mapping[str, str]) -> _Record | None:
+    """What esim recorded about the study in a schema's metadata; None if esim did not write it.
+
+    Raises:
+        MisfitError: it is no such record.
+    """
     if METADATA_KEY not in metadata:
         return None
-    try:
-        record = json.loads(metadata[METADATA_KEY])
-    except json.JSONDecodeError:
+    found = parse(metadata[METADATA_KEY])
+    if not isinstance(found, dict) or found.get("schema") != SCHEMA:
         return None
-    if not isinstance(record, dict) or record.get("schema") != SCHEMA:
-        return None
-    return cast("dict[str, Any]", record)
+    return build(_Record, found)
 
 
 def _decoded(metadata: Mapping[bytes, bytes] | None) -> dict[str, str]:
@@ -321,8 +363,43 @@ def _config_column(key: str, values: Sequence[str | int | float | bool | None]) 
         raise EsimError(f"hyperparameter {key!r} is not Unicode text") from None
 
 
-def _config(values: list[Any], is_json: bool) -> tuple[Any, ...]:
-    """The values of a hyperparameter from its column."""
-    if not is_json:
-        return tuple(values)
-    return tuple(None if value is None else json.loads(value) for value in values)
+def _configs(trials: Any, as_json: Sequence[str], where: str) -> dict[str, tuple[Any, ...]]:
+    """The hyperparameters in the table of trials.
+
+    Args:
+        trials: the Arrow table.
+        as_json: the columns that hold JSON text.
+        where: the file, for errors.
+
+    Raises:
+        EsimError: a column is there twice, or holds something else.
+    """
+    found = {}
+    for name, column in zip(trials.column_names, trials.columns, strict=True):
+        if not name.startswith(CONFIG):
+            continue
+        kind = kind_of(column.type) if name not in as_json else None
+        check_columns(trials, (Column(name, kind or "text", nulls=True),), where)
+        values = column.to_pylist()
+        if name in as_json:
+            values = [None if value is None else json_value(value, where) for value in values]
+        key = name.removeprefix(CONFIG)
+        found[key] = hyperparameter(key, values, where)
+    return found
+
+
+def json_value(text: str, where: str) -> Any:
+    """The value that JSON text in a stored table holds. Raises EsimError if it is not JSON."""
+    try:
+        return parse(text)
+    except MisfitError as error:
+        raise EsimError("not JSON", where=where, why=str(error)) from None
+
+
+def hyperparameter(key: str, values: Sequence[Any], where: str) -> tuple[Any, ...]:
+    """The values of a hyperparameter that were read. Raises EsimError as `plain_value`."""
+    if not set(map(type, values)) <= {str, int, float, bool, type(None)}:
+        with within(where):
+            for value in values:
+                plain_value(key, value)
+    return tuple(values)

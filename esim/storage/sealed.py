@@ -22,7 +22,6 @@ import pyarrow.parquet as pq
 KEY = b"esim.seal"
 _OPEN = "00000000"  # stands for the footer's own checksum while that is computed
 _GROUP_ROWS = 1 << 20  # the rows of a row group where nobody asks for fewer
-_TAIL = 64 * 1024  # bytes; the footers of most files are smaller
 
 
 class SealedWriter:

@@ -60,7 +60,7 @@ def test_every_bound_of_a_job_fires(name: str, end: str, jobs: int) -> None:
     right[name][-1] = limit + (1.0 if end == "most" else -1.0)
     with pytest.raises(EsimError) as error:
         validate_jobs(right, "study 'x'")
-    assert error.value.what.startswith(f"esim computed a number that cannot be: {name} is ")
+    assert error.value.what.startswith(f"a number that cannot be: {name} is ")
     assert f"{'more' if end == 'most' else 'less'} than {limit:.10g}" in str(error.value.why)
     assert bound in ("0", "1") or str(error.value.why).endswith(f", {bound}")
     assert error.value.where == "study 'x'" + ("" if jobs == 1 else ", job 3 of 3")

@@ -7,7 +7,6 @@ from typing import Any, Protocol
 
 from esim.report.pages.page import Cell, Code, Column, Part, Section, Table
 from esim.results.named_rule import NamedRule
-from esim.results.records import following_schema
 from esim.results.saved import SavedResult
 from esim.rules import meanings
 
@@ -55,20 +54,15 @@ def provenance(document: ResultDocument, source: SavedResult) -> Section:
     Args:
         document: what the result document says.
         source: where it was read.
-
-    Raises:
-        EsimError: the entries of its inputs do not follow the schema.
     """
-    with following_schema(source.schema, source.where):
-        inputs = document.inputs
-        files: list[tuple[Cell, ...]] = [
-            (str(i["path"]), str(i["format"]), str(i["sha256"])) for i in inputs
-        ]
-        notes: list[tuple[Cell, ...]] = [
-            (str(note.get("study") or i["path"]), str(note["text"]), int(note["count"]))
-            for i in inputs
-            for note in i["notes"]
-        ]
+    files: list[tuple[Cell, ...]] = [
+        (i["path"], str(i["format"]), str(i["sha256"])) for i in document.inputs
+    ]
+    notes: list[tuple[Cell, ...]] = [
+        (note.get("study") or i["path"], note["text"], note.get("count", 1))
+        for i in document.inputs
+        for note in i.get("notes", ())
+    ]
     rows = [("esim", document.esim), ("document", source.schema)]
     parts: list[Part] = [facts("versions", "Written by", rows)]
     if files:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -45,8 +45,10 @@ from esim.results.comparison.numbers import (
     Standing,
 )
 from esim.results.comparison.tables import flat, spread_row, standing
-from esim.results.records import build, following_schema, plain, to_json
+from esim.results.recorded_inputs import Inputs
+from esim.results.records import following_schema, to_json
 from esim.results.validate import validate_document
+from esim.storage.typed import build, plain
 from esim.study.door import above
 
 if TYPE_CHECKING:
@@ -109,6 +111,7 @@ class Comparison:
         'rule'
     """
 
+    beside: ClassVar = ("schema",)
     settings: Settings
     methods: Mapping[str, str]
     answer: Answer
@@ -118,7 +121,7 @@ class Comparison:
     sensitivity: Sensitivity
     choice: Choice | None
     warnings: tuple[Doubt, ...]
-    inputs: tuple[Mapping[str, Any], ...] = ()
+    inputs: Inputs = ()
     esim: str = ""
     command: str | None = None  # the command line that made it, where one did
     failures: Mapping[str, str] = field(default_factory=dict)
@@ -205,4 +208,4 @@ class Comparison:
             EsimError: the document does not follow its schema.
         """
         with following_schema(SCHEMA, where):
-            return build(cls, {k: v for k, v in document.items() if k != "schema"})
+            return build(cls, document)

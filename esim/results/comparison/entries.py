@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 from esim.assumptions import Clock, Costs
 from esim.results.comparison.numbers import AgainstBest, AtWorkers, Mean, Rank, Share, Spread
 from esim.results.replay import BestTrial, Caveat
+from esim.storage.typed import Scalar, Scalars
 from esim.study import Direction, Float64
 
 Saved = Literal["steps", "seconds", "billed", "makespan", "cost"]
@@ -51,8 +52,8 @@ class RuleEntry:
     key: str
     name: str
     source: str
-    parameters: Mapping[str, Any]
-    changed: Mapping[str, Any]
+    parameters: Scalars
+    changed: Scalars
     role: Role
     look_ahead: bool
     first_stop: FirstStop
@@ -323,5 +324,5 @@ class Settings:
     workers_table: tuple[int, ...]
     workers_orders: int
     final: str
-    grid: Mapping[str, Any]
+    grid: Mapping[str, Sequence[Scalar]]
     costs: Costs

@@ -8,7 +8,7 @@ from typing import Any
 
 from esim.results.comparison.entries import RuleEntry
 from esim.results.comparison.numbers import Dist, Middle, Share, Spread
-from esim.results.records import hints
+from esim.storage.typed import hints
 
 
 def spread_row(key: str, role: str, orders: Spread) -> dict[str, Any]:

@@ -19,55 +19,18 @@ from typing import Any
 
 import numpy as np
 
-from esim.errors import EsimError, near_names
+from esim.errors import EsimError, near_names, within
+from esim.storage.columns import Column, check_columns, kind_of
 from esim.storage.history.addresses import Location
-from esim.storage.parquet import STATUS_OF, plain_value
-from esim.study import STATUS_WORDS, Int64, Note, Study, as_direction
+from esim.storage.history.index import INDEX, Entry, notes_of, read_index
+from esim.storage.parquet import STATUS_OF, hyperparameter, json_value, plain_value, status_codes
+from esim.storage.typed import shown
+from esim.study import Int64, Study, as_direction
 from esim.study.arrays import if_any_known
 
-INDEX, SHARDS, REPORTS, TRIALS = "index.parquet", "shards", "reports.parquet", "trials.parquet"
-SCHEMA = "esim.history/1"
-KEY = b"esim"
+SHARDS, REPORTS, TRIALS = "shards", "reports.parquet", "trials.parquet"
 ROWS = 500_000  # reports in a row group: a chunk has 10 to 40 MB and takes about 30 ms to replay
 SHARD_ROWS = 20_000_000  # reports in a shard: a few hundred MB
-
-
-@dataclass(frozen=True)
-class Entry:
-    """A study's row in the index.
-
-    Attributes:
-        study, objective, direction: as in `Study`.
-        shard, group: the shard's folder, and the number of the row group in both of its files.
-        first_report, reports: the first of the study's reports in the row group, and how many.
-        first_trial, trials: the first of the study's trials in the row group, and how many.
-        timed: whether its reports have times.
-        input, format: the path or address that the study was read from, and its format.
-        sha256: the hash of the input's contents and of the options it was read with.
-        notes: the study's notes as JSON text.
-        done_at_zero: as in `Study`; None in a history that was written before there was one.
-    """
-
-    study: str
-    objective: str
-    direction: str
-    shard: str
-    group: int
-    first_report: int
-    reports: int
-    first_trial: int
-    trials: int
-    timed: bool
-    input: str
-    sha256: str
-    format: str
-    notes: str
-    done_at_zero: int | None
-
-    @property
-    def is_empty(self) -> bool:
-        """Whether the row stands for an input that was read and held no study."""
-        return self.group < 0
 
 
 @dataclass(frozen=True)
@@ -96,42 +59,45 @@ class Chunk:
         Raises:
             EsimError: a file is missing or damaged, or does not hold what the index says.
         """
-        timed = ("elapsed_s",) if any(entry.timed for entry in self.entries) else ()
         folder = f"{SHARDS}/{self.shard}"
-        reports = _columns(self._read(f"{folder}/{REPORTS}", ("step", "value", *timed)))
-        names = [name for name in _TRIAL_COLUMNS if configs or name != CONFIG_COLUMN]
-        trials = _columns(self._read(f"{folder}/{TRIALS}", names))
+        where = self.location.where(folder)
+        timed = any(entry.timed for entry in self.entries)
+        reports = self._read(f"{folder}/{REPORTS}", _REPORT_COLUMNS[: 3 if timed else 2])
+        trials = self._read(f"{folder}/{TRIALS}", _TRIAL_COLUMNS[: None if configs else -1])
         ends = np.concatenate(([0], np.cumsum(trials["reports"])))
+        sound = _sound(reports, trials, ends)
         for entry in self.entries:
             its_reports = slice(entry.first_report, entry.first_report + entry.reports)
             its_trials = slice(entry.first_trial, entry.first_trial + entry.trials)
-            if its_reports.stop > len(reports["step"]) or its_trials.stop > len(trials["trial"]):
-                raise EsimError(
-                    "the index does not fit the file",
-                    where=self.location.where(folder),
-                    fix="convert again",
-                )
-            offsets = ends[its_trials.start : its_trials.stop + 1] - ends[its_trials.start]
-            yield _study(
+            offsets = ends[its_trials.start : its_trials.stop + 1] - entry.first_report
+            if len(offsets) != entry.trials + 1 or (offsets[0], offsets[-1]) != (0, entry.reports):
+                raise EsimError("the index does not fit the file", where=where, fix="convert again")
+            study = _study(
                 entry,
                 offsets,
                 {name: column[its_reports] for name, column in reports.items()},
                 {name: column[its_trials] for name, column in trials.items()},
+                where,
             )
+            if not sound or len(set(study.trials)) != study.n_trials:
+                with within(where):
+                    study.validate()
+            yield study
 
-    def _read(self, name: str, columns: Sequence[str]) -> Any:
-        """The chunk's row group of one file as an Arrow table with these columns."""
+    def _read(self, name: str, columns: Sequence[Column]) -> dict[str, Any]:
+        """Columns of the chunk's row group of one file: numbers as arrays, texts as lists."""
         import pyarrow as pa
 
         from esim.storage import sealed
 
+        where = self.location.where(name)
         with self.location.reading(name) as stream:
             try:
-                return sealed.read_group(stream, self.group, columns)
+                table = sealed.read_group(stream, self.group, [column.name for column in columns])
             except (pa.ArrowException, OSError) as error:
-                raise EsimError(
-                    "damaged Parquet file", where=self.location.where(name), why=str(error)
-                ) from error
+                raise EsimError("damaged Parquet file", where=where, why=str(error)) from error
+        check_columns(table, columns, where)
+        return _columns(table, where)
 
 
 @dataclass(frozen=True)
@@ -189,7 +155,7 @@ class History:
         data = location.read(INDEX)
         if data is None:
             return None
-        entries = _entries(data, location.where(INDEX))
+        entries = read_index(data, location.where(INDEX))
         if entries is None:
             return None
         return cls(location, entries, hashlib.sha256(data).hexdigest())
@@ -224,51 +190,23 @@ class History:
 
 
 CONFIG_COLUMN = "config"
-_TRIAL_COLUMNS = (
-    "trial",
-    "reports",
-    "start",
-    "end",
-    "status",
-    "censored",
-    "instance_type",
-    "instance_count",
-    "billed_s",
-    CONFIG_COLUMN,
+_REPORT_COLUMNS = (
+    Column("step", "whole numbers"),
+    Column("value", "numbers"),
+    Column("elapsed_s", "numbers", nulls=True),
 )
-
-
-def index_schema() -> Any:
-    """The Arrow schema of index.parquet."""
-    import pyarrow as pa
-
-    kinds: dict[str, Any] = {"str": pa.string(), "bool": pa.bool_()}
-    fields = [
-        (name, kinds.get(str(kind), pa.int64())) for name, kind in Entry.__annotations__.items()
-    ]
-    return pa.schema(fields, metadata={KEY: SCHEMA.encode()})
-
-
-def _entries(data: bytes, where: str) -> tuple[Entry, ...] | None:
-    """The rows of an index file; None if it is no index of a history."""
-    import pyarrow as pa
-
-    from esim.storage import arrow
-
-    try:
-        table = arrow.parquet(data)
-    except (pa.ArrowException, OSError) as error:
-        raise EsimError("damaged Parquet file", where=where, why=str(error)) from error
-    if (table.schema.metadata or {}).get(KEY) != SCHEMA.encode():
-        return None
-    absent = [None] * len(table)
-    columns = [
-        absent
-        if name == "done_at_zero" and name not in table.column_names
-        else table[name].to_pylist()
-        for name in Entry.__annotations__
-    ]
-    return tuple(map(Entry, *columns))
+_TRIAL_COLUMNS = (
+    Column("trial", "text"),
+    Column("reports", "whole numbers"),
+    Column("start", "numbers", nulls=True),
+    Column("end", "numbers", nulls=True),
+    Column("status", "text"),
+    Column("censored", "flags"),
+    Column("instance_type", "text", nulls=True),
+    Column("instance_count", "whole numbers"),
+    Column("billed_s", "numbers", nulls=True, needed=False),
+    Column(CONFIG_COLUMN, "text"),
+)
 
 
 def reports_table(study: Study) -> Any:
@@ -325,36 +263,20 @@ def trials_table(study: Study) -> Any:
     return pa.table(list(columns.values()), names=list(columns))
 
 
-def notes_text(notes: Sequence[Note]) -> str:
-    """Notes as the JSON text that the index keeps."""
-    return json.dumps([[n.code, n.text, n.count, list(n.evidence)] for n in notes])
-
-
-_NO_NOTES = notes_text(())
-
-
-def _notes(text: str) -> tuple[Note, ...]:
-    return tuple(
-        Note(code, text, count, tuple(evidence)) for code, text, count, evidence in json.loads(text)
-    )
-
-
-def _columns(table: Any) -> dict[str, Any]:
+def _columns(table: Any, where: str) -> dict[str, Any]:
     """The columns of a table by name: numbers and flags as arrays, texts as lists."""
-    import pyarrow as pa
-
     from esim.storage import arrow
 
     found: dict[str, Any] = {}
     for name, column in zip(table.column_names, table.columns, strict=True):
+        kind = kind_of(column.type)
         if name == "status":
-            codes, words = arrow.categories(column)
-            found[name] = np.array([STATUS_WORDS[word] for word in words], dtype=np.int8)[codes]
-        elif pa.types.is_floating(column.type):
+            found[name] = status_codes(column, where)
+        elif kind == "numbers":
             found[name] = arrow.floats(column)
-        elif pa.types.is_integer(column.type):
+        elif kind == "whole numbers":
             found[name] = arrow.numbers(column)
-        elif pa.types.is_boolean(column.type):
+        elif kind == "flags":
             found[name] = arrow.flags(column)
         elif column.null_count == len(column):
             found[name] = [None] * len(column)
@@ -363,15 +285,45 @@ def _columns(table: Any) -> dict[str, Any]:
     return found
 
 
+def _sound(reports: Mapping[str, Any], trials: Mapping[str, Any], ends: Int64) -> bool:
+    """Whether the numbers of all studies of a row group keep the promises of `Study`.
+
+    They are checked as if they were one study. Each by itself would take as long as to read it.
+    """
+    n = len(trials["trial"])
+    whole = Study(
+        name="",
+        objective="",
+        direction="minimize",
+        trials=("",) * n,
+        offsets=ends,
+        steps=reports["step"],
+        values=reports["value"],
+        elapsed=reports.get("elapsed_s"),
+        start=trials["start"],
+        end=trials["end"],
+        status=trials["status"],
+        censored=trials["censored"],
+        instance_type=(None,) * n,
+        instance_count=trials["instance_count"],
+        billed=trials.get("billed_s"),
+    )
+    try:
+        whole.validate_numbers()
+    except EsimError:
+        return False
+    return bool(ends[-1] == len(reports["step"]))
+
+
 def _study(
-    entry: Entry, offsets: Int64, reports: Mapping[str, Any], trials: Mapping[str, Any]
+    entry: Entry,
+    offsets: Int64,
+    reports: Mapping[str, Any],
+    trials: Mapping[str, Any],
+    where: str,
 ) -> Study:
     """The study of an entry, from its own rows of both files."""
-    configs: Mapping[str, Sequence[Any]] = {}
     billed = trials.get("billed_s")  # not in histories written before it was one
-    if CONFIG_COLUMN in trials:
-        rows = [json.loads(text) for text in trials[CONFIG_COLUMN]]
-        configs = {key: tuple(row[key] for row in rows) for key in (rows[0] if rows else {})}
     study = Study(
         name=entry.study,
         objective=entry.objective,
@@ -388,8 +340,18 @@ def _study(
         instance_type=tuple(trials["instance_type"]),
         instance_count=trials["instance_count"],
         billed=None if billed is None else if_any_known(billed),
-        config=configs,
-        notes=() if entry.notes == _NO_NOTES else _notes(entry.notes),
+        config=_configs(trials.get(CONFIG_COLUMN, ()), where),
+        notes=notes_of(entry.notes, where),
         done_at_zero=entry.done_at_zero or 0,
     )
     return study if entry.done_at_zero is not None else study.with_first_step()
+
+
+def _configs(texts: Sequence[str], where: str) -> dict[str, tuple[Any, ...]]:
+    """The hyperparameters in the JSON objects of a study's trials."""
+    rows = [json_value(text, where) for text in texts]
+    keys = rows[0].keys() if rows and isinstance(rows[0], dict) else {}
+    for row in rows:
+        if not isinstance(row, dict) or row.keys() != keys:
+            raise EsimError("not the hyperparameters of a trial", where=where, why=shown(row))
+    return {key: hyperparameter(key, [row[key] for row in rows], where) for key in keys}

@@ -14,7 +14,8 @@ from esim.storage import sealed
 from esim.storage.folders import slug
 from esim.storage.history import layout
 from esim.storage.history.addresses import Location
-from esim.storage.history.layout import Entry, History
+from esim.storage.history.index import INDEX, Entry, index_schema, notes_text
+from esim.storage.history.layout import History
 from esim.study import Study
 
 
@@ -77,8 +78,8 @@ def append(location: Location, inputs: Iterable[Input], before: History | None) 
     entries = [*kept.values(), *fresh]
     entries.sort(key=lambda e: (e.input, e.study))
     columns = {name: [getattr(e, name) for e in entries] for name in Entry.__annotations__}
-    with location.writing(layout.INDEX) as stream:
-        index = pa.table(columns, schema=layout.index_schema())
+    with location.writing(INDEX) as stream:
+        index = pa.table(columns, schema=index_schema())
         sealed.write_table(index, stream, compression="zstd")
     written = History.open(location.address)
     assert written is not None
@@ -171,7 +172,7 @@ class _Shards:
             input=given.path,
             sha256=given.sha256,
             format=given.format,
-            notes=layout.notes_text(study.notes),
+            notes=notes_text(study.notes),
             done_at_zero=study.done_at_zero,
         )
         self._waiting.append(tables)
