@@ -1,14 +1,28 @@
-"""The one error esim raises for input it cannot use."""
+"""The one error esim raises for input it cannot use, and text from outside made harmless."""
 
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+
+# Characters that nobody sees and that a terminal or a page obeys: C1 controls, invisible and
+# bidirectional formatting, separators of lines, tags; and lone surrogates, which no file can hold.
+HIDDEN = (
+    "\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff0-\ufffb"
+    "\ufffe\uffff\U000e0000-\U000e0fff\ud800-\udfff"
+)
+_HARMFUL = re.compile(f"[\x00-\x1f{HIDDEN}]")
+_LONGEST = 2000  # characters of each part of an error
+_SAID_FROM = 200  # characters; what is cut longer than this says how much is missing
 
 
 class EsimError(ValueError):
     """Input that cannot be used: what is wrong, where, why, and what would work.
+
+    As text each part is harmless (`visible`) and not too long; the attributes are as they were
+    given.
 
     Attributes:
         what: the fault in one sentence.
@@ -37,12 +51,12 @@ class EsimError(ValueError):
         super().__init__(str(self))
 
     def __str__(self) -> str:
-        head = f"{self.where}: {self.what}" if self.where else self.what
-        lines = [head]
+        head = f"{clean(self.where, _LONGEST)}: " if self.where else ""
+        lines = [head + _lines(self.what)]
         if self.why:
-            lines.append(f"  why: {self.why}")
+            lines.append(f"  why: {_lines(self.why)}")
         if self.fix:
-            lines.append(f"  fix: {self.fix}")
+            lines.append(f"  fix: {_lines(self.fix)}")
         return "\n".join(lines)
 
 
@@ -54,6 +68,45 @@ def within(where: str) -> Iterator[None]:
     except EsimError as error:
         place = f"{where}, {error.where}" if error.where else where
         raise EsimError(error.what, where=place, why=error.why, fix=error.fix) from None
+
+
+def visible(text: str) -> str:
+    """Text from outside with every harmful character written out, such as \\x1b or \\u202e.
+
+    These are controls, which a terminal obeys, characters that turn or hide what stands around
+    them, ends of lines, and lone surrogates, which a name that is no Unicode text has.
+    """
+    return text if text.isprintable() else _HARMFUL.sub(_written_out, text)
+
+
+def cut(text: str, longest: int) -> str:
+    """Text of which the middle is left out if it has more characters than `longest`.
+
+    Where more than 200 are allowed, what stands there says how many are missing.
+    """
+    missing = len(text) - longest
+    if missing <= 0:
+        return text
+    mark = f" … {missing:,} more characters … " if longest > _SAID_FROM else "…"
+    end = (longest - len(mark)) // 2
+    return f"{text[: longest - len(mark) - end]}{mark}{text[len(text) - end :]}"
+
+
+def clean(text: str, longest: int = 60) -> str:
+    """Text from outside, harmless (`visible`) and short enough to be shown (`cut`)."""
+    return cut(visible(text), longest)
+
+
+def _lines(text: str) -> str:
+    """Text of an error; lines behind its first stand further in than those of the error."""
+    return "\n    ".join(map(visible, cut(text, _LONGEST).split("\n")))
+
+
+def _written_out(found: re.Match[str]) -> str:
+    character = found[0]
+    if character < "\x80":
+        return f"\\x{ord(character):02x}"
+    return character.encode("ascii", "backslashreplace").decode()
 
 
 def near_names(wrong: str, known: Iterable[str], most: int = 5) -> str:

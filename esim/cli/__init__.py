@@ -1,78 +1,27 @@
 """The command line: flags, help and exit codes. Nothing is computed here.
 
-Commands import what they need when they run, so that `esim --help` stays fast.
+`app` and its commands are imported when they are first used, after signals have been seen to.
 """
 
 from __future__ import annotations
 
 import sys
-from typing import Annotated
+from typing import TYPE_CHECKING, Any
 
-import typer
-
-from esim.cli import (
-    check,
-    compare,
-    convert,
-    estimate,
-    explain,
-    fetch,
-    formats,
-    replay,
-    report,
-    rules,
-    warm_up,
-)
-from esim.cli.command_line import Recording
-from esim.errors import EsimError
-from esim.version import __version__
-
-app = typer.Typer(
-    name="esim",
-    cls=Recording,
-    help="Replay recorded metric logs of tuning jobs through early-stopping rules: "
-    "how much compute would have been saved, and would the best model have been kept?",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-)
-app.command("replay")(replay.replay)
-app.command("check")(check.check)
-app.command("compare")(compare.compare)
-app.command("estimate")(estimate.estimate)
-app.command("explain")(explain.explain)
-app.command("report")(report.report)
-app.command("convert")(convert.convert)
-app.add_typer(fetch.app, name="fetch")
-app.command("rules")(rules.rules)
-app.command("formats")(formats.formats)
-app.command("warm-up")(warm_up.warm_up)
-
-
-def _version(wanted: bool) -> None:
-    if wanted:
-        typer.echo(f"esim {__version__}")
-        raise typer.Exit
-
-
-@app.callback()
-def _root(
-    version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
-    ] = False,
-) -> None:
-    pass
+if TYPE_CHECKING:
+    from esim.cli.commands import app as app
 
 
 def main() -> None:
     """Run the command line. Exit codes: 0 done, 1 the logs cannot be used, 2 wrong usage."""
-    try:
-        app()
-    except EsimError as error:
-        print(f"esim: {error}", file=sys.stderr)
-        sys.exit(1)
-    except BrokenPipeError:  # the reader of a pipe has seen enough
-        sys.stderr.close()
-        sys.exit(0)
-    except KeyboardInterrupt:
-        sys.exit(130)
+    from esim.cli.process import run
+
+    sys.exit(run(lambda: __getattr__("app")()))
+
+
+def __getattr__(name: str) -> Any:
+    if name != "app":
+        raise AttributeError(name)
+    from esim.cli.commands import app
+
+    return app

@@ -10,6 +10,7 @@ import typer
 from esim.cli.flags import Json, Logs, ReadStudiesFlags
 from esim.cli.groups import with_groups
 from esim.cli.inputs import described, sagemaker_studies
+from esim.cli.process import print_document
 from esim.cli.progress import progress
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ def check(
         found = reading.read(logs)
         checks = [examine(one) for one in found.studies]
     if json:
-        typer.echo(CheckDocument(tuple(checks), tuple(described(found))).to_json())
+        print_document(CheckDocument(tuple(checks), tuple(described(found))).to_json())
     else:
         _show(checks, found)
     bad = ("error", "warning") if strict else ("error",)

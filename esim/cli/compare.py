@@ -22,6 +22,7 @@ from esim.cli.flags import (
 )
 from esim.cli.groups import with_groups
 from esim.cli.inputs import described, read_or_open, studies_of
+from esim.cli.process import print_document
 from esim.cli.progress import progress
 from esim.cli.usage import one_of, refuse, usage
 
@@ -243,7 +244,7 @@ def _tell(comparison: Comparison, output: OutputFlags) -> None:
             display.add_task(f"writing {output.out}", total=None)
             write_comparison(output.out, comparison)
     if output.json:
-        typer.echo(comparison.to_json())
+        print_document(comparison.to_json())
         return
     from rich.console import Console
 

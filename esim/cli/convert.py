@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
@@ -34,22 +35,22 @@ def convert(
         task = display.add_task("converting", total=None)
 
         def told(path: str, studies: Sequence[Study], notes: Sequence[Note]) -> None:
-            display.update(task, description=f"converting {clean(path)}")
+            display.update(task, description=f"converting {path}")
             for note in notes:
-                typer.echo(f"{clean(path, 200)}: {clean(note.text, 500)}")
+                print(f"{clean(path, 200)}: {clean(note.text, 500)}")
             for one in studies:
                 counts = f"{one.n_trials} trials, {one.n_reports} reports"
-                typer.echo(f"{clean(one.name)}: {counts}")
+                print(f"{clean(one.name)}: {counts}")
                 for note in one.notes:
-                    typer.echo(f"  note: {clean(note.text, 500)}")
+                    print(f"  note: {clean(note.text, 500)}")
 
         conversion = run(logs, out, told=told, **reading.keywords())
     if conversion.unchanged:
-        typer.echo(f"{len(conversion.unchanged)} input(s) unchanged, passed over")
+        print(f"{len(conversion.unchanged)} input(s) unchanged, passed over")
     for path, why in conversion.failed.items():
         lines = "\n".join(clean(line, 2000) for line in why.split("\n"))
-        typer.echo(f"not read: {clean(path)}\n{lines}", err=True)
+        print(f"not read: {clean(path)}\n{lines}", file=sys.stderr)
     if conversion.history is not None:
-        typer.echo(f"{len(conversion.history.names)} studies in {out}")
+        print(f"{len(conversion.history.names)} studies in {out}")
     if conversion.failed:
         raise typer.Exit(1)

@@ -21,6 +21,7 @@ from esim.cli.flags import (
 )
 from esim.cli.groups import with_groups
 from esim.cli.inputs import described, read_or_open, sagemaker_studies, studies_of
+from esim.cli.process import print_document
 from esim.cli.progress import progress
 from esim.cli.usage import one_of, usage
 
@@ -213,7 +214,7 @@ def _tell(
             display.add_task(f"writing {output.out}", total=None)
             write_estimate(output.out, document)
     if output.json:
-        typer.echo(document.to_json())
+        print_document(document.to_json())
         return
     from rich.console import Console
 

@@ -16,6 +16,7 @@ from esim.cli.flags import (
     RuleFlags,
 )
 from esim.cli.groups import with_groups
+from esim.cli.process import print_document
 from esim.errors import EsimError, near_names
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ def explain(
 
         write_explanation(output.out, explanation)
     if output.json:
-        typer.echo(explanation.to_json())
+        print_document(explanation.to_json())
         return
     from rich.console import Console
 

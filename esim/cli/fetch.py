@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from esim.cli.groups import with_groups
+from esim.cli.process import print_document
 from esim.cli.progress import progress
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ def _policy(wanted: bool) -> None:
     if wanted:
         from esim.fetch import policy
 
-        typer.echo(policy())
+        print(policy())
         raise typer.Exit
 
 
@@ -116,15 +117,15 @@ def sagemaker(asked: FetchFlags) -> None:
             out = asked.out or Path(asked.tuning_job)
             fetched = [fetch_tuning_job(account, asked.tuning_job, out, tell)]
     if asked.json:
-        typer.echo(_document(account.region, fetched, gone))
+        print_document(_document(account.region, fetched, gone))
         return
     for one in fetched:
         _show(one)
     for name in gone:
-        typer.echo(f"{name}  deleted meanwhile")
+        print(f"{name}  deleted meanwhile")
     if not fetched:
         since = f" since {asked.since}" if asked.since else ""
-        typer.echo(f"no tuning job in {account.region}{since}")
+        print(f"no tuning job in {account.region}{since}")
 
 
 def _document(region: str, fetched: Sequence[Fetched], gone: Sequence[str]) -> str:
@@ -144,13 +145,13 @@ def _document(region: str, fetched: Sequence[Fetched], gone: Sequence[str]) -> s
 def _show(one: Fetched) -> None:
     there = one.jobs - one.jobs_fetched
     new = f"{one.jobs_fetched:,} fetched" + (f", {there:,} were there" if there else "")
-    typer.echo(f"{one.tuning_job}  {one.status}, {one.jobs:,} training jobs: {new}")
-    typer.echo(
+    print(f"{one.tuning_job}  {one.status}, {one.jobs:,} training jobs: {new}")
+    print(
         f"  {one.streams:,} log streams, {one.events:,} events, {one.size / 1e6:,.1f} MB "
         f"in {one.folder}"
     )
     for note in one.notes:
-        typer.echo(f"  note: {note.text}")
+        print(f"  note: {note.text}")
 
 
 def _moment(text: str) -> datetime:

@@ -42,10 +42,10 @@ def formats(
         room = WIDTH - column - 2 - len(by)
         files = clean(fmt.files or fmt.summary, 300)
         shown = files if len(files) <= room else files[: room - 1] + "…"
-        typer.echo(f"{clean(fmt.name):{column}}  {shown}{by}")
-    typer.echo("\nesim formats NAME says what is read of one, what it needs, and an example.")
+        print(f"{clean(fmt.name):{column}}  {shown}{by}")
+    print("\nesim formats NAME says what is read of one, what it needs, and an example.")
     for note in installed()[1]:
-        typer.echo(clean(note.text, 500))
+        print(clean(note.text, 500))
 
 
 def _show(fmt: Format) -> None:

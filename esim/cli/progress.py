@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -12,10 +13,28 @@ if TYPE_CHECKING:
 
 @contextmanager
 def progress() -> Iterator[Progress]:
-    """A progress display on stderr, and only on a terminal; gone when done."""
+    """A progress display on stderr, and only on a terminal; gone when done.
+
+    Descriptions may hold names from logs.
+    """
     from rich.console import Console
-    from rich.progress import Progress
+    from rich.progress import Progress, ProgressColumn, Task
+    from rich.text import Text
+
+    from esim.errors import clean
+
+    class Description(ProgressColumn):
+        def render(self, task: Task) -> Text:
+            return Text(clean(task.description))
 
     console = Console(stderr=True)
-    with Progress(console=console, transient=True, disable=not console.is_terminal) as display:
+    _, *columns = Progress.get_default_columns()
+    with Progress(
+        Description(),
+        *columns,
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+        redirect_stdout=sys.stdout.isatty(),  # printed above the display, but into no file
+    ) as display:
         yield display

@@ -23,6 +23,7 @@ from esim.cli.flags import (
 )
 from esim.cli.groups import with_groups
 from esim.cli.inputs import check_engine_used, described, sagemaker_studies
+from esim.cli.process import print_document
 from esim.cli.progress import progress
 
 if TYPE_CHECKING:
@@ -121,7 +122,7 @@ def _tell(
             display.add_task(f"writing {output.out}", total=None)
             write_results(output.out, found.studies, whole)
     if output.json:
-        typer.echo(whole.to_json())
+        print_document(whole.to_json())
         return
     from rich.console import Console
 
@@ -158,7 +159,7 @@ def _replay_history(
             done=lambda studies: display.advance(task, studies),
         )
     if output.json:
-        typer.echo(result.to_json())
+        print_document(result.to_json())
     else:
         from rich.console import Console
 

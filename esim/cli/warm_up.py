@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import time
 
-import typer
-
 
 def warm_up() -> None:
     """Compile the kernels ahead, for container images and shared machines."""
@@ -13,4 +11,4 @@ def warm_up() -> None:
 
     start = time.perf_counter()
     kept_in = compile_all()
-    typer.echo(f"compiled in {time.perf_counter() - start:.1f} s, kept in {kept_in}")
+    print(f"compiled in {time.perf_counter() - start:.1f} s, kept in {kept_in}")

@@ -6,10 +6,11 @@ Unless a function says otherwise, a value that is unknown (None) becomes a dash.
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from esim.errors import clean as clean
+from esim.errors import visible as visible
 from esim.results.chances import chance_words
 
 if TYPE_CHECKING:
@@ -22,11 +23,6 @@ MISSING = "–"
 _FORMULA = re.compile(r"[=+\-@\t\r\n]|[＝＋－＠]")
 
 
-def visible(text: str) -> str:
-    """Text from a log with control characters written out as \\x.., so that they have no effect."""
-    return "".join(c if unicodedata.category(c)[0] != "C" else f"\\x{ord(c):02x}" for c in text)
-
-
 def inert(text: str) -> str:
     """Text for a cell of CSV, without control characters.
 
@@ -35,20 +31,6 @@ def inert(text: str) -> str:
     shown = visible(text)
     formula = len(shown) > 1 and (_FORMULA.match(text) or _FORMULA.match(shown))
     return f"'{shown}" if formula else shown
-
-
-def clean(text: str, longest: int = 60) -> str:
-    """A name from a log, safe to print on a terminal.
-
-    Args:
-        text: the name.
-        longest: a name with more characters than this is shortened in its middle.
-    """
-    shown = visible(text)
-    if len(shown) <= longest:
-        return shown
-    half = (longest - 1) // 2
-    return f"{shown[: longest - 1 - half]}…{shown[-half:]}"
 
 
 def number(value: float | None, digits: int = 6) -> str:

@@ -9,19 +9,34 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 
-from esim.errors import EsimError
+from esim.errors import HIDDEN, EsimError, visible
 from esim.storage.typed import MisfitError
+
+_HIDDEN = re.compile(f"[{HIDDEN}]")
 
 
 def to_json(value: Any) -> str:
-    """Plain values as strict JSON text, in which numbers that are not finite are null."""
-    return json.dumps(finite(value), indent=1, ensure_ascii=False, allow_nan=False)
+    """Plain values as strict JSON text, in which numbers that are not finite are null.
+
+    What a terminal would obey is escaped, which JSON reads as the same text. A lone surrogate,
+    which is no text, is written out (`esim.errors.visible`).
+    """
+    text = json.dumps(finite(value), indent=1, ensure_ascii=False, allow_nan=False)
+    return text if text.isascii() else _HIDDEN.sub(_escaped, text)
+
+
+def _escaped(found: re.Match[str]) -> str:
+    character = found[0]
+    if "\ud800" <= character <= "\udfff":
+        character = visible(character)
+    return json.dumps(character)[1:-1]
 
 
 @contextmanager

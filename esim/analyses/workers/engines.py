@@ -1,7 +1,8 @@
 """Where the work on many studies runs: in this process, local processes, threads, or a cluster.
 
 Each engine is an executor of another library, which schedules the work, moves data and repeats what
-a lost worker did. Results are handed over as they finish.
+a lost worker did. Results are handed over as they finish. Local workers end with the process that
+started them, however it ends; those of dask and ray see to that themselves.
 """
 
 from __future__ import annotations
@@ -9,8 +10,12 @@ from __future__ import annotations
 import concurrent.futures as futures
 import multiprocessing
 import os
+import signal
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from multiprocessing.connection import Connection
+from threading import Thread
 from typing import Any, TypeVar
 
 from esim.errors import EsimError
@@ -21,6 +26,12 @@ Submit = Callable[..., "futures.Future[Any]"]
 
 ENGINES = ("local", "threads", "dask", "ray")
 AHEAD = 4  # units submitted for each worker: they keep it busy, and fit into memory
+LOST_S = (
+    300.0  # seconds without any worker after which a cluster is given up; new ones take minutes
+)
+PULSE_S = 5.0  # seconds without a result after which a cluster is asked for its workers
+
+_GO_ON = "esim replay goes on with --resume"
 
 
 def check_engine(engine: str, jobs: int | None, address: str | None) -> None:
@@ -42,10 +53,13 @@ class Workers:
     """Workers that serve one run after another.
 
     Without `submit`, the work runs in this process and thread. `slots`: how many units run at once.
+    `left`: whether there is any worker left.
     """
 
-    def __init__(self, submit: Submit | None, slots: int) -> None:
-        self._submit, self._slots = submit, slots
+    def __init__(
+        self, submit: Submit | None, slots: int, left: Callable[[], bool] = lambda: True
+    ) -> None:
+        self._submit, self._slots, self._left = submit, slots, left
 
     def run(
         self, work: Callable[[Item], Made], units: Sequence[Item]
@@ -57,7 +71,8 @@ class Workers:
                 pickled by every engine but threads.
 
         Raises:
-            EsimError: the engine gives up, as when a local worker is killed.
+            EsimError: the engine gives up, as when a local worker is killed, or there has been no
+                worker for LOST_S seconds.
         """
         if self._submit is None:
             for i, unit in enumerate(units):
@@ -65,27 +80,37 @@ class Workers:
             return
         waiting = iter(enumerate(units))
         under_way: dict[futures.Future[Made], int] = {}
+        seen = time.monotonic()
         while True:
             while len(under_way) < AHEAD * self._slots and (following := next(waiting, None)):
-                under_way[self._submit(work, following[1])] = following[0]
+                with _giving_up():
+                    under_way[self._submit(work, following[1])] = following[0]
             if not under_way:
                 return
-            done, _ = futures.wait(under_way, return_when=futures.FIRST_COMPLETED)
+            done, _ = futures.wait(under_way, PULSE_S, futures.FIRST_COMPLETED)
+            if done or self._left():
+                seen = time.monotonic()
+            elif time.monotonic() - seen > LOST_S:
+                raise EsimError(f"no worker has been there for {LOST_S:g} s", fix=_GO_ON)
             for future in done:
-                yield under_way.pop(future), _result(future)
+                with _giving_up():
+                    made = future.result()
+                yield under_way.pop(future), made
 
 
-def _result(future: futures.Future[Made]) -> Made:
+@contextmanager
+def _giving_up() -> Iterator[None]:
+    """Errors of the engine inside, not of the work, are EsimErrors."""
     try:
-        return future.result()
+        yield
     except Exception as error:
         theirs = type(error).__module__.partition(".")[0] in ("distributed", "ray")
-        if not theirs and not isinstance(error, futures.BrokenExecutor):
+        if not theirs and not isinstance(error, futures.BrokenExecutor | futures.CancelledError):
             raise
         raise EsimError(
             "the engine gave up",
             why=f"{type(error).__name__}: {error}",
-            fix="esim replay goes on with --resume; fewer --jobs need less memory",
+            fix=f"{_GO_ON}; fewer --jobs need less memory",
         ) from error
 
 
@@ -117,8 +142,8 @@ def opened(
     if engine in ("local", "threads") and workers == 1:
         yield Workers(None, 1)
         return
-    with _OPENERS[engine](workers, address) as (submit, slots):
-        yield Workers(submit, slots)
+    with _OPENERS[engine](workers, address) as there:
+        yield there
 
 
 def run(
@@ -135,29 +160,70 @@ def run(
 
 
 @contextmanager
-def _local(workers: int, address: None) -> Iterator[tuple[Submit, int]]:
+def _local(workers: int, address: None) -> Iterator[Workers]:
     # Spawned, because a forked copy of a process whose threads hold locks may hang.
     context = multiprocessing.get_context("spawn")
-    with futures.ProcessPoolExecutor(workers, mp_context=context) as pool:
+    watched, held = context.Pipe(duplex=False)
+    pool = futures.ProcessPoolExecutor(
+        workers, mp_context=context, initializer=_end_with, initargs=(watched,)
+    )
+
+    def submit(work: Any, unit: Any) -> futures.Future[Any]:
+        with _without_interrupts():
+            return pool.submit(work, unit)
+
+    with held, watched:
         try:
-            yield pool.submit, workers
+            yield Workers(submit, workers)
         except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
+            held.close()
             raise
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def _end_with(watched: Connection) -> None:
+    """In a worker: end as soon as the other end of a pipe is closed, be it by its process's end.
+
+    The process that started the worker holds that end and sends nothing.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches every process of a terminal
+
+    def watch() -> None:
+        try:
+            watched.recv_bytes()
+        except (EOFError, OSError):
+            os._exit(1)
+
+    Thread(target=watch, daemon=True).start()
 
 
 @contextmanager
-def _threads(workers: int, address: None) -> Iterator[tuple[Submit, int]]:
-    with futures.ThreadPoolExecutor(workers) as pool:
-        try:
-            yield pool.submit, workers
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
+def _without_interrupts() -> Iterator[None]:
+    """Ctrl-C inside waits; processes started inside never get it, from their first moment on."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 @contextmanager
-def _dask(workers: int, address: str | None) -> Iterator[tuple[Submit, int]]:
+def _threads(workers: int, address: None) -> Iterator[Workers]:
+    pool = futures.ThreadPoolExecutor(workers)
+    finished = False
+    try:
+        yield Workers(pool.submit, workers)
+        finished = True
+    finally:
+        pool.shutdown(wait=finished, cancel_futures=True)
+
+
+@contextmanager
+def _dask(workers: int, address: str | None) -> Iterator[Workers]:
     try:
         import distributed
     except ImportError:
@@ -170,13 +236,21 @@ def _dask(workers: int, address: str | None) -> Iterator[tuple[Submit, int]]:
         )
     except (OSError, ValueError) as error:
         raise _unreachable("dask", address, error) from error
+
+    def left() -> bool:
+        try:
+            return bool(client.sync(client.scheduler.ncores, callback_timeout=PULSE_S))
+        except OSError:  # the scheduler does not answer
+            return False
+
     with client:
         # pure=False: dask must not take two units that look alike for one.
-        yield client.get_executor(pure=False).submit, max(len(client.ncores()), 1)
+        submit = client.get_executor(pure=False).submit
+        yield Workers(submit, max(len(client.ncores()), 1), left)
 
 
 @contextmanager
-def _ray(workers: int, address: str | None) -> Iterator[tuple[Submit, int]]:
+def _ray(workers: int, address: str | None) -> Iterator[Workers]:
     try:
         import ray
     except ImportError:
@@ -192,7 +266,7 @@ def _ray(workers: int, address: str | None) -> Iterator[tuple[Submit, int]]:
     try:
         remote = ray.remote(_call)
         slots = int(ray.cluster_resources().get("CPU", workers))
-        yield lambda work, unit: remote.remote(work, unit).future(), max(slots, 1)
+        yield Workers(lambda work, unit: remote.remote(work, unit).future(), max(slots, 1))
     finally:
         ray.shutdown()
 

@@ -1,0 +1,62 @@
+"""`app`, the command line of all commands.
+
+Commands import what they need when they run, so that `esim --help` stays fast.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from esim.cli import (
+    check,
+    compare,
+    convert,
+    estimate,
+    explain,
+    fetch,
+    formats,
+    replay,
+    report,
+    rules,
+    warm_up,
+)
+from esim.cli.command_line import Recording
+from esim.version import __version__
+
+app = typer.Typer(
+    name="esim",
+    cls=Recording,
+    help="Replay recorded metric logs of tuning jobs through early-stopping rules: "
+    "how much compute would have been saved, and would the best model have been kept?",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.command("replay")(replay.replay)
+app.command("check")(check.check)
+app.command("compare")(compare.compare)
+app.command("estimate")(estimate.estimate)
+app.command("explain")(explain.explain)
+app.command("report")(report.report)
+app.command("convert")(convert.convert)
+app.add_typer(fetch.app, name="fetch")
+app.command("rules")(rules.rules)
+app.command("formats")(formats.formats)
+app.command("warm-up")(warm_up.warm_up)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(f"esim {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    pass
