@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import difflib
 import re
+import traceback
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 # Characters that nobody sees and that a terminal or a page obeys: C1 controls, invisible and
 # bidirectional formatting, separators of lines, tags; and lone surrogates, which no file can hold.
@@ -58,6 +60,36 @@ class EsimError(ValueError):
         if self.fix:
             lines.append(f"  fix: {_lines(self.fix)}")
         return "\n".join(lines)
+
+
+class BugError(EsimError):
+    """What a reader did not foresee in its input: a bug, said as one; its cause has the trace."""
+
+
+@contextmanager
+def bugs(where: str) -> Iterator[None]:
+    """Makes a `BugError` of an exception that the code inside does not foresee.
+
+    Inputs that a reader foresees are refused with an `EsimError`, which passes. What is left is
+    told as a bug, with its place in the code, so that one odd file among thousands ends neither in
+    a traceback nor unseen. Errors of the system, of memory and of the user's keyboard pass too.
+
+    Args:
+        where: what was being read.
+    """
+    try:
+        yield
+    except (EsimError, MemoryError, OSError):
+        raise
+    except Exception as error:
+        frames = [f for f in traceback.extract_tb(error.__traceback__) if "esim" in f.filename]
+        place = f"{Path(frames[-1].filename).name}, line {frames[-1].lineno}" if frames else "?"
+        raise BugError(
+            f"a bug in what reads it: {type(error).__name__}: {error}",
+            where=where,
+            why=f"its reader did not foresee what it found, in {place}",
+            fix="report it, with the file if you can share it; leave the file out till then",
+        ) from error
 
 
 @contextmanager

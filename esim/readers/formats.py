@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from typing import Protocol, cast
 
+from esim.errors import bugs
 from esim.readers.options import Options
 from esim.readers.source import File, Source
 from esim.study import Note, Study
@@ -162,9 +164,14 @@ class Format:
     def _reader(self) -> Reader:
         return self.reader or cast(Reader, importlib.import_module(self.module))
 
+    def _boundary(self, source: Source) -> AbstractContextManager[None]:
+        """Around the reader: what it does not foresee in files is a bug, in objects an error."""
+        return nullcontext() if source.held is not None else bugs(source.label)
+
     def detect(self, source: Source) -> Detection:
         """Whether an input is of this format. Raises EsimError as `Reader.detect`."""
-        return self._reader().detect(source)
+        with self._boundary(source):
+            return self._reader().detect(source)
 
     def joins(self, source: Source, other: Source) -> bool:
         """Whether an input that no format recognises holds parts of an input of this format.
@@ -181,4 +188,5 @@ class Format:
 
     def read(self, source: Source, options: Options) -> Found:
         """Read the studies of an input of this format. Raises EsimError as `Reader.read`."""
-        return self._reader().read(source, replace(options, index_means=self.first_step))
+        with self._boundary(source):
+            return self._reader().read(source, replace(options, index_means=self.first_step))

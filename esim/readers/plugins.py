@@ -5,6 +5,7 @@ An error in such a package is reported with the package's name and does not affe
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import fields
 from functools import cache
 from typing import TYPE_CHECKING
@@ -24,6 +25,10 @@ GROUP = "esim.readers"
 
 class PluginFormat(Format):
     """A format of another package, whose reader may fail in unexpected ways."""
+
+    def _boundary(self, source: Source) -> AbstractContextManager[None]:
+        """None: what fails is told below, as the plug-in's own."""
+        return nullcontext()
 
     def detect(self, source: Source) -> Detection:
         """The plug-in's answer; if the plug-in fails, no match, and `broken` says why."""

@@ -37,7 +37,7 @@ def documents(file: File) -> Iterator[Any]:
             return
         try:
             document, at = decoder.raw_decode(text, at)
-        except (json.JSONDecodeError, RecursionError) as error:
+        except (ValueError, RecursionError) as error:  # also of an integer of over 4300 digits
             line = error.lineno if isinstance(error, json.JSONDecodeError) else 1
             raise EsimError(
                 "broken or cut-off JSON",

@@ -88,7 +88,7 @@ def integer(cell: Any, place: str, column: str) -> int:
         return cell
     if is_missing(cell):
         raise EsimError(f"no {column}", where=place, fix=f"every row needs a {column}")
-    if isinstance(cell, str) and re.fullmatch(r"[-+]?[0-9]+", cell.strip()):
+    if isinstance(cell, str) and re.fullmatch(r"[-+]?[0-9]{1,400}", cell.strip()):
         whole = int(cell)
     else:
         value = number(cell, place, column)

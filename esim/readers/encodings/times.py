@@ -61,7 +61,10 @@ def parse_moment(value: Any, where: str) -> Moment:
     if isinstance(value, datetime):
         return _moment(value)
     if isinstance(value, int | float) and not isinstance(value, bool):
-        return Moment(_epoch(float(value), value, where))
+        try:
+            return Moment(_epoch(float(value), value, where))
+        except OverflowError:
+            raise _not_a_time(value, where) from None
     if not isinstance(value, str):
         raise _not_a_time(value, where)
     text = value.strip()

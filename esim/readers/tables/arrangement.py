@@ -30,7 +30,7 @@ Kind = Literal["reports", "files", "rows"]
 _LOG = re.compile(r"progress|history|log|curve|train", re.IGNORECASE)
 _PLAIN_NAME = re.compile(r"[\w ./%()-]{1,60}")
 _KINDS = re.compile(r"fold|class|seed|run|split|top|@|bleu|rouge|ndcg|recall|precision|hit", re.I)
-_NUMBERED = re.compile(r"(.*?)[ _/.:=-]?(\d+)")
+_NUMBERED = re.compile(r"(.*?)[ _/.:=-]?(\d{1,15})")
 
 
 # The names of the plain table's columns that are no metrics.

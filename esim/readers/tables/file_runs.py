@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from esim.readers.encodings import cells
@@ -106,7 +107,7 @@ def _index_counts(table: Table) -> bool:
     """Whether the index of a saved frame counts steps, not just its rows from 0 or 1."""
     for name in INDEX:
         given = [str(cell) for cell in table.shape.sample.get(name, ())]
-        if given and all(map(str.isdigit, given)):
+        if given and all(re.fullmatch(r"[0-9]{1,15}", text) for text in given):
             numbers = [int(cell) for cell in given]
             counted = any(numbers == list(range(b, b + len(numbers))) for b in (0, 1))
             return not counted and len(set(numbers)) == len(numbers)

@@ -53,7 +53,7 @@ def load(text: str, place: str) -> Any:
     if printed:
         try:
             return ast.literal_eval(text.strip())
-        except (ValueError, SyntaxError, MemoryError, RecursionError):
+        except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
             pass
     return jsontext.parse(text, place)
 

@@ -160,7 +160,9 @@ def _listed(row: Mapping[str, Any], name: str, count: str | None, place: str) ->
         return [cells.number(number, place, column) for number in found]
 
     values = numbers(name)
-    steps = list(range(1, len(values) + 1)) if count is None else numbers(count)
+    steps = [*range(1, len(values) + 1)]
+    if count is not None:
+        steps = [cells.integer(number, place, count) for number in numbers(count)]
     if len(steps) != len(values):
         raise EsimError(
             f"{len(steps)} steps for {len(values)} values", where=place, why=f"{count} and {name}"

@@ -129,20 +129,29 @@ def _json_events(file: File) -> Iterator[Event | Batch]:
             continue
         for event in _events_of(document, file):
             number += 1
-            identity = value_of(event, KEYS.identity)
+            place = f"{file}, event {number}"
+            identity = _text_of(event, KEYS.identity, place)
             if identity is not None:
                 if identity in seen_before:
                     continue
                 seen_before.add(identity)
             message = value_of(event, KEYS.message)
             if not isinstance(message, str):
-                raise EsimError("a log event without a message", where=f"{file}, event {number}")
+                raise EsimError("a log event without a message", where=place)
             time = value_of(event, KEYS.time)
             if type(time) is int and _MS_FROM <= time < _MS_TO:  # the usual case, without a call
                 at = time / 1e3
             else:
-                at = math.nan if time is None else parse_time(time, f"{file}, event {number}")
-            yield Event(value_of(event, KEYS.stream), at, message, number)
+                at = math.nan if time is None else parse_time(time, place)
+            yield Event(_text_of(event, KEYS.stream, place), at, message, number)
+
+
+def _text_of(event: Any, keys: Any, place: str) -> str | None:
+    """The text under one of the keys of an event; None if it has none. Raises EsimError."""
+    found = value_of(event, keys)
+    if found is not None and not isinstance(found, str):
+        raise EsimError("not a log event", where=place, why=f"{keys[0]} is no text")
+    return found
 
 
 def _page(document: Any, number: int, seen_before: set[str]) -> list[Batch] | None:
@@ -162,14 +171,17 @@ def _page(document: Any, number: int, seen_before: set[str]) -> list[Batch] | No
     if not isinstance(events, list) or not events or not isinstance(events[0], dict):
         return None
     keys = events[0].keys()
-    if not {"timestamp", "message"} <= keys <= _PAGE_KEYS or set(map(len, events)) != {len(keys)}:
+    if not {"timestamp", "message"} <= keys <= _PAGE_KEYS:
         return None
     try:
+        if set(map(len, events)) != {len(keys)}:
+            return None
         messages = [event["message"] for event in events]
         times = np.array([event["timestamp"] for event in events])
         names = [event["logStreamName"] for event in events] if "logStreamName" in keys else None
         own = {event["eventId"] for event in events} if "eventId" in keys else None
         "".join(messages)  # raises TypeError if one is no text
+        "".join(names or ())
     except (KeyError, TypeError, ValueError, OverflowError):
         return None
     if times.dtype != np.int64 or times.min() < _MS_FROM or times.max() >= _MS_TO:

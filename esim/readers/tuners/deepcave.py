@@ -86,7 +86,10 @@ def _experiment(source: Source, file: File, options: Options, used: set[File]) -
     own: dict[str, Mapping[str, Any]] = {}
     for place, (key, budget, seed, costs, start, end, status, *_) in rows:
         trial = f"{key}, seed {seed}" if several else str(key)
-        own[trial] = configs.get(str(key), {}) if isinstance(configs, Mapping) else {}
+        config = configs.get(str(key), {}) if isinstance(configs, Mapping) else {}
+        if not isinstance(config, Mapping):
+            raise EsimError("not a configuration", where=f"{beside[CONFIGS]}, key {key}")
+        own[trial] = config
         values = zip(objectives, costs, strict=False)
         evaluations.append(
             Evaluation(
