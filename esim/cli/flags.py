@@ -105,6 +105,15 @@ class ReadFlags:
             show_default=False,
         ),
     ] = None
+    max_size: Annotated[
+        str | None,
+        typer.Option(
+            help="How much one file may hold once unpacked, such as 8GiB; raises all limits. "
+            "Default: 2GiB.",
+            rich_help_panel=READING,
+            show_default=False,
+        ),
+    ] = None
 
     trial_column: Annotated[
         str | None,
@@ -152,12 +161,14 @@ class ReadFlags:
         """The arguments of `esim.readers.read_inputs` beside the paths.
 
         Raises:
-            typer.BadParameter: no direction, or no meaning of step 0, is called so.
+            typer.BadParameter: no direction, no meaning of step 0 or no size is called so.
         """
+        from esim.readers.limits import parse_size
         from esim.study.first_step import as_first_step
 
         with usage():
             first_step = as_first_step(self.first_step)
+            max_size = None if self.max_size is None else parse_size(self.max_size, "--max-size")
         return {
             "objective": self.objective,
             "direction": self._direction(),
@@ -165,6 +176,7 @@ class ReadFlags:
             "format": self.format,
             "accept_time_aligned": self.accept_time_aligned,
             "first_step": first_step,
+            "max_size": max_size,
             "trial": self.trial_column,
             "step": self.step,
             "time": self.time,

@@ -74,8 +74,13 @@ def choose_format(
     formats = known_formats()
     if not source.files and not source.hidden and source.address is None:
         skipped = f", {len(source.skipped)} hidden or left over" if source.skipped else ""
-        why = f"the folder is empty{skipped}"
-        raise NoFormatError("no files to read", where=source.label, why=why)
+        linked = f", {len(source.linked)} linked folder(s) not followed" if source.linked else ""
+        raise NoFormatError(
+            "no files to read",
+            where=source.label,
+            why=f"the folder is empty{skipped}{linked}",
+            fix=f"give {source.linked[0]} itself" if source.linked else None,
+        )
     seen: list[tuple[Format, Detection]] = []
     rest = source
     lacking = [fmt for fmt in formats if fmt.lacks(options)]
@@ -195,7 +200,8 @@ def _without_asides(sources: Sequence[Source]) -> tuple[list[Source], list[Sourc
         roots = tuple(root for root in source.roots if root not in names)
         kept = tuple(file for file in source.files if file.root not in names)
         if roots:
-            others.append(Source(roots, kept, source.skipped) if names else source)
+            less = Source(roots, kept, source.skipped, source.hidden, linked=source.linked)
+            others.append(less if names else source)
     return others, asides
 
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from pathlib import Path
 
 from esim.errors import EsimError
 from esim.readers.address import Address
+from esim.readers.assembly import some
 from esim.readers.formats import Format, Found
 from esim.readers.held import Held, sha256_of
 from esim.readers.source import Source
@@ -85,8 +87,18 @@ def described(source: Source, fmt: Format, found: Found) -> list[InputFile]:
             sha256 = hashlib.sha256(lines.encode()).hexdigest()
         else:
             sha256 = files[0].sha256 or ""
-        told.append(InputFile(str(root), sha256, fmt.name, found.notes if i == 0 else (), names))
+        notes = (*(found.notes if i == 0 else ()), *_links_note(source, root))
+        told.append(InputFile(str(root), sha256, fmt.name, notes, names))
     return told
+
+
+def _links_note(source: Source, root: Path) -> list[Note]:
+    """The note on links to folders below a root, which are not followed; if there are any."""
+    linked = [path for path in source.linked if Path(path).is_relative_to(root)]
+    if not linked:
+        return []
+    text = f"{len(linked)} linked folder(s) are not followed: {some(linked)}"
+    return [Note("links_not_followed", text, len(linked))]
 
 
 def not_read(path: object, why: str) -> InputFile:

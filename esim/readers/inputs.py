@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import compress
@@ -14,6 +13,7 @@ from esim.readers.choosing import NoFormatError, choose_each
 from esim.readers.formats import Format
 from esim.readers.history_input import find_history, validate_chunk
 from esim.readers.input_files import InputFile, ReadInput, described, not_read
+from esim.readers.limits import limited
 from esim.readers.objects.kinds import is_object, labels, object_sources
 from esim.readers.opening import open_sources, root_of
 from esim.readers.options import Options
@@ -47,6 +47,7 @@ def read_inputs(
     value: str | None = None,
     where: Sequence[str] = (),
     first_step: str | None = None,
+    max_size: int | str | None = None,
 ) -> ReadInput:
     """Read every study in some files, folders, databases or objects, and describe the inputs.
 
@@ -54,7 +55,8 @@ def read_inputs(
     file or folder of no known format among several is passed over, and a note says so.
 
     Args:
-        paths: files (plain, .gz or .zst), folders, and URLs of databases and tracking servers. A
+        paths: files (plain, .gz or .zst), folders, and URLs of databases and tracking servers;
+            ``-`` is standard input, and pipes are read once. A
             history that `esim convert` wrote is read as a whole if it is the only path. In place of
             paths, objects: an optuna `Study`, Ray Tune's `ResultGrid` or `ExperimentAnalysis`, an
             `MlflowClient`, Syne Tune's `ExperimentResult`, or a table of pandas, or of any library
@@ -80,10 +82,12 @@ def read_inputs(
         first_step: what an index of 0 means: "done", it is printed after the first step of
             training, or "before", nothing is done yet. By default the format tells, or what the
             indices and times show (`esim.study.first_step`).
+        max_size: how much one file may hold once it is unpacked, in bytes or as "8GiB"; the other
+            limits of `esim.readers.limits` grow with it. The default is 2 GiB.
 
     Raises:
-        EsimError: no path is given or one cannot be read, no format matches or several do, or the
-            logs cannot be used. The error says where.
+        EsimError: no path is given or one cannot be read, no format matches or several do, a limit
+            is exceeded, or the logs cannot be used. The error says where.
         TypeError: an object is of a type that is not read, or objects are mixed with paths.
     """
     options = Options.parse(
@@ -99,7 +103,15 @@ def read_inputs(
         value=value,
         where=where,
         first_step=first_step,
+        max_size=max_size,
     )
+    with limited(options.max_size):
+        return _read_all(paths, format, options)
+
+
+def _read_all(paths: Sequence[Any], format: str | None, options: Options) -> ReadInput:
+    """What `read_inputs` does once its options are parsed."""
+    name = options.name
     if any(is_object(given) for given in paths):
         of_objects = object_sources(paths, format, options)
         read, inputs = _read_sources(of_objects, [source for source, _ in of_objects], options)
@@ -143,7 +155,8 @@ def _read_sources(
     """The studies that were asked for, and a description of the paths they were read from.
 
     Raises:
-        EsimError: two inputs hold a study of the same name, or none holds one that was asked for.
+        EsimError: an input holds no study, two hold one of the same name, or none holds one that
+            was asked for.
     """
     read: list[Study] = []
     inputs: list[InputFile] = []
@@ -151,6 +164,9 @@ def _read_sources(
     names: dict[str, None] = {}  # of all studies, those that were not asked for too
     for source, fmt in chosen:
         found = fmt.read(source, options)
+        if not (found.studies or options.studies):
+            why = f"read as {fmt.name}, it holds no report"
+            raise EsimError("nothing to read", where=source.label, why=why)
         names.update(dict.fromkeys([*found.names, *(study.name for study in found.studies)]))
         places = found.places or (source.label,) * len(found.studies)
         if options.studies:
@@ -217,7 +233,9 @@ def apart(
     Raises:
         EsimError: as `read_inputs`, where a path cannot be opened or no format matches any.
     """
-    chosen = choose_each(open_sources(paths), format, [], Options.parse(**options))
+    parsed = Options.parse(**options)
+    with limited(parsed.max_size):
+        chosen = choose_each(open_sources(paths), format, [], parsed)
     groups = [tuple(str(root) for root in source.roots) for source, _ in chosen.read]
     return groups, {str(source.roots[0]): str(error) for source, error in chosen.refused}
 
@@ -232,13 +250,16 @@ def contents(paths: Sequence[str | Path]) -> list[tuple[str, str]]:
         (name, sha256 of the bytes as stored) for each file.
 
     Raises:
-        EsimError: a path cannot be opened.
+        EsimError: a path cannot be opened, or can be read only once.
     """
     found = []
     for source in open_sources(paths):
         for file in source.files:
-            with file.path.open("rb") as stream:
-                found.append((file.name, hashlib.file_digest(stream, "sha256").hexdigest()))
+            if file.special:
+                why = "a conversion looks at its inputs before it reads them"
+                raise EsimError("a pipe is not converted", where=str(file), why=why, fix="a file")
+            file.hash()
+            found.append((file.name, file.sha256 or ""))
     return found
 
 
@@ -257,6 +278,7 @@ def read_studies(
     value: str | None = None,
     where: Sequence[str] = (),
     first_step: str | None = None,
+    max_size: int | str | None = None,
 ) -> list[Study]:
     """Read every study in some files, folders, databases or objects.
 
@@ -291,6 +313,7 @@ def read_studies(
         value=value,
         where=where,
         first_step=first_step,
+        max_size=max_size,
     )
     passed_over = [
         replace(note, text=f"{one.path} is not read: {note.text}")
@@ -316,6 +339,7 @@ def read_study(
     value: str | None = None,
     where: Sequence[str] = (),
     first_step: str | None = None,
+    max_size: int | str | None = None,
 ) -> Study:
     """Read the one study in some files, folders, databases or objects.
 
@@ -356,6 +380,7 @@ def read_study(
         value=value,
         where=where,
         first_step=first_step,
+        max_size=max_size,
     )
     if len(found) != 1:
         names = [study.name for study in found]

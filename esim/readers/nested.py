@@ -6,6 +6,8 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from esim.readers.limits import DEPTH, too_deep
+
 
 def config_columns(configs: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
     """The values of each hyperparameter in all runs.
@@ -28,14 +30,25 @@ def flat(nested: Mapping[str, Any], prefix: str = "", separator: str = "/") -> d
         nested: the mapping.
         prefix: what stands before every key.
         separator: what stands between the keys that are joined.
+
+    Raises:
+        EsimError: they are nested too deeply.
     """
     found: dict[str, Any] = {}
+    _add(found, nested, prefix, separator, DEPTH)
+    return found
+
+
+def _add(
+    found: dict[str, Any], nested: Mapping[str, Any], prefix: str, separator: str, deeper: int
+) -> None:
+    if not deeper:
+        raise too_deep(prefix[:60])
     for key, value in nested.items():
         if isinstance(value, Mapping) and value:
-            found.update(flat(value, f"{prefix}{key}{separator}", separator))
+            _add(found, value, f"{prefix}{key}{separator}", separator, deeper - 1)
         else:
             found[f"{prefix}{key}"] = value
-    return found
 
 
 def _plain(value: Any) -> Any:

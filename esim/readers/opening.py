@@ -1,15 +1,19 @@
-"""Opens the paths that a user gives as inputs; files of editors and hidden files are skipped."""
+"""Opens the paths that a user gives as inputs; files of editors and hidden files are skipped.
+
+Links to folders are not followed: they may lead anywhere, back to where they are too.
+"""
 
 from __future__ import annotations
 
 import os
-import stat
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from esim.errors import EsimError
 from esim.readers.address import Address, parse_address
+from esim.readers.limits import limits, too_many
 from esim.readers.source import TRACKERS_FOLDERS, File, Source, unreadable
+from esim.readers.special_files import STDIN, is_special
 
 LEFTOVER_SUFFIXES = ("~", ".swp", ".swo", ".bak", ".tmp", ".part", ".crdownload")
 LEFTOVER_NAMES = frozenset({"Thumbs.db", "desktop.ini", "__MACOSX", "__pycache__"})
@@ -21,7 +25,8 @@ def open_sources(paths: Iterable[str | Path]) -> list[Source]:
     Every folder and every address is an input of its own; all files together are one.
 
     Args:
-        paths: files, folders and URLs; a sqlite: or file: URL is the path it names.
+        paths: files, folders and URLs; a sqlite: or file: URL is the path it names, and ``-`` is
+            standard input.
 
     Raises:
         EsimError: no path is given, a path is given twice, does not exist or cannot be listed, or a
@@ -40,19 +45,21 @@ def open_sources(paths: Iterable[str | Path]) -> list[Source]:
             sources.append(Source((path,), ()))
             continue
         try:
-            mode = path.stat().st_mode
+            special = is_special(path)
+            folder = not special and path.is_dir()
             resolved = path.resolve()
         except OSError as error:
             raise unreadable(path, error) from error
         if resolved in seen:
             raise EsimError("the same path is given twice", where=str(path))
         seen.add(resolved)
-        if stat.S_ISDIR(mode):
+        if folder:
             sources.append(_walk(path))
         else:
             if at is None:
                 at = len(sources)
-            files.append(File(path, path, path.name))
+            name = "stdin" if str(path) == STDIN else path.name
+            files.append(File(path, path, name, special))
     if files:
         sources.insert(at or 0, Source(tuple(file.root for file in files), tuple(files)))
     if not sources:
@@ -80,38 +87,48 @@ def union(sources: Sequence[Source]) -> Source:
         tuple(file for source in sources for file in source.files),
         tuple(name for source in sources for name in source.skipped),
         tuple(file for source in sources for file in source.hidden),
+        linked=tuple(path for source in sources for path in source.linked),
     )
 
 
 def _walk(root: Path) -> Source:
-    files: list[File] = []
+    """The files in and below a folder. A link to a file counts as the file."""
+    seen: list[str] = []
+    hidden: list[str] = []
     skipped: list[str] = []
-
-    def fail(error: OSError) -> None:
-        raise unreadable(Path(error.filename or root), error) from error
-
-    for folder, subfolders, names in os.walk(root, onerror=fail):
-        here = Path(folder)
-        below = here.relative_to(root)
-        for name in [n for n in subfolders if _leftover(n) or (here / n).is_symlink()]:
-            if name not in TRACKERS_FOLDERS or (here / name).is_symlink():
-                subfolders.remove(name)
-            skipped.append((below / name).as_posix())
-        for name in names:
-            path = here / name
-            if _leftover(name) or not path.is_file():
-                skipped.append((below / name).as_posix())
-            else:
-                files.append(File(path, root, (below / name).as_posix()))
-    files.sort(key=lambda file: file.name)
-    seen = tuple(file for file in files if not _is_hidden(file.name))
-    hidden = tuple(file for file in files if _is_hidden(file.name))
-    left = (name for name in skipped if not _is_hidden(name))
-    return Source((root,), seen, tuple(sorted(left)), hidden)
-
-
-def _is_hidden(name: str) -> bool:
-    return not TRACKERS_FOLDERS.isdisjoint(name.split("/")[:-1])
+    linked: list[str] = []
+    waiting = [("", seen)]  # folders, and where their files go
+    while waiting:
+        folder, files = waiting.pop()
+        try:
+            with os.scandir(root / folder) as entries:
+                for entry in entries:
+                    name = folder + entry.name
+                    is_folder = entry.is_dir(follow_symlinks=False)
+                    if _leftover(entry.name):
+                        if files is seen:
+                            skipped.append(name)
+                        if is_folder and entry.name in TRACKERS_FOLDERS:
+                            waiting.append((f"{name}/", hidden))
+                    elif is_folder:
+                        waiting.append((f"{name}/", files))
+                    elif entry.is_file():
+                        files.append(name)
+                    elif entry.is_dir():
+                        linked.append(str(root / name))
+                    elif files is seen:
+                        skipped.append(name)
+        except OSError as error:
+            raise unreadable(Path(error.filename or root), error) from error
+        if len(seen) > limits().members:
+            raise too_many("files", str(root), limits().members, len(seen))
+    return Source(
+        (root,),
+        tuple(File(root / name, root, name) for name in sorted(seen)),
+        tuple(sorted(skipped)),
+        tuple(File(root / name, root, name) for name in sorted(hidden)),
+        linked=tuple(sorted(linked)),
+    )
 
 
 def _leftover(name: str) -> bool:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from esim.errors import EsimError, near_names
+from esim.readers.limits import parse_size
 from esim.study import Direction, Note, as_direction
 from esim.study.first_step import FirstStep, as_first_step
 
@@ -94,6 +95,7 @@ class Options:
     value: str | None = None
     where: tuple[tuple[str, str], ...] = ()
     first_step: FirstStep | None = None
+    max_size: int | None = None  # bytes; None leaves the limits as they are
     index_means: FirstStep | None = None  # what index 0 means in the format that is read
     any_text: bool = False  # whether the user named the format, so that any text is a log
 
@@ -125,12 +127,14 @@ class Options:
         value: str | None = None,
         where: Sequence[str] = (),
         first_step: str | None = None,
+        max_size: int | str | None = None,
     ) -> Options:
         """The options from the arguments of `esim.readers.read_inputs`.
 
         Raises:
             EsimError: the direction is neither minimize nor maximize, a metric is not NAME=REGEX,
-                a condition is not COLUMN=TEXT, or first_step is neither done nor before.
+                a condition is not COLUMN=TEXT, first_step is neither done nor before, or max_size
+                is no size.
         """
         conditions = []
         for text in [where] if isinstance(where, str) else where:
@@ -157,6 +161,7 @@ class Options:
             value=value,
             where=tuple(conditions),
             first_step=as_first_step(first_step),
+            max_size=None if max_size is None else parse_size(max_size, "--max-size"),
         )
 
 
@@ -274,3 +279,25 @@ def settle_direction(options: Options, where: str, recorded: Direction | None = 
             fix="--direction minimize or --direction maximize",
         )
     return direction
+
+
+def unread_metrics(options: Options, objective: str, read: Metric | None) -> list[Note]:
+    """The notes on those --metric of log text that were given and do not count.
+
+    Args:
+        options: what the user asked for.
+        objective: the metric that is read.
+        read: its regex; None if it is one of esim's own.
+    """
+    notes = []
+    for metric in options.metrics:
+        if metric is read:
+            continue
+        text = f"--metric {metric.name} is not read: the objective is {objective}"
+        if metric.name == objective:
+            text = (
+                f"--metric {metric.name} is not read: the description has its regex; under "
+                "another name, with --objective and --direction, yours is read"
+            )
+        notes.append(Note("metric_unused", text))
+    return notes

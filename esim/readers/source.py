@@ -5,29 +5,32 @@ A file's compression is recognised from its first bytes. Nothing here writes or 
 
 from __future__ import annotations
 
-import gzip
 import hashlib
 import os
-import zlib
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from functools import cached_property
 from pathlib import Path
 from threading import Thread
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 from esim.errors import EsimError, near_names
 from esim.readers.address import Address
+from esim.readers.encodings.compressed import (
+    Compression,
+    beginning_of,
+    compression_of,
+    unpacked,
+)
 from esim.readers.held import Held
+from esim.readers.limits import limits, too_large
+from esim.readers.special_files import contents_of
 
 HEAD_BYTES = 64 * 1024
+_ZSTD_BYTES = 4 * HEAD_BYTES  # that hold its first block, which has up to 128 KiB
 BESIDE_BYTES = 1 << 20  # takes half a millisecond to hash; starting a thread takes a tenth of that
-GZIP_MAGIC = b"\x1f\x8b"
-ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
 COMPRESSED_SUFFIXES = (".gz", ".zst")
 # Where clients of trackers keep runs that they log offline; only their readers look inside.
 TRACKERS_FOLDERS = frozenset({".neptune", ".cometml-runs"})
-
-Compression = Literal["gzip", "zstd"] | None
 
 
 class File:
@@ -37,14 +40,16 @@ class File:
         path: where it is.
         root: the path the user gave: this file, or a folder above it.
         name: its name relative to a folder root, with "/"; without such a root its own name.
+        special: whether it is a pipe, a device or standard input: it is read once and kept, and no
+            other library can open it.
         seen: what readers found in its head, kept because several readers look for it.
     """
 
     # The thread that hashes, of any file: only one hashes at a time, which bounds the memory.
     _last_hashing: ClassVar[Thread | None] = None
 
-    def __init__(self, path: Path, root: Path, name: str) -> None:
-        self.path, self.root, self.name = path, root, name
+    def __init__(self, path: Path, root: Path, name: str, special: bool = False) -> None:
+        self.path, self.root, self.name, self.special = path, root, name, special
         self._hash: hashlib._Hash | None = None
         self._hashing: Thread | None = None
         self.seen: dict[str, object] = {}
@@ -89,26 +94,43 @@ class File:
         return self.name.rpartition("/")[0]
 
     @cached_property
-    def _raw_head(self) -> bytes:
+    def _kept(self) -> bytes:
+        """The contents of what can be read only once."""
         try:
-            with self.path.open("rb") as stream:
-                return stream.read(HEAD_BYTES)
+            return contents_of(self.path)
         except OSError as error:
             raise unreadable(self.path, error) from error
 
     @property
-    def compression(self) -> Compression:
+    def stored_size(self) -> int:
+        """Its size as stored, in bytes. Raises EsimError if there is no such file any more."""
+        try:
+            return len(self._kept) if self.special else self.path.stat().st_size
+        except OSError as error:
+            raise unreadable(self.path, error) from error
+
+    def _first(self, most: int) -> bytes:
+        if self.special:
+            return self._kept[:most]
+        try:
+            with self.path.open("rb") as stream:
+                return stream.read(most)
+        except OSError as error:
+            raise unreadable(self.path, error) from error
+
+    @cached_property
+    def _raw_head(self) -> bytes:
+        return self._first(HEAD_BYTES)
+
+    @property
+    def compression(self) -> Compression | None:
         """The compression that the first bytes show.
 
         Raises:
             EsimError: the name ends with that of a compression and the first bytes are of none.
         """
         raw = self._raw_head
-        found: Compression = None
-        if raw.startswith(GZIP_MAGIC):
-            found = "gzip"
-        elif raw.startswith(ZSTD_MAGIC):
-            found = "zstd"
+        found = compression_of(raw)
         expected = {".gz": "gzip", ".zst": "zstd"}.get(self.path.suffix)
         if expected is not None and found is None:
             why = "it is empty" if not raw else f"it starts with {raw[:4]!r}"
@@ -123,64 +145,52 @@ class File:
             EsimError: the file cannot be read or decompressed.
         """
         compression = self.compression
-        if compression == "gzip":
-            unpacker = zlib.decompressobj(wbits=31)
-            try:
-                head = unpacker.decompress(self._raw_head, HEAD_BYTES)
-            except zlib.error as error:
-                raise _broken(self, "gzip", error) from error
-            if not unpacker.eof and len(self._raw_head) < HEAD_BYTES and len(head) < HEAD_BYTES:
-                raise _broken(self, "gzip", EOFError("it ends before its end-of-stream marker"))
-            return head
-        if compression == "zstd":
-            import pyarrow as pa
-
-            try:
-                with pa.OSFile(os.fspath(self.path), "r") as raw:
-                    return bytes(pa.CompressedInputStream(raw, "zstd").read(HEAD_BYTES))
-            except (OSError, pa.ArrowException) as error:
-                raise _broken(self, "zstd", error) from error
-        return self._raw_head
+        if compression is None:
+            return self._raw_head
+        most = HEAD_BYTES if compression == "gzip" else _ZSTD_BYTES
+        raw = self._raw_head if len(self._raw_head) < HEAD_BYTES else self._first(most)
+        return beginning_of(raw, compression, str(self), HEAD_BYTES, whole=len(raw) < most)
 
     def read(self) -> bytes:
         """The whole decompressed contents.
 
         Raises:
-            EsimError: the file cannot be read, or its compressed data is cut off or damaged.
+            EsimError: the file cannot be read, its compressed data is cut off or damaged, or it is
+                larger than the limits allow.
         """
-        try:
-            data = self.path.read_bytes()
-        except OSError as error:
-            raise unreadable(self.path, error) from error
+        data = self._kept if self.special else self._stored()
         self.__dict__.setdefault("_raw_head", data[:HEAD_BYTES])  # saves opening it once more
         compression = self.compression
         self._hash_beside(data)
-        if compression == "gzip":
-            try:
-                return gzip.decompress(data)
-            except (OSError, EOFError, zlib.error) as error:
-                raise _broken(self, "gzip", error) from error
-        if compression == "zstd":
-            import pyarrow as pa
+        return data if compression is None else unpacked(data, compression, str(self))
 
-            try:
-                with pa.CompressedInputStream(pa.BufferReader(data), "zstd") as stream:
-                    return bytes(stream.read())
-            except (OSError, pa.ArrowException) as error:
-                raise _broken(self, "zstd", error) from error
-        return data
-
-    def hash(self) -> None:
-        """Compute `sha256` of a file that another library reads.
-
-        Raises:
-            EsimError: the file cannot be read.
-        """
+    def _stored(self) -> bytes:
         try:
             with self.path.open("rb") as stream:
-                self._hash = hashlib.file_digest(stream, "sha256")
+                size = os.fstat(stream.fileno()).st_size
+                if size > limits().size:
+                    raise too_large("the file", str(self), limits().size, size)
+                return stream.read()
         except OSError as error:
             raise unreadable(self.path, error) from error
+
+    def hash(self, parts: Sequence[Path] = ()) -> None:
+        """Compute `sha256` of a file that another library reads.
+
+        Args:
+            parts: the files whose bytes count, one behind the other; none stands for itself.
+
+        Raises:
+            EsimError: a file cannot be read.
+        """
+        digest = hashlib.sha256(self._kept if self.special else b"")
+        for path in parts or (() if self.special else (self.path,)):
+            try:
+                with path.open("rb") as stream:
+                    hashlib.file_digest(stream, lambda: digest)
+            except OSError as error:
+                raise unreadable(path, error) from error
+        self._hash = digest
 
     def text(self) -> str:
         """The whole contents as UTF-8 text without a byte order mark; undecodable bytes replaced.
@@ -201,6 +211,7 @@ class Source:
         matched: whether a format has recognised files of the input already, so that a weak match
             (`Detection.weak`) of others does not count.
         hidden: the files in hidden folders of `TRACKERS_FOLDERS`, which are among `skipped`.
+        linked: the paths of links to folders, which are not followed.
     """
 
     def __init__(
@@ -210,9 +221,10 @@ class Source:
         skipped: tuple[str, ...] = (),
         hidden: tuple[File, ...] = (),
         matched: bool = False,
+        linked: tuple[str, ...] = (),
     ) -> None:
         self.roots, self.files, self.skipped, self.hidden = roots, files, skipped, hidden
-        self.matched = matched
+        self.matched, self.linked = matched, linked
 
     @property
     def address(self) -> Address | None:
@@ -270,14 +282,16 @@ class Source:
         """
         kept = tuple(file for file in self.files if file not in files)
         hidden = tuple(file for file in self.hidden if file not in files)
-        return Source(self.roots, kept, self.skipped, hidden, matched or self.matched)
+        matched = matched or self.matched
+        return Source(self.roots, kept, self.skipped, hidden, matched, self.linked)
 
     def with_hidden(self) -> Source:
         """The same input with the files of `hidden` among the others."""
         if not self.hidden:
             return self
         skipped = (name for name in self.skipped if name.rpartition("/")[2] not in TRACKERS_FOLDERS)
-        return Source(self.roots, (*self.files, *self.hidden), tuple(skipped))
+        files = (*self.files, *self.hidden)
+        return Source(self.roots, files, tuple(skipped), linked=self.linked)
 
     @property
     def label(self) -> str:
@@ -307,12 +321,3 @@ def unreadable(path: Path, error: OSError) -> EsimError:
         beside = sorted(p.name for p in path.parent.iterdir() if not p.name.startswith("."))
         fix = f"beside it: {near_names(path.name, beside)}" if beside else None
     return EsimError("cannot be read", where=str(path), why=why, fix=fix)
-
-
-def _broken(file: File, kind: str, error: Exception) -> EsimError:
-    return EsimError(
-        f"the {kind} data is cut off or damaged",
-        where=str(file),
-        why=str(error),
-        fix="fetch the file again",
-    )

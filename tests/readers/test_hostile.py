@@ -228,7 +228,7 @@ def test_pickles_stay_closed(tmp_path: Path) -> None:
         ('{"loss": 1, "training_iteration": "one"}', "not a number"),
         ('{"loss": 1}', "no training_iteration"),
         ('{"loss": "low", "training_iteration": 1}', "not a number"),
-        ("[" * 100_000, "not JSON"),
+        ("[" * 100_000, "nested too deeply"),
     ],
 )
 def test_a_bad_line_is_named(tmp_path: Path, line: str, said: str) -> None:
@@ -320,13 +320,6 @@ def test_bad_syne_tune_results(tmp_path: Path, members: dict[str, str], said: st
 def test_archives_that_are_none(tmp_path: Path) -> None:
     (tmp_path / "results.csv.zip").write_bytes(b"PK\3\4 and nothing more")
     with pytest.raises(EsimError, match="zip file cannot be read"):
-        read_study(tmp_path, **CHOSEN)
-
-
-def test_an_archive_that_claims_too_much(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("esim.readers.encodings.archive.MOST_BYTES", 1000)
-    syne_tune(tmp_path, {"results.csv": SYNE + "1,1,1,1,STOP,Stopped,0,1\n" * 100})
-    with pytest.raises(EsimError, match="too large"):
         read_study(tmp_path, **CHOSEN)
 
 

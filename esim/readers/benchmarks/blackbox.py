@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from esim.errors import EsimError
 from esim.readers.encodings import arrays, jsontext
+from esim.readers.encodings.parquet_tables import parquet_table
 from esim.readers.formats import Detection, Format, Found
 from esim.readers.options import Options
 from esim.readers.runs import Curve, Experiment, Run, detected, file_notes, studies
@@ -151,14 +152,7 @@ def _file(files: Mapping[str, File], name: str) -> File:
 
 
 def _configs(file: File) -> list[dict[str, Any]]:
-    import pyarrow as pa
-
-    from esim.storage import arrow
-
-    try:
-        return [dict(row) for row in arrow.parquet(file.read(), None).to_pylist()]
-    except (pa.ArrowException, OSError) as error:
-        raise EsimError("damaged Parquet file", where=str(file), why=str(error)) from error
+    return [dict(row) for row in parquet_table(file.read(), None, str(file)).to_pylist()]
 
 
 def _experiments(

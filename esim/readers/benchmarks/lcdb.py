@@ -17,6 +17,7 @@ set.
 
 from __future__ import annotations
 
+import io
 import math
 import re
 from collections.abc import Callable, Iterator, Sequence
@@ -30,6 +31,7 @@ from numpy.typing import NDArray
 from esim.errors import EsimError
 from esim.readers.encodings import jsontext
 from esim.readers.formats import Detection, Format, Found
+from esim.readers.limits import limits, too_large, too_many
 from esim.readers.options import Options
 from esim.readers.runs import Curve, Experiment, Run, detected, file_notes, studies
 from esim.readers.source import File, Source
@@ -173,15 +175,18 @@ class _Database:
             ) from None
         file.hash()
         try:
-            self._held = opened.enter_context(h5py.File(file.path, "r"))
+            contents = io.BytesIO(file.read()) if file.special else file.path
+            self._held = opened.enter_context(h5py.File(contents, "r"))
         except OSError as error:
             raise EsimError("damaged HDF5 file", where=str(file), why=str(error)) from None
-        self._place = str(file)
+        self._place, self._most = str(file), limits().expanded(file.stored_size)
         self.metric = next((name for name in DIRECTIONS if name in self._held), "")
         shape: Any = self._held[self.metric].shape if self.metric else ()
         if len(shape) != 8 or shape[5] != len(SPLITS) or 0 in shape:
             why = f"it holds {', '.join(f'{k} {v.shape}' for k, v in self._held.items())}"
             raise EsimError("not an array of LCDB 1.1", where=str(file), why=why)
+        if math.prod(shape[:3]) > limits().members:
+            raise too_many("trials", str(file), limits().members, math.prod(shape[:3]))
         named = _HDF5.fullmatch(file.base)
         alone = [named[1]] if named and shape[1] == 1 else []
         self.learners = self._names("learner zoo", shape[1]) or alone or _numbers(shape[1])
@@ -213,14 +218,19 @@ class _Database:
 
     def _read(self, data_set: int) -> NDArray[Any]:
         """[learner, outer, inner, anchor, train-valid-test, scaling, leakage]"""
+        held = self._held[self.metric]
+        size = 8 * math.prod(held.shape[1:])  # what is not stored reads as a filling
+        if size > self._most:
+            raise too_large("the curves of a data set", self._place, self._most, size)
         try:
-            return np.asarray(self._held[self.metric][data_set], dtype=np.float64)
+            return np.asarray(held[data_set], dtype=np.float64)
         except OSError as error:
             raise EsimError("damaged HDF5 file", where=self._place, why=str(error)) from None
 
     def _names(self, key: str, n: int) -> list[str]:
         """The names that a list in the file holds; none if it does not hold n of them."""
-        held = self._held[key][()].tolist() if key in self._held else []
+        there = key in self._held and self._held[key].shape == (n,)
+        held = self._held[key][()].tolist() if there else []
         names = [name.decode() if isinstance(name, bytes) else str(name) for name in held]
         return names if len(names) == n else []
 

@@ -1,12 +1,11 @@
 """Reads members of zip and tar files into memory; nothing is unpacked onto the disk.
 
 A member's name is never used as a path on this machine, so a malicious one does no harm. Links and
-devices are passed over. A member that is a .gz file is decompressed too.
+devices are passed over. A member that is compressed itself is decompressed too.
 """
 
 from __future__ import annotations
 
-import gzip
 import io
 import re
 import struct
@@ -19,13 +18,14 @@ from dataclasses import dataclass
 from typing import cast
 
 from esim.errors import EsimError
-from esim.readers.source import GZIP_MAGIC, HEAD_BYTES, File
+from esim.readers.encodings.compressed import compression_of, unpacked
+from esim.readers.limits import limits, too_large, too_many
+from esim.readers.source import HEAD_BYTES, File
 
-MOST_BYTES = 2 << 30  # of unpacked contents, because a small archive can expand to any size
-
-_ZIP_MAGIC = b"PK\3\4"
+_ZIP_MAGIC, _ZIP_LISTED = b"PK\3\4", b"PK\1\2"  # before a member, and in the list of them
 _ZIP_HEADER = struct.Struct("<8xH8xI4xHH")  # method, packed size, lengths of name and extra field
 _DEFLATED, _STORED = 8, 0
+_PIECE = 1 << 24  # bytes that are unpacked at a time
 _TAR_BLOCK = 512
 _TAR_FILE = (b"0", b"\0")
 
@@ -94,7 +94,7 @@ def zip_member(file: File, ending: str) -> tuple[str, bytes]:
         if len(members) != 1:
             why = ", ".join(one.filename for one in members[:3]) or "none"
             raise EsimError(f"not one member *{ending}", where=str(file), why=why)
-        return members[0].filename, _read(archive, members[0], MOST_BYTES, file)
+        return members[0].filename, _read(archive, members[0], _Room(file), file)
 
 
 def zip_names(file: File) -> frozenset[str]:
@@ -105,7 +105,8 @@ def zip_names(file: File) -> frozenset[str]:
     if "zip" not in file.seen:  # kept, because several formats ask for it
         file.seen["zip"] = frozenset()
         if _is_zip(file):
-            with suppress(OSError, zipfile.BadZipFile), zipfile.ZipFile(file.path) as archive:
+            stored = io.BytesIO(file.read()) if file.special else file.path
+            with suppress(OSError, zipfile.BadZipFile), zipfile.ZipFile(stored) as archive:
                 names = (name.rpartition("/")[2] for name in archive.namelist())
                 file.seen["zip"] = frozenset(names)
     return cast("frozenset[str]", file.seen["zip"])
@@ -163,64 +164,76 @@ def _is_tar(file: File) -> bool:
     return file.head[257:262] == b"ustar"
 
 
+class _Room:
+    """How many bytes the members of an archive may still unpack to.
+
+    Attributes:
+        left: the bytes.
+    """
+
+    def __init__(self, file: File) -> None:
+        self._file = file
+        self._limit = self.left = limits().expanded(file.stored_size)
+
+    def take(self, data: bytes) -> bytes:
+        """The contents of a member, decompressed if it is compressed itself.
+
+        Raises:
+            EsimError: they are too large, or the compressed data is damaged.
+        """
+        compression = compression_of(data)
+        if compression is not None and len(data) <= self.left:
+            data = unpacked(data, compression, str(self._file), self.left)
+        if len(data) > self.left:
+            raise too_large("the unpacked archive", str(self._file), self._limit)
+        self.left -= len(data)
+        return data
+
+
 def _zip_members(file: File, wanted: re.Pattern[str]) -> Iterator[tuple[str, bytes]]:
-    left = MOST_BYTES
+    room = _Room(file)
     with _opened_zip(file) as archive:
         for member in archive.infolist():
             if wanted.fullmatch(member.filename.rpartition("/")[2]):
-                data = _read(archive, member, left, file)
-                left -= len(data)
-                yield member.filename, data
+                yield member.filename, _read(archive, member, room, file)
 
 
 def _tar_members(file: File, wanted: re.Pattern[str]) -> Iterator[tuple[str, bytes]]:
-    left = MOST_BYTES
+    room = _Room(file)
     try:
         with tarfile.open(fileobj=io.BytesIO(file.read()), mode="r:") as archive:
-            for member in archive:
+            for number, member in enumerate(archive, start=1):
+                if number > limits().members:
+                    raise too_many("members", str(file), limits().members, number)
                 if not (member.isreg() and wanted.fullmatch(member.name.rpartition("/")[2])):
                     continue
                 stream = archive.extractfile(member)
                 if stream is not None:
-                    data = _unzipped(stream.read(left + 1), left, file)
-                    left -= len(data)
-                    yield member.name, data
+                    yield member.name, room.take(stream.read(room.left + 1))
     except (tarfile.TarError, EOFError) as error:
         raise EsimError("the tar file is damaged", where=str(file), why=str(error)) from None
 
 
 @contextmanager
 def _opened_zip(file: File) -> Iterator[zipfile.ZipFile]:
+    data = file.read()
+    listed = data.count(_ZIP_LISTED)  # before each is made an object
+    if listed > limits().members:
+        raise too_many("members", str(file), limits().members, listed)
     try:
-        with zipfile.ZipFile(io.BytesIO(file.read())) as archive:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
             yield archive
     except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError) as error:
         raise EsimError("the zip file cannot be read", where=str(file), why=str(error)) from None
 
 
-def _read(archive: zipfile.ZipFile, member: zipfile.ZipInfo, most: int, file: File) -> bytes:
-    """The contents of a member, of at most so many bytes."""
+def _read(archive: zipfile.ZipFile, member: zipfile.ZipInfo, room: _Room, file: File) -> bytes:
+    """The contents of a member."""
+    whole = io.BytesIO()
     with archive.open(member) as stream:
-        return _unzipped(stream.read(most + 1), most, file)
-
-
-def _unzipped(data: bytes, most: int, file: File) -> bytes:
-    """A member's contents, decompressed if it is a .gz file, of at most so many bytes."""
-    if data.startswith(GZIP_MAGIC) and len(data) <= most:
-        try:
-            with gzip.GzipFile(fileobj=io.BytesIO(data)) as stream:
-                data = stream.read(most + 1)
-        except (OSError, EOFError, zlib.error) as error:
-            what = "a .gz member of it is damaged"
-            raise EsimError(what, where=str(file), why=str(error)) from None
-    if len(data) > most:
-        raise EsimError(
-            "the archive is too large",
-            where=str(file),
-            why=f"more than {MOST_BYTES >> 30} GiB unpacked",
-            fix="unpack it, and give the folder",
-        )
-    return data
+        while whole.tell() <= room.left and (piece := stream.read(_PIECE)):
+            whole.write(piece)
+    return room.take(whole.getvalue())
 
 
 def _inflated(data: bytes, method: int) -> bytes:

@@ -11,6 +11,7 @@ from typing import Any
 import orjson
 
 from esim.errors import EsimError
+from esim.readers.limits import check_json
 from esim.readers.source import File
 
 _BETWEEN = re.compile(r"[\s,]*")
@@ -20,9 +21,10 @@ def documents(file: File) -> Iterator[Any]:
     """The JSON values in a file, one after another.
 
     Raises:
-        EsimError: the JSON is broken or cut off; the error names the line.
+        EsimError: the JSON is broken or cut off (the error names the line) or too large.
     """
     data = file.read()
+    check_json(data, str(file))
     try:
         yield orjson.loads(data.removeprefix(codecs.BOM_UTF8))
         return

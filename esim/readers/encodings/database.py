@@ -12,6 +12,7 @@ import sqlite3
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from itertools import chain
 from pathlib import Path
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -21,6 +22,7 @@ import numpy as np
 from esim.errors import EsimError
 from esim.readers.address import Address
 from esim.readers.encodings import cells
+from esim.readers.limits import limits, too_large
 from esim.readers.source import File, Source
 from esim.study import Float64, Int64
 
@@ -32,6 +34,12 @@ _DRIVERS = {
     "postgresql": (("psycopg2", "psycopg"), "pip install 'esim[postgresql]'"),
     "mysql": (("MySQLdb", "pymysql"), "pip install 'esim[mysql]'"),
 }
+
+_BATCH = 4096  # rows that are taken at a time
+_ROW = 32  # bytes of Python's for a cell, and for a row
+_LEAST_CELL = 1 << 16  # of the texts of a schema, too
+_STEPS = 1_000_000  # of SQLite's own machine, after which it is looked at
+_STEPS_AT_LEAST, _STEPS_A_BYTE = 50_000_000, 100
 
 _TABLES: WeakKeyDictionary[File, frozenset[str]] = WeakKeyDictionary()
 
@@ -65,6 +73,70 @@ class Database:
         return rows
 
 
+class _Bounds:
+    """Bounds what a SQLite file can make esim hold and how long it can take.
+
+    Its own schema may compute columns: of a file of 100 KB each cell may have a gigabyte, and take
+    any time. A cell can be stored only if it fits the file, and a query visits what is stored a few
+    times.
+    """
+
+    def __init__(self, connection: sqlite3.Connection, file: File) -> None:
+        self._where, self._size = str(file), file.stored_size
+        if file.compression is not None:
+            self._size = limits().expanded(self._size)
+        self._most = limits().expanded(self._size)
+        self._cell = max(_LEAST_CELL, min(limits().cell, self._size))
+        self._most_steps = _STEPS_AT_LEAST + _STEPS_A_BYTE * self._size
+        self._held = self._steps = 0
+        connection.text_factory = self._text
+        connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, self._cell)
+        connection.setlimit(sqlite3.SQLITE_LIMIT_LIKE_PATTERN_LENGTH, 1)  # of no use but to hang
+        connection.set_progress_handler(self._step, _STEPS)
+
+    def rows(self, cursor: sqlite3.Cursor) -> list[tuple[Any, ...]]:
+        """All rows of a query.
+
+        Raises:
+            EsimError: they hold too much.
+            sqlite3.Error: a cell does, or the database is damaged, or it took too long.
+        """
+        self._held = self._steps = 0
+        found: list[tuple[Any, ...]] = []
+        some = max(1, min(_BATCH, self._most // self._cell))
+        while batch := cursor.fetchmany(some):
+            found += batch
+            self._held += _ROW * len(batch) * (1 + len(batch[0]))
+            if bytes in set(map(type, chain.from_iterable(batch))):
+                self._held += sum(len(c) for row in batch for c in row if isinstance(c, bytes))
+            if self._held > self._most:
+                raise too_large("the answer to a query", self._where, self._most)
+        return found
+
+    def refused(self, error: Exception) -> EsimError:
+        """The error for what SQLite says, which may be that a bound is exceeded."""
+        computed = "read a copy without columns and indices that are computed"
+        if self._steps >= self._most_steps:
+            why = "a query goes on much longer than its size explains"
+            what = "the database takes too long"
+            return EsimError(what, where=self._where, why=why, fix=computed)
+        if "too big" in str(error):
+            if self._cell == limits().cell:
+                return too_large("a cell of the database", self._where, self._cell)
+            why = f"it has more than {self._cell:,} bytes, and the file has {self._size:,}"
+            what = "a cell is larger than its file"
+            return EsimError(what, where=self._where, why=why, fix=computed)
+        return _unusable(self._where, error)
+
+    def _text(self, data: bytes) -> str:
+        self._held += len(data)
+        return data.decode("utf-8", "replace")
+
+    def _step(self) -> int:
+        self._steps += _STEPS
+        return int(self._steps >= self._most_steps)
+
+
 def is_sqlite(file: File) -> bool:
     """Whether a file is a SQLite database, by its first bytes."""
     return file.head.startswith(SQLITE_MAGIC)
@@ -94,20 +166,24 @@ def with_sidecars(source: Source, files: Sequence[File]) -> frozenset[File]:
 
 
 @contextmanager
-def open_file(file: File) -> Iterator[Database]:
+def open_file(file: File, hashed: bool = False) -> Iterator[Database]:
     """Open a SQLite file without writing anything beside it.
 
     If there is a log of unfinished writes beside it, both are copied and the copy is opened, so
     that these writes count.
 
+    Args:
+        file: the file.
+        hashed: whether its hash is taken: of the file, and of that log behind it.
+
     Raises:
-        EsimError: the file is damaged.
+        EsimError: the file is damaged, or a query returns more or takes longer than can be.
     """
     with ExitStack() as stack:
         try:
-            connection = _connect(file, stack)
+            connection = _connect(file, stack, hashed)
             stack.callback(connection.close)
-            connection.text_factory = lambda data: data.decode("utf-8", "replace")
+            bounds = _Bounds(connection, file)
             connection.execute("PRAGMA query_only = ON")
             connection.execute("PRAGMA trusted_schema = OFF")
             connection.execute("BEGIN")
@@ -126,9 +202,9 @@ def open_file(file: File) -> Iterator[Database]:
 
         def run(sql: str, bound: dict[str, Any]) -> list[tuple[Any, ...]]:
             try:
-                return connection.execute(sql, bound).fetchall()
+                return bounds.rows(connection.execute(sql, bound))
             except (sqlite3.Error, OverflowError) as error:
-                raise _unusable(str(file), error) from error
+                raise bounds.refused(error) from error
 
         yield Database(str(file), tables, run)
 
@@ -193,12 +269,9 @@ def open_databases(source: Source, *tables: str) -> Iterator[list[tuple[File | A
             found: list[tuple[File | Address, Database]] = [(source.address, database)]
         else:
             found = [
-                (file, stack.enter_context(open_file(file)))
+                (file, stack.enter_context(open_file(file, hashed=True)))
                 for file in sqlite_files(source, *tables)
             ]
-            for file, _ in found:
-                if isinstance(file, File):
-                    file.hash()
         yield [(origin, one) for origin, one in found if all(name in one.tables for name in tables)]
 
 
@@ -237,37 +310,44 @@ def integers(column: Sequence[Any], where: str, name: str) -> Int64:
     return np.array([cells.integer(cell, where, name) for cell in column], dtype=np.int64)
 
 
-def _connect(file: File, stack: ExitStack) -> sqlite3.Connection:
-    if file.compression is not None:
+def _connect(file: File, stack: ExitStack, hashed: bool) -> sqlite3.Connection:
+    """The opened database; if `hashed`, the hash of what is read is that of the file from then."""
+    if file.compression is not None or file.special:
         connection = sqlite3.connect(":memory:", isolation_level=None)
         connection.deserialize(file.read())
         return connection
     path = file.path.resolve()
     pending = [Path(f"{path}{ending}") for ending in ("-wal", "-journal")]
-    if any(one.exists() and one.stat().st_size for one in pending):
+    pending = [one for one in pending if one.exists() and one.stat().st_size]
+    if pending:
         # SQLite would complete these writes in the user's file; here it does so in a copy.
-        copied = _copy(path, pending, Path(stack.enter_context(tempfile.TemporaryDirectory())))
-        return sqlite3.connect(copied, isolation_level=None)
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        copies = _copy([path, *pending], folder)
+        if hashed:
+            file.hash(copies)
+        return sqlite3.connect(copies[0], isolation_level=None)
+    if hashed:
+        file.hash()
     # Opening a database in WAL mode (bytes 18 and 19 are 2) would create its -wal and -shm files.
     options = "mode=ro&immutable=1" if 2 in file.head[18:20] else "mode=ro"
     return sqlite3.connect(f"{path.as_uri()}?{options}", uri=True, isolation_level=None)
 
 
-def _copy(path: Path, pending: Sequence[Path], folder: Path) -> Path:
-    """A copy of a database and its unfinished writes, made while nobody wrote to them.
+def _copy(paths: Sequence[Path], folder: Path) -> list[Path]:
+    """Copies of a database and its unfinished writes, made while nobody wrote to them.
 
     Raises:
         EsimError: the database changed during each of five attempts.
     """
     for _ in range(5):
-        before = _states([path, *pending])
-        for one in [path, *pending]:
-            if one.exists():
-                shutil.copyfile(one, folder / one.name)
-        if _states([path, *pending]) == before:
-            return folder / path.name
+        before = _states(paths)
+        for path in paths:
+            if path.exists():
+                shutil.copyfile(path, folder / path.name)
+        if _states(paths) == before:
+            return [folder / path.name for path in paths if path.exists()]
     raise EsimError(
-        "the database is being written to", where=str(path), fix="try again, or read a copy"
+        "the database is being written to", where=str(paths[0]), fix="try again, or read a copy"
     )
 
 

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from esim.errors import EsimError
+from esim.readers.limits import check_json, check_rows, too_deep
 from esim.readers.source import File
 from esim.study import Note
 
@@ -20,11 +21,15 @@ def parse(text: str, place: str) -> Any:
         place: where it stands (``path:line``), for the error.
 
     Raises:
-        EsimError: it is not JSON, is nested too deeply, or has an integer of over 4300 digits.
+        EsimError: it is not JSON, is nested too deeply, has an integer of over 4300 digits, or is
+            too large.
     """
+    check_json(text, place)
     try:
         return json.loads(text)
-    except (ValueError, RecursionError) as error:
+    except RecursionError:
+        raise too_deep(place) from None
+    except ValueError as error:
         raise EsimError("not JSON", where=place, why=str(error)) from None
 
 
@@ -66,6 +71,7 @@ def text_lines(text: str, where: str, cut: list[str] | None = None) -> Iterator[
     Raises:
         EsimError: as `parse`.
     """
+    check_rows(text, where)
     whole = text.endswith("\n")
     rows = text.split("\n")
     last = len(rows)

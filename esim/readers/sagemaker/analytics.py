@@ -25,6 +25,7 @@ from esim.errors import EsimError
 from esim.readers.assembly import some
 from esim.readers.encodings.aws_json import documents
 from esim.readers.encodings.times import Moment, parse_moment
+from esim.readers.limits import no_csv
 from esim.readers.sagemaker.records import Records, TrainingJob
 from esim.readers.source import File
 from esim.readers.text.steps import AlignedCurve
@@ -222,7 +223,7 @@ def _rows(file: File) -> Iterator[tuple[str, dict[str, str]]]:
                 raise EsimError(f"{len(row)} cells where the header has {len(names)}", where=where)
             yield where, dict(zip(names, row, strict=True))
     except csv.Error as error:
-        raise EsimError("not CSV", where=f"{file}:{line}", why=str(error)) from None
+        raise no_csv(error, f"{file}:{line}") from None
 
 
 def _tuning_jobs(file: File) -> Iterator[TrainingJob]:

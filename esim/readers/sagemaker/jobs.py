@@ -13,7 +13,13 @@ from esim.errors import EsimError
 from esim.readers.assembly import ReportColumns, TrialRecords, assemble, some
 from esim.readers.formats import Detection, Format, Found
 from esim.readers.natural import natural
-from esim.readers.options import Metric, Options, settle_direction, settle_objective
+from esim.readers.options import (
+    Metric,
+    Options,
+    settle_direction,
+    settle_objective,
+    unread_metrics,
+)
 from esim.readers.sagemaker.analytics import (
     CloudWatchCurve,
     TableKind,
@@ -196,6 +202,7 @@ def _study(
         *(note for note in input_notes if note.code == "streams_unknown"),
         *job_notes(tuning, jobs, {**{name: [] for name in series}, **logs}),
         *(line_notes(objective, matches, curves, form) if matches else ()),
+        *unread_metrics(options, objective, given),
         *curve_notes([curve for curve in instead if curve]),
     ]
     if objective == tuning.objective:

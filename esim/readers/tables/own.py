@@ -6,6 +6,7 @@ If only the file of reports is there it is read as a plain table. Histories are 
 from __future__ import annotations
 
 from esim.errors import EsimError
+from esim.readers.encodings.parquet_tables import check_parquet
 from esim.readers.formats import Detection, Format, Found
 from esim.readers.options import Options, chosen_studies, settle_direction, settle_objective
 from esim.readers.run_logs import folder_of
@@ -48,7 +49,7 @@ def read(source: Source, options: Options) -> Found:
             why=f"expected {storage.REPORTS} and {storage.TRIALS}",
         )
     studies = [
-        storage.decode(reports.read(), trials.read(), str(reports.path.parent))
+        storage.decode(_contents(reports), _contents(trials), str(reports.path.parent))
         for reports, trials in pairs
     ]
     names = tuple(study.name for study in studies)
@@ -66,6 +67,12 @@ def read(source: Source, options: Options) -> Found:
         *objective_note(left_out),
     ]
     return Found(tuple(fitting), tuple(notes), names)
+
+
+def _contents(file: File) -> bytes:
+    data = file.read()
+    check_parquet(data, str(file))
+    return data
 
 
 def _pairs(source: Source) -> list[tuple[File, File]]:

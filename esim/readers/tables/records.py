@@ -11,7 +11,9 @@ from typing import Any
 from esim.errors import EsimError
 from esim.readers.assembly import some
 from esim.readers.encodings import jsontext
+from esim.readers.encodings.parquet_tables import parquet_table
 from esim.readers.encodings.utf8 import without_utf16
+from esim.readers.limits import check_rows, no_csv
 from esim.readers.nested import flat
 from esim.readers.source import File
 from esim.readers.tables.delimited import BLANKS, Style, is_header, plain_number
@@ -19,6 +21,7 @@ from esim.readers.tables.json_tables import JsonTable, json_table, load
 from esim.readers.tables.shape import Shape
 from esim.study import Note
 
+_BATCH = 10_000  # rows that are objects at the same time
 _STYLES: Mapping[Style, str] = {
     "decimal comma": "a decimal comma: 0,5 is 0.5",
     "thousands": "separated thousands: 1,234 is 1234",
@@ -60,14 +63,19 @@ class Oddities:
 
 
 def contents(shape: Shape) -> bytes:
-    """The contents of a table file, text as UTF-8. Raises EsimError if it cannot be read.
+    """The contents of a table file, text as UTF-8; a table in memory has none.
 
-    A table in memory has none.
+    Raises:
+        EsimError: it cannot be read, or a row is too large.
     """
     if shape.table is not None:
         return b""
     data = shape.file.read()
-    return data if shape.encoding == "Parquet" else without_utf16(data)
+    if shape.encoding == "Parquet":
+        return data
+    if shape.encoding != "JSON":
+        check_rows(data, str(shape.file))
+    return without_utf16(data)
 
 
 def records(
@@ -85,7 +93,9 @@ def records(
     """
     data = contents(shape) if data is None else data
     if shape.encoding in ("Parquet", "Arrow"):
-        for number, row in enumerate(arrow_table(shape, data, None).to_pylist(), start=1):
+        batches = arrow_table(shape, data, None).to_batches(max_chunksize=_BATCH)
+        every = (row for batch in batches for row in batch.to_pylist())
+        for number, row in enumerate(every, start=1):
             yield f"{shape.file}, row {number}", row
     elif shape.encoding == "JSONL":
         rows = _json_records(shape.file, data)
@@ -128,19 +138,12 @@ def arrow_table(shape: Shape, data: bytes, wanted: list[str] | None) -> Any:
         wanted: the columns to read; None reads all.
 
     Raises:
-        EsimError: the file is damaged.
+        EsimError: the file is damaged, or holds more than the limits allow.
         KeyError: it has no such column.
     """
     if shape.table is not None:
         return shape.table if wanted is None else shape.table.select(wanted)
-    import pyarrow as pa
-
-    from esim.storage import arrow
-
-    try:
-        return arrow.parquet(data, wanted)
-    except (pa.ArrowException, OSError) as error:
-        raise EsimError("damaged Parquet file", where=str(shape.file), why=str(error)) from error
+    return parquet_table(data, wanted, str(shape.file))
 
 
 def csv_rows(
@@ -198,7 +201,7 @@ def _csv_lines(shape: Shape, text: str) -> Iterator[tuple[int, list[str]]]:
                 yield line, row
             line = reader.line_num + 1
     except csv.Error as error:
-        raise EsimError("not CSV", where=f"{shape.file}:{line}", why=str(error)) from None
+        raise no_csv(error, f"{shape.file}:{line}") from None
 
 
 def _json_records(file: File, data: bytes) -> Iterator[tuple[str, dict[str, Any]]]:

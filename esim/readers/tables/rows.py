@@ -309,6 +309,8 @@ def _timestamps(column: Any) -> tuple[Float64, str, bool]:
 
     if column.null_count:
         raise _OddError
+    if pa.types.is_dictionary(column.type):
+        column = column.cast(column.type.value_type)
     if _is_text(column.type):
         for kind in (pa.float64(), pa.timestamp("us", tz="UTC"), pa.timestamp("us")):
             try:

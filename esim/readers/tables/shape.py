@@ -12,7 +12,9 @@ from functools import cached_property
 from typing import Any, Literal, cast
 
 from esim.errors import EsimError
+from esim.readers.encodings.parquet_tables import parquet_head, parquet_schema
 from esim.readers.encodings.utf8 import without_utf16
+from esim.readers.limits import limits, too_many
 from esim.readers.nested import flat
 from esim.readers.source import File
 from esim.readers.tables.delimited import SAMPLE_ROWS, Seen, Style, delimited
@@ -52,6 +54,10 @@ class Shape:
     nested: bool = False
     held: JsonTable | None = field(default=None, compare=False)
     table: Any = field(default=None, compare=False)
+
+    def __post_init__(self) -> None:
+        if len(self.columns) > limits().columns:
+            raise too_many("columns", str(self.file), limits().columns, len(self.columns))
 
     @cached_property
     def _seen(self) -> Seen:
@@ -201,38 +207,17 @@ def json_shape(file: File, found: JsonTable) -> Shape:
 
 
 def _parquet_shape(file: File) -> Shape:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    from esim.storage import arrow
-
-    plain = file.compression is None
-    try:
-        schema = pq.read_schema(str(file.path) if plain else arrow.reader(file.read()))
-    except (pa.ArrowException, OSError) as error:
-        raise EsimError("damaged Parquet file", where=str(file), why=str(error)) from error
+    schema = parquet_schema(file)
     metadata = {
         key.decode("utf-8", "replace"): value.decode("utf-8", "replace")
         for key, value in (schema.metadata or {}).items()
     }
-    names = tuple(schema.names)
-    return Shape(file, "Parquet", names, metadata=metadata, look=lambda: _first_rows(file, names))
 
+    def look() -> Seen:
+        head = parquet_head(file, SAMPLE_ROWS)
+        return Seen({name: tuple(cells) for name, cells in head.items()})
 
-def _first_rows(file: File, names: Sequence[str]) -> Seen:
-    """What the first rows of a Parquet file show."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    from esim.storage import arrow
-
-    source = str(file.path) if file.compression is None else arrow.reader(file.read())
-    try:
-        batch = next(pq.ParquetFile(source).iter_batches(batch_size=SAMPLE_ROWS), None)
-        head = {} if batch is None else dict(zip(names, batch.to_pydict().values(), strict=False))
-    except (pa.ArrowException, OSError) as error:
-        raise EsimError("damaged Parquet file", where=str(file), why=str(error)) from error
-    return Seen({name: tuple(cells) for name, cells in head.items()})
+    return Shape(file, "Parquet", tuple(schema.names), metadata=metadata, look=look)
 
 
 def shape_in_memory(file: File, table: Any) -> Shape:

@@ -18,7 +18,12 @@ from esim.errors import EsimError
 from esim.readers.asides import is_aside
 from esim.readers.assembly import some
 from esim.readers.encodings.times import parse_time
-from esim.readers.options import Options, settle_direction, settle_objective
+from esim.readers.options import (
+    Options,
+    settle_direction,
+    settle_objective,
+    unread_metrics,
+)
 from esim.readers.source import File, Source
 from esim.readers.text.algorithms import forms_of, metrics_in
 from esim.readers.text.borders import BILLED, lines_with
@@ -127,7 +132,10 @@ def read_bare(source: Source, options: Options) -> BareStudy:
     direction = settle_direction(options, source.label)
     form = choose_form(matches.jobs)
     printed = _apart(jobs, matches, form)
-    notes = _parted_note(jobs, printed)
+    notes = [
+        *_parted_note(jobs, printed),
+        *unread_metrics(options, objective, given.get(objective)),
+    ]
     silent = [job.name for job in printed if not job.emissions]
     if silent:
         text = f"{len(silent)} job(s) print no value of {objective!r}: {some(silent)}"

@@ -14,7 +14,6 @@ import csv
 import io
 import math
 import re
-import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -26,6 +25,7 @@ import numpy as np
 from esim.errors import EsimError
 from esim.readers.encodings.aws_json import documents
 from esim.readers.encodings.times import EPOCH_UNITS, parse_time
+from esim.readers.limits import no_csv
 from esim.readers.source import File
 from esim.readers.text.events import HOLDERS, KEYS, begins_with_events, is_field, value_of
 from esim.readers.text.log_text import LogText, Printer
@@ -249,7 +249,6 @@ def _csv_events(file: File) -> Iterator[Event]:
     time_at, message_at = header.index("timestamp"), header.index("message")
     names = ("logstream", "logstreamname")
     stream_at = next((header.index(name) for name in names if name in header), None)
-    limit = csv.field_size_limit(sys.maxsize)
     rows = csv.reader(text, strict=True)  # refuses an open quote at the end of a file cut off
     try:
         next(rows)
@@ -264,9 +263,7 @@ def _csv_events(file: File) -> Iterator[Event]:
             time = parse_time(row[time_at], where) if row[time_at].strip() else math.nan
             yield Event(stream, time, row[message_at], before)
     except csv.Error as error:
-        raise EsimError("broken CSV", where=f"{file}:{rows.line_num}", why=str(error)) from None
-    finally:
-        csv.field_size_limit(limit)
+        raise no_csv(error, f"{file}:{rows.line_num}") from None
 
 
 def _table_header(line: str) -> dict[str, tuple[int, int]] | None:
