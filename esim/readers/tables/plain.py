@@ -64,7 +64,10 @@ def detect(source: Source) -> Detection:
     if not near and not found.trials and all(t.shape.encoding == "JSON" for t in found.others):
         return Detection(False, "no CSV, JSON or Parquet file with a table")
     # A log may look like a table; what reads it as text is said by its own format.
-    tabular = any(re.search(_ENDINGS, table.shape.file.base) for table in found.others)
+    tabular = any(
+        re.search(_ENDINGS, table.shape.file.base) and any(table.shape.sample.values())
+        for table in found.others
+    )
     return Detection(False, _lacking(found)[1], try_next=_HOW if tabular else "")
 
 
@@ -144,6 +147,8 @@ def _lacking(found: Arrangement) -> tuple[str, str]:
     names = best.shape.columns
     columns = ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")
     what = f"no column {' and no '.join(lacking)}" if lacking else "no column of numbers"
+    if not any(best.shape.sample.values()):
+        what = "no rows"
     return str(
         best.shape.file
     ), f"{best.shape.file.name} ({best.shape.encoding}) has {what}; it has {columns}"
