@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from esim.errors import EsimError
+from esim.errors import BugError, EsimError
 from esim.readers.inputs import read_inputs, read_study
 from esim.study import Status
 
@@ -567,3 +567,49 @@ def test_a_study_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(EsimError, match="no study 'olt'") as raised:
         read_study(path, studies=["olt"])
     assert "one of: old" in str(raised.value)
+
+
+def event(**other: Any) -> dict[str, Any]:
+    return {"timestamp": 1_764_270_000_000, "message": "epoch 1: loss=0.5", **other}
+
+
+@pytest.mark.parametrize(
+    ("events", "said"),
+    [
+        ([event(logStreamName={"a": 1})], "logStreamName is no text"),
+        ([event(logStreamName=5)], "logStreamName is no text"),
+        ([event(logStreamName="a"), 7], "not a log event"),
+        ([event(eventId=[1])], "eventId is no text"),
+        ([event(timestamp=10**400)], "is not a time"),
+    ],
+)
+def test_log_events_of_another_shape(tmp_path: Path, events: list[Any], said: str) -> None:
+    (tmp_path / "events.json").write_text(json.dumps({"events": events}))
+    with pytest.raises(EsimError) as caught:
+        read_study(tmp_path, objective="loss", direction="minimize", metrics=[r"loss=loss=(\S+)"])
+    assert not isinstance(caught.value, BugError)
+    assert said in str(caught.value)
+
+
+@pytest.mark.parametrize("digits", [500, 5000])
+def test_numbers_of_many_digits(tmp_path: Path, digits: int) -> None:
+    (tmp_path / "t.csv").write_text(f"trial,step,loss\na,1,0.5\na,{'9' * digits},0.25\n")
+    with pytest.raises(EsimError, match=r"t\.csv:3") as caught:
+        read_study(tmp_path, **CHOSEN)
+    assert not isinstance(caught.value, BugError)
+
+
+def test_what_a_reader_does_not_foresee_is_a_bug(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The error names the input and the place in the code, and its cause has the trace."""
+
+    def read(source: Any, options: Any) -> Any:
+        return {}["nothing"]
+
+    (tmp_path / "t.csv").write_text("trial,step,loss\na,1,0.5\n")
+    monkeypatch.setattr("esim.readers.tables.plain.read", read)
+    with pytest.raises(BugError, match="KeyError: 'nothing'") as caught:
+        read_study(tmp_path, **CHOSEN)
+    assert str(tmp_path) in str(caught.value)
+    assert isinstance(caught.value.__cause__, KeyError)
