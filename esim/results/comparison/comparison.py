@@ -46,7 +46,7 @@ from esim.results.comparison.numbers import (
 )
 from esim.results.comparison.tables import flat, spread_row, standing
 from esim.results.recorded_inputs import Inputs
-from esim.results.records import following_schema, to_json
+from esim.results.records import finite, following_schema, to_json
 from esim.results.validate import validate_document
 from esim.storage.typed import build, plain
 from esim.study.door import above
@@ -178,10 +178,10 @@ class Comparison:
         )
 
     def to_dict(self) -> dict[str, Any]:
-        """The result document, schema esim.compare/1."""
+        """The result document, schema esim.compare/1: strict JSON values, infinities are null."""
         found: dict[str, Any] = {"schema": SCHEMA, "esim": self.esim, "inputs": list(self.inputs)}
         return found | {
-            f.name: plain(getattr(self, f.name))
+            f.name: finite(plain(getattr(self, f.name)))
             for f in fields(self)
             if f.name not in ("inputs", "esim", "study_means")
             and (f.name != "failures" or self.failures)
