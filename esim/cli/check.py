@@ -46,12 +46,11 @@ def check(
 
 
 def _show(checks: Sequence[Check], found: ReadInput) -> None:
-    from rich.console import Console
-
     from esim.report.terminal.check import show_checks
+    from esim.report.terminal.console import terminal
     from esim.report.terminal.replay import show_inputs
 
-    console = Console()
+    console = terminal()
     show_checks(checks, sagemaker_studies(found), console)
     # The notes on studies stand among the findings; those on the paths stand here.
     for each in (inputs := described(found)):

@@ -212,6 +212,7 @@ def compare(
     clock.check()
     saved = comparison.amount(costs.price)
     engine.check()
+    output.check(logs)
 
     from esim import compare as run
 
@@ -246,11 +247,10 @@ def _tell(comparison: Comparison, output: OutputFlags) -> None:
     if output.json:
         print_document(comparison.to_json())
         return
-    from rich.console import Console
-
     from esim.report.terminal.comparison import show_comparison
+    from esim.report.terminal.console import terminal
     from esim.report.terminal.replay import show_inputs
 
-    console = Console()
+    console = terminal()
     show_comparison(comparison, console)
     show_inputs(comparison.inputs, console)

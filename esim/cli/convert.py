@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from esim.cli.flags import Logs, ReadStudiesFlags
+from esim.cli.flags import Logs, ReadStudiesFlags, typed_place
 from esim.cli.groups import with_groups
 from esim.cli.progress import progress
 
@@ -16,11 +16,23 @@ if TYPE_CHECKING:
     from esim.study import Note, Study
 
 
+def _typed_history(text: str) -> str:
+    """A place to write to, or an address in an object store."""
+    from esim.storage.history import is_store
+
+    return text if is_store(text) else str(typed_place(text))
+
+
 @with_groups
 def convert(
     logs: Logs,
     out: Annotated[
-        str, typer.Argument(help="The folder, or s3:// or gs:// address, to write or to add to.")
+        str,
+        typer.Argument(
+            parser=_typed_history,
+            metavar="out",
+            help="The folder, or s3:// or gs:// address, to write or to add to.",
+        ),
     ],
     reading: ReadStudiesFlags,
 ) -> None:

@@ -176,6 +176,7 @@ def estimate(
     """What to expect of the next tuning job with the rule on: saving, loss, how sure."""
     row, money, final_value = rule.chosen(), costs.chosen(), final.chosen()
     engine.check()
+    output.check(logs)
     wanted, asked = job.wanted(rule.readings), job.keywords()
 
     from esim.analyses.estimate.forecast import settle
@@ -216,11 +217,10 @@ def _tell(
     if output.json:
         print_document(document.to_json())
         return
-    from rich.console import Console
-
+    from esim.report.terminal.console import terminal
     from esim.report.terminal.estimate import show_estimate
     from esim.report.terminal.replay import show_inputs
 
-    console = Console()
+    console = terminal()
     show_estimate(estimated, sagemaker_studies(found), console)
     show_inputs(inputs, console)

@@ -52,6 +52,7 @@ def explain(
     """Step by step: the trial's value, the running median it was held against, the decision."""
     row, costs = rule.chosen(), overheads.chosen()
     clock.check()
+    output.check(logs)
 
     from esim.analyses.explain.explain import explain as account_for
 
@@ -65,11 +66,10 @@ def explain(
     if output.json:
         print_document(explanation.to_json())
         return
-    from rich.console import Console
-
+    from esim.report.terminal.console import terminal
     from esim.report.terminal.replay import show_explanation
 
-    show_explanation(explanation, Console())
+    show_explanation(explanation, terminal())
 
 
 def _asked_for(found: ReadInput, trial: str) -> tuple[Study, str]:

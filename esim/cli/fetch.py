@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from esim.cli.flags import typed_place
 from esim.cli.groups import with_groups
 from esim.cli.process import print_document
 from esim.cli.progress import progress
@@ -62,6 +63,8 @@ class FetchFlags:
     out: Annotated[
         Path | None,
         typer.Option(
+            parser=typed_place,
+            metavar="PATH",
             help="The folder to write, or to complete. Default: the tuning job's name; with --all "
             f"{ALL_OUT}, a folder in it for each.",
             show_default=False,
@@ -114,14 +117,14 @@ def sagemaker(asked: FetchFlags) -> None:
         if asked.tuning_job is None:
             fetched, gone = fetch_tuning_jobs(account, asked.out or ALL_OUT, begin, tell)
         else:
-            out = asked.out or Path(asked.tuning_job)
+            out = asked.out or typed_place(asked.tuning_job)
             fetched = [fetch_tuning_job(account, asked.tuning_job, out, tell)]
     if asked.json:
         print_document(_document(account.region, fetched, gone))
         return
     for one in fetched:
         _show(one)
-    for name in gone:
+    for name in gone:  # names that AWS allows
         print(f"{name}  deleted meanwhile")
     if not fetched:
         since = f" since {asked.since}" if asked.since else ""
@@ -143,15 +146,17 @@ def _document(region: str, fetched: Sequence[Fetched], gone: Sequence[str]) -> s
 
 
 def _show(one: Fetched) -> None:
+    from esim.errors import clean
+
     there = one.jobs - one.jobs_fetched
     new = f"{one.jobs_fetched:,} fetched" + (f", {there:,} were there" if there else "")
-    print(f"{one.tuning_job}  {one.status}, {one.jobs:,} training jobs: {new}")
+    print(f"{clean(one.tuning_job)}  {clean(one.status)}, {one.jobs:,} training jobs: {new}")
     print(
         f"  {one.streams:,} log streams, {one.events:,} events, {one.size / 1e6:,.1f} MB "
-        f"in {one.folder}"
+        f"in {clean(one.folder, 300)}"
     )
     for note in one.notes:
-        print(f"  note: {note.text}")
+        print(f"  note: {clean(note.text, 500)}")
 
 
 def _moment(text: str) -> datetime:

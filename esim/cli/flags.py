@@ -59,6 +59,18 @@ def typed_share(text: str | float) -> float:
         return share(text, "a share")
 
 
+def typed_place(text: str | Path) -> Path:
+    """The place to write to that a flag was given: with `parser=typed_place`.
+
+    Raises:
+        typer.BadParameter: nothing can be written there.
+    """
+    from esim.storage.places import place
+
+    with usage():
+        return place(str(text))
+
+
 @dataclass(frozen=True)
 class ReadFlags:
     """How to read the logs."""
@@ -426,6 +438,21 @@ class OutputFlags:
 
     out: Annotated[
         Path | None,
-        typer.Option(help="Write result, tables and figures into this folder.", show_default=False),
+        typer.Option(
+            parser=typed_place,
+            metavar="PATH",
+            help="Write result, tables and figures into this folder.",
+            show_default=False,
+        ),
     ] = None
     json: Json = False
+
+    def check(self, logs: list[str]) -> None:
+        """Raise typer.BadParameter for an --out that is not apart from the logs."""
+        from esim.readers.opening import local_roots
+        from esim.storage.places import keep_apart
+
+        if self.out is not None:
+            roots = local_roots(logs)
+            with usage():
+                keep_apart(self.out, roots)

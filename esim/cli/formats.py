@@ -49,13 +49,13 @@ def formats(
 
 
 def _show(fmt: Format) -> None:
-    from rich.console import Console
-    from rich.markup import escape
+    from rich.text import Text
 
+    from esim.report.terminal.console import terminal
     from esim.report.words import clean
 
-    console = Console()
-    console.print(f"[bold]{escape(clean(fmt.name))}[/]  {escape(clean(fmt.summary, 500))}\n")
+    console = terminal()
+    console.print(Text.assemble((clean(fmt.name), "bold"), f"  {clean(fmt.summary, 500)}\n"))
     needs = [f"--{need}" for need in fmt.needs]
     needs += ["--metric NAME=REGEX for lines that esim does not know"] if fmt.any_text else []
     facts = {
@@ -71,11 +71,11 @@ def _show(fmt: Format) -> None:
     }
     for word, fact in facts.items():
         if fact:
-            console.print(f"[dim]{word:15}[/]  {escape(clean(fact, 500))}")
+            console.print(Text.assemble((f"{word:15}", "dim"), f"  {clean(fact, 500)}"))
     flags = {"direction": "--direction minimize", "objective": "--objective NAME"}
     given = [flags[need] for need in fmt.needs if need in flags]
     example = " ".join(["esim replay LOGS", *given])
-    console.print(f"[dim]{'example':15}[/]  {example}")
+    console.print(Text.assemble((f"{'example':15}", "dim"), f"  {example}"))
 
 
 def _yes(can: bool) -> str:

@@ -82,6 +82,7 @@ def replay(
     row, money, final_value = rule.chosen(), costs.chosen(), final.chosen()
     clock.check()
     engine.check()
+    output.check(logs)
     history = reading.history(logs, engine.given)
     if history is not None:
         if rule.readings:
@@ -124,12 +125,11 @@ def _tell(
     if output.json:
         print_document(whole.to_json())
         return
-    from rich.console import Console
-
     from esim.report.terminal.check import show_enabling
+    from esim.report.terminal.console import terminal
     from esim.report.terminal.replay import show_inputs, show_replays
 
-    console = Console()
+    console = terminal()
     show_replays(results, console)
     only = results[0] if len(results) == 1 else None
     if only is not None and only.rule.name == "sagemaker" and only.summary.trials_stopped:
@@ -161,10 +161,9 @@ def _replay_history(
     if output.json:
         print_document(result.to_json())
     else:
-        from rich.console import Console
-
+        from esim.report.terminal.console import terminal
         from esim.report.terminal.history import show_many
 
-        show_many(result, Console())
+        show_many(result, terminal())
     if result.failures:
         raise typer.Exit(1)

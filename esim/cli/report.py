@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from esim.cli.flags import typed_place
 from esim.cli.groups import with_groups
 from esim.cli.progress import progress
 from esim.cli.usage import refuse, usage
@@ -20,6 +21,8 @@ class PageFlags:
     out: Annotated[
         list[Path] | None,
         typer.Option(
+            parser=typed_place,
+            metavar="PATH",
             help="Write here; the ending says what: .html, .md, .pdf, .csv or .json. Repeatable. "
             "Default: report.html beside the result.",
             show_default=False,
@@ -84,8 +87,7 @@ def report(
             display.update(task, description=f"writing {target}")
             write_page(shown, source, target, page.table)
             display.advance(task)
-    from rich.console import Console
-
+    from esim.report.terminal.console import terminal
     from esim.report.terminal.replay import show_written
 
-    show_written(shown.answer, targets, Console())
+    show_written(shown.answer, targets, terminal())

@@ -21,12 +21,11 @@ def rules(
     ] = None,
 ) -> None:
     """List the rules, or show one: every column with its meaning, its source, its pitfalls."""
-    from rich.console import Console
-
+    from esim.report.terminal.console import terminal
     from esim.report.terminal.replay import table
     from esim.rules import names, preset, read_preset
 
-    console = Console()
+    console = terminal()
     if name is None:
         listed = table("Rules", "rule", "what it does", "copied from", words=True)
         for row in map(preset, names()):
@@ -45,9 +44,11 @@ def rules(
 
 
 def _about(row: Preset, console: Console) -> None:
-    from rich.markup import escape
+    from rich.text import Text
 
-    console.print(f"[bold]{escape(row.name)}[/]  {escape(row.summary)}\n")
+    from esim.errors import visible
+
+    console.print(Text.assemble((visible(row.name), "bold"), f"  {visible(row.summary)}\n"))
     facts = {
         "copied from": row.source,
         "version": row.version,
@@ -56,7 +57,7 @@ def _about(row: Preset, console: Console) -> None:
     }
     for word, fact in facts.items():
         if fact:
-            console.print(f"[dim]{word}[/]  {escape(fact)}")
+            console.print(Text.assemble((word, "dim"), f"  {visible(fact)}"))
     for heading, points in (
         ("How it differs", row.differs),
         ("Defects of its system, reproduced", row.defects),
@@ -64,20 +65,21 @@ def _about(row: Preset, console: Console) -> None:
         if points:
             console.print(f"\n{heading}")
             for point in points:
-                console.print(f" · {escape(point)}")
+                console.print(f" · {visible(point)}")
     console.print()
 
 
 def _columns(row: Preset, console: Console) -> None:
-    from rich.markup import escape
+    from rich.text import Text
 
+    from esim.errors import visible
     from esim.report.terminal.replay import table
     from esim.rules import Rule, groups, meanings
 
     if row.parameters:
         called = table("Its own parameters", "parameter", "column here", words=True)
         for parameter, column in row.parameters.items():
-            called.add_row(escape(parameter), escape(column))
+            called.add_row(visible(parameter), column)
         console.print(called)
     if row.rule is None:
         return
@@ -89,7 +91,7 @@ def _columns(row: Preset, console: Console) -> None:
             value = getattr(row.rule, column)
             text = str(value).lower()
             changed = value != getattr(ordinary, column)
-            shown.add_row(column, f"[bold]{text}[/]" if changed else text, told[column])
+            shown.add_row(column, Text(text, style="bold" if changed else ""), told[column])
         console.print(shown)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
@@ -21,6 +22,7 @@ from esim.fetch.streams import SUFFIX, FetchedStream, download
 from esim.storage.folders import unique_slugs
 
 PAGE = 100  # jobs on a page, the most that AWS allows
+_NAME = re.compile("[A-Za-z0-9][A-Za-z0-9-]*")
 NEAR_PAGES = 10  # pages of the account's tuning jobs that are searched for near names
 
 # Called with the tuning job's name, how many training jobs are done, and how many there are.
@@ -118,7 +120,19 @@ def _names(account: Account, since: datetime | None = None) -> Iterator[str]:
     )
     for page in pages:
         for summary in page["HyperParameterTuningJobSummaries"]:
-            yield str(summary["HyperParameterTuningJobName"])
+            yield _named(summary["HyperParameterTuningJobName"])
+
+
+def _named(name: object) -> str:
+    """The name of a job as AWS allows it, which can be that of a file or folder too.
+
+    Raises:
+        EsimError: it is another, which may lead out of the folder.
+    """
+    text = str(name)
+    if not _NAME.fullmatch(text):
+        raise EsimError(f"{text!r} is no name that AWS gives a job", why="letters, digits, hyphens")
+    return text
 
 
 def _near(account: Account, name: str) -> str:
@@ -158,8 +172,8 @@ def _fetch(account: Account, name: str, out: Path, progress: Progress | None) ->
     try:
         folder.begin()
         summaries += folder.vanished({str(s["TrainingJobName"]) for s in summaries})
+        names = [_named(summary["TrainingJobName"]) for summary in summaries]
         write_whole(out / JOBS, document({"TrainingJobSummaries": summaries}))
-        names = [str(summary["TrainingJobName"]) for summary in summaries]
         missing = [s for s, n in zip(summaries, names, strict=True) if not folder.has_job(n)]
 
         def tell(done: int) -> None:

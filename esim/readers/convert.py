@@ -5,13 +5,16 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from esim.errors import EsimError
 from esim.readers.inputs import apart, contents, read_inputs
-from esim.storage.history import History, Location
+from esim.readers.opening import local_roots
+from esim.storage.history import History, Location, is_store
 from esim.storage.history.layout import SHARD_ROWS
 from esim.storage.history.write import Input, append, fingerprint
+from esim.storage.places import keep_apart
 from esim.study import Note, Study
 
 Told = Callable[[str, Sequence[Study], Sequence[Note]], None]
@@ -55,9 +58,11 @@ def convert(
         options: the options of `esim.read_studies`.
 
     Raises:
-        EsimError: `out` holds other files or cannot be written, or two inputs have a study of the
-            same name.
+        EsimError: `out` holds other files, is not apart from the inputs or cannot be written, or
+            two inputs have a study of the same name.
     """
+    if not is_store(out):
+        keep_apart(Path(out), local_roots(paths))
     _refuse_other_things(out)
     groups, refused = apart(paths, **options)
     conversion = Conversion(History.open(out), failed=refused)

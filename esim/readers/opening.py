@@ -14,6 +14,7 @@ from esim.readers.address import Address, parse_address
 from esim.readers.limits import limits, too_many
 from esim.readers.source import TRACKERS_FOLDERS, File, Source, unreadable
 from esim.readers.special_files import STDIN, is_special
+from esim.storage.history.addresses import is_store
 
 LEFTOVER_SUFFIXES = ("~", ".swp", ".swo", ".bak", ".tmp", ".part", ".crdownload")
 LEFTOVER_NAMES = frozenset({"Thumbs.db", "desktop.ini", "__MACOSX", "__pycache__"})
@@ -78,6 +79,16 @@ def root_of(given: str | Path) -> Path | Address:
     """
     address = parse_address(str(given))
     return address if isinstance(address, Address) else Path(given if address is None else address)
+
+
+def local_roots(given: Iterable[str | Path]) -> list[Path]:
+    """The files and folders on this machine among some paths and URLs.
+
+    Raises:
+        EsimError: a URL of a kind that esim does not read.
+    """
+    roots = [root_of(one) for one in given if not is_store(one)]
+    return [root for root in roots if isinstance(root, Path)]
 
 
 def union(sources: Sequence[Source]) -> Source:

@@ -69,7 +69,8 @@ def cost(trials: int, steps: int, studies: int) -> Cost:
         reading = worked(lambda: [list(chunk.studies(configs=False)) for chunk in chunks])
 
         def keep() -> FinishedChunks:
-            kept = FinishedChunks(folder / "out", "key", resume=False)
+            (folder / "out.partial").mkdir(exist_ok=True)
+            kept = FinishedChunks(folder / "out.partial")
             for number, part in enumerate(parts):
                 kept.keep(number, pickle.loads(pickle.dumps(part)))
             return kept

@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import IO
 
 from esim.analyses.history.chunk_replay import ReplayedChunk
 from esim.errors import EsimError
+from esim.storage.places import locked
+
+_MARK = "replay"
 
 
 class FinishedChunks:
@@ -19,8 +25,14 @@ class FinishedChunks:
         kept: numbers of the chunks that an earlier replay has left in the folder.
     """
 
-    def __init__(self, out: Path | None, key: str, resume: bool) -> None:
-        """Open the folder, or begin a new one.
+    def __init__(self, folder: Path | None, kept: Iterable[int] = ()) -> None:
+        self._folder, self.kept = folder, frozenset(kept)
+        self._memory: dict[int, bytes] = {}
+
+    @classmethod
+    @contextmanager
+    def opened(cls, out: Path | None, key: str, resume: bool) -> Iterator[FinishedChunks]:
+        """Open the folder, or begin a new one, as a context in which no other process works in it.
 
         Args:
             out: where the result will stand; None: chunks are kept in memory.
@@ -28,34 +40,20 @@ class FinishedChunks:
             resume: whether to keep the chunks of an earlier replay.
 
         Raises:
-            EsimError: the folder holds something else, or chunks of another replay.
+            EsimError: the folder holds something else, or chunks of another replay; another process
+                works in it; or it cannot be written.
         """
-        self.kept: set[int] = set()
-        self._memory: dict[int, bytes] = {}
-        self._folder = None if out is None else out.with_name(out.name + ".partial")
-        if self._folder is None:
+        if out is None:
+            yield cls(None)
             return
-        mark = self._folder / "replay"
-        try:
-            known = mark.read_text(encoding="utf-8")
-        except OSError:
-            known = None
-        if self._folder.exists() and known is None:
-            raise EsimError("the folder holds other things", where=str(self._folder))
-        if known is not None and resume and known != key:
-            raise EsimError(
-                "these are parts of another replay",
-                where=str(self._folder),
-                why="the history, the rule or a setting differs",
-                fix="leave out --resume to begin anew",
-            )
-        if known is not None and not resume:
-            shutil.rmtree(self._folder)
-            known = None
-        if known is None:
-            self._folder.mkdir(parents=True)
-            mark.write_text(key, encoding="utf-8")
-        self.kept = {int(path.stem) for path in self._folder.glob("*.studies")}
+        folder = out.with_name(out.name + ".partial")
+        with ExitStack() as stack:
+            try:
+                mark = stack.enter_context(_held(folder))
+                kept = _left(folder, mark, key, resume)
+            except OSError as error:
+                raise EsimError("cannot be written", where=str(folder), why=str(error)) from error
+            yield cls(folder, kept)
 
     def keep(self, number: int, part: ReplayedChunk) -> None:
         """Keep a replayed chunk under its number."""
@@ -92,3 +90,45 @@ class FinishedChunks:
         """Delete the folder, once the result is written."""
         if self._folder is not None:
             shutil.rmtree(self._folder, ignore_errors=True)
+
+
+@contextmanager
+def _held(folder: Path) -> Iterator[IO[str]]:
+    """The file that marks the folder of a replay, created if need be; no other process holds it.
+
+    Raises:
+        EsimError: the folder holds something else, or another process holds it.
+        OSError: it cannot be written.
+    """
+    path = folder / _MARK
+    if folder.exists() and not path.exists() and any(folder.iterdir()):
+        raise EsimError("the folder holds other things", where=str(folder))
+    folder.mkdir(parents=True, exist_ok=True)
+    with path.open("a+", encoding="utf-8") as mark:
+        if not locked(mark) or not path.exists():  # gone: the other process has just finished
+            raise EsimError(
+                "another esim is writing here", where=str(folder), fix="wait, or another --out"
+            )
+        yield mark
+
+
+def _left(folder: Path, mark: IO[str], key: str, resume: bool) -> set[int]:
+    """The numbers of the chunks that an earlier replay left; without `resume` they are deleted."""
+    mark.seek(0)
+    known = mark.read()
+    if known and resume and known != key:
+        raise EsimError(
+            "these are parts of another replay",
+            where=str(folder),
+            why="the history, the rule or a setting differs",
+            fix="leave out --resume to begin anew",
+        )
+    if known and resume:
+        return {int(path.stem) for path in folder.glob("*.studies")}
+    for path in folder.iterdir():
+        if path.name != _MARK:
+            path.unlink()
+    mark.truncate(0)
+    mark.write(key)
+    mark.flush()
+    return set()

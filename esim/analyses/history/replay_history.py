@@ -61,9 +61,8 @@ def replay_history(
             engine that is not there.
     """
     chunks = history.chunks(studies)
-    parts = FinishedChunks(out, _run_key(history, settings, chunks), resume)
 
-    def finished() -> Iterator[int]:
+    def finished(parts: FinishedChunks) -> Iterator[int]:
         todo = [chunk for chunk in chunks if chunk.number not in parts.kept]
         for chunk in chunks:
             if chunk.number in parts.kept:
@@ -76,15 +75,16 @@ def replay_history(
             yield todo[i].number
 
     inputs = [{"path": str(history.location), "sha256": history.sha256, "format": "history"}]
-    if out is None:
-        gathered = _Gathered()
-        for number in _in_order(finished()):
-            gathered.add(unpacked(parts.studies(number)))
-        return gathered.result(settings, inputs)
-    with whole_folder(out, _ours) as folder:
-        result = write_result(folder, parts, finished(), settings, inputs)
-    parts.forget()
-    return result
+    with FinishedChunks.opened(out, _run_key(history, settings, chunks), resume) as parts:
+        if out is None:
+            gathered = _Gathered()
+            for number in _in_order(finished(parts)):
+                gathered.add(unpacked(parts.studies(number)))
+            return gathered.result(settings, inputs)
+        with whole_folder(out, _ours) as folder:
+            result = write_result(folder, parts, finished(parts), settings, inputs)
+        parts.forget()
+        return result
 
 
 def write_result(

@@ -11,6 +11,7 @@ from esim.report.files import FIGURES
 from esim.report.pages.page import Page, Picture
 from esim.results.saved import SavedResult, read_result
 from esim.storage.folders import whole_file
+from esim.storage.places import keep_apart
 
 # Schema -> the module and the function that make a page of it: (source, studies) -> Page.
 KINDS = {
@@ -47,8 +48,9 @@ def write_page(page: Page, source: SavedResult, target: Path, table: str | None 
     """Write a report as the target's ending says, whole or not at all.
 
     Raises:
-        EsimError: no such table, or the file cannot be written.
+        EsimError: no such table, or the file cannot be written or is the result document.
     """
+    keep_apart(target, [Path(source.where)])
     data = _bytes(page, source, target, table)
     try:
         with whole_file(target) as out:

@@ -65,7 +65,8 @@ def show_failures(failures: Mapping[str, str], console: Console) -> None:
         return
     console.print(Text(f"\nNot replayed: {len(failures)} studies", style="bold red"))
     for study, why in list(failures.items())[:_SHOWN]:
-        console.print(Padding(Text(f"· {clean(study)}: {clean(why, 300)}"), (0, 0, 0, 1)))
+        line = clean(" ".join(why.split()), 300)
+        console.print(Padding(Text(f"· {clean(study)}: {line}"), (0, 0, 0, 1)))
 
 
 def _answer(result: HistoryReplay) -> str:

@@ -1,0 +1,91 @@
+"""Places to write to: what may be one, apart from what is read, and held by one process."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import IO
+
+from esim.errors import EsimError
+
+
+def place(typed: str) -> Path:
+    """The path that was typed as a place to write to; a leading ``~`` is the home folder.
+
+    Raises:
+        EsimError: it is empty or no Unicode text, a part of it is too long, or it cannot be looked
+            at.
+    """
+    if not typed or not Path(os.path.realpath(typed)).name:
+        what = "the root folder" if typed else "an empty path"
+        raise EsimError(f"{what} is no place to write to", fix="name a folder or file")
+    try:
+        typed.encode()
+    except UnicodeEncodeError:
+        raise EsimError("the path is not Unicode text", where=typed, fix="another name") from None
+    path = Path(os.path.expanduser(typed))
+    try:
+        path.stat()
+    except FileNotFoundError:
+        pass
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or str(error)
+        raise EsimError("cannot be written", where=typed, why=why) from None
+    return path if path.name and ".." not in path.parts else Path(os.path.realpath(path))
+
+
+def keep_apart(out: Path, inputs: Iterable[Path]) -> None:
+    """Refuse to write over, into or around what is read. Symbolic links are followed.
+
+    Args:
+        out: the file or folder to write.
+        inputs: files and folders that are read; those that do not exist do not matter.
+
+    Raises:
+        EsimError: `out` is one of them, lies in one, or one lies in it.
+    """
+    around_out = _ancestry(out)
+    for path in inputs:
+        around = _ancestry(path)
+        if not around or around[0] is None:
+            continue
+        if around[0] in around_out:
+            how = "is read itself" if around_out[0] == around[0] else "lies in what is read"
+        elif around_out[0] is not None and around_out[0] in around:
+            how = "holds what is read"
+        else:
+            continue
+        raise EsimError(
+            f"the place to write to {how}", where=str(out), why=str(path), fix="name another place"
+        )
+
+
+def locked(stream: IO[str]) -> bool:
+    """Lock an open file until it is closed; False if another process has locked it.
+
+    Always True on systems without such locks.
+    """
+    try:
+        import fcntl
+    except ImportError:
+        return True
+    try:
+        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
+
+
+def _ancestry(path: Path) -> list[tuple[int, int] | None]:
+    """What a path is, and each folder above it: device and inode; None for what is not there."""
+    found: list[tuple[int, int] | None] = []
+    real = Path(os.path.realpath(path))
+    for each in (real, *real.parents):
+        try:
+            state = each.stat()
+        except (OSError, ValueError):
+            found.append(None)
+        else:
+            found.append((state.st_dev, state.st_ino))
+    return found
