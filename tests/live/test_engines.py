@@ -21,6 +21,8 @@ import pytest
 
 import esim
 from esim.analyses.history import replay_history as many
+from esim.analyses.workers import engines
+from esim.errors import EsimError
 from esim.readers.convert import convert
 from esim.rules import rule
 from esim.storage.history import History, Location, layout
@@ -74,7 +76,8 @@ def process(*words: str) -> subprocess.Popen[bytes]:
 
 @pytest.fixture
 def dask_cluster(tmp_path: Path) -> Iterator[tuple[str, list[subprocess.Popen[bytes]]]]:
-    """A scheduler and two workers, separate processes that talk over TCP."""
+    """A scheduler and two workers, separate processes that talk over TCP: its address, and the
+    workers before the scheduler."""
     where = tmp_path / "scheduler.json"
     scheduler = process(
         "distributed.cli.dask_scheduler", "--host", "127.0.0.1", "--port", "0",
@@ -92,7 +95,7 @@ def dask_cluster(tmp_path: Path) -> Iterator[tuple[str, list[subprocess.Popen[by
     with Client(scheduler_file=str(where), timeout="60s") as client:
         client.wait_for_workers(2, timeout=60)
         address = client.scheduler.address
-    yield address, workers
+    yield address, [*workers, scheduler]
     for one in (*workers, scheduler):
         one.kill()
         one.wait()
@@ -142,6 +145,32 @@ def test_a_dask_worker_killed_during_the_run_loses_nothing(
     assert workers[0].returncode == -signal.SIGKILL
     assert sum(finished) == STUDIES
     assert files(out) == expected
+
+
+@pytest.mark.parametrize("lost", ["workers", "scheduler"])
+def test_a_dask_cluster_that_is_gone_is_an_error(
+    lost: str,
+    history: History,
+    dask_cluster: tuple[str, list[subprocess.Popen[bytes]]],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(engines, "LOST_S", 3.0)
+    monkeypatch.setattr(engines, "PULSE_S", 1.0)
+    address, (*workers, scheduler) = dask_cluster
+
+    def kill(studies: int) -> None:
+        for one in workers if lost == "workers" else [scheduler]:
+            one.kill()
+            one.wait()
+
+    began = time.monotonic()
+    with pytest.raises(EsimError, match=r"no worker has been there|the engine gave up"):
+        many.replay_history(
+            history, SETTINGS, out=tmp_path / "out", engine="dask", address=address, done=kill
+        )
+    assert time.monotonic() - began < 30
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_dask_cluster_of_its_own(

@@ -11,11 +11,11 @@ import concurrent.futures as futures
 import multiprocessing
 import os
 import signal
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from multiprocessing.connection import Connection
-from threading import Thread
 from typing import Any, TypeVar
 
 from esim.errors import EsimError
@@ -195,7 +195,7 @@ def _end_with(watched: Connection) -> None:
         except (EOFError, OSError):
             os._exit(1)
 
-    Thread(target=watch, daemon=True).start()
+    threading.Thread(target=watch, daemon=True).start()
 
 
 @contextmanager
@@ -255,15 +255,18 @@ def _ray(workers: int, address: str | None) -> Iterator[Workers]:
         import ray
     except ImportError:
         raise _missing("ray") from None
+    before = signal.getsignal(signal.SIGTERM)
     try:
-        if address:
-            ray.init(address=address, log_to_driver=False, logging_level="error")
-        else:
-            ray.init(num_cpus=workers, include_dashboard=False, log_to_driver=False,
-                     logging_level="error")  # fmt: skip
-    except (OSError, ValueError, ConnectionError, RuntimeError) as error:
-        raise _unreachable("ray", address, error) from error
-    try:
+        try:
+            if address:
+                ray.init(address=address, log_to_driver=False, logging_level="error")
+            else:
+                ray.init(num_cpus=workers, include_dashboard=False, log_to_driver=False,
+                         logging_level="error")  # fmt: skip
+        except (OSError, ValueError, ConnectionError, RuntimeError) as error:
+            raise _unreachable("ray", address, error) from error
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, before)  # which ray has taken
         remote = ray.remote(_call)
         slots = int(ray.cluster_resources().get("CPU", workers))
         yield Workers(lambda work, unit: remote.remote(work, unit).future(), max(slots, 1))
