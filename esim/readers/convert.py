@@ -11,7 +11,7 @@ from typing import Any
 from esim.errors import EsimError
 from esim.readers.inputs import apart, contents, read_inputs
 from esim.readers.opening import local_roots
-from esim.storage.history import History, Location, is_store
+from esim.storage.history import History, Location
 from esim.storage.history.layout import SHARD_ROWS
 from esim.storage.history.write import Input, append, fingerprint
 from esim.storage.places import keep_apart
@@ -58,20 +58,22 @@ def convert(
         options: the options of `esim.read_studies`.
 
     Raises:
-        EsimError: `out` holds other files, is not apart from the inputs or cannot be written, or
-            two inputs have a study of the same name.
+        EsimError: `out` holds other files, is not apart from the inputs or cannot be written,
+            another process writes there, or two inputs have a study of the same name.
     """
-    if not is_store(out):
+    location = Location(out)
+    if location.is_local:
         keep_apart(Path(out), local_roots(paths))
     _refuse_other_things(out)
     groups, refused = apart(paths, **options)
-    conversion = Conversion(History.open(out), failed=refused)
-    inputs = iter(groups)
-    for first in inputs:
-        given = _read(first, conversion, options, told)
-        if given is not None:
-            shard = _a_shard(given, inputs, conversion, options, told)
-            conversion.history = append(Location(out), shard, conversion.history)
+    with location.only_writer():
+        conversion = Conversion(History.open(out), failed=refused)
+        inputs = iter(groups)
+        for first in inputs:
+            given = _read(first, conversion, options, told)
+            if given is not None:
+                shard = _a_shard(given, inputs, conversion, options, told)
+                conversion.history = append(location, shard, conversion.history)
     return conversion
 
 

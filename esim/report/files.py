@@ -145,7 +145,11 @@ def _with_study(study: str, columns: Mapping[str, Any]) -> pa.Table:
     import pyarrow as pa
 
     length = len(next(iter(columns.values())))
-    return pa.table({"study": [study] * length, **columns})
+    typed = {
+        name: pa.array(column, pa.string()) if isinstance(column, list) else column
+        for name, column in {"study": [study] * length, **columns}.items()
+    }
+    return pa.table(typed)
 
 
 def _reports(study: Study) -> pa.Table:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from esim.assumptions import Clock, Costs
+from esim.errors import EsimError
 from esim.results.backtest import Backtest
 from esim.results.named_rule import RecordedRule
 from esim.results.recorded_inputs import Inputs
@@ -127,6 +128,10 @@ class Scatter:
     steps_saved_fraction: tuple[float | None, ...]
     degradation_normalized: tuple[float | None, ...]
     best_kept: tuple[bool | None, ...]
+
+    def __post_init__(self) -> None:
+        if len({len(column) for column in vars(self).values()}) > 1:
+            raise EsimError("the numbers are not of the same replays")
 
 
 @dataclass(frozen=True)

@@ -282,6 +282,8 @@ class ReplayResult:
         best = [one.trial for one in (found.summary.best, found.summary.best_recorded) if one]
         if len(set(trials)) != found.summary.trials or not set(best) <= set(trials):
             raise MisfitError("its summary is not of its trials")
+        if found.summary.cost is not None and found.costs.price is None:
+            raise MisfitError("it has a cost and no price")
         try:
             validate_document(found)
             validate_trials(found.columns)

@@ -14,7 +14,7 @@ from esim.errors import EsimError
 from esim.results.estimate import ESTIMATE
 from esim.results.recorded_reports import RecordedReports
 from esim.results.replay import DECISIONS, REPORTS, RESULT, ReplayDocument, ReplayResult
-from esim.storage.columns import Column, check_columns
+from esim.storage.columns import Column, checked_columns
 from esim.storage.typed import MisfitError, parse
 
 if TYPE_CHECKING:
@@ -62,11 +62,11 @@ class SavedResult:
         if not path.is_file():
             return None
         try:
-            table: pa.Table = arrow.parquet(path.read_bytes())
+            table = arrow.parquet(path.read_bytes())
         except (pa.ArrowException, OSError) as error:
             raise EsimError("cannot be read", where=str(path), why=str(error)) from error
-        check_columns(table, _COLUMNS[name], str(path))
-        return table.filter(pc.field("study") == study)
+        found: pa.Table = checked_columns(table, _COLUMNS[name], str(path))
+        return found.filter(pc.field("study") == study)
 
 
 def read_result(path: Path) -> SavedResult:

@@ -26,29 +26,35 @@ class Column(NamedTuple):
     needed: bool = True
 
 
-def check_columns(table: Any, columns: Iterable[Column], where: str) -> None:
-    """Check that an Arrow table has some columns, each once, of their types.
+def checked_columns(table: Any, columns: Iterable[Column], where: str) -> Any:
+    """An Arrow table that has some columns, each once and of its type.
 
     Args:
         table: the table; it may have other columns too.
-        columns: what is needed of it.
+        columns: what is needed of it. A column without any value may be of Arrow's type null.
         where: the file, for errors.
 
     Raises:
-        EsimError: a column is missing, stands there twice, is of another type or has nulls.
+        EsimError: a column is missing, stands there twice, is of another type or lacks values.
     """
+    import pyarrow as pa
+
     for name, kind, nulls, needed in columns:
         at = table.schema.get_all_field_indices(name)
+        if not at and not needed:
+            continue
         if len(at) != 1:
-            if not at and not needed:
-                continue
             what = f"several columns {name!r}" if at else f"no column {name!r}"
             raise EsimError(what, where=where)
         column = table.column(at[0])
-        if kind_of(column.type) != kind and (not nulls or column.null_count < len(column)):
+        if pa.types.is_null(column.type):
+            column = column.cast(_types()[kind])
+            table = table.set_column(at[0], name, column)
+        if kind_of(column.type) != kind:
             raise EsimError(f"column {name!r} holds {column.type}, not {kind}", where=where)
         if column.null_count and not nulls:
-            raise EsimError(f"column {name!r} lacks {column.null_count} values", where=where)
+            raise EsimError(f"column {name!r} lacks {column.null_count} value(s)", where=where)
+    return table
 
 
 def kind_of(type: Any) -> Kind | None:
@@ -56,11 +62,18 @@ def kind_of(type: Any) -> Kind | None:
     import pyarrow as pa
 
     inner = type.value_type if pa.types.is_dictionary(type) else type
-    if pa.types.is_string(inner) or pa.types.is_large_string(inner):
+    if pa.types.is_large_string(inner):
         return "text"
-    kinds: dict[Any, Kind] = {
-        pa.int64(): "whole numbers",
-        pa.float64(): "numbers",
-        pa.bool_(): "flags",
+    return next((kind for kind, own in _types().items() if own in (type, inner)), None)
+
+
+def _types() -> dict[Kind, Any]:
+    """The Arrow type of each kind, as esim writes it."""
+    import pyarrow as pa
+
+    return {
+        "text": pa.string(),
+        "whole numbers": pa.int64(),
+        "numbers": pa.float64(),
+        "flags": pa.bool_(),
     }
-    return kinds.get(type)

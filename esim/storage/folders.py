@@ -1,13 +1,18 @@
-"""Folders and files that are written completely or not at all, and safe file names."""
+"""Folders and files that are written completely or not at all, and safe file names.
+
+What is being written has a temporary name, ``.<name>.<8 letters>.part``, and a lock that ends with
+its process. What a killed run left behind is without one: the next run of the same name removes it.
+"""
 
 from __future__ import annotations
 
 import os
 import re
 import shutil
+import sys
 import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -43,13 +48,10 @@ def whole_folder(folder: Path, ours: Callable[[Path], bool]) -> Iterator[Path]:
             )
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        partial = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
-        try:
-            partial.chmod(0o777 & ~_umask())
+        with temporary(target.parent, target.name, folder=True) as partial:
+            partial.chmod(0o777 & ~umask())
             yield partial
             _replace(partial, target)
-        finally:
-            shutil.rmtree(partial, ignore_errors=True)
     except OSError as error:
         raise EsimError("cannot be written", where=str(folder), why=str(error)) from error
 
@@ -64,15 +66,89 @@ def whole_file(path: Path) -> Iterator[BinaryIO]:
     Raises:
         OSError: the file cannot be written.
     """
-    handle, partial = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    try:
-        with os.fdopen(handle, "wb") as out:
+    with temporary(path.parent, path.name) as partial:
+        with partial.open("wb") as out:
             yield out
-        os.chmod(partial, 0o666 & ~_umask())
-        os.replace(partial, path)
-    except BaseException:
-        os.unlink(partial)
-        raise
+        partial.chmod(0o666 & ~umask())
+        partial.replace(path)
+
+
+@contextmanager
+def temporary(parent: Path, name: str, *, folder: bool = False) -> Iterator[Path]:
+    """A new file or folder under a temporary name; it is removed at the end if it is still there.
+
+    Args:
+        parent: the folder to make it in. What killed runs left there under this name is removed.
+        name: what it will be called.
+        folder: whether it is a folder.
+
+    Raises:
+        OSError: it cannot be made.
+    """
+    _clear(parent, name)
+    while True:
+        prefix, suffix = f".{name}.", ".part"
+        if folder:
+            partial = Path(tempfile.mkdtemp(suffix, prefix, parent))
+        else:
+            made, path = tempfile.mkstemp(suffix, prefix, parent)
+            os.close(made)
+            partial = Path(path)
+        handle = _lock(partial)
+        if handle != _TAKEN and partial.exists():
+            break
+        _unlock(handle)  # another run took it for left behind before it was locked
+    try:
+        yield partial
+    finally:
+        if folder:
+            shutil.rmtree(partial, ignore_errors=True)
+        else:
+            partial.unlink(missing_ok=True)
+        _unlock(handle)
+
+
+@contextmanager
+def only_writer(folder: Path) -> Iterator[None]:
+    """Keeps other processes from writing into a folder meanwhile, where they ask for it too.
+
+    Raises:
+        EsimError: another process does.
+        OSError: the folder cannot be made.
+    """
+    made = not folder.exists()
+    folder.mkdir(parents=True, exist_ok=True)
+    handle = _lock(folder)
+    if handle == _TAKEN:
+        raise EsimError(
+            "another process is writing there", where=str(folder), fix="run one after the other"
+        )
+    try:
+        yield
+    finally:
+        if made:
+            with suppress(OSError):  # it holds something
+                folder.rmdir()
+        _unlock(handle)
+
+
+def refuse_inside(out: str | Path, inputs: Iterable[str | Path]) -> None:
+    """Refuse to write among logs, where the next run would read it.
+
+    Args:
+        out: the file or folder that is to be written.
+        inputs: paths of logs; addresses are passed over.
+
+    Raises:
+        EsimError: it is one of the folders, or lies in one.
+    """
+    target = Path(out).resolve()
+    for given in inputs:
+        if os.path.isdir(given) and target.is_relative_to(Path(given).resolve()):
+            raise EsimError(
+                "the output would lie among the logs", where=str(out), why=f"{given} is read",
+                fix="name a folder outside of it",
+            )  # fmt: skip
 
 
 def slug(name: str, longest: int = 80) -> str:
@@ -103,17 +179,65 @@ def _replace(partial: Path, target: Path) -> None:
     if not target.exists():
         partial.rename(target)
         return
-    old = partial.with_name(partial.name + ".old")
-    target.rename(old)
+    old = partial.with_name(partial.name + _OLD)
+    with only_writer(target):  # the lock goes with the folder, whatever its name
+        target.rename(old)
+        try:
+            partial.rename(target)
+        except OSError:
+            old.rename(target)
+            raise
+        shutil.rmtree(old)
+
+
+_OLD = ".old"
+_TAKEN, _UNKNOWN = -1, -2  # in place of a lock: another has it, or the file system has no locks
+
+
+def _clear(parent: Path, name: str) -> None:
+    """Remove what killed runs left in a folder; what one was about to replace is put back."""
+    ours = re.compile(rf"\.{re.escape(name)}\.\w{{8}}\.part({re.escape(_OLD)})?")
+    with suppress(OSError):
+        for entry in os.listdir(parent):
+            found = ours.fullmatch(entry) if entry.startswith(f".{name}.") else None
+            if found is None:
+                continue
+            path = parent / entry
+            handle = _lock(path)
+            if handle < 0:
+                continue  # its process is alive, or nobody can tell
+            if found[1] and not (parent / name).exists():
+                path.rename(parent / name)
+            elif path.is_dir():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink(missing_ok=True)
+            _unlock(handle)
+
+
+def _lock(path: Path) -> int:
+    """A handle that locks a file or folder until it is closed or its process ends."""
+    if sys.platform == "win32":
+        return _UNKNOWN
+    import fcntl
+
+    handle = _UNKNOWN
     try:
-        partial.rename(target)
-    except OSError:
-        old.rename(target)
-        raise
-    shutil.rmtree(old)
+        handle = os.open(path, os.O_RDONLY)
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        _unlock(handle)
+        return _TAKEN if isinstance(error, BlockingIOError) else _UNKNOWN
+    return handle
 
 
-def _umask() -> int:
+def _unlock(handle: int) -> None:
+    if handle >= 0:
+        os.close(handle)
+
+
+def umask() -> int:
+    """The permissions that the user withholds from new files."""
     mask = os.umask(0)
     os.umask(mask)
     return mask

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from esim.errors import EsimError, within
-from esim.storage.columns import Column, check_columns, kind_of
+from esim.storage.columns import Column, checked_columns, kind_of
 from esim.storage.folders import whole_folder
 from esim.storage.typed import MisfitError, build, parse
 from esim.study import STATUS_WORDS, Direction, Note, Study
@@ -108,8 +108,8 @@ def decode(reports_file: bytes, trials_file: bytes, where: str) -> Study:
 
     reports, trials, record = _tables_and_record(reports_file, trials_file, where)
     value = Column(_column(record.objective), "numbers")
-    check_columns(reports, (*_REPORT_COLUMNS, value), f"{where}/{REPORTS}")
-    check_columns(trials, _TRIAL_COLUMNS, f"{where}/{TRIALS}")
+    reports = checked_columns(reports, (*_REPORT_COLUMNS, value), f"{where}/{REPORTS}")
+    trials = checked_columns(trials, _TRIAL_COLUMNS, f"{where}/{TRIALS}")
     ids = trials["trial"].to_pylist()
     study = Study(
         name=record.name,
@@ -379,7 +379,7 @@ def _configs(trials: Any, as_json: Sequence[str], where: str) -> dict[str, tuple
         if not name.startswith(CONFIG):
             continue
         kind = kind_of(column.type) if name not in as_json else None
-        check_columns(trials, (Column(name, kind or "text", nulls=True),), where)
+        checked_columns(trials, (Column(name, kind or "text", nulls=True),), where)
         values = column.to_pylist()
         if name in as_json:
             values = [None if value is None else json_value(value, where) for value in values]

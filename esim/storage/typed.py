@@ -101,7 +101,7 @@ def _plain_fields(record: Any) -> Iterator[tuple[str, Any]]:
             if "flat" in field.metadata:
                 yield from value.items()
             else:
-                yield field.name, value
+                yield field.metadata.get("key", field.name), value
 
 
 class _Field(NamedTuple):

@@ -45,6 +45,14 @@ def test_a_document_read_back_is_the_same_document(folder: str) -> None:
     assert json.loads(again.to_json()) == source.document
 
 
+def test_a_study_without_decisions_beside_one_with_some(tmp_path: Path) -> None:
+    silent = esim.Study.from_arrays([[float("nan")]], "minimize", name="silent")
+    folder = result_folder(tmp_path / "out", plain_study(), silent)
+    results = replay_document(read_result(folder)).studies
+    assert len(results[0].trace()["trial"]) > 0
+    assert len(results[1].trace()["trial"]) == 0
+
+
 def test_the_tables_hold_what_was_replayed(tmp_path: Path) -> None:
     study = evil_study()
     folder = result_folder(tmp_path / "out", plain_study(), study)

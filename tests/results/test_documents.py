@@ -110,6 +110,53 @@ def test_a_document_of_an_earlier_version_reads_back() -> None:
     assert set(again.rule.parameters) == set(document["rule"]["parameters"])
 
 
+@pytest.mark.parametrize(
+    ("path", "value", "said"),
+    [
+        ("esim", 3, "esim: 3 is not text"),
+        ("inputs.0.notes.0.text", 0.0, r"inputs\[0\].notes\[0\].text: 0.0 is not text"),
+        ("inputs.0.sha256", [], r"inputs\[0\].sha256: \[\] is not text"),
+        ("studies", {}, "studies: {} is not a list"),
+        ("studies.0.clock.mode", "noon", "clock.mode: 'noon' is not one of"),
+        ("studies.0.costs.price", -1, r"studies\[0\].costs: price cannot be -1"),
+        ("studies.0.summary.trials_stopped", [3], r"trials_stopped: \[3\] is not a whole number"),
+        (
+            "studies.0.summary.steps_run",
+            10**6,
+            "steps_run is 1000000: that is more than 200, steps",
+        ),
+        ("studies.0.summary.steps_saved_fraction", 1.5, "fraction is 1.5: that is more than 1"),
+        ("studies.0.summary.steps_recorded", -1, "that is more than -1, steps_recorded"),
+        (
+            "studies.0.summary.best.trial",
+            "nobody",
+            r"studies\[0\]: its summary is not of its trials",
+        ),
+        ("studies.0.summary.cost", 10**400, "cost: .* is too large"),
+        ("studies.0.trials.3", {}, r"studies\[0\].trials\[3\]: {} has other fields"),
+        ("studies.0.trials.3.final_value", "x", r"trials.final_value: 'x' is not of type float64"),
+        ("studies.0.trials.3.steps_run", 2**63, "trials.steps_run: a number is too large"),
+        ("studies.0.trials.3.stopped", None, "trials.stopped: None is not of type bool"),
+        ("studies.0.trials.3.trial", "\ud800", "is not Unicode text"),
+        ("studies.0.rule.parameters.quantile", {}, r"rule.parameters.quantile: {} is "),
+        ("studies.0.readings.0.summary", None, r"readings\[0\].summary: None is not an object"),
+        ("studies.0.readings.0.clock.workers", 1.0, "workers: 1.0 is not a whole number"),
+    ],
+)
+def test_a_value_of_another_type_is_refused_with_its_place(
+    path: str, value: object, said: str
+) -> None:
+    document = json.loads((ROOT / "reports/image_digits/result.json").read_text(encoding="utf-8"))
+    *above, last = [int(part) if part.isdigit() else part for part in path.split(".")]
+    holder = document
+    for part in above:
+        holder = holder[part]
+    holder[last] = value
+    with pytest.raises(esim.EsimError, match=said) as refused:
+        ReplayDocument.from_dict(document, "r.json")
+    assert str(refused.value).startswith("r.json: the document does not follow its schema")
+
+
 @pytest.mark.parametrize("schema", DOCUMENTS)
 def test_what_does_not_follow_its_schema_is_refused(schema: str) -> None:
     with pytest.raises(esim.EsimError, match=f"does not follow its schema, {schema}"):

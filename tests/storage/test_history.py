@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
@@ -123,6 +126,78 @@ def test_a_damaged_file_is_named(tmp_path: Path, name: str) -> None:
         esim.read_studies(tmp_path)
 
 
+def rewritten(path: Path, change: Callable[[Any], Any]) -> None:
+    """Another program's file in place of esim's: without a seal."""
+    pq.write_table(change(pq.read_table(path)), path)
+
+
+def with_column(name: str, values: Any) -> Callable[[Any], Any]:
+    def change(table: Any) -> Any:
+        at = table.column_names.index(name)
+        return table.set_column(at, name, values(table) if callable(values) else values)
+
+    return change
+
+
+def test_a_history_without_seals_is_read(tmp_path: Path) -> None:
+    written(tmp_path, given_input("in", study("a"), study("b", 1)))
+    for path in tmp_path.rglob("*.parquet"):
+        rewritten(path, lambda table: table)
+    for expected, actual in zip(
+        [study("a"), study("b", 1)], esim.read_studies(tmp_path), strict=True
+    ):
+        assert_same_study(actual, expected)
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "said"),
+    [
+        ("index", with_column("trials", pa.array([3], pa.float16())), "'trials' holds halffloat"),
+        ("index", lambda t: t.append_column("trials", t["trials"]), "several columns 'trials'"),
+        ("index", lambda t: t.drop_columns(["group"]), "no column 'group'"),
+        ("index", with_column("direction", pa.array(["up"])), "unknown direction 'up'"),
+        ("index", with_column("shard", pa.array(["../x"])), "'../x' cannot be the name of a shard"),
+        ("index", with_column("first_trial", pa.array([-1])), "cannot be in an index"),
+        ("index", with_column("group", pa.array([9])), "it has 1 row groups, not 10"),
+        ("index", with_column("reports", pa.array([11])), "the index does not fit the file"),
+        ("index", with_column("notes", pa.array(["[3]"])), r"notes .*\n  why: \[0\]: 3 is not"),
+        ("index", lambda t: pa.concat_tables([t, t]), "several rows are of one study"),
+        ("reports", lambda t: t.drop_columns(["value"]), "no column 'value'"),
+        ("reports", with_column("step", pa.array([None] * 12, pa.int64())), "'step' lacks 12"),
+        (
+            "reports",
+            with_column("step", lambda t: t["step"].cast(pa.int32())),
+            "'step' holds int32",
+        ),
+        ("reports", with_column("step", pa.array([*[1] * 12])), "steps must increase strictly"),
+        ("reports", lambda t: t.slice(1), "the index does not fit the file|must"),
+        ("trials", with_column("status", pa.array([0.0] * 3)), "'status' holds double"),
+        ("trials", with_column("status", pa.array(["x"] * 3)), "unknown status 'x'"),
+        (
+            "trials",
+            with_column("reports", pa.array([-4, 8, 8])),
+            "must never decrease|does not fit",
+        ),
+        ("trials", with_column("reports", pa.array([2**62] * 3)), "does not fit|must"),
+        ("trials", with_column("trial", pa.array(["t"] * 3)), "'t' stands twice"),
+        ("trials", with_column("config", pa.array(["{"] * 3)), "not JSON"),
+        ("trials", with_column("config", pa.array(["[" * 9999] * 3)), "nested too deeply"),
+        ("trials", with_column("config", pa.array(["[]"] * 3)), "not the hyperparameters"),
+        ("trials", with_column("config", pa.array(['{"a": []}'] * 3)), "'a' is a list"),
+        ("trials", with_column("instance_count", pa.array([0] * 3)), "at least 1"),
+    ],
+)
+def test_what_another_program_wrote_is_checked(
+    tmp_path: Path, name: str, change: Callable[[Any], Any], said: str
+) -> None:
+    written(tmp_path, given_input("in", study("a")))
+    (path,) = tmp_path.rglob(f"{name}.parquet")
+    rewritten(path, change)
+    with pytest.raises(EsimError, match=said) as refused:
+        esim.read_studies(tmp_path)
+    assert str(tmp_path) in str(refused.value)
+
+
 def test_an_index_of_other_files(tmp_path: Path) -> None:
     big, small = tmp_path / "big", tmp_path / "small"
     written(big, given_input("in", study("a"), study("b", 1)))
@@ -204,6 +279,12 @@ def test_an_input_that_cannot_be_read_does_not_stop_the_others(logs: Path, tmp_p
     broken.write_text(broken.read_text() + "x,y\n")
     assert converted(logs, tmp_path / "history") == (["two"], [], ["one"])
     assert [s.name for s in esim.read_studies(tmp_path / "history")] == ["two"]
+
+
+def test_a_history_is_not_written_among_its_logs(logs: Path) -> None:
+    with pytest.raises(EsimError, match="among the logs"):
+        convert([str(logs)], str(logs / "history"))
+    assert not (logs / "history").exists()
 
 
 def test_nothing_else_is_overwritten(logs: Path, tmp_path: Path) -> None:

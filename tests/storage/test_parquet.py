@@ -6,10 +6,12 @@ import os
 import shutil
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
+import pyarrow
 import pyarrow.parquet
 import pytest
 from hypothesis import given, settings
@@ -175,6 +177,52 @@ def test_what_cannot_be_read(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-10])
     with pytest.raises(EsimError, match="damaged Parquet file"):
         Study.from_parquet(tmp_path / "b")
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "said"),
+    [
+        ("trials", lambda t: t.append_column("trial", t["trial"]), "several columns 'trial'"),
+        ("trials", lambda t: t.drop_columns(["start"]), "no column 'start'"),
+        ("trials", lambda t: with_cells(t, "start", [{"a": 1}] * 6), "'start' holds struct"),
+        ("trials", lambda t: with_cells(t, "status", ["x"] * 6), "unknown status 'x'"),
+        ("trials", lambda t: with_cells(t, "config.z", [[1]] * 6), "'config.z' holds list"),
+        ("trials", lambda t: t.slice(1), "their trials differ"),
+        ("reports", lambda t: t.append_column("step", t["step"]), "several columns 'step'"),
+        ("reports", lambda t: t.slice(1).take([0, 0, 1]), "steps must increase"),
+        ("both", lambda t: record_of(t, "[" * 99_999), "nested too deeply"),
+        ("both", lambda t: record_of(t, '{"schema": "esim.study/1", "name": 3}'), "name: 3 is not"),
+        ("both", lambda t: record_of(t, '{"schema": "esim.study/9"}'), "not of one study"),
+    ],
+)
+def test_what_another_program_wrote_is_checked(
+    tmp_path: Path, name: str, change: Callable[[Any], Any], said: str
+) -> None:
+    expected().to_parquet(tmp_path / "s")
+    for file in ("reports", "trials") if name == "both" else (name,):
+        path = tmp_path / "s" / f"{file}.parquet"
+        pyarrow.parquet.write_table(change(pyarrow.parquet.read_table(path)), path)
+    for read in (Study.from_parquet, read_study):
+        with pytest.raises(EsimError, match=said) as refused:
+            read(tmp_path / "s")
+        assert str(tmp_path) in str(refused.value)
+
+
+def with_cells(table: Any, name: str, cells: list[Any]) -> Any:
+    if name not in table.column_names:
+        return table.append_column(name, pyarrow.array(cells))
+    return table.set_column(table.column_names.index(name), name, pyarrow.array(cells))
+
+
+def record_of(table: Any, text: str) -> Any:
+    return table.replace_schema_metadata({storage.METADATA_KEY: text})
+
+
+def test_a_study_without_seals_is_read(tmp_path: Path) -> None:
+    expected().to_parquet(tmp_path / "s")
+    for path in (tmp_path / "s").iterdir():
+        pyarrow.parquet.write_table(pyarrow.parquet.read_table(path), path)
+    assert_same_study(Study.from_parquet(tmp_path / "s"), expected())
 
 
 def test_small_files_are_read_from_arrows_own_memory() -> None:

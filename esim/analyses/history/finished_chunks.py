@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -14,6 +15,12 @@ from esim.errors import EsimError
 from esim.storage.places import locked
 
 _MARK = "replay"
+
+_SUM = 4  # bytes of the checksum behind the studies of a chunk
+
+
+def _sum(data: bytes) -> bytes:
+    return zlib.crc32(data).to_bytes(_SUM, "little")
 
 
 class FinishedChunks:
@@ -61,16 +68,30 @@ class FinishedChunks:
             self._memory[number] = part.studies  # without a folder no table of trials is written
             return
         # The studies are written last: a chunk counts as finished once their file exists.
-        for ending, data in (("trials", part.trials), ("studies", part.studies)):
+        summed = part.studies + _sum(part.studies)
+        for ending, data in (("trials", part.trials), ("studies", summed)):
             partial_file = self._folder / f"{number}.{ending}.part"
             partial_file.write_bytes(data)
             os.replace(partial_file, self._folder / f"{number}.{ending}")
 
     def studies(self, number: int) -> bytes:
-        """The studies of a chunk, `ReplayedChunk.studies`; memory then lets go of them."""
+        """The studies of a chunk, `ReplayedChunk.studies`; memory then lets go of them.
+
+        Raises:
+            EsimError: their file is damaged.
+        """
         if self._folder is None:
             return self._memory.pop(number)
-        return (self._folder / f"{number}.studies").read_bytes()
+        path = self._folder / f"{number}.studies"
+        data = path.read_bytes()
+        studies, its_sum = data[:-_SUM], data[-_SUM:]
+        if its_sum != _sum(studies):
+            raise EsimError(
+                "a finished part of the replay is damaged",
+                where=str(path),
+                fix="leave out --resume to begin anew",
+            )
+        return studies
 
     def put_trials(self, number: int, path: Path) -> None:
         """Put the trials of a chunk into the result, and keep them here too until it is whole.

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import os
-import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from esim.errors import EsimError
+from esim.storage.folders import only_writer, temporary, umask
 
 # The schemes of addresses in object stores. Addresses of databases and servers have other schemes.
 STORES = ("s3", "gs", "gcs", "abfs", "abfss", "az", "hdfs", "memory")
@@ -135,24 +135,39 @@ class Location:
         """
         system, path = self._opened
         target = f"{path}/{name}"
-        partial = f"{path}/.{uuid.uuid4().hex}.part" if self.is_local else target
         try:
             if self.is_local:
-                system.create_dir(path, recursive=True)
-            with system.open_output_stream(partial) as stream:
+                Path(path).mkdir(parents=True, exist_ok=True)
+                with temporary(Path(path), "history") as partial:
+                    with system.open_output_stream(str(partial)) as stream:
+                        yield stream
+                    partial.chmod(0o666 & ~umask())
+                    Path(target).parent.mkdir(parents=True, exist_ok=True)
+                    partial.replace(target)
+                return
+            with system.open_output_stream(target) as stream:
                 try:
                     yield stream
                 except BaseException:
-                    if not self.is_local:
-                        # Closing completes the upload, so the incomplete object must be deleted.
-                        stream.close()
-                        system.delete_file(target)
+                    # Closing completes the upload, so the incomplete object must be deleted.
+                    stream.close()
+                    system.delete_file(target)
                     raise
-            if self.is_local:
-                system.create_dir(os.path.dirname(target), recursive=True)
-                system.move(partial, target)
         except OSError as error:
             raise EsimError("cannot be written", where=self.where(name), why=str(error)) from error
-        finally:
-            if self.is_local and os.path.exists(partial):
-                os.unlink(partial)
+
+    @contextmanager
+    def only_writer(self) -> Iterator[None]:
+        """Keeps other processes on this machine from writing into the folder meanwhile.
+
+        Raises:
+            EsimError: another process does, or the folder cannot be made.
+        """
+        with ExitStack() as stack:
+            if self.is_local:
+                try:
+                    stack.enter_context(only_writer(Path(self.address)))
+                except OSError as error:
+                    why = str(error)
+                    raise EsimError("cannot be written", where=self.address, why=why) from error
+            yield

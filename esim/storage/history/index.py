@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from esim.errors import EsimError, within
-from esim.storage.columns import Column, Kind, check_columns
+from esim.storage.columns import Column, Kind, checked_columns
 from esim.storage.typed import MisfitError, convert, parse
 from esim.study import Note, as_direction
 
@@ -97,7 +97,7 @@ def read_index(data: bytes, where: str) -> tuple[Entry, ...] | None:
         raise EsimError("damaged Parquet file", where=where, why=str(error)) from error
     if (table.schema.metadata or {}).get(KEY) != SCHEMA.encode():
         return None
-    check_columns(table, _COLUMNS, where)
+    table = checked_columns(table, _COLUMNS, where)
     absent = [None] * len(table)
     columns = {
         name: table[name].to_pylist() if name in table.column_names else absent

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from esim.errors import EsimError, near_names, within
-from esim.storage.columns import Column, check_columns, kind_of
+from esim.storage.columns import Column, checked_columns, kind_of
 from esim.storage.history.addresses import Location
 from esim.storage.history.index import INDEX, Entry, notes_of, read_index
 from esim.storage.parquet import STATUS_OF, hyperparameter, json_value, plain_value, status_codes
@@ -96,8 +96,7 @@ class Chunk:
                 table = sealed.read_group(stream, self.group, [column.name for column in columns])
             except (pa.ArrowException, OSError) as error:
                 raise EsimError("damaged Parquet file", where=where, why=str(error)) from error
-        check_columns(table, columns, where)
-        return _columns(table, where)
+        return _columns(checked_columns(table, columns, where), where)
 
 
 @dataclass(frozen=True)
@@ -308,11 +307,13 @@ def _sound(reports: Mapping[str, Any], trials: Mapping[str, Any], ends: Int64) -
         instance_count=trials["instance_count"],
         billed=trials.get("billed_s"),
     )
+    if (np.diff(ends) < 0).any() or ends[-1] != len(reports["step"]):
+        return False
     try:
         whole.validate_numbers()
     except EsimError:
         return False
-    return bool(ends[-1] == len(reports["step"]))
+    return True
 
 
 def _study(
