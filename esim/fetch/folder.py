@@ -25,7 +25,6 @@ from typing import IO, Any
 from esim.errors import EsimError
 from esim.fetch.documents import PART, write_whole
 from esim.fetch.streams import FetchedStream
-from esim.storage.places import locked
 
 DESCRIPTION = "describe-hyper-parameter-tuning-job.json"
 JOBS = "list-training-jobs-for-hyper-parameter-tuning-job.json"
@@ -168,7 +167,7 @@ class Folder:
         """
         self.path.mkdir(parents=True, exist_ok=True)
         self._journal = (self.path / JOURNAL).open("a", encoding="utf-8", newline="\n")
-        if not locked(self._journal):
+        if not _locked(self._journal):
             self.close()
             raise EsimError("another esim fetch is writing here", where=str(self.path))
         self._journal.write("\n")  # ends a line that an interrupted fetch may have left
@@ -307,3 +306,16 @@ def _entry(job: FetchedJob) -> dict[str, Any]:
 
 def _words(identity: Mapping[str, Any]) -> str:
     return ", ".join(str(value) for value in identity.values())
+
+
+def _locked(stream: IO[str]) -> bool:
+    """Lock a file; False if another process has locked it. Always True without such locks."""
+    try:
+        import fcntl
+    except ImportError:
+        return True
+    try:
+        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True

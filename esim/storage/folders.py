@@ -11,8 +11,9 @@ import re
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from itertools import chain, count
 from pathlib import Path
 from typing import BinaryIO
 
@@ -31,22 +32,10 @@ def whole_folder(folder: Path, ours: Callable[[Path], bool]) -> Iterator[Path]:
     Raises:
         EsimError: the folder holds other files, is a file, or cannot be written.
     """
-    target = folder.resolve()
-    if target.exists():
-        if not target.is_dir():
-            raise EsimError("a file stands there", where=str(folder))
-        inside = (path for path in target.rglob("*") if not path.is_dir())
-        others = sorted(
-            str(p.relative_to(target)) for p in inside if not ours(p.relative_to(target))
-        )
-        if others:
-            raise EsimError(
-                "the folder holds other things",
-                where=str(folder),
-                why=", ".join(others[:5]),
-                fix="name a new or empty folder",
-            )
     try:
+        target = Path(os.path.realpath(folder))
+        if target.exists():
+            _refuse_others(target, ours, str(folder))
         target.parent.mkdir(parents=True, exist_ok=True)
         with temporary(target.parent, target.name, folder=True) as partial:
             partial.chmod(0o777 & ~umask())
@@ -54,6 +43,21 @@ def whole_folder(folder: Path, ours: Callable[[Path], bool]) -> Iterator[Path]:
             _replace(partial, target)
     except OSError as error:
         raise EsimError("cannot be written", where=str(folder), why=str(error)) from error
+
+
+def _refuse_others(target: Path, ours: Callable[[Path], bool], where: str) -> None:
+    """Raise EsimError if a path is no folder, or holds files that may not be replaced."""
+    if not target.is_dir():
+        raise EsimError("a file stands there", where=where)
+    inside = (path for path in target.rglob("*") if not path.is_dir())
+    others = sorted(str(p.relative_to(target)) for p in inside if not ours(p.relative_to(target)))
+    if others:
+        raise EsimError(
+            "the folder holds other things",
+            where=where,
+            why=", ".join(others[:5]),
+            fix="name a new or empty folder",
+        )
 
 
 @contextmanager
@@ -119,7 +123,8 @@ def only_writer(folder: Path) -> Iterator[None]:
     made = not folder.exists()
     folder.mkdir(parents=True, exist_ok=True)
     handle = _lock(folder)
-    if handle == _TAKEN:
+    if handle == _TAKEN or not folder.exists():  # gone: the other has just finished
+        _unlock(handle)
         raise EsimError(
             "another process is writing there", where=str(folder), fix="run one after the other"
         )
@@ -130,25 +135,6 @@ def only_writer(folder: Path) -> Iterator[None]:
             with suppress(OSError):  # it holds something
                 folder.rmdir()
         _unlock(handle)
-
-
-def refuse_inside(out: str | Path, inputs: Iterable[str | Path]) -> None:
-    """Refuse to write among logs, where the next run would read it.
-
-    Args:
-        out: the file or folder that is to be written.
-        inputs: paths of logs; addresses are passed over.
-
-    Raises:
-        EsimError: it is one of the folders, or lies in one.
-    """
-    target = Path(out).resolve()
-    for given in inputs:
-        if os.path.isdir(given) and target.is_relative_to(Path(given).resolve()):
-            raise EsimError(
-                "the output would lie among the logs", where=str(out), why=f"{given} is read",
-                fix="name a folder outside of it",
-            )  # fmt: skip
 
 
 def slug(name: str, longest: int = 80) -> str:
@@ -165,10 +151,10 @@ def unique_slugs(names: list[str]) -> list[str]:
     """A different safe file name for each name; they differ in more than upper and lower case."""
     used: set[str] = set()
     found = []
-    for i, name in enumerate(names):
-        candidate = slug(name)
-        if candidate.lower() in used:
-            candidate = f"{candidate}-{i + 1}"
+    for i, name in enumerate(names, start=1):
+        plain = slug(name)
+        candidates = chain([plain], (f"{plain}-{n}" for n in count(i)))
+        candidate = next(one for one in candidates if one.lower() not in used)
         used.add(candidate.lower())
         found.append(candidate)
     return found
@@ -184,8 +170,9 @@ def _replace(partial: Path, target: Path) -> None:
         target.rename(old)
         try:
             partial.rename(target)
-        except OSError:
-            old.rename(target)
+        except BaseException:
+            if not target.exists():
+                old.rename(target)
             raise
         shutil.rmtree(old)
 

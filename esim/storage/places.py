@@ -1,11 +1,10 @@
-"""Places to write to: what may be one, apart from what is read, and held by one process."""
+"""Places to write to: what may be one, and that it is apart from what is read."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterable
 from pathlib import Path
-from typing import IO
 
 from esim.errors import EsimError
 
@@ -59,22 +58,6 @@ def keep_apart(out: Path, inputs: Iterable[Path]) -> None:
         raise EsimError(
             f"the place to write to {how}", where=str(out), why=str(path), fix="name another place"
         )
-
-
-def locked(stream: IO[str]) -> bool:
-    """Lock an open file until it is closed; False if another process has locked it.
-
-    Always True on systems without such locks.
-    """
-    try:
-        import fcntl
-    except ImportError:
-        return True
-    try:
-        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
-    return True
 
 
 def _ancestry(path: Path) -> list[tuple[int, int] | None]:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from esim.errors import EsimError
-from esim.storage.folders import only_writer, refuse_inside, whole_file, whole_folder
+from esim.storage.folders import only_writer, unique_slugs, whole_file, whole_folder
 
 
 def killed(code: str) -> None:
@@ -91,9 +91,26 @@ def test_one_process_writes_at_a_time(tmp_path: Path) -> None:
     assert os.listdir(tmp_path) == ["h"]
 
 
-@pytest.mark.parametrize("out", ["logs", "logs/out", "logs/a/../b.html"])
-def test_nothing_is_written_among_logs(tmp_path: Path, out: str) -> None:
-    (tmp_path / "logs" / "a").mkdir(parents=True)
-    with pytest.raises(EsimError, match="among the logs"):
-        refuse_inside(tmp_path / out, [tmp_path / "logs"])
-    refuse_inside(tmp_path / "logs2", [tmp_path / "logs", "https://host/x", tmp_path / "nowhere"])
+def test_names_give_different_files() -> None:
+    slugs = unique_slugs(["a-3", "a", "a", "A", "../a", "/", "\u202e", "..", "x" * 200])
+    assert slugs == ["a-3", "a", "a-4", "A-5", "a-6", "unnamed", "unnamed-7", "unnamed-8", "x" * 80]
+
+
+def test_an_interrupted_exchange_puts_the_old_folder_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "f").write_text("old")
+    rename, seen = Path.rename, []
+
+    def interrupted(path: Path, target: Path) -> Path:
+        seen.append(path)
+        if len(seen) == 2:  # the old one is away, the new one not yet there
+            raise SystemExit(143)
+        return rename(path, target)
+
+    monkeypatch.setattr(Path, "rename", interrupted)
+    with pytest.raises(SystemExit), whole_folder(tmp_path / "out", lambda path: True) as folder:
+        (folder / "f").write_text("new")
+    assert (tmp_path / "out" / "f").read_text() == "old"
+    assert os.listdir(tmp_path) == ["out"]

@@ -282,7 +282,7 @@ def test_an_input_that_cannot_be_read_does_not_stop_the_others(logs: Path, tmp_p
 
 
 def test_a_history_is_not_written_among_its_logs(logs: Path) -> None:
-    with pytest.raises(EsimError, match="among the logs"):
+    with pytest.raises(EsimError, match="lies in what is read"):
         convert([str(logs)], str(logs / "history"))
     assert not (logs / "history").exists()
 

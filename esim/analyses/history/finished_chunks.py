@@ -8,13 +8,10 @@ import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import IO
 
 from esim.analyses.history.chunk_replay import ReplayedChunk
 from esim.errors import EsimError
-from esim.storage.places import locked
-
-_MARK = "replay"
+from esim.storage.folders import only_writer
 
 _SUM = 4  # bytes of the checksum behind the studies of a chunk
 
@@ -56,8 +53,8 @@ class FinishedChunks:
         folder = out.with_name(out.name + ".partial")
         with ExitStack() as stack:
             try:
-                mark = stack.enter_context(_held(folder))
-                kept = _left(folder, mark, key, resume)
+                stack.enter_context(only_writer(folder))
+                kept = _left(folder, key, resume)
             except OSError as error:
                 raise EsimError("cannot be written", where=str(folder), why=str(error)) from error
             yield cls(folder, kept)
@@ -113,30 +110,12 @@ class FinishedChunks:
             shutil.rmtree(self._folder, ignore_errors=True)
 
 
-@contextmanager
-def _held(folder: Path) -> Iterator[IO[str]]:
-    """The file that marks the folder of a replay, created if need be; no other process holds it.
-
-    Raises:
-        EsimError: the folder holds something else, or another process holds it.
-        OSError: it cannot be written.
-    """
-    path = folder / _MARK
-    if folder.exists() and not path.exists() and any(folder.iterdir()):
-        raise EsimError("the folder holds other things", where=str(folder))
-    folder.mkdir(parents=True, exist_ok=True)
-    with path.open("a+", encoding="utf-8") as mark:
-        if not locked(mark) or not path.exists():  # gone: the other process has just finished
-            raise EsimError(
-                "another esim is writing here", where=str(folder), fix="wait, or another --out"
-            )
-        yield mark
-
-
-def _left(folder: Path, mark: IO[str], key: str, resume: bool) -> set[int]:
+def _left(folder: Path, key: str, resume: bool) -> set[int]:
     """The numbers of the chunks that an earlier replay left; without `resume` they are deleted."""
-    mark.seek(0)
-    known = mark.read()
+    mark = folder / "replay"
+    known = mark.read_text(encoding="utf-8") if mark.exists() else ""
+    if not known and any(path != mark for path in folder.iterdir()):
+        raise EsimError("the folder holds other things", where=str(folder))
     if known and resume and known != key:
         raise EsimError(
             "these are parts of another replay",
@@ -147,9 +126,7 @@ def _left(folder: Path, mark: IO[str], key: str, resume: bool) -> set[int]:
     if known and resume:
         return {int(path.stem) for path in folder.glob("*.studies")}
     for path in folder.iterdir():
-        if path.name != _MARK:
+        if path != mark:
             path.unlink()
-    mark.truncate(0)
-    mark.write(key)
-    mark.flush()
+    mark.write_text(key, encoding="utf-8")
     return set()
