@@ -16,6 +16,7 @@ HIDDEN = (
     "\ufffe\uffff\U000e0000-\U000e0fff\ud800-\udfff"
 )
 _HARMFUL = re.compile(f"[\x00-\x1f{HIDDEN}]")
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _LONGEST = 2000  # characters of each part of an error
 _SAID_FROM = 200  # characters; what is cut longer than this says how much is missing
 
@@ -111,6 +112,14 @@ def visible(text: str) -> str:
     return text if text.isprintable() else _HARMFUL.sub(_written_out, text)
 
 
+def unicode_text(text: str) -> str:
+    """Text in which lone surrogates, which no file can hold, are written out.
+
+    Such are the bytes of a file's name that are no UTF-8, here \\xe9, and halves of pairs in JSON.
+    """
+    return text if text.isascii() else _SURROGATE.sub(_written_out, text)
+
+
 def cut(text: str, longest: int) -> str:
     """Text of which the middle is left out if it has more characters than `longest`.
 
@@ -136,8 +145,8 @@ def _lines(text: str) -> str:
 
 def _written_out(found: re.Match[str]) -> str:
     character = found[0]
-    if character < "\x80":
-        return f"\\x{ord(character):02x}"
+    if character < "\x80" or "\udc80" <= character <= "\udcff":  # the latter: a byte of a path
+        return f"\\x{ord(character) & 0xFF:02x}"
     return character.encode("ascii", "backslashreplace").decode()
 
 

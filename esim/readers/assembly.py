@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from esim.errors import EsimError
+from esim.errors import EsimError, unicode_text
 from esim.readers.natural import natural
 from esim.readers.report_times import elapsed_seconds, with_first_step_time
 from esim.study import Direction, Float64, Int64, Note, Status, Study, is_censored
@@ -149,8 +149,8 @@ def assemble(
         elapsed = with_first_step_time(*timed, steps + done_at_zero, offsets, said)
     _note_values(values, offsets, ids, said)
     study = Study(
-        name=name,
-        objective=objective,
+        name=unicode_text(name),
+        objective=unicode_text(objective),
         direction=direction,
         offsets=offsets,
         steps=np.ascontiguousarray(steps),
@@ -158,7 +158,7 @@ def assemble(
         elapsed=elapsed,
         notes=tuple(said),
         done_at_zero=done_at_zero,
-        **vars(about),
+        **{**vars(about), "trials": tuple(map(unicode_text, about.trials))},
     )
     try:
         study.validate()

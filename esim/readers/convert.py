@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from esim.errors import EsimError
+from esim.errors import EsimError, unicode_text
 from esim.readers.inputs import apart, contents, read_inputs
 from esim.readers.opening import local_roots
-from esim.storage.history import History, Location
-from esim.storage.history.layout import SHARD_ROWS
+from esim.storage.history import History, Location, is_store
+from esim.storage.history.layout import REPORTS, SHARD_ROWS, SHARDS, TRIALS
 from esim.storage.history.write import Input, append, fingerprint
 from esim.storage.places import keep_apart
 from esim.study import Note, Study
+
+# What a conversion that was killed before its first index leaves behind.
+_OURS = re.compile(rf"\.history\..*\.part|{SHARDS}/[^/]+/({REPORTS}|{TRIALS})")
 
 Told = Callable[[str, Sequence[Study], Sequence[Note]], None]
 
@@ -102,7 +106,7 @@ def _read(
     told: Told,
 ) -> Input | None:
     """An input with its studies; None if the history holds them already or it cannot be read."""
-    name = ", ".join(paths)
+    name = unicode_text(", ".join(paths))
     before = conversion.history
     known = {} if before is None else {entry.input: entry.sha256 for entry in before.entries}
     try:
@@ -132,9 +136,17 @@ def _read(
 
 
 def _refuse_other_things(out: str) -> None:
-    if os.path.isfile(out) or (os.path.isdir(out) and os.listdir(out) and not History.open(out)):
-        raise EsimError(
-            "no history stands there, but other things do",
-            where=out,
-            fix="name a new or empty folder",
-        )
+    """Refuse a file, and a folder that holds something and no history, or a part of one."""
+    if os.path.isfile(out):
+        raise EsimError("a file stands there", where=out, fix="name a new or empty folder")
+    if is_store(out) or History.open(out):
+        return
+    for folder, _, names in os.walk(out):
+        for path in (os.path.relpath(os.path.join(folder, name), out) for name in names):
+            if not _OURS.fullmatch(Path(path).as_posix()):
+                raise EsimError(
+                    "no history stands there, but other things do",
+                    where=out,
+                    why=path,
+                    fix="name a new or empty folder",
+                )

@@ -13,7 +13,7 @@ from pathlib import Path
 from threading import Thread
 from typing import Any, ClassVar
 
-from esim.errors import EsimError, near_names
+from esim.errors import EsimError, near_names, unicode_text
 from esim.readers.address import Address
 from esim.readers.encodings.compressed import (
     Compression,
@@ -39,7 +39,8 @@ class File:
     Attributes:
         path: where it is.
         root: the path the user gave: this file, or a folder above it.
-        name: its name relative to a folder root, with "/"; without such a root its own name.
+        name: its name relative to a folder root, with "/"; without such a root its own name. Bytes
+            that are no UTF-8 are written out.
         special: whether it is a pipe, a device or standard input: it is read once and kept, and no
             other library can open it.
         seen: what readers found in its head, kept because several readers look for it.
@@ -49,7 +50,8 @@ class File:
     _last_hashing: ClassVar[Thread | None] = None
 
     def __init__(self, path: Path, root: Path, name: str, special: bool = False) -> None:
-        self.path, self.root, self.name, self.special = path, root, name, special
+        self.path, self.root, self.special = path, root, special
+        self.name = unicode_text(name)
         self._hash: hashlib._Hash | None = None
         self._hashing: Thread | None = None
         self.seen: dict[str, object] = {}
@@ -306,9 +308,9 @@ class Source:
         if isinstance(root, Address | Held):
             return root.name or "study"
         if root.is_dir():
-            return root.resolve().name or str(root)
+            return unicode_text(root.resolve().name or str(root))
         if len(self.roots) > 1:
-            return root.resolve().parent.name or "study"
+            return unicode_text(root.resolve().parent.name) or "study"
         stem = self.files[0].plain_name
         return stem.rsplit(".", 1)[0] if "." in stem[1:] else stem
 

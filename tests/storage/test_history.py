@@ -291,5 +291,5 @@ def test_nothing_else_is_overwritten(logs: Path, tmp_path: Path) -> None:
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.tex").write_text("x")
     for out in ("mine", "mine/thesis.tex"):
-        with pytest.raises(EsimError, match="other things"):
+        with pytest.raises(EsimError, match="other things|a file"):
             convert([str(logs / "one")], str(tmp_path / out))

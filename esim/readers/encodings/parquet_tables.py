@@ -7,6 +7,7 @@ stored, as a dictionary, and how long all its texts are together is looked at be
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -153,11 +154,14 @@ def _length(array: Any) -> int:
 
 
 def _source(file: File) -> Any:
-    """What Arrow opens: the path of a file, or contents that are compressed or read only once."""
+    """What Arrow reads: a file, or contents that are compressed or read only once."""
+    import pyarrow as pa
+
     from esim.storage import arrow
 
     plain = file.compression is None and not file.special
-    return str(file.path) if plain else arrow.reader(file.read())
+    # A path as bytes may be no UTF-8.
+    return pa.OSFile(os.fsencode(file.path)) if plain else arrow.reader(file.read())
 
 
 def _damaged(place: str, error: Exception) -> EsimError:

@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from esim.errors import EsimError
+from esim.errors import EsimError, unicode_text
 from esim.storage.folders import only_writer, temporary, umask
 
 # The schemes of addresses in object stores. Addresses of databases and servers have other schemes.
@@ -39,6 +39,12 @@ class Location:
         from pyarrow import ArrowException, fs
 
         if not is_store(self.address):
+            if unicode_text(self.address) != self.address:  # which Arrow cannot open
+                raise EsimError(
+                    "the path is not Unicode text",
+                    where=self.address,
+                    fix="rename it, or make a link of another name",
+                )
             return fs.LocalFileSystem(), os.path.abspath(self.address)
         try:
             return fs.FileSystem.from_uri(self.address)
