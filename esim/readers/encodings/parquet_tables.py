@@ -160,8 +160,8 @@ def _source(file: File) -> Any:
     from esim.storage import arrow
 
     plain = file.compression is None and not file.special
-    # A path as bytes may be no UTF-8.
-    return pa.OSFile(os.fsencode(file.path)) if plain else arrow.reader(file.read())
+    path: Any = os.fsencode(file.path)  # bytes, because it may be no UTF-8
+    return pa.OSFile(path, "r") if plain else arrow.reader(file.read())
 
 
 def _damaged(place: str, error: Exception) -> EsimError:
