@@ -18,6 +18,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -216,7 +217,8 @@ class Folder:
     def close(self) -> None:
         """Close the journal, if it is open."""
         if self._journal is not None:
-            self._journal.close()
+            with suppress(OSError):  # of what could not be written, which was an error before
+                self._journal.close()
             self._journal = None
 
     def _note(self, entry: Mapping[str, Any]) -> None:

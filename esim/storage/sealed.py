@@ -13,6 +13,7 @@ from __future__ import annotations
 import io
 import zlib
 from collections.abc import Sequence
+from contextlib import suppress
 from types import TracebackType
 from typing import Any
 
@@ -57,12 +58,15 @@ class SealedWriter:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        if kind is not None:
+            with suppress(Exception):  # Arrow cannot end every file whose writing failed
+                self._writer.close()
+            self._writer.is_open = False
+            return
         held = self._sink.hold()
         seal = " ".join([_OPEN, *(f"{one:08x}" for one in self._sums)])
         self._writer.add_key_value_metadata({KEY.decode(): seal})
         self._writer.close()
-        if kind is not None:
-            return
         if _starts(self._metadata[0]) != self._starts:
             raise RuntimeError("pyarrow lays row groups out in another way than the seal needs")
         footer, end = bytes(held[:-8]), held[-8:]
