@@ -2,10 +2,11 @@
 
 The checksums of Parquet's own cover what is in a page. They cover neither the page's header, where
 a flipped bit can shorten a dictionary unseen, nor the footer, which says where the pages are and
-what they hold. So the footer of a file that esim writes keeps a seal under a key of its own: the
-CRC-32 of the footer, in which the seal's own eight digits for it count as zeros, and the CRC-32 of
-the bytes of each row group. A file without a seal is read as it is, by other programs' or by
-earlier versions of esim; if its pages have checksums, these are verified.
+what they hold. So the footer of a file that esim writes keeps a seal under a key of its own. It has
+the CRC-32 of the footer, for which its own eight digits count as zeros, and for each row group its
+first byte and the CRC-32 of its bytes: ``8e2f01c3 4:0b1d27f5 3f0a:99c01e44``, all hexadecimal. A
+file without a seal, by another program or by an earlier version of esim, is read as it is; if its
+pages have checksums, these are verified.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import zlib
 from collections.abc import Sequence
 from contextlib import suppress
 from types import TracebackType
-from typing import Any
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -38,8 +39,7 @@ class SealedWriter:
 
     def __init__(self, out: Any, schema: Any, **options: Any) -> None:
         self._sink = _Sink(out)
-        self._starts: list[int] = []
-        self._sums: list[int] = []
+        self._groups: list[_Group] = []
         self._metadata: list[Any] = []
         self._writer = pq.ParquetWriter(
             pa.PythonFile(self._sink, mode="w"),
@@ -58,16 +58,16 @@ class SealedWriter:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        if kind is not None:
+        held = self._sink.hold()
+        if kind is not None:  # no footer: what was interrupted is no whole file
             with suppress(Exception):  # Arrow cannot end every file whose writing failed
                 self._writer.close()
             self._writer.is_open = False
             return
-        held = self._sink.hold()
-        seal = " ".join([_OPEN, *(f"{one:08x}" for one in self._sums)])
+        seal = " ".join([_OPEN, *(f"{group.start:x}:{group.sum:08x}" for group in self._groups)])
         self._writer.add_key_value_metadata({KEY.decode(): seal})
         self._writer.close()
-        if _starts(self._metadata[0]) != self._starts:
+        if not _fits(self._metadata[0], self._groups):
             raise RuntimeError("pyarrow lays row groups out in another way than the seal needs")
         footer, end = bytes(held[:-8]), held[-8:]
         before, after = _around(footer, seal.encode())
@@ -75,10 +75,9 @@ class SealedWriter:
 
     def write(self, table: Any) -> None:
         """Write a table as one row group."""
-        self._sink.sum = 0
-        self._starts.append(self._sink.at)
+        self._sink.sum, start = 0, self._sink.at
         self._writer.write_table(table, row_group_size=max(1, table.num_rows))
-        self._sums.append(self._sink.sum)
+        self._groups.append(_Group(start, self._sink.sum))
 
 
 def write_table(table: Any, out: Any, **options: Any) -> None:
@@ -98,10 +97,10 @@ def read(stream: Any, columns: Sequence[str] | None = None) -> Any:
     Raises:
         pa.ArrowException, OSError: the file is damaged, or another program changed it.
     """
-    metadata, sums = _footer(stream)
-    for number in range(len(sums)):
-        _checked_group(stream, metadata, sums, number)
-    file = pq.ParquetFile(stream, metadata=metadata, page_checksum_verification=not sums)
+    metadata, groups = _footer(stream)
+    for number in range(len(groups)):
+        _checked_group(stream, metadata, groups, number)
+    file = pq.ParquetFile(stream, metadata=metadata, page_checksum_verification=not groups)
     return _whole(file.read(columns=None if columns is None else list(columns)))
 
 
@@ -116,20 +115,27 @@ def read_group(stream: Any, group: int, columns: Sequence[str]) -> Any:
     Raises:
         pa.ArrowException, OSError: as `read`, or there are fewer row groups.
     """
-    metadata, sums = _footer(stream)
+    metadata, groups = _footer(stream)
     if group >= metadata.num_row_groups:
         raise OSError(f"it has {metadata.num_row_groups} row groups, not {group + 1}")
     source = stream
-    if sums:
-        part = _checked_group(stream, metadata, sums, group)
+    if groups:
+        part = _checked_group(stream, metadata, groups, group)
         if metadata.row_group(group).num_rows:  # Arrow looks for the pages of none at offset 0
-            source = pa.PythonFile(part, mode="r")
-    file = pq.ParquetFile(source, metadata=metadata, page_checksum_verification=not sums)
+            source = pa.input_stream(part)
+    file = pq.ParquetFile(source, metadata=metadata, page_checksum_verification=not groups)
     return _whole(file.read_row_group(group, columns=list(columns), use_threads=False))
 
 
-def _footer(stream: Any) -> tuple[Any, list[int]]:
-    """The metadata of a Parquet file, and the checksum of each row group; none without a seal.
+class _Group(NamedTuple):
+    """What a seal says of a row group: its first byte in the file, the checksum of all of them."""
+
+    start: int
+    sum: int
+
+
+def _footer(stream: Any) -> tuple[Any, list[_Group]]:
+    """The metadata of a Parquet file, and what its seal says of row groups; none without a seal.
 
     Raises:
         pa.ArrowException, OSError: as `read`.
@@ -144,12 +150,14 @@ def _footer(stream: Any) -> tuple[Any, list[int]]:
     length = metadata.serialized_size
     try:
         before, after = _around(stream.read_at(length, stream.size() - 8 - length), seal)
-        own, *sums = (int(word, 16) for word in seal.split())
-    except ValueError as error:
+        own, *words = seal.split()
+        groups = [_Group(*(int(number, 16) for number in word.split(b":"))) for word in words]
+        whole = zlib.crc32(before + _OPEN.encode() + after) == int(own, 16)
+    except (ValueError, TypeError) as error:
         raise OSError(f"not a seal: {seal!r}") from error
-    if zlib.crc32(before + _OPEN.encode() + after) != own or len(sums) != metadata.num_row_groups:
+    if not whole or len(groups) != metadata.num_row_groups:
         raise OSError("the footer does not match its checksum")
-    return metadata, sums
+    return metadata, groups
 
 
 def _around(footer: bytes, seal: bytes) -> tuple[bytes, bytes]:
@@ -158,25 +166,36 @@ def _around(footer: bytes, seal: bytes) -> tuple[bytes, bytes]:
     return footer[:at], footer[at + len(_OPEN) :]
 
 
-def _starts(metadata: Any) -> list[int]:
-    """The first byte of each row group."""
-    found = []
-    for number in range(metadata.num_row_groups):
+def _fits(metadata: Any, groups: Sequence[_Group]) -> bool:
+    """Whether the row groups of a file that was just written start where they are said to."""
+    for number, group in enumerate(groups):
         first = metadata.row_group(number).column(0)
         dictionary = first.dictionary_page_offset if first.has_dictionary_page else None
-        found.append(first.data_page_offset if dictionary is None else dictionary)
-    return found
+        if group.start != (first.data_page_offset if dictionary is None else dictionary):
+            return False
+    return True
 
 
-def _checked_group(stream: Any, metadata: Any, sums: Sequence[int], number: int) -> _Part:
-    """The bytes of a row group. Raises OSError if they do not match its checksum."""
-    size = stream.size()
-    starts = [*_starts(metadata), size - 8 - metadata.serialized_size]
-    stream.seek(starts[number])
-    data = stream.read_buffer(starts[number + 1] - starts[number])  # in Arrow's memory, not anew
-    if zlib.crc32(data) != sums[number]:
+def _checked_group(stream: Any, metadata: Any, groups: Sequence[_Group], number: int) -> Any:
+    """A buffer that is the file up to the end of a row group, of which only that one is filled in.
+
+    The memory is Arrow's, whose threads may hold it (see `esim.storage.arrow.reader`), and what is
+    not filled in takes none.
+
+    Raises:
+        OSError: the bytes of the row group do not match its checksum.
+    """
+    start, its_sum = groups[number]
+    size = stream.size() - 8 - metadata.serialized_size
+    end = groups[number + 1].start if number + 1 < len(groups) else size
+    if not 0 <= start <= end <= size:
+        raise OSError(f"row group {number + 1} is said to be where it cannot be")
+    whole = pa.allocate_buffer(end)
+    part = memoryview(whole)[start:]
+    stream.seek(start)
+    if stream.readinto(part) < len(part) or zlib.crc32(part) != its_sum:
         raise OSError(f"row group {number + 1} does not match its checksum")
-    return _Part(data, starts[number], size)
+    return whole
 
 
 def _whole(table: Any) -> Any:
@@ -212,29 +231,3 @@ class _Sink(io.RawIOBase):
         self.sum = zlib.crc32(data, self.sum)
         self.at += len(data)
         return len(data)
-
-
-class _Part(io.RawIOBase):
-    """A file of which only one part can be read, which is in memory."""
-
-    def __init__(self, data: Any, start: int, size: int) -> None:
-        self._data, self._start, self._size, self._at = memoryview(data), start, size, start
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def tell(self) -> int:
-        return self._at
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        self._at = offset + {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._size}[whence]
-        return self._at
-
-    def read(self, size: int = -1) -> Any:
-        at = self._at - self._start
-        found = self._data[at : at + size] if at >= 0 else self._data[:0]
-        self._at += len(found)
-        return found

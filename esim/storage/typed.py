@@ -50,7 +50,7 @@ class MisfitError(ValueError):
 
     def inside(self, part: str | int) -> MisfitError:
         """The same error, of what holds the value under this name or number."""
-        head = f"[{part}]" if isinstance(part, int) else part
+        head = part if isinstance(part, str) and part.isidentifier() else f"[{shown(part)}]"
         self.place = (
             f"{head}.{self.place}" if self.place[:1] not in ("", "[") else head + self.place
         )

@@ -113,8 +113,8 @@ def _swap(document: Any, random: random.Random) -> str:
 
 
 def _add(document: Any, random: random.Random) -> str:
-    holders = [v for h, k in places(document) if isinstance(v := h[k], dict)]
-    random.choice([document, *holders])[random.choice(("x", "", "schema", "trace"))] = 1
+    holders = [v for h, k in [([document], 0), *places(document)] if isinstance(v := h[k], dict)]
+    random.choice(holders or [{}])[random.choice(("x", "", "schema", "trace"))] = 1
     return json.dumps(document)
 
 

@@ -152,7 +152,11 @@ def test_a_history_without_seals_is_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "change", "said"),
     [
-        ("index", with_column("trials", pa.array([3], pa.float16())), "'trials' holds halffloat"),
+        (
+            "index",
+            with_column("trials", pa.array(np.array([3], np.float16))),
+            "'trials' holds halffloat",
+        ),
         ("index", lambda t: t.append_column("trials", t["trials"]), "several columns 'trials'"),
         ("index", lambda t: t.drop_columns(["group"]), "no column 'group'"),
         ("index", with_column("direction", pa.array(["up"])), "unknown direction 'up'"),
@@ -291,5 +295,5 @@ def test_nothing_else_is_overwritten(logs: Path, tmp_path: Path) -> None:
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.tex").write_text("x")
     for out in ("mine", "mine/thesis.tex"):
-        with pytest.raises(EsimError, match="other things|a file"):
+        with pytest.raises(EsimError, match=r"other things|a file"):
             convert([str(logs / "one")], str(tmp_path / out))
