@@ -144,7 +144,16 @@ def test_set_up_commands_end_in_commands_that_are_run() -> None:
     assert " -m pytest " in lines["tests"]
     for line in lines.values():
         assert "\n" not in line
-        assert "-c requirements.lock" in line
+        assert "-c requirements.lock" in line or "--require-hashes -r requirements-dev.lock" in line
+
+
+def test_what_is_installed_for_development_is_pinned_by_version_and_hash() -> None:
+    pinned = re.findall(r"^[\w.-]+==\S+", (ROOT / "requirements.lock").read_text(), re.MULTILINE)
+    text = (ROOT / "requirements-dev.lock").read_text().replace("\\\n", " ")
+    for line in text.splitlines():
+        requirement, *hashes = re.split(r"\s+--hash=", line.strip())
+        assert hashes and all(re.fullmatch(r"sha256:[0-9a-f]{64}", one) for one in hashes)
+        assert requirement.partition(" ")[0] in pinned, "write the locks anew: CONTRIBUTING.md"
 
 
 def test_every_block_is_one_that_is_tested() -> None:
