@@ -66,6 +66,10 @@ class Costs:
         upload_s: seconds from the end of a stopped trial's training to the end of its job; None
             takes what the trial took after its last report when it was recorded. A stopped trial
             is a peer of others once its job has ended, as a completed one.
+        slot_gap_s: seconds from the end of a job to the start of the next in its slot, which
+            nothing bills: a part of the makespan wherever the record does not say when each job
+            starts. None takes the median of the gaps in the record (`recorded_slot_gap`), 0 where
+            it shows none.
 
     Raises:
         EsimError: a number is negative or not finite.
@@ -81,9 +85,10 @@ class Costs:
     startup_s: float = 0.0
     stop_latency_s: float = 0.0
     upload_s: float | None = None
+    slot_gap_s: float | None = None
 
     def __post_init__(self) -> None:
-        for name in ("price", "startup_s", "stop_latency_s", "upload_s"):
+        for name in ("price", "startup_s", "stop_latency_s", "upload_s", "slot_gap_s"):
             value = getattr(self, name)
             if value is not None and not (math.isfinite(value) and value >= 0):
                 raise EsimError(f"{name} cannot be {value!r}", fix="a number, at least 0")

@@ -13,6 +13,7 @@ A report every 10 s; two at a time: 001 and 002 run from 0 to 52 s, 003 and 004 
 
 from __future__ import annotations
 
+import dataclasses
 import json
 
 import numpy as np
@@ -20,6 +21,7 @@ import pytest
 
 import esim
 from esim.assumptions import Costs
+from esim.errors import EsimError
 from esim.study import Study
 from tests.paths import DATA
 
@@ -110,6 +112,60 @@ def test_simulated_clock_pulls_trials_forward(tiny: Study) -> None:
     alone = esim.replay(tiny, clock="simulated")
     assert alone.columns.steps_run.tolist() == [5, 1, 5, 5, 2, 1]
     assert (alone.summary.makespan_recorded_s, alone.summary.makespan_s) == (312, 202)
+
+
+def test_a_gap_between_the_jobs_of_a_slot(tiny: Study) -> None:
+    """7 s from the end of a job to the next start in its slot, for which nobody pays.
+
+    One after another: 5 gaps more, 312 + 35 and 202 + 35; decisions as without. One slot: the same.
+    Two slots: 001 and 002 from 0 to 52 s, 003 and 004 from 59 to 111 s, 005 and 006 from 118 to
+    170 s, with the same peers as in the record: 006 stops at its first report, at 128 s, and its
+    job ends at 130 s.
+    Three slots: 004, 005 and 006 start at 59 s; 006 stops at 69 s; 004 and 005 end at 111 s.
+    By the record the starts are what they were: 7 s cannot be asked for.
+    """
+    costs = Costs(slot_gap_s=7, price=3.6)
+    for clock in ("order", "simulated"):
+        result = esim.replay(tiny, clock=clock, costs=costs)
+        summary = result.summary
+        assert result.columns.steps_run.tolist() == [5, 1, 5, 5, 2, 1]
+        assert (summary.makespan_recorded_s, summary.makespan_s) == (347, 237)
+        assert (summary.billed_seconds_recorded, summary.billed_seconds_run) == (312, 202)
+        assert summary.cost == pytest.approx(0.202)
+        assert summary.slot_gap_s == 7
+    two = esim.replay(tiny, workers=2, costs=costs)
+    assert two.columns.start_s.tolist() == [0, 0, 59, 59, 118, 118]
+    assert two.columns.end_s.tolist() == [52, 52, 111, 111, 170, 130]
+    assert two.columns.steps_run.tolist() == [5, 5, 5, 5, 5, 1]
+    three = esim.replay(tiny, workers=3, costs=costs)
+    assert three.columns.end_s.tolist() == [52, 52, 52, 111, 111, 71]
+    assert three.columns.threshold[5] == 8
+    assert three.summary.makespan_s == three.summary.makespan_recorded_s == 111
+    with pytest.raises(EsimError, match="recorded clock takes no slot_gap_s"):
+        esim.replay(tiny, clock="recorded", costs=costs)
+    assert esim.replay(tiny, clock="recorded").summary.slot_gap_s is None
+
+
+def test_the_gap_of_the_record(tiny: Study) -> None:
+    """003 and 004 start 8 s after a slot is free, 005 and 006 13 s: the median is 10.5 s."""
+    later = np.array([0, 0, 8, 8, 21, 21])
+    slow = dataclasses.replace(tiny, start=tiny.start + later, end=tiny.end + later)
+    found = esim.replay(slow, workers=2)
+    assert found.summary.slot_gap_s == 10.5
+    assert found.columns.start_s.tolist() == [0, 0, 62.5, 62.5, 125, 125]
+    assert esim.replay(tiny, workers=2).summary.slot_gap_s == 0
+    # With the end of 004 unknown, so is what followed in its slot.
+    unknown = dataclasses.replace(slow, end=np.where(np.arange(6) == 3, np.nan, slow.end))
+    assert esim.replay(unknown, workers=2).summary.slot_gap_s == 0
+
+
+def test_stops_on_the_last_report_are_counted_apart(tiny: Study) -> None:
+    """One after another 003 ends 5 > 4.6: SageMaker lists it as Stopped, and nothing is saved."""
+    result = esim.replay(tiny, clock="order")
+    assert result.columns.stopped.tolist() == [False, True, False, False, True, True]
+    assert result.columns.stopped_at_last.tolist() == [False, False, True, False, False, False]
+    assert (result.summary.trials_stopped, result.summary.trials_stopped_at_last) == (3, 1)
+    assert esim.replay(tiny, clock="recorded").summary.trials_stopped_at_last == 0
 
 
 def test_money_and_latency(tiny: Study) -> None:

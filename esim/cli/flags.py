@@ -6,6 +6,7 @@ apart from its group is an annotation with a name of its own.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, get_args
@@ -57,6 +58,23 @@ def typed_share(text: str | float) -> float:
 
     with usage():
         return share(text, "a share")
+
+
+def typed_gap(text: str) -> float | None:
+    """The seconds that a flag was given, None for "recorded": with `parser=typed_gap`.
+
+    Raises:
+        typer.BadParameter: it is neither.
+    """
+    if text == "recorded":
+        return None
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = math.nan
+    if not (math.isfinite(seconds) and seconds >= 0):
+        raise typer.BadParameter(f"{text!r} is neither a number of seconds nor recorded")
+    return seconds
 
 
 def typed_place(text: str | Path) -> Path:
@@ -362,6 +380,18 @@ class OverheadFlags:
             min=0,
             help="Billed seconds a stopped job uploads. Default: what each took after its last "
             "report.",
+            rich_help_panel=COSTS,
+            show_default=False,
+        ),
+    ] = None
+
+    slot_gap_s: Annotated[
+        float | None,
+        typer.Option(
+            parser=typed_gap,
+            metavar="SECONDS|recorded",
+            help="Unbilled seconds from the end of a job to the start of the next in its slot, in "
+            "the makespan. Default: recorded, the median gap of the record, 0 where it has none.",
             rich_help_panel=COSTS,
             show_default=False,
         ),

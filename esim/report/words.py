@@ -16,6 +16,7 @@ from esim.results.chances import chance_words
 if TYPE_CHECKING:
     from esim.assumptions import Clock
     from esim.results.comparison.comparison import Comparison
+    from esim.results.replay import Summary
     from esim.study import Direction
 
 MISSING = "–"
@@ -116,6 +117,13 @@ def clock_words(clock: Clock) -> str:
     if clock.mode == "recorded":
         return "recorded times"
     return f"simulated on {clock.workers} worker" + ("s" if clock.workers > 1 else "")
+
+
+def makespan_words(summary: Summary) -> str:
+    """The makespan, with the time that passes between the jobs of a slot where some does."""
+    if not summary.slot_gap_s:
+        return "makespan"
+    return f"makespan ({seconds(summary.slot_gap_s)} between jobs)"
 
 
 def better_words(direction: Direction) -> str:

@@ -67,12 +67,15 @@ class Summary:
     """The headline numbers of one study. None = unknown. Fractions are of the recorded amount.
 
     Steps are the last step each trial reached, summed; seconds are training seconds, billed seconds
-    whole jobs; makespan from the first start to the last end, recorded and replayed by one model.
+    whole jobs; makespan from the first start to the last end, recorded and replayed by one model,
+    in which `slot_gap_s` pass between the jobs of a slot. A trial that is told to stop with its
+    last report is no stopped one: nothing is saved, though SageMaker lists it as Stopped.
     Degradation is signed: positive = worse.
     """
 
     trials: int
     trials_stopped: int
+    trials_stopped_at_last: int
     trials_censored: int
     steps_recorded: int
     steps_run: int
@@ -87,6 +90,7 @@ class Summary:
     makespan_recorded_s: float | None
     makespan_s: float | None
     makespan_saved_fraction: float | None
+    slot_gap_s: float | None
     cost_recorded: float | None
     cost: float | None
     cost_saved_fraction: float | None
@@ -117,6 +121,7 @@ class TrialColumns:
 
     trial: Sequence[str]
     stopped: NDArray[np.bool_]
+    stopped_at_last: NDArray[np.bool_]
     stop_step: NDArray[np.int64]
     steps_recorded: NDArray[np.int64]
     steps_run: NDArray[np.int64]
@@ -304,6 +309,7 @@ class ReplayResult:
 _ADD_UP = (
     "trials",
     "trials_stopped",
+    "trials_stopped_at_last",
     "trials_censored",
     "steps_recorded",
     "steps_run",

@@ -21,9 +21,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from esim.assumptions import Clock, Costs
-from esim.results.replay import BestTrial, Summaries, Summary
+from esim.results.replay import BestTrial, Summaries, Summary, TrialColumns
 from esim.results.validate import validate_jobs
 from esim.simulator.best import BestTrials, Finals, Quality, quality
+from esim.simulator.jobs import slot_gaps
 from esim.simulator.run import OrderRun, OrderRuns
 from esim.simulator.trial_outcomes import TrialOutcomes
 from esim.study import Float64, Int64, Status, Study
@@ -242,14 +243,17 @@ def makespans(
 ) -> tuple[Float64, Float64]:
     """Seconds from the first start to the last end of each job, without and with the rule. [J]
 
-    One after another, that is what all jobs take together. By a clock with times, a trial whose
+    One after another, that is what all jobs take together, with the gaps between them
+    (`esim.simulator.jobs.slot_gaps`). By a clock with times, a trial whose
     recorded end is unknown was still running: it is known up to its last report, stopped or not.
     Not finite if no trial began. The arguments are those of `outcomes`.
     """
     if clock.mode == "order":
-        startup = np.where(jobs.sizes > 0, costs.startup_s * jobs.sizes, np.nan)
+        studies = jobs.studies if isinstance(jobs, Batch) else [study]
+        between = slot_gaps(studies, clock, costs) * (jobs.sizes - 1)
+        around = np.where(jobs.sizes > 0, costs.startup_s * jobs.sizes + between, np.nan)
         recorded, under_rule = trials.recorded.job_seconds, trials.run.job_seconds
-        return jobs.sums(recorded) + startup, jobs.sums(under_rule) + startup
+        return jobs.sums(recorded) + around, jobs.sums(under_rule) + around
     known = jobs.table(np.isfinite(_times(baseline)[1]), False)
     last = jobs.table(last_second(study), 0.0)
 
@@ -302,26 +306,38 @@ _COUNTS = (
 )
 
 
-def summaries(found: Outcomes, batch: Batch, costs: Costs) -> Summaries:
+def summaries(
+    found: Outcomes, batch: Batch, clock: Clock, costs: Costs, trials: TrialColumns
+) -> Summaries:
     """The outcomes of a batch's studies as columns of summaries: None where a number is unknown.
 
     Args:
         found: a job for each study.
         batch: the studies.
+        clock: of the replays.
         costs: whose currency is told where there is a price.
+        trials: of all studies.
     """
     columns: dict[str, list[Any]] = {}
+    column: Any
     for name in _KEYS:
         if name == "currency":
             currency = None if costs.price is None else costs.currency
             columns[name] = [currency] * len(batch)
             continue
-        column = getattr(found, name)
+        if name == "trials_stopped_at_last":
+            columns[name] = batch.sums(trials.stopped_at_last)
+            continue
+        if name == "slot_gap_s":
+            gaps = slot_gaps(batch.studies, clock, costs)
+            column = np.where(np.isnan(found.makespan_recorded_s), np.nan, gaps)
+        else:
+            column = getattr(found, name)
         if isinstance(column, BestTrials):
-            trials = (batch.trials[:-1] + column.place).tolist()
+            best = (batch.trials[:-1] + column.place).tolist()
             columns[name] = [
                 None if v != v else BestTrial(batch.whole.trials[i], v)
-                for i, v in zip(trials, column.value.tolist(), strict=True)
+                for i, v in zip(best, column.value.tolist(), strict=True)
             ]
         elif name == "steps_saved_fraction_bounds":
             columns[name] = [None if low != low else (low, high) for low, high in column.tolist()]

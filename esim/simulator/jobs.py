@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -13,7 +14,7 @@ from esim.errors import EsimError
 from esim.simulator.plan.columns import NOTHING
 from esim.simulator.plan.plan import Plan
 from esim.study import Float64, Int64, Status, Study
-from esim.study.times import durations, last_second, report_seconds
+from esim.study.times import durations, last_second, recorded_slot_gap, report_seconds
 
 
 def choose_clock(study: Study, mode: str | None, workers: int) -> Clock:
@@ -45,6 +46,33 @@ def uploads(study: Study, costs: Costs, whole: Float64 | None = None) -> Float64
     if costs.upload_s is not None:
         return np.full(study.n_trials, costs.upload_s)
     return (durations(study) if whole is None else whole) - last_second(study)
+
+
+def check_slot_gap(clock: Clock, costs: Costs) -> None:
+    """Raise EsimError if a gap between jobs was given to a clock that cannot use one."""
+    if clock.mode == "recorded" and costs.slot_gap_s is not None:
+        raise EsimError(
+            "the recorded clock takes no slot_gap_s",
+            why="it starts each job when it did start, so the gaps are those of the record",
+            fix="--clock simulated, with --workers",
+        )
+
+
+def slot_gaps(studies: Sequence[Study], clock: Clock, costs: Costs) -> Float64:
+    """float64 [S]: seconds from the end of a job to the start of the next in its slot.
+
+    NaN by the recorded clock, which starts each job when it did start.
+
+    Args:
+        studies: S studies.
+        clock: by which all are replayed.
+        costs: whose `slot_gap_s` is taken, or the recorded one.
+    """
+    if clock.mode == "recorded":
+        return np.full(len(studies), np.nan)
+    if costs.slot_gap_s is not None:
+        return np.full(len(studies), costs.slot_gap_s)
+    return np.array([recorded_slot_gap(study) or 0.0 for study in studies])
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from esim.rules import LITERAL, READINGS, Rule
 from esim.rules import rule as named_rule
 from esim.simulator.accounting import Outcomes, outcomes, summaries
 from esim.simulator.caveats import caveats_of
-from esim.simulator.jobs import choose_clock
+from esim.simulator.jobs import check_slot_gap, choose_clock
 from esim.simulator.plan.build import batchable, prepare, prepare_batch
 from esim.simulator.plan.plan import Plan
 from esim.simulator.run import decisions, run_many, run_once, with_first_completed
@@ -156,6 +156,8 @@ def replay_batches(
     for study in studies:
         study.validate_shapes()
     clocks = [choose_clock(study, clock, workers) for study in studies]
+    for one in set(clocks):
+        check_slot_gap(one, costs)
     for places in batches(studies, clocks if batchable(rule) else range(len(studies))):
         batch = Batch.of([studies[place] for place in places])
         batch.validate_numbers()
@@ -182,7 +184,7 @@ def _replayed(batch: Batch, plan: Plan, clock: Clock, costs: Costs, final: Final
     columns = columns_of(batch.whole, clock, trials, run, baseline)
     validate_trials(columns)
     found = outcomes(batch, batch.whole, clock, costs, trials, run, baseline)
-    told = summaries(found, batch, costs)
+    told = summaries(found, batch, clock, costs, columns)
     cut_off_s = trials.recorded.job_seconds - trials.run.job_seconds
     warnings = caveats_of(batch, rule, clock, costs, told, columns, cut_off_s)
     kept = (columns.reports_kept[first:last] for first, last in pairwise(batch.trials))

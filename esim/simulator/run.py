@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from esim.assumptions import Clock, Costs
 from esim.rules import Rule
-from esim.simulator.jobs import StopEffects, stop_effects, uploads
+from esim.simulator.jobs import StopEffects, slot_gaps, stop_effects, uploads
 from esim.simulator.kernels.arguments import State, Times
 from esim.simulator.kernels.engine import run_orders
 from esim.simulator.plan.build import prepare
@@ -35,6 +35,8 @@ class OrderRun:
         threshold: float64 [N], the threshold at the decision that stopped the trial; NaN if none.
         peers: float64 [N], how many peers it had at that decision; NaN if none.
         decided: int64 [N], which of its judgements that was, from 0; -1 if none.
+        at_last: bool [N], whether the rule told it to stop with its last report, which saves
+            nothing; such a trial is not `stopped`.
         began: float64 [N], seconds at which its job started; NaN without times.
         ended: float64 [N], seconds at which its job ended; NaN without times.
         trained: float64 [N], seconds of training of each stopped trial; None: up to the last report
@@ -48,6 +50,7 @@ class OrderRun:
     threshold: Float64
     peers: Float64
     decided: NDArray[np.int64]
+    at_last: NDArray[np.bool_]
     began: Float64
     ended: Float64
     trained: Float64 | None
@@ -278,6 +281,7 @@ def run_once(
         threshold=np.where(alone, np.nan, sign * stops[:, 0]),
         peers=stops[:, 1],
         decided=decided,
+        at_last=~np.isnan(stops[:, 3]),
         began=began,
         ended=ended,
         trained=None if trained is None else trained[0],
@@ -295,6 +299,7 @@ def _as_recorded(plan: Plan) -> OrderRun:
         threshold=unknown,
         peers=unknown,
         decided=np.full(n, -1),
+        at_last=np.zeros(n, dtype=np.bool_),
         began=unknown,
         ended=unknown,
         trained=None,
@@ -320,7 +325,7 @@ def _run_timed(
     study, n = plan.study, plan.study.n_trials
     seconds = report_seconds(study)
     seconds = seconds if plan.row_of is None else seconds[plan.row_of]
-    jobs = np.zeros((n, 5))
+    jobs = np.zeros((n, 6))
     jobs[:, timed.START] = study.start
     jobs[:, timed.DURATION] = durations(study)
     jobs[:, timed.OVERHEAD] = costs.stop_latency_s + uploads(study, costs)
@@ -329,6 +334,9 @@ def _run_timed(
         jobs[running, timed.DURATION] = np.inf
         jobs[running, timed.OVERHEAD] = costs.stop_latency_s + (costs.upload_s or 0.0)
     simulated = clock.mode == "simulated"
+    if simulated:
+        gaps = slot_gaps(plan.batch.studies, clock, costs)
+        jobs[:, timed.GAP] = np.repeat(gaps, plan.batch.sizes)
     times = Times(
         startup=float(costs.startup_s) if simulated else 0.0,
         latency=float(costs.stop_latency_s),

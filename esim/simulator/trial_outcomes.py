@@ -166,6 +166,7 @@ def columns_of(
     return TrialColumns(
         trial=study.trials,
         stopped=run.stopped,
+        stopped_at_last=run.at_last,
         stop_step=np.where(run.stopped, steps_run - study.done_at_zero, -1),
         steps_recorded=trials.recorded.steps.astype(np.int64),
         steps_run=steps_run,

@@ -337,6 +337,7 @@ def make_settings(pick: Pick, study: Study) -> dict[str, Any]:
     if settings["clock"] == "simulated":
         settings["workers"] = pick.integer(1, 4)
         settings["startup_s"] = float(pick.one((0, 0, 1, 3)))
+        settings["slot_gap_s"] = pick.one((None, None, 0.0, 1.0, 2.5))
     settings["stop_latency_s"] = float(pick.one((0, 0, 1, 4)))
     if settings["clock"] != "order":
         settings["upload_s"] = pick.one((None, None, 0.0, 2.0))

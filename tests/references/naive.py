@@ -29,6 +29,7 @@ import math
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from statistics import median
 from typing import Literal
 
 from esim.rules.table import Rule
@@ -147,12 +148,14 @@ def replay(
     startup_s: float = 0.0,
     stop_latency_s: float = 0.0,
     upload_s: float | None = None,
+    slot_gap_s: float | None = None,
     acting: bool = True,
 ) -> NaiveReplay:
     """Replay the study under the rule. With acting=False, or no rule: the baseline.
 
-    `order` is the launch order as trial indices. `workers`, `startup_s` count in the simulated
-    clock only; `upload_s` in the simulated and the recorded one; `stop_latency_s` in all.
+    `order` is the launch order as trial indices. `workers`, `startup_s` and `slot_gap_s` (None: as
+    recorded) count in the simulated clock only; `upload_s` in the simulated and the recorded one;
+    `stop_latency_s` in all.
     """
     launch = list(range(study.n_trials)) if order is None else [int(i) for i in order]
     if sorted(launch) != list(range(study.n_trials)):
@@ -177,6 +180,7 @@ def replay(
             startup_s=startup_s,
             stop_latency_s=stop_latency_s,
             upload_s=upload_s,
+            slot_gap_s=recorded_gap(study) if slot_gap_s is None else slot_gap_s,
         )
     else:
         raise ValueError(f"unknown clock {clock!r}")
@@ -235,6 +239,32 @@ class Event:
     kind: int  # END or REPORT
     ordinal: int | None  # of the report made at this event, from 1; None if there is none
     training_only: bool = False  # the end of a stopped trial's training, before its upload
+    refills: bool = False  # the slot that it has left takes the next trial
+
+
+def recorded_gap(study: Study) -> float:
+    """The median time from a job's end to the next start in its slot; 0 if there is none to see.
+
+    As many slots as ran at once at any start; each later start takes the slot free for longest.
+    """
+    begun = [i for i in range(study.n_trials) if math.isfinite(study.start[i])]
+    if any(study.offsets[i] < study.offsets[i + 1] for i in set(range(study.n_trials)) - {*begun}):
+        return 0.0
+    ends = {i: float(study.end[i]) for i in begun if math.isfinite(study.end[i])}
+    for i in set(begun) - {*ends}:
+        if study.status[i] != Status.RUNNING:
+            return 0.0
+        ends[i] = math.inf
+    starts = sorted(float(study.start[i]) for i in begun)
+    slots = max(
+        (
+            sum(study.start[i] <= t and (ends[i] > t or study.start[i] == t) for i in begun)
+            for t in starts
+        ),
+        default=0,
+    )
+    free = sorted(end for end in ends.values() if math.isfinite(end))
+    return median([t - free.pop(0) for t in starts[slots:]] or [0.0])
 
 
 def _by_events(
@@ -248,6 +278,7 @@ def _by_events(
     startup_s: float,
     stop_latency_s: float,
     upload_s: float | None,
+    slot_gap_s: float,
 ) -> tuple[list[float], list[float]]:
     """Clocks recorded (workers=None) and simulated: the next event is the least of all.
 
@@ -300,13 +331,19 @@ def _by_events(
                 coming[i] = [e for e in coming[i] if e.ordinal in trial.to_make]
                 trained = min(time + stop_latency_s, natural_end[i])
                 coming[i] += [Event(trained, END, None, True), Event(free, END, None)]
-        if event.training_only:
+        if event.refills:
+            if waiting:
+                launch_next(time)
+        elif event.training_only:
             trial.off = True
         elif kind == END:
             end[i] = time
             trial.ended, trial.gone = not trial.stopped, trial.stopped
             if workers is not None and waiting:
-                launch_next(time)
+                if slot_gap_s:
+                    coming[i].append(Event(time + slot_gap_s, END, None, refills=True))
+                else:
+                    launch_next(time)
     if workers is None:
         for trial in trials:
             if trial.n_rows == 0:

@@ -35,6 +35,7 @@ class Terms:
     price: float | None = None
     startup_s: float = 0.0
     upload_s: float | None = None
+    slot_gap_s: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -86,7 +87,8 @@ def account(
         if terms.clock == "order":
             jobs = [trial["job"] for trial in trials]
             in_line = [None if job is None else job + terms.startup_s for job in jobs]
-            found[name] = _sum(in_line) if launched else None
+            gaps = terms.slot_gap_s * (len(launched) - 1)
+            found[name] = _sum([*in_line, gaps]) if launched else None
         else:
             assert times is not None
             spans = (
@@ -187,9 +189,11 @@ def _makespan(
         if not math.isfinite(start):
             continue
         if not math.isfinite(end_recorded[i]):
-            last = int(study.offsets[i + 1]) - 1
-            at_last = _resource(study, last) if study.elapsed is None else study.elapsed[last]
-            logged = float(at_last) if _rows(study, i) else 0.0
+            logged = 0.0
+            if _rows(study, i):
+                last = int(study.offsets[i + 1]) - 1
+                at_last = _resource(study, last) if study.elapsed is None else study.elapsed[last]
+                logged = float(at_last)
             end = min(end, start + logged) if math.isfinite(end) else start + logged
         starts.append(start)
         ends.append(end)

@@ -28,7 +28,7 @@ from esim.simulator.replay import replay_batches, replay_plan
 from esim.simulator.run import OrderRuns, run_many
 from esim.simulator.trial_outcomes import outcomes_of_trials
 from esim.study import Status, Study
-from tests.references import generate
+from tests.references import generate, naive
 from tests.references.generate import build
 from tests.references.golden import INF, NAN, of
 from tests.references.naive_accounting import Terms, Times, account
@@ -77,8 +77,19 @@ PRICES = [Costs(), Costs(price=2.5, startup_s=1.5, stop_latency_s=0.25), Costs(p
 TOO_DEAR = Costs(price=1.7e308, startup_s=1e300)
 
 
-def terms_of(clock: Clock, costs: Costs, final: str) -> Terms:
-    return Terms(clock.mode, final, costs.price, costs.startup_s, costs.upload_s)
+def terms_of(study: Study, clock: Clock, costs: Costs, final: str) -> Terms:
+    gap = naive.recorded_gap(study) if costs.slot_gap_s is None else costs.slot_gap_s
+    return Terms(clock.mode, final, costs.price, costs.startup_s, costs.upload_s, gap)
+
+
+def assert_summary(summary: Summary, expected: dict[str, Any], at_last: int, terms: Terms) -> None:
+    """A summary's numbers are the twin's; it tells of the gap where it tells of a makespan."""
+    found = dict(vars(summary))
+    del found["currency"]
+    assert found.pop("trials_stopped_at_last") == at_last
+    known = expected["makespan_recorded_s"] is not None and terms.clock != "recorded"
+    assert found.pop("slot_gap_s") == (terms.slot_gap_s if known else None)
+    assert_agrees(found, expected)
 
 
 def told(found: Outcomes, job: int, study: Study, launched: list[int]) -> dict[str, Any]:
@@ -129,7 +140,7 @@ def trained_of(runs: OrderRuns, at: int) -> list[float] | None:
 def check(study: Study, rule: Rule, clock: Clock, costs: Costs, final: str, seed: int) -> int:
     """Every way of accounting for a study against the twin; how many trials were stopped."""
     n = study.n_trials
-    terms = terms_of(clock, costs, final)
+    terms = terms_of(study, clock, costs, final)
     rng = np.random.default_rng(seed)
     orders = np.array([rng.permutation(n) for _ in range(3)], dtype=np.int64).reshape(3, n)
     some = orders[:, : (n + 1) // 2].copy()
@@ -142,9 +153,8 @@ def check(study: Study, rule: Rule, clock: Clock, costs: Costs, final: str, seed
     expected = account(study, range(n), *its, trained)
     assert_agrees(told(replayed.outcomes, 0, study, list(range(n))), expected)
     kept = expected.pop("best_kept")
-    summary = dict(vars(result.summary))
-    assert summary.pop("currency") == (None if costs.price is None else costs.currency)
-    assert_agrees(summary, expected)
+    assert result.summary.currency == (None if costs.price is None else costs.currency)
+    assert_summary(result.summary, expected, columns.stopped_at_last.sum(), terms)
     assert kept is None or kept == (not expected["best_trial_stopped"])
 
     if clock.mode != "recorded":
@@ -203,24 +213,24 @@ def test_odd_studies_are_accounted_for_alike_in_stacks(clock: str, costs: Costs)
     together = 0
     for places, replayed in replay_batches(studies, of(), clock, 1, costs=costs, final="last"):
         together += len(places) > 1
-        terms = terms_of(replayed.clock, costs, "last")
         for place, result in zip(places, replayed.results(), strict=True):
             study, its = studies[place], result.columns
+            terms = terms_of(study, replayed.clock, costs, "last")
             times = Times(its.start_s, its.end_s, its.start_recorded_s, its.end_recorded_s)
             trained = its.seconds_run.tolist() if costs.stop_latency_s else None
             expected = account(
                 study, range(study.n_trials), its.reports_kept, its.stopped, terms, times, trained
             )
-            summary = dict(vars(result.summary))
-            del expected["best_kept"], summary["currency"]
-            assert_agrees(summary, expected)
+            del expected["best_kept"]
+            assert_summary(result.summary, expected, its.stopped_at_last.sum(), terms)
     assert together >= 2
 
 
 def test_the_keys_are_those_of_the_summary() -> None:
     keys = {field.name for field in dataclasses.fields(Outcomes)}
     summary = {field.name for field in dataclasses.fields(Summary)}
-    assert keys == (summary - {"currency"}) | {"best_kept"}
+    of_replays = {"currency", "slot_gap_s", "trials_stopped_at_last"}
+    assert keys == (summary - of_replays) | {"best_kept"}
 
 
 # ------------------------------------------------- where three accountings told different things

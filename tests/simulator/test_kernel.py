@@ -15,7 +15,7 @@ from esim.simulator.plan.build import prepare
 from esim.simulator.plan.plan import Plan
 from esim.simulator.run import OrderRun as KernelRun
 from esim.simulator.run import decision_columns, run_once
-from esim.study import Study
+from esim.study import Status, Study
 from tests.references import generate, golden, naive
 from tests.references.golden import Case
 
@@ -28,6 +28,7 @@ def costs_of(options: dict[str, Any]) -> Costs:
         startup_s=options.get("startup_s", 0.0),
         stop_latency_s=options.get("stop_latency_s", 0.0),
         upload_s=options.get("upload_s"),
+        slot_gap_s=options.get("slot_gap_s"),
     )
 
 
@@ -74,6 +75,19 @@ def assert_same(plan: Plan, options: dict[str, Any], expected: naive.NaiveReplay
         assert_same_times(plan.study, actual.began.tolist(), expected.start)
         assert_same_times(plan.study, actual.ended.tolist(), expected.end)
     assert_same_decisions(plan, actual, expected)
+    assert set(np.flatnonzero(actual.at_last)) == told_at_last(plan.study, expected)
+
+
+def told_at_last(study: Study, expected: naive.NaiveReplay) -> set[int]:
+    """The trials whose first verdict to stop is one on their last report; none that runs on."""
+    found = {}
+    for decision in expected.decisions:
+        if decision.stop:
+            found.setdefault(
+                decision.trial, decision.report == study.offsets[decision.trial + 1] - 1
+            )
+    running = set(np.flatnonzero(study.status == Status.RUNNING))
+    return {trial for trial, last in found.items() if last} - running
 
 
 def same(actual: float, expected: float | None) -> bool:

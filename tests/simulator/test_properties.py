@@ -134,6 +134,7 @@ def check_cut_in_time(pick: Pick, clock: str) -> tuple[int, int]:
     if clock == "simulated":
         options["workers"] = pick.integer(1, 4)
         options["startup_s"] = float(pick.one((0, 0, 1, 3)))
+        options["slot_gap_s"] = float(pick.one((0, 0, 1, 2.5)))  # the recorded one is cut too
     run, decided = decisions_of(study, rule, options)
     times = row_times(study, run, options)
     at_cell = cell_times(study, times)
@@ -248,7 +249,8 @@ def result_of(run: Run, final: Final = "last", probe: int = -1, **costs: Any) ->
     trials = outcomes_of_trials(study, paid, final, with_rule)
     columns = columns_of(study, clock, trials, with_rule, without)
     found = outcomes(batch, study, clock, paid, trials, with_rule, without)
-    summary = Summary(**{key: one for key, (one,) in summaries(found, batch, paid).items()})
+    told = summaries(found, batch, clock, paid, columns)
+    summary = Summary(**{key: one for key, (one,) in told.items()})
     return ReplayResult(
         study.name, study.objective, study.direction, run.rule, clock, paid, final, summary,
         columns, warnings=(),

@@ -21,8 +21,8 @@ from tests.references import naive
 from tests.references.generate import build, runs
 from tests.references.golden import FORWARD, INF, NAN, curves, of, scheduled
 from tests.references.naive_accounting import Times, account
-from tests.simulator.test_accounting import assert_agrees, terms_of
-from tests.simulator.test_kernel import clock_of, costs_of, same
+from tests.simulator.test_accounting import assert_summary, terms_of
+from tests.simulator.test_kernel import clock_of, costs_of, same, told_at_last
 from tests.simulator.test_properties import result_of
 
 SEEDED = 150 if config.DISABLE_JIT else 600
@@ -105,14 +105,19 @@ def test_without_report_times_seconds_are_unknown() -> None:
 
 MAKESPANS = {
     # 4.25 + 4.75; t1 takes 1 + 0.75
-    "order": ({"clock": "order"}, 9.0, 6.0),
-    "order, startup": ({"clock": "order", "startup_s": 3.0}, 15.0, 12.0),
+    "order": ({"clock": "order", "slot_gap_s": 0.0}, 9.0, 6.0),
+    "order, startup": ({"clock": "order", "startup_s": 3.0, "slot_gap_s": 0.0}, 15.0, 12.0),
+    # t1's job started 6 s after that of t0 had ended
+    "order, as it was": ({"clock": "order"}, 15.0, 12.0),
     # from 0.5 to 15.5; t1 ends at 12.5. No start-up: starts and ends are as recorded.
     "recorded": ({"clock": "recorded", "startup_s": 3.0}, 15.0, 12.0),
     "recorded, latency": ({"clock": "recorded", "stop_latency_s": 1.0}, 15.0, 13.0),
-    "one slot": ({"clock": "simulated"}, 9.0, 6.0),
+    "one slot": ({"clock": "simulated", "slot_gap_s": 0.0}, 9.0, 6.0),
     # t1's slot is taken at 7.25, it reports at 11.25 and ends at 12
-    "one slot, startup": ({"clock": "simulated", "startup_s": 3.0}, 15.0, 12.0),
+    "one slot, startup": ({"clock": "simulated", "startup_s": 3.0, "slot_gap_s": 0.0}, 15.0, 12.0),
+    # t1's slot is taken at 4.25 + 6, it reports at 11.25 and ends at 12
+    "one slot, as it was": ({"clock": "simulated"}, 15.0, 12.0),
+    "one slot, a gap": ({"clock": "simulated", "slot_gap_s": 0.5}, 9.5, 6.5),
     # t0 ends at 4.25, after t1's last report
     "two slots": ({"clock": "simulated", "workers": 2}, 4.75, 4.75),
 }
@@ -245,11 +250,12 @@ def test_summaries_agree_with_the_twin(final: str) -> None:
         times = Times(under.start, under.end, baseline.start, baseline.end)
         expected = account(
             study, range(study.n_trials), under.kept, under.stopped,
-            terms_of(clock, costs, final), times, under.trained,
+            terms_of(study, clock, costs, final), times, under.trained,
         )  # fmt: skip
         actual = result_of(run, final).summary
         del expected["best_kept"]
-        assert_agrees({k: v for k, v in vars(actual).items() if k != "currency"}, expected)
+        at_last = len(told_at_last(study, under))
+        assert_summary(actual, expected, at_last, terms_of(study, clock, costs, final))
         stops += actual.trials_stopped
         known += actual.degradation is not None
     assert min(stops, known) > SEEDED // 5

@@ -14,7 +14,7 @@ from esim.assumptions import Costs
 from esim.results.explanation import Explanation, ReportRow, Verdict
 from esim.rules import Rule
 from esim.rules import rule as named_rule
-from esim.simulator.jobs import choose_clock
+from esim.simulator.jobs import check_slot_gap, choose_clock
 from esim.simulator.plan.build import prepare
 from esim.simulator.plan.plan import Plan
 from esim.simulator.run import OrderRun, run_once, with_first_completed
@@ -51,6 +51,7 @@ def explain(
     row = named_rule(rule)
     chosen = choose_clock(study, clock, workers)
     costs = costs or Costs()
+    check_slot_gap(chosen, costs)
     plan = with_first_completed(prepare(study, row), chosen, costs)
     run = run_once(plan, chosen, costs)
     probed = run_once(plan, chosen, costs, probe=at, traced=True)

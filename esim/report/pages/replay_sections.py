@@ -15,6 +15,7 @@ from esim.report.words import (
     better_words,
     clean,
     clock_words,
+    makespan_words,
     money,
     number,
     percent,
@@ -95,7 +96,14 @@ def _saved(result: ReplayResult, prefix: str) -> Table:
             "seconds",
             "",
         ),
-        ("makespan", s.makespan_recorded_s, s.makespan_s, "makespan_saved_fraction", "seconds", ""),
+        (
+            makespan_words(s),
+            s.makespan_recorded_s,
+            s.makespan_s,
+            "makespan_saved_fraction",
+            "seconds",
+            "",
+        ),
         ("cost", s.cost_recorded, s.cost, "cost_saved_fraction", "money", s.currency or ""),
     )
     rows: list[tuple[Cell, ...]] = []
@@ -269,6 +277,7 @@ def _money(result: ReplayResult, prefix: str) -> list[Part]:
         ("start-up of each job", f"{costs.startup_s:g} s"),
         ("until a stop takes effect", f"{costs.stop_latency_s:g} s"),
         ("upload of a stopped job", upload),
+        *(() if s.slot_gap_s is None else (("between jobs, unbilled", f"{s.slot_gap_s:g} s"),)),
     ]
     if s.cost is None or s.cost_recorded is None:
         missing: list[Part] = [

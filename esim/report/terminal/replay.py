@@ -13,7 +13,17 @@ from rich.table import Table
 from rich.text import Text
 
 from esim.report.answer import best_fate, totals_sentence, verdict
-from esim.report.words import MISSING, clean, count, money, number, percent, seconds, signed
+from esim.report.words import (
+    MISSING,
+    clean,
+    count,
+    makespan_words,
+    money,
+    number,
+    percent,
+    seconds,
+    signed,
+)
 from esim.results.replay import ReadingRow, ReplayResult, Summary
 
 if TYPE_CHECKING:
@@ -173,7 +183,13 @@ def _amounts(s: Summary) -> Iterator[tuple[str, str, str, float | None, str]]:
             s.billed_seconds_run,
             "billed_saved_fraction",
         ),
-        ("makespan", seconds, s.makespan_recorded_s, s.makespan_s, "makespan_saved_fraction"),
+        (
+            makespan_words(s),
+            seconds,
+            s.makespan_recorded_s,
+            s.makespan_s,
+            "makespan_saved_fraction",
+        ),
     )
     for label, show, recorded, run, key in rows:
         if recorded is not None or run is not None:
@@ -202,6 +218,10 @@ def _saved(result: ReplayResult) -> Table:
             f"{percent(low)} to {percent(high)}",
         )
     shown.add_row("trials, of them stopped", count(s.trials), count(s.trials_stopped), "")
+    if s.trials_stopped_at_last:
+        shown.add_row(
+            "told to stop with their last report", "", count(s.trials_stopped_at_last), ""
+        )
     return shown
 
 

@@ -94,7 +94,9 @@ class State(NamedTuple):
     scratch: NDArray[np.float64]  # [N] the statistics of peers that are looked up
     work: NDArray[np.float64]  # [3, W] where curves are compared, W at least the longest curve
     frozen: NDArray[np.float64]  # [N, 3] threshold, limit and peers at a launch; empty: not kept
-    stops: NDArray[np.float64]  # [N, 3] threshold, peers and judgement of the stop; NaN: none
+    # [N, 4] threshold, peers and judgement of the stop, and the judgement of one that fell on the
+    # trial's last report and saves nothing; NaN: none
+    stops: NDArray[np.float64]
     # [R, 2] threshold (NaN: none) and peers (NaN: not made) of each judgement; empty: not traced
     trace: NDArray[np.float64]
 
@@ -110,9 +112,9 @@ class Times(NamedTuple):
     # [R] seconds since the trial's start, of the report with which a stop decided at each takes
     # effect
     since: NDArray[np.float64]
-    # [N, 5] seconds: START as recorded, DURATION to the natural end (inf: never ends), OVERHEAD
-    # from such a report to the end of the job; filled here: BEGAN and ENDED, when the slot was
-    # taken and free again
+    # [N, 6] seconds: START as recorded, DURATION to the natural end (inf: never ends), OVERHEAD
+    # from such a report to the end of the job, GAP from there until its slot is free; filled here:
+    # BEGAN and ENDED, when the job did
     jobs: NDArray[np.float64]
     heap: NDArray[np.int64]  # [N + 1] a heap of the running trials' positions; its size in [N]
     when: NDArray[np.float64]  # [N] seconds, the next event of each position

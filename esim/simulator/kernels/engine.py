@@ -54,7 +54,7 @@ def begin(plan, state, kept):
         state.trials[trial, CELL] = plan.cell_offsets[trial]
         state.trials[trial, ENDED] = 0
         kept[trial] = 0
-        for at in range(3):
+        for at in range(4):
             state.stops[trial, at] = np.nan
     for at in range(len(state.tally)):
         state.tally[at] = 0.0
@@ -229,6 +229,9 @@ def mark_stop(trial, k, plan, state, kept):
     after = judgements_made(trial, k, plan)
     reports = plan.offsets[trial + 1] - plan.offsets[trial]
     if after > reports or (after == reports and not plan.flags[trial, UNSEEN]):
+        last = k + (plan.group[at] if len(plan.group) != 0 else 1) == reports
+        if last and not plan.flags[trial, UNSEEN]:
+            state.stops[trial, 3] = k
         return False
     column = plan.column[at]
     kept[trial] = k + 1

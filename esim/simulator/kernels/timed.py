@@ -22,12 +22,13 @@ from esim.simulator.kernels.engine import (
 )
 from esim.simulator.kernels.jit import inner, kernel
 
-START, DURATION, OVERHEAD, BEGAN, ENDED = 0, 1, 2, 3, 4  # the columns of `jobs`
+START, DURATION, OVERHEAD, GAP, BEGAN, ENDED = 0, 1, 2, 3, 4, 5  # the columns of `jobs`
 KIND, PHASE, REPORT, TARGET = 0, 1, 2, 3  # the columns of `agenda`
 _IS_END, _IS_REPORT = 0, 1  # kinds of events
 # What the trial does at its next event: it reports, it ends, or, once stopped, it has trained (only
-# under rules whose stopped trials are peers from there) and then frees its slot.
-_RUNS, _ENDS, _TRAINED, _FREES = 0, 1, 2, 3
+# under rules whose stopped trials are peers from there) and then frees its slot. Where slots have
+# gaps, another trial may take it a while later.
+_RUNS, _ENDS, _TRAINED, _FREES, _REFILLS = 0, 1, 2, 3, 4
 # Targets of a trial not bound to stop: none decided yet, the probe, or a stop would save nothing.
 _UNDECIDED, _PROBED, _NEVER = -1, -2, -3
 
@@ -227,6 +228,14 @@ def run_timed(
                 stays = False
                 if ends or phase == _FREES:
                     jobs[trial, ENDED] = now
+                    stays = waiting < last and jobs[trial, GAP] > 0.0
+                    if stays:
+                        times.when[position] = now + jobs[trial, GAP]
+                        times.agenda[position, KIND] = _IS_END
+                        times.agenda[position, PHASE] = _REFILLS
+                    else:
+                        free += 1
+                elif phase == _REFILLS:
                     free += 1
                 else:
                     stays = _reschedule(position, trial, stopped, plan, times, kept)

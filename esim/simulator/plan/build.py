@@ -115,7 +115,7 @@ def prepare_batch(
     cells.members[found.first[1:] - 1, STOPS] = 1
     curve, critical = _curves(rule, oriented)
     return Plan(
-        study=study,
+        batch=batch,
         rule=rule,
         values=oriented,
         own_statistic=own[found.report],

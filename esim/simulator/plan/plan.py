@@ -17,6 +17,7 @@ from esim.simulator.kernels.arguments import PlanArrays, State
 from esim.simulator.kernels.peers import END, STOPS
 from esim.simulator.plan.columns import FirstCompleted
 from esim.study import Float64, Int64, Study
+from esim.study.batch import Batch
 
 METHODS = {
     "midpoint": order_statistics.MIDPOINT,
@@ -42,7 +43,7 @@ class Plan:
     is judged.
 
     Attributes:
-        study: the recorded trials.
+        batch: the studies, one alone or several as one.
         rule: the rule.
         values: float64 [E], the value of each judgement's report, negated when maximizing.
         own_statistic: float64 [E], the trial's own statistic, negated likewise.
@@ -59,7 +60,7 @@ class Plan:
             for them or it is not known yet.
     """
 
-    study: Study
+    batch: Batch
     rule: Rule
     values: Float64
     own_statistic: Float64
@@ -72,6 +73,11 @@ class Plan:
     end_rank: NDArray[np.int32] | None
     curve: Float64 | None
     first_completed: FirstCompleted | None
+
+    @property
+    def study(self) -> Study:
+        """The recorded trials, of all studies as one."""
+        return self.batch.whole
 
     def arguments(self, made: NDArray[np.int32]) -> tuple[Any, ...]:
         """The arguments that every kernel of a replay takes from the plan, in their order.
@@ -102,7 +108,7 @@ class Plan:
             scratch=np.empty(n),
             work=np.empty((3, longest)),
             frozen=np.empty((n if self.rule.frozen else 0, 3)),
-            stops=np.empty((n, 3)),
+            stops=np.empty((n, 4)),
             trace=np.empty((judgements if traced else 0, 2)),
         )
 
