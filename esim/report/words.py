@@ -120,8 +120,8 @@ def clock_words(clock: Clock) -> str:
 
 
 def makespan_words(summary: Summary) -> str:
-    """The makespan, with the time that passes between the jobs of a slot where some does."""
-    if not summary.slot_gap_s:
+    """The makespan, with the time between the jobs of a slot if it is half a second or more."""
+    if summary.slot_gap_s is None or summary.slot_gap_s < 0.5:
         return "makespan"
     return f"makespan ({seconds(summary.slot_gap_s)} between jobs)"
 

@@ -42,6 +42,23 @@ def test_replay_says_what_was_saved_and_what_it_cost() -> None:
     assert "one after another" in out
 
 
+def test_a_gap_between_jobs_stands_beside_the_makespan() -> None:
+    out = run("replay", TINY, "--workers", "2", "--slot-gap-s", "90").output
+    assert "makespan (90.0 s between jobs)" in out
+    assert "between jobs" not in run("replay", TINY, "--workers", "2").output  # none recorded
+    as_recorded = run("replay", TINY, "--workers", "2", "--slot-gap-s", "recorded", "--json")
+    (study,) = json.loads(as_recorded.stdout)["studies"]
+    assert (study["costs"]["slot_gap_s"], study["summary"]["slot_gap_s"]) == (None, 0.0)
+    for wrong in ("-1", "inf", "often"):
+        refused = run("replay", TINY, "--workers", "2", "--slot-gap-s", wrong, code=2)
+        assert "neither a number of seconds" in refused.output
+
+
+def test_stops_on_the_last_report_are_told_apart() -> None:
+    out = run("replay", TINY, "--clock", "order").output
+    assert "told to stop with their last report" in out
+
+
 def test_replay_json_is_the_document_and_nothing_else() -> None:
     out = run("replay", TINY, "--clock", "order", "--json").stdout
     document = json.loads(out, parse_constant=pytest.fail)

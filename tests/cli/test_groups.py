@@ -28,7 +28,16 @@ def test_flags_stand_where_their_group_stands_those_of_a_base_first() -> None:
     @with_groups
     def command(logs: list[str], costs: ColourFlags, output: OutputFlags) -> None: ...
 
-    expected = ["logs", "startup_s", "stop_latency_s", "upload_s", "price", "currency", "colour"]
+    expected = [
+        "logs",
+        "startup_s",
+        "stop_latency_s",
+        "upload_s",
+        "slot_gap_s",
+        "price",
+        "currency",
+        "colour",
+    ]
     assert list(signature(command).parameters) == [*expected, "out", "json"]
 
 

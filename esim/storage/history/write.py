@@ -130,9 +130,11 @@ class _Shards:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *rest: Any) -> None:
-        if kind is None:
+        if kind is not None:
+            self._files.__exit__(kind, *rest)
+            return
+        with self._files:  # they say what it means if the last rows cannot be written
             self._flush()
-        self._files.__exit__(kind, *rest)
 
     def add(self, study: Study, given: Input) -> Entry:
         """Put a study into the row group that is being filled, and return its row of the index.
