@@ -234,7 +234,8 @@ def _launch_order(
     """
     listed = {} if trials is None else {trial: i for i, trial in enumerate(trials.trials)}
     reporting = [reports.trials[i] for i in dict.fromkeys(_used(reports))]
-    silent = [trial for trial in listed if trial not in set(reporting)]
+    known = set(reporting)
+    silent = [trial for trial in listed if trial not in known]
     ids = reporting + silent
     if trials is not None:
         missing = [trial for trial in reporting if trial not in listed]

@@ -19,6 +19,7 @@ from esim.readers.opening import open_sources, root_of
 from esim.readers.options import Options
 from esim.readers.plugins import installed
 from esim.readers.source import Source
+from esim.readers.text.watch import bounded
 from esim.storage.history import History
 from esim.study import Study
 
@@ -105,7 +106,7 @@ def read_inputs(
         first_step=first_step,
         max_size=max_size,
     )
-    with limited(options.max_size):
+    with limited(options.max_size), bounded():
         return _read_all(paths, format, options)
 
 
@@ -234,7 +235,7 @@ def apart(
         EsimError: as `read_inputs`, where a path cannot be opened or no format matches any.
     """
     parsed = Options.parse(**options)
-    with limited(parsed.max_size):
+    with limited(parsed.max_size), bounded():
         chosen = choose_each(open_sources(paths), format, [], parsed)
     groups = [tuple(str(root) for root in source.roots) for source, _ in chosen.read]
     return groups, {str(source.roots[0]): str(error) for source, error in chosen.refused}

@@ -92,11 +92,12 @@ class Logger:
             return Detection(False, "")
         files = [shape.file for shape in tables]
         claims = source.below({file.folder for file in files}) if self.owns else frozenset(files)
+        folders = {file.folder for file in files}
         beside = frozenset(
             file
             for name in self.configs
             for file in source.by_base.get(name, [])
-            if file.folder in {table.folder for table in files}
+            if file.folder in folders
         )
         saw = f"{some([file.name for file in files])} with {self.header}"
         return Detection(True, saw, claims=claims | beside)
@@ -184,9 +185,10 @@ class Logger:
 
     def _others(self, source: Source, tables: Sequence[Shape]) -> bool:
         """Whether there are further tables that may hold the reports of a run."""
+        own = {shape.file for shape in tables}
         for file in source.files:
-            shape = shape_of(file)
-            if shape is not None and shape not in tables and shape.encoding in self.encodings:
+            shape = None if file in own else shape_of(file)
+            if shape is not None and shape.encoding in self.encodings:
                 first = {plain_name(name) for name in shape.columns[:3]}
                 if first & {"epoch", "step", "iteration"} and not shape.ragged:
                     return True

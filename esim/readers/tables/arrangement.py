@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -217,12 +218,13 @@ def arrange(source: Source, options: Options) -> Arrangement:
         exact = [table for table in tables if table.shape.has_reports]
         if exact:
             listing = tuple(shape for shape in shapes if shape.has_trials)
-            rest = [t for t in tables if t not in exact and t.shape not in listing]
+            listed = {id(shape) for shape in listing}
+            rest = [t for t in _without(tables, exact) if id(t.shape) not in listed]
             named = tuple(_exactly(table, options) for table in exact)
             return Arrangement("reports", named, listing, tuple(rest), exact=True)
     summaries = [(t, known) for t in tables if (known := summary_of(t.shape.columns))]
     no_curves = [table for table, _ in summaries]
-    tables = [table for table in tables if table not in no_curves]
+    tables = _without(tables, no_curves)
     kind, found, note = _kind(tables, options)
     if kind is not None:
         rest = _without(tables, found)
@@ -231,7 +233,8 @@ def arrange(source: Source, options: Options) -> Arrangement:
     left = _without([*tables, *no_curves], found)
     lists = [t.shape for t in left if t.shape.has_trials and t.columns.step is None]
     listing = tuple(lists) if kind != "rows" else ()
-    others = tuple(table for table in left if table.shape not in listing)
+    listed = {id(shape) for shape in listing}
+    others = tuple(table for table in left if id(table.shape) not in listed)
     odd = _otherwise(found, others) if kind == "files" else ()
     return Arrangement(
         kind, tuple(found), listing, others, note=note, summaries=tuple(summaries), odd=tuple(odd)
@@ -260,7 +263,8 @@ def _otherwise(found: Sequence[Table], others: Sequence[Table]) -> list[Table]:
     """The tables that hold the metrics of the runs, too, but count no steps as these do."""
     known = set().union(*map(_metrics, found))
     places = {(t.shape.file.folder, t.shape.file.base.partition(".")[0]) for t in found}
-    folders = {t.shape.file.folder for t in found if len(places) == len({p[0] for p in places})}
+    folders = {folder for folder, _ in places}
+    folders = folders if len(folders) == len(places) else set()  # a run each
     return [
         table
         for table in others
@@ -289,7 +293,8 @@ def _kind(tables: Sequence[Table], options: Options) -> tuple[Kind | None, list[
         ]
         reports = []
     rows = [table for table in tables if table.curves or table.lists or table.trial_columns]
-    runs = [t for t in tables if t.is_run and not t.has_reports and t not in rows]
+    of_rows = {id(table) for table in rows}
+    runs = [t for t in tables if t.is_run and not t.has_reports and id(t) not in of_rows]
     if reports and len(reports) >= len(runs):
         return "reports", reports, ""
     if rows and len(rows) >= len(runs):
@@ -302,12 +307,13 @@ def _kind(tables: Sequence[Table], options: Options) -> tuple[Kind | None, list[
 
 
 def _of_one_kind(runs: Sequence[Table], options: Options) -> list[Table]:
-    """Those of the tables that share metrics with most others, or that have the objective."""
+    """Those of the tables that share a metric with most others, or that have the objective."""
     named = [_metrics(table) for table in runs]
     asked = plain_name(options.objective or "").rpartition("/")[2]
     core = [names for names in named if asked and asked in names]
     if not core:
-        shared = [sum(bool(names & other) for other in named) for names in named]
+        tables_with = Counter(name for names in named for name in names)
+        shared = [max((tables_with[name] for name in names), default=0) for names in named]
         most = max(shared)
         core = [names for names, count in zip(named, shared, strict=True) if count == most]
         core = core[:1]

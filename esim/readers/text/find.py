@@ -11,6 +11,7 @@ from esim.readers.source import File
 from esim.readers.text.algorithms import forms_of
 from esim.readers.text.exports import texts
 from esim.readers.text.forms import TAB, LineForm, TableForm
+from esim.readers.text.given import scan_given
 from esim.readers.text.index_forms import prepare
 from esim.readers.text.log_text import Emissions, LogText
 from esim.readers.text.printers import printer_of_file
@@ -47,7 +48,7 @@ def find(jobs: Sequence[Sequence[File | LogText]], metric: str, given: Metric | 
             matches.
 
     Raises:
-        EsimError: a log cannot be read, or a regex takes seconds on a line.
+        EsimError: a log cannot be read, or a regex takes too long.
     """
     if given is not None:
         found = _by_regex(jobs, given)
@@ -79,7 +80,7 @@ def _by_regex(
             for text in _texts(job)
             if text.whole or not whole
         )
-        found.append([prepare(text, scan(text, metric)) for text in texts_of])
+        found.append([prepare(text, scan_given(text, metric)) for text in texts_of])
     return Matches(found, metric, None)
 
 

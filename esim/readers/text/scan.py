@@ -24,7 +24,7 @@ from esim.readers.text.rows import (
     rows_with,
     starts_of,
 )
-from esim.readers.text.watch import Watch, rehearse
+from esim.readers.text.watch import Watch
 from esim.study import Int64
 
 _BLOCK = 1 << 22  # bytes of text whose lines of interest are converted to strings at a time
@@ -45,9 +45,8 @@ def scan(text: LogText, metric: Metric, near: bool = True) -> Emissions:
         near: whether all lines are searched for similar ones if no line matches.
 
     Raises:
-        EsimError: the regex takes seconds on one line.
+        EsimError: the regex takes too long, as in `Watch`.
     """
-    rehearse(metric, text)
     ends = line_ends(text.data)
     needles = _needles(metric)
     found = _scan_rows(text, ends, rows_with(text.data, ends, needles), metric)

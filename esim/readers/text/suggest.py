@@ -7,13 +7,14 @@ import shlex
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from esim.errors import near_names
+from esim.errors import EsimError, near_names
+from esim.readers.options import Metric
 from esim.readers.text.forms import NUMBER
+from esim.readers.text.given import scan_given
 from esim.readers.text.log_text import EXAMPLE_LENGTH, EXAMPLES, Emissions, LogText
 from esim.study import Direction
 
 NUMBER_GROUP = r"([-+]?[0-9]*\.?[0-9]+(?:[eE][-+]?[0-9]+)?)"
-_ON = re.compile(r"[.,]?[0-9]")  # behind a number that is not whole: 1,900.5, 0,90
 _LOOK_AT = 1 << 20  # bytes of each text
 _TEXTS = 20
 _PAIR = re.compile(
@@ -170,8 +171,13 @@ def with_number_group(regex: re.Pattern[str], lines: Iterable[str]) -> str | Non
         better = re.compile(changed, regex.flags)
     except re.error:
         return None
-    matches = [(line, better.search(line)) for line in lines]
-    whole = all(m is not None and not _ON.match(line, m.end(1)) for line, m in matches)
+    lines = list(lines)
+    text = LogText("", "\n".join(lines).encode("utf-8", "replace"))
+    try:
+        found = scan_given(text, Metric("", better))
+    except EsimError:  # it takes too long
+        return None
+    whole = len(set(found.rows.tolist())) == len(lines) and not found.cut
     return changed if whole else None
 
 

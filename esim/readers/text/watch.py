@@ -1,22 +1,19 @@
-"""Stops a user's regex that takes too long on one line, such as nested repeats like (a+)+.
+"""Stops a user's regex that takes too long: on one line, as (a+)+ may, or on all lines together.
 
-Python's `re` handles signals while it matches, but only the main thread receives signals. In any
-other thread a regex with a repeat inside a repeat is first tried in a process of its own, where it
-runs in the main thread. The time of any other regex grows at most with a power of the line's
-length, so it is not tried.
+Python's `re` handles signals while it matches, but only the main thread receives signals, and no
+other thread can run meanwhile. `esim.readers.text.given` is for every other thread.
 """
 
 from __future__ import annotations
 
-import os
-import pickle
 import signal
-import subprocess
-import sys
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
 from operator import length_hint
-from re import _parser  # type: ignore[attr-defined]  # what `re` itself parses with; 3.11 on
 from types import FrameType, TracebackType
 from typing import Any, TypeVar
 
@@ -28,13 +25,63 @@ from esim.study import Int64
 T = TypeVar("T")
 
 LIMIT_S = 5.0  # seconds on one line; a good regex takes microseconds
+TOTAL_S = 30.0  # seconds on all lines of an input, and one more for each
+BYTES_A_SECOND = 100_000  # of text; a good regex gets through some ten million
+
+
+@dataclass
+class Spent:
+    """What regexes have taken so far in one call of `read_inputs`.
+
+    Attributes:
+        seconds: of this thread's processor time.
+        size: the bytes of text that were searched.
+    """
+
+    seconds: float = 0.0
+    size: int = 0
+
+    def is_too_much(self, seconds: float, size: int) -> bool:
+        """Whether the total is exceeded after so many more seconds and bytes."""
+        return self.seconds + seconds > TOTAL_S + (self.size + size) / BYTES_A_SECOND
+
+
+_SPENT: ContextVar[Spent] = ContextVar("spent")
+
+
+@contextmanager
+def bounded(so_far: Spent | None = None) -> Iterator[None]:
+    """Bounds the total time of the regexes inside; without it, each search has its own bound.
+
+    Args:
+        so_far: what was taken before; it is added to.
+    """
+    before = _SPENT.set(so_far or Spent())
+    try:
+        yield
+    finally:
+        _SPENT.reset(before)
+
+
+def spent() -> Spent:
+    """What was taken so far inside of `bounded`."""
+    return _SPENT.get(None) or Spent()
+
+
+def can_watch() -> bool:
+    """Whether `Watch` works here: in the main thread, on a system with timers, beside no other."""
+    return (
+        hasattr(signal, "setitimer")
+        and threading.current_thread() is threading.main_thread()
+        and signal.getitimer(signal.ITIMER_REAL)[0] == 0.0
+    )
 
 
 class Watch:
     """A context in which matching is stopped if one line takes LIMIT_S to 2 LIMIT_S seconds.
 
-    It then raises EsimError. It works only in the main thread of a system that has timers, and does
-    nothing elsewhere or while another timer runs.
+    Or if all lines of the input together take more than TOTAL_S and the time for their size. It
+    then raises EsimError. Where `can_watch` is false it only looks at the total, and at its end.
 
     Attributes:
         metric, text: the metric and the text that is searched, for the error.
@@ -52,7 +99,9 @@ class Watch:
         self._places: Sequence[int] | Int64 = ()
         self._seen = -1
         self._before: Any = None
-        self._on = hasattr(signal, "setitimer") and _in_main_thread()
+        self._on = False
+        self._began = 0.0
+        self._spent = spent()
 
     def follow(self, items: Sequence[T], places: Int64) -> Iterator[T]:
         """Iterate over items that are matched one by one, and know which one is being matched.
@@ -69,11 +118,11 @@ class Watch:
         return items_left
 
     def __enter__(self) -> Watch:
-        if self._on and signal.getitimer(signal.ITIMER_REAL)[0] == 0.0:
+        self._on = can_watch()
+        self._began = time.thread_time()
+        if self._on:
             self._before = signal.signal(signal.SIGALRM, self._tick)
             signal.setitimer(signal.ITIMER_REAL, self.limit_s, self.limit_s)
-        else:
-            self._on = False  # do not disturb a timer of the user's program
         return self
 
     def __exit__(
@@ -85,68 +134,32 @@ class Watch:
         if self._on:
             signal.setitimer(signal.ITIMER_REAL, 0.0)
             signal.signal(signal.SIGALRM, self._before)
+        if kind is None:
+            self._check_total(len(self.data))
+        self._spent.seconds += time.thread_time() - self._began
+        self._spent.size += len(self.data)
 
     def _tick(self, number: int, frame: FrameType | None) -> None:
         if len(self._places):
             left = min(length_hint(self._items), len(self._places) - 1)
             self.at = int(self._places[-1 - left])
         if self.at == self._seen:
-            row = self.data.count(b"\n", 0, self.at)
-            raise EsimError(
-                f"the regex of metric {self.metric.name!r} takes too long",
-                where=f"{self.text.where}:{self.text.line_of(row)}",
-                why=f"more than {self.limit_s:g} s on one line: {self.metric.regex.pattern}",
-                fix="avoid a repeat inside a repeat, such as (a+)+ or (.*)*",
-            )
+            raise self._error(f"more than {self.limit_s:g} s on one line")
         self._seen = self.at
+        self._check_total(self.at)
 
+    def _check_total(self, size: int) -> None:
+        """Raise EsimError if the total is exceeded with so many bytes of the text searched."""
+        seconds = time.thread_time() - self._began
+        if self._spent.is_too_much(seconds, size):
+            megabytes = (self._spent.size + size) / 1e6
+            raise self._error(f"{self._spent.seconds + seconds:.0f} s on {megabytes:.1f} MB")
 
-def rehearse(metric: Metric, text: LogText) -> None:
-    """Try a regex in a process of its own, if it nests repeats and this is not the main thread.
-
-    Args:
-        metric: the metric with its regex.
-        text: the text that is to be searched.
-
-    Raises:
-        EsimError: the regex takes too long, as in `Watch`.
-    """
-    if _in_main_thread() or not nests_repeats(metric.regex.pattern):
-        return
-    done = subprocess.run(
-        [sys.executable, "-c", "from esim.readers.text.rehearsal import run; run()"],
-        input=pickle.dumps((metric.name, metric.regex.pattern, text)),
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(path or "." for path in sys.path)},
-        capture_output=True,
-        check=False,
-    )
-    if done.stdout:
-        raise EsimError(**pickle.loads(done.stdout))
-
-
-def nests_repeats(pattern: str) -> bool:
-    """Whether a regex has an unbounded repeat inside another, the usual cause of exponential time.
-
-    Args:
-        pattern: the text of the regex.
-    """
-    return _nests(_parser.parse(pattern), inside=False)
-
-
-def _nests(tree: Iterable[Any], inside: bool) -> bool:
-    for operator, argument in tree:
-        again = inside
-        if str(operator) in ("MAX_REPEAT", "MIN_REPEAT"):
-            again = argument[1] == _parser.MAXREPEAT
-            if again and inside:
-                return True
-            again = again or inside
-        parts = argument if isinstance(argument, list | tuple) else [argument]
-        flat = [p for part in parts for p in (part if isinstance(part, list) else [part])]
-        if any(_nests(p, again) for p in flat if isinstance(p, _parser.SubPattern)):
-            return True
-    return False
-
-
-def _in_main_thread() -> bool:
-    return threading.current_thread() is threading.main_thread()
+    def _error(self, why: str) -> EsimError:
+        row = self.data.count(b"\n", 0, self.at)
+        return EsimError(
+            f"the regex of metric {self.metric.name!r} takes too long",
+            where=f"{self.text.where}:{self.text.line_of(row)}",
+            why=f"{why}: {self.metric.regex.pattern}",
+            fix="avoid a repeat inside a repeat, such as (a+)+ or (.*)*, and .* in the middle",
+        )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import re
-import threading
 import time
 from datetime import datetime
 
@@ -17,7 +16,7 @@ from esim import EsimError
 from esim.readers.options import Metric
 from esim.readers.text.log_text import LogText
 from esim.readers.text.scan import scan
-from esim.readers.text.watch import Watch, nests_repeats
+from esim.readers.text.watch import Watch
 
 NUMBER = r"([-+]?[0-9]*\.?[0-9]+(?:[eE][-+]?[0-9]+)?)"
 REGEXES = (
@@ -125,45 +124,3 @@ def test_a_slow_file_of_quick_lines_is_not_cut_off() -> None:
         for line in range(30):
             watch.at = line
             time.sleep(0.01)
-
-
-@pytest.mark.parametrize(
-    ("regex", "nests"),
-    [
-        (r"loss=(a+)+b", True),
-        (r"loss=(?:x|(?:a*b)*)(.)", True),
-        (r"(?=(?:a+?)+)loss=(.)", True),
-        (r"(?:(?:\w+ )?\S+){2,}(.)", True),
-        (r".*\[[0-9]+\].*rmse:([-+]?[0-9]*\.?[0-9]+(?:[eE][-+]?[0-9]+)?).*", False),
-        (r"loss=(\S+) (?:a{2,3})+", False),
-        (r"(?>a+)loss=(\S+)", False),
-    ],
-)
-def test_repeats_inside_repeats(regex: str, nests: bool) -> None:
-    assert nests_repeats(regex) is nests
-
-
-def scan_in_a_thread(data: bytes, regex: str) -> list[object]:
-    found: list[object] = []
-
-    def run() -> None:
-        try:
-            metric = Metric.compile("loss", regex, "")
-            found.extend(scan(LogText("x.log", data), metric).values.tolist())
-        except EsimError as error:
-            found.append(str(error))
-
-    thread = threading.Thread(target=run)
-    thread.start()
-    thread.join()
-    return found
-
-
-def test_a_regex_in_another_thread() -> None:
-    assert scan_in_a_thread(b"loss=0.5\n", r"loss=(\S+)") == [0.5]
-    assert scan_in_a_thread(b"a b loss=0.5\n", r"(?:\w+ )+loss=(\S+)") == [0.5]
-
-
-def test_a_catastrophic_regex_in_another_thread() -> None:
-    (actual,) = scan_in_a_thread(b"loss=ab\nloss=" + b"a" * 60 + b"\n", r"loss=(a+)+b")
-    assert "x.log:2: the regex of metric 'loss' takes too long" in str(actual)
