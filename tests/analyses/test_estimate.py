@@ -608,6 +608,22 @@ def test_what_cannot_be_asked_is_refused(asked: dict[str, Any]) -> None:
         esim.estimate(a_study(), **asked)
 
 
+@pytest.mark.parametrize(
+    ("trials", "reports", "fix"),
+    [
+        (200_000, 1_000_000, "--replicates 250 "),  # a trial takes as long as 20 reports
+        (10, 5_000_000, "--replicates 200 "),
+        (1_000, 50_000_000, "logs with fewer"),
+    ],
+)
+def test_a_study_that_would_take_hours_is_refused(trials: int, reports: int, fix: str) -> None:
+    known = facts(Study.from_arrays([[1.0, 0.5]] * 8, direction="minimize"))
+    large = dataclasses.replace(known, trials=trials, reports=reports)
+    with pytest.raises(EsimError, match=f"too large for 1,000 replays(?s:.*)fix: {fix}"):
+        settle([known, large], rule("sagemaker"))
+    assert settle([known, large], rule("sagemaker"), replicates=20).samples == 20
+
+
 def test_studies_of_two_kinds_are_refused() -> None:
     with pytest.raises(EsimError, match="not of one kind"):
         esim.estimate([a_study(), Study.from_arrays(curves(5), "maximize", name="b")])

@@ -35,6 +35,8 @@ from esim.study.facts import Facts, facts, facts_at
 from esim.study.trend import TREND_P, together
 
 LEAST_SAMPLES = 100  # replicates of each study, at least
+_MOST = 1_000_000_000  # reports of the replays of one study: half an hour on two cores
+_A_TRIAL = 20  # reports that take as long as what is done once for a trial
 _HELD = 20_000_000  # reports of all studies that are held in memory at a time: half a GB
 METHOD = Method(
     text=(
@@ -117,9 +119,9 @@ def estimate(
         address: of a running dask or ray cluster.
 
     Raises:
-        EsimError: a number out of range, no study, studies that differ in direction, or an engine
-            that is not installed. A study of a history that fails stops no other and is listed in
-            `failures`.
+        EsimError: a number out of range, no study, studies that differ in direction, a study too
+            large to be replayed so often, or an engine that is not installed. A study of a history
+            that fails stops no other and is listed in `failures`.
 
     Example:
         >>> import esim
@@ -160,7 +162,7 @@ def settle(
         threads: of a replay; None: as many as the machine has cores. The others as of `estimate`.
 
     Raises:
-        EsimError: the studies differ in direction.
+        EsimError: the studies differ in direction, or one would take hours.
     """
     if len({study.direction for study in past}) > 1:
         raise EsimError(
@@ -169,6 +171,9 @@ def settle(
             fix="estimate from the studies of one kind",
         )
     many = len(past) > MANY
+    samples = max(LEAST_SAMPLES, replicates * MANY // len(past)) if many else replicates
+    for study in past:
+        _refuse_endless(study, samples)
     order, why = _launch(past) if launch is None else (launch, "asked for")
     return Ask(
         rule=rule,
@@ -178,11 +183,25 @@ def settle(
         final=final,
         launch=order,
         launch_why=why,
-        samples=max(LEAST_SAMPLES, replicates * MANY // len(past)) if many else replicates,
+        samples=samples,
         draws=replicates,
         among=len(past) if many else None,
         held=_held([study.reports for study in past]),
         threads=threads,
+    )
+
+
+def _refuse_endless(study: Facts, samples: int) -> None:
+    """Refuse a study that would take hours to replay as often as asked."""
+    once = max(study.reports, _A_TRIAL * study.trials)
+    if once * samples <= _MOST:
+        return
+    fewer = _MOST // once
+    raise EsimError(
+        f"study {study.name!r} is too large for {samples:,} replays",
+        why=f"{study.trials:,} trials with {study.reports:,} reports; it would take hours",
+        fix=(f"--replicates {fewer} (replicates in Python), or " if fewer >= LEAST_SAMPLES else "")
+        + "logs with fewer of the trials, drawn at random",
     )
 
 
