@@ -97,9 +97,11 @@ def _rows(
     row_of = judgements if plan.row_of is None else plan.row_of[judgements]
     kept = int(run.rows_kept[at])
     decided = False
-    for number, row in enumerate(range(int(study.offsets[at]), int(study.offsets[at + 1])), 1):
+    rows = range(int(study.offsets[at]), int(study.offsets[at + 1]))
+    begins = np.searchsorted(row_of, np.arange(rows.start, rows.stop + 1))  # judged in their order
+    for number, row in enumerate(rows, 1):
         step, ran = int(study.steps[row]), number <= kept
-        here = judgements[row_of == row]
+        here = judgements[begins[number - 1] : begins[number]]
         if len(here) == 0:
             why = "no value" if math.isnan(study.values[row]) else "not a finite value"
             yield ReportRow(step, None, None, None, None, None, None, "not judged", why, ran)
