@@ -107,6 +107,10 @@ GRADES: dict[str, tuple[Severity, str]] = {
     "ended_early": ("warning", "look whether they were cut short"),
     "final_only": ("warning", "report the metric while the trial trains"),
     "links_not_followed": ("warning", "give the linked folders themselves, or copies of them"),
+    "last_line_unended": (
+        "note",
+        "look whether the file was cut off: the last number may lack digits",
+    ),
     "lines_cut_off": ("warning", "copy the files again once the runs have ended"),
     "objective_unavailable": ("warning", "look whether they print the metric as expected"),
     "input_not_read": ("note", "leave it out, or say its --format"),

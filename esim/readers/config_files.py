@@ -9,10 +9,13 @@ from typing import Any
 from esim.errors import EsimError
 from esim.readers.assembly import some
 from esim.readers.encodings import jsontext
+from esim.readers.encodings.endings import ended_lines
+from esim.readers.encodings.utf8 import text_of
 from esim.readers.nested import flat
 from esim.readers.source import File, Source
 from esim.study import Note
 
+_CLOSED = (b"}", b"]", b'"', b"'")  # with which a whole value of YAML may end
 _LARGEST = 1 << 20  # characters; a larger file is taken for something other than hyperparameters
 
 
@@ -140,7 +143,7 @@ def _yaml(file: File) -> Any:
         return loader.construct_scalar(node)
 
     Plain.add_multi_constructor("", untagged)
-    text = file.text()
+    text = text_of(ended_lines(file, file.read(), _CLOSED))
     if len(text) > _LARGEST:
         raise EsimError("too large for hyperparameters", where=str(file))
     try:

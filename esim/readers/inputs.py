@@ -10,6 +10,7 @@ from typing import Any
 
 from esim.errors import EsimError, near_names
 from esim.readers.choosing import NoFormatError, choose_each
+from esim.readers.encodings.endings import ending_notes
 from esim.readers.formats import Format
 from esim.readers.history_input import find_history, validate_chunk
 from esim.readers.input_files import InputFile, ReadInput, described, not_read
@@ -168,6 +169,9 @@ def _read_sources(
         if not (found.studies or options.studies):
             why = f"read as {fmt.name}, it holds no report"
             raise EsimError("nothing to read", where=source.label, why=why)
+        if notes := ending_notes((*source.files, *source.hidden)):
+            told = (replace(study, notes=(*study.notes, *notes)) for study in found.studies)
+            found = replace(found, studies=tuple(told))
         names.update(dict.fromkeys([*found.names, *(study.name for study in found.studies)]))
         places = found.places or (source.label,) * len(found.studies)
         if options.studies:

@@ -48,7 +48,6 @@ class RunFiles:
 class Mended:
     """What was mended in the files of an input, for its notes."""
 
-    cut: list[str] = field(default_factory=list)
     odd: Oddities = field(default_factory=Oddities)
     short: dict[str, None] = field(default_factory=dict)
 
@@ -62,9 +61,6 @@ class Mended:
                 f"they had begun with them: {some(list(self.short))}"
             )
             said.append(Note("short_lists", text, n))
-        if self.cut:
-            text = f"{len(self.cut)} file(s) end in the middle of a row; it is left out"
-            said.append(Note("lines_cut_off", text, len(self.cut), tuple(self.cut[:3])))
         return said
 
 
@@ -121,19 +117,6 @@ class RunReading:
 
     def _part_rows(self, part: Part) -> Iterator[tuple[str, Mapping[str, Any]]]:
         shape = part.shape
-        data = None
-        if shape.encoding == "CSV":
-            data = contents(shape)
-            whole = _whole_lines(shape, data)
-            if len(whole) < len(data) and str(shape.file) not in self._mended.cut:
-                self._mended.cut.append(str(shape.file))
-            data = whole
-        if shape.encoding == "JSONL":
-            data = contents(shape)
-            head, newline, last = data.rstrip(b"\0").rpartition(b"\n")
-            if newline and last.strip() and not last.rstrip().endswith(b"}"):
-                self._mended.cut += [str(shape.file)] * (str(shape.file) not in self._mended.cut)
-                data = head + newline
         if shape.lists:
             found, beside = lists(shape)
             self.beside.update(beside)
@@ -145,7 +128,7 @@ class RunReading:
                 given = {name: values[i] for name, values in found.items() if i < len(values)}
                 yield f"{shape.file}, entry {i + 1}", {**given, ROW: i + 1}
             return
-        rows = records(shape, data, self._mended.odd)
+        rows = records(shape, contents(shape), self._mended.odd)
         for number, (place, row) in enumerate(rows, start=1):
             named = flat(row, separator=self._separator) if shape.encoding == "JSONL" else row
             if ROW in self._layout.steps:
@@ -219,15 +202,3 @@ def text_columns(runs: Sequence[RunFiles]) -> list[str]:
                     text = not any(map(cells.holds_number, given))
                     seen[name] = seen.get(name, True) and text
     return [name for name, text in seen.items() if text]
-
-
-def _whole_lines(shape: Shape, data: bytes) -> bytes:
-    """A CSV file without its last row if that has too few cells and no line end.
-
-    Such a row was still being written.
-    """
-    if data.endswith((b"\n", b"\r")):
-        return data
-    head, newline, last = data.rpartition(b"\n")
-    short = last.count(shape.delimiter.encode()) < len(shape.columns) - 1
-    return head + newline if short and newline else data

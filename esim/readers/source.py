@@ -21,6 +21,7 @@ from esim.readers.encodings.compressed import (
     compression_of,
     unpacked,
 )
+from esim.readers.encodings.utf8 import text_of
 from esim.readers.held import Held
 from esim.readers.limits import limits, too_large
 from esim.readers.special_files import contents_of
@@ -43,6 +44,8 @@ class File:
             that are no UTF-8 are written out.
         special: whether it is a pipe, a device or standard input: it is read once and kept, and no
             other library can open it.
+        unended: the place (``path:line``) of a last line that has no line end, and whether it
+            counts all the same (`esim.readers.encodings.endings`).
         seen: what readers found in its head, kept because several readers look for it.
     """
 
@@ -54,6 +57,7 @@ class File:
         self.name = unicode_text(name)
         self._hash: hashlib._Hash | None = None
         self._hashing: Thread | None = None
+        self.unended: dict[str, bool] = {}
         self.seen: dict[str, object] = {}
 
     def __str__(self) -> str:
@@ -195,12 +199,8 @@ class File:
         self._hash = digest
 
     def text(self) -> str:
-        """The whole contents as UTF-8 text without a byte order mark; undecodable bytes replaced.
-
-        Raises:
-            EsimError: as `read`.
-        """
-        return self.read().decode("utf-8", errors="replace").removeprefix("\ufeff")
+        """The whole contents as `text_of` gives them. Raises EsimError as `read`."""
+        return text_of(self.read())
 
 
 class Source:

@@ -1,13 +1,11 @@
 """Changes the tiny samples of every format at random, and reads them: no input ends in a traceback.
 
-    python -m tests.faults.fuzz --seconds 60 --seed 1 [--only NAME] [--keep FOLDER]
+    python -m tests.faults.fuzz --count 20000 --seed 1 [--seconds 60] [--only NAME] [--keep FOLDER]
 
 Each change is one of a few kinds: a value of JSON or a cell of a table becomes something hostile, a
-key is lost, a line is doubled or lost, bytes are flipped, put in or cut off. What comes of it is a
-class: the same study, another one with a note that the sample does not have, another one without,
-or a clear error. All else fails: a bug (any exception but EsimError), and an input that takes
-longer than ten seconds. Prints a table of class by kind, and exits with 1 if anything failed;
-`--keep` copies the inputs that did.
+key is lost, a line is doubled or lost, bytes are flipped, put in or cut off. Prints a table of the
+changes by class (`tests.faults.samples`), and exits with 1 if there was a BUG; `--keep` copies the
+first input of each.
 """
 
 from __future__ import annotations
@@ -16,117 +14,24 @@ import argparse
 import json
 import random
 import re
-import shutil
-import signal
 import sqlite3
 import sys
 import tempfile
 import time
-import traceback
 import warnings
-from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
+from tests.faults.samples import samples, whole, written
+from tests.faults.tally import Tally
 
-import esim
-from esim.errors import BugError
-from esim.readers.inputs import read_inputs
-from esim.readers.own_formats import own_formats
-from tests.paths import DATA, ROOT
-
-LONGEST_S = 10
 HOSTILE: tuple[Any, ...] = (
     *(None, True, 0, -1, 2**53, 2**63, 2**64, 10**40, 10**400, 1e308, -1e308, 1e-320),
     *(float("nan"), float("inf"), "", " ", "nan", "1e999", "0x10", "١", "1,5", "-"),
     *([], {}, [[]], [None], {"": None}, [1, 2, 3], {"a": {"b": [1]}}),
     *("\x00", "\x1b[2J", "\ud800", "../../x", "a" * 5000, "é", "9" * 5000, "2026-13-45T99:99:99Z"),
 )
-
-
-@dataclass(frozen=True)
-class Sample:
-    """A small input that is read without fault.
-
-    Attributes:
-        name: its name.
-        files: path -> contents.
-        options: what it is read with.
-        studies: what is read of it, as `seen` shows it.
-    """
-
-    name: str
-    files: dict[str, bytes]
-    options: dict[str, Any]
-    studies: tuple[Any, ...]
-
-
-def samples() -> Iterator[Sample]:
-    """Every sample that the tests have of a format, and the tiny study's."""
-    for folder in [*sorted((ROOT / "tests/formats").iterdir()), *sorted((DATA / "tiny").iterdir())]:
-        if folder.is_dir():
-            files = {
-                str(path.relative_to(folder)): path.read_bytes()
-                for path in sorted(folder.rglob("*"))
-                if path.is_file()
-            }
-            yield from _sample(folder.name, files)
-    for fmt in own_formats():
-        files = {name: text.encode() for name, text in fmt.sample.items()}
-        if files:
-            yield from _sample(f"{fmt.name}, sample", files)
-    for line in (ROOT / "tests/readers/tables/cases.jsonl").read_text().splitlines():
-        case = json.loads(line)
-        texts = {k: v for k, v in case["files"].items() if isinstance(v, str)}
-        if len(texts) == len(case["files"]) and not case["file"]:
-            files = {name: text.encode() for name, text in texts.items()}
-            yield from _sample(f"table {case['name']}", files, case["objective"])
-
-
-def _sample(name: str, files: dict[str, bytes], objective: str | None = None) -> Iterator[Sample]:
-    with tempfile.TemporaryDirectory() as folder:
-        _write(Path(folder) / "in", files)
-        options: dict[str, Any] = {"direction": "minimize"}
-        if objective is not None:
-            options["objective"] = objective
-        try:
-            found = _read(Path(folder) / "in", options)
-        except esim.EsimError as error:
-            named = str(error.fix).partition("--objective ")[2].strip("'")
-            options["objective"] = named
-            if "contradicts" in str(error):
-                options = {}
-            try:
-                found = _read(Path(folder) / "in", options)
-            except esim.EsimError:
-                return
-        yield Sample(name, files, options, found)
-
-
-def _write(folder: Path, files: dict[str, bytes]) -> None:
-    for name, contents in files.items():
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(contents)
-
-
-def _read(folder: Path, options: dict[str, Any]) -> tuple[Any, ...]:
-    reading = read_inputs(folder, **options)
-    notes = frozenset(
-        note.code for one in (*reading.inputs, *reading.studies) for note in one.notes
-    )
-    columns = tuple(
-        (s.trials, s.offsets.tobytes(), s.steps.tobytes(), s.values.tobytes())
-        for s in reading.studies
-    )
-    for study in reading.studies:
-        if study.n_reports:
-            esim.replay(study)
-    return columns, notes
 
 
 # -- changes ---------------------------------------------------------------------------------------
@@ -258,23 +163,10 @@ def database(data: bytes, rng: random.Random) -> bytes | None:
 CHANGES = (json_value, json_value, cell, cell, line, flip, cut, put_in, database)
 
 
-@contextmanager
-def in_time(seconds: int) -> Iterator[None]:
-    def late(number: int, frame: Any) -> None:
-        raise TimeoutError(f"longer than {seconds} s")
-
-    signal.signal(signal.SIGALRM, late)
-    signal.alarm(seconds)
-    try:
-        yield
-    finally:
-        signal.alarm(0)
-
-
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seconds", type=float, default=60)
-    parser.add_argument("--count", type=int, default=10**9)
+    parser.add_argument("--seconds", type=float, default=1e9)
+    parser.add_argument("--count", type=int, default=20_000)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--only", default="")
     parser.add_argument("--keep", type=Path)
@@ -282,79 +174,19 @@ def main() -> int:
     warnings.simplefilter("ignore")
     every = [sample for sample in samples() if asked.only in sample.name]
     rng = random.Random(asked.seed)
-    outcomes: Counter[tuple[str, str]] = Counter()
-    faults: dict[str, tuple[str, str]] = {}
-    seen: Counter[str] = Counter()
+    tally = Tally(asked.keep)
     began = time.monotonic()
-    while time.monotonic() - began < asked.seconds and outcomes.total() < asked.count:
+    while time.monotonic() - began < asked.seconds and tally.total < asked.count:
         sample, change = rng.choice(every), rng.choice(CHANGES)
         name = rng.choice(sorted(sample.files))
         new = change(sample.files[name], rng)
         if new is None or new == sample.files[name]:
             continue
-        with tempfile.TemporaryDirectory() as folder:
-            into = Path(folder) / "in"
-            _write(into, {**sample.files, name: new})
-            outcome = _outcome(sample, into, change is cut)
-            if outcome.startswith("BUG") and outcome not in faults:
-                faults[outcome] = (sample.name, name)
-                if asked.keep:
-                    kept = asked.keep / f"{len(faults):03}"
-                    shutil.copytree(into, kept)
-                    (asked.keep / f"{len(faults):03}.txt").write_text(
-                        f"{sample.name}: {name}: {change.__name__}\n{sample.options}\n{outcome}\n"
-                    )
-        seen[outcome] += 1
-        outcomes[change.__name__, outcome[:3] if outcome.startswith("BUG") else outcome] += 1
-    classes = ("same", "noted", "other", "error", "BUG")
+        with written({**sample.files, name: new}) as folder:
+            outcome = sample.outcome(folder, change is cut and not whole(new))
+            tally.add(change.__name__, outcome, f"{sample.name}: {name}", folder)
     print(f"{len(every)} samples, seed {asked.seed}")
-    print(f"{'change':12}" + "".join(f"{name:>9}" for name in classes))
-    for change in dict.fromkeys(CHANGES):
-        row = [outcomes[change.__name__, name] for name in classes]
-        print(f"{change.__name__:12}" + "".join(f"{n:9,}" for n in row))
-    print(f"{'total':12}{outcomes.total():9,}")
-    for fault, (sample_name, file) in faults.items():
-        print(f"\n{seen[fault]} x {fault}\n    first in {sample_name}: {file}")
-    return bool(faults)
-
-
-def _outcome(sample: Sample, folder: Path, is_cut: bool) -> str:
-    try:
-        with in_time(LONGEST_S):
-            found, notes = _read(folder, sample.options)
-    except BugError as error:
-        return _bug(error.__cause__ or error)
-    except esim.EsimError:
-        return "error"
-    except Exception as error:
-        return _bug(error)
-    if found == sample.studies[0]:
-        return "same"
-    if notes - sample.studies[1]:
-        return "noted"
-    invented = is_cut and _invented(found, sample.studies[0])
-    return "BUG a file cut off gives other values without a note" if invented else "other"
-
-
-def _invented(found: tuple[Any, ...], before: tuple[Any, ...]) -> bool:
-    """Whether a study holds a report that the one before the cut does not hold."""
-    known = {row for study in before for row in _reports(study)}
-    return any(row not in known for study in found for row in _reports(study))
-
-
-def _reports(study: tuple[Any, ...]) -> Iterator[tuple[Any, ...]]:
-    trials, *columns = study
-    offsets, steps = (np.frombuffer(column, dtype=np.int64) for column in columns[:2])
-    values = np.frombuffer(columns[2])
-    for i, trial in enumerate(trials):
-        for at in range(offsets[i], offsets[i + 1]):
-            yield trial, int(steps[at]), repr(float(values[at]))
-
-
-def _bug(error: BaseException) -> str:
-    trace = traceback.extract_tb(error.__traceback__)
-    places = [f"{Path(f.filename).name}:{f.lineno}" for f in trace if "/esim/" in f.filename]
-    return f"BUG {type(error).__name__}: {str(error)[:80]} at {' > '.join(places[-3:])}"
+    return tally.show("change")
 
 
 if __name__ == "__main__":

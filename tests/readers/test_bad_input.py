@@ -94,9 +94,10 @@ def test_a_csv_cut_off_inside_a_quoted_message(export: Export) -> None:
     last = files[f"{NAMES[2]}.csv"]
     assert last.endswith(b'validation-rmse:22.25"\r\n')
     (export.folder / f"{NAMES[2]}.csv").write_bytes(last[:-4])
-    actual = refused(export.folder)
-    assert f"{NAMES[2]}.csv:5" in actual
-    assert "CSV" in actual
+    actual = read_study(export.folder)
+    assert np.diff(actual.offsets).tolist() == [3, 3, 2]
+    (note,) = (note for note in actual.notes if note.code == "lines_cut_off")
+    assert note.evidence == (f"{export.folder / NAMES[2]}.csv:5",)
 
 
 # --- the wrong jobs --------------------------------------------------------------------------

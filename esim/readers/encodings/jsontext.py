@@ -8,9 +8,10 @@ from contextlib import contextmanager
 from typing import Any
 
 from esim.errors import EsimError
+from esim.readers.encodings.endings import ended_objects
+from esim.readers.encodings.utf8 import text_of
 from esim.readers.limits import check_json, check_rows, too_deep
 from esim.readers.source import File
-from esim.study import Note
 
 
 def parse(text: str, place: str) -> Any:
@@ -52,50 +53,26 @@ def shaped(what: str, place: str) -> Iterator[None]:
         raise EsimError(what, where=place, why=repr(error)) from None
 
 
-def lines(file: File, cut: list[str] | None = None) -> Iterator[tuple[str, Any]]:
-    """The lines of a JSONL file. Arguments, results and errors are those of `text_lines`."""
-    return text_lines(file.text(), str(file), cut)
-
-
-def text_lines(text: str, where: str, cut: list[str] | None = None) -> Iterator[tuple[str, Any]]:
+def lines(
+    file: File, data: bytes | None = None, where: str | None = None
+) -> Iterator[tuple[str, Any]]:
     """The lines of JSONL, each as its place (``path:line``) and its value.
 
-    Empty lines are skipped.
+    Empty lines are skipped, and a last line that was cut off is left out.
 
     Args:
-        text: the lines.
-        where: the file, for places.
-        cut: if given, a broken last line without its line end is left out instead of refused, and
-            its place is added here: its writer was interrupted.
+        file: the file.
+        data: the lines, if they are a member of the file.
+        where: what they are called in places; None takes the file's name.
 
     Raises:
         EsimError: as `parse`.
     """
+    where = where or str(file)
+    data = ended_objects(file, file.read() if data is None else data)
+    text = text_of(data)
     check_rows(text, where)
-    whole = text.endswith("\n")
-    rows = text.split("\n")
-    last = len(rows)
-    for number, line in enumerate(rows, start=1):
-        if not line.strip():
-            continue
-        place = f"{where}:{number}"
-        try:
-            value = parse(line, place)
-        except EsimError:
-            if cut is None or whole or number < last:
-                raise
-            cut.append(place)
-            return
-        yield place, value
-
-
-def cut_note(cut: list[str]) -> list[Note]:
-    """The note on lines that `lines` left out, if any.
-
-    Args:
-        cut: the places of these lines.
-    """
-    if not cut:
-        return []
-    text = f"{len(cut)} file(s) end in the middle of a line; it is left out"
-    return [Note("lines_cut_off", text, len(cut), tuple(cut[:3]))]
+    for number, line in enumerate(text.split("\n"), start=1):
+        if line.strip():
+            place = f"{where}:{number}"
+            yield place, parse(line, place)

@@ -1,8 +1,13 @@
-"""UTF-16, which PowerShell and Excel write, as UTF-8, which everything else reads."""
+"""Text from bytes; UTF-16, which PowerShell and Excel write, as UTF-8, which all else reads."""
 
 from __future__ import annotations
 
 import codecs
+
+
+def text_of(data: bytes) -> str:
+    """UTF-8 text without a byte order mark; undecodable bytes are replaced."""
+    return data.decode("utf-8", errors="replace").removeprefix("\ufeff")
 
 
 def without_utf16(data: bytes) -> bytes:

@@ -15,6 +15,7 @@ from typing import Any
 
 from esim.errors import EsimError
 from esim.readers import runs
+from esim.readers.encodings.endings import ending_notes
 from esim.readers.formats import Found
 from esim.readers.options import Options
 from esim.readers.source import File, Source
@@ -54,7 +55,10 @@ def read(source: Source, options: Options) -> Found:
     name = PurePath(str(analysis.experiment_path)).name
     made = experiment(name, source.label, logs, state, options)
     alone = [frame for frame, file in zip(frames, files, strict=True) if file is None]
-    return runs.studies([replace(made, told=_blanks(alone))], options, source)
+    used = [file for file in files if file is not None]
+    blanks = _blanks(alone)
+    told = replace(made, told=lambda metric: [*blanks(metric), *ending_notes(used)])
+    return runs.studies([told], options, source)
 
 
 def _frames(given: Any, analysis: Any, trials: Sequence[Any]) -> list[Any]:
@@ -87,7 +91,7 @@ def _log(trial: Any, frame: Any, file: File | None, where: str) -> TrialLog:
     return TrialLog(
         name=trial_id,
         where=place,
-        results=lambda: ray_tune.results(file, []) if file else _results(frame, place),
+        results=lambda: ray_tune.results(file) if file else _results(frame, place),
         config=_as_stored(trial.config),
         failed=bool(getattr(about, "error_filename", None)),
     )

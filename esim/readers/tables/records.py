@@ -11,6 +11,7 @@ from typing import Any
 from esim.errors import EsimError
 from esim.readers.assembly import some
 from esim.readers.encodings import jsontext
+from esim.readers.encodings.endings import ended_objects, ended_rows
 from esim.readers.encodings.parquet_tables import parquet_table
 from esim.readers.encodings.utf8 import without_utf16
 from esim.readers.limits import check_rows, no_csv
@@ -65,17 +66,22 @@ class Oddities:
 def contents(shape: Shape) -> bytes:
     """The contents of a table file, text as UTF-8; a table in memory has none.
 
+    A last row that was cut off is left out.
+
     Raises:
         EsimError: it cannot be read, or a row is too large.
     """
     if shape.table is not None:
         return b""
     data = shape.file.read()
-    if shape.encoding == "Parquet":
-        return data
-    if shape.encoding != "JSON":
-        check_rows(data, str(shape.file))
-    return without_utf16(data)
+    if shape.encoding in ("Parquet", "JSON"):
+        return data if shape.encoding == "Parquet" else without_utf16(data)
+    check_rows(data, str(shape.file))
+    data = without_utf16(data)
+    if shape.encoding == "JSONL":
+        return ended_objects(shape.file, data)
+    delimiter = None if shape.delimiter == BLANKS else shape.delimiter
+    return ended_rows(shape.file, data, len(shape.columns), shape.above, delimiter)
 
 
 def records(

@@ -24,7 +24,9 @@ import numpy as np
 
 from esim.errors import EsimError
 from esim.readers.encodings.aws_json import documents
+from esim.readers.encodings.endings import ended_rows
 from esim.readers.encodings.times import EPOCH_UNITS, parse_time
+from esim.readers.encodings.utf8 import text_of
 from esim.readers.limits import no_csv
 from esim.readers.source import File
 from esim.readers.text.events import HOLDERS, KEYS, begins_with_events, is_field, value_of
@@ -245,7 +247,8 @@ def _csv_header(head: bytes) -> list[str] | None:
 
 def _csv_events(file: File) -> Iterator[Event]:
     header = _csv_header(file.head) or []
-    text = io.StringIO(file.text(), newline="")
+    data = ended_rows(file, file.read(), len(header))
+    text = io.StringIO(text_of(data), newline="")
     time_at, message_at = header.index("timestamp"), header.index("message")
     names = ("logstream", "logstreamname")
     stream_at = next((header.index(name) for name in names if name in header), None)

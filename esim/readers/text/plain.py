@@ -10,6 +10,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from esim.readers.encodings.endings import ended_log
 from esim.readers.encodings.times import parse_time
 from esim.readers.encodings.utf8 import without_utf16
 from esim.readers.source import File
@@ -49,7 +50,8 @@ def plain_texts(file: File) -> Iterator[LogText]:
     Raises:
         EsimError: the file cannot be read, or a time in front of a line is none.
     """
-    yield from texts_in(file, printed(file, in_utf8(file.read())), None, ())
+    data = ended_log(file, in_utf8(file.read()))
+    yield from texts_in(file, printed(file, data), None, ())
 
 
 def printed(file: File, data: bytes) -> bytes:

@@ -73,14 +73,12 @@ def read(source: Source, options: Options) -> Found:
         raise EsimError("no offline session of ClearML", where=source.label, why=why)
     tasks = {session: session.document(_TASK) for session in found}
     kept, notes = without_copies((str(tasks[one].get("id") or one.stem), one) for one in found)
-    cut: list[str] = []
     single: list[str] = []
-    runs = [_run(session, tasks[session], cut, single) for session in kept]
+    runs = [_run(session, tasks[session], single) for session in kept]
     if single:
         text = f"{len(single)} value(s) of report_single_value have no iteration; left out"
         notes.append(Note("single_values", text, len(single), tuple(single[:3])))
     used = {file for session in found for file in session.used}
-    notes += jsontext.cut_note(cut)
     return studies_of(runs, _LAYOUT, options, source, used, notes, _zeros)
 
 
@@ -92,9 +90,9 @@ def _sessions(source: Source) -> list[Session]:
     ]
 
 
-def _run(session: Session, task: Mapping[str, Any], cut: list[str], single: list[str]) -> LoggedRun:
+def _run(session: Session, task: Mapping[str, Any], single: list[str]) -> LoggedRun:
     rows = []
-    for place, event in _events(session, _METRICS, cut):
+    for place, event in _events(session, _METRICS):
         # A model that is logged has events of its own.
         if event.get("type") != _SCALAR or event.get("task", task.get("id")) != task.get("id"):
             continue
@@ -110,7 +108,7 @@ def _run(session: Session, task: Mapping[str, Any], cut: list[str], single: list
             rows.append((place, row))
     start = math.nan
     if _LOG in session.files:  # its first event says that the task was created
-        for place, event in _events(session, _LOG, cut):
+        for place, event in _events(session, _LOG):
             if event.get("timestamp") is not None:
                 start = parse_time(event["timestamp"], place)
                 break
@@ -125,13 +123,13 @@ def _run(session: Session, task: Mapping[str, Any], cut: list[str], single: list
     )
 
 
-def _events(session: Session, name: str, cut: list[str]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+def _events(session: Session, name: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """The events of a file, each with the place of its line.
 
     Raises:
         EsimError: a line is no list of events.
     """
-    for place, events in session.lines(name, cut):
+    for place, events in session.lines(name):
         if not isinstance(events, list) or not all(isinstance(one, Mapping) for one in events):
             raise EsimError("not a list of events of ClearML", where=place)
         for event in events:

@@ -12,7 +12,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from esim.errors import EsimError
-from esim.readers.encodings import jsontext
 from esim.readers.encodings.times import parse_time
 from esim.readers.formats import Detection, Format, Found
 from esim.readers.options import Options
@@ -79,12 +78,11 @@ def read(source: Source, options: Options) -> Found:
     by_key: dict[str, list[Session]] = {}
     for session in sorted(kept, key=lambda one: starts[one]):
         by_key.setdefault(keys[session], []).append(session)
-    cut: list[str] = []
     runs = []
     for key, parts in by_key.items():
         logged = _Messages()
         for session in parts:
-            for place, message in session.lines(_MESSAGES, cut):
+            for place, message in session.lines(_MESSAGES):
                 logged.add(place, message)
         first, last = abouts[parts[0]], parts[-1]
         runs.append(
@@ -100,7 +98,7 @@ def read(source: Source, options: Options) -> Found:
             )
         )
     used = {file for session in found for file in session.used}
-    return studies_of(runs, _LAYOUT, options, source, used, [*notes, *jsontext.cut_note(cut)])
+    return studies_of(runs, _LAYOUT, options, source, used, notes)
 
 
 def _sessions(source: Source) -> list[Session]:

@@ -17,6 +17,8 @@ import numpy as np
 
 from esim.errors import EsimError
 from esim.readers.encodings import cells
+from esim.readers.encodings.endings import ended_lines
+from esim.readers.encodings.utf8 import text_of
 from esim.readers.source import File, Source
 from esim.readers.trackers.mlflow_records import PARENT, RUN_NAME, LoggedMetric, MlflowRun
 
@@ -104,7 +106,8 @@ def _place(file: File, folders: dict[str, File]) -> tuple[str, str, str]:
 def _logged(metrics: dict[str, File], used: set[File], metric: str) -> LoggedMetric:
     file = metrics[metric]
     used.add(file)
-    lines = [line.split() for line in file.text().split("\n") if line.strip()]
+    text = text_of(ended_lines(file, file.read()))
+    lines = [line.split() for line in text.split("\n") if line.strip()]
     if not all(2 <= len(line) <= 5 for line in lines):
         at = next(i for i, line in enumerate(lines) if not 2 <= len(line) <= 5)
         raise EsimError("not a line of a metric", where=f"{file}:{at + 1}", why=" ".join(lines[at]))
@@ -135,7 +138,7 @@ def _meta(file: File, used: set[File]) -> dict[str, str]:
     """The entries of a meta.yaml, which MLflow writes as one ``key: value`` on each line."""
     used.add(file)
     found: dict[str, str] = {}
-    for line in file.text().split("\n"):
+    for line in text_of(ended_lines(file, file.read())).split("\n"):
         key, colon, value = line.partition(":")
         if colon and key == key.strip():
             found[key] = _scalar(value.strip())

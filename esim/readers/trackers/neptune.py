@@ -85,15 +85,14 @@ def read(source: Source, options: Options) -> Found:
             by_id.setdefault(run_id, []).append(_Folder.of(files, source, used))
     if not by_id:
         raise EsimError("no run of Neptune", where=source.label)
-    cut: list[str] = []
     notes = []
     begun = {run_id: parts for run_id, parts in by_id.items() if all(p.begins for p in parts)}
     late = [run_id for run_id in by_id if run_id not in begun]
     if late:
         text = f"{len(late)} run(s) left out: their begin was sent to Neptune and is not here"
         notes.append(Note("runs_without_begin", f"{text}: {some(late)}", len(late)))
-    runs = [_run(run_id, parts, cut, used) for run_id, parts in begun.items()]
-    return studies_of(runs, _LAYOUT, options, source, used, [*notes, *jsontext.cut_note(cut)])
+    runs = [_run(run_id, parts, used) for run_id, parts in begun.items()]
+    return studies_of(runs, _LAYOUT, options, source, used, notes)
 
 
 def _files(source: Source) -> list[File]:
@@ -145,13 +144,13 @@ def _number(file: File) -> int:
     return int(match[1]) if match else 0
 
 
-def _run(run_id: str, parts: list[_Folder], cut: list[str], used: set[File]) -> LoggedRun:
+def _run(run_id: str, parts: list[_Folder], used: set[File]) -> LoggedRun:
     logged = _Operations()
     parts.sort(key=lambda part: (math.isnan(part.start), part.start, natural(str(part.files[0]))))
     for part in parts:
         for file in part.files:
             used.add(file)
-            for place, entry in jsontext.lines(file, cut):
+            for place, entry in jsontext.lines(file):
                 logged.add(place, entry)
     start = parts[0].start
     given = [logged.own.get(key) for key in ("sys/custom_run_id", "sys/name")]

@@ -9,6 +9,7 @@ from typing import Any
 from esim.errors import EsimError
 from esim.readers.assembly import some
 from esim.readers.encodings import archive, jsontext
+from esim.readers.encodings.utf8 import text_of
 from esim.readers.formats import Detection
 from esim.readers.runs import detected
 from esim.readers.source import File, Source
@@ -50,25 +51,25 @@ class Session:
         Raises:
             EsimError: it is none, or the zip file cannot be read.
         """
-        text, where = self._text(name)
-        found = jsontext.parse(text, where)
+        data, where = self._contents(name)
+        found = jsontext.parse(text_of(data), where)
         if not isinstance(found, dict):
             raise EsimError("not a JSON object", where=where)
         return found
 
-    def lines(self, name: str, cut: list[str]) -> Iterator[tuple[str, Any]]:
-        """The lines of a JSONL file. Arguments and errors are those of `jsontext.text_lines`."""
-        text, where = self._text(name)
-        return jsontext.text_lines(text, where, cut)
+    def lines(self, name: str) -> Iterator[tuple[str, Any]]:
+        """The lines of a JSONL file, as `jsontext.lines`."""
+        data, where = self._contents(name)
+        return jsontext.lines(self.files[name], data, where)
 
-    def _text(self, name: str) -> tuple[str, str]:
+    def _contents(self, name: str) -> tuple[bytes, str]:
         """The contents of a file, and where it is."""
         file = self.files[name]
         self.used.add(file)
         if not self.packed:
-            return file.text(), str(file)
+            return file.read(), str(file)
         member, data = archive.zip_member(file, name)
-        return data.decode("utf-8", errors="replace"), f"{file}, {member}"
+        return data, f"{file}, {member}"
 
 
 def sessions(source: Source, needed: tuple[str, ...], other: tuple[str, ...] = ()) -> list[Session]:

@@ -76,8 +76,7 @@ def _experiment(source: Source, file: File, options: Options, used: set[File]) -
     used.update(one for one in (file, beside[META], beside.get(CONFIGS)) if one is not None)
     objectives = _objectives(beside[META])
     configs = jsontext.document(beside[CONFIGS]) if CONFIGS in beside else {}
-    cut: list[str] = []
-    rows = list(jsontext.lines(file, cut))
+    rows = list(jsontext.lines(file))
     for place, row in rows:
         if not (isinstance(row, list) and len(row) >= 7 and isinstance(row[3], list)):
             raise EsimError("not a line of a history", where=place, why=str(row)[:60])
@@ -113,7 +112,6 @@ def _experiment(source: Source, file: File, options: Options, used: set[File]) -
         objective=objective,
         objective_from=META,
         direction=objectives.get(objective or ""),
-        notes=jsontext.cut_note(cut),
     )
 
 

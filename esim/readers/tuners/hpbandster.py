@@ -65,9 +65,8 @@ def _result_files(source: Source) -> list[File]:
 
 def _experiment(source: Source, file: File, used: set[File]) -> Experiment:
     used.add(file)
-    cut: list[str] = []
     evaluations = []
-    for place, row in jsontext.lines(file, cut):
+    for place, row in jsontext.lines(file):
         if not isinstance(row, list) or len(row) != 5 or not isinstance(row[2], Mapping):
             raise EsimError("not a result of HpBandSter", where=place, why=str(row)[:60])
         key, budget, times, result, exception = row
@@ -85,7 +84,7 @@ def _experiment(source: Source, file: File, used: set[File]) -> Experiment:
     for beside in source.by_folder[file.folder]:
         if beside.base == CONFIGS:
             used.add(beside)
-            for place, row in jsontext.lines(beside, cut):
+            for place, row in jsontext.lines(beside):
                 if not (isinstance(row, list) and len(row) > 1 and isinstance(row[1], Mapping)):
                     raise EsimError("not a configuration", where=place, why=str(row)[:60])
                 configs[_text(row[0])] = row[1]
@@ -97,7 +96,6 @@ def _experiment(source: Source, file: File, used: set[File]) -> Experiment:
         objective=LOSS,
         objective_from="HpBandSter",
         direction="minimize",
-        notes=jsontext.cut_note(cut),
     )
 
 

@@ -69,11 +69,10 @@ def experiments(file: File) -> Iterator[Experiment]:
         EsimError: a line is not JSON, an operation lacks something, or is of a study or trial that
             was never created; the error names path and line.
     """
-    cut: list[str] = []
     studies: list[_Study] = []
     trials: list[_Trial | None] = []
     seen: dict[str, Any] = {}
-    for place, operation in jsontext.lines(file, cut):
+    for place, operation in jsontext.lines(file):
         with jsontext.shaped("not an operation of an Optuna journal", place):
             _apply(operation, studies, trials, seen, place)
     for study in studies:
@@ -84,7 +83,6 @@ def experiments(file: File) -> Iterator[Experiment]:
                 study.directions,
                 study.metric_names,
                 str(file),
-                jsontext.cut_note(cut),
             )
 
 

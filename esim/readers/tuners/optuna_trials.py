@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -57,7 +57,6 @@ def experiment(
     directions: Sequence[Direction | None],
     metric_names: Any,
     where: str,
-    notes: Iterable[Note] = (),
 ) -> Experiment:
     """A study of Optuna as an experiment.
 
@@ -67,7 +66,6 @@ def experiment(
         directions: the direction of each of its objectives.
         metric_names: what was passed to `Study.set_metric_names`; None if it was not called.
         where: the input, for errors.
-        notes: the reader's own notes.
 
     Raises:
         EsimError: a trial's start or end is not a time.
@@ -102,7 +100,7 @@ def experiment(
         for trial in trials
         if trial.state == "COMPLETE" and trial.final is not None and len(trial.values)
     ]
-    said = [*notes, *runs.status_note(unknown), *runs.final_note(finals)]
+    said = [*runs.status_note(unknown), *runs.final_note(finals)]
     if not zoned:
         said.append(Note("zone_assumed", "Optuna's times name no time zone; taken as UTC"))
     why = f"none of its {len(trials)} trial(s) called trial.report(value, step)"

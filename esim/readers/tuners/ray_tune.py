@@ -19,7 +19,10 @@ from esim.errors import EsimError
 from esim.readers import runs
 from esim.readers.assembly import some
 from esim.readers.encodings import cells, jsontext
+from esim.readers.encodings.endings import ended_lines
+from esim.readers.encodings.utf8 import text_of
 from esim.readers.formats import Detection, Format, Found
+from esim.readers.limits import no_csv
 from esim.readers.options import Options, settle_step
 from esim.readers.runs import Curve, Experiment, Run
 from esim.readers.source import File, Source
@@ -149,12 +152,10 @@ def _experiment(
 ) -> Experiment:
     state_files = [f for f in source.by_folder.get(folder, ()) if is_state(f)]
     used.update(files.values(), state_files)
-    cut: list[str] = []
     state = read_state(state_files)
-    logs = [_log(source, inside, file, state, used, cut) for inside, file in files.items()]
+    logs = [_log(source, inside, file, state, used) for inside, file in files.items()]
     name = runs.folder_name(source, folder)
-    made = experiment(name, source.label, logs, state, options)
-    return replace(made, notes=(*made.notes, *jsontext.cut_note(cut)))
+    return experiment(name, source.label, logs, state, options)
 
 
 def _log(
@@ -163,23 +164,17 @@ def _log(
     file: File,
     state: ExperimentState,
     used: set[File],
-    cut: list[str],
 ) -> TrialLog:
-    """What the files of a trial say; the places of lines that are cut off are added to `cut`."""
+    """What the files of a trial say."""
     beside = {one.base: one for one in source.by_folder[folder]}
     if PARAMS in beside:
         used.add(beside[PARAMS])
-
-    def read() -> Iterator[tuple[str, Result]]:
-        own: list[str] = []  # a file may be read again for another metric
-        yield from results(file, own)
-        cut.extend(place for place in own if place not in cut)
 
     name = folder.rpartition("/")[2]
     return TrialLog(
         name=state.folders.get(name, name),
         where=str(file),
-        results=read,
+        results=lambda: results(file),
         config=jsontext.document(beside[PARAMS]) if PARAMS in beside else None,
         failed=FAILURE in beside,
     )
@@ -302,36 +297,34 @@ def _curves(
     return curve
 
 
-def results(file: File, cut: list[str]) -> Iterator[tuple[str, Result]]:
+def results(file: File) -> Iterator[tuple[str, Result]]:
     """The results of a file, each as its place (``path:line``) and its contents (in CSV, text).
 
     Args:
         file: a trial's result.json or progress.csv.
-        cut: the place of a last line that was cut off is added here; the line is left out.
 
     Raises:
         EsimError: JSON or CSV is broken.
     """
     if file.base == RESULTS:
-        for place, result in jsontext.lines(file, cut):
+        for place, result in jsontext.lines(file):
             if not isinstance(result, dict):
                 raise EsimError("not a JSON object", where=place)
             yield place, result
         return
-    rows = csv.reader(io.StringIO(file.text(), newline=""))
-    header = next(rows, [])
-    for row in rows:
-        if row and len(row) <= len(header):
-            # An empty cell means that this result does not have the metric.
-            yield (
-                f"{file}:{rows.line_num}",
-                {name: cell for name, cell in zip(header, row, strict=False) if cell != ""},
-            )
-        elif row:
-            raise EsimError(
-                f"{len(row)} cells where the header has {len(header)}",
-                where=f"{file}:{rows.line_num}",
-            )
+    text = text_of(ended_lines(file, file.read()))
+    rows = csv.reader(io.StringIO(text, newline=""))
+    try:
+        header = next(rows, [])
+        for row in rows:
+            if len(row) > len(header):
+                what = f"{len(row)} cells where the header has {len(header)}"
+                raise EsimError(what, where=f"{file}:{rows.line_num}")
+            if row:  # an empty cell means that this result does not have the metric
+                given = {name: cell for name, cell in zip(header, row, strict=False) if cell != ""}
+                yield f"{file}:{rows.line_num}", given
+    except csv.Error as error:
+        raise no_csv(error, f"{file}:{rows.line_num}") from None
 
 
 def _shortened(

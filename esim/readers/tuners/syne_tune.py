@@ -17,7 +17,10 @@ from esim.errors import EsimError
 from esim.readers import runs
 from esim.readers.encodings import cells, jsontext
 from esim.readers.encodings.archive import zip_member
+from esim.readers.encodings.endings import ended_lines
+from esim.readers.encodings.utf8 import text_of
 from esim.readers.formats import Detection, Format, Found
+from esim.readers.limits import no_csv
 from esim.readers.options import Options, settle_step
 from esim.readers.runs import Curve, Experiment, Run
 from esim.readers.source import File, Source
@@ -177,10 +180,10 @@ def _table(file: File) -> tuple[dict[str, list[str]], list[str]]:
     inside = ""
     if file.base == ZIPPED:
         name, data = zip_member(file, ".csv")
-        inside, text = f" in {name}", data.decode("utf-8", "replace")
+        inside = f" in {name}"
     else:
-        text = file.text()
-    reader = csv.reader(io.StringIO(text, newline=""))
+        data = file.read()
+    reader = csv.reader(io.StringIO(text_of(ended_lines(file, data)), newline=""))
     try:
         header = next(reader, [])
         rows: list[list[str]] = []
@@ -194,7 +197,7 @@ def _table(file: File) -> tuple[dict[str, list[str]], list[str]]:
                 rows.append(row)
                 places.append(place)
     except csv.Error as error:
-        raise EsimError("not CSV", where=f"{file}{inside}", why=str(error)) from None
+        raise no_csv(error, f"{file}{inside}") from None
     return {name: [row[at] for row in rows] for at, name in enumerate(header)}, places
 
 

@@ -127,7 +127,8 @@ def s3_export(export: Export, folder: Path) -> None:
     for name in NAMES:
         path = folder / f"task/{name}-algo-1-{ZERO}/000000.gz"
         path.parent.mkdir(parents=True)
-        path.write_bytes(gzip.compress("\n".join(export.lines[name][::-1]).encode()))
+        text = "".join(f"{line}\n" for line in export.lines[name][::-1])
+        path.write_bytes(gzip.compress(text.encode()))
 
 
 def crlf(export: Export, folder: Path) -> None:

@@ -147,7 +147,8 @@ def test_a_row_that_is_still_being_written(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("epoch,loss,val_loss\n0,1,5\n1,1,4\n2,1")
     reading = read_inputs(tmp_path, objective="val_loss", direction="minimize")
     assert reading.studies[0].values.tolist() == [5, 4]
-    assert [note.code for note in reading.inputs[0].notes] == ["lines_cut_off"]
+    (note,) = (note for note in reading.studies[0].notes if note.code == "lines_cut_off")
+    assert note.evidence == (f"{tmp_path / 'a.csv'}:4",)
     (tmp_path / "a.csv").write_text("epoch,loss,val_loss\n0,1,5\n1,1\n2,1,3\n")
     with pytest.raises(EsimError, match=r"a\.csv:3: 2 cells where the header has 3"):
         read(tmp_path)

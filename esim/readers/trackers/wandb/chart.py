@@ -15,7 +15,7 @@ from esim.readers.options import Options
 from esim.readers.run_logs import Layout, RunLog, RunLogs
 from esim.readers.runs import Experiment, detected, file_notes, studies
 from esim.readers.source import Source
-from esim.readers.tables.records import csv_rows
+from esim.readers.tables.records import contents, csv_rows
 from esim.readers.tables.shape import Shape, shape_of
 from esim.study import Note
 
@@ -131,7 +131,7 @@ def _rows(
 ) -> Iterator[tuple[str, dict[str, str]]]:
     for chart in charts:
         mine = [(metric, at) for (name, metric), at in chart.columns.items() if name == run]
-        for place, row in csv_rows(chart.shape, chart.shape.file.read()):
+        for place, row in csv_rows(chart.shape, contents(chart.shape)):
             found = {STEP: row[0]}
             for metric, (at, low, high) in mine:
                 found[metric] = row[at]
