@@ -108,10 +108,13 @@ GRADES: dict[str, tuple[Severity, str]] = {
     "final_only": ("warning", "report the metric while the trial trains"),
     "links_not_followed": ("warning", "give the linked folders themselves, or copies of them"),
     "last_line_unended": (
-        "note",
+        "warning",
         "look whether the file was cut off: the last number may lack digits",
     ),
-    "lines_cut_off": ("warning", "copy the files again once the runs have ended"),
+    "lines_cut_off": (
+        "warning",
+        "copy the files again once the runs have ended; if the line is whole, end it",
+    ),
     "objective_unavailable": ("warning", "look whether they print the metric as expected"),
     "input_not_read": ("note", "leave it out, or say its --format"),
     "one_point_curves": ("warning", "record the metric after every epoch, not once at the end"),

@@ -12,7 +12,7 @@ from __future__ import annotations
 import csv
 import json
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from itertools import pairwise
 
 from esim.readers.assembly import some
@@ -27,8 +27,6 @@ _LAST_WORD = re.compile(r"[-+.0-9eE]*+\Z")
 _DIGIT = re.compile(r"[0-9]")
 _ESCAPE = re.compile(r"\x1b\[[0-9;?]*+[A-Za-z]")  # that moves the cursor of a terminal
 _MAY_GO_ON = re.compile(r"[-+.0-9eE]\Z")  # as a number does
-
-Split = Callable[[str], Sequence[str]]
 
 
 def ended_lines(file: File, data: bytes, closed: tuple[bytes, ...] = ()) -> bytes:
@@ -74,7 +72,7 @@ def ended_rows(
     start = _start_of_last(data)
     if start == len(data):
         return data
-    if _line_ends(data, start) < above or data.count(b'"', 0, start) % 2:
+    if data.count(b"\n", 0, start) < above or data.count(b'"', 0, start) % 2:
         # A header; or it goes on with a quoted cell, or quotes mean nothing.
         return _kept(file, data, start)
 
@@ -210,15 +208,16 @@ def _lines(data: bytes, start: int) -> list[str]:
     return [*before[-_BEFORE:], data[start:].decode("utf-8", "replace")]
 
 
-def _line_ends(data: bytes, start: int) -> int:
-    return max(data.count(b"\n", 0, start), data.count(b"\r", 0, start))
-
-
 def _without(file: File, data: bytes, start: int) -> bytes:
-    file.unended[f"{file}:{_line_ends(data, start) + 1}"] = False
+    file.unended[_place(file, data, start)] = False
     return data[:start]
 
 
 def _kept(file: File, data: bytes, start: int) -> bytes:
-    file.unended[f"{file}:{_line_ends(data, start) + 1}"] = True
+    file.unended[_place(file, data, start)] = True
     return data
+
+
+def _place(file: File, data: bytes, start: int) -> str:
+    line = data.count(b"\n", 0, start) + 1
+    return f"{file}:{line}"

@@ -7,8 +7,9 @@ files of such messages that are cut off or damaged.
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 
+from esim.readers.assembly import some
 from esim.study import Note
 
 VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5
@@ -108,25 +109,29 @@ def part(value: int | bytes) -> bytes:
     return value
 
 
-def fault_notes(kind: str, faults: Sequence[tuple[int, int, int]]) -> list[Note]:
+def fault_notes(kind: str, faults: Mapping[str, tuple[int, int, int]]) -> list[Note]:
     """The notes on files of records that are cut off or damaged, and on records that are broken.
 
     Args:
         kind: what the files are called in the notes: "event".
-        faults: for each run or file, how many files end within a record, how many are damaged, and
-            how many records are no messages.
+        faults: file or folder -> how many files end within a record, how many are damaged, and how
+            many records are no messages.
     """
-    cut_off, damaged, odd = (sum(fault[i] for fault in faults) for i in range(3))
+    said = (
+        ("records_cut_off", "{n} {kind} file(s) end in the middle of a record; it is left out"),
+        (
+            "records_damaged",
+            "{n} {kind} file(s) are damaged; what stands behind the damage is not read",
+        ),
+        ("records_odd", "{n} record(s) of {kind} files are no messages; they are left out"),
+    )
     notes = []
-    if cut_off:
-        text = f"{cut_off} {kind} file(s) end in the middle of a record; it is left out"
-        notes.append(Note("records_cut_off", text, cut_off))
-    if damaged:
-        text = f"{damaged} {kind} file(s) are damaged; what stands behind the damage is not read"
-        notes.append(Note("records_damaged", text, damaged))
-    if odd:
-        text = f"{odd} record(s) of {kind} files are no messages; they are left out"
-        notes.append(Note("records_odd", text, odd))
+    for i, (code, text) in enumerate(said):
+        places = [place for place, fault in faults.items() if fault[i]]
+        if places:
+            n = sum(fault[i] for fault in faults.values())
+            told = f"{text.format(n=n, kind=kind)}: {some(places)}"
+            notes.append(Note(code, told, n, tuple(places[:3])))
     return notes
 
 

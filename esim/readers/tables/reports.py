@@ -116,6 +116,8 @@ def _studies(
         notes += _time_notes(parts, time)
     notes += odd.notes()
     named = any(table.columns.study for table in tables)
+    if not study_names:
+        return []  # there is no row
     listed = listed_trials(found.trials, list(study_names), named)
     rows, unit = _joined(parts, choice, found.exact, source.label)
     moments = None if found.exact else _moments(tables, choice, rows.times)

@@ -19,6 +19,7 @@ import numpy as np
 from esim.errors import EsimError
 from esim.readers.assembly import some
 from esim.readers.encodings import cells
+from esim.readers.encodings.endings import ended_lines
 from esim.readers.formats import Detection, Format, Found
 from esim.readers.launch_order import launch_order
 from esim.readers.options import Options
@@ -196,6 +197,8 @@ def _folders(source: Source) -> list[_Folder]:
             if shape is not None and shape.columns[:1] == ("iter",) and shape.delimiter == "\t":
                 name = folder_of(file)
                 found.setdefault(name, _Folder(name)).tables[base] = shape
+            elif shape is None:
+                ended_lines(file, file.head)  # notes a header that was cut off
     for file in source.by_base.get(_META, []):
         folder = found.get(folder_of(file))
         if folder is not None:

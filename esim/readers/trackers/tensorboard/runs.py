@@ -89,7 +89,7 @@ def read(source: Source, options: Options) -> Found:
         name=source.default_name,
         runs=together,
         where=source.label,
-        notes=_notes(list(found.values()), configs),
+        notes=_notes(found, configs),
         told=lambda objective: _told(dict(order), objective),
     )
     return runs.studies(
@@ -233,8 +233,12 @@ def _split(folder: str) -> tuple[str, str]:
     return above, leaf
 
 
-def _notes(found: Sequence[RunEvents], configs: Configs) -> tuple[Note, ...]:
-    faults = [(run.cut_off, run.damaged, run.odd) for run in found]
+def _notes(folders: Mapping[str, RunEvents], configs: Configs) -> tuple[Note, ...]:
+    found = folders.values()
+    faults = {
+        folder or "the given folder": (run.cut_off, run.damaged, run.odd)
+        for folder, run in folders.items()
+    }
     notes = [*configs.notes(), *wire.fault_notes("event", faults)]
     restarts = sum(run.restarts for run in found)
     if restarts:

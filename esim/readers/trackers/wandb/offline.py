@@ -69,7 +69,7 @@ def read(source: Source, options: Options) -> Found:
     for name, by_id in groups.items():
         logs = [_log(run_id, parts) for run_id, parts in by_id.items()]
         together = RunLogs(logs, LAYOUT, options, source.label)
-        parsed = [run for parts in by_id.values() for _, run in parts]
+        parsed = [part for parts in by_id.values() for part in parts]
         experiments.append(
             Experiment(
                 name=name,
@@ -143,9 +143,10 @@ def _config(texts: Mapping[str, str], where: str) -> dict[str, object]:
     return dict(flat_config(parsed))
 
 
-def _notes(parsed: Sequence[RunFile]) -> list[Note]:
-    notes = wire.fault_notes("run", [(run.cut_off, run.damaged, run.odd) for run in parsed])
-    open_ended = sum(run.exit_code is None for run in parsed)
+def _notes(parsed: Sequence[tuple[File, RunFile]]) -> list[Note]:
+    faults = {str(file): (run.cut_off, run.damaged, run.odd) for file, run in parsed}
+    notes = wire.fault_notes("run", faults)
+    open_ended = sum(run.exit_code is None for _, run in parsed)
     if open_ended:
         text = f"{open_ended} run file(s) have no end: the run went on, or its process was killed"
         notes.append(Note("runs_without_end", text, open_ended))
