@@ -20,12 +20,15 @@ import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
+from pyarrow.csv import read_csv as csv_table
 
 import esim
 from esim.errors import BugError
@@ -131,6 +134,12 @@ def samples() -> Iterator[Sample]:
                 if path.is_file()
             }
             yield from _sample(folder.name, files)
+            plain = {
+                name.removesuffix(".gz"): gzip.decompress(data) if name.endswith(".gz") else data
+                for name, data in files.items()
+            }
+            if plain.keys() != files.keys():
+                yield from _sample(f"{folder.name}, unpacked", plain)
     for fmt in own_formats():
         files = {name: text.encode() for name, text in fmt.sample.items()}
         if files:
@@ -157,6 +166,16 @@ def _tables_and_logs() -> Iterator[Sample]:
     yield from _sample("csv, gzip", {"t.csv.gz": gzip.compress(data)}, objective="loss")
     frames = [pa.compress(part, "zstd", asbytes=True) for part in (data[:75], data[75:])]
     yield from _sample("csv, zstd", {"t.csv.zst": b"".join(frames)}, objective="loss")
+    table, parquet = csv_table(pa.py_buffer(data)), BytesIO()
+    pq.write_table(table, parquet)
+    yield from _sample("parquet", {"t.parquet": parquet.getvalue()}, objective="loss")
+    with TemporaryDirectory() as folder:
+        study = esim.Study.from_arrays([[0.9, 0.5], [0.8, 0.7]], direction="minimize")
+        study.to_parquet(Path(folder) / "s")
+        files = {path.name: path.read_bytes() for path in sorted((Path(folder) / "s").iterdir())}
+        yield from _sample("study", files)
+    document = json.dumps(table.to_pylist(), indent=1).encode()
+    yield from _sample("json", {"t.json": document}, objective="loss")
     row = '{{"trial": "t{t}", "step": {s}, "loss": {v!r}}}'
     text = "\n".join([*(line for t in range(3) for line in _lines(row, t)), ""])
     yield from _sample("json lines", {"t.jsonl": text.encode()}, objective="loss")

@@ -197,7 +197,7 @@ def open_file(file: File, hashed: bool = False) -> Iterator[Database]:
                 )
                 for (name,) in names.fetchall()
             }
-        except sqlite3.Error as error:
+        except (sqlite3.Error, UnicodeDecodeError) as error:
             raise _unusable(str(file), error) from error
 
         def run(sql: str, bound: dict[str, Any]) -> list[tuple[Any, ...]]:

@@ -8,7 +8,8 @@ stored, as a dictionary, and how long all its texts are together is looked at be
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from esim.errors import EsimError
@@ -24,13 +25,10 @@ def parquet_schema(file: File) -> Any:
     Raises:
         EsimError: the file is damaged, or has too many columns.
     """
-    import pyarrow as pa
     import pyarrow.parquet as pq
 
-    try:
+    with _sound(str(file)):
         schema = pq.read_schema(_source(file))
-    except (pa.ArrowException, OSError) as error:
-        raise _damaged(str(file), error) from error
     if len(schema.names) > limits().columns:
         raise too_many("columns", str(file), limits().columns, len(schema.names))
     return schema
@@ -46,24 +44,21 @@ def parquet_head(file: File, rows: int) -> Mapping[str, Sequence[Any]]:
     Raises:
         EsimError: the file is damaged, or the rows hold more than the limits allow.
     """
-    import pyarrow as pa
     import pyarrow.parquet as pq
 
     most = limits().expanded(file.stored_size)
-    try:
+    with _sound(str(file)):
         stored = pq.ParquetFile(_source(file))
         texts, _ = _looked_at(stored.metadata, None, most)
         if texts:
             stored = pq.ParquetFile(_source(file), read_dictionary=texts)
         batch = next(stored.iter_batches(batch_size=rows), None)
-    except (pa.ArrowException, OSError) as error:
-        raise _damaged(str(file), error) from error
-    if batch is None:
-        return {}
-    length = sum(map(_length, batch.columns)) if texts else 0
-    if length > most:
-        raise too_large("what is in the first rows of the table", str(file), most, length)
-    return dict(zip(batch.schema.names, batch.to_pydict().values(), strict=False))
+        if batch is None:
+            return {}
+        length = sum(map(_length, batch.columns)) if texts else 0
+        if length > most:
+            raise too_large("what is in the first rows of the table", str(file), most, length)
+        return dict(zip(batch.schema.names, batch.to_pydict().values(), strict=False))
 
 
 def parquet_table(data: bytes, columns: Sequence[str] | None, place: str) -> Any:
@@ -78,13 +73,12 @@ def parquet_table(data: bytes, columns: Sequence[str] | None, place: str) -> Any
         EsimError: the file is damaged, or holds more than the limits allow.
         KeyError: a column is missing.
     """
-    import pyarrow as pa
     import pyarrow.parquet as pq
 
     from esim.storage import arrow
 
     most = limits().expanded(len(data))
-    try:
+    with _sound(place):
         stored = pq.ParquetFile(arrow.reader(data))
         texts, size = _looked_at(stored.metadata, columns, most)
         if size > most:
@@ -92,8 +86,7 @@ def parquet_table(data: bytes, columns: Sequence[str] | None, place: str) -> Any
         if texts:
             stored = pq.ParquetFile(arrow.reader(data), read_dictionary=texts)
         table = stored.read(columns=None if columns is None else list(columns))
-    except (pa.ArrowException, OSError) as error:
-        raise _damaged(place, error) from error
+        table.validate(full=True)  # whether its texts are UTF-8
     chunks = [chunk for column in table.columns for chunk in column.chunks] if texts else []
     length = sum(map(_length, chunks))
     if length > most:
@@ -103,16 +96,13 @@ def parquet_table(data: bytes, columns: Sequence[str] | None, place: str) -> Any
 
 def check_parquet(data: bytes, place: str) -> None:
     """Refuse a Parquet file that holds more than the limits allow. Raises as `parquet_table`."""
-    import pyarrow as pa
     import pyarrow.parquet as pq
 
     from esim.storage import arrow
 
     most = limits().expanded(len(data))
-    try:
+    with _sound(place):
         texts, size = _looked_at(pq.ParquetFile(arrow.reader(data)).metadata, None, most)
-    except (pa.ArrowException, OSError) as error:
-        raise _damaged(place, error) from error
     if size > most:
         raise too_large("the table", place, most, size)
     if texts:
@@ -164,5 +154,12 @@ def _source(file: File) -> Any:
     return pa.OSFile(path, "r") if plain else arrow.reader(file.read())
 
 
-def _damaged(place: str, error: Exception) -> EsimError:
-    return EsimError("damaged Parquet file", where=place, why=str(error))
+@contextmanager
+def _sound(place: str) -> Iterator[None]:
+    """Makes an `EsimError` of what Arrow says of a damaged file."""
+    import pyarrow as pa
+
+    try:
+        yield
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+        raise EsimError("damaged Parquet file", where=place, why=str(error)) from error
