@@ -64,7 +64,7 @@ def number(cell: Any, place: str, column: str) -> float:
     if type(cell) is float:  # the most frequent case in JSON
         return cell
     if isinstance(cell, str) and _NUMBER.fullmatch(cell.strip()):
-        return float(cell)
+        return float(cell.strip())  # float() itself does not take each blank that strip() takes
     if is_missing(cell):
         return math.nan
     if isinstance(cell, int | float) and not isinstance(cell, bool):
@@ -89,7 +89,7 @@ def integer(cell: Any, place: str, column: str) -> int:
     if is_missing(cell):
         raise EsimError(f"no {column}", where=place, fix=f"every row needs a {column}")
     if isinstance(cell, str) and re.fullmatch(r"[-+]?[0-9]{1,400}", cell.strip()):
-        whole = int(cell)
+        whole = int(cell.strip())
     else:
         value = number(cell, place, column)
         if not math.isfinite(value) or value != math.floor(value):

@@ -24,7 +24,9 @@ import numpy as np
 from esim.errors import EsimError
 from esim.readers.assembly import some
 from esim.readers.encodings.aws_json import documents
+from esim.readers.encodings.endings import ended_rows
 from esim.readers.encodings.times import Moment, parse_moment
+from esim.readers.encodings.utf8 import text_of
 from esim.readers.limits import no_csv
 from esim.readers.sagemaker.records import Records, TrainingJob
 from esim.readers.source import File
@@ -209,7 +211,10 @@ def no_curves(where: str) -> EsimError:
 
 def _rows(file: File) -> Iterator[tuple[str, dict[str, str]]]:
     """The rows of a CSV file, each as its place (``path:line``) and its cells by column."""
-    reader = csv.reader(io.StringIO(file.text(), newline=""), strict=True)
+    data = file.read()
+    width = data.partition(b"\n")[0].count(b",") + 1
+    text = text_of(ended_rows(file, data, width))
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     line = 1
     try:
         names = [name.strip() for name in next(reader)]

@@ -24,7 +24,7 @@ import numpy as np
 
 from esim.errors import EsimError
 from esim.readers.encodings.aws_json import documents
-from esim.readers.encodings.endings import ended_rows
+from esim.readers.encodings.endings import ended_lines, ended_rows
 from esim.readers.encodings.times import EPOCH_UNITS, parse_time
 from esim.readers.encodings.utf8 import text_of
 from esim.readers.limits import no_csv
@@ -288,7 +288,8 @@ def _table_events(file: File) -> Iterator[Event]:
     """The events of a table that the console or ``--output table`` draws."""
     header: dict[str, tuple[int, int]] | None = None
     fields: dict[str, str] = {}
-    for number, line in enumerate(file.text().split("\n"), start=1):
+    text = text_of(ended_lines(file, file.read(), (b"|", b"+", b"-")))
+    for number, line in enumerate(text.split("\n"), start=1):
         found = _table_header(line)
         if found is not None:
             header = found
