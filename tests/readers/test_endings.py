@@ -111,8 +111,3 @@ def test_several_files_are_counted_and_named(tmp_path: Path) -> None:
     (note,) = (note for note in study.notes if note.code == "lines_cut_off")
     assert note.count == 2
     assert note.evidence == (f"{tmp_path / 'a.csv'}:4", f"{tmp_path / 'b.csv'}:4")
-
-
-def test_a_number_between_blanks_of_any_kind(tmp_path: Path) -> None:
-    study = read(tmp_path, "t.csv", f"{HEADER}a,1,0.5\x1d\na,2\x1f, 0.25\n")
-    assert study.values.tolist() == [0.5, 0.25]

@@ -24,14 +24,17 @@ MISSING = (
     *("-", "--"),
 )
 
+_BLANKS = r"[^\S\x1c-\x1f]*+"  # those that float() takes
 _NUMBER = re.compile(
-    r"[-+]?(?:(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?|inf(?:inity)?)", re.IGNORECASE
+    rf"{_BLANKS}(?:[-+]?(?:(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:e[-+]?[0-9]+)?|inf(?:inity)?)|nan)"
+    rf"{_BLANKS}",
+    re.IGNORECASE,
 )
 
 
 def is_number(cell: str) -> bool:
     """Whether a text is a number or NaN."""
-    return _NUMBER.fullmatch(cell.strip()) is not None or cell.strip().lower() == "nan"
+    return _NUMBER.fullmatch(cell) is not None
 
 
 def holds_number(cell: Any) -> bool:
@@ -63,8 +66,8 @@ def number(cell: Any, place: str, column: str) -> float:
     """
     if type(cell) is float:  # the most frequent case in JSON
         return cell
-    if isinstance(cell, str) and _NUMBER.fullmatch(cell.strip()):
-        return float(cell.strip())  # float() itself does not take each blank that strip() takes
+    if isinstance(cell, str) and _NUMBER.fullmatch(cell):
+        return float(cell)
     if is_missing(cell):
         return math.nan
     if isinstance(cell, int | float) and not isinstance(cell, bool):
@@ -186,5 +189,5 @@ def moments(column: Sequence[Any], places: Sequence[str], name: str) -> tuple[Fl
 
 def _is_numeric(cell: Any) -> bool:
     if isinstance(cell, str):
-        return _NUMBER.fullmatch(cell.strip()) is not None
+        return is_number(cell)
     return isinstance(cell, int | float) and not isinstance(cell, bool)

@@ -303,6 +303,7 @@ def test_formats_are_listed() -> None:
         (["a,1,1", "a,inf,1"], ":3", "'inf' is not a whole number"),
         (["a,1,1", "a,2,1_000"], ":3", "'1_000' is not a number"),
         (["a,1,1", "a,2,True"], ":3", "'True' is not a number"),
+        (["a,1,1", "a,2,1\x1f"], ":3", "'1\\x1f' is not a number"),
         (['"a', 'b",1,1', "c,1,x"], ":4", "'x' is not a number"),
         (["a,1,1", 'a,1,"1'], ":3", "not CSV"),
         (["a,-1,1"], ", trial 'a'", "step -1 is negative"),
