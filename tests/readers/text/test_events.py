@@ -229,6 +229,8 @@ def test_a_file_still_being_written(tmp_path: Path, cut: int) -> None:
     study = read(tmp_path)
     assert study.values.tolist() == [5]
     assert codes(study) == {"records_cut_off": 1, "one_point_curves": 1}
+    (note,) = (note for note in study.notes if note.code == "records_cut_off")
+    assert note.evidence == ("the given folder",)
 
 
 @given(at=st.integers(0, 200), bit=st.integers(0, 7))
