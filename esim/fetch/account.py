@@ -6,12 +6,17 @@ from collections.abc import Iterator
 from typing import Any
 
 from esim.errors import EsimError, near_names
+from esim.fetch.answers import Pages, require_shape, unusable
 from esim.fetch.faults import refused, unreached
 from esim.fetch.permissions import OPERATIONS
 
 WORKERS = 4  # requests at the same time; CloudWatch allows an account 25 a second
 ATTEMPTS = 10  # for a request, with growing pauses: about a minute of throttling
 TIMEOUT_S = 60
+
+# What botocore raises while it takes an answer of an unforeseen shape apart: it calls methods of
+# objects on what is none, and reads times that no clock shows.
+UNREADABLE = (AttributeError, LookupError, OverflowError, RuntimeError, TypeError, ValueError)
 
 
 class Account:
@@ -87,30 +92,47 @@ class Account:
         Raises:
             GoneError: AWS has no such thing.
             EsimError: credentials are missing or have expired, permission is missing, AWS keeps
-                throttling, or it cannot be reached.
+                throttling, it cannot be reached, or what answers is not AWS.
         """
-        return next(self._answers(method, what, parameters, paged=False))
-
-    def pages(self, method: str, what: str, **parameters: Any) -> Iterator[dict[str, Any]]:
-        """Call an operation and yield its answer page by page. It raises the errors of `call`."""
-        return self._answers(method, what, parameters, paged=True)
-
-    def _answers(
-        self, method: str, what: str, parameters: dict[str, Any], paged: bool
-    ) -> Iterator[dict[str, Any]]:
         from botocore.exceptions import BotoCoreError, ClientError
+        from botocore.parsers import ResponseParserError
 
         operation = OPERATIONS[method]
         client = self._clients[operation.service]
         try:
-            if paged:
-                yield from client.get_paginator(method).paginate(**parameters)
-            else:
-                yield getattr(client, method)(**parameters)
+            answer: dict[str, Any] = getattr(client, method)(**parameters)
         except ClientError as error:
             raise refused(error, operation, what, self._clean) from None
         except BotoCoreError as error:
             raise unreached(error, self.region, self._clean) from None
+        except (ResponseParserError, *UNREADABLE) as error:
+            said = self._clean(f"botocore cannot read it: {type(error).__name__}: {error}")
+            raise unusable(operation, said) from error
+        shape = client.meta.service_model.operation_model(operation.name).output_shape
+        require_shape(answer, shape, operation, parameters)
+        return answer
+
+    def items(self, method: str, what: str, **parameters: Any) -> Iterator[dict[str, Any]]:
+        """Call an operation that lists things, and yield each of them once, page after page.
+
+        It takes the arguments of `call` and raises its errors.
+
+        Raises:
+            EsimError: the pages have no end.
+        """
+        operation = OPERATIONS[method]
+        pages = Pages(operation, what)
+        seen: set[str] = set()
+        while True:
+            answer = self.call(method, what, **parameters)
+            news = {item[operation.key]: item for item in answer[operation.items]}
+            token = answer.get(operation.token) or None
+            pages.count(not news.keys() <= seen, token)
+            yield from (news[name] for name in news if name not in seen)
+            seen |= news.keys()
+            if token is None:
+                return
+            parameters[operation.token] = token
 
     def _clean(self, message: str) -> str:
         """A message with any credentials in it replaced."""

@@ -30,7 +30,7 @@ def document(answer: Mapping[str, Any], *first: str) -> str:
 
 
 def write_whole(path: Path, text: str) -> None:
-    """Write a file under another name and rename it, so that it is there completely or not at all.
+    """Write JSON under another name and rename it: it is there completely or not at all.
 
     Args:
         path: the file; its folder is created if need be.
@@ -41,7 +41,8 @@ def write_whole(path: Path, text: str) -> None:
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(path.name + PART)
-    with part.open("w", encoding="utf-8", newline="\n") as stream:
+    # Half of a pair of surrogates is written as JSON's escape for it, as UTF-8 has none.
+    with part.open("w", encoding="utf-8", errors="backslashreplace", newline="\n") as stream:
         stream.write(text)
         stream.flush()
         os.fsync(stream.fileno())

@@ -7,9 +7,8 @@ from collections.abc import Callable
 from typing import Any
 
 from esim.errors import EsimError
+from esim.fetch.answers import CONTINUE
 from esim.fetch.permissions import Operation
-
-CONTINUE = "run the same command again: it continues where it stopped"
 
 _EXPIRED = {"ExpiredToken", "ExpiredTokenException"}
 _CLOCK = {"RequestExpired", "RequestTimeTooSkewed"}

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -25,36 +25,22 @@ from typing import IO, Any
 
 from esim.errors import EsimError
 from esim.fetch.documents import PART, write_whole
-from esim.fetch.streams import FetchedStream
+from esim.storage.fetched import (
+    ENDED,
+    MANIFEST,
+    SCHEMA,
+    STATUS,
+    FetchedJob,
+    FetchedStream,
+    job_of,
+    manifest_of,
+    not_written,
+    stream_of,
+)
 
 DESCRIPTION = "describe-hyper-parameter-tuning-job.json"
 JOBS = "list-training-jobs-for-hyper-parameter-tuning-job.json"
-MANIFEST, JOURNAL = "fetch.json", ".fetch.jsonl"
-
-STATUS = "HyperParameterTuningJobStatus"
-ENDED = ("Completed", "Failed", "Stopped", "DeleteFailed")
-
-
-@dataclass(frozen=True)
-class FetchedJob:
-    """A training job that has been fetched.
-
-    Attributes:
-        name: its name.
-        status: its TrainingJobStatus when it was fetched.
-        described: whether AWS still had its description.
-        streams: its log streams, sorted by name.
-    """
-
-    name: str
-    status: str
-    described: bool
-    streams: tuple[FetchedStream, ...]
-
-    @property
-    def ended(self) -> bool:
-        """Whether it had ended or was deleted; if not it is fetched again the next time."""
-        return self.status in ENDED or not self.described
+JOURNAL = ".fetch.jsonl"
 
 
 @dataclass(frozen=True)
@@ -129,8 +115,14 @@ class Folder:
         job = self.jobs.get(name)
         if job is None or not job.ended:
             return False
-        described = not job.described or self.description_of(name).exists()
-        return described and all(self._has_file(stream) for stream in job.streams)
+        known = not job.described or self.description_of(name).exists()
+        return known and all(self._has_file(stream) for stream in job.streams)
+
+    def described(self, name: str) -> FetchedJob | None:
+        """A training job that had ended when its description was stored, which is still there."""
+        job = self.jobs.get(name)
+        stored = job is not None and job.described and self.description_of(name).exists()
+        return job if job is not None and stored and job.ended else None
 
     def streams_of(self, name: str) -> dict[str, FetchedStream]:
         """Those log streams of a training job whose files are there, by name."""
@@ -148,12 +140,19 @@ class Folder:
 
         Args:
             listed: the names of the training jobs that AWS lists.
+
+        Raises:
+            EsimError: the list of an earlier fetch is damaged.
         """
         lost = set(self.jobs) - set(listed)
         if not lost or not (self.path / JOBS).exists():
             return []
-        summaries = json.loads((self.path / JOBS).read_text(encoding="utf-8"))
-        return [s for s in summaries["TrainingJobSummaries"] if s["TrainingJobName"] in lost]
+        listed_before = _json_of(self.path / JOBS)
+        try:
+            summaries = listed_before["TrainingJobSummaries"]
+            return [dict(s) for s in summaries if s["TrainingJobName"] in lost]
+        except (KeyError, TypeError, ValueError) as error:
+            raise not_written(str(self.path / JOBS), f"{type(error).__name__}: {error}") from None
 
     def description_of(self, job: str) -> Path:
         """The file of a training job's description."""
@@ -182,7 +181,7 @@ class Folder:
 
     def keep(self, job: FetchedJob) -> None:
         """Record in the journal that a training job has been fetched."""
-        self._note(_entry(job))
+        self._note(job.entry())
         self._hold(job)
 
     def finish(
@@ -202,10 +201,10 @@ class Folder:
         for part in (*self.path.glob(f"*{PART}"), *self.path.glob(f"*/**/*{PART}")):
             part.unlink()
         manifest = {
-            "schema": "esim.fetch/1",
+            "schema": SCHEMA,
             **self.identity,
             STATUS: status,
-            "TrainingJobs": [_entry(job) for job in jobs],
+            "TrainingJobs": [job.entry() for job in jobs],
             "notes": [asdict(note) for note in notes],
         }
         write_whole(self.path / MANIFEST, json.dumps(manifest, indent=2) + "\n")
@@ -229,47 +228,34 @@ class Folder:
             self._journal.flush()
 
     def _read_manifest(self, path: Path) -> None:
-        try:
-            manifest = json.loads(path.read_text(encoding="utf-8"))
-            self._require_same_job(manifest)
-            self.status = manifest[STATUS]
-            self._take(manifest["TrainingJobs"])
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            if isinstance(error, EsimError):
-                raise
-            raise EsimError(
-                "not what esim fetch wrote",
-                where=str(path),
-                why=f"{type(error).__name__}: {error}",
-                fix="--out NEW_FOLDER",
-            ) from None
+        value = _json_of(path)
+        manifest = manifest_of(value, str(path))
+        self._require_same_job(value)
+        self.status = manifest.status
+        for job in manifest.jobs:
+            self._hold(job)
 
     def _read_journal(self, path: Path) -> None:
-        """Read what an unfinished fetch recorded; a line that was cut off is ignored."""
+        """Read what an unfinished fetch recorded.
+
+        What a line that was cut off or damaged says is fetched again.
+        """
         for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
             try:
                 entry = json.loads(line)
-            except ValueError:
+            except (ValueError, RecursionError):
                 continue
             if not isinstance(entry, dict):
                 continue
-            if "stream" in entry:
-                stream = FetchedStream(**entry["stream"])
-                self._whole.setdefault(entry["job"], {})[stream.name] = stream
-            elif "TrainingJobName" in entry:
-                self._take([entry])
-            else:
+            if self.identity.keys() <= entry.keys():
                 self._require_same_job(entry)
-
-    def _take(self, entries: Iterable[Mapping[str, Any]]) -> None:
-        for entry in entries:
-            job = FetchedJob(
-                name=entry["TrainingJobName"],
-                status=entry["TrainingJobStatus"],
-                described=entry["described"],
-                streams=tuple(FetchedStream(**stream) for stream in entry["streams"]),
-            )
-            self._hold(job)
+                continue
+            with suppress(EsimError):
+                if "stream" in entry:
+                    stream = stream_of(entry["stream"], str(path))
+                    self._whole.setdefault(str(entry.get("job")), {})[stream.name] = stream
+                else:
+                    self._hold(job_of(entry, str(path)))
 
     def _hold(self, job: FetchedJob) -> None:
         self.jobs[job.name] = job
@@ -277,12 +263,16 @@ class Folder:
             self._whole[job.name] = {stream.name: stream for stream in job.streams}
 
     def _has_file(self, stream: FetchedStream) -> bool:
-        """Whether the file of a log stream is there and has its size."""
+        """Whether the file of a log stream is there and has its size.
+
+        An empty stream has none, so that it is asked for again: its emptiness may have been that of
+        an answer.
+        """
         if stream.file is None:
-            return True
+            return False
         try:
             return (self.path / stream.file).stat().st_size == stream.size
-        except OSError:
+        except (OSError, ValueError):  # the latter: no name of a file
             return False
 
     def _require_same_job(self, found: Mapping[str, Any]) -> None:
@@ -296,14 +286,11 @@ class Folder:
             )
 
 
-def _entry(job: FetchedJob) -> dict[str, Any]:
-    # The names are SageMaker's own, so that readers recognise the file as a record.
-    return {
-        "TrainingJobName": job.name,
-        "TrainingJobStatus": job.status,
-        "described": job.described,
-        "streams": [asdict(stream) for stream in job.streams],
-    }
+def _json_of(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise not_written(str(path), f"{type(error).__name__}: {error}") from None
 
 
 def _words(identity: Mapping[str, Any]) -> str:

@@ -21,12 +21,21 @@ class Operation:
         name: the operation's name in the API.
         method: the operation's name in boto3.
         resource: the resource on which IAM must allow it; "*" where IAM has no smaller one.
+        needs: members without which its answer, or any part of it that has such, is of no use.
+        about: the parameter that its answer repeats; None if it does not.
+        items, key, token: of an operation that lists things, the member that holds them, the member
+            that names each, and parameter and member of the page behind; "" of others.
     """
 
     service: str
     name: str
     method: str
     resource: str
+    needs: frozenset[str]
+    about: str | None = None
+    items: str = ""
+    key: str = ""
+    token: str = ""
 
     @property
     def action(self) -> str:
@@ -43,19 +52,62 @@ OPERATIONS = {
             "DescribeHyperParameterTuningJob",
             "describe_hyper_parameter_tuning_job",
             _TUNING,
+            needs=frozenset(
+                {
+                    "HyperParameterTuningJobName",
+                    "HyperParameterTuningJobArn",
+                    "HyperParameterTuningJobConfig",
+                    "HyperParameterTuningJobStatus",
+                    "CreationTime",
+                }
+            ),
+            about="HyperParameterTuningJobName",
         ),
         Operation(
             "sagemaker",
             "ListTrainingJobsForHyperParameterTuningJob",
             "list_training_jobs_for_hyper_parameter_tuning_job",
             _TUNING,
+            needs=frozenset({"TrainingJobSummaries", "TrainingJobName", "TrainingJobStatus"}),
+            items="TrainingJobSummaries",
+            key="TrainingJobName",
+            token="NextToken",
         ),
-        Operation("sagemaker", "DescribeTrainingJob", "describe_training_job", _TRAINING),
         Operation(
-            "sagemaker", "ListHyperParameterTuningJobs", "list_hyper_parameter_tuning_jobs", "*"
+            "sagemaker",
+            "DescribeTrainingJob",
+            "describe_training_job",
+            _TRAINING,
+            needs=frozenset({"TrainingJobName", "TrainingJobStatus", "CreationTime"}),
+            about="TrainingJobName",
         ),
-        Operation("logs", "DescribeLogStreams", "describe_log_streams", _LOGS),
-        Operation("logs", "GetLogEvents", "get_log_events", _LOGS),
+        Operation(
+            "sagemaker",
+            "ListHyperParameterTuningJobs",
+            "list_hyper_parameter_tuning_jobs",
+            "*",
+            needs=frozenset({"HyperParameterTuningJobSummaries", "HyperParameterTuningJobName"}),
+            items="HyperParameterTuningJobSummaries",
+            key="HyperParameterTuningJobName",
+            token="NextToken",
+        ),
+        Operation(
+            "logs",
+            "DescribeLogStreams",
+            "describe_log_streams",
+            _LOGS,
+            needs=frozenset({"logStreams", "logStreamName"}),
+            items="logStreams",
+            key="logStreamName",
+            token="nextToken",
+        ),
+        Operation(
+            "logs",
+            "GetLogEvents",
+            "get_log_events",
+            _LOGS,
+            needs=frozenset({"events", "nextForwardToken", "timestamp", "message"}),
+        ),
     )
 }
 

@@ -11,15 +11,16 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from esim.fetch.account import Account
+from esim.fetch.answers import Pages, unusable
 from esim.fetch.documents import PART
 from esim.fetch.faults import GoneError
-from esim.fetch.permissions import LOG_GROUP
+from esim.fetch.permissions import LOG_GROUP, OPERATIONS
+from esim.storage.fetched import FetchedStream
 
 SUFFIX = ".log.zst"
 PAGE_EVENTS = 10_000  # the most events that a page may hold; it also holds at most 1 MB
@@ -29,25 +30,6 @@ _BLOCK = 1 << 20
 _EPOCH = datetime(1970, 1, 1)
 
 Event = Mapping[str, Any]  # has "timestamp" (milliseconds since 1970 UTC) and "message"
-
-
-@dataclass(frozen=True)
-class FetchedStream:
-    """A log stream that has been downloaded.
-
-    Attributes:
-        name: its name in CloudWatch, ``<job>/algo-1-<epoch>``.
-        file: its file, relative to the folder; None if the stream is empty.
-        events: how many events it has.
-        size: the size of the file in bytes.
-        sha256: the hash of the text before compression; None if the stream is empty.
-    """
-
-    name: str
-    file: str | None
-    events: int
-    size: int
-    sha256: str | None
 
 
 def download(
@@ -81,20 +63,26 @@ def download(
     path = folder / file
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(path.name + PART)
-    digest = hashlib.sha256()
+    digest, of_file = hashlib.sha256(), hashlib.sha256()
     events = 0
     pending = bytearray()
     with part.open("wb") as stream:
+
+        def write(block: bytes) -> None:
+            packed = codec.compress(block, asbytes=True)
+            of_file.update(packed)
+            stream.write(packed)
+
         for page in _pages(account, name, raise_if_stopped):
             text = _lines(page, first=events == 0)
             events += len(page)
             digest.update(text)
             pending += text
             while len(pending) >= _BLOCK:  # blocks of equal size, independent of AWS's pages
-                stream.write(codec.compress(bytes(pending[:_BLOCK]), asbytes=True))
+                write(bytes(pending[:_BLOCK]))
                 del pending[:_BLOCK]
         if pending:
-            stream.write(codec.compress(bytes(pending), asbytes=True))
+            write(bytes(pending))
         stream.flush()
         os.fsync(stream.fileno())
     if there is not None and events < there.events:
@@ -104,7 +92,8 @@ def download(
         part.unlink()
         return FetchedStream(name, None, 0, 0, None)
     part.replace(path)
-    return FetchedStream(name, file, events, path.stat().st_size, digest.hexdigest())
+    size = path.stat().st_size
+    return FetchedStream(name, file, events, size, digest.hexdigest(), of_file.hexdigest())
 
 
 def _pages(
@@ -114,13 +103,16 @@ def _pages(
 
     A page may be empty without being the last; after the last page AWS repeats its token.
     """
+    what = f"log stream {name!r} in {account.region}"
+    pages = Pages(OPERATIONS["get_log_events"], what)
     token: str | None = None
+    before: list[Event] = []
     while True:
         raise_if_stopped()
         try:
             page = account.call(
                 "get_log_events",
-                f"log stream {name!r} in {account.region}",
+                what,
                 logGroupName=LOG_GROUP,
                 logStreamName=name,
                 startFromHead=True,
@@ -129,10 +121,15 @@ def _pages(
             )
         except GoneError:  # the stream's retention has ended since the streams were listed
             return
-        yield page.get("events", [])
-        before, token = token, page.get("nextForwardToken")
-        if token is None or token == before:
+        events, following = page["events"], page["nextForwardToken"]
+        last = following == token
+        if last and events and events == before:
+            raise unusable(OPERATIONS["get_log_events"], f"{what}: one page comes again and again")
+        pages.count(bool(events), None if last else following)
+        yield events
+        if last:
             return
+        before, token = events, following
 
 
 def _lines(events: Iterable[Event], first: bool) -> bytes:
@@ -141,10 +138,19 @@ def _lines(events: Iterable[Event], first: bool) -> bytes:
     Args:
         events: a page of events.
         first: whether they are the first of the stream.
+
+    Raises:
+        EsimError: the time of an event is none.
     """
     lines: list[str] = []
     for event in events:
-        at = _EPOCH + timedelta(milliseconds=event["timestamp"])
+        try:
+            at = _EPOCH + timedelta(milliseconds=event["timestamp"])
+        except OverflowError:
+            why = (
+                f"an event at {event['timestamp']!r:.40} ms since 1970, a time that no clock shows"
+            )
+            raise unusable(OPERATIONS["get_log_events"], why) from None
         stamp = f"{at.isoformat(timespec='milliseconds')}Z"
         message = event["message"].rstrip("\r\n")
         if first and ("/algo-" in message or "message" in message.lower()):

@@ -12,17 +12,20 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from esim.errors import EsimError, near_names
+from esim.errors import EsimError, bugs, near_names
 from esim.fetch.account import WORKERS, Account
+from esim.fetch.answers import CONTINUE, unusable
 from esim.fetch.documents import document, iso, write_whole
 from esim.fetch.faults import GoneError
-from esim.fetch.folder import ENDED, JOBS, STATUS, FetchedJob, FetchNote, Folder
-from esim.fetch.permissions import LOG_GROUP
-from esim.fetch.streams import SUFFIX, FetchedStream, download
+from esim.fetch.folder import JOBS, FetchNote, Folder
+from esim.fetch.permissions import LOG_GROUP, OPERATIONS
+from esim.fetch.streams import SUFFIX, download
+from esim.storage.fetched import ENDED, STATUS, FetchedJob, FetchedStream
 from esim.storage.folders import unique_slugs
 
 PAGE = 100  # jobs on a page, the most that AWS allows
-_NAME = re.compile("[A-Za-z0-9][A-Za-z0-9-]*")
+_NAME = re.compile("[A-Za-z0-9][A-Za-z0-9-]{0,62}")
+_ANSWERS = "AWS's answers"
 NEAR_PAGES = 10  # pages of the account's tuning jobs that are searched for near names
 
 # Called with the tuning job's name, how many training jobs are done, and how many there are.
@@ -72,12 +75,14 @@ def fetch_tuning_job(
         EsimError: there is no such tuning job (the error lists near names), AWS refuses, or the
             folder holds something else or cannot be written.
     """
-    try:
-        return _fetch(account, name, out, progress)
-    except GoneError as error:
-        near = _near(account, name)
-        here = f"{account.region} has {near}" if near else f"none is known in {account.region}"
-        raise GoneError(error.what, why=error.why, fix=f"{here}; --region names another") from None
+    with bugs(_ANSWERS):
+        try:
+            return _fetch(account, name, out, progress)
+        except GoneError as error:
+            near = _near(account, name)
+            here = f"{account.region} has {near}" if near else f"none is known in {account.region}"
+            fix = f"{here}; --region names another"
+            raise GoneError(error.what, why=error.why, fix=fix) from None
 
 
 def fetch_tuning_jobs(
@@ -100,17 +105,18 @@ def fetch_tuning_jobs(
     """
     fetched: list[Fetched] = []
     gone: list[str] = []
-    for name in list(_names(account, since)):
-        try:
-            fetched.append(_fetch(account, name, out / name, progress))
-        except GoneError:
-            gone.append(name)
+    with bugs(_ANSWERS):
+        for name in list(_names(account, since)):
+            try:
+                fetched.append(_fetch(account, name, out / name, progress))
+            except GoneError:
+                gone.append(name)
     return fetched, gone
 
 
 def _names(account: Account, since: datetime | None = None) -> Iterator[str]:
     """The names of the account's tuning jobs, the oldest first."""
-    pages = account.pages(
+    summaries = account.items(
         "list_hyper_parameter_tuning_jobs",
         f"list of tuning jobs in {account.region}",
         MaxResults=PAGE,
@@ -118,21 +124,20 @@ def _names(account: Account, since: datetime | None = None) -> Iterator[str]:
         SortOrder="Ascending",
         **({} if since is None else {"CreationTimeAfter": since}),
     )
-    for page in pages:
-        for summary in page["HyperParameterTuningJobSummaries"]:
-            yield _named(summary["HyperParameterTuningJobName"])
+    for summary in summaries:
+        yield _named(summary["HyperParameterTuningJobName"])
 
 
-def _named(name: object) -> str:
+def _named(name: str) -> str:
     """The name of a job as AWS allows it, which can be that of a file or folder too.
 
     Raises:
         EsimError: it is another, which may lead out of the folder.
     """
-    text = str(name)
-    if not _NAME.fullmatch(text):
-        raise EsimError(f"{text!r} is no name that AWS gives a job", why="letters, digits, hyphens")
-    return text
+    if not _NAME.fullmatch(name):
+        why = "at most 63 letters, digits and hyphens"
+        raise EsimError(f"{name!r} is no name that AWS gives a job", why=why)
+    return name
 
 
 def _near(account: Account, name: str) -> str:
@@ -149,17 +154,19 @@ def _fetch(account: Account, name: str, out: Path, progress: Progress | None) ->
     described = account.call(
         "describe_hyper_parameter_tuning_job", what, HyperParameterTuningJobName=name
     )
-    status = str(described[STATUS])
+    status = described[STATUS]
     identity = {
-        "HyperParameterTuningJobArn": str(described["HyperParameterTuningJobArn"]),
+        "HyperParameterTuningJobArn": described["HyperParameterTuningJobArn"],
         "CreationTime": iso(described["CreationTime"]),
     }
-    folder = Folder(out, identity)
+    try:
+        folder = Folder(out, identity)
+    except OSError as error:
+        raise EsimError("cannot be read", where=str(out), why=str(error)) from error
     if folder.complete:
         return _fetched(name, folder, 0)
-    summaries = [
-        summary
-        for page in account.pages(
+    summaries = list(
+        account.items(
             "list_training_jobs_for_hyper_parameter_tuning_job",
             what,
             HyperParameterTuningJobName=name,
@@ -167,11 +174,10 @@ def _fetch(account: Account, name: str, out: Path, progress: Progress | None) ->
             SortBy="CreationTime",
             SortOrder="Ascending",  # jobs that start meanwhile come last
         )
-        for summary in page["TrainingJobSummaries"]
-    ]
+    )
     try:
         folder.begin()
-        summaries += folder.vanished({str(s["TrainingJobName"]) for s in summaries})
+        summaries += folder.vanished({s["TrainingJobName"] for s in summaries})
         names = [_named(summary["TrainingJobName"]) for summary in summaries]
         write_whole(out / JOBS, document({"TrainingJobSummaries": summaries}))
         missing = [s for s, n in zip(summaries, names, strict=True) if not folder.has_job(n)]
@@ -185,7 +191,9 @@ def _fetch(account: Account, name: str, out: Path, progress: Progress | None) ->
         text = document(described, "HyperParameterTuningJobName", "HyperParameterTuningJobConfig")
         folder.finish(text, status, jobs, _notes(jobs, status))
     except OSError as error:
-        raise EsimError("cannot be written", where=str(out), why=str(error)) from error
+        raise EsimError(
+            "cannot be written", where=str(out), why=str(error), fix=f"when it can, {CONTINUE}"
+        ) from error
     finally:
         folder.close()
     return _fetched(name, folder, len(missing))
@@ -222,16 +230,16 @@ def _fetch_job(
     account: Account, folder: Folder, summary: dict[str, Any], raise_if_stopped: Callable[[], None]
 ) -> None:
     """Fetch a training job: its description and its log streams."""
-    name = str(summary["TrainingJobName"])
+    name = summary["TrainingJobName"]
     what = f"training job {name!r} in {account.region}"
     raise_if_stopped()
     try:
         described = account.call("describe_training_job", what, TrainingJobName=name)
     except GoneError:  # it was deleted, but its logs may still be there
         described = None
-    job = FetchedJob(
-        name, str((described or summary)["TrainingJobStatus"]), described is not None, ()
-    )
+    before = folder.described(name) if described is None else None
+    status = before.status if before else (described or summary)["TrainingJobStatus"]
+    job = FetchedJob(name, status, bool(before or described), ())
     known = folder.streams_of(name)
     # Listed after the description was read: if that says that the job has ended, they are complete.
     names = sorted({*known, *_stream_names(account, name)})
@@ -252,19 +260,19 @@ def _fetch_job(
 
 def _stream_names(account: Account, job: str) -> list[str]:
     """The names of a training job's log streams."""
+    what = f"log streams of {job} in {account.region}"
+    prefix = f"{job}/"
     try:
-        return [
-            str(stream["logStreamName"])
-            for page in account.pages(
-                "describe_log_streams",
-                f"log group {LOG_GROUP} in {account.region}",
-                logGroupName=LOG_GROUP,
-                logStreamNamePrefix=f"{job}/",
-            )
-            for stream in page["logStreams"]
-        ]
-    except GoneError:
+        found = account.items(
+            "describe_log_streams", what, logGroupName=LOG_GROUP, logStreamNamePrefix=prefix
+        )
+        names = [stream["logStreamName"] for stream in found]
+    except GoneError:  # there is no log group
         return []
+    if strange := [name for name in names if not name.startswith(prefix)]:
+        why = f"asked for streams of {job}, it has {strange[0]!r:.80}"
+        raise unusable(OPERATIONS["describe_log_streams"], why)
+    return names
 
 
 def _notes(jobs: Sequence[FetchedJob], status: str) -> list[FetchNote]:

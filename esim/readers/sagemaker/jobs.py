@@ -39,6 +39,7 @@ from esim.readers.sagemaker.records import (
     is_record,
     read_records,
 )
+from esim.readers.sagemaker.stored import as_stored
 from esim.readers.source import File, Source
 from esim.readers.text.bare import BareStudy, next_try, no_number, read_bare
 from esim.readers.text.find import Matches, find
@@ -105,8 +106,14 @@ def read(source: Source, options: Options) -> Found:
 
     Raises:
         EsimError: no tuning job is described, the objective has no regex or no line matches it, the
-            JSON is broken, or a log cannot be read.
+            JSON is broken, or a log cannot be read or is not what was stored.
     """
+    with as_stored(source.files) as lost:
+        return _read(source, options, lost)
+
+
+def _read(source: Source, options: Options, notes: list[Note]) -> Found:
+    """Read the studies; the notes about the input are added to those there are."""
     records = read_records([file for file in source.files if is_record(file)])
     tables = [file for file in source.files if kind_of(file)]
     texts = [file for file in source.files if file not in tables]
@@ -127,7 +134,6 @@ def read(source: Source, options: Options) -> Found:
     owners, strangers = owners_of(records)
     logs = logs_of(texts, records, options)
     measured = curves_of([f for f in tables if f not in records.files], records, options, logs)
-    notes: list[Note] = []
     if strangers:
         text = f"{len(strangers)} training job(s) belong to no tuning job here: {some(strangers)}"
         notes.append(Note("jobs_of_no_tuning_job", text, len(strangers)))
@@ -199,7 +205,7 @@ def _study(
         for texts, measured_curve in zip(found, instead, strict=True)
     ]
     notes = [
-        *(note for note in input_notes if note.code == "streams_unknown"),
+        *(note for note in input_notes if note.code in ("streams_unknown", "streams_lost")),
         *job_notes(tuning, jobs, {**{name: [] for name in series}, **logs}),
         *(line_notes(objective, matches, curves, form) if matches else ()),
         *unread_metrics(options, objective, given),
