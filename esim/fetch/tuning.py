@@ -163,8 +163,9 @@ def _fetch(account: Account, name: str, out: Path, progress: Progress | None) ->
         folder = Folder(out, identity)
     except OSError as error:
         raise EsimError("cannot be read", where=str(out), why=str(error)) from error
+    counted = sum(described.get("TrainingJobStatusCounters", {}).values())
     if folder.complete:
-        return _fetched(name, folder, 0)
+        return _fetched(name, folder, 0, counted)
     summaries = list(
         account.items(
             "list_training_jobs_for_hyper_parameter_tuning_job",
@@ -189,14 +190,14 @@ def _fetch(account: Account, name: str, out: Path, progress: Progress | None) ->
         _fetch_jobs(account, folder, missing, tell)
         jobs = [folder.jobs[n] for n in names]
         text = document(described, "HyperParameterTuningJobName", "HyperParameterTuningJobConfig")
-        folder.finish(text, status, jobs, _notes(jobs, status))
+        folder.finish(text, status, jobs, _notes(jobs, status, counted))
     except OSError as error:
         raise EsimError(
             "cannot be written", where=str(out), why=str(error), fix=f"when it can, {CONTINUE}"
         ) from error
     finally:
         folder.close()
-    return _fetched(name, folder, len(missing))
+    return _fetched(name, folder, len(missing), counted)
 
 
 def _fetch_jobs(
@@ -275,8 +276,14 @@ def _stream_names(account: Account, job: str) -> list[str]:
     return names
 
 
-def _notes(jobs: Sequence[FetchedJob], status: str) -> list[FetchNote]:
-    """Notes on what AWS no longer has, and on what was not finished yet."""
+def _notes(jobs: Sequence[FetchedJob], status: str, counted: int) -> list[FetchNote]:
+    """Notes on what AWS no longer has, and on what was not finished yet.
+
+    Args:
+        jobs: the training jobs that are known.
+        status: the tuning job's status.
+        counted: how many training jobs its description counts.
+    """
     running = [job.name for job in jobs if not job.ended]
     deleted = [job.name for job in jobs if not job.described]
     silent = [job.name for job in jobs if job.ended and not job.streams]
@@ -305,6 +312,9 @@ def _notes(jobs: Sequence[FetchedJob], status: str) -> list[FetchNote]:
         for code, names, text in told
         if names
     ]
+    if counted > len(jobs):
+        text = f"the description counts {counted} training jobs, and AWS lists {len(jobs)}"
+        notes.insert(0, FetchNote("jobs_unlisted", text, counted - len(jobs), ()))
     if status not in ENDED:
         text = f"the tuning job had not ended ({status}): fetch again later"
         notes.insert(0, FetchNote("tuning_job_running", text, 1, ()))
@@ -316,7 +326,7 @@ def _some(names: Sequence[str], most: int = 3) -> str:
     return ", ".join(names[:most]) + more
 
 
-def _fetched(name: str, folder: Folder, jobs_fetched: int) -> Fetched:
+def _fetched(name: str, folder: Folder, jobs_fetched: int, counted: int) -> Fetched:
     jobs = list(folder.jobs.values())
     streams = [stream for job in jobs for stream in job.streams]
     return Fetched(
@@ -328,5 +338,5 @@ def _fetched(name: str, folder: Folder, jobs_fetched: int) -> Fetched:
         streams=len(streams),
         events=sum(stream.events for stream in streams),
         size=sum(stream.size for stream in streams),
-        notes=tuple(_notes(jobs, folder.status or "")),
+        notes=tuple(_notes(jobs, folder.status or "", counted)),
     )

@@ -51,6 +51,7 @@ class FakeAws:
         training_jobs: name -> describe-training-job.
         streams: name -> events, (ms since 1970, message).
         before: called with operation and parameters before each answer; may raise RefusedError.
+        wire: gives status and body of the answer to a request; tests put other answers there.
         calls: the operations asked for, in order.
     """
 
@@ -65,6 +66,7 @@ class FakeAws:
         self.delay_s = 0.0
         self.calls: list[str] = []
         self.before: Callable[[str, Mapping[str, Any]], None] = lambda operation, parameters: None
+        self.wire: Callable[[FakeAws, str, bytes], tuple[int, bytes]] = reply
 
     def add_export(self, folder: Path, jobs: int) -> None:
         """The first jobs of an exported tuning job, as AWS had them."""
@@ -239,22 +241,27 @@ def on_the_wire(value: Any, shape: Any) -> Any:
     return value
 
 
+def reply(account: FakeAws, target: str, asked: bytes) -> tuple[int, bytes]:
+    """Status and body of the answer to a request."""
+    prefix, _, name = target.partition(".")
+    status, body = 200, {}
+    try:
+        body = account.answer(_MODELS[prefix].operation_model(name), json.loads(asked))
+    except RefusedError as error:
+        status, body = error.status, {"__type": error.code, "message": error.message}
+    except Exception as error:  # a fault of the test: seen by it as AWS's
+        status, body = 400, {"__type": "TestFault", "message": repr(error)}
+    return status, json.dumps(body).encode()
+
+
 @contextmanager
 def served(account: FakeAws) -> Iterator[str]:
     """The account behind a loopback address."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
-            prefix, _, name = self.headers["X-Amz-Target"].partition(".")
-            asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            status, body = 200, {}
-            try:
-                body = account.answer(_MODELS[prefix].operation_model(name), asked)
-            except RefusedError as error:
-                status, body = error.status, {"__type": error.code, "message": error.message}
-            except Exception as error:  # a fault of the test: seen by it as AWS's
-                status, body = 400, {"__type": "TestFault", "message": repr(error)}
-            data = json.dumps(body).encode()
+            asked = self.rfile.read(int(self.headers["Content-Length"]))
+            status, data = account.wire(account, self.headers["X-Amz-Target"], asked)
             try:
                 self.send_response(status)
                 self.send_header("Content-Length", str(len(data)))
