@@ -63,6 +63,7 @@ GRADES: dict[str, tuple[Severity, str]] = {
     "jobs_of_no_tuning_job": ("warning", "export the tuning job's own list of jobs"),
     "streams_unknown": ("warning", "export the records of these jobs too"),
     "streams_lost": ("warning", "run the same esim fetch again"),
+    "documents_changed": ("warning", "unless you changed them, remove them and fetch again"),
     "several_values": ("warning", "look whether the regex takes the value that is meant"),
     "k_fold": ("warning", "AUTO takes each fold's values as further epochs: train folds as jobs"),
     "training_stages": ("warning", "look whether these are stages of one training, or several"),

@@ -41,12 +41,16 @@ def write_whole(path: Path, text: str) -> None:
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(path.name + PART)
-    # Half of a pair of surrogates is written as JSON's escape for it, as UTF-8 has none.
-    with part.open("w", encoding="utf-8", errors="backslashreplace", newline="\n") as stream:
-        stream.write(text)
+    with part.open("wb") as stream:
+        stream.write(encoded(text))
         stream.flush()
         os.fsync(stream.fileno())
     part.replace(path)
+
+
+def encoded(text: str) -> bytes:
+    """JSON text as UTF-8; half of a pair of surrogates, which has none, as JSON's escape for it."""
+    return text.encode("utf-8", "backslashreplace")
 
 
 def iso(at: datetime) -> str:

@@ -15,6 +15,7 @@ The journal says which files were written after their job had ended; those are n
 
 from __future__ import annotations
 
+import hashlib
 import json
 import threading
 from collections.abc import Collection, Mapping, Sequence
@@ -24,7 +25,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from esim.errors import EsimError
-from esim.fetch.documents import PART, write_whole
+from esim.fetch.documents import PART, encoded, write_whole
 from esim.storage.fetched import (
     ENDED,
     MANIFEST,
@@ -200,11 +201,19 @@ class Folder:
         """
         for part in (*self.path.glob(f"*{PART}"), *self.path.glob(f"*/**/*{PART}")):
             part.unlink()
+        stored = [self.path / JOBS, *(self.description_of(job.name) for job in jobs)]
+        hashes = {
+            file.relative_to(self.path).as_posix(): hashlib.sha256(file.read_bytes()).hexdigest()
+            for file in stored
+            if file.exists()
+        }
+        hashes[DESCRIPTION] = hashlib.sha256(encoded(description)).hexdigest()
         manifest = {
             "schema": SCHEMA,
             **self.identity,
             STATUS: status,
             "TrainingJobs": [job.entry() for job in jobs],
+            "documents": hashes,
             "notes": [asdict(note) for note in notes],
         }
         write_whole(self.path / MANIFEST, json.dumps(manifest, indent=2) + "\n")

@@ -80,10 +80,13 @@ class Manifest:
     Attributes:
         status: the tuning job's status when a fetch was last completed.
         jobs: the training jobs.
+        documents: the hash of each JSON file beside it, by name relative to the folder; none if an
+            earlier version wrote it.
     """
 
     status: str
     jobs: tuple[FetchedJob, ...]
+    documents: Mapping[str, str]
 
 
 def is_manifest(value: Any) -> bool:
@@ -105,7 +108,9 @@ def manifest_of(value: Any, where: str) -> Manifest:
         raise not_written(where, f"no {SCHEMA} with TrainingJobs")
     status = _need(value, STATUS, str, where)
     entries = _need(value, "TrainingJobs", list, where)
-    return Manifest(status, tuple(job_of(entry, where) for entry in entries))
+    documents = _need({"documents": {}, **value}, "documents", dict, where)
+    hashes = {name: _need(documents, name, str, where) for name in documents}
+    return Manifest(status, tuple(job_of(entry, where) for entry in entries), hashes)
 
 
 def job_of(value: Any, where: str) -> FetchedJob:

@@ -39,7 +39,7 @@ from esim.readers.sagemaker.records import (
     is_record,
     read_records,
 )
-from esim.readers.sagemaker.stored import as_stored
+from esim.readers.sagemaker.stored import Stored, as_stored
 from esim.readers.source import File, Source
 from esim.readers.text.bare import BareStudy, next_try, no_number, read_bare
 from esim.readers.text.find import Matches, find
@@ -64,6 +64,7 @@ FORMAT = Format(
     files="logs of training jobs, JSON of their tuning job",
 )
 
+_OF_STUDIES = ("streams_unknown", "streams_lost", "documents_changed")  # notes about the input
 OBJECTIVE_METRIC = "ObjectiveMetric"  # tuning adds this entry to a job's metric definitions
 
 
@@ -108,12 +109,11 @@ def read(source: Source, options: Options) -> Found:
         EsimError: no tuning job is described, the objective has no regex or no line matches it, the
             JSON is broken, or a log cannot be read or is not what was stored.
     """
-    with as_stored(source.files) as lost:
-        return _read(source, options, lost)
+    with as_stored(source.files) as stored:
+        return _read(source, options, stored)
 
 
-def _read(source: Source, options: Options, notes: list[Note]) -> Found:
-    """Read the studies; the notes about the input are added to those there are."""
+def _read(source: Source, options: Options, stored: Stored) -> Found:
     records = read_records([file for file in source.files if is_record(file)])
     tables = [file for file in source.files if kind_of(file)]
     texts = [file for file in source.files if file not in tables]
@@ -134,6 +134,7 @@ def _read(source: Source, options: Options, notes: list[Note]) -> Found:
     owners, strangers = owners_of(records)
     logs = logs_of(texts, records, options)
     measured = curves_of([f for f in tables if f not in records.files], records, options, logs)
+    notes = stored.notes()
     if strangers:
         text = f"{len(strangers)} training job(s) belong to no tuning job here: {some(strangers)}"
         notes.append(Note("jobs_of_no_tuning_job", text, len(strangers)))
@@ -205,7 +206,7 @@ def _study(
         for texts, measured_curve in zip(found, instead, strict=True)
     ]
     notes = [
-        *(note for note in input_notes if note.code in ("streams_unknown", "streams_lost")),
+        *(note for note in input_notes if note.code in _OF_STUDIES),
         *job_notes(tuning, jobs, {**{name: [] for name in series}, **logs}),
         *(line_notes(objective, matches, curves, form) if matches else ()),
         *unread_metrics(options, objective, given),

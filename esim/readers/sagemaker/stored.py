@@ -9,18 +9,62 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 from esim.errors import EsimError
 from esim.readers.assembly import some
-from esim.readers.encodings.aws_json import documents
+from esim.readers.encodings.aws_json import documents as read_json
 from esim.readers.source import File
 from esim.storage.fetched import MANIFEST, SCHEMA, FetchedStream, is_manifest, manifest_of
 from esim.study import Note
 
 
+@dataclass(frozen=True)
+class Stored:
+    """What `fetch.json` files name.
+
+    Attributes:
+        logs: the logs that are there, what was stored, and where that is recorded.
+        documents: the JSON files that are there, and their hashes.
+        lost: the paths of logs that are not there.
+    """
+
+    logs: tuple[tuple[File, FetchedStream, File], ...]
+    documents: tuple[tuple[File, str], ...]
+    lost: tuple[str, ...]
+
+    def notes(self) -> list[Note]:
+        """Notes on logs that are not there, and on JSON files that have been read and changed.
+
+        A person may have changed these, to correct a regex.
+        """
+        changed = [
+            str(file) for file, sha256 in self.documents if file.sha256 not in (None, sha256)
+        ]
+        told = (
+            ("streams_lost", self.lost, "log(s) that esim fetch stored are not there"),
+            ("documents_changed", changed, "JSON file(s) are not what esim fetch stored"),
+        )
+        return [
+            Note(code, f"{len(paths)} {text}: {some(paths)}", len(paths))
+            for code, paths, text in told
+            if paths
+        ]
+
+    def require_unchanged(self) -> None:
+        """Refuse logs that have been read and changed.
+
+        Raises:
+            EsimError: one has.
+        """
+        for file, stream, manifest in self.logs:
+            if file.sha256 is not None:
+                _require_unchanged(file, stream, manifest)
+
+
 @contextmanager
-def as_stored(files: Sequence[File]) -> Iterator[list[Note]]:
-    """Refuses files that are read inside and are not what a `fetch.json` says was stored.
+def as_stored(files: Sequence[File]) -> Iterator[Stored]:
+    """Refuses logs that are read inside and are not what a `fetch.json` says was stored.
 
     They are compared at the end, as readers hash what they read, and also after an error, which may
     come of the change. A log that was decompressed since is compared too.
@@ -28,43 +72,32 @@ def as_stored(files: Sequence[File]) -> Iterator[list[Note]]:
     Args:
         files: the files of the input.
 
-    Yields:
-        The note on logs that are named and are not there, if any.
-
     Raises:
         EsimError: a `fetch.json` is broken, or a log has changed.
     """
     by_path = {str(file.path): file for file in files}
-    stored: list[tuple[File, FetchedStream, File]] = []
+    logs: list[tuple[File, FetchedStream, File]] = []
+    documents: list[tuple[File, str]] = []
     lost: list[str] = []
-    for manifest in files:
-        if manifest.base == MANIFEST and SCHEMA.encode() in manifest.head:
-            for stream in _streams(manifest):
-                path = str(manifest.path.parent / str(stream.file))
-                file = by_path.get(path, by_path.get(path.removesuffix(".zst")))
-                if file is None:
+    for at in files:
+        if at.base != MANIFEST or SCHEMA.encode() not in at.head:
+            continue
+        for manifest in (manifest_of(v, str(at)) for v in read_json(at) if is_manifest(v)):
+            for name, sha256 in manifest.documents.items():
+                if file := by_path.get(str(at.path.parent / name)):
+                    documents.append((file, sha256))
+            for stream in (s for job in manifest.jobs for s in job.streams if s.file is not None):
+                path = str(at.path.parent / str(stream.file))
+                log = by_path.get(path, by_path.get(path.removesuffix(".zst")))
+                if log is None:
                     lost.append(path)
                 else:
-                    stored.append((file, stream, manifest))
-    text = f"{len(lost)} log(s) that esim fetch stored are not there: {some(lost)}"
+                    logs.append((log, stream, at))
+    stored = Stored(tuple(logs), tuple(documents), tuple(lost))
     try:
-        yield [Note("streams_lost", text, len(lost))] if lost else []
+        yield stored
     finally:
-        for file, stream, manifest in stored:
-            if file.sha256 is not None:
-                _require_unchanged(file, stream, manifest)
-
-
-def _streams(manifest: File) -> list[FetchedStream]:
-    """The streams with a file that a manifest names; none if it is another JSON file."""
-    return [
-        stream
-        for value in documents(manifest)
-        if is_manifest(value)
-        for job in manifest_of(value, str(manifest)).jobs
-        for stream in job.streams
-        if stream.file is not None
-    ]
+        stored.require_unchanged()
 
 
 def _require_unchanged(file: File, stream: FetchedStream, manifest: File) -> None:
