@@ -39,8 +39,8 @@ def require_shape(
     """Refuse an answer that is not of the shape that its operation has.
 
     Every value has the type that botocore's model gives it. Of what the model calls required only
-    `Operation.needs` is required here: AWS leaves out some of it, such as the model artifacts of a
-    job that failed, and nothing reads it.
+    `Operation.needs` is required here, as nothing reads the rest; a job that failed, say, need not
+    have model artifacts. Of log events the model requires nothing, and fetch does.
 
     Args:
         answer: the answer, as botocore gives it.

@@ -6,7 +6,7 @@
 | list-training-jobs-for-hyper-parameter-tuning-job.json | all pages as one |
 | training-jobs/<job>.json | describe-training-job |
 | logs/<job>/algo-1-<epoch>.log.zst | one file for each log stream |
-| fetch.json | what was fetched and what AWS no longer had |
+| fetch.json | what was fetched, the hash of each file, and what AWS no longer had |
 | .fetch.jsonl | the journal of an unfinished fetch |
 
 Every file is written under another name and renamed, so that it is there completely or not at all.
@@ -151,7 +151,8 @@ class Folder:
         listed_before = _json_of(self.path / JOBS)
         try:
             summaries = listed_before["TrainingJobSummaries"]
-            return [dict(s) for s in summaries if s["TrainingJobName"] in lost]
+            known = {s["TrainingJobName"]: {"TrainingJobStatus": "", **s} for s in summaries}
+            return [summary for name, summary in known.items() if name in lost]
         except (KeyError, TypeError, ValueError) as error:
             raise not_written(str(self.path / JOBS), f"{type(error).__name__}: {error}") from None
 

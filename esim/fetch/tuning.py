@@ -161,10 +161,11 @@ def _fetch(account: Account, name: str, out: Path, progress: Progress | None) ->
     }
     try:
         folder = Folder(out, identity)
+        complete = folder.complete
     except OSError as error:
         raise EsimError("cannot be read", where=str(out), why=str(error)) from error
     counted = sum(described.get("TrainingJobStatusCounters", {}).values())
-    if folder.complete:
+    if complete:
         return _fetched(name, folder, 0, counted)
     summaries = list(
         account.items(

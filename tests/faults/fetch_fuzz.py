@@ -74,25 +74,33 @@ class Wire:
     Attributes:
         account: the account.
         asked: the requests so far, and their answers.
-        faults: request -> what becomes of its answer.
+        faults: request, or request without the token of its page -> what becomes of its answer.
+        sent: how often each request without such a token was answered.
     """
 
     def __init__(self, account: FakeAws) -> None:
         self.account = account
         self.asked: dict[Asked, Answer] = {}
         self.faults: dict[Asked, Fault] = {}
-        self.sent = 0
+        self.sent: Counter[Asked] = Counter()
 
     def send(self, request: Any) -> AWSResponse:
         asked = (request.headers["X-Amz-Target"].decode(), bytes(request.body))
         answer = reply(self.account, *asked)
         self.asked[asked] = answer
-        self.sent += 1
-        # What a fault has changed may be asked for in other words, such as another token.
-        fault = self.faults.get(asked) or self.faults.get((asked[0], b""))
-        status, body = answer if fault is None else fault(answer, self.sent)
+        pages = all_pages(asked)
+        self.sent[pages] += 1
+        fault = self.faults.get(asked) or self.faults.get(pages) or self.faults.get((asked[0], b""))
+        status, body = answer if fault is None else fault(answer, self.sent[pages])
         headers = {"content-type": "application/x-amz-json-1.1"}
         return AWSResponse(request.url, status, headers, _Raw(body))
+
+
+def all_pages(asked: Asked) -> Asked:
+    """A request without the token of its page."""
+    parameters = json.loads(asked[1])
+    kept = {key: value for key, value in parameters.items() if key.lower() != "nexttoken"}
+    return asked[0], json.dumps(kept).encode()
 
 
 @dataclass(frozen=True)
@@ -107,8 +115,8 @@ class _Raw:
 
 
 def proxy(known: dict[Asked, Answer], chosen: Asked, rng: random.Random) -> dict[Asked, Fault]:
-    """A page of another kind, with status 200; of one answer, or of all of its operation."""
-    page, at = rng.choice(PAGES), chosen if rng.random() < 0.5 else (chosen[0], b"")
+    """A page of another kind, with status 200, in the place of one page or of all."""
+    page, at = rng.choice(PAGES), chosen if rng.random() < 0.5 else all_pages(chosen)
     return {at: lambda answer, sent: (200, page)}
 
 
@@ -125,7 +133,7 @@ def refusal(known: dict[Asked, Answer], chosen: Asked, rng: random.Random) -> di
 
 
 def endless(known: dict[Asked, Answer], chosen: Asked, rng: random.Random) -> dict[Asked, Fault]:
-    """A token in every answer of an operation: one that never changes, new ones, or two in turn."""
+    """A token in every page: one that never changes, new ones, or some in turn."""
     tokens = rng.choice((1, 2, 3, 10**9))
     empty = rng.random() < 0.5
 
@@ -139,7 +147,7 @@ def endless(known: dict[Asked, Answer], chosen: Asked, rng: random.Random) -> di
             body | {"NextToken": token, "nextToken": token, "nextForwardToken": token}
         ).encode()
 
-    return {(chosen[0], b""): fault}
+    return {all_pages(chosen): fault}
 
 
 Change = Callable[[dict[Asked, Answer], Asked, random.Random], dict[Asked, Fault] | None]
@@ -176,8 +184,6 @@ def small_account() -> FakeAws:
     aws = FakeAws()
     aws.add_export(DATA / "xgboost_digits" / "sagemaker", 2)
     aws.page, aws.page_events = 1, 4
-    for described in aws.tuning_jobs.values():
-        described["TrainingJobStatusCounters"] = {"Completed": 2}
     for name, events in aws.streams.items():
         aws.streams[name] = events[:9]
     return aws
@@ -255,7 +261,7 @@ def run(
             wanted = change(true.answers, chosen, rng)
             if wanted is None:
                 continue
-            wire.faults, wire.sent = wanted, 0
+            wire.faults, wire.sent = wanted, Counter()
             out = Path(place) / "out"
             found = outcome(account, wire, true, out)
             outcomes[change.__name__, found[:3] if found.startswith("BUG") else found] += 1

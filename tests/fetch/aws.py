@@ -75,7 +75,6 @@ class FakeAws:
         described["HyperParameterTuningJobArn"] = f"{ARN}hyper-parameter-tuning-job/{name}"
         described.setdefault("CreationTime", "2026-11-23T19:06:40.123Z")
         described.setdefault("HyperParameterTuningJobStatus", "Completed")
-        described.setdefault("TrainingJobStatusCounters", {})
         described.setdefault("ObjectiveStatusCounters", {})
         best = described.get("BestTrainingJob", {})
         if best:
@@ -84,6 +83,7 @@ class FakeAws:
         definition["Environment"] = {"WANDB_API_KEY": WANDB_KEY}
         listed = load(folder / "list-training-jobs-for-hyper-parameter-tuning-job.json")
         summaries = sorted(listed["TrainingJobSummaries"], key=lambda s: s["CreationTime"])[:jobs]
+        described["TrainingJobStatusCounters"] = {"Completed": len(summaries)}
         self.tuning_jobs[name], self.summaries[name] = described, summaries
         for summary in summaries:
             job = summary["TrainingJobName"]
@@ -102,7 +102,8 @@ class FakeAws:
 
     def answer(self, operation: OperationModel, asked: Mapping[str, Any]) -> dict[str, Any]:
         self.calls.append(operation.name)
-        time.sleep(self.delay_s)
+        if self.delay_s:
+            time.sleep(self.delay_s)
         self.before(operation.name, asked)
         answered = getattr(self, operation.name)(asked)
         report = ParamValidator().validate(answered, operation.output_shape)

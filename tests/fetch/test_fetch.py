@@ -217,6 +217,7 @@ def test_the_text_reads_as_the_pages_of_get_log_events_do(
     fetch_tuning_job(account, NAME, tmp_path / "out")
     pages = tmp_path / "pages"
     shutil.copytree(tmp_path / "out", pages)
+    (pages / "fetch.json").unlink()
     shutil.rmtree(pages / "logs" / job)
     (pages / "logs" / job).mkdir()
     answer = {"events": [{"timestamp": t, "message": m, "ingestionTime": t} for t, m in events]}
