@@ -6,7 +6,7 @@ and a page of HTML that a proxy puts in the place of an answer is an answer with
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -51,7 +51,8 @@ def require_shape(
     Raises:
         EsimError: it is of another shape, or about another job than asked for.
     """
-    fault = _fault_in(answer, shape, operation.needs, "")
+    found = _fault_in(answer, shape, operation.needs)
+    fault = None if found is None else f"{'.'.join(reversed(found[0])) or 'it'} {found[1]}"
     if fault is None and operation.about is not None:
         told, wanted = str(answer[operation.about]), str(asked[operation.about])
         if told.casefold() != wanted.casefold():  # AWS does not tell upper from lower case
@@ -122,41 +123,42 @@ class Pages:
         )
 
 
-def _fault_in(value: Any, shape: Any, needs: frozenset[str], at: str) -> str | None:
-    """What is wrong with a value, the first fault only; None if it is of its shape."""
+def _fault_in(value: Any, shape: Any, needs: tuple[str, ...]) -> tuple[list[str], str] | None:
+    """Where in a value its first fault is, the innermost key first, and what is wrong there."""
     kind = shape.type_name
     # For Python, True is an integer.
     wrong = not isinstance(value, _TYPES.get(kind, object)) or (
         isinstance(value, bool) and kind != "boolean"
     )
     if wrong and not (kind in ("float", "double") and value in _NO_NUMBERS):
-        return f"{at or 'it'} is {value!r:.80}, no {kind}"
-    if kind == "timestamp":
-        return _fault_of_time(value, at)
+        return [], f"is {value!r:.80}, no {kind}"
+    parts: Iterable[tuple[Any, Any, Any]]
     if kind == "structure":
         members = shape.members
-        for name in members:
-            if name in needs and name not in value:
-                return f"it has no {f'{at}.' if at else ''}{name}"
-        parts = ((name, value[name], shape) for name, shape in members.items() if name in value)
+        for name in needs:
+            if name in members and name not in value:
+                return [name], "is not there"
+        parts = [(name, value[name], members[name]) for name in value if name in members]
     elif kind == "list":
-        parts = ((str(i), item, shape.member) for i, item in enumerate(value))
+        parts = [(i, item, shape.member) for i, item in enumerate(value)]
     elif kind == "map":
-        parts = ((name, item, shape.value) for name, item in value.items())
+        parts = [(name, item, shape.value) for name, item in value.items()]
     else:
-        return None
+        fault = _fault_of_time(value) if kind == "timestamp" else None
+        return None if fault is None else ([], fault)
     for name, item, part in parts:
-        fault = _fault_in(item, part, needs, f"{at}.{name}" if at else name)
-        if fault is not None:
-            return fault
+        found = _fault_in(item, part, needs)
+        if found is not None:
+            found[0].append(str(name))
+            return found
     return None
 
 
-def _fault_of_time(value: datetime, at: str) -> str | None:
+def _fault_of_time(value: datetime) -> str | None:
     if value.utcoffset() is None:
-        return f"{at} is {value}, of no time zone"
+        return f"is {value}, of no time zone"
     try:
         value.astimezone(UTC)
     except OverflowError:
-        return f"{at} is {value}, in no year that UTC has"
+        return f"is {value}, in no year that UTC has"
     return None

@@ -31,7 +31,7 @@ class Operation:
     name: str
     method: str
     resource: str
-    needs: frozenset[str]
+    needs: tuple[str, ...]
     about: str | None = None
     items: str = ""
     key: str = ""
@@ -52,14 +52,12 @@ OPERATIONS = {
             "DescribeHyperParameterTuningJob",
             "describe_hyper_parameter_tuning_job",
             _TUNING,
-            needs=frozenset(
-                {
-                    "HyperParameterTuningJobName",
-                    "HyperParameterTuningJobArn",
-                    "HyperParameterTuningJobConfig",
-                    "HyperParameterTuningJobStatus",
-                    "CreationTime",
-                }
+            needs=(
+                "HyperParameterTuningJobName",
+                "HyperParameterTuningJobArn",
+                "HyperParameterTuningJobConfig",
+                "HyperParameterTuningJobStatus",
+                "CreationTime",
             ),
             about="HyperParameterTuningJobName",
         ),
@@ -68,7 +66,11 @@ OPERATIONS = {
             "ListTrainingJobsForHyperParameterTuningJob",
             "list_training_jobs_for_hyper_parameter_tuning_job",
             _TUNING,
-            needs=frozenset({"TrainingJobSummaries", "TrainingJobName", "TrainingJobStatus"}),
+            needs=(
+                "TrainingJobSummaries",
+                "TrainingJobName",
+                "TrainingJobStatus",
+            ),
             items="TrainingJobSummaries",
             key="TrainingJobName",
             token="NextToken",
@@ -78,7 +80,11 @@ OPERATIONS = {
             "DescribeTrainingJob",
             "describe_training_job",
             _TRAINING,
-            needs=frozenset({"TrainingJobName", "TrainingJobStatus", "CreationTime"}),
+            needs=(
+                "TrainingJobName",
+                "TrainingJobStatus",
+                "CreationTime",
+            ),
             about="TrainingJobName",
         ),
         Operation(
@@ -86,7 +92,10 @@ OPERATIONS = {
             "ListHyperParameterTuningJobs",
             "list_hyper_parameter_tuning_jobs",
             "*",
-            needs=frozenset({"HyperParameterTuningJobSummaries", "HyperParameterTuningJobName"}),
+            needs=(
+                "HyperParameterTuningJobSummaries",
+                "HyperParameterTuningJobName",
+            ),
             items="HyperParameterTuningJobSummaries",
             key="HyperParameterTuningJobName",
             token="NextToken",
@@ -96,7 +105,10 @@ OPERATIONS = {
             "DescribeLogStreams",
             "describe_log_streams",
             _LOGS,
-            needs=frozenset({"logStreams", "logStreamName"}),
+            needs=(
+                "logStreams",
+                "logStreamName",
+            ),
             items="logStreams",
             key="logStreamName",
             token="nextToken",
@@ -106,7 +118,12 @@ OPERATIONS = {
             "GetLogEvents",
             "get_log_events",
             _LOGS,
-            needs=frozenset({"events", "nextForwardToken", "timestamp", "message"}),
+            needs=(
+                "events",
+                "nextForwardToken",
+                "timestamp",
+                "message",
+            ),
         ),
     )
 }
