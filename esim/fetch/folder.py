@@ -107,6 +107,7 @@ class Folder:
         whole = (self.path / name for name in (DESCRIPTION, JOBS, MANIFEST))
         return (
             self.status in ENDED
+            and not (self.path / JOURNAL).exists()
             and all(file.exists() for file in whole)
             and all(self.has_job(job) for job in self.jobs)
         )
@@ -161,7 +162,9 @@ class Folder:
         return self.path / "training-jobs" / f"{job}.json"
 
     def begin(self) -> None:
-        """Begin to write; until `finish` readers refuse the folder.
+        """Begin to write; until `finish` readers refuse a folder that was not complete before.
+
+        What was complete is only added to, such as the events of a stream that was empty.
 
         Raises:
             EsimError: another process writes into the folder.
@@ -174,7 +177,8 @@ class Folder:
             raise EsimError("another esim fetch is writing here", where=str(self.path))
         self._journal.write("\n")  # ends a line that an interrupted fetch may have left
         self._note(self.identity)
-        (self.path / DESCRIPTION).unlink(missing_ok=True)
+        if self.status not in ENDED:
+            (self.path / DESCRIPTION).unlink(missing_ok=True)
 
     def keep_stream(self, job: str, stream: FetchedStream) -> None:
         """Record in the journal that a log stream of a training job that has ended is complete."""

@@ -20,6 +20,7 @@ import pytest
 
 from esim.errors import BugError, EsimError
 from esim.fetch import Account, answers, fetch_tuning_job, fetch_tuning_jobs
+from esim.readers.inputs import read_study
 from tests.faults.fetch_fuzz import Wire, run, small_account, wired
 from tests.faults.kills import contents
 from tests.fetch.aws import FakeAws, RefusedError
@@ -284,6 +285,24 @@ def test_an_empty_stream_of_a_job_that_ended_is_asked_again(
     wire.account.streams[stream] = events
     fetched = fetch_tuning_job(account, NAME, tmp_path / "out")
     assert (fetched.jobs_fetched, fetched.notes) == (1, ())
+    assert contents(tmp_path / "out") == true
+
+
+def test_a_complete_folder_stays_readable_while_an_empty_stream_is_asked_again(
+    account: Account, wire: Wire, true: dict[str, bytes], tmp_path: Path
+) -> None:
+    stream = first_stream(wire.account)
+    events = wire.account.streams[stream]
+    wire.account.streams[stream] = []
+    fetch_tuning_job(account, NAME, tmp_path / "out")
+    reports = read_study(tmp_path / "out").n_reports
+    change(wire, EVENTS, events=None)
+    with pytest.raises(EsimError, match="not an answer"):
+        fetch_tuning_job(account, NAME, tmp_path / "out")
+    assert read_study(tmp_path / "out").n_reports == reports
+    wire.faults.clear()
+    wire.account.streams[stream] = events
+    fetch_tuning_job(account, NAME, tmp_path / "out")
     assert contents(tmp_path / "out") == true
 
 
