@@ -231,6 +231,8 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--only", default="", help="commands whose names hold this")
     asked = parser.parse_args()
+    # Started in the background by a shell, it ignores SIGINT, and so would the commands.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     folder = Path(tempfile.mkdtemp())
     good = True
     try:
