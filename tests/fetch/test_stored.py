@@ -204,6 +204,25 @@ def test_any_manifest_is_read_or_refused(folder: Path) -> None:
     assert refused > len(places) * len(HOSTILE[::3]) / 2
 
 
+@pytest.mark.parametrize(
+    ("said", "more"),
+    [
+        ("BillableTimeInSeconds", {"BillableTimeInSeconds": 10**400}),
+        ("Value", {"FinalHyperParameterTuningJobObjectiveMetric": {"Value": -(10**400)}}),
+        ("InstanceCount", {"ResourceConfig": {"InstanceCount": 2**63}}),
+    ],
+)
+def test_numbers_that_no_array_holds_are_refused(
+    folder: Path, said: str, more: dict[str, Any]
+) -> None:
+    path = folder / "list-training-jobs-for-hyper-parameter-tuning-job.json"
+    job = json.loads(path.read_text())["TrainingJobSummaries"][0]
+    path.write_text(json.dumps({"TrainingJobSummaries": [job | more]}))
+    with pytest.raises(EsimError, match=f"{said} is not") as error:
+        read_study(folder)
+    assert not isinstance(error.value, BugError)
+
+
 def test_what_aws_cli_exported_has_no_hashes() -> None:
     assert not {"streams_lost", "documents_changed"} & {
         note.code for note in read_study(DATA / "tiny" / "sagemaker").notes

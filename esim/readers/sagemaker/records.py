@@ -9,6 +9,7 @@ list), or as the list of summaries alone.
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -279,9 +280,14 @@ class _Fields:
         self.values: dict[str, Any] = values
 
     def get(self, key: str, *kinds: type) -> Any:
-        """The value of a key, None if it is absent or null. Raises EsimError for other types."""
+        """The value of a key, None if it is absent or null.
+
+        Raises EsimError for other types, and for whole numbers that no array of numbers can hold.
+        """
         value = self.values.get(key)
+        most = sys.float_info.max if float in kinds else 2**63 - 1
         wrong = isinstance(value, bool) or not isinstance(value, kinds)
+        wrong = wrong or (isinstance(value, int) and abs(value) > most)
         if value is not None and wrong:
             words = " or ".join(kind.__name__ for kind in kinds)
             raise EsimError(
