@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -14,8 +15,12 @@ if TYPE_CHECKING:
 
 def main() -> None:
     """Run the command line. Exit codes: 0 done, 1 the logs cannot be used, 2 wrong usage."""
+    interrupt = signal.getsignal(signal.SIGINT)
+    if interrupt is signal.default_int_handler:  # no traceback of an import
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
     from esim.cli.process import run
 
+    signal.signal(signal.SIGINT, interrupt)
     sys.exit(run(lambda: __getattr__("app")()))
 
 

@@ -35,6 +35,8 @@ from esim.errors import BugError, EsimError
 from esim.fetch import Account, answers
 from tests.faults import fuzz
 from tests.faults.kills import contents
+from tests.faults.samples import LONGEST_S, Sample, bug, in_time, read
+from tests.faults.tally import Tally
 from tests.fetch.aws import FakeAws, environment, reply
 from tests.paths import DATA
 
@@ -65,7 +67,7 @@ class Undisturbed:
     answers: dict[Asked, Answer]
     files: dict[str, bytes]
     notes: frozenset[str]
-    sample: fuzz.Sample
+    sample: Sample
 
 
 class Wire:
@@ -207,23 +209,23 @@ def wired(wire: Wire) -> Iterator[Account]:
 def undisturbed(account: Account, wire: Wire, folder: Path) -> Undisturbed:
     """Fetch the whole account, read it, and remember everything."""
     fetched, _ = esim.fetch.fetch_tuning_jobs(account, folder / "true")
-    found = fuzz._read(folder / "true", {})
+    found = read(folder / "true", {})
     notes = frozenset(note.code for one in fetched for note in one.notes)
     return Undisturbed(
         dict(sorted(wire.asked.items())),
         contents(folder / "true"),
         notes,
-        fuzz.Sample("fetched", {}, {}, found),
+        Sample("fetched", {}, {}, found),
     )
 
 
 def outcome(account: Account, wire: Wire, true: Undisturbed, out: Path) -> str:
     """Fetch with the faults of the wire, read what came, and say what that was."""
     try:
-        with fuzz.in_time(fuzz.LONGEST_S):
+        with in_time(LONGEST_S):
             fetched, gone = esim.fetch.fetch_tuning_jobs(account, out)
     except BugError as error:
-        return fuzz._bug(error.__cause__ or error)
+        return bug(error.__cause__ or error)
     except EsimError:
         wire.faults = {}
         try:
@@ -232,31 +234,23 @@ def outcome(account: Account, wire: Wire, true: Undisturbed, out: Path) -> str:
             return f"BUG the next fetch says: {str(error)[:300]}"
         return "error" if contents(out) == true.files else "BUG the next fetch writes other bytes"
     except Exception as error:
-        return fuzz._bug(error)
+        return bug(error)
     if contents(out) == true.files:
         return "same"
     if not fetched:
         return "noted" if gone else "other"  # which says that there is none
     noted = {note.code for one in fetched for note in one.notes} - true.notes
-    told = fuzz._outcome(true.sample, out, False)
+    told = true.sample.outcome(out)
     return "noted" if told == "other" and noted else told
 
 
-def run(
-    count: int, seed: int, keep: Path | None = None
-) -> tuple[Counter[tuple[str, str]], list[str]]:
-    """Change so many answers.
-
-    Returns:
-        (change, class) -> how often, and the faults.
-    """
-    rng = random.Random(seed)
-    outcomes: Counter[tuple[str, str]] = Counter()
-    faults: dict[str, str] = {}
+def run(count: int, seed: int, keep: Path | None = None) -> Tally:
+    """Change so many answers; outcomes by change. What failed is copied to `keep`."""
+    rng, tally = random.Random(seed), Tally(keep)
     wire = Wire(small_account())
     with wired(wire) as account, tempfile.TemporaryDirectory() as place:
         true = undisturbed(account, wire, Path(place))
-        while outcomes.total() < count:
+        while tally.total < count:
             chosen, change = rng.choice(list(true.answers)), rng.choice(CHANGES)
             wanted = change(true.answers, chosen, rng)
             if wanted is None:
@@ -264,18 +258,9 @@ def run(
             wire.faults, wire.sent = wanted, Counter()
             out = Path(place) / "out"
             found = outcome(account, wire, true, out)
-            outcomes[change.__name__, found[:3] if found.startswith("BUG") else found] += 1
-            if found.startswith("BUG") and found not in faults:
-                faults[found] = f"{change.__name__} of the answer to {chosen}"
-                if keep:
-                    shutil.copytree(out, keep / f"{len(faults):03}")
-            elif found == "other" and keep:
-                with (keep / "other.txt").open("a") as told:
-                    now = wanted.get(chosen)
-                    new = now(true.answers[chosen], 0) if now else None
-                    told.write(f"{change.__name__} {chosen}\n  {true.answers[chosen]}\n  {new}\n")
+            tally.add(change.__name__, found, f"{change.__name__} of the answer to {chosen}", out)
             shutil.rmtree(out, ignore_errors=True)
-    return outcomes, [f"{fault}\n    {where}" for fault, where in faults.items()]
+    return tally
 
 
 def main() -> int:
@@ -286,15 +271,7 @@ def main() -> int:
     parser.add_argument("--keep", type=Path)
     asked = parser.parse_args()
     warnings.simplefilter("ignore")
-    outcomes, faults = run(asked.count, asked.seed, asked.keep)
-    classes = ("same", "noted", "other", "error", "BUG")
-    print(f"{'change':12}" + "".join(f"{name:>9}" for name in classes))
-    for change in dict.fromkeys(each.__name__ for each in CHANGES):
-        print(f"{change:12}" + "".join(f"{outcomes[change, name]:9,}" for name in classes))
-    print(f"{'total':12}{outcomes.total():9,}")
-    for fault in faults:
-        print(f"\n{fault}")
-    return bool(faults)
+    return run(asked.count, asked.seed, asked.keep).show("change")
 
 
 if __name__ == "__main__":

@@ -106,14 +106,14 @@ class Sample:
             cut_off: whether the change was that a file ends in the middle of a line.
         """
         try:
-            with _in_time(LONGEST_S):
-                found = _read(folder, self.options)
+            with in_time(LONGEST_S):
+                found = read(folder, self.options)
         except BugError as error:
-            return _bug(error.__cause__ or error)
+            return bug(error.__cause__ or error)
         except esim.EsimError:
             return "error"
         except Exception as error:
-            return _bug(error)
+            return bug(error)
         invented, said = found.facts - self.seen.facts, found.notes - self.seen.notes
         if cut_off and invented and not _OF_A_CUT & {code for code, _ in said}:
             return f"BUG cut off, and of {min(invented, key=str)} only {sorted(said)} is said"[:200]
@@ -205,13 +205,13 @@ def _sample(name: str, files: Mapping[str, bytes], **options: Any) -> Iterator[S
     with written(files) as folder:
         options = {"direction": "minimize", **options}
         try:
-            seen = _read(folder, options)
+            seen = read(folder, options)
         except esim.EsimError as error:
             options["objective"] = str(error.fix).partition("--objective ")[2].strip("'")
             if "contradicts" in str(error):
                 options = {}
             try:
-                seen = _read(folder, options)
+                seen = read(folder, options)
             except esim.EsimError:
                 return
         yield Sample(name, files, options, seen)
@@ -238,7 +238,8 @@ def write(path: Path, data: bytes) -> None:
     os.utime(path, (_WRITTEN, _WRITTEN))
 
 
-def _read(folder: Path, options: dict[str, Any]) -> Seen:
+def read(folder: Path, options: dict[str, Any]) -> Seen:
+    """What is read of a folder, and replayed."""
     reading = read_inputs(folder, **options)
     said = [note for one in (*reading.inputs, *reading.studies) for note in one.notes]
     facts: list[tuple[Any, ...]] = []
@@ -264,7 +265,9 @@ def _read(folder: Path, options: dict[str, Any]) -> Seen:
 
 
 @contextmanager
-def _in_time(seconds: int) -> Iterator[None]:
+def in_time(seconds: int) -> Iterator[None]:
+    """Raise TimeoutError where what is inside takes longer."""
+
     def late(number: int, frame: Any) -> None:
         raise TimeoutError(f"longer than {seconds} s")
 
@@ -276,7 +279,8 @@ def _in_time(seconds: int) -> Iterator[None]:
         signal.alarm(0)
 
 
-def _bug(error: BaseException) -> str:
+def bug(error: BaseException) -> str:
+    """The outcome of an error that no reader should raise, with its place in esim."""
     trace = traceback.extract_tb(error.__traceback__)
     places = [f"{Path(f.filename).name}:{f.lineno}" for f in trace if "/esim/" in f.filename]
     return f"BUG {type(error).__name__}: {str(error)[:80]} at {' > '.join(places[-3:])}"

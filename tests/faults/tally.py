@@ -38,11 +38,15 @@ class Tally:
         self._counts[row, outcome.split(" ", 1)[0]] += 1
         if outcome.startswith("BUG"):
             self._seen[outcome] += 1
-            if outcome not in self._faults and self._keep:
+            if outcome not in self._faults and self._keep and folder.exists():
                 number = f"{len(self._faults) + 1:03}"
                 shutil.copytree(folder, self._keep / number)
                 (self._keep / f"{number}.txt").write_text(f"{what}\n{outcome}\n")
             self._faults.setdefault(outcome, what)
+
+    def totals(self) -> dict[str, int]:
+        """Class -> how often."""
+        return {name: self._count("total", name) for name in CLASSES}
 
     def show(self, of: str) -> bool:
         """Print the table and the faults; whether there are any faults."""
