@@ -623,6 +623,10 @@ def test_archives_that_are_damaged_or_too_large(
     path.write_bytes(whole[:-30])
     with pytest.raises(EsimError, match="the zip file cannot be read"):
         read_inputs(path)
+    begin = len(whole) - 6  # of the offset of the list of members: the first lies before the file
+    path.write_bytes(whole[:begin] + b"\xff\xff\xff\0" + whole[-2:])
+    with pytest.raises(EsimError, match="the zip file cannot be read"):
+        read_inputs(path)
     path.write_bytes(whole)
     monkeypatch.setattr(Limits, "expanded", lambda self, stored: len(LCBENCH) - 1)
     with pytest.raises(EsimError, match="the unpacked archive is too large"):

@@ -24,6 +24,8 @@ from esim.readers.source import HEAD_BYTES, File
 
 _ZIP_MAGIC, _ZIP_LISTED = b"PK\3\4", b"PK\1\2"  # before a member, and in the list of them
 _ZIP_HEADER = struct.Struct("<8xH8xI4xHH")  # method, packed size, lengths of name and extra field
+# What zipfile raises on a list of members that is damaged; ValueError of places before the file.
+_BROKEN_ZIP = (zipfile.BadZipFile, NotImplementedError, ValueError)
 _DEFLATED, _STORED = 8, 0
 _PIECE = 1 << 24  # bytes that are unpacked at a time
 _TAR_BLOCK = 512
@@ -106,7 +108,7 @@ def zip_names(file: File) -> frozenset[str]:
         file.seen["zip"] = frozenset()
         if _is_zip(file):
             stored = io.BytesIO(file.read()) if file.special else file.path
-            with suppress(OSError, zipfile.BadZipFile), zipfile.ZipFile(stored) as archive:
+            with suppress(OSError, *_BROKEN_ZIP), zipfile.ZipFile(stored) as archive:
                 names = (name.rpartition("/")[2] for name in archive.namelist())
                 file.seen["zip"] = frozenset(names)
     return cast("frozenset[str]", file.seen["zip"])
@@ -223,7 +225,9 @@ def _opened_zip(file: File) -> Iterator[zipfile.ZipFile]:
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             yield archive
-    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError) as error:
+    except EsimError:
+        raise
+    except (*_BROKEN_ZIP, zlib.error, EOFError, RuntimeError) as error:
         raise EsimError("the zip file cannot be read", where=str(file), why=str(error)) from None
 
 
