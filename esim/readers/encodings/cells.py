@@ -24,6 +24,7 @@ MISSING = (
     *("-", "--"),
 )
 
+_LARGEST = 10**308
 _BLANKS = r"[^\S\x1c-\x1f]*+"  # those that float() takes
 _NUMBER = re.compile(
     rf"{_BLANKS}(?:[-+]?(?:(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:e[-+]?[0-9]+)?|inf(?:inity)?)|nan)"
@@ -38,10 +39,12 @@ def is_number(cell: str) -> bool:
 
 
 def holds_number(cell: Any) -> bool:
-    """Whether a cell is a number or NaN, or the text of one."""
+    """Whether a cell is a number that a float can be, or NaN, or the text of one."""
     if isinstance(cell, str):
         return is_number(cell)
-    return isinstance(cell, int | float | Decimal) and not isinstance(cell, bool)
+    if isinstance(cell, int):
+        return not isinstance(cell, bool) and abs(cell) <= _LARGEST
+    return isinstance(cell, float | Decimal)
 
 
 def is_missing(cell: Any) -> bool:
