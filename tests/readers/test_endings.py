@@ -34,6 +34,12 @@ def test_a_number_with_fewer_digits_than_those_above_is_left_out(tmp_path: Path,
     assert told.severity == "warning"
 
 
+def test_a_number_with_none_above_it_is_left_out(tmp_path: Path) -> None:
+    study = read(tmp_path, "t.csv", "trial,step,loss,f1\na,1,0.5,\nb,1,0.4,0.9")
+    assert study.trials == ("a",)
+    assert list(ending(study)) == ["lines_cut_off"]
+
+
 @pytest.mark.parametrize("last", ["0.1766", "0.17663"])
 def test_a_number_as_long_as_those_above_is_kept_and_said(tmp_path: Path, last: str) -> None:
     study = read(tmp_path, "t.csv", f"{HEADER}a,1,0.5123\na,2,0.4321\na,3,{last}")

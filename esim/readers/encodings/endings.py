@@ -72,7 +72,8 @@ def ended_rows(
     start = _start_of_last(data)
     if start == len(data):
         return data
-    if data.count(b"\n", 0, start) < above or data.count(b'"', 0, start) % 2:
+    lines = data.count(b"\n", 0, start)
+    if lines < above or data.count(b'"', 0, start) % 2:
         # A header; or it goes on with a quoted cell, or quotes mean nothing.
         return _kept(file, data, start)
 
@@ -81,12 +82,15 @@ def ended_rows(
 
     *before, last = _lines(data, start)
     row = split(last)
-    rows = [cells for line in before if line and len(cells := split(line)) == width]
+    header = max(0, above - (lines - len(before)))  # those of its lines that are among them
+    rows = [cells for line in before[header:] if line and len(cells := split(line)) == width]
     if len(row) < width or last.count('"') % 2:
         return data if last.startswith("#") else _without(file, data, start)
     if len(row) > width or last.endswith('"'):
         return data
-    cut = is_cut(row[-1], [cells[-1] for cells in rows])
+    above_it = [cells[-1] for cells in rows]
+    alone = all(map(is_missing, above_it)) and _MAY_GO_ON.search(last)  # nothing to compare with
+    cut = alone or is_cut(row[-1], above_it)
     return _without(file, data, start) if cut else _kept(file, data, start)
 
 
