@@ -84,7 +84,8 @@ class OtherProcess:
 
 SERVE = "from esim.readers.text.given import serve; serve()"
 _OTHER = OtherProcess()
-os.register_at_fork(after_in_child=lambda: setattr(_OTHER, "_lock", threading.Lock()))
+if hasattr(os, "register_at_fork"):  # a thread of the parent may hold the lock
+    os.register_at_fork(after_in_child=lambda: setattr(_OTHER, "_lock", threading.Lock()))
 
 
 def _started() -> subprocess.Popen[bytes]:

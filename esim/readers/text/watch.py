@@ -34,7 +34,7 @@ class Spent:
     """What regexes have taken so far in one call of `read_inputs`.
 
     Attributes:
-        seconds: of this thread's processor time.
+        seconds: on the clock, but for those in which the process was suspended.
         size: the bytes of text that were searched.
     """
 
@@ -100,7 +100,7 @@ class Watch:
         self._seen = -1
         self._before: Any = None
         self._on = False
-        self._began = 0.0
+        self._began, self._ticks = 0.0, 0
         self._spent = spent()
 
     def follow(self, items: Sequence[T], places: Int64) -> Iterator[T]:
@@ -119,7 +119,7 @@ class Watch:
 
     def __enter__(self) -> Watch:
         self._on = can_watch()
-        self._began = time.thread_time()
+        self._began = time.perf_counter()
         if self._on:
             self._before = signal.signal(signal.SIGALRM, self._tick)
             signal.setitimer(signal.ITIMER_REAL, self.limit_s, self.limit_s)
@@ -136,10 +136,16 @@ class Watch:
             signal.signal(signal.SIGALRM, self._before)
         if kind is None:
             self._check_total(len(self.data))
-        self._spent.seconds += time.thread_time() - self._began
+        self._spent.seconds += self._seconds
         self._spent.size += len(self.data)
 
+    @property
+    def _seconds(self) -> float:
+        """Since it began; a process that is suspended, as by Ctrl-Z, gets one tick at most."""
+        return min(time.perf_counter() - self._began, (self._ticks + 1) * self.limit_s)
+
     def _tick(self, number: int, frame: FrameType | None) -> None:
+        self._ticks += 1
         if len(self._places):
             left = min(length_hint(self._items), len(self._places) - 1)
             self.at = int(self._places[-1 - left])
@@ -150,7 +156,7 @@ class Watch:
 
     def _check_total(self, size: int) -> None:
         """Raise EsimError if the total is exceeded with so many bytes of the text searched."""
-        seconds = time.thread_time() - self._began
+        seconds = self._seconds
         if self._spent.is_too_much(seconds, size):
             megabytes = (self._spent.size + size) / 1e6
             raise self._error(f"{self._spent.seconds + seconds:.0f} s on {megabytes:.1f} MB")
