@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from esim.errors import EsimError
+from esim.readers.encodings.parquet_footer import BYTE_ARRAY, chunks
 from esim.readers.limits import limits, too_large, too_many
 from esim.readers.source import File
 
@@ -48,8 +49,9 @@ def parquet_head(file: File, rows: int) -> Mapping[str, Sequence[Any]]:
 
     most = limits().expanded(file.stored_size)
     with _sound(str(file)):
-        stored = pq.ParquetFile(_source(file))
-        texts, _ = _looked_at(stored.metadata, None, most)
+        source = _source(file)
+        stored = pq.ParquetFile(source)
+        texts, _ = _looked_at(source, None, most)
         if texts:
             stored = pq.ParquetFile(_source(file), read_dictionary=texts)
         batch = next(stored.iter_batches(batch_size=rows), None)
@@ -80,7 +82,7 @@ def parquet_table(data: bytes, columns: Sequence[str] | None, place: str) -> Any
     most = limits().expanded(len(data))
     with _sound(place):
         stored = pq.ParquetFile(arrow.reader(data))
-        texts, size = _looked_at(stored.metadata, columns, most)
+        texts, size = _looked_at(arrow.reader(data), columns, most)
         if size > most:
             raise too_large("the table", place, most, size)
         if texts:
@@ -102,28 +104,31 @@ def check_parquet(data: bytes, place: str) -> None:
 
     most = limits().expanded(len(data))
     with _sound(place):
-        texts, size = _looked_at(pq.ParquetFile(arrow.reader(data)).metadata, None, most)
+        pq.ParquetFile(arrow.reader(data))  # whether it is one
+        texts, size = _looked_at(arrow.reader(data), None, most)
     if size > most:
         raise too_large("the table", place, most, size)
     if texts:
         parquet_table(data, texts, place)
 
 
-def _looked_at(metadata: Any, columns: Sequence[str] | None, most: int) -> tuple[list[str], int]:
-    """The columns of texts that may expand beyond the limit, and the bytes of all without that."""
+def _looked_at(source: Any, columns: Sequence[str] | None, most: int) -> tuple[list[str], int]:
+    """The columns of texts that may expand beyond the limit, and the bytes of all without that.
+
+    Args:
+        source: a file that Arrow has opened as Parquet.
+        columns: those that are looked at; None: all.
+        most: the limit in bytes.
+    """
+    length = int.from_bytes(source.read_at(8, source.size() - 8)[:4], "little")
     found: dict[str, None] = {}
     size = 0
-    for group in range(metadata.num_row_groups):
-        row_group = metadata.row_group(group)
-        for at in range(row_group.num_columns):
-            chunk = row_group.column(at)
-            path = chunk.path_in_schema
-            if columns is not None and path.partition(".")[0] not in columns:
-                continue
-            size += chunk.total_uncompressed_size + _NUMBER * chunk.num_values
-            texts = chunk.physical_type == "BYTE_ARRAY"
-            if texts and chunk.total_uncompressed_size * chunk.num_values > most:
-                found[path] = None
+    for chunk in chunks(source.read_at(length, source.size() - 8 - length)):
+        if columns is not None and chunk.path.partition(".")[0] not in columns:
+            continue
+        size += chunk.size + _NUMBER * chunk.values
+        if chunk.kind == BYTE_ARRAY and chunk.size * chunk.values > most:
+            found[chunk.path] = None
     return list(found), size
 
 
@@ -161,5 +166,7 @@ def _sound(place: str) -> Iterator[None]:
 
     try:
         yield
-    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+    except EsimError:
+        raise
+    except (pa.ArrowException, OSError, ValueError) as error:
         raise EsimError("damaged Parquet file", where=place, why=str(error)) from error
