@@ -176,6 +176,12 @@ class RuleColumns:
         "a difference up to this share of the threshold is a tie. 1e-12 with adding=decimals where "
         "the source is a document: whatever is a tie on paper is one",
     )
+    protect: int = column(
+        0,
+        "threshold",
+        "the best so many at the place compared go on whatever the threshold; equal peers count as "
+        "one",
+    )
     rungs: Rungs = column(
         "none",
         "rungs",
@@ -241,4 +247,11 @@ class RuleColumns:
         "where each is judged",
     )
     p_value: float = column(0.1, "curve", "against=pairs: a smaller p-value stops")
+    consecutive: int = column(
+        1,
+        "effect",
+        "a trial stops once this many of its judgements in a row have gone against it. A report "
+        "that is not judged neither counts nor breaks the row; what stops whatever the peers stops "
+        "at once",
+    )
     delay: int = column(0, "effect", "a stop takes effect this many reports after its decision")

@@ -24,6 +24,8 @@ _LEAST = {
     "max_steps": 0,
     "patience": -1,
     "keep": 0,
+    "protect": 0,
+    "consecutive": 1,
 }
 # The largest value of columns that are shares.
 SHARES = {
@@ -127,7 +129,11 @@ def _validate_used_columns(rule: RuleColumns) -> None:
     at_rungs = rule.rungs != "none" or rule.method == "reduction"
     has_quantile = rule.method not in ("mean", "reduction")
     _need(rule, rule.against == "peers", "against=peers", *_PEERS_ONLY)
-    _need(rule, rule.against in ("peers", "pairs"), "against=peers or pairs", "min_peers")
+    others = rule.against in ("peers", "pairs")
+    _need(rule, others, "against=peers or pairs", "min_peers", "consecutive")
+    _need(rule, rule.judged == "every", "judged=every: once is never in a row", "consecutive")
+    _need(rule, rule.against == "peers", "against=peers", "protect")
+    _need(rule, not rule.frozen, "frozen=false", "protect")
     _need(rule, at_rungs, "rungs", *_RUNGS_ONLY)
     _need(rule, rule.pool == "reached", "pool=reached", "include_self")
     _need(rule, rule.against == "bounds", "against=bounds", "lower", "upper")

@@ -41,8 +41,10 @@ class OrderRun:
         ended: float64 [N], seconds at which its job ended; NaN without times.
         trained: float64 [N], seconds of training of each stopped trial; None: up to the last report
             it makes.
-        trace: float64 [E, 2], threshold and number of peers at each of E judgements; NaN where
-            there is no threshold, or the judgement was not made; [0, 2] unless `traced`.
+        trace: float64 [E, 3], at each of E judgements the threshold, the number of peers, and how
+            many judgements in a row have gone against the trial with it (-1: it would have, but
+            the trial was among the best that go on); NaN where there is no threshold, or the
+            judgement was not made; [0, 3] unless `traced`.
     """
 
     rows_kept: NDArray[np.int32]
@@ -240,7 +242,7 @@ def run_once(
         plan, clock, costs, acting: as for `run_many`.
         order: int64, the trials in launch order, as for `run_many`; None: the study's own.
         probe: a trial that is judged to its end and never stopped; -1: none.
-        traced: whether the threshold and the peers at each judgement are kept.
+        traced: whether what each judgement found is kept.
 
     Raises:
         EsimError: what `prepare` raises, for a rule that waits for the first trials to complete.
@@ -285,7 +287,7 @@ def run_once(
         began=began,
         ended=ended,
         trained=None if trained is None else trained[0],
-        trace=state.trace * (sign, 1.0),
+        trace=state.trace * (sign, 1.0, 1.0),
     )
 
 
@@ -303,7 +305,7 @@ def _as_recorded(plan: Plan) -> OrderRun:
         began=unknown,
         ended=unknown,
         trained=None,
-        trace=np.empty((0, 2)),
+        trace=np.empty((0, 3)),
     )
 
 
@@ -387,7 +389,7 @@ def decision_columns(plan: Plan, run: OrderRun, which: slice) -> dict[str, Any]:
     trial = np.repeat(np.arange(study.n_trials), np.diff(plan.arrays.offsets))[which]
     peers, threshold = run.trace[which, 1], run.trace[which, 0]
     reached = ~np.isnan(peers)
-    stop = plan.worse(sign * plan.arrays.own[which], threshold)
+    stop = run.trace[which, 2] >= plan.rule.consecutive
     alone = plan.stops(which)
     return {
         "trial": [study.trials[i] for i in trial[reached]],

@@ -240,7 +240,7 @@ def agrees(run: generate.Run) -> None:
         probed = run_once(plan, result.clock, costs, probe=i, traced=True)
         peers = peers_of(plan, result.clock, costs, probed, i)
         mine = plan.judgements(i)
-        expected_threshold, expected_peers = probed.trace[mine].T
+        expected_threshold, expected_peers, _ = probed.trace[mine].T
         np.testing.assert_array_equal(peers.count, expected_peers)
         judged = ~np.isnan(expected_threshold)
         np.testing.assert_array_equal(peers.threshold[judged], expected_threshold[judged])

@@ -296,7 +296,11 @@ NUMERIC: dict[str, tuple[Any, ...]] = {
 }
 
 #: Columns whose choices no combination multiplies.
-BESIDE: dict[str, tuple[Any, ...]] = {"peer_from": ("end", "end", "stop")}
+BESIDE: dict[str, tuple[Any, ...]] = {
+    "peer_from": ("end", "end", "stop"),
+    "consecutive": (1, 1, 1, 2, 3),
+    "protect": (0, 0, 0, 1, 2),
+}
 
 
 def make_rule(pick: Pick, categorical: dict[str, Any] | None = None) -> Rule:

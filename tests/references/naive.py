@@ -20,7 +20,9 @@ What the agreed semantics leave open is settled here so:
   report at the very moment it ends is still made; a trial that has made its last row by then, and
   was not still running when it was recorded, has reached its natural end and is not stopped;
 - a trial recorded as RUNNING has no recorded tail in the recorded clock: its upload is 0 there;
-- it would have gone on, so a stop at its last report does stop it, and counts.
+- it would have gone on, so a stop at its last report does stop it, and counts;
+- where it takes several judgements in a row to stop, a report with no threshold, or with one that
+  is NaN, is no judgement: the row goes on where it was.
 """
 
 from __future__ import annotations
@@ -115,6 +117,7 @@ class Trial:
     gone: bool = False  # stopped, and its job has ended
     told_at: int | None = None  # ordinal of the report at which the rule said stop
     told: Decision | None = None
+    against: int = 0  # how many of its last judgements have gone against it
     steps: list[int] = field(init=False)  # of the reports
     known: dict[int, float | None] = field(default_factory=dict)  # see _peer_statistic
 
@@ -462,7 +465,11 @@ def _decide(study: Study, rule: Rule, trials: list[Trial], trial: Trial) -> Deci
     enough = len(peers) >= rule.min_peers
     if own is not None and enough and _completed_gates_are_open(rule, trials, here.step):
         threshold = _quantile(rule, _best_first(study, peers))
-        stop = _says_stop(study, rule, own, threshold)
+        if not math.isnan(threshold):
+            worse = _says_stop(study, rule, own, threshold)
+            goes_on = not worse or _is_protected(study, rule, own, peers)
+            trial.against = 0 if goes_on else trial.against + 1
+            stop = not goes_on and trial.against >= rule.consecutive
     return Decision(
         trial=trial.index,
         report=trial.first_row + here.row,
@@ -508,6 +515,13 @@ def _completed_gates_are_open(rule: Rule, trials: list[Trial], step: int) -> boo
         if step < rule.warmup_share * (sum(last_steps) / len(last_steps)):
             return False
     return True
+
+
+def _is_protected(study: Study, rule: Rule, own: float, peers: list[float]) -> bool:
+    """Whether fewer than `protect` places are taken by peers that are better; equals share one."""
+    sign = 1 if study.direction == "minimize" else -1
+    better = {peer for peer in peers if sign * peer < sign * own}
+    return len(better) < rule.protect
 
 
 def _says_stop(study: Study, rule: Rule, own: float, threshold: float) -> bool:

@@ -32,6 +32,8 @@ def decision(rows: tuple[ReportRow, ...]) -> ReportRow:
 def _why_stopped(e: Explanation) -> str:
     row = decision(e.rows)
     held = _comparison(e, row)
+    if e.rule.consecutive > 1 and row.threshold is not None:
+        held += f", and so for {e.rule.consecutive} judgements in a row"
     if e.stop_step != row.step:
         return f"Stopped at step {e.stop_step}, decided at step {row.step}: {held}."
     return f"Stopped at step {row.step}: {held}."
@@ -141,6 +143,9 @@ def _why_not(e: Explanation) -> str:
             f"({_comparison(e, row)})."
         )
     first, own = judged[0], _OWN[e.rule.own]
+    spared = [row for row in judged if row.verdict == "go on" and row.reason.startswith("worse")]
+    if spared:
+        return _why_spared(e, spared, len(judged))
     near = min(judged, key=_margin)
     if near.own is None or near.threshold is None:
         return f"Not stopped: none of its {len(judged)} judged reports could be compared."
@@ -152,6 +157,22 @@ def _why_not(e: Explanation) -> str:
     return (
         f"Not stopped: its {own} was no worse at any of the {len(judged)} reports judged{since}; "
         f"closest at step {near.step} ({close})."
+    )
+
+
+def _why_spared(e: Explanation, spared: list[ReportRow], judged: int) -> str:
+    """Why the reports at which a trial was worse did not stop it."""
+    why = []
+    if any("in a row" in row.reason for row in spared):
+        why.append(f"never {e.rule.consecutive} times in a row")
+    best = sum("among the best" in row.reason for row in spared)
+    if best:
+        there = "there" if best == len(spared) else f"at {best} of them"
+        why.append(f"among the best {e.rule.protect} {there}")
+    near = spared[-1]
+    return (
+        f"Not stopped: it was worse at {len(spared)} of its {judged} judged reports, but "
+        f"{' and '.join(why)}; last at step {near.step} ({_comparison(e, near)})."
     )
 
 

@@ -145,14 +145,11 @@ def _verdict(
     offset = judgement - plan.judgements(at).start
     own = plan.judged_own[judgement]
     threshold, seen = peers.threshold[offset], float(peers.count[offset])
-    sign = plan.study.sign
     waits = math.isnan(probed.trace[judgement, 0])
     if math.isnan(own):
         return "not judged", _own_reason(plan, judgement, number)
     if plan.stops(slice(judgement, judgement + 1))[0]:
-        if waits:
-            return "not judged", _others_reason(rule)
-        return ("stop" if sign * probed.trace[judgement, 0] < 0 else "go on"), ""
+        return ("not judged", _others_reason(rule)) if waits else _told(plan, probed, judgement)
     if seen < rule.min_peers:
         few = f"too few peers ({int(seen)} < {rule.min_peers})" if seen else "no peers yet"
         return "not judged", few
@@ -160,8 +157,17 @@ def _verdict(
         return "not judged", _others_reason(rule)
     if math.isnan(threshold):
         return "go on", "the threshold is not a number"
-    worse = plan.worse(np.array([sign * own]), np.array([threshold]))
-    return ("stop" if worse[0] else "go on"), ""
+    return _told(plan, probed, judgement)
+
+
+def _told(plan: Plan, probed: OrderRun, judgement: int) -> tuple[Verdict, str]:
+    """The verdict of a judgement that was made, and why being worse does not stop the trial."""
+    row, needed = int(probed.trace[judgement, 2]), plan.rule.consecutive
+    if row >= needed:
+        return "stop", ""
+    if row < 0:
+        return "go on", f"worse, but among the best {plan.rule.protect}"
+    return "go on", f"worse {row} of {needed} times in a row" if row else ""
 
 
 def _own_reason(plan: Plan, judgement: int, number: int) -> str:

@@ -37,6 +37,7 @@ class Criteria(NamedTuple):
     exact: bool  # a peer needs a report at exactly the column
     carry: bool  # an ended trial's last statistic stands in later columns too
     strict: bool  # a value that equals the limit does not stop
+    plain: bool  # any judgement that goes against a trial stops it
     after_first: bool  # a trial launched before any has completed is neither judged nor a peer
     replaces: bool  # the cell that a trial adds as it ends replaces its last one
     again_stopped: bool  # a stopped trial adds such a cell too
@@ -44,6 +45,8 @@ class Criteria(NamedTuple):
     min_completed: int  # with fewer completed trials nothing is judged
     method: int  # see esim.simulator.kernels.peers
     least: int  # fewer peers give no threshold
+    protect: int  # the best so many go on
+    consecutive: int  # so many judgements in a row that go against a trial stop it
     freezes: int  # the column whose threshold a trial keeps from its launch, + 1; 0: none
     share: float  # see esim.simulator.kernels.peers
     width: float  # the share of a threshold that counts as a tie; negative: a tie is worse
@@ -97,7 +100,11 @@ class State(NamedTuple):
     # [N, 4] threshold, peers and judgement of the stop, and the judgement of one that fell on the
     # trial's last report and saves nothing; NaN: none
     stops: NDArray[np.float64]
-    # [R, 2] threshold (NaN: none) and peers (NaN: not made) of each judgement; empty: not traced
+    # [N] how many judgements in a row have gone against each trial; SPARED: the last did but for
+    # the trial being among the best; empty: the rule is plain
+    row: NDArray[np.int64]
+    # [R, 3] threshold (NaN: none), peers (NaN: not made) and `row` with it (0 or 1 if the rule is
+    # plain) of each judgement; empty: not traced
     trace: NDArray[np.float64]
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from esim.simulator.kernels.jit import inner, kernel
-from esim.simulator.kernels.pairs import worse_in_pairs
+from esim.simulator.kernels.pairs import limit_in_pairs
 from esim.simulator.kernels.peers import (
     COUNT,
     HIGH,
@@ -22,6 +22,7 @@ from esim.simulator.kernels.peers import (
     THRESHOLD,
     add_up,
     insert,
+    is_among_best,
     low_index,
     remove,
     renew,
@@ -35,6 +36,7 @@ from esim.simulator.kernels.peers import (
 UNSEEN, COMPLETES, JOINS, OPENS = 0, 1, 2, 3
 SHOWN, CELL, ENDED, PRESENT = 0, 1, 2, 3  # the columns of a state's `trials`
 IN_SIGHT, COMPLETED, LENGTH, BEST = 0, 1, 2, 3  # the numbers of a state's `tally`
+SPARED = -1  # in a state's `row`: worse at the last judgement, but among the best that go on
 
 
 @inner
@@ -58,8 +60,10 @@ def begin(plan, state, kept):
             state.stops[trial, at] = np.nan
     for at in range(len(state.tally)):
         state.tally[at] = 0.0
+    for trial in range(len(state.row)):
+        state.row[trial] = 0
     for at in range(len(state.trace)):
-        state.trace[at, 0] = state.trace[at, 1] = np.nan
+        state.trace[at, 0] = state.trace[at, 1] = state.trace[at, 2] = np.nan
 
 
 @inner
@@ -165,10 +169,31 @@ def gather(trial, column, plan, statistic, state):
 
 
 @inner
+def persists(trial, against, decided, column, value, plan, statistic, curve, state):
+    """Whether a judgement, `against` the trial or not, stops it under a rule that is not PLAIN.
+
+    `decided`: it is a decision for the trial to go on.
+    """
+    if against and curve is None:
+        if state.members[column, STOPS] != 0:
+            state.row[trial] = plan.rule.consecutive
+            return True
+        if is_among_best(column, value, plan, statistic, state):
+            state.row[trial] = SPARED
+            return False
+    if against:
+        state.row[trial] = state.row[trial] + 1 if state.row[trial] > 0 else 1
+    elif decided:
+        state.row[trial] = 0
+    return against and state.row[trial] >= plan.rule.consecutive
+
+
+@inner
 def first_stop(trial, k, stop, plan, statistic, rank, curve, state):
     """The first of a trial's judgements k to stop - 1 to call for a stop; `stop` if none does."""
     start = plan.offsets[trial]
     traced, strict, freezes = len(state.trace) != 0, plan.rule.strict, plan.rule.freezes != 0
+    plain = plan.rule.plain
     earliest = 0.0  # the step at which the warm-up by completed trials is over
     if state.tally[COMPLETED] < plan.rule.min_completed:
         earliest = np.inf
@@ -187,12 +212,11 @@ def first_stop(trial, k, stop, plan, statistic, rank, curve, state):
         judged = earliest == 0.0 or plan.step[at] >= earliest
         limit = state.levels[column, LIMIT]
         if curve is not None:
-            worse = False
+            limit = np.inf
             if judged and not np.isnan(value) and state.tally[BEST] > 0.0:
-                worse = worse_in_pairs(
+                limit = limit_in_pairs(
                     trial, k, np.int64(state.tally[BEST]) - 1, plan, curve, state.work
                 )
-            limit = -np.inf if worse else np.inf
         if freezes and column + 1 < len(state.members):
             limit = state.frozen[trial, LIMIT]
         if traced:
@@ -202,8 +226,14 @@ def first_stop(trial, k, stop, plan, statistic, rank, curve, state):
                     state.frozen[trial, THRESHOLD] if freezes else state.levels[column, THRESHOLD]
                 )
                 if curve is not None:
-                    state.trace[at, 0] = limit
-        if judged and (value > limit or (value == limit and not strict)):
+                    state.trace[at, 0] = -np.inf if limit < 0.0 else np.inf
+        stops = judged and (value > limit or (value == limit and not strict))
+        if not plain:
+            decided = judged and value <= limit
+            stops = persists(trial, stops, decided, column, value, plan, statistic, curve, state)
+        if traced:
+            state.trace[at, 2] = state.row[trial] if not plain else np.int64(stops)
+        if stops:
             return k
         k += 1
     return stop

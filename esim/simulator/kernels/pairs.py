@@ -127,22 +127,22 @@ def _share_of_signs(n, twice_w, work):
 
 
 @inner
-def worse_in_pairs(trial, k, other, plan, curve, work):
-    """Whether a trial's first k + 1 reports are significantly worse than another's curve.
+def limit_in_pairs(trial, k, other, plan, curve, work):
+    """-inf if a trial's first k + 1 reports are significantly worse than another's curve, else inf.
 
-    It is not if either holds a value that is not finite, if they share fewer steps than the rule's
-    `least`, or if the other's mean is no better. `work` float64 [3, W], W at least the length of
-    the longest curve and 365.
+    NaN if they share fewer steps than the rule's `least`. They are not worse if either holds a
+    value that is not finite, or if the other's mean is no better. `work` float64 [3, W], W at least
+    the length of the longest curve and 365.
     """
     first, last = plan.offsets[trial], plan.offsets[trial] + k
     own = their = 0.0
     for at in range(first, last + 1):
         if not np.isfinite(curve[at]):
-            return False
+            return np.inf
         own += curve[at]
     for at in range(plan.offsets[other], plan.offsets[other + 1]):
         if not np.isfinite(curve[at]):
-            return False
+            return np.inf
         their += curve[at]
     n = np.int64(0)
     at = plan.offsets[other]
@@ -155,7 +155,7 @@ def worse_in_pairs(trial, k, other, plan, curve, work):
             work[_SIGN, n] = difference
             n += 1
     if n < plan.rule.least:
-        return False
+        return np.nan
     if their / (plan.offsets[other + 1] - plan.offsets[other]) >= own / (k + 1):
-        return False
-    return _significant(n, plan.rule.p_value, plan.critical, work)
+        return np.inf
+    return -np.inf if _significant(n, plan.rule.p_value, plan.critical, work) else np.inf

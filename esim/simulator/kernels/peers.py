@@ -172,6 +172,41 @@ def renew(column, n, low, high, plan, state):
 
 
 @inner
+def is_among_best(column, value, plan, statistic, state):
+    """Whether fewer than the rule's `protect` different statistics of the members beat a value.
+
+    `statistic`: None unless peers are looked up, whose statistics then stand in `scratch`.
+    """
+    better, best = 0, -np.inf  # how many have been found, and the last of them
+    if statistic is not None:
+        while better < plan.rule.protect:
+            found, following = False, value
+            for i in range(state.members[column, COUNT]):
+                its = state.scratch[i]
+                if its < following and (better == 0 or its > best):
+                    found, following = True, its
+            if not found:
+                return True
+            best = following
+            better += 1
+        return False
+    start = state.members[column, UNIVERSE]
+    base = state.members[column, WORD]
+    for word in range(base, state.members[column, END]):
+        bits = np.int64(state.words[word])
+        while bits != 0:
+            bit = _DE_BRUIJN[(((bits & -bits) * 0x077CB531) & 0xFFFFFFFF) >> 27]
+            its = plan.universe[start + ((word - base) << 5) + bit]
+            if better >= plan.rule.protect or its >= value:
+                return better < plan.rule.protect
+            if better == 0 or its > best:
+                better += 1
+                best = its
+            bits &= bits - 1
+    return better < plan.rule.protect
+
+
+@inner
 def add_up(column, plan, state):
     """The sum of a column's members anew, in the order of their ranks.
 

@@ -267,6 +267,7 @@ def _criteria(
         exact=rule.match == "step",
         carry=rule.short == "carry",
         strict=bool(rule.strict),
+        plain=rule.consecutive == 1 and rule.protect == 0,
         after_first=first_completed is not None and first_completed.opens is None,
         replaces=rule.rungs == "none",
         again_stopped=rule.again == "ended",
@@ -274,6 +275,8 @@ def _criteria(
         min_completed=int(rule.min_completed),
         method=method,
         least=max(int(rule.min_peers), 2) if rule.against == "pairs" else int(rule.min_peers),
+        protect=int(rule.protect),
+        consecutive=int(rule.consecutive),
         # A column that no trial reaches has no members; neither has the last one.
         freezes=min(int(rule.min_reports), columns) if rule.frozen else 0,
         share=_share(rule, study),

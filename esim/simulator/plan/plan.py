@@ -93,7 +93,7 @@ class Plan:
         """New arrays for the kernels to write into, for one replay at a time.
 
         Args:
-            traced: whether the threshold and the peers at each judgement are kept.
+            traced: whether what each judgement found is kept.
         """
         n, judgements = self.study.n_trials, len(self.values)
         longest = 0
@@ -109,7 +109,8 @@ class Plan:
             work=np.empty((3, longest)),
             frozen=np.empty((n if self.rule.frozen else 0, 3)),
             stops=np.empty((n, 4)),
-            trace=np.empty((judgements if traced else 0, 2)),
+            row=np.empty(0 if self.arrays.rule.plain else n, dtype=np.int64),
+            trace=np.empty((judgements if traced else 0, 3)),
         )
 
     def scripted(
@@ -127,7 +128,7 @@ class Plan:
             KeyError: a quantile is given with a method that the rule table does not have.
         """
         criteria = self.arrays.rule._replace(
-            warmup_share=0.0, min_completed=0, strict=False, least=self.rule.min_peers
+            warmup_share=0.0, min_completed=0, strict=False, least=self.rule.min_peers, plain=True
         )
         if quantile is not None:
             criteria = criteria._replace(share=quantile, method=METHODS[method], least=min_peers)
@@ -191,17 +192,3 @@ class Plan:
     def stops(self, judgements: slice | Int64) -> NDArray[np.bool_]:
         """Whether each of some judgements, if it is made, stops whatever the peers. bool"""
         return np.asarray(self.members[self.arrays.column[judgements], STOPS] != 0)
-
-    def worse(self, own: Float64, threshold: Float64) -> NDArray[np.bool_]:
-        """Whether own statistics are worse than thresholds by the rule; NaN is not. bool
-
-        Args:
-            own: float64, own statistics as the study has them, not negated.
-            threshold: float64, a threshold for each, likewise.
-        """
-        sign = self.study.sign
-        own, limit = sign * own, sign * threshold
-        finite = np.isfinite(limit)
-        limit[finite] += self.arrays.rule.width * np.abs(limit[finite])
-        worse = own > limit
-        return worse if self.rule.strict else worse | (own == limit)
