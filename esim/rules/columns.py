@@ -14,7 +14,7 @@ PeerFrom = Literal["end", "stop"]
 Again = Literal["never", "completed", "ended"]
 Axis = Literal["step", "seconds"]
 Match = Literal["upto", "step", "number", "interpolate"]
-Against = Literal["peers", "bounds", "nothing", "hindsight", "pairs"]
+Against = Literal["peers", "bounds", "nothing", "hindsight", "pairs", "leader"]
 Quantile = Literal[
     "midpoint", "linear", "lower", "higher", "reduction", "rank", "within", "portion", "mean"
 ]
@@ -61,7 +61,9 @@ class RuleColumns:
         "what stops a judged report: peers = the own side is worse than the peers' threshold; "
         "bounds = its value lies outside `lower` to `upper`; nothing = being judged; hindsight = "
         "it is not among the `keep` best (looks ahead, or pauses: no rule, a yardstick); pairs = "
-        "Wilcoxon's signed-rank test against the best completed trial's curve",
+        "Wilcoxon's signed-rank test against the best completed trial's curve; leader = at "
+        "`consecutive` checkpoints in a row, by the curves as they are now, its moving average is "
+        "stable and worse than the best one (by more than slack_amount)",
     )
     own: Own = column(
         "current",
@@ -180,7 +182,15 @@ class RuleColumns:
         0,
         "threshold",
         "the best so many at the place compared go on whatever the threshold; equal peers count as "
-        "one",
+        "one (against=leader: each by itself)",
+    )
+    protect_share: float = column(
+        0.0, "threshold", "the best so large a share of those compared go on, if that is more"
+    )
+    protect_leaders: int = column(
+        0,
+        "threshold",
+        "against=leader: whoever led at one of the last so many checkpoints is among the best",
     )
     rungs: Rungs = column(
         "none",
@@ -211,6 +221,13 @@ class RuleColumns:
         "no decision below this share of the mean last step of the trials that have completed; "
         "none before a trial has completed",
     )
+    progress_from: float = column(
+        0.0,
+        "gates",
+        "no decision below this share of the way from the first to the last step that any trial "
+        "has reported by then (pool=reached with include_self)",
+    )
+    progress_to: float = column(1.0, "gates", "no decision beyond this share of that way")
     interval: int = column(
         1,
         "gates",
@@ -247,6 +264,21 @@ class RuleColumns:
         "where each is judged",
     )
     p_value: float = column(0.1, "curve", "against=pairs: a smaller p-value stops")
+    checkpoints: float = column(
+        0.1,
+        "curve",
+        "against=leader: a checkpoint stands at progress_from and every so large a share of the "
+        "way on, where curves are interpolated between their reports",
+    )
+    smooth: int = column(
+        2, "curve", "against=leader: how many checkpoints a moving average and variance are over"
+    )
+    most_variance: float = column(
+        -1.0,
+        "curve",
+        "against=leader: a moving variance up to this is stable; -1: up to the median of the "
+        "trials compared",
+    )
     consecutive: int = column(
         1,
         "effect",

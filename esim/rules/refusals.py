@@ -25,7 +25,9 @@ _LEAST = {
     "patience": -1,
     "keep": 0,
     "protect": 0,
+    "protect_leaders": 0,
     "consecutive": 1,
+    "smooth": 1,
 }
 # The largest value of columns that are shares.
 SHARES = {
@@ -34,6 +36,9 @@ SHARES = {
     "tolerance": 0.1,
     "slack_factor": 1.0,  # a looser rule is written with slack_amount
     "p_value": 1.0,
+    "protect_share": 1.0,
+    "progress_from": 1.0,
+    "progress_to": 1.0,
 }
 _RANGES = {
     "reduction": (1.0 + 1e-9, 1e9),
@@ -41,12 +46,19 @@ _RANGES = {
     "min_delta": (0.0, math.inf),
     "lower": (-math.inf, math.inf),
     "upper": (-math.inf, math.inf),
+    "checkpoints": (1e-3, 1.0),
+    "most_variance": (-1.0, math.inf),
 }
 # Columns that have a meaning only under a condition on another column.
 _PEERS_ONLY = (
-    "peer", "pool", "failed_peers", "include_self", "frozen", "peer_from", "again", "short",
-    "quantile", "method", "frame", "slack_factor", "slack_amount", "strict", "tolerance", "rungs",
+    "peer", "frozen", "peer_from", "again", "short", "quantile", "method", "frame", "slack_factor",
+    "strict", "tolerance", "rungs",
 )  # fmt: skip
+_PEERS_OR_LEADER = (
+    "pool", "failed_peers", "include_self", "slack_amount", "protect", "protect_share",
+    "progress_from", "progress_to",
+)  # fmt: skip
+_LEADER_ONLY = ("protect_leaders", "checkpoints", "smooth", "most_variance")
 _RUNGS_ONLY = ("first_rung", "reduction", "brackets", "max_resource")
 
 
@@ -62,6 +74,7 @@ def validate(rule: RuleColumns) -> None:
     _validate_values(rule)
     _validate_used_columns(rule)
     _validate_peers(rule)
+    _validate_way(rule)
     if rule.rungs != "none":
         _validate_rungs(rule)
     _validate_nan(rule)
@@ -129,11 +142,13 @@ def _validate_used_columns(rule: RuleColumns) -> None:
     at_rungs = rule.rungs != "none" or rule.method == "reduction"
     has_quantile = rule.method not in ("mean", "reduction")
     _need(rule, rule.against == "peers", "against=peers", *_PEERS_ONLY)
-    others = rule.against in ("peers", "pairs")
-    _need(rule, others, "against=peers or pairs", "min_peers", "consecutive")
+    others = rule.against in ("peers", "leader")
+    _need(rule, others, "against=peers or leader", *_PEERS_OR_LEADER)
+    _need(rule, rule.against == "leader", "against=leader", *_LEADER_ONLY)
+    others = others or rule.against == "pairs"
+    _need(rule, others, "against=peers, leader or pairs", "min_peers", "consecutive")
     _need(rule, rule.judged == "every", "judged=every: once is never in a row", "consecutive")
-    _need(rule, rule.against == "peers", "against=peers", "protect")
-    _need(rule, not rule.frozen, "frozen=false", "protect")
+    _need(rule, not rule.frozen, "frozen=false", "protect", "protect_share")
     _need(rule, at_rungs, "rungs", *_RUNGS_ONLY)
     _need(rule, rule.pool == "reached", "pool=reached", "include_self")
     _need(rule, rule.against == "bounds", "against=bounds", "lower", "upper")
@@ -165,6 +180,18 @@ def _validate_peers(rule: RuleColumns) -> None:
         _refuse(rule, "match", "peer=value, short=drop and rungs=none; or another match")
 
 
+def _validate_way(rule: RuleColumns) -> None:
+    """Refuse a way from the first step to the last where not all see how far each trial is."""
+    sees = rule.pool == "reached" and rule.include_self
+    steps = rule.axis == "step" and rule.match != "number" and rule.rungs == "none"
+    if rule.against == "leader" and not (sees and steps):
+        fix = "peers; or pool=reached, include_self=true, axis=step, rungs=none, match not number"
+        _refuse(rule, "against", fix)
+    way = "pool=reached, include_self=true, axis=step, rungs=none and match not number"
+    _need(rule, sees and steps, way, "progress_from", "progress_to")
+    _need(rule, rule.progress_from <= rule.progress_to, "at most progress_to", "progress_from")
+
+
 def _validate_rungs(rule: RuleColumns) -> None:
     """Refuse what does not fit a comparison at rungs."""
     _need(rule, False, "reduction: at rungs the quantile is 1 / reduction", "quantile")
@@ -180,14 +207,14 @@ def _validate_rungs(rule: RuleColumns) -> None:
 
 def _validate_nan(rule: RuleColumns) -> None:
     """Refuse ways to treat NaN that a comparison with whole curves cannot follow."""
-    if rule.against == "pairs":
+    if rule.against in ("pairs", "leader"):
         whole_curves = "against=peers: whole curves are compared"
         _need(rule, False, whole_curves, "own", "max_steps")
-        if rule.nan == "pass":
+        if rule.nan == "pass" and rule.against == "pairs":
             return
     if rule.nan in ("missing", "finite"):
         return
-    if rule.against in ("pairs", "hindsight"):
+    if rule.against in ("pairs", "hindsight", "leader"):
         _refuse(rule, "nan", f"missing or finite with against={rule.against}")
     if rule.match == "interpolate":
         _refuse(rule, "nan", "missing or finite with match=interpolate")

@@ -48,6 +48,18 @@ class Rule(RuleColumns):
         return self.warmup_steps if self.average_from < 0 else self.average_from
 
     @property
+    def plain(self) -> bool:
+        """Whether any judgement that goes against a trial stops it."""
+        spares = self.protect > 0 or self.protect_share > 0
+        return self.consecutive == 1 and not spares and self.against != "leader"
+
+    @property
+    def on_the_way(self) -> bool:
+        """Whether it matters how far on the way to the last step a trial is."""
+        gated = self.progress_from > 0 or self.progress_to < 1
+        return gated or self.against == "leader"
+
+    @property
     def waits_for_first(self) -> bool:
         """Whether the rungs depend on the first trials to complete, so that none exist before."""
         if self.rungs == "none":

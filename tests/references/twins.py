@@ -579,6 +579,109 @@ class AxPercentile(Twin):
         return value > bar if self.minimize else value < bar
 
 
+class AxCurves(Twin):
+    """The base of twins of Ax's main branch: curves without NaN, straight between reports."""
+
+    def __init__(self, direction: str) -> None:
+        super().__init__(direction)
+        self.sign = 1 if self.minimize else -1
+        self.curves: dict[int, tuple[list[int], list[float]]] = defaultdict(lambda: ([], []))
+
+    def judge(self, trial: int, step: int, seconds: float, value: float) -> bool:
+        if math.isnan(value):
+            return False
+        steps, values = self.curves[trial]
+        steps.append(step)
+        values.append(self.sign * value)
+        first = min(its[0] for its, _ in self.curves.values())
+        last = max(its[-1] for its, _ in self.curves.values())
+        return self.says(trial, step, lambda s: (s - first) / (last - first) if s != first else 0.0)
+
+    def says(self, trial: int, step: int, place: Callable[[int], float]) -> bool:
+        """Whether the trial must stop; `place`: the share of the way at which a step stands."""
+        raise NotImplementedError
+
+
+class AxDepth(AxCurves):
+    """Curves count by how deep they are; `normalized`: the bounds are shares of the way."""
+
+    def __init__(
+        self, direction: str, percentile: float = 50.0, low: float = 10, high: float = math.inf,
+        curves: int = 5, best: int = 0, normalized: bool = False,
+    ) -> None:  # fmt: skip
+        super().__init__(direction)
+        self.percentile, self.low, self.high, self.least = percentile, low, high, curves
+        self.best, self.normalized = best, normalized
+
+    def says(self, trial: int, step: int, place: Callable[[int], float]) -> bool:
+        alone = len({s for steps, _ in self.curves.values() for s in (steps[0], steps[-1])}) == 1
+        here = (1.0 if alone else place(step)) if self.normalized else step
+        if not self.low <= here <= self.high:
+            return False
+        column = [
+            float(np.interp(step, steps, values))
+            for steps, values in self.curves.values()
+            if steps[0] <= step <= steps[-1]
+        ]
+        own = self.curves[trial][1][-1]
+        if len(column) < self.least or sorted(set(column)).index(own) < self.best:
+            return False
+        turned = [self.sign * v for v in column]
+        q = 1 - self.percentile / 100 if self.minimize else self.percentile / 100
+        return own > self.sign * float(np.percentile(turned, 100 * q))
+
+
+class AxStability(AxCurves):
+    """All checkpoints anew at each report: means and variances [trials, checkpoints], a count."""
+
+    def __init__(
+        self, direction: str, low: float = 0.1, high: float = 1.0, every: float = 0.1,
+        window: int = 2, variance: float | None = None, gap: float = 0.0, count: int = 4,
+        share: float = 0.5, least_best: int = 2, lookback: int = 15, curves: int = 1,
+    ) -> None:  # fmt: skip
+        super().__init__(direction)
+        self.low, self.high, self.every, self.window = low, high, every, window
+        self.variance, self.gap, self.count = variance, gap, count
+        self.share, self.least_best, self.lookback = share, least_best, lookback
+        self.least = curves
+
+    def says(self, trial: int, step: int, place: Callable[[int], float]) -> bool:
+        if len({s for steps, _ in self.curves.values() for s in (steps[0], steps[-1])}) == 1:
+            return False  # no curve has two reports
+        here, places = place(step), []
+        while self.low + len(places) * self.every <= here:
+            places.append(self.low + len(places) * self.every)
+        deep = sum(place(steps[-1]) >= self.low for steps, _ in self.curves.values())
+        if deep < self.least or here > self.high or len(places) < self.window:
+            return False
+        names, shown = [], []
+        for t, (steps, values) in self.curves.items():
+            if len(steps) > 1:
+                names.append(t)
+                at = [place(s) for s in steps]
+                shown.append(np.interp(places, at, values, left=math.nan, right=math.nan))
+        if trial not in names:
+            return False
+        me = names.index(trial)
+        windows = np.lib.stride_tricks.sliding_window_view(np.array(shown), self.window, axis=1)
+        means, variances = windows.mean(axis=2), windows.var(axis=2)
+        leaders: list[int] = []
+        in_a_row = 0
+        for mean, variance in zip(means.T, variances.T, strict=True):
+            there = np.flatnonzero(~np.isnan(mean))
+            if len(there) < 2:
+                in_a_row = 0
+                continue
+            ranked = there[np.argsort(mean[there], kind="stable")].tolist()
+            leaders.append(ranked[0])
+            best = max(self.least_best, math.ceil(self.share * len(ranked)))
+            bar = np.median(variance[there]) if self.variance is None else self.variance
+            safe = {*ranked[:best], *(leaders[-self.lookback :] if self.lookback else ())}
+            behind = mean[me] - mean[ranked[0]] > self.gap and variance[me] <= bar
+            in_a_row = in_a_row + 1 if behind and me not in safe else 0
+        return in_a_row >= self.count
+
+
 class Never(Twin):
     def judge(self, trial: int, step: int, seconds: float, value: float) -> bool:
         return False
@@ -610,6 +713,9 @@ TWINS: dict[str, Callable[[str], Twin]] = {
     "azure-truncation": AzureTruncation,
     "wandb-hyperband": Wandb,
     "ax-percentile": AxPercentile,
+    "ax-depth": AxDepth,
+    "ax-top3": lambda d: AxDepth(d, 50.0, 0.2, 0.9, 3, 3, True),
+    "ax-stability": AxStability,
     "keras-patience": lambda d: Patience(d, "keras", 0),
     "xgboost-patience": lambda d: Patience(d, "xgboost", 10),
     "lightgbm-patience": lambda d: Patience(d, "lightgbm", 10),

@@ -94,7 +94,7 @@ def test_protection_breaks_the_row() -> None:
     ("preset", "columns", "said"),
     [
         ("sagemaker", {"consecutive": 0}, "consecutive cannot be 0"),
-        ("optuna-threshold", {"consecutive": 2}, "against=peers or pairs"),
+        ("optuna-threshold", {"consecutive": 2}, "against=peers, leader or pairs"),
         ("katib-medianstop", {"consecutive": 2}, "never in a row"),
         ("sagemaker", {"protect": -1}, "protect cannot be -1"),
         ("optuna-wilcoxon", {"protect": 1}, "against=peers"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from esim.results.explanation import Explanation, ReportRow
+from esim.rules import Rule
 
 _OWN = {"current": "value", "best": "best value so far", "average": "running average"}
 _PEER = {"value": "value", "best": "best value so far", "average": "running average"}
@@ -64,6 +65,11 @@ def _by_itself(e: Explanation, row: ReportRow) -> str:
         return f"its {own} {_number(row.own)} lay outside {rule.lower:g} to {rule.upper:g}"
     if rule.against == "hindsight":
         return f"it was not among the best {rule.keep}, which only hindsight knows"
+    if rule.against == "leader":
+        return (
+            f"its moving average was stable and worse than the leader's at {rule.consecutive} "
+            "checkpoints in a row"
+        )
     if rule.against == "pairs":
         return (
             "its values were significantly worse than the best completed trial's at the same steps"
@@ -147,6 +153,11 @@ def _why_not(e: Explanation) -> str:
     if spared:
         return _why_spared(e, spared, len(judged))
     near = min(judged, key=_margin)
+    if e.rule.against == "leader":
+        return (
+            "Not stopped: at none of its judged reports had it been stable and worse than the "
+            f"leader for {e.rule.consecutive} checkpoints in a row."
+        )
     if near.own is None or near.threshold is None:
         return f"Not stopped: none of its {len(judged)} judged reports could be compared."
     left, right = _two(near.own, near.threshold)
@@ -168,12 +179,19 @@ def _why_spared(e: Explanation, spared: list[ReportRow], judged: int) -> str:
     best = sum("among the best" in row.reason for row in spared)
     if best:
         there = "there" if best == len(spared) else f"at {best} of them"
-        why.append(f"among the best {e.rule.protect} {there}")
+        why.append(f"{best_words(e.rule)} {there}")
     near = spared[-1]
     return (
         f"Not stopped: it was worse at {len(spared)} of its {judged} judged reports, but "
         f"{' and '.join(why)}; last at step {near.step} ({_comparison(e, near)})."
     )
+
+
+def best_words(rule: Rule) -> str:
+    """Among whom a trial is that is worse and goes on."""
+    best = [f"{rule.protect}"] if rule.protect else []
+    best += [f"{100 * rule.protect_share:g} %"] if rule.protect_share else []
+    return f"among the best {' or '.join(best)}"
 
 
 def _margin(row: ReportRow) -> float:

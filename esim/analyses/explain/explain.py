@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from esim.analyses.explain.account import account, decision
+from esim.analyses.explain.account import account, best_words, decision
 from esim.analyses.explain.held_against import Peers, peers_of
 from esim.assumptions import Costs
 from esim.results.explanation import Explanation, ReportRow, Verdict
@@ -165,8 +165,10 @@ def _told(plan: Plan, probed: OrderRun, judgement: int) -> tuple[Verdict, str]:
     row, needed = int(probed.trace[judgement, 2]), plan.rule.consecutive
     if row >= needed:
         return "stop", ""
+    if plan.rule.against == "leader":
+        return "go on", f"behind at {row} of {needed} checkpoints in a row" if row else ""
     if row < 0:
-        return "go on", f"worse, but among the best {plan.rule.protect}"
+        return "go on", f"worse, but {best_words(plan.rule)}"
     return "go on", f"worse {row} of {needed} times in a row" if row else ""
 
 
@@ -197,6 +199,9 @@ def _others_reason(rule: Rule) -> str:
         waits.append(f"too few completed trials (< {rule.min_completed})")
     if rule.warmup_share:
         waits.append(f"warm-up (before {100 * rule.warmup_share:g} % of a completed trial)")
+    if rule.on_the_way:
+        low, high = 100 * rule.progress_from, 100 * rule.progress_to
+        waits.append(f"not between {low:g} % and {high:g} % of the way")
     return " or ".join(waits)
 
 

@@ -24,6 +24,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+SHOWN, CELL, ENDED, PRESENT = 0, 1, 2, 3  # the columns of a state's `trials`
+# the numbers of a state's `tally`
+IN_SIGHT, COMPLETED, LENGTH, BEST, NEAREST, FARTHEST = 0, 1, 2, 3, 4, 5
+
 
 class Criteria(NamedTuple):
     """A rule's columns as the kernels read them.
@@ -37,6 +41,8 @@ class Criteria(NamedTuple):
     exact: bool  # a peer needs a report at exactly the column
     carry: bool  # an ended trial's last statistic stands in later columns too
     strict: bool  # a value that equals the limit does not stop
+    on_the_way: bool  # how far the trials have come matters: `progress_from`, or the leader
+    leader: bool  # whole curves are held against the best one; else, if at all, in pairs
     plain: bool  # any judgement that goes against a trial stops it
     after_first: bool  # a trial launched before any has completed is neither judged nor a peer
     replaces: bool  # the cell that a trial adds as it ends replaces its last one
@@ -47,10 +53,18 @@ class Criteria(NamedTuple):
     least: int  # fewer peers give no threshold
     protect: int  # the best so many go on
     consecutive: int  # so many judgements in a row that go against a trial stop it
+    protect_leaders: int  # at so many checkpoints a leader counts as one of the best
+    smooth: int  # checkpoints that a moving average is over
     freezes: int  # the column whose threshold a trial keeps from its launch, + 1; 0: none
     share: float  # see esim.simulator.kernels.peers
     width: float  # the share of a threshold that counts as a tie; negative: a tie is worse
     warmup_share: float  # of the mean last step of completed trials
+    progress_from: float  # of the way, see esim.simulator.kernels.leader
+    progress_to: float
+    checkpoints: float
+    most_variance: float
+    gap: float  # what a mean must be behind the leader's by more than
+    protect_share: float  # the best so large a share go on
     p_value: float  # of the test of whole curves, below which a trial stops
 
 
@@ -91,17 +105,19 @@ class State(NamedTuple):
     # [N, 4] for each trial how many judgements are SHOWN, the next CELL to insert and whether it
     # has ENDED; in PRESENT, from the first row on, the trials that peers can see
     trials: NDArray[np.int64]
-    # [4] trials that peers can see, trials completed, the sum of the last steps of those, and where
-    # curves are compared the best of those, + 1
+    # [6] trials that peers can see, trials completed, the sum of the last steps of those, where
+    # curves are compared in pairs the best of those, + 1, and the first and the last step that any
+    # trial has shown
     tally: NDArray[np.float64]
     scratch: NDArray[np.float64]  # [N] the statistics of peers that are looked up
-    work: NDArray[np.float64]  # [3, W] where curves are compared, W at least the longest curve
+    work: NDArray[np.float64]  # [3, W] where curves are compared, see there
     frozen: NDArray[np.float64]  # [N, 3] threshold, limit and peers at a launch; empty: not kept
     # [N, 4] threshold, peers and judgement of the stop, and the judgement of one that fell on the
     # trial's last report and saves nothing; NaN: none
     stops: NDArray[np.float64]
-    # [N] how many judgements in a row have gone against each trial; SPARED: the last did but for
-    # the trial being among the best; empty: the rule is plain
+    # [N] how many judgements in a row have gone against each trial, or at how many checkpoints in a
+    # row it is behind the leader; SPARED: the last judgement would have, were the trial not among
+    # the best; empty: the rule is plain
     row: NDArray[np.int64]
     # [R, 3] threshold (NaN: none), peers (NaN: not made) and `row` with it (0 or 1 if the rule is
     # plain) of each judgement; empty: not traced

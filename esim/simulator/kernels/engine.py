@@ -9,7 +9,20 @@ from __future__ import annotations
 
 import numpy as np
 
+from esim.simulator.kernels.arguments import (
+    BEST,
+    CELL,
+    COMPLETED,
+    ENDED,
+    FARTHEST,
+    IN_SIGHT,
+    LENGTH,
+    NEAREST,
+    PRESENT,
+    SHOWN,
+)
 from esim.simulator.kernels.jit import inner, kernel
+from esim.simulator.kernels.leader import checkpoints_behind, way
 from esim.simulator.kernels.pairs import limit_in_pairs
 from esim.simulator.kernels.peers import (
     COUNT,
@@ -34,8 +47,6 @@ from esim.simulator.kernels.peers import (
 # the trial was still running). COMPLETES: the trial, if not stopped, ends as completed. JOINS: it
 # is a peer then. OPENS: it is the first of the next study, so that no trial before it counts.
 UNSEEN, COMPLETES, JOINS, OPENS = 0, 1, 2, 3
-SHOWN, CELL, ENDED, PRESENT = 0, 1, 2, 3  # the columns of a state's `trials`
-IN_SIGHT, COMPLETED, LENGTH, BEST = 0, 1, 2, 3  # the numbers of a state's `tally`
 SPARED = -1  # in a state's `row`: worse at the last judgement, but among the best that go on
 
 
@@ -75,6 +86,14 @@ def show(trial, reports, plan, rank, state):
         state.trials[np.int64(state.tally[IN_SIGHT]), PRESENT] = trial
         state.tally[IN_SIGHT] += 1.0
     state.trials[trial, SHOWN] = reports
+    if plan.rule.on_the_way:
+        first = plan.offsets[trial]
+        nearest, farthest = float(plan.step[first]), float(plan.step[first + reports - 1])
+        alone = state.tally[IN_SIGHT] == 1.0
+        if alone or nearest < state.tally[NEAREST]:
+            state.tally[NEAREST] = nearest
+        if alone or farthest > state.tally[FARTHEST]:
+            state.tally[FARTHEST] = farthest
     if rank is not None:
         insert_cells(trial, reports, plan, rank, state)
 
@@ -193,7 +212,7 @@ def first_stop(trial, k, stop, plan, statistic, rank, curve, state):
     """The first of a trial's judgements k to stop - 1 to call for a stop; `stop` if none does."""
     start = plan.offsets[trial]
     traced, strict, freezes = len(state.trace) != 0, plan.rule.strict, plan.rule.freezes != 0
-    plain = plan.rule.plain
+    plain, on_the_way = plan.rule.plain, plan.rule.on_the_way
     earliest = 0.0  # the step at which the warm-up by completed trials is over
     if state.tally[COMPLETED] < plan.rule.min_completed:
         earliest = np.inf
@@ -210,10 +229,19 @@ def first_stop(trial, k, stop, plan, statistic, rank, curve, state):
         if statistic is not None:
             gather(trial, column, plan, statistic, state)
         judged = earliest == 0.0 or plan.step[at] >= earliest
+        if on_the_way:
+            here = way(plan.step[at], state)
+            judged = judged and plan.rule.progress_from <= here <= plan.rule.progress_to
         limit = state.levels[column, LIMIT]
         if curve is not None:
             limit = np.inf
-            if judged and not np.isnan(value) and state.tally[BEST] > 0.0:
+            if plan.rule.leader:
+                state.row[trial] = 0
+                if judged and not np.isnan(value):
+                    state.row[trial] = checkpoints_behind(trial, k, plan, curve, state)
+                    if state.row[trial] >= plan.rule.consecutive:
+                        limit = -np.inf
+            elif judged and not np.isnan(value) and state.tally[BEST] > 0.0:
                 limit = limit_in_pairs(
                     trial, k, np.int64(state.tally[BEST]) - 1, plan, curve, state.work
                 )
@@ -228,7 +256,7 @@ def first_stop(trial, k, stop, plan, statistic, rank, curve, state):
                 if curve is not None:
                     state.trace[at, 0] = -np.inf if limit < 0.0 else np.inf
         stops = judged and (value > limit or (value == limit and not strict))
-        if not plain:
+        if not plain and not plan.rule.leader:
             decided = judged and value <= limit
             stops = persists(trial, stops, decided, column, value, plan, statistic, curve, state)
         if traced:

@@ -173,13 +173,16 @@ def renew(column, n, low, high, plan, state):
 
 @inner
 def is_among_best(column, value, plan, statistic, state):
-    """Whether fewer than the rule's `protect` different statistics of the members beat a value.
+    """Whether a value is among the best so many, or the best share, of different statistics.
 
     `statistic`: None unless peers are looked up, whose statistics then stand in `scratch`.
     """
+    most = np.int64(np.ceil(plan.rule.protect_share * state.members[column, COUNT]))
+    if most < plan.rule.protect:
+        most = np.int64(plan.rule.protect)
     better, best = 0, -np.inf  # how many have been found, and the last of them
     if statistic is not None:
-        while better < plan.rule.protect:
+        while better < most:
             found, following = False, value
             for i in range(state.members[column, COUNT]):
                 its = state.scratch[i]
@@ -197,13 +200,13 @@ def is_among_best(column, value, plan, statistic, state):
         while bits != 0:
             bit = _DE_BRUIJN[(((bits & -bits) * 0x077CB531) & 0xFFFFFFFF) >> 27]
             its = plan.universe[start + ((word - base) << 5) + bit]
-            if better >= plan.rule.protect or its >= value:
-                return better < plan.rule.protect
+            if better >= most or its >= value:
+                return better < most
             if better == 0 or its > best:
                 better += 1
                 best = its
             bits &= bits - 1
-    return better < plan.rule.protect
+    return better < most
 
 
 @inner

@@ -245,7 +245,9 @@ def _positions(
 
 
 def _curves(rule: Rule, oriented: Float64) -> tuple[Float64 | None, Float64]:
-    """The curves [E] and critical values of a test of whole curves; None and empty without one."""
+    """The curves [E] where whole ones are compared, else None, and a test's critical values."""
+    if rule.against == "leader":
+        return oriented, np.empty(0)
     if rule.against != "pairs":
         return None, np.empty(0)
     critical = np.empty(pairs.EXACT_TO + 1)
@@ -267,7 +269,9 @@ def _criteria(
         exact=rule.match == "step",
         carry=rule.short == "carry",
         strict=bool(rule.strict),
-        plain=rule.consecutive == 1 and rule.protect == 0,
+        on_the_way=rule.on_the_way,
+        leader=rule.against == "leader",
+        plain=rule.plain,
         after_first=first_completed is not None and first_completed.opens is None,
         replaces=rule.rungs == "none",
         again_stopped=rule.again == "ended",
@@ -277,11 +281,19 @@ def _criteria(
         least=max(int(rule.min_peers), 2) if rule.against == "pairs" else int(rule.min_peers),
         protect=int(rule.protect),
         consecutive=int(rule.consecutive),
+        protect_leaders=int(rule.protect_leaders),
+        smooth=int(rule.smooth),
         # A column that no trial reaches has no members; neither has the last one.
         freezes=min(int(rule.min_reports), columns) if rule.frozen else 0,
         share=_share(rule, study),
         width=float(rule.tolerance if rule.strict else -rule.tolerance),
         warmup_share=float(rule.warmup_share),
+        progress_from=float(rule.progress_from),
+        progress_to=float(rule.progress_to),
+        checkpoints=float(rule.checkpoints),
+        most_variance=float(rule.most_variance),
+        gap=float(rule.slack_amount),
+        protect_share=float(rule.protect_share),
         p_value=float(rule.p_value),
     )
 

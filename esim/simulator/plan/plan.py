@@ -99,17 +99,19 @@ class Plan:
         longest = 0
         if self.rule.against == "pairs":
             longest = max(365, int(np.diff(self.arrays.offsets).max(initial=0)))
+        elif self.rule.against == "leader":
+            longest = max(n, 3 + int(1.0 / self.rule.checkpoints))
         return State(
             words=np.empty(int(self.members[-1, END]), dtype=np.uint32),
             members=self.members.copy(),
             levels=np.empty((len(self.members), 3)),
             trials=np.empty((n, 4), dtype=np.int64),
-            tally=np.empty(4),
+            tally=np.empty(6),
             scratch=np.empty(n),
             work=np.empty((3, longest)),
             frozen=np.empty((n if self.rule.frozen else 0, 3)),
             stops=np.empty((n, 4)),
-            row=np.empty(0 if self.arrays.rule.plain else n, dtype=np.int64),
+            row=np.empty(0 if self.rule.plain else n, dtype=np.int64),
             trace=np.empty((judgements if traced else 0, 3)),
         )
 
@@ -128,7 +130,12 @@ class Plan:
             KeyError: a quantile is given with a method that the rule table does not have.
         """
         criteria = self.arrays.rule._replace(
-            warmup_share=0.0, min_completed=0, strict=False, least=self.rule.min_peers, plain=True
+            warmup_share=0.0,
+            min_completed=0,
+            strict=False,
+            least=self.rule.min_peers,
+            plain=True,
+            on_the_way=self.rule.against == "leader",
         )
         if quantile is not None:
             criteria = criteria._replace(share=quantile, method=METHODS[method], least=min_peers)

@@ -192,7 +192,7 @@ def own_statistics(
         stops = judged
     elif rule.against == "hindsight":
         stops = judged & not_among_best(rule, study, offsets, oriented, own, judged)
-    if rule.against == "pairs":  # by the kernel itself, where peers do not matter
+    if rule.against in ("pairs", "leader"):  # by the kernel itself, where peers do not matter
         return own_statistic, columns.stops(), own_statistic
     if rule.against != "peers":
         shown = np.full(len(own), np.nan)
