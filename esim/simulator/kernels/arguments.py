@@ -110,7 +110,7 @@ class State(NamedTuple):
     # trial has shown
     tally: NDArray[np.float64]
     scratch: NDArray[np.float64]  # [N] the statistics of peers that are looked up
-    work: NDArray[np.float64]  # [3, W] where curves are compared, see there
+    work: NDArray[np.float64]  # [3 or 6, W] where curves are compared, see there
     frozen: NDArray[np.float64]  # [N, 3] threshold, limit and peers at a launch; empty: not kept
     # [N, 4] threshold, peers and judgement of the stop, and the judgement of one that fell on the
     # trial's last report and saves nothing; NaN: none

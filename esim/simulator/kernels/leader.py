@@ -15,7 +15,8 @@ from esim.simulator.kernels.arguments import FARTHEST, IN_SIGHT, NEAREST, PRESEN
 from esim.simulator.kernels.jit import inner
 from esim.simulator.kernels.peers import select
 
-_MEAN, _VARIANCE, _LEADER = 0, 1, 2  # the rows of a state's `work`
+# the rows of a state's `work`
+_MEAN, _VARIANCE, _LEADER, _PLACE, _UNDER, _VALUE = 0, 1, 2, 3, 4, 5
 _ROUNDING = 1e-12  # a checkpoint so little ahead is reached
 
 
@@ -27,14 +28,31 @@ def way(step, state):
 
 
 @inner
-def _value_at(place, first, last, plan, curve, state):
-    """The curve of the reports `first` to `last` at a place, NaN outside it."""
-    if way(plan.step[first], state) > place or way(plan.step[last], state) < place:
+def _step_under(place, state):
+    """The last step that stands at or before a place, where there are two steps at least."""
+    nearest, farthest = state.tally[NEAREST], state.tally[FARTHEST]
+    step = np.floor(nearest + place * (farthest - nearest))
+    while way(step, state) > place:
+        step -= 1.0
+    while way(step + 1.0, state) <= place:
+        step += 1.0
+    return np.int64(step)
+
+
+@inner
+def _value_at(place, under, first, last, plan, curve, state):
+    """The curve of the reports `first` to `last` at a place, NaN outside it; `under`: its step."""
+    if plan.step[first] > under or way(plan.step[last], state) < place:
         return np.nan
-    low, high = first, last  # bisects to the last report at or before the place
+    # Steps ascend by 1 at least, so that the last report at or before the place is no later.
+    low, high = first, first + under - plan.step[first]
+    if high > last:
+        high = last
+    if plan.step[high] == under:
+        low = high
     while low < high:
         middle = (low + high + 1) >> 1
-        if way(plan.step[middle], state) <= place:
+        if plan.step[middle] <= under:
             low = middle
         else:
             high = middle - 1
@@ -55,24 +73,29 @@ def _compare(checkpoint, trial, plan, curve, state):
     work, rule = state.work, plan.rule
     n, leader = np.int64(0), np.int64(-1)
     leads = own_mean = own_variance = np.nan
+    if checkpoint + 1 < rule.smooth:
+        return n, leader, leads, own_mean, own_variance
+    for back in range(rule.smooth):
+        place = rule.progress_from + (checkpoint - back) * rule.checkpoints
+        work[_PLACE, back], work[_UNDER, back] = place, _step_under(place, state)
     for p in range(np.int64(state.tally[IN_SIGHT])):
         peer = state.trials[p, PRESENT]
         first = plan.offsets[peer]
         last = first + state.trials[peer, SHOWN] - 1
         if last >= plan.offsets[peer + 1]:
             last = plan.offsets[peer + 1] - 1
-        if last <= first or checkpoint + 1 < rule.smooth:
+        if last <= first:
             continue
         total = squares = 0.0
         for back in range(rule.smooth):
-            place = rule.progress_from + (checkpoint - back) * rule.checkpoints
-            total += _value_at(place, first, last, plan, curve, state)
+            place, under = work[_PLACE, back], np.int64(work[_UNDER, back])
+            work[_VALUE, back] = _value_at(place, under, first, last, plan, curve, state)
+            total += work[_VALUE, back]
         mean = total / rule.smooth
         if np.isnan(mean):
             continue
         for back in range(rule.smooth):
-            place = rule.progress_from + (checkpoint - back) * rule.checkpoints
-            squares += (_value_at(place, first, last, plan, curve, state) - mean) ** 2
+            squares += (work[_VALUE, back] - mean) ** 2
         work[_MEAN, n], work[_VARIANCE, n] = mean, squares / rule.smooth
         if peer == trial:
             own_mean, own_variance = mean, work[_VARIANCE, n]
@@ -124,10 +147,12 @@ def _has_led(checkpoint, trial, state):
 def checkpoints_behind(trial, k, plan, curve, state):
     """At how many checkpoints in a row, up to its report k, a trial is behind.
 
-    At most the rule's `consecutive`, which is enough. `work` float64 [3, W], W at least the number
-    of trials and that of checkpoints + 2.
+    At most the rule's `consecutive`, which is enough. `work` float64 [6, W], W at least the number
+    of trials, that of checkpoints + 2, and `smooth`.
     """
     rule = plan.rule
+    if state.tally[FARTHEST] <= state.tally[NEAREST]:  # no curve has two reports
+        return np.int64(0)
     deep = np.int64(0)
     for p in range(np.int64(state.tally[IN_SIGHT])):
         peer = state.trials[p, PRESENT]

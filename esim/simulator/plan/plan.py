@@ -96,11 +96,11 @@ class Plan:
             traced: whether what each judgement found is kept.
         """
         n, judgements = self.study.n_trials, len(self.values)
-        longest = 0
+        rows, longest = 3, 0
         if self.rule.against == "pairs":
             longest = max(365, int(np.diff(self.arrays.offsets).max(initial=0)))
         elif self.rule.against == "leader":
-            longest = max(n, 3 + int(1.0 / self.rule.checkpoints))
+            rows, longest = 6, max(n, 3 + int(1.0 / self.rule.checkpoints), self.rule.smooth)
         return State(
             words=np.empty(int(self.members[-1, END]), dtype=np.uint32),
             members=self.members.copy(),
@@ -108,7 +108,7 @@ class Plan:
             trials=np.empty((n, 4), dtype=np.int64),
             tally=np.empty(6),
             scratch=np.empty(n),
-            work=np.empty((3, longest)),
+            work=np.empty((rows, longest)),
             frozen=np.empty((n if self.rule.frozen else 0, 3)),
             stops=np.empty((n, 4)),
             row=np.empty(0 if self.rule.plain else n, dtype=np.int64),
