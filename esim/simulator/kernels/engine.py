@@ -212,7 +212,7 @@ def first_stop(trial, k, stop, plan, statistic, rank, curve, state):
     """The first of a trial's judgements k to stop - 1 to call for a stop; `stop` if none does."""
     start = plan.offsets[trial]
     traced, strict, freezes = len(state.trace) != 0, plan.rule.strict, plan.rule.freezes != 0
-    plain, on_the_way = plan.rule.plain, plan.rule.on_the_way
+    plain = plan.rule.plain
     earliest = 0.0  # the step at which the warm-up by completed trials is over
     if state.tally[COMPLETED] < plan.rule.min_completed:
         earliest = np.inf
@@ -220,6 +220,7 @@ def first_stop(trial, k, stop, plan, statistic, rank, curve, state):
         earliest = np.inf
         if state.tally[COMPLETED] > 0.0:
             earliest = plan.rule.warmup_share * (state.tally[LENGTH] / state.tally[COMPLETED])
+    gated = earliest != 0.0 or plan.rule.on_the_way
     while k < stop:
         at = start + k
         column = np.int64(plan.column[at])
@@ -228,10 +229,12 @@ def first_stop(trial, k, stop, plan, statistic, rank, curve, state):
             show(trial, k + 1, plan, rank, state)
         if statistic is not None:
             gather(trial, column, plan, statistic, state)
-        judged = earliest == 0.0 or plan.step[at] >= earliest
-        if on_the_way:
-            here = way(plan.step[at], state)
-            judged = judged and plan.rule.progress_from <= here <= plan.rule.progress_to
+        judged = True
+        if gated:
+            judged = earliest == 0.0 or plan.step[at] >= earliest
+            if plan.rule.on_the_way:
+                here = way(plan.step[at], state)
+                judged = judged and plan.rule.progress_from <= here <= plan.rule.progress_to
         limit = state.levels[column, LIMIT]
         if curve is not None:
             limit = np.inf
