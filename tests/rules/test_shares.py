@@ -85,7 +85,8 @@ def test_every_column_that_is_a_share_takes_both_and_refuses_more(column: str) -
     assert parse_column(f"{column}=5%") == (column, 0.05) == parse_column(f"{column}=0.05")
     with pytest.raises(esim.EsimError, match=r"did you mean 5% or 0\.05\?"):
         parse_column(f"{column}=5")
-    base = "optuna-wilcoxon" if column == "p_value" else "sagemaker"
+    bases = {"p_value": "optuna-wilcoxon", "progress_from": "ax-depth", "progress_to": "ax-depth"}
+    base = bases.get(column, "sagemaker")
     assert esim.rule(base, **{column: "5%"}) == esim.rule(base, **{column: 0.05})
     with pytest.raises(esim.EsimError, match=r"did you mean '5%' or 0\.05\?"):
         esim.rule(base, **{column: 5.0})

@@ -38,6 +38,12 @@ WHO_STOPS: dict[str, tuple[dict[str, Any], tuple[int, ...]]] = {
         {"min_completed": 0, "min_peers": 1, "warmup_steps": 1},
         MEDIAN_OF_OTHERS,
     ),
+    "ax-depth": ({"min_peers": 1, "warmup_steps": 1}, MEDIAN_OF_OTHERS),
+    # The same, but the best 3 go on. n = 4: of ranks 3 and 4 only the last.
+    "ax-top3": (
+        {"min_peers": 1, "progress_from": 0.0, "progress_to": 1.0},
+        (0, 0, 0, 1, 2, 5, 7, 10),
+    ),
     # All but the best, which are worse by more than this slack.
     "azure-bandit": ({"slack_factor": 0.01}, (0, 1, 2, 3, 4, 9, 14, 19)),
     # "The lowest 20 % of all jobs at the interval": n // 5.
