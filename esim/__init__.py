@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 from esim.version import __version__
 
 if TYPE_CHECKING:
+    from esim.analyses.certify.certify import certify
+    from esim.analyses.certify.watch import watch
     from esim.analyses.check import check
     from esim.analyses.compare.compare import compare
     from esim.analyses.estimate.forecast import estimate
@@ -29,6 +31,7 @@ _HOMES = {
     "Rule": "esim.rules",
     "Status": "esim.study",
     "Study": "esim.study",
+    "certify": "esim.analyses.certify.certify",
     "check": "esim.analyses.check",
     "compare": "esim.analyses.compare.compare",
     "estimate": "esim.analyses.estimate.forecast",
@@ -37,6 +40,7 @@ _HOMES = {
     "replay": "esim.simulator.replay",
     "replay_orders": "esim.simulator.replay",
     "rule": "esim.rules",
+    "watch": "esim.analyses.certify.watch",
 }
 
 __all__ = [
@@ -48,6 +52,7 @@ __all__ = [
     "Status",
     "Study",
     "__version__",
+    "certify",
     "check",
     "compare",
     "estimate",
@@ -56,6 +61,7 @@ __all__ = [
     "replay",
     "replay_orders",
     "rule",
+    "watch",
 ]
 
 

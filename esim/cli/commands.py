@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from esim.cli import (
+    certify,
     check,
     compare,
     convert,
@@ -37,6 +38,7 @@ app = typer.Typer(
 app.command("replay")(replay.replay)
 app.command("check")(check.check)
 app.command("compare")(compare.compare)
+app.command("certify")(certify.certify)
 app.command("estimate")(estimate.estimate)
 app.command("explain")(explain.explain)
 app.command("report")(report.report)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from esim.cli.candidates import CandidateFlags, amount
 from esim.cli.command_line import command_line
 from esim.cli.flags import (
     REPLAY,
@@ -24,35 +25,18 @@ from esim.cli.groups import with_groups
 from esim.cli.inputs import described, read_or_open, studies_of
 from esim.cli.process import print_document
 from esim.cli.progress import progress
-from esim.cli.usage import one_of, refuse, usage
+from esim.cli.usage import usage
 
 if TYPE_CHECKING:
-    from esim.results.comparison.comparison import Comparison, Saved
-    from esim.rules import Rule
+    from esim.results.comparison.comparison import Comparison
 
 _COMPARISON = "The comparison"
 
 
 @dataclass(frozen=True)
-class ComparisonFlags:
+class ComparisonFlags(CandidateFlags):
     """What is compared, and how."""
 
-    rules: Annotated[
-        str | None,
-        typer.Option(
-            help="Rules to compare, separated by commas (esim rules). Default: all of them.",
-            rich_help_panel=_COMPARISON,
-            show_default=False,
-        ),
-    ] = None
-    grid: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="column=value,value,...: every rule with each of these; repeatable, all "
-            "combinations.",
-            rich_help_panel=_COMPARISON,
-        ),
-    ] = None
     readings: Annotated[
         bool,
         typer.Option(
@@ -123,8 +107,8 @@ class ComparisonFlags:
         with usage():
             check_confidence(self.confidence)
         return {
-            "rules": self._rules(),
-            "grid": self._grid(),
+            "rules": self.named_rules(),
+            "grid": self.columns(),
             "readings": self.readings,
             "orders": self.orders,
             "max_degradation": self.max_degradation,
@@ -132,44 +116,6 @@ class ComparisonFlags:
             "confidence": self.confidence,
             "seed": self.seed,
         }
-
-    def amount(self, price: float | None) -> Saved:
-        """The amount to be saved.
-
-        Args:
-            price: money per instance-hour; None if there is none.
-
-        Raises:
-            typer.BadParameter: no amount is called so, or it is money and there is no price.
-        """
-        words: tuple[Saved, ...] = ("steps", "seconds", "billed", "makespan", "cost")
-        with usage():
-            saved = one_of("--saved cannot be", self.saved, words)
-            if saved == "cost" and price is None:
-                refuse("--saved cost needs a price", "--price")
-        return saved
-
-    def _rules(self) -> list[Rule] | None:
-        """The rules, None for all."""
-        from esim.rules import rule
-
-        if self.rules is None:
-            return None
-        with usage():
-            return [rule(name.strip()) for name in self.rules.split(",") if name.strip()]
-
-    def _grid(self) -> dict[str, list[Any]]:
-        """Column -> values."""
-        from esim.rules import parse_column
-
-        points: dict[str, list[Any]] = {}
-        with usage():
-            for assignment in self.grid or []:
-                key, equals, values = assignment.partition("=")
-                for value in values.split(",") if equals else [""]:
-                    column, parsed = parse_column(f"{key}={value}" if equals else key)
-                    points.setdefault(column, []).append(parsed)
-        return points
 
 
 @dataclass(frozen=True)
@@ -210,7 +156,7 @@ def compare(
     asked = comparison.keywords()
     money, final_value = costs.chosen(), final.chosen()
     clock.check()
-    saved = comparison.amount(costs.price)
+    saved = amount(comparison.saved, costs.price)
     engine.check()
     output.check(logs)
 

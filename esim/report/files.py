@@ -10,11 +10,13 @@ import numpy as np
 
 from esim.report.chosen import shown_in_full
 from esim.report.words import comparison_name, inert
+from esim.results.certificate import CERTIFICATE
 from esim.results.comparison.comparison import COMPARED
 from esim.results.estimate import ESTIMATE
 from esim.results.explanation import EXPLANATION
 from esim.results.recorded_reports import RecordedReports
 from esim.results.replay import DECISIONS, REPORTS, RESULT, TRIALS, ReplayDocument
+from esim.results.watched import WATCH, Watched
 from esim.storage.folders import unique_slugs, whole_folder
 from esim.study import Study
 
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
+    from esim.results.certificate import Certificate
     from esim.results.comparison.comparison import Comparison
     from esim.results.estimate import EstimateDocument
     from esim.results.explanation import Explanation
@@ -119,10 +122,17 @@ def write_estimate(folder: Path, document: EstimateDocument) -> None:
             save(figure_of(plot, name), partial / FIGURES / what)
 
 
+def write_certificate(folder: Path, document: Certificate | Watched) -> None:
+    """Write certificate.json or watch.json, whole or not at all. Raises EsimError."""
+    name = WATCH if isinstance(document, Watched) else CERTIFICATE
+    with whole_folder(folder, _ours) as partial:
+        (partial / name).write_text(document.to_json(), encoding="utf-8")
+
+
 def _ours(path: Path) -> bool:
     if path.parent == Path(FIGURES):
         return path.suffix in (".svg", ".png")
-    names = [RESULT, ESTIMATE, TRIALS, DECISIONS, REPORTS]
+    names = [RESULT, ESTIMATE, CERTIFICATE, WATCH, TRIALS, DECISIONS, REPORTS]
     names += [f"{REPORT}.{end}" for end in ENDINGS]
     names += [f"{EXPLANATION}.{end}" for end in ("json", "svg", "png")]
     names += [f"{table}.{end}" for table in COMPARED for end in ("parquet", "csv")]

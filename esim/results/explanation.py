@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Literal
 
 from esim.assumptions import Clock
-from esim.results.named_rule import RecordedRule
+from esim.results.named_rule import RecordedRule, ToldRule
 from esim.results.records import finite, following_schema, to_json
 from esim.rules import Rule
 from esim.storage.typed import build, plain
@@ -47,17 +47,6 @@ class ReportRow:
     ran: bool
 
 
-class _ToldRule:
-    """The rule of an explanation, as its document has it."""
-
-    @classmethod
-    def from_plain(cls, value: Any) -> Rule:
-        """The rule; a bound of it that there is none of is null, and its column's default."""
-        row = build(RecordedRule, value)
-        told = {key: one for key, one in row.parameters.items() if one is not None}
-        return build(Rule, {"name": row.name, "source": row.source, **told})
-
-
 @dataclass(frozen=True)
 class Explanation:
     """The account of one trial.
@@ -91,7 +80,7 @@ class Explanation:
     study: str
     objective: str
     direction: Direction
-    rule: Annotated[Rule, _ToldRule]
+    rule: Annotated[Rule, ToldRule]
     clock: Clock
     trial: str
     number: int

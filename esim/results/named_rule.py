@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from esim.storage.typed import Scalars
+from esim.rules import Rule
+from esim.storage.typed import Scalars, build
 
 
 class NamedRule(Protocol):
@@ -37,3 +38,14 @@ class RecordedRule:
     def of(cls, rule: NamedRule) -> RecordedRule:
         """What the document of a result says of a rule."""
         return cls(rule.name, rule.source, dict(rule.parameters))
+
+
+class ToldRule:
+    """How a rule that can be replayed again stands in a document: as a `RecordedRule`."""
+
+    @classmethod
+    def from_plain(cls, value: Any) -> Rule:
+        """The rule; a bound of it that there is none of is null, and its column's default."""
+        row = build(RecordedRule, value)
+        told = {key: one for key, one in row.parameters.items() if one is not None}
+        return build(Rule, {"name": row.name, "source": row.source, **told})

@@ -11,9 +11,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from esim.errors import EsimError
+from esim.results import certificate, watched
+from esim.results.certificate import CERTIFICATE, Certificate
 from esim.results.estimate import ESTIMATE
 from esim.results.recorded_reports import RecordedReports
 from esim.results.replay import DECISIONS, REPORTS, RESULT, ReplayDocument, ReplayResult
+from esim.results.watched import WATCH, Watched
 from esim.storage.columns import Column, checked_columns
 from esim.storage.typed import MisfitError, parse
 
@@ -77,7 +80,8 @@ def read_result(path: Path) -> SavedResult:
     """
     file = path
     if path.is_dir():
-        found = [path / name for name in (RESULT, ESTIMATE) if (path / name).is_file()]
+        names = (RESULT, ESTIMATE, CERTIFICATE, WATCH)
+        found = [path / name for name in names if (path / name).is_file()]
         file = found[0] if found else path / RESULT
     where = str(file)
     try:
@@ -95,6 +99,24 @@ def read_result(path: Path) -> SavedResult:
     if not isinstance(document, dict) or not isinstance(document.get("schema"), str):
         raise EsimError("not a result document", where=where, why="it names no schema")
     return SavedResult(document, where, file.parent)
+
+
+def watchable(path: Path) -> Certificate | Watched:
+    """A certificate, or a watch over one: its document, or the folder that `--out` wrote.
+
+    Raises:
+        EsimError: it is neither, or does not follow its schema.
+    """
+    source = read_result(path)
+    if source.schema == watched.SCHEMA:
+        return Watched.from_dict(source.document, source.where)
+    if source.schema != certificate.SCHEMA:
+        raise EsimError(
+            f"a document of {source.schema!r} is no certificate",
+            where=source.where,
+            fix="what `esim certify LOGS --json` or `--out FOLDER` wrote",
+        )
+    return Certificate.from_dict(source.document, source.where)
 
 
 def replay_document(source: SavedResult) -> ReplayDocument:

@@ -23,7 +23,7 @@ from esim.analyses.compare.study_replays import (
     table_sample,
     table_workers,
 )
-from esim.analyses.workers.by_study import Studies, going_through
+from esim.analyses.workers.by_study import Made, Studies, going_through
 from esim.assumptions import Clock, Costs
 from esim.errors import EsimError
 from esim.results.comparison.comparison import Comparison, Saved, Settings
@@ -120,7 +120,7 @@ def compare(
     )
     given: Iterable[Study] | History = [studies] if isinstance(studies, Study) else studies
     if not isinstance(given, History):
-        given = _named_apart(given)
+        given = named_apart(given)
     with going_through(given, engine=engine, jobs=jobs, address=address) as every:
         known = every.each(facts_at)
         field = _with_baselines(asked, known)
@@ -146,7 +146,7 @@ def compare(
             workers_sample=table_sample(orders, len(known)),
             ranked=field.ranked,
         )
-        replayed = _replayed(every, replay_whole_study, field.contestants, conditions, progress)
+        replayed = replay_every(every, replay_whole_study, field.contestants, conditions, progress)
         means = MeanIntervals(confidence, BOOTSTRAP, seed)
         found = None
         if choice:
@@ -202,20 +202,20 @@ def _replayed_parts(
         ranked=tuple(range(len(few))),
     )
     with going_through(halves, jobs=jobs) as those:
-        return _replayed(those, replay_study, few, same, progress)
+        return replay_every(those, replay_study, few, same, progress)
 
 
-def _replayed(
+def replay_every(
     every: Studies,
-    work: Callable[..., StudyReplays],
+    work: Callable[..., Made],
     field: Sequence[Contestant],
     conditions: Conditions,
     progress: Progress | None,
-) -> list[StudyReplays]:
+) -> list[Made]:
     """Replay every study under every contestant.
 
     Args:
-        work: `replay_study` or `replay_whole_study`.
+        work: what is made of a study; its arguments are those of `replay_study`.
     """
     count, of = itertools.count(1), len(every) * len(field)
 
@@ -234,7 +234,7 @@ def _replayed(
     )
 
 
-def _named_apart(studies: Iterable[Study]) -> list[Study]:
+def named_apart(studies: Iterable[Study]) -> list[Study]:
     """The studies, those that share a name with an earlier one with a number behind it."""
     used: set[str] = set()
     found = []

@@ -175,7 +175,22 @@ def replay_study(
     Raises:
         EsimError: the study lacks the times that the clock needs.
     """
-    table = _ReplayTable(study, len(contestants), conditions)
+    return replay_table(contestants, conditions, threads, tell, study).kept()
+
+
+def replay_table(
+    contestants: Sequence[Contestant],
+    conditions: Conditions,
+    threads: int,
+    tell: Callable[[], None] | None,
+    study: Study,
+) -> ReplayTable:
+    """The numbers of one study under all contestants; arguments as of `replay_study`.
+
+    Raises:
+        EsimError: the study lacks the times that the clock needs.
+    """
+    table = ReplayTable(study, len(contestants), conditions)
     table.replay_without_rule(contestants[0])
 
     def one(r: int) -> None:
@@ -193,7 +208,7 @@ def replay_study(
             except BaseException:
                 pool.shutdown(wait=False, cancel_futures=True)
                 raise
-    return table.kept()
+    return table
 
 
 def replay_whole_study(
@@ -211,23 +226,28 @@ def replay_whole_study(
     Raises:
         EsimError: the study lacks the times that the clock needs, or the amount to be saved.
     """
-    found = replay_study(contestants, conditions, threads, tell, position, study)
-    saved, price = ranked_number(conditions.settings), conditions.settings.costs.price
+    table = replay_table(contestants, conditions, threads, tell, study)
+    check_saved_known(table)
+    return table.kept()
+
+
+def check_saved_known(table: ReplayTable) -> None:
+    """Raise EsimError if a study does not tell the amount that is to be saved."""
+    saved, price = ranked_number(table.settings), table.settings.costs.price
     if (
         saved != "steps_saved_fraction"
-        and np.isnan(found.recorded[RECORDED_NUMBERS.index(saved)]).any()
+        and np.isnan(table.recorded[RECORDED_NUMBERS.index(saved)]).any()
     ):
         amount = saved.removesuffix("_saved_fraction")
         raise EsimError(
-            f"study {study.name!r} has no {amount} to save",
+            f"study {table.study.name!r} has no {amount} to save",
             why="its logs lack report times" if price is not None or amount != "cost"
             else "no price was given",
             fix="--saved steps",
         )  # fmt: skip
-    return found
 
 
-class _ReplayTable:
+class ReplayTable:
     """The numbers of a study's replays: a row for each contestant, filled from any thread.
 
     A part is a clock with launch orders: the random launch orders, and those of each number of
@@ -245,7 +265,9 @@ class _ReplayTable:
         one_by_one = self.settings.clock == "order" or slots == 1
         self.orders_clock = Clock("order") if one_by_one else Clock("simulated", slots)
         self.orders = launch_orders(study, self.settings.seed, self.settings.orders)
-        self.parts: dict[int | None, tuple[Clock, Int64]] = {None: (self.orders_clock, self.orders)}
+        self.parts: dict[int | None, tuple[Clock, Int64]] = {}
+        if self.settings.orders:  # else the recorded launch order alone
+            self.parts[None] = (self.orders_clock, self.orders)
         for workers in self.settings.workers_table:
             clock = Clock("simulated", workers) if workers > 1 else Clock("order")
             self.parts[workers] = (clock, self.orders[: self.settings.workers_orders])

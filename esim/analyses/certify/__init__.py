@@ -1,0 +1,1 @@
+"""Which rule can be certified, and whether its certificate still holds."""

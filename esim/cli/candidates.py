@@ -1,0 +1,78 @@
+"""The flags that say which rules take part, where several are held against each other."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from esim.cli.usage import one_of, refuse, usage
+
+if TYPE_CHECKING:
+    from esim.results.comparison.entries import Saved
+    from esim.rules import Rule
+
+CANDIDATES = "The rules"
+
+
+@dataclass(frozen=True)
+class CandidateFlags:
+    """Which rules take part."""
+
+    rules: Annotated[
+        str | None,
+        typer.Option(
+            help="Rules that take part, separated by commas (esim rules). Default: all of them.",
+            rich_help_panel=CANDIDATES,
+            show_default=False,
+        ),
+    ] = None
+    grid: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="column=value,value,...: every rule with each of these; repeatable, all "
+            "combinations.",
+            rich_help_panel=CANDIDATES,
+        ),
+    ] = None
+
+    def named_rules(self) -> list[Rule] | None:
+        """The rules, None for all. Raises typer.BadParameter if there is none such."""
+        from esim.rules import rule
+
+        if self.rules is None:
+            return None
+        with usage():
+            return [rule(name.strip()) for name in self.rules.split(",") if name.strip()]
+
+    def columns(self) -> dict[str, list[Any]]:
+        """Column -> values. Raises typer.BadParameter for a column or value that cannot be."""
+        from esim.rules import parse_column
+
+        points: dict[str, list[Any]] = {}
+        with usage():
+            for assignment in self.grid or []:
+                key, equals, values = assignment.partition("=")
+                for value in values.split(",") if equals else [""]:
+                    column, parsed = parse_column(f"{key}={value}" if equals else key)
+                    points.setdefault(column, []).append(parsed)
+        return points
+
+
+def amount(saved: str, price: float | None) -> Saved:
+    """The amount that --saved names.
+
+    Args:
+        saved: what was typed.
+        price: money per instance-hour; None if there is none.
+
+    Raises:
+        typer.BadParameter: no amount is called so, or it is money and there is no price.
+    """
+    words: tuple[Saved, ...] = ("steps", "seconds", "billed", "makespan", "cost")
+    with usage():
+        word = one_of("--saved cannot be", saved, words)
+        if word == "cost" and price is None:
+            refuse("--saved cost needs a price", "--price")
+    return word

@@ -1,0 +1,120 @@
+"""A certificate, and what became of it, in sentences: what is assumed comes first."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from esim.report.words import clean, clock_words, percent, plural, probability
+from esim.results.certificate import Candidate, Certificate
+from esim.results.comparison.entries import LeftOut
+from esim.results.watched import Watched
+
+AMOUNTS = {"seconds": "training time", "billed": "billed time", "cost": "money"}
+
+
+def assumptions(c: Certificate) -> tuple[str, str, str]:
+    """What a certificate assumes, in three lines."""
+    test, design = c.counted("test"), c.counted("design")
+    chose = f", {design} others chose their order" if design else ""
+    average = (
+        f"a study's loss is the share of {plural(c.replays.orders, 'random launch order')} in "
+        "which that is so"
+        if c.replays.orders
+        else "a study is lost if that is so in its recorded launch order"
+    )
+    most = c.asked.max_loss
+    more = f"more than {percent(most)} of the way from the best to the median trial" if most else ""
+    clocks = [clock_words(clock) for clock in c.clocks[:3]]
+    rest = f" and {len(c.clocks) - 3} other clocks" if len(c.clocks) > 3 else ""
+    return (
+        "Assumed: the studies and the next one are drawn independently from one population "
+        f"(exchangeable); each counts once: {test} tested the rules{chose}.",
+        f"A loss: the best final value is worse under the rule{f' by {more}' if more else ''}; "
+        f"{average}.",
+        f"Clock: {', or '.join(clocks)}{rest}; a trial's final value is its {c.replays.final} one.",
+    )
+
+
+def certificate_answer(c: Certificate) -> tuple[str, ...]:
+    """What is certified, and what is bounded on average only."""
+    if c.certified is not None:
+        one = c.candidate(c.certified)
+        first = (
+            f"Certified with {percent(c.asked.confidence)} confidence: under {clean(one.key, 200)} "
+            f"a new study loses more than {percent(c.asked.max_loss)} with a chance of at most "
+            f"{percent(c.asked.risk)}. {_tested(c, one)}"
+        )
+    else:
+        first = f"No rule can be certified: {_why_none(c)}."
+    if c.on_average is None:
+        weaker = (
+            f"On average, a weaker promise, nothing is bounded either; that takes at least "
+            f"{plural(c.needed.on_average, 'tested study')} without a loss."
+        )
+        return (first,) if c.certified is not None else (first, weaker)
+    bound = c.candidate(c.on_average)
+    what = clean(bound.key, 200)
+    if c.certified == c.on_average:
+        return (first,)
+    return (
+        first,
+        f"Weaker, on average only (conformal risk control): {what} keeps the risk within "
+        f"{percent(c.asked.risk)} in the mean over all draws of {c.counted('test')} tested studies "
+        "and a new one; how often the draw was a lucky one, so that its risk is higher, is not "
+        f"bounded. {_tested(c, bound)}",
+    )
+
+
+def _tested(c: Certificate, one: Candidate) -> str:
+    amount = AMOUNTS.get(c.replays.saved, c.replays.saved)
+    return (
+        f"On the tested studies it saved {percent(one.saved_fraction)} of the {amount} and lost in "
+        f"{percent(one.lost)}" + (f" (p {probability(one.p)})." if one.p is not None else ".")
+    )
+
+
+def _why_none(c: Certificate) -> str:
+    test, needed = c.counted("test"), c.needed.certified
+    if not c.sequence:
+        return "none of them saves anything in the studies that choose their order"
+    if test < needed:
+        return (
+            f"a risk of {percent(c.asked.risk)} with {percent(c.asked.confidence)} confidence "
+            f"takes at least {needed} tested studies without a loss, and {test} tested"
+        )
+    one = c.sequence[0]
+    return (
+        f"already the safest, {clean(one.key, 200)}, lost in {percent(one.lost)} of the {test} "
+        f"tested studies (p {probability(one.p)}, at most "
+        f"{probability(1 - c.asked.confidence)} is needed)"
+    )
+
+
+def watch_answer(w: Watched) -> tuple[str, ...]:
+    """Whether the certificate holds, and what the new studies lost."""
+    asked, n = w.certificate.asked, len(w.studies)
+    promise = f"a risk of at most {percent(asked.risk)} under {clean(w.rule, 200)}"
+    if not n:
+        return (f"There is no new study to hold against the certificate ({promise}).",)
+    lost = sum(one.lost for one in w.studies) / n
+    most = max(one.wealth for one in w.studies)
+    needed = 1.0 / w.false_alarm
+    seen = (
+        f"{plural(n, 'new study')} lost in {percent(lost)}; bets against it have made 1 into "
+        f"{most:.3g} at most, and {needed:.3g} would be enough (as long as it holds, that happens "
+        f"with a chance of at most {percent(w.false_alarm)}, however long one watches)."
+    )
+    if w.broken_by is None:
+        return (f"No evidence that the certificate fails: {promise}.", seen)
+    place = [one.study for one in w.studies].index(w.broken_by) + 1
+    return (
+        f"The certificate no longer holds: after study {place} of {n}, {clean(w.broken_by, 80)}, "
+        f"the evidence against {promise} is sufficient.",
+        seen,
+        "Certify anew from recent studies, or go back to a rule that stops less.",
+    )
+
+
+def left_out_lines(out: Sequence[LeftOut]) -> list[str]:
+    """How many studies did not count, and why."""
+    return [f"{plural(one.studies, 'study')} left out: {one.text}" for one in out]

@@ -1,0 +1,194 @@
+"""The certificate of a rule as records, and its document esim.certificate/1. Computes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Annotated, Any, ClassVar, Literal
+
+from esim.assumptions import Clock, Costs
+from esim.results.comparison.entries import LeftOut, Saved
+from esim.results.named_rule import RecordedRule, ToldRule
+from esim.results.recorded_inputs import Inputs
+from esim.results.records import finite, following_schema, to_json
+from esim.results.replay import Caveat
+from esim.results.validate import validate_document
+from esim.rules import Rule
+from esim.storage.typed import build, plain
+from esim.version import __version__
+
+SCHEMA = "esim.certificate/1"
+CERTIFICATE = "certificate.json"  # the document in the folder of --out
+Verdict = Literal["certified", "not certified", "not tested"]
+Part = Literal["design", "test"]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a certificate is to promise.
+
+    Attributes:
+        max_loss: the normalized loss that is accepted; more of it is a loss.
+        risk: the chance of a loss in a new study that is accepted.
+        confidence: how sure that is to be.
+    """
+
+    max_loss: float
+    risk: float
+    confidence: float
+
+
+@dataclass(frozen=True)
+class Replays:
+    """How studies were replayed, so that new ones can be replayed alike.
+
+    Attributes:
+        orders: random launch orders of each study; 0: its recorded launch order alone.
+        seed: of the launch orders, and of the halves.
+        saved: the amount by which bold is told from safe.
+        clock, workers: as asked; None: as each study was recorded.
+        final: which reported value is a trial's final one.
+        costs: of the jobs.
+    """
+
+    orders: int
+    seed: int
+    saved: Saved
+    clock: str | None
+    workers: int | None
+    final: Literal["last", "best"]
+    costs: Costs
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A rule of the sequence. Means are over the studies of each part; None: there are none.
+
+    Attributes:
+        design_saved, design_lost: share saved and mean loss where the sequence was chosen.
+        saved_fraction, lost: the same of the studies that test.
+        studies_lost: how many of these have any loss.
+        p: of the test, None where it was not tested.
+        bounded_on_average: whether conformal risk control bounds its risk, which is less.
+    """
+
+    key: str
+    rule: Annotated[Rule, ToldRule]
+    design_saved: float | None
+    design_lost: float | None
+    saved_fraction: float
+    lost: float
+    studies_lost: int
+    p: float | None
+    verdict: Verdict
+    bounded_on_average: bool
+
+
+@dataclass(frozen=True)
+class JudgedStudy:
+    """A study that counted. `content` tells it from others, whatever their names."""
+
+    study: str
+    part: Part
+    content: str
+
+
+@dataclass(frozen=True)
+class Needed:
+    """How many tested studies, without a loss in any, are enough.
+
+    `certified`: for a certificate; `on_average`: for a bound on average.
+    """
+
+    certified: int
+    on_average: int
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """The boldest rule whose risk is known to be low: the document of `esim certify --json`.
+
+    Attributes:
+        certified: the key of that rule; None if there is none.
+        on_average: the key of the boldest whose risk is bounded on average only; None likewise.
+        test: how p-values were computed.
+        sequence: the candidates that were worth a test, from safe to bold.
+        candidates: how many there were to begin with.
+        clocks: in which the launch orders of the studies were replayed, the most frequent first.
+        studies: those that counted, in the order in which they were read.
+        left_out: how many did not count, and why.
+        failures: study of a history -> why it could not be replayed; it counts nowhere else.
+
+    Example:
+        >>> import esim
+        >>> curves = [[3, 2, 1], [4, 4, 4], [5, 5, 5]]
+        >>> past = [esim.Study.from_arrays([[x + 0.1 * i for x in c] for c in curves], "minimize",
+        ...         name=f"job-{i}") for i in range(6)]
+        >>> found = esim.certify(past, ["sagemaker"], risk=0.3, confidence=0.8)
+        >>> found.certified, found.sequence[0].p < 0.2
+        ('sagemaker', True)
+        >>> Certificate.from_dict(found.to_dict()).to_dict() == found.to_dict()
+        True
+    """
+
+    beside: ClassVar = ("schema",)
+    asked: Asked
+    certified: str | None
+    on_average: str | None
+    needed: Needed
+    test: Literal["binomial", "hoeffding-bentkus"]
+    sequence: tuple[Candidate, ...]
+    candidates: int
+    replays: Replays
+    clocks: tuple[Clock, ...]
+    studies: tuple[JudgedStudy, ...]
+    left_out: tuple[LeftOut, ...] = ()
+    warnings: tuple[Caveat, ...] = ()
+    inputs: Inputs = ()
+    esim: str = __version__
+    command: str | None = None  # the command line that made it, where one did
+    failures: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        validate_document(self)
+
+    def candidate(self, key: str) -> Candidate:
+        """A rule of the sequence by its key. Raises KeyError."""
+        for one in self.sequence:
+            if one.key == key:
+                return one
+        raise KeyError(key)
+
+    def counted(self, part: Part) -> int:
+        """How many studies chose the sequence ("design"), or tested it ("test")."""
+        return sum(study.part == part for study in self.studies)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The document, schema esim.certificate/1, of strict JSON values: infinities are null."""
+        entries = plain(self)
+        for entry, one in zip(entries["sequence"], self.sequence, strict=True):
+            entry["rule"] = plain(RecordedRule.of(one.rule))
+        for name in ("command", "failures"):
+            if not entries[name]:
+                del entries[name]
+        head = {"schema": SCHEMA, "esim": entries.pop("esim"), "inputs": entries.pop("inputs")}
+        found: dict[str, Any] = finite(head | entries)
+        return found
+
+    def to_json(self) -> str:
+        """The document as strict JSON."""
+        return to_json(self.to_dict())
+
+    @classmethod
+    def from_dict(cls, document: Mapping[str, Any], where: str | None = None) -> Certificate:
+        """The records of a document, as `to_dict` wrote it.
+
+        Args:
+            document: plain values, as `to_dict` gives them.
+            where: the file it was read from, for errors.
+
+        Raises:
+            EsimError: the document does not follow its schema.
+        """
+        with following_schema(SCHEMA, where):
+            return build(cls, document)

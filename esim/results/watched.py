@@ -1,0 +1,100 @@
+"""Whether a certificate holds in new studies, as the document esim.watch/1. Computes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+from esim.results.certificate import Certificate
+from esim.results.comparison.entries import LeftOut
+from esim.results.recorded_inputs import Inputs
+from esim.results.records import finite, following_schema, to_json
+from esim.results.validate import validate_document
+from esim.storage.typed import build, plain
+from esim.version import __version__
+
+SCHEMA = "esim.watch/1"
+WATCH = "watch.json"  # the document in the folder of --out
+
+
+@dataclass(frozen=True)
+class WatchedStudy:
+    """A new study under the certified rule.
+
+    Attributes:
+        content: tells it from others, whatever their names.
+        saved_fraction: the share saved, in the mean over its launch orders.
+        lost: its loss: the share of launch orders in which more than the accepted loss was lost.
+        wealth: of the bets against the certificate, after this study.
+    """
+
+    study: str
+    content: str
+    saved_fraction: float
+    lost: float
+    wealth: float
+
+
+@dataclass(frozen=True)
+class Watched:
+    """New studies against a certificate: the document of `esim certify --watch --json`.
+
+    Attributes:
+        certificate: what is watched.
+        rule: the key of its rule.
+        false_alarm: the chance, at most, of ever saying that it no longer holds while it does.
+        studies: the new ones, those of earlier watches first, in the order in which they came.
+        broken_by: the first study after which the wealth had reached 1 / `false_alarm`; None: it
+            has not.
+        left_out: how many did not count, and why.
+        failures: study of a history -> why it could not be replayed; it counts nowhere else.
+    """
+
+    beside: ClassVar = ("schema",)
+    certificate: Certificate
+    rule: str
+    false_alarm: float
+    studies: tuple[WatchedStudy, ...]
+    broken_by: str | None
+    left_out: tuple[LeftOut, ...] = ()
+    inputs: Inputs = ()
+    esim: str = __version__
+    command: str | None = None  # the command line that made it, where one did
+    failures: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        validate_document(self)
+
+    @property
+    def holds(self) -> bool:
+        """Whether there is no sufficient evidence against the certificate."""
+        return self.broken_by is None
+
+    def to_dict(self) -> dict[str, Any]:
+        """The document, schema esim.watch/1, of strict JSON values."""
+        entries = plain(self) | {"certificate": self.certificate.to_dict()}
+        for name in ("command", "failures"):
+            if not entries[name]:
+                del entries[name]
+        head = {"schema": SCHEMA, "esim": entries.pop("esim"), "inputs": entries.pop("inputs")}
+        found: dict[str, Any] = finite(head | entries)
+        return found
+
+    def to_json(self) -> str:
+        """The document as strict JSON."""
+        return to_json(self.to_dict())
+
+    @classmethod
+    def from_dict(cls, document: Mapping[str, Any], where: str | None = None) -> Watched:
+        """The records of a document, as `to_dict` wrote it.
+
+        Args:
+            document: plain values, as `to_dict` gives them.
+            where: the file it was read from, for errors.
+
+        Raises:
+            EsimError: the document does not follow its schema.
+        """
+        with following_schema(SCHEMA, where):
+            return build(cls, document)
