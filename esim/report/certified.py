@@ -16,22 +16,19 @@ def assumptions(c: Certificate) -> tuple[str, str, str]:
     """What a certificate assumes, in three lines."""
     test, design = c.counted("test"), c.counted("design")
     chose = f", {design} others chose their order" if design else ""
-    average = (
-        f"a study's loss is the share of {plural(c.replays.orders, 'random launch order')} in "
-        "which that is so"
-        if c.replays.orders
-        else "a study is lost if that is so in its recorded launch order"
-    )
     most = c.asked.max_loss
-    more = f"more than {percent(most)} of the way from the best to the median trial" if most else ""
+    more = f"over {percent(most)} of the way from best to median trial" if most else "anything"
+    loss = (
+        f"its loss is the share of {plural(c.replays.orders, 'random launch order')} that lose so"
+        if c.replays.orders
+        else "it is lost or not, in its recorded launch order"
+    )
     clocks = [clock_words(clock) for clock in c.clocks[:3]]
     rest = f" and {len(c.clocks) - 3} other clocks" if len(c.clocks) > 3 else ""
     return (
-        "Assumed: the studies and the next one are drawn independently from one population "
-        f"(exchangeable); each counts once: {test} tested the rules{chose}.",
-        f"A loss: the best final value is worse under the rule{f' by {more}' if more else ''}; "
-        f"{average}.",
-        f"Clock: {', or '.join(clocks)}{rest}; a trial's final value is its {c.replays.final} one.",
+        "Assumed: the next study is drawn from the same population, independently (exchangeable).",
+        f"A study counts once ({test} tested the rules{chose}): {loss}.",
+        f"To lose: {more}, of {c.replays.final} values. Clock: {', or '.join(clocks)}{rest}.",
     )
 
 
@@ -113,6 +110,15 @@ def watch_answer(w: Watched) -> tuple[str, ...]:
         seen,
         "Certify anew from recent studies, or go back to a rule that stops less.",
     )
+
+
+def watch_doubts(w: Watched) -> list[str]:
+    """Reasons to doubt a watch."""
+    return [
+        "studies are bet on in the order in which they were read; who orders them by what they "
+        "lost, or watches only some of them, gets another answer",
+        *left_out_lines(w.left_out),
+    ]
 
 
 def left_out_lines(out: Sequence[LeftOut]) -> list[str]:

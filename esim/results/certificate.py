@@ -44,7 +44,7 @@ class Replays:
 
     Attributes:
         orders: random launch orders of each study; 0: its recorded launch order alone.
-        seed: of the launch orders, and of the halves.
+        seed: of the launch orders, and of the studies that choose.
         saved: the amount by which bold is told from safe.
         clock, workers: as asked; None: as each study was recorded.
         final: which reported value is a trial's final one.

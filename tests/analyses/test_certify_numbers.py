@@ -15,7 +15,7 @@ from esim.analyses.certify.betting import wealth
 from esim.analyses.certify.in_sequence import (
     Judged,
     certify_in_sequence,
-    halves,
+    choosing_studies,
     on_average,
     safe_to_bold,
 )
@@ -25,9 +25,11 @@ from esim.analyses.certify.p_values import (
     hoeffding_bentkus_p,
     loss_free_on_average,
     loss_free_studies,
+    losses_allowed,
+    studies_allowing,
 )
 from tests.benchmarks.certificates import promise_kept, repeated
-from tests.benchmarks.loss_families import FAMILIES
+from tests.benchmarks.loss_families import FAMILIES, just_above
 from tests.references import naive_certificate as naive
 
 # ---------------------------------------------------------------------------- p-values, by hand
@@ -163,16 +165,31 @@ def test_conformal_risk_control_by_hand() -> None:
 
 
 @pytest.mark.parametrize(
-    ("studies", "test"),
-    # Half, but 22 where half is fewer; of 22 and fewer 9, which bound the risk on average.
-    [(100, 50), (44, 22), (30, 22), (23, 22), (22, 11), (15, 9), (10, 9), (9, 5), (2, 1)],
-)
-def test_half_of_the_studies_test_and_more_where_that_helps(studies: int, test: int) -> None:
-    design = halves(studies, 5, 0.1, 0.9, seed=3)
-    assert studies - len(design) == test
-    assert design.tolist() == sorted(set(design.tolist()))
-    assert halves(studies, 5, 0.1, 0.9, seed=3).tolist() == design.tolist()
-    assert not len(halves(studies, 1, 0.1, 0.9, seed=3))
+    ("studies", "averaged", "whole"),
+    # Three quarters, but 22 where that is fewer; of 22 and fewer 9, which bound the risk on
+    # average. Of 0 or 1 no more than half of them, or than allow as many lost: 38 of 60 allow one
+    # as 45 do, 65 of 100 three as 75 do, and 30 of 40 none, as 22 do.
+    [(100, 75, 65), (60, 45, 38), (40, 30, 22), (30, 23, 22), (23, 22, 22), (22, 17, 17),
+     (10, 9, 9), (9, 7, 7), (2, 1, 1)],
+)  # fmt: skip
+def test_so_many_studies_test(studies: int, averaged: int, whole: int) -> None:
+    for tests, kind in ((averaged, False), (whole, True)):
+        design = choosing_studies(studies, 5, 0.1, 0.9, seed=3, whole=kind)
+        assert studies - len(design) == tests
+        assert design.tolist() == sorted(set(design.tolist()))
+        again = choosing_studies(studies, 5, 0.1, 0.9, seed=3, whole=kind)
+        assert again.tolist() == design.tolist()
+    assert not len(choosing_studies(studies, 1, 0.1, 0.9, seed=3, whole=True))
+
+
+@pytest.mark.parametrize("studies", [1, 5, 22, 60, 117])
+def test_lost_studies_allowed_are_those_of_every_one_tried(studies: int) -> None:
+    allowed = [k for k in range(studies + 1) if binomial_p(k, studies, 0.2) <= 0.1 + 1e-12]
+    assert losses_allowed(studies, 0.2, 0.9) == len(allowed) - 1
+    if allowed:
+        enough = [n for n in range(1, studies + 1) if binomial_p(allowed[-1], n, 0.2) <= 0.1]
+        fewest = studies_allowing(allowed[-1], 0.2, 0.9, range(1, studies + 1))
+        assert fewest == next(n for n in enough if n > allowed[-1])
 
 
 # -------------------------------------------------------------------------------------- bets
@@ -229,3 +246,14 @@ def test_the_promise_is_kept_as_often_as_it_says(family: str) -> None:
     assert promise_kept(found)
     assert found.certified > 0.3  # and it is no empty promise
     assert found.mean_risk_on_average <= 0.2 + 3 * found.error_on_average
+
+
+@pytest.mark.parametrize(("studies", "level"), [(30, 0.0985), (60, 0.0953)])
+def test_where_nothing_may_be_certified_the_confidence_is_used_up(
+    studies: int, level: float
+) -> None:
+    # 22 test without a loss, or 38 with one: by hand above. More would be too often, fewer no test.
+    found = repeated(just_above(0.1, whole=True), studies, times=400, risk=0.1, confidence=0.9)
+    assert promise_kept(found)
+    assert found.broken == pytest.approx(level, abs=3 * math.sqrt(level / 400))
+    assert found.broken_by_eye > 0.5

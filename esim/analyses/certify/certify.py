@@ -12,7 +12,7 @@ import numpy as np
 from esim.analyses.certify.in_sequence import (
     Judged,
     certify_in_sequence,
-    halves,
+    choosing_studies,
     on_average,
     safe_to_bold,
 )
@@ -67,8 +67,8 @@ def certify(
 
     With a chance of at least `confidence` over the studies that it was tested on, that is so,
     whatever the losses look like and however few studies there are (Learn then Test, arXiv
-    2110.01052): half of the studies choose a sequence of rules from safe to bold, the other half
-    tests one after another, until one fails. It is assumed that the studies and the new one are
+    2110.01052): a part of the studies chooses a sequence of rules from safe to bold, the others
+    test one after another, until one fails. It is assumed that the studies and the new one are
     drawn independently from the same population. A study counts once, however many trials it has.
 
     Args:
@@ -86,7 +86,7 @@ def certify(
         clock, workers, costs, final, engine, jobs, address, inputs, progress: as in `compare`.
         saved: the amount by which the boldest is found: "steps", "seconds", "billed", "makespan" or
             "cost".
-        seed: of launch orders and halves; the same seed gives the same bytes.
+        seed: of launch orders and of the studies that choose; the same seed gives the same bytes.
 
     Raises:
         EsimError: a single study, which can certify nothing; an unknown rule, column or value; a
@@ -223,12 +223,12 @@ class _Certifying:
                 for name in ("saved", "lost", "near")
             )
         )
-        design = self._design(len(ranked))
+        whole = self.replays.orders <= 1
+        design = self._design(len(ranked), whole=whole)
         choosing = np.isin(np.arange(len(self.studies)), design)
         test = np.flatnonzero(~choosing)
         chosen, tested = table.of(design), table.of(test)
         sequence = safe_to_bold(chosen)
-        whole = self.replays.orders <= 1
         found = certify_in_sequence(
             tested.lost, sequence, asked.risk, asked.confidence, whole=whole
         )
@@ -273,13 +273,31 @@ class _Certifying:
             failures=failures,
         )
 
-    def _design(self, candidates: int) -> Int64:
+    def _design(self, candidates: int, *, whole: bool) -> Int64:
         if self.in_order:
             return np.empty(0, dtype=np.int64)
         asked, seed = self.asked, self.replays.seed
-        return halves(len(self.studies), candidates, asked.risk, asked.confidence, seed)
+        return choosing_studies(
+            len(self.studies), candidates, asked.risk, asked.confidence, seed, whole=whole
+        )
 
     def _doubts(self) -> Iterator[Caveat]:
+        yield Caveat(
+            "exchangeable",
+            "nothing tells beforehand whether the next study is like these: another kind of model, "
+            "data or search is not covered; --watch tells afterwards",
+        )
+        yield Caveat(
+            "asked_once",
+            "the confidence is that of one certificate: who asks for other risks, rules or seeds "
+            "until something is certified has less of it",
+        )
+        if self.replays.orders:
+            yield Caveat(
+                "random_orders",
+                "launch orders are random: a search that learns launches better trials later "
+                "(--orders recorded takes each study as it was launched)",
+            )
         unknown = sum(one.unknown > 0 for one in self.studies)
         if unknown:
             yield Caveat(

@@ -16,6 +16,8 @@ from esim.analyses.certify.p_values import (
     hoeffding_bentkus_p,
     loss_free_on_average,
     loss_free_studies,
+    losses_allowed,
+    studies_allowing,
 )
 from esim.study import Float64, Int64
 
@@ -41,29 +43,37 @@ class Judged:
         return Judged(self.saved[studies], self.lost[studies], self.near[studies])
 
 
-def halves(studies: int, candidates: int, risk: float, confidence: float, seed: int) -> Int64:
-    """Which studies choose the sequence: half of them, at random; the others test it.
+def choosing_studies(
+    studies: int, candidates: int, risk: float, confidence: float, seed: int, *, whole: bool
+) -> Int64:
+    """Which studies choose the sequence, at random; the others test it.
 
-    The choice does not look at what was saved or lost. A single candidate leaves nothing to choose.
-    Where half of the studies could certify nothing even without a loss, and more of them could, as
-    many test; the least use of the others is better than none.
+    A quarter to a half of them choose: more tests find more than a better sequence does
+    (reports/certify.md). Where a loss is 0 or 1, no more test than are needed for the number of
+    lost studies that three quarters would allow: each that is too many can only be lost. Where
+    three quarters could certify nothing even without a loss, and more of them could, as many test.
+    A single candidate leaves nothing to choose. Nothing here depends on what was saved or lost.
 
     Args:
         studies: S.
         candidates: R.
         risk, confidence: as asked.
         seed: where the permutation comes from.
+        whole: whether every loss is 0 or 1.
 
     Returns:
         Positions of the studies that choose, ascending. int64 [n]
     """
     if candidates == 1:
         return np.empty(0, dtype=np.int64)
-    test = studies - studies // 2
+    test = studies - max(1, studies // 4)
     for least in (loss_free_studies(risk, confidence), loss_free_on_average(risk)):
         if studies > least:
             test = max(test, least)
             break
+    lost = losses_allowed(test, risk, confidence)
+    if whole and lost >= 0:
+        test = studies_allowing(lost, risk, confidence, range(studies - studies // 2, test + 1))
     rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(0, 4)))
     return np.sort(rng.permutation(studies)[: studies - test])
 

@@ -8,6 +8,7 @@ the risk is above r, for every n and every distribution of the losses.
 from __future__ import annotations
 
 import math
+from bisect import bisect_left, bisect_right
 
 _ROUNDING = 1e-9  # sums of shares are whole to this
 
@@ -97,3 +98,29 @@ def loss_free_on_average(risk: float) -> int:
         (9, 3)
     """
     return max(1, math.ceil(1.0 / risk - _ROUNDING) - 1)
+
+
+def losses_allowed(studies: int, risk: float, confidence: float) -> int:
+    """The most lost studies, of those tested, with which the binomial p-value still certifies.
+
+    -1 where not even none is enough.
+
+    Example:
+        >>> [losses_allowed(studies, 0.1, 0.9) for studies in (21, 22, 37, 38)]
+        [-1, 0, 0, 1]
+    """
+    level = 1.0 - confidence + _ROUNDING
+    lost = range(studies + 1)
+    return bisect_right(lost, level, key=lambda k: binomial_tail(studies, k, risk)) - 1
+
+
+def studies_allowing(lost: int, risk: float, confidence: float, some: range) -> int:
+    """The fewest tested studies that allow so many lost ones.
+
+    Args:
+        lost: as `losses_allowed` of the last of `some`, at least 0.
+        risk, confidence: as asked.
+        some: how many may be tested, ascending.
+    """
+    level = 1.0 - confidence + _ROUNDING
+    return some[bisect_left(some, True, key=lambda n: binomial_tail(n, lost, risk) <= level)]

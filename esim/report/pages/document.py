@@ -18,6 +18,8 @@ KINDS = {
     "esim.replay/1": ("esim.report.pages.replay", "replay_page"),
     "esim.compare/1": ("esim.report.pages.comparison", "compare_page"),
     "esim.estimate/1": ("esim.report.pages.estimate", "estimate_page"),
+    "esim.certificate/1": ("esim.report.pages.certificate", "certificate_page"),
+    "esim.watch/1": ("esim.report.pages.certificate", "watch_page"),
 }
 
 

@@ -14,6 +14,7 @@ from esim.report.certified import (
     certificate_answer,
     left_out_lines,
     watch_answer,
+    watch_doubts,
 )
 from esim.report.terminal.history import show_failures
 from esim.report.terminal.replay import table
@@ -80,7 +81,7 @@ def _show_watch(w: Watched, console: Console) -> None:
         )
     if w.studies:
         console.print(shown)
-    _show_doubts(left_out_lines(w.left_out), console)
+    _show_doubts(watch_doubts(w), console)
     show_failures(w.failures, console)
 
 
