@@ -6,14 +6,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, ClassVar, Literal
 
-from esim.assumptions import Clock, Costs
+from esim.assumptions import Clock, Costs, Mode
+from esim.errors import EsimError
 from esim.results.comparison.entries import LeftOut, Saved
 from esim.results.named_rule import RecordedRule, ToldRule
 from esim.results.recorded_inputs import Inputs
 from esim.results.records import finite, following_schema, to_json
 from esim.results.replay import Caveat
 from esim.results.validate import validate_document
-from esim.rules import Rule
+from esim.rules import Rule, share
 from esim.storage.typed import build, plain
 from esim.version import __version__
 
@@ -37,6 +38,11 @@ class Asked:
     risk: float
     confidence: float
 
+    def __post_init__(self) -> None:
+        share(self.max_loss, "max_loss")
+        share(self.risk, "risk", low=0.001, high=0.999)
+        share(self.confidence, "confidence", low=0.5, high=0.999)
+
 
 @dataclass(frozen=True)
 class Replays:
@@ -54,10 +60,13 @@ class Replays:
     orders: int
     seed: int
     saved: Saved
-    clock: str | None
+    clock: Mode | None
     workers: int | None
     final: Literal["last", "best"]
     costs: Costs
+
+    def __post_init__(self) -> None:
+        Clock(self.clock or "simulated", 1 if self.workers is None else self.workers)
 
 
 @dataclass(frozen=True)
@@ -115,7 +124,7 @@ class Certificate:
         sequence: the candidates that were worth a test, from safe to bold.
         candidates: how many there were to begin with.
         clocks: in which the launch orders of the studies were replayed, the most frequent first.
-        studies: those that counted, in the order in which they were read.
+        studies: those that counted, by name.
         left_out: how many did not count, and why.
         failures: study of a history -> why it could not be replayed; it counts nowhere else.
 
@@ -151,6 +160,10 @@ class Certificate:
 
     def __post_init__(self) -> None:
         validate_document(self)
+        known = {one.key for one in self.sequence}
+        for key in (self.certified, self.on_average):
+            if key is not None and key not in known:
+                raise EsimError(f"{key!r} is not in the sequence")
 
     def candidate(self, key: str) -> Candidate:
         """A rule of the sequence by its key. Raises KeyError."""

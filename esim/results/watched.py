@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
+from esim.errors import EsimError
 from esim.results.certificate import Certificate
 from esim.results.comparison.entries import LeftOut
 from esim.results.recorded_inputs import Inputs
@@ -65,6 +66,12 @@ class Watched:
 
     def __post_init__(self) -> None:
         validate_document(self)
+        if not 0.0 < self.false_alarm < 1.0:
+            raise EsimError(f"false_alarm cannot be {self.false_alarm}")
+        if self.broken_by is not None and self.broken_by not in {s.study for s in self.studies}:
+            raise EsimError(f"{self.broken_by!r} is none of the studies")
+        if not all(0.0 <= one.lost <= 1.0 for one in self.studies):
+            raise EsimError("a loss is not between 0 and 1")
 
     @property
     def holds(self) -> bool:

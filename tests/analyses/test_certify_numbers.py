@@ -133,6 +133,8 @@ def test_a_sequence_runs_from_the_safest_to_the_one_that_saves_most() -> None:
     # In the order of (lost, near): f, b, a, e, c, d. b saves more than nothing, a more than b;
     # e comes nearer to a loss than a and saves less; c saves more than a, d less than c.
     assert safe_to_bold(judged(saved, lost, near)) == [1, 0, 2]
+    # Nothing tells which is safer: the one that saves less.
+    assert safe_to_bold(judged([0.3, 0.1, 0.2], [0.0] * 3, [0.0] * 3)) == [1, 2, 0]
 
 
 def test_without_studies_that_choose_the_order_is_the_given_one() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 import shlex
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,8 @@ from typer.testing import CliRunner
 
 import esim
 from esim.cli import app
+from esim.errors import EsimError
+from esim.results.certificate import Certificate
 from esim.results.check import CheckDocument
 from esim.results.comparison.comparison import Comparison
 from esim.results.estimate import EstimateDocument
@@ -20,6 +23,7 @@ from esim.results.explanation import Explanation
 from esim.results.history import HistoryReplay
 from esim.results.records import to_json
 from esim.results.replay import ReplayDocument
+from esim.results.watched import Watched
 from esim.storage.history import Location
 from esim.storage.history.write import Input, append
 from tests.analyses.test_history import studies
@@ -32,6 +36,8 @@ DOCUMENTS: dict[str, Any] = {
     "esim.explain/1": Explanation,
     "esim.check/1": CheckDocument,
     "esim.replay-many/1": HistoryReplay,
+    "esim.certificate/1": Certificate,
+    "esim.watch/1": Watched,
 }
 EARLIER = ROOT / "tests" / "report" / "estimate_sample.json"  # its rule has fewer columns
 MLP = "data/mlp_digits/table --objective validation:accuracy --direction maximize"
@@ -54,6 +60,7 @@ OF_A_HISTORY = {
     "replay --clock recorded": 1,
     "estimate --replicates 100 --trials 4": 0,
     "compare --rules sagemaker --orders 2": 0,
+    "certify --rules sagemaker,azure-bandit --orders 2 --risk 50% --confidence 50%": 0,
 }
 COMMITTED = [
     path
@@ -96,6 +103,34 @@ def test_an_estimate_that_a_study_could_not_join_reads_back() -> None:
     text = found.to_json()
     assert json.loads(text)["failures"] == {"s3": "no good"}
     assert_reads_back(text)
+
+
+def test_a_watch_reads_back() -> None:
+    past = studies(6)
+    told = esim.certify(past[:3], ["sagemaker"], risk=0.5, confidence=0.5, max_loss=1, orders=2)
+    assert_reads_back(esim.watch(told, past[3:]).to_json())
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "said"),
+    [
+        ("certified", "nobody", "'nobody' is not in the sequence"),
+        ("asked.risk", 0.0, "asked: risk cannot be 0.0"),
+        ("replays.workers", 0, "replays: workers cannot be 0"),
+        ("sequence.0.p", 1.5, "p is 1.5: that is more than 1"),
+        ("sequence.0.rule.parameters.quantile", "x", "'x' is not a number"),
+    ],
+)
+def test_what_a_certificate_cannot_say_is_refused(path: str, value: object, said: str) -> None:
+    told = esim.certify(studies(3), ["sagemaker"], risk=0.5, confidence=0.5, orders=2)
+    document: Any = json.loads(told.to_json())
+    *above, last = [int(part) if part.isdigit() else part for part in path.split(".")]
+    holder = document
+    for part in above:
+        holder = holder[part]
+    holder[last] = value
+    with pytest.raises(EsimError, match=re.escape(said)):
+        Certificate.from_dict(document)
 
 
 @pytest.mark.parametrize("path", COMMITTED, ids=lambda path: path.parent.name)

@@ -18,11 +18,11 @@ from esim.analyses.certify.in_sequence import (
 )
 from esim.analyses.certify.p_values import loss_free_on_average, loss_free_studies
 from esim.analyses.certify.study_losses import LEFT_OUT, StudyLosses, study_losses
-from esim.analyses.compare.compare import Progress, named_apart, replay_every
+from esim.analyses.compare.compare import Progress, check_words, named_apart, replay_every
 from esim.analyses.compare.contestants import Field, contestants
 from esim.analyses.compare.study_replays import Conditions
 from esim.analyses.workers.by_study import going_through
-from esim.assumptions import Clock, Costs
+from esim.assumptions import Clock, Costs, Mode
 from esim.errors import EsimError
 from esim.results.certificate import (
     Asked,
@@ -51,7 +51,7 @@ def certify(
     grid: Mapping[str, Sequence[Any]] | None = None,
     in_order: bool = False,
     orders: int | Literal["recorded"] = 100,
-    clock: str | None = None,
+    clock: Mode | None = None,
     workers: int | None = None,
     costs: Costs | None = None,
     final: Final = "last",
@@ -100,10 +100,13 @@ def certify(
         'sagemaker'
     """
     asked = check_asked(max_loss, risk, confidence)
+    check_words(final, saved)
     field = contestants(
         [row for row in PRESETS.values() if row.name not in BASELINES] if rules is None else rules,
         grid or {},
     )
+    if not field.ranked:
+        raise EsimError("there is no rule to certify", why="every one looks ahead")
     replays = Replays(_orders(orders), seed, saved, clock, workers, final, costs or Costs())
     if in_order and grid:
         raise EsimError("in_order cannot go with a grid", fix="rules in their order, without one")
@@ -114,17 +117,16 @@ def certify(
         judged = replay_every(every, study_losses, field.contestants, conditions, progress)
         counted, out = of_use(judged)
         _refuse_few(len(counted), asked, choosing=False, out=out)
+        # By name, so that the order of reading changes nothing.
+        counted.sort(key=lambda one: one.name)
         made = _Certifying(asked, field, replays, counted, in_order=in_order)
         return made.certificate(out, inputs, dict(every.failures))
 
 
 def check_asked(max_loss: float | str, risk: float | str, confidence: float | str) -> Asked:
     """What is asked, as numbers. Raises EsimError if a certificate cannot promise it."""
-    return Asked(
-        share(max_loss, "max_loss"),
-        share(risk, "risk", low=0.001, high=0.999),
-        share(confidence, "confidence", low=0.5, high=0.999),
-    )
+    words = {"max_loss": max_loss, "risk": risk, "confidence": confidence}
+    return Asked(**{name: share(value, name) for name, value in words.items()})
 
 
 def conditions_of(replays: Replays, max_loss: float) -> Conditions:

@@ -81,11 +81,12 @@ def choosing_studies(
 def safe_to_bold(design: Judged) -> list[int]:
     """The candidates worth a test, from the safest to the one that saves most.
 
-    They are taken in the order of their risk, and of equal risks in that of how near they came to a
-    loss; each that saves more than all before it stays. The others lose at least as much and save
-    no more. To fix the sequence on studies of its own is the split fixed sequence testing of Learn
-    then Test, arXiv 2110.01052; to take the front of what is saved and lost is from
-    Laufer-Goldshtein, Fisch, Barzilay and Jaakkola, arXiv 2210.07913.
+    They are taken in the order of their risk, of equal risks in that of how near they came to a
+    loss, and of equals there in that of what they save; each that saves more than all before it
+    stays. The others lose at least as much and save no more. To fix the sequence on studies of its
+    own is the split fixed sequence testing of Learn then Test, arXiv 2110.01052; to take the front
+    of what is saved and lost is from Laufer-Goldshtein, Fisch, Barzilay and Jaakkola, arXiv
+    2210.07913.
 
     Args:
         design: the studies that choose. Without any the candidates stay in their order.
@@ -97,7 +98,7 @@ def safe_to_bold(design: Judged) -> list[int]:
         return list(range(design.saved.shape[1]))
     saved, lost, near = (table.mean(axis=0) for table in vars(design).values())
     most, kept = 0.0, []
-    for at in np.lexsort((-saved, near.round(12), lost.round(12))).tolist():
+    for at in np.lexsort((saved, near.round(12), lost.round(12))).tolist():
         if saved[at] > most:
             most = float(saved[at])
             kept.append(at)

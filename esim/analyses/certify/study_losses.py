@@ -19,13 +19,14 @@ from esim.analyses.compare.study_replays import (
     replay_table,
 )
 from esim.assumptions import Clock
-from esim.study import Float64, Study
+from esim.study import Float64, Status, Study
+from esim.study.times import last_values
 
 # Code of a reason for which a study does not count -> the reason.
 LEFT_OUT = {
     "degradation_unknown": "trials had been cut short when recorded, and one of them might have "
     "become the best, so that a loss cannot be known",
-    "nothing_recorded": "no trial has a final value, or nothing was recorded that could be saved",
+    "nothing_recorded": "no trial has a final value",
     "counted_before": "the same reports as another study, which counts once",
     "not_new": "the study, or one of its name, is one that the certificate was made from or that "
     "was watched before",
@@ -74,7 +75,7 @@ def study_losses(
     left_out = None
     if not table.facts.degradation_known:
         left_out = "degradation_unknown"
-    elif np.isnan(saved).any() or next(s for s in table.summaries if s).best_recorded is None:
+    elif not _has_a_best(study):
         left_out = "nothing_recorded"
     else:
         check_saved_known(table)
@@ -112,6 +113,11 @@ def nearness(loss: Float64, lost: Float64, accepted: float) -> Float64:
     if accepted == 0.0:
         return lost
     return np.where(np.isnan(loss), lost, np.minimum(loss / accepted, 1.0))
+
+
+def _has_a_best(study: Study) -> bool:
+    """Whether some trial, as recorded, ended with a value and did not fail."""
+    return bool((~np.isnan(last_values(study)) & (study.status != Status.FAILED)).any())
 
 
 def _in_every_order(table: ReplayTable) -> tuple[Float64, Float64, Float64]:

@@ -110,7 +110,9 @@ def compare(
     costs, grid = costs or Costs(), grid or {}
     max_degradation = share(max_degradation, "max_degradation")
     confidence = check_confidence(confidence)
-    _check(final, saved, orders)
+    check_words(final, saved)
+    if orders < 2:
+        raise EsimError(f"orders cannot be {orders}", fix="a whole number, at least 2")
     if clock is not None or workers is not None:
         Clock(clock or "simulated", 1 if workers is None else workers)  # type: ignore[arg-type]  # checked there
     asked = contestants(
@@ -257,12 +259,11 @@ def check_confidence(confidence: float | str) -> float:
     return share(confidence, "confidence", low=0.5, high=0.999)
 
 
-def _check(final: str, saved: str, orders: int) -> None:
+def check_words(final: str, saved: str) -> None:
+    """Raise EsimError for a final value or an amount to be saved that is none."""
     for word, given, words in (
         ("final", final, get_args(Final)),
         ("saved", saved, get_args(Saved)),
     ):
         if given not in words:
             raise EsimError(f"{word} cannot be {given!r}", fix=" or ".join(words))
-    if orders < 2:
-        raise EsimError(f"orders cannot be {orders}", fix="a whole number, at least 2")
