@@ -14,7 +14,10 @@ if TYPE_CHECKING:
 
 
 def main() -> None:
-    """Run the command line. Exit codes: 0 done, 1 the logs cannot be used, 2 wrong usage."""
+    """Run the command line.
+
+    Exit codes: 0 done, 1 the logs cannot be used, 2 wrong usage, 3 a certificate no longer holds.
+    """
     interrupt = signal.getsignal(signal.SIGINT)
     if interrupt is signal.default_int_handler:  # no traceback of an import
         signal.signal(signal.SIGINT, signal.SIG_DFL)

@@ -130,8 +130,7 @@ class Certificate:
 
     Example:
         >>> import esim
-        >>> curves = [[3, 2, 1], [4, 4, 4], [5, 5, 5]]
-        >>> past = [esim.Study.from_arrays([[x + 0.1 * i for x in c] for c in curves], "minimize",
+        >>> past = [esim.Study.from_arrays([[x + i] * 3 for x in (1, 2, 3)], "minimize",
         ...         name=f"job-{i}") for i in range(6)]
         >>> found = esim.certify(past, ["sagemaker"], risk=0.3, confidence=0.8)
         >>> found.certified, found.sequence[0].p < 0.2

@@ -94,7 +94,7 @@ def certify(
 
     Example:
         >>> import esim
-        >>> past = [esim.Study.from_arrays([[3 + i, 2, 1], [4, 4, 4], [5, 5, 5]], "minimize",
+        >>> past = [esim.Study.from_arrays([[x + i] * 3 for x in (1, 2, 3)], "minimize",
         ...         name=f"job-{i}") for i in range(5)]
         >>> esim.certify(past, ["sagemaker"], risk="30%", confidence="80%").certified
         'sagemaker'
