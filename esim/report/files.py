@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from esim.report.chosen import shown_in_full
-from esim.report.words import comparison_name, inert
+from esim.report.words import comparison_name, inert, plural
 from esim.results.certificate import CERTIFICATE
 from esim.results.comparison.comparison import COMPARED
 from esim.results.estimate import ESTIMATE
@@ -123,10 +123,16 @@ def write_estimate(folder: Path, document: EstimateDocument) -> None:
 
 
 def write_certificate(folder: Path, document: Certificate | Watched) -> None:
-    """Write certificate.json or watch.json, whole or not at all. Raises EsimError."""
+    """Write certificate.json or watch.json and figures/, whole or not at all. Raises EsimError."""
+    from esim.report.figures.figure_lists import certificate_plots
+    from esim.report.figures.plot import figure_of, save
+
     name = WATCH if isinstance(document, Watched) else CERTIFICATE
     with whole_folder(folder, _ours) as partial:
         (partial / name).write_text(document.to_json(), encoding="utf-8")
+        (partial / FIGURES).mkdir()
+        for what, plot in certificate_plots(document).items():
+            save(figure_of(plot, plural(len(document.studies), "study")), partial / FIGURES / what)
 
 
 def _ours(path: Path) -> bool:

@@ -6,7 +6,12 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from esim.report.answer import answer, subtitle
-from esim.report.figures.figure_lists import comparison_plots, estimate_plots
+from esim.report.certified import assumptions, certificate_answer, watch_answer
+from esim.report.figures.figure_lists import (
+    certificate_plots,
+    comparison_plots,
+    estimate_plots,
+)
 from esim.report.figures.forecast import next_words
 from esim.report.figures.plot import Plot
 from esim.report.figures.saved_amounts import amounts_plot
@@ -21,8 +26,10 @@ from esim.report.words import (
     plural,
     visible,
 )
+from esim.results.watched import Watched
 
 if TYPE_CHECKING:
+    from esim.results.certificate import Certificate
     from esim.results.comparison.comparison import Comparison
     from esim.results.estimate import EstimateDocument
     from esim.results.replay import ReplayResult
@@ -94,6 +101,15 @@ def estimate_html(document: EstimateDocument) -> str:
     doubts = [f"To doubt: {warning.text}." for warning in document.warnings[:4]]
     plots = [p for name, p in estimate_plots(document).items() if name == "forecast-saved"]
     return box(title, [*forecast_answer(document), *doubts], plots=plots)
+
+
+def certificate_html(document: Certificate | Watched) -> str:
+    """A certificate, or a watch over one: what is assumed, the answer, its figure."""
+    told = document.certificate if isinstance(document, Watched) else document
+    said = watch_answer(document) if isinstance(document, Watched) else certificate_answer(document)
+    title = f"{clean(told.certified, 60)}: certified" if told.certified else "No rule certified"
+    plots = list(certificate_plots(document).values())
+    return box(title, [*assumptions(told), *said], plots=plots)
 
 
 def replay_html(result: ReplayResult) -> str:

@@ -16,6 +16,7 @@ from esim.results.replay import Caveat
 from esim.results.validate import validate_document
 from esim.rules import Rule, share
 from esim.storage.typed import build, plain
+from esim.study.door import above
 from esim.version import __version__
 
 SCHEMA = "esim.certificate/1"
@@ -190,6 +191,11 @@ class Certificate:
     def to_json(self) -> str:
         """The document as strict JSON."""
         return to_json(self.to_dict())
+
+    def _repr_html_(self) -> str:
+        """In a notebook."""
+        html: str = above("certificate_html")(self)
+        return html
 
     @classmethod
     def from_dict(cls, document: Mapping[str, Any], where: str | None = None) -> Certificate:

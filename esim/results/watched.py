@@ -13,6 +13,7 @@ from esim.results.recorded_inputs import Inputs
 from esim.results.records import finite, following_schema, to_json
 from esim.results.validate import validate_document
 from esim.storage.typed import build, plain
+from esim.study.door import above
 from esim.version import __version__
 
 SCHEMA = "esim.watch/1"
@@ -91,6 +92,11 @@ class Watched:
     def to_json(self) -> str:
         """The document as strict JSON."""
         return to_json(self.to_dict())
+
+    def _repr_html_(self) -> str:
+        """In a notebook."""
+        html: str = above("certificate_html")(self)
+        return html
 
     @classmethod
     def from_dict(cls, document: Mapping[str, Any], where: str | None = None) -> Watched:

@@ -17,6 +17,7 @@ _ABOVE = {
     "replay_html": "esim.report.notebook",
     "comparison_html": "esim.report.notebook",
     "estimate_html": "esim.report.notebook",
+    "certificate_html": "esim.report.notebook",
 }
 
 

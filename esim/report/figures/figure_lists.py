@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from esim.report.figures.certificate_figures import sequence_plot, wealth_plot
 from esim.report.figures.comparison_figures import (
     comparison_front_plot,
     orders_plot,
@@ -21,10 +22,12 @@ from esim.report.figures.schedule import schedule_plots
 from esim.report.figures.stop_histogram import stops_plot
 from esim.report.figures.stopped_wrongly import wrong_plots
 from esim.report.figures.trial_curves import curves_plot
+from esim.results.certificate import Certificate
 from esim.results.comparison.comparison import Comparison
 from esim.results.estimate import EstimateDocument
 from esim.results.recorded_reports import RecordedReports
 from esim.results.replay import ReplayResult
+from esim.results.watched import Watched
 
 
 def replay_plots(
@@ -52,6 +55,13 @@ def estimate_plots(document: EstimateDocument) -> dict[str, Plot]:
         document: what the estimate found.
     """
     return _by_name(_of_estimate(document))
+
+
+def certificate_plots(document: Certificate | Watched) -> dict[str, Plot]:
+    """The plots of a certificate, or of a watch over one, by name."""
+    if isinstance(document, Watched):
+        return _by_name([wealth_plot(document)])
+    return _by_name([sequence_plot(document)])
 
 
 def _of_replay(

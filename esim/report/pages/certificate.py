@@ -13,7 +13,19 @@ from esim.report.certified import (
     watch_answer,
     watch_doubts,
 )
-from esim.report.pages.page import Cell, Column, Doubt, Page, Part, Say, Section, Table, Tile
+from esim.report.figures.figure_lists import certificate_plots
+from esim.report.pages.page import (
+    Cell,
+    Column,
+    Doubt,
+    Page,
+    Part,
+    Picture,
+    Say,
+    Section,
+    Table,
+    Tile,
+)
 from esim.report.pages.provenance import facts, provenance, rule_table
 from esim.report.words import clean, clock_words, number, percent, plural
 from esim.results.certificate import Certificate
@@ -49,7 +61,7 @@ def certificate_page(source: SavedResult, studies: Sequence[str] = ()) -> Page:
     _refuse_studies(studies)
     c = Certificate.from_dict(source.document, source.where)
     title = "No rule certified" if c.certified is None else f"{clean(c.certified, 60)}: certified"
-    parts: list[Part] = [_sequence(c)]
+    parts: list[Part] = [*map(Picture, certificate_plots(c).values()), _sequence(c)]
     if c.certified is not None:
         parts.append(rule_table("rule", c.candidate(c.certified).rule))
     return Page(
@@ -90,6 +102,7 @@ def watch_page(source: SavedResult, studies: Sequence[str] = ()) -> Page:
         Column("wealth", "wealth", "number"),
     )
     broken = frozenset(i for i, one in enumerate(w.studies) if one.study == w.broken_by)
+    table = Table("studies", "In the order of reading", columns, rows, strong=broken)
     return Page(
         title=f"{clean(w.rule, 60)}: the certificate "
         + ("holds so far" if w.holds else "no longer holds"),
@@ -102,11 +115,7 @@ def watch_page(source: SavedResult, studies: Sequence[str] = ()) -> Page:
             Section(
                 "studies",
                 "New studies",
-                (
-                    Table(
-                        "studies", "In the order in which they came", columns, rows, strong=broken
-                    ),
-                ),
+                (*map(Picture, certificate_plots(w).values()), table),
             ),
             Section("method", "How it was computed", (Say(_BETS), _asked(c))),
             provenance(w, source),
