@@ -24,10 +24,8 @@ from esim.analyses.certify.betting import wealth
 from esim.analyses.certify.certify import conditions_of
 from esim.analyses.certify.in_sequence import (
     Judged,
-    certify_in_sequence,
     choosing_studies,
-    on_average,
-    safe_to_bold,
+    learn_then_test,
 )
 from esim.analyses.certify.study_losses import study_losses
 from esim.analyses.compare.compare import replay_every
@@ -80,10 +78,8 @@ def picked(
         if choosing is None
         else np.arange(choosing)
     )
-    lost = table.lost[np.setdiff1d(np.arange(studies), design)]
-    sequence = safe_to_bold(table.of(design))
-    found = certify_in_sequence(lost, sequence, risk, confidence, whole=whole).certified
-    reach = on_average(lost, sequence, risk)
+    told = learn_then_test(table, design, risk, confidence, whole=whole)
+    sequence, found, reach = told.sequence, told.test.certified, told.bounded
     within = np.flatnonzero(table.lost.mean(axis=0) <= risk)
     eye = int(within[table.saved.mean(axis=0)[within].argmax()]) if len(within) else None
     return Picked(

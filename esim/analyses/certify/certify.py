@@ -11,10 +11,9 @@ import numpy as np
 
 from esim.analyses.certify.in_sequence import (
     Judged,
-    certify_in_sequence,
+    LearnedAndTested,
     choosing_studies,
-    on_average,
-    safe_to_bold,
+    learn_then_test,
 )
 from esim.analyses.certify.p_values import loss_free_on_average, loss_free_studies
 from esim.analyses.certify.study_losses import LEFT_OUT, StudyLosses, study_losses
@@ -226,48 +225,26 @@ class _Certifying:
             )
         )
         whole = self.replays.orders <= 1
-        design = self._design(len(ranked), whole=whole)
-        choosing = np.isin(np.arange(len(self.studies)), design)
-        test = np.flatnonzero(~choosing)
-        chosen, tested = table.of(design), table.of(test)
-        sequence = safe_to_bold(chosen)
-        found = certify_in_sequence(
-            tested.lost, sequence, asked.risk, asked.confidence, whole=whole
-        )
-        bounded = on_average(tested.lost, sequence, asked.risk)
-        rows = []
-        for place, at in enumerate(sequence):
-            verdicts: tuple[Verdict, ...] = ("certified", "not certified", "not tested")
-            one = self.field.contestants[ranked[at]]
-            rows.append(
-                Candidate(
-                    key=one.key,
-                    rule=one.rule,
-                    design_saved=float(chosen.saved[:, at].mean()) if len(design) else None,
-                    design_lost=float(chosen.lost[:, at].mean()) if len(design) else None,
-                    saved_fraction=float(tested.saved[:, at].mean()),
-                    lost=float(tested.lost[:, at].mean()),
-                    studies_lost=int((tested.lost[:, at] > 0.0).sum()),
-                    p=found.p[place] if place < len(found.p) else None,
-                    verdict=verdicts[(place >= found.certified) + (place >= len(found.p))],
-                    bounded_on_average=place < bounded,
-                )
-            )
+        choosing = self._choosing(len(ranked), whole=whole)
+        found = learn_then_test(table, choosing, asked.risk, asked.confidence, whole=whole)
+        rows = tuple(self._candidates(table, choosing, found))
+        certified, bounded = found.test.certified, found.bounded
+        chose = set(choosing.tolist())
         return Certificate(
             asked=asked,
-            certified=rows[found.certified - 1].key if found.certified else None,
+            certified=rows[certified - 1].key if certified else None,
             on_average=rows[bounded - 1].key if bounded else None,
             needed=Needed(
                 loss_free_studies(asked.risk, asked.confidence), loss_free_on_average(asked.risk)
             ),
             test="binomial" if whole else "hoeffding-bentkus",
-            sequence=tuple(rows),
+            sequence=rows,
             candidates=len(ranked),
             replays=self.replays,
             clocks=_clocks(self.studies),
             studies=tuple(
-                JudgedStudy(one.name, "design" if chose else "test", one.content)
-                for one, chose in zip(self.studies, choosing, strict=True)
+                JudgedStudy(one.name, "design" if at in chose else "test", one.content)
+                for at, one in enumerate(self.studies)
             ),
             left_out=out,
             warnings=tuple(self._doubts()),
@@ -275,7 +252,29 @@ class _Certifying:
             failures=failures,
         )
 
-    def _design(self, candidates: int, *, whole: bool) -> Int64:
+    def _candidates(
+        self, table: Judged, choosing: Int64, found: LearnedAndTested
+    ) -> Iterator[Candidate]:
+        """The rules of the sequence, with what was found of each."""
+        chosen, tested = table.of(choosing), table.of(found.testing)
+        p, certified = found.test.p, found.test.certified
+        verdicts: tuple[Verdict, ...] = ("certified", "not certified", "not tested")
+        for place, at in enumerate(found.sequence):
+            one = self.field.contestants[self.field.ranked[at]]
+            yield Candidate(
+                key=one.key,
+                rule=one.rule,
+                design_saved=float(chosen.saved[:, at].mean()) if len(choosing) else None,
+                design_lost=float(chosen.lost[:, at].mean()) if len(choosing) else None,
+                saved_fraction=float(tested.saved[:, at].mean()),
+                lost=float(tested.lost[:, at].mean()),
+                studies_lost=int((tested.lost[:, at] > 0.0).sum()),
+                p=p[place] if place < len(p) else None,
+                verdict=verdicts[(place >= certified) + (place >= len(p))],
+                bounded_on_average=place < found.bounded,
+            )
+
+    def _choosing(self, candidates: int, *, whole: bool) -> Int64:
         if self.in_order:
             return np.empty(0, dtype=np.int64)
         asked, seed = self.asked, self.replays.seed

@@ -165,3 +165,42 @@ def on_average(lost: Float64, sequence: Sequence[int], risk: float) -> int:
     monotone = np.maximum.accumulate(lost[:, list(sequence)], axis=1)
     bound = (monotone.sum(axis=0) + 1.0) / (len(lost) + 1)
     return int((bound <= risk + 1e-12).sum())
+
+
+@dataclass(frozen=True)
+class LearnedAndTested:
+    """What S studies say of R candidates.
+
+    Attributes:
+        testing: positions of the studies that test. int64 [n]
+        sequence: positions of the candidates that are worth a test, from safe to bold.
+        test: what the tests say.
+        bounded: how many candidates of the sequence are bounded on average.
+    """
+
+    testing: Int64
+    sequence: tuple[int, ...]
+    test: SequenceTest
+    bounded: int
+
+
+def learn_then_test(
+    table: Judged, choosing: Int64, risk: float, confidence: float, *, whole: bool
+) -> LearnedAndTested:
+    """Choose a sequence on some studies, and test it on all others.
+
+    Args:
+        table: what the candidates saved and lost in each study.
+        choosing: positions of the studies that choose, as of `choosing_studies`; none: the
+            candidates stand in their sequence already.
+        risk, confidence: as asked.
+        whole: as in `certify_in_sequence`.
+    """
+    testing = np.setdiff1d(np.arange(len(table.lost)), choosing)
+    sequence, lost = safe_to_bold(table.of(choosing)), table.lost[testing]
+    return LearnedAndTested(
+        testing=testing,
+        sequence=tuple(sequence),
+        test=certify_in_sequence(lost, sequence, risk, confidence, whole=whole),
+        bounded=on_average(lost, sequence, risk),
+    )
