@@ -103,6 +103,18 @@ def test_the_boldest_of_a_sequence_is_certified() -> None:
     assert found.sequence[0].saved_fraction < found.sequence[1].saved_fraction
 
 
+def test_what_is_told_of_a_rule_is_from_the_studies_that_test() -> None:
+    past = jobs(14, 10)
+    found = certify(past, ["sagemaker", "ray-median"], orders=5, risk=0.6)
+    testing = {one.study for one in found.studies if one.part == "test"}
+    assert len(testing) == 18
+    for one in found.sequence:
+        alone = certify([s for s in past if s.name in testing], [one.key], orders=5, risk=0.6)
+        (same,) = alone.sequence
+        assert (one.saved_fraction, one.lost) == (same.saved_fraction, same.lost)
+        assert one.p in (None, same.p)
+
+
 def test_rules_in_their_order_are_tested_by_all() -> None:
     found = certify(jobs(22, 0), ["sagemaker", "none"], in_order=True)
     assert (found.counted("design"), found.certified) == (0, "none")
