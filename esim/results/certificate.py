@@ -68,6 +68,8 @@ class Replays:
 
     def __post_init__(self) -> None:
         Clock(self.clock or "simulated", 1 if self.workers is None else self.workers)
+        if self.seed < 0:
+            raise EsimError(f"seed cannot be {self.seed}", fix="a whole number, at least 0")
 
 
 @dataclass(frozen=True)

@@ -198,6 +198,7 @@ def test_the_same_bytes_from_every_number_of_workers_and_from_a_history(tmp_path
         ({"confidence": 0.4}, "confidence cannot be 0.4"),
         ({"max_loss": -0.1}, "max_loss cannot be -0.1"),
         ({"orders": 0}, "orders cannot be 0"),
+        ({"seed": -1}, "seed cannot be -1"),
         ({"saved": "luck"}, "saved cannot be 'luck'"),
         ({"clock": "noon"}, "unknown clock 'noon'"),
         ({"rules": ["oracle"]}, "there is no rule to certify"),

@@ -395,7 +395,7 @@ def of_recorded(folder: Path, times: int, trials: int = 25) -> Iterator[str]:
     yield "\n### Another task\n"
     yield (
         "TaskSet: certified on three tasks, and watched in the fourth, which is not one of their "
-        "population.\n"
+        "population. What is said where less is lost there than asked is a false alarm.\n"
     )
     yield "| fourth task | risk, confidence | certified | lost in the three | there | said |"
     yield "|---|---|---|--:|--:|---|"
@@ -408,7 +408,7 @@ def report(times: int, data: Path | None) -> Iterator[str]:
     chance = 100 * math.sqrt(0.09 / times)
     yield "# Do certificates keep their promise?\n"
     yield (
-        "`python -m tests.benchmarks.certificates`; "
+        "`python -m tests.benchmarks.certificates`, the recorded studies with `--data FOLDER`; "
         f"{times} repetitions a row, each from new studies of candidates whose risks are known "
         "([loss_families.py](../tests/benchmarks/loss_families.py)). All numbers are in per cent. "
         "*Broken*: a rule was certified whose true risk is above the asked one; that may be in at "
