@@ -49,10 +49,11 @@ def certificate_answer(c: Certificate) -> tuple[str, ...]:
             f"{plural(c.needed.on_average, 'tested study')} without a loss."
         )
         return (first,) if c.certified is not None else (first, weaker)
+    keys = [one.key for one in c.sequence]
+    if c.certified is not None and keys.index(c.on_average) <= keys.index(c.certified):
+        return (first,)  # which is no bolder, and weaker
     bound = c.candidate(c.on_average)
     what = clean(bound.key, 200)
-    if c.certified == c.on_average:
-        return (first,)
     return (
         first,
         f"Weaker, on average only (conformal risk control): {what} keeps the risk within "

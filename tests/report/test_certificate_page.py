@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -97,6 +98,21 @@ def test_the_figures(certificate: Certificate, watched: Watched) -> None:
 def test_in_a_notebook(certificate: Certificate, watched: Watched) -> None:
     assert "Assumed: the next study" in certificate._repr_html_()
     assert "certified" in watched._repr_html_()
+
+
+def test_a_weaker_promise_is_only_told_of_a_bolder_rule(certificate: Certificate) -> None:
+    keys = [one.key for one in certificate.sequence]
+    assert len(keys) > 1
+    for certified, on_average, sentences in (
+        (keys[0], keys[0], 1),
+        (keys[1], keys[0], 1),
+        (keys[0], keys[1], 2),
+        (None, keys[0], 2),
+        (None, None, 2),
+        (keys[0], None, 1),
+    ):
+        told = dataclasses.replace(certificate, certified=certified, on_average=on_average)
+        assert len(certificate_answer(told)) == sentences
 
 
 def test_infinite_losses_and_nothing_saved() -> None:
