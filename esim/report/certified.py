@@ -15,20 +15,20 @@ AMOUNTS = {"seconds": "training time", "billed": "billed time", "cost": "money"}
 def assumptions(c: Certificate) -> tuple[str, str, str]:
     """What a certificate assumes, in three lines."""
     test, design = c.counted("test"), c.counted("design")
-    chose = f", {design} others chose their order" if design else ""
+    parts = f"{test} test, {design} choose" if design else f"{test} test"
     most = c.asked.max_loss
-    more = f"over {percent(most)} of the way from best to median trial" if most else "anything"
+    more = f"over {percent(most)} of the way from best to median" if most else "anything"
     loss = (
-        f"its loss is the share of {plural(c.replays.orders, 'random launch order')} that lose so"
+        f"its loss is the share of {plural(c.replays.orders, 'launch order')} lost"
         if c.replays.orders
-        else "it is lost or not, in its recorded launch order"
+        else "lost or not, as it was launched"
     )
     clocks = [clock_words(clock) for clock in c.clocks[:3]]
-    rest = f" and {len(c.clocks) - 3} other clocks" if len(c.clocks) > 3 else ""
+    rest = f" and {len(c.clocks) - 3} others" if len(c.clocks) > 3 else ""
     return (
-        "Assumed: the next study is drawn from the same population, independently (exchangeable).",
-        f"A study counts once ({test} tested the rules{chose}): {loss}.",
-        f"To lose: {more}, of {c.replays.final} values. Clock: {', or '.join(clocks)}{rest}.",
+        "Assumed: the next study is exchangeable with these (one population, independent).",
+        f"A study counts once ({parts}): {loss}.",
+        f"Lost: {more} ({c.replays.final} values). Clock: {', or '.join(clocks)}{rest}.",
     )
 
 
