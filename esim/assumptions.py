@@ -90,5 +90,7 @@ class Costs:
     def __post_init__(self) -> None:
         for name in ("price", "startup_s", "stop_latency_s", "upload_s", "slot_gap_s"):
             value = getattr(self, name)
-            if value is not None and not (math.isfinite(value) and value >= 0):
+            if value is None and name not in ("startup_s", "stop_latency_s"):
+                continue
+            if value is None or not (math.isfinite(value) and value >= 0):
                 raise EsimError(f"{name} cannot be {value!r}", fix="a number, at least 0")

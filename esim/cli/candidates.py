@@ -23,7 +23,8 @@ class CandidateFlags:
     rules: Annotated[
         str | None,
         typer.Option(
-            help="Rules that take part, separated by commas (esim rules). Default: all of them.",
+            help="Rules that take part, separated by commas (esim rules). Default: all but "
+            "ax-stability, which takes long.",
             rich_help_panel=CANDIDATES,
             show_default=False,
         ),

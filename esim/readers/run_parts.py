@@ -177,7 +177,7 @@ def _stem(shape: Shape) -> str:
 
 def _first_step(shape: Shape, layout: Layout) -> float | None:
     for name in layout.steps:
-        given = [float(c) for c in shape.sample.get(name, ()) if cells.is_number(str(c))]
+        given = [float(str(c)) for c in shape.sample.get(name, ()) if cells.is_number(str(c))]
         if given:
             return min(given)
     return None

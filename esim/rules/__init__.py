@@ -1,6 +1,6 @@
 """Stopping rules as rows of a table, the named presets, and readings of SageMaker's rule."""
 
-from esim.rules.presets import BASELINES, PRESETS, Preset, names, preset, read_preset, rule
+from esim.rules.presets import BASELINES, PRESETS, Preset, names, preset, read_preset, rule, usual
 from esim.rules.readings import LITERAL, READINGS, Reading
 from esim.rules.shares import share
 from esim.rules.table import Rule, groups, meanings, parse_column
@@ -21,4 +21,5 @@ __all__ = [
     "read_preset",
     "rule",
     "share",
+    "usual",
 ]

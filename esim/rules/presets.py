@@ -13,6 +13,9 @@ from esim.errors import EsimError, near_names
 from esim.rules.table import Rule
 
 BASELINES = ("none", "oracle", "i-epoch", "top-k-after")
+# Looks at the whole curves of all trials anew at each report, which takes a hundred times as long
+# as the others: 100 orders of 1000 trials take minutes. It is compared where it is named.
+SLOW = ("ax-stability",)
 
 _FILES = Path(__file__).parent / "toml"
 _TEXTS = ("system", "version", "source", "summary", "earliest")
@@ -188,6 +191,11 @@ class _Presets(Mapping[str, Rule]):
 
 
 PRESETS: Mapping[str, Rule] = _Presets()
+
+
+def usual() -> tuple[Rule, ...]:
+    """The rules that take part where none is named: all presets but baselines and slow ones."""
+    return tuple(row for row in PRESETS.values() if row.name not in (*BASELINES, *SLOW))
 
 
 def rule(name: str | Path | Rule, **columns: Any) -> Rule:

@@ -599,6 +599,24 @@ def test_numbers_of_many_digits(tmp_path: Path, digits: int) -> None:
     assert not isinstance(caught.value, BugError)
 
 
+def test_hours_of_many_digits(tmp_path: Path) -> None:
+    rows = "".join(f"a,{s},0.5,{'9' * 5000}:00:00\n" for s in (1, 2, 3))
+    (tmp_path / "t.csv").write_text("trial,epoch,loss,time\n" + rows)
+    study = read_study(tmp_path, objective="loss", direction="minimize")
+    assert study.elapsed is None
+
+
+def test_steps_of_many_digits_beside_restarts(tmp_path: Path) -> None:
+    for name, step in (("20240101_000000", "9" * 400), ("20240102_000000", "1")):
+        path = tmp_path / "a" / f"{name}.log.json"
+        path.parent.mkdir(exist_ok=True)
+        rows = (f'{{"mode": "train", "epoch": {s}, "loss": 0.5}}\n' for s in (step, "2"))
+        path.write_text('{"env_info": "x"}\n' + "".join(rows))
+    with pytest.raises(EsimError) as caught:
+        read_study(tmp_path, objective="loss", direction="minimize")
+    assert not isinstance(caught.value, BugError)
+
+
 def test_what_a_reader_does_not_foresee_is_a_bug(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

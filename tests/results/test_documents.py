@@ -154,6 +154,7 @@ def test_a_document_of_an_earlier_version_reads_back() -> None:
         ("studies", {}, "studies: {} is not a list"),
         ("studies.0.clock.mode", "noon", "clock.mode: 'noon' is not one of"),
         ("studies.0.costs.price", -1, r"studies\[0\].costs: price cannot be -1"),
+        ("studies.0.costs.stop_latency_s", None, "stop_latency_s cannot be None"),
         ("studies.0.summary.trials_stopped", [3], r"trials_stopped: \[3\] is not a whole number"),
         (
             "studies.0.summary.steps_run",
@@ -190,6 +191,18 @@ def test_a_value_of_another_type_is_refused_with_its_place(
     with pytest.raises(esim.EsimError, match=said) as refused:
         ReplayDocument.from_dict(document, "r.json")
     assert str(refused.value).startswith("r.json: the document does not follow its schema")
+
+
+@pytest.mark.parametrize("keys", [("best",), ("ties", 0), ("front", "rules", 0)])
+def test_a_rule_that_takes_no_part_is_refused(keys: tuple[str | int, ...]) -> None:
+    document = json.loads((ROOT / "reports/compare/result.json").read_text(encoding="utf-8"))
+    document["answer"]["ties"] = ["sagemaker"]
+    holder = document if keys[0] == "front" else document["answer"]
+    for key in keys[:-1]:
+        holder = holder[key]
+    holder[keys[-1]] = "sagemakur"
+    with pytest.raises(esim.EsimError, match="no rule 'sagemakur' takes part"):
+        Comparison.from_dict(document, "r.json")
 
 
 @pytest.mark.parametrize("schema", DOCUMENTS)

@@ -34,7 +34,7 @@ from esim.results.certificate import (
 )
 from esim.results.comparison.entries import LeftOut, Saved, Settings
 from esim.results.replay import Caveat
-from esim.rules import BASELINES, PRESETS, Rule, share
+from esim.rules import Rule, share, usual
 from esim.simulator.replay import Final
 from esim.storage.history import History
 from esim.study import Int64, Study
@@ -72,7 +72,7 @@ def certify(
 
     Args:
         studies: several, or a history (`esim.History.open`).
-        rules: names of presets, or rules; by default every preset.
+        rules: names of presets, or rules; by default the `usual` ones.
         max_loss: the loss that is accepted, as a share of the way from the best to the median final
             value: 0.05 or "5%".
         risk: the accepted chance of more than that.
@@ -101,7 +101,7 @@ def certify(
     asked = check_asked(max_loss, risk, confidence)
     check_words(final, saved)
     field = contestants(
-        [row for row in PRESETS.values() if row.name not in BASELINES] if rules is None else rules,
+        usual() if rules is None else rules,
         grid or {},
     )
     if not field.ranked:

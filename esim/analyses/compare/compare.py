@@ -27,7 +27,7 @@ from esim.analyses.workers.by_study import Made, Studies, going_through
 from esim.assumptions import Clock, Costs
 from esim.errors import EsimError
 from esim.results.comparison.comparison import Comparison, Saved, Settings
-from esim.rules import BASELINES, PRESETS, Rule, share
+from esim.rules import Rule, share, usual
 from esim.simulator.replay import Final
 from esim.storage.history import History
 from esim.study import Study
@@ -69,7 +69,7 @@ def compare(
 
     Args:
         studies: one study, several, or a history (`esim.History.open`).
-        rules: names of presets, or rules; by default every preset.
+        rules: names of presets, or rules; by default the `usual` ones.
         grid: column of the rules' table -> values; each rule takes part with every combination.
         readings: whether SageMaker's plausible readings take part too.
         clock: the clock of the recorded launch order, as in `replay`. Resampled launch orders are
@@ -116,7 +116,7 @@ def compare(
     if clock is not None or workers is not None:
         Clock(clock or "simulated", 1 if workers is None else workers)  # type: ignore[arg-type]  # checked there
     asked = contestants(
-        [row for row in PRESETS.values() if row.name not in BASELINES] if rules is None else rules,
+        usual() if rules is None else rules,
         grid,
         readings=readings,
     )

@@ -22,7 +22,7 @@ _NAMED = [
 _WRITTEN = re.compile(
     r"\s*(?:(\d+) days? +)?(?:(\d+) (?:hr|hours?) +)?(?:(\d+) min +)?([\d.]+) sec\s*"
 )
-_CLOCK = re.compile(r"(?:(\d+) days?,? )?(\d+):([0-5]\d)(?::([0-5]\d(?:\.\d*)?))?")
+_CLOCK = re.compile(r"(?:(\d{1,9}) days?,? )?(\d{1,9}):([0-5]\d)(?::([0-5]\d(?:\.\d*)?))?")
 
 
 def unit_in(name: str) -> tuple[str, float]:

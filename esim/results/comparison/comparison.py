@@ -48,7 +48,7 @@ from esim.results.comparison.tables import flat, spread_row, standing
 from esim.results.recorded_inputs import Inputs
 from esim.results.records import finite, following_schema, to_json
 from esim.results.validate import validate_document
-from esim.storage.typed import build, plain
+from esim.storage.typed import MisfitError, build, plain
 from esim.study.door import above
 
 if TYPE_CHECKING:
@@ -208,4 +208,10 @@ class Comparison:
             EsimError: the document does not follow its schema.
         """
         with following_schema(SCHEMA, where):
-            return build(cls, document)
+            found = build(cls, document)
+            known = {entry.key for entry in found.rules}
+            named = [found.answer.best, *found.answer.ties, *found.front.rules]
+            for key in named:
+                if key is not None and key not in known:
+                    raise MisfitError(f"no rule {key!r} takes part").inside("answer")
+            return found
