@@ -18,7 +18,7 @@ from esim.cli.usage import one_of, usage
 if TYPE_CHECKING:
     from esim.assumptions import Costs
     from esim.readers.inputs import ReadInput
-    from esim.rules import Rule
+    from esim.rules import JobRule, Rule
     from esim.simulator.replay import Final
     from esim.storage.history import History
 
@@ -297,6 +297,46 @@ class RuleFlags:
 
         with usage():
             return rule(self.rule, **dict(parse_column(a) for a in self.set_ or []))
+
+
+@dataclass(frozen=True)
+class UntilRuleFlags(RuleFlags):
+    """The stopping rule, and what ends the whole job."""
+
+    rule: Annotated[
+        str | None,
+        typer.Option(
+            help="The stopping rule (esim rules), or a TOML file with one. Default: sagemaker; "
+            "with --until: none, which stops no trial.",
+            rich_help_panel=REPLAY,
+            show_default=False,
+        ),
+    ] = None  # type: ignore[assignment]  # it depends on --until
+    until: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=N",
+            help="What ends the whole job (esim rules): not-improving=10, target=0.81, "
+            "max-runtime=3600, max-jobs=50; repeatable, any of them. Alone it lets every trial go "
+            "on; with --rule both act.",
+            rich_help_panel=REPLAY,
+            show_default=False,
+        ),
+    ] = None
+
+    def chosen(self) -> Rule:
+        """The rule with its columns set. Raises typer.BadParameter if there is none such."""
+        from esim.rules import default_rule
+
+        name = default_rule(self.job_rules()) if self.rule is None else self.rule
+        return RuleFlags(name, self.set_).chosen()
+
+    def job_rules(self) -> tuple[JobRule, ...]:
+        """What ends the job. Raises typer.BadParameter if there is none such."""
+        from esim.rules import job_rules
+
+        with usage():
+            return job_rules(self.until)
 
 
 @dataclass(frozen=True)

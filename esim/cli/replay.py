@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -19,7 +19,7 @@ from esim.cli.flags import (
     Logs,
     OutputFlags,
     ReadStudiesFlags,
-    RuleFlags,
+    UntilRuleFlags,
 )
 from esim.cli.groups import with_groups
 from esim.cli.inputs import check_engine_used, described, sagemaker_studies
@@ -34,8 +34,8 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class ReplayedRuleFlags(RuleFlags):
-    """The stopping rule, and whether in every reading."""
+class ReplayedRuleFlags(UntilRuleFlags):
+    """The stopping rule, whether in every reading, and what ends the whole job."""
 
     readings: Annotated[
         bool,
@@ -79,7 +79,7 @@ def replay(
     output: OutputFlags,
 ) -> None:
     """What the rule would have saved on recorded tuning jobs, and what it would have cost."""
-    row, money, final_value = rule.chosen(), costs.chosen(), final.chosen()
+    row, until, money, final_value = rule.chosen(), rule.job_rules(), costs.chosen(), final.chosen()
     clock.check()
     engine.check()
     output.check(logs)
@@ -89,7 +89,7 @@ def replay(
             raise typer.BadParameter("--readings is for one study of a history: name it: --study")
         from esim.analyses.history.replay_history import ReplaySettings
 
-        settings = ReplaySettings(row, clock.clock, clock.workers, money, final_value)
+        settings = ReplaySettings(row, clock.clock, clock.workers, money, final_value, until)
         _replay_history(history, settings, engine, output)
         return
     check_engine_used(history, **vars(engine))
@@ -100,10 +100,14 @@ def replay(
         found = reading.read(logs)
         display.update(task, description="replaying", total=len(found.studies), completed=0)
         results = []
+        asked: dict[str, Any] = {
+            "until": until,
+            "costs": money,
+            "final": final_value,
+            "readings": rule.readings,
+        }
         for one in found.studies:
-            results.append(
-                run(one, row, **vars(clock), costs=money, final=final_value, readings=rule.readings)
-            )
+            results.append(run(one, row, **vars(clock), **asked))
             display.advance(task)
     _tell(results, found, command_line(context), output)
 

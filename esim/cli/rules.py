@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -11,7 +12,7 @@ from esim.cli.usage import usage
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from esim.rules import Preset
+    from esim.rules import JobPreset, Preset
 
 
 def rules(
@@ -23,7 +24,7 @@ def rules(
     """List the rules, or show one: every column with its meaning, its source, its pitfalls."""
     from esim.report.terminal.console import terminal
     from esim.report.terminal.replay import table
-    from esim.rules import names, preset, read_preset
+    from esim.rules import job_presets, names, preset, read_preset
 
     console = terminal()
     if name is None:
@@ -32,8 +33,19 @@ def rules(
             what = row.summary if row.refused is None else f"{row.summary} (cannot be replayed)"
             listed.add_row(row.name, what, row.version.partition(";")[0])
         console.print(listed)
-        console.print("esim rules NAME shows one; its columns are changed by --set column=value,")
-        console.print("and a rule of your own is a TOML file: --rule my.toml")
+        whole = table("Job-level rules", "rule", "what it does", "copied from", words=True)
+        for job in job_presets().values():
+            what = job.summary if job.refused is None else f"{job.summary} (cannot be replayed)"
+            whole.add_row(job.name, what, job.version.partition(";")[0])
+        console.print(whole)
+        console.print(
+            "esim rules NAME shows one; a rule's columns are changed by --set column=value,"
+        )
+        console.print("and a rule of your own is a TOML file: --rule my.toml. A job-level rule is")
+        console.print("switched on by --until NAME=N, its columns by --until NAME=N,column=value.")
+        return
+    if name in job_presets():
+        _about_job_level(job_presets()[name], console)
         return
     with usage():
         found = read_preset(name) if name.endswith(".toml") else preset(name)
@@ -44,27 +56,61 @@ def rules(
 
 
 def _about(row: Preset, console: Console) -> None:
-    from rich.text import Text
-
-    from esim.errors import visible
-
-    console.print(Text.assemble((visible(row.name), "bold"), f"  {visible(row.summary)}\n"))
     facts = {
         "copied from": row.source,
         "version": row.version,
         "earliest stop": row.earliest,
         "cannot be replayed": row.refused,
     }
+    points = {"How it differs": row.differs, "Defects of its system, reproduced": row.defects}
+    _told(row.name, row.summary, facts, points, console)
+
+
+def _about_job_level(row: JobPreset, console: Console) -> None:
+    """What is to be known of a job-level rule, and its columns."""
+    from rich.text import Text
+
+    from esim.report.terminal.replay import table
+    from esim.rules import JobRule, job_meanings
+
+    facts = {
+        "copied from": row.source,
+        "version": row.version,
+        "its N": row.parameter,
+        "cannot be replayed": row.refused,
+    }
+    points = {"How it differs, and what its source leaves open": row.differs}
+    _told(row.name, row.summary, facts, points, console)
+    if row.rule is None:
+        return
+    title = "Columns (--until NAME=N,column=value)"
+    shown = table(title, "column", "value", "meaning", words=True)
+    told, ordinary = job_meanings(), JobRule("").parameters
+    for column, value in row.rule.parameters.items():
+        style = "bold" if value != ordinary[column] else ""
+        shown.add_row(column, Text(str(value).lower(), style=style), told[column])
+    console.print(shown)
+
+
+def _told(
+    name: str,
+    summary: str,
+    facts: Mapping[str, str | None],
+    points: Mapping[str, Sequence[str]],
+    console: Console,
+) -> None:
+    from rich.text import Text
+
+    from esim.errors import visible
+
+    console.print(Text.assemble((visible(name), "bold"), f"  {visible(summary)}\n"))
     for word, fact in facts.items():
         if fact:
             console.print(Text.assemble((word, "dim"), f"  {visible(fact)}"))
-    for heading, points in (
-        ("How it differs", row.differs),
-        ("Defects of its system, reproduced", row.defects),
-    ):
-        if points:
+    for heading, its in points.items():
+        if its:
             console.print(f"\n{heading}")
-            for point in points:
+            for point in its:
                 console.print(f" · {visible(point)}")
     console.print()
 

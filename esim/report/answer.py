@@ -24,13 +24,15 @@ from esim.results.replay import ReplayResult, totals
 def verdict(result: ReplayResult) -> str:
     """What the rule would have saved and lost, in one sentence or two."""
     s = result.summary
-    if s.trials_stopped == 0:
-        return "The rule would have stopped nothing: nothing saved, nothing lost."
+    ended = f"{job_end(result)} " if result.until else ""
+    subject = "It" if s.ended_by is not None else "The rule"
+    if s.trials_stopped == 0 and s.ended_by is None:
+        return f"{ended}The rule would have stopped nothing: nothing saved, nothing lost."
     saved = f"saved {percent(s.steps_saved_fraction)} of the steps"
     if s.seconds_saved_fraction is not None:
         saved += f" and {percent(s.seconds_saved_fraction)} of the training time"
     if s.best is None or s.best_recorded is None:
-        return f"The rule would have {saved}; no trial has a final value to compare."
+        return f"{ended}{subject} would have {saved}; no trial has a final value to compare."
     if s.degradation is None:
         lost = "what that cost in quality cannot be known from this record"
     elif s.degradation > 0:
@@ -39,26 +41,62 @@ def verdict(result: ReplayResult) -> str:
             f"{number(s.best_recorded.value)}, {_worse(result)}"
         )
     elif s.degradation < 0:
-        lost = "ended with a better final value, because a stopped trial got worse later"
+        early = "cut" if s.trials_stopped == 0 else "stopped"
+        lost = f"ended with a better final value, because a {early} trial got worse later"
     else:
         lost = "kept the best trial"
-        if _best_is_stopped(result):
+        if _fate(result) != "kept":
             lost = "kept the best value, though not in the trial that had it first"
     joint = ";" if s.degradation is None else " and"
-    return f"The rule would have {saved}{joint} {lost}."
+    return f"{ended}{subject} would have {saved}{joint} {lost}."
+
+
+def job_end(result: ReplayResult) -> str:
+    """When job-level rules would have ended the job, in a sentence."""
+    s = result.summary
+    if s.ended_by is None:
+        return f"{until_words(result)} would not have ended the job before its time."
+    when = ""
+    if s.ended_after is not None:
+        when = f" after {s.ended_after:,} of {plural(s.trials, 'trial')}"
+    if s.ended_at_s is not None and s.seconds_recorded is not None:
+        when += f", {seconds(s.ended_at_s)} after its first start"
+    left = f"{count(s.trials_not_started)} would never have started"
+    if s.trials_cut:
+        left += f", and {count(s.trials_cut)} would have been cut"
+    if s.trials_stopped:
+        left += f"; {result.rule.name} would have stopped {count(s.trials_stopped)}"
+    return f"{s.ended_by} would have ended the job{when}: {left}."
+
+
+def until_words(result: ReplayResult) -> str:
+    """The job-level rules of a replay as they are written: "a=1 or b=2"."""
+    return " or ".join(clean(rule.text) for rule in result.until)
 
 
 def best_fate(result: ReplayResult) -> str:
     """What became of the best recorded trial and of its value, in a few words."""
-    if result.summary.best_trial_stopped:
-        return "stopped by the rule"
-    return "stopped by the rule, its value kept" if _best_is_stopped(result) else "kept"
+    fate = _fate(result)
+    if result.summary.best_trial_stopped or fate == "kept":
+        return fate
+    return f"{fate}, its value kept"
 
 
-def _best_is_stopped(result: ReplayResult) -> bool:
-    """Whether the rule stops the trial that is named as the best recorded."""
+def _fate(result: ReplayResult) -> str:
+    """What became of the trial that is named as the best recorded."""
     best, columns = result.summary.best_recorded, result.columns
-    return best is not None and bool(columns.stopped[list(columns.trial).index(best.trial)])
+    if best is None:
+        return "kept"
+    at = list(columns.trial).index(best.trial)
+    if not columns.started[at]:
+        return "never started"
+    if columns.cut[at]:
+        return "cut as the job ended"
+    return "stopped by the rule" if columns.stopped[at] or _is_lost(result) else "kept"
+
+
+def _is_lost(result: ReplayResult) -> bool:
+    return bool(result.summary.best_trial_stopped)
 
 
 def _worse(result: ReplayResult) -> str:
@@ -71,9 +109,10 @@ def _worse(result: ReplayResult) -> str:
 def totals_sentence(results: Sequence[ReplayResult]) -> str:
     """What the rule would have saved and lost over all studies, in one sentence."""
     t: dict[str, Any] = totals(results)
+    left = f" and {count(t['trials_not_started'])} never started" if results[0].until else ""
     text = (
         f"All {t['studies']} studies: {count(t['trials_stopped'])} of {count(t['trials'])} trials "
-        f"stopped, {percent(t['steps_saved_fraction'])} of the steps saved"
+        f"stopped{left}, {percent(t['steps_saved_fraction'])} of the steps saved"
     )
     if t["seconds_saved_fraction"] is not None:
         text += f", {percent(t['seconds_saved_fraction'])} of the training time"

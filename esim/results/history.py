@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from esim.assumptions import Costs
-from esim.results.named_rule import RecordedRule
+from esim.results.named_rule import RecordedJobRule, RecordedRule
 from esim.results.recorded_inputs import Inputs
 from esim.results.records import following_schema, to_json
 from esim.results.validate import validate_document
@@ -33,7 +33,7 @@ class HistoryReplay:
 
     Attributes:
         inputs: the history that was replayed.
-        rule, clock, costs, final: how every study was replayed.
+        rule, clock, costs, final, until: how every study was replayed.
         studies: how many were replayed, the failed ones not counted.
         totals: the summary keys that add up over studies.
         spread: headline number -> its quantiles over the studies that know it, by name.
@@ -69,6 +69,7 @@ class HistoryReplay:
     spread: Mapping[str, Mapping[str, float]]
     failures: Mapping[str, str]
     warnings: Mapping[str, int]
+    until: tuple[RecordedJobRule, ...] = ()
     esim: str = __version__
 
     def __post_init__(self) -> None:
@@ -78,6 +79,8 @@ class HistoryReplay:
         """The document, schema esim.replay-many/1, of plain values."""
         entries = plain(self)
         head = {"schema": SCHEMA, "esim": entries.pop("esim")}
+        if not self.until:
+            del entries["until"]
         return {**head, **entries, "tables": {"studies": STUDIES, "trials": TRIALS}}
 
     def to_json(self) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from esim.rules import Rule
+from esim.rules import JobRule, Rule
 from esim.storage.typed import Scalars, build
 
 
@@ -49,3 +49,17 @@ class ToldRule:
         row = build(RecordedRule, value)
         told = {key: one for key, one in row.parameters.items() if one is not None}
         return build(Rule, {"name": row.name, "source": row.source, **told})
+
+
+@dataclass(frozen=True)
+class RecordedJobRule:
+    """A job-level rule of a result: how it is written, what it copies, and its columns."""
+
+    text: str
+    source: str
+    parameters: Scalars
+
+    @classmethod
+    def of(cls, rule: JobRule) -> RecordedJobRule:
+        """What the document of a result says of a job-level rule."""
+        return cls(rule.text, rule.source, rule.parameters)

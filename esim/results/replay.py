@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from esim.assumptions import Clock, Costs
 from esim.errors import EsimError
-from esim.results.named_rule import NamedRule, RecordedRule
+from esim.results.named_rule import NamedRule, RecordedJobRule, RecordedRule
 from esim.results.recorded_inputs import Inputs
 from esim.results.records import following_schema, to_json
 from esim.results.validate import validate_document, validate_trials
@@ -71,6 +71,10 @@ class Summary:
     in which `slot_gap_s` pass between the jobs of a slot. A trial that is told to stop with its
     last report is no stopped one: nothing is saved, though SageMaker lists it as Stopped.
     Degradation is signed: positive = worse.
+
+    With job-level rules: trials that never start, and those cut in flight; the rule that ended the
+    job (None: it would have ended so anyway), after how many ended trials, and when, in seconds
+    since the first start (None where the rule bounds launches).
     """
 
     trials: int
@@ -102,6 +106,11 @@ class Summary:
     degradation_normalized: float | None
     best_rank: int | None
     best_trial_stopped: bool | None
+    trials_not_started: int = 0
+    trials_cut: int = 0
+    ended_by: str | None = None
+    ended_after: int | None = None
+    ended_at_s: float | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """The schema's keys."""
@@ -137,6 +146,8 @@ class TrialColumns:
     end_recorded_s: NDArray[np.float64]
     end_s: NDArray[np.float64]
     start_recorded_s: NDArray[np.float64]
+    started: NDArray[np.bool_]
+    cut: NDArray[np.bool_]
 
     def rows(self) -> list[dict[str, Any]]:
         """One dict a trial, None where unknown."""
@@ -159,8 +170,9 @@ class TrialColumns:
         if not isinstance(rows, (list, tuple)):
             raise MisfitError(f"{shown(rows)} is not a list")
         for number, row in enumerate(rows):
-            if not isinstance(row, Mapping) or row.keys() != kinds.keys():
+            if not isinstance(row, Mapping) or kinds.keys() != {**_BEFORE, **row}.keys():
                 raise MisfitError(f"{shown(row)} has other fields").inside(number)
+        rows = [{**_BEFORE, **row} for row in rows]
         made = {}
         for name, kind in kinds.items():
             try:
@@ -190,6 +202,7 @@ def _column(cells: Sequence[Any], name: str, kind: str) -> Any:
 
 _CELLS: Mapping[str, set[type]] = {"bool": {bool}, "int64": {int}, "float64": {int, float}}
 _NONE_IS_BELOW = ("stop_step", "peers")
+_BEFORE = {"started": True, "cut": False}  # of what was written before there were job-level rules
 
 
 @dataclass(frozen=True)
@@ -225,6 +238,7 @@ class ReplayResult:
     columns: TrialColumns = field(metadata={"key": "trials"})
     warnings: tuple[Caveat, ...]
     readings: tuple[ReadingRow, ...] = ()
+    until: tuple[RecordedJobRule, ...] = ()
     trace: Callable[[], Mapping[str, Any]] = field(default=dict, repr=False, compare=False)
 
     @property
@@ -273,6 +287,8 @@ class ReplayResult:
         if self.readings:
             entry["readings"] = [row.to_dict() for row in self.readings]
             entry["ranges"] = self.ranges()
+        if self.until:
+            entry["until"] = plain(self.until)
         return entry
 
     @classmethod
@@ -311,6 +327,8 @@ _ADD_UP = (
     "trials_stopped",
     "trials_stopped_at_last",
     "trials_censored",
+    "trials_not_started",
+    "trials_cut",
     "steps_recorded",
     "steps_run",
     "seconds_recorded",

@@ -34,6 +34,8 @@ from esim.errors import EsimError
 BOUNDS: dict[str, tuple[str, str]] = {
     "trials_stopped": ("0", "trials"),
     "trials_censored": ("0", "trials"),
+    "trials_not_started": ("0", "trials"),
+    "trials_cut": ("0", "trials"),
     "steps_run": ("0", "steps_recorded"),
     "steps_saved_fraction": ("0", "1"),
     "seconds_run": ("0", "seconds_recorded"),

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from esim.assumptions import Clock, Costs
 from esim.results.replay import BestTrial, Summaries, Summary, TrialColumns
 from esim.results.validate import validate_jobs
+from esim.rules import JobRule
 from esim.simulator.best import BestTrials, Finals, Quality, quality
 from esim.simulator.jobs import slot_gaps
 from esim.simulator.run import OrderRun, OrderRuns
@@ -102,12 +103,17 @@ class Outcomes(Quality):
 
     float64 [J] each, NaN = unknown, but for the counts of trials, int64 [J], the bounds, float64
     [J, 2], NaN where no trial was cut short, and the best trials. What concerns the best is told by
-    `Quality`.
+    `Quality`. `ended_by` is the position of a job-level rule, which a summary names.
     """
 
     trials: Int64
     trials_stopped: Int64
     trials_censored: Int64
+    trials_not_started: Int64
+    trials_cut: Int64
+    ended_by: Float64
+    ended_after: Float64
+    ended_at_s: Float64
     steps_recorded: Float64
     steps_run: Float64
     steps_saved_fraction: Float64
@@ -185,8 +191,12 @@ def outcomes(
             amounts[1, at] = jobs.sums(getattr(trials.run, what))
     amounts[:2][~np.isfinite(amounts[:2])] = np.nan
     amounts[2] = _saved(amounts[0], amounts[1])
-    counts = np.empty((2, len(jobs.sizes)), dtype=np.int64)
+    counts = np.zeros((4, len(jobs.sizes)), dtype=np.int64)
     counts[0], counts[1] = jobs.sums(trials.stopped), jobs.sums(study.censored)
+    early, end = trials.stopped, run.end
+    if end is not None:
+        counts[2], counts[3] = jobs.sums(~end.started), jobs.sums(end.cut)
+        early = early | end.cut
     best = quality(
         Finals(
             sign=study.sign,
@@ -194,7 +204,7 @@ def outcomes(
             failed=jobs.table(study.status == Status.FAILED, False),
             cut_short=jobs.table(cut_short(study), False),
             run=jobs.table(trials.final, np.nan),
-            stopped=jobs.table(trials.stopped, False),
+            stopped=jobs.table(early, False),
         )
     )
     by_key = {
@@ -208,6 +218,11 @@ def outcomes(
         trials=jobs.sizes,
         trials_stopped=counts[0],
         trials_censored=counts[1],
+        trials_not_started=counts[2],
+        trials_cut=counts[3],
+        ended_by=_nothing(jobs) if end is None else np.where(end.by < 0, np.nan, end.by),
+        ended_after=_nothing(jobs) if end is None else np.where(end.after < 0, np.nan, end.after),
+        ended_at_s=_nothing(jobs) if end is None else end.at_s,
         steps_saved_fraction_bounds=_bounds(jobs, study, trials),
     )
     longest = _longest_trial(jobs, study, trials)
@@ -224,6 +239,11 @@ def _longest_trial(jobs: Jobs, study: Study, trials: TrialOutcomes) -> Float64:
     ended = np.where(study.status == _RUNNING, 0.0, trials.run.job_seconds)
     longest: Float64 = np.maximum.reduce(jobs.table(ended, 0.0), axis=-1, initial=0.0)
     return longest
+
+
+def _nothing(jobs: Jobs) -> Float64:
+    """Unknown of each job."""
+    return np.full(len(jobs.sizes), np.nan)
 
 
 def _saved(recorded: Float64, run: Float64) -> Float64:
@@ -253,7 +273,12 @@ def makespans(
         between = slot_gaps(studies, clock, costs) * (jobs.sizes - 1)
         around = np.where(jobs.sizes > 0, costs.startup_s * jobs.sizes + between, np.nan)
         recorded, under_rule = trials.recorded.job_seconds, trials.run.job_seconds
-        return jobs.sums(recorded) + around, jobs.sums(under_rule) + around
+        left = around
+        if run.end is not None:
+            left_out = np.asarray(jobs.sums(~run.end.started))
+            gaps = slot_gaps(studies, clock, costs)
+            left = around - costs.startup_s * left_out - gaps * left_out
+        return jobs.sums(recorded) + around, jobs.sums(under_rule) + left
     known = jobs.table(np.isfinite(_times(baseline)[1]), False)
     last = jobs.table(last_second(study), 0.0)
 
@@ -287,7 +312,10 @@ def _bounds(jobs: Jobs, study: Study, trials: TrialOutcomes) -> Float64:
         return np.full((len(jobs.sizes), 2), np.nan)
     cut, steps = jobs.table(cut, False), jobs.table(trials.recorded.steps, 0.0)
     beyond = np.where(cut, steps.max(axis=-1, keepdims=True, initial=0.0) - steps, 0.0)
-    unstopped = np.where(jobs.table(trials.stopped, False), 0.0, beyond).sum(axis=-1)
+    early = trials.stopped
+    if trials.started is not None and trials.cut is not None:
+        early = early | trials.cut | ~trials.started
+    unstopped = np.where(jobs.table(early, False), 0.0, beyond).sum(axis=-1)
     recorded, run = (np.asarray(jobs.sums(t.steps)) for t in (trials.recorded, trials.run))
     worst = _saved(recorded + unstopped, run + unstopped)
     best = _saved(recorded + beyond.sum(axis=-1), run)
@@ -300,6 +328,9 @@ _COUNTS = (
     "trials",
     "trials_stopped",
     "trials_censored",
+    "trials_not_started",
+    "trials_cut",
+    "ended_after",
     "steps_recorded",
     "steps_run",
     "best_rank",
@@ -307,7 +338,12 @@ _COUNTS = (
 
 
 def summaries(
-    found: Outcomes, batch: Batch, clock: Clock, costs: Costs, trials: TrialColumns
+    found: Outcomes,
+    batch: Batch,
+    clock: Clock,
+    costs: Costs,
+    trials: TrialColumns,
+    until: Sequence[JobRule] = (),
 ) -> Summaries:
     """The outcomes of a batch's studies as columns of summaries: None where a number is unknown.
 
@@ -317,6 +353,7 @@ def summaries(
         clock: of the replays.
         costs: whose currency is told where there is a price.
         trials: of all studies.
+        until: the job-level rules.
     """
     columns: dict[str, list[Any]] = {}
     column: Any
@@ -333,7 +370,9 @@ def summaries(
             column = np.where(np.isnan(found.makespan_recorded_s), np.nan, gaps)
         else:
             column = getattr(found, name)
-        if isinstance(column, BestTrials):
+        if name == "ended_by":
+            columns[name] = [None if at != at else until[int(at)].text for at in column.tolist()]
+        elif isinstance(column, BestTrials):
             best = (batch.trials[:-1] + column.place).tolist()
             columns[name] = [
                 None if v != v else BestTrial(batch.whole.trials[i], v)

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from esim.assumptions import Clock, Costs
 from esim.results.replay import BestTrial, Caveat, Summaries, TrialColumns
-from esim.rules import Rule
-from esim.study import Float64, Status, Study
+from esim.rules import JobRule, Rule
+from esim.study import Float64, Note, Status, Study
 from esim.study.batch import Batch
 from esim.study.facts import cut_short
 from esim.study.first_step import ASSUMED
@@ -26,6 +26,7 @@ def caveats_of(
     rule: Rule,
     clock: Clock,
     costs: Costs,
+    until: Sequence[JobRule],
     summaries: Summaries,
     columns: TrialColumns,
     cut_off_s: Float64,
@@ -34,7 +35,7 @@ def caveats_of(
 
     Args:
         batch: the studies.
-        rule, clock, costs: how they were replayed.
+        rule, clock, costs, until: how they were replayed.
         summaries: of the studies.
         columns: of the trials of all studies.
         cut_off_s: seconds by which each trial's job ends earlier than recorded; NaN = unknown. [N]
@@ -58,19 +59,45 @@ def caveats_of(
         np.where(columns.stopped, grace_s, 0.0),
     )
     rows = zip(
-        *(summaries[key] for key in ("trials_stopped", "best_recorded", "best_trial_stopped")),
+        *(summaries[key] for key in _OF_SUMMARY),
         *map(batch.sums, counts),
         strict=True,
     )
     infinite = bool(np.isinf(whole.values).any())
     found = []
     for study, row in zip(batch.studies, rows, strict=True):
-        replayed = _Replayed(study, rule, clock, costs, infinite, *row)
+        replayed = _Replayed(study, rule, clock, costs, tuple(until), infinite, *row)
         texts = [(code, check(replayed)) for code, check in _CHECKS]
         caveats = [Caveat(code, text) for code, text in texts if text is not None]
-        caveats += [Caveat(n.code, n.text) for n in study.notes if n.code in _NOTES]
+        caveats += [_noted(note, replayed) for note in study.notes if note.code in _NOTES]
         found.append(caveats)
     return found
+
+
+# What a replayed study needs of its summary, in the order of its fields.
+_OF_SUMMARY = ("ended_by", "trials_cut", "trials_stopped", "best_recorded", "best_trial_stopped")
+
+
+def _noted(note: Note, of: _Replayed) -> Caveat:
+    """A note as a caveat. To a job-level rule alone it is the same whether the search learns."""
+    text = note.text
+    if note.code == "strategy_bayesian" and of.until and never_stops(of.rule):
+        strategy = text.partition(":")[0]
+        text = (
+            f"{strategy}: this does not make it less exact, because a job-level rule alone keeps "
+            "what came before the end as it was"
+        )
+        if of.clock.mode != "recorded":
+            text = (
+                f"{strategy}: what comes before the end of a job is exact by the recorded clock "
+                "only; here the search would have proposed other configurations"
+            )
+    return Caveat(note.code, text)
+
+
+def never_stops(rule: Rule) -> bool:
+    """Whether a rule can stop no trial, as `none`."""
+    return rule.against == "bounds" and rule.lower == -math.inf and rule.upper == math.inf
 
 
 @dataclass(frozen=True)
@@ -78,7 +105,10 @@ class _Replayed:
     """One replayed study, and what its caveats are about.
 
     Attributes:
+        until: the job-level rules.
         any_infinite: whether any study replayed with it has an infinite value.
+        ended_by: which of the job-level rules ended the job; None: it ended by itself.
+        cut_in_flight: how many of its trials that cuts.
         stopped: how many of its trials stop.
         best: its best trial.
         best_stopped: whether that one stops.
@@ -95,7 +125,10 @@ class _Replayed:
     rule: Rule
     clock: Clock
     costs: Costs
+    until: tuple[JobRule, ...]
     any_infinite: bool
+    ended_by: str | None
+    cut_in_flight: int
     stopped: int
     best: BestTrial | None
     best_stopped: bool | None
@@ -115,7 +148,27 @@ def _winner_stopped(of: _Replayed) -> str | None:
     if not of.best_stopped:
         return None
     assert of.best is not None
+    if of.ended_by is not None:
+        return f"the study's best trial, {of.best.trial}, is stopped, cut or never started"
     return f"the rule stops the study's best trial, {of.best.trial}"
+
+
+def _job_not_ended(of: _Replayed) -> str | None:
+    if not of.until or of.ended_by is not None:
+        return None
+    told = " or ".join(rule.text for rule in of.until)
+    return f"{told} would have changed nothing: the job ends as it did"
+
+
+def _cut_in_flight(of: _Replayed) -> str | None:
+    ended = next((rule for rule in of.until if rule.text == of.ended_by), None)
+    if ended is None or ended.ends_by == "launches" or of.clock.mode == "order":
+        return None
+    if ended.in_flight == "cut":
+        if not of.cut_in_flight:
+            return None
+        return "jobs in flight are taken to be cut as the job ends (in_flight=finish: they finish)"
+    return "jobs in flight are taken to finish as the job ends (in_flight=cut: they are cut)"
 
 
 def _degradation_unknown(of: _Replayed) -> str | None:
@@ -174,7 +227,7 @@ def _axis_without_times(of: _Replayed) -> str | None:
 
 
 def _nothing_stopped(of: _Replayed) -> str | None:
-    if of.stopped:
+    if of.stopped or (of.until and never_stops(of.rule)):
         return None
     if of.costs.stop_latency_s:
         return (
@@ -270,6 +323,8 @@ _CHECKS: tuple[tuple[str, Callable[[_Replayed], str | None]], ...] = (
     ("looks_ahead", _looks_ahead),
     ("axis_without_times", _axis_without_times),
     ("nothing_stopped", _nothing_stopped),
+    ("job_not_ended", _job_not_ended),
+    ("in_flight", _cut_in_flight),
     ("few_trials", lambda of: few_trials(of.reporting, of.study.n_trials)),
     ("one_after_another", _one_after_another),
     ("starts_as_recorded", _starts_as_recorded),

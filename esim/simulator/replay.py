@@ -14,16 +14,19 @@ from numpy.typing import ArrayLike, NDArray
 
 from esim.assumptions import Clock, Costs
 from esim.errors import EsimError
+from esim.results.named_rule import RecordedJobRule
 from esim.results.replay import Caveat, ReadingRow, ReplayResult, Summaries, Summary, TrialColumns
 from esim.results.validate import validate_trials
-from esim.rules import LITERAL, READINGS, Rule
+from esim.rules import LITERAL, READINGS, JobRule, Rule, default_rule, job_rules
 from esim.rules import rule as named_rule
 from esim.simulator.accounting import Outcomes, outcomes, summaries
 from esim.simulator.caveats import caveats_of
+from esim.simulator.decisions import decisions
+from esim.simulator.job_end import Until, play_once
 from esim.simulator.jobs import check_slot_gap, choose_clock
 from esim.simulator.plan.build import batchable, prepare, prepare_batch
 from esim.simulator.plan.plan import Plan
-from esim.simulator.run import decisions, run_many, run_once, with_first_completed
+from esim.simulator.run import run_many, run_once, with_first_completed
 from esim.simulator.tied_starts import tied_starts
 from esim.simulator.trial_outcomes import columns_of, outcomes_of_trials
 from esim.study import Int64, Study
@@ -35,10 +38,11 @@ Final = Literal["last", "best"]
 
 def replay(
     study: Study,
-    rule: str | Rule = "sagemaker",
+    rule: str | Rule | None = None,
     clock: str | None = None,
     workers: int = 1,
     *,
+    until: str | JobRule | Sequence[str | JobRule] | None = None,
     costs: Costs | None = None,
     final: Final = "last",
     readings: bool = False,
@@ -47,10 +51,12 @@ def replay(
 
     Args:
         study: the recorded trials.
-        rule: the name of a preset, or a rule.
+        rule: the name of a preset, or a rule. By default "sagemaker", or with `until` "none".
         clock: "order", "recorded" or "simulated". By default it is "simulated" with more than one
             worker, else "recorded" if the study has starts, ends and report times, else "order".
         workers: how many trials the simulated clock runs at the same time.
+        until: job-level rules, any of which ends the whole job, as `esim.rules.job_rule` takes
+            them: "not-improving=10".
         costs: seconds and money of a job beyond its training; by default those of `Costs()`.
         final: whether a trial's final value is its "last" reported value, as SageMaker defines it,
             or its "best".
@@ -66,16 +72,22 @@ def replay(
     >>> result = esim.replay(study, rule="sagemaker", clock="order")
     >>> result.summary.trials_stopped, round(result.summary.steps_saved_fraction, 2)
     (1, 0.33)
+    >>> esim.replay(study, until="max-jobs=1").summary.trials_not_started
+    1
     """
-    costs, asked = costs or Costs(), named_rule(rule)
-    ((_, replayed),) = replay_batches([study], asked, clock, workers, costs=costs, final=final)
+    costs, ends = costs or Costs(), job_rules(until)
+    asked = named_rule(default_rule(ends) if rule is None else rule)
+    ((_, replayed),) = replay_batches(
+        [study], asked, clock, workers, until=ends, costs=costs, final=final
+    )
     (result,) = replayed.results()
     # Not in `replay_batches`: the 100 orders of tied starts take a history thirty times as long.
-    warnings = _with_other_first_step(study, asked, result, final)
-    warnings += tied_starts(study, asked, result.clock, costs, final)
+    its = Until(ends, final)
+    warnings = _with_other_first_step(study, asked, result, its)
+    warnings += tied_starts(study, asked, result.clock, costs, its)
     result = dataclasses.replace(result, warnings=tuple(warnings))
     if readings:
-        rows = _readings(study, asked, result.clock, costs, final, result)
+        rows = _readings(study, asked, result.clock, costs, its, result)
         result = dataclasses.replace(result, readings=tuple(rows))
     return result
 
@@ -89,7 +101,7 @@ class Replays:
         rule: that they were replayed under, as were the following.
         clock: who counts as previous.
         costs: seconds and money of a job beyond its training.
-        final: whether a final value is the last or the best reported one.
+        until: the job-level rules, and which reported value is the final one.
         outcomes: what was saved and lost in each study. [S]
         summaries: the same, key of a summary -> its value for each study. [S] each
         columns: of the trials of all studies.
@@ -100,7 +112,7 @@ class Replays:
     rule: Rule
     clock: Clock
     costs: Costs
-    final: Final
+    until: Until
     outcomes: Outcomes
     summaries: Summaries
     columns: TrialColumns
@@ -111,6 +123,7 @@ class Replays:
         columns = self.batch.each(self.columns)
         rows = zip(*self.summaries.values(), strict=True)
         told = zip(self.batch.studies, rows, columns, self.warnings, strict=True)
+        until = tuple(map(RecordedJobRule.of, self.until.rules))
         for study, row, its, warnings in told:
             yield ReplayResult(
                 study=study.name,
@@ -119,12 +132,25 @@ class Replays:
                 rule=self.rule,
                 clock=self.clock,
                 costs=self.costs,
-                final=self.final,
+                final=self.until.final,
                 summary=Summary(**dict(zip(self.summaries, row, strict=True))),
                 columns=its,
                 warnings=tuple(warnings),
-                trace=partial(decisions, study, self.rule, self.clock, self.costs),
+                until=until,
+                trace=partial(
+                    _decisions, study, self.rule, self.clock, self.costs, its if until else None
+                ),
             )
+
+
+def _decisions(
+    study: Study, rule: Rule, clock: Clock, costs: Costs, ended: TrialColumns | None
+) -> dict[str, Any]:
+    """The decisions about a study's trials; only those before the end of a job that `ended`."""
+    if ended is None:
+        return decisions(study, rule, clock, costs)
+    order = np.flatnonzero(ended.started)
+    return decisions(study, rule, clock, costs, order=order, rows=ended.reports_kept)
 
 
 def replay_batches(
@@ -133,8 +159,9 @@ def replay_batches(
     clock: str | None,
     workers: int,
     *,
+    until: Sequence[JobRule] = (),
     costs: Costs,
-    final: Final,
+    final: str,
 ) -> Iterator[tuple[Sequence[int], Replays]]:
     """Replay studies, together where the rule and their clocks allow it.
 
@@ -143,6 +170,7 @@ def replay_batches(
         rule: the rule, the same for all.
         clock: as for `replay`; None chooses one for each study.
         workers: how many trials the simulated clock runs at the same time.
+        until: job-level rules, the same for all.
         costs: seconds and money of a job beyond its training.
         final: whether a final value is the "last" or the "best" reported one.
 
@@ -161,7 +189,8 @@ def replay_batches(
     for places in batches(studies, clocks if batchable(rule) else range(len(studies))):
         batch = Batch.of([studies[place] for place in places])
         batch.validate_numbers()
-        yield places, _replayed(batch, prepare_batch(batch, rule), clocks[places[0]], costs, final)
+        plan, its = prepare_batch(batch, rule), Until(tuple(until), final)
+        yield places, _replayed(batch, plan, clocks[places[0]], costs, its)
 
 
 def check_final(final: str) -> None:
@@ -170,38 +199,38 @@ def check_final(final: str) -> None:
         raise EsimError(f"final cannot be {final!r}", fix="last or best")
 
 
-def replay_plan(plan: Plan, clock: Clock, costs: Costs, final: Final) -> Replays:
+def replay_plan(plan: Plan, clock: Clock, costs: Costs, until: Until) -> Replays:
     """The replay of a plan in the study's own launch order, as a batch of one."""
-    return _replayed(Batch.of([plan.study]), plan, clock, costs, final)
+    return _replayed(Batch.of([plan.study]), plan, clock, costs, until)
 
 
-def _replayed(batch: Batch, plan: Plan, clock: Clock, costs: Costs, final: Final) -> Replays:
+def _replayed(batch: Batch, plan: Plan, clock: Clock, costs: Costs, until: Until) -> Replays:
     rule = plan.rule
     plan = with_first_completed(plan, clock, costs)
-    run = run_once(plan, clock, costs)
+    run = play_once(plan, clock, costs, until)
     baseline = run_once(plan, clock, costs, acting=False)
-    trials = outcomes_of_trials(batch.whole, costs, final, run)
+    trials = outcomes_of_trials(batch.whole, costs, until.final, run)
     columns = columns_of(batch.whole, clock, trials, run, baseline)
     validate_trials(columns)
     found = outcomes(batch, batch.whole, clock, costs, trials, run, baseline)
-    told = summaries(found, batch, clock, costs, columns)
+    told = summaries(found, batch, clock, costs, columns, until.rules)
     cut_off_s = trials.recorded.job_seconds - trials.run.job_seconds
-    warnings = caveats_of(batch, rule, clock, costs, told, columns, cut_off_s)
+    warnings = caveats_of(batch, rule, clock, costs, until.rules, told, columns, cut_off_s)
     kept = (columns.reports_kept[first:last] for first, last in pairwise(batch.trials))
     for study, its_kept, its_warnings in zip(batch.studies, kept, warnings, strict=True):
-        its_warnings += _defects(study, rule, clock, costs, its_kept)
-    return Replays(batch, rule, clock, costs, final, found, told, columns, warnings)
+        its_warnings += _defects(study, rule, clock, costs, until, its_kept)
+    return Replays(batch, rule, clock, costs, until, found, told, columns, warnings)
 
 
 def _with_other_first_step(
-    study: Study, rule: Rule, result: ReplayResult, final: Final
+    study: Study, rule: Rule, result: ReplayResult, until: Until
 ) -> list[Caveat]:
     """The caveats of a result; the one that step 0 may mean another thing tells the other share."""
     found = list(result.warnings)
     at = next((i for i, caveat in enumerate(found) if caveat.code == ASSUMED), None)
     if at is not None:
         other = study.with_first_step("before")
-        replayed = replay_plan(prepare(other, rule), result.clock, result.costs, final)
+        replayed = replay_plan(prepare(other, rule), result.clock, result.costs, until)
         (otherwise,) = replayed.results()
         shares = (one.summary.steps_saved_fraction for one in (result, otherwise))
         here, there = ("unknown" if s is None else f"{100 * s:.1f} %" for s in shares)
@@ -215,7 +244,7 @@ def _with_other_first_step(
 
 
 def _defects(
-    study: Study, rule: Rule, clock: Clock, costs: Costs, rows_kept: Int64
+    study: Study, rule: Rule, clock: Clock, costs: Costs, until: Until, rows_kept: Int64
 ) -> Iterator[Caveat]:
     """Caveats for trials whose outcome is due to a defect of the system that the rule copies.
 
@@ -224,7 +253,7 @@ def _defects(
 
     def trials_changed(**columns: Any) -> int:
         changed = with_first_completed(prepare(study, rule.with_columns(**columns)), clock, costs)
-        righted = run_once(changed, clock, costs)
+        righted = play_once(changed, clock, costs, until)
         return int((righted.rows_kept != rows_kept).sum())
 
     if rule.again != "never":
@@ -246,7 +275,7 @@ def _defects(
 
 
 def _readings(
-    study: Study, rule: Rule, clock: Clock, costs: Costs, final: Final, literal: ReplayResult
+    study: Study, rule: Rule, clock: Clock, costs: Costs, until: Until, literal: ReplayResult
 ) -> Iterator[ReadingRow]:
     """Rows for the literal reading and for each that differs from `rule`.
 
@@ -262,7 +291,7 @@ def _readings(
             continue
         result = literal
         if not same:
-            replayed = replay_plan(prepare(study, changed), its_clock, costs, final)
+            replayed = replay_plan(prepare(study, changed), its_clock, costs, until)
             result = next(replayed.results())
         yield ReadingRow(
             code=reading.code,

@@ -6,13 +6,11 @@ import os
 from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from esim.assumptions import Clock, Costs
-from esim.rules import Rule
 from esim.simulator.jobs import StopEffects, slot_gaps, stop_effects, uploads
 from esim.simulator.kernels.arguments import State, Times
 from esim.simulator.kernels.engine import run_orders
@@ -21,8 +19,28 @@ from esim.simulator.plan.columns import NOTHING, FirstCompleted
 from esim.simulator.plan.first_completed import one_after_another, side_by_side
 from esim.simulator.plan.plan import Plan
 from esim.simulator.plan.ranking import in_threads
-from esim.study import Float64, Status, Study
+from esim.study import Float64, Status
 from esim.study.times import durations, report_seconds
+
+
+@dataclass(frozen=True)
+class JobEnds:
+    """How job-level rules ended J jobs, and what that left of their N trials.
+
+    Attributes:
+        by: int64 [J], which of the rules ended the job; -1: none, it would have ended so anyway.
+        at_s: float64 [J], when, in seconds since the first start; NaN if that is not told: by no
+            rule, or by one that bounds launches.
+        after: int64 [J], how many trials had ended by then; -1 where `at_s` is NaN.
+        started: bool [..., N], whether the trial started.
+        cut: bool [..., N], whether it was cut in flight, before its last report.
+    """
+
+    by: NDArray[np.int64]
+    at_s: Float64
+    after: NDArray[np.int64]
+    started: NDArray[np.bool_]
+    cut: NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -39,12 +57,13 @@ class OrderRun:
             nothing; such a trial is not `stopped`.
         began: float64 [N], seconds at which its job started; NaN without times.
         ended: float64 [N], seconds at which its job ended; NaN without times.
-        trained: float64 [N], seconds of training of each stopped trial; None: up to the last report
-            it makes.
+        trained: float64 [N], seconds of training of each trial stopped or cut; None: up to the last
+            report it makes.
         trace: float64 [E, 3], at each of E judgements the threshold, the number of peers, and how
             many judgements in a row have gone against the trial with it (-1: it would have, but
             the trial was among the best that go on); NaN where there is no threshold, or the
             judgement was not made; [0, 3] unless `traced`.
+        end: how job-level rules ended it; None: there are none.
     """
 
     rows_kept: NDArray[np.int32]
@@ -57,6 +76,7 @@ class OrderRun:
     ended: Float64
     trained: Float64 | None
     trace: Float64
+    end: JobEnds | None = None
 
 
 @dataclass(frozen=True)
@@ -68,14 +88,16 @@ class OrderRuns:
         stopped: bool [O, N], whether the rule stopped it before the last of them.
         spans: float64 [O, N, 2], seconds at which each job started and ended; [0, N, 2] without
             times.
-        trained: float64 [O, N], seconds of training of each stopped trial; None: up to the last
-            report it makes.
+        trained: float64 [O, N], seconds of training of each trial stopped or cut; None: up to the
+            last report it makes.
+        end: how job-level rules ended them; None: there are none.
     """
 
     rows_kept: NDArray[np.int32]
     stopped: NDArray[np.bool_]
     spans: Float64
     trained: Float64 | None
+    end: JobEnds | None = None
 
 
 def run_many(
@@ -352,51 +374,3 @@ def _run_timed(
         agenda=np.zeros((n, 4), dtype=np.int64),
     )
     timed.run_timed(orders, probe, kept, spans, *plan.arguments(effects.made), state, times)
-
-
-def decisions(study: Study, rule: Rule, clock: Clock, costs: Costs) -> dict[str, Any]:
-    """The decisions of a replay as columns, a row for every judgement that was made.
-
-    Args:
-        study: the recorded trials.
-        rule: the rule.
-        clock: who counts as previous.
-        costs: startup and stop overheads, in seconds, where the clock has times.
-
-    Raises:
-        EsimError: as for `prepare`.
-
-    >>> import esim
-    >>> study = esim.Study.from_arrays([[1.0, 1.0], [2.0, 2.0]], "minimize")
-    >>> decisions(study, esim.rule("sagemaker"), Clock("order", 1), Costs())["stop"].tolist()
-    [False, False, True]
-    """
-    plan = with_first_completed(prepare(study, rule), clock, costs)
-    run = run_once(plan, clock, costs, traced=True)
-    return decision_columns(plan, run, slice(None))
-
-
-def decision_columns(plan: Plan, run: OrderRun, which: slice) -> dict[str, Any]:
-    """The decisions of a traced run as columns, a row for every judgement that was made.
-
-    Args:
-        plan: the plan of the run.
-        run: a run that was `traced`.
-        which: the judgements [E] that are looked at.
-    """
-    study = plan.study
-    sign = study.sign
-    trial = np.repeat(np.arange(study.n_trials), np.diff(plan.arrays.offsets))[which]
-    peers, threshold = run.trace[which, 1], run.trace[which, 0]
-    reached = ~np.isnan(peers)
-    stop = run.trace[which, 2] >= plan.rule.consecutive
-    alone = plan.stops(which)
-    return {
-        "trial": [study.trials[i] for i in trial[reached]],
-        "step": plan.steps[which][reached],
-        "value": sign * plan.values[which][reached],
-        "own": sign * plan.own[which][reached],
-        "threshold": np.where(alone, np.nan, threshold)[reached],
-        "peers": peers[reached].astype(np.int64),
-        "stop": stop[reached],
-    }

@@ -12,8 +12,8 @@ from numpy.typing import ArrayLike
 from esim.assumptions import Clock, Costs
 from esim.results.replay import Caveat
 from esim.rules import Rule
+from esim.simulator.job_end import Until, play_many
 from esim.simulator.plan.build import prepare
-from esim.simulator.run import run_many
 from esim.simulator.trial_outcomes import outcomes_of_trials
 from esim.study import Int64, Study
 
@@ -23,7 +23,7 @@ _FEWEST = 10  # orders
 
 
 def tied_starts(
-    study: Study, rule: Rule, clock: Clock, costs: Costs, final: str
+    study: Study, rule: Rule, clock: Clock, costs: Costs, until: Until
 ) -> Iterator[Caveat]:
     """A caveat where the saved share of steps hangs on the launch order of equal starts.
 
@@ -33,7 +33,7 @@ def tied_starts(
 
     Args:
         study: the replayed study.
-        rule, clock, costs, final: of the replay.
+        rule, clock, costs, until: of the replay.
 
     Yields:
         One caveat, or none: where no starts are equal, or where no order moves the share by
@@ -44,8 +44,8 @@ def tied_starts(
         return
     most = max(_FEWEST, REPORTS // max(study.n_reports, 1))
     orders = _orders(study.n_trials, groups, min(most, ORDERS))
-    runs = run_many(prepare(study, rule), clock, costs, orders)
-    trials = outcomes_of_trials(study, costs, final, runs)
+    runs = play_many(prepare(study, rule), clock, costs, until, orders)
+    trials = outcomes_of_trials(study, costs, until.final, runs)
     run, recorded = trials.run.steps.sum(axis=-1), trials.recorded.steps.sum()
     if recorded == 0:
         return

@@ -44,6 +44,8 @@ class TrialOutcomes:
 
     Attributes:
         stopped: bool [..., N], the rule stops it.
+        started, cut: bool [..., N], whether it starts, and whether it is cut in flight as a
+            job-level rule ends the job; None: all start, and none is cut.
         final_recorded, final: float64, its final value; NaN if it has none.
     """
 
@@ -52,6 +54,8 @@ class TrialOutcomes:
     run: Spent
     final_recorded: Float64
     final: Float64
+    started: NDArray[np.bool_] | None = None
+    cut: NDArray[np.bool_] | None = None
 
 
 def outcomes_of_trials(
@@ -73,6 +77,8 @@ def outcomes_of_trials(
         run=under_rule,
         final_recorded=last_kept(study, values, np.diff(study.offsets), np.nan),
         final=last_kept(study, values, run.rows_kept, np.nan),
+        started=None if run.end is None else run.end.started,
+        cut=None if run.end is None else run.end.cut,
     )
 
 
@@ -81,16 +87,19 @@ def spent(study: Study, costs: Costs, run: OrderRun | OrderRuns) -> tuple[Spent,
     """What each trial takes, as recorded [N] and under the rule [..., N].
 
     A stopped trial trains until the stop has taken effect, and its job ends after the upload, but
-    never later than it did. Billed is what the record says was billed; of a job that the rule stops
+    never later than it did. So does a trial that is cut in flight; one that never starts takes
+    nothing. Billed is what the record says was billed; of a job that the rule stops
     the same share as of its counted seconds. Where the record does not say, it is the seconds that
     are counted: whole ones where the job's start and end were recorded, as SageMaker does it,
     trunc(end) - trunc(start). The arguments are those of `outcomes_of_trials`.
     """
-    rows, rows_kept, stopped = np.diff(study.offsets), run.rows_kept, run.stopped
+    rows, rows_kept, end = np.diff(study.offsets), run.rows_kept, run.end
+    stopped = run.stopped if end is None else run.stopped | end.cut
     steps = study.resource.astype(np.float64)
     all_steps, steps_run = (last_kept(study, steps, made) for made in (rows, rows_kept))
     if study.elapsed is None:
-        return _without_times(study, costs, all_steps, steps_run, stopped)
+        recorded, under_rule = _without_times(study, costs, all_steps, steps_run, stopped)
+        return recorded, under_rule if end is None else _of_started(under_rule, end.started)
     seconds, seconds_run = (last_kept(study, study.elapsed, made) for made in (rows, rows_kept))
     whole = durations(study)
     if run.trained is not None:
@@ -115,10 +124,15 @@ def spent(study: Study, costs: Costs, run: OrderRun | OrderRuns) -> tuple[Spent,
             billed = np.where(np.isnan(study.billed), billed, of_record)
         return Spent(steps, seconds, job, billed, billed * hourly)
 
-    return (
-        taken(all_steps, seconds, whole),
-        taken(steps_run, seconds_run, np.where(stopped, cut, whole)),
-    )
+    under_rule = taken(steps_run, seconds_run, np.where(stopped, cut, whole))
+    if end is not None:
+        under_rule = _of_started(under_rule, end.started)
+    return taken(all_steps, seconds, whole), under_rule
+
+
+def _of_started(spent: Spent, started: NDArray[np.bool_]) -> Spent:
+    """What trials take of which some never start. What cannot be known of them is 0."""
+    return Spent(**{key: np.where(started, value, 0.0) for key, value in vars(spent).items()})
 
 
 def _without_times(
@@ -182,4 +196,6 @@ def columns_of(
         end_recorded_s=baseline.ended if timed else unknown,
         end_s=run.ended if timed else unknown,
         start_recorded_s=baseline.began if timed else unknown,
+        started=np.ones(study.n_trials, dtype=np.bool_) if run.end is None else run.end.started,
+        cut=np.zeros(study.n_trials, dtype=np.bool_) if run.end is None else run.end.cut,
     )

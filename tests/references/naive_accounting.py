@@ -70,6 +70,11 @@ def account(
         "trials": len(launched),
         "trials_stopped": sum(bool(stopped[i]) for i in launched),
         "trials_censored": sum(bool(study.censored[i]) for i in launched),
+        "trials_not_started": 0,
+        "trials_cut": 0,
+        "ended_by": None,
+        "ended_after": None,
+        "ended_at_s": None,
     }
     whole = [_rows(study, i) for i in range(study.n_trials)]
     nobody = [False] * study.n_trials

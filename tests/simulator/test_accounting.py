@@ -23,6 +23,7 @@ from esim.results.replay import BestTrial, Summary
 from esim.rules import Rule
 from esim.simulator.accounting import Launches, Outcomes, outcomes
 from esim.simulator.best import BestTrials
+from esim.simulator.job_end import Until
 from esim.simulator.plan.build import prepare
 from esim.simulator.replay import replay_batches, replay_plan
 from esim.simulator.run import OrderRuns, run_many
@@ -145,7 +146,7 @@ def check(study: Study, rule: Rule, clock: Clock, costs: Costs, final: str, seed
     orders = np.array([rng.permutation(n) for _ in range(3)], dtype=np.int64).reshape(3, n)
     some = orders[:, : (n + 1) // 2].copy()
 
-    replayed = replay_plan(prepare(study, rule), clock, costs, final)
+    replayed = replay_plan(prepare(study, rule), clock, costs, Until(final=final))
     columns, (result,) = replayed.columns, replayed.results()
     times = Times(columns.start_s, columns.end_s, columns.start_recorded_s, columns.end_recorded_s)
     its = columns.reports_kept, columns.stopped, terms, times

@@ -11,10 +11,11 @@ from hypothesis import given, settings
 
 from esim.assumptions import Clock, Costs
 from esim.rules import Rule
+from esim.simulator.decisions import decision_columns
 from esim.simulator.plan.build import prepare
 from esim.simulator.plan.plan import Plan
 from esim.simulator.run import OrderRun as KernelRun
-from esim.simulator.run import decision_columns, run_once
+from esim.simulator.run import run_once
 from esim.study import Status, Study
 from tests.references import generate, golden, naive
 from tests.references.golden import Case

@@ -20,10 +20,11 @@ from numba import config
 from esim.results.replay import ReplayResult, Summary
 from esim.rules import Rule
 from esim.simulator.accounting import outcomes, summaries
+from esim.simulator.decisions import decision_columns
 from esim.simulator.plan.build import prepare
 from esim.simulator.replay import Final
 from esim.simulator.run import OrderRun as KernelRun
-from esim.simulator.run import decision_columns, run_once
+from esim.simulator.run import run_once
 from esim.simulator.trial_outcomes import columns_of, outcomes_of_trials
 from esim.study import Status, Study
 from esim.study.batch import Batch

@@ -24,9 +24,9 @@ import pytest
 from numba import config
 
 from esim import EsimError, Study, replay, rule
+from esim.simulator.decisions import decision_columns
 from esim.simulator.plan.build import prepare
 from esim.simulator.plan.plan import Plan
-from esim.simulator.run import decision_columns
 from tests.references import naive
 from tests.references.generate import build
 from tests.simulator.test_kernel import DECISION, judged_until_told, kernel_run

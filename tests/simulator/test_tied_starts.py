@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import esim
+from esim.simulator.job_end import Until
 from esim.simulator.tied_starts import ORDERS, tied_starts
 
 ROWS = {"trial-1": [3, 3, 3], "trial-2": [2, 2, 2], "trial-10": [1, 1, 1]}
@@ -93,5 +94,7 @@ def test_the_replay_lies_in_its_range_and_draws_are_orders_of_the_tied(seed: int
         saved = result.summary.steps_saved_fraction
         assert saved is not None and low - 0.05 <= 100 * saved <= high + 0.05
         assert int(words[words.index("orders") - 1]) <= ORDERS
-    again = list(tied_starts(study, result.rule, result.clock, result.costs, result.final))
+    again = list(
+        tied_starts(study, result.rule, result.clock, result.costs, Until(final=result.final))
+    )
     assert again == [w for w in result.warnings if w.code == "tied_starts"]

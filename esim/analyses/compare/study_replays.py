@@ -22,6 +22,7 @@ from esim.errors import EsimError
 from esim.results.comparison.comparison import RecordedMeans, Settings, Spread
 from esim.results.replay import BestTrial, Summary
 from esim.simulator.accounting import Launches, Outcomes, outcomes
+from esim.simulator.job_end import Until
 from esim.simulator.jobs import choose_clock
 from esim.simulator.plan.build import prepare
 from esim.simulator.plan.plan import Plan
@@ -294,7 +295,7 @@ class ReplayTable:
         """Fill the row of one contestant."""
         costs, final = self.settings.costs, self.conditions.final
         plan = prepare(self.study, contestant.rule, threads=1)
-        replayed = replay_plan(plan, self.clock, costs, final)
+        replayed = replay_plan(plan, self.clock, costs, Until(final=final))
         told = _numbers(replayed.outcomes, RECORDED_NUMBERS)
         self.recorded[:, r] = [told[name][0] for name in RECORDED_NUMBERS]
         self.summaries[r] = next(replayed.results()).summary

@@ -15,7 +15,7 @@ import numpy as np
 from esim.analyses.workers.by_study import FailedStudy, WorkUnit, attempt, read
 from esim.assumptions import Costs
 from esim.results.tables import as_parquet, packed, studies_schema, studies_table, trials_table
-from esim.rules import Rule
+from esim.rules import JobRule, Rule
 from esim.storage.history import Chunk
 from esim.study import Study
 from esim.study.batch import Batch
@@ -35,6 +35,7 @@ class ReplaySettings:
     workers: int = 1
     costs: Costs = field(default_factory=Costs)
     final: str = "last"
+    until: tuple[JobRule, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """These settings as they stand in the result document."""
@@ -47,6 +48,7 @@ class ReplaySettings:
             "clock": {"mode": self.clock, "workers": self.workers},
             "costs": vars(self.costs),
             "final": self.final,
+            **({"until": [rule.text for rule in self.until]} if self.until else {}),
         }
 
 
@@ -141,8 +143,9 @@ def _replayed(
         rule=settings.rule,
         clock=settings.clock,
         workers=settings.workers,
+        until=settings.until,
         costs=settings.costs,
-        final=settings.final,  # type: ignore[arg-type]  # checked there
+        final=settings.final,
     )
     at = list(studies)
     try:

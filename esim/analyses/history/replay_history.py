@@ -15,7 +15,7 @@ from esim.analyses.history.chunk_replay import ReplaySettings, replay_chunk
 from esim.analyses.history.finished_chunks import FinishedChunks
 from esim.analyses.workers import engines
 from esim.results.history import RESULT, STUDIES, TRIALS, AskedClock, HistoryReplay
-from esim.results.named_rule import RecordedRule
+from esim.results.named_rule import RecordedJobRule, RecordedRule
 from esim.results.replay import TOTALED, add_up
 from esim.results.tables import as_parquet, row_groups, studies_schema, trials_schema, unpacked
 from esim.storage.folders import whole_folder
@@ -165,6 +165,7 @@ class _Gathered:
             clock=AskedClock(settings.clock, settings.workers),
             costs=settings.costs,
             final=settings.final,
+            until=tuple(map(RecordedJobRule.of, settings.until)),
             studies=totals["studies"],
             totals=totals,
             spread=dict(self._spread()),

@@ -32,9 +32,10 @@ def show_many(result: HistoryReplay, console: Console) -> None:
     t = result.totals
     head = Text(clean(str(result.inputs[0]["path"])), style="bold")
     clock = result.clock.mode or "as recorded"
+    until = "".join(f" until {clean(rule.text)}" for rule in result.until)
     head.append(
         f"  {count(result.studies)} studies, {count(t['trials'])} trials; rule "
-        f"{result.rule.name}, clock {clock}",
+        f"{result.rule.name}{until}, clock {clock}",
         style="dim",
     )
     console.print(head)
@@ -73,9 +74,15 @@ def _answer(result: HistoryReplay) -> str:
     t = result.totals
     if not result.studies:
         return "No study could be replayed."
+    left = ""
+    if result.until:
+        left = (
+            f", the jobs would have ended without starting {count(t['trials_not_started'])} and "
+            f"cutting {count(t['trials_cut'])} of them,"
+        )
     text = (
-        f"The rule would have stopped {count(t['trials_stopped'])} of {count(t['trials'])} trials "
-        f"and saved {percent(t['steps_saved_fraction'])} of the steps"
+        f"The rule would have stopped {count(t['trials_stopped'])} of {count(t['trials'])} trials"
+        f"{left} and saved {percent(t['steps_saved_fraction'])} of the steps"
     )
     if t["seconds_saved_fraction"] is not None:
         saved = seconds(t["seconds_recorded"] - t["seconds_run"])
@@ -83,4 +90,5 @@ def _answer(result: HistoryReplay) -> str:
     if t["cost"] is not None:
         text += f", {money(t['cost_recorded'] - t['cost'], t['currency'])}"
     lost = t["best_trials_stopped"]
-    return f"{text}; it stopped the best trial in {count(lost)} of {count(result.studies)} studies."
+    word = "the best was lost" if result.until else "it stopped the best trial"
+    return f"{text}; {word} in {count(lost)} of {count(result.studies)} studies."

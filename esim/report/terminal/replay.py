@@ -12,7 +12,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from esim.report.answer import best_fate, totals_sentence, verdict
+from esim.report.answer import best_fate, totals_sentence, until_words, verdict
 from esim.report.words import (
     MISSING,
     clean,
@@ -124,11 +124,12 @@ def _study(result: ReplayResult) -> RenderableType:
     s = result.summary
     better = "lower" if result.direction == "minimize" else "higher"
     workers = f", {result.clock.workers} workers" if result.clock.mode == "simulated" else ""
+    until = f" until {until_words(result)}" if result.until else ""
     head = Text()
     head.append(clean(result.study), style="bold")
     head.append(
         f"  {clean(result.objective)}, {better} is better; {count(s.trials)} trials; "
-        f"rule {result.rule.name}, clock {result.clock.mode}{workers}",
+        f"rule {result.rule.name}{until}, clock {result.clock.mode}{workers}",
         style="dim",
     )
     parts: list[RenderableType] = [
@@ -222,6 +223,9 @@ def _saved(result: ReplayResult) -> Table:
         shown.add_row(
             "told to stop with their last report", "", count(s.trials_stopped_at_last), ""
         )
+    if result.until:
+        shown.add_row("  cut as the job ended", "", count(s.trials_cut), "")
+        shown.add_row("  never started", "", count(s.trials_not_started), "")
     return shown
 
 
