@@ -27,7 +27,7 @@ from esim.analyses.workers.by_study import Made, Studies, going_through
 from esim.assumptions import Clock, Costs
 from esim.errors import EsimError
 from esim.results.comparison.comparison import Comparison, Saved, Settings
-from esim.rules import Rule, share, usual
+from esim.rules import JobRule, Rule, job_rules, share, usual
 from esim.simulator.replay import Final
 from esim.storage.history import History
 from esim.study import Study
@@ -44,6 +44,7 @@ def compare(
     *,
     grid: Mapping[str, Sequence[Any]] | None = None,
     readings: bool = False,
+    until: str | JobRule | Sequence[str | JobRule] = (),
     clock: str | None = None,
     workers: int | None = None,
     orders: int = 100,
@@ -72,6 +73,8 @@ def compare(
         rules: names of presets, or rules; by default the `usual` ones.
         grid: column of the rules' table -> values; each rule takes part with every combination.
         readings: whether SageMaker's plausible readings take part too.
+        until: job-level rules, as `esim.rules.job_rule` takes them. Each takes part alone, and
+            beside each of `rules`; by default beside SageMaker's.
         clock: the clock of the recorded launch order, as in `replay`. Resampled launch orders are
             simulated on as many workers as ran side by side when the study was recorded; with
             "order" they too are replayed one trial after another.
@@ -108,6 +111,7 @@ def compare(
         ['sagemaker']
     """
     costs, grid = costs or Costs(), grid or {}
+    rules = None if rules is None else list(rules)
     max_degradation = share(max_degradation, "max_degradation")
     confidence = check_confidence(confidence)
     check_words(final, saved)
@@ -119,6 +123,8 @@ def compare(
         usual() if rules is None else rules,
         grid,
         readings=readings,
+        until=job_rules(until),
+        beside=["sagemaker"] if rules is None else rules,
     )
     given: Iterable[Study] | History = [studies] if isinstance(studies, Study) else studies
     if not isinstance(given, History):
@@ -163,7 +169,7 @@ def _with_baselines(asked: Field, known: Sequence[Facts]) -> Field:
     longest = max(study.reports_longest for study in known)
     bounds = tuple(baselines(longest, max(study.trials_reporting for study in known)))
     always = {one.rule for one in bounds}
-    others = tuple(one for one in asked.contestants if one.rule not in always)
+    others = tuple(one for one in asked.contestants if one.until or one.rule not in always)
     # `none` comes first, because of contestants that save the same the earlier is chosen.
     return replace(asked, contestants=bounds[:1] + others + bounds[1:])
 

@@ -48,6 +48,7 @@ from esim.results.comparison.comparison import (
     StudyRule,
     Winner,
 )
+from esim.results.named_rule import RecordedJobRule
 
 I_EPOCH = "i-epoch"
 
@@ -139,6 +140,7 @@ def _rules(
             front=fronts.on(r),
             beyond_i_epoch=fronts.beyond(r),
             workers=slots[r],
+            until=tuple(map(RecordedJobRule.of, contestants[r].until)),
         )
         for r in placed.order
     )
@@ -166,7 +168,9 @@ class _Fronts:
         losses = [p.orders.of(LOSS).mean(axis=1) for p in told]
         self.loss = np.mean(losses, axis=0)
         self.members = self._front(list(field.ranked))
-        self.i_epochs = [r for r, c in enumerate(field.contestants) if c.rule.name == I_EPOCH]
+        self.i_epochs = [
+            r for r, c in enumerate(field.contestants) if c.rule.name == I_EPOCH and not c.until
+        ]
         self.i_epoch_members = self._front(self.i_epochs)
 
     def _front(self, rows: list[int]) -> list[int]:
@@ -194,6 +198,8 @@ class _Fronts:
 def _first_stop(replayed: Sequence[StudyReplays], r: int, contestant: Contestant) -> FirstStop:
     steps = [float(p.first_stop[r]) for p in replayed if not np.isnan(p.first_stop[r])]
     by_itself = f"; by itself: {contestant.earliest}" if contestant.earliest else ""
+    if not steps and contestant.until:
+        return FirstStop(None, "stops no trial, but ends the job")
     if not steps:
         return FirstStop(None, f"stopped nothing in any order{by_itself}")
     return FirstStop(int(min(steps)), f"at step {int(min(steps))}{by_itself}")

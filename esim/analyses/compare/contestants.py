@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from esim.errors import EsimError
 from esim.results.comparison.comparison import Role
-from esim.rules import BASELINES, PRESETS, READINGS, Rule, preset
+from esim.rules import BASELINES, PRESETS, READINGS, JobRule, Rule, preset
 from esim.rules import rule as named_rule
 
 
@@ -24,6 +24,7 @@ class Contestant:
         role: "rule" or "baseline".
         look_ahead: whether it uses what no rule can know while trials run; it is not ranked then.
         earliest: its earliest possible stop, in words, if it is an unchanged preset.
+        until: job-level rules that end the job, beside it or, if it is `none`, alone.
     """
 
     key: str
@@ -32,6 +33,7 @@ class Contestant:
     role: Role = "rule"
     look_ahead: bool = False
     earliest: str = ""
+    until: tuple[JobRule, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -53,9 +55,16 @@ class Field:
 
 
 def contestants(
-    rules: Iterable[str | Rule], grid: Mapping[str, Sequence[Any]], *, readings: bool = False
+    rules: Iterable[str | Rule],
+    grid: Mapping[str, Sequence[Any]],
+    *,
+    readings: bool = False,
+    until: Sequence[JobRule] = (),
+    beside: Sequence[str | Rule] = (),
 ) -> Field:
-    """The rules at every point of the grid, then SageMaker's readings; each once.
+    """The rules at every point of the grid, then SageMaker's readings, then job-level rules.
+
+    Each takes part once; a job-level rule alone, and beside some of the rules.
 
     A column that means nothing to a rule (a patience rule has no peers) is left out for it.
 
@@ -63,6 +72,8 @@ def contestants(
         rules: names of presets, or rules.
         grid: column of the rules' table -> values.
         readings: whether SageMaker's plausible readings take part too.
+        until: job-level rules.
+        beside: the rules that each of them is combined with.
 
     Raises:
         EsimError: an unknown rule, column or value; a value that none of the rules can have; or two
@@ -95,7 +106,18 @@ def contestants(
     for column, refusal in refusals:
         if sum(c == column for c, _ in refusals) == len(rows):
             raise refusal
+    for job_rule in until:
+        for row in (PRESETS["none"], *map(named_rule, beside)):
+            ended = ended_by(contestant(row), job_rule)
+            found.setdefault(ended.key, ended)
     return Field(tuple(found.values()), without)
+
+
+def ended_by(one: Contestant, job_rule: JobRule) -> Contestant:
+    """A contestant whose jobs a job-level rule ends too; of `none` this rule alone is left."""
+    alone = one.rule == PRESETS["none"]
+    key = job_rule.text if alone else f"{one.key} until {job_rule.text}"
+    return replace(one, key=key, role="rule", earliest="", until=(job_rule,))
 
 
 def contestant(row: Rule) -> Contestant:

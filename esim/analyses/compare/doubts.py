@@ -12,7 +12,7 @@ from esim.analyses.compare.ranking import fewest_studies
 from esim.analyses.compare.study_replays import StudyReplays, ranked_number
 from esim.results.comparison.comparison import Doubt, Sensitivity, Settings
 from esim.results.replay import Caveat
-from esim.simulator.caveats import few_trials
+from esim.simulator.caveats import few_trials, never_stops
 from esim.study.facts import Facts
 
 _MANY = 10  # ranked contestants; the best of more looks better than it is
@@ -36,6 +36,13 @@ def doubts(
         chosen: whether a choice of a rule was judged on data that it was not made on.
     """
     yield from _about_studies(replayed, settings)
+    alone = [c.key for c in field.contestants if c.until and never_stops(c.rule)]
+    if alone and any(p.study.noted("strategy_bayesian") for p in replayed):
+        yield Doubt(
+            "job_level_exact",
+            f"{named(alone)}: a job-level rule alone keeps what came before the end, so that it is "
+            "exact under Bayesian search too, in the recorded launch order by the recorded clock",
+        )
     yield from _about_rules(replayed, field.contestants)
     if len(field.ranked) > _MANY and not chosen:
         yield Doubt(
@@ -105,6 +112,9 @@ def _about_rules(
     for r, contestant in enumerate(contestants):
         if contestant.role != "rule":
             continue
+        if contestant.until:
+            yield from _never_ends(replayed, r, contestant)
+            continue
         idle = [p.study for p in replayed if np.isnan(p.first_stop[r])]
         if not idle:
             continue
@@ -113,6 +123,17 @@ def _about_rules(
             text = f"{contestant.key} stops nothing in {len(idle)} of {len(replayed)} studies"
         reason = _why_idle(contestant, idle)
         yield Doubt("never_acts", text + (f": {reason}" if reason else ""), rule=contestant.key)
+
+
+def _never_ends(
+    replayed: Sequence[StudyReplays], r: int, contestant: Contestant
+) -> Iterator[Doubt]:
+    """The doubt about job-level rules that save nothing."""
+    saved = "steps_saved_fraction"
+    acts = [p for p in replayed if p.orders.known(saved) and p.orders.of(saved)[r].any()]
+    if acts:
+        return
+    yield Doubt("never_acts", f"{contestant.key} ends no job early", rule=contestant.key)
 
 
 def _why_idle(contestant: Contestant, idle: Sequence[Facts]) -> str:

@@ -22,7 +22,7 @@ from esim.errors import EsimError
 from esim.results.comparison.comparison import RecordedMeans, Settings, Spread
 from esim.results.replay import BestTrial, Summary
 from esim.simulator.accounting import Launches, Outcomes, outcomes
-from esim.simulator.job_end import Until
+from esim.simulator.job_end import Until, play_many
 from esim.simulator.jobs import choose_clock
 from esim.simulator.plan.build import prepare
 from esim.simulator.plan.plan import Plan
@@ -295,7 +295,8 @@ class ReplayTable:
         """Fill the row of one contestant."""
         costs, final = self.settings.costs, self.conditions.final
         plan = prepare(self.study, contestant.rule, threads=1)
-        replayed = replay_plan(plan, self.clock, costs, Until(final=final))
+        until = Until(contestant.until, final)
+        replayed = replay_plan(plan, self.clock, costs, until)
         told = _numbers(replayed.outcomes, RECORDED_NUMBERS)
         self.recorded[:, r] = [told[name][0] for name in RECORDED_NUMBERS]
         self.summaries[r] = next(replayed.results()).summary
@@ -304,7 +305,7 @@ class ReplayTable:
             if headline is not None and clock == self.orders_clock:
                 found = headline  # the same clock, and all of these launch orders
             else:
-                runs = run_many(plan, clock, costs, orders, threads=1)
+                runs = play_many(plan, clock, costs, until, orders, threads=1)
                 found = scores(plan, clock, costs, final, runs, self.baseline[part])
             headline = headline or found
             for name, table in self.numbers[part].items():

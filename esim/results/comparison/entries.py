@@ -8,6 +8,7 @@ from typing import Literal
 
 from esim.assumptions import Clock, Costs
 from esim.results.comparison.numbers import AgainstBest, AtWorkers, Mean, Rank, Share, Spread
+from esim.results.named_rule import RecordedJobRule
 from esim.results.replay import BestTrial, Caveat
 from esim.storage.typed import Scalar, Scalars
 from esim.study import Direction, Float64
@@ -46,7 +47,8 @@ class RuleEntry:
     """One contestant over the compared studies, each weighing the same (`Answer.studies`).
 
     `look_ahead`: it uses what no rule can know at the time: a bound, not ranked. `front`: on the
-    Pareto front. `beyond_i_epoch`: no i-epoch saves as much and loses as little.
+    Pareto front. `beyond_i_epoch`: no i-epoch saves as much and loses as little. `until`: job-level
+    rules that end the job, beside the rule `name` or, if that is none, alone.
     """
 
     key: str
@@ -64,6 +66,7 @@ class RuleEntry:
     front: bool | None
     beyond_i_epoch: bool | None
     workers: tuple[AtWorkers, ...]
+    until: tuple[RecordedJobRule, ...] = ()
 
 
 @dataclass(frozen=True)
