@@ -16,7 +16,7 @@ from esim.cli.flags import (
     Logs,
     OutputFlags,
     ReadStudiesFlags,
-    RuleFlags,
+    UntilRuleFlags,
     typed_share,
 )
 from esim.cli.groups import with_groups
@@ -148,8 +148,8 @@ class NextJobFlags:
 
 
 @dataclass(frozen=True)
-class ForecastRuleFlags(RuleFlags):
-    """The stopping rule, and whether in every reading."""
+class ForecastRuleFlags(UntilRuleFlags):
+    """The stopping rule, whether in every reading, and what ends the whole job."""
 
     readings: Annotated[
         bool,
@@ -174,7 +174,9 @@ def estimate(
     output: OutputFlags,
 ) -> None:
     """What to expect of the next tuning job with the rule on: saving, loss, how sure."""
-    row, money, final_value = rule.chosen(), costs.chosen(), final.chosen()
+    row, until, money, final_value = rule.chosen(), rule.job_rules(), costs.chosen(), final.chosen()
+    if until and job.same_cost:
+        raise typer.BadParameter("--same-cost is for rules that stop trials: leave out --until")
     engine.check()
     output.check(logs)
     wanted, asked = job.wanted(rule.readings), job.keywords()
@@ -190,7 +192,8 @@ def estimate(
         found = read_or_open(logs, reading, engine)
         with going_through(studies_of(found), **vars(engine)) as studies:
             known, threads = studies.each(facts_at), engine.jobs
-            ask = settle(known, row, **asked, costs=money, final=final_value, threads=threads)
+            asked |= {"costs": money, "final": final_value, "threads": threads, "until": until}
+            ask = settle(known, row, **asked)
             display.update(task, total=None if isinstance(found, ReadInput) else len(studies))
             estimated = full_estimate(
                 studies, ask, job.seed, job.confidence, wanted,

@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 from esim.assumptions import Clock, Costs
 from esim.errors import EsimError
 from esim.results.backtest import Backtest
-from esim.results.named_rule import RecordedRule
+from esim.results.named_rule import RecordedJobRule, RecordedRule
 from esim.results.recorded_inputs import Inputs
 from esim.results.records import following_schema, to_json
 from esim.results.replay import Caveat
@@ -281,7 +281,7 @@ class EstimateDocument:
     Attributes:
         studies: the past.
         next: the job that is forecast.
-        rule, clock, costs, final: how past trials were replayed.
+        rule, clock, costs, final, until: how past trials were replayed.
         confidence: of the intervals.
         replicates, seed: replays of each past study, and what drew them.
         extrapolated: the next job's trials over those of the largest past study.
@@ -339,6 +339,7 @@ class EstimateDocument:
     failures: Mapping[str, str] = field(default_factory=dict)
     degradation_as_seen: Interval | None = None
     unseen: Unseen | None = None
+    until: tuple[RecordedJobRule, ...] = ()
 
     def __post_init__(self) -> None:
         validate_document(self)
@@ -377,7 +378,7 @@ class EstimateDocument:
 
 def _leave_out(entries: dict[str, Any]) -> None:
     """Remove what documents of earlier versions lack, where it is unknown."""
-    names = "degradation_as_seen", "unseen", "trials_reporting", "trend", "launch_why"
+    names = "degradation_as_seen", "unseen", "trials_reporting", "trend", "launch_why", "until"
     advice = entries["advice"] or {"chances": {}}
     for owner in (entries, entries["next"], advice["chances"], *entries["studies"]):
         for name in (*names, "degradation_at_most_as_seen"):

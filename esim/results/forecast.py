@@ -27,10 +27,10 @@ from esim.results.estimate import (
     Scatter,
     Unseen,
 )
-from esim.results.named_rule import RecordedRule
+from esim.results.named_rule import RecordedJobRule, RecordedRule
 from esim.results.replay import Caveat
 from esim.results.validate import validate_document
-from esim.rules import Rule, share
+from esim.rules import JobRule, Rule, share
 from esim.study import Direction, Float64
 from esim.study.door import above
 from esim.version import __version__
@@ -129,6 +129,7 @@ class Estimate:
         scatter: saved share of steps, normalized degradation and best kept of the same replays of
             past trials, not widened. float64 [3, R]
         failures: study of a history -> why it could not be replayed; it counts nowhere else.
+        until: job-level rules that end the next job.
 
     Example:
         >>> import esim
@@ -168,6 +169,7 @@ class Estimate:
     advice: Advice | None = None
     backtest: Backtest | None = None
     failures: Mapping[str, str] = field(default_factory=dict)
+    until: tuple[JobRule, ...] = ()
 
     def __post_init__(self) -> None:
         validate_document(self)
@@ -282,6 +284,7 @@ class Estimate:
             esim=__version__,
             command=command,
             failures=self.failures,
+            until=tuple(map(RecordedJobRule.of, self.until)),
         )
 
     def to_dict(

@@ -39,6 +39,7 @@ from esim.results.estimate import Chances
 from esim.results.forecast import Estimate, Quantity
 from esim.rules import rule
 from esim.simulator.accounting import SPENT
+from esim.simulator.job_end import Until
 from esim.simulator.plan.build import prepare
 from esim.study import Note, Study
 from esim.study.facts import facts
@@ -92,7 +93,7 @@ def literal_twin(values: NDArray[np.float64]) -> list[int]:
 
 
 def played(study: Study, orders: NDArray[np.int64], clock: Clock, costs: Costs) -> Samples:
-    return play(prepare(study, rule("sagemaker")), clock, costs, "last", orders)
+    return play(prepare(study, rule("sagemaker")), clock, costs, Until(), orders)
 
 
 def test_samples_of_trials_are_what_a_plain_replay_of_them_gives() -> None:

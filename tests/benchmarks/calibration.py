@@ -24,6 +24,7 @@ import esim
 from esim.analyses.estimate.samples import Samples, draw, play
 from esim.assumptions import Clock, Costs
 from esim.rules import rule as named_rule
+from esim.simulator.job_end import Until
 from esim.simulator.plan.build import prepare
 from esim.simulator.plan.plan import Plan
 from esim.study import Study
@@ -131,7 +132,7 @@ def split(
         part(study, past), trials=cell.next, workers=clock.workers, replicates=REPLICATES,
         seed=seed, jobs=1,
     )  # fmt: skip
-    happened = play(whole, clock, Costs(), "last", upcoming[None], threads=1)
+    happened = play(whole, clock, Costs(), Until(), upcoming[None], threads=1)
     share = float(saved(happened)[0])
     if np.isnan(forecast.interval("steps_saved_fraction", 0.9)).any():
         cell.refused += 1  # the order matters and the next job is longer than the past one

@@ -172,7 +172,7 @@ def check(study: Study, rule: Rule, clock: Clock, costs: Costs, final: str, seed
             assert_agrees(told(found, at, study, launched), expected)
         for lots in (orders, some):
             runs, baseline = runs_of(study, rule, clock, costs, lots)
-            found = play(prepare(study, rule), clock, costs, final, lots).outcomes
+            found = play(prepare(study, rule), clock, costs, Until(final=final), lots).outcomes
             for at, order in enumerate(lots):
                 expected = account(
                     study, order.tolist(), runs.rows_kept[at], runs.stopped[at], terms,

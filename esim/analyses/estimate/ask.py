@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from esim.analyses.estimate.samples import Launch
 from esim.analyses.workers.by_study import MANY
 from esim.assumptions import Clock, Costs
-from esim.rules import Rule
+from esim.rules import JobRule, Rule
+from esim.simulator.job_end import Until
 
 
 @dataclass(frozen=True)
@@ -18,6 +19,7 @@ class Ask:
         rule: the rule of the next job.
         trials: m, of the next job.
         clock, costs, final: as in `replay`.
+        until: job-level rules that end the next job.
         launch: how the trials of a sample are launched, as in `samples.draw`.
         launch_why: why they are launched so.
         samples: R, replays of each study.
@@ -40,6 +42,12 @@ class Ask:
     launch_why: str = ""
     held: int = MANY
     threads: int | None = None
+    until: tuple[JobRule, ...] = ()
+
+    @property
+    def ends(self) -> Until:
+        """The job-level rules, with what they go by."""
+        return Until(self.until, self.final)
 
     def of_few(self, samples: int) -> Ask:
         """The same question for a few studies, with so many samples of each."""

@@ -110,7 +110,7 @@ def _splits(
         if ask.launch == "recorded":
             after = np.sort(after)
         found = forecast([study], small, seed + i, confidence, [before])
-        happened = play(plan, ask.clock, ask.costs, ask.final, after[None], threads=ask.threads)
+        happened = play(plan, ask.clock, ask.costs, ask.ends, after[None], threads=ask.threads)
         intervals = {}
         for name, value in _values(happened).items():
             low, high = found.interval(name)
@@ -183,7 +183,7 @@ def leave_one_out(
 def _left_out(study: Study, order: Int64, ask: Ask, found: Estimate) -> LeftOut:
     """One study, forecast from the others, and what its trials, int64 [n], did in their order."""
     happened = play(
-        prepare(study, ask.rule, threads=ask.threads), ask.clock, ask.costs, ask.final, order[None],
+        prepare(study, ask.rule, threads=ask.threads), ask.clock, ask.costs, ask.ends, order[None],
         threads=ask.threads,
     )  # fmt: skip
     share = _values(happened)["steps_saved_fraction"]

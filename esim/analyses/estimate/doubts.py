@@ -136,7 +136,8 @@ def _no_variation(of: _Forecast) -> Iterator[Caveat]:
 
 
 def _beyond_history(of: _Forecast) -> Iterator[Caveat]:
-    if of.found.extrapolated <= 1 or of.longest < LEAST or of.found.next.launch == "recorded":
+    known = of.found.next.launch == "shuffled" and not of.found.until
+    if of.found.extrapolated <= 1 or of.longest < LEAST or not known:
         return
     times = f"{of.found.extrapolated:.3g} times"
     how = (
@@ -154,6 +155,13 @@ def _beyond_history(of: _Forecast) -> Iterator[Caveat]:
 def _too_parallel(of: _Forecast) -> Iterator[Caveat]:
     known = of.found.quantities["steps_saved_fraction"] is not None
     if of.found.extrapolated <= 1 or known or of.longest < LEAST:
+        return
+    if of.found.until:
+        yield Caveat(
+            "job_level_beyond",
+            f"{_trials(of.longest)} cannot show when a longer job would be ended: a job of at most "
+            f"{of.longest} can be forecast",
+        )
         return
     if of.found.next.launch == "recorded":
         yield Caveat(

@@ -26,7 +26,7 @@ from esim.assumptions import Clock, Costs
 from esim.errors import EsimError
 from esim.results.estimate import Method, Next, Past, RecordedTrend, Unseen
 from esim.results.forecast import Estimate
-from esim.rules import Rule, share
+from esim.rules import JobRule, Rule, default_rule, job_rules, share
 from esim.rules import rule as named_rule
 from esim.simulator.replay import Final, check_final
 from esim.storage.history import History
@@ -73,10 +73,11 @@ def method(launch: Launch) -> Method:
 
 def estimate(
     studies: Study | Iterable[Study] | History,
-    rule: str | Rule = "sagemaker",
+    rule: str | Rule | None = None,
     trials: int | None = None,
     workers: int | None = None,
     *,
+    until: str | JobRule | Sequence[str | JobRule] | None = None,
     replicates: int = 1000,
     seed: int = 0,
     confidence: float | str = 0.9,
@@ -97,11 +98,12 @@ def estimate(
     Args:
         studies: one past study of the same problem; or several of the same kind, or a history of
             them (`esim.History.open`): the next job is then of another study of that kind.
-        rule: a preset's name, or a rule.
+        rule: a preset's name, or a rule. By default "sagemaker", or with `until` "none".
         trials: of the next job; by default as many as the past one had with a report (of several,
             the median).
         workers: its parallel jobs; by default the most that ran side by side in the past, and 1
             where the logs do not tell.
+        until: job-level rules, any of which ends the job, as `esim.rules.job_rule` takes them.
         replicates: replays of each past study, at least 100.
         seed: the same seed gives the same bytes.
         confidence: of the intervals, a share: 0.9 or "90%". Others can be asked of the same
@@ -135,10 +137,11 @@ def estimate(
     confidence = share(confidence, "confidence")
     check_numbers(trials, workers, replicates, confidence, launch)
     check_final(final)
-    row = named_rule(rule)
+    ends = job_rules(until)
+    row = named_rule(default_rule(ends) if rule is None else rule)
     with going_through(studies, engine=engine, jobs=jobs, address=address) as past:
         ask = settle(
-            past.each(facts_at), row, trials, workers, replicates, costs, final, launch, jobs
+            past.each(facts_at), row, trials, workers, replicates, costs, final, launch, jobs, ends
         )
         found = forecast_from(past, ask, seed, confidence)
     return dataclasses.replace(found, advice=advise(found))
@@ -154,12 +157,14 @@ def settle(
     final: Final = "last",
     launch: Launch | None = None,
     threads: int | None = None,
+    until: Sequence[JobRule] = (),
 ) -> Ask:
     """The arguments of `estimate`, with what they leave open settled by the studies.
 
     Args:
         past: what is known of each past study.
         threads: of a replay; None: as many as the machine has cores. The others as of `estimate`.
+        until: job-level rules.
 
     Raises:
         EsimError: the studies differ in direction, or one would take hours.
@@ -188,6 +193,7 @@ def settle(
         among=len(past) if many else None,
         held=_held([study.reports for study in past]),
         threads=threads,
+        until=tuple(until),
     )
 
 
@@ -292,6 +298,7 @@ def forecast_from(
         scatter=_scatter(known),
         warnings=(),
         method=method(ask.launch),
+        until=ask.until,
         failures=dict(past.failures),
     )
     return dataclasses.replace(found, warnings=tuple(doubts(every, lengths, found, ask.held)))

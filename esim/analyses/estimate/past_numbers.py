@@ -106,6 +106,13 @@ def past_numbers(replays: PastReplays, ask: Ask) -> PastNumbers:
         lambda samples: samples.outcomes.trials_stopped_fraction,
         lambda mean: _grown(replays, "steps", mean),
     )
+    if ask.until:
+        numbers["trials_not_started"] = _varies(
+            replays,
+            ask,
+            lambda samples: samples.outcomes.trials_not_started / samples.size,
+            lambda mean: (mean, 0.0),
+        )
     of_best, of_slow, kept, slow_kept, scatter = _of_the_best(replays)
     return PastNumbers(
         n=replays.n,
@@ -224,8 +231,9 @@ def _varies(
         bounded: whether all values stay within their bound.
         spent: what the number is about; of anything but steps, trials count by their seconds.
     """
-    if replays.m > replays.n and (2 * replays.workers >= replays.n or replays.launch == "recorded"):
-        return None  # too few launch positions show how a longer job goes on, or a search learns
+    alike = 2 * replays.workers < replays.n and replays.launch == "shuffled" and not ask.until
+    if replays.m > replays.n and not alike:
+        return None  # too few launch positions show how a longer job goes on, it learns, or ends
     values, half = number(replays.main), number(replays.half)
     if not (np.isfinite(values).all() and np.isfinite(half).all()):
         return None

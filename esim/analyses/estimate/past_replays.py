@@ -76,7 +76,7 @@ def replay_past_study(
     seeds = [np.random.SeedSequence(seed.entropy, spawn_key=(*seed.spawn_key, i)) for i in range(4)]
 
     def replayed(orders: Int64) -> Samples:
-        return play(plan, ask.clock, ask.costs, ask.final, orders, threads=ask.threads)
+        return play(plan, ask.clock, ask.costs, ask.ends, orders, threads=ask.threads)
 
     orders = 1 if ask.launch == "recorded" else _ORDERS
     sets = draw(seeds[_HALVES], places, n // 2, max(ask.samples * 3 // 20, 20), ask.launch)

@@ -40,7 +40,9 @@ def quantities(
     for spent in SPENT:
         name, unit = AMOUNTS[spent]
         found[name] = _amount(past, name, unit, draws)
-    found["trials_stopped"] = _stopped(past, draws)
+    for name in ("trials_stopped", "trials_not_started"):
+        if past and name in past[0].numbers:
+            found[name] = _counted(past, name, draws)
     known = _those(past, lambda one: one.degradation_known)
     of_values = known if comparable else []
     found["degradation"] = _of_the_best(of_values, "degradation_on_record", "value")
@@ -157,8 +159,8 @@ def _amount(past: Sequence[PastNumbers], name: str, unit: str, draws: int) -> Qu
     return Quantity(unit, values * past[0].m, spread)
 
 
-def _stopped(past: Sequence[PastNumbers], draws: int) -> Quantity | None:
-    drawn = _drawn(past, "trials_stopped", draws)
+def _counted(past: Sequence[PastNumbers], name: str, draws: int) -> Quantity | None:
+    drawn = _drawn(past, name, draws)
     if drawn is None:
         return None
     values, spread, _ = drawn
@@ -197,8 +199,9 @@ def _drawn(past: Sequence[PastNumbers], name: str, draws: int) -> tuple[Float64,
 
 
 def _stops_nothing(past: Sequence[PastNumbers]) -> bool:
-    """Whether no replay of any past study stops a trial, so that every amount saved is 0."""
-    stopped = [one.numbers["trials_stopped"] for one in past]
+    """Whether no replay stops a trial or leaves one out, so that every amount saved is 0."""
+    names = ("trials_stopped", "trials_not_started")
+    stopped = [one.numbers[name] for one in past for name in names if name in one.numbers]
     return all(one is not None and one.centre == 0.0 and not one.shape.any() for one in stopped)
 
 

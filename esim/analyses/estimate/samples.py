@@ -15,6 +15,7 @@ import numpy as np
 from esim.assumptions import Clock, Costs
 from esim.errors import EsimError
 from esim.simulator.accounting import SPENT, Launches, Outcomes, outcomes
+from esim.simulator.job_end import Until, play_many
 from esim.simulator.plan.plan import Plan
 from esim.simulator.run import run_many
 from esim.simulator.trial_outcomes import Spent, outcomes_of_trials
@@ -80,7 +81,7 @@ def play(
     plan: Plan,
     clock: Clock,
     costs: Costs,
-    final: str,
+    until: Until,
     orders: Int64,
     *,
     threads: int | None = None,
@@ -88,7 +89,7 @@ def play(
     """Replay samples, int64 [R, m]; the result does not depend on the number of threads."""
     block = max(1, _MOST_CELLS // max(1, plan.study.n_trials))
     parts = [
-        _play(plan, clock, costs, final, orders[at : at + block], threads)
+        _play(plan, clock, costs, until, orders[at : at + block], threads)
         for at in range(0, len(orders), block)
     ]
     if len(parts) == 1:
@@ -111,14 +112,14 @@ def _play(
     plan: Plan,
     clock: Clock,
     costs: Costs,
-    final: str,
+    until: Until,
     orders: Int64,
     threads: int | None,
 ) -> Samples:
     study, jobs = plan.study, Launches.of_some(orders)
-    runs = run_many(plan, clock, costs, orders, threads=threads)
+    runs = play_many(plan, clock, costs, until, orders, threads=threads)
     baseline = run_many(plan, clock, costs, orders, acting=False, threads=threads)
-    trials = outcomes_of_trials(study, costs, final, runs)
+    trials = outcomes_of_trials(study, costs, until.final, runs)
 
     def by_position(spent: Spent) -> dict[str, Float64]:
         return {name: jobs.table(getattr(spent, name), np.nan).mean(axis=0) for name in _BY_TRIAL}

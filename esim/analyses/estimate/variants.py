@@ -15,6 +15,7 @@ from esim.errors import EsimError
 from esim.results.estimate import Alternative, Headline, ReadingForecast
 from esim.results.forecast import Estimate
 from esim.rules import READINGS
+from esim.simulator.caveats import never_stops
 from esim.study import Study
 from esim.study.facts import reporting
 
@@ -89,6 +90,8 @@ def alternatives(
     past: Sequence[Study], ask: Ask, seed: int, confidence: float
 ) -> Iterator[Alternative]:
     """More cautious rules that keep the best clearly oftener at nearly the same saving."""
+    if never_stops(ask.rule):
+        return
     ask = smaller(ask)
     plain = forecast(past, ask, seed, confidence)
     for columns, words in _CAUTIOUS:

@@ -130,11 +130,12 @@ def replay_winners(
 
     Returns:
         None if fewer than two past trials have a final value, or m is more than `FAR` times n; than
-            n if the launch order is kept, because how a search learns beyond it is not known.
+            n if the launch order is kept, because how a search learns beyond it is not known, or
+            if a job-level rule ends the job, because trials that come again are no progress.
     """
     ranked = _ranked(study, ask.final, places)
     n, m, samples = len(places), ask.trials, max(ask.samples * 3 // 10, 20)
-    if len(ranked) < 2 or m > (n if ask.launch == "recorded" else FAR * n):
+    if len(ranked) < 2 or m > (n if ask.launch == "recorded" or ask.until else FAR * n):
         return None
     seeds = [np.random.SeedSequence(seed.entropy, spawn_key=(*seed.spawn_key, i)) for i in range(4)]
     copies = _COPIES + -(-(m - 1) // n)
@@ -147,7 +148,7 @@ def replay_winners(
     jobs = _Jobs(study.n_trials, places, ranked, m, ask.launch, copies)
 
     def played(orders: Int64) -> Outcomes:
-        return play(plan, ask.clock, ask.costs, ask.final, orders, threads=ask.threads).outcomes
+        return play(plan, ask.clock, ask.costs, ask.ends, orders, threads=ask.threads).outcomes
 
     seen = played(jobs.with_best(seeds[_ORDERS], best))
     slow = played(jobs.with_slow(seeds[_SLOW], max(samples // 5, 20)))

@@ -72,7 +72,7 @@ def estimate_page(source: SavedResult, studies: Sequence[str] = ()) -> Page:
     past = d.studies
     of = clean(past[0].study) if len(past) == 1 else plural(len(past), "past study")
     return Page(
-        title=f"{of}: what {d.rule.name} would do to the next job",
+        title=f"{of}: what {_acting(d)} would do to the next job",
         subtitle=f"The next job: {next_words(d)}; {clean(d.objective)}, {d.direction}; "
         f"from {plural(sum(s.history for s in past), 'past trial')}",
         answer=tuple(forecast_answer(d)),
@@ -128,6 +128,14 @@ def forecast_answer(d: EstimateDocument) -> Iterator[str]:
             f"and {_spread(d.degradation_as_seen)}"
         )
     yield f"{text}."
+
+
+def _acting(d: EstimateDocument) -> str:
+    """The rule and the job-level rules that act, in words."""
+    until = " or ".join(clean(rule.text) for rule in d.until)
+    if not until:
+        return d.rule.name
+    return until if d.rule.name == "none" else f"{d.rule.name} until {until}"
 
 
 def _tiles(d: EstimateDocument) -> Iterator[Tile]:

@@ -146,11 +146,13 @@ def _head(found: Estimate) -> Text:
     several = f" of {len(found.studies)} studies" if len(found.studies) > 1 else ""
     name = found.studies[0].study if len(found.studies) == 1 else "the next study"
     workers = f"{found.next.workers} worker" + "s" * (found.next.workers > 1)
+    until = " or ".join(clean(rule.text) for rule in found.until)
+    until = until and f" until {until}"
     head = Text(clean(name), style="bold")
     head.append(
         f"  {clean(found.objective)}, {better} is better; next job: "
         f"{_count(found.next.trials, 'trial')} on {workers}; from {_count(past, 'past trial')}"
-        f"{several}; rule {found.rule.name}",
+        f"{several}; rule {found.rule.name}{until}",
         style="dim",
     )
     return head
@@ -186,6 +188,10 @@ def _saved(found: Estimate) -> Table:
     stopped = found.around("trials_stopped")
     if stopped is not None:
         shown.add_row("trials stopped", "", "", count(stopped.median), _span(stopped, count))
+    left_out = found.around("trials_not_started") if found.until else None
+    if left_out is not None:
+        cells = count(left_out.median), _span(left_out, count)
+        shown.add_row("trials never started", "", "", *cells)
     return shown
 
 
