@@ -43,6 +43,9 @@ GRADES: dict[str, tuple[Severity, str]] = {
     ),
     "table_caution": ("warning", "tune on a metric that is printed after every epoch"),
     "auto_was_on": ("warning", "judge AUTO by a tuning job that ran without it"),
+    "autotune_on": ("warning", "judge AUTO by a tuning job without Autotune"),
+    "completion_criteria": ("note", "see what others would have done: esim replay --until NAME=N"),
+    "converged": ("note", "esim replay says what ending the job there would have given"),
     "epochs_backwards": ("warning", _KEEP_INDEX),
     "emissions_without_index": ("warning", _KEEP_INDEX),
     "summary_lines": ("warning", "print the closing summary under another name: AUTO may count it"),
@@ -184,6 +187,7 @@ INFORMATION = frozenset(
         "trials_listed_twice",
         "trials_renamed",
         "trials_waited",
+        "without_progress",
     }
 )
 UNAVAILABLE = frozenset({"strategy_hyperband", "several_algorithms"})

@@ -129,7 +129,7 @@ def _tell(
     if output.json:
         print_document(whole.to_json())
         return
-    from esim.report.terminal.check import show_enabling
+    from esim.report.terminal.check import show_enabling, show_ending
     from esim.report.terminal.console import terminal
     from esim.report.terminal.replay import show_inputs, show_replays
 
@@ -139,6 +139,8 @@ def _tell(
     if only is not None and only.rule.name == "sagemaker" and only.summary.trials_stopped:
         for job in sagemaker_studies(found).values():
             show_enabling(job.name, job.objective, job.direction, console)
+    if only is not None and only.summary.ended_by is not None and sagemaker_studies(found):
+        show_ending(only, console)
     show_inputs(inputs, console)
 
 

@@ -18,6 +18,7 @@ from esim.study.first_step import ASSUMED
 from esim.study.times import durations
 
 FEW_TRIALS = 20  # one launch order of fewer trials says little
+CONVERGED = "converged"  # the note that SageMaker found the job converged, and when
 GRACE_S = 120  # seconds that SageMaker gives a stopped job to finish; they are billed
 
 
@@ -334,4 +335,12 @@ _CHECKS: tuple[tuple[str, Callable[[_Replayed], str | None]], ...] = (
     ("infinite_values", _infinite_values),
 )
 # Notes of a reader that limit what a replay says.
-_NOTES = ("auto_was_on", "strategy_bayesian", ASSUMED, "spot_bill_unknown")
+_NOTES = (
+    "auto_was_on",
+    "autotune_on",
+    "completion_criteria",
+    CONVERGED,
+    "strategy_bayesian",
+    ASSUMED,
+    "spot_bill_unknown",
+)

@@ -20,7 +20,7 @@ from esim.results.validate import validate_trials
 from esim.rules import LITERAL, READINGS, JobRule, Rule, default_rule, job_rules
 from esim.rules import rule as named_rule
 from esim.simulator.accounting import Outcomes, outcomes, summaries
-from esim.simulator.caveats import caveats_of
+from esim.simulator.caveats import CONVERGED, caveats_of
 from esim.simulator.decisions import decisions
 from esim.simulator.job_end import Until, play_once
 from esim.simulator.jobs import check_slot_gap, choose_clock
@@ -83,7 +83,7 @@ def replay(
     (result,) = replayed.results()
     # Not in `replay_batches`: the 100 orders of tied starts take a history thirty times as long.
     its = Until(ends, final)
-    warnings = _with_other_first_step(study, asked, result, its)
+    warnings = _with_convergence(study, _with_other_first_step(study, asked, result, its), its)
     warnings += tied_starts(study, asked, result.clock, costs, its)
     result = dataclasses.replace(result, warnings=tuple(warnings))
     if readings:
@@ -241,6 +241,44 @@ def _with_other_first_step(
             f"{there} (--first-step done|before settles it)",
         )
     return found
+
+
+def _with_convergence(study: Study, caveats: list[Caveat], until: Until) -> list[Caveat]:
+    """The caveats; that SageMaker found the job converged tells what ending it there gives."""
+    note = next((note for note in study.notes if note.code == CONVERGED), None)
+    if note is None:
+        return caveats
+    try:
+        lasted = float(note.evidence[0]) - float(np.fmin.reduce(study.start, initial=np.inf))
+    except (IndexError, ValueError):  # a note of another kind of log
+        return caveats
+    text = f"{note.text}; what ending it there gives cannot be told without the times of its jobs"
+    if study.has_schedule and lasted > 0:
+        rule = JobRule(CONVERGED, "TuningJobCompletionDetails", ends_by="time", limit=lasted)
+        plan, costs = prepare(study, named_rule("none")), Costs()
+        ended = replay_plan(plan, Clock("recorded"), costs, Until((rule,), until.final))
+        text = f"{note.text}; {_given_up(next(ended.results()).summary)}"
+    return [Caveat(CONVERGED, text) if one.code == CONVERGED else one for one in caveats]
+
+
+def _given_up(s: Summary) -> str:
+    """What a job that ends early saves and loses, in words."""
+    if s.ended_by is None:
+        return "by then all of its training jobs had ended"
+    shares = {"steps": s.steps_saved_fraction, "training time": s.seconds_saved_fraction}
+    saved = " and ".join(
+        f"{100 * share:.1f} % of the {what}" for what, share in shares.items() if share is not None
+    )
+    lost = "what that loses is unknown"
+    if s.degradation is not None and s.degradation_normalized is not None:
+        lost = "lost nothing of the best"
+        if s.degradation > 0:
+            lost = (
+                f"lost {s.degradation:.4g}, {100 * s.degradation_normalized:.1f} % of the way from "
+                "the best to the median trial"
+            )
+    left = f"{s.trials_not_started} never started, {s.trials_cut} cut"
+    return f"ending it there would have saved {saved} ({left}), and {lost}"
 
 
 def _defects(

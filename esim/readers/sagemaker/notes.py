@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from itertools import pairwise
 
 from esim.readers.assembly import some
-from esim.readers.sagemaker.records import TrainingJob, TuningJob
+from esim.readers.sagemaker.records import Completion, TrainingJob, TuningJob
 from esim.readers.source import File
 from esim.readers.text.find import Matches
 from esim.readers.text.index_forms import MARKED, StepForm
@@ -63,8 +64,13 @@ def job_notes(
             "short, and what they would have reached is unknown"
         )
         notes.append(Note("auto_was_on", text))
+    notes += completion_notes(tuning.completion)
     if tuning.strategy == "Hyperband":
-        text = "strategy Hyperband stops jobs by itself, and AUTO must be off with it"
+        least, most = ("unknown" if at is None else at for at in tuning.completion.resource)
+        between = ""
+        if any(at is not None for at in tuning.completion.resource):
+            between = f", between MinResource {least} and MaxResource {most}"
+        text = f"strategy Hyperband stops jobs by itself{between}, and AUTO must be off with it"
         notes.append(Note("strategy_hyperband", text))
     if tuning.definitions > 1:
         text = f"{tuning.definitions} training job definitions: AUTO is for tuning one algorithm"
@@ -97,6 +103,41 @@ def job_notes(
     if unzoned:
         text = f"times of {len(unzoned)} job(s) name no time zone; taken as UTC"
         notes.append(Note("zone_assumed", text, len(unzoned)))
+    return notes
+
+
+def completion_notes(completion: Completion) -> list[Note]:
+    """Notes on what was to end the whole job, and on what SageMaker found of that.
+
+    `converged` has the moment as its evidence, in seconds since 1970: a replay ends the job there.
+    """
+    notes = []
+    limits = {
+        "not-improving": completion.not_improving,
+        "target": completion.target,
+        "max-runtime": completion.runtime,
+    }
+    on = [f"{name}={limit:.15g}" for name, limit in limits.items() if limit is not None]
+    on += ["ConvergenceDetected"] if completion.on_convergence else []
+    if on:
+        text = (
+            f"the tuning job had completion criteria: {', '.join(on)}; if one of them ended it, "
+            "what it would have launched beyond that is unknown"
+        )
+        notes.append(Note("completion_criteria", text, len(on)))
+    if completion.autotune:
+        text = "Autotune was on, which may switch on early stopping and completion criteria itself"
+        notes.append(Note("autotune_on", text))
+    if completion.converged is not None:
+        at = datetime.fromtimestamp(completion.converged, UTC).isoformat(timespec="seconds")
+        text = f"SageMaker found at {at} that the tuning job had converged"
+        notes.append(Note("converged", text, 1, (repr(completion.converged),)))
+    if completion.without_progress is not None:
+        text = (
+            f"SageMaker counts {completion.without_progress} training jobs that did not improve "
+            "(1 % or less)"
+        )
+        notes.append(Note("without_progress", text, completion.without_progress))
     return notes
 
 

@@ -26,6 +26,31 @@ _NUMBERED = re.compile(r"(.+)-(\d{3,})-[0-9a-f]{8}")
 
 
 @dataclass(frozen=True)
+class Completion:
+    """What a description says of the end of the whole tuning job; None and False: nothing.
+
+    Attributes:
+        target: TargetObjectiveMetricValue.
+        not_improving: MaxNumberOfTrainingJobsNotImproving.
+        on_convergence: whether convergence was to end it.
+        runtime: MaxRuntimeInSeconds.
+        autotune: whether Autotune was on, which may choose such settings itself.
+        resource: MinResource and MaxResource of strategy Hyperband.
+        converged: seconds since 1970 at which SageMaker found that the job had converged.
+        without_progress: how many training jobs did not improve, as SageMaker counts them.
+    """
+
+    target: float | None = None
+    not_improving: int | None = None
+    on_convergence: bool = False
+    runtime: int | None = None
+    autotune: bool = False
+    resource: tuple[int | None, int | None] = (None, None)
+    converged: float | None = None
+    without_progress: int | None = None
+
+
+@dataclass(frozen=True)
 class TuningJob:
     """What describe-hyper-parameter-tuning-job says.
 
@@ -40,6 +65,7 @@ class TuningJob:
         definitions: how many training job definitions it has, one for each algorithm.
         instance_type, instance_count: type and number of the machines of a training job.
         spot: whether any definition asks for spot instances.
+        completion: what was to end the whole job.
     """
 
     name: str
@@ -54,6 +80,7 @@ class TuningJob:
     instance_type: str | None
     instance_count: int
     spot: bool = False
+    completion: Completion = Completion()
 
 
 @dataclass(frozen=True)
@@ -225,6 +252,32 @@ def _tuning_job(document: dict[str, Any], path: str) -> TuningJob:
         instance_type=machines.get("InstanceType", str),
         instance_count=machines.get("InstanceCount", int) or 1,
         spot=any(definition.flag(_SPOT) for definition in definitions),
+        completion=_completion(fields, config, path),
+    )
+
+
+def _completion(fields: _Fields, config: _Fields, path: str) -> Completion:
+    """What ends the job, of a description and its HyperParameterTuningJobConfig."""
+    criteria = config.part("TuningJobCompletionCriteria", optional=True)
+    best = criteria.part("BestObjectiveNotImproving", optional=True)
+    convergence = criteria.part("ConvergenceDetected", optional=True)
+    hyperband = config.part("StrategyConfig", optional=True)
+    hyperband = hyperband.part("HyperbandStrategyConfig", optional=True)
+    details = fields.part("TuningJobCompletionDetails", optional=True)
+    autotune = fields.part("Autotune", optional=True)
+    key, converged = "ConvergenceDetectedTime", None
+    if details.values.get(key) is not None:
+        where = f"{path}, TuningJobCompletionDetails.{key}"
+        converged = parse_moment(details.values[key], where).seconds
+    return Completion(
+        target=criteria.get("TargetObjectiveMetricValue", int, float),
+        not_improving=best.get("MaxNumberOfTrainingJobsNotImproving", int),
+        on_convergence=convergence.get("CompleteOnConvergence", str) == "Enabled",
+        runtime=config.part("ResourceLimits", optional=True).get("MaxRuntimeInSeconds", int),
+        autotune=autotune.get("Mode", str) == "Enabled",
+        resource=(hyperband.get("MinResource", int), hyperband.get("MaxResource", int)),
+        converged=converged,
+        without_progress=details.get("NumberOfTrainingJobsObjectiveNotImproving", int),
     )
 
 

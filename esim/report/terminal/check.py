@@ -10,11 +10,12 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from esim.report.enable import how_to_enable
+from esim.report.enable import how_to_enable, how_to_end
 from esim.report.words import clean
 
 if TYPE_CHECKING:
     from esim.results.check import Check
+    from esim.results.replay import ReplayResult
     from esim.study import Study
 
 _STYLE = {"error": "bold red", "warning": "yellow", "note": "dim"}
@@ -47,6 +48,17 @@ def show_enabling(name: str, objective: str, direction: str, console: Console) -
     console.print(Text("\nTo switch AUTO on for the next one", style="bold"))
     for line in how_to_enable(name, objective, direction):
         console.print(Text(f"  {line}"), soft_wrap=True)  # not broken, so that it can be copied
+
+
+def show_ending(result: ReplayResult, console: Console) -> None:
+    """Print how to have SageMaker end the next tuning job so; nothing if it has no such rule."""
+    limits = [(rule.text.partition("=")[0], rule.parameters["limit"]) for rule in result.until]
+    lines = how_to_end(result.study, limits)
+    if not lines:
+        return
+    console.print(Text("\nTo have SageMaker end the next one so", style="bold"))
+    for line in lines:
+        console.print(Text(f"  {line}"), soft_wrap=True)
 
 
 def _check(check: Check) -> Iterator[RenderableType]:
