@@ -74,6 +74,14 @@ def until_words(result: ReplayResult) -> str:
     return " or ".join(clean(rule.text) for rule in result.until)
 
 
+def acting_words(result: ReplayResult) -> str:
+    """The rule and the job-level rules that act on a job; these alone where the rule is none."""
+    if not result.until:
+        return result.rule.name
+    until = until_words(result)
+    return until if result.rule.name == "none" else f"{result.rule.name} until {until}"
+
+
 def best_fate(result: ReplayResult) -> str:
     """What became of the best recorded trial and of its value, in a few words."""
     fate = _fate(result)

@@ -264,7 +264,7 @@ def _one_after_another(of: _Replayed) -> str | None:
 
 
 def _starts_as_recorded(of: _Replayed) -> str | None:
-    if of.clock.mode != "recorded":
+    if of.clock.mode != "recorded" or (of.until and never_stops(of.rule)):
         return None
     return (
         "trials start when they did: a freed slot starts no trial earlier "

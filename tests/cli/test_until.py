@@ -71,6 +71,21 @@ def test_the_answer_in_words() -> None:
     assert "jobs in flight are taken to be cut as the job ends" in out
 
 
+def test_a_report_page_of_it(tmp_path: Path) -> None:
+    for rule, title in (
+        ([], "tiny: a job ended early with max-runtime=60"),
+        (["--rule", "sagemaker"], "tiny: early stopping with sagemaker until max-runtime=60"),
+    ):
+        out = str(tmp_path / f"out{len(rule)}")
+        run("replay", TINY, *rule, "--until", "max-runtime=60", "--out", out)
+        run("report", out, "--out", f"{out}/report.md")
+        page = (Path(out) / "report.md").read_text()
+        assert title in page
+        assert "max-runtime=60, a job-level rule" in page
+        rows = [line for line in page.splitlines() if line.startswith("| tiny-005")]
+        assert any(row.endswith("| no | no |") for row in rows)  # neither started nor cut
+
+
 def test_the_help_says_what_acts() -> None:
     words = " ".join(run("replay", "--help").output.replace("│", " ").split())
     assert "with --until: none, which stops no trial" in words

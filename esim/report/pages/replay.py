@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from esim.errors import EsimError
-from esim.report.answer import answer, subtitle
+from esim.report.answer import acting_words, answer, subtitle
 from esim.report.chosen import shown_in_full
 from esim.report.figures.labelled_rows import studies_plot
 from esim.report.pages.page import Column, Doubt, Page, Part, Picture, Say, Section, Tile, filled
@@ -40,7 +40,9 @@ def replay_page(source: SavedResult, studies: Sequence[str] = ()) -> Page:
         zip((r.study for r in results), unique_slugs([r.study for r in results]), strict=True)
     )
     one = len(results) == 1
-    rule = results[0].rule
+    acting = acting_words(results[0])
+    ended = results[0].until and results[0].rule.name == "none"
+    stopping = "a job ended early" if ended else "early stopping"
     sections: list[Section] = [] if one else [_all_studies(results, shown, studies)]
     for i, result in enumerate(shown, 1):
         reports, decisions = reports_of(source, result), result.trace()
@@ -51,9 +53,8 @@ def replay_page(source: SavedResult, studies: Sequence[str] = ()) -> Page:
     head = subtitle(results[0]) if one else plural(len(results), "study")
     return Page(
         title=f"{clean(results[0].study) if one else plural(len(results), 'tuning job')}: "
-        f"early stopping with {rule.name}",
-        subtitle=f"{head}; rule {rule.name}"
-        + (f", {clock_words(results[0].clock)}" if one else ""),
+        f"{stopping} with {acting}",
+        subtitle=f"{head}; rule {acting}" + (f", {clock_words(results[0].clock)}" if one else ""),
         answer=answer(results),
         tiles=tuple(_tiles(results)),
         doubts=tuple(_doubts(results)),

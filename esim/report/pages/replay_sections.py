@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from esim.report.answer import best_fate, over_readings, wrong_sentence
+from esim.report.answer import best_fate, over_readings, until_words, wrong_sentence
 from esim.report.figures.figure_lists import replay_plots
 from esim.report.figures.plot import Plot
 from esim.report.figures.stopped_wrongly import stopped_wrongly
@@ -316,6 +316,10 @@ def _trials(result: ReplayResult, prefix: str) -> Table:
     ]
     if not result.columns.censored.any():
         columns, rows = columns[:-1], [row[:-1] for row in rows]
+    if result.until:
+        ended = zip(result.columns.started.tolist(), result.columns.cut.tolist(), strict=True)
+        columns = (*columns, Column("started", "started", "yes"), Column("cut", "cut", "yes"))
+        rows = [(*row, *its) for row, its in zip(rows, ended, strict=True)]
     return filled(f"{prefix}trials", "In launch order", columns, rows, most=60)
 
 
@@ -324,8 +328,10 @@ def assumptions(results: Sequence[ReplayResult]) -> Section:
     first = results[0]
     clocks = dict.fromkeys(clock_words(r.clock) for r in results)
     directions = dict.fromkeys(better_words(r.direction) for r in results)
+    until = [("ended by", f"{until_words(first)}, a job-level rule")] if first.until else []
     rows = [
         ("rule", first.rule.name),
+        *until,
         ("copied from", first.rule.source),
         ("trials meet", "; ".join(clocks)),
         ("objective", "; ".join(directions)),
