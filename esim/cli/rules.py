@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -12,7 +12,7 @@ from esim.cli.usage import usage
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from esim.rules import JobPreset, Preset
+    from esim.rules import JobPreset, Preset, Reading
 
 
 def rules(
@@ -24,7 +24,7 @@ def rules(
     """List the rules, or show one: every column with its meaning, its source, its pitfalls."""
     from esim.report.terminal.console import terminal
     from esim.report.terminal.replay import table
-    from esim.rules import job_presets, names, preset, read_preset
+    from esim.rules import READINGS, job_presets, names, preset, read_preset
 
     console = terminal()
     if name is None:
@@ -52,7 +52,7 @@ def rules(
     _about(found, console)
     _columns(found, console)
     if name == "sagemaker":
-        _readings(console)
+        _readings(READINGS, console)
 
 
 def _about(row: Preset, console: Console) -> None:
@@ -90,6 +90,7 @@ def _about_job_level(row: JobPreset, console: Console) -> None:
         style = "bold" if value != ordinary[column] else ""
         shown.add_row(column, Text(str(value).lower(), style=style), told[column])
     console.print(shown)
+    _readings(row.readings, console)
 
 
 def _told(
@@ -141,13 +142,13 @@ def _columns(row: Preset, console: Console) -> None:
         console.print(shown)
 
 
-def _readings(console: Console) -> None:
+def _readings(readings: Iterable[Reading], console: Console) -> None:
     from esim.report.terminal.replay import table
-    from esim.rules import READINGS
 
     shown = table("Readings (--readings)", "", "what is left open", "read as", "sets", words=True)
-    for reading in READINGS:
-        sets = [f"{k}={v}" for k, v in reading.columns.items()]
+    for reading in readings:
+        sets = [f"{k}={str(v).lower()}" for k, v in reading.columns.items()]
         sets += [f"clock {reading.clock}"] if reading.clock else []
         shown.add_row(reading.code, reading.question, reading.answer, ", ".join(sets))
-    console.print(shown)
+    if shown.row_count:
+        console.print(shown)

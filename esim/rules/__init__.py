@@ -10,6 +10,7 @@ from esim.rules.job_level import (
     job_meanings,
     job_preset,
     job_presets,
+    job_readings,
     job_rule,
     job_rules,
 )
@@ -33,6 +34,7 @@ __all__ = [
     "job_meanings",
     "job_preset",
     "job_presets",
+    "job_readings",
     "job_rule",
     "job_rules",
     "meanings",

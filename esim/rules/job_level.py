@@ -11,13 +11,14 @@ import dataclasses
 import functools
 import math
 import tomllib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from esim.errors import EsimError, near_names
 from esim.rules.columns import column
+from esim.rules.readings import Reading
 from esim.rules.shares import share
 
 EndsBy = Literal["no progress", "standstill", "small gain", "target", "trials", "launches", "time"]
@@ -161,6 +162,8 @@ class JobPreset:
         sets: the keys of a HyperParameterTuningJobConfig of SageMaker that hold the limit; () if
             SageMaker has no such rule.
         least, most: what the system accepts as the limit; None: no bound is known.
+        columns: that differ from the defaults.
+        readings: other plausible readings of what its source leaves open.
     """
 
     name: str
@@ -176,6 +179,7 @@ class JobPreset:
     least: float | None = None
     most: float | None = None
     columns: Mapping[str, Any] = field(default_factory=dict)
+    readings: tuple[Reading, ...] = ()
 
 
 @functools.cache
@@ -186,6 +190,7 @@ def job_presets() -> Mapping[str, JobPreset]:
         texts: dict[str, Any] = {
             k: tuple(v) if isinstance(v, list) else v for k, v in entries.items()
         }
+        texts["readings"] = tuple(Reading(**one) for one in texts.get("readings", ()))
         made = JobPreset(name=name, rule=None, **texts)
         if made.refused is None:
             source = f"{made.source}; {made.version}" if made.version else made.source
@@ -257,6 +262,15 @@ def job_rules(until: str | JobRule | Iterable[str | JobRule] | None) -> tuple[Jo
     if isinstance(until, (str, JobRule)):
         until = [until]
     return tuple(job_rule(one) for one in until)
+
+
+def job_readings(rule: JobRule) -> Iterator[tuple[Reading, JobRule]]:
+    """The plausible readings of a job-level rule's source that differ from the rule."""
+    row = job_presets().get(rule.name)
+    for reading in () if row is None else row.readings:
+        changed = dataclasses.replace(rule, **reading.columns)
+        if changed != rule:
+            yield reading, changed
 
 
 def default_rule(until: Sequence[JobRule]) -> str:

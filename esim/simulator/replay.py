@@ -17,16 +17,25 @@ from esim.errors import EsimError
 from esim.results.named_rule import RecordedJobRule
 from esim.results.replay import Caveat, ReadingRow, ReplayResult, Summaries, Summary, TrialColumns
 from esim.results.validate import validate_trials
-from esim.rules import LITERAL, READINGS, JobRule, Rule, default_rule, job_rules
+from esim.rules import (
+    LITERAL,
+    READINGS,
+    JobRule,
+    Reading,
+    Rule,
+    default_rule,
+    job_readings,
+    job_rules,
+)
 from esim.rules import rule as named_rule
 from esim.simulator.accounting import Outcomes, outcomes, summaries
-from esim.simulator.caveats import CONVERGED, caveats_of
+from esim.simulator.caveats import CONVERGED, caveats_of, never_stops
 from esim.simulator.decisions import decisions
-from esim.simulator.job_end import Until, play_once
+from esim.simulator.job_end import Until, play_many, play_once
 from esim.simulator.jobs import check_slot_gap, choose_clock
 from esim.simulator.plan.build import batchable, prepare, prepare_batch
 from esim.simulator.plan.plan import Plan
-from esim.simulator.run import run_many, run_once, with_first_completed
+from esim.simulator.run import run_once, with_first_completed
 from esim.simulator.tied_starts import tied_starts
 from esim.simulator.trial_outcomes import columns_of, outcomes_of_trials
 from esim.study import Int64, Study
@@ -315,23 +324,20 @@ def _defects(
 def _readings(
     study: Study, rule: Rule, clock: Clock, costs: Costs, until: Until, literal: ReplayResult
 ) -> Iterator[ReadingRow]:
-    """Rows for the literal reading and for each that differs from `rule`.
+    """Rows for the literal reading and for each that differs, of the rule and of job-level rules.
 
-    Readings that need recorded times are left out if the study has none.
+    Readings that need recorded times are left out if the study has none, and those of a rule that
+    stops no trial.
     """
-    for reading in READINGS:
-        changed = rule.with_columns(**reading.columns)
-        its_clock = clock if reading.clock is None else Clock(reading.clock)
-        if its_clock.mode == "recorded" and not study.has_schedule:
-            continue
-        same = changed == rule and its_clock == clock
-        if same and reading is not LITERAL:
-            continue
+
+    def row(
+        reading: Reading, changed: Rule, its_clock: Clock, ends: Sequence[JobRule]
+    ) -> ReadingRow:
         result = literal
-        if not same:
-            replayed = replay_plan(prepare(study, changed), its_clock, costs, until)
-            result = next(replayed.results())
-        yield ReadingRow(
+        if reading is not LITERAL or changed != rule:
+            its = Until(tuple(ends), until.final)
+            result = next(replay_plan(prepare(study, changed), its_clock, costs, its).results())
+        return ReadingRow(
             code=reading.code,
             question=reading.question,
             reading=reading.answer,
@@ -340,6 +346,19 @@ def _readings(
             summary=result.summary,
         )
 
+    for reading in READINGS if not (until.rules and never_stops(rule)) else (LITERAL,):
+        changed = rule.with_columns(**reading.columns)
+        its_clock = clock if reading.clock is None else Clock(reading.clock)
+        if its_clock.mode == "recorded" and not study.has_schedule:
+            continue
+        if changed == rule and its_clock == clock and reading is not LITERAL:
+            continue
+        yield row(reading, changed, its_clock, until.rules)
+    for at, job_rule in enumerate(until.rules):
+        for reading, other in job_readings(job_rule):
+            ends = (*until.rules[:at], other, *until.rules[at + 1 :])
+            yield row(reading, rule, clock, ends)
+
 
 def replay_orders(
     study: Study,
@@ -347,6 +366,7 @@ def replay_orders(
     orders: ArrayLike,
     *,
     workers: int = 1,
+    until: str | JobRule | Sequence[str | JobRule] | None = None,
     threads: int | None = None,
 ) -> NDArray[np.int32]:
     """Replay many launch orders of one study.
@@ -357,6 +377,7 @@ def replay_orders(
         orders: int64 [n_orders, n_trials], each row a permutation of the trials' positions.
         workers: how many trials run at the same time on the simulated clock; with 1, they run one
             after another.
+        until: job-level rules, any of which ends the job; a trial that never starts keeps nothing.
         threads: how many threads work; by default the number of cores. The result does not depend
             on it.
 
@@ -387,4 +408,5 @@ def replay_orders(
             raise EsimError(f"orders[{i}] is not a permutation of 0..{n - 1}")
     clock = Clock("simulated", workers) if workers != 1 else Clock("order")
     plan = prepare(study, named_rule(rule), threads=threads)
-    return run_many(plan, clock, Costs(), rows, threads=threads).rows_kept
+    ends = Until(job_rules(until))
+    return play_many(plan, clock, Costs(), ends, rows, threads=threads).rows_kept

@@ -10,7 +10,15 @@ import pytest
 
 import esim
 from esim.errors import EsimError
-from esim.rules import JobRule, default_rule, job_meanings, job_preset, job_presets, job_rule
+from esim.rules import (
+    JobRule,
+    default_rule,
+    job_meanings,
+    job_preset,
+    job_presets,
+    job_readings,
+    job_rule,
+)
 from esim.rules import job_rules as several
 
 SAGEMAKER = ["not-improving", "target", "max-runtime", "max-jobs", "converged"]
@@ -34,6 +42,19 @@ def test_every_row_says_what_it_copies(name: str) -> None:
         assert row.rule.text == f"{name}={row.rule.limit:g}"
         assert job_rule(row.rule.text) == row.rule
         assert row.version in row.rule.source
+
+
+def test_readings_are_others_and_can_be() -> None:
+    for name, row in job_presets().items():
+        if row.rule is None:
+            assert not row.readings
+            continue
+        assert len(list(job_readings(row.rule))) == len(row.readings), name
+        codes = [reading.code for reading in row.readings]
+        assert len(set(codes)) == len(codes)
+    (flight,) = job_readings(job_rule("max-runtime=60"))
+    assert flight[1].in_flight == "finish"
+    assert not list(job_readings(job_rule("max-runtime=60,in_flight=finish")))
 
 
 def test_how_it_is_written_is_read_back() -> None:

@@ -317,6 +317,27 @@ def test_several_rules_the_first_ends_the_job() -> None:
     assert s.ended_by == "not-improving=2"
 
 
+def test_readings_of_what_the_source_leaves_open() -> None:
+    result = esim.replay(side_by_side(), until="not-improving=2", readings=True)
+    saved = {row.code: row.summary.steps_saved_fraction for row in result.readings}
+    # Literally 9 of 25. By any gain B, D and F are progresses: C and E are alone without. By an
+    # amount of .01 it is as by 1 %. In all C is the second without, after B.
+    nine = dict.fromkeys(("-", "Q3", "Q4", "R2", "S2", "S3"), 9 / 25)
+    assert saved == pytest.approx({**nine, "Q2": 0, "T2": 8 / 25})
+    assert result.ranges()["steps_saved_fraction"] == (0, 9 / 25)
+    # With a rule that stops trials both have theirs, each beside the other as asked.
+    both = esim.replay(side_by_side(), "sagemaker", until="max-runtime=85", readings=True)
+    codes = [row.code for row in both.readings]
+    assert codes[:2] == ["-", "A2"] and codes[-1] == "T2"
+    assert all(row.summary.trials_not_started == 1 for row in both.readings if row.code != "J2")
+
+
+def test_orders_of_launch_in_python() -> None:
+    study = Study.from_arrays([[1.0, 1], [1, 1], [1, 1]], "minimize")
+    kept = esim.replay_orders(study, "none", [[0, 1, 2], [2, 1, 0]], until="max-jobs=2")
+    assert kept.tolist() == [[2, 2, 0], [0, 2, 2]]
+
+
 def test_with_a_trial_level_rule() -> None:
     # B stops at its first report (5 > 3); C at 2 is worse than none of 4, 2.5, 2. Then B is one
     # without progress, C the second: D never starts. 3 + 1 + 3 = 7 of 12 steps.
