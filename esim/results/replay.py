@@ -74,7 +74,7 @@ class Summary:
 
     With job-level rules: trials that never start, and those cut in flight; the rule that ended the
     job (None: it would have ended so anyway), after how many ended trials, and when, in seconds
-    since the first start (None where the rule bounds launches).
+    since the first start (None where the rule bounds launches, or the clock has no times).
     """
 
     trials: int

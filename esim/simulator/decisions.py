@@ -42,7 +42,7 @@ def decisions(
     >>> decisions(study, esim.rule("sagemaker"), Clock("order", 1), Costs())["stop"].tolist()
     [False, False, True]
     """
-    plan = with_first_completed(prepare(study, rule), clock, costs)
+    plan = with_first_completed(prepare(study, rule), clock, costs, order)
     run = run_once(plan, clock, costs, order=order, traced=True)
     if rows is not None:
         counts = np.diff(plan.arrays.offsets)

@@ -126,8 +126,7 @@ class _End:
 
     Attributes:
         places: int64 [J, m], the trials in launch order, -1 behind a job's last.
-        course: how they would go on.
-        at: float64 [J], the second of the end; inf: none that a second tells.
+        at_s: float64 [J], the second of the end since the first start; NaN: none is told.
         by: int64 [J], which of the rules ends the job; -1: none does, or it changes nothing.
         after: int64 [J], how many trials had ended by then; -1: see `at`.
         started: bool [J, m], who starts.
@@ -136,8 +135,7 @@ class _End:
     """
 
     places: Int64
-    course: Course
-    at: Float64
+    at_s: Float64
     by: Int64
     after: Int64
     started: Flags
@@ -195,10 +193,10 @@ def _end(
     bounded = np.where((real & ~launched).any(axis=1), bounds, -1)
     ended = np.where(met.last >= 0, met.last + 1, (course.ended <= met.at[:, None]).sum(axis=1))
     acts |= left_out
+    timed = clock.mode != "order" or plan.study.elapsed is not None
     return _End(
         places=places,
-        course=course,
-        at=np.where(acts, met.at, np.inf),
+        at_s=np.where(acts & timed, met.at, np.nan) - _or_zero(course.zero),
         by=np.where(acts, by, bounded),
         after=np.where(acts, ended, -1),
         started=started,
@@ -369,7 +367,7 @@ def _applied(end: _End, study: Study, run: Run) -> Run:
         "trained": trained,
         "end": JobEnds(
             by=end.by,
-            at_s=np.where(np.isinf(end.at), np.nan, end.at) - _or_zero(end.course.zero),
+            at_s=end.at_s,
             after=end.after,
             started=started,
             cut=is_cut,

@@ -215,7 +215,8 @@ def replay_plan(plan: Plan, clock: Clock, costs: Costs, until: Until) -> Replays
 
 def _replayed(batch: Batch, plan: Plan, clock: Clock, costs: Costs, until: Until) -> Replays:
     rule = plan.rule
-    plan = with_first_completed(plan, clock, costs)
+    launched = np.arange(batch.whole.n_trials, dtype=np.int64)[: until.most]
+    plan = with_first_completed(plan, clock, costs, launched)  # of one study alone
     run = play_once(plan, clock, costs, until)
     baseline = run_once(plan, clock, costs, acting=False)
     trials = outcomes_of_trials(batch.whole, costs, until.final, run)

@@ -29,9 +29,10 @@ class JobEnds:
 
     Attributes:
         by: int64 [J], which of the rules ended the job; -1: none, it would have ended so anyway.
-        at_s: float64 [J], when, in seconds since the first start; NaN if that is not told: by no
-            rule, or by one that bounds launches.
-        after: int64 [J], how many trials had ended by then; -1 where `at_s` is NaN.
+        at_s: float64 [J], when, in seconds since the first start; NaN if no rule ended the job,
+            or one that bounds launches, or where no clock has times.
+        after: int64 [J], how many trials had ended by then; -1: no rule, or one that bounds
+            launches.
         started: bool [..., N], whether the trial started.
         cut: bool [..., N], whether it was cut in flight, before its last report.
     """

@@ -97,7 +97,8 @@ def end_job(
     if by is not None and left_out:
         count = last if last else sum(t.end <= at for t in trials)
         zero = min(t.begin for t in trials if not math.isnan(t.begin))
-        return NaiveEnd(by, count, at - zero, started, cut, stopped, kept)
+        told = settings["clock"] != "order" or study.elapsed is not None
+        return NaiveEnd(by, count, at - zero if told else None, started, cut, stopped, kept)
     bounds = None
     if most < n:
         limits = [r.limit + r.beyond if r.ends_by == "launches" else math.inf for r in until]
