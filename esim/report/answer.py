@@ -17,6 +17,7 @@ from esim.report.words import (
     plural,
     seconds,
     signed,
+    until_words,
 )
 from esim.results.replay import ReplayResult, totals
 
@@ -67,19 +68,6 @@ def job_end(result: ReplayResult) -> str:
     if s.trials_stopped:
         left += f"; {result.rule.name} would have stopped {count(s.trials_stopped)}"
     return f"{s.ended_by} would have ended the job{when}: {left}."
-
-
-def until_words(result: ReplayResult) -> str:
-    """The job-level rules of a replay as they are written: "a=1 or b=2"."""
-    return " or ".join(clean(rule.text) for rule in result.until)
-
-
-def acting_words(result: ReplayResult) -> str:
-    """The rule and the job-level rules that act on a job; these alone where the rule is none."""
-    if not result.until:
-        return result.rule.name
-    until = until_words(result)
-    return until if result.rule.name == "none" else f"{result.rule.name} until {until}"
 
 
 def best_fate(result: ReplayResult) -> str:

@@ -16,7 +16,7 @@ from esim.results.chances import chance_words
 if TYPE_CHECKING:
     from esim.assumptions import Clock
     from esim.results.comparison.comparison import Comparison
-    from esim.results.replay import Summary
+    from esim.results.replay import ReplayResult, Summary
     from esim.study import Direction
 
 MISSING = "–"
@@ -163,3 +163,16 @@ def gains(comparison: Comparison) -> bool:
         and s.loss_normalized.mean != s.degradation_normalized.mean
         for s in spreads
     )
+
+
+def until_words(result: ReplayResult) -> str:
+    """The job-level rules of a replay as they are written: "a=1 or b=2"."""
+    return " or ".join(clean(rule.text) for rule in result.until)
+
+
+def acting_words(result: ReplayResult) -> str:
+    """The rule and the job-level rules that act on a job; these alone where the rule is none."""
+    if not result.until:
+        return result.rule.name
+    until = until_words(result)
+    return until if result.rule.name == "none" else f"{result.rule.name} until {until}"

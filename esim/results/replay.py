@@ -149,6 +149,11 @@ class TrialColumns:
     started: NDArray[np.bool_]
     cut: NDArray[np.bool_]
 
+    @property
+    def ended_early(self) -> NDArray[np.bool_]:
+        """Which trials do not run to their end: stopped, cut, or never started. [N]"""
+        return np.asarray(self.stopped | self.cut | ~self.started)
+
     def rows(self) -> list[dict[str, Any]]:
         """One dict a trial, None where unknown."""
         lists = []

@@ -128,7 +128,7 @@ class _End:
         places: int64 [J, m], the trials in launch order, -1 behind a job's last.
         at_s: float64 [J], the second of the end since the first start; NaN: none is told.
         by: int64 [J], which of the rules ends the job; -1: none does, or it changes nothing.
-        after: int64 [J], how many trials had ended by then; -1: see `at`.
+        after: int64 [J], how many trials had ended by then; -1: as `at_s`, but no clock is needed.
         started: bool [J, m], who starts.
         cut: those in flight that are cut; None: those of no job are.
         again: bool [J], whether those in flight finish, and have lost peers.

@@ -30,7 +30,8 @@ class FinalsInfo(NamedTuple):
     objective: str
     direction: Direction
     finals: Float64  # [T], final values as recorded
-    stopped: NDArray[np.bool_]  # [T], whether the rule stopped the trial
+    stopped: NDArray[np.bool_]  # [T], whether the trial does not run to its end
+    labels: tuple[str, str]  # of those that do not, and of the others
     best_recorded: float | None  # best final value without the rule
     best: float | None  # best final value under the rule
     best_recorded_words: str
@@ -58,7 +59,12 @@ def finals_info(result: ReplayResult) -> FinalsInfo:
         objective=result.objective,
         direction=result.direction,
         finals=finals[known],
-        stopped=columns.stopped[known],
+        stopped=columns.ended_early[known],
+        labels=(
+            ("trial stopped, cut or not started, as recorded", "trial that runs to its end")
+            if result.until
+            else ("stopped trial, as recorded", "trial not stopped")
+        ),
         best_recorded=None if winner is None else winner.value,
         best=None if best is None else best.value,
         best_recorded_words=_words("best without the rule", winner, f", {fate}"),
@@ -85,8 +91,8 @@ def draw_finals(info: FinalsInfo, axes: Axes) -> Axes:
     shown = np.clip(info.finals, info.limits.low, info.limits.high)
     many = len(ranks) > style.MANY
     for which, marker, colour, label in (
-        (info.stopped, "x", style.VERMILLION, "stopped trial, as recorded"),
-        (~info.stopped, "o", style.BLUE, "trial not stopped"),
+        (info.stopped, "x", style.VERMILLION, info.labels[0]),
+        (~info.stopped, "o", style.BLUE, info.labels[1]),
     ):
         if which.any():
             axes.plot(

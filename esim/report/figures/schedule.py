@@ -31,7 +31,8 @@ class ScheduleInfo(NamedTuple):
 
     recorded: Schedule
     run: Schedule  # under the rule
-    stopped: NDArray[np.bool_]  # [N], whether the rule stopped the trial
+    stopped: NDArray[np.bool_]  # [N], whether the trial does not run to its end
+    fate: str  # what became of it then
     unit: str  # of time: "minutes"
     end: float  # the latest end in either schedule, in units
     makespan_words: str
@@ -66,7 +67,8 @@ def schedule_info(result: ReplayResult) -> ScheduleInfo | None:
     return ScheduleInfo(
         recorded=recorded,
         run=run,
-        stopped=columns.stopped,
+        stopped=columns.ended_early,
+        fate=style.fate_words(result),
         unit=unit.plural,
         end=span / scale or 1.0,
         makespan_words=f"Makespan {seconds(s.makespan_s)} instead of "
@@ -91,7 +93,9 @@ def draw_schedule(info: ScheduleInfo, axes: Axes, *, with_rule: bool) -> Axes:
         if at.size == 0:
             continue
         text = label or (
-            "stopped by the rule" if with_rule else "its end as recorded; stopped under the rule"
+            f"{info.fate} by the rule"
+            if with_rule
+            else f"its end as recorded; {info.fate} under the rule"
         )
         top, bottom = at + 0.5 + gap, at + 1.5 - gap
         left, right = schedule.began[at], schedule.ended[at]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from esim.report.words import better_words, clean, clock_words
+from esim.report.words import acting_words, better_words, clean, clock_words
 from esim.study import Direction
 
 if TYPE_CHECKING:
@@ -74,7 +74,12 @@ def styled() -> Iterator[None]:
 
 def rule_words(result: ReplayResult) -> str:
     """The rule and the clock of a replay, in words."""
-    return f"Rule {result.rule.name}, {clock_words(result.clock)}"
+    return f"Rule {acting_words(result)}, {clock_words(result.clock)}"
+
+
+def fate_words(result: ReplayResult) -> str:
+    """What became of the trials that do not run to their end."""
+    return "stopped, cut or not started" if result.until else "stopped"
 
 
 class TimeUnit(NamedTuple):

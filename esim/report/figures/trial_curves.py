@@ -64,7 +64,8 @@ def curves_info(result: ReplayResult, reports: RecordedReports) -> CurvesInfo:
     positions = {trial: i for i, trial in enumerate(columns.trial)}
     whole = [curve(reports, i) for i in range(n)]
     kept = [curve(reports, i, int(k)) for i, k in enumerate(columns.reports_kept)]
-    stopped = [i for i in range(n) if columns.stopped[i] and len(kept[i].steps)]
+    early = columns.ended_early
+    stopped = [i for i in range(n) if early[i] and len(kept[i].steps)]
     lines = n <= MOST_LINES
     grid, bands = (np.empty(0), np.empty((len(LEVELS), 0))) if lines else bands_of(whole)
     best, winner = summary.best, summary.best_recorded
@@ -85,7 +86,7 @@ def curves_info(result: ReplayResult, reports: RecordedReports) -> CurvesInfo:
     return CurvesInfo(
         objective=result.objective,
         direction=result.direction,
-        kept=tuple(kept[i] for i in range(n) if not columns.stopped[i]) if lines else (),
+        kept=tuple(kept[i] for i in range(n) if not early[i]) if lines else (),
         stopped=tuple(kept[i] for i in stopped) if lines else (),
         grid=grid,
         bands=bands,

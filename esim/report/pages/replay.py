@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 
 from esim.errors import EsimError
-from esim.report.answer import acting_words, answer, subtitle
+from esim.report.answer import answer, subtitle
 from esim.report.chosen import shown_in_full
 from esim.report.figures.labelled_rows import studies_plot
 from esim.report.pages.page import Column, Doubt, Page, Part, Picture, Say, Section, Tile, filled
 from esim.report.pages.provenance import provenance
 from esim.report.pages.replay_sections import assumptions, study_sections
-from esim.report.words import clean, clock_words, money, percent, plural, signed
+from esim.report.words import acting_words, clean, clock_words, money, percent, plural, signed
 from esim.results.replay import ReplayResult
 from esim.results.saved import SavedResult, replay_document, reports_of
 from esim.storage.folders import unique_slugs

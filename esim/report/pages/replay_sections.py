@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from esim.report.answer import best_fate, over_readings, until_words, wrong_sentence
+from esim.report.answer import best_fate, over_readings, wrong_sentence
 from esim.report.figures.figure_lists import replay_plots
 from esim.report.figures.plot import Plot
 from esim.report.figures.stopped_wrongly import stopped_wrongly
@@ -22,6 +22,7 @@ from esim.report.words import (
     plural,
     seconds,
     signed,
+    until_words,
 )
 from esim.results.recorded_reports import RecordedReports
 from esim.results.replay import DECISIONS, REPORTS, ReplayResult

@@ -12,7 +12,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from esim.report.answer import best_fate, totals_sentence, until_words, verdict
+from esim.report.answer import best_fate, totals_sentence, verdict
 from esim.report.words import (
     MISSING,
     clean,
@@ -23,6 +23,7 @@ from esim.report.words import (
     percent,
     seconds,
     signed,
+    until_words,
 )
 from esim.results.replay import ReadingRow, ReplayResult, Summary
 
