@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from esim.assumptions import Clock, Costs
 from esim.errors import EsimError
-from esim.rules import JobRule
+from esim.rules import JobRule, Rule
 from esim.simulator.job_end_moment import Course, Moment, moment
 from esim.simulator.jobs import slot_gaps, uploads
 from esim.simulator.plan.plan import Plan
@@ -26,6 +26,7 @@ from esim.simulator.trial_outcomes import spent
 from esim.study import Float64, Int64, Status, Study
 from esim.study.times import durations, last_kept, last_second, report_seconds
 
+LOOKS = ("peers", "pairs")  # `Rule.against` of rules that look at other trials
 Flags = NDArray[np.bool_]
 Run = TypeVar("Run", OrderRun, OrderRuns)
 
@@ -41,6 +42,11 @@ class Until:
 
     rules: tuple[JobRule, ...] = ()
     final: str = "last"
+
+    def together(self, rule: Rule) -> bool:
+        """Whether studies can be played as a batch: not if trials in flight are played again."""
+        finish = any(r.in_flight == "finish" and r.ends_by != "launches" for r in self.rules)
+        return not (finish and rule.against in LOOKS)
 
     @property
     def most(self) -> int | None:
@@ -180,7 +186,6 @@ def _end(
     later = np.logical_or.accumulate(started[:, ::-1], axis=1)[:, ::-1]
     unknown = np.isnan(course.began)
     started = launched & np.where(unknown, later | np.isinf(met.at)[:, None], started)
-    started[:, :1] |= launched[:, :1]
     in_flight = started & (course.ended > met.at[:, None])
     cuts = np.array([rule.in_flight == "cut" for rule in until.rules])[by] & (by >= 0)
     cut, acts = None, np.zeros(len(places), dtype=np.bool_)
@@ -201,7 +206,7 @@ def _end(
         after=np.where(acts, ended, -1),
         started=started,
         cut=cut,
-        again=left_out & in_flight.any(axis=1) & ~cuts & (plan.rule.against in ("peers", "pairs")),
+        again=left_out & in_flight.any(axis=1) & ~cuts & (plan.rule.against in LOOKS),
     )
 
 

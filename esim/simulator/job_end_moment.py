@@ -209,8 +209,12 @@ def _small_gain(rule: JobRule, course: Course) -> Flags:
 
 
 def _quartiles(values: Float64, n: Int64) -> Float64:
-    """The interquartile range of each row's first n values, as np.percentile has it. float64 [J]"""
-    ordered = np.sort(np.where(np.isfinite(values), values, np.inf), axis=1)
+    """The interquartile range of each row's first n values, as np.percentile has it. float64 [J]
+
+    NaN where one of them is not finite.
+    """
+    mine = np.arange(values.shape[1]) < n[:, None]
+    ordered = np.sort(np.where(mine, values, np.inf), axis=1)
     rows = np.arange(len(values))
 
     def at(share: float) -> Float64:
@@ -221,7 +225,8 @@ def _quartiles(values: Float64, n: Int64) -> Float64:
         found: Float64 = np.where(weight >= 0.5, b - (b - a) * (1 - weight), a + (b - a) * weight)
         return found
 
-    return at(0.75) - at(0.25)
+    finite = (np.isfinite(values) | ~mine).all(axis=1)
+    return np.where(finite, at(0.75) - at(0.25), np.nan)
 
 
 def _idle(course: Course) -> Flags:

@@ -195,11 +195,12 @@ def replay_batches(
     clocks = [choose_clock(study, clock, workers) for study in studies]
     for one in set(clocks):
         check_slot_gap(one, costs)
-    for places in batches(studies, clocks if batchable(rule) else range(len(studies))):
+    its = Until(tuple(until), final)
+    together = batchable(rule) and its.together(rule)
+    for places in batches(studies, clocks if together else range(len(studies))):
         batch = Batch.of([studies[place] for place in places])
         batch.validate_numbers()
-        plan, its = prepare_batch(batch, rule), Until(tuple(until), final)
-        yield places, _replayed(batch, plan, clocks[places[0]], costs, its)
+        yield places, _replayed(batch, prepare_batch(batch, rule), clocks[places[0]], costs, its)
 
 
 def check_final(final: str) -> None:

@@ -78,8 +78,6 @@ def end_job(
     for t in reversed(trials):  # one of unknown begin: if a later one has begun
         if math.isnan(t.begin) and at < math.inf:
             started[t.place] = any(started[u.place] for u in trials if u.number > t.number)
-    if trials:
-        started[trials[0].place] = True
     kept, stopped = list(run.kept), list(run.stopped)
     in_flight = [t for t in trials if started[t.place] and t.end > at]
     if by is not None and until[by].in_flight == "cut":
