@@ -39,6 +39,7 @@ SIMULATOR = (
     "accounting",
     "trial_outcomes",
     "best",
+    "forced",
     "run",
     "jobs",
     "plan",
