@@ -8,11 +8,11 @@ replay decide.
 
 from __future__ import annotations
 
+import hashlib
 import os
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import partial
-from itertools import pairwise
 from operator import attrgetter
 from typing import Any
 
@@ -36,6 +36,8 @@ NEVER = np.iinfo(np.int32).max  # the rows of a trial that no decision ends
 # What rules share a plan by, and a run.
 _of_plan = attrgetter(*(f.name for f in fields(Rule) if f.name not in CRITERIA), "peer_from")
 _of_run = attrgetter(*sorted(CRITERIA - {"name", "source", "delay"}))
+
+_OF_RULE = ("rule", "flags")  # the arrays of a plan that `with_criteria` makes anew
 
 
 @dataclass(frozen=True)
@@ -85,16 +87,11 @@ def forced_decisions(
     """
     shape = len(rules), study.n_trials
     found = Decisions(*(np.full(shape, NEVER, dtype=np.int32) for _ in range(3)))
+    known: dict[Hashable, Int64] = {}
     for places in _alike(rules, range(len(rules)), _of_plan):
         plan = forced_plan(study, rules[places[0]], clock)
         runs = _alike(rules, places, _of_run)
-        judgements = np.empty((len(runs), study.n_trials), dtype=np.int64)
-        asked = [rules[same[0]] for same in runs]
-        workers = threads or os.cpu_count() or 1
-        cuts = pairwise(len(runs) * w // workers for w in range(workers + 1))
-        in_threads(
-            [partial(_judge, plan, asked[a:b], clock, judgements[a:b]) for a, b in cuts], workers
-        )
+        judgements = _judgements(plan, [rules[same[0]] for same in runs], clock, known, threads)
         for delay in {rules[at].delay for at in places}:
             rows = _rows_made(plan, delay, latency_s)
             for judgement, same in zip(judgements, runs, strict=True):
@@ -147,10 +144,45 @@ def forced_rows(study: Study, rule: Rule, clock: Clock, trial: int) -> dict[str,
     return decision_columns(plan, run, plan.judgements(trial))
 
 
-def _judge(plan: Plan, rules: Sequence[Rule], clock: Clock, found: Int64) -> None:
-    """Fill `found` int64 [rules, N]: the first judgement at which each says stop; -1: none."""
-    for rule, its in zip(rules, found, strict=True):
-        its[:] = run_once(with_criteria(plan, rule), clock, Costs(), probe=EVERY).decided
+def _judgements(
+    plan: Plan,
+    rules: Sequence[Rule],
+    clock: Clock,
+    known: dict[Hashable, Int64],
+    threads: int | None,
+) -> list[Int64]:
+    """For each rule the first judgement of each trial at which it says stop, int64 [N]; -1: none.
+
+    What reads the same numbers decides the same: it is run once, and kept in `known`.
+    """
+    plans = [with_criteria(plan, rule) for rule in rules]
+    digest = _digest(plan)
+    # No trial is stopped here, so from when a stopped one would be a peer makes no difference.
+    keys = [
+        (digest, one.arrays.rule._replace(from_stop=False), one.arrays.flags.tobytes())
+        for one in plans
+    ]
+    new = {key: one for key, one in zip(keys, plans, strict=True) if key not in known}
+    known.update((key, np.empty(plan.study.n_trials, dtype=np.int64)) for key in new)
+    waiting = list(new.items())
+    workers = threads or os.cpu_count() or 1
+
+    def judge(some: Sequence[tuple[Hashable, Plan]]) -> None:
+        for key, one in some:
+            known[key][:] = run_once(one, clock, Costs(), probe=EVERY).decided
+
+    in_threads([partial(judge, waiting[w::workers]) for w in range(workers)], workers)
+    return [known[key] for key in keys]
+
+
+def _digest(plan: Plan) -> bytes:
+    """Of all that a run reads of a plan but the rule's criteria and the flags of trials."""
+    found = hashlib.sha256()
+    arrays = [array for name, array in plan.arrays._asdict().items() if name not in _OF_RULE]
+    for array in (*arrays, plan.statistic, plan.rank, plan.end_rank, plan.curve, plan.study.end):
+        found.update(b"none" if array is None else np.ascontiguousarray(array).data)
+        found.update(b"|")
+    return found.digest()
 
 
 def _rows_made(plan: Plan, delay: int, latency_s: float) -> tuple[Int64, Int64, Int64]:

@@ -1,0 +1,189 @@
+"""What the jobs of one tuning job say of each candidate."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from esim.analyses.identify.final_values import bounds
+from esim.assumptions import Clock
+from esim.errors import EsimError
+from esim.rules.candidates import Candidate
+from esim.simulator.forced import NEVER, Decisions, forced_decisions
+from esim.study import Int64, Status, Study
+from esim.study.batch import Batch
+from esim.study.times import last_second
+
+FINALS_ONLY, WARM_START, AUTO = "finals_only", "warm_start", "auto_was_on"
+_ENDED = (Status.COMPLETED, Status.STOPPED, Status.UNKNOWN, Status.INTERRUPTED)
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A tuning job as a service saw it: its jobs behind those that may have been previous ones.
+
+    Attributes:
+        study: the tuning job.
+        parents: the tuning jobs that it was warm-started from, as far as they are known.
+        missing: the names of the others.
+    """
+
+    study: Study
+    parents: tuple[Study, ...] = ()
+    missing: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, study: Study, others: Mapping[str, Study]) -> Scene:
+        """The scene of a study among others, by name."""
+        named = [name for note in study.notes if note.code == WARM_START for name in note.evidence]
+        known = tuple(others[name] for name in named if name in others)
+        return cls(study, known, tuple(name for name in named if name not in others))
+
+    @property
+    def has_curves(self) -> bool:
+        """Whether there is more of its jobs than final values."""
+        return all(note.code != FINALS_ONLY for note in self.study.notes)
+
+    def whole(self, parents: bool) -> Study:
+        """All jobs that count, one after another; the tuning job's own come last.
+
+        Raises:
+            EsimError: a parent's jobs cannot stand beside this one's.
+        """
+        if not (parents and self.parents):
+            return self.study
+        parts = [*self.parents, self.study]
+        if len({one.direction for one in parts}) > 1:
+            raise EsimError(
+                f"tuning job {self.study.name!r} and its parents want different things",
+                why=", ".join(f"{one.name!r} is to {one.direction}" for one in parts),
+                fix="leave the parents' logs out, or give --objective and --direction",
+            )
+        if len({one.done_at_zero for one in parts}) > 1:
+            raise EsimError(
+                f"tuning job {self.study.name!r} and its parents count steps in different ways",
+                fix="say what step 0 means: --first-step done or before",
+            )
+        if any(one.elapsed is None for one in parts):
+            parts = [replace(one, elapsed=None) for one in parts]
+        parts = [replace(one, billed=None) for one in parts]
+        return replace(Batch.of(parts).whole, name=self.study.name, config=_configs(parts))
+
+    @property
+    def clock(self) -> Clock:
+        """The clock of the record."""
+        timed = all(one.has_schedule for one in (self.study, *self.parents))
+        return Clock("recorded" if timed else "order")
+
+    @cached_property
+    def told(self) -> NDArray[np.bool_]:
+        """Which of its jobs can speak for or against a candidate. bool [N]
+
+        Jobs without a report cannot. Neither can those that reported after a job had ended whose
+        curve is lost: the service may have held them against it.
+        """
+        study = self.study
+        reports = np.diff(study.offsets)
+        if not self.has_curves:
+            return np.asarray(study.status == Status.STOPPED)
+        lost = (reports == 0) & np.isin(study.status, _ENDED)
+        if not lost.any():
+            return reports > 0
+        if self.clock.mode == "order":
+            return np.asarray((reports > 0) & (np.arange(len(reports)) < np.flatnonzero(lost)[0]))
+        first = np.nan_to_num(study.end[lost], nan=-np.inf).min()
+        return np.asarray((reports > 0) & (study.start + last_second(study) <= first))
+
+
+def _configs(parts: Sequence[Study]) -> dict[str, list[object]]:
+    names = dict.fromkeys(name for part in parts for name in part.config)
+    return {
+        name: [v for part in parts for v in part.config.get(name, [None] * part.n_trials)]
+        for name in names
+    }
+
+
+@dataclass(frozen=True)
+class Held:
+    """C candidates held against the N jobs of one scene.
+
+    Attributes:
+        scene: the tuning job.
+        missed: bool [C, N], which jobs contradict each candidate.
+        judged: bool [C, N], which jobs could have.
+        told: int32 [C, N], reports made when each first says stop; NEVER: it does not, or nothing
+            is known.
+    """
+
+    scene: Scene
+    missed: NDArray[np.bool_]
+    judged: NDArray[np.bool_]
+    told: NDArray[np.int32]
+
+
+def hold(
+    scene: Scene, candidates: Sequence[Candidate], latency_s: float, threads: int | None
+) -> Held:
+    """Hold candidates against the jobs of a tuning job.
+
+    A job contradicts a candidate that would have ended it earlier than it was seen to end, and if
+    it was stopped also one that would not have ended it there.
+
+    Args:
+        scene: the tuning job.
+        candidates: the rules that the service may have run.
+        latency_s: seconds that a stop may take, beyond a rule's delay.
+        threads: bounds the threads.
+    """
+    shape = len(candidates), scene.study.n_trials
+    held = Held(
+        scene,
+        np.zeros(shape, dtype=np.bool_),
+        np.zeros(shape, dtype=np.bool_),
+        np.full(shape, NEVER, dtype=np.int32),
+    )
+    for parents in (False, True):
+        which = np.flatnonzero([candidate.parents == parents for candidate in candidates])
+        if not len(which) or (parents and scene.missing):
+            continue  # what the missing parents' jobs were is not known, so nothing is refuted
+        rules = [candidates[at].rule for at in which.tolist()]
+        whole = scene.whole(parents)
+        own = slice(whole.n_trials - scene.study.n_trials, None)
+        held.judged[which] = scene.told
+        if scene.has_curves:
+            found = forced_decisions(
+                whole, rules, scene.clock, latency_s=latency_s, threads=threads
+            )
+            held.told[which] = found.told[:, own]
+            held.missed[which] = contradicts(scene.study, found, own) & scene.told
+            continue
+        for trial in np.flatnonzero(scene.told).tolist():
+            most = bounds(whole, trial + (own.start or 0), range(whole.n_trials))
+            held.missed[which, trial] = [bool(most.refute(rule)) for rule in rules]
+    return held
+
+
+def contradicts(study: Study, found: Decisions, own: slice = slice(None)) -> NDArray[np.bool_]:
+    """Which jobs were seen to end in another way than decisions would have had it. bool [C, N]
+
+    Args:
+        study: the jobs as they were recorded.
+        found: the decisions of C rules.
+        own: which of the decided trials they are.
+    """
+    made = last_value_row(study)
+    too_early = found.latest[:, own] < made
+    not_there = (found.ends[:, own] > made) & (study.status == Status.STOPPED)
+    return np.asarray(too_early | not_there)
+
+
+def last_value_row(study: Study) -> Int64:
+    """int64 [N]: how many rows each trial has, those without a value at its end left out."""
+    rows = np.flatnonzero(~np.isnan(study.values))
+    upto = np.searchsorted(rows, study.offsets[1:])
+    last = rows[np.maximum(upto - 1, 0)] + 1 if len(rows) else np.zeros_like(upto)
+    return np.maximum(np.where(upto > 0, last, 0) - study.offsets[:-1], 0)
