@@ -34,6 +34,7 @@ ARROWS: dict[str, set[str]] = {
 SIMULATOR = (
     "warm_up",
     "replay",
+    "distinct",
     "caveats",
     "tied_starts",
     "accounting",

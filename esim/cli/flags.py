@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 import typer
 
-from esim.cli.usage import one_of, usage
+from esim.cli.usage import one_of, refuse, usage
 
 if TYPE_CHECKING:
     from esim.assumptions import Costs
     from esim.readers.inputs import ReadInput
-    from esim.rules import Rule
+    from esim.results.rule_set import RuleSet
+    from esim.rules import Reading, Rule
     from esim.simulator.replay import Final
     from esim.storage.history import History
 
@@ -301,7 +302,8 @@ class RuleFlags:
     rule: Annotated[
         str,
         typer.Option(
-            help="The stopping rule (esim rules), or a TOML file with one.",
+            help="The stopping rule (esim rules), a TOML file with one, or a rule.json of esim "
+            "identify: the rules it left, and the range over them.",
             rich_help_panel=REPLAY,
         ),
     ] = "sagemaker"
@@ -311,11 +313,38 @@ class RuleFlags:
     ] = None
 
     def chosen(self) -> Rule:
-        """The rule with its columns set. Raises typer.BadParameter if there is none such."""
+        """The rule with its columns set; of a set of rules the first.
+
+        Raises typer.BadParameter if there is none such.
+        """
         from esim.rules import parse_column, rule
 
         with usage():
+            if self._of_set:
+                if self.set_:
+                    refuse("--set changes one rule, and this is a set", "leave it out")
+                return self._rule_set().distinct()[0]
             return rule(self.rule, **dict(parse_column(a) for a in self.set_ or []))
+
+    def left(self) -> tuple[Reading, ...]:
+        """The rules of a set as readings of the first; none if one rule was chosen, or is left.
+
+        Raises typer.BadParameter if there is no such set.
+        """
+        if not self._of_set:
+            return ()
+        with usage():
+            found = self._rule_set().readings()
+        return found if len(found) > 1 else ()
+
+    @property
+    def _of_set(self) -> bool:
+        return self.rule.endswith(".json")
+
+    def _rule_set(self) -> RuleSet:
+        from esim.results.rule_set import read_rule_set
+
+        return read_rule_set(self.rule)
 
 
 @dataclass(frozen=True)

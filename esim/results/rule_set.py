@@ -10,14 +10,14 @@ from typing import Any, ClassVar
 from esim.errors import EsimError
 from esim.results.records import finite, following_schema, to_json
 from esim.results.saved import read_result
-from esim.rules import Reading, Rule
+from esim.rules import LITERAL, Reading, Rule
 from esim.rules.candidates import Candidate
+from esim.rules.readings import LEFT
 from esim.storage.typed import Scalars, build, plain
 from esim.version import __version__
 
 SCHEMA = "esim.rules/1"
 RULES = "rule.json"  # the document in the folder of --out
-LEFT = "left by esim identify"  # the question of readings that are such rules
 
 _BOUNDS = {field.name: field.default for field in fields(Rule) if field.name in ("lower", "upper")}
 
@@ -89,9 +89,13 @@ class RuleSet:
         found: dict[Rule, Reading] = {}
         for one, member in zip(self.candidates(), self.rules, strict=True):
             columns = {k: v for k, v in member.columns.items() if k not in ("name", "source")}
-            code = "-" if not found else str(len(found) + 1)
+            code = LITERAL.code if not found else str(len(found) + 1)
             found.setdefault(one.rule, Reading(code, LEFT, one.name, _with_bounds(columns)))
         return tuple(found.values())
+
+    def distinct(self) -> tuple[Rule, ...]:
+        """Each rule once, the simplest first."""
+        return tuple(dict.fromkeys(candidate.rule for candidate in self.candidates()))
 
     def to_dict(self) -> dict[str, Any]:
         """The document, schema esim.rules/1, of strict JSON values: an infinite bound is null."""

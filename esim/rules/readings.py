@@ -73,6 +73,8 @@ READINGS: tuple[Reading, ...] = (
     ),
 )
 
+LEFT = "left by esim identify"  # the question of readings that are rules of such a set
+
 # Readings that no replay of one tuning job can follow, or that rest on hearsay: `esim identify`
 # holds them against what was recorded, and no range counts them.
 PARENTS = Reading("P2", "a warm start's parents", "their jobs count", parents=True)

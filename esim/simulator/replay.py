@@ -16,10 +16,11 @@ from esim.assumptions import Clock, Costs
 from esim.errors import EsimError
 from esim.results.replay import Caveat, ReadingRow, ReplayResult, Summaries, Summary, TrialColumns
 from esim.results.validate import validate_trials
-from esim.rules import LITERAL, READINGS, Rule
+from esim.rules import LITERAL, READINGS, Reading, Rule
 from esim.rules import rule as named_rule
 from esim.simulator.accounting import Outcomes, outcomes, summaries
 from esim.simulator.caveats import caveats_of
+from esim.simulator.distinct import distinct_readings
 from esim.simulator.jobs import check_slot_gap, choose_clock
 from esim.simulator.plan.build import batchable, prepare, prepare_batch
 from esim.simulator.plan.plan import Plan
@@ -41,7 +42,7 @@ def replay(
     *,
     costs: Costs | None = None,
     final: Final = "last",
-    readings: bool = False,
+    readings: bool | Sequence[Reading] = False,
 ) -> ReplayResult:
     """Replay one study under one rule.
 
@@ -55,7 +56,8 @@ def replay(
         final: whether a trial's final value is its "last" reported value, as SageMaker defines it,
             or its "best".
         readings: whether to replay the plausible readings of SageMaker's documentation too, each
-            of which answers one open question differently. They are in `result.readings`.
+            of which answers one open question differently. They are in `result.readings`. Or the
+            readings to replay, of which those with the same outcome are taken together.
 
     Raises:
         EsimError: the rule or the clock is unknown, the study lacks times that the clock needs, or
@@ -75,7 +77,12 @@ def replay(
     warnings += tied_starts(study, asked, result.clock, costs, final)
     result = dataclasses.replace(result, warnings=tuple(warnings))
     if readings:
-        rows = _readings(study, asked, result.clock, costs, final, result)
+        which = (
+            READINGS
+            if readings is True
+            else distinct_readings([study], asked, readings, result.clock)
+        )
+        rows = _readings(study, asked, result.clock, costs, final, result, which)
         result = dataclasses.replace(result, readings=tuple(rows))
     return result
 
@@ -246,19 +253,25 @@ def _defects(
 
 
 def _readings(
-    study: Study, rule: Rule, clock: Clock, costs: Costs, final: Final, literal: ReplayResult
+    study: Study,
+    rule: Rule,
+    clock: Clock,
+    costs: Costs,
+    final: Final,
+    literal: ReplayResult,
+    readings: Sequence[Reading],
 ) -> Iterator[ReadingRow]:
     """Rows for the literal reading and for each that differs from `rule`.
 
     Readings that need recorded times are left out if the study has none.
     """
-    for reading in READINGS:
+    for reading in readings:
         changed = rule.with_columns(**reading.columns)
         its_clock = clock if reading.clock is None else Clock(reading.clock)
         if its_clock.mode == "recorded" and not study.has_schedule:
             continue
         same = changed == rule and its_clock == clock
-        if same and reading is not LITERAL:
+        if same and reading.code != LITERAL.code:
             continue
         result = literal
         if not same:
