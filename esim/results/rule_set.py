@@ -23,7 +23,9 @@ _BOUNDS = {field.name: field.default for field in fields(Rule) if field.name in 
 
 
 def _columns(rule: Rule) -> dict[str, Any]:
-    return {field.name: getattr(rule, field.name) for field in fields(Rule)}
+    """Every column; None stands for an infinite bound."""
+    every = {field.name: getattr(rule, field.name) for field in fields(Rule)}
+    return {k: None if k in _BOUNDS and v == _BOUNDS[k] else v for k, v in every.items()}
 
 
 @dataclass(frozen=True)
@@ -123,7 +125,7 @@ class RuleSet:
 
 
 def _with_bounds(columns: Mapping[str, Any]) -> dict[str, Any]:
-    """Columns in which null stands for the infinite bound that it was."""
+    """Columns with the infinite bounds that None stands for."""
     return {k: _BOUNDS[k] if v is None and k in _BOUNDS else v for k, v in columns.items()}
 
 

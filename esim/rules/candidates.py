@@ -40,8 +40,9 @@ def asked(*, parents: bool) -> str:
 def answers(letter: str) -> dict[str, str]:
     """The readings of a question: code -> how it settles the question. The literal one is first."""
     literal = next(q.literal for q in QUESTIONS if q.letter == letter)
-    others = (r for r in (*READINGS, *UNVERIFIED, PARENTS) if letter in r.letters and _counts(r))
-    return {f"{letter}1": literal, **{reading.code: reading.answer for reading in others}}
+    of_it = (r for r in (*READINGS, *UNVERIFIED, PARENTS) if letter in r.letters)
+    others = {r.code: r.answer for r in of_it if r.columns or r.parents}
+    return {f"{letter}1": literal, **others}
 
 
 def combinations(rule: Rule, *, parents: bool = False) -> tuple[Candidate, ...]:
@@ -58,20 +59,26 @@ def combinations(rule: Rule, *, parents: bool = False) -> tuple[Candidate, ...]:
     >>> len(found), found[0].name, found[1].name, found[-1].name
     (22032, 'literal', 'O2', 'A3 B3 E2 F3 HI2 J3 K3 L2 O2')
     """
-    letters = asked(parents=parents)
-    return tuple(_of_readings(rule, letters, chosen) for chosen in _choices(letters))
+    letters = asked(parents=False)
+    found = [_of_readings(rule, letters, chosen) for chosen in _choices(letters)]
+    if not parents:
+        return tuple(found)
+    return tuple(_with_parents(one, counted) for counted in (False, True) for one in found)
 
 
-def _counts(reading: Reading) -> bool:
-    return bool(reading.columns) or reading.parents
+def _with_parents(candidate: Candidate, counted: bool) -> Candidate:
+    """The candidate that also answers whether the jobs of warm-start parents count."""
+    code = PARENTS.code if counted else f"{PARENTS.letters}1"
+    codes = (*candidate.codes, code)
+    return Candidate(_name(codes), candidate.rule, codes, counted)
 
 
 def _choices(letters: str) -> Iterator[list[Reading]]:
     """Readings that together settle each question once; the literal ones are left out."""
     axes: dict[str, list[Reading | None]] = {letter: [None] for letter in letters}
     joint = []
-    for reading in filter(_counts, (*READINGS, *UNVERIFIED, PARENTS)):
-        if reading.letters in axes:
+    for reading in (*READINGS, *UNVERIFIED):
+        if reading.letters in axes and reading.columns:
             axes[reading.letters].append(reading)
         elif len(reading.letters) > 1:
             joint.append(reading)
@@ -84,11 +91,15 @@ def _choices(letters: str) -> Iterator[list[Reading]]:
 
 
 def _of_readings(rule: Rule, letters: str, chosen: Sequence[Reading]) -> Candidate:
-    codes = {letter: f"{letter}1" for letter in letters}
+    answered = {letter: f"{letter}1" for letter in letters}
     columns: dict[str, Any] = {}
     for reading in chosen:
-        codes.update(dict.fromkeys(reading.letters, reading.code))
+        answered.update(dict.fromkeys(reading.letters, reading.code))
         columns.update(reading.columns)
-    name = " ".join(dict.fromkeys(c for c in codes.values() if not c.endswith("1"))) or "literal"
-    parents = any(reading.parents for reading in chosen)
-    return Candidate(name, replace(rule, **columns), tuple(codes.values()), parents)
+    codes = tuple(answered.values())
+    return Candidate(_name(codes), replace(rule, **columns), codes)
+
+
+def _name(codes: Sequence[str]) -> str:
+    """The codes of what is not literal, each once."""
+    return " ".join(dict.fromkeys(c for c in codes if not c.endswith("1"))) or "literal"

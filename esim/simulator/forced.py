@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from esim.assumptions import Clock, Costs
 from esim.rules import Rule
 from esim.simulator.jobs import stop_effects
-from esim.simulator.kernels.engine import EVERY
+from esim.simulator.kernels.engine import EVERY, UNSEEN
 from esim.simulator.plan.build import CRITERIA, prepare, with_criteria
 from esim.simulator.plan.plan import Plan
 from esim.simulator.plan.ranking import in_threads
@@ -115,10 +115,14 @@ def _alike(rules: Sequence[Rule], places: Sequence[int], key: Any) -> list[list[
 def forced_plan(study: Study, rule: Rule, clock: Clock) -> Plan:
     """The plan of a rule on a study whose trials end as they were recorded.
 
-    Trials that were stopped when they were recorded are stopped trials to the rule.
+    Trials that were stopped when they were recorded are stopped trials to the rule: their last
+    report, which they might have gone on from, comes before their end even at the same moment.
     """
     plan = with_first_completed(prepare(study, rule), clock, Costs())
     cut = study.status == Status.STOPPED
+    flags = plan.arrays.flags.copy()
+    flags[:, UNSEEN] |= cut
+    plan = replace(plan, arrays=plan.arrays._replace(flags=flags))
     if rule.peer_from == "stop" and clock.mode != "order":
         end = np.where(cut, study.start + last_second(study), study.end)
         plan = replace(plan, batch=Batch.of([replace(study, end=end)]))

@@ -17,7 +17,7 @@ from tests.references import naive
 from tests.references.generate import FromSeed, build, make_rule, make_study
 
 DONE, CUT = Status.COMPLETED, Status.STOPPED
-SEEDS = 20 if config.DISABLE_JIT else 60
+SEEDS = 15 if config.DISABLE_JIT else 40
 
 
 def told_by_the_twin(study: Study, rule: Rule, clock: str) -> list[int]:
@@ -30,7 +30,7 @@ def told_by_the_twin(study: Study, rule: Rule, clock: str) -> list[int]:
         study = replace(study, end=ends)
     never_acts = replace(rule, delay=10**9)
     told = [NEVER] * study.n_trials
-    for decision in naive.replay(study, never_acts, clock=clock).decisions:
+    for decision in naive.replay(study, never_acts, clock=clock, as_recorded=True).decisions:
         if decision.stop:
             made = decision.report + 1 - int(study.offsets[decision.trial])
             told[decision.trial] = min(told[decision.trial], made)

@@ -32,12 +32,16 @@ def questions(
         rows = []
         for code, reading in answers(letter).items():
             its = codes[:, column] == code
+            if not its.any():
+                continue
             fell = None if left[its].any() else int(stands.fell[its].max())
             evidence = None
             if fell is not None:
                 best = _best_with(code, column, stands, candidates, reference, place, codes)
                 evidence = next(accounts.against(best, 1), None)
             rows.append(Answer(code, reading, int(its.sum()), int(left[its].sum()), fell, evidence))
+        if len(rows) < 2:
+            continue  # the candidates ask nothing here
         standing = [row.code for row in rows if row.left]
         is_open = len(standing) > 1
         yield OpenQuestion(
