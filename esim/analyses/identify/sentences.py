@@ -27,6 +27,8 @@ def verdict(stands: Standing, candidates: Sequence[Candidate], as_of: str | None
         )
     at = simplest(stands, candidates)
     best, misses = candidates[at].name, int(stands.misses[at])
+    if left == of == 1:
+        return f"the rule {best} is left, {when}: it fits {jobs}"
     if left == 1:
         return f"one of {of:,} rules is left, {when}: {best} ({jobs})"
     if left == of:
