@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 import esim
 from esim.cli import app
 from tests.readers.test_tiny import listing
-from tests.references.service import first, served, timed
+from tests.references.service import picked, served, timed
 
 START = 1586934000  # 2020-04-15T07:00:00Z
 GAP = 200  # seconds from the end of a job to the start of the next one
@@ -134,7 +134,7 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
     study = esim.read_study("data/xgboost_digits/sagemaker")
     hidden = esim.rule("sagemaker", min_reports=6, method="lower")
     folder = tmp_path_factory.mktemp("recorded") / "hidden"
-    served(timed(first(study, 20)), hidden, 4).to_parquet(folder)
+    served(timed(picked(study, range(20))), hidden, 4).to_parquet(folder)
     return folder
 
 

@@ -23,24 +23,22 @@ def timed(study: Study, seconds: float = 10.0) -> Study:
     return replace(study, elapsed=elapsed, start=unknown, end=unknown, billed=None, notes=())
 
 
-def first(study: Study, trials: int) -> Study:
-    """The first trials of a study, as one of their own."""
-    rows = int(study.offsets[trials])
-    columns = {name: getattr(study, name)[:rows].copy() for name in ("steps", "values")}
-    its = {
-        name: getattr(study, name)[:trials].copy()
-        for name in ("start", "end", "status", "censored", "instance_count")
-    }
+def picked(study: Study, trials: Sequence[int]) -> Study:
+    """Some trials of a study, launched in this order, as a study of their own."""
+    rows = np.concatenate([np.arange(study.offsets[t], study.offsets[t + 1]) for t in trials])
+    at = np.asarray(trials)
+    its = ("start", "end", "status", "censored", "instance_count")
     return replace(
         study,
-        trials=study.trials[:trials],
-        offsets=study.offsets[: trials + 1].copy(),
-        elapsed=None if study.elapsed is None else study.elapsed[:rows].copy(),
-        instance_type=study.instance_type[:trials],
+        trials=tuple(study.trials[t] for t in trials),
+        offsets=np.concatenate(([0], np.cumsum(np.diff(study.offsets)[at]))).astype(np.int64),
+        steps=study.steps[rows],
+        values=study.values[rows],
+        elapsed=None if study.elapsed is None else study.elapsed[rows],
+        instance_type=tuple(study.instance_type[t] for t in trials),
         billed=None,
         config={},
-        **columns,
-        **its,
+        **{name: getattr(study, name)[at] for name in its},
     )
 
 
@@ -58,14 +56,17 @@ def kept(study: Study, rows: Sequence[int]) -> Study:
 
 
 def served(study: Study, rule: Rule, workers: int, upload_s: float = 0.0) -> Study:
-    """What is recorded of a study if a service runs its trials on so many workers under a rule."""
+    """What is recorded of a study if a service runs its trials on so many workers under a rule.
+
+    Trials that are stopped trials of the study are stopped by somebody else at their last report.
+    """
     clock, costs = Clock("simulated", workers), Costs(upload_s=upload_s)
     run = run_once(prepare(study, rule), clock, costs)
-    status = np.where(run.stopped, Status.STOPPED, Status.COMPLETED).astype(np.int8)
+    status = np.where(run.stopped, Status.STOPPED, study.status).astype(np.int8)
     return replace(
         kept(study, run.rows_kept.tolist()),
         start=run.began + EPOCH,
         end=run.ended + EPOCH,
         status=status,
-        censored=run.stopped.copy(),
+        censored=status == Status.STOPPED,
     )

@@ -132,20 +132,22 @@ def _why(
             differ.append(code)
     found = []
     if alike:
-        found.append(f"{_list(alike)} decides as {own} does at every report of these jobs")
+        found.append(f"{_list(alike, 'decide')} as {own} does at every report of these jobs")
     if differ:
         found.append(
-            f"{_list(differ)} decides otherwise than {own}, but nowhere where it could be seen"
+            f"{_list(differ, 'decide')} otherwise than {own}, but nowhere where it could be seen"
         )
     if missed:
-        found.append(f"{_list(missed)} is contradicted by few enough jobs to stay")
+        found.append(f"{_list(missed, 'miss')} no more jobs than may go wrong")
     if joint:
-        found.append(f"{_list(joint)} is left only together with other readings")
+        found.append(f"{_list(joint, 'stay')} only together with other readings")
     return "; ".join(found)
 
 
-def _list(codes: Sequence[str]) -> str:
-    return ", ".join(codes)
+def _list(codes: Sequence[str], verb: str) -> str:
+    """The codes with what they do: one decides, two decide; one misses, two miss."""
+    one = f"{verb}es" if verb.endswith("s") else f"{verb}s"
+    return f"{', '.join(codes)} {one if len(codes) == 1 else verb}"
 
 
 def named(

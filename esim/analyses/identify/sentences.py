@@ -67,6 +67,12 @@ def caveats(scenes: Sequence[Scene]) -> Iterator[Caveat]:
             f"the jobs of {_some(untimed)} lack times: each is taken to have ended before the next "
             "was launched, which is wrong where they ran side by side",
         )
+    if any(s.has_curves and s.clock.mode == "recorded" for s in scenes):
+        yield Caveat(
+            "decided_at_once",
+            "a report is taken to be judged at its own moment; a service that polls judges it a "
+            "little later, by jobs that may have ended in between (--error-rate allows for it)",
+        )
     for scene in scenes:
         yield from _of_scene(scene)
 
