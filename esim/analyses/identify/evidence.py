@@ -16,7 +16,7 @@ from esim.rules.candidates import Candidate
 from esim.simulator.forced import NEVER, Decisions, forced_decisions
 from esim.study import Int64, Status, Study
 from esim.study.batch import Batch
-from esim.study.times import last_second
+from esim.study.times import durations, report_seconds
 
 FINALS_ONLY, WARM_START, AUTO = "finals_only", "warm_start", "auto_was_on"
 _ENDED = (Status.COMPLETED, Status.STOPPED, Status.UNKNOWN, Status.INTERRUPTED)
@@ -81,22 +81,29 @@ class Scene:
 
     @cached_property
     def told(self) -> NDArray[np.bool_]:
-        """Which of its jobs can speak for or against a candidate. bool [N]
-
-        Jobs without a report cannot. Neither can those that reported after a job had ended whose
-        curve is lost: the service may have held them against it.
-        """
-        study = self.study
-        reports = np.diff(study.offsets)
+        """Which of its jobs can speak for or against a candidate. bool [N]"""
         if not self.has_curves:
-            return np.asarray(study.status == Status.STOPPED)
-        lost = (reports == 0) & np.isin(study.status, _ENDED)
+            return np.asarray(self.study.status == Status.STOPPED)
+        return self.known > 0
+
+    @cached_property
+    def known(self) -> Int64:
+        """How many rows of each job speak. int64 [N]
+
+        Those that were made after a job had ended whose curve is lost do not: the service may have
+        held that job against them.
+        """
+        study, made = self.study, last_value_row(self.study)
+        lost = (made == 0) & np.isin(study.status, _ENDED)
         if not lost.any():
-            return reports > 0
+            return made
         if self.clock.mode == "order":
-            return np.asarray((reports > 0) & (np.arange(len(reports)) < np.flatnonzero(lost)[0]))
-        first = np.nan_to_num(study.end[lost], nan=-np.inf).min()
-        return np.asarray((reports > 0) & (study.start + last_second(study) <= first))
+            return np.where(np.arange(len(made)) < np.flatnonzero(lost)[0], made, 0)
+        ended = np.fmax(study.start + durations(study), study.end)[lost]
+        first = np.nan_to_num(ended, nan=-np.inf).min()
+        seconds = np.repeat(study.start, np.diff(study.offsets)) + report_seconds(study)
+        upto = np.concatenate(([0], np.cumsum(seconds <= first)))[study.offsets]
+        return np.minimum(made, np.diff(upto))
 
 
 def _configs(parts: Sequence[Study]) -> dict[str, list[object]]:
@@ -159,7 +166,7 @@ def hold(
                 whole, rules, scene.clock, latency_s=latency_s, threads=threads
             )
             held.told[which] = found.told[:, own]
-            held.missed[which] = contradicts(scene.study, found, own) & scene.told
+            held.missed[which] = contradicts(scene.study, found, scene.known, own)
             continue
         for trial in np.flatnonzero(scene.told).tolist():
             most = bounds(whole, trial + (own.start or 0), range(whole.n_trials))
@@ -167,18 +174,20 @@ def hold(
     return held
 
 
-def contradicts(study: Study, found: Decisions, own: slice = slice(None)) -> NDArray[np.bool_]:
-    """Which jobs were seen to end in another way than decisions would have had it. bool [C, N]
+def contradicts(
+    study: Study, found: Decisions, known: Int64, own: slice = slice(None)
+) -> NDArray[np.bool_]:
+    """Which jobs were seen to go on, or to end, otherwise than decisions would have it. bool [C, N]
 
     Args:
         study: the jobs as they were recorded.
         found: the decisions of C rules.
+        known: int64 [N], how many rows of each job speak.
         own: which of the decided trials they are.
     """
     made = last_value_row(study)
-    too_early = found.latest[:, own] < made
-    not_there = (found.ends[:, own] > made) & (study.status == Status.STOPPED)
-    return np.asarray(too_early | not_there)
+    stopped = (study.status == Status.STOPPED) & (known == made) & (known > 0)
+    return np.asarray((found.latest[:, own] < known) | (stopped & (found.ends[:, own] > made)))
 
 
 def last_value_row(study: Study) -> Int64:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from esim.analyses.identify.evidence import AUTO, Scene
+from esim.analyses.identify.evidence import AUTO, Scene, last_value_row
 from esim.analyses.identify.questions import simplest
 from esim.analyses.identify.standing import Standing
 from esim.results.replay import Caveat
@@ -87,12 +87,12 @@ def _of_scene(scene: Scene) -> Iterator[Caveat]:
             "stop. A job is taken to report once an epoch, in seconds that follow a line",
         )
         return
-    lost = int(((np.diff(study.offsets) > 0) & ~scene.told).sum())
+    lost = int((scene.known < last_value_row(study)).sum())
     if lost:
         yield Caveat(
             "curves_lost",
             f"{name} has jobs that ended and have no curve, which the service may have counted: "
-            f"{lost} jobs that reported after the first of them ended are left out",
+            f"what {lost} jobs reported after the first of them had ended is left out",
         )
     otherwise = int((study.status == Status.INTERRUPTED).sum())
     if otherwise:
