@@ -83,7 +83,7 @@ UNVERIFIED = (
     Reading(
         "HI2",
         "a belief, unverified",
-        "10 completed, then 10 % of a job",
+        "unverified: 10 completed, 10 %",
         {"min_completed": 10, "warmup_share": 0.1},
     ),
 )

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from esim.analyses.identify.evidence import Held
 from esim.analyses.identify.noise import misses_allowed
 from esim.errors import EsimError
-from esim.study import Int64
+from esim.study import Float64, Int64, Study
+from esim.study.times import last_second
 
 RISK = 0.05
 
@@ -76,11 +77,19 @@ class Standing:
         return np.array(rows, dtype=np.bool_)
 
 
+def _seen_last(study: Study) -> Float64:
+    """When each job's last report was made, float64 [N]; NaN where that is unknown."""
+    unknown = study.elapsed is None
+    return np.full(study.n_trials, np.nan) if unknown else study.start + last_second(study)
+
+
 def standing(held: Sequence[Held], terms: Terms) -> Standing:
     """How candidates stand after all the jobs that they were held against."""
     places = [(s, t) for s, one in enumerate(held) for t in np.flatnonzero(one.scene.told)]
-    ends = np.array([held[s].scene.study.end[t] for s, t in places])
-    order = np.argsort(ends, kind="stable") if np.isfinite(ends).all() else np.arange(len(ends))
+    ends = [np.fmax(one.scene.study.end, _seen_last(one.scene.study)) for one in held]
+    moments = np.array([ends[s][t] for s, t in places])
+    known = np.isfinite(moments).all()
+    order = np.argsort(moments, kind="stable") if known else np.arange(len(moments))
     job = np.array(places, dtype=np.int64).reshape(-1, 2)[order]
     candidates = len(held[0].missed)
     misses, judged = np.zeros(candidates, dtype=np.int64), np.zeros(candidates, dtype=np.int64)
