@@ -204,6 +204,21 @@ def test_parents_jobs_as_previous_ones() -> None:
     assert "parents_missing" in {caveat.code for caveat in found.caveats}
 
 
+def test_parents_of_which_not_all_curves_are_known_are_missing() -> None:
+    warm = Note("warm_start", "", 2, ("a", "b"))
+    child = replace(jobs([5], [1, 1], status=[CUT, DONE]), name="c", notes=(warm,))
+    whole = replace(jobs([1], [2], status=[DONE, DONE]), name="a")
+    lost = replace(build([[1], []], [[1], []], status=[DONE, DONE]), name="b")
+    finals = replace(whole, name="b", notes=(Note("finals_only", ""),))
+    for other in (lost, finals):
+        scene = Scene.of(child, {"a": whole, "b": other})
+        assert ([one.name for one in scene.parents], scene.missing) == (["a"], ("b",))
+    failed = replace(build([[1], []], [[1], []], status=[DONE, FAILED]), name="b")
+    assert Scene.of(child, {"a": whole, "b": failed}).missing == ()
+    bare = replace(child, notes=(warm, Note("finals_only", "")))
+    assert Scene.of(bare, {"a": whole, "b": finals}).missing == ()
+
+
 # ------------------------------------------------------------------------------------------- noise
 
 
@@ -273,7 +288,7 @@ def test_misses_are_those_of_the_twin(seed: int) -> None:
     scene = Scene(study)
     held = hold(scene, plain, 0.0, 1)
     for its, candidate in zip(held.missed, plain, strict=True):
-        twin = misses_of_the_twin(study, candidate, scene.clock.mode, scene.known.tolist())
+        twin = misses_of_the_twin(study, candidate, scene.clock().mode, scene.known.tolist())
         assert its.tolist() == twin, candidate.name
 
 

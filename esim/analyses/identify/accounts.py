@@ -45,7 +45,7 @@ def _of_curves(scene: Scene, asked: Candidate, trial: int, told: int, number: in
     row = told if early else due
     step = int(study.steps[study.offsets[trial] + max(row, 1) - 1])
     at = whole.n_trials - study.n_trials + trial
-    columns = forced_rows(whole, rule, scene.clock, at)
+    columns = forced_rows(whole, rule, scene.clock(asked.parents), at)
     here = np.flatnonzero(columns["step"] == step)
     own = threshold = math.nan
     peers = None

@@ -28,7 +28,8 @@ class Scene:
 
     Attributes:
         study: the tuning job.
-        parents: the tuning jobs that it was warm-started from, as far as they are known.
+        parents: the tuning jobs that it was warm-started from, as far as all of their jobs' curves
+            are known, where it has curves itself.
         missing: the names of the others.
     """
 
@@ -40,13 +41,17 @@ class Scene:
     def of(cls, study: Study, others: Mapping[str, Study]) -> Scene:
         """The scene of a study among others, by name."""
         named = [name for note in study.notes if note.code == WARM_START for name in note.evidence]
-        known = tuple(others[name] for name in named if name in others)
-        return cls(study, known, tuple(name for name in named if name not in others))
+        known = {
+            name: others[name]
+            for name in named
+            if name in others and (_all_curves(others[name]) or not _has_curves(study))
+        }
+        return cls(study, tuple(known.values()), tuple(n for n in named if n not in known))
 
     @property
     def has_curves(self) -> bool:
         """Whether there is more of its jobs than final values."""
-        return all(note.code != FINALS_ONLY for note in self.study.notes)
+        return _has_curves(self.study)
 
     def whole(self, parents: bool) -> Study:
         """All jobs that count, one after another; the tuning job's own come last.
@@ -73,11 +78,10 @@ class Scene:
         parts = [replace(one, billed=None) for one in parts]
         return replace(Batch.of(parts).whole, name=self.study.name, config=_configs(parts))
 
-    @property
-    def clock(self) -> Clock:
-        """The clock of the record."""
-        timed = all(one.has_schedule for one in (self.study, *self.parents))
-        return Clock("recorded" if timed else "order")
+    def clock(self, parents: bool = False) -> Clock:
+        """The clock of the record, of the tuning job alone or with its parents."""
+        parts = (self.study, *self.parents) if parents else (self.study,)
+        return Clock("recorded" if all(one.has_schedule for one in parts) else "order")
 
     @cached_property
     def told(self) -> NDArray[np.bool_]:
@@ -94,16 +98,29 @@ class Scene:
         held that job against them.
         """
         study, made = self.study, last_value_row(self.study)
-        lost = (made == 0) & np.isin(study.status, _ENDED)
+        lost = _lost(study)
         if not lost.any():
             return made
-        if self.clock.mode == "order":
+        if self.clock().mode == "order":
             return np.where(np.arange(len(made)) < np.flatnonzero(lost)[0], made, 0)
         ended = np.fmax(study.start + durations(study), study.end)[lost]
         first = np.nan_to_num(ended, nan=-np.inf).min()
         seconds = np.repeat(study.start, np.diff(study.offsets)) + report_seconds(study)
         upto = np.concatenate(([0], np.cumsum(seconds <= first)))[study.offsets]
         return np.minimum(made, np.diff(upto))
+
+
+def _has_curves(study: Study) -> bool:
+    return all(note.code != FINALS_ONLY for note in study.notes)
+
+
+def _all_curves(study: Study) -> bool:
+    return _has_curves(study) and not _lost(study).any()
+
+
+def _lost(study: Study) -> NDArray[np.bool_]:
+    """Which jobs ended, may count as previous ones, and have no curve. bool [N]"""
+    return np.asarray((last_value_row(study) == 0) & np.isin(study.status, _ENDED))
 
 
 def _configs(parts: Sequence[Study]) -> dict[str, list[object]]:
@@ -163,7 +180,7 @@ def hold(
         held.judged[which] = scene.told
         if scene.has_curves:
             found = forced_decisions(
-                whole, rules, scene.clock, latency_s=latency_s, threads=threads
+                whole, rules, scene.clock(parents), latency_s=latency_s, threads=threads
             )
             held.told[which] = found.told[:, own]
             held.missed[which] = contradicts(scene.study, found, scene.known, own)

@@ -132,7 +132,7 @@ def _about(scene: Scene) -> IdentifiedStudy:
         jobs=study.n_trials,
         told=int(scene.told.sum()),
         stopped=int((scene.told & (study.status == Status.STOPPED)).sum()),
-        clock=scene.clock.mode,
+        clock=scene.clock().mode,
         curves=scene.has_curves,
         parents=tuple(parent.name for parent in scene.parents),
         parents_missing=scene.missing,

@@ -60,14 +60,14 @@ def caveats(scenes: Sequence[Scene]) -> Iterator[Caveat]:
             "rule_assumed",
             f"nothing says that a rule was on in {_some(unsaid)}: stops by hand look the same",
         )
-    untimed = [s.study.name for s in scenes if s.has_curves and s.clock.mode == "order"]
+    untimed = [s.study.name for s in scenes if s.has_curves and s.clock().mode == "order"]
     if untimed:
         yield Caveat(
             "no_times",
             f"the jobs of {_some(untimed)} lack times: each is taken to have ended before the next "
             "was launched, which is wrong where they ran side by side",
         )
-    if any(s.has_curves and s.clock.mode == "recorded" for s in scenes):
+    if any(s.has_curves and s.clock().mode == "recorded" for s in scenes):
         yield Caveat(
             "decided_at_once",
             "a report is taken to be judged at its own moment; a service that polls judges it a "
@@ -111,8 +111,8 @@ def _of_scene(scene: Scene) -> Iterator[Caveat]:
     if scene.missing:
         yield Caveat(
             "parents_missing",
-            f"{name} was warm-started from {_some(scene.missing)}, whose logs are not here: that "
-            "their jobs count is refuted by none of its jobs, and that they do not may be by these",
+            f"{name} was warm-started from {_some(scene.missing)}, whose logs are not here, or not "
+            "of all their jobs: that those count is refuted by none of its jobs",
         )
 
 
