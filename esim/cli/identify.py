@@ -10,8 +10,8 @@ import typer
 
 from esim.cli.command_line import command_line
 from esim.cli.flags import (
-    Json,
     Logs,
+    OutputFlags,
     ReadStudiesFlags,
     grid_points,
     typed_place,
@@ -106,12 +106,10 @@ class ReadFinalsFlags(ReadStudiesFlags):
         return {**super().keywords(), "finals": True}
 
 
-@with_groups
-def identify(
-    context: typer.Context,
-    logs: Logs,
-    held: CandidateFlags,
-    reading: ReadFinalsFlags,
+@dataclass(frozen=True)
+class LeftOutputFlags(OutputFlags):
+    """Where the result goes, and the rules that are left."""
+
     out: Annotated[
         Path | None,
         typer.Option(
@@ -121,12 +119,21 @@ def identify(
             "these, the result and its figures.",
             show_default=False,
         ),
-    ] = None,
-    json: Json = False,
+    ] = None
+
+
+@with_groups
+def identify(
+    context: typer.Context,
+    logs: Logs,
+    held: CandidateFlags,
+    reading: ReadFinalsFlags,
+    output: LeftOutputFlags,
 ) -> None:
     """Which rule stopped these jobs? Of jobs that ran with early stopping on, every candidate is
     held against each stop, and against each job that went on."""
     terms, candidates = held.terms(), held.candidates()
+    output.check(logs)
     from esim.analyses.identify.identify import identify as find
 
     with progress() as display:
@@ -135,11 +142,11 @@ def identify(
         display.update(task, description="holding rules against jobs")
         result, left = find(found.studies, candidates, terms, without=ran_without_rule(found))
     result = replace(result, inputs=tuple(described(found)), command=command_line(context))
-    if out is not None:
+    if output.out is not None:
         from esim.report.files import write_identification
 
-        write_identification(out, result, left)
-    if json:
+        write_identification(output.out, result, left)
+    if output.json:
         print_document(result.to_json())
         return
     from esim.report.terminal.console import terminal

@@ -170,6 +170,8 @@ def test_one_rule_left_is_one_number_and_several_are_a_range(
     assert "left by esim identify" not in run("replay", shipped, "--rule", str(one))
     told = run("replay", shipped, "--rule", str(several))
     assert "The rules left by esim identify, in 2 different ways, save" in told
+    told = run("explain", shipped, "3", "--rule", str(several), code=2)
+    assert "esim explain is for one rule" in told
     forecast = run("estimate", str(recorded), "--rule", str(several), "--replicates", "100")
     assert "left by esim identify" in forecast
 
@@ -177,6 +179,9 @@ def test_one_rule_left_is_one_number_and_several_are_a_range(
 def test_what_is_refused(recorded: Path, tmp_path: Path) -> None:
     told = run("identify", "data/xgboost_digits/sagemaker", code=1)
     assert "no rule was on in these tuning jobs" in told
+    told = run("identify", str(recorded), "--rules", "sagemaker", "--out",
+               str(recorded / "rule.json"), code=2)  # fmt: skip
+    assert not (recorded / "rule.json").exists()
     told = run("identify", str(recorded), "--rules", "readings,ray-median", code=2)
     assert "the readings stand alone" in told
     told = run("identify", str(recorded), "--rules", "azure-bandit", "--out",
