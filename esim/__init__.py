@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from esim.analyses.check import check
     from esim.analyses.compare.compare import compare
     from esim.analyses.estimate.forecast import estimate
+    from esim.analyses.identify.identify import identify
     from esim.assumptions import Costs
     from esim.errors import EsimError
     from esim.readers import read_studies, read_study
@@ -35,6 +36,7 @@ _HOMES = {
     "check": "esim.analyses.check",
     "compare": "esim.analyses.compare.compare",
     "estimate": "esim.analyses.estimate.forecast",
+    "identify": "esim.analyses.identify.identify",
     "read_studies": "esim.readers",
     "read_study": "esim.readers",
     "replay": "esim.simulator.replay",
@@ -56,6 +58,7 @@ __all__ = [
     "check",
     "compare",
     "estimate",
+    "identify",
     "read_studies",
     "read_study",
     "replay",

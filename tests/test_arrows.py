@@ -34,6 +34,7 @@ ARROWS: dict[str, set[str]] = {
 SIMULATOR = (
     "warm_up",
     "replay",
+    "distinct",
     "caveats",
     "tied_starts",
     "accounting",
@@ -41,6 +42,7 @@ SIMULATOR = (
     "job_end_moment",
     "trial_outcomes",
     "best",
+    "forced",
     "decisions",
     "run",
     "jobs",

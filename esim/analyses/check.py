@@ -36,13 +36,19 @@ GRADES: dict[str, tuple[Severity, str]] = {
         "put what stands before the name into the regex, as in [^_]loss: or validation-rmse:",
     ),
     "empty_capture": ("error", "a lazy group at the end takes nothing: write (\\S+) for (.*?)"),
+    "finals_only": ("error", "add the logs of the training jobs: final values have no curves"),
     "time_aligned": ("error", "export the log text: averages over 60 s are not epochs"),
     "no_curves": (
         "error",
         "add the logs of the training jobs: a table of final values has no curves",
     ),
     "table_caution": ("warning", "tune on a metric that is printed after every epoch"),
-    "auto_was_on": ("warning", "judge AUTO by a tuning job that ran without it"),
+    "auto_was_on": (
+        "warning",
+        "see what these stops tell of the rule: esim identify; judge its savings by a job without",
+    ),
+    "warm_start": ("note", "give its parents' logs too: they may be previous jobs"),
+    "stopped_otherwise": ("note", "expect no rule to explain these stops"),
     "autotune_on": ("warning", "judge AUTO by a tuning job without Autotune"),
     "completion_criteria": ("note", "see what others would have done: esim replay --until NAME=N"),
     "converged": ("note", "esim replay says what ending the job there would have given"),
@@ -230,7 +236,10 @@ def _verdict(study: Study, found: list[Finding], stopped: int) -> tuple[str, boo
     if errors:
         return "AUTO can never act: there is no curve to judge while a job trains", False
     if any(finding.code == "auto_was_on" for finding in found):
-        said = "AUTO was already on: stopped jobs are recorded only up to their stop"
+        said = (
+            "AUTO was already on: stopped jobs are recorded only up to their stop, and tell what "
+            "its rule is (esim identify)"
+        )
         return said, True if stopped else None
     if len(reporting(study)) == 1:
         return "a single job tells nothing of AUTO: it compares a job with the ones before it", None

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from esim.cli.flags import grid_points
 from esim.cli.usage import one_of, refuse, usage
 
 if TYPE_CHECKING:
@@ -23,8 +24,8 @@ class CandidateFlags:
     rules: Annotated[
         str | None,
         typer.Option(
-            help="Rules that take part, separated by commas (esim rules). Default: all but "
-            "ax-stability, which takes long.",
+            help="Rules that take part, separated by commas (esim rules), or a rule.json of esim "
+            "identify. Default: all but ax-stability, which takes long.",
             rich_help_panel=CANDIDATES,
             show_default=False,
         ),
@@ -44,21 +45,19 @@ class CandidateFlags:
 
         if self.rules is None:
             return None
+        from esim.results.rule_set import read_rule_set
+
+        names = [name.strip() for name in self.rules.split(",") if name.strip()]
+        found: list[Rule] = []
         with usage():
-            return [rule(name.strip()) for name in self.rules.split(",") if name.strip()]
+            for name in names:
+                many = name.endswith(".json")
+                found += read_rule_set(name).distinct() if many else [rule(name)]
+        return found
 
     def columns(self) -> dict[str, list[Any]]:
         """Column -> values. Raises typer.BadParameter for a column or value that cannot be."""
-        from esim.rules import parse_column
-
-        points: dict[str, list[Any]] = {}
-        with usage():
-            for assignment in self.grid or []:
-                key, equals, values = assignment.partition("=")
-                for value in values.split(",") if equals else [""]:
-                    column, parsed = parse_column(f"{key}={value}" if equals else key)
-                    points.setdefault(column, []).append(parsed)
-        return points
+        return grid_points(self.grid or [])
 
 
 def amount(saved: str, price: float | None) -> Saved:

@@ -18,6 +18,7 @@ from esim.cli import (
     explain,
     fetch,
     formats,
+    identify,
     replay,
     report,
     rules,
@@ -41,6 +42,7 @@ app.command("compare")(compare.compare)
 app.command("certify")(certify.certify)
 app.command("estimate")(estimate.estimate)
 app.command("explain")(explain.explain)
+app.command("identify")(identify.identify)
 app.command("report")(report.report)
 app.command("convert")(convert.convert)
 app.add_typer(fetch.app, name="fetch")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, get_args
 
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from esim.analyses.estimate.full_estimate import Wanted
     from esim.readers.inputs import ReadInput
     from esim.results.forecast import Estimate
+    from esim.rules import Reading
     from esim.storage.history import History
 
 _NEXT = "The next job"
@@ -116,7 +118,7 @@ class NextJobFlags:
         ),
     ] = 0.05
 
-    def wanted(self, readings: bool) -> Wanted:
+    def wanted(self, readings: bool | Sequence[Reading]) -> Wanted:
         """What to add to the forecast. Raises typer.BadParameter for a share that cannot be."""
         from esim.analyses.estimate.full_estimate import Wanted
 
@@ -179,7 +181,7 @@ def estimate(
         raise typer.BadParameter("--same-cost is for rules that stop trials: leave out --until")
     engine.check()
     output.check(logs)
-    wanted, asked = job.wanted(rule.readings), job.keywords()
+    wanted, asked = job.wanted(rule.readings or rule.left()), job.keywords()
 
     from esim.analyses.estimate.forecast import settle
     from esim.analyses.estimate.full_estimate import full_estimate

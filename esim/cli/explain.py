@@ -51,6 +51,8 @@ def explain(
 ) -> None:
     """Step by step: the trial's value, the running median it was held against, the decision."""
     row, costs = rule.chosen(), overheads.chosen()
+    if rule.left():
+        raise typer.BadParameter("esim explain is for one rule, and this is a set of several")
     clock.check()
     output.check(logs)
 

@@ -7,18 +7,20 @@ apart from its group is an annotation with a name of its own.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 import typer
 
-from esim.cli.usage import one_of, usage
+from esim.cli.usage import one_of, refuse, usage
 
 if TYPE_CHECKING:
     from esim.assumptions import Costs
     from esim.readers.inputs import ReadInput
-    from esim.rules import JobRule, Rule
+    from esim.results.rule_set import RuleSet
+    from esim.rules import JobRule, Reading, Rule
     from esim.simulator.replay import Final
     from esim.storage.history import History
 
@@ -87,6 +89,24 @@ def typed_place(text: str | Path) -> Path:
 
     with usage():
         return place(str(text))
+
+
+def grid_points(assignments: Sequence[str]) -> dict[str, list[Any]]:
+    """Column of a rule -> its values, of assignments such as ``min_peers=1,3,5``.
+
+    Raises:
+        typer.BadParameter: no such column, or a value that it cannot have.
+    """
+    from esim.rules import parse_column
+
+    points: dict[str, list[Any]] = {}
+    with usage():
+        for assignment in assignments:
+            key, equals, values = assignment.partition("=")
+            for value in values.split(",") if equals else [""]:
+                column, parsed = parse_column(f"{key}={value}" if equals else key)
+                points.setdefault(column, []).append(parsed)
+    return points
 
 
 @dataclass(frozen=True)
@@ -282,7 +302,8 @@ class RuleFlags:
     rule: Annotated[
         str,
         typer.Option(
-            help="The stopping rule (esim rules), or a TOML file with one.",
+            help="The stopping rule (esim rules), a TOML file with one, or a rule.json of esim "
+            "identify: the rules it left, and the range over them.",
             rich_help_panel=REPLAY,
         ),
     ] = "sagemaker"
@@ -292,11 +313,38 @@ class RuleFlags:
     ] = None
 
     def chosen(self) -> Rule:
-        """The rule with its columns set. Raises typer.BadParameter if there is none such."""
+        """The rule with its columns set; of a set of rules the first.
+
+        Raises typer.BadParameter if there is none such.
+        """
         from esim.rules import parse_column, rule
 
         with usage():
+            if self._of_set:
+                if self.set_:
+                    refuse("--set changes one rule, and this is a set", "leave it out")
+                return self._rule_set().distinct()[0]
             return rule(self.rule, **dict(parse_column(a) for a in self.set_ or []))
+
+    def left(self) -> tuple[Reading, ...]:
+        """The rules of a set as readings of the first; none if one rule was chosen, or is left.
+
+        Raises typer.BadParameter if there is no such set.
+        """
+        if not self._of_set:
+            return ()
+        with usage():
+            found = self._rule_set().readings()
+        return found if len(found) > 1 else ()
+
+    @property
+    def _of_set(self) -> bool:
+        return self.rule is not None and self.rule.endswith(".json")
+
+    def _rule_set(self) -> RuleSet:
+        from esim.results.rule_set import read_rule_set
+
+        return read_rule_set(self.rule)
 
 
 @dataclass(frozen=True)

@@ -63,6 +63,19 @@ def described(found: ReadInput | History) -> list[dict[str, Any]]:
     return inputs
 
 
+def ran_without_rule(found: ReadInput) -> set[str]:
+    """The names of the SageMaker tuning jobs whose description says that early stopping was off.
+
+    Of logs alone nothing says so; they have no stopped job either.
+    """
+    names = {name for i in found.inputs if i.format == "sagemaker" for name in i.studies}
+    return {
+        study.name
+        for study in found.studies
+        if study.name in names and all(note.code != "auto_was_on" for note in study.notes)
+    }
+
+
 def sagemaker_studies(found: ReadInput | History) -> dict[str, Study]:
     """The SageMaker tuning jobs that ran without AUTO and could run with it, by name.
 

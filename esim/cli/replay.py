@@ -80,13 +80,16 @@ def replay(
 ) -> None:
     """What the rule would have saved on recorded tuning jobs, and what it would have cost."""
     row, until, money, final_value = rule.chosen(), rule.job_rules(), costs.chosen(), final.chosen()
+    which = rule.readings or rule.left()
     clock.check()
     engine.check()
     output.check(logs)
     history = reading.history(logs, engine.given)
     if history is not None:
-        if rule.readings:
-            raise typer.BadParameter("--readings is for one study of a history: name it: --study")
+        if which:
+            raise typer.BadParameter(
+                "--readings, or a set of rules, is for one study of a history: name it: --study"
+            )
         from esim.analyses.history.replay_history import ReplaySettings
 
         settings = ReplaySettings(row, clock.clock, clock.workers, money, final_value, until)
@@ -104,7 +107,7 @@ def replay(
             "until": until,
             "costs": money,
             "final": final_value,
-            "readings": rule.readings,
+            "readings": which,
         }
         for one in found.studies:
             results.append(run(one, row, **vars(clock), **asked))

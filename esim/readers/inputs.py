@@ -50,6 +50,7 @@ def read_inputs(
     where: Sequence[str] = (),
     first_step: str | None = None,
     max_size: int | str | None = None,
+    finals: bool = False,
 ) -> ReadInput:
     """Read every study in some files, folders, databases or objects, and describe the inputs.
 
@@ -84,6 +85,8 @@ def read_inputs(
         first_step: what an index of 0 means: "done", it is printed after the first step of
             training, or "before", nothing is done yet. By default the format tells, or what the
             indices and times show (`esim.study.first_step`).
+        finals: whether a SageMaker tuning job without any curve is read all the same, with the
+            final value of each job as its only report, at step 1; the note `finals_only` says so.
         max_size: how much one file may hold once it is unpacked, in bytes or as "8GiB"; the other
             limits of `esim.readers.limits` grow with it. The default is 2 GiB.
 
@@ -106,6 +109,7 @@ def read_inputs(
         where=where,
         first_step=first_step,
         max_size=max_size,
+        finals=finals,
     )
     with limited(options.max_size), bounded():
         return _read_all(paths, format, options)

@@ -96,6 +96,7 @@ class Options:
     where: tuple[tuple[str, str], ...] = ()
     first_step: FirstStep | None = None
     max_size: int | None = None  # bytes; None leaves the limits as they are
+    finals: bool = False
     index_means: FirstStep | None = None  # what index 0 means in the format that is read
     any_text: bool = False  # whether the user named the format, so that any text is a log
 
@@ -128,6 +129,7 @@ class Options:
         where: Sequence[str] = (),
         first_step: str | None = None,
         max_size: int | str | None = None,
+        finals: bool = False,
     ) -> Options:
         """The options from the arguments of `esim.readers.read_inputs`.
 
@@ -162,6 +164,7 @@ class Options:
             where=tuple(conditions),
             first_step=as_first_step(first_step),
             max_size=None if max_size is None else parse_size(max_size, "--max-size"),
+            finals=finals,
         )
 
 

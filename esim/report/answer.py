@@ -19,7 +19,8 @@ from esim.report.words import (
     signed,
     until_words,
 )
-from esim.results.replay import ReplayResult, totals
+from esim.results.replay import ReadingRow, ReplayResult, totals
+from esim.rules.readings import LEFT
 
 
 def verdict(result: ReplayResult) -> str:
@@ -129,7 +130,13 @@ def answer(results: Sequence[ReplayResult]) -> tuple[str, ...]:
     if len(results) != 1:
         return tuple(_of_many(results))
     result = results[0]
-    return (verdict(result), over_readings(result), wrong_sentence(result))
+    told = (verdict(result), over_readings(result))
+    return (*(told[::-1] if is_of_left(result.readings) else told), wrong_sentence(result))
+
+
+def is_of_left(rows: Sequence[ReadingRow]) -> bool:
+    """Whether readings are the rules that `esim identify` left: their range is the answer then."""
+    return bool(rows) and rows[0].question == LEFT
 
 
 def over_readings(result: ReplayResult) -> str:
@@ -148,6 +155,13 @@ def over_readings(result: ReplayResult) -> str:
     how_many = {len(rows): "all of them keep", 0: "none of them keeps"}.get(
         kept, f"{kept} of the {len(rows)} keep"
     )
+    if is_of_left(rows):
+        span = f"all save {low}" if low == high else f"save {low} to {high}"
+        few = "" if len(rows) == 1 else f", in {len(rows)} different ways,"
+        return (
+            f"The rules left by esim identify{few} {span} of the steps, and {how_many} the best "
+            "trial."
+        )
     return (
         f"Over {len(rows)} plausible readings of the documentation the steps saved run from {low} "
         f"to {high}, and {how_many} the best trial."

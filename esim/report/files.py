@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from esim.errors import EsimError
 from esim.report.chosen import shown_in_full
 from esim.report.words import comparison_name, inert, plural
 from esim.results.certificate import CERTIFICATE
@@ -16,8 +17,10 @@ from esim.results.estimate import ESTIMATE
 from esim.results.explanation import EXPLANATION
 from esim.results.recorded_reports import RecordedReports
 from esim.results.replay import DECISIONS, REPORTS, RESULT, TRIALS, ReplayDocument
+from esim.results.rule_set import RULES, RuleSet
 from esim.results.watched import WATCH, Watched
-from esim.storage.folders import unique_slugs, whole_folder
+from esim.rules.candidates import Candidate
+from esim.storage.folders import unique_slugs, whole_file, whole_folder
 from esim.study import Study
 
 if TYPE_CHECKING:
@@ -28,6 +31,7 @@ if TYPE_CHECKING:
     from esim.results.comparison.comparison import Comparison
     from esim.results.estimate import EstimateDocument
     from esim.results.explanation import Explanation
+    from esim.results.identification import Identification
 
 FIGURES = "figures"
 REPORT = "report"  # `esim report` writes report.html and its like beside the result
@@ -135,10 +139,45 @@ def write_certificate(folder: Path, document: Certificate | Watched) -> None:
             save(figure_of(plot, plural(len(document.studies), "study")), partial / FIGURES / what)
 
 
+def write_identification(place: Path, found: Identification, left: Sequence[Candidate]) -> None:
+    """Write the rules that are left into a file, or with the result and figures into a folder.
+
+    Args:
+        place: the file, if it ends in .json; else the folder, written whole or not at all.
+        found: what was found.
+        left: the rules left; with none of them, a folder gets no file of rules.
+
+    Raises:
+        EsimError: it cannot be written, or no rule is left to be written into a file.
+    """
+    from esim.report.figures.figure_lists import identification_plots
+    from esim.report.figures.plot import figure_of, save
+
+    rules = RuleSet.of(left, found.verdict).to_json() if left else None
+    if place.suffix == ".json":
+        if rules is None:
+            raise EsimError("no rule is left to write", where=str(place), why=found.verdict)
+        try:
+            with whole_file(place) as out:
+                out.write(rules.encode())
+        except OSError as error:
+            raise EsimError("cannot be written", where=str(place), why=str(error)) from error
+        return
+    studies = found.studies
+    name = studies[0].study if len(studies) == 1 else f"{len(studies)} tuning jobs"
+    with whole_folder(place, _ours) as partial:
+        (partial / RESULT).write_text(found.to_json(), encoding="utf-8")
+        if rules is not None:
+            (partial / RULES).write_text(rules, encoding="utf-8")
+        (partial / FIGURES).mkdir()
+        for what, plot in identification_plots(found).items():
+            save(figure_of(plot, name), partial / FIGURES / what)
+
+
 def _ours(path: Path) -> bool:
     if path.parent == Path(FIGURES):
         return path.suffix in (".svg", ".png")
-    names = [RESULT, ESTIMATE, CERTIFICATE, WATCH, TRIALS, DECISIONS, REPORTS]
+    names = [RESULT, ESTIMATE, CERTIFICATE, WATCH, RULES, TRIALS, DECISIONS, REPORTS]
     names += [f"{REPORT}.{end}" for end in ENDINGS]
     names += [f"{EXPLANATION}.{end}" for end in ("json", "svg", "png")]
     names += [f"{table}.{end}" for table in COMPARED for end in ("parquet", "csv")]

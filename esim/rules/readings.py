@@ -24,6 +24,7 @@ class Reading:
         question: what the documentation leaves open.
         answer: how this reading settles it.
         columns: the columns of the rule that this reading changes, with their values.
+        parents: whether the jobs of warm-start parents count as previous ones.
         clock: the clock that this reading replays with; None leaves it as the user chose it.
     """
 
@@ -32,6 +33,12 @@ class Reading:
     answer: str
     columns: Mapping[str, Any] = field(default_factory=dict)
     clock: ClockMode | None = None
+    parents: bool = False
+
+    @property
+    def letters(self) -> str:
+        """The questions that it settles, a letter each; "" if its code names none."""
+        return self.code.rstrip("0123456789") if self.code[-1].isdigit() else ""
 
 
 LITERAL = Reading("-", "the literal rule", "as it stands")
@@ -63,5 +70,107 @@ READINGS: tuple[Reading, ...] = (
         "all cautious at once",
         "best, 5 peers, 5 ep.",
         {"own": "best", "min_peers": 5, "min_reports": 6},
+    ),
+)
+
+LEFT = "left by esim identify"  # the question of readings that are rules of such a set
+
+# Readings that no replay of one tuning job can follow, or that rest on hearsay: `esim identify`
+# holds them against what was recorded, and no range counts them.
+PARENTS = Reading("P2", "a warm start's parents", "their jobs count", parents=True)
+UNVERIFIED = (
+    # Said of the KDD 2021 paper on the service; it could not be verified in its text.
+    Reading(
+        "HI2",
+        "a belief, unverified",
+        "unverified: 10 completed, 10 %",
+        {"min_completed": 10, "warmup_share": 0.1},
+    ),
+)
+
+
+@dataclass(frozen=True)
+class Question:
+    """One question that the documentation leaves open.
+
+    Attributes:
+        letter: how its readings' codes begin.
+        text: what is left open.
+        literal: how the literal reading, number 1, settles it.
+        told_by: what jobs must show for its readings to be told apart.
+    """
+
+    letter: str
+    text: str
+    literal: str
+    told_by: str
+
+
+QUESTIONS: tuple[Question, ...] = (
+    Question(
+        "A",
+        "what is compared",
+        "its current value",
+        "a job whose value gets worse again after it had been among the better half",
+    ),
+    Question(
+        "B",
+        "who is a previous job",
+        "completed and stopped ones",
+        "MaxParallelTrainingJobs above 1, and bad jobs launched after some were stopped",
+    ),
+    Question(
+        "E",
+        "a shorter peer",
+        "drops out beyond its end",
+        "jobs of different lengths, and a bad one that outlasts half of them",
+    ),
+    Question(
+        "F",
+        "even number of peers",
+        "the mean of the middle two",
+        "a job whose value lies between the middle two of an even number of peers",
+    ),
+    Question(
+        "H",
+        "peers before a stop",
+        "1",
+        "clearly bad jobs among the first, from the second to the eleventh",
+    ),
+    Question(
+        "I",
+        "epochs before a stop",
+        "none",
+        "long jobs, some of which are bad from their first epoch on",
+    ),
+    Question(
+        "J",
+        "when it is previous",
+        "once its job has ended",
+        "MaxParallelTrainingJobs above 1, and a job that reports while a stopped one uploads",
+    ),
+    Question(
+        "K",
+        "when a stop takes effect",
+        "at once",
+        "a job that turns bad with many epochs still to come, each of them minutes long",
+    ),
+    Question(
+        "L",
+        "what an epoch is",
+        "the index in the line",
+        "jobs that report at different epochs, or leave some out",
+    ),
+    Question(
+        "O",
+        "values' precision",
+        "as they are",
+        "a value within a millionth of the median",
+    ),
+    Question(
+        "P",
+        PARENTS.question,
+        "their jobs do not count",
+        "a warm start whose first jobs are bad, with its parents' logs beside its own",
     ),
 )

@@ -31,6 +31,7 @@ from esim.rules import rule as named_rule
 from esim.simulator.accounting import Outcomes, outcomes, summaries
 from esim.simulator.caveats import CONVERGED, caveats_of, never_stops
 from esim.simulator.decisions import decisions
+from esim.simulator.distinct import distinct_readings
 from esim.simulator.job_end import Until, play_many, play_once
 from esim.simulator.jobs import check_slot_gap, choose_clock
 from esim.simulator.plan.build import batchable, prepare, prepare_batch
@@ -54,7 +55,7 @@ def replay(
     until: str | JobRule | Sequence[str | JobRule] | None = None,
     costs: Costs | None = None,
     final: Final = "last",
-    readings: bool = False,
+    readings: bool | Sequence[Reading] = False,
 ) -> ReplayResult:
     """Replay one study under one rule.
 
@@ -70,7 +71,8 @@ def replay(
         final: whether a trial's final value is its "last" reported value, as SageMaker defines it,
             or its "best".
         readings: whether to replay the plausible readings of SageMaker's documentation too, each
-            of which answers one open question differently. They are in `result.readings`.
+            of which answers one open question differently. They are in `result.readings`. Or the
+            readings to replay, of which those with the same outcome are taken together.
 
     Raises:
         EsimError: the rule or the clock is unknown, the study lacks times that the clock needs, or
@@ -96,7 +98,12 @@ def replay(
     warnings += tied_starts(study, asked, result.clock, costs, its)
     result = dataclasses.replace(result, warnings=tuple(warnings))
     if readings:
-        rows = _readings(study, asked, result.clock, costs, its, result)
+        which = (
+            READINGS
+            if readings is True
+            else distinct_readings([study], asked, readings, result.clock)
+        )
+        rows = _readings(study, asked, result.clock, costs, its, result, which)
         result = dataclasses.replace(result, readings=tuple(rows))
     return result
 
@@ -324,7 +331,13 @@ def _defects(
 
 
 def _readings(
-    study: Study, rule: Rule, clock: Clock, costs: Costs, until: Until, literal: ReplayResult
+    study: Study,
+    rule: Rule,
+    clock: Clock,
+    costs: Costs,
+    until: Until,
+    literal: ReplayResult,
+    readings: Sequence[Reading],
 ) -> Iterator[ReadingRow]:
     """Rows for the literal reading and for each that differs, of the rule and of job-level rules.
 
@@ -333,11 +346,11 @@ def _readings(
     """
 
     def row(
-        reading: Reading, changed: Rule, its_clock: Clock, ends: Sequence[JobRule]
+        reading: Reading, changed: Rule, its_clock: Clock, ends: tuple[JobRule, ...]
     ) -> ReadingRow:
         result = literal
-        if reading is not LITERAL or changed != rule:
-            its = Until(tuple(ends), until.final)
+        if (changed, its_clock, ends) != (rule, clock, until.rules):
+            its = Until(ends, until.final)
             result = next(replay_plan(prepare(study, changed), its_clock, costs, its).results())
         return ReadingRow(
             code=reading.code,
@@ -348,12 +361,12 @@ def _readings(
             summary=result.summary,
         )
 
-    for reading in READINGS if not (until.rules and never_stops(rule)) else (LITERAL,):
+    for reading in (LITERAL,) if until.rules and never_stops(rule) else readings:
         changed = rule.with_columns(**reading.columns)
         its_clock = clock if reading.clock is None else Clock(reading.clock)
         if its_clock.mode == "recorded" and not study.has_schedule:
             continue
-        if changed == rule and its_clock == clock and reading is not LITERAL:
+        if changed == rule and its_clock == clock and reading.code != LITERAL.code:
             continue
         yield row(reading, changed, its_clock, until.rules)
     for at, job_rule in enumerate(until.rules):

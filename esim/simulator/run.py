@@ -264,7 +264,8 @@ def run_once(
     Args:
         plan, clock, costs, acting: as for `run_many`.
         order: int64, the trials in launch order, as for `run_many`; None: the study's own.
-        probe: a trial that is judged to its end and never stopped; -1: none.
+        probe: a trial that is judged to its end and never stopped; -1: none. EVERY of the kernels'
+            engine: each, so that what is told of stops is what was first decided.
         traced: whether what each judgement found is kept.
 
     Raises:

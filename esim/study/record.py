@@ -197,8 +197,8 @@ class Study:
             first_step: what a step of 0 means: "done" is the first unit of training done, "before"
                 is nothing done yet. By default it is settled as `esim.study.first_step` says, with
                 a note.
-            status: how each trial ended; the default is completed. Stopped, failed and running
-                trials are censored.
+            status: how each trial ended; the default is completed. Stopped, failed, running and
+                interrupted trials are censored.
             name: the study's id.
             objective: the metric's name.
             instance_type: the type of each trial's machines. [n_trials]

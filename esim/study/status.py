@@ -23,9 +23,10 @@ class Status(enum.IntEnum):
 
     UNKNOWN = 0  # the record does not say; it counts as completed
     COMPLETED = 1
-    STOPPED = 2  # cut short by a rule, a pruner or a person
+    STOPPED = 2  # cut short by a rule or a pruner, or by what the record does not say
     FAILED = 3
     RUNNING = 4  # still running when the record was made
+    INTERRUPTED = 5  # cut short by no rule: a limit of time, or the end of the whole study
 
     @property
     def word(self) -> str:
@@ -45,6 +46,7 @@ STATUS_WORDS: Mapping[str, Status] = {
     "pruned": Status.STOPPED,
     "early_stopped": Status.STOPPED,
     "killed": Status.STOPPED,
+    "interrupted": Status.INTERRUPTED,
     "failed": Status.FAILED,
     "fail": Status.FAILED,
     "error": Status.FAILED,
@@ -80,4 +82,4 @@ def is_censored(status: NDArray[np.int8]) -> NDArray[np.bool_]:
     Args:
         status: int8 [N], codes of `Status`.
     """
-    return np.isin(status, [Status.STOPPED, Status.FAILED, Status.RUNNING])
+    return np.isin(status, [Status.STOPPED, Status.FAILED, Status.RUNNING, Status.INTERRUPTED])

@@ -686,3 +686,50 @@ def test_the_bill_that_a_notebook_shows(tmp_path: Path) -> None:
     assert study.billed is not None
     np.testing.assert_array_equal(study.billed, [22.0, np.nan])
     assert codes(study)["billed_from_log"] == 2
+
+
+def test_what_was_stopped_by_no_rule_is_told_apart(export: Export) -> None:
+    """The first job ran into its own limit of time, the second was stopped by who knows what."""
+    for job, word in zip(export.jobs, ("MaxRuntimeExceeded", "Stopped", "Completed"), strict=True):
+        job.update(SecondaryStatus=word)
+        if word != "Completed":
+            job.update(TrainingJobStatus="Stopped")
+    actual = export.read()
+    assert actual.status.tolist() == [Status.INTERRUPTED, Status.STOPPED, Status.COMPLETED]
+    assert actual.censored.tolist() == [True, True, False]
+    assert codes(actual)["stopped_otherwise"] == 1
+
+
+@pytest.mark.parametrize(
+    ("status", "end", "expected"),
+    [("Stopped", 40, Status.INTERRUPTED), ("Stopped", 4000, Status.STOPPED),
+     ("Completed", 40, Status.STOPPED)],
+)  # fmt: skip
+def test_what_ran_when_the_tuning_job_was_stopped(
+    export: Export, status: str, end: int, expected: Status
+) -> None:
+    """The last job ends 29 s after ZERO, within five minutes before a stopped tuning job's end."""
+    export.tuning.update(
+        HyperParameterTuningJobStatus=status, HyperParameterTuningEndTime=ZERO + end
+    )
+    export.jobs[2].update(TrainingJobStatus="Stopped")
+    assert export.read().status.tolist() == [Status.COMPLETED, Status.COMPLETED, expected]
+
+
+def test_parents_of_a_warm_start_are_noted(export: Export) -> None:
+    parents = ["older", "oldest"]
+    export.tuning["WarmStartConfig"] = {
+        "WarmStartType": "IdenticalDataAndAlgorithm",
+        "ParentHyperParameterTuningJobs": [{"HyperParameterTuningJobName": p} for p in parents],
+    }
+    (note,) = (note for note in export.read().notes if note.code == "warm_start")
+    assert note.evidence == ("older", "oldest")
+
+
+def test_final_values_alone_are_read_when_asked_for(export: Export) -> None:
+    export.lines = {}
+    assert "no log of its training jobs" in export.refused()
+    (actual,) = read_inputs(export.folder, finals=True).studies
+    assert actual.values.tolist() == [2.25, 12.25, 22.25]
+    assert actual.steps.tolist() == [1, 1, 1] and actual.elapsed.tolist() == [9, 9, 9]
+    assert codes(actual)["finals_only"] == 3

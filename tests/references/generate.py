@@ -170,7 +170,7 @@ def build(
         start=np.array([np.nan] * n if start is None else start, dtype=np.float64),
         end=np.array([np.nan] * n if end is None else end, dtype=np.float64),
         status=codes,
-        censored=np.isin(codes, [Status.STOPPED, Status.FAILED, Status.RUNNING]),
+        censored=~np.isin(codes, [Status.COMPLETED, Status.UNKNOWN]),
         instance_type=(None,) * n,
         instance_count=np.ones(n, dtype=np.int64),
     )

@@ -153,8 +153,12 @@ def replay(
     upload_s: float | None = None,
     slot_gap_s: float | None = None,
     acting: bool = True,
+    as_recorded: bool = False,
 ) -> NaiveReplay:
     """Replay the study under the rule. With acting=False, or no rule: the baseline.
+
+    `as_recorded`: the last report of a trial that was recorded as stopped is not its end, even if
+    both come at one moment: it might have gone on.
 
     `order` is the launch order as trial indices. `workers`, `startup_s` and `slot_gap_s` (None: as
     recorded) count in the simulated clock only; `upload_s` in the simulated and the recorded one;
@@ -184,6 +188,7 @@ def replay(
             stop_latency_s=stop_latency_s,
             upload_s=upload_s,
             slot_gap_s=recorded_gap(study) if slot_gap_s is None else slot_gap_s,
+            as_recorded=as_recorded,
         )
     else:
         raise ValueError(f"unknown clock {clock!r}")
@@ -282,6 +287,7 @@ def _by_events(
     stop_latency_s: float,
     upload_s: float | None,
     slot_gap_s: float,
+    as_recorded: bool,
 ) -> tuple[list[float], list[float]]:
     """Clocks recorded (workers=None) and simulated: the next event is the least of all.
 
@@ -298,7 +304,7 @@ def _by_events(
         start[i] = time
         first_second = time + startup_s
         natural_end[i] = first_second + _duration(study, i)
-        coming[i] = _timeline(study, trials[i], first_second, natural_end[i])
+        coming[i] = _timeline(study, trials[i], first_second, natural_end[i], as_recorded)
 
     if workers is None:
         if study.elapsed is None:
@@ -308,7 +314,7 @@ def _by_events(
             natural_end[i] = _recorded_end(study, i)
             if trials[i].n_rows and (math.isnan(start[i]) or math.isnan(natural_end[i])):
                 raise ValueError(f"the recorded clock needs start and end of trial {i}")
-            coming[i] = _timeline(study, trials[i], start[i], natural_end[i])
+            coming[i] = _timeline(study, trials[i], start[i], natural_end[i], as_recorded)
     else:
         for _ in range(min(workers, n)):
             launch_next(0.0)
@@ -354,7 +360,9 @@ def _by_events(
     return start, end
 
 
-def _timeline(study: Study, trial: Trial, first_second: float, natural_end: float) -> list[Event]:
+def _timeline(
+    study: Study, trial: Trial, first_second: float, natural_end: float, as_recorded: bool
+) -> list[Event]:
     """A trial's reports and its natural end, in its own order.
 
     The last row's report and an end at the same time are one event, of kind END. An end that is
@@ -366,7 +374,9 @@ def _timeline(study: Study, trial: Trial, first_second: float, natural_end: floa
         is_last_row = report.row == trial.n_rows - 1
         ends_there = is_last_row and time == natural_end
         # A running trial's last row is not its last: what follows was not recorded any more.
-        kind = END if ends_there and study.status[trial.index] != Status.RUNNING else REPORT
+        status = study.status[trial.index]
+        cut = status == Status.RUNNING or (as_recorded and status == Status.STOPPED)
+        kind = END if ends_there and not cut else REPORT
         events.append(Event(time, kind, ordinal))
     end_stands = bool(events) and events[-1].kind == END
     if math.isfinite(natural_end) and not end_stands:

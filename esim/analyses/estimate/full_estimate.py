@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -17,8 +17,9 @@ from esim.analyses.estimate.forecast import forecast_from
 from esim.analyses.estimate.variants import alternatives, over_readings, over_trials, over_workers
 from esim.analyses.workers.by_study import MANY, Studies, spread
 from esim.results.backtest import Backtest
+from esim.results.estimate import ReadingForecast
 from esim.results.forecast import Estimate
-from esim.rules import share
+from esim.rules import Reading, share
 
 Item = TypeVar("Item")
 _STEP = 5  # of many studies, every fifth that is held in memory is forecast from the others
@@ -29,13 +30,14 @@ class Wanted:
     """What to add to the forecast. Raises EsimError for a number out of range.
 
     Attributes:
-        readings: the forecast under each plausible reading of SageMaker's documentation.
+        readings: the forecast under each plausible reading of SageMaker's documentation, or under
+            each of these.
         same_cost: how many trials the rule pays for.
         backtest: how often the intervals hold on parts of a past study.
         min_saving, max_degradation: the aims of the advice, as in `advise`.
     """
 
-    readings: bool = False
+    readings: bool | Sequence[Reading] = False
     same_cost: bool = False
     backtest: bool = False
     min_saving: float = MIN_SAVING
@@ -88,7 +90,9 @@ def full_estimate(
     asked = some, ask, seed, confidence
     by_trials = told("other numbers of trials", over_trials(*asked, found.headline))
     by_workers = told("other numbers of workers", over_workers(*asked, found.headline))
-    readings = told("readings", over_readings(*asked, found.headline)) if wanted.readings else ()
+    readings: tuple[ReadingForecast, ...] = ()
+    if wanted.readings:
+        readings = told("readings", over_readings(*asked, found.headline, wanted.readings))
     others = told("more cautious rules", alternatives(*asked))
     step = 1 if len(past) <= MANY else _STEP
     left_out = told("studies left out", leave_one_out(*asked, step)) if len(past) > 1 else ()

@@ -14,8 +14,9 @@ from esim.assumptions import Clock
 from esim.errors import EsimError
 from esim.results.estimate import Alternative, Headline, ReadingForecast
 from esim.results.forecast import Estimate
-from esim.rules import READINGS
+from esim.rules import READINGS, Reading
 from esim.simulator.caveats import never_stops
+from esim.simulator.distinct import distinct_readings
 from esim.study import Study
 from esim.study.facts import reporting
 
@@ -61,13 +62,23 @@ def over_workers(
 
 
 def over_readings(
-    past: Sequence[Study], ask: Ask, seed: int, confidence: float, asked: Headline
+    past: Sequence[Study],
+    ask: Ask,
+    seed: int,
+    confidence: float,
+    asked: Headline,
+    readings: bool | Sequence[Reading] = True,
 ) -> Iterator[ReadingForecast]:
-    """The forecast under each plausible reading of the documentation that a new job can have.
+    """The forecast under each reading that a new job can have.
 
-    `asked` as in `over_trials`.
+    `asked` as in `over_trials`; `readings`: those to forecast, or all plausible ones of the
+    documentation.
     """
-    for reading in READINGS:
+    if readings is True:
+        which: Sequence[Reading] = READINGS
+    else:
+        which = distinct_readings(past, ask.rule, readings or (), ask.clock)
+    for reading in which:
         if reading.clock == "recorded":
             continue
         changed = dataclasses.replace(ask, rule=ask.rule.with_columns(**reading.columns))

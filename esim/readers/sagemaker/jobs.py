@@ -40,6 +40,7 @@ from esim.readers.sagemaker.records import (
     read_records,
 )
 from esim.readers.sagemaker.stored import Stored, as_stored
+from esim.readers.sagemaker.trial_records import billed_seconds, trial_records
 from esim.readers.source import File, Source
 from esim.readers.text.bare import BareStudy, next_try, no_number, read_bare
 from esim.readers.text.find import Matches, find
@@ -48,8 +49,7 @@ from esim.readers.text.log_text import LogText
 from esim.readers.text.looks import is_page, logs_among
 from esim.readers.text.steps import AlignedCurve, align
 from esim.readers.text.suggest import nearest_lines
-from esim.study import STATUS_WORDS, Float64, Note, Study
-from esim.study.arrays import if_any_known
+from esim.study import Note, Study
 
 FORMAT = Format(
     name="sagemaker",
@@ -198,13 +198,16 @@ def _study(
         else chosen_curve(series.get(job.name, ()), names)
         for job, texts in zip(jobs, found, strict=True)
     ]
-    if not matches and not any(instead):
+    only_finals = options.finals and not any(job.name in logs for job in jobs)
+    if not matches and not any(instead) and not only_finals:
         raise _nothing(tuning, objective, jobs, logs, matches)
     form = choose_form(found)
     curves = [
         align(texts, form) if measured_curve is None else measured_curve.curve
         for texts, measured_curve in zip(found, instead, strict=True)
     ]
+    if only_finals and not any(instead):
+        curves = [_final_alone(job) for job in jobs]
     notes = [
         *(note for note in input_notes if note.code in _OF_STUDIES),
         *job_notes(tuning, jobs, {**{name: [] for name in series}, **logs}),
@@ -212,11 +215,16 @@ def _study(
         *unread_metrics(options, objective, given),
         *curve_notes([curve for curve in instead if curve]),
     ]
+    if only_finals and not any(instead):
+        text = (
+            "there are no curves: each job's final value stands for all of its reports, at step 1"
+        )
+        notes.append(Note("finals_only", text, len(jobs)))
     if objective == tuning.objective:
         notes += final_notes(jobs, curves)
     return assemble(
         _reports(jobs, curves, notes),
-        _trials(tuning, jobs),
+        trial_records(tuning, jobs),
         name=tuning.name,
         objective=objective,
         direction=direction,
@@ -226,6 +234,15 @@ def _study(
         declared=None if form is None else form.first_step,
         asked=options.first_step,
     )
+
+
+def _final_alone(job: TrainingJob) -> AlignedCurve:
+    """The final value of a job at step 1 and at its end; no report where it has none."""
+    if job.final is None:
+        return AlignedCurve(np.empty(0, dtype=np.int64), np.empty(0), np.empty(0), math.nan)
+    at = math.nan if job.end is None else job.end
+    value = job.final[1]
+    return AlignedCurve(np.ones(1, dtype=np.int64), np.array([value]), np.array([at]), value)
 
 
 def _metric(
@@ -326,7 +343,7 @@ def _known_of(bare: BareStudy, notes: list[Note]) -> tuple[TrialRecords | None, 
 
     Notes on where that is from are added to `notes`.
     """
-    billed = _billed(bare.billed)
+    billed = billed_seconds(bare.billed)
     reporting = [i for i, curve in enumerate(bare.curves) if len(curve.steps)]
     spans = [span for i in reporting if (span := bare.spans[i]) is not None]
     printed = [at for i in reporting if (at := bare.printed_at[i]) is not None]
@@ -369,49 +386,3 @@ def _reports(
         values=np.concatenate([curve.values for curve in curves]),
         timestamps=times if stamped else None,
     )
-
-
-def _trials(tuning: TuningJob, jobs: Sequence[TrainingJob]) -> TrialRecords:
-    tuned = [_tuned(tuning, job) for job in jobs]
-    names = dict.fromkeys(name for config in tuned for name in config)
-    status = []
-    for job in jobs:
-        word = (job.status or "").lower()
-        if word not in STATUS_WORDS:
-            raise EsimError(
-                f"unknown TrainingJobStatus {job.status!r}", where=f"{tuning.path}, {job.name}"
-            )
-        status.append(STATUS_WORDS[word])
-        if job.start is not None and job.end is not None and job.end < job.start:
-            raise EsimError(
-                "TrainingEndTime is before TrainingStartTime", where=f"{tuning.path}, {job.name}"
-            )
-    return TrialRecords(
-        trials=[job.name for job in jobs],
-        start=np.array([math.nan if job.start is None else job.start for job in jobs]),
-        end=np.array([math.nan if job.end is None else job.end for job in jobs]),
-        status=np.array(status, dtype=np.int8),
-        instance_type=[job.instance_type or tuning.instance_type for job in jobs],
-        instance_count=np.array(
-            [job.instance_count or tuning.instance_count for job in jobs], dtype=np.int64
-        ),
-        config={name: [config.get(name) for config in tuned] for name in names},
-        billed=_billed([job.billed for job in jobs]),
-    )
-
-
-def _billed(seconds: Sequence[float | None]) -> Float64 | None:
-    """float64 [N]: billed seconds of each job, NaN where unknown; None if all are."""
-    return if_any_known(
-        np.array([math.nan if each is None else each for each in seconds], dtype=np.float64)
-    )
-
-
-def _tuned(tuning: TuningJob, job: TrainingJob) -> Mapping[str, str]:
-    if job.tuned is not None:
-        return job.tuned
-    return {
-        name: value
-        for name, value in (job.all_hyperparameters or {}).items()
-        if name not in tuning.static and not name.startswith("_tuning_objective_metric")
-    }

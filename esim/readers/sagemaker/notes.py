@@ -44,6 +44,9 @@ _NEAR = 200  # characters in front of a value that are looked at first
 _FAR = 10_000
 
 EXACT_STRATEGIES = ("Random", "Grid")
+# How SageMaker says in more detail that it was no early stopping that stopped a job.
+LIMITS = ("MaxRuntimeExceeded", "MaxWaitTimeExceeded", "Interrupted")
+AT_THE_END_S = 300.0  # what a tuning job still runs when it is stopped ends within this before it
 FINAL_TOLERANCE = 1e-6  # relative, because the API's values have the precision of float32
 
 
@@ -81,6 +84,16 @@ def job_notes(
             "replay is exact only for Random and Grid"
         )
         notes.append(Note("strategy_bayesian", text))
+    if tuning.parents:
+        text = f"the tuning job was warm-started from {some(tuning.parents)}"
+        notes.append(Note("warm_start", text, len(tuning.parents), tuning.parents))
+    otherwise = [job.name for job in jobs if interrupted(tuning, job)]
+    if otherwise:
+        text = (
+            f"{len(otherwise)} job(s) were stopped, or may have been, by a limit of time, an "
+            f"interruption or the end of the tuning job, not by a rule: {some(otherwise)}"
+        )
+        notes.append(Note("stopped_otherwise", text, len(otherwise)))
     spot = [job for job in jobs if (tuning.spot if job.spot is None else job.spot)]
     if spot:
         text = (
@@ -139,6 +152,21 @@ def completion_notes(completion: Completion) -> list[Note]:
         )
         notes.append(Note("without_progress", text, completion.without_progress))
     return notes
+
+
+def interrupted(tuning: TuningJob, job: TrainingJob) -> bool:
+    """Whether a job was stopped by something else than early stopping, or may well have been.
+
+    That is what its secondary status says, or that it was stopped within minutes before the end of
+    a tuning job that stops what still runs.
+    """
+    if (job.status or "").lower() not in ("stopped", "stopping"):
+        return False
+    if job.secondary in LIMITS:
+        return True
+    if tuning.end is None or job.end is None:
+        return False
+    return tuning.cut_short and job.end >= tuning.end - AT_THE_END_S
 
 
 def line_notes(

@@ -22,6 +22,7 @@ from esim.study import Direction, as_direction
 
 _MARKS = (b'"HyperParameterTuningJobConfig"', b'"TrainingJobName"', b'"TrainingJobSummaries"')
 _SPOT = "EnableManagedSpotTraining"
+_END = "HyperParameterTuningEndTime"
 _NUMBERED = re.compile(r"(.+)-(\d{3,})-[0-9a-f]{8}")
 
 
@@ -66,6 +67,9 @@ class TuningJob:
         instance_type, instance_count: type and number of the machines of a training job.
         spot: whether any definition asks for spot instances.
         completion: what was to end the whole job.
+        end: seconds since 1970 UTC at which it ended; None if it had not, or that is not recorded.
+        cut_short: whether it ended, or may have ended, before all of its training jobs had.
+        parents: the tuning jobs that it was warm-started from.
     """
 
     name: str
@@ -81,6 +85,9 @@ class TuningJob:
     instance_count: int
     spot: bool = False
     completion: Completion = Completion()
+    end: float | None = None
+    cut_short: bool = False
+    parents: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -100,6 +107,7 @@ class TrainingJob:
         zone_known: False if a time named no zone, so that UTC was assumed.
         billed: seconds that were billed.
         spot: whether it asked for spot instances.
+        secondary: SageMaker's word for where it was, or for how it ended in more detail.
     """
 
     name: str
@@ -117,6 +125,7 @@ class TrainingJob:
     zone_known: bool = True
     billed: float | None = None
     spot: bool | None = None
+    secondary: str | None = None
 
     @property
     def number(self) -> int | None:
@@ -239,6 +248,12 @@ def _tuning_job(document: dict[str, Any], path: str) -> TuningJob:
         direction = as_direction(kind)
     except EsimError as error:
         raise EsimError(error.what, where=path, fix=error.fix) from None
+    end = document.get(_END)
+    warm = fields.part("WarmStartConfig", optional=True)
+    parents = [
+        _Fields(parent, path, "ParentHyperParameterTuningJobs")
+        for parent in warm.get("ParentHyperParameterTuningJobs", list) or []
+    ]
     return TuningJob(
         name=fields.need("HyperParameterTuningJobName", str),
         path=path,
@@ -252,7 +267,21 @@ def _tuning_job(document: dict[str, Any], path: str) -> TuningJob:
         instance_type=machines.get("InstanceType", str),
         instance_count=machines.get("InstanceCount", int) or 1,
         spot=any(definition.flag(_SPOT) for definition in definitions),
+        end=None if end is None else parse_moment(end, f"{path}, {_END}").seconds,
+        cut_short=_cut_short(fields, config),
+        parents=tuple(p.need("HyperParameterTuningJobName", str) for p in parents),
         completion=_completion(fields, config, path),
+    )
+
+
+def _cut_short(fields: _Fields, config: _Fields) -> bool:
+    """Whether the tuning job was stopped, or had a limit at which it stops what still runs."""
+    status = fields.get("HyperParameterTuningJobStatus", str)
+    limits = config.part("ResourceLimits", optional=True)
+    return (
+        status in ("Stopping", "Stopped", "Failed")
+        or limits.get("MaxRuntimeInSeconds", int) is not None
+        or bool(config.part("TuningJobCompletionCriteria", optional=True).values)
     )
 
 
@@ -311,6 +340,7 @@ def _training_job(document: dict[str, Any], path: str) -> TrainingJob:
         zone_known=all(moment.zone_known for moment in moments.values()),
         billed=fields.get("BillableTimeInSeconds", int, float),
         spot=fields.flag(_SPOT),
+        secondary=fields.get("SecondaryStatus", str),
     )
 
 

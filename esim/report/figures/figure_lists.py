@@ -11,6 +11,7 @@ from esim.report.figures.comparison_figures import (
     orders_plot,
     workers_plots,
 )
+from esim.report.figures.fallen_readings import fall_plot
 from esim.report.figures.final_values import finals_plot
 from esim.report.figures.forecast import course_plots, forecast_plots, trade_plot
 from esim.report.figures.labelled_rows import readings_plot
@@ -25,6 +26,7 @@ from esim.report.figures.trial_curves import curves_plot
 from esim.results.certificate import Certificate
 from esim.results.comparison.comparison import Comparison
 from esim.results.estimate import EstimateDocument
+from esim.results.identification import Identification
 from esim.results.recorded_reports import RecordedReports
 from esim.results.replay import ReplayResult
 from esim.results.watched import Watched
@@ -62,6 +64,11 @@ def certificate_plots(document: Certificate | Watched) -> dict[str, Plot]:
     if isinstance(document, Watched):
         return _by_name([wealth_plot(document)])
     return _by_name([sequence_plot(document)])
+
+
+def identification_plots(found: Identification) -> dict[str, Plot]:
+    """The plots of an identification, by name; those with nothing to show are left out."""
+    return _by_name([fall_plot(found)])
 
 
 def _of_replay(

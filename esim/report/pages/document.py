@@ -20,6 +20,7 @@ KINDS = {
     "esim.estimate/1": ("esim.report.pages.estimate", "estimate_page"),
     "esim.certificate/1": ("esim.report.pages.certificate", "certificate_page"),
     "esim.watch/1": ("esim.report.pages.certificate", "watch_page"),
+    "esim.identify/1": ("esim.report.pages.identification", "identification_page"),
 }
 
 

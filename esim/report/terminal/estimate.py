@@ -285,7 +285,7 @@ def _readings(found: Estimate) -> Table:
         saved, kept = row.headline.steps_saved_fraction, row.headline.probability_best_kept
         shown.add_row(
             row.code,
-            f"{row.question}: {row.reading}",
+            clean(f"{row.question}: {row.reading}"),
             MISSING if saved is None else percent(saved.median),
             _span(saved, percent),
             chance_words(kept, MISSING),

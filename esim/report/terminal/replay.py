@@ -12,7 +12,13 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from esim.report.answer import best_fate, totals_sentence, verdict
+from esim.report.answer import (
+    best_fate,
+    is_of_left,
+    over_readings,
+    totals_sentence,
+    verdict,
+)
 from esim.report.words import (
     MISSING,
     clean,
@@ -135,7 +141,7 @@ def _study(result: ReplayResult) -> RenderableType:
     )
     parts: list[RenderableType] = [
         head,
-        Padding(Text(verdict(result), style="bold"), (1, 0)),
+        Padding(Text(_headline(result), style="bold"), (1, 0)),
         _saved(result),
         _quality(result),
     ]
@@ -145,6 +151,12 @@ def _study(result: ReplayResult) -> RenderableType:
         parts.append(Text("\nWhy to doubt it", style="bold"))
         parts += [Padding(Text(f"· {_sentence(w.text)}"), (0, 0, 0, 1)) for w in result.warnings]
     return Group(*parts)
+
+
+def _headline(result: ReplayResult) -> str:
+    if is_of_left(result.readings):
+        return f"{over_readings(result)} The simplest of them: {verdict(result)}"
+    return verdict(result)
 
 
 def _sentence(text: str) -> str:
@@ -281,9 +293,10 @@ def _degradation(s: Summary) -> str:
 
 def _readings(rows: Sequence[ReadingRow]) -> Table:
     """A row for each reading of the documentation; fits a terminal of 80 characters."""
+    of = "rule left" if is_of_left(rows) else "reading of the documentation"
     shown = Table(
         box=box.SIMPLE_HEAD,
-        title="Steps saved, by reading of the documentation",
+        title=f"Steps saved, by {of}",
         title_justify="left",
         title_style="bold",
         padding=(0, 1, 0, 0),
@@ -305,7 +318,7 @@ def _readings(rows: Sequence[ReadingRow]) -> Table:
         shown.add_row(
             row.code,
             question,
-            row.reading,
+            clean(row.reading),
             percent(share),
             Text(bar.ljust(_BAR, "·"), style="cyan"),
             signed(s.degradation_on_record),

@@ -48,6 +48,7 @@ from esim.simulator.kernels.peers import (
 # is a peer then. OPENS: it is the first of the next study, so that no trial before it counts.
 UNSEEN, COMPLETES, JOINS, OPENS = 0, 1, 2, 3
 SPARED = -1  # in a state's `row`: worse at the last judgement, but among the best that go on
+EVERY = -2  # in place of a probe: every trial is judged to its end, and none is stopped
 
 
 @inner
@@ -282,6 +283,18 @@ def judgements_made(trial, k, plan):
 
 
 @inner
+def note_decision(trial, k, plan, state):
+    """Keep the threshold and the peers of a decision to stop at judgement k, from 0."""
+    column = plan.column[plan.offsets[trial] + k]
+    state.stops[trial, 0] = state.levels[column, THRESHOLD]
+    state.stops[trial, 1] = state.members[column, COUNT]
+    state.stops[trial, 2] = k
+    if plan.rule.freezes != 0:
+        state.stops[trial, 0] = state.frozen[trial, THRESHOLD]
+        state.stops[trial, 1] = state.frozen[trial, 2]
+
+
+@inner
 def mark_stop(trial, k, plan, state, kept):
     """Record a stop decided at judgement k, from 0. False if it would leave nothing to save."""
     at = plan.offsets[trial] + k
@@ -294,14 +307,8 @@ def mark_stop(trial, k, plan, state, kept):
         if last and not plan.flags[trial, UNSEEN]:
             state.stops[trial, 3] = k
         return False
-    column = plan.column[at]
     kept[trial] = k + 1
-    state.stops[trial, 0] = state.levels[column, THRESHOLD]
-    state.stops[trial, 1] = state.members[column, COUNT]
-    state.stops[trial, 2] = k
-    if plan.rule.freezes != 0:
-        state.stops[trial, 0] = state.frozen[trial, THRESHOLD]
-        state.stops[trial, 1] = state.frozen[trial, 2]
+    note_decision(trial, k, plan, state)
     return True
 
 
@@ -353,8 +360,9 @@ def end(trial, stopped, plan, rank, end_rank, curve, state, kept):
 def run_orders(orders, probe, all_kept, plan, statistic, rank, end_rank, curve, state):
     """Replay trials one after another, in each launch order: fill `all_kept` int32 [O, N].
 
-    `orders` int64 [O, N or fewer]. The trial `probe` (-1: none) is judged to its end and never
-    stopped. `stops` and `trace` of the state are those of the last order.
+    `orders` int64 [O, N or fewer]. The trial `probe` (-1: none; EVERY: each, whose first decision
+    is kept in `stops`) is judged to its end and never stopped. `stops` and `trace` of the state are
+    those of the last order.
     """
     for o in range(len(orders)):
         kept = all_kept[o]
@@ -370,7 +378,10 @@ def run_orders(orders, probe, all_kept, plan, statistic, rank, end_rank, curve, 
                 k = reports
             while k < reports:
                 k = first_stop(trial, k, reports, plan, statistic, rank, curve, state)
-                if k < reports and trial != probe:
+                if k < reports and probe == EVERY:
+                    if np.isnan(state.stops[trial, 2]):
+                        note_decision(trial, k, plan, state)
+                elif k < reports and trial != probe:
                     stopped = mark_stop(trial, k, plan, state, kept)
                     break
                 k += 1

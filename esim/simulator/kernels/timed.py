@@ -10,6 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from esim.simulator.kernels.engine import (
+    EVERY,
     OPENS,
     UNSEEN,
     begin,
@@ -18,6 +19,7 @@ from esim.simulator.kernels.engine import (
     judgements_made,
     launch,
     mark_stop,
+    note_decision,
     show,
 )
 from esim.simulator.kernels.jit import inner, kernel
@@ -29,8 +31,9 @@ _IS_END, _IS_REPORT = 0, 1  # kinds of events
 # under rules whose stopped trials are peers from there) and then frees its slot. Where slots have
 # gaps, another trial may take it a while later.
 _RUNS, _ENDS, _TRAINED, _FREES, _REFILLS = 0, 1, 2, 3, 4
-# Targets of a trial not bound to stop: none decided yet, the probe, or a stop would save nothing.
-_UNDECIDED, _PROBED, _NEVER = -1, -2, -3
+# Targets of a trial not bound to stop: none decided yet, the probe, a stop would save nothing, or
+# one of trials that are all judged to their end.
+_UNDECIDED, _PROBED, _NEVER, _FORCED = -1, -2, -3, -4
 
 
 @inner
@@ -111,6 +114,8 @@ def _start(position, trial, probe, now, plan, state, times):
     times.jobs[trial, ENDED] = np.inf
     times.agenda[position, REPORT] = 0
     times.agenda[position, TARGET] = _PROBED if trial == probe else _UNDECIDED
+    if probe == EVERY:
+        times.agenda[position, TARGET] = _FORCED
     if _schedule(position, trial, plan, times):
         _push(position, times)
     launch(trial, plan, state)
@@ -125,12 +130,14 @@ def _judge(position, trial, plan, statistic, rank, curve, state, times, kept):
     agenda[position, REPORT] = after
     target = agenda[position, TARGET]
     undecided = target == _UNDECIDED
-    if undecided or target == _PROBED:
+    if target != _NEVER and target < 0:
         stop = k - 1
         while stop < after:
             stop = first_stop(trial, stop + 1, after, plan, statistic, rank, curve, state)
             if undecided:
                 break
+            if target == _FORCED and stop < after and np.isnan(state.stops[trial, 2]):
+                note_decision(trial, stop, plan, state)
         if undecided and stop < after:
             target = _NEVER
             if mark_stop(trial, stop, plan, state, kept):
@@ -189,8 +196,9 @@ def run_timed(
     """Replay trials side by side, in each launch order: fill `all_kept` int32 [O, N].
 
     `orders` int64 [O, N or fewer]. `spans` float64 [O, N, 2] is set to the seconds at which each
-    job began and ended. The trial `probe` (-1: none) is judged to its end and never stopped.
-    `stops` and `trace` of the state are those of the last order.
+    job began and ended. The trial `probe` (-1: none; EVERY: each, whose first decision is kept in
+    `stops`) is judged to its end and never stopped. `stops` and `trace` of the state are those of
+    the last order.
     """
     jobs = times.jobs
     for o in range(len(orders)):

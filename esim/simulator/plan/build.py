@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from esim.rules import Rule
 from esim.simulator.kernels import pairs
 from esim.simulator.kernels.arguments import Criteria, PlanArrays
+from esim.simulator.kernels.engine import JOINS
 from esim.simulator.kernels.peers import MIRRORED, STOPS
 from esim.simulator.plan import columns as where
 from esim.simulator.plan.cells import Cells, cells_of_reports, cells_of_rungs
@@ -68,6 +69,32 @@ def batchable(rule: Rule) -> bool:
     """
     alone = rule.rungs != "none" or rule.short == "carry" or rule.against == "hindsight"
     return not alone and not rule.frozen
+
+
+# Columns of a rule that only `with_criteria` reads: rules that differ in no other share a plan.
+CRITERIA = frozenset(
+    {
+        "name", "source", "pool", "failed_peers", "include_self", "peer_from", "quantile", "method",
+        "frame", "strict", "tolerance", "min_peers", "min_completed", "warmup_share", "delay",
+    }
+)  # fmt: skip
+
+
+def with_criteria(plan: Plan, rule: Rule) -> Plan:
+    """The plan of a rule that differs from the plan's own in columns of `CRITERIA` alone.
+
+    All arrays but the small ones on trials are shared.
+
+    >>> import esim
+    >>> study = esim.Study.from_arrays([[3.0, 2.0], [4.0, 5.0]], "minimize")
+    >>> plan = prepare(study, esim.rule("sagemaker"))
+    >>> with_criteria(plan, esim.rule("sagemaker", min_peers=3)).arrays.rule.least
+    3
+    """
+    flags = plan.arrays.flags.copy()
+    flags[:, JOINS] = _joins(plan.study, rule)
+    criteria = _criteria(rule, plan.study, plan.first_completed, len(plan.members))
+    return replace(plan, rule=rule, arrays=plan.arrays._replace(rule=criteria, flags=flags))
 
 
 @dataclass(frozen=True)
@@ -199,12 +226,24 @@ def _flags(batch: Batch, rule: Rule, unseen: NDArray[np.bool_]) -> NDArray[np.bo
     status = batch.whole.status
     # A running trial would have gone on: a stop at its last report does stop it.
     unseen = unseen | (status == Status.RUNNING)
-    completes = (status == Status.COMPLETED) | (status == Status.UNKNOWN)
-    joins = completes if rule.pool == "completed" else (status != Status.FAILED) | rule.failed_peers
+    completes = _completes(batch.whole)
+    joins = _joins(batch.whole, rule)
     opens = np.zeros(batch.whole.n_trials, dtype=np.bool_)
     if len(batch) > 1:
         opens[batch.trials[:-1][batch.sizes > 0]] = True
     return np.stack([unseen, completes, joins, opens], axis=1)
+
+
+def _completes(study: Study) -> NDArray[np.bool_]:
+    """Whether each trial, if it is not stopped, ends as completed. bool [N]"""
+    return np.isin(study.status, (Status.COMPLETED, Status.UNKNOWN))
+
+
+def _joins(study: Study, rule: Rule) -> NDArray[np.bool_]:
+    """Whether each trial, if it is not stopped, is a peer once it has ended. bool [N]"""
+    if rule.pool == "completed":
+        return _completes(study)
+    return np.asarray((study.status != Status.FAILED) | rule.failed_peers)
 
 
 def _reports(

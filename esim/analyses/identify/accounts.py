@@ -1,0 +1,111 @@
+"""What speaks against a candidate, with the numbers: the value, the threshold, the peers."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from esim.analyses.identify.evidence import Scene, last_value_row
+from esim.analyses.identify.final_values import bounds
+from esim.analyses.identify.standing import Standing
+from esim.results.identification import Evidence
+from esim.rules.candidates import Candidate
+from esim.simulator.forced import forced_rows
+from esim.study import Status, Study
+
+_OWN = {"current": "value", "best": "best value so far", "average": "running average"}
+
+
+class Accounts:
+    """Accounts of the jobs that contradict candidates, each made when it is asked for."""
+
+    def __init__(self, stands: Standing, candidates: Sequence[Candidate]) -> None:
+        self.stands, self.candidates = stands, candidates
+
+    def against(self, candidate: int, most: int) -> Iterator[Evidence]:
+        """The first jobs that contradict a candidate, in the order of jobs."""
+        for number in (np.flatnonzero(self.stands.missed(candidate)) + 1)[:most].tolist():
+            place, trial = self.stands.job[number - 1].tolist()
+            held, asked = self.stands.held[place], self.candidates[candidate]
+            if held.scene.has_curves:
+                told = int(held.told[candidate, trial])
+                yield _of_curves(held.scene, asked, trial, told, number)
+            else:
+                yield _of_ends(held.scene, asked, trial, number)
+
+
+def _of_curves(scene: Scene, asked: Candidate, trial: int, told: int, number: int) -> Evidence:
+    """Why a job contradicts a candidate that first says stop once so many rows are `told`."""
+    study, rule, whole = scene.study, asked.rule, scene.whole(asked.parents)
+    made = int(last_value_row(study)[trial])
+    due = made - rule.delay
+    early = told < due
+    row = told if early else due
+    step = int(study.steps[study.offsets[trial] + max(row, 1) - 1])
+    at = whole.n_trials - study.n_trials + trial
+    columns = forced_rows(whole, rule, scene.clock(asked.parents), at)
+    here = np.flatnonzero(columns["step"] == step)
+    own = threshold = math.nan
+    peers = None
+    if len(here) and row >= 1:
+        stops = here[columns["stop"][here]]
+        which = int(stops[0] if len(stops) else here[-1])
+        own, threshold = float(columns["own"][which]), float(columns["threshold"][which])
+        peers = int(columns["peers"][which])
+    later = f", to take effect {_reports(rule.delay)} later" if rule.delay else ""
+    held = _compared(asked, own, threshold, peers)
+    if early:
+        said = f"says stop at step {step}{later}: {held}"
+    elif row < 1:
+        said = f"lets a stop follow {_reports(rule.delay)} on its decision, and it made {made}"
+    else:
+        said = f"does not say stop at step {step}{later}: {held}"
+    return Evidence(
+        job=number,
+        study=study.name,
+        trial=study.trials[trial],
+        step=step,
+        own=_known(own),
+        threshold=_known(threshold),
+        peers=peers,
+        text=f"{said}; {_seen(study, trial, made)}",
+    )
+
+
+def _reports(n: int) -> str:
+    return "1 report" if n == 1 else f"{n} reports"
+
+
+def _compared(asked: Candidate, own: float, threshold: float, peers: int | None) -> str:
+    of = "1 peer" if peers == 1 else f"{peers or 0} peers"
+    if math.isnan(own):
+        return f"the report is not judged, with {of}"
+    what = f"{_OWN[asked.rule.own]} {own:.6g}"
+    if math.isnan(threshold):
+        return f"{what} is held against nothing, with {of}"
+    return f"{what} against {threshold:.6g}, of {of}"
+
+
+def _seen(study: Study, trial: int, made: int) -> str:
+    """What the record shows of the end of a job that made so many rows."""
+    last = int(study.steps[study.offsets[trial] + made - 1])
+    status = Status(int(study.status[trial]))
+    if status == Status.STOPPED:
+        return f"it was stopped after step {last}"
+    ended = {Status.COMPLETED: " and completed", Status.FAILED: " and failed"}.get(status, "")
+    return f"it went on to step {last}{ended}"
+
+
+def _of_ends(scene: Scene, asked: Candidate, trial: int, number: int) -> Evidence:
+    """Why a stop contradicts a candidate where there are no curves."""
+    study, whole = scene.study, scene.whole(asked.parents)
+    at = whole.n_trials - study.n_trials + trial
+    why = bounds(whole, at, range(whole.n_trials)).refute(asked.rule)
+    text = f"it was stopped, but {why}"
+    return Evidence(number, study.name, study.trials[trial], None, None, None, None, text)
+
+
+def _known(value: float) -> float | None:
+    return value if math.isfinite(value) else None

@@ -1,0 +1,158 @@
+"""`esim identify`: which rule stopped these jobs?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from esim.cli.command_line import command_line
+from esim.cli.flags import (
+    Logs,
+    OutputFlags,
+    ReadStudiesFlags,
+    grid_points,
+    typed_place,
+    typed_share,
+)
+from esim.cli.groups import with_groups
+from esim.cli.inputs import described, ran_without_rule
+from esim.cli.process import print_document
+from esim.cli.progress import progress
+from esim.cli.usage import usage
+
+if TYPE_CHECKING:
+    from esim.analyses.identify.standing import Terms
+    from esim.rules.candidates import Candidate
+
+_CANDIDATES = "The candidates"
+
+
+@dataclass(frozen=True)
+class CandidateFlags:
+    """The rules that may have run, and how they are held against the jobs."""
+
+    rules: Annotated[
+        str,
+        typer.Option(
+            help="Separated by commas: readings (every combination of readings of SageMaker's "
+            "documentation), presets (all of esim rules), names, TOML files, or a rule.json that "
+            "an earlier identify wrote.",
+            rich_help_panel=_CANDIDATES,
+        ),
+    ] = "readings"
+    grid: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="column=value,value,...: every rule named with each of these; repeatable, all "
+            "combinations.",
+            rich_help_panel=_CANDIDATES,
+        ),
+    ] = None
+    error_rate: Annotated[
+        float,
+        typer.Option(
+            parser=typed_share,
+            metavar="SHARE",
+            help="Of jobs that may be wrong, such as stopped by hand: 2% or 0.02. 0: one job that "
+            "contradicts a rule drops it.",
+            rich_help_panel=_CANDIDATES,
+        ),
+    ] = 0.0
+    confidence: Annotated[
+        float,
+        typer.Option(
+            parser=typed_share,
+            metavar="SHARE",
+            help="With an error rate: how surely the rule that ran is kept, 95% or 0.95.",
+            rich_help_panel=_CANDIDATES,
+        ),
+    ] = 0.95
+    stop_latency_s: Annotated[
+        float,
+        typer.Option(
+            min=0,
+            help="Seconds that a stop may take to end the training, beyond a rule's delay.",
+            rich_help_panel=_CANDIDATES,
+        ),
+    ] = 0.0
+
+    def terms(self) -> Terms:
+        """How candidates are held against jobs. Raises typer.BadParameter for a wrong number."""
+        from esim.analyses.identify.standing import Terms
+
+        with usage():
+            risk = round(1.0 - self.confidence, 12)
+            return Terms(self.error_rate, risk, self.stop_latency_s)
+
+    def candidates(self) -> tuple[Candidate, ...] | None:
+        """The candidates; None for the readings. Raises typer.BadParameter for no such rule."""
+        from esim.analyses.identify.candidates import candidates_of
+
+        names = [name.strip() for name in self.rules.split(",") if name.strip()]
+        grid = grid_points(self.grid or [])
+        with usage():
+            return candidates_of(names, grid)
+
+
+@dataclass(frozen=True)
+class ReadFinalsFlags(ReadStudiesFlags):
+    """How to read the logs, of which there may be none."""
+
+    def keywords(self) -> dict[str, Any]:
+        """The arguments of `esim.readers.read_inputs` beside the paths."""
+        return {**super().keywords(), "finals": True}
+
+
+@dataclass(frozen=True)
+class LeftOutputFlags(OutputFlags):
+    """Where the result goes, and the rules that are left."""
+
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            parser=typed_place,
+            metavar="PATH",
+            help="FILE.json: the rules that are left, for --rule of replay and estimate. A folder: "
+            "these, the result and its figures.",
+            show_default=False,
+        ),
+    ] = None
+
+
+@with_groups
+def identify(
+    context: typer.Context,
+    logs: Logs,
+    held: CandidateFlags,
+    reading: ReadFinalsFlags,
+    output: LeftOutputFlags,
+) -> None:
+    """Which rule stopped these jobs? Of jobs that ran with early stopping on, every candidate is
+    held against each stop, and against each job that went on."""
+    terms, candidates = held.terms(), held.candidates()
+    output.check(logs)
+    from esim.analyses.identify.identify import identify as find
+
+    with progress() as display:
+        task = display.add_task("reading logs", total=None)
+        found = reading.read(logs)
+        display.update(task, description="holding rules against jobs")
+        result, left = find(found.studies, candidates, terms, without=ran_without_rule(found))
+    result = replace(result, inputs=tuple(described(found)), command=command_line(context))
+    if output.out is not None:
+        from esim.report.files import write_identification
+
+        write_identification(output.out, result, left)
+    if output.json:
+        print_document(result.to_json())
+        return
+    from esim.report.terminal.console import terminal
+    from esim.report.terminal.identification import show_identification
+    from esim.report.terminal.replay import show_inputs
+
+    console = terminal()
+    show_identification(result, console)
+    show_inputs(result.inputs, console)

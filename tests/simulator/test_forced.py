@@ -1,0 +1,113 @@
+"""First decisions of rules on a study as recorded: by hand, and against the naive twin."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from numba import config
+
+import esim
+from esim.assumptions import Clock
+from esim.rules import Rule
+from esim.simulator.forced import NEVER, forced_decisions, forced_rows
+from esim.study import Status, Study
+from tests.references import naive
+from tests.references.generate import FromSeed, build, make_rule, make_study
+
+DONE, CUT = Status.COMPLETED, Status.STOPPED
+SEEDS = 15 if config.DISABLE_JIT else 40
+
+
+def told_by_the_twin(study: Study, rule: Rule, clock: str) -> list[int]:
+    """Rows made at the first decision of each trial, under a rule whose stops come far too late."""
+    if rule.peer_from == "stop" and clock == "recorded":
+        ends = study.end.copy()
+        for i in np.flatnonzero(study.status == CUT):
+            own = study.elapsed[study.offsets[i] : study.offsets[i + 1]]
+            ends[i] = study.start[i] + (own[-1] if len(own) else 0.0)
+        study = replace(study, end=ends)
+    never_acts = replace(rule, delay=10**9)
+    told = [NEVER] * study.n_trials
+    for decision in naive.replay(study, never_acts, clock=clock, as_recorded=True).decisions:
+        if decision.stop:
+            made = decision.report + 1 - int(study.offsets[decision.trial])
+            told[decision.trial] = min(told[decision.trial], made)
+    return told
+
+
+@pytest.mark.parametrize("seed", range(SEEDS))
+def test_first_decisions_are_those_of_the_twin(seed: int) -> None:
+    pick = FromSeed(np.random.default_rng((seed, 18)))
+    study = make_study(pick, times=pick.one((None, "schedule")), max_trials=10)
+    rules = [make_rule(pick) for _ in range(4)]
+    rules += [replace(rules[0], min_peers=3, delay=2), replace(rules[1], pool="completed",
+              include_self=False)]  # fmt: skip
+    for mode in ("order", "recorded") if study.has_schedule else ("order",):
+        found = forced_decisions(study, rules, Clock(mode), threads=1)
+        for told, rule in zip(found.told.tolist(), rules, strict=True):
+            assert told == told_by_the_twin(study, rule, mode), rule
+
+
+def test_a_rule_is_held_against_what_was_recorded_not_against_its_own_stops() -> None:
+    """Two jobs at once, then a third; a and b end at 40 and 20, c runs from 50 on.
+
+    b is worse than a from the start and was stopped after its second report, at 20: with no job
+    ended by then, no rule that wants an ended peer says so. c at step 1: the averages at step 1 are
+    a 4, b 9, median 6.5 < 8: told at its first report, and its first decision stands although the
+    record goes on to its third.
+    """
+    study = build(
+        [[1, 2, 3, 4], [1, 2], [1, 2, 3]],
+        [[4, 3, 2, 1], [9, 9], [8, 1, 8]],
+        elapsed=[[10, 20, 30, 40], [10, 20], [10, 20, 30]],
+        start=[0, 0, 50],
+        end=[40, 20, 80],
+        status=[DONE, CUT, DONE],
+    )
+    literal = esim.rule("sagemaker")
+    late, own_average = replace(literal, delay=1), replace(literal, own="average", min_reports=3)
+    found = forced_decisions(study, [literal, late, own_average], Clock("recorded"))
+    assert found.told[0].tolist() == [NEVER, NEVER, 1]
+    assert found.ends[0].tolist() == [NEVER, NEVER, 1]
+    assert found.ends[1].tolist() == [NEVER, NEVER, 2]
+    # Its own average at step 3 is 17 / 3 = 5.67; a's is 3, and b did not come so far.
+    assert found.told[2].tolist() == [NEVER, NEVER, 3]
+    rows = forced_rows(study, literal, Clock("recorded"), 2)
+    assert rows["threshold"].tolist() == [6.5, 6.25, 3.0]  # (3.5 + 9) / 2
+    assert rows["peers"].tolist() == [2, 2, 1]
+    assert rows["stop"].tolist() == [True, False, True]
+
+
+def test_a_stop_on_its_way_takes_the_reports_within_its_latency() -> None:
+    study = build(
+        [[1, 2, 3, 4], [1, 2, 3, 4]],
+        [[1, 1, 1, 1], [2, 2, 2, 2]],
+        elapsed=[[10, 20, 30, 40]] * 2,
+        start=[0, 50],
+        end=[40, 90],
+        status=[DONE, DONE],
+    )
+    rules = [esim.rule("sagemaker", delay=delay) for delay in (0, 1, 3)]
+    found = forced_decisions(study, rules, Clock("recorded"), latency_s=15.0)
+    assert found.ends[:, 1].tolist() == [1, 2, 4]
+    assert found.latest[:, 1].tolist() == [2, 3, 4]  # told at 10: the report at 20 is made too
+
+
+def test_a_stop_that_would_come_after_the_last_report_ends_nothing() -> None:
+    study = build([[1, 2], [1, 2]], [[1, 1], [0, 2]], status=[DONE, DONE])
+    found = forced_decisions(
+        study, [esim.rule("sagemaker"), esim.rule("sagemaker", delay=1)], Clock("order")
+    )
+    assert found.told[:, 1].tolist() == [2, 2]
+    assert found.ends[:, 1].tolist() == [2, NEVER]
+
+
+def test_threads_and_the_order_of_rules_change_nothing() -> None:
+    pick = FromSeed(np.random.default_rng(5))
+    study = make_study(pick, times="schedule", max_trials=12)
+    rules = [make_rule(pick) for _ in range(30)]
+    one = forced_decisions(study, rules, Clock("recorded"), threads=1)
+    two = forced_decisions(study, rules[::-1], Clock("recorded"), threads=2)
+    assert (one.told == two.told[::-1]).all() and (one.ends == two.ends[::-1]).all()
