@@ -68,7 +68,7 @@ class Costs:
             is a peer of others once its job has ended, as a completed one.
         slot_gap_s: seconds from the end of a job to the start of the next in its slot, which
             nothing bills: a part of the makespan wherever the record does not say when each job
-            starts. None takes the median of the gaps in the record (`recorded_slot_gap`), 0 where
+            starts. None takes the median of the gaps in the record (`recorded_slot_gaps`), 0 where
             it shows none.
 
     Raises:

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from esim.cli.flags import grid_points
 from esim.cli.usage import one_of, refuse, usage
 
 if TYPE_CHECKING:
@@ -57,7 +56,16 @@ class CandidateFlags:
 
     def columns(self) -> dict[str, list[Any]]:
         """Column -> values. Raises typer.BadParameter for a column or value that cannot be."""
-        return grid_points(self.grid or [])
+        from esim.rules import parse_column
+
+        points: dict[str, list[Any]] = {}
+        with usage():
+            for assignment in self.grid or []:
+                key, equals, values = assignment.partition("=")
+                for value in values.split(",") if equals else [""]:
+                    column, parsed = parse_column(f"{key}={value}" if equals else key)
+                    points.setdefault(column, []).append(parsed)
+        return points
 
 
 def amount(saved: str, price: float | None) -> Saved:

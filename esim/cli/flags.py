@@ -7,7 +7,6 @@ apart from its group is an annotation with a name of its own.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, get_args
@@ -89,24 +88,6 @@ def typed_place(text: str | Path) -> Path:
 
     with usage():
         return place(str(text))
-
-
-def grid_points(assignments: Sequence[str]) -> dict[str, list[Any]]:
-    """Column of a rule -> its values, of assignments such as ``min_peers=1,3,5``.
-
-    Raises:
-        typer.BadParameter: no such column, or a value that it cannot have.
-    """
-    from esim.rules import parse_column
-
-    points: dict[str, list[Any]] = {}
-    with usage():
-        for assignment in assignments:
-            key, equals, values = assignment.partition("=")
-            for value in values.split(",") if equals else [""]:
-                column, parsed = parse_column(f"{key}={value}" if equals else key)
-                points.setdefault(column, []).append(parsed)
-    return points
 
 
 @dataclass(frozen=True)

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from esim.cli.candidates import CANDIDATES, CandidateFlags
 from esim.cli.command_line import command_line
 from esim.cli.flags import (
     Logs,
     OutputFlags,
     ReadStudiesFlags,
-    grid_points,
     typed_place,
     typed_share,
 )
@@ -27,30 +27,20 @@ if TYPE_CHECKING:
     from esim.analyses.identify.standing import Terms
     from esim.rules.candidates import Candidate
 
-_CANDIDATES = "The candidates"
-
 
 @dataclass(frozen=True)
-class CandidateFlags:
+class HeldFlags(CandidateFlags):
     """The rules that may have run, and how they are held against the jobs."""
 
     rules: Annotated[
-        str,
+        str | None,
         typer.Option(
             help="Separated by commas: readings (every combination of readings of SageMaker's "
             "documentation), presets (all of esim rules), names, TOML files, or a rule.json that "
             "an earlier identify wrote.",
-            rich_help_panel=_CANDIDATES,
+            rich_help_panel=CANDIDATES,
         ),
     ] = "readings"
-    grid: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="column=value,value,...: every rule named with each of these; repeatable, all "
-            "combinations.",
-            rich_help_panel=_CANDIDATES,
-        ),
-    ] = None
     error_rate: Annotated[
         float,
         typer.Option(
@@ -58,7 +48,7 @@ class CandidateFlags:
             metavar="SHARE",
             help="Of jobs that may be wrong, such as stopped by hand: 2% or 0.02. 0: one job that "
             "contradicts a rule drops it.",
-            rich_help_panel=_CANDIDATES,
+            rich_help_panel=CANDIDATES,
         ),
     ] = 0.0
     confidence: Annotated[
@@ -67,7 +57,7 @@ class CandidateFlags:
             parser=typed_share,
             metavar="SHARE",
             help="With an error rate: how surely the rule that ran is kept, 95% or 0.95.",
-            rich_help_panel=_CANDIDATES,
+            rich_help_panel=CANDIDATES,
         ),
     ] = 0.95
     stop_latency_s: Annotated[
@@ -75,7 +65,7 @@ class CandidateFlags:
         typer.Option(
             min=0,
             help="Seconds that a stop may take to end the training, beyond a rule's delay.",
-            rich_help_panel=_CANDIDATES,
+            rich_help_panel=CANDIDATES,
         ),
     ] = 0.0
 
@@ -91,10 +81,9 @@ class CandidateFlags:
         """The candidates; None for the readings. Raises typer.BadParameter for no such rule."""
         from esim.analyses.identify.candidates import candidates_of
 
-        names = [name.strip() for name in self.rules.split(",") if name.strip()]
-        grid = grid_points(self.grid or [])
+        names = [name.strip() for name in (self.rules or "").split(",") if name.strip()]
         with usage():
-            return candidates_of(names, grid)
+            return candidates_of(names, self.columns())
 
 
 @dataclass(frozen=True)
@@ -126,7 +115,7 @@ class LeftOutputFlags(OutputFlags):
 def identify(
     context: typer.Context,
     logs: Logs,
-    held: CandidateFlags,
+    held: HeldFlags,
     reading: ReadFinalsFlags,
     output: LeftOutputFlags,
 ) -> None:

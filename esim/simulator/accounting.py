@@ -269,8 +269,8 @@ def makespans(
     Not finite if no trial began. The arguments are those of `outcomes`.
     """
     if clock.mode == "order":
-        studies = jobs.studies if isinstance(jobs, Batch) else [study]
-        between = slot_gaps(studies, clock, costs) * (jobs.sizes - 1)
+        batch = jobs if isinstance(jobs, Batch) else Batch.of([study])
+        between = slot_gaps(batch, clock, costs) * (jobs.sizes - 1)
         around = np.where(jobs.sizes > 0, costs.startup_s * jobs.sizes + between, np.nan)
         recorded, under_rule = trials.recorded.job_seconds, trials.run.job_seconds
         left = around
@@ -366,7 +366,7 @@ def summaries(
             columns[name] = batch.sums(trials.stopped_at_last)
             continue
         if name == "slot_gap_s":
-            gaps = slot_gaps(batch.studies, clock, costs)
+            gaps = slot_gaps(batch, clock, costs)
             column = np.where(np.isnan(found.makespan_recorded_s), np.nan, gaps)
         else:
             column = getattr(found, name)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -14,7 +13,9 @@ from esim.errors import EsimError
 from esim.simulator.plan.columns import NOTHING
 from esim.simulator.plan.plan import Plan
 from esim.study import Float64, Int64, Status, Study
-from esim.study.times import durations, last_second, recorded_slot_gap, report_seconds
+from esim.study.batch import Batch
+from esim.study.slot_gaps import recorded_slot_gaps
+from esim.study.times import durations, last_second, report_seconds
 
 
 def choose_clock(study: Study, mode: str | None, workers: int) -> Clock:
@@ -58,21 +59,21 @@ def check_slot_gap(clock: Clock, costs: Costs) -> None:
         )
 
 
-def slot_gaps(studies: Sequence[Study], clock: Clock, costs: Costs) -> Float64:
+def slot_gaps(batch: Batch, clock: Clock, costs: Costs) -> Float64:
     """float64 [S]: seconds from the end of a job to the start of the next in its slot.
 
     NaN by the recorded clock, which starts each job when it did start.
 
     Args:
-        studies: S studies.
+        batch: S studies.
         clock: by which all are replayed.
         costs: whose `slot_gap_s` is taken, or the recorded one.
     """
     if clock.mode == "recorded":
-        return np.full(len(studies), np.nan)
+        return np.full(len(batch), np.nan)
     if costs.slot_gap_s is not None:
-        return np.full(len(studies), costs.slot_gap_s)
-    return np.array([recorded_slot_gap(study) or 0.0 for study in studies])
+        return np.full(len(batch), costs.slot_gap_s)
+    return np.nan_to_num(recorded_slot_gaps(batch), nan=0.0)
 
 
 @dataclass(frozen=True)

@@ -361,7 +361,7 @@ def _run_timed(
         jobs[running, timed.OVERHEAD] = costs.stop_latency_s + (costs.upload_s or 0.0)
     simulated = clock.mode == "simulated"
     if simulated:
-        gaps = slot_gaps(plan.batch.studies, clock, costs)
+        gaps = slot_gaps(plan.batch, clock, costs)
         jobs[:, timed.GAP] = np.repeat(gaps, plan.batch.sizes)
     times = Times(
         startup=float(costs.startup_s) if simulated else 0.0,

@@ -32,35 +32,6 @@ def side_by_side(study: Study) -> int:
     return int(running.max(initial=1))
 
 
-def recorded_slot_gap(study: Study) -> float | None:
-    """The median seconds from the end of a job to the start of the next in its slot.
-
-    Slots are as many as trials ran at once. Each start beyond the first of them takes the slot that
-    has been free for longest, so the starts that follow, in order, belong to the ends, in order. A
-    trial that was still running when it was recorded has not freed its slot.
-
-    Returns:
-        None where a start or an end is unknown, or no slot was taken twice.
-
-    >>> import esim
-    >>> start, end = [0.0, 0.0, 60.0, 75.0], [55.0, 50.0, 90.0, 99.0]
-    >>> study = esim.Study.from_arrays([[1.0]] * 4, "minimize", start=start, end=end)
-    >>> recorded_slot_gap(study)  # 10 s after 50, 20 s after 55
-    15.0
-    """
-    begun = np.isfinite(study.start)
-    reporting = np.diff(study.offsets) > 0
-    ended = begun & np.isfinite(study.end)
-    runs = study.status == Status.RUNNING
-    if not begun.any() or not begun[reporting].all() or not (ended | runs)[begun].all():
-        return None
-    start, end = np.sort(study.start[begun]), np.sort(study.end[ended])
-    refilled = start[side_by_side(study) :]
-    if not len(refilled):
-        return None
-    return float(np.median(refilled - end[: len(refilled)]))
-
-
 def report_seconds(study: Study) -> Float64:
     """float64 [R]: each report's seconds since its trial's start.
 

@@ -387,7 +387,7 @@ def test_a_hidden_preset_is_found_among_presets() -> None:
     rng = np.random.default_rng(3)
     candidates = candidates_of(["presets"], {})
     assert candidates is not None
-    for name in ("azure-median", "vizier-median", "synetune-median"):
+    for name in ("azure-median", "katib-medianstop", "vizier-median", "synetune-median"):
         record = served(noisy_curves(rng, 40, 16), esim.rule(name), 4)
         found, left = identify([record], candidates)
         assert [one.name for one in left] == [name]

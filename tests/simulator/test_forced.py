@@ -111,3 +111,26 @@ def test_threads_and_the_order_of_rules_change_nothing() -> None:
     one = forced_decisions(study, rules, Clock("recorded"), threads=1)
     two = forced_decisions(study, rules[::-1], Clock("recorded"), threads=2)
     assert (one.told == two.told[::-1]).all() and (one.ends == two.ends[::-1]).all()
+
+
+def test_a_threshold_kept_from_the_launch_is_that_of_the_recorded_start() -> None:
+    """Katib's rule, one trial after another in recorded times as in launch order.
+
+    Three complete with averages over four reports of 1, 2 and 3, mean 2. The fourth is launched
+    then, and its best, 2.5, is worse at its fourth report. The fifth begins at once with the third,
+    when only two have completed: it has no threshold, and goes on.
+    """
+    curves = [[1.0] * 5, [2.0] * 5, [3.0] * 5, [2.5] * 5, [2.5] * 5]
+    own = [[10.0, 20.0, 30.0, 40.0, 50.0]] * 5
+    rule = esim.rule("katib-medianstop")
+    steps = [[1, 2, 3, 4, 5]] * 5
+    after = build(steps, curves, elapsed=own, start=[0, 50, 100, 150, 200], end=[50, 100, 150, 200,
+                  250])  # fmt: skip
+    beside = build(steps, curves, elapsed=own, start=[0, 50, 100, 150, 100], end=[50, 100, 150, 200,
+                   150])  # fmt: skip
+    for study, kept in ((after, [5, 5, 5, 4, 4]), (beside, [5, 5, 5, 4, 5])):
+        replayed = esim.replay(study, rule, "recorded")
+        assert replayed.columns.reports_kept.tolist() == kept
+        told = forced_decisions(study, [rule], Clock("recorded")).told[0]
+        assert told.tolist() == [n if n < 5 else NEVER for n in kept]
+    assert esim.replay(after, rule, "order").columns.reports_kept.tolist() == [5, 5, 5, 4, 4]

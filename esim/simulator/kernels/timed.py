@@ -29,8 +29,9 @@ KIND, PHASE, REPORT, TARGET = 0, 1, 2, 3  # the columns of `agenda`
 _IS_END, _IS_REPORT = 0, 1  # kinds of events
 # What the trial does at its next event: it reports, it ends, or, once stopped, it has trained (only
 # under rules whose stopped trials are peers from there) and then frees its slot. Where slots have
-# gaps, another trial may take it a while later.
-_RUNS, _ENDS, _TRAINED, _FREES, _REFILLS = 0, 1, 2, 3, 4
+# gaps, another trial may take it a while later. Where trials start as recorded, and keep something
+# from their launch, it first begins.
+_RUNS, _ENDS, _TRAINED, _FREES, _REFILLS, _BEGINS = 0, 1, 2, 3, 4, 5
 # Targets of a trial not bound to stop: none decided yet, the probe, a stop would save nothing, or
 # one of trials that are all judged to their end.
 _UNDECIDED, _PROBED, _NEVER, _FORCED = -1, -2, -3, -4
@@ -116,6 +117,13 @@ def _start(position, trial, probe, now, plan, state, times):
     times.agenda[position, TARGET] = _PROBED if trial == probe else _UNDECIDED
     if probe == EVERY:
         times.agenda[position, TARGET] = _FORCED
+    if times.slots == 0 and plan.rule.freezes != 0:
+        times.agenda[position, PHASE] = _BEGINS
+        times.agenda[position, KIND] = _IS_REPORT  # what ends at its start has ended before it
+        times.when[position] = times.jobs[trial, BEGAN]
+        if times.when[position] < np.inf:
+            _push(position, times)
+        return
     if _schedule(position, trial, plan, times):
         _push(position, times)
     launch(trial, plan, state)
@@ -225,6 +233,8 @@ def run_timed(
                 trial, now = order[position], times.when[position]
                 phase = times.agenda[position, PHASE]
                 stopped, ends = phase == _TRAINED, phase == _ENDS
+                if phase == _BEGINS:
+                    launch(trial, plan, state)
                 if phase == _RUNS:
                     stopped = _judge(
                         position, trial, plan, statistic, rank, curve, state, times, kept
