@@ -270,13 +270,13 @@ def makespans(
     """
     if clock.mode == "order":
         batch = jobs if isinstance(jobs, Batch) else Batch.of([study])
-        between = slot_gaps(batch, clock, costs) * (jobs.sizes - 1)
+        gaps = slot_gaps(batch, clock, costs)
+        between = gaps * (jobs.sizes - 1)
         around = np.where(jobs.sizes > 0, costs.startup_s * jobs.sizes + between, np.nan)
         recorded, under_rule = trials.recorded.job_seconds, trials.run.job_seconds
         left = around
         if run.end is not None:
             left_out = np.asarray(jobs.sums(~run.end.started))
-            gaps = slot_gaps(studies, clock, costs)
             left = around - costs.startup_s * left_out - gaps * left_out
         return jobs.sums(recorded) + around, jobs.sums(under_rule) + left
     known = jobs.table(np.isfinite(_times(baseline)[1]), False)

@@ -249,7 +249,7 @@ def _course(
         ended = np.cumsum(np.where(launched, job, 0.0), axis=1)
         gaps = np.zeros((1, 1))
         if study.elapsed is not None:
-            gaps = slot_gaps(plan.batch.studies, clock, costs)[:, None]
+            gaps = slot_gaps(plan.batch, clock, costs)[:, None]
         ended = ended + gaps * np.arange(places.shape[1])
         began = np.hstack((np.zeros((len(ended), 1)), ended[:, :-1] + gaps))
         began, ended = np.where(launched, began, np.nan), np.where(launched, ended, np.inf)
