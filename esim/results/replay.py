@@ -79,7 +79,6 @@ class Summary:
 
     trials: int
     trials_stopped: int
-    trials_stopped_at_last: int
     trials_censored: int
     steps_recorded: int
     steps_run: int
@@ -94,7 +93,6 @@ class Summary:
     makespan_recorded_s: float | None
     makespan_s: float | None
     makespan_saved_fraction: float | None
-    slot_gap_s: float | None
     cost_recorded: float | None
     cost: float | None
     cost_saved_fraction: float | None
@@ -106,6 +104,8 @@ class Summary:
     degradation_normalized: float | None
     best_rank: int | None
     best_trial_stopped: bool | None
+    trials_stopped_at_last: int | None = None
+    slot_gap_s: float | None = None
     trials_not_started: int = 0
     trials_cut: int = 0
     ended_by: str | None = None
@@ -207,7 +207,8 @@ def _column(cells: Sequence[Any], name: str, kind: str) -> Any:
 
 _CELLS: Mapping[str, set[type]] = {"bool": {bool}, "int64": {int}, "float64": {int, float}}
 _NONE_IS_BELOW = ("stop_step", "peers")
-_BEFORE = {"started": True, "cut": False}  # of what was written before there were job-level rules
+# Of what was written before there were job-level rules, and before such stops were counted.
+_BEFORE = {"started": True, "cut": False, "stopped_at_last": False}
 
 
 @dataclass(frozen=True)

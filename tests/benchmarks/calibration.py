@@ -164,7 +164,7 @@ def cells(
         name = [ord(letter) for letter in group + study.name]
         seed = np.random.SeedSequence([*name, past, upcoming])
         best = draw(seed, every, upcoming, 2000, "shuffled")
-        shares = saved(play(whole, clock, Costs(), "last", best, threads=1))
+        shares = saved(play(whole, clock, Costs(), Until(), best, threads=1))
         for p in LEVELS:
             low, high = np.quantile(shares, [(1 - p) / 2, (1 + p) / 2])
             cell.oracle[p] = float(high - low)

@@ -27,6 +27,7 @@ from esim.assumptions import Costs
 from esim.results.forecast import Estimate
 from esim.rules import rule as named_rule
 from esim.simulator.accounting import Outcomes
+from esim.simulator.job_end import Until
 from esim.simulator.plan.build import prepare
 from esim.study import Int64, Study
 from tests.benchmarks.synthetic import FAMILIES, UNTUNED, Population
@@ -84,7 +85,7 @@ class Case:
 def happened(study: Study, workers: int, orders: Int64) -> Outcomes:
     """What jobs of a study's trials saved and lost."""
     plan = prepare(study, named_rule("sagemaker"), threads=1)
-    return play(plan, clock_of(workers), Costs(), "last", orders, threads=1).outcomes
+    return play(plan, clock_of(workers), Costs(), Until(), orders, threads=1).outcomes
 
 
 def case(

@@ -146,6 +146,20 @@ def test_a_document_of_an_earlier_version_reads_back() -> None:
     assert set(again.rule.parameters) == set(document["rule"]["parameters"])
 
 
+def test_a_replay_of_an_earlier_version_reads_back() -> None:
+    document = json.loads((ROOT / "reports/image_digits/result.json").read_text(encoding="utf-8"))
+    (study,) = document["studies"]
+    for key in ("trials_stopped_at_last", "slot_gap_s", "trials_cut", "ended_by"):
+        del study["summary"][key]
+    del study["costs"]["slot_gap_s"]
+    for trial in study["trials"]:
+        del trial["stopped_at_last"], trial["started"], trial["cut"]
+    (again,) = ReplayDocument.from_dict(document).studies
+    assert again.summary.trials_stopped_at_last is None
+    assert again.summary.steps_run == study["summary"]["steps_run"]
+    assert again.columns.started.all()
+
+
 @pytest.mark.parametrize(
     ("path", "value", "said"),
     [

@@ -40,9 +40,9 @@ def quantities(
     for spent in SPENT:
         name, unit = AMOUNTS[spent]
         found[name] = _amount(past, name, unit, draws)
-    for name in ("trials_stopped", "trials_not_started"):
-        if past and name in past[0].numbers:
-            found[name] = _counted(past, name, draws)
+    found["trials_stopped"] = _counted(past, "trials_stopped", draws)
+    if past and "trials_not_started" in past[0].numbers:
+        found["trials_not_started"] = _counted(past, "trials_not_started", draws)
     known = _those(past, lambda one: one.degradation_known)
     of_values = known if comparable else []
     found["degradation"] = _of_the_best(of_values, "degradation_on_record", "value")
