@@ -18,10 +18,17 @@ LINGERS_S = 600  # longer than a service lets a job live that it has told to sto
 
 
 def lines(design: Mapping[str, Any], curve: str) -> Iterator[tuple[float, str]]:
-    """What is printed of a curve: (seconds since the start, line) of each report."""
-    curves = {name: rows for job in design["tuning_jobs"] for name, rows in job["curves"].items()}
-    for epoch, value in curves[curve]:
-        yield epoch * design["epoch_s"], f"epoch={epoch} objective={value!r}"
+    """What is printed of a curve: (seconds since the start, line) of each report.
+
+    The curves of jobs that run side by side are apart by a part of an epoch, so that none ends just
+    as another reports.
+    """
+    for job in design["tuning_jobs"]:
+        for number, (name, rows) in enumerate(job["curves"].items()):
+            if name == curve:
+                later = design["epoch_s"] * (number % job["workers"]) / job["workers"]
+                for epoch, value in rows:
+                    yield epoch * design["epoch_s"] + later, f"epoch={epoch} objective={value!r}"
 
 
 def linger(*_: object) -> None:

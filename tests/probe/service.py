@@ -78,8 +78,9 @@ class ScriptAsProcess:
 
     def _read(self) -> None:
         assert self.process.stdout is not None
-        for line in self.process.stdout:
-            self.lines.append((time.time(), line.rstrip("\n")))
+        with self.process.stdout as lines:
+            for line in lines:
+                self.lines.append((time.time(), line.rstrip("\n")))
         self.process.wait()
         self.done = time.time()
 
@@ -216,6 +217,7 @@ class Service:
         for job in jobs:
             word = "Completed" if job.told_at is None else "Stopped"
             assert job.end is not None
+            seconds = max(1, int(job.end) - int(job.start))  # the least that the API can say
             times = {
                 "CreationTime": _iso(job.start),
                 "TrainingStartTime": _iso(job.start),
@@ -257,8 +259,8 @@ class Service:
                 "AlgorithmSpecification": definition["AlgorithmSpecification"],
                 "ResourceConfig": definition["ResourceConfig"],
                 "StoppingCondition": definition["StoppingCondition"],
-                "TrainingTimeInSeconds": int(job.end) - int(job.start),
-                "BillableTimeInSeconds": int(job.end) - int(job.start),
+                "TrainingTimeInSeconds": seconds,
+                "BillableTimeInSeconds": seconds,
             }
             self.account.training_jobs[job.name] = complete(described)
             self.account.streams[f"{job.name}/algo-1-{int(job.start)}"] = job.events
