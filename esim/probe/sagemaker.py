@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import json
+import re
 import tarfile
 from dataclasses import dataclass
 from importlib.resources import files
@@ -17,7 +18,8 @@ from esim.storage.folders import whole_folder
 
 SCRIPT, CURVES, SOURCE, README = "train.py", "design.json", "source.tar.gz", "README.md"
 METRIC = {"Name": "objective", "Regex": r"objective=([-+]?[0-9.]+(?:e[-+]?[0-9]+)?)"}
-NAME_LENGTH = 32  # of a tuning job, at most
+# A tuning job's name has at most 32 characters, of which "-four" takes five.
+_PREFIX = re.compile(r"(?=.{1,27}$)[A-Za-z0-9](-*[A-Za-z0-9])*")
 _SLACK_S = 3600  # beyond its curve, before a job is ended
 
 
@@ -36,7 +38,7 @@ class Account:
         currency: of the price.
 
     Raises:
-        EsimError: the names would be too long, or the price is below 0.
+        EsimError: the name is none that AWS takes, or the price is below 0.
     """
 
     prefix: str = "esim-probe"
@@ -48,10 +50,10 @@ class Account:
     currency: str = "USD"
 
     def __post_init__(self) -> None:
-        if not 0 < len(self.prefix) <= NAME_LENGTH - 5:
+        if not _PREFIX.fullmatch(self.prefix):
             raise EsimError(
                 f"tuning jobs cannot be named {self.prefix!r}",
-                fix=f"1 to {NAME_LENGTH - 5} letters, as a word is put behind",
+                fix="1 to 27 letters and digits, with hyphens between; a word is put behind",
             )
         if self.price is not None and not self.price >= 0:
             raise EsimError(f"price cannot be {self.price!r}", fix="a number, at least 0")
@@ -223,15 +225,14 @@ make it longer. Storage is nothing to speak of.
 {fetch}
     esim identify {" ".join(names)}
 
-Each report comes {design.epoch_s:g} s after the one before. Should stopped jobs still report after
+An epoch lasts {design.epoch_s:g} s. Should stopped jobs still report after
 they were told to stop (most images do not pass the signal on), say for how long they may:
 `esim identify ... --stop-latency-s 120`.
 
 ## Permissions
 
-- Yours: `sagemaker:CreateHyperParameterTuningJob`, `sagemaker:CreateTrainingJob` and
-  `iam:PassRole` for the role, `s3:PutObject` for the script; for fetching, what
-  `esim fetch sagemaker --policy` prints.
+- Yours: `sagemaker:CreateHyperParameterTuningJob`, `iam:PassRole` for the role, `s3:PutObject` for
+  the script; for fetching, what `esim fetch sagemaker --policy` prints.
 - The role's: `s3:GetObject` and `s3:PutObject` under `s3://{account.bucket}/{account.prefix}/`,
   `s3:ListBucket`; `logs:CreateLogGroup`, `logs:CreateLogStream`, `logs:PutLogEvents`,
   `cloudwatch:PutMetricData`; and, to load the image, `ecr:GetAuthorizationToken`,

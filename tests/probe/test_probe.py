@@ -100,9 +100,9 @@ def test_what_is_written(tmp_path: Path) -> None:
     assert digest(folder) == before  # again, over the earlier one: the same bytes
     (folder / "mine.txt").write_text("mine")
     assert "the folder holds other things" in run(*words, code=1)
-    assert "tuning jobs cannot be named" in run(
-        "probe", "sagemaker", str(tmp_path / "other"), "--prefix", "x" * 28, code=2
-    )
+    for prefix in ("x" * 28, "a b", "-a", ""):
+        told = run("probe", "sagemaker", str(tmp_path / "other"), f"--prefix={prefix}", code=2)
+        assert "tuning jobs cannot be named" in told
     assert not (tmp_path / "other").exists()
 
 
