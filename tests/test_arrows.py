@@ -16,7 +16,17 @@ import esim
 PACKAGE = Path(esim.__file__).parent
 
 # Room -> the rooms it may import, besides itself, `errors` and `version`. Downwards only.
-ALL = {"study", "rules", "assumptions", "storage", "results", "simulator", "readers", "fetch"}
+ALL = {
+    "study",
+    "rules",
+    "assumptions",
+    "storage",
+    "results",
+    "simulator",
+    "readers",
+    "fetch",
+    "probe",
+}
 ARROWS: dict[str, set[str]] = {
     "study": set(),
     "rules": set(),
@@ -24,6 +34,7 @@ ARROWS: dict[str, set[str]] = {
     "storage": {"study"},
     "readers": {"study", "storage"},
     "fetch": {"study", "storage"},
+    "probe": {"storage"},
     "results": {"study", "rules", "assumptions", "storage"},
     "simulator": {"study", "rules", "assumptions", "results"},
     "analyses": {"study", "rules", "assumptions", "storage", "results", "simulator"},
@@ -141,7 +152,14 @@ def test_only_fetch_talks_to_aws() -> None:
 
 @pytest.mark.parametrize(
     "command",
-    [["--help"], ["replay", "--help"], ["fetch", "sagemaker", "--help"], ["rules"], ["formats"]],
+    [
+        ["--help"],
+        ["replay", "--help"],
+        ["fetch", "sagemaker", "--help"],
+        ["probe", "sagemaker", "--help"],
+        ["rules"],
+        ["formats"],
+    ],
 )
 def test_light_commands_leave_heavy_libraries_alone(command: list[str]) -> None:
     code = (

@@ -19,6 +19,7 @@ from esim.cli import (
     fetch,
     formats,
     identify,
+    probe,
     replay,
     report,
     rules,
@@ -43,6 +44,7 @@ app.command("certify")(certify.certify)
 app.command("estimate")(estimate.estimate)
 app.command("explain")(explain.explain)
 app.command("identify")(identify.identify)
+app.add_typer(probe.app, name="probe")
 app.command("report")(report.report)
 app.command("convert")(convert.convert)
 app.add_typer(fetch.app, name="fetch")

@@ -448,7 +448,7 @@ def _make_report(
     trial.shown = trial.reports[:ordinal]
     if rule is None:
         return
-    decision = _decide(study, rule, trials, trial)
+    decision = decide(study, rule, trials, trial)
     decisions.append(decision)
     if decision.stop:
         trial.told_at, trial.told = ordinal, decision
@@ -465,7 +465,7 @@ def _make_report(
         trial.stopped = trial.rows_made < trial.n_rows or study.status[i] == Status.RUNNING
 
 
-def _decide(study: Study, rule: Rule, trials: list[Trial], trial: Trial) -> Decision:
+def decide(study: Study, rule: Rule, trials: list[Trial], trial: Trial) -> Decision:
     """The decision at the trial's newest report."""
     here = trial.shown[-1]
     peers = _peer_statistics(study, rule, trials, trial)
