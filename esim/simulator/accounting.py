@@ -279,11 +279,11 @@ def makespans(
             left_out = np.asarray(jobs.sums(~run.end.started))
             left = around - costs.startup_s * left_out - gaps * left_out
         return jobs.sums(recorded) + around, jobs.sums(under_rule) + left
-    known = jobs.table(np.isfinite(_times(baseline)[1]), False)
+    known = jobs.table(np.isfinite(baseline.times[1]), False)
     last = jobs.table(last_second(study), 0.0)
 
     def span(played: OrderRun | OrderRuns) -> Float64:
-        start, end = (jobs.table(times, np.nan) for times in _times(played))
+        start, end = (jobs.table(times, np.nan) for times in played.times)
         begun = np.isfinite(start)
         end = np.where(known, end, np.minimum(end, start + last))
         first = np.where(begun, start, np.inf).min(axis=-1, initial=np.inf)
@@ -291,13 +291,6 @@ def makespans(
         return found
 
     return span(baseline), span(run)
-
-
-def _times(played: OrderRun | OrderRuns) -> tuple[Float64, Float64]:
-    """When each trial's job started and ended, [N] or [J, N]."""
-    if isinstance(played, OrderRun):
-        return played.began, played.ended
-    return played.spans[..., 0], played.spans[..., 1]
 
 
 def _bounds(jobs: Jobs, study: Study, trials: TrialOutcomes) -> Float64:

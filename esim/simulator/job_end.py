@@ -18,7 +18,7 @@ from esim.assumptions import Clock, Costs
 from esim.errors import EsimError
 from esim.rules import JobRule, Rule
 from esim.simulator.job_end_moment import Course, Moment, moment
-from esim.simulator.jobs import slot_gaps, uploads
+from esim.simulator.jobs import rows_until, slot_gaps, uploads
 from esim.simulator.plan.plan import Plan
 from esim.simulator.plan.statistics import final_values
 from esim.simulator.run import JobEnds, OrderRun, OrderRuns, run_many, run_once
@@ -254,7 +254,7 @@ def _course(
         began = np.hstack((np.zeros((len(ended), 1)), ended[:, :-1] + gaps))
         began, ended = np.where(launched, began, np.nan), np.where(launched, ended, np.inf)
     else:
-        began, ended = (table(times, np.nan) for times in _times(run))
+        began, ended = (table(times, np.nan) for times in run.times)
         if clock.mode == "recorded":  # without reports and an end, nobody knows when it ended
             silent = (np.diff(study.offsets) == 0) & np.isnan(study.end)
             ended = np.where(table(silent, False), np.nan, ended)
@@ -326,7 +326,7 @@ def _cut(
     until = _of_trials(since, places, np.inf, run)
     which = np.nonzero(np.isfinite(until))
     rows = np.array(run.rows_kept, dtype=np.int64)
-    rows[which] = _rows_until(study, which[-1], until[which])
+    rows[which] = rows_until(study, which[-1], until[which])
     stopped = run.trained
     if stopped is None:
         stopped = last_kept(study, report_seconds(study), run.rows_kept)
@@ -338,27 +338,11 @@ def _cut(
     return _Cut(cut, rows, trained, began + job)
 
 
-def _rows_until(study: Study, trials: Int64, moments: Float64) -> Int64:
-    """How many reports each of some trials makes up to a moment of its own, itself included.
-
-    Args:
-        trials: int64 [E], positions in the study.
-        moments: float64 [E], seconds since the trial's start.
-    """
-    seconds = report_seconds(study)
-    low, high = study.offsets[trials], study.offsets[trials + 1]
-    while (low < high).any():  # bisects all at once
-        middle = (low + high) // 2
-        made = (low < high) & (seconds[np.minimum(middle, len(seconds) - 1)] <= moments)
-        low, high = np.where(made, middle + 1, low), np.where(made | (low >= high), high, middle)
-    return np.asarray(low - study.offsets[trials])
-
-
 def _applied(end: _End, study: Study, run: Run) -> Run:
     """A run, with trials that never start left out and those in flight cut."""
     started = _of_trials(end.started, end.places, False, run)
     rows, stopped, trained, cut = run.rows_kept, run.stopped & started, run.trained, end.cut
-    began, ended = _times(run)
+    began, ended = run.times
     is_cut = np.zeros(rows.shape, dtype=np.bool_)
     if cut is not None:
         is_cut, stopped = cut.cut, stopped & ~cut.cut
@@ -396,13 +380,3 @@ def _applied(end: _End, study: Study, run: Run) -> Run:
 def _or_zero(seconds: Float64) -> Float64:
     """The start of jobs, 0 where none of their trials began."""
     return np.where(np.isfinite(seconds), seconds, 0.0)
-
-
-def _times(run: OrderRun | OrderRuns) -> tuple[Float64, Float64]:
-    """When each trial's job began and ended. [..., N]; NaN without times"""
-    if isinstance(run, OrderRun):
-        return run.began, run.ended
-    if not len(run.spans):
-        unknown = np.full(run.rows_kept.shape, np.nan)
-        return unknown, unknown
-    return run.spans[..., 0], run.spans[..., 1]

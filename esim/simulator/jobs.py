@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -127,7 +126,7 @@ def stop_effects(plan: Plan, costs: Costs) -> StopEffects:
     since, trained = report_seconds(study)[row], None
     if latency:
         trained = since + latency
-        rows = np.maximum(rows, _rows_until(study, plan, trained))
+        rows = np.maximum(rows, rows_until(study, trial, trained))
         upto = study.offsets[trial] + rows
         made = upto if plan.row_of is None else np.searchsorted(plan.row_of, upto)
         made = made - first
@@ -138,10 +137,17 @@ def stop_effects(plan: Plan, costs: Costs) -> StopEffects:
     return StopEffects(made, rows, since, trained)
 
 
-def _rows_until(study: Study, plan: Plan, moments: Float64) -> Int64:
-    """How many rows of a judgement's trial are made up to its moment, seconds [E]. int64 [E]"""
-    seconds, rows = report_seconds(study), np.zeros(len(moments), dtype=np.int64)
-    for trial, (first, stop) in enumerate(pairwise(plan.arrays.offsets)):
-        its = seconds[study.offsets[trial] : study.offsets[trial + 1]]
-        rows[first:stop] = np.searchsorted(its, moments[first:stop], side="right")
-    return rows
+def rows_until(study: Study, trials: Int64, moments: Float64) -> Int64:
+    """How many reports each of some trials makes up to a moment of its own, itself included.
+
+    Args:
+        trials: int64 [E], positions in the study.
+        moments: float64 [E], seconds since the trial's start.
+    """
+    seconds = report_seconds(study)
+    low, high = study.offsets[trials], study.offsets[trials + 1]
+    while (low < high).any():  # bisects all at once
+        middle = (low + high) // 2
+        made = (low < high) & (seconds[np.minimum(middle, len(seconds) - 1)] <= moments)
+        low, high = np.where(made, middle + 1, low), np.where(made | (low >= high), high, middle)
+    return np.asarray(low - study.offsets[trials])

@@ -79,6 +79,11 @@ class OrderRun:
     trace: Float64
     end: JobEnds | None = None
 
+    @property
+    def times(self) -> tuple[Float64, Float64]:
+        """When each trial's job began and ended, [N]; NaN without times."""
+        return self.began, self.ended
+
 
 @dataclass(frozen=True)
 class OrderRuns:
@@ -99,6 +104,14 @@ class OrderRuns:
     spans: Float64
     trained: Float64 | None
     end: JobEnds | None = None
+
+    @property
+    def times(self) -> tuple[Float64, Float64]:
+        """When each trial's job began and ended, [O, N]; NaN without times."""
+        if not len(self.spans):
+            unknown = np.full(self.rows_kept.shape, np.nan)
+            return unknown, unknown
+        return self.spans[..., 0], self.spans[..., 1]
 
 
 def run_many(
