@@ -109,7 +109,7 @@ def decode(reports_file: bytes, trials_file: bytes, where: str) -> Study:
     reports, trials, record = _tables_and_record(reports_file, trials_file, where)
     value = Column(_column(record.objective), "numbers")
     reports = checked_columns(reports, (*_REPORT_COLUMNS, value), f"{where}/{REPORTS}")
-    trials = checked_columns(trials, _TRIAL_COLUMNS, f"{where}/{TRIALS}")
+    trials = checked_columns(trials, TRIAL_COLUMNS, f"{where}/{TRIALS}")
     ids = trials["trial"].to_pylist()
     study = Study(
         name=record.name,
@@ -154,7 +154,7 @@ _REPORT_COLUMNS = (
     Column("step", "whole numbers"),
     Column("elapsed_s", "numbers", needed=False),
 )
-_TRIAL_COLUMNS = (
+TRIAL_COLUMNS = (
     Column("trial", "text"),
     Column("start", "numbers", nulls=True),
     Column("end", "numbers", nulls=True),

@@ -23,7 +23,14 @@ from esim.errors import EsimError, near_names, within
 from esim.storage.columns import Column, checked_columns, kind_of
 from esim.storage.history.addresses import Location
 from esim.storage.history.index import INDEX, Entry, notes_of, read_index
-from esim.storage.parquet import STATUS_OF, hyperparameter, json_value, plain_value, status_codes
+from esim.storage.parquet import (
+    STATUS_OF,
+    TRIAL_COLUMNS,
+    hyperparameter,
+    json_value,
+    plain_value,
+    status_codes,
+)
 from esim.storage.typed import shown
 from esim.study import Int64, Study, as_direction
 from esim.study.arrays import if_any_known
@@ -195,15 +202,8 @@ _REPORT_COLUMNS = (
     Column("elapsed_s", "numbers", nulls=True),
 )
 _TRIAL_COLUMNS = (
-    Column("trial", "text"),
+    *TRIAL_COLUMNS,
     Column("reports", "whole numbers"),
-    Column("start", "numbers", nulls=True),
-    Column("end", "numbers", nulls=True),
-    Column("status", "text"),
-    Column("censored", "flags"),
-    Column("instance_type", "text", nulls=True),
-    Column("instance_count", "whole numbers"),
-    Column("billed_s", "numbers", nulls=True, needed=False),
     Column(CONFIG_COLUMN, "text"),
 )
 
