@@ -12,6 +12,7 @@ from esim.cli.command_line import command_line
 from esim.cli.flags import (
     REPLAY,
     CostFlags,
+    DrawnStudiesFlags,
     EngineFlags,
     FinalFlags,
     Logs,
@@ -173,6 +174,7 @@ def estimate(
     reading: ReadStudiesFlags,
     costs: CostFlags,
     engine: EngineFlags,
+    drawn: DrawnStudiesFlags,
     output: OutputFlags,
 ) -> None:
     """What to expect of the next tuning job with the rule on: saving, loss, how sure."""
@@ -192,13 +194,14 @@ def estimate(
     with progress() as display:
         task = display.add_task("reading logs", total=None)
         found = read_or_open(logs, reading, engine)
-        with going_through(studies_of(found), **vars(engine)) as studies:
+        most = drawn.most_studies
+        with going_through(studies_of(found), **vars(engine), most=most, seed=job.seed) as studies:
             known, threads = studies.each(facts_at), engine.jobs
             asked |= {"costs": money, "final": final_value, "threads": threads, "until": until}
             ask = settle(known, row, **asked)
             display.update(task, total=None if isinstance(found, ReadInput) else len(studies))
             estimated = full_estimate(
-                studies, ask, job.seed, job.confidence, wanted,
+                studies, known, ask, job.seed, job.confidence, wanted,
                 tell=lambda what: display.update(task, description=what),
                 advance=lambda more: display.advance(task, more),
             )  # fmt: skip

@@ -532,6 +532,21 @@ class EngineFlags:
 
 
 @dataclass(frozen=True)
+class DrawnStudiesFlags:
+    """How many studies of a long history are drawn to stand for all."""
+
+    most_studies: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            help="Of a history of more studies, so many are drawn at random and the others are not "
+            "read; 0: all are taken.",
+            rich_help_panel=MANY,
+        ),
+    ] = 1000
+
+
+@dataclass(frozen=True)
 class OutputFlags:
     """Where the result goes."""
 

@@ -280,6 +280,7 @@ class EstimateDocument:
 
     Attributes:
         studies: the past.
+        drawn_from: how many studies there were, if `studies` were drawn from them at random.
         next: the job that is forecast.
         rule, clock, costs, final, until: how past trials were replayed.
         confidence: of the intervals.
@@ -340,6 +341,7 @@ class EstimateDocument:
     degradation_as_seen: Interval | None = None
     unseen: Unseen | None = None
     until: tuple[RecordedJobRule, ...] = ()
+    drawn_from: int | None = None
 
     def __post_init__(self) -> None:
         validate_document(self)
@@ -378,7 +380,15 @@ class EstimateDocument:
 
 def _leave_out(entries: dict[str, Any]) -> None:
     """Remove what documents of earlier versions lack, where it is unknown."""
-    names = "degradation_as_seen", "unseen", "trials_reporting", "trend", "launch_why", "until"
+    names = (
+        "degradation_as_seen",
+        "unseen",
+        "trials_reporting",
+        "trend",
+        "launch_why",
+        "until",
+        "drawn_from",
+    )
     advice = entries["advice"] or {"chances": {}}
     for owner in (entries, entries["next"], advice["chances"], *entries["studies"]):
         for name in (*names, "degradation_at_most_as_seen"):

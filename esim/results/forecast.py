@@ -130,6 +130,7 @@ class Estimate:
             past trials, not widened. float64 [3, R]
         failures: study of a history -> why it could not be replayed; it counts nowhere else.
         until: job-level rules that end the next job.
+        drawn_from: how many studies there were, if `studies` were drawn from them.
 
     Example:
         >>> import esim
@@ -170,6 +171,7 @@ class Estimate:
     backtest: Backtest | None = None
     failures: Mapping[str, str] = field(default_factory=dict)
     until: tuple[JobRule, ...] = ()
+    drawn_from: int | None = None
 
     def __post_init__(self) -> None:
         validate_document(self)
@@ -285,6 +287,7 @@ class Estimate:
             command=command,
             failures=self.failures,
             until=tuple(map(RecordedJobRule.of, self.until)),
+            drawn_from=self.drawn_from,
         )
 
     def to_dict(

@@ -19,10 +19,12 @@ import esim
 from esim import EsimError, History, Study
 from esim.analyses.compare.kept_numbers import keep_numbers
 from esim.analyses.compare.statistics import bootstrap_studies
+from esim.analyses.estimate.ask import Ask
 from esim.analyses.estimate.forecast import settle
 from esim.analyses.estimate.full_estimate import Wanted, full_estimate
 from esim.analyses.estimate.past_numbers import past_numbers
 from esim.analyses.estimate.past_replays import replay_past_study
+from esim.analyses.estimate.past_study import PastStudy
 from esim.analyses.workers.by_study import going_through
 from esim.cli import app
 from esim.results.comparison.comparison import Comparison
@@ -38,9 +40,7 @@ REPLAYS, ESTIMATE = (
     import_module("esim.analyses.compare.study_replays"),
     import_module("esim.analyses.estimate.forecast"),
 )
-FORECAST = [
-    f"esim.analyses.estimate.{name}" for name in ("full_estimate", "quantities", "doubts", "advice")
-]
+FORECAST = [f"esim.analyses.estimate.{name}" for name in ("quantities", "doubts", "advice")]
 FEW = [REPLAYS, ESTIMATE, *map(import_module, FORECAST)]
 RULES = ["sagemaker", "optuna-median"]
 COMPARE: dict[str, Any] = {"rules": RULES, "orders": 6}
@@ -276,8 +276,9 @@ def test_the_bootstrap_over_many_studies_is_that_of_plain_loops(
 
 def surveyed(source: Any, ask: dict[str, Any], **words: Any) -> Estimate:
     with going_through(source, **words) as past:
-        settled = settle(past.each(facts_at), esim.rule("sagemaker"), replicates=120, **ask)
-        return full_estimate(past, settled, 0, 0.9, Wanted(same_cost=True, backtest=True))
+        known = past.each(facts_at)
+        settled = settle(known, esim.rule("sagemaker"), replicates=120, **ask)
+        return full_estimate(past, known, settled, 0, 0.9, Wanted(same_cost=True, backtest=True))
 
 
 @pytest.mark.parametrize("many", [False, True])
@@ -314,20 +315,20 @@ def test_a_study_that_cannot_be_forecast_from_stops_no_other(
         esim.estimate(studies(7), replicates=100)
 
 
-def all_but_s3(study: Study, *words: Any) -> Any:
-    if study.name == "s3":
+def all_but_s3(past: PastStudy, ask: Ask) -> Any:
+    if past.study.name == "s3":
         raise EsimError("no good")
-    return replay_past_study(study, *words)
+    return replay_past_study(past, ask)
 
 
-def test_many_studies_say_what_few_do(few: None) -> None:
+def test_many_studies_say_what_few_do(few: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """The same replays, of which less is kept: centres and variances are all there."""
     some = studies(7)
     with pytest.MonkeyPatch.context() as patch:
         for module in FEW:
             patch.setattr(module, "MANY", 100)
         whole = esim.estimate(some, trials=4, workers=1, replicates=100)
-    # 7 studies among which 3 are few: 100 replicates each are the least.
+    monkeypatch.setattr(ESTIMATE, "_TIMES", 7)
     short = esim.estimate(some, trials=4, workers=1, replicates=100)
     assert short.replicates == whole.replicates == 100
     for name in ("steps_saved_fraction", "trials_stopped", "steps_saved"):
@@ -352,15 +353,16 @@ def test_more_studies_are_replayed_less_often_each(few: None) -> None:
     asked = [facts(study) for study in studies(7)]
     assert settle(asked[:3], esim.rule("sagemaker"), replicates=500).samples == 500
     ask = settle(asked, esim.rule("sagemaker"), replicates=500)
-    assert (ask.samples, ask.draws, ask.among, ask.held) == (500 * 3 // 7, 500, 7, 3)
-    assert settle(asked, esim.rule("sagemaker"), replicates=100).samples == 100
+    assert (ask.samples, ask.draws, ask.among, ask.held) == (10 * 500 // 7, 500, 7, 7)
+    many = settle(asked * 1000, esim.rule("sagemaker"), replicates=100)
+    assert (many.samples, many.draws, many.among, many.held) == (20, 100, 7000, 50)
 
 
 def test_what_a_forecast_keeps_of_many_studies_is_little(few: None) -> None:
     study = studies(1)[0]
     seed = np.random.SeedSequence(0)
     ask = settle([facts(study)] * 2000, esim.rule("sagemaker"), replicates=1000)
-    replays = replay_past_study(study, ask, seed)
+    replays = replay_past_study(PastStudy(study, seed), ask)
     assert replays is not None
     learned = past_numbers(replays, ask)
     arrays = [varies.shape for varies in learned.numbers.values() if varies is not None]
@@ -369,14 +371,44 @@ def test_what_a_forecast_keeps_of_many_studies_is_little(few: None) -> None:
     assert sum(array.size for array in arrays) < 150
 
 
+def test_of_a_long_history_some_studies_are_drawn(history: History, tmp_path: Path) -> None:
+    found = esim.estimate(history, replicates=100, jobs=1, most_studies=3)
+    names = [study.study for study in found.studies]
+    assert len(names) == 3 and names == sorted(names)
+    assert found.drawn_from == 7
+    document = found.to_dict()
+    assert document["drawn_from"] == 7
+    drawn = next(w for w in found.warnings if w.code == "studies_drawn")
+    assert drawn.text.startswith("3 of the 7 studies")
+    # Drawn studies are no others than if they alone were there, but for their places.
+    assert esim.estimate(history, replicates=100, most_studies=3).to_dict() == document
+    seeds = range(1, 40)
+    draws = [set(drawn_names(history, seed)) for seed in seeds]
+    for name in (f"s{i}" for i in range(7)):  # 39 draws of 3 of 7: 16.7 expected, sd 3.1
+        assert 5 < sum(name in draw for draw in draws) < 29
+    whole = esim.estimate(history, replicates=100, most_studies=7)
+    assert whole.drawn_from is None and "drawn_from" not in whole.to_dict()
+    out = tmp_path / "out"
+    words = ["estimate", str(history.location), "--replicates", "100", "--jobs", "1"]
+    shown = RUN.invoke(app, [*words, "--most-studies", "3", "--out", str(out)])
+    assert shown.exit_code == 0, shown.output
+    assert json.loads((out / "estimate.json").read_text())["drawn_from"] == 7
+
+
+def drawn_names(history: History, seed: int) -> list[str]:
+    with going_through(history, engine="threads", most=3, seed=seed) as past:
+        return [study.name for study in past.each(facts_at)]
+
+
 def test_studies_held_in_memory_are_few_or_small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ESTIMATE, "_HELD", 100)  # a study has 30 reports
     for n, held in ((1, 1), (3, 3), (4, 2), (250, 3)):
         asked = settle([facts(study) for study in studies(1) * n], esim.rule("sagemaker"))
         assert asked.held == held, n
     with going_through(studies(5)) as past:
-        asked = settle(past.each(facts_at), esim.rule("sagemaker"), replicates=100)
-        found = full_estimate(past, asked, 0, 0.9, Wanted())
+        known = past.each(facts_at)
+        asked = settle(known, esim.rule("sagemaker"), replicates=100)
+        found = full_estimate(past, known, asked, 0, 0.9, Wanted())
     assert "beside_from_some" in {w.code for w in found.warnings}
     assert len(found.leave_one_out) == 2
 

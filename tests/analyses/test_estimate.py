@@ -19,8 +19,9 @@ from esim.analyses.estimate.ask import Ask
 from esim.analyses.estimate.backtest import backtest
 from esim.analyses.estimate.budget import same_cost
 from esim.analyses.estimate.doubts import needed
-from esim.analyses.estimate.forecast import forecast, settle
+from esim.analyses.estimate.forecast import clock_of, forecast, settle
 from esim.analyses.estimate.full_estimate import Wanted, full_estimate
+from esim.analyses.estimate.past_study import PastStudy
 from esim.analyses.estimate.prediction_variance import (
     FLOOR,
     deviations,
@@ -29,7 +30,6 @@ from esim.analyses.estimate.prediction_variance import (
     variance_parts,
 )
 from esim.analyses.estimate.samples import Samples, draw, play, reorder
-from esim.analyses.estimate.variants import alternatives, over_readings
 from esim.analyses.estimate.winners import chances_of_rank, none_unseen, replay_winners
 from esim.analyses.workers.by_study import going_through
 from esim.assumptions import Clock, Costs
@@ -57,7 +57,7 @@ def settled(
 
 def surveyed(past: Sequence[Study], ask: Ask, wanted: Wanted) -> Estimate:
     with going_through(past) as studies:
-        return full_estimate(studies, ask, 0, 0.9, wanted)
+        return full_estimate(studies, list(map(facts, past)), ask, 0, 0.9, wanted)
 
 
 SEED = np.random.SeedSequence(7)
@@ -566,7 +566,7 @@ def test_a_finite_past_does_not_promise_what_it_cannot_know() -> None:
 def test_the_best_past_trial_stands_once_in_a_job_and_the_others_are_drawn_again() -> None:
     study = Study.from_arrays(curves(12), "minimize")
     ask = dataclasses.replace(settled(study, 30, 4, 200)[1])
-    found = replay_winners(study, ask, np.arange(12), np.random.SeedSequence(0))
+    found = replay_winners(PastStudy(study, np.random.SeedSequence(0)), ask)
     assert found is not None
     finals = np.sort(curves(12)[:, -1])
     assert np.array_equal(found.seen.best_recorded.value, finals[found.rank])
@@ -588,12 +588,20 @@ def test_chances_of_rank_by_hand() -> None:
 def test_readings_and_cautious_rules_replay_the_same_samples() -> None:
     study = a_study()
     past, ask = settled(study, None, None, 200)
-    asked = forecast(past, dataclasses.replace(ask, samples=400, draws=400), 0, 0.9).headline
-    rows = list(over_readings(past, ask, 0, 0.9, asked))
-    assert rows[0].headline is asked  # the same question has the same number
+    found = surveyed(past, ask, Wanted(readings=True))
+    rows = found.readings
+    assert rows[0].headline == found.headline  # the same question has the same number
     assert {"A2", "H4", "I4"} <= {row.code for row in rows}
     assert "J4" not in {row.code for row in rows}  # a new job has no recorded times
-    for one in alternatives(past, ask, 0, 0.9):
+    for row in rows[1:]:
+        if row.parameters:
+            changed = dataclasses.replace(ask, rule=ask.rule.with_columns(**row.parameters))
+            assert row.headline == forecast(past, changed, 0, 0.9).headline
+    for line in (*found.by_trials, *found.by_workers):
+        changed = dataclasses.replace(ask, trials=line.trials, clock=clock_of(line.workers))
+        assert line == forecast(past, changed, 0, 0.9).headline
+    assert found.advice is not None
+    for one in found.advice.alternatives:
         changed = dataclasses.replace(ask, rule=ask.rule.with_columns(**one.changed))
         assert one.headline == forecast(past, changed, 0, 0.9).headline
 

@@ -107,7 +107,8 @@ def test_a_check_finds_the_same(seed: int) -> None:
 def estimated(*past: Study) -> Estimate:
     """What `esim estimate` adds to a forecast; of one study also with --same-cost."""
     with going_through(past) as studies:
-        return full_estimate(studies, asked(past), 0, 0.9, Wanted(same_cost=len(past) == 1))
+        known, wanted = list(map(facts, past)), Wanted(same_cost=len(past) == 1)
+        return full_estimate(studies, known, asked(past), 0, 0.9, wanted)
 
 
 def asked(past: Sequence[Study]) -> Ask:

@@ -10,6 +10,9 @@ from esim.assumptions import Clock, Costs
 from esim.rules import JobRule, Rule
 from esim.simulator.job_end import Until
 
+LEAST_SAMPLES = 100  # replicates of each of a few studies, at least
+LEAST_SHARED = 20  # and of each of those that share them
+
 
 @dataclass(frozen=True)
 class Ask:
@@ -25,8 +28,8 @@ class Ask:
         samples: R, replays of each study.
         draws: of each distribution that is forecast: R, or more if there are many studies.
         among: how many studies there are, if they are many; less is kept of each then.
-        held: how many of the studies, spread evenly, are held in memory for the variants and
-            checks that stand beside the forecast.
+        held: of how many of the studies, spread evenly, the variants and checks are that stand
+            beside the forecast.
         threads: of a replay; None: as many as the machine has cores.
     """
 
@@ -45,10 +48,31 @@ class Ask:
     until: tuple[JobRule, ...] = ()
 
     @property
+    def sets_of_half(self) -> int:
+        """How many halves of a study's trials are replayed; of fewer, variances come out large."""
+        return max(self.samples * 3 // 20, 20)
+
+    @property
+    def winners(self) -> int:
+        """Jobs of each study whose best is one of its trials."""
+        return max(self.samples * 3 // 10, 4 if self.shared else 20)
+
+    @property
+    def slow_winners(self) -> int:
+        """Jobs of each study whose best is like none of its trials."""
+        return max(self.winners // 5, 2 if self.shared else 20)
+
+    @property
+    def shared(self) -> bool:
+        """Whether many studies share the replays, so that what is told is a mean over them."""
+        return self.samples < LEAST_SAMPLES
+
+    @property
     def ends(self) -> Until:
         """The job-level rules, with what they go by."""
         return Until(self.until, self.final)
 
-    def of_few(self, samples: int) -> Ask:
-        """The same question for a few studies, with so many samples of each."""
-        return replace(self, samples=samples, draws=samples, among=None)
+    def beside(self, draws: int, studies: int) -> Ask:
+        """The same question, at most so many draws and as many replays of all studies together."""
+        few = min(self.draws, draws)
+        return replace(self, samples=max(few // studies, LEAST_SHARED), draws=few, among=None)

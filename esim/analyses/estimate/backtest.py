@@ -10,7 +10,7 @@ import numpy as np
 
 from esim.analyses.estimate.ask import Ask
 from esim.analyses.estimate.doubts import needed
-from esim.analyses.estimate.forecast import forecast
+from esim.analyses.estimate.forecast import Answer, forecast
 from esim.analyses.estimate.past_numbers import FRACTIONS
 from esim.analyses.estimate.past_replays import LEAST
 from esim.analyses.estimate.samples import Samples, play
@@ -18,7 +18,7 @@ from esim.results.backtest import Backtest, BacktestRow, BestKept
 from esim.results.estimate import LeftOut
 from esim.results.forecast import Estimate
 from esim.simulator.plan.build import prepare
-from esim.study import Int64, Study
+from esim.study import Study
 from esim.study.facts import reporting
 
 SPLITS = 100
@@ -101,7 +101,7 @@ def _splits(
     """Splits of a study into `past` trials and the others; each has its own child of the seed."""
     known = reporting(study)
     n = len(known)
-    small = dataclasses.replace(ask.of_few(_SAMPLES), trials=n - past)
+    small = dataclasses.replace(ask.beside(_SAMPLES, 1), trials=n - past)
     plan = prepare(study, ask.rule, threads=ask.threads)
     for i in range(splits):
         rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(0, i)))
@@ -158,43 +158,27 @@ def _within(value: float, low: float, high: float) -> bool:
     return low - slack <= value <= high + slack
 
 
-def leave_one_out(
-    past: Sequence[Study], ask: Ask, seed: int, confidence: float, step: int = 1
-) -> Iterator[LeftOut]:
-    """Forecast studies from the others, and compare with what happened in their launch order.
+def left_out_ask(ask: Ask, trials: int, studies: int) -> Ask:
+    """What the others of so many studies are asked of one with so many trials."""
+    return dataclasses.replace(ask, trials=trials).beside(_SAMPLES, max(studies - 1, 1))
+
+
+def left_out(one: Answer, ask: Ask, found: Estimate) -> LeftOut:
+    """One study, forecast from the others, and what happened in its own launch order.
 
     Args:
-        past: the studies.
-        ask: what is asked of each; as many trials as the study has with reports are forecast.
-        seed: of the forecasts.
-        confidence: of the intervals.
-        step: every so manieth study is forecast.
+        one: what the study answers.
+        ask: what the others were asked.
+        found: their estimate.
     """
-    for i, study in list(enumerate(past))[::step]:
-        others = [other for j, other in enumerate(past) if j != i]
-        trials = reporting(study)
-        if not len(trials) or not others:
-            continue
-        small = dataclasses.replace(ask.of_few(_SAMPLES), trials=len(trials))
-        found = forecast(others, small, seed, confidence)
-        yield _left_out(study, trials, ask, found)
-
-
-def _left_out(study: Study, order: Int64, ask: Ask, found: Estimate) -> LeftOut:
-    """One study, forecast from the others, and what its trials, int64 [n], did in their order."""
-    happened = play(
-        prepare(study, ask.rule, threads=ask.threads), ask.clock, ask.costs, ask.ends, order[None],
-        threads=ask.threads,
-    )  # fmt: skip
-    share = _values(happened)["steps_saved_fraction"]
+    share, kept = one.happened
     around = found.around("steps_saved_fraction")
     inside = None
     if around is not None and around.low is not None and around.high is not None:
         inside = _within(share, around.low, around.high) if np.isfinite(share) else None
-    kept = float(happened.outcomes.best_kept[0])
     return LeftOut(
-        study=study.name,
-        trials=len(order),
+        study=one.facts.name,
+        trials=ask.trials,
         forecast=around,
         happened=share if np.isfinite(share) else None,
         inside=inside,

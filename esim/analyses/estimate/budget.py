@@ -11,6 +11,7 @@ from esim.analyses.estimate.ask import Ask
 from esim.analyses.estimate.forecast import forecast
 from esim.analyses.estimate.past_numbers import FRACTIONS
 from esim.analyses.estimate.past_replays import replay_past_study
+from esim.analyses.estimate.past_study import PastStudy
 from esim.analyses.estimate.prediction_variance import FAR
 from esim.analyses.estimate.variants import smaller
 from esim.analyses.estimate.winners import Winners, none_unseen, spread_evenly
@@ -35,7 +36,7 @@ def same_cost(past: Sequence[Study], ask: Ask, seed: int, confidence: float) -> 
         seed: of the samples.
         confidence: of the interval.
     """
-    ask = smaller(ask)
+    ask = smaller(ask, len(past))
     spent, draws = _kept(past, ask, seed, confidence)
     if draws is None:
         return None
@@ -94,7 +95,8 @@ def _budget(past: Sequence[Study], ask: Ask, spent: str) -> float:
     """What the next job is expected to cost without the rule."""
     a_trial = []
     for i, study in enumerate(past):
-        found = replay_past_study(study, ask, np.random.SeedSequence(0, spawn_key=(i,)))
+        seed = np.random.SeedSequence(0, spawn_key=(i,))
+        found = replay_past_study(PastStudy(study, seed, threads=ask.threads), ask)
         if found is not None:
             a_trial.append(float(found.main.outcomes.spent(spent)[0].mean()) / found.main.size)
     return float(np.mean(a_trial)) * ask.trials
@@ -107,9 +109,9 @@ def _best(
     if len(past) > 1:  # values of different studies do not compare
         return None, None, None
     child = np.random.SeedSequence(seed, spawn_key=(0,))
-    jobs = []
+    one, jobs = PastStudy(past[0], child, threads=ask.threads), []
     for trials in shown:
-        found = replay_past_study(past[0], dataclasses.replace(ask, trials=trials), child)
+        found = replay_past_study(one, dataclasses.replace(ask, trials=trials))
         if found is None or found.winners is None or not found.degradation_known:
             return None, None, None
         jobs.append((found.winners, none_unseen(found.n, found.m)))

@@ -203,6 +203,16 @@ def _several_studies(of: _Forecast) -> Iterator[Caveat]:
     )
 
 
+def _studies_drawn(of: _Forecast) -> Iterator[Caveat]:
+    if of.found.drawn_from is None:
+        return
+    yield Caveat(
+        "studies_drawn",
+        f"{len(of.past):,} of the {of.found.drawn_from:,} studies, drawn at random, stand for all; "
+        "--most-studies 0 takes every one",
+    )
+
+
 def _many_studies(of: _Forecast) -> Iterator[Caveat]:
     if len(of.past) <= MANY:
         return
@@ -312,6 +322,7 @@ _CHECKS: tuple[Callable[[_Forecast], Iterator[Caveat]], ...] = (
     _too_parallel,
     _all_at_once,
     _several_studies,
+    _studies_drawn,
     _many_studies,
     _beside_from_some,
     _objectives_differ,

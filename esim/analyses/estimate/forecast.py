@@ -7,21 +7,23 @@ reports/calibration.md tells how well its intervals hold.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import get_args
 
 import numpy as np
 
 from esim.analyses.estimate.advice import advise
-from esim.analyses.estimate.ask import Ask
+from esim.analyses.estimate.ask import LEAST_SAMPLES, LEAST_SHARED, Ask
 from esim.analyses.estimate.doubts import doubts
 from esim.analyses.estimate.past_numbers import PastNumbers, past_numbers
 from esim.analyses.estimate.past_replays import replay_past_study
+from esim.analyses.estimate.past_study import PastStudy
 from esim.analyses.estimate.quantities import Kept, best_kept, degradation_as_seen, quantities
 from esim.analyses.estimate.samples import Launch
 from esim.analyses.estimate.winners import trials_for
-from esim.analyses.workers.by_study import MANY, Studies, going_through, spread
+from esim.analyses.workers.by_study import MANY, MOST, Studies, going_through, spread
 from esim.assumptions import Clock, Costs
 from esim.errors import EsimError
 from esim.results.estimate import Method, Next, Past, RecordedTrend, Unseen
@@ -34,10 +36,11 @@ from esim.study import Float64, Int64, Study
 from esim.study.facts import Facts, facts, facts_at
 from esim.study.trend import TREND_P, together
 
-LEAST_SAMPLES = 100  # replicates of each study, at least
+_TIMES = 10  # replicates of many studies together, of those that are asked for
 _MOST = 1_000_000_000  # reports of the replays of one study: half an hour on two cores
 _A_TRIAL = 20  # reports that take as long as what is done once for a trial
-_HELD = 20_000_000  # reports of all studies that are held in memory at a time: half a GB
+_BESIDE = 50  # studies that what stands beside a forecast is from, at most
+_HELD = 20_000_000  # and the reports of them: half a GB where they are held in memory
 METHOD = Method(
     text=(
         "Jobs of the past trials are drawn without repeats and replayed in random launch order. "
@@ -87,13 +90,14 @@ def estimate(
     engine: str | None = None,
     jobs: int | None = None,
     address: str | None = None,
+    most_studies: int = MOST,
 ) -> Estimate:
     """Forecast what a rule saves and loses in the next tuning job.
 
     Studies are replayed one by one, and of each only the numbers that the forecast needs are kept.
-    If there are more than 100 studies (`MANY`), each gets fewer replicates (at least 100), so that
-    together they get as many as 100 studies would; a few kB of each are kept, and a study that
-    does not know a number is left out of it.
+    If there are more than 100 studies (`MANY`), they share ten times the replicates, with at least
+    20 of each; a few kB of each are kept, and a study that does not know a number is left out of
+    it. If there are more than `most_studies`, so many are drawn.
 
     Args:
         studies: one past study of the same problem; or several of the same kind, or a history of
@@ -104,7 +108,7 @@ def estimate(
         workers: its parallel jobs; by default the most that ran side by side in the past, and 1
             where the logs do not tell.
         until: job-level rules, any of which ends the job, as `esim.rules.job_rule` takes them.
-        replicates: replays of each past study, at least 100.
+        replicates: replays of each past study, at least 100; of many, see above.
         seed: the same seed gives the same bytes.
         confidence: of the intervals, a share: 0.9 or "90%". Others can be asked of the same
             estimate.
@@ -119,6 +123,8 @@ def estimate(
         jobs: workers on this machine; by default as many as it has cores. The result does not
             depend on `engine` and `jobs`.
         address: of a running dask or ray cluster.
+        most_studies: of a history of more, so many are drawn at random, by the seed, and the
+            others are not read; 0: all are taken.
 
     Raises:
         EsimError: a number out of range, no study, studies that differ in direction, a study too
@@ -139,11 +145,14 @@ def estimate(
     check_final(final)
     ends = job_rules(until)
     row = named_rule(default_rule(ends) if rule is None else rule)
-    with going_through(studies, engine=engine, jobs=jobs, address=address) as past:
+    with going_through(
+        studies, engine=engine, jobs=jobs, address=address, most=most_studies, seed=seed
+    ) as past:
         ask = settle(
             past.each(facts_at), row, trials, workers, replicates, costs, final, launch, jobs, ends
         )
-        found = forecast_from(past, ask, seed, confidence)
+        every = past.each(partial(answer, (ask,), {}, seed, past.threads, None))
+        found = combined(every, ask, seed, confidence, past)
     return dataclasses.replace(found, advice=advise(found))
 
 
@@ -176,7 +185,7 @@ def settle(
             fix="estimate from the studies of one kind",
         )
     many = len(past) > MANY
-    samples = max(LEAST_SAMPLES, replicates * MANY // len(past)) if many else replicates
+    samples = max(LEAST_SHARED, replicates * _TIMES // len(past)) if many else replicates
     for study in past:
         _refuse_endless(study, samples)
     order, why = _launch(past) if launch is None else (launch, "asked for")
@@ -233,7 +242,7 @@ def _launch(past: Sequence[Facts]) -> tuple[Launch, str]:
 
 def _held(reports: Sequence[int]) -> int:
     """How many studies, spread evenly, have at most `_HELD` reports together; at least 2."""
-    held = min(len(reports), MANY)
+    held = min(len(reports), _BESIDE)
     while held > 2 and sum(reports[i] for i in spread(len(reports), held)) > _HELD:
         held = max(held // 2, 2)
     return held
@@ -246,20 +255,7 @@ def forecast(
     confidence: float,
     parts: Sequence[Int64] | None = None,
 ) -> Estimate:
-    """The estimate from a few studies in memory; arguments as of `forecast_from`."""
-    with going_through(past, jobs=ask.threads) as studies:
-        return forecast_from(studies, ask, seed, confidence, parts)
-
-
-def forecast_from(
-    past: Studies,
-    ask: Ask,
-    seed: int,
-    confidence: float,
-    parts: Sequence[Int64] | None = None,
-    tell: Callable[[int], None] = lambda studies: None,
-) -> Estimate:
-    """The estimate, from arguments that are checked already.
+    """The estimate from a few studies in memory.
 
     Args:
         past: the studies.
@@ -267,13 +263,86 @@ def forecast_from(
         seed: of the samples; each study has its own child of it.
         confidence: of the intervals.
         parts: the trials of each study that count as past, int64 [n] each; None: all.
-        tell: called with the number of studies of each finished unit of work.
     """
-    work = partial(_past_numbers, dataclasses.replace(ask, threads=past.threads), seed, parts)
-    replayed = past.each(work, tell)
-    every = [study for study, _ in replayed]
-    known = [numbers for _, numbers in replayed if numbers is not None]
-    lengths = [s.trials_reporting for s in every] if parts is None else [len(p) for p in parts]
+    with going_through(past, jobs=ask.threads) as studies:
+        every = studies.each(partial(answer, (ask,), {}, seed, studies.threads, parts))
+    return combined(every, ask, seed, confidence)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What one past study answers.
+
+    Attributes:
+        position: of the study among all.
+        facts: of the study.
+        trials: how many of its trials count as past.
+        numbers: what each question learns from it; None if it has too few trials.
+        happened: the share of steps saved in its own launch order, and whether its best trial is
+            kept there, 1 or 0; NaN = unknown.
+    """
+
+    position: int
+    facts: Facts
+    trials: int
+    numbers: Mapping[Ask, PastNumbers | None]
+    happened: tuple[float, float]
+
+
+def answer(
+    asks: Sequence[Ask],
+    beside: Mapping[int, Sequence[Ask]],
+    seed: int,
+    threads: int | None,
+    parts: Sequence[Int64] | None,
+    position: int,
+    study: Study,
+) -> Answer:
+    """Ask one study several questions at once.
+
+    Args:
+        asks: what every study is asked; what happened is of the first.
+        beside: position of a study -> what it is asked beyond that.
+        seed: of the samples; the study has its own child of it.
+        threads: of a replay.
+        parts: as of `forecast`.
+        position: of the study among all.
+        study: the study.
+    """
+    child = np.random.SeedSequence(seed, spawn_key=(position,))
+    past = PastStudy(study, child, None if parts is None else parts[position], threads)
+    numbers: dict[Ask, PastNumbers | None] = {}
+    for ask in (*asks, *beside.get(position, ())):
+        replays = replay_past_study(past, ask)
+        numbers[ask] = None if replays is None else past_numbers(replays, ask)
+    known = facts(study)
+    trials = known.trials_reporting if parts is None else len(parts[position])
+    happened = np.nan, np.nan
+    if position in beside and len(past.places):
+        own = past.as_launched(asks[0]).outcomes
+        happened = float(own.steps_saved_fraction[0]), float(own.best_kept[0])
+    return Answer(position, known, trials, numbers, happened)
+
+
+def combined(
+    answers: Iterable[Answer],
+    ask: Ask,
+    seed: int,
+    confidence: float,
+    past: Studies | None = None,
+) -> Estimate:
+    """The estimate that answers one question, from what each study answers.
+
+    Args:
+        answers: of the studies; one that was not asked this question counts for nothing.
+        ask: the question.
+        seed: of the weights of the studies.
+        confidence: of the intervals.
+        past: where the answers are from, if some studies failed or were not drawn.
+    """
+    asked = [one for one in answers if ask in one.numbers]
+    every, lengths = [one.facts for one in asked], [one.trials for one in asked]
+    known = [numbers for one in asked if (numbers := one.numbers[ask]) is not None]
     first = every[0]
     comparable = all(study.objective == first.objective for study in every)
     kept, as_seen = best_kept(known, seed), degradation_as_seen(known)
@@ -299,18 +368,10 @@ def forecast_from(
         warnings=(),
         method=method(ask.launch),
         until=ask.until,
-        failures=dict(past.failures),
+        failures={} if past is None else dict(past.failures),
+        drawn_from=None if past is None else past.drawn_from,
     )
     return dataclasses.replace(found, warnings=tuple(doubts(every, lengths, found, ask.held)))
-
-
-def _past_numbers(
-    ask: Ask, seed: int, parts: Sequence[Int64] | None, position: int, study: Study
-) -> tuple[Facts, PastNumbers | None]:
-    """One study, and what the forecast keeps of it; None if it has too few trials."""
-    child = np.random.SeedSequence(seed, spawn_key=(position,))
-    replays = replay_past_study(study, ask, child, None if parts is None else parts[position])
-    return facts(study), None if replays is None else past_numbers(replays, ask)
 
 
 def clock_of(workers: int) -> Clock:

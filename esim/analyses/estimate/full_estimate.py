@@ -3,26 +3,35 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from functools import partial
+from typing import Any
 
 import numpy as np
 
 from esim.analyses.estimate.advice import MAX_DEGRADATION, MIN_SAVING, advise
 from esim.analyses.estimate.ask import Ask
-from esim.analyses.estimate.backtest import backtest, leave_one_out
+from esim.analyses.estimate.backtest import backtest, left_out, left_out_ask
 from esim.analyses.estimate.budget import same_cost
-from esim.analyses.estimate.forecast import forecast_from
-from esim.analyses.estimate.variants import alternatives, over_readings, over_trials, over_workers
-from esim.analyses.workers.by_study import MANY, Studies, spread
-from esim.results.backtest import Backtest
-from esim.results.estimate import ReadingForecast
+from esim.analyses.estimate.forecast import Answer, answer, combined
+from esim.analyses.estimate.variants import (
+    Cautious,
+    alternatives,
+    more_cautious,
+    over_readings,
+    over_trials,
+    over_workers,
+    smaller,
+)
+from esim.analyses.workers.by_study import Studies, spread
+from esim.results.estimate import Alternative, Headline, ReadingForecast
 from esim.results.forecast import Estimate
-from esim.rules import Reading, share
+from esim.rules import READINGS, Reading, share
+from esim.simulator.distinct import distinct_readings
+from esim.study.facts import Facts
 
-Item = TypeVar("Item")
-_STEP = 5  # of many studies, every fifth that is held in memory is forecast from the others
+_LEFT_OUT = 25  # studies that are forecast from the others, at most
 
 
 @dataclass(frozen=True)
@@ -48,8 +57,48 @@ class Wanted:
         share(self.max_degradation, "max_degradation")
 
 
+@dataclass(frozen=True)
+class _Questions:
+    """What is asked beside the forecast.
+
+    Attributes:
+        plain: the question itself, with as many replays as the cautious rules have.
+        trials, workers, readings, cautious: with something changed, see `variants`.
+        left_out: position of a study -> what the others are asked of it.
+    """
+
+    plain: Ask
+    trials: list[Ask]
+    workers: list[Ask]
+    readings: list[tuple[Reading, Ask]]
+    cautious: list[Cautious]
+    left_out: Mapping[int, Ask]
+
+    @classmethod
+    def of(cls, ask: Ask, known: Mapping[int, Facts], readings: Sequence[Reading]) -> _Questions:
+        """The questions to some studies: position -> what is known of the study."""
+        n, trials = len(known), {at: study.trials_reporting for at, study in known.items()}
+        those = [list(trials)[place] for place in spread(n, min(n, _LEFT_OUT))] if n > 1 else []
+        return cls(
+            plain=smaller(ask, n),
+            trials=over_trials(ask, max(trials.values()), n),
+            workers=over_workers(ask, n),
+            readings=over_readings(ask, n, readings),
+            cautious=more_cautious(ask, n),
+            left_out={at: left_out_ask(ask, trials[at], n) for at in those if trials[at]},
+        )
+
+    @property
+    def all(self) -> tuple[Ask, ...]:
+        """Each question once."""
+        readings, cautious = (a for _, a in self.readings), (one.ask for one in self.cautious)
+        asks = self.plain, *self.trials, *self.workers, *readings, *cautious
+        return tuple(dict.fromkeys((*asks, *self.left_out.values())))
+
+
 def full_estimate(
     past: Studies,
+    known: Sequence[Facts],
     ask: Ask,
     seed: int,
     confidence: float,
@@ -59,10 +108,12 @@ def full_estimate(
 ) -> Estimate:
     """The estimate with its variants, checks and advice.
 
-    What stands beside the forecast is from as many studies as fit into memory (`Ask.held`).
+    Each study is asked everything at once. What stands beside the forecast is from `Ask.held` of
+    them, spread evenly.
 
     Args:
         past: the studies.
+        known: the facts of each.
         ask: what is asked of them.
         seed: of all samples.
         confidence: of the intervals.
@@ -70,43 +121,49 @@ def full_estimate(
         tell: called with the name of each part as it begins.
         advance: called with the number of studies that were replayed since the last call.
     """
-
-    def told(what: str, items: Iterable[Item]) -> tuple[Item, ...]:
-        tell(what)
-        return tuple(items)
-
+    places = spread(len(past), min(ask.held, len(past)))
+    readings: Sequence[Reading] = READINGS if wanted.readings is True else wanted.readings or ()
+    if readings and wanted.readings is not True:
+        readings = distinct_readings(past.some(places), ask.rule, readings, ask.clock)
+    of_places = {past.positions[place]: known[place] for place in places}
+    questions = _Questions.of(ask, of_places, readings)
+    beside = dict.fromkeys(of_places, questions.all)
     tell("forecasting")
-    found = forecast_from(past, ask, seed, confidence, tell=advance)
+    every = past.each(partial(answer, (ask,), beside, seed, past.threads, None), advance)
+    some = [one for one in every if one.position in beside]
+    found = combined(every, ask, seed, confidence, past)
 
-    def tested() -> Backtest:
-        longest = int(np.argmax([study.history for study in found.studies]))
-        return backtest(past.some([longest])[0], ask, seed, confidence)
+    def of_some(question: Ask, answers: Sequence[Answer] = some) -> Estimate:
+        return combined(answers, question, seed, confidence)
 
-    if all(quantity is None for quantity in found.quantities.values()):
-        test = tested() if wanted.backtest else None
-        advice = advise(found, wanted.min_saving, wanted.max_degradation, test=test)
-        return dataclasses.replace(found, advice=advice, backtest=test)
-    some = past.some(spread(len(past), min(ask.held, len(past))))
-    asked = some, ask, seed, confidence
-    by_trials = told("other numbers of trials", over_trials(*asked, found.headline))
-    by_workers = told("other numbers of workers", over_workers(*asked, found.headline))
-    readings: tuple[ReadingForecast, ...] = ()
-    if wanted.readings:
-        readings = told("readings", over_readings(*asked, found.headline, wanted.readings))
-    others = told("more cautious rules", alternatives(*asked))
-    step = 1 if len(past) <= MANY else _STEP
-    left_out = told("studies left out", leave_one_out(*asked, step)) if len(past) > 1 else ()
-    tell("same cost")
-    more = same_cost(*asked) if wanted.same_cost else None
-    tell("backtest")
-    test = tested() if wanted.backtest else None
-    return dataclasses.replace(
-        found,
-        by_trials=by_trials,
-        by_workers=by_workers,
-        readings=readings,
-        same_cost=more,
-        leave_one_out=left_out,
-        backtest=test,
-        advice=advise(found, wanted.min_saving, wanted.max_degradation, others, test),
-    )
+    def headline(question: Ask) -> Headline:
+        return (found if question == ask else of_some(question)).headline
+
+    more: dict[str, Any] = {}
+    others: tuple[Alternative, ...] = ()
+    if any(quantity is not None for quantity in found.quantities.values()):
+        tell("other jobs and rules")
+        more["by_trials"] = tuple(map(headline, questions.trials))
+        more["by_workers"] = tuple(map(headline, questions.workers))
+        more["readings"] = tuple(
+            ReadingForecast(r.code, r.question, r.answer, r.columns, headline(question))
+            for r, question in questions.readings
+        )
+        cautious = [(one, of_some(one.ask)) for one in questions.cautious]
+        if cautious:
+            others = tuple(alternatives(of_some(questions.plain), cautious))
+        tell("studies left out")
+        more["leave_one_out"] = tuple(
+            left_out(one, question, of_some(question, [two for two in some if two is not one]))
+            for one in some
+            if (question := questions.left_out.get(one.position)) is not None
+        )
+        tell("same cost")
+        if wanted.same_cost:
+            more["same_cost"] = same_cost(past.some(places), ask, seed, confidence)
+    if wanted.backtest:
+        tell("backtest")
+        longest = int(np.argmax([study.trials_reporting for study in known]))
+        more["backtest"] = backtest(past.some([longest])[0], ask, seed, confidence)
+    advice = advise(found, wanted.min_saving, wanted.max_degradation, others, more.get("backtest"))
+    return dataclasses.replace(found, **more, advice=advice)

@@ -5,21 +5,19 @@ A forecast is computed from these replays and from nothing else.
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from dataclasses import dataclass
 
-import numpy as np
-
 from esim.analyses.estimate.ask import Ask
-from esim.analyses.estimate.samples import Launch, Samples, draw, play, reorder
+from esim.analyses.estimate.past_study import PastStudy
+from esim.analyses.estimate.samples import Launch, Samples, play
 from esim.analyses.estimate.winners import Winners, replay_winners
-from esim.simulator.plan.build import prepare
-from esim.study import Float64, Int64, Study
-from esim.study.facts import cut_short, reporting
+from esim.study import Float64, Int64
+from esim.study.facts import cut_short
 from esim.study.times import durations
 
 LEAST = 4  # trials; fewer cannot be split into halves that differ
 _ORDERS = 6  # launch orders of each half of the trials
-_MAIN, _HALVES, _HALF_ORDERS, _WINNERS = range(4)  # children of the seed
 
 
 @dataclass(frozen=True)
@@ -53,43 +51,39 @@ class PastReplays:
     degradation_known: bool
 
 
-def replay_past_study(
-    study: Study, ask: Ask, seed: np.random.SeedSequence, trials: Int64 | None = None
-) -> PastReplays | None:
-    """Replay a study's trials, or some of them, as jobs of several sizes.
+def replay_past_study(past: PastStudy, ask: Ask) -> PastReplays | None:
+    """Replay a study's trials as jobs of several sizes.
 
     Args:
-        study: the study.
+        past: the study.
         ask: what is asked of it.
-        seed: where samples come from.
-        trials: int64 [n], positions of the trials that count as past, in launch order; None: all.
-            Those without a report do not count.
 
     Returns:
-        None if there are fewer than `LEAST` trials.
+        None if fewer than `LEAST` trials count as past.
     """
-    places = reporting(study) if trials is None else np.intersect1d(trials, reporting(study))
-    n = len(places)
+    study, n = past.study, len(past.places)
     if n < LEAST:
         return None
-    plan = prepare(study, ask.rule, threads=ask.threads)
-    seeds = [np.random.SeedSequence(seed.entropy, spawn_key=(*seed.spawn_key, i)) for i in range(4)]
+    plan = past.plan(ask.rule)
 
-    def replayed(orders: Int64) -> Samples:
-        return play(plan, ask.clock, ask.costs, ask.ends, orders, threads=ask.threads)
+    def replayed(what: Hashable, orders: Int64) -> Samples:
+        return past.once(
+            (what, ask.rule, ask.clock, ask.costs, ask.ends, ask.launch),
+            lambda: play(plan, ask.clock, ask.costs, ask.ends, orders, threads=past.threads),
+        )
 
     orders = 1 if ask.launch == "recorded" else _ORDERS
-    sets = draw(seeds[_HALVES], places, n // 2, max(ask.samples * 3 // 20, 20), ask.launch)
+    size = min(ask.trials, n)
     return PastReplays(
         n=n,
-        effective=_effective(durations(study)[places]),
+        effective=_effective(durations(study)[past.places]),
         m=ask.trials,
         workers=ask.clock.workers,
         launch=ask.launch,
-        main=replayed(draw(seeds[_MAIN], places, min(ask.trials, n), ask.samples, ask.launch)),
-        half=replayed(reorder(seeds[_HALF_ORDERS], sets, orders, ask.launch)),
+        main=replayed(("main", size, ask.samples), past.jobs(ask)),
+        half=replayed(("half", ask.sets_of_half, ask.shared), past.halves(ask, orders)),
         orders=orders,
-        winners=replay_winners(study, ask, places, seeds[_WINNERS]),
+        winners=replay_winners(past, ask),
         degradation_known=not cut_short(study).any(),
     )
 

@@ -6,19 +6,18 @@ All variants replay the same samples, so what differs between them is the change
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 from esim.analyses.estimate.ask import Ask
-from esim.analyses.estimate.forecast import clock_of, forecast
+from esim.analyses.estimate.forecast import clock_of
 from esim.assumptions import Clock
 from esim.errors import EsimError
-from esim.results.estimate import Alternative, Headline, ReadingForecast
+from esim.results.estimate import Alternative
 from esim.results.forecast import Estimate
 from esim.rules import READINGS, Reading
 from esim.simulator.caveats import never_stops
-from esim.simulator.distinct import distinct_readings
-from esim.study import Study
-from esim.study.facts import reporting
 
 SAMPLES = 300  # replicates of a variant; as many jobs as 3 of 10 tell what becomes of the best
 _TRIALS = (5, 10, 20, 50, 100, 200, 500, 1000)
@@ -34,77 +33,61 @@ _CAUTIOUS = (
 NEARLY, OFTENER = 0.8, 0.1  # share of the saving; difference of the chances to keep the best
 
 
-def smaller(ask: Ask) -> Ask:
+def smaller(ask: Ask, studies: int) -> Ask:
     """The same question with a variant's number of replicates."""
-    return ask.of_few(min(ask.draws, SAMPLES))
+    return ask.beside(SAMPLES, studies)
 
 
-def over_trials(
-    past: Sequence[Study], ask: Ask, seed: int, confidence: float, asked: Headline
-) -> Iterator[Headline]:
-    """The forecast for other numbers of trials, up to twice those of the longest past study.
-
-    `asked` is the forecast that is known already; it takes its place among the others.
-    """
-    longest = max(len(reporting(study)) for study in past)
-    for trials in sorted({n for n in _TRIALS if n <= 2 * longest} | {ask.trials}):
-        other = dataclasses.replace(ask, trials=trials)
-        yield asked if other == ask else _headline(past, other, seed, confidence)
+def over_trials(ask: Ask, longest: int, studies: int) -> list[Ask]:
+    """The question for other numbers of trials, up to twice those of the longest past study."""
+    numbers = sorted({n for n in _TRIALS if n <= 2 * longest} | {ask.trials})
+    return [_changed(ask, studies, trials=trials) for trials in numbers]
 
 
-def over_workers(
-    past: Sequence[Study], ask: Ask, seed: int, confidence: float, asked: Headline
-) -> Iterator[Headline]:
-    """The forecast for other numbers of workers; `asked` as in `over_trials`."""
-    for workers in sorted({n for n in _WORKERS if n <= ask.trials} | {ask.clock.workers}):
-        other = dataclasses.replace(ask, clock=clock_of(workers))
-        yield asked if other == ask else _headline(past, other, seed, confidence)
+def over_workers(ask: Ask, studies: int) -> list[Ask]:
+    """The question for other numbers of workers."""
+    numbers = sorted({n for n in _WORKERS if n <= ask.trials} | {ask.clock.workers})
+    return [_changed(ask, studies, clock=clock_of(workers)) for workers in numbers]
 
 
 def over_readings(
-    past: Sequence[Study],
-    ask: Ask,
-    seed: int,
-    confidence: float,
-    asked: Headline,
-    readings: bool | Sequence[Reading] = True,
-) -> Iterator[ReadingForecast]:
-    """The forecast under each reading that a new job can have.
-
-    `asked` as in `over_trials`; `readings`: those to forecast, or all plausible ones of the
-    documentation.
-    """
-    if readings is True:
-        which: Sequence[Reading] = READINGS
-    else:
-        which = distinct_readings(past, ask.rule, readings or (), ask.clock)
-    for reading in which:
+    ask: Ask, studies: int, readings: Sequence[Reading] = READINGS
+) -> list[tuple[Reading, Ask]]:
+    """The question under each reading that a new job can have, and that is not the rule's own."""
+    found = []
+    for reading in readings:
         if reading.clock == "recorded":
             continue
-        changed = dataclasses.replace(ask, rule=ask.rule.with_columns(**reading.columns))
-        if reading.clock == "order":
-            changed = dataclasses.replace(changed, clock=Clock("order"))
-        if reading.columns and changed.rule == ask.rule:
+        rule = ask.rule.with_columns(**reading.columns)
+        clock = Clock("order") if reading.clock == "order" else ask.clock
+        if reading.columns and rule == ask.rule:
             continue
-        if reading.clock is not None and changed.clock == ask.clock:
+        if reading.clock is not None and clock == ask.clock:
             continue
-        yield ReadingForecast(
-            code=reading.code,
-            question=reading.question,
-            reading=reading.answer,
-            parameters=reading.columns,
-            headline=asked if changed == ask else _headline(past, changed, seed, confidence),
-        )
+        found.append((reading, _changed(ask, studies, rule=rule, clock=clock)))
+    return found
 
 
-def alternatives(
-    past: Sequence[Study], ask: Ask, seed: int, confidence: float
-) -> Iterator[Alternative]:
-    """More cautious rules that keep the best clearly oftener at nearly the same saving."""
+@dataclass(frozen=True)
+class Cautious:
+    """A more cautious rule.
+
+    Attributes:
+        columns: of the rule that are changed.
+        words: that say so.
+        ask: the question of a job under it.
+    """
+
+    columns: Mapping[str, Any]
+    words: str
+    ask: Ask
+
+
+def more_cautious(ask: Ask, studies: int) -> list[Cautious]:
+    """Rules that are more cautious, where there are such."""
     if never_stops(ask.rule):
-        return
-    ask = smaller(ask)
-    plain = forecast(past, ask, seed, confidence)
+        return []
+    found = []
     for columns, words in _CAUTIOUS:
         try:
             rule = ask.rule.with_columns(**columns)
@@ -112,9 +95,30 @@ def alternatives(
             continue
         if all(getattr(rule, name) <= getattr(ask.rule, name) for name in columns):
             continue
-        found = forecast(past, dataclasses.replace(ask, rule=rule), seed, confidence)
+        found.append(
+            Cautious(columns, words, smaller(dataclasses.replace(ask, rule=rule), studies))
+        )
+    return found
+
+
+def alternatives(
+    plain: Estimate, others: Iterable[tuple[Cautious, Estimate]]
+) -> Iterator[Alternative]:
+    """More cautious rules that keep the best clearly oftener at nearly the same saving.
+
+    Args:
+        plain: the estimate of the rule itself, from as many replays as those of the others.
+        others: more cautious rules, each with its estimate.
+    """
+    for one, found in others:
         if _better(found, plain):
-            yield Alternative(changed=columns, text=words, headline=found.headline)
+            yield Alternative(changed=one.columns, text=one.words, headline=found.headline)
+
+
+def _changed(ask: Ask, studies: int, **changes: Any) -> Ask:
+    """The question with something changed, and fewer replicates; the question itself as it is."""
+    other = dataclasses.replace(ask, **changes)
+    return ask if other == ask else smaller(other, studies)
 
 
 def _better(found: Estimate, plain: Estimate) -> bool:
@@ -123,7 +127,3 @@ def _better(found: Estimate, plain: Estimate) -> bool:
         return False
     name = "steps_saved_fraction"
     return found.median(name) >= NEARLY * plain.median(name) > 0
-
-
-def _headline(past: Sequence[Study], ask: Ask, seed: int, confidence: float) -> Headline:
-    return forecast(past, smaller(ask), seed, confidence).headline

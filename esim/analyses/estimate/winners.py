@@ -29,6 +29,7 @@ from typing import Any
 import numpy as np
 
 from esim.analyses.estimate.ask import Ask
+from esim.analyses.estimate.past_study import WINNERS, PastStudy
 from esim.analyses.estimate.prediction_variance import FAR
 from esim.analyses.estimate.samples import Launch, play
 from esim.simulator.accounting import Outcomes
@@ -114,33 +115,34 @@ def spread_evenly(values: Float64, most: int) -> Float64:
     return found
 
 
-def replay_winners(
-    study: Study,
-    ask: Ask,
-    places: Int64,
-    seed: np.random.SeedSequence,
-) -> Winners | None:
+def replay_winners(past: PastStudy, ask: Ask) -> Winners | None:
     """Replay jobs whose best trial is known.
 
     Args:
-        study: the past study.
+        past: the past study.
         ask: what is asked of it.
-        places: int64 [n], the trials that count as past, in launch order.
-        seed: where samples come from.
 
     Returns:
         None if fewer than two past trials have a final value, or m is more than `FAR` times n; than
             n if the launch order is kept, because how a search learns beyond it is not known, or
             if a job-level rule ends the job, because trials that come again are no progress.
     """
-    ranked = _ranked(study, ask.final, places)
-    n, m, samples = len(places), ask.trials, max(ask.samples * 3 // 10, 20)
+    study, places = past.study, past.places
+    ranked = past.once(("ranked", ask.final), lambda: _ranked(study, ask.final, places))
+    n, m, samples = len(places), ask.trials, ask.winners
     if len(ranked) < 2 or m > (n if ask.launch == "recorded" or ask.until else FAR * n):
         return None
+    seed = past.child(WINNERS)
     seeds = [np.random.SeedSequence(seed.entropy, spawn_key=(*seed.spawn_key, i)) for i in range(4)]
     copies = _COPIES + -(-(m - 1) // n)
-    repeated = _with_slow(_repeated(study, copies + 1), int(ranked[0]), copies)
-    plan = prepare(repeated, ask.rule, threads=ask.threads)
+    plan = past.once(
+        ("repeated", ask.rule, ask.final, copies),
+        lambda: prepare(
+            _with_slow(_repeated(study, copies + 1), int(ranked[0]), copies),
+            ask.rule,
+            threads=past.threads,
+        ),
+    )
     chances = chances_of_rank(len(ranked), m * len(ranked) / n)[:-1]
     best = np.searchsorted(np.cumsum(chances) / chances.sum(), (np.arange(samples) + 0.5) / samples)
     # With so few no better ones there are not copies enough; it hardly ever comes to that.
@@ -148,10 +150,16 @@ def replay_winners(
     jobs = _Jobs(study.n_trials, places, ranked, m, ask.launch, copies)
 
     def played(orders: Int64) -> Outcomes:
-        return play(plan, ask.clock, ask.costs, ask.ends, orders, threads=ask.threads).outcomes
+        return play(plan, ask.clock, ask.costs, ask.ends, orders, threads=past.threads).outcomes
 
-    seen = played(jobs.with_best(seeds[_ORDERS], best))
-    slow = played(jobs.with_slow(seeds[_SLOW], max(samples // 5, 20)))
+    orders = past.once(
+        ("winners", m, samples, ask.launch, ask.final),
+        lambda: (
+            jobs.with_best(seeds[_ORDERS], best),
+            jobs.with_slow(seeds[_SLOW], ask.slow_winners),
+        ),
+    )
+    seen, slow = map(played, orders)
     kept = _kept(best, seen.best_kept, m, len(ranked), n, seeds[_WEIGHTS])
     more_slow = _more(n, m, len(slow.trials), seeds[_MORE])
     return Winners(best, seen, slow, more_slow, kept)

@@ -20,6 +20,8 @@ from esim.storage.history import Chunk, History
 from esim.study import Study
 
 MANY = 100  # studies; of more, documents and memory hold only a short account of each
+MOST = 1000  # studies; of more, so many are drawn where a result is about studies like them
+_DRAWN = 1_000_004  # child of a seed; studies have those below
 
 Made = TypeVar("Made")
 Work = Callable[[int, Study], Made]  # takes a study's position among all, and the study
@@ -136,17 +138,29 @@ class Studies:
         failures: name of a study -> why it failed; later calls leave it out.
         here: whether the work runs in this process.
         threads: that each worker may use for one study.
+        drawn_from: how many there were from which these were drawn; None: these are all.
     """
 
     def __init__(
-        self, units: Sequence[WorkUnit], workers: engines.Workers, *, here: bool, threads: int
+        self,
+        units: Sequence[WorkUnit],
+        workers: engines.Workers,
+        *,
+        here: bool,
+        threads: int,
+        drawn_from: int | None = None,
     ) -> None:
         self._units, self._workers = list(units), workers
-        self.here, self.threads = here, threads
+        self.here, self.threads, self.drawn_from = here, threads, drawn_from
         self.failures: dict[str, str] = {}
 
     def __len__(self) -> int:
         return sum(len(unit.positions) for unit in self._units)
+
+    @property
+    def positions(self) -> tuple[int, ...]:
+        """Of the studies that have not failed, among all."""
+        return tuple(position for unit in self._units for position in unit.positions)
 
     def each(
         self, work: Work[Made], done: Callable[[int], None] = lambda studies: None
@@ -191,7 +205,7 @@ class Studies:
         Args:
             places: of the studies among those that have not failed.
         """
-        positions = [position for unit in self._units for position in unit.positions]
+        positions = self.positions
         wanted = {positions[place] for place in places}
         found: list[Study] = []
         for unit in self._units:
@@ -218,11 +232,15 @@ def going_through(
     engine: str | None = None,
     jobs: int | None = None,
     address: str | None = None,
+    most: int = 0,
+    seed: int = 0,
 ) -> Iterator[Studies]:
     """Studies together with the workers that apply functions to them, as a context.
 
     Args:
         source: one study, several, or a history.
+        most: of more studies, so many are drawn at random, and the others never read; 0: all.
+        seed: of that draw.
         engine: as in `engines`; by default "threads" for studies in memory, and "local" processes
             for a history.
         jobs, address: as in `engines.opened`.
@@ -233,6 +251,12 @@ def going_through(
     units = _units(source)
     if not units:
         raise EsimError("there is no study")
+    there, drawn_from = sum(len(unit.positions) for unit in units), None
+    if 0 < most < there:
+        rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(_DRAWN,)))
+        those = set(rng.choice(there, most, replace=False).tolist())
+        drawn = (unit.only(those.__contains__) for unit in units)
+        units, drawn_from = [unit for unit in drawn if unit.positions], there
     in_memory = not isinstance(source, History)
     engine = engine or ("threads" if in_memory else "local")
     engines.check_engine(engine, jobs, address)
@@ -241,7 +265,9 @@ def going_through(
         # With fewer studies than workers, several threads share the work on a study.
         threads = -(-(jobs or os.cpu_count() or 1) // len(units))
     with engines.opened(engine=engine, jobs=jobs, address=address, most=len(units)) as workers:
-        yield Studies(units, workers, here=engine == "threads", threads=threads)
+        yield Studies(
+            units, workers, here=engine == "threads", threads=threads, drawn_from=drawn_from
+        )
 
 
 def _units(source: Study | Iterable[Study] | History) -> list[WorkUnit]:
