@@ -14,6 +14,7 @@ from esim.cli import (
     check,
     compare,
     convert,
+    diff,
     estimate,
     explain,
     fetch,
@@ -44,6 +45,7 @@ app.command("certify")(certify.certify)
 app.command("estimate")(estimate.estimate)
 app.command("explain")(explain.explain)
 app.command("identify")(identify.identify)
+app.command("diff")(diff.diff)
 app.add_typer(probe.app, name="probe")
 app.command("report")(report.report)
 app.command("convert")(convert.convert)
