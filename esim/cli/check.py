@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from esim.cli.flags import Json, Logs, ReadStudiesFlags
+from esim.cli.gates import FAILED, GateFlags
 from esim.cli.groups import with_groups
 from esim.cli.inputs import described, sagemaker_studies
 from esim.cli.process import print_document
@@ -24,11 +25,12 @@ def check(
     logs: Logs,
     reading: ReadStudiesFlags,
     strict: Annotated[
-        bool, typer.Option("--strict", help="Warnings too make the exit code 1.")
+        bool, typer.Option("--strict", help="Warnings too make the exit code 3.")
     ] = False,
+    gates: GateFlags,
     json: Json = False,
 ) -> None:
-    """Would AUTO act on such a job, and can its logs be trusted? Exit code 1 if not."""
+    """Would AUTO act on such a job, and can its logs be trusted? Exit code 3 if not."""
     from esim.analyses.check import check as examine
     from esim.results.check import CheckDocument
 
@@ -36,13 +38,15 @@ def check(
         display.add_task("reading logs", total=None)
         found = reading.read(logs)
         checks = [examine(one) for one in found.studies]
+    document = CheckDocument(tuple(checks), tuple(described(found)))
     if json:
-        print_document(CheckDocument(tuple(checks), tuple(described(found))).to_json())
+        print_document(document.to_json())
     else:
         _show(checks, found)
+    gates.decide(document)
     bad = ("error", "warning") if strict else ("error",)
     if any(finding.severity in bad for one in checks for finding in one.findings):
-        raise typer.Exit(1)
+        raise typer.Exit(FAILED)
 
 
 def _show(checks: Sequence[Check], found: ReadInput) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, get_args
 
 from esim.results.recorded_inputs import Inputs
 from esim.results.records import following_schema, to_json
@@ -75,9 +75,20 @@ class CheckDocument:
     """
 
     studies: tuple[Check, ...]
-    beside: ClassVar = ("schema",)
+    beside: ClassVar = ("schema", "totals")
     inputs: Inputs = ()
     esim: str = __version__
+
+    @property
+    def totals(self) -> dict[str, int]:
+        """How many studies, and how many of them have no error; findings of each severity."""
+        grades = [finding.severity for one in self.studies for finding in one.findings]
+        counts = {f"{grade}s": grades.count(grade) for grade in get_args(Severity)}
+        return {
+            "studies": len(self.studies),
+            "studies_ok": sum(s.ok for s in self.studies),
+            **counts,
+        }
 
     def to_dict(self) -> dict[str, Any]:
         """The document, schema esim.check/1, of plain values."""
@@ -86,6 +97,7 @@ class CheckDocument:
             "esim": self.esim,
             "inputs": plain(self.inputs),
             "studies": plain(self.studies),
+            "totals": self.totals,
         }
 
     def to_json(self) -> str:

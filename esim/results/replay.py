@@ -378,6 +378,8 @@ def add_up(columns: Mapping[str, Sequence[Any]]) -> dict[str, Any]:
     currencies = set(columns["currency"])
     sums["currency"] = currencies.pop() if len(currencies) == 1 else None
     sums["best_trials_stopped"] = sum(one is True for one in stopped)
+    told = sum(one is not None for one in stopped)
+    sums["best_trial_stopped_fraction"] = sums["best_trials_stopped"] / told if told else None
     return sums
 
 

@@ -327,13 +327,13 @@ def test_the_command_on_a_sound_job() -> None:
     assert code == 0
     assert "AUTO would act: the literal rule stops 92 of 120 jobs" in output
     assert 'config["TrainingJobEarlyStoppingType"] = "Auto"' in output
-    assert run("--strict", str(DATA / "xgboost_digits/sagemaker"))[0] == 1
+    assert run("--strict", str(DATA / "xgboost_digits/sagemaker"))[0] == 3
 
 
 def test_the_command_on_averages_over_time(tmp_path: Path) -> None:
     describe(tmp_path)
     training_tables(tmp_path)
-    assert run("--accept-time-aligned", str(tmp_path))[0] == 1
+    assert run("--accept-time-aligned", str(tmp_path))[0] == 3
     document = json.loads(run("--accept-time-aligned", "--json", str(tmp_path))[1])
     (error,) = (f for f in document["studies"][0]["findings"] if f["severity"] == "error")
     assert error["code"] == "time_aligned"
@@ -342,7 +342,7 @@ def test_the_command_on_averages_over_time(tmp_path: Path) -> None:
 def test_the_command_where_auto_cannot_act(export: Export) -> None:
     set_lines(export, "[0]#011train-rmse:1.5#011validation-rmse:0.5")
     code, output = run(str(export.write()))
-    assert code == 1
+    assert code == 3
     assert "AUTO can never act" in output
     assert "TrainingJobEarlyStoppingType" not in output
     assert "to fix before switching AUTO on: emitted_once" in output
