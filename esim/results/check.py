@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, get_args
+from typing import Any, ClassVar, Literal
 
 from esim.results.recorded_inputs import Inputs
-from esim.results.records import following_schema, to_json
-from esim.storage.typed import build, plain
+from esim.results.records import Document
+from esim.storage.typed import plain
 from esim.version import __version__
 
 SCHEMA = "esim.check/1"
@@ -59,7 +58,24 @@ class Check:
 
 
 @dataclass(frozen=True)
-class CheckDocument:
+class CheckTotals:
+    """What adds up over the checked studies.
+
+    Attributes:
+        studies: how many.
+        studies_ok: how many of them have no error.
+        errors, warnings, notes: how many findings of this severity they have.
+    """
+
+    studies: int
+    studies_ok: int
+    errors: int
+    warnings: int
+    notes: int
+
+
+@dataclass(frozen=True)
+class CheckDocument(Document):
     """The checks of all studies that were read: the document of `esim check --json`.
 
     Attributes:
@@ -75,20 +91,22 @@ class CheckDocument:
     """
 
     studies: tuple[Check, ...]
-    beside: ClassVar = ("schema", "totals")
+    schema: ClassVar = SCHEMA
+    beside: ClassVar = {"schema": str, "totals": CheckTotals}
     inputs: Inputs = ()
     esim: str = __version__
 
     @property
-    def totals(self) -> dict[str, int]:
-        """How many studies, and how many of them have no error; findings of each severity."""
+    def totals(self) -> CheckTotals:
+        """What adds up over the studies."""
         grades = [finding.severity for one in self.studies for finding in one.findings]
-        counts = {f"{grade}s": grades.count(grade) for grade in get_args(Severity)}
-        return {
-            "studies": len(self.studies),
-            "studies_ok": sum(s.ok for s in self.studies),
-            **counts,
-        }
+        return CheckTotals(
+            studies=len(self.studies),
+            studies_ok=sum(one.ok for one in self.studies),
+            errors=grades.count("error"),
+            warnings=grades.count("warning"),
+            notes=grades.count("note"),
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """The document, schema esim.check/1, of plain values."""
@@ -97,23 +115,5 @@ class CheckDocument:
             "esim": self.esim,
             "inputs": plain(self.inputs),
             "studies": plain(self.studies),
-            "totals": self.totals,
+            "totals": plain(self.totals),
         }
-
-    def to_json(self) -> str:
-        """The document as strict JSON."""
-        return to_json(self.to_dict())
-
-    @classmethod
-    def from_dict(cls, document: Mapping[str, Any], where: str | None = None) -> CheckDocument:
-        """The records of a document, as `to_dict` wrote it.
-
-        Args:
-            document: plain values, as `to_dict` gives them.
-            where: the file it was read from, for errors.
-
-        Raises:
-            EsimError: the document does not follow its schema.
-        """
-        with following_schema(SCHEMA, where):
-            return build(cls, document)

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from esim.assumptions import Costs
 from esim.results.named_rule import RecordedJobRule, RecordedRule
 from esim.results.recorded_inputs import Inputs
-from esim.results.records import following_schema, to_json
+from esim.results.records import Document
+from esim.results.totals import Totals
 from esim.results.validate import validate_document
-from esim.storage.typed import Scalars, build, plain
+from esim.storage.typed import Scalars, Unbounded, plain
 from esim.version import __version__
 
 SCHEMA = "esim.replay-many/1"
@@ -28,7 +29,20 @@ class AskedClock:
 
 
 @dataclass(frozen=True)
-class HistoryReplay:
+class Tables:
+    """Where the tables are, beside the document in the folder of --out.
+
+    Attributes:
+        studies: the table with a row a study.
+        trials: the folder with tables of trials.
+    """
+
+    studies: str = STUDIES
+    trials: str = TRIALS
+
+
+@dataclass(frozen=True)
+class HistoryReplay(Document):
     """What a rule would have done to a history.
 
     Attributes:
@@ -58,15 +72,16 @@ class HistoryReplay:
         True
     """
 
-    beside: ClassVar = ("schema", "tables")
+    schema: ClassVar = SCHEMA
+    beside: ClassVar = {"schema": str, "tables": Tables}
     inputs: Inputs
     rule: RecordedRule
     clock: AskedClock
     costs: Costs
     final: str
     studies: int
-    totals: Scalars
-    spread: Mapping[str, Mapping[str, float]]
+    totals: Scalars = field(metadata={"told": Totals})
+    spread: Mapping[str, Mapping[str, Unbounded]]
     failures: Mapping[str, str]
     warnings: Mapping[str, int]
     until: tuple[RecordedJobRule, ...] = ()
@@ -81,22 +96,4 @@ class HistoryReplay:
         head = {"schema": SCHEMA, "esim": entries.pop("esim")}
         if not self.until:
             del entries["until"]
-        return {**head, **entries, "tables": {"studies": STUDIES, "trials": TRIALS}}
-
-    def to_json(self) -> str:
-        """The document as strict JSON."""
-        return to_json(self.to_dict())
-
-    @classmethod
-    def from_dict(cls, document: Mapping[str, Any], where: str | None = None) -> HistoryReplay:
-        """The records of a document, as `to_dict` wrote it.
-
-        Args:
-            document: plain values, as `to_dict` gives them.
-            where: the file it was read from, for errors.
-
-        Raises:
-            EsimError: the document does not follow its schema.
-        """
-        with following_schema(SCHEMA, where):
-            return build(cls, document)
+        return {**head, **entries, "tables": plain(Tables())}

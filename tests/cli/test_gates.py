@@ -129,7 +129,7 @@ OTHERS = (
 )
 NAMES = (
     *("replay", "check", "compare", "certify", "estimate", "explain", "identify", "report"),
-    *("convert", "rules", "formats", "warm-up", "fetch sagemaker", "probe sagemaker"),
+    *("convert", "rules", "formats", "schema", "warm-up", "fetch sagemaker", "probe sagemaker"),
 )
 
 

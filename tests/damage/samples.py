@@ -25,7 +25,7 @@ from esim.results.check import CheckDocument
 from esim.results.explanation import Explanation
 from esim.results.history import AskedClock, HistoryReplay
 from esim.results.named_rule import RecordedRule
-from esim.results.replay import TRIALS, ReplayDocument
+from esim.results.replay import TRIALS, ReplayDocument, totals
 from esim.results.saved import read_result
 from esim.storage.history import Location
 from esim.storage.history.write import Input, append
@@ -120,7 +120,7 @@ def documents() -> dict[str, Any]:
             costs=costs,
             final="last",
             studies=2,
-            totals={"trials": 40},
+            totals=totals((esim.replay(one, costs=costs), esim.replay(two, costs=costs))),
             spread={"steps_saved_fraction": {"studies": 2, "q50": 0.25}},
             failures={"job-3": "no report"},
             warnings={"w": 1},
