@@ -12,13 +12,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import MISSING, dataclass, fields
 from typing import Any, TypeGuard
 
 from esim.errors import EsimError, clean, near_names
 from esim.results import certificate, check, estimate, history, identification, replay, watched
 from esim.results.comparison import comparison
 from esim.results.records import finite
+from esim.results.schemas import DOCUMENTS
 
 Found = str | float | bool | None
 
@@ -52,7 +53,7 @@ class Key:
         Raises:
             EsimError: there is no such key; the error names near ones.
         """
-        shelves = [document, *_near(document)]
+        shelves = [document, *_near(document), *_left_out(document)]
         (first, *_), *rest = _PART.findall(self.text)
         shelf = next((one for one in shelves if first in one), None)
         if shelf is None:
@@ -135,6 +136,18 @@ def _near(document: Mapping[str, Any]) -> list[Mapping[str, Any]]:
         return [*last, document["certificate"]]
     assert schema == identification.SCHEMA
     return []
+
+
+def _left_out(document: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """What a document leaves out where there is nothing to say of it: its own keys, its study's."""
+    records: list[Any] = [DOCUMENTS[document["schema"]]]
+    if document["schema"] == replay.SCHEMA and len(document["studies"]) == 1:
+        records.append(replay.ReplayResult)
+    stored = [one for record in records for one in fields(record) if one.compare]
+    return [
+        {one.name: one.default for one in stored if one.default is not MISSING},
+        {one.name: {} for one in stored if one.default_factory is dict},
+    ]
 
 
 def _row(rows: Sequence[Mapping[str, Any]], key: str | None, record: type) -> Mapping[str, Any]:

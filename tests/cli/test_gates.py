@@ -90,29 +90,39 @@ def test_a_gate_ends_a_command_with_3_if_it_holds_or_is_unknown(
     assert code(passed) == 0, passed.output
     assert passed.stderr == ""
 
-    failed = ran(command, "--json", *out, "--fail-if", not_so, "--fail-if", so, **places)
+    gates = [word for one in (not_so, so, unknown) if one for word in ("--fail-if", one)]
+    failed = ran(command, "--json", *out, *gates, **places)
     assert code(failed) == 3, failed.output
     assert failed.stdout == passed.stdout  # the document, whole, and nothing else
-    assert failed.stderr.startswith(f"esim: the gate {so!r} failed: {so.split()[0]} is ")
-    assert failed.stderr.count("\n") == 1
+    first, *rest = failed.stderr.splitlines()
+    assert first.startswith(f"esim: the gate {so!r} failed: {so.split()[0]} is ")
+    if unknown is not None:
+        undecided = f"esim: the gate {unknown!r} cannot be decided, so it fails: "
+        assert rest == [f"{undecided}{unknown.split()[0]} is unknown"]
     assert not out or (tmp_path / "out").is_dir()
 
-    if unknown is not None:
-        undecided = ran(command, "--json", "--fail-if", unknown, **places)
-        assert code(undecided) == 3
-        assert f"the gate {unknown!r} cannot be decided, so it fails: " in undecided.stderr
-        assert undecided.stderr.endswith(" is unknown\n")
+
+@pytest.mark.parametrize("command", GATED)
+def test_a_gate_that_is_none_is_wrong_usage_before_any_log_is_read(
+    command: str, places: dict[str, str]
+) -> None:
+    nowhere = dict.fromkeys(places, places["nothing"])
+    early = ran(command, "--fail-if", "steps >", **nowhere)
+    assert code(early) == 2
+    assert "the gate 'steps >': a missing key or number at its end" in early.stderr
+    if "--jobs" not in command:  # which is for a history alone
+        assert code(ran(command, "--fail-if", "steps > 3", **nowhere)) == 1
 
 
-@pytest.mark.parametrize("command", [one for one in GATED if "{other}" not in one])
-def test_a_gate_that_cannot_be_is_wrong_usage(command: str, places: dict[str, str]) -> None:
-    none = ran(command, "--fail-if", "studis.x > 0", **places)
+@pytest.mark.parametrize("command", ["check {study}", "replay {history} --jobs 1"])
+def test_a_key_that_a_result_does_not_have_is_wrong_usage(
+    command: str, places: dict[str, str]
+) -> None:
+    none = ran(command, "--json", "--fail-if", "studis.x > 0", **places)
     assert code(none) == 2
+    assert json.loads(none.stdout)["esim"]  # the document is whole
     assert "no key 'studis.x' in esim." in none.stderr
     assert "fix: studies" in none.stderr
-    early = ran(command, "--fail-if", "steps >", **{**places, "study": places["nothing"]})
-    assert code(early) == 2  # before any log is read
-    assert "the gate 'steps >': a missing key or number at its end" in early.stderr
 
 
 OTHERS = (

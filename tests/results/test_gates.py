@@ -231,6 +231,7 @@ def test_keys_of_an_estimate_are_its_quantities(past: list[esim.Study]) -> None:
     assert value(document, "steps_saved_fraction.low") == saved.low  # type: ignore[union-attr]
     low, _ = document.probability_best_kept_interval or (None, None)
     assert value(document, "probability_best_kept_interval.low") == low
+    assert value(document, "failures") == 0  # left out of the document: there is none
     assert value(document, "cost_saved") is None
     assert value(document, "cost_saved.low") is None
 

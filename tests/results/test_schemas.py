@@ -66,15 +66,19 @@ def test_a_schema_tells_every_key_and_allows_no_other(name: str) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_command_prints_it(name: str) -> None:
-    short = name.removeprefix("esim.").partition("/")[0]
-    for word in (name, short):
-        printed = CliRunner().invoke(app, ["schema", word])
-        assert printed.exit_code == 0
-        assert json.loads(printed.stdout) == validator(name).schema
-    assert name in CliRunner().invoke(app, ["schema"]).stdout
-    wrong = CliRunner().invoke(app, ["schema", f"{short}x"])
+    printed = CliRunner().invoke(app, ["schema", name.removeprefix("esim.").partition("/")[0]])
+    assert printed.exit_code == 0
+    assert json.loads(printed.stdout) == validator(name).schema
+
+
+def test_the_command_lists_them() -> None:
+    lines = CliRunner().invoke(app, ["schema"]).stdout.splitlines()
+    assert [line.split()[0] for line in lines] == NAMES
+    printed = CliRunner().invoke(app, ["schema", "esim.rules/1"])
+    assert json.loads(printed.stdout) == validator("esim.rules/1").schema
+    wrong = CliRunner().invoke(app, ["schema", "rulez"])
     assert wrong.exit_code == 2
-    assert short in wrong.stderr
+    assert "rules" in wrong.stderr
 
 
 def test_documents_follow_their_schemas(samples: list[dict[str, Any]]) -> None:
@@ -103,7 +107,7 @@ def test_a_value_of_another_type_follows_no_schema(samples: list[dict[str, Any]]
     for document in samples:
         holds = validator(document["schema"]).is_valid
         found = list(leaves(document))
-        for i in ANY.choice(len(found), size=min(len(found), 12), replace=False):
+        for i in ANY.choice(len(found), size=min(len(found), 6), replace=False):
             holder, key = found[i]
             before = holder[key]
             for odd in ({"odd": 1}, [before]):
@@ -121,7 +125,7 @@ def test_what_may_be_null_by_the_schema_may_be_null_in_what_is_read(
         if document["schema"] not in DOCUMENTS:
             continue
         found = list(leaves(document))
-        for i in ANY.choice(len(found), size=min(len(found), 25), replace=False):
+        for i in ANY.choice(len(found), size=min(len(found), 6), replace=False):
             holder, key = found[i]
             before, holder[key] = holder[key], None
             if holds(document):
