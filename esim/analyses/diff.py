@@ -10,7 +10,7 @@ from typing import Any
 from esim.assumptions import Costs
 from esim.errors import EsimError
 from esim.results import history, replay
-from esim.results.difference import Cause, ChangedStudy, Difference, Headline, Setting, Side
+from esim.results.difference import Cause, ChangedStudy, Difference, Setting, Side, StudyNumbers
 from esim.results.history import AskedClock, HistoryReplay
 from esim.results.named_rule import NamedRule, RecordedJobRule, RecordedRule
 from esim.results.records import finite
@@ -230,12 +230,12 @@ def _why(old: _Held, new: _Held, settings: Sequence[Setting]) -> Iterator[Cause]
         yield "version" if any(one.cause == "version" for one in settings) else "unknown"
 
 
-def _headline(summary: Summary | None) -> Headline | None:
+def _headline(summary: Summary | None) -> StudyNumbers | None:
     if summary is None:
         return None
     s = summary
     known = s.cost is not None and s.cost_recorded is not None
-    return Headline(
+    return StudyNumbers(
         s.steps_saved_fraction,
         s.seconds_saved_fraction,
         s.cost_recorded - s.cost if known else None,  # type: ignore[operator]

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 def main() -> None:
     """Run the command line.
 
-    Exit codes: 0 done, 1 the logs cannot be used, 2 wrong usage, 3 a certificate no longer holds.
+    Exit codes: 0 done, 1 the logs cannot be used, 2 wrong usage, 3 a gate
+    fails: --fail-if, check, or a certificate that no longer holds. A signal: 128 and its number.
     """
     interrupt = signal.getsignal(signal.SIGINT)
     if interrupt is signal.default_int_handler:  # no traceback of an import

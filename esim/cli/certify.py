@@ -17,9 +17,9 @@ from esim.cli.flags import (
     EngineFlags,
     FinalFlags,
     Logs,
-    OutputFlags,
     typed_share,
 )
+from esim.cli.gates import FAILED, ResultFlags
 from esim.cli.groups import with_groups
 from esim.cli.inputs import described, read_or_open, studies_of
 from esim.cli.process import print_document
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from esim.results.watched import Watched
 
 _CERTIFICATE = "The certificate"
-_BROKEN = 3  # exit code where a watched certificate no longer holds
 
 
 @dataclass(frozen=True)
@@ -171,7 +170,7 @@ def certify(
     reading: ReadDatedFlags,
     costs: CostFlags,
     engine: EngineFlags,
-    output: OutputFlags,
+    output: ResultFlags,
 ) -> None:
     """Certify the boldest stopping rule whose risk of losing too much is low, with a confidence
     that holds for few studies and for any kind of losses; and watch whether that still holds."""
@@ -199,6 +198,7 @@ def certify(
             progress=lambda done, of: display.update(task, total=of, completed=done),
         )
     _tell(replace(certificate, command=command_line(context)), output)
+    output.decide(certificate)
     if certificate.failures:
         raise typer.Exit(1)
 
@@ -208,7 +208,7 @@ def _watch(
     logs: list[str],
     reading: ReadDatedFlags,
     engine: EngineFlags,
-    output: OutputFlags,
+    output: ResultFlags,
     command: str | None,
 ) -> None:
     """Hold new studies against a certificate."""
@@ -228,13 +228,14 @@ def _watch(
             progress=lambda done, of: display.update(task, total=of, completed=done),
         )
     _tell(replace(watched, command=command), output)
+    output.decide(watched)
     if not watched.holds:
-        raise typer.Exit(_BROKEN)
+        raise typer.Exit(FAILED)
     if watched.failures:
         raise typer.Exit(1)
 
 
-def _tell(document: Certificate | Watched, output: OutputFlags) -> None:
+def _tell(document: Certificate | Watched, output: ResultFlags) -> None:
     """Write a certificate or a watch where it is wanted, and show it."""
     if output.out is not None:
         from esim.report.files import write_certificate

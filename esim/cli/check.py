@@ -8,6 +8,7 @@ import typer
 
 from esim.cli.dates import ReadDatedStudiesFlags
 from esim.cli.flags import Json, Logs
+from esim.cli.gates import FAILED, GateFlags
 from esim.cli.groups import with_groups
 from esim.cli.inputs import described, sagemaker_studies
 from esim.cli.process import print_document
@@ -25,11 +26,12 @@ def check(
     logs: Logs,
     reading: ReadDatedStudiesFlags,
     strict: Annotated[
-        bool, typer.Option("--strict", help="Warnings too make the exit code 1.")
+        bool, typer.Option("--strict", help="Warnings too make the exit code 3.")
     ] = False,
+    gates: GateFlags,
     json: Json = False,
 ) -> None:
-    """Would AUTO act on such a job, and can its logs be trusted? Exit code 1 if not."""
+    """Would AUTO act on such a job, and can its logs be trusted? Exit code 3 if not."""
     from esim.analyses.check import check as examine
     from esim.results.check import CheckDocument
 
@@ -52,8 +54,11 @@ def check(
         print_document(document.to_json())
     else:
         _show(document, found)
+    gates.decide(document)
     bad = ("error", "warning") if strict else ("error",)
-    if failures or any(finding.severity in bad for one in checks for finding in one.findings):
+    if any(finding.severity in bad for one in checks for finding in one.findings):
+        raise typer.Exit(FAILED)
+    if failures:
         raise typer.Exit(1)
 
 

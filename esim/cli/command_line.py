@@ -9,7 +9,7 @@ import typer
 from typer.core import TyperGroup
 
 _TYPED = "esim.typed"
-_ELSEWHERE = ("--out", "--engine", "--jobs", "--address")
+_ELSEWHERE = ("--out", "--fail-if", "--engine", "--jobs", "--address")
 
 
 class Recording(TyperGroup):
@@ -27,7 +27,7 @@ class Recording(TyperGroup):
 
 def command_line(context: typer.Context) -> str | None:
     """The command as it was typed, ready for a shell, but for what changes nothing in the result:
-    where it went, and where and on how many cores it ran."""
+    where it went, where and on how many cores it ran, and what was held against it."""
     words = iter(context.meta.get(_TYPED, ()))
     kept = []
     for word in words:

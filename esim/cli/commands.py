@@ -24,6 +24,7 @@ from esim.cli import (
     replay,
     report,
     rules,
+    schema,
     warm_up,
 )
 from esim.cli.command_line import Recording
@@ -52,6 +53,7 @@ app.command("convert")(convert.convert)
 app.add_typer(fetch.app, name="fetch")
 app.command("rules")(rules.rules)
 app.command("formats")(formats.formats)
+app.command("schema")(schema.schema)
 app.command("warm-up")(warm_up.warm_up)
 
 

@@ -17,10 +17,10 @@ from esim.cli.flags import (
     EngineFlags,
     FinalFlags,
     Logs,
-    OutputFlags,
     check_clock,
     typed_share,
 )
+from esim.cli.gates import ResultFlags
 from esim.cli.groups import with_groups
 from esim.cli.inputs import described, read_or_open, studies_of
 from esim.cli.process import print_document
@@ -162,7 +162,7 @@ def compare(
     reading: ReadDatedFlags,
     costs: CostFlags,
     engine: EngineFlags,
-    output: OutputFlags,
+    output: ResultFlags,
 ) -> None:
     """Compare stopping rules on recorded tuning jobs: which saves most, at what risk, and whether
     the difference is more than chance."""
@@ -191,11 +191,12 @@ def compare(
             progress=lambda done, of: display.update(task, total=of, completed=done),
         )
     _tell(replace(compared, command=command_line(context)), output)
+    output.decide(compared)
     if compared.failures:
         raise typer.Exit(1)
 
 
-def _tell(comparison: Comparison, output: OutputFlags) -> None:
+def _tell(comparison: Comparison, output: ResultFlags) -> None:
     """Write the comparison where it is wanted, and show it."""
     if output.out is not None:
         from esim.report.files import write_comparison

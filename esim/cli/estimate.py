@@ -17,10 +17,10 @@ from esim.cli.flags import (
     EngineFlags,
     FinalFlags,
     Logs,
-    OutputFlags,
     UntilRuleFlags,
     typed_share,
 )
+from esim.cli.gates import ResultFlags
 from esim.cli.groups import with_groups
 from esim.cli.inputs import described, read_or_open, sagemaker_studies, studies_of
 from esim.cli.process import print_document
@@ -30,6 +30,7 @@ from esim.cli.usage import one_of, usage
 if TYPE_CHECKING:
     from esim.analyses.estimate.full_estimate import Wanted
     from esim.readers.inputs import ReadInput
+    from esim.results.estimate import EstimateDocument
     from esim.results.forecast import Estimate
     from esim.rules import Reading
     from esim.storage.history import History
@@ -175,7 +176,7 @@ def estimate(
     costs: CostFlags,
     engine: EngineFlags,
     drawn: DrawnStudiesFlags,
-    output: OutputFlags,
+    output: ResultFlags,
 ) -> None:
     """What to expect of the next tuning job with the rule on: saving, loss, how sure."""
     row, until, money, final_value = rule.chosen(), rule.job_rules(), costs.chosen(), final.chosen()
@@ -205,17 +206,20 @@ def estimate(
                 tell=lambda what: display.update(task, description=what),
                 advance=lambda more: display.advance(task, more),
             )  # fmt: skip
-    _tell(estimated, found, command_line(context), output)
+    document = estimated.document(described(found), command_line(context))
+    _tell(estimated, document, found, output)
+    output.decide(document)
     if estimated.failures:
         raise typer.Exit(1)
 
 
 def _tell(
-    estimated: Estimate, found: ReadInput | History, command: str | None, output: OutputFlags
+    estimated: Estimate,
+    document: EstimateDocument,
+    found: ReadInput | History,
+    output: ResultFlags,
 ) -> None:
     """Write the estimate where it is wanted, and show it."""
-    inputs = described(found)
-    document = estimated.document(inputs, command)
     if output.out is not None:
         from esim.report.files import write_estimate
 
@@ -231,4 +235,4 @@ def _tell(
 
     console = terminal()
     show_estimate(estimated, sagemaker_studies(found), console)
-    show_inputs(inputs, console)
+    show_inputs(document.inputs, console)

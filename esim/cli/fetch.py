@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -132,17 +132,13 @@ def sagemaker(asked: FetchFlags) -> None:
 
 
 def _document(region: str, fetched: Sequence[Fetched], gone: Sequence[str]) -> str:
+    from esim.fetch.tuning import SUMMARY, FetchSummary
     from esim.results.records import to_json
+    from esim.storage.typed import plain
     from esim.version import __version__
 
-    document = {
-        "schema": "esim.fetch/1",
-        "esim": __version__,
-        "region": region,
-        "tuning_jobs": [asdict(one) for one in fetched],
-        "deleted": gone,
-    }
-    return to_json(document)
+    summary = FetchSummary(__version__, region, tuple(fetched), tuple(gone))
+    return to_json({"schema": SUMMARY, **plain(summary)})
 
 
 def _show(one: Fetched) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -12,11 +13,11 @@ from esim.cli.candidates import CANDIDATES, CandidateFlags
 from esim.cli.command_line import command_line
 from esim.cli.flags import (
     Logs,
-    OutputFlags,
     ReadStudiesFlags,
     typed_place,
     typed_share,
 )
+from esim.cli.gates import ResultFlags
 from esim.cli.groups import with_groups
 from esim.cli.inputs import described, ran_without_rule
 from esim.cli.process import print_document
@@ -25,6 +26,7 @@ from esim.cli.usage import usage
 
 if TYPE_CHECKING:
     from esim.analyses.identify.standing import Terms
+    from esim.results.identification import Identification
     from esim.rules.candidates import Candidate
 
 
@@ -96,7 +98,7 @@ class ReadFinalsFlags(ReadStudiesFlags):
 
 
 @dataclass(frozen=True)
-class LeftOutputFlags(OutputFlags):
+class LeftOutputFlags(ResultFlags):
     """Where the result goes, and the rules that are left."""
 
     out: Annotated[
@@ -131,6 +133,12 @@ def identify(
         display.update(task, description="holding rules against jobs")
         result, left = find(found.studies, candidates, terms, without=ran_without_rule(found))
     result = replace(result, inputs=tuple(described(found)), command=command_line(context))
+    _tell(result, left, output)
+    output.decide(result)
+
+
+def _tell(result: Identification, left: Sequence[Candidate], output: LeftOutputFlags) -> None:
+    """Write what was found where it is wanted, and show it."""
     if output.out is not None:
         from esim.report.files import write_identification
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, get_args
 
@@ -18,9 +17,9 @@ from esim.cli.flags import (
     EngineFlags,
     FinalFlags,
     Logs,
-    OutputFlags,
     UntilRuleFlags,
 )
+from esim.cli.gates import ResultFlags
 from esim.cli.groups import with_groups
 from esim.cli.inputs import check_engine_used, described, sagemaker_studies
 from esim.cli.process import print_document
@@ -31,7 +30,7 @@ if TYPE_CHECKING:
     from esim.analyses.history.replay_history import ReplaySettings
     from esim.readers.inputs import ReadInput
     from esim.results.history import By
-    from esim.results.replay import ReplayResult
+    from esim.results.replay import ReplayDocument
     from esim.storage.history import History
 
 
@@ -102,7 +101,7 @@ def replay(
     costs: CostFlags,
     engine: ResumableFlags,
     breakdown: BreakdownFlags,
-    output: OutputFlags,
+    output: ResultFlags,
 ) -> None:
     """What the rule would have saved on recorded tuning jobs, and what it would have cost."""
     row, until, money, final_value = rule.chosen(), rule.job_rules(), costs.chosen(), final.chosen()
@@ -138,17 +137,16 @@ def replay(
         for one in found.studies:
             results.append(run(one, row, **vars(clock), **asked))
             display.advance(task)
-    _tell(results, found, command_line(context), output)
-
-
-def _tell(
-    results: Sequence[ReplayResult], found: ReadInput, command: str | None, output: OutputFlags
-) -> None:
-    """Write the results where they are wanted, and show them."""
     from esim.results.replay import ReplayDocument
 
-    inputs = described(found)
-    whole = ReplayDocument(tuple(results), tuple(inputs), command)
+    inputs = tuple(described(found))
+    whole = ReplayDocument(tuple(results), inputs, command_line(context))
+    _tell(whole, found, output)
+    output.decide(whole)
+
+
+def _tell(whole: ReplayDocument, found: ReadInput, output: ResultFlags) -> None:
+    """Write the results where they are wanted, and show them."""
     if output.out is not None:
         from esim.report.files import write_results
 
@@ -162,7 +160,7 @@ def _tell(
     from esim.report.terminal.console import terminal
     from esim.report.terminal.replay import show_inputs, show_replays
 
-    console = terminal()
+    console, results = terminal(), whole.studies
     show_replays(results, console)
     only = results[0] if len(results) == 1 else None
     if only is not None and only.rule.name == "sagemaker" and only.summary.trials_stopped:
@@ -170,14 +168,14 @@ def _tell(
             show_enabling(job.name, job.objective, job.direction, console)
     if only is not None and only.summary.ended_by is not None and sagemaker_studies(found):
         show_ending(only, console)
-    show_inputs(inputs, console)
+    show_inputs(whole.inputs, console)
 
 
 def _replay_history(
     history: History,
     settings: ReplaySettings,
     engine: ResumableFlags,
-    output: OutputFlags,
+    output: ResultFlags,
     by: By | None,
     command: str | None,
 ) -> None:
@@ -207,5 +205,6 @@ def _replay_history(
         from esim.report.terminal.history import show_many
 
         show_many(result, terminal())
+    output.decide(result)
     if result.failures:
         raise typer.Exit(1)

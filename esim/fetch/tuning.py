@@ -23,6 +23,7 @@ from esim.fetch.streams import SUFFIX, download
 from esim.storage.fetched import ENDED, STATUS, FetchedJob, FetchedStream
 from esim.storage.folders import unique_slugs
 
+SUMMARY = "esim.fetched/1"  # the schema of `FetchSummary`
 PAGE = 100  # jobs on a page, the most that AWS allows
 _NAME = re.compile("[A-Za-z0-9][A-Za-z0-9-]{0,62}")
 _ANSWERS = "AWS's answers"
@@ -56,6 +57,23 @@ class Fetched:
     events: int
     size: int
     notes: tuple[FetchNote, ...]
+
+
+@dataclass(frozen=True)
+class FetchSummary:
+    """What was fetched: the document of `esim fetch sagemaker --json`.
+
+    Attributes:
+        esim: the version that wrote it.
+        region: the region of the account.
+        tuning_jobs: the tuning jobs that were fetched.
+        deleted: the names of those that were deleted meanwhile.
+    """
+
+    esim: str
+    region: str
+    tuning_jobs: tuple[Fetched, ...]
+    deleted: tuple[str, ...]
 
 
 def fetch_tuning_job(

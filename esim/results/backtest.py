@@ -35,7 +35,7 @@ class Backtest:
         trials_needed: for that confidence; None if there are enough.
     """
 
-    beside: ClassVar = ("covered", "width")
+    beside: ClassVar = {"covered": float | None, "width": float | None}
     splits: int
     past: int
     next: int

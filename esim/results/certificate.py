@@ -11,11 +11,11 @@ from esim.errors import EsimError
 from esim.results.comparison.entries import LeftOut, Saved
 from esim.results.named_rule import RecordedRule, ToldRule
 from esim.results.recorded_inputs import Inputs
-from esim.results.records import finite, following_schema, to_json
+from esim.results.records import Document, finite
 from esim.results.replay import Caveat
 from esim.results.validate import validate_document
 from esim.rules import Rule, share
-from esim.storage.typed import build, plain
+from esim.storage.typed import plain
 from esim.study.door import above
 from esim.version import __version__
 
@@ -81,6 +81,7 @@ class Candidate:
         saved_fraction, lost: the same of the studies that test.
         studies_lost: how many of these have any loss.
         p: of the test, None where it was not tested.
+        verdict: whether its risk is known to be as low as asked.
         bounded_on_average: whether conformal risk control bounds its risk, which is less.
     """
 
@@ -117,7 +118,7 @@ class Needed:
 
 
 @dataclass(frozen=True)
-class Certificate:
+class Certificate(Document):
     """The boldest rule whose risk is known to be low: the document of `esim certify --json`.
 
     Attributes:
@@ -142,7 +143,7 @@ class Certificate:
         True
     """
 
-    beside: ClassVar = ("schema",)
+    schema: ClassVar = SCHEMA
     asked: Asked
     certified: str | None
     on_average: str | None
@@ -190,25 +191,7 @@ class Certificate:
         found: dict[str, Any] = finite(head | entries)
         return found
 
-    def to_json(self) -> str:
-        """The document as strict JSON."""
-        return to_json(self.to_dict())
-
     def _repr_html_(self) -> str:
         """In a notebook."""
         html: str = above("certificate_html")(self)
         return html
-
-    @classmethod
-    def from_dict(cls, document: Mapping[str, Any], where: str | None = None) -> Certificate:
-        """The records of a document, as `to_dict` wrote it.
-
-        Args:
-            document: plain values, as `to_dict` gives them.
-            where: the file it was read from, for errors.
-
-        Raises:
-            EsimError: the document does not follow its schema.
-        """
-        with following_schema(SCHEMA, where):
-            return build(cls, document)

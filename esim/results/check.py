@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal, get_args
 
 from esim.results.recorded_inputs import Inputs
-from esim.results.records import following_schema, to_json
-from esim.storage.typed import build, plain
+from esim.results.records import Document
+from esim.storage.typed import plain
 from esim.version import __version__
 
 SCHEMA = "esim.check/1"
@@ -102,7 +102,32 @@ def common_findings(checks: Iterable[Check]) -> tuple[CommonFinding, ...]:
 
 
 @dataclass(frozen=True)
-class CheckDocument:
+class CheckTotals:
+    """What adds up over the checked studies.
+
+    Attributes:
+        studies: how many.
+        studies_ok: how many of them have no error.
+        studies_warned: how many have a warning.
+        errors, warnings, notes: how many findings of this severity they have.
+        auto_acts: in how many AUTO would stop a job.
+        auto_stops_none: in how many it would stop none.
+        auto_unknown: of how many the logs cannot tell.
+    """
+
+    studies: int
+    studies_ok: int
+    errors: int
+    warnings: int
+    notes: int
+    studies_warned: int
+    auto_acts: int
+    auto_stops_none: int
+    auto_unknown: int
+
+
+@dataclass(frozen=True)
+class CheckDocument(Document):
     """The checks of all studies that were read: the document of `esim check --json`.
 
     Attributes:
@@ -119,24 +144,31 @@ class CheckDocument:
     """
 
     studies: tuple[Check, ...]
-    beside: ClassVar = ("schema", "totals")
+    schema: ClassVar = SCHEMA
+    beside: ClassVar = {"schema": str, "totals": CheckTotals}
     inputs: Inputs = ()
     failures: Mapping[str, str] = field(default_factory=dict)
     esim: str = __version__
 
     @property
-    def totals(self) -> dict[str, int]:
-        """How many studies there are, how many have errors and warnings, and what AUTO would do."""
-        worst = [{finding.severity for finding in one.findings} for one in self.studies]
+    def totals(self) -> CheckTotals:
+        """What adds up over the studies."""
+        grades = [finding.severity for one in self.studies for finding in one.findings]
         acts = [one.acts for one in self.studies]
-        return {
-            "studies": len(self.studies),
-            "studies_with_errors": sum("error" in found for found in worst),
-            "studies_with_warnings": sum("warning" in found for found in worst),
-            "auto_acts": acts.count(True),
-            "auto_stops_none": acts.count(False),
-            "auto_unknown": acts.count(None),
-        }
+        return CheckTotals(
+            studies=len(self.studies),
+            studies_ok=sum(one.ok for one in self.studies),
+            errors=grades.count("error"),
+            warnings=grades.count("warning"),
+            notes=grades.count("note"),
+            studies_warned=sum(
+                any(finding.severity == "warning" for finding in one.findings)
+                for one in self.studies
+            ),
+            auto_acts=acts.count(True),
+            auto_stops_none=acts.count(False),
+            auto_unknown=acts.count(None),
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """The document, schema esim.check/1, of plain values."""
@@ -146,23 +178,5 @@ class CheckDocument:
             "inputs": plain(self.inputs),
             "studies": plain(self.studies),
             **({"failures": dict(self.failures)} if self.failures else {}),
-            "totals": self.totals,
+            "totals": plain(self.totals),
         }
-
-    def to_json(self) -> str:
-        """The document as strict JSON."""
-        return to_json(self.to_dict())
-
-    @classmethod
-    def from_dict(cls, document: Mapping[str, Any], where: str | None = None) -> CheckDocument:
-        """The records of a document, as `to_dict` wrote it.
-
-        Args:
-            document: plain values, as `to_dict` gives them.
-            where: the file it was read from, for errors.
-
-        Raises:
-            EsimError: the document does not follow its schema.
-        """
-        with following_schema(SCHEMA, where):
-            return build(cls, document)

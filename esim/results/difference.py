@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Literal, Self
 
 from esim.assumptions import Costs
 from esim.results.history import TOTALS as TOTALS
 from esim.results.history import AskedClock, validate_totals
 from esim.results.named_rule import RecordedJobRule, RecordedRule
-from esim.results.records import finite, following_schema, to_json
+from esim.results.records import Document, finite, following_schema
+from esim.results.totals import Totals
 from esim.results.validate import validate_document
-from esim.storage.typed import Scalar, Scalars, build, plain
+from esim.storage.typed import Scalar, Scalars, plain
 from esim.version import __version__
 
 SCHEMA = "esim.diff/1"
@@ -29,7 +30,8 @@ class Side:
 
     Attributes:
         path: where its document was read.
-        schema, esim: of the document, and the version that wrote it.
+        schema: the name of its document's schema.
+        esim: the version that wrote it.
         rule, until, clock, costs, final: how its studies were replayed; a clock's mode of None is
             each study's own.
         totals: over all of its studies.
@@ -44,13 +46,19 @@ class Side:
     clock: AskedClock
     costs: Costs
     final: str
-    totals: Scalars
-    in_both: Scalars | None
+    totals: Scalars = field(metadata={"told": Totals})
+    in_both: Scalars | None = field(metadata={"told": Totals | None})
 
 
 @dataclass(frozen=True)
 class Setting:
-    """A setting that differs: which, of what cause, and its value in either replay."""
+    """A setting that differs between the two replays.
+
+    Attributes:
+        cause: what kind of setting it is.
+        name: which: a column of the rule, or a flag.
+        old, new: its value in either replay; None: none was given.
+    """
 
     cause: Cause
     name: str
@@ -59,8 +67,12 @@ class Setting:
 
 
 @dataclass(frozen=True)
-class Headline:
-    """The numbers of a study that are compared for a reader; None = unknown."""
+class StudyNumbers:
+    """The numbers of a study that are compared for a reader; None = unknown.
+
+    Attributes:
+        cost_saved: the money that the rule saves, in the currency of the replay.
+    """
 
     steps_saved_fraction: float | None
     seconds_saved_fraction: float | None
@@ -82,12 +94,12 @@ class ChangedStudy:
 
     study: str
     why: tuple[Cause, ...]
-    old: Headline | None
-    new: Headline | None
+    old: StudyNumbers | None
+    new: StudyNumbers | None
 
 
 @dataclass(frozen=True)
-class Difference:
+class Difference(Document):
     """Two replays against each other: the document of `esim diff --json`.
 
     Attributes:
@@ -109,7 +121,7 @@ class Difference:
         True
     """
 
-    beside: ClassVar = ("schema",)
+    schema: ClassVar = SCHEMA
     old: Side
     new: Side
     settings: tuple[Setting, ...]
@@ -135,25 +147,13 @@ class Difference:
         found: dict[str, Any] = finite({"schema": SCHEMA, "esim": entries.pop("esim"), **entries})
         return found
 
-    def to_json(self) -> str:
-        """The document as strict JSON."""
-        return to_json(self.to_dict())
-
     @classmethod
-    def from_dict(cls, document: Mapping[str, Any], where: str | None = None) -> Difference:
-        """The records of a document, as `to_dict` wrote it.
-
-        Args:
-            document: plain values, as `to_dict` gives them.
-            where: the file it was read from, for errors.
-
-        Raises:
-            EsimError: the document does not follow its schema.
-        """
+    def from_dict(cls, document: Mapping[str, Any], where: str | None = None) -> Self:
+        """As of every document; its totals are checked too. Raises EsimError."""
+        found = super().from_dict(document, where)
         with following_schema(SCHEMA, where):
-            found = build(cls, document)
             for side in (found.old, found.new):
                 validate_totals(side.totals, "totals")
                 if side.in_both is not None:
                     validate_totals(side.in_both, "in_both")
-            return found
+        return found

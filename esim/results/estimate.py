@@ -14,10 +14,10 @@ from esim.errors import EsimError
 from esim.results.backtest import Backtest
 from esim.results.named_rule import RecordedJobRule, RecordedRule
 from esim.results.recorded_inputs import Inputs
-from esim.results.records import following_schema, to_json
+from esim.results.records import Document
 from esim.results.replay import Caveat
 from esim.results.validate import validate_document
-from esim.storage.typed import Scalars, build, plain
+from esim.storage.typed import Scalars, Unbounded, plain
 from esim.study import Direction
 
 SCHEMA = "esim.estimate/1"
@@ -28,7 +28,7 @@ ESTIMATE = "estimate.json"  # the document in the folder of --out
 class Interval:
     """A predictive median and the interval around it, at the estimate's confidence."""
 
-    median: float
+    median: Unbounded
     low: float | None
     high: float | None
 
@@ -275,7 +275,7 @@ class Unseen:
 
 
 @dataclass(frozen=True)
-class EstimateDocument:
+class EstimateDocument(Document):
     """What to expect of the next tuning job: the document of `esim estimate --json`.
 
     Attributes:
@@ -307,7 +307,7 @@ class EstimateDocument:
         True
     """
 
-    beside: ClassVar = ("schema",)
+    schema: ClassVar = SCHEMA
     studies: tuple[Past, ...]
     objective: str
     direction: Direction
@@ -358,24 +358,6 @@ class EstimateDocument:
         head = {"schema": SCHEMA, "esim": version}
         told = {} if command is None else {"command": command}
         return {**head, **told, "inputs": inputs, **entries}
-
-    def to_json(self) -> str:
-        """The document as strict JSON."""
-        return to_json(self.to_dict())
-
-    @classmethod
-    def from_dict(cls, document: Mapping[str, Any], where: str | None = None) -> EstimateDocument:
-        """The records of a document, as `to_dict` wrote it.
-
-        Args:
-            document: plain values, as `to_dict` gives them.
-            where: the file it was read from, for errors.
-
-        Raises:
-            EsimError: the document does not follow its schema.
-        """
-        with following_schema(SCHEMA, where):
-            return build(cls, document)
 
 
 def _leave_out(entries: dict[str, Any]) -> None:

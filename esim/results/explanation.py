@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Literal
 
 from esim.assumptions import Clock
 from esim.results.named_rule import RecordedRule, ToldRule
-from esim.results.records import finite, following_schema, to_json
+from esim.results.records import Document, finite
 from esim.rules import Rule
-from esim.storage.typed import build, plain
+from esim.storage.typed import plain
 from esim.study import Direction
 from esim.version import __version__
 
@@ -48,7 +47,7 @@ class ReportRow:
 
 
 @dataclass(frozen=True)
-class Explanation:
+class Explanation(Document):
     """The account of one trial.
 
     Attributes:
@@ -76,7 +75,7 @@ class Explanation:
         True
     """
 
-    beside: ClassVar = ("schema",)
+    schema: ClassVar = SCHEMA
     study: str
     objective: str
     direction: Direction
@@ -104,21 +103,3 @@ class Explanation:
         entries = {**plain(self), "rule": plain(RecordedRule.of(self.rule))}
         head = {"schema": SCHEMA, "esim": entries.pop("esim")}
         return {**head, **finite(entries)}
-
-    def to_json(self) -> str:
-        """The document as strict JSON: infinities are null."""
-        return to_json(self.to_dict())
-
-    @classmethod
-    def from_dict(cls, document: Mapping[str, Any], where: str | None = None) -> Explanation:
-        """The records of a document, as `to_dict` wrote it; what was not finite is None.
-
-        Args:
-            document: plain values, as `to_dict` gives them.
-            where: the file it was read from, for errors.
-
-        Raises:
-            EsimError: the document does not follow its schema.
-        """
-        with following_schema(SCHEMA, where):
-            return build(cls, document)

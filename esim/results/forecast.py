@@ -95,6 +95,7 @@ class Quantity:
         counted = self.unit in ("value", "normalized", "rank", "trials")
         return "inverted_cdf" if counted else "linear"
 
+    @np.errstate(invalid="ignore")  # the mean of both infinities is NaN, which is unknown
     def kept(self, confidence: float) -> ForecastQuantity:
         """What the document keeps of it, with the interval at this confidence."""
         around = self.around(confidence)

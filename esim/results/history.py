@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Literal, Self
 
 from esim.assumptions import Costs
 from esim.results.named_rule import RecordedJobRule, RecordedRule
 from esim.results.recorded_inputs import Inputs
-from esim.results.records import following_schema, to_json
+from esim.results.records import Document, following_schema
 from esim.results.replay import TOTALED, add_up
+from esim.results.totals import Totals
 from esim.results.validate import validate_document
-from esim.storage.typed import MisfitError, Scalars, build, plain, shown
+from esim.storage.typed import MisfitError, Scalars, Unbounded, plain, shown
 from esim.version import __version__
 
 SCHEMA = "esim.replay-many/1"
@@ -23,7 +24,12 @@ By = Literal["month", "group"]
 SPREAD = {"q05": 0.05, "q25": 0.25, "q50": 0.5, "q75": 0.75, "q95": 0.95}
 # Totals of no study: their keys, and of these the ones that earlier versions did not write.
 TOTALS: dict[str, Any] = add_up({key: [] for key in TOTALED})
-_LATER = ("trials_stopped_at_last", "trials_not_started", "trials_cut")
+_LATER = (
+    "trials_stopped_at_last",
+    "trials_not_started",
+    "trials_cut",
+    "best_trial_stopped_fraction",
+)
 
 
 def validate_totals(totals: Mapping[str, Any], name: str) -> None:
@@ -59,12 +65,17 @@ class Part:
     """
 
     name: str | None
-    totals: Scalars
+    totals: Scalars = field(metadata={"told": Totals})
 
 
 @dataclass(frozen=True)
 class Breakdown:
-    """A history's totals by month or by group, in the order of their names."""
+    """A history's totals by month or by group.
+
+    Attributes:
+        what: what the parts are: month or group.
+        parts: one for each, in the order of their names.
+    """
 
     what: By
     parts: tuple[Part, ...]
@@ -99,7 +110,20 @@ class Breakdown:
 
 
 @dataclass(frozen=True)
-class HistoryReplay:
+class Tables:
+    """Where the tables are, beside the document in the folder of --out.
+
+    Attributes:
+        studies: the table with a row a study.
+        trials: the folder with tables of trials.
+    """
+
+    studies: str = STUDIES
+    trials: str = TRIALS
+
+
+@dataclass(frozen=True)
+class HistoryReplay(Document):
     """What a rule would have done to a history.
 
     Attributes:
@@ -131,15 +155,16 @@ class HistoryReplay:
         True
     """
 
-    beside: ClassVar = ("schema", "tables")
+    schema: ClassVar = SCHEMA
+    beside: ClassVar = {"schema": str, "tables": Tables}
     inputs: Inputs
     rule: RecordedRule
     clock: AskedClock
     costs: Costs
     final: str
     studies: int
-    totals: Scalars
-    spread: Mapping[str, Mapping[str, float]]
+    totals: Scalars = field(metadata={"told": Totals})
+    spread: Mapping[str, Mapping[str, Unbounded]]
     failures: Mapping[str, str]
     warnings: Mapping[str, int]
     until: tuple[RecordedJobRule, ...] = ()
@@ -157,11 +182,7 @@ class HistoryReplay:
         for name in ("until", "by", "command"):
             if not entries[name]:
                 del entries[name]
-        return {**head, **entries, "tables": {"studies": STUDIES, "trials": TRIALS}}
-
-    def to_json(self) -> str:
-        """The document as strict JSON."""
-        return to_json(self.to_dict())
+        return {**head, **entries, "tables": plain(Tables())}
 
     def _validate(self) -> None:
         """Raise MisfitError if totals or quantiles are not those of such a document."""
@@ -174,17 +195,9 @@ class HistoryReplay:
                 raise MisfitError(f"its fields are not {', '.join(SPREAD)}").inside(key)
 
     @classmethod
-    def from_dict(cls, document: Mapping[str, Any], where: str | None = None) -> HistoryReplay:
-        """The records of a document, as `to_dict` wrote it.
-
-        Args:
-            document: plain values, as `to_dict` gives them.
-            where: the file it was read from, for errors.
-
-        Raises:
-            EsimError: the document does not follow its schema.
-        """
+    def from_dict(cls, document: Mapping[str, Any], where: str | None = None) -> Self:
+        """As of every document; its totals and quantiles are checked too. Raises EsimError."""
+        found = super().from_dict(document, where)
         with following_schema(SCHEMA, where):
-            found = build(cls, document)
             found._validate()
-            return found
+        return found

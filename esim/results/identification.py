@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from esim.results.recorded_inputs import Inputs
-from esim.results.records import finite, following_schema, to_json
+from esim.results.records import Document, finite
 from esim.results.replay import Caveat
-from esim.storage.typed import build, plain
+from esim.storage.typed import plain
 from esim.version import __version__
 
 SCHEMA = "esim.identify/1"
@@ -154,7 +153,7 @@ class IdentifiedStudy:
 
 
 @dataclass(frozen=True)
-class Identification:
+class Identification(Document):
     """What recorded stops leave of the candidates.
 
     Attributes:
@@ -192,7 +191,7 @@ class Identification:
     alike_total: int
     jobs: tuple[JobRow, ...]
     caveats: tuple[Caveat, ...]
-    beside: ClassVar = ("schema",)
+    schema: ClassVar = SCHEMA
     inputs: Inputs = ()
     command: str | None = None
     esim: str = __version__
@@ -203,21 +202,3 @@ class Identification:
         head = {"schema": SCHEMA, "esim": entries.pop("esim")}
         found: dict[str, Any] = {**head, **finite(entries)}
         return found
-
-    def to_json(self) -> str:
-        """The document as strict JSON."""
-        return to_json(self.to_dict())
-
-    @classmethod
-    def from_dict(cls, document: Mapping[str, Any], where: str | None = None) -> Identification:
-        """The records of a document, as `to_dict` wrote it.
-
-        Args:
-            document: plain values, as `to_dict` gives them.
-            where: the file it was read from, for errors.
-
-        Raises:
-            EsimError: the document does not follow its schema.
-        """
-        with following_schema(SCHEMA, where):
-            return build(cls, document)

@@ -44,6 +44,11 @@ class ToldRule:
     """How a rule that can be replayed again stands in a document: as a `RecordedRule`."""
 
     @classmethod
+    def plain_kind(cls) -> Any:
+        """What it is in a document."""
+        return RecordedRule
+
+    @classmethod
     def from_plain(cls, value: Any) -> Rule:
         """The rule; a bound of it that there is none of is null, and its column's default."""
         row = build(RecordedRule, value)

@@ -10,14 +10,14 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
 from esim.errors import HIDDEN, EsimError, visible
-from esim.storage.typed import MisfitError
+from esim.storage.typed import MisfitError, build
 
 _HIDDEN = re.compile(f"[{HIDDEN}]")
 
@@ -56,6 +56,42 @@ def following_schema(schema: str, where: str | None = None) -> Iterator[None]:
             why=str(error),
             fix="write it again with this version of esim",
         ) from None
+
+
+class Document:
+    """A record that is a result document.
+
+    Attributes:
+        schema: the name of its schema, such as "esim.replay/1".
+        beside: the keys of the document that are no fields of the record, and what they are.
+    """
+
+    schema: ClassVar[str]
+    beside: ClassVar[Mapping[str, Any]] = {"schema": str}
+
+    def to_dict(self) -> dict[str, Any]:
+        """The document, of plain values."""
+        raise NotImplementedError
+
+    def to_json(self) -> str:
+        """The document as strict JSON: what is not finite is null."""
+        return to_json(self.to_dict())
+
+    @classmethod
+    def from_dict(cls, document: Mapping[str, Any], where: str | None = None) -> Self:
+        """The records of a document, as `to_dict` wrote it.
+
+        What was not finite stands as null in the document, and so is unknown here.
+
+        Args:
+            document: plain values, as `to_dict` gives them.
+            where: the file it was read from, for errors.
+
+        Raises:
+            EsimError: the document does not follow its schema.
+        """
+        with following_schema(cls.schema, where):
+            return build(cls, document)
 
 
 def finite(value: Any) -> Any:

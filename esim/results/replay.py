@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, make_dataclass
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import numpy as np
@@ -13,9 +13,10 @@ from esim.assumptions import Clock, Costs
 from esim.errors import EsimError
 from esim.results.named_rule import NamedRule, RecordedJobRule, RecordedRule
 from esim.results.recorded_inputs import Inputs
-from esim.results.records import following_schema, to_json
+from esim.results.records import Document
+from esim.results.totals import Totals
 from esim.results.validate import validate_document, validate_trials
-from esim.storage.typed import MisfitError, Scalars, build, convert, plain, shown
+from esim.storage.typed import MisfitError, Scalars, Unbounded, build, convert, plain, shown
 from esim.study import Direction
 from esim.study.door import above
 from esim.version import __version__
@@ -47,7 +48,7 @@ class BestTrial:
     """A trial and its final value; NaN where a document holds one that was not finite."""
 
     trial: str
-    value: float
+    value: Unbounded
 
     def __post_init__(self) -> None:
         if self.value is None:
@@ -165,13 +166,29 @@ class TrialColumns:
         return [dict(zip(vars(self), row, strict=True)) for row in zip(*lists, strict=True)]
 
     @classmethod
+    def plain_kind(cls) -> Any:
+        """What they are in a document: a list of such dicts."""
+        cells = {"bool": bool, "int64": int, "float64": float | None}
+        row = [
+            (
+                name,
+                str if kind not in cells else int | None if name in _NONE_IS_BELOW else cells[kind],
+            )
+            for name, kind in _kinds(cls).items()
+        ]
+        optional = [(*one, field(default=_BEFORE[one[0]])) for one in row if one[0] in _BEFORE]
+        needed = [one for one in row if one[0] not in _BEFORE]
+        doc = {"__doc__": "What became of one trial, in launch order. None = unknown."}
+        return Sequence[make_dataclass("TrialRow", [*needed, *optional], namespace=doc)]  # type: ignore[misc]
+
+    @classmethod
     def from_plain(cls, rows: Any) -> TrialColumns:
         """The columns of such dicts: NaN where a number is None, -1 where a whole one is.
 
         Raises:
             MisfitError: the rows are of another kind.
         """
-        kinds = {f.name: str(f.type).removeprefix("NDArray[np.").strip("_]") for f in fields(cls)}
+        kinds = _kinds(cls)
         if not isinstance(rows, (list, tuple)):
             raise MisfitError(f"{shown(rows)} is not a list")
         for number, row in enumerate(rows):
@@ -185,6 +202,11 @@ class TrialColumns:
             except MisfitError as error:
                 raise error.inside(name) from None
         return cls(**made)
+
+
+def _kinds(columns: Any) -> dict[str, str]:
+    """The names of the types of an array's cells, by column."""
+    return {f.name: str(f.type).removeprefix("NDArray[np.").strip("_]") for f in fields(columns)}
 
 
 def _column(cells: Sequence[Any], name: str, kind: str) -> Any:
@@ -232,7 +254,7 @@ class ReadingRow:
 class ReplayResult:
     """One study replayed through one rule."""
 
-    beside: ClassVar = ("ranges",)
+    beside: ClassVar = {"ranges": Mapping[str, tuple[Unbounded, Unbounded]]}
     study: str
     objective: str
     direction: Direction
@@ -378,11 +400,13 @@ def add_up(columns: Mapping[str, Sequence[Any]]) -> dict[str, Any]:
     currencies = set(columns["currency"])
     sums["currency"] = currencies.pop() if len(currencies) == 1 else None
     sums["best_trials_stopped"] = sum(one is True for one in stopped)
-    return sums
+    told = sum(one is not None for one in stopped)
+    sums["best_trial_stopped_fraction"] = sums["best_trials_stopped"] / told if told else None
+    return vars(Totals(**sums))
 
 
 @dataclass(frozen=True)
-class ReplayDocument:
+class ReplayDocument(Document):
     """Replays of one or many studies: the document of `esim replay --json`.
 
     Attributes:
@@ -399,7 +423,8 @@ class ReplayDocument:
         True
     """
 
-    beside: ClassVar = ("schema", "totals")
+    schema: ClassVar = SCHEMA
+    beside: ClassVar = {"schema": str, "totals": Totals}
     studies: tuple[ReplayResult, ...]
     inputs: Inputs = ()
     command: str | None = None
@@ -415,24 +440,3 @@ class ReplayDocument:
             "studies": [result.to_dict() for result in self.studies],
             "totals": totals(self.studies),
         }
-
-    def to_json(self) -> str:
-        """The document as strict JSON."""
-        return to_json(self.to_dict())
-
-    @classmethod
-    def from_dict(cls, document: Mapping[str, Any], where: str | None = None) -> ReplayDocument:
-        """The records of a document, as they were when it was written.
-
-        Infinities stand as null in the document, and so are unknown here. The decisions of a result
-        stand in a table beside the document (`esim.results.saved`).
-
-        Args:
-            document: plain values, as `to_dict` gives them.
-            where: the file it was read from, for errors.
-
-        Raises:
-            EsimError: the document does not follow its schema.
-        """
-        with following_schema(SCHEMA, where):
-            return build(cls, document)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from esim.errors import EsimError
-from esim.results.records import finite, following_schema, to_json
+from esim.results.records import Document, finite, following_schema
 from esim.results.saved import read_result
 from esim.rules import LITERAL, Reading, Rule
 from esim.rules.candidates import Candidate
@@ -38,7 +38,7 @@ class Member:
 
 
 @dataclass(frozen=True)
-class RuleSet:
+class RuleSet(Document):
     """Rules that may each be the one a service runs.
 
     Attributes:
@@ -60,7 +60,7 @@ class RuleSet:
     verdict: str
     first: Scalars
     rules: tuple[Member, ...]
-    beside: ClassVar = ("schema",)
+    schema: ClassVar = SCHEMA
     esim: str = __version__
 
     @classmethod
@@ -105,10 +105,6 @@ class RuleSet:
         head = {"schema": SCHEMA, "esim": entries.pop("esim")}
         found: dict[str, Any] = {**head, **finite(entries)}
         return found
-
-    def to_json(self) -> str:
-        """The document as strict JSON."""
-        return to_json(self.to_dict())
 
     @classmethod
     def from_dict(cls, document: Mapping[str, Any], where: str | None = None) -> RuleSet:

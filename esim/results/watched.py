@@ -10,9 +10,9 @@ from esim.errors import EsimError
 from esim.results.certificate import Certificate
 from esim.results.comparison.entries import LeftOut
 from esim.results.recorded_inputs import Inputs
-from esim.results.records import finite, following_schema, to_json
+from esim.results.records import Document, finite
 from esim.results.validate import validate_document
-from esim.storage.typed import build, plain
+from esim.storage.typed import Unbounded, plain
 from esim.study.door import above
 from esim.version import __version__
 
@@ -35,11 +35,11 @@ class WatchedStudy:
     content: str
     saved_fraction: float
     lost: float
-    wealth: float
+    wealth: Unbounded
 
 
 @dataclass(frozen=True)
-class Watched:
+class Watched(Document):
     """New studies against a certificate: the document of `esim certify --watch --json`.
 
     Attributes:
@@ -53,7 +53,7 @@ class Watched:
         failures: study of a history -> why it could not be replayed; it counts nowhere else.
     """
 
-    beside: ClassVar = ("schema",)
+    schema: ClassVar = SCHEMA
     certificate: Certificate
     rule: str
     false_alarm: float
@@ -89,25 +89,7 @@ class Watched:
         found: dict[str, Any] = finite(head | entries)
         return found
 
-    def to_json(self) -> str:
-        """The document as strict JSON."""
-        return to_json(self.to_dict())
-
     def _repr_html_(self) -> str:
         """In a notebook."""
         html: str = above("certificate_html")(self)
         return html
-
-    @classmethod
-    def from_dict(cls, document: Mapping[str, Any], where: str | None = None) -> Watched:
-        """The records of a document, as `to_dict` wrote it.
-
-        Args:
-            document: plain values, as `to_dict` gives them.
-            where: the file it was read from, for errors.
-
-        Raises:
-            EsimError: the document does not follow its schema.
-        """
-        with following_schema(SCHEMA, where):
-            return build(cls, document)

@@ -23,6 +23,8 @@ from esim.errors import EsimError
 T = TypeVar("T")
 Scalar = str | int | float | bool | None
 Scalars = Annotated[Mapping[str, Any], Mapping[str, Scalar]]
+# A number that may be infinite or NaN, which stands as null in a document.
+Unbounded = Annotated[float, float | None]
 Converter = Callable[[Any], Any]
 
 # The types of a record's fields by name.
@@ -104,24 +106,36 @@ def _plain_fields(record: Any) -> Iterator[tuple[str, Any]]:
                 yield field.metadata.get("key", field.name), value
 
 
-class _Field(NamedTuple):
-    """How a field stands in a document: under which key, as what, and whether it must."""
+class Field(NamedTuple):
+    """How a field stands in a document.
+
+    Attributes:
+        key: under which key.
+        kind: as what it is read.
+        flat: whether its own fields stand there in its place.
+        needed: whether it must stand there.
+        told: as what its schema tells it, where that is more than is asked of what is read; else
+            None.
+    """
 
     key: str
     kind: Any
     flat: bool
     needed: bool
+    told: Any
 
 
 @cache
-def _fields(record: Any) -> dict[str, _Field]:
+def fields_of(record: Any) -> dict[str, Field]:
+    """The fields of a record by name."""
     kinds = hints(record)
     return {
-        f.name: _Field(
+        f.name: Field(
             f.metadata.get("key", f.name),
             kinds[f.name],
             "flat" in f.metadata,
             f.default is dataclasses.MISSING and f.default_factory is dataclasses.MISSING,
+            f.metadata.get("told"),
         )
         for f in dataclasses.fields(record)
         if f.compare
@@ -142,7 +156,7 @@ def build(record: type[T], entries: Any) -> T:
     Raises:
         MisfitError: a field is missing or unknown, or its value is of another type or impossible.
     """
-    known = _fields(cast(Any, record))
+    known = fields_of(cast(Any, record))
     if isinstance(entries, (list, tuple)):
         if len(entries) > len(known):
             raise MisfitError(f"{len(entries)} values for {len(known)} fields")
@@ -150,9 +164,9 @@ def build(record: type[T], entries: Any) -> T:
     if not isinstance(entries, Mapping):
         raise MisfitError(f"{shown(entries)} is not an object")
     others, made = dict(entries), {}
-    for name, (key, kind, flat, needed) in known.items():
+    for name, (key, kind, flat, needed, _) in known.items():
         if flat:
-            inside = [k for k, *_ in _fields(kind).values() if k in others]
+            inside = [k for k, *_ in fields_of(kind).values() if k in others]
             made[name] = build(kind, {k: others.pop(k) for k in inside})
         elif key in others:
             made[name] = _inside(key, kind, others.pop(key))

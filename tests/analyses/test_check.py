@@ -21,7 +21,7 @@ from esim.analyses.check import GRADES, INFORMATION, check
 from esim.cli import app
 from esim.report.enable import how_to_enable
 from esim.report.terminal.check import show_checks
-from esim.results.check import Check, CheckDocument, Finding, common_findings
+from esim.results.check import Check, CheckDocument, CheckTotals, Finding, common_findings
 from esim.study import Note
 from tests.paths import DATA
 from tests.readers.test_analytics import describe, training_tables
@@ -328,13 +328,13 @@ def test_the_command_on_a_sound_job() -> None:
     assert code == 0
     assert "AUTO would act: the literal rule stops 92 of 120 jobs" in output
     assert 'config["TrainingJobEarlyStoppingType"] = "Auto"' in output
-    assert run("--strict", str(DATA / "xgboost_digits/sagemaker"))[0] == 1
+    assert run("--strict", str(DATA / "xgboost_digits/sagemaker"))[0] == 3
 
 
 def test_the_command_on_averages_over_time(tmp_path: Path) -> None:
     describe(tmp_path)
     training_tables(tmp_path)
-    assert run("--accept-time-aligned", str(tmp_path))[0] == 1
+    assert run("--accept-time-aligned", str(tmp_path))[0] == 3
     document = json.loads(run("--accept-time-aligned", "--json", str(tmp_path))[1])
     (error,) = (f for f in document["studies"][0]["findings"] if f["severity"] == "error")
     assert error["code"] == "time_aligned"
@@ -343,7 +343,7 @@ def test_the_command_on_averages_over_time(tmp_path: Path) -> None:
 def test_the_command_where_auto_cannot_act(export: Export) -> None:
     set_lines(export, "[0]#011train-rmse:1.5#011validation-rmse:0.5")
     code, output = run(str(export.write()))
-    assert code == 1
+    assert code == 3
     assert "AUTO can never act" in output
     assert "TrainingJobEarlyStoppingType" not in output
     assert "to fix before switching AUTO on: emitted_once" in output
@@ -452,10 +452,10 @@ def test_a_finding_of_many_studies_is_told_once() -> None:
         ("cut", ("b", "c"), 5), ("odd", ("c",), 1), ("few", ("a", "b"), 6),
     ]  # fmt: skip
     document = CheckDocument(tuple(checks), failures={"e": "damaged"})
-    assert document.totals == {
-        "studies": 4, "studies_with_errors": 2, "studies_with_warnings": 2,
-        "auto_acts": 2, "auto_stops_none": 1, "auto_unknown": 1,
-    }  # fmt: skip
+    assert document.totals == CheckTotals(
+        studies=4, studies_ok=2, errors=3, warnings=3, notes=0, studies_warned=2,
+        auto_acts=2, auto_stops_none=1, auto_unknown=1,
+    )  # fmt: skip
     assert CheckDocument.from_dict(document.to_dict()) == document
 
 
@@ -468,7 +468,7 @@ def test_a_check_of_a_history_begins_with_totals(tmp_path: Path) -> None:
     every = [once, *(replace(sound(), name=f"tune-{i:02d}") for i in range(11))]
     append(Location(str(tmp_path / "h")), [Input("in", "0", "table", every)], None)
     code, output = run(str(tmp_path / "h"))
-    assert code == 1  # one of them has an error
+    assert code == 3  # one of them has an error
     assert output.startswith("AUTO would act in 11 of 12 studies; it would stop no job in 1\n")
     assert "1 with errors, 1 with warnings" in output
     lines = [" ".join(line.split()) for line in output.splitlines()]

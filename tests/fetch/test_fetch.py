@@ -27,6 +27,7 @@ from tests.cli.test_cli import run, run_main
 from tests.fetch.aws import SECRETS, WANDB_KEY, FakeAws, RefusedError, environment, served
 from tests.paths import ROOT
 from tests.readers.test_tiny import assert_same_study
+from tests.results.following import assert_follows
 from tests.test_readme import FETCHED, TEXT
 
 EXPORT = ROOT / "data" / "xgboost_digits" / "sagemaker"
@@ -597,7 +598,8 @@ def test_the_command_fetches_what_replay_reads(aws: FakeAws, tmp_path: Path) -> 
     assert lines[1].startswith("  12 log streams, 1,008 events, 0.0 MB in ")
     assert first.stderr == ""  # progress is for terminals
     document = json.loads(run("fetch", "sagemaker", NAME, "--out", out, "--json").stdout)
-    assert document["schema"] == "esim.fetch/1"
+    assert document["schema"] == "esim.fetched/1"
+    assert_follows(document)
     assert document["region"] == "eu-west-1"
     assert document["tuning_jobs"][0]["jobs_fetched"] == 0
     replayed = json.loads(run("replay", out, "--json").stdout)

@@ -5,13 +5,26 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
-from dataclasses import asdict
-from typing import Any
+from dataclasses import dataclass
+from typing import Literal
 
 from esim.errors import EsimError, near_names
-from esim.report.pages.page import Cell, Page, Part, Picture, Table
+from esim.report.pages.page import (
+    Cell,
+    Code,
+    Doubt,
+    Kind,
+    Missing,
+    Page,
+    Part,
+    Picture,
+    Say,
+    Table,
+    Tile,
+)
 from esim.report.words import inert
 from esim.results.records import to_json
+from esim.storage.typed import plain
 
 SCHEMA = "esim.report/1"
 
@@ -44,27 +57,111 @@ def _cell(value: Cell) -> Cell:
     return inert(value) if isinstance(value, str) else value
 
 
+@dataclass(frozen=True)
+class TableData:
+    """A table, with numbers that are not rounded.
+
+    Attributes:
+        kind: "table".
+        name: short, of letters and hyphens.
+        caption: what it holds.
+        columns: its columns.
+        rows: a list of cells for each row, one for each column; None: unknown.
+    """
+
+    kind: Literal["table"]
+    name: str
+    caption: str
+    columns: tuple[ColumnData, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+
+
+@dataclass(frozen=True)
+class ColumnData:
+    """A column of a table.
+
+    Attributes:
+        key: its name.
+        label: its heading for a person.
+        kind: what its cells are.
+    """
+
+    key: str
+    label: str
+    kind: Kind
+
+
+@dataclass(frozen=True)
+class PictureData:
+    """What a figure shows, in words.
+
+    Attributes:
+        kind: "picture".
+        name: unique on the page.
+        title: of the figure.
+        caption: what it shows.
+        description: the same for who cannot see it.
+    """
+
+    kind: Literal["picture"]
+    name: str
+    title: str
+    caption: str
+    description: str
+
+
+@dataclass(frozen=True)
+class SectionData:
+    """A heading and what stands under it.
+
+    Attributes:
+        id: unique on the page.
+        title: the heading.
+        chapter: groups sections under a heading of their own; "": none.
+        parts: what stands there, in order.
+    """
+
+    id: str
+    title: str
+    chapter: str
+    parts: tuple[TableData | PictureData | Missing | Say | Code, ...]
+
+
+@dataclass(frozen=True)
+class PageDocument:
+    """Everything on a page: the document of `esim report --out PAGE.json`.
+
+    Attributes:
+        title, subtitle: of what.
+        answer: three sentences at most.
+        tiles: four numbers at most.
+        doubts: reasons to doubt the numbers, the gravest first.
+        sections: the page, in order.
+    """
+
+    title: str
+    subtitle: str
+    answer: tuple[str, ...]
+    tiles: tuple[Tile, ...]
+    doubts: tuple[Doubt, ...]
+    sections: tuple[SectionData, ...]
+
+
 def json_of(page: Page) -> str:
     """Everything on the page as strict JSON, for programs; its schema is esim.report/1."""
-    return to_json(
-        {
-            "schema": SCHEMA,
-            "title": page.title,
-            "subtitle": page.subtitle,
-            "answer": list(page.answer),
-            "tiles": [asdict(tile) for tile in page.tiles],
-            "doubts": [asdict(doubt) for doubt in page.doubts],
-            "sections": [
-                {
-                    "id": section.id,
-                    "title": section.title,
-                    "chapter": section.chapter,
-                    "parts": [_part(part) for part in section.parts],
-                }
-                for section in page.sections
-            ],
-        }
+    sections = tuple(
+        SectionData(one.id, one.title, one.chapter, tuple(map(_part, one.parts)))
+        for one in page.sections
     )
+    document = PageDocument(
+        page.title,
+        page.subtitle,
+        tuple(page.answer),
+        tuple(page.tiles),
+        tuple(page.doubts),
+        sections,
+    )
+    return to_json({"schema": SCHEMA, **plain(document)})
 
 
 def page_digest(page: Page) -> str:
@@ -72,22 +169,11 @@ def page_digest(page: Page) -> str:
     return hashlib.sha256(json_of(page).encode()).hexdigest()
 
 
-def _part(part: Part) -> dict[str, Any]:
+def _part(part: Part) -> TableData | PictureData | Missing | Say | Code:
     if isinstance(part, Picture):
         plot = part.plot
-        return {
-            "kind": part.kind,
-            "name": part.name,
-            "title": plot.title,
-            "caption": plot.caption,
-            "description": plot.description,
-        }
+        return PictureData(part.kind, part.name, plot.title, plot.caption, plot.description)
     if isinstance(part, Table):
-        return {
-            "kind": part.kind,
-            "name": part.name,
-            "caption": part.caption,
-            "columns": [{"key": c.key, "label": c.label, "kind": c.kind} for c in part.columns],
-            "rows": [list(row) for row in part.rows],
-        }
-    return asdict(part)
+        columns = tuple(ColumnData(one.key, one.label, one.kind) for one in part.columns)
+        return TableData(part.kind, part.name, part.caption, columns, tuple(map(tuple, part.rows)))
+    return part

@@ -112,7 +112,13 @@ class Picture:
 
 @dataclass(frozen=True)
 class Missing:
-    """What would stand here, and what to do to have it."""
+    """What would stand here, and what to do to have it.
+
+    Attributes:
+        text: what.
+        fix: what to do; "": nothing would help.
+        kind: "missing".
+    """
 
     text: str
     fix: str = ""
@@ -121,7 +127,12 @@ class Missing:
 
 @dataclass(frozen=True)
 class Say:
-    """A paragraph."""
+    """A paragraph.
+
+    Attributes:
+        text: the paragraph.
+        kind: "say".
+    """
 
     text: str
     kind: Literal["say"] = field(default="say", init=False)
@@ -129,7 +140,13 @@ class Say:
 
 @dataclass(frozen=True)
 class Code:
-    """Lines to copy."""
+    """Lines to copy.
+
+    Attributes:
+        label: what they are for.
+        lines: the lines.
+        kind: "code".
+    """
 
     label: str
     lines: Sequence[str]
@@ -154,7 +171,14 @@ class Section:
 
 @dataclass(frozen=True)
 class Tile:
-    """A number to be seen first."""
+    """A number to be seen first.
+
+    Attributes:
+        label: what it is.
+        value: the number, as a person reads it.
+        note: what stands below it.
+        bad: whether it is to be seen as bad.
+    """
 
     label: str
     value: str
@@ -164,7 +188,12 @@ class Tile:
 
 @dataclass(frozen=True)
 class Doubt:
-    """A reason to doubt the numbers, or an assumption behind them; `where` names the studies."""
+    """A reason to doubt the numbers, or an assumption behind them.
+
+    Attributes:
+        text: the reason.
+        where: the studies that it is about; "": all.
+    """
 
     text: str
     where: str = ""

@@ -52,14 +52,14 @@ def show_checks(document: CheckDocument, enable: Mapping[str, Study], console: C
 def _show_common(document: CheckDocument, console: Console) -> None:
     """Print the totals over all studies, and the gravest findings with the studies they are of."""
     t = document.totals
-    told = [f"AUTO would act in {count(t['auto_acts'])} of {count(t['studies'])} studies"]
-    if t["auto_stops_none"]:
-        told.append(f"it would stop no job in {count(t['auto_stops_none'])}")
-    if t["auto_unknown"]:
-        told.append(f"of {count(t['auto_unknown'])} these logs cannot tell")
+    told = [f"AUTO would act in {count(t.auto_acts)} of {count(t.studies)} studies"]
+    if t.auto_stops_none:
+        told.append(f"it would stop no job in {count(t.auto_stops_none)}")
+    if t.auto_unknown:
+        told.append(f"of {count(t.auto_unknown)} these logs cannot tell")
     console.print(Text("; ".join(told), style="bold"))
-    faulty = f"{count(t['studies_with_errors'])} with errors, "
-    console.print(Text(f"{faulty}{count(t['studies_with_warnings'])} with warnings"))
+    faulty = f"{count(t.studies - t.studies_ok)} with errors, "
+    console.print(Text(f"{faulty}{count(t.studies_warned)} with warnings"))
     common = common_findings(document.studies)
     for one in common[:_GRAVEST]:
         many = plural(len(one.studies), "study")

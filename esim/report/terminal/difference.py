@@ -18,7 +18,7 @@ from esim.report.differing import (
 from esim.report.pages.page import Column
 from esim.report.terminal.replay import table
 from esim.report.words import MISSING, clean, percent
-from esim.results.difference import Difference, Headline
+from esim.results.difference import Difference, StudyNumbers
 
 _SHOWN = 20  # studies
 _NAMED = 5  # studies of one replay alone
@@ -78,11 +78,11 @@ def _show_changed(found: Difference, console: Console) -> None:
         console.print(Text(text, style="dim"))
 
 
-def _saved(head: Headline | None) -> str:
+def _saved(head: StudyNumbers | None) -> str:
     return MISSING if head is None else percent(head.steps_saved_fraction)
 
 
-def _fate(head: Headline | None) -> str:
+def _fate(head: StudyNumbers | None) -> str:
     if head is None or head.best_trial_stopped is None:
         return MISSING
     return "lost" if head.best_trial_stopped else "kept"

@@ -46,7 +46,7 @@ from esim.results.comparison.numbers import (
 )
 from esim.results.comparison.tables import flat, spread_row, standing
 from esim.results.recorded_inputs import Inputs
-from esim.results.records import finite, following_schema, to_json
+from esim.results.records import Document, finite, following_schema
 from esim.results.validate import validate_document
 from esim.storage.typed import MisfitError, build, plain
 from esim.study.door import above
@@ -96,8 +96,8 @@ __all__ = [
 
 
 @dataclass(frozen=True)
-class Comparison:
-    """Rules compared over studies: the result document, typed.
+class Comparison(Document):
+    """Rules compared over studies: the document of `esim compare --json`.
 
     Attributes:
         failures: study of a history -> why it could not be replayed; it counts nowhere else.
@@ -111,7 +111,7 @@ class Comparison:
         'rule'
     """
 
-    beside: ClassVar = ("schema",)
+    schema: ClassVar = SCHEMA
     settings: Settings
     methods: Mapping[str, str]
     answer: Answer
@@ -186,10 +186,6 @@ class Comparison:
             if f.name not in ("inputs", "esim", "study_means")
             and (f.name != "failures" or self.failures)
         }
-
-    def to_json(self) -> str:
-        """The result document. Strict JSON."""
-        return to_json(self.to_dict())
 
     def _repr_html_(self) -> str:
         """In a notebook."""

@@ -10,7 +10,7 @@ from esim.assumptions import Clock, Costs
 from esim.results.comparison.numbers import AgainstBest, AtWorkers, Mean, Rank, Share, Spread
 from esim.results.named_rule import RecordedJobRule
 from esim.results.replay import BestTrial, Caveat
-from esim.storage.typed import Scalar, Scalars
+from esim.storage.typed import Scalar, Scalars, Unbounded
 from esim.study import Direction, Float64
 
 Saved = Literal["steps", "seconds", "billed", "makespan", "cost"]
@@ -182,7 +182,7 @@ class InSample:
     """What the chosen rule gives on the studies it was chosen on: optimistic."""
 
     saved: float
-    degradation_normalized: float
+    degradation_normalized: Unbounded
     best_kept: float
     within: float
     loss_normalized: float | None = None
@@ -245,7 +245,7 @@ class Candidate:
 
     key: str
     saved: float
-    degradation_normalized: float
+    degradation_normalized: Unbounded
     accepted: bool
     loss_normalized: float | None = None
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from esim.storage.typed import Unbounded
+
 Standing = Literal["best", "saves less", "not significant", "loses too much"]
 
 
@@ -15,16 +17,16 @@ class Dist:
     Quantiles are values that occurred. `studies` in which it is known; the mean is over those.
     """
 
-    mean: float
-    low: float
-    high: float
-    min: float
-    q05: float
-    q25: float
-    median: float
-    q75: float
-    q95: float
-    max: float
+    mean: Unbounded
+    low: Unbounded
+    high: Unbounded
+    min: Unbounded
+    q05: Unbounded
+    q25: Unbounded
+    median: Unbounded
+    q75: Unbounded
+    q95: Unbounded
+    max: Unbounded
     studies: int
 
 
@@ -68,16 +70,16 @@ class Spread:
 class Middle:
     """A mean and where 90 % of the launch orders lie."""
 
-    mean: float
-    q05: float
-    q95: float
+    mean: Unbounded
+    q05: Unbounded
+    q95: Unbounded
 
 
 @dataclass(frozen=True)
 class Mean:
     """A mean with its interval; an end is None if it is unknown, or if there is none."""
 
-    mean: float
+    mean: Unbounded
     low: float | None
     high: float | None
 
