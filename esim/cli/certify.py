@@ -11,13 +11,13 @@ import typer
 from esim.cli.candidates import CandidateFlags, amount
 from esim.cli.command_line import command_line
 from esim.cli.compare import OrderClockFlags
+from esim.cli.dates import ReadDatedFlags
 from esim.cli.flags import (
     CostFlags,
     EngineFlags,
     FinalFlags,
     Logs,
     OutputFlags,
-    ReadFlags,
     typed_share,
 )
 from esim.cli.groups import with_groups
@@ -168,7 +168,7 @@ def certify(
     watch: WatchFlags,
     clock: OrderClockFlags,
     final: FinalFlags,
-    reading: ReadFlags,
+    reading: ReadDatedFlags,
     costs: CostFlags,
     engine: EngineFlags,
     output: OutputFlags,
@@ -206,7 +206,7 @@ def certify(
 def _watch(
     path: Path,
     logs: list[str],
-    reading: ReadFlags,
+    reading: ReadDatedFlags,
     engine: EngineFlags,
     output: OutputFlags,
     command: str | None,

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from esim.cli.flags import Json, Logs, ReadStudiesFlags
+from esim.cli.dates import ReadDatedStudiesFlags
+from esim.cli.flags import Json, Logs
 from esim.cli.groups import with_groups
 from esim.cli.inputs import described, sagemaker_studies
 from esim.cli.process import print_document
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 def check(
     *,
     logs: Logs,
-    reading: ReadStudiesFlags,
+    reading: ReadDatedStudiesFlags,
     strict: Annotated[
         bool, typer.Option("--strict", help="Warnings too make the exit code 1.")
     ] = False,

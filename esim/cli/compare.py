@@ -9,6 +9,7 @@ import typer
 
 from esim.cli.candidates import CandidateFlags, amount
 from esim.cli.command_line import command_line
+from esim.cli.dates import ReadDatedFlags
 from esim.cli.flags import (
     REPLAY,
     ClockMode,
@@ -17,7 +18,6 @@ from esim.cli.flags import (
     FinalFlags,
     Logs,
     OutputFlags,
-    ReadFlags,
     check_clock,
     typed_share,
 )
@@ -159,7 +159,7 @@ def compare(
     comparison: ComparisonFlags,
     clock: OrderClockFlags,
     final: FinalFlags,
-    reading: ReadFlags,
+    reading: ReadDatedFlags,
     costs: CostFlags,
     engine: EngineFlags,
     output: OutputFlags,

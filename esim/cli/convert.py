@@ -35,6 +35,15 @@ def convert(
         ),
     ],
     reading: ReadStudiesFlags,
+    group: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="The group of these studies, such as a team or a model, for `replay --by group`. "
+            "Default: the input that each was read from.",
+            show_default=False,
+        ),
+    ] = None,
 ) -> None:
     """Write studies into a history: a few Parquet files that esim, and any other tool, reads.
 
@@ -56,7 +65,7 @@ def convert(
                 for note in one.notes:
                     print(f"  note: {clean(note.text, 500)}")
 
-        conversion = run(logs, out, told=told, **reading.keywords())
+        conversion = run(logs, out, told=told, group=group, **reading.keywords())
     if conversion.unchanged:
         print(f"{len(conversion.unchanged)} input(s) unchanged, passed over")
     for path, why in conversion.failed.items():

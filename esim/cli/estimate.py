@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, get_args
 import typer
 
 from esim.cli.command_line import command_line
+from esim.cli.dates import ReadDatedStudiesFlags
 from esim.cli.flags import (
     REPLAY,
     CostFlags,
@@ -17,7 +18,6 @@ from esim.cli.flags import (
     FinalFlags,
     Logs,
     OutputFlags,
-    ReadStudiesFlags,
     UntilRuleFlags,
     typed_share,
 )
@@ -171,7 +171,7 @@ def estimate(
     job: NextJobFlags,
     rule: ForecastRuleFlags,
     final: FinalFlags,
-    reading: ReadStudiesFlags,
+    reading: ReadDatedStudiesFlags,
     costs: CostFlags,
     engine: EngineFlags,
     drawn: DrawnStudiesFlags,

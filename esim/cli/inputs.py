@@ -42,7 +42,12 @@ def described(found: ReadInput | History) -> list[dict[str, Any]]:
 
     if not isinstance(found, ReadInput):
         return [
-            {"path": str(found.location), "sha256": found.sha256, "format": "history", "notes": []}
+            {
+                "path": str(found.location),
+                "sha256": found.sha256,
+                "format": "history",
+                "notes": [vars(note) for note in found.notes],
+            }
         ]
     inputs = []
     told: set[str] = set()

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 import typer
 
 from esim.cli.command_line import command_line
+from esim.cli.dates import ReadDatedStudiesFlags
 from esim.cli.flags import (
     MANY,
     REPLAY,
@@ -18,17 +19,18 @@ from esim.cli.flags import (
     FinalFlags,
     Logs,
     OutputFlags,
-    ReadStudiesFlags,
     UntilRuleFlags,
 )
 from esim.cli.groups import with_groups
 from esim.cli.inputs import check_engine_used, described, sagemaker_studies
 from esim.cli.process import print_document
 from esim.cli.progress import progress
+from esim.cli.usage import one_of, usage
 
 if TYPE_CHECKING:
     from esim.analyses.history.replay_history import ReplaySettings
     from esim.readers.inputs import ReadInput
+    from esim.results.history import By
     from esim.results.replay import ReplayResult
     from esim.storage.history import History
 
@@ -66,6 +68,29 @@ class ResumableFlags(EngineFlags):
         return super().given or self.resume
 
 
+@dataclass(frozen=True)
+class BreakdownFlags:
+    """What the totals of a history are broken down by."""
+
+    by: Annotated[
+        str | None,
+        typer.Option(
+            metavar="month|group",
+            help="Of a history: the totals of each month in which studies began (UTC), or of each "
+            "group (esim convert --group; else the input that a study was read from).",
+            rich_help_panel=MANY,
+            show_default=False,
+        ),
+    ] = None
+
+    def chosen(self) -> By | None:
+        """Which it is. Raises typer.BadParameter if it is neither."""
+        from esim.results.history import By
+
+        with usage():
+            return None if self.by is None else one_of("--by cannot be", self.by, get_args(By))
+
+
 @with_groups
 def replay(
     context: typer.Context,
@@ -73,18 +98,19 @@ def replay(
     rule: ReplayedRuleFlags,
     clock: ClockFlags,
     final: FinalFlags,
-    reading: ReadStudiesFlags,
+    reading: ReadDatedStudiesFlags,
     costs: CostFlags,
     engine: ResumableFlags,
+    breakdown: BreakdownFlags,
     output: OutputFlags,
 ) -> None:
     """What the rule would have saved on recorded tuning jobs, and what it would have cost."""
     row, until, money, final_value = rule.chosen(), rule.job_rules(), costs.chosen(), final.chosen()
-    which = rule.readings or rule.left()
+    which, by = rule.readings or rule.left(), breakdown.chosen()
     clock.check()
     engine.check()
     output.check(logs)
-    history = reading.history(logs, engine.given)
+    history = reading.history(logs, engine.given or by is not None)
     if history is not None:
         if which:
             raise typer.BadParameter(
@@ -93,9 +119,9 @@ def replay(
         from esim.analyses.history.replay_history import ReplaySettings
 
         settings = ReplaySettings(row, clock.clock, clock.workers, money, final_value, until)
-        _replay_history(history, settings, engine, output)
+        _replay_history(history, settings, engine, output, by, command_line(context))
         return
-    check_engine_used(history, **vars(engine))
+    check_engine_used(history, **vars(engine), by=by)
     from esim import replay as run
 
     with progress() as display:
@@ -148,7 +174,12 @@ def _tell(
 
 
 def _replay_history(
-    history: History, settings: ReplaySettings, engine: ResumableFlags, output: OutputFlags
+    history: History,
+    settings: ReplaySettings,
+    engine: ResumableFlags,
+    output: OutputFlags,
+    by: By | None,
+    command: str | None,
 ) -> None:
     """Replay a history study by study."""
     from esim.analyses.history.replay_history import replay_history
@@ -165,6 +196,8 @@ def _replay_history(
             engine=engine.engine or "local",
             jobs=engine.jobs,
             address=engine.address,
+            by=by,
+            command=command,
             done=lambda studies: display.advance(task, studies),
         )
     if output.json:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from esim.errors import EsimError, unicode_text
 from esim.readers.inputs import apart, contents, read_inputs
@@ -45,6 +45,7 @@ def convert(
     out: str,
     *,
     told: Told = lambda path, studies, notes: None,
+    group: str | None = None,
     **options: Any,
 ) -> Conversion:
     """Write the studies of some inputs into a history, which is created if there is none.
@@ -59,6 +60,7 @@ def convert(
         out: a folder, or an address in object storage.
         told: called after each input with its name, the studies that were read from it, and the
             notes about the input itself; there are none if it was unchanged or could not be read.
+        group: the group that these inputs belong to, such as a team or a model.
         options: the options of `esim.read_studies`.
 
     Raises:
@@ -69,24 +71,32 @@ def convert(
     if location.is_local:
         keep_apart(Path(out), local_roots(paths))
     _refuse_other_things(out)
-    groups, refused = apart(paths, **options)
+    every, refused = apart(paths, **options)
+    asked = _Asked(options, group, told)
     with location.only_writer():
         conversion = Conversion(History.open(out), failed=refused)
-        inputs = iter(groups)
+        inputs = iter(every)
         for first in inputs:
-            given = _read(first, conversion, options, told)
+            given = _read(first, conversion, asked)
             if given is not None:
-                shard = _a_shard(given, inputs, conversion, options, told)
+                shard = _a_shard(given, inputs, conversion, asked)
                 conversion.history = append(location, shard, conversion.history)
     return conversion
+
+
+class _Asked(NamedTuple):
+    """How every input is read; the fields are arguments of `convert`."""
+
+    options: Mapping[str, Any]
+    group: str | None
+    told: Told
 
 
 def _a_shard(
     given: Input | None,
     inputs: Iterator[tuple[str, ...]],
     conversion: Conversion,
-    options: Mapping[str, Any],
-    told: Told,
+    asked: _Asked,
 ) -> Iterator[Input]:
     """The given input and the next ones that are new or have changed, until they fill a shard."""
     reports = 0
@@ -96,22 +106,19 @@ def _a_shard(
             yield given
         if reports >= SHARD_ROWS or (paths := next(inputs, None)) is None:
             return
-        given = _read(paths, conversion, options, told)
+        given = _read(paths, conversion, asked)
 
 
-def _read(
-    paths: tuple[str, ...],
-    conversion: Conversion,
-    options: Mapping[str, Any],
-    told: Told,
-) -> Input | None:
+def _read(paths: tuple[str, ...], conversion: Conversion, asked: _Asked) -> Input | None:
     """An input with its studies; None if the history holds them already or it cannot be read."""
+    options, group, told = asked
     name = unicode_text(", ".join(paths))
     before = conversion.history
     known = {} if before is None else {entry.input: entry.sha256 for entry in before.entries}
     try:
         files = contents(paths)
-        told_apart = sorted((key, value) for key, value in options.items() if key != "max_size")
+        apart_by = options if group is None else {**options, "group": group}
+        told_apart = sorted((key, value) for key, value in apart_by.items() if key != "max_size")
         sha256 = fingerprint(files, repr(told_apart)) if files else ""
         if files and known.get(name) == sha256:
             conversion.unchanged.append(name)
@@ -132,6 +139,7 @@ def _read(
         sha256 or fingerprint([(i.path, i.sha256) for i in found.inputs], ""),
         found.inputs[0].format if found.inputs else "",
         found.studies,
+        group,
     )
 
 

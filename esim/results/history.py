@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 from esim.assumptions import Costs
 from esim.results.named_rule import RecordedJobRule, RecordedRule
 from esim.results.recorded_inputs import Inputs
 from esim.results.records import following_schema, to_json
+from esim.results.replay import TOTALED, add_up
 from esim.results.validate import validate_document
 from esim.storage.typed import Scalars, build, plain
 from esim.version import __version__
@@ -17,6 +18,7 @@ from esim.version import __version__
 SCHEMA = "esim.replay-many/1"
 # The folder of --out: the document, the table of studies, and a folder with tables of trials.
 RESULT, STUDIES, TRIALS = "result.json", "studies.parquet", "trials"
+By = Literal["month", "group"]
 
 
 @dataclass(frozen=True)
@@ -25,6 +27,56 @@ class AskedClock:
 
     mode: str | None
     workers: int
+
+
+@dataclass(frozen=True)
+class Part:
+    """The studies of a month or of a group, and what adds up over them.
+
+    Attributes:
+        name: the month of their first starts in UTC, such as "2024-05", or their group; None of the
+            studies without a date.
+        totals: as of the whole history.
+    """
+
+    name: str | None
+    totals: Scalars
+
+
+@dataclass(frozen=True)
+class Breakdown:
+    """A history's totals by month or by group, in the order of their names."""
+
+    what: By
+    parts: tuple[Part, ...]
+
+    @classmethod
+    def of(
+        cls, what: By, names: Sequence[str | None], columns: Mapping[str, Sequence[Any]]
+    ) -> Breakdown:
+        """The totals of studies by the parts that they belong to.
+
+        Args:
+            what: the parts are months or groups.
+            names: the part of each study; None is unknown, and comes last. [S]
+            columns: those of `TOTALED`, a value a study. [S] each
+
+        Example:
+            >>> columns = dict.fromkeys(TOTALED, [None, None]) | {"trials": [10, 20]}
+            >>> months = Breakdown.of("month", ["2024-05", "2024-05"], columns)
+            >>> [(part.name, part.totals["trials"]) for part in months.parts]
+            [('2024-05', 30)]
+        """
+        at: dict[str | None, list[int]] = {}
+        for study, name in enumerate(names):
+            at.setdefault(name, []).append(study)
+        return cls(
+            what,
+            tuple(
+                Part(name, add_up({key: [columns[key][i] for i in at[name]] for key in TOTALED}))
+                for name in sorted(at, key=lambda name: (name is None, name or ""))
+            ),
+        )
 
 
 @dataclass(frozen=True)
@@ -39,6 +91,8 @@ class HistoryReplay:
         spread: headline number -> its quantiles over the studies that know it, by name.
         failures: study -> why it could not be replayed.
         warnings: code -> in how many studies.
+        by: the totals by month or by group, where they were asked for.
+        command: the command line that made it, where one did.
         esim: the version that wrote it.
 
     Example:
@@ -70,6 +124,8 @@ class HistoryReplay:
     failures: Mapping[str, str]
     warnings: Mapping[str, int]
     until: tuple[RecordedJobRule, ...] = ()
+    by: Breakdown | None = None
+    command: str | None = None
     esim: str = __version__
 
     def __post_init__(self) -> None:
@@ -79,8 +135,9 @@ class HistoryReplay:
         """The document, schema esim.replay-many/1, of plain values."""
         entries = plain(self)
         head = {"schema": SCHEMA, "esim": entries.pop("esim")}
-        if not self.until:
-            del entries["until"]
+        for name in ("until", "by", "command"):
+            if not entries[name]:
+                del entries[name]
         return {**head, **entries, "tables": {"studies": STUDIES, "trials": TRIALS}}
 
     def to_json(self) -> str:

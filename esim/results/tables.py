@@ -13,14 +13,21 @@ from typing import IO, Any
 import numpy as np
 import pyarrow as pa
 
+from esim.results.history import By
 from esim.results.replay import Summary, TrialColumns
 from esim.storage import arrow
+from esim.storage.history.dates import month
 
 _GROUP = 50_000  # rows
+_TIME = pa.timestamp("us", tz="UTC")
 
 
 def studies_schema() -> Any:
-    """Columns of studies.parquet: the study, and the keys of its summary."""
+    """Columns of studies.parquet: the study, when it ran, its group, and the keys of its summary.
+
+    `first_start` and `last_end` are times in UTC, null where the logs have no wall-clock times.
+    `digest` is the hash of what is recorded of the study, `esim.storage.history.write`.
+    """
     kinds: dict[str, Any] = {
         "int": pa.int64(),
         "float": pa.float64(),
@@ -32,6 +39,8 @@ def studies_schema() -> Any:
     fields: list[tuple[str, Any]] = [
         (name, pa.string()) for name in ("study", "error", "objective", "direction", "clock")
     ]
+    fields += [(name, _TIME) for name in ("first_start", "last_end")]
+    fields += [(name, pa.string()) for name in ("group", "digest")]
     fields.append(("warnings", pa.list_(pa.string())))
     for summary_field in dataclasses.fields(Summary):
         fields.append((summary_field.name, kinds[str(summary_field.type).removesuffix(" | None")]))
@@ -52,6 +61,20 @@ def studies_table(columns: Mapping[str, Sequence[Any]]) -> Any:
     """studies.parquet of some studies: their keys' values, None where one is unknown."""
     schema = studies_schema()
     return pa.table([_array(columns[field.name], field.type) for field in schema], schema=schema)
+
+
+def part_names(rows: Any, what: By) -> list[str | None]:
+    """The month or the group of each study of studies.parquet; None where it is unknown.
+
+    Args:
+        rows: the columns `first_start` and `group` of the table.
+        what: which of both.
+    """
+    if what == "group":
+        groups: list[str | None] = rows["group"].to_pylist()
+        return groups
+    micros = rows["first_start"].cast(pa.int64()).to_pylist()
+    return [None if time is None else month(time / 1e6) for time in micros]
 
 
 def _array(values: Sequence[Any], kind: Any) -> Any:
@@ -78,6 +101,9 @@ def _array(values: Sequence[Any], kind: Any) -> Any:
             names=names,
             mask=arrow.booleans(~present),
         )
+    if kind == _TIME:
+        micros = [0 if value is None else round(1e6 * value) for value in values]
+        return arrow.with_nulls(np.array(micros, dtype=np.int64), present).cast(kind)
     if not present.all():
         values = [0 if value is None else value for value in values]
     if kind == pa.bool_():

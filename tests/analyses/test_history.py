@@ -360,3 +360,76 @@ def test_a_killed_worker_costs_nothing_that_was_finished(
     assert len(list(out.with_name("out.partial").glob("*.studies"))) == 2
     many.replay_history(history, SETTINGS, out=out, jobs=1, resume=True)
     assert files(out) == files(whole)
+
+
+MAY = 1714521600.0  # 2024-05-01T00:00Z
+DAY = 86400.0
+
+
+@pytest.fixture
+def dated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> History:
+    """Two studies in May and one in June 2024, and s3 without a date; two inputs, one named."""
+    monkeypatch.setattr(layout, "ROWS", 90)
+    begun = {"s0": MAY, "s1": MAY + 30 * DAY, "s2": MAY + 31 * DAY}
+    made = [
+        dataclasses.replace(one, start=begun[one.name] + np.arange(6.0), end=np.full(6, np.nan))
+        if one.name in begun
+        else one
+        for one in studies(4)
+    ]
+    inputs = [
+        Input("logs/a", "0", "table", made[:2]),
+        Input("logs/b", "0", "table", made[2:], "team b"),
+    ]
+    return append(Location(str(tmp_path / "h")), inputs, None)
+
+
+def test_totals_by_month_and_by_group_add_up(dated: History, tmp_path: Path) -> None:
+    result = many.replay_history(dated, SETTINGS, out=tmp_path / "out", jobs=1, by="month")
+    rows = {
+        row["study"]: row for row in pq.read_table(tmp_path / "out/studies.parquet").to_pylist()
+    }
+    assert str(rows["s1"]["first_start"]) == "2024-05-31 00:00:00+00:00"
+    assert rows["s3"]["first_start"] is None
+    assert [rows[f"s{i}"]["group"] for i in range(4)] == ["logs/a", "logs/a", "team b", "team b"]
+    assert rows["s0"]["digest"] == dated.entries[0].digest
+    assert result.by is not None
+    months = [(part.name, part.totals["studies"]) for part in result.by.parts]
+    assert months == [("2024-05", 2), ("2024-06", 1), (None, 1)]
+    run = [rows[name]["steps_run"] for name in ("s0", "s1")]
+    assert result.by.parts[0].totals["steps_run"] == sum(run)
+    assert result.by.parts[0].totals["steps_saved_fraction"] == 1 - sum(run) / 60  # 2 x 6 x 5 steps
+    assert many.HistoryReplay.from_dict(result.to_dict()) == result
+    groups = many.replay_history(dated, SETTINGS, jobs=1, by="group").by
+    assert groups is not None
+    assert [(part.name, part.totals["trials"]) for part in groups.parts] == [
+        ("logs/a", 12), ("team b", 12),
+    ]  # fmt: skip
+
+
+@pytest.mark.usefixtures("dated")
+def test_replay_by_month_on_the_command_line(tmp_path: Path) -> None:
+    h = str(tmp_path / "h")
+    shown = RUN.invoke(app, ["replay", h, "--by", "month", "--before", "2024-06", "--jobs", "1"])
+    assert shown.exit_code == 0, shown.output
+    assert "2 of 4 studies began before 2024-06" in shown.output
+    assert "1 of 4 studies have no date and are left out" in shown.output
+    months = [line.split() for line in shown.output.splitlines() if line.startswith("  2024")]
+    assert months == [["2024-05", "2", "12", "6", "40.0", "%", "1"]]
+    document = json.loads(RUN.invoke(app, ["replay", h, "--since", "2024", "--json"]).stdout)
+    assert document["studies"] == 3
+    assert [note["code"] for note in document["inputs"][0]["notes"]] == [
+        "studies_by_date", "studies_undated",
+    ]  # fmt: skip
+    compared = ["compare", h, "--since", "2024-06", "--rules", "sagemaker", "--json"]
+    document = json.loads(RUN.invoke(app, [*compared, "--engine", "threads"]).stdout)
+    assert [one["study"] for one in document["studies"]] == ["s2"]
+    assert document["inputs"][0]["notes"][0]["text"] == "1 of 4 studies began in 2024-06 or later"
+    for typed, said in (
+        (["--by", "week"], "month or group"),
+        (["--since", "May"], "not a date"),
+        (["--since", "2024", "--study", "s0"], "without --study"),
+    ):
+        refused = RUN.invoke(app, ["replay", h, *typed])
+        assert refused.exit_code == 2 and said in refused.output
+    assert RUN.invoke(app, ["replay", h, "--since", "2030"]).exit_code == 1

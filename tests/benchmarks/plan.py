@@ -81,7 +81,8 @@ def cost(trials: int, steps: int, studies: int) -> Cost:
 
         def write() -> None:
             tables = Path(tempfile.mkdtemp(dir=folder))
-            many.write_result(tables, kept, range(len(chunks)), SETTINGS, inputs)
+            gathered = many.Gathered(SETTINGS, inputs)
+            many.write_result(tables, kept, range(len(chunks)), gathered)
 
         writing = worked(write)
         size = sum(p.stat().st_size for p in (folder / "h").rglob("*.parquet")) / studies / 1e3

@@ -17,6 +17,7 @@ from esim.assumptions import Costs
 from esim.results.tables import as_parquet, packed, studies_schema, studies_table, trials_table
 from esim.rules import JobRule, Rule
 from esim.storage.history import Chunk
+from esim.storage.history.dates import study_dates
 from esim.study import Study
 from esim.study.batch import Batch
 
@@ -100,12 +101,17 @@ def _replay_chunk(settings: ReplaySettings, chunk: Chunk) -> ReplayedChunk:
     columns: dict[str, list[Any]] = {name: [None] * len(entries) for name in studies_schema().names}
     for name in ("study", "objective", "direction"):
         columns[name] = [getattr(entry, name) for entry in entries]
+    columns["group"] = [entry.group_name or entry.input for entry in entries]
+    columns["digest"] = [entry.digest for entry in entries]
     studies: dict[int, Study] = {}
     for place, one in enumerate(read(WorkUnit.of(chunk))):
         if isinstance(one, FailedStudy):
             columns["error"][place] = one.error
         else:
             studies[place] = one
+            first, last = study_dates(one.start, one.end)
+            columns["first_start"][place] = None if first != first else first
+            columns["last_end"][place] = None if last != last else last
     made: list[tuple[list[int], Replays]] = []
     for places, replayed in _replayed(settings, studies):
         if isinstance(replayed, FailedStudy):

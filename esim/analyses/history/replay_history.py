@@ -14,10 +14,25 @@ import numpy as np
 from esim.analyses.history.chunk_replay import ReplaySettings, replay_chunk
 from esim.analyses.history.finished_chunks import FinishedChunks
 from esim.analyses.workers import engines
-from esim.results.history import RESULT, STUDIES, TRIALS, AskedClock, HistoryReplay
+from esim.results.history import (
+    RESULT,
+    STUDIES,
+    TRIALS,
+    AskedClock,
+    Breakdown,
+    By,
+    HistoryReplay,
+)
 from esim.results.named_rule import RecordedJobRule, RecordedRule
 from esim.results.replay import TOTALED, add_up
-from esim.results.tables import as_parquet, row_groups, studies_schema, trials_schema, unpacked
+from esim.results.tables import (
+    as_parquet,
+    part_names,
+    row_groups,
+    studies_schema,
+    trials_schema,
+    unpacked,
+)
 from esim.storage.folders import whole_folder
 from esim.storage.history import Chunk, History
 
@@ -46,6 +61,8 @@ def replay_history(
     engine: str = "local",
     jobs: int | None = None,
     address: str | None = None,
+    by: By | None = None,
+    command: str | None = None,
     done: Any = lambda studies: None,
 ) -> HistoryReplay:
     """Replay every study of a history; the same bytes whatever the engine and its workers.
@@ -54,6 +71,8 @@ def replay_history(
         out: folder for result.json, studies.parquet and trials/, a file a chunk, written whole or
             not at all. Finished chunks are kept in ``<out>.partial`` until then.
         resume: go on from ``<out>.partial`` of an interrupted run of the same replay.
+        by: what the totals are broken down by.
+        command: the command line that asked for it, for the document.
         done: called with the number of studies of each finished chunk.
 
     Raises:
@@ -74,32 +93,34 @@ def replay_history(
             done(len(todo[i].entries))
             yield todo[i].number
 
-    inputs = [{"path": str(history.location), "sha256": history.sha256, "format": "history"}]
+    source: dict[str, Any] = {
+        "path": str(history.location),
+        "sha256": history.sha256,
+        "format": "history",
+    }
+    if history.notes:
+        source["notes"] = [vars(note) for note in history.notes]
+    gathered = Gathered(settings, [source], by, command)
     with FinishedChunks.opened(out, _run_key(history, settings, chunks), resume) as parts:
         if out is None:
-            gathered = _Gathered()
             for number in _in_order(finished(parts)):
                 gathered.add(unpacked(parts.studies(number)))
-            return gathered.result(settings, inputs)
+            return gathered.result()
         with whole_folder(out, _ours) as folder:
-            result = write_result(folder, parts, finished(parts), settings, inputs)
+            result = write_result(folder, parts, finished(parts), gathered)
         parts.forget()
         return result
 
 
 def write_result(
-    folder: Path,
-    parts: FinishedChunks,
-    finished: Iterable[int],
-    settings: ReplaySettings,
-    inputs: Sequence[Mapping[str, Any]],
+    folder: Path, parts: FinishedChunks, finished: Iterable[int], gathered: Gathered
 ) -> HistoryReplay:
     """A table of the studies in the order of the history, the trials chunk by chunk, the document.
 
     Args:
         finished: the chunks' numbers as they finish: what can be written is written meanwhile.
+        gathered: takes their studies, and makes the document of them.
     """
-    gathered = _Gathered()
     (folder / TRIALS).mkdir()
     with row_groups(folder / STUDIES, studies_schema()) as studies:
         for number in _in_order(finished):
@@ -111,7 +132,7 @@ def write_result(
         (folder / TRIALS / f"{0:06d}.parquet").write_bytes(
             as_parquet(trials_schema().empty_table())
         )
-    result = gathered.result(settings, inputs)
+    result = gathered.result()
     (folder / RESULT).write_text(result.to_json(), encoding="utf-8")
     return result
 
@@ -133,10 +154,18 @@ def _in_order(finished: Iterable[int]) -> Iterator[int]:
             following += 1
 
 
-class _Gathered:
+class Gathered:
     """What the result document needs of studies.parquet: some hundred bytes a study."""
 
-    def __init__(self) -> None:
+    def __init__(
+        self,
+        settings: ReplaySettings,
+        inputs: Sequence[Mapping[str, Any]],
+        by: By | None = None,
+        command: str | None = None,
+    ) -> None:
+        self._settings, self._inputs, self._by, self._command = settings, inputs, by, command
+        self._parts: list[str | None] = []  # the part of each study, if `by` asks for any
         self._columns: dict[str, list[Any]] = {key: [] for key in {*TOTALED, *_SPREAD_OF}}
         self._failures: dict[str, str] = {}
         self._warnings: dict[str, int] = {}
@@ -153,14 +182,16 @@ class _Gathered:
         for key, column in self._columns.items():
             values = rows[key].to_pylist()
             column += [v for v, error in zip(values, errors, strict=True) if error is None]
+        if self._by is not None:
+            parts = part_names(rows, self._by)
+            self._parts += [v for v, error in zip(parts, errors, strict=True) if error is None]
 
-    def result(
-        self, settings: ReplaySettings, inputs: Sequence[Mapping[str, Any]]
-    ) -> HistoryReplay:
+    def result(self) -> HistoryReplay:
         """The document."""
         totals = add_up(self._columns)
+        settings, by = self._settings, self._by
         return HistoryReplay(
-            inputs=tuple(inputs),
+            inputs=tuple(self._inputs),
             rule=RecordedRule.of(settings.rule),
             clock=AskedClock(settings.clock, settings.workers),
             costs=settings.costs,
@@ -171,6 +202,8 @@ class _Gathered:
             spread=dict(self._spread()),
             failures=self._failures,
             warnings=dict(sorted(self._warnings.items(), key=lambda item: (-item[1], item[0]))),
+            by=None if by is None else Breakdown.of(by, self._parts, self._columns),
+            command=self._command,
         )
 
     def _spread(self) -> Iterator[tuple[str, dict[str, float]]]:

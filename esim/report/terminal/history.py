@@ -2,29 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.padding import Padding
 from rich.text import Text
 
+from esim.report.replayed_history import HEADLINES, acting_rule, history_answer
 from esim.report.terminal.replay import table
-from esim.report.words import clean, count, money, number, percent, seconds
+from esim.report.words import clean, count, money, percent
 
 if TYPE_CHECKING:
-    from esim.results.history import HistoryReplay
+    from esim.results.history import Breakdown, HistoryReplay
 
 _SHOWN = 10  # failures that are shown
-_ROWS: dict[str, tuple[str, Callable[[float], str]]] = {
-    "steps_saved_fraction": ("steps saved", percent),
-    "seconds_saved_fraction": ("training time saved", percent),
-    "billed_saved_fraction": ("billed time saved", percent),
-    "makespan_saved_fraction": ("makespan saved", percent),
-    "cost_saved_fraction": ("cost saved", percent),
-    "degradation_normalized": ("degradation, of best to median", percent),
-    "best_rank": ("rank of the best kept", number),
-}
 
 
 def show_many(result: HistoryReplay, console: Console) -> None:
@@ -32,27 +24,52 @@ def show_many(result: HistoryReplay, console: Console) -> None:
     t = result.totals
     head = Text(clean(str(result.inputs[0]["path"])), style="bold")
     clock = result.clock.mode or "as recorded"
-    until = "".join(f" until {clean(rule.text)}" for rule in result.until)
     head.append(
         f"  {count(result.studies)} studies, {count(t['trials'])} trials; rule "
-        f"{result.rule.name}{until}, clock {clock}",
+        f"{acting_rule(result)}, clock {clock}",
         style="dim",
     )
     console.print(head)
-    console.print(Padding(Text(_answer(result), style="bold"), (1, 0)))
+    for note in result.inputs[0].get("notes", ()):
+        console.print(Padding(Text(f"· {clean(note['text'], 300)}", style="dim"), (0, 0, 0, 1)))
+    console.print(Padding(Text(history_answer(result), style="bold"), (1, 0)))
     names = ("5 %", "25 %", "median", "75 %", "95 %")
     shown = table("How it spreads over the studies", "", "studies", *names)
     for key, spread in result.spread.items():
-        label, show = _ROWS[key]
+        label, show = HEADLINES[key]
         levels = [show(value) for name, value in spread.items() if name != "studies"]
         shown.add_row(label, count(spread["studies"]), *levels)
     console.print(shown)
+    if result.by is not None:
+        _show_parts(result.by, console)
     if result.warnings:
         console.print(Text("\nWhy to doubt it", style="bold"))
         for code, studies in result.warnings.items():
             console.print(Padding(Text(f"· {code}: {count(studies)} studies"), (0, 0, 0, 1)))
         console.print(Text(" --study NAME explains them for one", style="dim"))
     show_failures(result.failures, console)
+
+
+def _show_parts(by: Breakdown, console: Console) -> None:
+    """Print the totals of each month or group, and last of the studies without a date."""
+    timed = any(one.totals["seconds_saved_fraction"] is not None for one in by.parts)
+    currency = next((t["currency"] for one in by.parts if (t := one.totals)["cost"]), None)
+    more = [*["time saved"] * timed, *[f"{currency} saved"] * (currency is not None)]
+    shown = table(
+        f"By {by.what}", "", "studies", "trials", "stopped", "steps saved", *more, "best lost in"
+    )
+    for one in by.parts:
+        t = one.totals
+        cost = None if t["cost"] is None else t["cost_recorded"] - t["cost"]
+        shown.add_row(
+            "no date" if one.name is None else clean(one.name),
+            *(count(t[key]) for key in ("studies", "trials", "trials_stopped")),
+            percent(t["steps_saved_fraction"]),
+            *[percent(t["seconds_saved_fraction"])] * timed,
+            *[money(cost, "")] * (currency is not None),
+            count(t["best_trials_stopped"]),
+        )
+    console.print(shown)
 
 
 def show_failures(failures: Mapping[str, str], console: Console) -> None:
@@ -68,27 +85,3 @@ def show_failures(failures: Mapping[str, str], console: Console) -> None:
     for study, why in list(failures.items())[:_SHOWN]:
         line = clean(" ".join(why.split()), 300)
         console.print(Padding(Text(f"· {clean(study)}: {line}"), (0, 0, 0, 1)))
-
-
-def _answer(result: HistoryReplay) -> str:
-    t = result.totals
-    if not result.studies:
-        return "No study could be replayed."
-    left = ""
-    if result.until:
-        left = (
-            f", the jobs would have ended without starting {count(t['trials_not_started'])} and "
-            f"cutting {count(t['trials_cut'])} of them,"
-        )
-    text = (
-        f"The rule would have stopped {count(t['trials_stopped'])} of {count(t['trials'])} trials"
-        f"{left} and saved {percent(t['steps_saved_fraction'])} of the steps"
-    )
-    if t["seconds_saved_fraction"] is not None:
-        saved = seconds(t["seconds_recorded"] - t["seconds_run"])
-        text += f" and {percent(t['seconds_saved_fraction'])} of the training time ({saved})"
-    if t["cost"] is not None:
-        text += f", {money(t['cost_recorded'] - t['cost'], t['currency'])}"
-    lost = t["best_trials_stopped"]
-    word = "the best was lost" if result.until else "it stopped the best trial"
-    return f"{text}; {word} in {count(lost)} of {count(result.studies)} studies."

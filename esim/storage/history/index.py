@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from esim.errors import EsimError, within
 from esim.storage.columns import Column, Kind, checked_columns
 from esim.storage.typed import MisfitError, convert, parse
@@ -33,6 +35,11 @@ class Entry:
         sha256: the hash of the input's contents and of the options it was read with.
         notes: the study's notes as JSON text.
         done_at_zero: as in `Study`; None in a history that was written before there was one.
+        first_start, last_end: the first start and the last end of its trials, in seconds since 1970
+            UTC; NaN where they are unknown (null in the file), and None in a history that was
+            written before the index had them (`esim.storage.history.dates`).
+        digest: the hash of the study's own reports and trials; None in such a history.
+        group_name: the group that the user gave the input, or None.
     """
 
     study: str
@@ -50,6 +57,10 @@ class Entry:
     format: str
     notes: str
     done_at_zero: int | None
+    first_start: float | None = None
+    last_end: float | None = None
+    digest: str | None = None
+    group_name: str | None = None
 
     @property
     def is_empty(self) -> bool:
@@ -61,16 +72,29 @@ def index_schema() -> Any:
     """The Arrow schema of index.parquet."""
     import pyarrow as pa
 
-    kinds: dict[str, Any] = {"text": pa.string(), "whole numbers": pa.int64(), "flags": pa.bool_()}
+    kinds: dict[str, Any] = {
+        "text": pa.string(),
+        "whole numbers": pa.int64(),
+        "numbers": pa.float64(),
+        "flags": pa.bool_(),
+    }
     fields = [(column.name, kinds[column.kind]) for column in _COLUMNS]
     return pa.schema(fields, metadata={KEY: SCHEMA.encode()})
 
 
-_KINDS: Mapping[str, Kind] = {"str": "text", "bool": "flags"}
+_KINDS: Mapping[str, Kind] = {
+    "str": "text",
+    "bool": "flags",
+    "int": "whole numbers",
+    "float": "numbers",
+}
 _COLUMNS = tuple(
-    Column(name, _KINDS.get(kind, "whole numbers"), nulls="None" in kind, needed="None" not in kind)
+    Column(name, _KINDS[kind.partition(" ")[0]], nulls="None" in kind, needed="None" not in kind)
     for name, kind in Entry.__annotations__.items()
 )
+_DATES = ("first_start", "last_end")
+# Seconds since 1970 of the years 1990 and 2100. Times outside count from another zero than 1970.
+EARLIEST, LATEST = 631_152_000.0, 4_102_444_800.0
 _COUNTS = ("first_report", "reports", "first_trial", "trials")
 
 
@@ -103,6 +127,9 @@ def read_index(data: bytes, where: str) -> tuple[Entry, ...] | None:
         name: table[name].to_pylist() if name in table.column_names else absent
         for name in Entry.__annotations__
     }
+    for name in _DATES:
+        if name in table.column_names:  # the index says of each whether it is known
+            columns[name] = [np.nan if time is None else time for time in columns[name]]
     entries = tuple(map(Entry, *columns.values()))
     _validate([entry for entry in entries if not entry.is_empty], where)
     return entries
@@ -121,6 +148,9 @@ def _validate(entries: Sequence[Entry], where: str) -> None:
     lowest = min((getattr(e, name) for e in entries for name in _COUNTS), default=0)
     if lowest < 0 or not {entry.done_at_zero for entry in entries} <= {None, 0, 1}:
         raise EsimError("a number that cannot be in an index", where=where, why="it is negative")
+    times = {getattr(e, name) for e in entries for name in _DATES} - {None}
+    if not all(EARLIEST <= time < LATEST for time in times if time == time):
+        raise EsimError("a date that cannot be in an index", where=where)
 
 
 def notes_text(notes: Sequence[Note]) -> str:

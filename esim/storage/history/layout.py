@@ -32,7 +32,7 @@ from esim.storage.parquet import (
     status_codes,
 )
 from esim.storage.typed import shown
-from esim.study import Int64, Study, as_direction
+from esim.study import Float64, Int64, Note, Study, as_direction
 from esim.study.arrays import if_any_known
 
 SHARDS, REPORTS, TRIALS = "shards", "reports.parquet", "trials.parquet"
@@ -91,6 +91,18 @@ class Chunk:
                     study.validate()
             yield study
 
+    def times(self) -> Iterator[tuple[Entry, tuple[Float64, Float64]]]:
+        """Each study's row of the index with the starts and the ends of its trials, [N] each.
+
+        Raises:
+            EsimError: the table of trials is missing or damaged.
+        """
+        columns = [column for column in _TRIAL_COLUMNS if column.name in ("start", "end")]
+        trials = self._read(f"{SHARDS}/{self.shard}/{TRIALS}", columns)
+        for entry in self.entries:
+            its = slice(entry.first_trial, entry.first_trial + entry.trials)
+            yield entry, (trials["start"][its], trials["end"][its])
+
     def _read(self, name: str, columns: Sequence[Column]) -> dict[str, Any]:
         """Columns of the chunk's row group of one file: numbers as arrays, texts as lists."""
         import pyarrow as pa
@@ -114,6 +126,7 @@ class History:
         location: the folder, on a disk or in object storage.
         entries: a row for each study.
         sha256: the hash of the index file.
+        notes: what a selection of its studies left out.
 
     Example:
         >>> import tempfile
@@ -133,6 +146,7 @@ class History:
     location: Location
     entries: tuple[Entry, ...]
     sha256: str
+    notes: tuple[Note, ...] = ()
 
     @property
     def names(self) -> list[str]:

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from esim.errors import EsimError
 from esim.storage import sealed
 from esim.storage.folders import slug
 from esim.storage.history import layout
 from esim.storage.history.addresses import Location
+from esim.storage.history.dates import study_dates, with_dates
 from esim.storage.history.index import INDEX, Entry, index_schema, notes_text
 from esim.storage.history.layout import History
 from esim.study import Study
@@ -28,12 +32,14 @@ class Input:
         sha256: the hash of the input's contents and of the options it was read with.
         format: the name of the format it was read as.
         studies: the studies found in it; there may be none.
+        group_name: the group that the user gives its studies, or None.
     """
 
     path: str
     sha256: str
     format: str
     studies: Sequence[Study]
+    group_name: str | None = None
 
 
 def append(location: Location, inputs: Iterable[Input], before: History | None) -> History:
@@ -57,7 +63,10 @@ def append(location: Location, inputs: Iterable[Input], before: History | None) 
     """
     import pyarrow as pa
 
-    kept = {} if before is None else {e.study or e.input: e for e in before.entries}
+    kept = {}
+    if before is not None:
+        before = with_dates(before, strict=False)
+        kept = {e.study or e.input: e for e in before.entries}
     taken = {entry.shard for entry in kept.values()}
     fresh: list[Entry] = []
     with _Shards(location, taken) as shards:
@@ -77,7 +86,7 @@ def append(location: Location, inputs: Iterable[Input], before: History | None) 
             fresh += new
     entries = [*kept.values(), *fresh]
     entries.sort(key=lambda e: (e.input, e.study))
-    columns = {name: [getattr(e, name) for e in entries] for name in Entry.__annotations__}
+    columns = {name: [_known(getattr(e, name)) for e in entries] for name in Entry.__annotations__}
     with location.writing(INDEX) as stream:
         index = pa.table(columns, schema=index_schema())
         sealed.write_table(index, stream, compression="zstd")
@@ -97,12 +106,27 @@ def fingerprint(files: Iterable[tuple[str, str]], options: str) -> str:
     return hashlib.sha256(f"{options}\n{lines}".encode()).hexdigest()
 
 
+def study_digest(study: Study) -> str:
+    """The hash of what is recorded of a study: its trials, their reports and their times.
+
+    It differs wherever a number that a replay reads differs, in whatever file it stands.
+    """
+    found = hashlib.blake2b(digest_size=16)
+    ids = [study.objective, study.direction, study.done_at_zero, *study.trials]
+    found.update(json.dumps([*ids, *study.instance_type]).encode())
+    for name in ("offsets", "steps", "values", "elapsed", "start", "end", "status", "censored",
+                 "instance_count", "billed"):  # fmt: skip
+        column = getattr(study, name)
+        found.update(name.encode() if column is None else np.ascontiguousarray(column).tobytes())
+    return found.hexdigest()
+
+
 def _nothing(given: Input) -> Entry:
     """The entry that stands for an input without studies."""
     return Entry(
         study="", objective="", direction="", shard="", group=-1, first_report=0, reports=0,
         first_trial=0, trials=0, timed=False, input=given.path, sha256=given.sha256,
-        format=given.format, notes="[]", done_at_zero=0,
+        format=given.format, notes="[]", done_at_zero=0, group_name=given.group_name,
     )  # fmt: skip
 
 
@@ -160,6 +184,7 @@ class _Shards:
             self._close()
         if self._writers is None:
             self._open(given, *tables)
+        first, last = study_dates(study.start, study.end)
         entry = Entry(
             study=study.name,
             objective=study.objective,
@@ -176,6 +201,10 @@ class _Shards:
             format=given.format,
             notes=notes_text(study.notes),
             done_at_zero=study.done_at_zero,
+            first_start=first,
+            last_end=last,
+            digest=study_digest(study),
+            group_name=given.group_name,
         )
         self._waiting.append(tables)
         self._rows += study.n_reports
@@ -225,6 +254,11 @@ class _Shards:
         self._files.close()
         self._files = ExitStack()
         self._writers, self._shard_rows = None, 0
+
+
+def _known(value: Any) -> Any:
+    """A value of the index as the file has it: null for a number that is unknown."""
+    return None if value != value else value
 
 
 def _names(stem: str) -> Iterator[str]:
