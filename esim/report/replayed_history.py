@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from esim.errors import EsimError
 from esim.report.words import clean, count, money, number, percent, seconds
 from esim.results.history import HistoryReplay
 from esim.results.named_rule import NamedRule
+from esim.results.replayed_studies import ReplayedStudy
 from esim.rules import rule
 
 # Headline numbers: what each is called, and how it is written.
@@ -49,6 +50,76 @@ def history_answer(result: HistoryReplay) -> str:
     return f"{text}; {word} in {count(lost)} of {count(result.studies)} studies."
 
 
+def worst_first(studies: Sequence[ReplayedStudy]) -> list[ReplayedStudy]:
+    """The studies that lose: a worse best value, or their best trial; those that lose most first.
+
+    A study that loses its best trial and of which it is unknown how much comes last.
+    """
+    losing = []
+    for one in studies:
+        s = one.summary
+        worse = s is not None and s.degradation_normalized
+        if s is not None and ((worse or 0.0) > 0 or s.best_trial_stopped):
+            losing.append((-(worse or 0.0), one.study, one))
+    return [one for *_, one in sorted(losing, key=lambda found: found[:2])]
+
+
+def spread_answer(result: HistoryReplay, studies: Sequence[ReplayedStudy]) -> Iterator[str]:
+    """How savings spread over the studies, and where most is lost, in a sentence each."""
+    spread = result.spread.get("steps_saved_fraction")
+    if spread is not None and result.studies > 1:
+        yield (
+            f"In the middle nine tenths of the studies the steps saved run from "
+            f"{percent(spread['q05'])} to {percent(spread['q95'])}."
+        )
+    if (worst := worst_first(studies)[:1]) and (s := worst[0].summary) is not None:
+        yield (
+            f"It costs most in {clean(worst[0].study, 40)}: {percent(s.degradation_normalized)} of "
+            "the way from the best to the median trial."
+        )
+
+
+def doubt_words(code: str) -> str:
+    """A caveat in words that hold for every study that has it; the code itself if it is unknown."""
+    return _DOUBTS.get(code, code)
+
+
+_DOUBTS = {
+    "winner_stopped": "the rule stops the study's best trial, or it is cut or never started",
+    "degradation_unknown": "trials had been cut short when they were recorded, so what the best "
+    "would have been is unknown",
+    "failed_trials": "trials failed: they are never the best, unless the rule stops them first",
+    "stops_at_first_report": "trials are stopped at their first report",
+    "steps_from_zero": "a trial stopped at its first report, before any training, counts as no "
+    "step run",
+    "looks_ahead": "the rule knows how trials go on, or pauses them: a yardstick, not a rule to "
+    "switch on",
+    "axis_without_times": "the rule counts seconds and the logs lack times: a step counts as a "
+    "second",
+    "nothing_stopped": "the rule stops no trial: it would have changed nothing",
+    "job_not_ended": "the job-level rule would have changed nothing: the job ends as it did",
+    "in_flight": "what becomes of jobs in flight as the job ends is assumed",
+    "few_trials": "few trials: one launch order of so few says little about the next job",
+    "one_after_another": "trials are replayed one after another; with jobs side by side fewer "
+    "peers would have ended",
+    "starts_as_recorded": "trials start when they did; in truth a stop frees a machine, and later "
+    "trials start sooner",
+    "steps_as_seconds": "the logs lack times: one step counts as one second",
+    "stop_at_once": "stops take effect at once; a system that polls stops later (--stop-latency-s)",
+    "billed_as_recorded": "jobs were billed otherwise than their seconds say, as on spot instances",
+    "infinite_values": "some values are infinite: they are compared as such",
+    "auto_was_on": "early stopping was on already, so what stopped trials would have reached is "
+    "unknown",
+    "autotune_on": "Autotune was on: it may have changed the job itself",
+    "completion_criteria": "the job had completion criteria, which may have ended it",
+    "converged": "SageMaker found the job converged before it ended",
+    "strategy_bayesian": "the search learns from results: with stops it would have proposed other "
+    "configurations",
+    "first_step_assumed": "what a step of 0 means is assumed (--first-step)",
+    "spot_bill_unknown": "jobs ran on spot instances and their bill is not in the record",
+}
+
+
 def acting_rule(result: HistoryReplay) -> str:
     """The rule and what ends the whole job, as they are written."""
     return result.rule.name + "".join(f" until {clean(one.text)}" for one in result.until)
@@ -64,24 +135,29 @@ def command_for(result: HistoryReplay, study: str, trial: str | None = None) -> 
     """
     words = ["esim", "replay" if trial is None else "explain", str(result.inputs[0]["path"])]
     words += [*([] if trial is None else [trial]), "--study", study]
-    return shlex.join([*words, *_flags(result)])
+    return shlex.join([*words, *_flags(result, trial is not None)])
 
 
-def _flags(result: HistoryReplay) -> Iterator[str]:
-    if result.rule.name != "sagemaker" or not result.until:
-        yield from () if result.rule.name == "sagemaker" else ("--rule", result.rule.name)
+def _flags(result: HistoryReplay, explained: bool) -> Iterator[str]:
+    """The flags that make a replay of one study as this one; `esim explain` has fewer."""
+    if result.rule.name != ("none" if result.until else "sagemaker"):
+        yield from ("--rule", result.rule.name)
     for column, value in _changed(result.rule):
         yield from ("--set", f"{column}={value}")
-    for one in result.until:
-        yield from ("--until", one.text)
-    if result.clock.workers > 1:
-        yield from ("--workers", str(result.clock.workers))
     if result.clock.mode is not None:
         yield from ("--clock", result.clock.mode)
+    if result.clock.workers > 1:
+        yield from ("--workers", str(result.clock.workers))
+    if explained:
+        return
+    for one in result.until:
+        yield from ("--until", one.text)
     if result.final != "last":
         yield from ("--final", result.final)
     if result.costs.price is not None:
         yield from ("--price", f"{result.costs.price:g}")
+        if result.costs.currency != "USD":
+            yield from ("--currency", result.costs.currency)
 
 
 def _changed(named: NamedRule) -> Iterator[tuple[str, Any]]:

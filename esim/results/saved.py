@@ -56,8 +56,20 @@ class SavedResult:
 
         Raises EsimError if there is one that cannot be read.
         """
-        import pyarrow as pa
         import pyarrow.compute as pc
+
+        table = self.whole_table(name)
+        if table is None:
+            return None
+        found: pa.Table = checked_columns(table, _COLUMNS[name], str(self.folder / name))
+        return found.filter(pc.field("study") == study)
+
+    def whole_table(self, name: str) -> pa.Table | None:
+        """A table beside the document, with any columns; None if there is no such table.
+
+        Raises EsimError if there is one that cannot be read.
+        """
+        import pyarrow as pa
 
         from esim.storage import arrow
 
@@ -65,11 +77,10 @@ class SavedResult:
         if not path.is_file():
             return None
         try:
-            table = arrow.parquet(path.read_bytes())
+            table: pa.Table = arrow.parquet(path.read_bytes())
         except (pa.ArrowException, OSError) as error:
             raise EsimError("cannot be read", where=str(path), why=str(error)) from error
-        found: pa.Table = checked_columns(table, _COLUMNS[name], str(path))
-        return found.filter(pc.field("study") == study)
+        return table
 
 
 def read_result(path: Path) -> SavedResult:

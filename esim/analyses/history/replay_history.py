@@ -139,7 +139,8 @@ def write_result(
 
 def _ours(path: Path) -> bool:
     trials = path.parent == Path(TRIALS) and path.suffix == ".parquet"
-    return trials or str(path) in (RESULT, STUDIES)
+    report = path.stem == "report" and path.parent == Path()  # esim report writes it beside
+    return trials or report or str(path) in (RESULT, STUDIES)
 
 
 def _in_order(finished: Iterable[int]) -> Iterator[int]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from esim.report.figures.certificate_figures import sequence_plot, wealth_plot
@@ -14,6 +14,7 @@ from esim.report.figures.comparison_figures import (
 from esim.report.figures.fallen_readings import fall_plot
 from esim.report.figures.final_values import finals_plot
 from esim.report.figures.forecast import course_plots, forecast_plots, trade_plot
+from esim.report.figures.history_figures import losses_plot, parts_plot, savings_plot
 from esim.report.figures.labelled_rows import readings_plot
 from esim.report.figures.pareto_front import front_plot
 from esim.report.figures.plot import Plot
@@ -26,9 +27,10 @@ from esim.report.figures.trial_curves import curves_plot
 from esim.results.certificate import Certificate
 from esim.results.comparison.comparison import Comparison
 from esim.results.estimate import EstimateDocument
+from esim.results.history import Breakdown
 from esim.results.identification import Identification
 from esim.results.recorded_reports import RecordedReports
-from esim.results.replay import ReplayResult
+from esim.results.replay import ReplayResult, Summary
 from esim.results.watched import Watched
 
 
@@ -64,6 +66,16 @@ def certificate_plots(document: Certificate | Watched) -> dict[str, Plot]:
     if isinstance(document, Watched):
         return _by_name([wealth_plot(document)])
     return _by_name([sequence_plot(document)])
+
+
+def history_plots(studies: Sequence[Summary], parts: Sequence[Breakdown]) -> dict[str, Plot]:
+    """The plots of a replayed history, by name; those with nothing to show are left out.
+
+    Args:
+        studies: what the rule would have done to each study.
+        parts: the totals by month, by group.
+    """
+    return _by_name([savings_plot(studies), losses_plot(studies), *map(parts_plot, parts)])
 
 
 def identification_plots(found: Identification) -> dict[str, Plot]:

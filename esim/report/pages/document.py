@@ -16,6 +16,7 @@ from esim.storage.places import keep_apart
 # Schema -> the module and the function that make a page of it: (source, studies) -> Page.
 KINDS = {
     "esim.replay/1": ("esim.report.pages.replay", "replay_page"),
+    "esim.replay-many/1": ("esim.report.pages.history", "history_page"),
     "esim.compare/1": ("esim.report.pages.comparison", "compare_page"),
     "esim.estimate/1": ("esim.report.pages.estimate", "estimate_page"),
     "esim.certificate/1": ("esim.report.pages.certificate", "certificate_page"),
