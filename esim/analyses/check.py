@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from esim.results.check import Check, Finding, Severity
+from esim.results.check import SEVERITIES, Check, Finding, Severity
 from esim.simulator.replay import replay
 from esim.study import Float64, Int64, Note, Status, Study
 from esim.study.facts import cut_short, reporting
@@ -219,8 +219,7 @@ def check(study: Study) -> Check:
         text = f"the literal rule stops none of {_jobs(study)}"
         cure = "see whether other readings of the rule do: esim replay --readings"
         found.append(Finding("nothing_stopped", "warning", text, cure, len(reporting(study))))
-    order = ("error", "warning", "note")
-    found.sort(key=lambda finding: order.index(finding.severity))
+    found.sort(key=lambda finding: SEVERITIES.index(finding.severity))
     return Check(study.name, verdict, acts, tuple(found))
 
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -16,7 +15,8 @@ from esim.cli.progress import progress
 
 if TYPE_CHECKING:
     from esim.readers.inputs import ReadInput
-    from esim.results.check import Check
+    from esim.results.check import CheckDocument
+    from esim.storage.history import History
 
 
 @with_groups
@@ -34,25 +34,54 @@ def check(
     from esim.results.check import CheckDocument
 
     with progress() as display:
-        display.add_task("reading logs", total=None)
-        found = reading.read(logs)
-        checks = [examine(one) for one in found.studies]
+        task = display.add_task("reading logs", total=None)
+        history = reading.history(logs, asked=True)
+        failures: dict[str, str] = {}
+        found: ReadInput | History
+        if history is None:
+            found = reading.read(logs)
+            checks = tuple(examine(one) for one in found.studies)
+        else:
+            from esim.analyses.history.check_history import check_history
+
+            found = history
+            display.update(task, description="checking", total=len(history.names))
+            checks, failures = check_history(history, lambda n: display.advance(task, n))
+    document = CheckDocument(checks, _inputs(found), failures)
     if json:
-        print_document(CheckDocument(tuple(checks), tuple(described(found))).to_json())
+        print_document(document.to_json())
     else:
-        _show(checks, found)
+        _show(document, found)
     bad = ("error", "warning") if strict else ("error",)
-    if any(finding.severity in bad for one in checks for finding in one.findings):
+    if failures or any(finding.severity in bad for one in checks for finding in one.findings):
         raise typer.Exit(1)
 
 
-def _show(checks: Sequence[Check], found: ReadInput) -> None:
+def _inputs(found: ReadInput | History) -> tuple[dict[str, Any], ...]:
+    """What was read, with the notes of every study."""
+    from esim.readers.inputs import ReadInput
+    from esim.storage.history.index import INDEX, notes_of
+
+    inputs = described(found)
+    if not isinstance(found, ReadInput):
+        where = found.location.where(INDEX)
+        inputs[0]["notes"] += [
+            {**vars(note), "study": entry.study}
+            for entry in found.entries
+            for note in notes_of(entry.notes, where)
+        ]
+    return tuple(inputs)
+
+
+def _show(document: CheckDocument, found: ReadInput | History) -> None:
     from esim.report.terminal.check import show_checks
     from esim.report.terminal.console import terminal
+    from esim.report.terminal.history import show_failures
     from esim.report.terminal.replay import show_inputs
 
     console = terminal()
-    show_checks(checks, sagemaker_studies(found), console)
+    show_checks(document, sagemaker_studies(found), console)
+    show_failures(document.failures, console, "Not checked")
     # The notes on studies stand among the findings; those on the paths stand here.
     for each in (inputs := described(found)):
         each["notes"] = [note for note in each["notes"] if "study" not in note]

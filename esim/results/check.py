@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Literal, get_args
 
 from esim.results.recorded_inputs import Inputs
 from esim.results.records import following_schema, to_json
@@ -13,6 +13,7 @@ from esim.version import __version__
 
 SCHEMA = "esim.check/1"
 Severity = Literal["error", "warning", "note"]
+SEVERITIES: tuple[Severity, ...] = get_args(Severity)  # the gravest first
 
 
 @dataclass(frozen=True)
@@ -59,12 +60,55 @@ class Check:
 
 
 @dataclass(frozen=True)
+class CommonFinding:
+    """A finding, and the studies in which it was made.
+
+    Attributes:
+        code, severity, cure: as in `Finding`.
+        text, evidence: of the first study.
+        count: how many lines, jobs or values it is about, over all studies.
+        studies: their names, in the order in which they were read.
+    """
+
+    code: str
+    severity: Severity
+    text: str
+    cure: str
+    count: int
+    evidence: tuple[str, ...]
+    studies: tuple[str, ...]
+
+
+def common_findings(checks: Iterable[Check]) -> tuple[CommonFinding, ...]:
+    """Each finding of some checks once: errors first, then those made in the most studies."""
+    found: dict[tuple[str, Severity], list[tuple[str, Finding]]] = {}
+    for one in checks:
+        for finding in one.findings:
+            found.setdefault((finding.code, finding.severity), []).append((one.study, finding))
+    common = [
+        CommonFinding(
+            code,
+            severity,
+            text=its[0][1].text,
+            cure=its[0][1].cure,
+            count=sum(finding.count for _, finding in its),
+            evidence=its[0][1].evidence,
+            studies=tuple(dict.fromkeys(study for study, _ in its)),
+        )
+        for (code, severity), its in found.items()
+    ]
+    common.sort(key=lambda one: (SEVERITIES.index(one.severity), -len(one.studies), one.code))
+    return tuple(common)
+
+
+@dataclass(frozen=True)
 class CheckDocument:
     """The checks of all studies that were read: the document of `esim check --json`.
 
     Attributes:
         studies: a check a study, in the order in which they were read.
         inputs: what was read, and what the readers noted.
+        failures: study of a history -> why it could not be checked.
         esim: the version that wrote it.
 
     Example:
@@ -75,9 +119,24 @@ class CheckDocument:
     """
 
     studies: tuple[Check, ...]
-    beside: ClassVar = ("schema",)
+    beside: ClassVar = ("schema", "totals")
     inputs: Inputs = ()
+    failures: Mapping[str, str] = field(default_factory=dict)
     esim: str = __version__
+
+    @property
+    def totals(self) -> dict[str, int]:
+        """How many studies there are, how many have errors and warnings, and what AUTO would do."""
+        worst = [{finding.severity for finding in one.findings} for one in self.studies]
+        acts = [one.acts for one in self.studies]
+        return {
+            "studies": len(self.studies),
+            "studies_with_errors": sum("error" in found for found in worst),
+            "studies_with_warnings": sum("warning" in found for found in worst),
+            "auto_acts": acts.count(True),
+            "auto_stops_none": acts.count(False),
+            "auto_unknown": acts.count(None),
+        }
 
     def to_dict(self) -> dict[str, Any]:
         """The document, schema esim.check/1, of plain values."""
@@ -86,6 +145,8 @@ class CheckDocument:
             "esim": self.esim,
             "inputs": plain(self.inputs),
             "studies": plain(self.studies),
+            **({"failures": dict(self.failures)} if self.failures else {}),
+            "totals": self.totals,
         }
 
     def to_json(self) -> str:

@@ -21,6 +21,7 @@ from esim.analyses.check import GRADES, INFORMATION, check
 from esim.cli import app
 from esim.report.enable import how_to_enable
 from esim.report.terminal.check import show_checks
+from esim.results.check import Check, CheckDocument, Finding, common_findings
 from esim.study import Note
 from tests.paths import DATA
 from tests.readers.test_analytics import describe, training_tables
@@ -309,7 +310,7 @@ def test_evidence_of_a_long_path_keeps_the_line_and_its_number() -> None:
     place = f"/home/me/{'very-long-' * 20}.log:123"
     note = Note("lines_unmatched", "x", 1, (f"{place}: loss: oops",))
     console = Console(file=io.StringIO(), width=80)
-    show_checks([check(replace(sound(), notes=(note,)))], {}, console)
+    show_checks(CheckDocument((check(replace(sound(), notes=(note,))),)), {}, console)
     actual = console.file.getvalue()  # type: ignore[attr-defined]
     assert ".log:123: loss: oops" in " ".join(actual.split())
 
@@ -401,7 +402,7 @@ def test_hostile_names_stay_text(export: Export) -> None:
     from esim.report.terminal.check import show_checks
 
     console = Console(record=True, width=100)
-    show_checks([check(study)], {study.name: study}, console)
+    show_checks(CheckDocument((check(study),)), {study.name: study}, console)
     assert "\x07" not in console.export_text()
 
 
@@ -433,3 +434,63 @@ def test_jobs_that_end_before_their_last_report() -> None:
     # What its reader has said is not said twice, and a first report after the end is not late.
     noted = replace(study, end=study.start + 50.0, notes=(Note("ended_before_report", "x", 12),))
     assert codes(noted) == {"ended_before_report": "warning"}
+
+
+def finding(code: str, severity: Any, count: int = 1) -> Finding:
+    return Finding(code, severity, f"text of {code}", "mend it", count)
+
+
+def test_a_finding_of_many_studies_is_told_once() -> None:
+    checks = [
+        Check("a", "", True, (finding("few", "warning", 2), finding("few", "warning", 3))),
+        Check("b", "", None, (finding("cut", "error"), finding("few", "warning"))),
+        Check("c", "", False, (finding("odd", "error"), finding("cut", "error", 4))),
+        Check("d", "", True, ()),
+    ]
+    found = common_findings(checks)
+    assert [(one.code, one.studies, one.count) for one in found] == [
+        ("cut", ("b", "c"), 5), ("odd", ("c",), 1), ("few", ("a", "b"), 6),
+    ]  # fmt: skip
+    document = CheckDocument(tuple(checks), failures={"e": "damaged"})
+    assert document.totals == {
+        "studies": 4, "studies_with_errors": 2, "studies_with_warnings": 2,
+        "auto_acts": 2, "auto_stops_none": 1, "auto_unknown": 1,
+    }  # fmt: skip
+    assert CheckDocument.from_dict(document.to_dict()) == document
+
+
+def test_a_check_of_a_history_begins_with_totals(tmp_path: Path) -> None:
+    from esim.storage.history import Location
+    from esim.storage.history.write import Input, append
+
+    once = Study.from_arrays([[1.0], [2.0]], "minimize", name="once", objective="loss")
+    once = replace(once, notes=(Note("means", "a mean of two"),))  # no finding
+    every = [once, *(replace(sound(), name=f"tune-{i:02d}") for i in range(11))]
+    append(Location(str(tmp_path / "h")), [Input("in", "0", "table", every)], None)
+    code, output = run(str(tmp_path / "h"))
+    assert code == 1  # one of them has an error
+    assert output.startswith("AUTO would act in 11 of 12 studies; it would stop no job in 1\n")
+    assert "1 with errors, 1 with warnings" in output
+    lines = [" ".join(line.split()) for line in output.splitlines()]
+    findings = [line for line in lines if line.startswith(("error", "warning", "note "))]
+    assert findings[0] == "error 1 study: emitted_once"
+    assert "cure: print the objective after every epoch, not once at the end" in output
+    assert run(str(tmp_path / "h"), "--study", "tune-03")[0] == 0
+    document = json.loads(RUN.invoke(app, ["check", str(tmp_path / "h"), "--json"]).stdout)
+    assert document["inputs"][0]["notes"] == [
+        {"code": "means", "text": "a mean of two", "count": 1, "evidence": [], "study": "once"}
+    ]
+    assert [one["study"] for one in document["studies"]] == [study.name for study in every]
+    assert document["studies"][3] == json.loads(json.dumps(check(every[3]).to_dict()))
+
+
+def test_of_many_kinds_of_findings_the_twenty_gravest_are_shown() -> None:
+    findings = tuple(finding(f"kind_{i:02d}", "error" if i > 20 else "note") for i in range(25))
+    document = CheckDocument(tuple(Check(f"s{i}", "", True, findings) for i in range(11)))
+    console = Console(file=io.StringIO(), width=100)
+    show_checks(document, {}, console)
+    assert isinstance(console.file, io.StringIO)
+    out = console.file.getvalue()
+    assert out.count("11 studies: kind_") == 20
+    assert out.index("kind_21") < out.index("kind_00")
+    assert "kind_16" not in out and "and 5 kinds of lesser findings: --json has all" in out

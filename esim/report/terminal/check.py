@@ -11,29 +11,35 @@ from rich.table import Table
 from rich.text import Text
 
 from esim.report.enable import how_to_enable, how_to_end
-from esim.report.words import clean
+from esim.report.words import clean, count, plural
+from esim.results.check import Check, CheckDocument, CommonFinding, Finding, common_findings
 
 if TYPE_CHECKING:
-    from esim.results.check import Check
     from esim.results.replay import ReplayResult
     from esim.study import Study
 
+_EACH = 10  # with more studies than this, findings are told once for all
+_GRAVEST = 20  # kinds of findings that are then shown
+_NAMED = 3  # studies that each of them names
 _STYLE = {"error": "bold red", "warning": "yellow", "note": "dim"}
 _LONGEST = 2000  # characters of a sentence
 _EVIDENCE = 160  # characters of a line of evidence
 _PLACE = 60  # characters of the path:line in it
 
 
-def show_checks(checks: Sequence[Check], enable: Mapping[str, Study], console: Console) -> None:
-    """Print the findings and the verdict of each study.
+def show_checks(document: CheckDocument, enable: Mapping[str, Study], console: Console) -> None:
+    """Print the findings and the verdict of each study; of many, totals and the gravest findings.
 
     Args:
-        checks: one for each study.
+        document: the checks.
         enable: name -> study, of the studies for which to print how to enable AUTO; it is printed
             only if the check found no error and AUTO would act.
         console: what is printed on.
     """
-    for i, check in enumerate(checks):
+    if len(document.studies) > _EACH:
+        _show_common(document, console)
+        return
+    for i, check in enumerate(document.studies):
         if i:
             console.rule()
         for part in _check(check):
@@ -41,6 +47,34 @@ def show_checks(checks: Sequence[Check], enable: Mapping[str, Study], console: C
         study = enable.get(check.study)
         if study is not None and check.ok and check.acts:
             show_enabling(study.name, study.objective, study.direction, console)
+
+
+def _show_common(document: CheckDocument, console: Console) -> None:
+    """Print the totals over all studies, and the gravest findings with the studies they are of."""
+    t = document.totals
+    told = [f"AUTO would act in {count(t['auto_acts'])} of {count(t['studies'])} studies"]
+    if t["auto_stops_none"]:
+        told.append(f"it would stop no job in {count(t['auto_stops_none'])}")
+    if t["auto_unknown"]:
+        told.append(f"of {count(t['auto_unknown'])} these logs cannot tell")
+    console.print(Text("; ".join(told), style="bold"))
+    faulty = f"{count(t['studies_with_errors'])} with errors, "
+    console.print(Text(f"{faulty}{count(t['studies_with_warnings'])} with warnings"))
+    common = common_findings(document.studies)
+    for one in common[:_GRAVEST]:
+        many = plural(len(one.studies), "study")
+        body = Text(f"{many}: ", style="bold")
+        body.append(f"{one.code}  ", style="default")
+        names = ", ".join(clean(name, 40) for name in one.studies[:_NAMED])
+        more = ", ..." if len(one.studies) > _NAMED else ""
+        parts: list[RenderableType] = [body, Text(f"{names}{more}", style="dim")]
+        parts.append(Text(f"{clean(one.studies[0], 40)}: {clean(one.text, _LONGEST)}"))
+        parts += _evidence_and_cure(one)
+        console.print(_row(one.severity, parts))
+    if len(common) > _GRAVEST:
+        left = f"\nand {plural(len(common) - _GRAVEST, 'kind')} of lesser findings: --json has all"
+        console.print(Text(left))
+    console.print(Text("\n--study NAME shows every finding of one study", style="dim"))
 
 
 def show_enabling(name: str, objective: str, direction: str, console: Console) -> None:
@@ -71,21 +105,28 @@ def _check(check: Check) -> Iterator[RenderableType]:
     for finding in check.findings:
         body = Text(clean(finding.text, _LONGEST))
         body.append(f"  {finding.code}", style="dim")
-        parts: list[RenderableType] = [body]
-        for evidence in finding.evidence:
-            if evidence not in finding.text:
-                parts.append(Text(_evidence(evidence), style="dim"))
-        if finding.cure:
-            parts.append(Text(f"cure: {finding.cure}"))
-        row = Table.grid(padding=(0, 2, 0, 0))
-        row.add_column(width=8)
-        row.add_column(overflow="fold")  # a long path:line continues on the next line
-        row.add_row(Text(finding.severity, style=_STYLE[finding.severity]), Group(*parts))
-        yield Padding(row, (1, 0, 0, 0))
+        yield _row(finding.severity, [body, *_evidence_and_cure(finding)])
     yield Padding(Text(clean(check.verdict, _LONGEST), style="bold"), (1, 0, 0, 0))
     if not check.ok:
         first = dict.fromkeys(f.code for f in check.findings if f.severity == "error")
         yield Text(f"to fix before switching AUTO on: {', '.join(first)}")
+
+
+def _row(severity: str, parts: Sequence[RenderableType]) -> RenderableType:
+    """A finding beside its severity."""
+    row = Table.grid(padding=(0, 2, 0, 0))
+    row.add_column(width=8)
+    row.add_column(overflow="fold")  # a long path:line continues on the next line
+    row.add_row(Text(severity, style=_STYLE[severity]), Group(*parts))
+    return Padding(row, (1, 0, 0, 0))
+
+
+def _evidence_and_cure(finding: Finding | CommonFinding) -> Iterator[Text]:
+    for evidence in finding.evidence:
+        if evidence not in finding.text:
+            yield Text(_evidence(evidence), style="dim")
+    if finding.cure:
+        yield Text(f"cure: {finding.cure}")
 
 
 def _evidence(text: str) -> str:

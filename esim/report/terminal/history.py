@@ -72,16 +72,19 @@ def _show_parts(by: Breakdown, console: Console) -> None:
     console.print(shown)
 
 
-def show_failures(failures: Mapping[str, str], console: Console) -> None:
-    """Print how many studies could not be replayed, and for the first ten the reason.
+def show_failures(
+    failures: Mapping[str, str], console: Console, what: str = "Not replayed"
+) -> None:
+    """Print how many studies could not be used, and for the first ten the reason.
 
     Args:
-        failures: name of a study -> why it could not be replayed; if empty, nothing is printed.
+        failures: name of a study -> why it could not be used; if empty, nothing is printed.
         console: what is printed on.
+        what: how the line begins.
     """
     if not failures:
         return
-    console.print(Text(f"\nNot replayed: {len(failures)} studies", style="bold red"))
+    console.print(Text(f"\n{what}: {len(failures)} studies", style="bold red"))
     for study, why in list(failures.items())[:_SHOWN]:
         line = clean(" ".join(why.split()), 300)
         console.print(Padding(Text(f"· {clean(study)}: {line}"), (0, 0, 0, 1)))
