@@ -12,13 +12,18 @@ from esim.results.recorded_inputs import Inputs
 from esim.results.records import following_schema, to_json
 from esim.results.replay import TOTALED, add_up
 from esim.results.validate import validate_document
-from esim.storage.typed import Scalars, build, plain
+from esim.storage.typed import MisfitError, Scalars, build, plain, shown
 from esim.version import __version__
 
 SCHEMA = "esim.replay-many/1"
 # The folder of --out: the document, the table of studies, and a folder with tables of trials.
 RESULT, STUDIES, TRIALS = "result.json", "studies.parquet", "trials"
 By = Literal["month", "group"]
+# Quantiles of each headline number over the studies, by their names in the document.
+SPREAD = {"q05": 0.05, "q25": 0.25, "q50": 0.5, "q75": 0.75, "q95": 0.95}
+# Totals of no study: their keys, and of these the ones that earlier versions did not write.
+TOTALS: dict[str, Any] = add_up({key: [] for key in TOTALED})
+_LATER = ("trials_stopped_at_last", "trials_not_started", "trials_cut")
 
 
 @dataclass(frozen=True)
@@ -103,8 +108,8 @@ class HistoryReplay:
         ...     costs=Costs(),
         ...     final="last",
         ...     studies=2,
-        ...     totals={"trials": 40},
-        ...     spread={"steps_saved_fraction": {"studies": 2, "q50": 0.25}},
+        ...     totals=TOTALS | {"studies": 2, "trials": 40, "best_trials_stopped": 0},
+        ...     spread={},
         ...     failures={"job-3": "no report"},
         ...     warnings={},
         ... )
@@ -144,6 +149,24 @@ class HistoryReplay:
         """The document as strict JSON."""
         return to_json(self.to_dict())
 
+    def _validate(self) -> None:
+        """Raise MisfitError if totals or quantiles are not those of such a document."""
+        parts = () if self.by is None else self.by.parts
+        for name, totals in (("totals", self.totals), *((str(p.name), p.totals) for p in parts)):
+            if missing := TOTALS.keys() - totals.keys() - set(_LATER):
+                raise MisfitError(f"it lacks {min(missing)}").inside(name)
+            for key in TOTALS.keys() - {"currency"}:
+                number = totals.get(key)
+                needed = key in ("studies", "best_trials_stopped")
+                known = isinstance(number, (int, float)) and not isinstance(number, bool)
+                if not known and (needed or number is not None):
+                    raise MisfitError(f"{shown(number)} is no such number").inside(key).inside(name)
+            if not isinstance(totals.get("currency"), str | None):
+                raise MisfitError("it is not text").inside("currency").inside(name)
+        for key, spread in self.spread.items():
+            if spread.keys() != {"studies", *SPREAD}:
+                raise MisfitError(f"its fields are not {', '.join(SPREAD)}").inside(key)
+
     @classmethod
     def from_dict(cls, document: Mapping[str, Any], where: str | None = None) -> HistoryReplay:
         """The records of a document, as `to_dict` wrote it.
@@ -156,4 +179,6 @@ class HistoryReplay:
             EsimError: the document does not follow its schema.
         """
         with following_schema(SCHEMA, where):
-            return build(cls, document)
+            found = build(cls, document)
+            found._validate()
+            return found

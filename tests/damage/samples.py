@@ -23,9 +23,9 @@ from esim.report.pages.document import read_page
 from esim.report.pages.page import Picture
 from esim.results.check import CheckDocument
 from esim.results.explanation import Explanation
-from esim.results.history import AskedClock, HistoryReplay
+from esim.results.history import SPREAD, AskedClock, Breakdown, HistoryReplay
 from esim.results.named_rule import RecordedRule
-from esim.results.replay import TRIALS, ReplayDocument
+from esim.results.replay import TOTALED, TRIALS, ReplayDocument, add_up
 from esim.results.saved import read_result
 from esim.storage.history import Location
 from esim.storage.history.write import Input, append
@@ -97,6 +97,8 @@ def documents() -> dict[str, Any]:
     note = {"code": "n", "text": "t", "count": 1, "evidence": ["x:1"], "study": "one"}
     inputs = ({"path": "logs", "sha256": "0" * 64, "format": "table", "notes": [note]},)
     costs = Costs(price=3.6)
+    summary = esim.replay(one, costs=costs).summary
+    summaries = {key: [getattr(summary, key)] * 2 for key in TOTALED}
     made: dict[str, Any] = {
         f"replay {number}": ReplayDocument(results, inputs, "esim replay logs")
         for number, results in enumerate(
@@ -114,16 +116,18 @@ def documents() -> dict[str, Any]:
         "explain": explain(one, one.trials[-1]),
         "check": CheckDocument((esim.check(one),), inputs),
         "replay many": HistoryReplay(
-            inputs=(),
+            inputs=inputs,
             rule=RecordedRule("sagemaker", "its documentation", {"quantile": 0.5}),
             clock=AskedClock(None, 1),
             costs=costs,
             final="last",
             studies=2,
-            totals={"trials": 40},
-            spread={"steps_saved_fraction": {"studies": 2, "q50": 0.25}},
+            totals=add_up(summaries),
+            spread={"steps_saved_fraction": {"studies": 2, **dict.fromkeys(SPREAD, 0.25)}},
             failures={"job-3": "no report"},
             warnings={"w": 1},
+            by=Breakdown.of("month", ["2024-05", None], summaries),
+            command="esim replay history --by month",
         ),
     }
     return {name: json.loads(document.to_json()) for name, document in made.items()}
@@ -147,5 +151,4 @@ def read_document(path: Path, *, drawn: bool) -> str:
 _WITHOUT_A_PAGE: dict[str, Any] = {
     "esim.explain/1": Explanation,
     "esim.check/1": CheckDocument,
-    "esim.replay-many/1": HistoryReplay,
 }

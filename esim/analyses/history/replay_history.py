@@ -16,6 +16,7 @@ from esim.analyses.history.finished_chunks import FinishedChunks
 from esim.analyses.workers import engines
 from esim.results.history import (
     RESULT,
+    SPREAD,
     STUDIES,
     TRIALS,
     AskedClock,
@@ -38,8 +39,6 @@ from esim.storage.history import Chunk, History
 
 __all__ = ["HistoryReplay", "ReplaySettings", "replay_chunk", "replay_history", "write_result"]
 
-# Quantiles of each headline number over the studies.
-SPREAD = (0.05, 0.25, 0.5, 0.75, 0.95)
 _SPREAD_OF = (
     "steps_saved_fraction",
     "seconds_saved_fraction",
@@ -211,8 +210,8 @@ class Gathered:
         for key in _SPREAD_OF:
             known = [value for value in self._columns[key] if value is not None]
             if known:
-                levels = np.quantile(np.array(known, dtype=np.float64), SPREAD)
-                named = {f"q{100 * q:02.0f}": float(v) for q, v in zip(SPREAD, levels, strict=True)}
+                levels = np.quantile(np.array(known, dtype=np.float64), list(SPREAD.values()))
+                named = {name: float(v) for name, v in zip(SPREAD, levels, strict=True)}
                 yield key, {"studies": len(known), **named}
 
 

@@ -35,7 +35,7 @@ from esim.report.replayed_history import (
     worst_first,
 )
 from esim.report.words import clean, money, percent, plural, seconds
-from esim.results.history import Breakdown, By, HistoryReplay
+from esim.results.history import SPREAD, Breakdown, By, HistoryReplay
 from esim.results.replay import TOTALED
 from esim.results.replayed_studies import ReplayedStudy, replayed_studies
 from esim.results.saved import SavedResult
@@ -113,7 +113,7 @@ def _span(done: Sequence[ReplayedStudy]) -> str:
 def _tiles(result: HistoryReplay, done: Sequence[ReplayedStudy]) -> Iterator[Tile]:
     t, spread = result.totals, result.spread.get("steps_saved_fraction", {})
     if t["steps_saved_fraction"] is not None:
-        note = f"median study {percent(spread['q50'])}" if "q50" in spread else ""
+        note = f"median study {percent(spread['q50'])}" if spread else ""
         yield Tile("steps saved", percent(t["steps_saved_fraction"]), note)
     for label, recorded, run, unit in (
         ("training time saved", "seconds_recorded", "seconds_run", ""),
@@ -148,16 +148,16 @@ def _doubts(result: HistoryReplay) -> Iterator[Doubt]:
 
 
 def _spread(result: HistoryReplay, kept: bool, plots: dict[str, Plot]) -> Section:
-    names = {"q05": "5 %", "q25": "25 %", "q50": "50 %", "q75": "75 %", "q95": "95 %"}
+    known = {key: spread for key, spread in result.spread.items() if key in HEADLINES}
     columns = [Column("share", "of the studies have at most")]
-    for key, spread in result.spread.items():
+    for key, spread in known.items():
         label, show = HEADLINES[key]
         n = spread["studies"]
         some = "" if n == result.studies else f", {n:,} studies"
         columns.append(Column(key, f"{label}{some}", "percent" if show is percent else "number"))
     rows: list[tuple[Cell, ...]] = [
-        (label, *(spread[name] for spread in result.spread.values()))
-        for name, label in names.items()
+        (f"{100 * level:.0f} %", *(spread[name] for spread in known.values()))
+        for name, level in SPREAD.items()
     ]
     table = Table("spread", "Quantiles over the studies", columns, rows)
     figures: list[Part] = [Picture(plots[key]) for key in ("savings", "losses") if key in plots]
