@@ -15,6 +15,7 @@ from esim.cli import (
     compare,
     convert,
     demo,
+    diff,
     estimate,
     explain,
     fetch,
@@ -46,6 +47,7 @@ app.command("certify")(certify.certify)
 app.command("estimate")(estimate.estimate)
 app.command("explain")(explain.explain)
 app.command("identify")(identify.identify)
+app.command("diff")(diff.diff)
 app.add_typer(probe.app, name="probe")
 app.command("report")(report.report)
 app.command("convert")(convert.convert)

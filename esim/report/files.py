@@ -13,6 +13,7 @@ from esim.report.chosen import shown_in_full
 from esim.report.words import comparison_name, inert, plural
 from esim.results.certificate import CERTIFICATE
 from esim.results.comparison.comparison import COMPARED
+from esim.results.difference import DIFFERENCE
 from esim.results.estimate import ESTIMATE
 from esim.results.explanation import EXPLANATION
 from esim.results.recorded_reports import RecordedReports
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
     from esim.results.certificate import Certificate
     from esim.results.comparison.comparison import Comparison
+    from esim.results.difference import Difference
     from esim.results.estimate import EstimateDocument
     from esim.results.explanation import Explanation
     from esim.results.identification import Identification
@@ -139,6 +141,18 @@ def write_certificate(folder: Path, document: Certificate | Watched) -> None:
             save(figure_of(plot, plural(len(document.studies), "study")), partial / FIGURES / what)
 
 
+def write_difference(folder: Path, document: Difference) -> None:
+    """Write diff.json and figures/, whole or not at all. Raises EsimError."""
+    from esim.report.figures.figure_lists import difference_plots
+    from esim.report.figures.plot import figure_of, save
+
+    with whole_folder(folder, _ours) as partial:
+        (partial / DIFFERENCE).write_text(document.to_json(), encoding="utf-8")
+        (partial / FIGURES).mkdir()
+        for what, plot in difference_plots(document).items():
+            save(figure_of(plot, "two replays"), partial / FIGURES / what)
+
+
 def write_identification(place: Path, found: Identification, left: Sequence[Candidate]) -> None:
     """Write the rules that are left into a file, or with the result and figures into a folder.
 
@@ -177,7 +191,7 @@ def write_identification(place: Path, found: Identification, left: Sequence[Cand
 def _ours(path: Path) -> bool:
     if path.parent == Path(FIGURES):
         return path.suffix in (".svg", ".png")
-    names = [RESULT, ESTIMATE, CERTIFICATE, WATCH, RULES, TRIALS, DECISIONS, REPORTS]
+    names = [RESULT, ESTIMATE, CERTIFICATE, WATCH, DIFFERENCE, RULES, TRIALS, DECISIONS, REPORTS]
     names += [f"{REPORT}.{end}" for end in ENDINGS]
     names += [f"{EXPLANATION}.{end}" for end in ("json", "svg", "png")]
     names += [f"{table}.{end}" for table in COMPARED for end in ("parquet", "csv")]

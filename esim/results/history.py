@@ -26,6 +26,20 @@ TOTALS: dict[str, Any] = add_up({key: [] for key in TOTALED})
 _LATER = ("trials_stopped_at_last", "trials_not_started", "trials_cut")
 
 
+def validate_totals(totals: Mapping[str, Any], name: str) -> None:
+    """Raise MisfitError, about what stands under this name, if these are no totals of studies."""
+    if missing := TOTALS.keys() - totals.keys() - set(_LATER):
+        raise MisfitError(f"it lacks {min(missing)}").inside(name)
+    for key in TOTALS.keys() - {"currency"}:
+        number = totals.get(key)
+        needed = key in ("studies", "best_trials_stopped")
+        known = isinstance(number, (int, float)) and not isinstance(number, bool)
+        if not known and (needed or number is not None):
+            raise MisfitError(f"{shown(number)} is no such number").inside(key).inside(name)
+    if not isinstance(totals.get("currency"), str | None):
+        raise MisfitError("it is not text").inside("currency").inside(name)
+
+
 @dataclass(frozen=True)
 class AskedClock:
     """The clock that was asked for. A mode of None is each study's own default."""
@@ -152,17 +166,9 @@ class HistoryReplay:
     def _validate(self) -> None:
         """Raise MisfitError if totals or quantiles are not those of such a document."""
         parts = () if self.by is None else self.by.parts
-        for name, totals in (("totals", self.totals), *((str(p.name), p.totals) for p in parts)):
-            if missing := TOTALS.keys() - totals.keys() - set(_LATER):
-                raise MisfitError(f"it lacks {min(missing)}").inside(name)
-            for key in TOTALS.keys() - {"currency"}:
-                number = totals.get(key)
-                needed = key in ("studies", "best_trials_stopped")
-                known = isinstance(number, (int, float)) and not isinstance(number, bool)
-                if not known and (needed or number is not None):
-                    raise MisfitError(f"{shown(number)} is no such number").inside(key).inside(name)
-            if not isinstance(totals.get("currency"), str | None):
-                raise MisfitError("it is not text").inside("currency").inside(name)
+        validate_totals(self.totals, "totals")
+        for part in parts:
+            validate_totals(part.totals, str(part.name))
         for key, spread in self.spread.items():
             if spread.keys() != {"studies", *SPREAD}:
                 raise MisfitError(f"its fields are not {', '.join(SPREAD)}").inside(key)

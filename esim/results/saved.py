@@ -13,6 +13,7 @@ import numpy as np
 from esim.errors import EsimError
 from esim.results import certificate, watched
 from esim.results.certificate import CERTIFICATE, Certificate
+from esim.results.difference import DIFFERENCE
 from esim.results.estimate import ESTIMATE
 from esim.results.recorded_reports import RecordedReports
 from esim.results.replay import DECISIONS, REPORTS, RESULT, ReplayDocument, ReplayResult
@@ -91,7 +92,7 @@ def read_result(path: Path) -> SavedResult:
     """
     file = path
     if path.is_dir():
-        names = (RESULT, ESTIMATE, CERTIFICATE, WATCH)
+        names = (RESULT, ESTIMATE, CERTIFICATE, WATCH, DIFFERENCE)
         found = [path / name for name in names if (path / name).is_file()]
         file = found[0] if found else path / RESULT
     where = str(file)

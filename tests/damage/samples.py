@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 import esim
+from esim.analyses.diff import diff
 from esim.analyses.explain.explain import explain
 from esim.assumptions import Costs
 from esim.readers.inputs import read_inputs
@@ -26,7 +27,7 @@ from esim.results.explanation import Explanation
 from esim.results.history import SPREAD, AskedClock, Breakdown, HistoryReplay
 from esim.results.named_rule import RecordedRule
 from esim.results.replay import TOTALED, TRIALS, ReplayDocument, add_up
-from esim.results.saved import read_result
+from esim.results.saved import SavedResult, read_result
 from esim.storage.history import Location
 from esim.storage.history.write import Input, append
 from esim.study import Note, Study
@@ -130,6 +131,12 @@ def documents() -> dict[str, Any]:
             command="esim replay history --by month",
         ),
     }
+    made["diff"] = diff(
+        *(
+            SavedResult(json.loads(made[name].to_json()), name, Path("nowhere"))
+            for name in ("replay 1", "replay 3")
+        )
+    )
     return {name: json.loads(document.to_json()) for name, document in made.items()}
 
 

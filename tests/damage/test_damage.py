@@ -27,7 +27,7 @@ def test_documents_of_other_types_and_shapes_are_refused_or_shown(tmp_path: Path
         warnings.simplefilter("ignore")  # of sums of numbers that are as large as they can be
         documents_damaged(tmp_path, 16, 2, found)
     assert found.faults == {}
-    assert sum(found.counts.values()) == 8 * 2 * len(documents.KINDS)
+    assert sum(found.counts.values()) == 9 * 2 * len(documents.KINDS)
 
 
 @pytest.mark.parametrize("name", ["history", "study"])

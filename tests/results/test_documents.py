@@ -18,6 +18,7 @@ from esim.errors import EsimError
 from esim.results.certificate import Certificate
 from esim.results.check import CheckDocument
 from esim.results.comparison.comparison import Comparison
+from esim.results.difference import Difference
 from esim.results.estimate import EstimateDocument
 from esim.results.explanation import Explanation
 from esim.results.history import HistoryReplay
@@ -38,6 +39,7 @@ DOCUMENTS: dict[str, Any] = {
     "esim.replay-many/1": HistoryReplay,
     "esim.certificate/1": Certificate,
     "esim.watch/1": Watched,
+    "esim.diff/1": Difference,
 }
 EARLIER = ROOT / "tests" / "report" / "estimate_sample.json"  # its rule has fewer columns
 MLP = "data/mlp_digits/table --objective validation:accuracy --direction maximize"

@@ -11,6 +11,7 @@ from esim.report.figures.comparison_figures import (
     orders_plot,
     workers_plots,
 )
+from esim.report.figures.difference_figures import changes_plot
 from esim.report.figures.fallen_readings import fall_plot
 from esim.report.figures.final_values import finals_plot
 from esim.report.figures.forecast import course_plots, forecast_plots, trade_plot
@@ -26,6 +27,7 @@ from esim.report.figures.stopped_wrongly import wrong_plots
 from esim.report.figures.trial_curves import curves_plot
 from esim.results.certificate import Certificate
 from esim.results.comparison.comparison import Comparison
+from esim.results.difference import Difference
 from esim.results.estimate import EstimateDocument
 from esim.results.history import Breakdown
 from esim.results.identification import Identification
@@ -76,6 +78,11 @@ def history_plots(studies: Sequence[Summary], parts: Sequence[Breakdown]) -> dic
         parts: the totals by month, by group.
     """
     return _by_name([savings_plot(studies), losses_plot(studies), *map(parts_plot, parts)])
+
+
+def difference_plots(found: Difference) -> dict[str, Plot]:
+    """The plots of two replays against each other, by name."""
+    return _by_name([changes_plot(found)])
 
 
 def identification_plots(found: Identification) -> dict[str, Plot]:

@@ -21,6 +21,7 @@ KINDS = {
     "esim.estimate/1": ("esim.report.pages.estimate", "estimate_page"),
     "esim.certificate/1": ("esim.report.pages.certificate", "certificate_page"),
     "esim.watch/1": ("esim.report.pages.certificate", "watch_page"),
+    "esim.diff/1": ("esim.report.pages.difference", "difference_page"),
     "esim.identify/1": ("esim.report.pages.identification", "identification_page"),
 }
 

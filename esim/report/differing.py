@@ -1,0 +1,111 @@
+"""Two replays against each other in words, for the terminal and for pages."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from esim.report.words import count, money, percent, plural, seconds
+from esim.results.difference import ChangedStudy, Difference, Side
+
+# Lines of the table of totals: what each is called, and what it is of some totals, as text.
+AMOUNTS: tuple[tuple[str, Callable[[Mapping[str, Any]], str | None]], ...] = (
+    ("studies", lambda t: count(t["studies"])),
+    ("trials", lambda t: count(t["trials"])),
+    ("trials stopped", lambda t: count(t["trials_stopped"])),
+    ("steps saved", lambda t: percent(t["steps_saved_fraction"])),
+    ("training time saved", lambda t: percent(t["seconds_saved_fraction"])),
+    ("training hours saved", lambda t: _saved(t, "seconds_recorded", "seconds_run", seconds)),
+    ("billed time saved", lambda t: percent(t["billed_saved_fraction"])),
+    (
+        "money saved",
+        lambda t: _saved(t, "cost_recorded", "cost", lambda x: money(x, t["currency"])),
+    ),
+    ("best trial lost in", lambda t: count(t["best_trials_stopped"])),
+)
+WHY = {
+    "data": "the data",
+    "rule": "the rule",
+    "job-level rule": "what ends the job",
+    "clock": "the clock",
+    "costs": "the costs",
+    "final value": "which value is the final one",
+    "failure": "one of the replays failed",
+    "version": "the version of esim",
+    "unknown": "nothing that is told",
+}
+
+
+def _saved(
+    t: Mapping[str, Any], recorded: str, run: str, show: Callable[[float], str]
+) -> str | None:
+    return None if t[recorded] is None or t[run] is None else show(t[recorded] - t[run])
+
+
+def difference_answer(found: Difference) -> Iterator[str]:
+    """What changed in total, and in how many studies and why, in sentences."""
+    old, new = found.old.totals, found.new.totals
+    yield _totals_sentence(old, new, "")
+    if not found.by_study:
+        yield "Single studies cannot be compared: a table of studies is not beside its document."
+        return
+    if found.in_both and (found.only_old or found.only_new):
+        a, b = found.old.in_both, found.new.in_both
+        assert a is not None and b is not None
+        yield _totals_sentence(a, b, f"In the {plural(found.in_both, 'study')} that both have: ")
+    yield _changed_sentence(found)
+
+
+def _totals_sentence(old: Mapping[str, Any], new: Mapping[str, Any], head: str) -> str:
+    saved = [percent(one["steps_saved_fraction"]).removesuffix(" %") for one in (old, new)]
+    lost = [count(one["best_trials_stopped"]) for one in (old, new)]
+    of = [count(one["studies"]) for one in (old, new)]
+    studies = f"of {of[0]} studies" if of[0] == of[1] else f"of {of[0]} and {of[1]} studies"
+    text = f"saved {saved[0]} -> {saved[1]} % of the steps; best trials lost {lost[0]} -> {lost[1]}"
+    return f"{head}{text}, {studies}." if head else f"{text[0].upper()}{text[1:]}, {studies}."
+
+
+def _changed_sentence(found: Difference) -> str:
+    n, both = len(found.changed), plural(found.in_both, "study")
+    alone = [
+        f"{plural(len(names), 'study')} only in the {which} one"
+        for names, which in ((found.only_old, "old"), (found.only_new, "new"))
+        if names
+    ]
+    tail = f"; {' and '.join(alone)}" if alone else ""
+    if not found.in_both:
+        return f"No study is in both{tail}."
+    if not n:
+        return f"None of the {both} in both has changed{tail}."
+    whys = Counter(why_words(one) for one in found.changed)
+    told = "; ".join(f"{count(times)} by {why}" for why, times in whys.most_common())
+    return f"{count(n)} of {both} in both differ: {told}{tail}."
+
+
+def why_words(one: ChangedStudy) -> str:
+    """Why a study differs, in words."""
+    return " and ".join(WHY[cause] for cause in one.why)
+
+
+def side_words(side: Side) -> str:
+    """A replay in a line: where it was read, its rule and the version of esim."""
+    until = "".join(f" until {rule.text}" for rule in side.until)
+    return f"{side.path}: rule {side.rule.name}{until}, esim {side.esim}"
+
+
+def most_changed(found: Difference) -> list[ChangedStudy]:
+    """The studies that differ, those first whose best is lost in the new one alone.
+
+    Then those whose saving differs most.
+    """
+
+    def rank(one: ChangedStudy) -> tuple[bool, float, str]:
+        if one.old is None or one.new is None:
+            return False, -2.0, one.study
+        lost = one.new.best_trial_stopped is True and one.old.best_trial_stopped is not True
+        shares = (one.old.steps_saved_fraction, one.new.steps_saved_fraction)
+        change = 0.0 if None in shares else abs(shares[1] - shares[0])  # type: ignore[operator]
+        return not lost, -change, one.study
+
+    return sorted(found.changed, key=rank)

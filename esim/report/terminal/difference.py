@@ -1,0 +1,88 @@
+"""What differs between two replays, on a terminal."""
+
+from __future__ import annotations
+
+from rich.console import Console
+from rich.padding import Padding
+from rich.text import Text
+
+from esim.report.differing import (
+    AMOUNTS,
+    difference_answer,
+    most_changed,
+    side_words,
+    why_words,
+)
+from esim.report.terminal.replay import table
+from esim.report.words import MISSING, clean, percent
+from esim.results.difference import Difference, Headline
+
+_SHOWN = 20  # studies
+_NAMED = 5  # studies of one replay alone
+
+
+def show_difference(found: Difference, console: Console) -> None:
+    """Print what changed in total, which settings differ, and the studies that changed most."""
+    for which, side in (("old", found.old), ("new", found.new)):
+        console.print(Text(f"{which}  {clean(side_words(side), 300)}", style="dim"))
+    for i, sentence in enumerate(difference_answer(found)):
+        console.print(
+            Padding(Text(clean(sentence, 600), style="bold" if not i else ""), (not i, 0))
+        )
+    _show_totals(found, console)
+    if found.settings:
+        shown = table("Settings that differ", "", "of", "old", "new", words=True)
+        for one in found.settings:
+            values = (
+                MISSING if value is None else clean(str(value)) for value in (one.old, one.new)
+            )
+            shown.add_row(one.name, one.cause, *values)
+        console.print(shown)
+    if found.changed:
+        _show_changed(found, console)
+    for names, which in ((found.only_old, "old"), (found.only_new, "new")):
+        if names:
+            more = ", ..." if len(names) > _NAMED else ""
+            told = ", ".join(clean(name, 40) for name in names[:_NAMED])
+            console.print(Text(f"Only in the {which} one: {told}{more}"))
+    if found.untold:
+        text = (
+            f"Of {found.untold:,} studies only the recorded amounts could be compared, not reports."
+        )
+        console.print(Text(text, style="dim"))
+
+
+def _show_totals(found: Difference, console: Console) -> None:
+    sides = [found.old.totals, found.new.totals]
+    heads = ["old", "new"]
+    if (found.only_old or found.only_new) and found.in_both:
+        sides += [one for one in (found.old.in_both, found.new.in_both) if one is not None]
+        heads += ["old, in both", "new, in both"]
+    shown = table("Over all studies", "", *heads)
+    for label, show in AMOUNTS:
+        cells = [show(totals) for totals in sides]
+        if any(cell not in (None, MISSING) for cell in cells):
+            shown.add_row(label, *(cell or MISSING for cell in cells))
+    console.print(shown)
+
+
+def _show_changed(found: Difference, console: Console) -> None:
+    shown = table("Studies that differ", "", "saved, old", "new", "best trial, old", "new", "by")
+    for one in most_changed(found)[:_SHOWN]:
+        saved = (_saved(head) for head in (one.old, one.new))
+        fate = (_fate(head) for head in (one.old, one.new))
+        shown.add_row(clean(one.study, 40), *saved, *fate, why_words(one))
+    console.print(shown)
+    if len(found.changed) > _SHOWN:
+        text = f" {_SHOWN} of {len(found.changed):,} that differ; --json has all"
+        console.print(Text(text, style="dim"))
+
+
+def _saved(head: Headline | None) -> str:
+    return MISSING if head is None else percent(head.steps_saved_fraction)
+
+
+def _fate(head: Headline | None) -> str:
+    if head is None or head.best_trial_stopped is None:
+        return MISSING
+    return "lost" if head.best_trial_stopped else "kept"
