@@ -3,27 +3,25 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from esim.report.words import count, money, percent, plural, seconds
+from esim.report.pages.page import Kind
+from esim.report.words import count, percent, plural
 from esim.results.difference import ChangedStudy, Difference, Side
 
-# Lines of the table of totals: what each is called, and what it is of some totals, as text.
-AMOUNTS: tuple[tuple[str, Callable[[Mapping[str, Any]], str | None]], ...] = (
-    ("studies", lambda t: count(t["studies"])),
-    ("trials", lambda t: count(t["trials"])),
-    ("trials stopped", lambda t: count(t["trials_stopped"])),
-    ("steps saved", lambda t: percent(t["steps_saved_fraction"])),
-    ("training time saved", lambda t: percent(t["seconds_saved_fraction"])),
-    ("training hours saved", lambda t: _saved(t, "seconds_recorded", "seconds_run", seconds)),
-    ("billed time saved", lambda t: percent(t["billed_saved_fraction"])),
-    (
-        "money saved",
-        lambda t: _saved(t, "cost_recorded", "cost", lambda x: money(x, t["currency"])),
-    ),
-    ("best trial lost in", lambda t: count(t["best_trials_stopped"])),
-)
+# Totals that are shown: each with its label, and what it is (`esim.report.pages.page.Kind`).
+AMOUNTS: dict[str, tuple[str, Kind]] = {
+    "studies": ("studies", "count"),
+    "trials": ("trials", "count"),
+    "trials_stopped": ("trials stopped", "count"),
+    "steps_saved_fraction": ("steps saved", "percent"),
+    "seconds_saved_fraction": ("training time saved", "percent"),
+    "seconds_saved": ("training hours saved", "seconds"),
+    "billed_saved_fraction": ("billed time saved", "percent"),
+    "cost_saved": ("money saved", "money"),
+    "best_trials_stopped": ("best trial lost in", "count"),
+}
 WHY = {
     "data": "the data",
     "rule": "the rule",
@@ -37,10 +35,25 @@ WHY = {
 }
 
 
-def _saved(
-    t: Mapping[str, Any], recorded: str, run: str, show: Callable[[float], str]
-) -> str | None:
-    return None if t[recorded] is None or t[run] is None else show(t[recorded] - t[run])
+def amounts(totals: Mapping[str, Any]) -> dict[str, Any]:
+    """The amounts of `AMOUNTS` in some totals; None where one is unknown."""
+    found = {key: totals.get(key) for key in AMOUNTS}
+    for key, recorded, run in (
+        ("seconds_saved", "seconds_recorded", "seconds_run"),
+        ("cost_saved", "cost_recorded", "cost"),
+    ):
+        if totals[recorded] is not None and totals[run] is not None:
+            found[key] = totals[recorded] - totals[run]
+    return found
+
+
+def compared_sides(found: Difference) -> list[tuple[str, Mapping[str, Any]]]:
+    """The totals to compare, with their names: where studies differ also over those in both."""
+    sides = [("old", found.old.totals), ("new", found.new.totals)]
+    if (found.only_old or found.only_new) and found.in_both:
+        both = (("old, in both", found.old.in_both), ("new, in both", found.new.in_both))
+        sides += [(name, totals) for name, totals in both if totals is not None]
+    return sides
 
 
 def difference_answer(found: Difference) -> Iterator[str]:

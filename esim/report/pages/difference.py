@@ -3,9 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from esim.errors import EsimError
-from esim.report.differing import AMOUNTS, difference_answer, most_changed, why_words
+from esim.report.differing import (
+    AMOUNTS,
+    amounts,
+    compared_sides,
+    difference_answer,
+    most_changed,
+    why_words,
+)
 from esim.report.figures.figure_lists import difference_plots
 from esim.report.pages.page import (
     Cell,
@@ -21,7 +29,7 @@ from esim.report.pages.page import (
     filled,
 )
 from esim.report.pages.provenance import facts
-from esim.report.words import MISSING, clean, count, percent, plural
+from esim.report.words import clean, count, percent, plural
 from esim.results.difference import ChangedStudy, Difference
 from esim.results.saved import SavedResult
 
@@ -38,8 +46,12 @@ def difference_page(source: SavedResult, studies: Sequence[str] = ()) -> Page:
         raise EsimError("a difference shows no study in full", fix="leave out --study")
     found = Difference.from_dict(source.document, source.where)
     sections = [
-        Section("totals", "Over all studies", tuple(_totals(found))),
-        Section("settings", "What was asked differently", (_settings(found),)),
+        Section("totals", "Over all studies", (_totals(found),)),
+        Section(
+            "settings",
+            "What differs",
+            (_settings(found), *map(Picture, difference_plots(found).values())),
+        ),
     ]
     if found.by_study:
         sections.append(Section("studies", "Study by study", tuple(_studies(found))))
@@ -79,7 +91,7 @@ def _doubts(found: Difference) -> Iterator[Doubt]:
     if any(len(one.why) > 1 for one in found.changed):
         yield Doubt("where several things differ, nothing tells which of them changed a study")
     if found.only_old or found.only_new:
-        yield Doubt("the totals are of other studies; compare those in both")
+        yield Doubt("old and new have other studies: compare the totals over those in both")
     if found.untold:
         yield Doubt(
             f"of {plural(found.untold, 'study')} only the recorded amounts could be compared, not "
@@ -87,18 +99,12 @@ def _doubts(found: Difference) -> Iterator[Doubt]:
         )
 
 
-def _totals(found: Difference) -> Iterator[Part]:
-    sides = [found.old.totals, found.new.totals]
-    columns = [Column("what", ""), Column("old", "old"), Column("new", "new")]
-    if (found.only_old or found.only_new) and found.in_both:
-        sides += [one for one in (found.old.in_both, found.new.in_both) if one is not None]
-        columns += [Column("old_both", "old, in both"), Column("new_both", "new, in both")]
-    rows: list[tuple[Cell, ...]] = []
-    for label, show in AMOUNTS:
-        cells = [show(totals) for totals in sides]
-        if any(cell not in (None, MISSING) for cell in cells):
-            rows.append((label, *cells))
-    yield Table("totals", "Before and now", tuple(columns), tuple(rows))
+def _totals(found: Difference) -> Table:
+    sides = compared_sides(found)
+    unit = next((totals["currency"] for _, totals in sides if totals["currency"]), "")
+    columns = [Column(key, label, kind, unit) for key, (label, kind) in AMOUNTS.items()]
+    rows = [(name, *amounts(totals).values()) for name, totals in sides]
+    return filled("totals", "Before and now", (Column("replay", ""), *columns), rows)
 
 
 def _settings(found: Difference) -> Part:
@@ -132,11 +138,12 @@ _COLUMNS = (
 
 
 def _studies(found: Difference) -> Iterator[Part]:
-    yield from (Picture(plot) for plot in difference_plots(found).values())
     if found.changed:
         rows = [_row(one) for one in most_changed(found)]
         caption = "Studies that differ: newly lost best trials first, then by the change"
-        yield filled("changed", caption, _COLUMNS, rows, most=_ON_PAGE)
+        unit = found.new.totals["currency"] or ""
+        columns = [replace(column, unit=unit) for column in _COLUMNS]
+        yield filled("changed", caption, columns, rows, most=_ON_PAGE)
     else:
         yield Say(f"None of the {plural(found.in_both, 'study')} in both differs.")
     for names, which in ((found.only_old, "old"), (found.only_new, "new")):

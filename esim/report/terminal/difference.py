@@ -8,11 +8,14 @@ from rich.text import Text
 
 from esim.report.differing import (
     AMOUNTS,
+    amounts,
+    compared_sides,
     difference_answer,
     most_changed,
     side_words,
     why_words,
 )
+from esim.report.pages.page import Column
 from esim.report.terminal.replay import table
 from esim.report.words import MISSING, clean, percent
 from esim.results.difference import Difference, Headline
@@ -53,16 +56,13 @@ def show_difference(found: Difference, console: Console) -> None:
 
 
 def _show_totals(found: Difference, console: Console) -> None:
-    sides = [found.old.totals, found.new.totals]
-    heads = ["old", "new"]
-    if (found.only_old or found.only_new) and found.in_both:
-        sides += [one for one in (found.old.in_both, found.new.in_both) if one is not None]
-        heads += ["old, in both", "new, in both"]
-    shown = table("Over all studies", "", *heads)
-    for label, show in AMOUNTS:
-        cells = [show(totals) for totals in sides]
-        if any(cell not in (None, MISSING) for cell in cells):
-            shown.add_row(label, *(cell or MISSING for cell in cells))
+    sides = compared_sides(found)
+    shown = table("Over all studies", "", *(name for name, _ in sides))
+    numbers = [(amounts(totals), totals["currency"] or "") for _, totals in sides]
+    for key, (label, kind) in AMOUNTS.items():
+        if any(one[key] is not None for one, _ in numbers):
+            cells = (Column(key, label, kind, unit).show(one[key]) for one, unit in numbers)
+            shown.add_row(label, *cells)
     console.print(shown)
 
 
