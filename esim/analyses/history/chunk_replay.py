@@ -109,7 +109,9 @@ def _replay_chunk(settings: ReplaySettings, chunk: Chunk) -> ReplayedChunk:
             columns["error"][place] = one.error
         else:
             studies[place] = one
-            first, last = study_dates(one.start, one.end)
+            first, last = entries[place].first_start, entries[place].last_end
+            if first is None or last is None:  # a history of before it had dates
+                first, last = study_dates(one.start, one.end)
             columns["first_start"][place] = None if first != first else first
             columns["last_end"][place] = None if last != last else last
     made: list[tuple[list[int], Replays]] = []

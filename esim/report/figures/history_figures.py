@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _BINS = 20
+_CORNERS = 500  # of a drawn line: more are not seen, and make the page large
 _SHOWN_LOSS = 0.99  # quantile of the losses where the axis ends
 
 
@@ -107,8 +108,9 @@ def draw_losses(info: LossesInfo, axes: Axes) -> Axes:
     from matplotlib.ticker import MaxNLocator
 
     n = len(info.losses)
-    x = np.concatenate(([0.0], info.losses, info.losses[-1:]))
-    y = np.concatenate(([n], np.arange(n - 1, -1, -1), [0]))
+    at = np.unique(np.linspace(0, n - 1, min(n, _CORNERS)).astype(np.int64))
+    x = np.concatenate(([0.0], info.losses[at], info.losses[-1:]))
+    y = np.concatenate(([n], n - 1 - at, [0]))
     axes.fill_between(x, y, step="post", color=style.VERMILLION, alpha=0.25, lw=0)
     axes.step(x, y, where="post", color=style.VERMILLION, lw=1.4)
     axes.set_xlim(0, 1.02 * info.end)
