@@ -99,7 +99,8 @@ def losses_info(studies: Sequence[Summary]) -> LossesInfo:
     """The losses of the studies that lose anything."""
     known = [s.degradation_normalized for s in studies if s.degradation_normalized is not None]
     losses = np.sort(np.array([x for x in known if x > 0], dtype=np.float64))
-    end = float(np.quantile(losses, _SHOWN_LOSS)) if len(losses) else 1.0
+    bounded = losses[np.isfinite(losses)]  # a trial that is lost to an infinite value has no bound
+    end = float(np.quantile(bounded, _SHOWN_LOSS)) if len(bounded) else 1.0
     return LossesInfo(losses, end, int((losses > end).sum()), len(known))
 
 
@@ -109,7 +110,8 @@ def draw_losses(info: LossesInfo, axes: Axes) -> Axes:
 
     n = len(info.losses)
     at = np.unique(np.linspace(0, n - 1, min(n, _CORNERS)).astype(np.int64))
-    x = np.concatenate(([0.0], info.losses[at], info.losses[-1:]))
+    shown = np.minimum(info.losses, 1.1 * info.end)  # what is beyond ends beyond the axis
+    x = np.concatenate(([0.0], shown[at], shown[-1:]))
     y = np.concatenate(([n], n - 1 - at, [0]))
     axes.fill_between(x, y, step="post", color=style.VERMILLION, alpha=0.25, lw=0)
     axes.step(x, y, where="post", color=style.VERMILLION, lw=1.4)
