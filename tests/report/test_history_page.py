@@ -186,12 +186,20 @@ def test_what_the_figures_draw(replayed: Path) -> None:
     losses = losses_info(some)
     assert losses.losses.tolist() == [0.5, 2.0] and losses.studies == 3
     assert (losses.end, losses.beyond) == (pytest.approx(1.985), 1)  # 0.5 + 0.99 x 1.5
+    unbounded = [dataclasses.replace(base, degradation_normalized=d) for d in (0.5, np.inf)]
+    without_end = losses_info(unbounded)
+    assert (without_end.end, without_end.beyond) == (0.5, 1)
     columns = {key: [getattr(base, key)] * 3 for key in TOTALED}
     parts = parts_info(Breakdown.of("month", ["2024-05", "2024-05", None], columns))
     assert parts.names == ("2024-05",)
     assert parts.unit == "steps"  # the study has no times
     assert parts.recorded.tolist() == [2 * base.steps_recorded]
-    for draw, drawn in ((draw_savings, info), (draw_losses, losses), (draw_parts, parts)):
+    for draw, drawn in (
+        (draw_savings, info),
+        (draw_losses, losses),
+        (draw_losses, without_end),
+        (draw_parts, parts),
+    ):
         axes = Figure().subplots()
         assert draw(drawn, axes) is axes  # type: ignore[arg-type]
 
