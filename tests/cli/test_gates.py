@@ -141,6 +141,7 @@ NAMES = (
     *("replay", "check", "compare", "certify", "estimate", "explain", "identify", "report"),
     *(
         "convert",
+        "demo",
         "diff",
         "rules",
         "formats",
