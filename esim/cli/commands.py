@@ -14,6 +14,7 @@ from esim.cli import (
     check,
     compare,
     convert,
+    demo,
     estimate,
     explain,
     fetch,
@@ -35,9 +36,10 @@ app = typer.Typer(
     help="Replay recorded metric logs of tuning jobs through early-stopping rules: "
     "how much compute would have been saved, and would the best model have been kept?",
     no_args_is_help=True,
-    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
 )
+app.command("demo")(demo.demo)
 app.command("replay")(replay.replay)
 app.command("check")(check.check)
 app.command("compare")(compare.compare)

@@ -45,7 +45,7 @@ class Account:
             raise EsimError(
                 "boto3 is not installed",
                 why="esim fetch talks to AWS through it",
-                fix="pip install 'esim[aws]'",
+                fix="pip install boto3",
             ) from None
         core = botocore.session.Session(profile=profile)
         try:

@@ -69,7 +69,7 @@ class Configs:
         """The note on files that could not be read, if any."""
         if not self._unread:
             return []
-        why = "; pip install 'esim[yaml]' reads YAML" if self._no_yaml else ""
+        why = "; with pip install pyyaml YAML is read" if self._no_yaml else ""
         text = f"{len(self._unread)} file(s) of hyperparameters left unread: {some(self._unread)}"
         return [Note("config_unread", text + why, len(self._unread))]
 

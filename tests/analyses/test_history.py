@@ -261,7 +261,7 @@ def test_a_missing_engine(engine: str) -> None:
         f"list(engines.run(abs, [1], engine={engine!r}))\n"
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    assert f"pip install 'esim[{engine}]'" in run.stderr
+    assert f"pip install {'distributed' if engine == 'dask' else engine}" in run.stderr
 
 
 # --- the command -----------------------------------------------------------------------------

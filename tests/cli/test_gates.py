@@ -139,7 +139,16 @@ OTHERS = (
 )
 NAMES = (
     *("replay", "check", "compare", "certify", "estimate", "explain", "identify", "report"),
-    *("convert", "rules", "formats", "schema", "warm-up", "fetch sagemaker", "probe sagemaker"),
+    *(
+        "convert",
+        "rules",
+        "formats",
+        "schema",
+        "demo",
+        "warm-up",
+        "fetch sagemaker",
+        "probe sagemaker",
+    ),
 )
 
 

@@ -392,7 +392,7 @@ def test_settings_that_cannot_work(aws: FakeAws, monkeypatch: pytest.MonkeyPatch
             fetch_tuning_job(Account(), NAME, Path("never"))
     with monkeypatch.context() as patch:
         patch.setitem(sys.modules, "boto3", None)
-        with pytest.raises(EsimError, match=r"pip install 'esim\[aws\]'"):
+        with pytest.raises(EsimError, match=r"pip install boto3"):
             Account()
 
 

@@ -1,6 +1,6 @@
 """Real clusters and a real object store, on this machine.
 
-pip install 'esim[dask,ray]' 'moto[server]' && python -m pytest tests/live/test_engines.py
+pip install distributed ray 'moto[server]' && python -m pytest tests/live/test_engines.py
 """
 
 from __future__ import annotations

@@ -524,7 +524,7 @@ def test_lcdb_hdf5_without_its_library(tmp_path: Path, monkeypatch: pytest.Monke
     path = tmp_path / "LCDB11_ER_265_24.hdf5"
     path.write_bytes(b"\x89HDF\r\n\x1a\n")
     monkeypatch.setitem(sys.modules, "h5py", None)
-    with pytest.raises(EsimError, match=r"HDF5 cannot be read\n.*pip install 'esim\[hdf5\]'"):
+    with pytest.raises(EsimError, match=r"HDF5 cannot be read\n.*pip install h5py"):
         read_inputs(path)
 
 

@@ -25,6 +25,7 @@ Made = TypeVar("Made")
 Submit = Callable[..., "futures.Future[Any]"]
 
 ENGINES = ("local", "threads", "dask", "ray")
+_LIBRARIES = {"dask": "distributed", "ray": "ray"}
 AHEAD = 4  # units submitted for each worker: they keep it busy, and fit into memory
 LOST_S = (
     300.0  # seconds without any worker after which a cluster is given up; new ones take minutes
@@ -279,7 +280,7 @@ def _call(work: Callable[[Item], Made], unit: Item) -> Made:
 
 
 def _missing(engine: str) -> EsimError:
-    return EsimError(f"engine {engine} is not installed", fix=f"pip install 'esim[{engine}]'")
+    return EsimError(f"engine {engine} is not installed", fix=f"pip install {_LIBRARIES[engine]}")
 
 
 def _unreachable(engine: str, address: str | None, error: Exception) -> EsimError:

@@ -171,7 +171,7 @@ class _Database:
             import h5py
         except ImportError:
             raise EsimError(
-                "HDF5 cannot be read", where=str(file), fix="pip install 'esim[hdf5]'"
+                "HDF5 cannot be read", where=str(file), fix="pip install h5py"
             ) from None
         file.hash()
         try:

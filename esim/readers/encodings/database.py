@@ -31,8 +31,8 @@ SQLITE_MAGIC = b"SQLite format 3\0"
 SIDECARS = ("-wal", "-shm", "-journal")
 # The drivers that SQLAlchemy can use, its own default first, and how to install one.
 _DRIVERS = {
-    "postgresql": (("psycopg2", "psycopg"), "pip install 'esim[postgresql]'"),
-    "mysql": (("MySQLdb", "pymysql"), "pip install 'esim[mysql]'"),
+    "postgresql": (("psycopg2", "psycopg"), "pip install psycopg2-binary"),
+    "mysql": (("MySQLdb", "pymysql"), "pip install pymysql"),
 }
 
 _BATCH = 4096  # rows that are taken at a time
@@ -224,7 +224,7 @@ def open_address(address: Address) -> Iterator[Database]:
             "SQLAlchemy is not installed",
             where=where,
             why="databases on a server are read with it",
-            fix="pip install 'esim[postgresql]' or 'esim[mysql]'",
+            fix="pip install sqlalchemy psycopg2-binary (PostgreSQL) or sqlalchemy pymysql (MySQL)",
         ) from None
     url = _with_driver(sql.make_url(_spelled(address.url)), where)
     with ExitStack() as stack:

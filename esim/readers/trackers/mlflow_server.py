@@ -31,7 +31,7 @@ def read_runs(address: Address, studies: Sequence[str] = ()) -> Iterator[MlflowR
             "MLflow is not installed",
             where=str(address),
             why="a tracking server is read through its client",
-            fix="pip install 'esim[mlflow]'",
+            fix="pip install mlflow-skinny",
         ) from None
     server = Asked(MlflowClient(tracking_uri=address.url), address.url, str(address), address.took)
     with _few_retries():
