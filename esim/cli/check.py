@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from esim.cli.flags import Json, Logs, ReadStudiesFlags
+from esim.cli.flags import Json, Logs
 from esim.cli.groups import with_groups
 from esim.cli.inputs import described, sagemaker_studies
 from esim.cli.process import print_document
 from esim.cli.progress import progress
+from esim.cli.read_flags import ReadStudiesFlags
 
 if TYPE_CHECKING:
     from esim.readers.inputs import ReadInput

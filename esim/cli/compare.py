@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from esim.cli.candidates import CandidateFlags, amount
+from esim.cli.candidates import RankedFlags, amount
 from esim.cli.command_line import command_line
 from esim.cli.flags import (
     REPLAY,
@@ -17,7 +17,6 @@ from esim.cli.flags import (
     FinalFlags,
     Logs,
     OutputFlags,
-    ReadFlags,
     check_clock,
     typed_share,
 )
@@ -25,6 +24,7 @@ from esim.cli.groups import with_groups
 from esim.cli.inputs import described, read_or_open, studies_of
 from esim.cli.process import print_document
 from esim.cli.progress import progress
+from esim.cli.read_flags import ReadFlags
 from esim.cli.usage import usage
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ _COMPARISON = "The comparison"
 
 
 @dataclass(frozen=True)
-class ComparisonFlags(CandidateFlags):
+class ComparisonFlags(RankedFlags):
     """What is compared, and how."""
 
     readings: Annotated[
@@ -63,13 +63,6 @@ class ComparisonFlags(CandidateFlags):
             rich_help_panel=_COMPARISON,
         ),
     ] = 100
-    saved: Annotated[
-        str,
-        typer.Option(
-            help="What is to be saved: steps, seconds, billed, makespan or cost.",
-            rich_help_panel=_COMPARISON,
-        ),
-    ] = "steps"
     max_degradation: Annotated[
         float,
         typer.Option(
@@ -89,21 +82,6 @@ class ComparisonFlags(CandidateFlags):
             rich_help_panel=_COMPARISON,
         ),
     ] = False
-    confidence: Annotated[
-        float,
-        typer.Option(
-            parser=typed_share,
-            metavar="SHARE",
-            help="Of intervals: 95% or 0.95.",
-            rich_help_panel=_COMPARISON,
-        ),
-    ] = 0.95
-    seed: Annotated[
-        int,
-        typer.Option(
-            min=0, help="The same seed gives the same bytes.", rich_help_panel=_COMPARISON
-        ),
-    ] = 0
 
     def keywords(self) -> dict[str, Any]:
         """The arguments of `esim.compare` that these flags give; `saved` apart.

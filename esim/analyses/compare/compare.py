@@ -24,7 +24,7 @@ from esim.analyses.compare.study_replays import (
     table_workers,
 )
 from esim.analyses.workers.by_study import Made, Studies, going_through
-from esim.assumptions import Clock, Costs
+from esim.assumptions import CONFIDENCE, Clock, Costs
 from esim.errors import EsimError
 from esim.results.comparison.comparison import Comparison, Saved, Settings
 from esim.rules import JobRule, Rule, job_rules, share, usual
@@ -53,7 +53,7 @@ def compare(
     saved: Saved = "steps",
     max_degradation: float | str = 0.05,
     choice: bool = False,
-    confidence: float | str = 0.95,
+    confidence: float | str = CONFIDENCE,
     seed: int = 0,
     engine: str | None = None,
     jobs: int | None = None,
