@@ -73,6 +73,16 @@ class ComparisonFlags(RankedFlags):
             rich_help_panel=_COMPARISON,
         ),
     ] = 0.05
+    safest_within: Annotated[
+        float,
+        typer.Option(
+            parser=typed_share,
+            metavar="SHARE",
+            help="How many points less than the rule that saves most the safest one in the answer "
+            "may save: 10% or 0.1.",
+            rich_help_panel=_COMPARISON,
+        ),
+    ] = 0.1
     choose: Annotated[
         bool,
         typer.Option(
@@ -103,6 +113,7 @@ class ComparisonFlags(RankedFlags):
             "until": until,
             "orders": self.orders,
             "max_degradation": self.max_degradation,
+            "safest_within": self.safest_within,
             "choice": self.choose,
             "confidence": self.confidence,
             "seed": self.seed,
@@ -130,6 +141,19 @@ class OrderClockFlags:
         check_clock(self.clock, self.workers or 1)
 
 
+@dataclass(frozen=True)
+class ComparisonOutputFlags(OutputFlags):
+    """Where the result goes, and how much of it is shown."""
+
+    every: Annotated[
+        bool,
+        typer.Option(
+            "--all",
+            help="Show every rule and baseline, and not only the ten best and those named.",
+        ),
+    ] = False
+
+
 @with_groups
 def compare(
     context: typer.Context,
@@ -140,7 +164,7 @@ def compare(
     reading: ReadFlags,
     costs: CostFlags,
     engine: EngineFlags,
-    output: OutputFlags,
+    output: ComparisonOutputFlags,
 ) -> None:
     """Compare stopping rules on recorded tuning jobs: which saves most, at what risk, and whether
     the difference is more than chance."""
@@ -173,7 +197,7 @@ def compare(
         raise typer.Exit(1)
 
 
-def _tell(comparison: Comparison, output: OutputFlags) -> None:
+def _tell(comparison: Comparison, output: ComparisonOutputFlags) -> None:
     """Write the comparison where it is wanted, and show it."""
     if output.out is not None:
         from esim.report.files import write_comparison
@@ -189,5 +213,5 @@ def _tell(comparison: Comparison, output: OutputFlags) -> None:
     from esim.report.terminal.replay import show_inputs
 
     console = terminal()
-    show_comparison(comparison, console)
+    show_comparison(comparison, console, every=output.every)
     show_inputs(comparison.inputs, console)
