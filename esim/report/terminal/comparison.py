@@ -63,7 +63,8 @@ def show_comparison(comparison: Comparison, console: Console, *, every: bool = F
         picks = ", ".join(f"{clean(p.key, 200)} {_many(p.times, 'time')}" for p in c.choice.picked)
         if picks:
             console.print(Padding(Text(f"picked: {picks}", style="dim"), (0, 0, 1, 1)))
-    console.print(_rules(c, few, wide=console.width >= _WIDE))
+    wide = console.width >= _WIDE + 10 * gains(c)  # for a column more
+    console.print(_rules(c, few, wide=wide))
     for text in _not_shown(c, few):
         console.print(Padding(Text(text), (0, 0, 0, 1)))
     console.print(Padding(Text(_legend(c), style="dim"), (0, 0, 1, 1)))
