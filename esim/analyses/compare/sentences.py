@@ -128,7 +128,7 @@ def _safest_sentence(found: Picks, settings: Settings) -> str:
         if safest.best_kept == 1.0:
             return text
     if sure is None:
-        return f"{text} Nothing that saves anything keeps it in all of them."
+        return f"{text} No rule that saves anything keeps it in all of them."
     return f"{text} To keep it in all of them, {sure.key} saves most: {percent(sure.saved)}."
 
 
