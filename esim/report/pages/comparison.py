@@ -154,7 +154,7 @@ def _rules(c: Comparison) -> Table:
                 None if kept is None else kept.share,
                 *((None,) * 3 if loss is None else (loss.mean, loss.low, loss.high)),
                 *((None if change is None else change.mean,) if signed else ()),
-                "a bound" if e.look_ahead else None if against is None else against.verdict,
+                _against(c, e),
                 None if against is None or against.p is None else _short(against.p),
             )
         )
@@ -166,6 +166,16 @@ def _rules(c: Comparison) -> Table:
     if len(c.studies) > 1:
         what += "; intervals: if studies and launch orders were drawn anew from these"
     return Table("rules", what, columns, tuple(rows), strong=best, **_folded(c))
+
+
+def _against(c: Comparison, e: RuleEntry) -> str | None:
+    """How it stands beside the best."""
+    if e.look_ahead:
+        return "a bound"
+    if e.against_best is None:
+        return None
+    is_safest = c.answer.safest is not None and c.answer.safest.key == e.key
+    return f"{e.against_best.verdict}, safest" if is_safest else e.against_best.verdict
 
 
 def _folded(c: Comparison) -> dict[str, Any]:
