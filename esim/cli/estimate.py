@@ -20,7 +20,6 @@ from esim.cli.flags import (
     Logs,
     OutputFlags,
     Seed,
-    UntilRuleFlags,
     typed_share,
 )
 from esim.cli.groups import with_groups
@@ -28,6 +27,7 @@ from esim.cli.inputs import described, read_or_open, sagemaker_studies, studies_
 from esim.cli.process import print_document
 from esim.cli.progress import progress
 from esim.cli.read_flags import ReadStudiesFlags
+from esim.cli.rule_flags import UntilRuleFlags
 from esim.cli.usage import one_of, usage
 
 if TYPE_CHECKING:

@@ -18,13 +18,13 @@ from esim.cli.flags import (
     FinalFlags,
     Logs,
     OutputFlags,
-    UntilRuleFlags,
 )
 from esim.cli.groups import with_groups
 from esim.cli.inputs import check_engine_used, described, sagemaker_studies
 from esim.cli.process import print_document
 from esim.cli.progress import progress
 from esim.cli.read_flags import ReadStudiesFlags
+from esim.cli.rule_flags import UntilRuleFlags
 
 if TYPE_CHECKING:
     from esim.analyses.history.replay_history import ReplaySettings
