@@ -76,7 +76,9 @@ def answer(
         )
         if beyond is not None:
             sentences += (_elsewhere(best.key, beyond, settings),)
-        sentences += (_next_step(next(e for e in rules if e.key == found.safest.key), studies),)
+        sentences += (
+            _next_step(next(e for e in rules if e.key == found.safest.key), loss, studies),
+        )
     return Answer(
         best=best.key,
         ties=ties,
@@ -137,8 +139,13 @@ def _orders(share: float) -> str:
     return "all launch orders" if share == 1.0 else f"{chance_words(share)} of the launch orders"
 
 
-def _next_step(entry: RuleEntry, studies: int) -> str:
+def _next_step(entry: RuleEntry, loss: str, studies: int) -> str:
     """What to do with the answer."""
+    if loss == ON_RECORD:
+        return (
+            "Next: record a job without early stopping; only trials that ran to their end tell what "
+            "a rule loses."
+        )
     rule = ""
     if entry.name in PRESETS:
         changed = "".join(f" --set {k}={v}" for k, v in entry.changed.items())
@@ -216,7 +223,7 @@ def _significance(
         where = f"Over launch orders of {these}"
         needed = fewest_studies(settings.confidence)
         text = f" For other studies no difference is significant (that takes {needed} studies)."
-    others = "the one other" if rivals == 1 else f"all {rivals} others"
+    others = {1: "the one other", 2: "both others"}.get(rivals, f"all {rivals} others")
     if not rivals:
         told = f"{where} nothing else stays within that loss"
     elif not ties:
