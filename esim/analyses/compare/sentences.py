@@ -143,8 +143,8 @@ def _next_step(entry: RuleEntry, loss: str, studies: int) -> str:
     """What to do with the answer."""
     if loss == ON_RECORD:
         return (
-            "Next: record a job without early stopping; only trials that ran to their end tell what "
-            "a rule loses."
+            "Next: record a job without early stopping; only trials that ran to their end tell "
+            "what a rule loses."
         )
     rule = ""
     if entry.name in PRESETS:
