@@ -200,6 +200,7 @@ def test_where_no_loss_is_known_the_record_ranks() -> None:
     assert found.answer.elsewhere is None and not found.front.rules
     assert esim.compare(cut(walks(1)), RULES, orders=3, choice=True).choice is None
     assert found.answer.sentences[0].startswith("Ranked by what was recorded: trials had been cut")
+    assert found.answer.sentences[-1].startswith("Next: record a job without early stopping")
     assert "ranked_on_record" in {w.code for w in found.warnings}
 
 
