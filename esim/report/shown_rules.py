@@ -64,6 +64,18 @@ def order_words(comparison: Comparison) -> str:
     return f", best first{by}"
 
 
+def is_safest(comparison: Comparison, key: str | None) -> bool:
+    """Whether a contestant is marked as the safest.
+
+    The one that saves most is only where it always keeps the best value: that nothing near it is
+    safer does not make it safe.
+    """
+    safest, most = comparison.answer.safest, comparison.answer.saves_most
+    if safest is None or safest.key != key:
+        return False
+    return safest != most or safest.best_kept == 1.0
+
+
 def others_words(comparison: Comparison, shown: ShownRules) -> str:
     """How many other rules there are, and how they stand; empty if there are none."""
     if not shown.others:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 from rich.console import Console
 
 import esim
-from esim.report.shown_rules import MOST, baseline_words, others_words, shown_rules
+from esim.report.shown_rules import MOST, baseline_words, is_safest, others_words, shown_rules
 from esim.report.terminal.comparison import show_comparison
 from esim.results.comparison.comparison import Comparison
 from tests.analyses.test_compare import walks
@@ -56,3 +58,16 @@ def test_rules_named_without_a_grid_are_all_shown() -> None:
     assert not shown_rules(found).others
     # By default SageMaker's is the one that is asked for.
     assert [e.key for e in esim.compare(walks(2), orders=2).rules if e.named] == ["sagemaker"]
+
+
+def test_what_saves_most_is_called_safest_only_where_it_keeps_the_best(
+    comparison: Comparison,
+) -> None:
+    most = comparison.answer.saves_most
+    assert most is not None
+    for kept in (0.04, 1.0):
+        pick = dataclasses.replace(most, best_kept=kept)
+        answer = dataclasses.replace(comparison.answer, saves_most=pick, safest=pick)
+        told = dataclasses.replace(comparison, answer=answer)
+        assert is_safest(told, pick.key) == (kept == 1.0)
+        assert not is_safest(told, "none")

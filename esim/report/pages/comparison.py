@@ -26,6 +26,7 @@ from esim.report.pages.page import (
 from esim.report.pages.provenance import facts, provenance
 from esim.report.shown_rules import (
     baseline_words,
+    is_safest,
     order_words,
     others_words,
     shown_rules,
@@ -107,7 +108,7 @@ def _tiles(c: Comparison) -> Iterator[Tile]:
         return
     within = f"within a mean loss of {percent(c.settings.max_degradation)}"
     points = f"within {100 * c.settings.safest_within:g} points of that"
-    same = "saves most, and is safest" if most == safest else "saves most"
+    same = "saves most, and is safest" if is_safest(c, most.key) else "saves most"
     told = ((same, within, most),) + ((("safest", points, safest),) if most != safest else ())
     for label, where, pick in told:
         numbers = (
@@ -174,8 +175,8 @@ def _against(c: Comparison, e: RuleEntry) -> str | None:
         return "a bound"
     if e.against_best is None:
         return None
-    is_safest = c.answer.safest is not None and c.answer.safest.key == e.key
-    return f"{e.against_best.verdict}, safest" if is_safest else e.against_best.verdict
+    verdict = e.against_best.verdict
+    return f"{verdict}, safest" if is_safest(c, e.key) else verdict
 
 
 def _folded(c: Comparison) -> dict[str, Any]:

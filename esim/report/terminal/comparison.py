@@ -12,6 +12,7 @@ from rich.text import Text
 from esim.report.shown_rules import (
     ShownRules,
     baseline_words,
+    is_safest,
     order_words,
     others_words,
     shown_rules,
@@ -154,7 +155,6 @@ def _rules(c: Comparison, few: ShownRules, *, wide: bool) -> Table:
         shown.add_column(column, justify="right", no_wrap=True)
     shown.add_column("against the best", no_wrap=True)
     ranked = False
-    safest = None if c.answer.safest is None else c.answer.safest.key
     for entry in few.shown:
         if not ranked and entry.look_ahead:
             shown.add_section()
@@ -171,11 +171,11 @@ def _rules(c: Comparison, few: ShownRules, *, wide: bool) -> Table:
             MISSING if loss is None else percent(loss.mean),
             *([MISSING if change is None else percent(change.mean)] if signed else []),
             *([MISSING if entry.rank is None else number(entry.rank.mean, 4)] if wide else []),
-            _against(entry, wide=wide, safest=entry.key == safest),
+            _against(entry, wide=wide, safest=is_safest(c, entry.key)),
             style="dim"
             if entry.role == "baseline"
             else "bold"
-            if entry.key in (c.answer.best, safest)
+            if entry.key == c.answer.best or is_safest(c, entry.key)
             else "",
         )
     return shown
