@@ -1,4 +1,7 @@
-"""What a replay assumes: when trials run (the clock), and what a job costs beyond its training."""
+"""What a replay assumes: when trials run (the clock), and what a job costs beyond its training.
+
+And how sure what is told of it is to be, where nobody says (`CONFIDENCE`).
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ from typing import Literal, get_args
 from esim.errors import EsimError
 
 Mode = Literal["order", "recorded", "simulated"]
+CONFIDENCE = 0.9  # of intervals, tests and guarantees, in every analysis
 
 
 @dataclass(frozen=True)

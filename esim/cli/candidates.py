@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from esim.assumptions import CONFIDENCE
+from esim.cli.flags import Confidence, Seed
 from esim.cli.usage import one_of, refuse, usage
 
 if TYPE_CHECKING:
@@ -66,6 +68,21 @@ class CandidateFlags:
                     column, parsed = parse_column(f"{key}={value}" if equals else key)
                     points.setdefault(column, []).append(parsed)
         return points
+
+
+@dataclass(frozen=True)
+class RankedFlags(CandidateFlags):
+    """Which rules take part, by what they are ranked, and how sure that is to be."""
+
+    saved: Annotated[
+        str,
+        typer.Option(
+            help="What is to be saved: steps, seconds, billed, makespan or cost.",
+            rich_help_panel=CANDIDATES,
+        ),
+    ] = "steps"
+    confidence: Confidence = CONFIDENCE
+    seed: Seed = 0
 
 
 def amount(saved: str, price: float | None) -> Saved:

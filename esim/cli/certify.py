@@ -8,17 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from esim.cli.candidates import CandidateFlags, amount
+from esim.cli.candidates import RankedFlags, amount
 from esim.cli.command_line import command_line
 from esim.cli.compare import OrderClockFlags
 from esim.cli.dates import ReadDatedFlags
-from esim.cli.flags import (
-    CostFlags,
-    EngineFlags,
-    FinalFlags,
-    Logs,
-    typed_share,
-)
+from esim.cli.flags import CostFlags, EngineFlags, FinalFlags, Logs, typed_share
 from esim.cli.gates import FAILED, ResultFlags
 from esim.cli.groups import with_groups
 from esim.cli.inputs import described, read_or_open, studies_of
@@ -34,7 +28,7 @@ _CERTIFICATE = "The certificate"
 
 
 @dataclass(frozen=True)
-class PromiseFlags(CandidateFlags):
+class PromiseFlags(RankedFlags):
     """What is to be promised, of which rules, and how their studies are replayed."""
 
     max_loss: Annotated[
@@ -56,15 +50,6 @@ class PromiseFlags(CandidateFlags):
             rich_help_panel=_CERTIFICATE,
         ),
     ] = 0.1
-    confidence: Annotated[
-        float,
-        typer.Option(
-            parser=typed_share,
-            metavar="SHARE",
-            help="How sure that is to be: 90% or 0.9.",
-            rich_help_panel=_CERTIFICATE,
-        ),
-    ] = 0.9
     in_order: Annotated[
         bool,
         typer.Option(
@@ -82,19 +67,6 @@ class PromiseFlags(CandidateFlags):
             rich_help_panel=_CERTIFICATE,
         ),
     ] = "100"
-    saved: Annotated[
-        str,
-        typer.Option(
-            help="What the boldest saves most of: steps, seconds, billed, makespan or cost.",
-            rich_help_panel=_CERTIFICATE,
-        ),
-    ] = "steps"
-    seed: Annotated[
-        int,
-        typer.Option(
-            min=0, help="The same seed gives the same bytes.", rich_help_panel=_CERTIFICATE
-        ),
-    ] = 0
 
     def keywords(self) -> dict[str, Any]:
         """The arguments of `esim.certify` that these flags give; `saved` apart.

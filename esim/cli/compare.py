@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from esim.cli.candidates import CandidateFlags, amount
+from esim.cli.candidates import RankedFlags, amount
 from esim.cli.command_line import command_line
 from esim.cli.dates import ReadDatedFlags
 from esim.cli.flags import (
@@ -34,7 +34,7 @@ _COMPARISON = "The comparison"
 
 
 @dataclass(frozen=True)
-class ComparisonFlags(CandidateFlags):
+class ComparisonFlags(RankedFlags):
     """What is compared, and how."""
 
     readings: Annotated[
@@ -63,13 +63,6 @@ class ComparisonFlags(CandidateFlags):
             rich_help_panel=_COMPARISON,
         ),
     ] = 100
-    saved: Annotated[
-        str,
-        typer.Option(
-            help="What is to be saved: steps, seconds, billed, makespan or cost.",
-            rich_help_panel=_COMPARISON,
-        ),
-    ] = "steps"
     max_degradation: Annotated[
         float,
         typer.Option(
@@ -80,6 +73,16 @@ class ComparisonFlags(CandidateFlags):
             rich_help_panel=_COMPARISON,
         ),
     ] = 0.05
+    safest_within: Annotated[
+        float,
+        typer.Option(
+            parser=typed_share,
+            metavar="SHARE",
+            help="How many points less than the rule that saves most the safest one in the answer "
+            "may save: 10% or 0.1.",
+            rich_help_panel=_COMPARISON,
+        ),
+    ] = 0.1
     choose: Annotated[
         bool,
         typer.Option(
@@ -89,21 +92,6 @@ class ComparisonFlags(CandidateFlags):
             rich_help_panel=_COMPARISON,
         ),
     ] = False
-    confidence: Annotated[
-        float,
-        typer.Option(
-            parser=typed_share,
-            metavar="SHARE",
-            help="Of intervals: 95% or 0.95.",
-            rich_help_panel=_COMPARISON,
-        ),
-    ] = 0.95
-    seed: Annotated[
-        int,
-        typer.Option(
-            min=0, help="The same seed gives the same bytes.", rich_help_panel=_COMPARISON
-        ),
-    ] = 0
 
     def keywords(self) -> dict[str, Any]:
         """The arguments of `esim.compare` that these flags give; `saved` apart.
@@ -125,6 +113,7 @@ class ComparisonFlags(CandidateFlags):
             "until": until,
             "orders": self.orders,
             "max_degradation": self.max_degradation,
+            "safest_within": self.safest_within,
             "choice": self.choose,
             "confidence": self.confidence,
             "seed": self.seed,
@@ -152,6 +141,19 @@ class OrderClockFlags:
         check_clock(self.clock, self.workers or 1)
 
 
+@dataclass(frozen=True)
+class ComparisonOutputFlags(ResultFlags):
+    """Where the result goes, and how much of it is shown."""
+
+    every: Annotated[
+        bool,
+        typer.Option(
+            "--all",
+            help="Show every rule and baseline, and not only the ten best and those named.",
+        ),
+    ] = False
+
+
 @with_groups
 def compare(
     context: typer.Context,
@@ -162,7 +164,7 @@ def compare(
     reading: ReadDatedFlags,
     costs: CostFlags,
     engine: EngineFlags,
-    output: ResultFlags,
+    output: ComparisonOutputFlags,
 ) -> None:
     """Compare stopping rules on recorded tuning jobs: which saves most, at what risk, and whether
     the difference is more than chance."""
@@ -196,7 +198,7 @@ def compare(
         raise typer.Exit(1)
 
 
-def _tell(comparison: Comparison, output: ResultFlags) -> None:
+def _tell(comparison: Comparison, output: ComparisonOutputFlags) -> None:
     """Write the comparison where it is wanted, and show it."""
     if output.out is not None:
         from esim.report.files import write_comparison
@@ -212,5 +214,5 @@ def _tell(comparison: Comparison, output: ResultFlags) -> None:
     from esim.report.terminal.replay import show_inputs
 
     console = terminal()
-    show_comparison(comparison, console)
+    show_comparison(comparison, console, every=output.every)
     show_inputs(comparison.inputs, console)

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from esim.cli.flags import Logs, ReadStudiesFlags, typed_place
+from esim.cli.flags import Logs, typed_place
 from esim.cli.groups import with_groups
 from esim.cli.progress import progress
+from esim.cli.read_flags import ReadStudiesFlags
 
 if TYPE_CHECKING:
     from esim.study import Note, Study

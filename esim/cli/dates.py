@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from esim.cli.flags import MANY, ReadFlags, ReadStudiesFlags
+from esim.cli.flags import MANY
+from esim.cli.read_flags import ReadFlags, ReadStudiesFlags
 from esim.cli.usage import refuse, usage
 
 if TYPE_CHECKING:

@@ -8,16 +8,18 @@ from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 import typer
 
+from esim.assumptions import CONFIDENCE
 from esim.cli.command_line import command_line
 from esim.cli.dates import ReadDatedStudiesFlags
 from esim.cli.flags import (
     REPLAY,
+    Confidence,
     CostFlags,
     DrawnStudiesFlags,
     EngineFlags,
     FinalFlags,
     Logs,
-    UntilRuleFlags,
+    Seed,
     typed_share,
 )
 from esim.cli.gates import ResultFlags
@@ -25,6 +27,7 @@ from esim.cli.groups import with_groups
 from esim.cli.inputs import described, read_or_open, sagemaker_studies, studies_of
 from esim.cli.process import print_document
 from esim.cli.progress import progress
+from esim.cli.rule_flags import UntilRuleFlags
 from esim.cli.usage import one_of, usage
 
 if TYPE_CHECKING:
@@ -71,21 +74,11 @@ class NextJobFlags:
             show_default=False,
         ),
     ] = None
-    confidence: Annotated[
-        float,
-        typer.Option(
-            parser=typed_share,
-            metavar="SHARE",
-            help="Of the intervals: 90% or 0.9.",
-            rich_help_panel=_NEXT,
-        ),
-    ] = 0.9
+    confidence: Confidence = CONFIDENCE
     replicates: Annotated[
         int, typer.Option(min=100, help="Replays of each past study.", rich_help_panel=_NEXT)
     ] = 1000
-    seed: Annotated[
-        int, typer.Option(min=0, help="The same seed gives the same bytes.", rich_help_panel=_NEXT)
-    ] = 0
+    seed: Seed = 0
     same_cost: Annotated[
         bool,
         typer.Option(

@@ -7,16 +7,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from esim.cli.flags import (
-    ClockFlags,
-    Logs,
-    OutputFlags,
-    OverheadFlags,
-    ReadFlags,
-    RuleFlags,
-)
+from esim.cli.flags import ClockFlags, Logs, OutputFlags, OverheadFlags
 from esim.cli.groups import with_groups
 from esim.cli.process import print_document
+from esim.cli.read_flags import ReadFlags
+from esim.cli.rule_flags import RuleFlags
 from esim.errors import EsimError, near_names
 
 if TYPE_CHECKING:

@@ -9,44 +9,21 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, get_args
+from typing import TYPE_CHECKING, Annotated, get_args
 
 import typer
 
-from esim.cli.usage import one_of, refuse, usage
+from esim.cli.usage import one_of, usage
 
 if TYPE_CHECKING:
     from esim.assumptions import Costs
-    from esim.readers.inputs import ReadInput
-    from esim.results.rule_set import RuleSet
-    from esim.rules import JobRule, Reading, Rule
     from esim.simulator.replay import Final
-    from esim.storage.history import History
 
 # Panels of the help.
-READING = "Reading the logs"
-TABLES = "Columns of tables"
 REPLAY = "The replay"
 COSTS = "Seconds and money"
 MANY = "Many studies"
-
-Logs = Annotated[
-    list[str],
-    typer.Argument(help="Files, folders and database URLs of recorded logs.", show_default=False),
-]
-ClockMode = Annotated[
-    str | None,
-    typer.Option(
-        "--clock",
-        help="order: one trial after another; recorded: when they ran; simulated: on --workers "
-        "slots. Default: recorded where the logs have all times, else order.",
-        rich_help_panel=REPLAY,
-        show_default=False,
-    ),
-]
-Json = Annotated[
-    bool, typer.Option("--json", help="Print the result document as JSON and nothing else.")
-]
+CHANCE = "Chance"
 
 
 def typed_share(text: str | float) -> float:
@@ -90,282 +67,35 @@ def typed_place(text: str | Path) -> Path:
         return place(str(text))
 
 
-@dataclass(frozen=True)
-class ReadFlags:
-    """How to read the logs."""
-
-    objective: Annotated[
-        str | None,
-        typer.Option(
-            help="The metric to replay, where the logs hold several.", rich_help_panel=READING
-        ),
-    ] = None
-    direction: Annotated[
-        str | None,
-        typer.Option(
-            help="minimize or maximize, where the logs do not say.", rich_help_panel=READING
-        ),
-    ] = None
-    metric: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="NAME=REGEX for log text: Python re, line by line, the first group is the value.",
-            rich_help_panel=READING,
-        ),
-    ] = None
-    format: Annotated[
-        str | None,
-        typer.Option(
-            help="Read as this format (esim formats) instead of looking.", rich_help_panel=READING
-        ),
-    ] = None
-    accept_time_aligned: Annotated[
-        bool,
-        typer.Option(
-            "--accept-time-aligned",
-            help="Take the n-th point of averages over time (TrainingJobAnalytics) as step n.",
-            rich_help_panel=READING,
-        ),
-    ] = False
-    first_step: Annotated[
-        str | None,
-        typer.Option(
-            help="What step 0 in the logs means: done (the first step done) or before (nothing "
-            "done yet).",
-            rich_help_panel=READING,
-            show_default=False,
-        ),
-    ] = None
-    max_size: Annotated[
-        str | None,
-        typer.Option(
-            help="How much one file may hold once unpacked, such as 8GiB; raises all limits. "
-            "Default: 2GiB.",
-            rich_help_panel=READING,
-            show_default=False,
-        ),
-    ] = None
-
-    trial_column: Annotated[
-        str | None,
-        typer.Option(
-            "--trial",
-            help="Of a table: the column that names the trial.",
-            rich_help_panel=TABLES,
-            show_default=False,
-        ),
-    ] = None
-    step: Annotated[
-        str | None,
-        typer.Option(
-            help="The column that counts steps, where there are several.",
-            rich_help_panel=TABLES,
-            show_default=False,
-        ),
-    ] = None
-    time: Annotated[
-        str | None,
-        typer.Option(
-            help="Of a table: the column with the time of a report.",
-            rich_help_panel=TABLES,
-            show_default=False,
-        ),
-    ] = None
-    value: Annotated[
-        str | None,
-        typer.Option(
-            help="Of a table: the column with the values of the objective.",
-            rich_help_panel=TABLES,
-            show_default=False,
-        ),
-    ] = None
-    where: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="COLUMN=TEXT: of a table only the rows that hold this; repeatable.",
-            rich_help_panel=TABLES,
-            show_default=False,
-        ),
-    ] = None
-
-    def keywords(self) -> dict[str, Any]:
-        """The arguments of `esim.readers.read_inputs` beside the paths.
-
-        Raises:
-            typer.BadParameter: no direction, no meaning of step 0 or no size is called so.
-        """
-        from esim.readers.limits import parse_size
-        from esim.study.first_step import as_first_step
-
-        with usage():
-            first_step = as_first_step(self.first_step)
-            max_size = None if self.max_size is None else parse_size(self.max_size, "--max-size")
-        return {
-            "objective": self.objective,
-            "direction": self._direction(),
-            "metrics": self.metric or [],
-            "format": self.format,
-            "accept_time_aligned": self.accept_time_aligned,
-            "first_step": first_step,
-            "max_size": max_size,
-            "trial": self.trial_column,
-            "step": self.step,
-            "time": self.time,
-            "value": self.value,
-            "where": self.where or [],
-        }
-
-    def read(self, logs: list[str]) -> ReadInput:
-        """The studies in the logs.
-
-        Raises:
-            typer.BadParameter: no direction is called so.
-            EsimError: the logs cannot be used; it says where.
-        """
-        from esim.readers.inputs import read_inputs
-
-        return read_inputs(*logs, **self.keywords())
-
-    def history(self, logs: list[str], asked: bool) -> History | None:
-        """The history that the logs are, if its studies are to be gone through one by one.
-
-        That is, if it is `asked` for, or there are more than 100 of them (`MANY`).
-
-        Raises:
-            typer.BadParameter: no direction is called so.
-            EsimError: the history is damaged, or holds another objective or direction.
-        """
-        from esim.analyses.workers.by_study import MANY
-        from esim.readers.history_input import find_history, validate_history
-
-        history = find_history(logs)
-        if history is None or not (asked or len(history.names) > MANY):
-            return None
-        asked_of_it = self.keywords()
-        validate_history(
-            history, **{key: asked_of_it[key] for key in ("objective", "direction", "first_step")}
-        )
-        return history
-
-    def _direction(self) -> str | None:
-        from esim.study import as_direction
-
-        with usage():
-            return None if self.direction is None else as_direction(self.direction)
-
-
-@dataclass(frozen=True)
-class ReadStudiesFlags(ReadFlags):
-    """How to read the logs, and which of their studies."""
-
-    study: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="Read this study only, where the logs hold several; repeatable.",
-            rich_help_panel=READING,
-            show_default=False,
-        ),
-    ] = None
-
-    def keywords(self) -> dict[str, Any]:
-        """The arguments of `esim.readers.read_inputs` beside the paths."""
-        return {**super().keywords(), "studies": self.study or []}
-
-    def history(self, logs: list[str], asked: bool) -> History | None:
-        """As for `ReadFlags`; studies asked for by name are read as those of any other logs are."""
-        return None if self.study else super().history(logs, asked)
-
-
-@dataclass(frozen=True)
-class RuleFlags:
-    """The stopping rule."""
-
-    rule: Annotated[
-        str,
-        typer.Option(
-            help="The stopping rule (esim rules), a TOML file with one, or a rule.json of esim "
-            "identify: the rules it left, and the range over them.",
-            rich_help_panel=REPLAY,
-        ),
-    ] = "sagemaker"
-    set_: Annotated[
-        list[str] | None,
-        typer.Option("--set", help="column=value of the rule; repeatable.", rich_help_panel=REPLAY),
-    ] = None
-
-    def chosen(self) -> Rule:
-        """The rule with its columns set; of a set of rules the first.
-
-        Raises typer.BadParameter if there is none such.
-        """
-        from esim.rules import parse_column, rule
-
-        with usage():
-            if self._of_set:
-                if self.set_:
-                    refuse("--set changes one rule, and this is a set", "leave it out")
-                return self._rule_set().distinct()[0]
-            return rule(self.rule, **dict(parse_column(a) for a in self.set_ or []))
-
-    def left(self) -> tuple[Reading, ...]:
-        """The rules of a set as readings of the first; none if one rule was chosen, or is left.
-
-        Raises typer.BadParameter if there is no such set.
-        """
-        if not self._of_set:
-            return ()
-        with usage():
-            found = self._rule_set().readings()
-        return found if len(found) > 1 else ()
-
-    @property
-    def _of_set(self) -> bool:
-        return self.rule is not None and self.rule.endswith(".json")
-
-    def _rule_set(self) -> RuleSet:
-        from esim.results.rule_set import read_rule_set
-
-        return read_rule_set(self.rule)
-
-
-@dataclass(frozen=True)
-class UntilRuleFlags(RuleFlags):
-    """The stopping rule, and what ends the whole job."""
-
-    rule: Annotated[
-        str | None,
-        typer.Option(
-            help="The stopping rule (esim rules), or a TOML file with one. Default: sagemaker; "
-            "with --until: none, which stops no trial.",
-            rich_help_panel=REPLAY,
-            show_default=False,
-        ),
-    ] = None  # type: ignore[assignment]  # it depends on --until
-    until: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="NAME=N",
-            help="What ends the whole job (esim rules): not-improving=10, target=0.81, "
-            "max-runtime=3600, max-jobs=50; repeatable, any of them. Alone it lets every trial go "
-            "on; with --rule both act.",
-            rich_help_panel=REPLAY,
-            show_default=False,
-        ),
-    ] = None
-
-    def chosen(self) -> Rule:
-        """The rule with its columns set. Raises typer.BadParameter if there is none such."""
-        from esim.rules import default_rule
-
-        name = default_rule(self.job_rules()) if self.rule is None else self.rule
-        return RuleFlags(name, self.set_).chosen()
-
-    def job_rules(self) -> tuple[JobRule, ...]:
-        """What ends the job. Raises typer.BadParameter if there is none such."""
-        from esim.rules import job_rules
-
-        with usage():
-            return job_rules(self.until)
+Logs = Annotated[
+    list[str],
+    typer.Argument(help="Files, folders and database URLs of recorded logs.", show_default=False),
+]
+ClockMode = Annotated[
+    str | None,
+    typer.Option(
+        "--clock",
+        help="order: one trial after another; recorded: when they ran; simulated: on --workers "
+        "slots. Default: recorded where the logs have all times, else order.",
+        rich_help_panel=REPLAY,
+        show_default=False,
+    ),
+]
+Confidence = Annotated[
+    float,
+    typer.Option(
+        parser=typed_share,
+        metavar="SHARE",
+        help="How sure intervals, tests and guarantees are to be: 90% or 0.9.",
+        rich_help_panel=CHANCE,
+    ),
+]
+Seed = Annotated[
+    int, typer.Option(min=0, help="The same seed gives the same bytes.", rich_help_panel=CHANCE)
+]
+Json = Annotated[
+    bool, typer.Option("--json", help="Print the result document as JSON and nothing else.")
+]
 
 
 @dataclass(frozen=True)

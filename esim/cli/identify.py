@@ -9,19 +9,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from esim.assumptions import CONFIDENCE
 from esim.cli.candidates import CANDIDATES, CandidateFlags
 from esim.cli.command_line import command_line
-from esim.cli.flags import (
-    Logs,
-    ReadStudiesFlags,
-    typed_place,
-    typed_share,
-)
+from esim.cli.flags import Logs, typed_place, typed_share
 from esim.cli.gates import ResultFlags
 from esim.cli.groups import with_groups
 from esim.cli.inputs import described, ran_without_rule
 from esim.cli.process import print_document
 from esim.cli.progress import progress
+from esim.cli.read_flags import ReadStudiesFlags
 from esim.cli.usage import usage
 
 if TYPE_CHECKING:
@@ -58,10 +55,10 @@ class HeldFlags(CandidateFlags):
         typer.Option(
             parser=typed_share,
             metavar="SHARE",
-            help="With an error rate: how surely the rule that ran is kept, 95% or 0.95.",
+            help="With an error rate: how surely the rule that ran is kept, 90% or 0.9.",
             rich_help_panel=CANDIDATES,
         ),
-    ] = 0.95
+    ] = CONFIDENCE
     stop_latency_s: Annotated[
         float,
         typer.Option(

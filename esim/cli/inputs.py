@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 if TYPE_CHECKING:
-    from esim.cli.flags import EngineFlags, ReadFlags
+    from esim.cli.flags import EngineFlags
+    from esim.cli.read_flags import ReadFlags
     from esim.readers.inputs import ReadInput
     from esim.storage.history import History
     from esim.study import Study

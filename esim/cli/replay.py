@@ -17,13 +17,13 @@ from esim.cli.flags import (
     EngineFlags,
     FinalFlags,
     Logs,
-    UntilRuleFlags,
 )
 from esim.cli.gates import ResultFlags
 from esim.cli.groups import with_groups
 from esim.cli.inputs import check_engine_used, described, sagemaker_studies
 from esim.cli.process import print_document
 from esim.cli.progress import progress
+from esim.cli.rule_flags import UntilRuleFlags
 from esim.cli.usage import one_of, usage
 
 if TYPE_CHECKING:

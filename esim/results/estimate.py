@@ -243,9 +243,12 @@ class Advice:
 
     Attributes:
         verdict: enable, enable_with_doubts, do_not_enable or not_enough_history.
+        sentence: yes, no or not enough to tell, and why.
+        reasons: a sentence for each aim, asked and reached side by side, and what else is known.
         thresholds: what was asked for.
         chances: of meeting it.
         alternatives: rules that keep the best more often.
+        next_step: what to do with it; empty in documents of earlier versions.
     """
 
     verdict: str
@@ -254,6 +257,13 @@ class Advice:
     thresholds: Thresholds
     chances: Chances
     alternatives: tuple[Alternative, ...] = ()
+    next_step: str = ""
+
+    @property
+    def answer(self) -> tuple[str, ...]:
+        """All it says, in sentences; in documents of earlier versions one holds all."""
+        more = (*self.reasons, self.next_step) if self.next_step else ()
+        return (self.sentence, *more)
 
 
 @dataclass(frozen=True)
@@ -372,7 +382,7 @@ def _leave_out(entries: dict[str, Any]) -> None:
         "drawn_from",
     )
     advice = entries["advice"] or {"chances": {}}
-    for owner in (entries, entries["next"], advice["chances"], *entries["studies"]):
-        for name in (*names, "degradation_at_most_as_seen"):
+    for owner in (entries, entries["next"], advice, advice["chances"], *entries["studies"]):
+        for name in (*names, "degradation_at_most_as_seen", "next_step"):
             if name in owner and not owner[name]:
                 del owner[name]

@@ -68,6 +68,7 @@ class Quality:
         degradation_normalized: float64 [J], `degradation` over the distance from the best to the
             median final value as recorded; 0 if nothing is lost, else NaN also where that distance
             is zero or not finite.
+        loss_on_record: float64 [J], `degradation_on_record` over the same distance, at least 0.
         best_rank: float64 [J], of the best under the rule among the recorded final values, from 1.
         best_trial_stopped: float64 [J], 1 if the best value is lost: the best under the rule is
             worse than the best as recorded. Which of several best trials is stopped does not
@@ -80,6 +81,7 @@ class Quality:
     degradation: Float64
     degradation_on_record: Float64
     degradation_normalized: Float64
+    loss_on_record: Float64
     best_rank: Float64
     best_trial_stopped: Float64
     best_kept: Float64
@@ -99,16 +101,18 @@ def quality(finals: Finals) -> Quality:
     first, value = _at(recorded, winner), _at(run, best)
     winner = np.broadcast_to(winner, best.shape)
     spread = np.abs(_median(recorded) - first)
-    numbers = np.empty((8, *best.shape))
+    scale = np.where(np.isfinite(spread) & (spread > 0), spread, np.nan)
+    numbers = np.empty((9, *best.shape))
     numbers[0] = finals.sign * first
     numbers[1] = finals.sign * value
     numbers[2] = np.where(value == first, 0.0, value - first)  # equal infinities too
     numbers[3] = np.where(finals.cut_short.any(axis=-1), np.nan, numbers[2])
-    numbers[4] = numbers[3] / np.where(np.isfinite(spread) & (spread > 0), spread, np.nan)
+    numbers[4] = numbers[3] / scale
     numbers[4][numbers[3] == 0.0] = 0.0  # nothing is lost, on any scale
     numbers[5] = 1 + (recorded < value[..., None]).sum(axis=-1)
     numbers[6] = numbers[2] > 0
     numbers[7] = 1 - numbers[6]
+    numbers[8] = np.where(numbers[2] > 0.0, numbers[2] / scale, 0.0)
     numbers[:, np.isnan(first) | np.isnan(value)] = np.nan
     return Quality(
         best_recorded=BestTrials(winner, numbers[0]),
@@ -116,6 +120,7 @@ def quality(finals: Finals) -> Quality:
         degradation=numbers[3],
         degradation_on_record=numbers[2],
         degradation_normalized=numbers[4],
+        loss_on_record=numbers[8],
         best_rank=numbers[5],
         best_trial_stopped=numbers[6],
         best_kept=numbers[7],

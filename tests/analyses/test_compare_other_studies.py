@@ -14,6 +14,7 @@ from esim.analyses.compare.choice import choose
 from esim.analyses.compare.other_studies import elsewhere, studies_needed
 from esim.analyses.compare.ranking import ranking
 from esim.analyses.compare.spreads import MeanIntervals
+from esim.analyses.compare.study_replays import LOSS
 from esim.results.comparison.comparison import Choice
 from esim.study import Float64
 from tests.analyses.test_compare import RULES, walks
@@ -103,7 +104,7 @@ def test_the_answer_and_the_choice_say_the_same_of_other_studies() -> None:
     loss = choice.held_out.loss_normalized
     assert loss is not None
     assert (beyond.loss_normalized.low, beyond.loss_normalized.high) == (loss.low, loss.high)
-    assert "cannot be promised (that takes at least" in found.answer.sentences[3]
+    assert "cannot be promised (that takes at least" in found.answer.sentences[4]
     assert "so the loss may be more" in choice.text or "choose with a smaller" in choice.text
 
 
@@ -132,7 +133,7 @@ def test_ranks_of_rules_that_are_alike_are_seldom_called_better() -> None:
     for _ in range(40):
         saved = np.clip(rng.normal(0.5, 0.1, (8, 10)) + rng.normal(0, 0.1, (8, 1)), 0, 1)
         replays = replays_of(saved, np.zeros((8, 10)))
-        found = ranking(replays, range(10), "steps_saved_fraction", ACCEPTED, MEANS)
+        found = ranking(replays, range(10), "steps_saved_fraction", LOSS, ACCEPTED, MEANS)
         claims += [
             any(one is not None and one.significant for one in found.against),
             any(one is not None and one.significant for one in found.ranks),
@@ -181,11 +182,32 @@ def test_all_means_are_over_the_studies_where_every_loss_is_known() -> None:
     )
 
 
-def test_where_no_loss_is_known_all_studies_are_told() -> None:
+def test_where_no_loss_is_known_the_record_ranks() -> None:
+    """Cut short or not, the recorded values are the same: so are ranking, picks and losses."""
     found = esim.compare([cut(walks(1)), cut(walks(2))], RULES, orders=3)
-    assert found.answer.best is None
-    assert found.answer.left_out[0].studies == 2
-    assert found.rule("sagemaker").orders.steps_saved_fraction.studies == 2
+    whole = esim.compare([walks(1), walks(2)], RULES, orders=3)
+    assert (found.answer.ranked_by, whole.answer.ranked_by) == ("record", "loss")
+    assert [e.key for e in found.rules] == [e.key for e in whole.rules]
+    assert found.answer.saves_most == whole.answer.saves_most
+    assert found.answer.safest == whole.answer.safest
+    assert found.answer.studies == 2 and found.answer.left_out == ()
+    for entry in found.rules:
+        same = whole.rule(entry.key)
+        assert entry.orders.loss_normalized is None and entry.orders.within is None
+        assert entry.orders.loss_on_record == same.orders.loss_normalized
+        assert entry.against_best == same.against_best
+    # What is not known is not told: nothing of other studies, and no choice.
+    assert found.answer.elsewhere is None and not found.front.rules
+    assert esim.compare(cut(walks(1)), RULES, orders=3, choice=True).choice is None
+    assert found.answer.sentences[0].startswith("Ranked by what was recorded: trials had been cut")
+    assert found.answer.sentences[-1].startswith("Next: record a job without early stopping")
+    assert "ranked_on_record" in {w.code for w in found.warnings}
+
+
+def test_one_study_with_a_known_loss_ranks_alone() -> None:
+    found = esim.compare([cut(walks(1)), walks(2)], RULES, orders=3)
+    assert found.answer.ranked_by == "loss"
+    assert found.answer.studies == 1 and found.answer.left_out[0].studies == 1
 
 
 # ------------------------------------------------------------------------------ known losses

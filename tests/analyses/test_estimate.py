@@ -444,7 +444,16 @@ def test_advice_follows_the_thresholds(saved: float, lost: float, verdict: str) 
     found = advise(with_quantities(plain, saved, lost))
     assert found.verdict == verdict
     assert found.chances == Chances(saved, lost, lost)
-    assert f"{100 * saved:.0f} %" in found.sentence and f"{100 * lost:.0f} %" in found.sentence
+    saving, losing, _ = found.reasons
+    assert f"Save at least 10 % of the steps: asked 90 %, reached {100 * saved:.0f} %." in saving
+    assert f"median trial: asked 90 %, reached {100 * lost:.0f} %." in losing
+    first = {"enable": "Yes, ", "enable_with_doubts": "Not sure enough", "do_not_enable": "No: "}
+    assert found.sentence.startswith(first[verdict])
+    for chance, aim in ((saved, "save at least 10 %"), (lost, "lose at most 5 %")):
+        told = aim in found.sentence and f"is {100 * chance:.0f} %" in found.sentence
+        assert told == (verdict == "enable_with_doubts" and chance < 0.9)
+    assert found.answer == (found.sentence, *found.reasons, found.next_step)
+    assert found.next_step.startswith("Next: ")
     assert advise(with_quantities(plain, saved, lost), 0.6).verdict == "do_not_enable"
     assert advise(with_quantities(plain, 0.95, lost), max_degradation=1.0).verdict == "enable"
 
@@ -536,11 +545,12 @@ def test_what_a_backtest_finds_weighs_on_the_advice() -> None:
         rows = (BacktestRow("steps_saved_fraction", covered, 0.2),)
         test = Backtest(100, 20, 20, 0.9, rows, None, True, None, "")
         found = advise(plain, test=test)
-        return found.verdict, found.sentence
+        return found.verdict, " ".join(found.answer)
 
     assert verdict(0.81)[0] == "enable"
     held, sentence = verdict(0.79)
     assert held == "enable_with_doubts"
+    assert "Not sure enough for a yes: on past trials such forecasts missed too often." in sentence
     assert "the 90 % interval of steps saved held in 79 % of the splits" in sentence
     assert verdict(0.59)[0] == "not_enough_history"
 
@@ -560,7 +570,7 @@ def test_a_finite_past_does_not_promise_what_it_cannot_know() -> None:
     # 1 - sqrt(n / (n + 40)) <= 0.1 from about n = 4.3 * 40 = 170 on.
     assert found.unseen is not None and found.unseen.trials_needed is not None
     assert 150 < found.unseen.trials_needed < 175
-    assert f"{found.unseen.trials_needed} past trials would do" in found.advice.sentence
+    assert f"{found.unseen.trials_needed} past trials would do" in found.advice.next_step
 
 
 def test_the_best_past_trial_stands_once_in_a_job_and_the_others_are_drawn_again() -> None:

@@ -24,10 +24,12 @@ def run(*arguments: str, code: int = 0) -> str:
 def test_the_first_lines_say_what_is_saved_lost_and_how_sure() -> None:
     lines = [line.strip() for line in run(LOGS, *FEW).splitlines() if line.strip()]
     assert "next job: 20 trials on 4 workers; from 120 past trials; rule sagemaker" in lines[0]
-    assert lines[1].startswith("The rule should save about ")
+    assert lines[1].startswith(("Yes, switch it on: ", "Not sure enough for a yes: ", "No: "))
+    assert lines[2].startswith("Save at least 10 % of the billed time: asked 90 %, reached ")
+    assert lines[3].startswith("Lose at most 5 % of the way from the best to the median trial: ")
+    assert lines[4].startswith("Keep the best trial: ") and lines[5].startswith("Next: ")
     text = " ".join(lines)
     for words in (
-        "at 90 %) and keep its best trial with a chance of", "Enable it",
         "What the next job would save", "What it may cost", "If the job is another one",
         "Why to doubt it", "assumed: trials are exchangeable", 'early_stopping_type="Auto"',
     ):  # fmt: skip

@@ -57,7 +57,7 @@ def account(
     times: Times | None = None,
     trained: Sequence[float | None] | None = None,
 ) -> dict[str, Any]:
-    """The summary of a job that launches these trials, and `best_kept`.
+    """The summary of a job that launches these trials, `best_kept` and `loss_on_record`.
 
     Args:
         launched: positions of the trials in the study, in launch order.
@@ -249,6 +249,7 @@ def _best(
             "best_rank",
             "best_trial_stopped",
             "best_kept",
+            "loss_on_record",
         )
     )
     sign = 1.0 if study.direction == "minimize" else -1.0  # lower is better
@@ -268,7 +269,8 @@ def _best(
     worse_by = 0.0 if value == first else value - first  # equal infinities too
     scale = abs(median(recorded.values()) - first)
     cut = any(_cut_short(study, i) for i in launched)
-    scaled = not cut and math.isfinite(scale) and scale > 0
+    on_scale = math.isfinite(scale) and scale > 0
+    scaled = not cut and on_scale
     nothing_lost = not cut and worse_by == 0
     return {
         "best_recorded": (study.trials[winner], sign * first),
@@ -279,6 +281,7 @@ def _best(
         "best_rank": 1 + sum(other < value for other in recorded.values()),
         "best_trial_stopped": value > first,
         "best_kept": value <= first,
+        "loss_on_record": 0.0 if worse_by <= 0 else worse_by / scale if on_scale else None,
     }
 
 

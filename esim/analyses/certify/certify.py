@@ -21,7 +21,7 @@ from esim.analyses.compare.compare import Progress, check_words, named_apart, re
 from esim.analyses.compare.contestants import Field, contestants
 from esim.analyses.compare.study_replays import Conditions
 from esim.analyses.workers.by_study import going_through
-from esim.assumptions import Clock, Costs, Mode
+from esim.assumptions import CONFIDENCE, Clock, Costs, Mode
 from esim.errors import EsimError
 from esim.results.certificate import (
     Asked,
@@ -46,7 +46,7 @@ def certify(
     *,
     max_loss: float | str = 0.05,
     risk: float | str = 0.1,
-    confidence: float | str = 0.9,
+    confidence: float | str = CONFIDENCE,
     grid: Mapping[str, Sequence[Any]] | None = None,
     in_order: bool = False,
     orders: int | Literal["recorded"] = 100,

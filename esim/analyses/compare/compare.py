@@ -24,7 +24,7 @@ from esim.analyses.compare.study_replays import (
     table_workers,
 )
 from esim.analyses.workers.by_study import Made, Studies, going_through
-from esim.assumptions import Clock, Costs
+from esim.assumptions import CONFIDENCE, Clock, Costs
 from esim.errors import EsimError
 from esim.results.comparison.comparison import Comparison, Saved, Settings
 from esim.rules import JobRule, Rule, job_rules, share, usual
@@ -35,6 +35,7 @@ from esim.study.facts import Facts, facts_at
 from esim.version import __version__
 
 BOOTSTRAP = 2000  # replicates of each interval
+SAFEST_WITHIN = 0.1  # points of saving that the safest rule of the answer may be behind
 Progress = Callable[[int, int], None]  # called with (replays done, replays in all)
 
 
@@ -52,8 +53,9 @@ def compare(
     final: Final = "last",
     saved: Saved = "steps",
     max_degradation: float | str = 0.05,
+    safest_within: float | str = SAFEST_WITHIN,
     choice: bool = False,
-    confidence: float | str = 0.95,
+    confidence: float | str = CONFIDENCE,
     seed: int = 0,
     engine: str | None = None,
     jobs: int | None = None,
@@ -85,6 +87,8 @@ def compare(
             "billed", "makespan" or "cost".
         max_degradation: the largest normalized degradation that ranks and choice accept, a share:
             0.05 or "5%". It is at most 1, for who loses more has lost to the median trial.
+        safest_within: how much less than the rule that saves most the safest one in the answer may
+            save, a share of the recorded amount: 0.1 or "10%" are 10 points.
         choice: whether to choose the rule that saves most within `max_degradation`, and to judge
             that choice on studies or trials that it was not made on.
         confidence: of the intervals, a share from 0.5 to 0.999; tests have the level
@@ -113,6 +117,7 @@ def compare(
     costs, grid = costs or Costs(), grid or {}
     rules = None if rules is None else list(rules)
     max_degradation = share(max_degradation, "max_degradation")
+    safest_within = share(safest_within, "safest_within")
     confidence = check_confidence(confidence)
     check_words(final, saved)
     if orders < 2:
@@ -146,6 +151,7 @@ def compare(
             final=final,
             grid={k: list(v) for k, v in grid.items()},
             costs=costs,
+            safest_within=safest_within,
         )
         conditions = Conditions(
             settings=settings,

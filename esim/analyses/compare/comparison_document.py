@@ -20,6 +20,7 @@ from esim.analyses.compare.spreads import (
     at_workers,
     compared,
     of_known,
+    ranking_loss,
     share,
     spreads,
     usable,
@@ -74,24 +75,25 @@ def assemble(
     """
     saved = ranked_number(settings)
     contestants = field.contestants
-    placed = ranking(replayed, field.ranked, saved, settings.max_degradation, means)
+    loss = ranking_loss(replayed, saved)
+    placed = ranking(replayed, field.ranked, saved, loss, settings.max_degradation, means)
     fronts = _Fronts(replayed, field, saved)
-    told = compared(replayed, saved)
+    told = compared(replayed, saved, loss)
     rules = _rules(replayed, told, contestants, placed, fronts, settings, means)
     sensitivity = _sensitivity(told, contestants, saved, settings)
     if choice is not None:
         choice = replace(choice, text=choice_text(choice, settings))
     beyond = None
-    if placed.best is not None:
+    if placed.best is not None and loss == LOSS:
         beyond = elsewhere(told, field.ranked, placed.best, saved, settings.max_degradation, means)
-    out = left_out(replayed, saved)
+    out = left_out(replayed, saved, loss)
     return Comparison(
         settings=settings,
         methods=methods(settings, placed.studies, sample),
-        answer=answer(rules, settings, placed.studies, out, beyond),
+        answer=answer(rules, settings, loss, placed.studies, out, beyond),
         rules=rules,
         studies=tuple(
-            _study(one, field, placed.order, settings, means)
+            _study(one, field, placed.order, settings, loss, means)
             if sample is None
             else _without_contestants(one)
             for one in replayed
@@ -104,7 +106,9 @@ def assemble(
         ),
         sensitivity=sensitivity,
         choice=choice,
-        warnings=tuple(doubts(replayed, field, settings, sensitivity, chosen=choice is not None)),
+        warnings=tuple(
+            doubts(replayed, field, settings, sensitivity, loss, chosen=choice is not None)
+        ),
         study_means=(
             None if sample is None else _study_means(replayed, field.ranked, placed.order)
         ),
@@ -141,6 +145,7 @@ def _rules(
             beyond_i_epoch=fronts.beyond(r),
             workers=slots[r],
             until=tuple(map(RecordedJobRule.of, contestants[r].until)),
+            named=contestants[r].named,
         )
         for r in placed.order
     )
@@ -237,6 +242,7 @@ def _study(
     field: Field,
     order: Sequence[int],
     settings: Settings,
+    loss: str,
     means: MeanIntervals,
 ) -> StudyEntry:
     """One study with its contestants, in the given order of their positions."""
@@ -244,7 +250,7 @@ def _study(
     spread = spreads([replayed], means)
     saved = ranked_number(settings)
     slots = at_workers([replayed], settings.workers_table, saved, settings.confidence)
-    first = winner(replayed, field.ranked, saved, settings.max_degradation, means)
+    first = winner(replayed, field.ranked, saved, loss, settings.max_degradation, means)
     rank_means = np.full(len(contestants), np.nan)
     if replayed.ranks is not None:
         rank_means[list(field.ranked)] = replayed.ranks.mean(axis=1)

@@ -25,6 +25,7 @@ class Contestant:
         look_ahead: whether it uses what no rule can know while trials run; it is not ranked then.
         earliest: its earliest possible stop, in words, if it is an unchanged preset.
         until: job-level rules that end the job, beside it or, if it is `none`, alone.
+        named: whether the user asked for it by name, and not by a grid.
     """
 
     key: str
@@ -34,6 +35,7 @@ class Contestant:
     look_ahead: bool = False
     earliest: str = ""
     until: tuple[JobRule, ...] = ()
+    named: bool = False
 
 
 @dataclass(frozen=True)
@@ -73,7 +75,7 @@ def contestants(
         grid: column of the rules' table -> values.
         readings: whether SageMaker's plausible readings take part too.
         until: job-level rules.
-        beside: the rules that each of them is combined with.
+        beside: the rules that each of them is combined with: those that the user named.
 
     Raises:
         EsimError: an unknown rule, column or value; a value that none of the rules can have; or two
@@ -83,6 +85,7 @@ def contestants(
     if readings:
         literal = PRESETS["sagemaker"]
         rows += [literal.with_columns(**r.columns) for r in READINGS if r.clock is None]
+    mine = [named_rule(r) for r in beside]
     found: dict[str, Contestant] = {}
     without: dict[str, tuple[str, ...]] = {}
     refusals = []
@@ -98,6 +101,7 @@ def contestants(
                 without[row.name] = (*without.get(row.name, ()), column)
         for values in itertools.product(*usable.values()):
             one = contestant(row.with_columns(**dict(zip(usable, values, strict=True))))
+            one = replace(one, named=not usable and row in mine)
             same = found.setdefault(one.key, one)
             if same.rule != one.rule:
                 raise EsimError(
@@ -107,7 +111,7 @@ def contestants(
         if sum(c == column for c, _ in refusals) == len(rows):
             raise refusal
     for job_rule in until:
-        for row in (PRESETS["none"], *map(named_rule, beside)):
+        for row in (PRESETS["none"], *mine):
             ended = ended_by(contestant(row), job_rule)
             found.setdefault(ended.key, ended)
     return Field(tuple(found.values()), without)
@@ -117,7 +121,7 @@ def ended_by(one: Contestant, job_rule: JobRule) -> Contestant:
     """A contestant whose jobs a job-level rule ends too; of `none` this rule alone is left."""
     alone = one.rule == PRESETS["none"]
     key = job_rule.text if alone else f"{one.key} until {job_rule.text}"
-    return replace(one, key=key, role="rule", earliest="", until=(job_rule,))
+    return replace(one, key=key, role="rule", earliest="", until=(job_rule,), named=True)
 
 
 def contestant(row: Rule) -> Contestant:

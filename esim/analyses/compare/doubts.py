@@ -9,7 +9,7 @@ import numpy as np
 from esim.analyses.compare.contestants import Contestant, Field
 from esim.analyses.compare.left_out import left_out_doubts, named
 from esim.analyses.compare.ranking import fewest_studies
-from esim.analyses.compare.study_replays import StudyReplays, ranked_number
+from esim.analyses.compare.study_replays import ON_RECORD, StudyReplays, ranked_number
 from esim.results.comparison.comparison import Doubt, Sensitivity, Settings
 from esim.results.replay import Caveat
 from esim.simulator.caveats import few_trials, never_stops
@@ -23,6 +23,7 @@ def doubts(
     field: Field,
     settings: Settings,
     sensitivity: Sensitivity,
+    loss: str,
     *,
     chosen: bool,
 ) -> Iterator[Doubt]:
@@ -33,9 +34,10 @@ def doubts(
         field: the contestants.
         settings: of the comparison.
         sensitivity: what moves the saved fraction by how much.
+        loss: name of the loss that ranks.
         chosen: whether a choice of a rule was judged on data that it was not made on.
     """
-    yield from _about_studies(replayed, settings)
+    yield from _about_studies(replayed, settings, loss)
     alone = [c.key for c in field.contestants if c.until and never_stops(c.rule)]
     if alone and any(p.study.noted("strategy_bayesian") for p in replayed):
         yield Doubt(
@@ -74,7 +76,17 @@ def doubts(
         )
 
 
-def _about_studies(replayed: Sequence[StudyReplays], settings: Settings) -> Iterator[Doubt]:
+def _about_studies(
+    replayed: Sequence[StudyReplays], settings: Settings, loss: str
+) -> Iterator[Doubt]:
+    if loss == ON_RECORD:
+        cut = [p.study.name for p in replayed if not p.study.degradation_known]
+        yield Doubt(
+            "ranked_on_record",
+            f"{named(cut)}: trials had been cut short when they were recorded, and one of them "
+            "might have become the best: rules are ranked by the recorded values, and what they "
+            "really lose is unknown",
+        )
     needed = fewest_studies(settings.confidence)
     if len(replayed) == 1:
         yield Doubt(
@@ -89,7 +101,7 @@ def _about_studies(replayed: Sequence[StudyReplays], settings: Settings) -> Iter
             "what is said of other studies, and how the rules compare on those cannot be tested "
             f"(that takes {needed})",
         )
-    yield from left_out_doubts(replayed, ranked_number(settings))
+    yield from left_out_doubts(replayed, ranked_number(settings), loss)
     lacking = [p.study.name for p in replayed if not p.orders.known("seconds_saved_fraction")]
     if lacking:
         yield Doubt("no_times", f"{named(lacking)}: the logs lack times; only steps are compared")

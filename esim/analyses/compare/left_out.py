@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from esim.analyses.compare.spreads import usable
-from esim.analyses.compare.study_replays import StudyReplays
+from esim.analyses.compare.study_replays import LOSS, StudyReplays
 from esim.results.comparison.comparison import Doubt, LeftOut
 
 _MOST_STUDIES = 3  # studies that one doubt names
@@ -33,7 +33,7 @@ _REASONS = {
 }
 
 
-def left_out(replayed: Sequence[StudyReplays], saved: str) -> tuple[LeftOut, ...]:
+def left_out(replayed: Sequence[StudyReplays], saved: str, loss: str) -> tuple[LeftOut, ...]:
     """How many studies rules are not compared on, by reason; the order is that of the reasons.
 
     All contestants are compared on the same studies. So a study in which a number of any contestant
@@ -41,38 +41,38 @@ def left_out(replayed: Sequence[StudyReplays], saved: str) -> tuple[LeftOut, ...
 
     Args:
         replayed: every study under every contestant.
-        saved: name of the fraction saved that counts.
+        saved, loss: names of the fraction saved and of the loss that count.
     """
     return tuple(
         LeftOut(code, len(names), _REASONS[code][0])
-        for code, names in _by_reason(replayed, saved).items()
+        for code, names in _by_reason(replayed, saved, loss).items()
     )
 
 
-def left_out_doubts(replayed: Sequence[StudyReplays], saved: str) -> list[Doubt]:
+def left_out_doubts(replayed: Sequence[StudyReplays], saved: str, loss: str) -> list[Doubt]:
     """The same as reasons to doubt, which name studies."""
     return [
         Doubt(code, f"{named(names)}: {_REASONS[code][1]}")
-        for code, names in _by_reason(replayed, saved).items()
+        for code, names in _by_reason(replayed, saved, loss).items()
     ]
 
 
-def _by_reason(replayed: Sequence[StudyReplays], saved: str) -> dict[str, list[str]]:
+def _by_reason(replayed: Sequence[StudyReplays], saved: str, loss: str) -> dict[str, list[str]]:
     """Reason -> the names of the studies that are left out for it."""
     found: dict[str, list[str]] = {code: [] for code in _REASONS}
     for p in replayed:
-        if not usable(p, saved):
-            found[_reason(p)].append(p.study.name)
+        if not usable(p, saved, loss):
+            found[_reason(p, loss)].append(p.study.name)
     return {code: names for code, names in found.items() if names}
 
 
-def _reason(p: StudyReplays) -> str:
+def _reason(p: StudyReplays, loss: str) -> str:
     """Why saved or lost is unknown in a study."""
-    if not p.study.degradation_known:
+    if loss == LOSS and not p.study.degradation_known:
         return "degradation_unknown"
-    if not p.orders.known("degradation"):
+    if not p.orders.known("degradation_on_record"):
         return "nothing_left"
-    if not p.orders.known("degradation_normalized"):
+    if not p.orders.known(loss):
         return "no_scale"
     return "saved_unknown"
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from esim.analyses.compare.spreads import MeanIntervals, usable
 from esim.analyses.compare.statistics import best_of_many_test, interval, pick, ranks
-from esim.analyses.compare.study_replays import LOSS, StudyReplays
+from esim.analyses.compare.study_replays import StudyReplays
 from esim.results.comparison.comparison import AgainstBest, Mean, Rank, Standing
 from esim.study import Float64, Int64
 
@@ -67,12 +67,17 @@ class _Field:
 
     @classmethod
     def of(
-        cls, told: Sequence[StudyReplays], ranked: Sequence[int], saved: str, accepted: float
+        cls,
+        told: Sequence[StudyReplays],
+        ranked: Sequence[int],
+        saved: str,
+        loss: str,
+        accepted: float,
     ) -> _Field:
         """Of studies in which saved and lost are known; the arguments are those of `ranking`."""
         rows = np.array(ranked, dtype=np.int64)
         saves = tuple(p.orders.of(saved)[rows] for p in told)
-        mean_saved, mean_loss = _mean(saves), _mean([p.orders.of(LOSS)[rows] for p in told])
+        mean_saved, mean_loss = _mean(saves), _mean([p.orders.of(loss)[rows] for p in told])
         allowed = np.flatnonzero(mean_loss <= accepted)
         return cls(saves, mean_saved, mean_loss, allowed, pick(mean_saved, mean_loss, accepted))
 
@@ -86,6 +91,7 @@ def ranking(
     replayed: Sequence[StudyReplays],
     ranked: Sequence[int],
     saved: str,
+    loss: str,
     accepted: float,
     means: MeanIntervals,
 ) -> Ranking:
@@ -95,17 +101,18 @@ def ranking(
         replayed: every study under every contestant.
         ranked: positions of the contestants that are ranked.
         saved: name of the fraction saved that counts.
+        loss: name of the loss that counts.
         accepted: the largest mean normalized loss that is accepted.
         means: how means get intervals.
     """
     size = replayed[0].recorded.shape[1]
-    told = [p for p in replayed if usable(p, saved)]
+    told = [p for p in replayed if usable(p, saved, loss)]
     against: list[AgainstBest | None] = [None] * size
     placed: list[Rank | None] = [None] * size
     rest = sorted(set(range(size)) - set(ranked))
     if not told:
         return Ranking(0, None, (*ranked, *rest), tuple(against), tuple(placed))
-    field = _Field.of(told, ranked, saved, accepted)
+    field = _Field.of(told, ranked, saved, loss, accepted)
     first: Float64 = np.mean([p.first for p in told if p.first is not None], axis=0)
     for r, one in zip(ranked, _against(field, means), strict=True):
         against[r] = one
@@ -127,6 +134,7 @@ def winner(
     replayed: StudyReplays,
     ranked: Sequence[int],
     saved: str,
+    loss: str,
     accepted: float,
     means: MeanIntervals,
 ) -> tuple[int, list[int]] | None:
@@ -138,9 +146,9 @@ def winner(
         Positions of contestants, of several the one that saves most first; None if what is saved
         or lost is unknown.
     """
-    if not usable(replayed, saved):
+    if not usable(replayed, saved, loss):
         return None
-    field = _Field.of([replayed], ranked, saved, accepted)
+    field = _Field.of([replayed], ranked, saved, loss, accepted)
     ties = [at for at, p in field.p(means).items() if p > 1.0 - means.confidence]
     ties.sort(key=lambda at: (-field.mean_saved[at], at))
     return ranked[field.best], [ranked[at] for at in ties]

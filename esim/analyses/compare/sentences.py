@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
+from esim.analyses.compare.picks import Picks, picks
 from esim.analyses.compare.ranking import fewest_studies
+from esim.analyses.compare.study_replays import ON_RECORD
+from esim.results.chances import chance_words
 from esim.results.comparison.comparison import (
     Answer,
     Choice,
@@ -15,8 +18,8 @@ from esim.results.comparison.comparison import (
     Mean,
     RuleEntry,
     Settings,
-    Share,
 )
+from esim.rules import PRESETS
 
 _MOST_NAMES = 3
 AMOUNT = {
@@ -31,15 +34,17 @@ AMOUNT = {
 def answer(
     rules: Sequence[RuleEntry],
     settings: Settings,
+    loss: str,
     studies: int,
     out: tuple[LeftOut, ...],
     beyond: Elsewhere | None,
 ) -> Answer:
-    """Which contestant is best, whether that is more than chance, and what it may cost.
+    """Which contestants to decide for, whether that is more than chance, and what it may cost.
 
     Args:
         rules: the contestants, the best first.
         settings: of the comparison.
+        loss: name of the loss that ranks.
         studies: in how many the contestants can be ranked.
         out: the other studies.
         beyond: what the best gives on other studies.
@@ -53,23 +58,27 @@ def answer(
         return Answer(None, (), None, None, (unknown,), studies, out)
     rivals = [e for e in rules if e.against_best and e.against_best.significant is not None]
     ties = tuple(e.key for e in rivals if e.against_best and not e.against_best.significant)
-    sentences: tuple[str, ...]
     reckless = sum(e.against_best is not None for e in rules) - len(rivals) - 1
-    saved: Dist | None = getattr(best.orders, f"{settings.saved}_saved_fraction")
-    if saved is None or saved.mean <= 0:
-        sentences = (
+    found = picks(rules, settings, loss)
+    sentences: tuple[str, ...] = (_ON_RECORD,) if loss == ON_RECORD else ()
+    if found is None:
+        sentences += (
             f"Within a mean loss of {percent(settings.max_degradation)} nothing saves anything: "
             f"stop nothing.{_left_out(studies, out)}",
             f"What saves something loses more than that: {reckless} of the contestants.",
         )
     else:
-        sentences = (
-            _best_sentence(best, saved, settings, studies) + _left_out(studies, out),
-            _significance(ties, len(rivals), reckless, settings, studies),
-            _cost(best, settings, studies),
+        sentences += (
+            _most_sentence(best, settings, studies) + _left_out(studies, out),
+            _safest_sentence(found, settings),
+            _cost(best, settings, loss, studies),
+            _significance(best.key, ties, len(rivals), reckless, settings, studies),
         )
         if beyond is not None:
-            sentences += (_elsewhere(beyond, settings),)
+            sentences += (_elsewhere(best.key, beyond, settings),)
+        sentences += (
+            _next_step(next(e for e in rules if e.key == found.safest.key), loss, studies),
+        )
     return Answer(
         best=best.key,
         ties=ties,
@@ -79,22 +88,73 @@ def answer(
         studies=studies,
         left_out=out,
         elsewhere=beyond,
+        ranked_by="record" if loss == ON_RECORD else "loss",
+        saves_most=None if found is None else found.saves_most,
+        safest=None if found is None else found.safest,
     )
 
 
-def _best_sentence(best: RuleEntry, saved: Dist, settings: Settings, studies: int) -> str:
-    """What the best saves: over several studies on these, over one with other launch orders."""
+_ON_RECORD = (
+    "Ranked by what was recorded: trials had been cut short when recorded, and how they would have "
+    "ended is unknown, so a rule may lose more than is told here."
+)
+
+
+def _most_sentence(best: RuleEntry, settings: Settings, studies: int) -> str:
+    """Who saves most: over several studies on these, over one with other launch orders."""
     here = f" on these {studies} studies" if studies > 1 else ""
-    text = (
-        f"Within a mean loss of {percent(settings.max_degradation)}{here}, {best.key} saves most: "
-        f"{percent(saved.mean)} of the {AMOUNT[settings.saved]}"
-    )
-    if studies == 1:
-        text += f" ({percent(saved.low)} to {percent(saved.high)})"
+    saved: Dist | None = getattr(best.orders, f"{settings.saved}_saved_fraction")
     kept = best.orders.best_kept
-    if kept is not None:
-        text += f". It keeps the best value in {_times(kept)} launch orders"
-    return text + "."
+    assert saved is not None and kept is not None
+    span = f" ({percent(saved.low)} to {percent(saved.high)})" if studies == 1 else ""
+    return (
+        f"Within a mean loss of {percent(settings.max_degradation)}{here}, {best.key} saves most: "
+        f"{percent(saved.mean)} of the {AMOUNT[settings.saved]}{span}, and it keeps the best value "
+        f"in {_orders(kept.share)}."
+    )
+
+
+def _safest_sentence(found: Picks, settings: Settings) -> str:
+    """Who is safest at nearly that saving, and what it takes to lose nothing."""
+    most, safest, sure = found.saves_most, found.safest, found.never_loses
+    within = f"Within {100 * settings.safest_within:g} points of that"
+    if safest == most and most.best_kept == 1.0:
+        return "It is the safest too."
+    if safest == most:
+        text = f"{within} nothing is safer."
+    else:
+        text = (
+            f"{within}, {safest.key} is safest: {percent(safest.saved)}, and it keeps the best "
+            f"value in {_orders(safest.best_kept)}."
+        )
+        if safest.best_kept == 1.0:
+            return text
+    if sure is None:
+        return f"{text} No rule that saves anything keeps it in all of them."
+    return f"{text} To keep it in all of them, {sure.key} saves most: {percent(sure.saved)}."
+
+
+def _orders(share: float) -> str:
+    """A share of the launch orders."""
+    return "all launch orders" if share == 1.0 else f"{chance_words(share)} of the launch orders"
+
+
+def _next_step(entry: RuleEntry, loss: str, studies: int) -> str:
+    """What to do with the answer."""
+    if loss == ON_RECORD:
+        return (
+            "Next: record a job without early stopping; only trials that ran to their end tell "
+            "what a rule loses."
+        )
+    rule = ""
+    if entry.name in PRESETS:
+        changed = "".join(f" --set {k}={v}" for k, v in entry.changed.items())
+        until = "".join(f" --until {rule.text}" for rule in entry.until)
+        rule = f" --rule {entry.name}{changed}{until}"
+    text = f"Next: esim estimate LOGS{rule} tells what the next job may save and lose under it"
+    if studies == 1:
+        return f"{text}; more studies tell whether it holds elsewhere."
+    return f"{text}; esim certify LOGS tells whether a risk can be promised."
 
 
 def _left_out(studies: int, out: Sequence[LeftOut]) -> str:
@@ -107,17 +167,16 @@ def _left_out(studies: int, out: Sequence[LeftOut]) -> str:
     return f" {total} of {studies + total} studies {are} left out for all rules ({whys})."
 
 
-def _elsewhere(beyond: Elsewhere, settings: Settings) -> str:
+def _elsewhere(best: str, beyond: Elsewhere, settings: Settings) -> str:
     """What the best gives on other studies like these, and whether the loss can be promised."""
+    accepted = percent(settings.max_degradation)
     text = (
-        f"On other studies like these it saves {_range(beyond.saved)} on average and loses "
-        f"{_range(beyond.loss_normalized)}, more than {percent(settings.max_degradation)} in at "
-        f"most {percent(1.0 - (beyond.within.low or 0.0))} of launch orders "
-        f"({_confidence(settings)}, the picking of one of {beyond.candidates} candidates allowed "
-        f"for): a mean loss of at most {percent(settings.max_degradation)} there "
+        f"On other studies like these {best} saves {_range(beyond.saved)} on average and loses "
+        f"{_range(beyond.loss_normalized)} ({_confidence(settings)}, which allow for the picking "
+        f"of one of {beyond.candidates}): a mean loss of at most {accepted} there "
     )
     return text + (
-        "is within that."
+        "is promised."
         if beyond.promised
         else f"cannot be promised{_needed(beyond.studies_needed)}."
     )
@@ -146,11 +205,12 @@ def about(studies: int, settings: Settings) -> Literal["studies", "orders"]:
 
 
 def _significance(
-    ties: Sequence[str], rivals: int, reckless: int, settings: Settings, studies: int
+    best: str, ties: Sequence[str], rivals: int, reckless: int, settings: Settings, studies: int
 ) -> str:
     """Whether the best saves significantly more than the others.
 
     Args:
+        best: its key.
         ties: those that do not save significantly less.
         rivals: how many others stay within the accepted loss.
         reckless: how many do not.
@@ -162,42 +222,41 @@ def _significance(
         these = "this one study" if studies == 1 else f"these {studies} studies"
         where = f"Over launch orders of {these}"
         needed = fewest_studies(settings.confidence)
-        text = f"For other studies no difference is significant (that takes {needed} studies). "
+        text = f" For other studies no difference is significant (that takes {needed} studies)."
+    others = {1: "the one other", 2: "both others"}.get(rivals, f"all {rivals} others")
     if not rivals:
-        text += f"{where} nothing else stays within that loss"
+        told = f"{where} nothing else stays within that loss"
     elif not ties:
-        others = "the one other" if rivals == 1 else f"all {rivals} others"
-        text += f"{where} it saves significantly more than {others} within that loss"
+        told = f"{where} {best} saves significantly more than {others} within that loss"
     elif len(ties) == rivals:
-        others = "the one other" if rivals == 1 else f"any of the {rivals} others"
-        text += f"{where} it saves not significantly more than {others} within that loss"
+        told = f"{where} what {best} saves more than {others} within that loss may be chance"
     else:
-        text += (
-            f"{where} it saves significantly more than {rivals - len(ties)} of the {rivals} others "
-            f"within that loss, but not than {_listed(ties)}"
+        told = (
+            f"{where} {best} saves significantly more than {rivals - len(ties)} of the {rivals} "
+            f"others within that loss; beside {_listed(ties)} the difference may be chance"
         )
     if reckless:
-        text += f"; {reckless} lose{'s' if reckless == 1 else ''} more"
-    return text + "."
+        told += f"; {reckless} lose{'s' if reckless == 1 else ''} more"
+    return f"{told}.{text}"
 
 
-def _cost(best: RuleEntry, settings: Settings, studies: int) -> str:
-    loss, within = best.orders.loss_normalized, best.orders.within
-    if loss is None or within is None:
-        return "What it may cost is unknown."
-    if loss.max <= 0:
-        return "It lost nothing in any launch order."
-    interval = f" ({percent(loss.low)} to {percent(loss.high)})" if studies == 1 else ""
+def _cost(best: RuleEntry, settings: Settings, loss: str, studies: int) -> str:
+    lost: Dist | None = getattr(best.orders, loss)
+    within, change = best.orders.within, best.orders.degradation_normalized
+    assert lost is not None
+    if lost.max <= 0:
+        return f"{best.key} lost nothing in any launch order."
+    interval = f" ({percent(lost.low)} to {percent(lost.high)})" if studies == 1 else ""
     text = (
-        f"It may cost {percent(loss.mean)}{interval} of the way from the best to the median trial"
+        f"{best.key} may cost {percent(lost.mean)}{interval} of the way from the best to the "
+        "median trial"
     )
-    if within.count < within.of:
+    if within is not None and within.count < within.of:
         text += (
             f", and more than {percent(settings.max_degradation)} in "
             f"{percent(1 - within.share)} of the launch orders"
         )
-    change = best.orders.degradation_normalized
-    if change is not None and change.mean < loss.mean:
+    if change is not None and change.mean < lost.mean:
         text += (
             f"; gains set off against losses, the best value changes by {100 * change.mean:+.1f} %"
         )
@@ -205,21 +264,25 @@ def _cost(best: RuleEntry, settings: Settings, studies: int) -> str:
 
 
 def choice_text(choice: Choice, settings: Settings) -> str:
-    """The choice in a few sentences."""
+    """The choice in a few sentences: first what it gave where it was not made."""
     inside, out = choice.in_sample, choice.held_out
     what = "studies" if choice.by == "studies" else "halves of the trials"
-    text = (
-        f"Within a mean loss of {percent(choice.max_degradation)}, {choice.chosen} saves most: "
-        f"{percent(inside.saved)}, for a loss of {_loss(inside.loss_normalized)}, on "
-        "what it was chosen on."
-    )
+    accepted = percent(choice.max_degradation)
     if out is None:
-        text += " There is too little to hold anything out: expect less."
+        text = "There is too little to hold anything out: expect less than what follows."
     else:
-        text += (
-            f" Chosen anew on some {what} and told on the others, a choice like that saved "
-            f"{percent(out.saved.mean)} for a loss of {_held_out_loss(out.loss_normalized)}."
+        lost = out.loss_normalized
+        told = _loss(None if lost is None else lost.mean)
+        more = lost is not None and lost.mean > choice.max_degradation
+        text = (
+            f"Chosen on some {what} and held against the others, a choice like this saved "
+            f"{percent(out.saved.mean)} for a mean loss of {told}"
+            f"{f', more than the {accepted} accepted' if more else ''}."
         )
+    text += (
+        f" On all it was chosen from, {choice.chosen} saves most within a mean loss of {accepted}: "
+        f"{percent(inside.saved)}, for a loss of {_loss(inside.loss_normalized)}."
+    )
     if choice.by == "trials":
         return text + (
             " What the next job gives one study cannot tell: compare two or more, for an interval"
@@ -251,10 +314,6 @@ def _promise(choice: Choice) -> str:
     )
 
 
-def _held_out_loss(loss: Mean | None) -> str:
-    return _loss(None if loss is None else loss.mean)
-
-
 def _loss(loss: float | None) -> str:
     return "an unknown amount" if loss is None else percent(loss)
 
@@ -262,12 +321,6 @@ def _loss(loss: float | None) -> str:
 def percent(share: float) -> str:
     """A share in per cent."""
     return f"{100 * share:.1f} %"
-
-
-def _times(share: Share) -> str:
-    if share.count == share.of:
-        return f"all {share.of:,}"
-    return f"{100 * share.share:.0f} % of the"
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -19,7 +19,7 @@ from esim.analyses.compare.statistics import (
     mean_of_all,
     wilson,
 )
-from esim.analyses.compare.study_replays import LOSS, ORDER_NUMBERS, StudyReplays
+from esim.analyses.compare.study_replays import LOSS, ON_RECORD, ORDER_NUMBERS, StudyReplays
 from esim.results.comparison.comparison import AtWorkers, Dist, Middle, Share, Spread
 from esim.study import Float64
 
@@ -68,18 +68,24 @@ def _draws(seed: int, studies: int, orders: int, replicates: int) -> Draws:
     return draws(child, studies, orders, replicates)
 
 
-def usable(replayed: StudyReplays, saved: str) -> bool:
-    """Whether a study knows both what is saved (the number of that name) and what is lost."""
-    return replayed.orders.known(saved) and replayed.orders.known(LOSS)
+def usable(replayed: StudyReplays, saved: str, loss: str = LOSS) -> bool:
+    """Whether a study knows both what is saved and what is lost (the numbers of these names)."""
+    return replayed.orders.known(saved) and replayed.orders.known(loss)
 
 
-def compared(replayed: Sequence[StudyReplays], saved: str) -> list[StudyReplays]:
+def ranking_loss(replayed: Sequence[StudyReplays], saved: str) -> str:
+    """The name of the loss that ranks: the one on record where no study knows the true one."""
+    on_record = any(usable(p, saved, ON_RECORD) for p in replayed)
+    return ON_RECORD if on_record and not any(usable(p, saved) for p in replayed) else LOSS
+
+
+def compared(replayed: Sequence[StudyReplays], saved: str, loss: str) -> list[StudyReplays]:
     """The studies over which every number of every contestant is told, so that all are of the same.
 
-    Those in which both what is saved (the number of that name) and what is lost are known; if there
-    are none, nothing is ranked, and all studies are told.
+    Those in which both what is saved and what is lost (the numbers of these names) are known; if
+    there are none, nothing is ranked, and all studies are told.
     """
-    return [p for p in replayed if usable(p, saved)] or list(replayed)
+    return [p for p in replayed if usable(p, saved, loss)] or list(replayed)
 
 
 def of_known(replayed: Sequence[StudyReplays], name: str) -> list[Float64]:

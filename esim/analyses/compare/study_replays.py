@@ -36,6 +36,7 @@ WORKERS = (1, 4, 16, 64)  # columns of the table over numbers of workers
 _ENOUGH = 400  # replays of a rule on a number of workers, over all studies, that the table takes
 _SAMPLE = 10_000  # launch orders of all studies together from which quantiles are taken
 LOSS = "loss_normalized"  # the normalized degradation, 0 where it is a gain
+ON_RECORD = "loss_on_record"  # the same of the recorded values alone
 # Names of the numbers of the recorded launch order, and of each random one.
 RECORDED_NUMBERS = tuple(f.name for f in fields(RecordedMeans))
 ORDER_NUMBERS = tuple(f.name for f in fields(Spread) if f.name != "within")
@@ -80,7 +81,8 @@ class StudyReplays:
         first_stop: float64 [R], the earliest step of a stop in any launch order; NaN: no stop.
         reach: float64 [R], the distance from the 5 % to the 95 % quantile of the fraction saved;
             None if it is unknown.
-        ranks: float64 [ranked, C]; None if what is saved or lost is unknown.
+        ranks: float64 [ranked, C], by the loss, or where that is unknown by the one on record;
+            None if what is saved or lost is unknown.
         first: float64 [ranked], in which share of launch orders each is first; None with `ranks`.
     """
 
@@ -351,6 +353,8 @@ class ReplayTable:
     def _ranks(self, table: Mapping[str, Float64]) -> tuple[Float64 | None, Float64 | None]:
         """`StudyReplays.ranks` and `first`, from the numbers of the random launch orders."""
         saved, loss = table[ranked_number(self.settings)], table[LOSS]
+        if np.isnan(loss).any():
+            loss = table[ON_RECORD]
         if np.isnan(saved).any() or np.isnan(loss).any():
             return None, None
         rows = np.array(self.conditions.ranked, dtype=np.int64)

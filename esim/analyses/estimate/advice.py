@@ -1,26 +1,26 @@
-"""Whether to switch the rule on: one sentence, from two aims that the user can set."""
+"""Whether to switch the rule on, from two aims that the user can set."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from esim.analyses.estimate.backtest_misses import FAR_TOO_OFTEN, missed_rows, missed_words
+from esim.analyses.estimate.advice_sentences import (
+    AMOUNTS,
+    Advised,
+    next_step,
+    reasons,
+    sentence,
+)
+from esim.analyses.estimate.backtest_misses import FAR_TOO_OFTEN, missed_rows
 from esim.analyses.estimate.doubts import needed
 from esim.analyses.estimate.past_replays import LEAST
 from esim.analyses.workers.by_study import MANY
 from esim.results.backtest import Backtest, BacktestRow
-from esim.results.chances import chance_words
 from esim.results.estimate import Advice, Alternative, Chances, Thresholds
 from esim.results.forecast import Estimate, Quantity
 from esim.rules import share
 
 MIN_SAVING, MAX_DEGRADATION = 0.1, 0.05
-SAVING = ("cost_saved_fraction", "billed_saved_fraction", "steps_saved_fraction")
-WORDS = {
-    "cost_saved_fraction": "money",
-    "billed_saved_fraction": "billed time",
-    "steps_saved_fraction": "steps",
-}
 
 
 def advise(
@@ -56,7 +56,8 @@ def advise(
     """
     min_saving = share(min_saving, "min_saving")
     max_degradation = share(max_degradation, "max_degradation")
-    saving = next((n for n in SAVING if found.quantities[n] is not None), SAVING[-1])
+    known = [name for name in AMOUNTS if found.quantities[name] is not None]
+    saving = known[0] if known else "steps_saved_fraction"
     lost = found.quantities["degradation_normalized"]
     chances = Chances(
         _chance(found.quantities[saving], low=min_saving),
@@ -64,49 +65,24 @@ def advise(
         None if lost is None else _chance(found.degradation_as_seen, high=max_degradation),
     )
     missed = () if test is None else missed_rows(test)
-    verdict = _verdict(found, chances, missed)
-    reasons = (
-        *_short(found),
-        f"it saves at least {100 * min_saving:g} % of the {WORDS[saving]} with a chance of "
-        f"{chance_words(chances.saving_at_least)}",
-        f"it loses at most {100 * max_degradation:g} % of the distance from best to median trial "
-        f"with a chance of {chance_words(chances.degradation_at_most)}",
-        *_unseen(found, chances),
-        *(missed_words(row, found.confidence) for row in missed),
-    )
+    thresholds = Thresholds(min_saving, max_degradation, saving)
+    verdict, short = _verdict(found, chances, missed), next(_short(found), "")
+    need, far = max(LEAST, needed(found.confidence)), _far_off(found, missed)
+    told = Advised(found, verdict, thresholds, chances, short, need, missed, far)
     return Advice(
         verdict=verdict,
-        sentence=f"{_WORDS[verdict]}{_short_of(verdict, chances, found.confidence)}: "
-        f"{'; '.join(reasons)}.",
-        reasons=reasons,
-        thresholds=Thresholds(min_saving, max_degradation, saving),
+        sentence=sentence(told),
+        reasons=tuple(reasons(told)),
+        thresholds=thresholds,
         chances=chances,
         alternatives=tuple(alternatives),
+        next_step=next_step(told),
     )
-
-
-_WORDS = {
-    "enable": "Enable it",
-    "enable_with_doubts": "Enable it only with doubts",
-    "do_not_enable": "Do not enable it, an aim is more likely missed than met",
-    "not_enough_history": "Not enough history to advise",
-}
-
-
-def _short_of(verdict: str, chances: Chances, confidence: float) -> str:
-    """How the chances stand to the confidence, where that made the verdict."""
-    least = min(chances.saving_at_least or 0.0, chances.degradation_at_most or 0.0)
-    asked = f"{100 * confidence:g} %"
-    if verdict == "enable":
-        return f", with {asked} or more on both aims"
-    short = verdict == "enable_with_doubts" and least < confidence
-    return f", short of {asked} on both aims" if short else ""
 
 
 def _verdict(found: Estimate, chances: Chances, missed: Sequence[BacktestRow]) -> str:
     saved, lost = chances.saving_at_least, chances.degradation_at_most
-    far = any(row.covered < 1.0 - FAR_TOO_OFTEN * (1.0 - found.confidence) for row in missed)
-    if any(_short(found)) or saved is None or lost is None or far:
+    if any(_short(found)) or saved is None or lost is None or _far_off(found, missed):
         return "not_enough_history"
     as_seen = chances.degradation_at_most_as_seen
     if min(saved, lost if as_seen is None else as_seen) < 0.5:
@@ -116,6 +92,11 @@ def _verdict(found: Estimate, chances: Chances, missed: Sequence[BacktestRow]) -
     if min(saved, lost) >= found.confidence and not missed:
         return "enable"
     return "enable_with_doubts"
+
+
+def _far_off(found: Estimate, missed: Sequence[BacktestRow]) -> bool:
+    """Whether a backtest's interval missed far too often."""
+    return any(row.covered < 1.0 - FAR_TOO_OFTEN * (1.0 - found.confidence) for row in missed)
 
 
 def _chance(quantity: Quantity | None, **bounds: float) -> float | None:
@@ -138,20 +119,3 @@ def _short(found: Estimate) -> Iterator[str]:
         yield f"{fewest} past trials with reports are fewer than the {need} that {asked} takes"
     elif 1 < len(found.studies) <= MANY and fewest < LEAST:
         yield f"a study of {fewest} trials with reports says nothing"
-
-
-def _unseen(found: Estimate, chances: Chances) -> Iterator[str]:
-    """What the chance of the loss would be, and what history it takes, but for unseen trials."""
-    as_seen, lost = chances.degradation_at_most_as_seen, chances.degradation_at_most
-    if found.unseen is None or as_seen is None or lost is None:
-        return
-    if lost >= found.confidence or as_seen < 0.5:
-        return
-    text = f"were every next trial like a past one, that chance would be {chance_words(as_seen)}"
-    enough = found.unseen.trials_needed
-    if as_seen >= found.confidence and enough is not None:
-        text += (
-            f", and {enough:,} past trials would do for {100 * found.confidence:g} % on a job of "
-            f"{found.next.trials}"
-        )
-    yield text

@@ -24,7 +24,7 @@ from esim.analyses.estimate.quantities import Kept, best_kept, degradation_as_se
 from esim.analyses.estimate.samples import Launch
 from esim.analyses.estimate.winners import trials_for
 from esim.analyses.workers.by_study import MANY, MOST, Studies, going_through, spread
-from esim.assumptions import Clock, Costs
+from esim.assumptions import CONFIDENCE, Clock, Costs
 from esim.errors import EsimError
 from esim.results.estimate import Method, Next, Past, RecordedTrend, Unseen
 from esim.results.forecast import Estimate
@@ -83,7 +83,7 @@ def estimate(
     until: str | JobRule | Sequence[str | JobRule] | None = None,
     replicates: int = 1000,
     seed: int = 0,
-    confidence: float | str = 0.9,
+    confidence: float | str = CONFIDENCE,
     costs: Costs | None = None,
     final: Final = "last",
     launch: Launch | None = None,

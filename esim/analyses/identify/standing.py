@@ -10,11 +10,12 @@ from numpy.typing import NDArray
 
 from esim.analyses.identify.evidence import Held
 from esim.analyses.identify.noise import misses_allowed
+from esim.assumptions import CONFIDENCE
 from esim.errors import EsimError
 from esim.study import Float64, Int64, Study
 from esim.study.times import last_second
 
-RISK = 0.05
+RISK = round(1.0 - CONFIDENCE, 12)
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from esim.report.figures.labelled_rows import Row, RowsInfo, draw_rows, rows_hei
 from esim.report.figures.pareto_front import Corners, FrontInfo, Point, draw_front
 from esim.report.figures.plot import Plot
 from esim.report.words import MISSING, percent, plural, share_words
-from esim.results.comparison.comparison import Comparison, Dist, RuleEntry
+from esim.results.comparison.comparison import Comparison
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -28,17 +28,11 @@ def amount_of(comparison: Comparison) -> str:
     return AMOUNTS.get(saved, saved)
 
 
-def saved_of(comparison: Comparison, entry: RuleEntry) -> Dist | None:
-    """The saved share, over launch orders, by which a rule or baseline ranks; None if unknown."""
-    found: Dist | None = getattr(entry.orders, f"{comparison.settings.saved}_saved_fraction")
-    return found
-
-
 def front_info(comparison: Comparison) -> FrontInfo:
     """The rules and baselines for which both what they save and what they lose are finite."""
     points: dict[str, Point] = {}
     for entry in comparison.rules:
-        saved, loss = saved_of(comparison, entry), entry.orders.loss_normalized
+        saved, loss = comparison.saved_of(entry), entry.orders.loss_normalized
         if saved is None or loss is None or not _finite(loss.mean):
             continue
         kind = "bound" if entry.look_ahead else entry.role
@@ -78,7 +72,7 @@ def orders_info(comparison: Comparison) -> RowsInfo:
     """A row for each rule and baseline, best first; at most 40 of them."""
     rows = []
     for entry in comparison.rules[:_MOST_ROWS]:
-        saved, kept = saved_of(comparison, entry), entry.orders.best_kept
+        saved, kept = comparison.saved_of(entry), entry.orders.best_kept
         if saved is None:
             continue
         rows.append(

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 from esim.errors import EsimError, near_names
-from esim.report.figures.comparison_figures import AMOUNTS, amount_of, saved_of
+from esim.report.figures.comparison_figures import AMOUNTS, amount_of
 from esim.report.figures.figure_lists import comparison_plots
 from esim.report.pages.chosen_rule import choice_parts, elsewhere_parts, mean_words
 from esim.report.pages.page import (
@@ -23,6 +24,13 @@ from esim.report.pages.page import (
     filled,
 )
 from esim.report.pages.provenance import facts, provenance
+from esim.report.shown_rules import (
+    baseline_words,
+    is_safest,
+    order_words,
+    others_words,
+    shown_rules,
+)
 from esim.report.words import (
     clean,
     clock_words,
@@ -77,7 +85,7 @@ def compare_page(source: SavedResult, studies: Sequence[str] = ()) -> Page:
             Section(
                 "rules",
                 "Every rule",
-                (*pictures("front"), _rules(c), *elsewhere_parts(c), _standing(c)),
+                (*pictures("front"), _rules(c), *_baselines(c), *elsewhere_parts(c), _standing(c)),
             ),
             Section(
                 "orders",
@@ -95,33 +103,28 @@ def compare_page(source: SavedResult, studies: Sequence[str] = ()) -> Page:
 
 
 def _tiles(c: Comparison) -> Iterator[Tile]:
-    if c.answer.best is None:
+    most, safest = c.answer.saves_most, c.answer.safest
+    if most is None or safest is None:
         return
-    best = c.rule(c.answer.best)
-    saved, loss, kept = saved_of(c, best), best.orders.loss_normalized, best.orders.best_kept
     within = f"within a mean loss of {percent(c.settings.max_degradation)}"
-    if c.answer.ties:
-        within += f"; {plural(len(c.answer.ties), 'other')} not significantly worse"
-    yield Tile("saves most", clean(best.key, 34), within)
-    if saved is not None:
-        orders = f"{percent(saved.q05)} to {percent(saved.q95)} in 90 % of launch orders"
-        yield Tile(f"{amount_of(c)} saved", percent(saved.mean), orders)
-    if kept is not None:
-        yield Tile(
-            "best value kept in",
-            share_words(kept.share),
-            f"of launch orders ({share_words(kept.low)} to {share_words(kept.high)})",
-            bad=kept.share < 0.5,
+    points = f"within {100 * c.settings.safest_within:g} points of that"
+    same = "saves most, and is safest" if is_safest(c, most.key) else "saves most"
+    told = ((same, within, most),) + ((("safest", points, safest),) if most != safest else ())
+    for label, where, pick in told:
+        numbers = (
+            f"{percent(pick.saved)} of the {amount_of(c)}, best value kept in "
+            f"{share_words(pick.best_kept)} of launch orders; {where}"
         )
-    if loss is not None:
-        beyond = c.answer.elsewhere
-        about = "" if beyond is None else f"; {mean_words(beyond.loss_normalized)} elsewhere"
-        way = f"of the way from best to median{about}"
-        yield Tile("lost", percent(loss.mean), way, bad=loss.mean > c.settings.max_degradation)
+        yield Tile(label, clean(pick.key, 34), numbers, bad=pick.best_kept < 0.5)
+    beyond = c.answer.elsewhere
+    about = "" if beyond is None else f"; {mean_words(beyond.loss_normalized)} elsewhere"
+    way = f"of the way from best to median, by what saves most{about}"
+    yield Tile("lost", percent(most.loss), way, bad=most.loss > c.settings.max_degradation)
 
 
 def _rules(c: Comparison) -> Table:
     amount, signed = amount_of(c), gains(c)
+    on_record = " on record" if c.answer.ranked_by == "record" else ""
     columns = (
         Column("rule", "rule"),
         Column("saved", f"{amount} saved", "percent", bar=True),
@@ -130,7 +133,7 @@ def _rules(c: Comparison) -> Table:
         Column("saved_q05", "90 % of orders from", "percent"),
         Column("saved_q95", "to", "percent"),
         Column("best_kept", "best kept", "share"),
-        Column("loss", "loss", "percent"),
+        Column("loss", "loss" + on_record, "percent"),
         Column("loss_low", "interval from", "percent"),
         Column("loss_high", "to", "percent"),
         *((Column("change", "gains set off", "percent"),) if signed else ()),
@@ -139,7 +142,7 @@ def _rules(c: Comparison) -> Table:
     )
     rows: list[tuple[Cell, ...]] = []
     for e in c.rules:
-        saved, loss, kept = saved_of(c, e), e.orders.loss_normalized, e.orders.best_kept
+        saved, loss, kept = c.saved_of(e), c.loss_of(e), e.orders.best_kept
         change, against = e.orders.degradation_normalized, e.against_best
         rows.append(
             (
@@ -152,17 +155,45 @@ def _rules(c: Comparison) -> Table:
                 None if kept is None else kept.share,
                 *((None,) * 3 if loss is None else (loss.mean, loss.low, loss.high)),
                 *((None if change is None else change.mean,) if signed else ()),
-                "a bound" if e.look_ahead else None if against is None else against.verdict,
+                _against(c, e),
                 None if against is None or against.p is None else _short(against.p),
             )
         )
     best = frozenset(i for i, e in enumerate(c.rules) if e.key == c.answer.best)
     over = left_out_words(c)
-    what = f"Means over launch orders{' and studies' if len(c.studies) > 1 else ''}, best first"
+    what = f"Means over launch orders{' and studies' if len(c.studies) > 1 else ''}"
+    what += order_words(c)
     what += over and f"; {over}"
     if len(c.studies) > 1:
         what += "; intervals: if studies and launch orders were drawn anew from these"
-    return Table("rules", what, columns, tuple(rows), strong=best)
+    return Table("rules", what, columns, tuple(rows), strong=best, **_folded(c))
+
+
+def _against(c: Comparison, e: RuleEntry) -> str | None:
+    """How it stands beside the best."""
+    if e.look_ahead:
+        return "a bound"
+    if e.against_best is None:
+        return None
+    verdict = e.against_best.verdict
+    return f"{verdict}, safest" if is_safest(c, e.key) else verdict
+
+
+def _folded(c: Comparison) -> dict[str, Any]:
+    """Which rows of a table of all rules are shown at once, and what the others are."""
+    few = shown_rules(c)
+    keys = {e.key for e in few.shown}
+    baselines = plural(len(few.baselines), "baseline") if few.baselines else ""
+    return {
+        "at_once": frozenset(i for i, e in enumerate(c.rules) if e.key in keys),
+        "rest": " and ".join(part for part in (others_words(c, few), baselines) if part),
+    }
+
+
+def _baselines(c: Comparison) -> Iterator[Say]:
+    told = baseline_words(c, shown_rules(c))
+    if told:
+        yield Say(told)
 
 
 def _difference(e: RuleEntry) -> tuple[float | None, float | None, float | None]:
@@ -208,7 +239,7 @@ def _standing(c: Comparison) -> Table:
         )
         for e in c.rules
     ]
-    return filled("standing", "Where each stands", columns, rows)
+    return filled("standing", "Where each stands", columns, rows, **_folded(c))
 
 
 def _workers(c: Comparison, pictures: Callable[..., list[Part]]) -> Iterator[Part]:
@@ -235,7 +266,9 @@ def _workers(c: Comparison, pictures: Callable[..., list[Part]]) -> Iterator[Par
             ]
         rows.append(tuple(cells))
     caption = f"{amount_of(c)} saved and the best value kept, by workers"
-    yield Table("workers", caption[0].upper() + caption[1:], tuple(columns), tuple(rows))
+    yield Table(
+        "workers", caption[0].upper() + caption[1:], tuple(columns), tuple(rows), **_folded(c)
+    )
 
 
 def _each_study(c: Comparison, names: Sequence[str]) -> Iterator[Part]:

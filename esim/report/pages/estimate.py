@@ -43,10 +43,10 @@ _LABELS = {
     "best_rank": "rank of the best kept",
 }
 _VERDICTS = {
-    "enable": "enable it",
-    "enable_with_doubts": "with doubts",
-    "do_not_enable": "do not enable",
-    "not_enough_history": "too little history",
+    "enable": "yes",
+    "enable_with_doubts": "not sure enough",
+    "do_not_enable": "no",
+    "not_enough_history": "not enough to tell",
 }
 
 
@@ -75,7 +75,7 @@ def estimate_page(source: SavedResult, studies: Sequence[str] = ()) -> Page:
         title=f"{of}: what {_acting(d)} would do to the next job",
         subtitle=f"The next job: {next_words(d)}; {clean(d.objective)}, {d.direction}; "
         f"from {plural(sum(s.history for s in past), 'past trial')}",
-        answer=tuple(forecast_answer(d)),
+        answer=forecast_answer(d),
         tiles=tuple(_tiles(d)),
         doubts=tuple(Doubt(w.text) for w in d.warnings),
         sections=(
@@ -103,31 +103,9 @@ def _parts(found: Interval | None) -> tuple[float | None, float | None, float | 
     return (None, None, None) if found is None else (found.median, found.low, found.high)
 
 
-def forecast_answer(d: EstimateDocument) -> Iterator[str]:
-    """Three sentences: the advice, what is saved, what is kept."""
-    if d.advice is not None:
-        yield d.advice.sentence
-    sure = f"{100 * d.confidence:g} %"
-    yield (
-        f"Of {next_words(d)} it would save {_spread(d.quantities.get('steps_saved_fraction'))} of "
-        f"the steps; the interval holds with {sure}."
-    )
-    kept, around = d.probability_best_kept, d.probability_best_kept_interval
-    if kept is None:
-        yield "Whether the best trial is kept cannot be told from this record."
-        return
-    text = f"The best trial is kept with a chance of {chance_words(kept)}"
-    if around is not None:
-        text += f" ({chance_words(around[0])} to {chance_words(around[1])})"
-    lost = d.quantities.get("degradation_normalized")
-    if lost is not None:
-        text += f"; the loss is {_spread(lost)} of the way from best to median"
-    if d.unseen is not None and lost is not None:
-        text += (
-            f". Were every next trial like a past one: {chance_words(d.unseen.best_kept_as_seen)}, "
-            f"and {_spread(d.degradation_as_seen)}"
-        )
-    yield f"{text}."
+def forecast_answer(d: EstimateDocument) -> tuple[str, ...]:
+    """The advice in sentences: whether to switch the rule on, each aim, and what to do next."""
+    return ("This forecast gives no advice.",) if d.advice is None else d.advice.answer
 
 
 def _acting(d: EstimateDocument) -> str:
@@ -142,7 +120,7 @@ def _tiles(d: EstimateDocument) -> Iterator[Tile]:
     if d.advice is not None:
         verdict = d.advice.verdict
         yield Tile(
-            "advice",
+            "switch it on?",
             _VERDICTS.get(verdict, clean(verdict.replace("_", " "), 30)),
             "",
             bad=verdict == "do_not_enable",
@@ -184,8 +162,6 @@ def _advice(d: EstimateDocument) -> Iterator[Part]:
     advice = d.advice
     if advice is None:
         return
-    for reason in advice.reasons:
-        yield Say(f"{reason[:1].upper()}{reason[1:]}.")
     limits, chances = advice.thresholds, advice.chances
     rows = [
         ("saving asked for", f"{percent(limits.min_saving)} of the {_amount(limits.saving)}"),

@@ -71,6 +71,8 @@ class Table:
         caption: what it holds; stands above it.
         most: rows shown on a page; CSV and JSON hold all.
         strong: positions of rows that the others are held against.
+        at_once: positions of the rows that a page shows at once, and unfolds the others; None: all.
+        rest: what the other rows are.
     """
 
     name: str
@@ -79,7 +81,24 @@ class Table:
     rows: Sequence[Sequence[Cell]]
     most: int = 200
     strong: frozenset[int] = frozenset()
+    at_once: frozenset[int] | None = None
+    rest: str = ""
     kind: Literal["table"] = field(default="table", init=False)
+
+    @property
+    def groups(self) -> Iterator[tuple[str, Sequence[int]]]:
+        """The rows that a page shows: the positions of those shown at once, then of the others.
+
+        With each group what it is, in words; of the first nothing.
+        """
+        places = range(min(len(self.rows), self.most))
+        if self.at_once is None:
+            yield "", places
+            return
+        yield "", [at for at in places if at in self.at_once]
+        others = [at for at in places if at not in self.at_once]
+        if others:
+            yield self.rest, others
 
 
 def filled(

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from rich.console import Console
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from esim.report.shown_rules import (
+    ShownRules,
+    baseline_words,
+    is_safest,
+    order_words,
+    others_words,
+    shown_rules,
+)
 from esim.report.terminal.history import show_failures
 from esim.report.terminal.replay import table
 from esim.report.words import (
@@ -25,7 +33,6 @@ from esim.report.words import (
 from esim.results.comparison.comparison import (
     AtWorkers,
     Comparison,
-    Dist,
     RuleEntry,
     Share,
     StudyEntry,
@@ -33,22 +40,36 @@ from esim.results.comparison.comparison import (
 
 _AMOUNT = {"seconds": "time", "billed": "billed time"}
 _MOST_STUDIES = 12  # rows of the table of studies
-_MOST_ROWS = 12  # rows of the table over workers; the others are in the document
 _MOST_LOSERS = 3  # rules named that most often lose the best value of a study
 _BAR = 4  # characters of a bar from 0 to 100 %
 _WIDE = 100  # characters of a terminal that is wide enough for bars
 _KEY = 21  # characters of the column of rules, at least
 
 
-def show_comparison(comparison: Comparison, console: Console) -> None:
-    """Print the answer, tables by rule, by workers and by study, and the reasons to doubt it."""
-    c = comparison
+def show_comparison(comparison: Comparison, console: Console, *, every: bool = False) -> None:
+    """Print the answer, tables by rule, by workers and by study, and the reasons to doubt it.
+
+    Args:
+        comparison: what is printed.
+        console: what is printed on.
+        every: whether all rules and baselines are; otherwise what it takes to decide.
+    """
+    c, few = comparison, shown_rules(comparison, every=every)
     console.print(_head(c))
     answer = "\n".join(clean(sentence, 2000) for sentence in c.answer.sentences)
     console.print(Padding(Text(answer, style="bold"), (1, 0)))
-    console.print(_rules(c, wide=console.width >= _WIDE))
+    if c.choice is not None:
+        console.print(Text("The choice", style="bold"))
+        console.print(Padding(Text(clean(c.choice.text, 2000)), (0, 0, 1, 1)))
+        picks = ", ".join(f"{clean(p.key, 200)} {_many(p.times, 'time')}" for p in c.choice.picked)
+        if picks:
+            console.print(Padding(Text(f"picked: {picks}", style="dim"), (0, 0, 1, 1)))
+    wide = console.width >= _WIDE + 10 * gains(c)  # for a column more
+    console.print(_rules(c, few, wide=wide))
+    for text in _not_shown(c, few):
+        console.print(Padding(Text(text), (0, 0, 0, 1)))
     console.print(Padding(Text(_legend(c), style="dim"), (0, 0, 1, 1)))
-    idle = [e.key for e in c.rules if e.role == "rule" and e.beyond_i_epoch is False]
+    idle = [e.key for e in few.shown if e.role == "rule" and e.beyond_i_epoch is False]
     if idle:
         names = clean(", ".join(idle), 2000)
         console.print(
@@ -58,23 +79,35 @@ def show_comparison(comparison: Comparison, console: Console) -> None:
             )
         )
     if len({at.workers for entry in c.rules for at in entry.workers}) > 1:
-        console.print(_workers(c))
+        console.print(_workers(c, few))
         console.print(Padding(Text(clean(c.sensitivity.text, 2000)), (0, 0, 1, 1)))
-    if c.choice is not None:
-        console.print(Text("The choice", style="bold"))
-        console.print(Padding(Text(clean(c.choice.text, 2000)), (0, 0, 1, 1)))
-        picks = ", ".join(f"{clean(p.key, 200)} {_many(p.times, 'time')}" for p in c.choice.picked)
-        if picks:
-            console.print(Padding(Text(f"picked: {picks}", style="dim"), (0, 0, 1, 1)))
     if any(study.rules for study in c.studies):
         console.print(_studies(c.studies))
     else:
         console.print(Text("By study: means in studies.parquet (--out)", style="dim"))
     if c.warnings:
         console.print(Text("\nWhy to doubt it", style="bold"))
-        for doubt in c.warnings:
-            console.print(Padding(Text(f"· {clean(doubt.text, 2000)}"), (0, 0, 0, 1)))
+        for text in _doubts(c, few):
+            console.print(Padding(Text(f"· {text}"), (0, 0, 0, 1)))
     show_failures(c.failures, console)
+
+
+def _not_shown(c: Comparison, few: ShownRules) -> Iterator[str]:
+    """What the table leaves out."""
+    baselines, others = baseline_words(c, few), others_words(c, few)
+    if baselines:
+        yield baselines
+    if others or baselines:
+        yield f"Not shown: {others or 'baselines'} (--all)."
+
+
+def _doubts(c: Comparison, few: ShownRules) -> Iterator[str]:
+    """The reasons to doubt it; those about rules that are not shown are counted."""
+    hidden = {entry.key for entry in few.others}
+    yield from (clean(doubt.text, 2000) for doubt in c.warnings if doubt.rule not in hidden)
+    rest = sum(doubt.rule in hidden for doubt in c.warnings)
+    if rest:
+        yield f"{rest} more about rules that are not shown (--all)"
 
 
 def _head(c: Comparison) -> Text:
@@ -105,15 +138,10 @@ def _side_by_side(studies: Sequence[StudyEntry]) -> str:
     return f"{slots[0]} to {slots[-1]} workers, as recorded"
 
 
-def _saved_of(c: Comparison, entry: RuleEntry) -> Dist | None:
-    found: Dist | None = getattr(entry.orders, f"{c.settings.saved}_saved_fraction")
-    return found
-
-
-def _rules(c: Comparison, *, wide: bool) -> Table:
+def _rules(c: Comparison, few: ShownRules, *, wide: bool) -> Table:
     what = _AMOUNT.get(c.settings.saved, c.settings.saved)
     over = left_out_words(c)
-    title = f"Rules, best first: {what} saved over launch orders" + (over and f", {over}")
+    title = f"Rules{order_words(c)}: {what} saved over launch orders" + (over and f", {over}")
     shown = table(title, "rule", "saved")
     shown.padding = (0, 1, 0, 0)
     shown.columns[0].min_width = _KEY
@@ -122,15 +150,16 @@ def _rules(c: Comparison, *, wide: bool) -> Table:
     signed = gains(c)
     ranks = ["rank"] if wide else []
     changes = ["change"] if signed else []
-    for column in ("90 % of\norders", "best\nkept", "loss", *changes, *ranks):
+    loss_head = "loss on\nrecord" if c.answer.ranked_by == "record" else "loss"
+    for column in ("90 % of\norders", "best\nkept", loss_head, *changes, *ranks):
         shown.add_column(column, justify="right", no_wrap=True)
     shown.add_column("against the best", no_wrap=True)
     ranked = False
-    for entry in c.rules:
+    for entry in few.shown:
         if not ranked and entry.look_ahead:
             shown.add_section()
             ranked = True
-        saved, loss = _saved_of(c, entry), entry.orders.loss_normalized
+        saved, loss = c.saved_of(entry), c.loss_of(entry)
         change = entry.orders.degradation_normalized
         bar = "" if saved is None else "█" * round(_BAR * max(0.0, saved.mean))
         shown.add_row(
@@ -142,11 +171,11 @@ def _rules(c: Comparison, *, wide: bool) -> Table:
             MISSING if loss is None else percent(loss.mean),
             *([MISSING if change is None else percent(change.mean)] if signed else []),
             *([MISSING if entry.rank is None else number(entry.rank.mean, 4)] if wide else []),
-            _against(entry, wide=wide),
+            _against(entry, wide=wide, safest=is_safest(c, entry.key)),
             style="dim"
             if entry.role == "baseline"
             else "bold"
-            if entry.key == c.answer.best
+            if entry.key == c.answer.best or is_safest(c, entry.key)
             else "",
         )
     return shown
@@ -158,34 +187,40 @@ def _style(entry: RuleEntry, c: Comparison) -> str:
     return "dim" if entry.role == "baseline" else ""
 
 
-def _against(entry: RuleEntry, *, wide: bool) -> Text:
+def _against(entry: RuleEntry, *, wide: bool, safest: bool) -> Text:
     mark = " ◆" if entry.front else ""
     if entry.look_ahead:
         return Text("a bound")
     against = entry.against_best
     if against is None:
         return Text(f"{MISSING}{mark}")
-    p = (
-        f", p {probability(against.p)}"
-        if wide and against.p is not None and against.significant
-        else ""
-    )
+    word: str = against.verdict
+    if safest:
+        word = "best, safest" if word == "best" else "safest"
+    elif wide and against.p is not None and against.significant:
+        word += f", p {probability(against.p)}"
     style = {"best": "bold green", "loses too much": "red"}.get(against.verdict, "")
-    return Text(f"{against.verdict}{p}{mark}", style=style)
+    return Text(f"{word}{mark}", style="bold green" if safest else style)
 
 
 def _legend(c: Comparison) -> str:
     within = percent(c.settings.max_degradation)
-    return (
-        "saved: mean over launch orders"
-        + (" and studies" if len(c.studies) > 1 else "")
-        + "; loss: mean way from the best to the median trial, at most "
-        f"{within} is accepted, no gain set off"
-        + ("; change: the same with gains set off" if gains(c) else "")
-        + "; rank: mean; p: over "
-        f"{'studies' if c.answer.about == 'studies' else 'launch orders only'}; ◆: on the Pareto "
-        "front of saved against loss"
-    )
+    several = " and studies" if len(c.studies) > 1 else ""
+    loss = "loss" if c.answer.ranked_by != "record" else "loss on record"
+    parts = [
+        f"saved: mean over launch orders{several}",
+        f"{loss}: mean way from the best to the median trial, at most {within} is accepted, no "
+        "gain set off",
+    ]
+    if gains(c):
+        parts.append("change: the same with gains set off")
+    if c.answer.best is not None:
+        tested = "studies" if c.answer.about == "studies" else "launch orders only"
+        points = 100 * c.settings.safest_within
+        parts.append(f"safest: within {points:g} points of the best; rank: mean; p: over {tested}")
+    if c.front.rules:
+        parts.append("◆: on the Pareto front of saved against loss")
+    return "; ".join(parts)
 
 
 def _between(low: float, high: float) -> str:
@@ -196,22 +231,19 @@ def _kept(share: Share | None) -> str:
     return share_words(None if share is None else share.share)
 
 
-def _workers(c: Comparison) -> Table:
+def _workers(c: Comparison, few: ShownRules) -> Table:
     slots = sorted({at.workers for entry in c.rules for at in entry.workers})
     what = _AMOUNT.get(c.settings.saved, c.settings.saved)
     shown = table(f"By workers: {what} saved, and how often the best value is kept", "rule")
     for n in slots:
         shown.add_column(_many(n, "worker"), justify="right", no_wrap=True)
-    rules = [entry for entry in c.rules if entry.role == "rule"]
-    for entry in rules[:_MOST_ROWS]:
+    for entry in few.shown:
         at = {w.workers: w for w in entry.workers}
         shown.add_row(
             Text(clean(entry.key, 60)),
             *(_at(at.get(n)) for n in slots),
             style=_style(entry, c),
         )
-    if len(rules) > _MOST_ROWS:
-        shown.add_row(f"and {len(rules) - _MOST_ROWS} more (--json, --out)")
     return shown
 
 

@@ -67,57 +67,17 @@ def show_estimate(found: Estimate, enable: Mapping[str, Study], console: Console
             show_enabling(study.name, study.objective, study.direction, console)
 
 
-def verdict(found: Estimate) -> str:
-    """The forecast in one sentence or two."""
-    saved = found.around("steps_saved_fraction")
-    if saved is None:
-        return "What the next job would save cannot be forecast from this history."
-    if saved.low is None or saved.high is None:
-        return (
-            f"Every replay of the past saved {percent(saved.median)} of the steps; how far the "
-            "next job may differ cannot be told."
-        )
-    first = (
-        f"The rule should save {_about(saved)} of the next job's steps"
-        f" ({percent(saved.low)} to {percent(saved.high)}, at {_sure(found)})"
-    )
-    kept = found.probability_best_kept
-    if kept is None:
-        return f"{first}; what it costs in quality cannot be forecast."
-    second = f"and keep its best trial with a chance of {chance_words(kept)}"
-    lost = found.around("degradation_normalized")
-    if lost is None or lost.high is None:
-        return f"{first} {second}; how much worse the best may get cannot be known."
-    if lost.high <= 0:
-        share = 100 * (0.5 + found.confidence / 2)
-        return f"{first} {second}; with {share:g} % the best value gets no worse."
-    text = (
-        f"{first} {second}; the best value may get worse by up to {percent(lost.high)} of the way "
-        "from best to median trial"
-    )
-    if found.unseen is not None and found.degradation_as_seen is not None:
-        high = found.degradation_as_seen.around(found.confidence).high
-        text += (
-            ". Were every next trial like a past one: "
-            f"{chance_words(found.unseen.best_kept_as_seen)}, and up to {percent(high)}"
-        )
-    return f"{text}."
-
-
-def _about(saved: Interval) -> str:
-    return f"about {100 * saved.median:.0f} %"
-
-
 def _sure(found: Estimate) -> str:
     return f"{100 * found.confidence:g} %"
 
 
 def _parts(found: Estimate) -> Iterator[RenderableType]:
     yield _head(found)
-    yield Padding(Text(verdict(found), style="bold"), (1, 0))
     if found.advice is not None:
+        first, *others = found.advice.answer
         style = _COLOUR[found.advice.verdict]
-        yield Padding(Text(_sentence(found.advice.sentence), style=style), (0, 0, 1, 0))
+        yield Padding(Text(_sentence(first), style=style), (1, 0, 0, 0))
+        yield Padding(Text("\n".join(map(_sentence, others))), (0, 0, 1, 0))
     if any(quantity is not None for quantity in found.quantities.values()):
         yield _saved(found)
         yield _lost(found)

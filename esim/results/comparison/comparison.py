@@ -20,6 +20,7 @@ from esim.results.comparison.entries import (
     InSample,
     LeftOut,
     Loses,
+    Pick,
     Picked,
     Recorded,
     RecordedMeans,
@@ -76,6 +77,7 @@ __all__ = [
     "Loses",
     "Mean",
     "Middle",
+    "Pick",
     "Picked",
     "Rank",
     "Recorded",
@@ -136,6 +138,28 @@ class Comparison(Document):
             if entry.key == key:
                 return entry
         raise KeyError(key)
+
+    @property
+    def saves_most(self) -> RuleEntry | None:
+        """Who saves most within the accepted loss; None where nothing is saved or ranked."""
+        pick = self.answer.saves_most
+        return None if pick is None else self.rule(pick.key)
+
+    @property
+    def safest(self) -> RuleEntry | None:
+        """Who is safest at nearly that saving (`Answer.safest`); None likewise."""
+        pick = self.answer.safest
+        return None if pick is None else self.rule(pick.key)
+
+    def saved_of(self, entry: RuleEntry) -> Dist | None:
+        """The saved share of a contestant that ranks; None if it is unknown."""
+        found: Dist | None = getattr(entry.orders, f"{self.settings.saved}_saved_fraction")
+        return found
+
+    def loss_of(self, entry: RuleEntry) -> Dist | None:
+        """The loss of a contestant that ranks; None if it is unknown."""
+        on_record = self.answer.ranked_by == "record"
+        return entry.orders.loss_on_record if on_record else entry.orders.loss_normalized
 
     @property
     def table(self) -> pd.DataFrame:
@@ -206,7 +230,9 @@ class Comparison(Document):
         with following_schema(SCHEMA, where):
             found = build(cls, document)
             known = {entry.key for entry in found.rules}
+            picks = (found.answer.saves_most, found.answer.safest)
             named = [found.answer.best, *found.answer.ties, *found.front.rules]
+            named += [pick.key for pick in picks if pick is not None]
             for key in named:
                 if key is not None and key not in known:
                     raise MisfitError(f"no rule {key!r} takes part").inside("answer")

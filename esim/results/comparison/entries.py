@@ -48,7 +48,8 @@ class RuleEntry:
 
     `look_ahead`: it uses what no rule can know at the time: a bound, not ranked. `front`: on the
     Pareto front. `beyond_i_epoch`: no i-epoch saves as much and loses as little. `until`: job-level
-    rules that end the job, beside the rule `name` or, if that is none, alone.
+    rules that end the job, beside the rule `name` or, if that is none, alone. `named`: the user
+    asked for it by name; where for none, it is `sagemaker`.
     """
 
     key: str
@@ -67,6 +68,7 @@ class RuleEntry:
     beyond_i_epoch: bool | None
     workers: tuple[AtWorkers, ...]
     until: tuple[RecordedJobRule, ...] = ()
+    named: bool = False
 
 
 @dataclass(frozen=True)
@@ -280,8 +282,24 @@ class LeftOut:
 
 
 @dataclass(frozen=True)
+class Pick:
+    """A contestant to decide for, and the means over launch orders and studies to decide by.
+
+    Attributes:
+        saved: the fraction saved of what is to be saved.
+        best_kept: in which share of the launch orders the best value is kept.
+        loss: the mean loss that ranks (`Answer.ranked_by`).
+    """
+
+    key: str
+    saved: float
+    best_kept: float
+    loss: float
+
+
+@dataclass(frozen=True)
 class Answer:
-    """The ten seconds: who saves most within the accepted loss, in at most four sentences.
+    """The ten seconds: who saves most within the accepted loss, who is safest, in some sentences.
 
     `ties` stay within it too and save not significantly less.
 
@@ -290,6 +308,12 @@ class Answer:
 
     `studies`: on how many all rules are compared; `left_out`: the others. `elsewhere`: what the
     best gives on other studies; None of one study, and where nothing is saved.
+
+    `ranked_by`: the loss that ranks: "loss"; or "record", the loss on record, where in all studies
+    trials had been cut short when recorded; None if nothing is ranked. `saves_most`: the best.
+    `safest`: of those within the accepted loss that save at most `Settings.safest_within` less than
+    the best, the one that most often keeps the best value; of several the one that loses least,
+    then the one that saves most. Both None where nothing is saved.
     """
 
     best: str | None
@@ -300,6 +324,9 @@ class Answer:
     studies: int | None = None
     left_out: tuple[LeftOut, ...] = ()
     elsewhere: Elsewhere | None = None
+    ranked_by: Literal["loss", "record"] | None = None
+    saves_most: Pick | None = None
+    safest: Pick | None = None
 
 
 @dataclass(frozen=True)
@@ -329,3 +356,4 @@ class Settings:
     final: str
     grid: Mapping[str, Sequence[Scalar]]
     costs: Costs
+    safest_within: float = 0.1

@@ -48,7 +48,8 @@ class Spread:
     `within`: normalized degradation at most the accepted one. `degradation` is in the objective's
     unit, so it is None over several studies. `degradation_normalized` is signed: where the best
     value left is better than the recorded best, it is negative. `loss_normalized` is 0 there, so
-    that no gain makes up for a loss; it is what ranks and choices go by.
+    that no gain makes up for a loss; it is what ranks and choices go by. `loss_on_record` is the
+    same of the recorded values alone, known too where trials had been cut short when recorded.
     """
 
     steps_saved_fraction: Dist | None
@@ -64,6 +65,7 @@ class Spread:
     best_kept: Share | None
     within: Share | None
     loss_normalized: Dist | None = None
+    loss_on_record: Dist | None = None
 
 
 @dataclass(frozen=True)
