@@ -18,13 +18,14 @@ import esim
 from esim.probe.design import Design, shipped
 from esim.probe.sagemaker import minutes
 from esim.rules import Rule
-from esim.rules.candidates import Candidate, answers, combinations
+from esim.rules.candidates import Candidate, combinations
 from tests.benchmarks.probe_service import (
     EPOCH_S,
     GAP_S,
     LETTERS,
     UPLOAD_S,
     Services,
+    neighbours,
     same_on_every_input,
 )
 
@@ -101,7 +102,7 @@ def page(found: Design) -> list[str]:
         "",
         "| question | pairs that differ in it alone | told apart |",
         "|---|---|---|",
-        *_by_question(candidates, rows, same),
+        *_by_question(candidates, rows),
         "",
         "| otherwise than designed | pairs not told apart |",
         "|---|---|",
@@ -140,22 +141,17 @@ def _otherwise(found: Design, services: Services) -> Iterator[tuple[str, Rows]]:
         yield what, records(replace(found, jobs=tuple(jobs)), services)
 
 
-def _by_question(candidates: Sequence[Candidate], rows: Rows, same: NDArray[np.int64]) -> list[str]:
+def _by_question(candidates: Sequence[Candidate], rows: Rows) -> list[str]:
     """A row of the table for each question, from pairs that are not the same on every input."""
-    place = {one.codes: at for at, one in enumerate(candidates)}
+    pairs, question = neighbours(candidates)
+    told = (rows[pairs[:, 0]] != rows[pairs[:, 1]]).any(axis=1)
     lines = []
     for column, letter in enumerate(LETTERS):
-        found = [0, 0]
-        for at, one in enumerate(candidates):
-            for code in answers(letter):
-                other = place.get((*one.codes[:column], code, *one.codes[column + 1 :]), -1)
-                if other > at and same[at] != same[other]:
-                    found[0] += 1
-                    found[1] += bool((rows[at] != rows[other]).any())
-        lines.append(f"| {letter} | {found[0]:,} | {100 * found[1] / max(found[0], 1):.1f} % |")
+        its = told[question == column]
+        lines.append(f"| {letter} | {len(its):,} | {100 * its.mean():.1f} % |")
     half = len(candidates)
-    told = (rows[:half] != rows[half:]).any(axis=1)
-    lines.append(f"| P | {half:,} | {100 * told.mean():.1f} % |")
+    parents = (rows[:half] != rows[half:]).any(axis=1)
+    lines.append(f"| P | {half:,} | {100 * parents.mean():.1f} % |")
     return lines
 
 

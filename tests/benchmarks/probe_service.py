@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 import esim
 from esim.assumptions import Clock, Costs
 from esim.rules import Rule
-from esim.rules.candidates import Candidate, asked
+from esim.rules.candidates import Candidate, answers, asked
 from esim.simulator.jobs import StopEffects, stop_effects
 from esim.simulator.kernels.arguments import PlanArrays
 from esim.simulator.kernels.timed import run_timed
@@ -24,6 +24,7 @@ from esim.simulator.run import times_of
 from esim.study import Study
 from tests.references.generate import build
 
+Pairs = NDArray[np.int64]  # [K, 2]
 Reports = tuple[tuple[int, float], ...]
 
 EPOCH_S, UPLOAD_S, GAP_S = 180, 127.0, 244.0
@@ -149,3 +150,22 @@ def same_on_every_input(candidate: Candidate) -> Candidate:
         rule = replace(candidate.rule, peer_from=esim.rule("sagemaker").peer_from)
         return replace(candidate, rule=rule)
     return candidate
+
+
+def neighbours(candidates: Sequence[Candidate]) -> tuple[Pairs, NDArray[np.int64]]:
+    """Pairs of candidates that answer one question otherwise, and are not the same throughout.
+
+    Returns:
+        the pairs [K, 2], and the number of the question of each [K].
+    """
+    place = {one.codes: at for at, one in enumerate(candidates)}
+    rules = [same_on_every_input(one).rule for one in candidates]
+    pairs, asked_of = [], []
+    for column, letter in enumerate(LETTERS):
+        for at, one in enumerate(candidates):
+            for code in answers(letter):
+                other = place.get((*one.codes[:column], code, *one.codes[column + 1 :]), -1)
+                if other > at and rules[at] != rules[other]:
+                    pairs.append((at, other))
+                    asked_of.append(column)
+    return np.array(pairs), np.array(asked_of)

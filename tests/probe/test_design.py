@@ -16,11 +16,13 @@ from esim.rules.candidates import Candidate, combinations
 from esim.simulator.plan.build import prepare
 from esim.simulator.run import run_once
 from tests.benchmarks.probe import throughout, within
-from tests.benchmarks.probe_search import between, dump, neighbours, random_curve
+from tests.benchmarks.probe_curves import between, random_curve
+from tests.benchmarks.probe_search import dump
 from tests.benchmarks.probe_service import (
     GAP_S,
     UPLOAD_S,
     Services,
+    neighbours,
     same_on_every_input,
     study_of,
 )
