@@ -16,7 +16,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-# A tuning job names its training jobs so: its own name, the number of the launch, eight digits.
+# A tuning job names its training jobs so: its own name, the launch's number, 8 hex digits.
 NUMBERED = re.compile(r".+-([0-9]{3,})-[0-9a-f]{8}")
 LINGERS_S = 600  # longer than a service lets a job live that it has told to stop
 
