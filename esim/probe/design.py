@@ -78,7 +78,7 @@ class Design:
 
 
 def shipped() -> Design:
-    """The design that esim ships; `tests/benchmarks/probe.py` found it.
+    """The design that esim ships; `tests/benchmarks/probe_search.py` found it.
 
     >>> [(job.name, job.strategy, job.workers) for job in shipped().jobs]
     [('one', 'Grid', 1), ('four', 'Grid', 4), ('warm', 'Random', 1)]

@@ -240,5 +240,7 @@ they were told to stop (most images do not pass the signal on), say for how long
 
 The image is any in which SageMaker's training toolkit runs a script, such as AWS's images for
 scikit-learn or PyTorch in your region. A script of your own may stand in for {SCRIPT} if it prints
-the same lines.
+the same lines: the n-th job of a tuning job prints the n-th curve, as its name tells the number
+(`TRAINING_JOB_NAME`); where it does not, the job prints the curve that it is asked for. The first
+line of a job's log says which, and how it was chosen.
 """

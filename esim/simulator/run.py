@@ -361,6 +361,14 @@ def _run_timed(
     """Run launch orders in time: fill `kept` [O, N], `spans` [O, N, 2] in seconds, and `state`."""
     from esim.simulator.kernels import timed  # compiled only when a clock has times
 
+    times = times_of(plan, clock, costs, effects, acting)
+    timed.run_timed(orders, probe, kept, spans, *plan.arguments(effects.made), state, times)
+
+
+def times_of(plan: Plan, clock: Clock, costs: Costs, effects: StopEffects, acting: bool) -> Times:
+    """The clock, the jobs and the schedule as the kernels take them, for one replay at a time."""
+    from esim.simulator.kernels import timed
+
     study, n = plan.study, plan.study.n_trials
     seconds = report_seconds(study)
     seconds = seconds if plan.row_of is None else seconds[plan.row_of]
@@ -376,7 +384,7 @@ def _run_timed(
     if simulated:
         gaps = slot_gaps(plan.batch, clock, costs)
         jobs[:, timed.GAP] = np.repeat(gaps, plan.batch.sizes)
-    times = Times(
+    return Times(
         startup=float(costs.startup_s) if simulated else 0.0,
         latency=float(costs.stop_latency_s),
         slots=int(clock.workers) if simulated else 0,
@@ -388,4 +396,3 @@ def _run_timed(
         when=np.zeros(n),
         agenda=np.zeros((n, 4), dtype=np.int64),
     )
-    timed.run_timed(orders, probe, kept, spans, *plan.arguments(effects.made), state, times)

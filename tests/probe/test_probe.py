@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import re
 import subprocess
 import sys
 import tarfile
@@ -21,8 +23,9 @@ import esim
 from esim.analyses.identify.identify import identify
 from esim.fetch import Account as AwsAccount
 from esim.fetch import fetch_tuning_job
+from esim.probe import train
 from esim.probe.design import Design, shipped
-from esim.probe.sagemaker import Account, write_probe
+from esim.probe.sagemaker import METRIC, Account, write_probe
 from esim.readers.inputs import read_inputs
 from esim.rules.candidates import Candidate, combinations
 from esim.study import Status
@@ -116,10 +119,42 @@ def digest(folder: Path) -> str:
 def test_the_script_prints_a_curve(tmp_path: Path) -> None:
     design = shipped()
     write_probe(tmp_path / "probe", replace(design, epoch_s=0), ACCOUNT)
-    name, rows = next(iter(design.jobs[0].curves.items()))
-    words = [sys.executable, str(tmp_path / "probe" / "train.py"), "--curve", name, "--other", "1"]
-    told = subprocess.run(words, capture_output=True, text=True, check=True, timeout=60).stdout
-    assert told.splitlines() == [f"epoch={epoch} objective={value!r}" for epoch, value in rows]
+    curves = design.jobs[0].curves
+    asked, *_, last = curves
+    words = [sys.executable, str(tmp_path / "probe" / "train.py"), "--curve", asked, "--other", "1"]
+
+    def told(job: str) -> list[str]:
+        env = {**os.environ, "TRAINING_JOB_NAME": job}
+        run = subprocess.run(words, env=env, capture_output=True, text=True, check=True, timeout=60)
+        return run.stdout.splitlines()
+
+    for job, name, how in (
+        ("", asked, f"prints curve {asked}, as asked for: 'no job name' has no such number"),
+        (f"p-one-{len(curves):03d}-0123abcd", last, f"as it is job number {len(curves)}"),
+    ):
+        first, *lines = told(job)
+        assert how in first
+        assert lines == [f"epoch={epoch} objective={value!r}" for epoch, value in curves[name]]
+        assert not re.search(METRIC["Regex"], first)
+
+
+@pytest.mark.parametrize(
+    ("job", "curve"),
+    [
+        ("esim-probe-four-001-0123abcd", "b01"),
+        ("esim-probe-four-012-0123abcd", "b12"),
+        ("esim-probe-four-031-0123abcd", "b07"),  # more jobs than curves
+        ("esim-probe-four-000-0123abcd", "b07"),
+        ("my-own-job-012", "b07"),
+        ("", "b07"),
+    ],
+)
+def test_a_job_prints_the_curve_of_its_number(job: str, curve: str) -> None:
+    design = shipped().to_dict()
+    assert len(design["tuning_jobs"][1]["curves"]) == 30
+    chosen, how = train.curve_of(design, "b07", job)
+    assert chosen == curve
+    assert ("as asked for" in how) == (curve == "b07")
 
 
 def run_probe(service: Service, folder: Path) -> None:
