@@ -25,6 +25,7 @@ from esim.results.rule_set import RuleSet
 from esim.rules.candidates import Candidate, answers, asked, combinations
 from esim.study import Note, Status, Study
 from esim.study.times import last_second
+from tests.benchmarks.identify_runs import made_up
 from tests.references import naive
 from tests.references.generate import FromHypothesis, FromSeed, build, make_rule, make_study
 from tests.references.service import served, timed
@@ -358,16 +359,6 @@ def test_a_log_cut_at_a_moment_only_ever_leaves_more(data: st.DataObject) -> Non
 # ------------------------------------------------------------------------------------------- blind
 
 
-def noisy_curves(rng: np.random.Generator, trials: int, steps: int) -> Study:
-    """Falling curves that cross, of different lengths, with steps left out here and there."""
-    level, speed = rng.normal(1.0, 0.5, (trials, 1)), rng.uniform(0.05, 0.5, (trials, 1))
-    values = level + np.exp(-speed * np.arange(1, steps + 1)) + rng.normal(0, 0.1, (trials, steps))
-    for trial, length in enumerate(rng.integers(steps // 2, steps + 1, trials)):
-        values[trial, length:] = np.nan
-        values[trial, rng.integers(0, steps)] = np.nan
-    return timed(esim.Study.from_arrays(values.round(3), "minimize"))
-
-
 @pytest.mark.parametrize("workers", [1, 4])
 @pytest.mark.parametrize("seed", range(6))
 def test_a_hidden_rule_is_never_dropped(seed: int, workers: int) -> None:
@@ -376,7 +367,7 @@ def test_a_hidden_rule_is_never_dropped(seed: int, workers: int) -> None:
     hidden = every[int(rng.integers(len(every)))]
     some = {hidden.name: hidden, "literal": every[0]}
     some |= {every[int(at)].name: every[int(at)] for at in rng.choice(len(every), 150)}
-    record = served(noisy_curves(rng, 30, 16), hidden.rule, workers, upload_s=7.0)
+    record = served(timed(made_up(rng, 30, 16)), hidden.rule, workers, upload_s=7.0)
     found, left = identify([record], list(some.values()))
     assert hidden in left, hidden.name
     assert found.left < len(some) / 2
@@ -388,7 +379,7 @@ def test_a_hidden_preset_is_found_among_presets() -> None:
     candidates = candidates_of(["presets"], {})
     assert candidates is not None
     for name in ("azure-median", "katib-medianstop", "vizier-median", "synetune-median"):
-        record = served(noisy_curves(rng, 40, 16), esim.rule(name), 4)
+        record = served(timed(made_up(rng, 40, 16)), esim.rule(name), 4)
         found, left = identify([record], candidates)
         assert [one.name for one in left] == [name]
         assert not found.questions and len(found.named) == len(candidates)
