@@ -159,6 +159,32 @@ def test_a_stop_with_latency() -> None:
     assert left == {0.0: [], 5.0: [], 15.0: ["literal"]}
 
 
+def test_a_service_that_looks_a_little_later_by_hand() -> None:
+    """a ends at 34. b starts at 22 and reports 2 > 1 at 32: nobody has ended, and it goes on.
+
+    A service that looks at 35 has a before it, and stops b with one report. Within 5 s it may have
+    looked by then, within 1 s not: at 33 a still uploads. c reports at 44 and was stopped with its
+    second report, at 54: at the first a had ended for both, so that no later look explains it.
+    """
+    curves, start = [[1, 1, 1], [2], [2, 2]], [0, 22, 34]
+    study = jobs(
+        *curves, status=[DONE, CUT, CUT], elapsed=[[10, 20, 30], [10], [10, 20]], start=start,
+        end=[34, 36, 60],
+    )  # fmt: skip
+    misses = {
+        s: hold(Scene(study), by_name("literal"), 0.0, 1, s).missed[0].tolist()
+        for s in (0.0, 1.0, 5.0)
+    }
+    assert misses == {
+        0.0: [False, True, True],
+        1.0: [False, True, True],
+        5.0: [False, False, True],
+    }
+    found, _ = identify([study], by_name("literal"), Terms(poll_s=5.0))
+    assert found.poll_s == 5.0
+    assert "within 5 s" in next(c.text for c in found.caveats if c.code == "decided_at_once")
+
+
 def test_jobs_behind_a_lost_curve_are_no_evidence() -> None:
     """The third job ended, and its curve is lost: the fourth may have been held against it."""
     status = [DONE, CUT, DONE, CUT]
@@ -305,7 +331,7 @@ def any_recorded(draw: st.DataObject) -> tuple[Study, list[Candidate]]:
 
 
 def left_of(study: Study, candidates: list[Candidate], **how: float) -> set[str]:
-    held = hold(Scene(study), candidates, how.get("latency_s", 0.0), 1)
+    held = hold(Scene(study), candidates, 0.0, 1, **how)
     return {one.name for one, its in zip(candidates, held.missed, strict=True) if not its.any()}
 
 
@@ -319,7 +345,7 @@ def test_what_is_left_does_not_hang_on_names_or_on_the_order_of_candidates(
     assert left_of(study, candidates[::-1]) == expected
     renamed = replace(study, trials=tuple(f"x{i}" for i in range(study.n_trials)))
     assert left_of(renamed, [c for c in candidates if c.rule.brackets == "one"]) <= expected
-    assert left_of(study, candidates, latency_s=5.0) >= set()
+    assert left_of(study, candidates, poll_s=2.0) >= expected
 
 
 def cut_at(study: Study, moment: float) -> Study:

@@ -89,8 +89,8 @@ def in_all(found: Sequence[tuple[Row, Sequence[Run]]]) -> Iterator[str]:
         most = f"at most {RISK:g}" if error_rate else "0"
         yield (
             f"- {100 * error_rate:g} % of the jobs go wrong: the rule was dropped in "
-            f"{dropped(runs)} of {len(runs):,} runs; promised is a share of {most}. Were it the only "
-            f"candidate, it would be dropped in {sum(not run.alone for run in runs)}."
+            f"{dropped(runs)} of {len(runs):,} runs; promised is a share of {most}. Were it the "
+            f"only candidate, it would be dropped in {sum(not run.alone for run in runs)}."
         )
     hidden = [run.hidden for _, runs in found for run in runs]
     counts = {

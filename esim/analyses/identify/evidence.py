@@ -150,7 +150,11 @@ class Held:
 
 
 def hold(
-    scene: Scene, candidates: Sequence[Candidate], latency_s: float, threads: int | None
+    scene: Scene,
+    candidates: Sequence[Candidate],
+    latency_s: float,
+    threads: int | None,
+    poll_s: float = 0.0,
 ) -> Held:
     """Hold candidates against the jobs of a tuning job.
 
@@ -162,6 +166,7 @@ def hold(
         candidates: the rules that the service may have run.
         latency_s: seconds that a stop may take, beyond a rule's delay.
         threads: bounds the threads.
+        poll_s: seconds that may pass from a report to the moment at which the service looks at it.
     """
     shape = len(candidates), scene.study.n_trials
     held = Held(
@@ -179,9 +184,14 @@ def hold(
         own = slice(whole.n_trials - scene.study.n_trials, None)
         held.judged[which] = scene.told
         if scene.has_curves:
-            found = forced_decisions(
-                whole, rules, scene.clock(parents), latency_s=latency_s, threads=threads
-            )
+            clock = scene.clock(parents)
+            found = forced_decisions(whole, rules, clock, latency_s=latency_s, threads=threads)
+            if poll_s and clock.mode == "recorded":
+                sooner = replace(whole, end=whole.end - poll_s)
+                others = forced_decisions(
+                    sooner, rules, clock, latency_s=latency_s, threads=threads
+                )
+                found = either(found, others)
             held.told[which] = found.told[:, own]
             held.missed[which] = contradicts(scene.study, found, scene.known, own)
             continue
@@ -189,6 +199,20 @@ def hold(
             most = bounds(whole, trial + (own.start or 0), range(whole.n_trials))
             held.missed[which, trial] = [bool(most.refute(rule)) for rule in rules]
     return held
+
+
+def either(one: Decisions, other: Decisions) -> Decisions:
+    """What is sure where it is not known by which of two pools each report was judged.
+
+    Until the first decision of either both let a trial go on. Where the two differ it may have been
+    told to stop then, at any later report, or never.
+    """
+    same = one.told == other.told
+    return Decisions(
+        told=np.minimum(one.told, other.told),
+        ends=np.minimum(one.ends, other.ends),
+        latest=np.where(same, one.latest, NEVER).astype(np.int32),
+    )
 
 
 def contradicts(
