@@ -175,8 +175,10 @@ def hold(
         np.zeros(shape, dtype=np.bool_),
         np.full(shape, NEVER, dtype=np.int32),
     )
+    warm = bool(scene.parents or scene.missing)
+    counted = np.array([candidate.parents and warm for candidate in candidates])
     for parents in (False, True):
-        which = np.flatnonzero([candidate.parents == parents for candidate in candidates])
+        which = np.flatnonzero(counted == parents)
         if not len(which) or (parents and scene.missing):
             continue  # what the missing parents' jobs were is not known, so nothing is refuted
         rules = [candidates[at].rule for at in which.tolist()]
