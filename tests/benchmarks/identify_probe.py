@@ -1,9 +1,10 @@
 """Does a run of the probe find a hidden rule? The whole path, blind, with rules drawn evenly.
 
 `python -m tests.benchmarks.identify_probe > reports/benchmark-identify-probe.md`, ten minutes on an
-idle machine; with a number N behind it, of the first N rules only. `esim probe sagemaker` writes the shipped design. A service on loopback,
-which looks at its jobs every 10 seconds by a clock of its own, runs it under the hidden rule.
-`esim fetch` copies it, and `esim identify` holds all candidates against it.
+idle machine; with a number N behind it, of the first N rules only. `esim probe sagemaker` writes
+the shipped design. A service on loopback, which looks at its jobs every 10 seconds by a clock of
+its own, runs it under the hidden rule. `esim fetch` copies it, and `esim identify` holds all
+candidates against it.
 """
 
 from __future__ import annotations
@@ -80,8 +81,9 @@ def outcome(codes: tuple[str, ...]) -> Outcome:
         scenes = [Scene.of(study, studies) for study in studies.values()]
         misses = [hold(scene, [hidden], 0.0, 1).missed.any() for scene in scenes]
     stopped = sum(job.told_at is not None for jobs in service.jobs.values() for job in jobs)
-    print(hidden.name, len(left), file=sys.stderr)
-    return Outcome(hidden.name, stopped, len(left), hidden.name in left, not any(misses))
+    found = Outcome(hidden.name, stopped, len(left), hidden.name in left, not any(misses))
+    print(found, file=sys.stderr)
+    return found
 
 
 def promised(names: list[str]) -> list[int]:
