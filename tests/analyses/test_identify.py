@@ -159,6 +159,25 @@ def test_a_stop_with_latency() -> None:
     assert left == {0.0: [], 5.0: [], 15.0: ["literal"]}
 
 
+def test_nan_is_a_report_to_rules_that_count_it_by_hand() -> None:
+    """a: 1 1 1. b reports 0.5 and NaN, and was stopped; c the same, and went on to a second NaN.
+
+    Where NaN is no report, b and c made one, better than 1: the stop contradicts. Where it is worse
+    than any value it ends a job with its second report, by the one job that completed: b fits, and
+    c, which went on, does not.
+    """
+    nan = math.nan
+    study = jobs([1, 1, 1], [0.5, nan], [0.5, nan, nan], status=[DONE, CUT, DONE])
+    worst = Candidate("worst", esim.rule("sagemaker", nan="worst", pool="completed"))
+    missed = hold(Scene(study), [*by_name("literal"), worst], 0.0, 1).missed
+    assert missed.tolist() == [[False, True, False], [False, False, True]]
+    found, _ = identify([study], [worst])
+    assert [one.text for one in found.named[0].evidence] == [
+        "says stop at step 2: the report has no value, with 1 peer; it went on to step 3 and "
+        "completed"
+    ]
+
+
 def test_a_service_that_looks_a_little_later_by_hand() -> None:
     """a ends at 34. b starts at 22 and reports 2 > 1 at 32: nobody has ended, and it goes on.
 
