@@ -434,8 +434,7 @@ def test_rules_that_act_alike_are_named() -> None:
     found = esim.compare(study, rules, orders=2)
     texts = [w.text for w in found.warnings if w.code == "act_alike"]
     assert texts == [
-        "2 rules count as 1, for they save and lose the same in every launch order: "
-        "(sagemaker, lower)"
+        "2 rules act as 1: they save and lose the same in every launch order: (sagemaker, lower)"
     ]
 
 

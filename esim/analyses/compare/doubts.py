@@ -141,7 +141,7 @@ def _that_act_alike(
     if groups:
         yield Doubt(
             "act_alike",
-            f"{sum(map(len, groups))} rules count as {len(groups)}, for they save and lose the "
+            f"{sum(map(len, groups))} rules act as {len(groups)}: they save and lose the "
             f"same in every launch order: {'; '.join(f'({named(names)})' for names in groups)}",
         )
 
