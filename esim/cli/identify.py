@@ -68,13 +68,23 @@ class HeldFlags(CandidateFlags):
         ),
     ] = 0.0
 
+    poll_s: Annotated[
+        float,
+        typer.Option(
+            min=0,
+            help="Seconds that may pass until the service looks at a report: a job that ends in "
+            "between may count, or not.",
+            rich_help_panel=CANDIDATES,
+        ),
+    ] = 0.0
+
     def terms(self) -> Terms:
         """How candidates are held against jobs. Raises typer.BadParameter for a wrong number."""
         from esim.analyses.identify.standing import Terms
 
         with usage():
             risk = round(1.0 - self.confidence, 12)
-            return Terms(self.error_rate, risk, self.stop_latency_s)
+            return Terms(self.error_rate, risk, self.stop_latency_s, self.poll_s)
 
     def candidates(self) -> tuple[Candidate, ...] | None:
         """The candidates; None for the readings. Raises typer.BadParameter for no such rule."""

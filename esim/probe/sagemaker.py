@@ -227,7 +227,8 @@ make it longer. Storage is nothing to speak of.
 
 An epoch lasts {design.epoch_s:g} s. Should stopped jobs still report after
 they were told to stop (most images do not pass the signal on), say for how long they may:
-`esim identify ... --stop-latency-s 120`.
+`esim identify ... --stop-latency-s 120`. If no rule is left, the service may
+look at a report some seconds later: `--poll-s 10`.
 
 ## Permissions
 

@@ -166,6 +166,7 @@ class Identification(Document):
             at most risk / candidates, were each job to go wrong with the probability error_rate.
         misses_allowed: the misses with which a candidate stays.
         latency_s: seconds a stop may take to end the training, beyond a rule's delay.
+        poll_s: seconds that may pass from a report to the moment at which the service looks at it.
         questions: what the jobs say of each; empty if the candidates are no readings.
         named: the literal reading, or the candidates that are no readings.
         alike: the rules left that these jobs cannot tell apart, the most first.
@@ -185,6 +186,7 @@ class Identification(Document):
     risk: float
     misses_allowed: int
     latency_s: float
+    poll_s: float
     questions: tuple[OpenQuestion, ...]
     named: tuple[NamedCandidate, ...]
     alike: tuple[Alike, ...]

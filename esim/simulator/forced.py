@@ -119,11 +119,10 @@ def forced_plan(study: Study, rule: Rule, clock: Clock) -> Plan:
     Trials that were stopped when they were recorded are stopped trials to the rule: their last
     report, which they might have gone on from, comes before their end even at the same moment.
     """
-    plan = with_first_completed(prepare(study, rule), clock, Costs())
     cut = study.status == Status.STOPPED
-    flags = plan.arrays.flags.copy()
-    flags[:, UNSEEN] |= cut
-    plan = replace(plan, arrays=plan.arrays._replace(flags=flags))
+    plan = _with_unseen(prepare(study, rule), cut)
+    if rule.waits_for_first:
+        plan = _with_unseen(with_first_completed(plan, clock, Costs()), cut)
     if rule.peer_from == "stop" and clock.mode != "order":
         end = np.where(cut, study.start + last_second(study), study.end)
         plan = replace(plan, batch=Batch.of([replace(study, end=end)]))
@@ -131,6 +130,13 @@ def forced_plan(study: Study, rule: Rule, clock: Clock) -> Plan:
         of_cut = np.repeat(cut, np.diff(plan.arrays.offsets))
         plan = replace(plan, end_rank=np.where(of_cut, np.int32(-1), plan.end_rank))
     return plan
+
+
+def _with_unseen(plan: Plan, cut: NDArray[np.bool_]) -> Plan:
+    """The plan in which more would have followed the last report of some trials. bool [N]"""
+    flags = plan.arrays.flags.copy()
+    flags[:, UNSEEN] |= cut
+    return replace(plan, arrays=plan.arrays._replace(flags=flags))
 
 
 def forced_rows(study: Study, rule: Rule, clock: Clock, trial: int) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from esim.assumptions import Clock, Costs
 from esim.simulator.jobs import StopEffects, slot_gaps, stop_effects, uploads
 from esim.simulator.kernels.arguments import State, Times
-from esim.simulator.kernels.engine import run_orders
+from esim.simulator.kernels.engine import UNSEEN, run_orders
 from esim.simulator.plan.build import prepare
 from esim.simulator.plan.columns import NOTHING, FirstCompleted
 from esim.simulator.plan.first_completed import one_after_another, side_by_side
@@ -257,9 +257,8 @@ def _first_completed(
         return one_after_another(study, order)
     baseline = run_once(plan, clock, costs, acting=False, order=order)
     startup = costs.startup_s if clock.mode == "simulated" else 0.0
-    return side_by_side(
-        study, order, report_seconds(study), baseline.began + startup, baseline.ended
-    )
+    began, unseen = baseline.began + startup, plan.arrays.flags[:, UNSEEN]
+    return side_by_side(study, order, report_seconds(study), began, baseline.ended, unseen)
 
 
 def run_once(

@@ -421,6 +421,23 @@ def test_losing_the_best_trial_is_counted() -> None:
         assert loser.share.count == 20 - kept.count > 0
 
 
+def test_rules_that_act_alike_are_named() -> None:
+    """Two curves without an even number of peers: its median (F) makes no difference."""
+    study = esim.Study.from_arrays([[1.0, 1.0, 1.0], [2.0, 2.0, 2.0]], "minimize")
+    rules = [
+        esim.rule("sagemaker"),
+        esim.rule("sagemaker", method="lower").named("lower", "a test"),
+        esim.rule("sagemaker", min_reports=2).named("late", "a test"),
+        esim.rule("sagemaker", min_peers=9).named("never", "a test"),
+        esim.rule("sagemaker", min_peers=8).named("nor this", "a test"),
+    ]
+    found = esim.compare(study, rules, orders=2)
+    texts = [w.text for w in found.warnings if w.code == "act_alike"]
+    assert texts == [
+        "2 rules act as 1: they save and lose the same in every launch order: (sagemaker, lower)"
+    ]
+
+
 def test_a_rule_that_never_acts_is_named_with_its_reason() -> None:
     found = esim.compare(walks(1), [of(warmup_steps=50), "sagemaker"], orders=3)
     doubt = next(w for w in found.warnings if w.code == "never_acts")

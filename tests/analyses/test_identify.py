@@ -25,6 +25,7 @@ from esim.results.rule_set import RuleSet
 from esim.rules.candidates import Candidate, answers, asked, combinations
 from esim.study import Note, Status, Study
 from esim.study.times import last_second
+from tests.benchmarks.identify_runs import made_up
 from tests.references import naive
 from tests.references.generate import FromHypothesis, FromSeed, build, make_rule, make_study
 from tests.references.service import served, timed
@@ -156,6 +157,51 @@ def test_a_stop_with_latency() -> None:
         for s in (0.0, 5.0, 15.0)
     }
     assert left == {0.0: [], 5.0: [], 15.0: ["literal"]}
+
+
+def test_nan_is_a_report_to_rules_that_count_it_by_hand() -> None:
+    """a: 1 1 1. b reports 0.5 and NaN, and was stopped; c the same, and went on to a second NaN.
+
+    Where NaN is no report, b and c made one, better than 1: the stop contradicts. Where it is worse
+    than any value it ends a job with its second report, by the one job that completed: b fits, and
+    c, which went on, does not.
+    """
+    nan = math.nan
+    study = jobs([1, 1, 1], [0.5, nan], [0.5, nan, nan], status=[DONE, CUT, DONE])
+    worst = Candidate("worst", esim.rule("sagemaker", nan="worst", pool="completed"))
+    missed = hold(Scene(study), [*by_name("literal"), worst], 0.0, 1).missed
+    assert missed.tolist() == [[False, True, False], [False, False, True]]
+    found, _ = identify([study], [worst])
+    assert [one.text for one in found.named[0].evidence] == [
+        "says stop at step 2: the report has no value, with 1 peer; it went on to step 3 and "
+        "completed"
+    ]
+
+
+def test_a_service_that_looks_a_little_later_by_hand() -> None:
+    """a ends at 34. b starts at 22 and reports 2 > 1 at 32: nobody has ended, and it goes on.
+
+    A service that looks at 35 has a before it, and stops b with one report. Within 5 s it may have
+    looked by then, within 1 s not: at 33 a still uploads. c reports at 44 and was stopped with its
+    second report, at 54: at the first a had ended for both, so that no later look explains it.
+    """
+    curves, start = [[1, 1, 1], [2], [2, 2]], [0, 22, 34]
+    study = jobs(
+        *curves, status=[DONE, CUT, CUT], elapsed=[[10, 20, 30], [10], [10, 20]], start=start,
+        end=[34, 36, 60],
+    )  # fmt: skip
+    misses = {
+        s: hold(Scene(study), by_name("literal"), 0.0, 1, s).missed[0].tolist()
+        for s in (0.0, 1.0, 5.0)
+    }
+    assert misses == {
+        0.0: [False, True, True],
+        1.0: [False, True, True],
+        5.0: [False, False, True],
+    }
+    found, _ = identify([study], by_name("literal"), Terms(poll_s=5.0))
+    assert found.poll_s == 5.0
+    assert "within 5 s" in next(c.text for c in found.caveats if c.code == "decided_at_once")
 
 
 def test_jobs_behind_a_lost_curve_are_no_evidence() -> None:
@@ -304,7 +350,7 @@ def any_recorded(draw: st.DataObject) -> tuple[Study, list[Candidate]]:
 
 
 def left_of(study: Study, candidates: list[Candidate], **how: float) -> set[str]:
-    held = hold(Scene(study), candidates, how.get("latency_s", 0.0), 1)
+    held = hold(Scene(study), candidates, 0.0, 1, **how)
     return {one.name for one, its in zip(candidates, held.missed, strict=True) if not its.any()}
 
 
@@ -318,7 +364,7 @@ def test_what_is_left_does_not_hang_on_names_or_on_the_order_of_candidates(
     assert left_of(study, candidates[::-1]) == expected
     renamed = replace(study, trials=tuple(f"x{i}" for i in range(study.n_trials)))
     assert left_of(renamed, [c for c in candidates if c.rule.brackets == "one"]) <= expected
-    assert left_of(study, candidates, latency_s=5.0) >= set()
+    assert left_of(study, candidates, poll_s=2.0) >= expected
 
 
 def cut_at(study: Study, moment: float) -> Study:
@@ -358,16 +404,6 @@ def test_a_log_cut_at_a_moment_only_ever_leaves_more(data: st.DataObject) -> Non
 # ------------------------------------------------------------------------------------------- blind
 
 
-def noisy_curves(rng: np.random.Generator, trials: int, steps: int) -> Study:
-    """Falling curves that cross, of different lengths, with steps left out here and there."""
-    level, speed = rng.normal(1.0, 0.5, (trials, 1)), rng.uniform(0.05, 0.5, (trials, 1))
-    values = level + np.exp(-speed * np.arange(1, steps + 1)) + rng.normal(0, 0.1, (trials, steps))
-    for trial, length in enumerate(rng.integers(steps // 2, steps + 1, trials)):
-        values[trial, length:] = np.nan
-        values[trial, rng.integers(0, steps)] = np.nan
-    return timed(esim.Study.from_arrays(values.round(3), "minimize"))
-
-
 @pytest.mark.parametrize("workers", [1, 4])
 @pytest.mark.parametrize("seed", range(6))
 def test_a_hidden_rule_is_never_dropped(seed: int, workers: int) -> None:
@@ -376,7 +412,7 @@ def test_a_hidden_rule_is_never_dropped(seed: int, workers: int) -> None:
     hidden = every[int(rng.integers(len(every)))]
     some = {hidden.name: hidden, "literal": every[0]}
     some |= {every[int(at)].name: every[int(at)] for at in rng.choice(len(every), 150)}
-    record = served(noisy_curves(rng, 30, 16), hidden.rule, workers, upload_s=7.0)
+    record = served(timed(made_up(rng, 30, 16)), hidden.rule, workers, upload_s=7.0)
     found, left = identify([record], list(some.values()))
     assert hidden in left, hidden.name
     assert found.left < len(some) / 2
@@ -388,7 +424,7 @@ def test_a_hidden_preset_is_found_among_presets() -> None:
     candidates = candidates_of(["presets"], {})
     assert candidates is not None
     for name in ("azure-median", "katib-medianstop", "vizier-median", "synetune-median"):
-        record = served(noisy_curves(rng, 40, 16), esim.rule(name), 4)
+        record = served(timed(made_up(rng, 40, 16)), esim.rule(name), 4)
         found, left = identify([record], candidates)
         assert [one.name for one in left] == [name]
         assert not found.questions and len(found.named) == len(candidates)

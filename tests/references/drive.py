@@ -44,9 +44,9 @@ def drive(
 ) -> Driven:
     """Trials one after another, or with `workers` side by side on so many slots.
 
-    Ends come before reports at equal times, then earlier launches first; a last report made as its
-    trial ends is one event with the end. A stop at the last row changes nothing: the trial has
-    completed. All trials are taken as completed when recorded.
+    Ends come before starts and reports at equal times, then earlier launches first; a last report
+    made as its trial ends is one event with the end. A stop at the last row changes nothing: the
+    trial has completed. All trials are taken as completed when recorded.
     """
     launch = list(range(study.n_trials)) if order is None else [int(i) for i in order]
     rows = [
@@ -76,15 +76,17 @@ def drive(
         return Driven(verdicts, stopped)
 
     waiting, running, began = list(launch), set(), {}
+    started: set[int] = set()
     now = 0.0
     while waiting or running:
         while waiting and len(running) < workers:
             i = waiting.pop(0)
             running.add(i)
             began[i] = now
-            judge.start(i)
 
         def coming(i: int) -> tuple[float, int, int]:
+            if i not in started:
+                return began[i], 1, launch.index(i)
             done = len(verdicts[i])
             if not rows[i]:
                 return began[i], 0, launch.index(i)
@@ -93,7 +95,10 @@ def drive(
 
         i = min(running, key=coming)
         now = coming(i)[0]
-        if not rows[i] or report(i):
+        if i not in started:
+            started.add(i)
+            judge.start(i)
+        elif not rows[i] or report(i):
             end(i)
             running.remove(i)
     return Driven(verdicts, stopped)

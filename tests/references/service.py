@@ -10,16 +10,18 @@ import numpy as np
 from esim.assumptions import Clock, Costs
 from esim.rules import Rule
 from esim.simulator.plan.build import prepare
-from esim.simulator.run import run_once
+from esim.simulator.run import OrderRun, run_once
 from esim.study import Status, Study
+from esim.study.batch import Batch
 
 EPOCH = 1.79e9  # the seconds since 1970 at which the first job starts: in September 2026
 
 
-def timed(study: Study, seconds: float = 10.0) -> Study:
-    """The study with a report every so many seconds, and no times of its own."""
+def timed(study: Study, seconds: float | Sequence[float] = 10.0) -> Study:
+    """The study with a report every so many seconds, of each trial, and no times of its own."""
     unknown = np.full(study.n_trials, np.nan)
-    elapsed = study.resource * seconds
+    each = np.broadcast_to(seconds, study.n_trials)
+    elapsed = study.resource * np.repeat(each, np.diff(study.offsets))
     return replace(study, elapsed=elapsed, start=unknown, end=unknown, billed=None, notes=())
 
 
@@ -60,13 +62,44 @@ def served(study: Study, rule: Rule, workers: int, upload_s: float = 0.0) -> Stu
 
     Trials that are stopped trials of the study are stopped by somebody else at their last report.
     """
-    clock, costs = Clock("simulated", workers), Costs(upload_s=upload_s)
-    run = run_once(prepare(study, rule), clock, costs)
-    status = np.where(run.stopped, Status.STOPPED, study.status).astype(np.int8)
+    return _recorded(study, _run(study, rule, workers, upload_s), slice(None))
+
+
+def warm_started(
+    parent: Study, study: Study, rule: Rule, workers: int, upload_s: float = 0.0
+) -> Study:
+    """As `served`, of a study whose warm-start parent's trials are previous ones to the rule.
+
+    The parent has run under the same rule. Between the last of its trials and the first of the
+    study, trials that fail without a report hold each worker until a minute after the parent.
+    """
+    ends = np.sort(served(parent, rule, workers, upload_s).end - EPOCH)
+    free = np.concatenate((np.zeros(workers), ends))[-workers:]  # when each worker is
+    nothing = picked(parent, [0] * workers)
+    failed = np.full(workers, Status.FAILED, dtype=np.int8)
+    between = replace(
+        kept(nothing, [0] * workers), start=np.zeros(workers), end=ends[-1] + 60.0 - free,
+        status=failed, censored=failed == Status.FAILED,
+    )  # fmt: skip
+    joined = Batch.of([replace(one, config={}) for one in (parent, between, study)]).whole
+    own = slice(joined.n_trials - study.n_trials, None)
+    run = _run(joined, rule, workers, upload_s)
+    assert (run.began[own] >= ends[-1] + 60.0).all()
+    return _recorded(study, run, own)
+
+
+def _run(study: Study, rule: Rule, workers: int, upload_s: float) -> OrderRun:
+    costs = Costs(upload_s=upload_s, slot_gap_s=0.0)
+    return run_once(prepare(study, rule), Clock("simulated", workers), costs)
+
+
+def _recorded(study: Study, run: OrderRun, own: slice) -> Study:
+    """What a run leaves of a study, whose trials are `own` of those that ran."""
+    status = np.where(run.stopped[own], Status.STOPPED, study.status).astype(np.int8)
     return replace(
-        kept(study, run.rows_kept.tolist()),
-        start=run.began + EPOCH,
-        end=run.ended + EPOCH,
+        kept(study, run.rows_kept[own].tolist()),
+        start=run.began[own] + EPOCH,
+        end=run.ended[own] + EPOCH,
         status=status,
         censored=status == Status.STOPPED,
     )

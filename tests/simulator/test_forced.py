@@ -134,3 +134,59 @@ def test_a_threshold_kept_from_the_launch_is_that_of_the_recorded_start() -> Non
         told = forced_decisions(study, [rule], Clock("recorded")).told[0]
         assert told.tolist() == [n if n < 5 else NEVER for n in kept]
     assert esim.replay(after, rule, "order").columns.reports_kept.tolist() == [5, 5, 5, 4, 4]
+
+
+def test_whoever_ends_as_a_trial_is_launched_has_ended_before_it() -> None:
+    """Katib's rule on two slots, with a threshold from two jobs on, at the second report.
+
+    a and b end at 20, and c and d take their slots then: both have a and b behind them, whose
+    averages are 1 and 4, mean 2.5. The best of c and d, 3, is worse. By the recorded clock c starts
+    at 20 as d does, so that nothing could tell which of the two ends came first.
+    """
+    curves = [[1.0, 1.0], [4.0, 4.0], [3.0, 3.0, 3.0], [3.0, 3.0, 3.0]]
+    own = [[10.0 * (i + 1) for i in range(len(curve))] for curve in curves]
+    study = build([list(range(1, len(c) + 1)) for c in curves], curves, elapsed=own)
+    rule = esim.rule("katib-medianstop", min_reports=2, min_peers=2)
+    replayed = esim.replay(study, rule, "simulated", workers=2)
+    assert replayed.columns.reports_kept.tolist() == [2, 2, 2, 2]
+    record = replace(study, start=np.array([0.0, 0, 20, 20]), end=np.array([20.0, 20, 50, 50]))
+    told = forced_decisions(record, [rule], Clock("recorded")).told[0]
+    assert told.tolist() == [NEVER, NEVER, 2, 2]
+
+
+def test_a_report_that_is_told_to_stop_at_one_rung_comes_to_no_higher_one() -> None:
+    """Optuna's successive halving with rungs 1, 2, 4 and the best half of them going on.
+
+    x is best at rung 1 (0.5 of 0.5, 1) and at rung 2 the worse of two (1, 9): stopped. b reports
+    once, at step 2: at rung 1 it is not the best one of three (0.5, 1, 5), so it is told to stop
+    with its last report, and never comes to rung 2. c is among the best two of four at rung 1
+    (0.25, 0.5, 1, 5), and at rung 2 not the best one of three (1, 3, 9). Had b's 5 counted there, c
+    would have been among the best two of four, and gone on.
+    """
+    rule = esim.rule("optuna-sha", first_rung=1, reduction=2.0)
+    steps = [[1, 2, 3], [1, 2, 3], [2], [1, 2, 3]]
+    curves = [[1.0, 1.0, 1.0], [0.5, 9.0, 9.0], [5.0], [0.25, 3.0, 3.0]]
+    kept = esim.replay(build(steps, curves), rule, "order").columns.reports_kept
+    assert kept.tolist() == [3, 2, 1, 2]
+    cut = [curve[:n] for curve, n in zip(curves, kept.tolist(), strict=True)]
+    record = build([s[: len(c)] for s, c in zip(steps, cut, strict=True)], cut,
+                   status=[DONE, CUT, DONE, CUT])  # fmt: skip
+    assert forced_decisions(record, [rule], Clock("order")).told[0].tolist() == [NEVER, 2, 1, 2]
+
+
+def test_rungs_are_there_once_a_trial_has_completed_for_one_stopped_at_that_moment() -> None:
+    """Optuna's rule sets its lowest rung, 1, as a completes at 20. Ends come before reports.
+
+    b and c report at 20 too: b comes to the rung alone; c is not the best of two (1, 2), and was
+    stopped there. Its last report is not its end, so it does not come before that of a.
+    """
+    study = build(
+        [[1, 2, 3], [1, 2], [1, 2]],
+        [[1, 1, 1], [2, 2], [0, 0]],
+        elapsed=[[10, 20, 30], [10, 20], [10, 20]],
+        start=[0, 0, 0],
+        end=[30, 20, 20],
+        status=[DONE, CUT, DONE],
+    )
+    told = forced_decisions(study, [esim.rule("optuna-sha")], Clock("recorded")).told[0]
+    assert told.tolist() == [NEVER, 2, NEVER]

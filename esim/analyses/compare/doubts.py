@@ -46,6 +46,7 @@ def doubts(
             "exact under Bayesian search too, in the recorded launch order by the recorded clock",
         )
     yield from _about_rules(replayed, field.contestants)
+    yield from _that_act_alike(replayed, field.contestants)
     if len(field.ranked) > _MANY and not chosen:
         yield Doubt(
             "best_of_many",
@@ -135,6 +136,26 @@ def _about_rules(
             text = f"{contestant.key} stops nothing in {len(idle)} of {len(replayed)} studies"
         reason = _why_idle(contestant, idle)
         yield Doubt("never_acts", text + (f": {reason}" if reason else ""), rule=contestant.key)
+
+
+def _that_act_alike(
+    replayed: Sequence[StudyReplays], contestants: Sequence[Contestant]
+) -> Iterator[Doubt]:
+    """The doubt about rules that save and lose the same as others wherever they were replayed."""
+    alike: dict[bytes, list[str]] = {}
+    for r, contestant in enumerate(contestants):
+        acts = any(np.isfinite(p.first_stop[r]) for p in replayed)
+        if contestant.role == "rule" and not contestant.until and acts:
+            numbers = ((p.recorded[:, r], p.orders.cases[:, r]) for p in replayed)
+            key = b"".join(part.tobytes() for parts in numbers for part in parts)
+            alike.setdefault(key, []).append(contestant.key)
+    groups = [names for names in alike.values() if len(names) > 1]
+    if groups:
+        yield Doubt(
+            "act_alike",
+            f"{sum(map(len, groups))} rules act as {len(groups)}: they save and lose the "
+            f"same in every launch order: {'; '.join(f'({named(names)})' for names in groups)}",
+        )
 
 
 def _never_ends(

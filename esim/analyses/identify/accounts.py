@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from esim.analyses.identify.evidence import Scene, last_value_row
+from esim.analyses.identify.evidence import Scene, nan_is_a_report, rows_made
 from esim.analyses.identify.final_values import bounds
 from esim.analyses.identify.standing import Standing
 from esim.results.identification import Evidence
@@ -39,11 +39,12 @@ class Accounts:
 def _of_curves(scene: Scene, asked: Candidate, trial: int, told: int, number: int) -> Evidence:
     """Why a job contradicts a candidate that first says stop once so many rows are `told`."""
     study, rule, whole = scene.study, asked.rule, scene.whole(asked.parents)
-    made = int(last_value_row(study)[trial])
+    made = int(rows_made(study, nan_is_a_report(rule))[trial])
     due = made - rule.delay
     early = told < due
     row = told if early else due
-    step = int(study.steps[study.offsets[trial] + max(row, 1) - 1])
+    place = study.offsets[trial] + max(row, 1) - 1
+    step, empty = int(study.steps[place]), bool(np.isnan(study.values[place]))
     at = whole.n_trials - study.n_trials + trial
     columns = forced_rows(whole, rule, scene.clock(asked.parents), at)
     here = np.flatnonzero(columns["step"] == step)
@@ -55,7 +56,7 @@ def _of_curves(scene: Scene, asked: Candidate, trial: int, told: int, number: in
         own, threshold = float(columns["own"][which]), float(columns["threshold"][which])
         peers = int(columns["peers"][which])
     later = f", to take effect {_reports(rule.delay)} later" if rule.delay else ""
-    held = _compared(asked, own, threshold, peers)
+    held = _compared(asked, own, threshold, peers, empty)
     if early:
         said = f"says stop at step {step}{later}: {held}"
     elif row < 1:
@@ -78,10 +79,12 @@ def _reports(n: int) -> str:
     return "1 report" if n == 1 else f"{n} reports"
 
 
-def _compared(asked: Candidate, own: float, threshold: float, peers: int | None) -> str:
+def _compared(
+    asked: Candidate, own: float, threshold: float, peers: int | None, empty: bool
+) -> str:
     of = "1 peer" if peers == 1 else f"{peers or 0} peers"
     if math.isnan(own):
-        return f"the report is not judged, with {of}"
+        return f"the report {'has no value' if empty else 'is not judged'}, with {of}"
     what = f"{_OWN[asked.rule.own]} {own:.6g}"
     if math.isnan(threshold):
         return f"{what} is held against nothing, with {of}"

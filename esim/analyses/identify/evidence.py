@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 from esim.analyses.identify.final_values import bounds
 from esim.assumptions import Clock
 from esim.errors import EsimError
+from esim.rules import Rule
 from esim.rules.candidates import Candidate
 from esim.simulator.forced import NEVER, Decisions, forced_decisions
 from esim.study import Int64, Status, Study
@@ -92,12 +94,16 @@ class Scene:
 
     @cached_property
     def known(self) -> Int64:
-        """How many rows of each job speak. int64 [N]
+        """How many rows of each job speak, NaN at its end left out. int64 [N]"""
+        return self.known_of(last_value_row(self.study))
+
+    def known_of(self, made: Int64) -> Int64:
+        """How many of the rows that each job made speak. int64 [N]
 
         Those that were made after a job had ended whose curve is lost do not: the service may have
         held that job against them.
         """
-        study, made = self.study, last_value_row(self.study)
+        study = self.study
         lost = _lost(study)
         if not lost.any():
             return made
@@ -150,7 +156,11 @@ class Held:
 
 
 def hold(
-    scene: Scene, candidates: Sequence[Candidate], latency_s: float, threads: int | None
+    scene: Scene,
+    candidates: Sequence[Candidate],
+    latency_s: float,
+    threads: int | None,
+    poll_s: float = 0.0,
 ) -> Held:
     """Hold candidates against the jobs of a tuning job.
 
@@ -162,6 +172,7 @@ def hold(
         candidates: the rules that the service may have run.
         latency_s: seconds that a stop may take, beyond a rule's delay.
         threads: bounds the threads.
+        poll_s: seconds that may pass from a report to the moment at which the service looks at it.
     """
     shape = len(candidates), scene.study.n_trials
     held = Held(
@@ -170,8 +181,11 @@ def hold(
         np.zeros(shape, dtype=np.bool_),
         np.full(shape, NEVER, dtype=np.int32),
     )
-    for parents in (False, True):
-        which = np.flatnonzero([candidate.parents == parents for candidate in candidates])
+    warm = bool(scene.parents or scene.missing)
+    counted = np.array([candidate.parents and warm for candidate in candidates])
+    of_nan = np.array([nan_is_a_report(candidate.rule) for candidate in candidates])
+    for parents, nan in product((False, True), repeat=2):
+        which = np.flatnonzero((counted == parents) & (of_nan == nan))
         if not len(which) or (parents and scene.missing):
             continue  # what the missing parents' jobs were is not known, so nothing is refuted
         rules = [candidates[at].rule for at in which.tolist()]
@@ -179,11 +193,18 @@ def hold(
         own = slice(whole.n_trials - scene.study.n_trials, None)
         held.judged[which] = scene.told
         if scene.has_curves:
-            found = forced_decisions(
-                whole, rules, scene.clock(parents), latency_s=latency_s, threads=threads
-            )
+            clock = scene.clock(parents)
+            found = forced_decisions(whole, rules, clock, latency_s=latency_s, threads=threads)
+            if poll_s and clock.mode == "recorded":
+                sooner = replace(whole, end=whole.end - poll_s)
+                others = forced_decisions(
+                    sooner, rules, clock, latency_s=latency_s, threads=threads
+                )
+                found = either(found, others)
             held.told[which] = found.told[:, own]
-            held.missed[which] = contradicts(scene.study, found, scene.known, own)
+            made = rows_made(scene.study, nan)
+            missed = contradicts(scene.study, found, made, scene.known_of(made), own)
+            held.missed[which] = missed & scene.told
             continue
         for trial in np.flatnonzero(scene.told).tolist():
             most = bounds(whole, trial + (own.start or 0), range(whole.n_trials))
@@ -191,20 +212,44 @@ def hold(
     return held
 
 
+def either(one: Decisions, other: Decisions) -> Decisions:
+    """What is sure where it is not known by which of two pools each report was judged.
+
+    Until the first decision of either both let a trial go on. Where the two differ it may have been
+    told to stop then, at any later report, or never.
+    """
+    same = one.told == other.told
+    return Decisions(
+        told=np.minimum(one.told, other.told),
+        ends=np.minimum(one.ends, other.ends),
+        latest=np.where(same, one.latest, NEVER).astype(np.int32),
+    )
+
+
 def contradicts(
-    study: Study, found: Decisions, known: Int64, own: slice = slice(None)
+    study: Study, found: Decisions, made: Int64, known: Int64, own: slice = slice(None)
 ) -> NDArray[np.bool_]:
     """Which jobs were seen to go on, or to end, otherwise than decisions would have it. bool [C, N]
 
     Args:
         study: the jobs as they were recorded.
         found: the decisions of C rules.
-        known: int64 [N], how many rows of each job speak.
+        made: int64 [N], how many rows each job made.
+        known: int64 [N], how many of them speak.
         own: which of the decided trials they are.
     """
-    made = last_value_row(study)
     stopped = (study.status == Status.STOPPED) & (known == made) & (known > 0)
     return np.asarray((found.latest[:, own] < known) | (stopped & (found.ends[:, own] > made)))
+
+
+def nan_is_a_report(rule: Rule) -> bool:
+    """Whether a row without a value is a report to a rule, which may stop its trial there."""
+    return rule.nan not in ("missing", "finite")
+
+
+def rows_made(study: Study, nan: bool) -> Int64:
+    """int64 [N]: how many rows each trial has made; with `nan` those without a value too."""
+    return np.diff(study.offsets) if nan else last_value_row(study)
 
 
 def last_value_row(study: Study) -> Int64:

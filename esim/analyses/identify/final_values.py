@@ -107,8 +107,9 @@ def _epochs(study: Study, planned: Float64, stopped: int) -> float:
     """At most so many epochs fit into a job's time, and into its plan; at least 1.
 
     The seconds of completed jobs are taken to be a start-up and so many for each epoch: the line of
-    least squares, from which a job may lie as far as the farthest of them. And a job that took no
-    longer than the one of most epochs a second made no more than that one's share.
+    least squares, from which a job may lie as far as the farthest of them; stopped jobs too lie as
+    far off as they must, for each has made one epoch. And a job that took no longer than the one of
+    most epochs a second made no more than that one's share.
     """
     most = planned[stopped] if planned[stopped] > 0 else math.inf
     seconds = study.end - study.start
@@ -122,7 +123,9 @@ def _epochs(study: Study, planned: Float64, stopped: int) -> float:
         if len(x) > 2 and x.min() < x.max():
             slope, first = np.polyfit(x, y, 1)
             if slope > 0:
-                off = np.abs(y - first - slope * x).max()
+                cut = seconds[study.status == Status.STOPPED]
+                short = first + slope - cut[np.isfinite(cut)]
+                off = max(np.abs(y - first - slope * x).max(), short.max(initial=0.0))
                 fit = min(fit, (seconds[stopped] - first + off) / slope)
         most = min(most, max(1.0, fit))
     return float(most)

@@ -72,7 +72,9 @@ def identify(
         asks = any(scene.parents or scene.missing for scene in scenes)
         candidates = combinations(named_rule("sagemaker"), parents=asks)
     check_candidates(candidates)
-    held = [hold(scene, candidates, terms.latency_s, terms.threads) for scene in scenes]
+    held = [
+        hold(scene, candidates, terms.latency_s, terms.threads, terms.poll_s) for scene in scenes
+    ]
     stands = standing(held, terms)
     if not len(stands.job):
         raise EsimError("no job of these can speak", why="none that ended has a report before it")
@@ -91,12 +93,13 @@ def identify(
         risk=terms.risk,
         misses_allowed=stands.allowed,
         latency_s=terms.latency_s,
+        poll_s=terms.poll_s,
         questions=tuple(questions(stands, candidates, accounts)),
         named=tuple(named(stands, candidates, accounts)),
         alike=alike[:ALIKE],
         alike_total=len(alike),
         jobs=tuple(_jobs(stands)),
-        caveats=tuple(caveats(scenes)),
+        caveats=tuple(caveats(scenes, terms.poll_s)),
     )
     return found, left
 

@@ -52,7 +52,7 @@ def guarantee(stands: Standing, error_rate: float, risk: float) -> str:
     )
 
 
-def caveats(scenes: Sequence[Scene]) -> Iterator[Caveat]:
+def caveats(scenes: Sequence[Scene], poll_s: float) -> Iterator[Caveat]:
     """Assumptions behind the evidence, and what was left out of it."""
     unsaid = [one.study.name for one in scenes if all(n.code != AUTO for n in one.study.notes)]
     if unsaid:
@@ -70,8 +70,12 @@ def caveats(scenes: Sequence[Scene]) -> Iterator[Caveat]:
     if any(s.has_curves and s.clock().mode == "recorded" for s in scenes):
         yield Caveat(
             "decided_at_once",
-            "a report is taken to be judged at its own moment; a service that polls judges it a "
-            "little later, by jobs that may have ended in between (--error-rate allows for it)",
+            f"a report is taken to be judged within {poll_s:g} s: by all jobs that had ended at "
+            "its own moment, or by those too that ended in these seconds"
+            if poll_s
+            else "a report is taken to be judged at its own moment, by all jobs that have ended by "
+            "then; a service that polls judges it a little later, by jobs that may have ended in "
+            "between (--poll-s allows for it)",
         )
     for scene in scenes:
         yield from _of_scene(scene)

@@ -27,6 +27,8 @@ class Terms:
             something else, or its record is not what the service saw. 0: none does.
         risk: the probability with which the truth may be dropped.
         latency_s: seconds that a stop may take to end the training, beyond a rule's delay.
+        poll_s: seconds that may pass from a report to the moment at which the service looks at it:
+            a job that ends in between may have been a previous one, or not.
         threads: bounds the threads; None: as many as the machine has cores.
 
     Raises:
@@ -36,6 +38,7 @@ class Terms:
     error_rate: float = 0.0
     risk: float = RISK
     latency_s: float = 0.0
+    poll_s: float = 0.0
     threads: int | None = None
 
     def __post_init__(self) -> None:
@@ -43,8 +46,10 @@ class Terms:
             raise EsimError(f"error_rate cannot be {self.error_rate!r}", fix="0 to below 0.5")
         if not 0.0 < self.risk < 1.0:
             raise EsimError(f"risk cannot be {self.risk!r}", fix="between 0 and 1")
-        if not 0.0 <= self.latency_s < np.inf:
-            raise EsimError(f"latency_s cannot be {self.latency_s!r}", fix="a number, at least 0")
+        for name in ("latency_s", "poll_s"):
+            if not 0.0 <= getattr(self, name) < np.inf:
+                value = getattr(self, name)
+                raise EsimError(f"{name} cannot be {value!r}", fix="a number, at least 0")
 
 
 @dataclass(frozen=True)

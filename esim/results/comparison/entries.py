@@ -309,11 +309,13 @@ class Answer:
     `studies`: on how many all rules are compared; `left_out`: the others. `elsewhere`: what the
     best gives on other studies; None of one study, and where nothing is saved.
 
-    `ranked_by`: the loss that ranks: "loss"; or "record", the loss on record, where in all studies
-    trials had been cut short when recorded; None if nothing is ranked. `saves_most`: the best.
-    `safest`: of those within the accepted loss that save at most `Settings.safest_within` less than
-    the best, the one that most often keeps the best value; of several the one that loses least,
-    then the one that saves most. Both None where nothing is saved.
+    Attributes:
+        ranked_by: the loss that ranks: "loss"; or "record", the loss on record, where in all
+            studies trials had been cut short when recorded; None if nothing is ranked.
+        saves_most: the best; None where nothing is saved.
+        safest: of those within the accepted loss that save at most `Settings.safest_within` less
+            than the best, the one that most often keeps the best value; of several the one that
+            loses least, then the one that saves most; None where nothing is saved.
     """
 
     best: str | None

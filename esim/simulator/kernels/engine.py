@@ -295,11 +295,18 @@ def note_decision(trial, k, plan, state):
 
 
 @inner
+def judge_no_further(trial, k, plan, state):
+    """After a decision to stop, judge and show a report no further if it has more judgements."""
+    at = plan.offsets[trial] + k
+    if len(plan.group) != 0 and plan.group[at] > 1:
+        state.trials[trial, SHOWN] = plan.offsets[-1] + 2
+
+
+@inner
 def mark_stop(trial, k, plan, state, kept):
     """Record a stop decided at judgement k, from 0. False if it would leave nothing to save."""
+    judge_no_further(trial, k, plan, state)
     at = plan.offsets[trial] + k
-    if len(plan.group) != 0 and plan.group[at] > 1:  # the report is judged and seen no further
-        state.trials[trial, SHOWN] = plan.offsets[-1] + 2
     after = judgements_made(trial, k, plan)
     reports = plan.offsets[trial + 1] - plan.offsets[trial]
     if after > reports or (after == reports and not plan.flags[trial, UNSEEN]):
@@ -381,6 +388,7 @@ def run_orders(orders, probe, all_kept, plan, statistic, rank, end_rank, curve, 
                 if k < reports and probe == EVERY:
                     if np.isnan(state.stops[trial, 2]):
                         note_decision(trial, k, plan, state)
+                        judge_no_further(trial, k, plan, state)
                 elif k < reports and trial != probe:
                     stopped = mark_stop(trial, k, plan, state, kept)
                     break

@@ -16,6 +16,7 @@ from esim.simulator.kernels.engine import (
     begin,
     end,
     first_stop,
+    judge_no_further,
     judgements_made,
     launch,
     mark_stop,
@@ -29,8 +30,8 @@ KIND, PHASE, REPORT, TARGET = 0, 1, 2, 3  # the columns of `agenda`
 _IS_END, _IS_REPORT = 0, 1  # kinds of events
 # What the trial does at its next event: it reports, it ends, or, once stopped, it has trained (only
 # under rules whose stopped trials are peers from there) and then frees its slot. Where slots have
-# gaps, another trial may take it a while later. Where trials start as recorded, and keep something
-# from their launch, it first begins.
+# gaps, another trial may take it a while later. Where trials keep something from their launch, each
+# first begins, behind all that ends at the same moment.
 _RUNS, _ENDS, _TRAINED, _FREES, _REFILLS, _BEGINS = 0, 1, 2, 3, 4, 5
 # Targets of a trial not bound to stop: none decided yet, the probe, a stop would save nothing, or
 # one of trials that are all judged to their end.
@@ -117,9 +118,9 @@ def _start(position, trial, probe, now, plan, state, times):
     times.agenda[position, TARGET] = _PROBED if trial == probe else _UNDECIDED
     if probe == EVERY:
         times.agenda[position, TARGET] = _FORCED
-    if times.slots == 0 and plan.rule.freezes != 0:
+    if plan.rule.freezes != 0:
         times.agenda[position, PHASE] = _BEGINS
-        times.agenda[position, KIND] = _IS_REPORT  # what ends at its start has ended before it
+        times.agenda[position, KIND] = _IS_REPORT
         times.when[position] = times.jobs[trial, BEGAN]
         if times.when[position] < np.inf:
             _push(position, times)
@@ -146,6 +147,7 @@ def _judge(position, trial, plan, statistic, rank, curve, state, times, kept):
                 break
             if target == _FORCED and stop < after and np.isnan(state.stops[trial, 2]):
                 note_decision(trial, stop, plan, state)
+                judge_no_further(trial, stop, plan, state)
         if undecided and stop < after:
             target = _NEVER
             if mark_stop(trial, stop, plan, state, kept):

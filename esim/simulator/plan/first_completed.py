@@ -31,7 +31,12 @@ def one_after_another(study: Study, order: Int64) -> FirstCompleted:
 
 
 def side_by_side(
-    study: Study, order: Int64, seconds: Float64, first_second: Float64, ends: Float64
+    study: Study,
+    order: Int64,
+    seconds: Float64,
+    first_second: Float64,
+    ends: Float64,
+    unseen: NDArray[np.bool_],
 ) -> FirstCompleted:
     """What the first trials to complete settle where trials run side by side.
 
@@ -44,6 +49,7 @@ def side_by_side(
         seconds: float64 [R], of each row since its trial's start.
         first_second: float64 [N], when each trial starts, its startup over.
         ends: float64 [N], the second at which each trial ends; inf or NaN: it does not.
+        unseen: bool [N], whether each trial would have gone on from its last report.
     """
     n = study.n_trials
     position = np.full(n, n, dtype=np.int64)  # behind all others where it is not launched
@@ -56,7 +62,7 @@ def side_by_side(
     at_end = np.zeros(n, dtype=np.bool_)  # the last report is made as the trial ends
     has = np.diff(study.offsets) > 0
     at_end[has] = times[study.offsets[1:][has] - 1] == ends[has]
-    at_end &= study.status != Status.RUNNING
+    at_end &= ~unseen
     first = min(np.flatnonzero(completes), key=lambda i: (ends[i], position[i]))
     last_steps, moment = last_row(study, study.resource), ends[first]
     longest = int(last_steps[first])
