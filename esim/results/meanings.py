@@ -43,6 +43,7 @@ MEANINGS: Mapping[str, str] = {
     "Sensitivity.launch_order": "by how much the launch order moves the saved share, in shares",
     "Settings.workers": "the slots that were asked for; null: as each study was recorded",
     "key": "the name by which the document calls the rule",
+    "named": "whether the user named the rule",
     "name": "the name of the rule",
     "source": "the document or code that it copies, with its version",
     "parameters": "its columns by name (esim rules NAME tells each); an infinite bound is null",
