@@ -44,6 +44,7 @@ MEANINGS: Mapping[str, str] = {
     "Settings.workers": "the slots that were asked for; null: as each study was recorded",
     "key": "the name by which the document calls the rule",
     "named": "whether the user named the rule",
+    "safest_within": "how much less than the best the safest rule may save, 0 to 1",
     "name": "the name of the rule",
     "source": "the document or code that it copies, with its version",
     "parameters": "its columns by name (esim rules NAME tells each); an infinite bound is null",
