@@ -14,6 +14,7 @@ from esim.cli.flags import (
     REPLAY,
     ClockMode,
     CostFlags,
+    DrawnStudiesFlags,
     EngineFlags,
     FinalFlags,
     Logs,
@@ -164,6 +165,7 @@ def compare(
     reading: ReadDatedFlags,
     costs: CostFlags,
     engine: EngineFlags,
+    drawn: DrawnStudiesFlags,
     output: ComparisonOutputFlags,
 ) -> None:
     """Compare stopping rules on recorded tuning jobs: which saves most, at what risk, and whether
@@ -189,6 +191,7 @@ def compare(
             final=final_value,
             saved=saved,
             **vars(engine),
+            **vars(drawn),
             inputs=described(found),
             progress=lambda done, of: display.update(task, total=of, completed=done),
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -13,9 +14,16 @@ def place(typed: str) -> Path:
     """The path that was typed as a place to write to; a leading ``~`` is the home folder.
 
     Raises:
-        EsimError: it is empty or no Unicode text, a part of it is too long, or it cannot be looked
-            at.
+        EsimError: it is empty or no Unicode text, is an address such as ``s3://bucket/folder``, a
+            part of it is too long, or it cannot be looked at.
     """
+    if re.match(r"[A-Za-z][A-Za-z0-9+.-]+://", typed):
+        raise EsimError(
+            "an address is no place to write results to",
+            where=typed,
+            fix="name a folder on this machine, and copy it there (aws s3 cp --recursive, "
+            "gcloud storage cp -r)",
+        )
     if not typed or not Path(os.path.realpath(typed)).name:
         what = "the root folder" if typed else "an empty path"
         raise EsimError(f"{what} is no place to write to", fix="name a folder or file")

@@ -494,3 +494,17 @@ def test_an_engine_is_for_a_history(tmp_path: Path) -> None:
         run = RUN.invoke(app, [command, str(tmp_path / "one"), "--engine", "threads"])
         assert run.exit_code == 2
         assert "convert" in run.output
+
+
+def test_of_a_long_history_a_comparison_draws_studies(history: History) -> None:
+    found = esim.compare(history, **COMPARE, jobs=1, most_studies=4)
+    assert found.settings.drawn_from == 7
+    assert len(found.studies) == 4
+    doubt = next(d for d in found.warnings if d.code == "studies_drawn")
+    assert doubt.text.startswith("4 of the 7 studies")
+    names = [study.study for study in found.studies]
+    some = [study for study in studies(7) if study.name in names]
+    alone = esim.compare(some, **COMPARE)
+    assert [rule.recorded for rule in found.rules] == [rule.recorded for rule in alone.rules]
+    whole = esim.compare(history, **COMPARE, jobs=1, most_studies=7)
+    assert whole.settings.drawn_from is None

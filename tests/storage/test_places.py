@@ -19,6 +19,9 @@ from esim.storage.places import keep_apart, place
         ("x" * 300, "too long"),
         (os.fsdecode(b"caf\xe9"), "not Unicode"),
         ("loop/x", "symbolic links"),
+        ("s3://bucket/x", "an address"),
+        ("gs://bucket", "an address"),
+        ("https://host/x", "an address"),
     ],
 )
 def test_what_is_no_place(
@@ -32,7 +35,7 @@ def test_what_is_no_place(
 
 def test_odd_names_are_places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    for odd in ("a b", "-x", "a\nb", "e\u0301", "x~", "\x1b[31m", "new/deep/er"):
+    for odd in ("a b", "-x", "a\nb", "e\u0301", "x~", "a:b", "\x1b[31m", "new/deep/er"):
         assert place(odd) == Path(odd)
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     assert place("~/out") == tmp_path / "home" / "out"

@@ -23,7 +23,7 @@ from esim.analyses.compare.study_replays import (
     table_sample,
     table_workers,
 )
-from esim.analyses.workers.by_study import Made, Studies, going_through
+from esim.analyses.workers.by_study import MOST, Made, Studies, going_through
 from esim.assumptions import CONFIDENCE, Clock, Costs
 from esim.errors import EsimError
 from esim.results.comparison.comparison import Comparison, Saved, Settings
@@ -60,6 +60,7 @@ def compare(
     engine: str | None = None,
     jobs: int | None = None,
     address: str | None = None,
+    most_studies: int = MOST,
     inputs: Sequence[Mapping[str, Any]] = (),
     progress: Progress | None = None,
 ) -> Comparison:
@@ -98,6 +99,8 @@ def compare(
             (processes, the default for a history), "dask" or "ray".
         jobs: workers on this machine; by default as many as it has cores.
         address: of a running dask or ray cluster.
+        most_studies: of a history of more, so many are drawn at random, by the seed, and the
+            others are not read; 0: all are taken.
         inputs: what the studies were read from, for the document.
         progress: called with the number of replays (one study under one rule) that are done, and
             with their number in all.
@@ -134,7 +137,9 @@ def compare(
     given: Iterable[Study] | History = [studies] if isinstance(studies, Study) else studies
     if not isinstance(given, History):
         given = named_apart(given)
-    with going_through(given, engine=engine, jobs=jobs, address=address) as every:
+    with going_through(
+        given, engine=engine, jobs=jobs, address=address, most=most_studies, seed=seed
+    ) as every:
         known = every.each(facts_at)
         field = _with_baselines(asked, known)
         settings = Settings(
@@ -151,6 +156,7 @@ def compare(
             final=final,
             grid={k: list(v) for k, v in grid.items()},
             costs=costs,
+            drawn_from=every.drawn_from,
             safest_within=safest_within,
         )
         conditions = Conditions(

@@ -37,6 +37,12 @@ def doubts(
         loss: name of the loss that ranks.
         chosen: whether a choice of a rule was judged on data that it was not made on.
     """
+    if settings.drawn_from is not None:
+        yield Doubt(
+            "studies_drawn",
+            f"{len(replayed):,} of the {settings.drawn_from:,} studies, drawn at random, stand for "
+            "all; --most-studies 0 takes every one",
+        )
     yield from _about_studies(replayed, settings, loss)
     alone = [c.key for c in field.contestants if c.until and never_stops(c.rule)]
     if alone and any(p.study.noted("strategy_bayesian") for p in replayed):

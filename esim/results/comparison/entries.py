@@ -343,7 +343,12 @@ class Doubt:
 
 @dataclass(frozen=True)
 class Settings:
-    """Everything that, with the logs, gives the same bytes again."""
+    """Everything that, with the logs, gives the same bytes again.
+
+    Attributes:
+        drawn_from: how many studies there were, if those compared were drawn from them at random;
+            None: they are all.
+    """
 
     seed: int
     orders: int
@@ -359,3 +364,4 @@ class Settings:
     grid: Mapping[str, Sequence[Scalar]]
     costs: Costs
     safest_within: float = 0.1
+    drawn_from: int | None = None
