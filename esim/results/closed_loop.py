@@ -119,6 +119,8 @@ class SearcherForecast:
         quantities: by name, with the rule against without it; empty if they do not.
         probability_no_worse: share of futures in which the best value with the rule, at equal
             trials, is as good as without it; None as above.
+        reached: share of futures in which the arm with the rule came to use all the time and the
+            training of the one without it, before it had `ClosedLoop.beyond` times as many trials.
         bands: the best so far.
     """
 
@@ -126,6 +128,7 @@ class SearcherForecast:
     record: RecordedBest
     quantities: Mapping[str, Spread]
     probability_no_worse: float | None
+    reached: float
     bands: tuple[Band, ...]
 
 
@@ -160,6 +163,8 @@ class ClosedLoop:
         final: which reported value is a trial's final one.
         told: what the search is told of a stopped trial: its "last" value, "best", or "nothing".
         budget: of the job without the rule.
+        beyond: how many times as many trials the arm with the rule may have, as it goes on to use
+            what the one without it used.
         futures: of each searcher.
         seed: the same seed gives the same bytes.
         confidence: of intervals and bands.
@@ -181,6 +186,7 @@ class ClosedLoop:
     final: str
     told: str
     budget: RecordedBudget
+    beyond: float
     futures: int
     seed: int
     confidence: float

@@ -8,20 +8,17 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from functools import partial
 from typing import get_args
 
 import numpy as np
 
-from esim.analyses.closed_loop.extra import library
-from esim.analyses.closed_loop.futures import Arm, Budget, BudgetOf, Side, play_future
+from esim.analyses.closed_loop.drawn_futures import Drawn
+from esim.analyses.closed_loop.futures import Arm, Budget, BudgetOf, Side
 from esim.analyses.closed_loop.learn import learned
 from esim.analyses.closed_loop.loop import Terms, Told
 from esim.analyses.closed_loop.record_covered import recorded_best
-from esim.analyses.closed_loop.searchers import SEARCHERS, searcher
-from esim.analyses.closed_loop.spreads import bands, numbers, spreads
-from esim.analyses.closed_loop.surrogate import Draw, Surrogate
+from esim.analyses.closed_loop.searchers import SEARCHERS
+from esim.analyses.closed_loop.spreads import bands, best_to_median, numbers, reached, spreads
 from esim.analyses.closed_loop.told import caveats
 from esim.analyses.workers.engines import run as run_on
 from esim.assumptions import Clock, Costs
@@ -114,11 +111,11 @@ def closed_loop(
     clock = Clock("simulated", side)
     money = _settled(study, costs or Costs(), clock)
     limit = _budget(study, budget, money)
-    work = _Work(surrogate, arm, Terms(side, money, final, told), limit, seed)
+    drawn = Drawn(surrogate, (arm,), Terms(side, money, final, told), limit, seed)
     units = [(name, number) for name in searchers for number in range(futures)]
     sides: list[tuple[Side, Side] | None] = [None] * len(units)
-    for at, both in run_on(partial(_future, work), units, jobs=jobs):
-        sides[at] = both
+    for at, (without, (ruled,)) in run_on(drawn.future, units, jobs=jobs):
+        sides[at] = without, ruled
         advance(1)
     played = [both for both in sides if both is not None]
     forecasts = tuple(
@@ -137,6 +134,7 @@ def closed_loop(
         final=final,
         told=told,
         budget=RecordedBudget(limit.of, limit.amount),
+        beyond=limit.beyond,
         futures=futures,
         seed=seed,
         confidence=level,
@@ -149,43 +147,13 @@ def closed_loop(
     return dataclasses.replace(found, caveats=tuple(caveats(found)))
 
 
-@dataclass(frozen=True)
-class _Work:
-    """What every future is played with."""
-
-    surrogate: Surrogate
-    arm: Arm
-    terms: Terms
-    budget: Budget
-    seed: int
-
-
-def _future(work: _Work, unit: tuple[str, int]) -> tuple[Side, Side]:
-    """One future of one searcher, by its number. Draws and searches depend on nothing else."""
-    name, number = unit
-    source = np.random.SeedSequence(work.seed, spawn_key=(number,))
-    drawn = Draw.of(work.surrogate, np.random.default_rng(source))
-    search_seed = int(source.generate_state(1)[0] >> 1)
-    space, workers = work.surrogate.space, work.terms.workers
-    # Sums in BLAS differ in their last bits with the number of its threads.
-    with library("threadpoolctl").threadpool_limits(1):
-        without, (ruled,) = play_future(
-            drawn,
-            lambda: searcher(name, space, search_seed, workers),
-            [work.arm],
-            work.terms,
-            work.surrogate.study,
-            work.budget,
-        )
-    return without, ruled
-
-
 def _forecast(
     name: str, study: Study, futures: Sequence[tuple[Side, Side]], confidence: float
 ) -> SearcherForecast:
     """What the futures of a searcher say; nothing of the rule if they do not look like the log."""
     record = recorded_best(study, [without.finals for without, _ in futures])
-    found = [numbers(without, ruled, study.sign) for without, ruled in futures]
+    scale = best_to_median(study)
+    found = [numbers(without, ruled, study.sign, scale) for without, ruled in futures]
     lost = np.array([one["degradation"] for one in found])
     lost = lost[np.isfinite(lost)]
     return SearcherForecast(
@@ -193,6 +161,7 @@ def _forecast(
         record=record,
         quantities=spreads(found, confidence) if record.covered else {},
         probability_no_worse=float((lost <= 0).mean()) if record.covered and len(lost) else None,
+        reached=float(np.mean([reached(without, ruled) for without, ruled in futures])),
         bands=tuple(bands(futures, confidence)),
     )
 

@@ -18,6 +18,7 @@ from esim.analyses.closed_loop.searchers import Searcher
 from esim.errors import EsimError
 from esim.rules import JobRule, Rule, rule
 from esim.simulator.accounting import Outcomes, outcomes
+from esim.simulator.caveats import never_stops
 from esim.simulator.job_end import Until, play_once
 from esim.simulator.plan.build import prepare
 from esim.simulator.run import OrderRun, run_once
@@ -94,12 +95,9 @@ class Side:
     stopped: int
 
 
-MakeSearcher = Callable[[], Searcher]
-
-
 def play_future(
-    problem: Problem,
-    make_searcher: MakeSearcher,
+    make_problem: Callable[[], Problem],
+    make_searcher: Callable[[], Searcher],
     arms: Sequence[Arm],
     terms: Terms,
     like: Study,
@@ -108,7 +106,7 @@ def play_future(
     """One future: without a rule, and with each of some rules.
 
     Args:
-        problem: what all of them run on.
+        make_problem: gives each the problem it runs on, the same for all.
         make_searcher: gives each a searcher of its own, all from one seed.
         arms: the rules.
         terms: how the jobs run.
@@ -135,7 +133,7 @@ def play_future(
         return _committed(study, run, terms)[1] < budget.amount
 
     none = rule("none")
-    played = play(problem, make_searcher(), none, terms, like, more)
+    played = play(make_problem(), make_searcher(), none, terms, like, more)
     without = _side(played, played, Arm(none), terms)
     launched = played.study.n_trials
     until_s = float(without.progress.seconds[-1])
@@ -154,9 +152,11 @@ def play_future(
 
     sides = []
     for arm in arms:
-        went = play(
-            problem, make_searcher(), arm.rule, terms, like, first if arm.until else on
-        )  # fmt: skip
+        if never_stops(arm.rule):  # its search sees what that without a rule sees
+            went = played
+        else:
+            limit = first if arm.until else on
+            went = play(make_problem(), make_searcher(), arm.rule, terms, like, limit)
         sides.append(_side(_prefix(went, launched, arm, terms), went, arm, terms))
     return without, sides
 

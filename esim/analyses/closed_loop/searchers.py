@@ -19,9 +19,10 @@ from esim.errors import EsimError
 from esim.study import Float64
 
 STARTUP = 10  # positions drawn at random before a searcher learns
-_CANDIDATES = 400  # among which the Gaussian process chooses, and as many near the best
+_CANDIDATES = 250  # among which the Gaussian process chooses, and as many near the best
 _NEAR = 0.05  # the standard deviation of those, of the range of a dimension
-_REFIT = 1.25  # the kernel is fitted anew when there are so many times as many values
+_REFIT = 1.5  # the kernel is fitted anew when there are so many times as many values
+_STEPS = 25  # of the optimizer, at most
 
 
 class Searcher(Protocol):
@@ -123,7 +124,7 @@ class GaussianProcessSearcher:
     """Expected improvement on a Gaussian process of scikit-learn's.
 
     Its kernel is Matern's with smoothness 5/2 and a length for each feature, plus noise, fitted by
-    likelihood when there are a quarter more values than at the last fit. Values enter as normal
+    likelihood when there are half as many values again as at the last fit. Values enter as normal
     scores. A trial that runs counts as one that ends as the process expects.
 
     Raises:
@@ -136,6 +137,8 @@ class GaussianProcessSearcher:
         self._ndtri = library("scipy.special").ndtri
         self._normal = library("scipy.stats").norm
         self._rankdata = library("scipy.stats").rankdata
+        self._minimize = library("scipy.optimize").minimize
+        self._at_bound = library("sklearn.exceptions").ConvergenceWarning
         self._space, self._rng, self._seed = space, np.random.default_rng(seed), seed
         self._told: dict[int, float] = {}
         self._positions: dict[int, Float64] = {}
@@ -190,16 +193,23 @@ class GaussianProcessSearcher:
             start = k.ConstantKernel(1.0, (0.05, 20.0)) * k.Matern(
                 np.full(features.shape[1], 0.5), (0.05, 20.0), nu=2.5
             ) + k.WhiteKernel(0.1, (1e-4, 1.0))
-            model = self._model(start, "fmin_l_bfgs_b")
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # a parameter at its bound
-                model.fit(features, scores)
+            with warnings.catch_warnings():  # a length at its bound: the feature does not matter
+                warnings.simplefilter("ignore", self._at_bound)
+                model = self._model(start, self._most_likely).fit(features, scores)
             self._kernel, self._fitted = model.kernel_, len(scores)
             return model
         model = self._model(self._kernel, None)
         return model.fit(features, scores)
 
-    def _model(self, kernel: Any, optimizer: str | None) -> Any:
+    def _most_likely(self, objective: Any, start: Any, bounds: Any) -> tuple[Any, float]:
+        """The kernel's parameters, as scikit-learn asks an optimizer for them."""
+        found = self._minimize(
+            objective, start, method="L-BFGS-B", jac=True, bounds=bounds,
+            options={"maxiter": _STEPS},
+        )  # fmt: skip
+        return found.x, found.fun
+
+    def _model(self, kernel: Any, optimizer: Any) -> Any:
         return self._module.GaussianProcessRegressor(
             kernel, optimizer=optimizer, random_state=self._seed
         )

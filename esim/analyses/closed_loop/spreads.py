@@ -10,17 +10,30 @@ import numpy as np
 from esim.analyses.closed_loop.futures import Side
 from esim.results.closed_loop import Band, Spread
 from esim.simulator.accounting import SPENT
-from esim.study import Float64
+from esim.study import Float64, Study
+from esim.study.times import last_values
 
 PLACES = 40  # of a band
 _LEAST_KNOWN = 0.5  # of the futures have a best at a place of a band
 
 
-def numbers(without: Side, ruled: Side, sign: float) -> dict[str, float]:
+def best_to_median(study: Study) -> float:
+    """The distance from the best to the median final value of the log's trials."""
+    finals = study.sign * last_values(study)
+    return float(np.nanmedian(finals) - np.nanmin(finals))
+
+
+def numbers(without: Side, ruled: Side, sign: float, scale: float) -> dict[str, float]:
     """The numbers of one future, NaN where unknown; a saving is a share of what is spent without.
 
     At equal trials both arms launch as many. At equal time and at equal spending the arm with the
     rule has gone on until it has used as many seconds, or trained as long, as the one without.
+
+    Args:
+        without, ruled: the arms.
+        sign: 1 to minimize, -1 to maximize.
+        scale: what normalized degradations are in units of. A future's own distance from its best
+            to its median trial would be next to nothing where a search has come to its end.
     """
     found = {}
     for what, (_, _, share) in SPENT.items():
@@ -29,23 +42,29 @@ def numbers(without: Side, ruled: Side, sign: float) -> dict[str, float]:
     found["trials_stopped_fraction"] = ruled.stopped / max(len(ruled.finals), 1)
     found["trials_not_started"] = float(ruled.outcome.trials_not_started[0])
     best = float(without.outcome.best.value[0])
-    median = float(np.nanmedian(without.finals))
     until_s, spent = without.progress.seconds[-1], without.progress.spent[-1]
     bests = {
         "": float(ruled.outcome.best.value[0]),
         "_equal_time": ruled.progress.at("seconds", until_s),
         "_equal_spent": ruled.progress.at("spent", spent),
     }
-    scale = abs(median - best)
     for where, value in bests.items():
         lost = sign * (value - best)
         found[f"degradation{where}"] = lost
         found[f"degradation_normalized{where}"] = (
-            0.0 if lost == 0 else lost / scale if scale > 0 else float("nan")
+            0.0 if lost == 0 else lost / scale if scale > 0 else np.nan
         )
     ended = np.searchsorted(ruled.progress.seconds, until_s, side="right")
     found["trials_equal_time"] = float(ended)
     return found
+
+
+def reached(without: Side, ruled: Side) -> bool:
+    """Whether the arm with the rule used all that the other did, or a job-level rule ended it."""
+    its, all_used = ruled.progress, without.progress
+    if not np.isnan(ruled.outcome.ended_by[0]):
+        return True
+    return bool(its.seconds[-1] >= all_used.seconds[-1] and its.spent[-1] >= all_used.spent[-1])
 
 
 _UNITS = {

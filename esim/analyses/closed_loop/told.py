@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from esim.results.closed_loop import ClosedLoop
 from esim.results.replay import Caveat
 
+_MOSTLY = 0.9  # of the futures
 _WEAK = 0.6  # rank correlation below which the surrogate is called weak
 
 
@@ -20,6 +21,14 @@ def caveats(found: ClosedLoop) -> Iterator[Caveat]:
                 f"without the rule at {_percent(one.record.outside)} of the launches, where "
                 f"{_percent(one.record.allowed)} may be chance; on the surrogate this searcher "
                 "does not do what the log's search did, so no number of it is shown",
+            )
+        elif one.reached < _MOSTLY:
+            yield Caveat(
+                "not_reached",
+                f"{one.searcher}: in {_percent(1 - one.reached)} of the futures the arm with the "
+                f"rule had {found.beyond:g} times as many trials before it had used what the other "
+                "used; what it finds at equal time and equal training is then at least as good as "
+                "told",
             )
     quality = found.surrogate
     yield Caveat(

@@ -1,0 +1,210 @@
+"""Do the answers of `esim.closed_loop` hold where the truth is known?
+
+`python -m tests.benchmarks.closed_loop TABLES KEPT REPORTS` reads TABLES/taskset (JSON lists of
+trials, as the DPL repository keeps them) and the tables of this repository, and writes
+REPORTS/closed_loop.md. What is computed of a table, a searcher and a size is kept in the folder
+KEPT, and not computed again: each takes between some seconds and some minutes on two cores.
+
+A table holds many configurations with their curves; a position that a searcher proposes runs as the
+nearest one. On it jobs are played without a rule and with each, from the same seed: these pairs are
+the truth. The job without a rule is the log that a user would have.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+import esim
+from esim.analyses.closed_loop.drawn_futures import Drawn
+from esim.analyses.closed_loop.futures import Arm, Budget, Side, play_future
+from esim.analyses.closed_loop.learn import learned
+from esim.analyses.closed_loop.loop import Terms, play
+from esim.analyses.closed_loop.problem import Curve, recorded_curve, study_of
+from esim.analyses.closed_loop.record_covered import recorded_best
+from esim.analyses.closed_loop.searchers import searcher
+from esim.analyses.closed_loop.space import Space, space_of
+from esim.analyses.closed_loop.spreads import best_to_median, numbers
+from esim.analyses.workers.engines import run as run_on
+from esim.assumptions import Costs
+from esim.errors import EsimError
+from esim.rules import job_rules
+from esim.simulator.run import OrderRun
+from esim.study import Float64, Study
+from tests.paths import DATA
+
+WORKERS = 4
+TRUTHS = 16  # pairs on the table, of which the first are the logs
+LOGS = {30: 5, 100: 3}
+FUTURES = 20
+BEYOND = 1.5
+SIZES = (30, 100)
+SEARCHERS = ("random", "tpe", "gp")
+ARMS = {
+    "sagemaker": Arm(esim.rule("sagemaker")),
+    "optuna-median": Arm(esim.rule("optuna-median")),
+    "ray-asha": Arm(esim.rule("ray-asha")),
+    "not-improving=10": Arm(esim.rule("none"), job_rules("not-improving=10")),
+}
+ASKED = ("steps_saved_fraction", "degradation", "degradation_equal_time")
+
+
+class Nearest:
+    """A table as a problem: a position runs as the nearest configuration that has not run yet."""
+
+    def __init__(self, study: Study, space: Space, positions: Float64) -> None:
+        self.study, self.space, self.positions = study, space, positions
+        self.features = space.features(positions)
+        self.ran: list[int] = []
+
+    def fresh(self) -> Nearest:
+        """The table before anything has run."""
+        return Nearest(self.study, self.space, self.positions)
+
+    def run(self, position: Float64) -> tuple[Float64, Curve]:
+        away = ((self.features - self.space.features(position)) ** 2).sum(axis=1)
+        away[self.ran] = np.inf
+        row = int(np.argmin(away))
+        self.ran.append(row)
+        return self.positions[row], recorded_curve(self.study, row)
+
+
+def tables(folder: Path) -> Iterator[Study]:
+    """Four tasks of TaskSet, and two searches recorded by this project."""
+    for path in sorted((folder / "taskset").glob("*.json")):
+        (study,) = esim.read_studies(path)
+        name = study.name.replace("FixedTextRNNClassification_imdb_", "")
+        yield dataclasses.replace(study, name=name)
+    for name in ("mlp_digits", "xgboost_digits"):
+        yield from esim.read_studies(DATA / name / "sagemaker")
+
+
+def problem(study: Study) -> Nearest:
+    return Nearest(study, *space_of(study))
+
+
+def pair(table: Nearest, name: str, n: int, seed: int) -> dict[str, dict[str, float]]:
+    """The truth: the numbers of each rule from one seed of the search."""
+    with threadpool_limits(1):
+        without, sides = play_future(
+            table.fresh,
+            lambda: searcher(name, table.space, seed, WORKERS),
+            list(ARMS.values()),
+            terms(),
+            table.study,
+            Budget("trials", n, BEYOND),
+        )
+    return told(without, sides, table.study.sign)
+
+
+def log(table: Nearest, name: str, n: int, seed: int) -> Study:
+    """The log of the job without a rule from a seed of the search."""
+
+    def more(launched: int, now: float, run: OrderRun | None, study: Study | None) -> bool:
+        return launched < n
+
+    ran = table.fresh()
+    search = searcher(name, table.space, seed, WORKERS)
+    with threadpool_limits(1):
+        play(ran, search, esim.rule("none"), terms(), table.study, more)
+    return log_of(table.study, ran.ran)
+
+
+def terms() -> Terms:
+    return Terms(WORKERS, Costs(slot_gap_s=0.0))
+
+
+def told(without: Side, sides: Sequence[Side], sign: float) -> dict[str, dict[str, float]]:
+    found = {}
+    for rule, side in zip(ARMS, sides, strict=True):
+        its = numbers(without, side, sign, 1.0)
+        found[rule] = {name: its[name] for name in ASKED}
+    return found
+
+
+def log_of(table: Study, rows: Sequence[int]) -> Study:
+    """The log of a job that ran these rows of a table, in this order."""
+    job = study_of(table, [recorded_curve(table, row) for row in rows])
+    config = {name: [values[row] for row in rows] for name, values in table.config.items()}
+    return dataclasses.replace(job, config=config)
+
+
+def cell(table: Nearest, name: str, n: int, jobs: int) -> dict[str, Any]:
+    """The truth of a table, a searcher and a size; for each log what replay and the loop say."""
+    begun, spent = time.perf_counter(), {}
+    truth = [
+        made
+        for _, made in sorted(
+            run_on(partial(pair, table, name, n), range(TRUTHS), jobs=jobs), key=lambda x: x[0]
+        )
+    ]
+    spent["truth_s"] = time.perf_counter() - begun
+    logs = [one_log(log(table, name, n, seed), name, n, jobs) for seed in range(LOGS[n])]
+    spent["all_s"] = time.perf_counter() - begun
+    return {
+        "table": table.study.name,
+        "searcher": name,
+        "n": n,
+        "scale": best_to_median(table.study),
+        "truth": truth,
+        "logs": logs,
+        **spent,
+    }
+
+
+def one_log(study: Study, name: str, n: int, jobs: int) -> dict[str, Any]:
+    """What replay and the closed loop say of each rule, from one log."""
+    replayed = {}
+    for rule, arm in ARMS.items():
+        s = esim.replay(study, arm.rule, "simulated", WORKERS, until=arm.until).summary
+        replayed[rule] = {key: getattr(s, key) for key in ASKED if hasattr(s, key)}
+    found: dict[str, Any] = {"replayed": replayed, "refused": None}
+    try:
+        surrogate, quality = learned(study, (), 0)
+    except EsimError as error:
+        return found | {"refused": str(error)}
+    drawn = Drawn(surrogate, tuple(ARMS.values()), terms(), Budget("trials", n, BEYOND), 0)
+    units = [(name, number) for number in range(FUTURES)]
+    played = sorted(run_on(drawn.future, units, jobs=jobs), key=lambda one: one[0])
+    record = recorded_best(study, [without.finals for _, (without, _) in played])
+    futures = [told(without, sides, study.sign) for _, (without, sides) in played]
+    return found | {
+        "rank_correlation": quality.rank_correlation,
+        "covered": record.covered,
+        "futures": futures,
+    }
+
+
+def main(folder: Path, kept: Path, reports: Path, jobs: int = 2, only: str = "") -> None:
+    kept.mkdir(parents=True, exist_ok=True)
+    cells = []
+    for study in tables(folder):
+        table = problem(study)
+        for n in SIZES:
+            if 2 * BEYOND * n > study.n_trials:  # the search would come to the table's end
+                continue
+            for name in SEARCHERS:
+                place = kept / f"{study.name}-{name}-{n}.json"
+                if not place.exists() and only in place.name:
+                    place.write_text(json.dumps(cell(table, name, n, jobs)), encoding="utf-8")
+                    print(place.name, file=sys.stderr)
+                if place.exists():
+                    cells.append(json.loads(place.read_text(encoding="utf-8")))
+    (reports / "closed_loop.md").write_text(page(cells), encoding="utf-8")
+
+
+def page(cells: Sequence[dict[str, Any]]) -> str:
+    return ""
+
+
+if __name__ == "__main__":
+    main(*map(Path, sys.argv[1:4]), only=sys.argv[4] if len(sys.argv) > 4 else "")
