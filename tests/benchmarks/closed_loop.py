@@ -3,7 +3,8 @@
 `python -m tests.benchmarks.closed_loop TABLES KEPT REPORTS` reads TABLES/taskset (JSON lists of
 trials, as the DPL repository keeps them) and the tables of this repository, and writes
 REPORTS/closed_loop.md. What is computed of a table, a searcher and a size is kept in the folder
-KEPT, and not computed again: each takes between some seconds and some minutes on two cores.
+KEPT, and not computed again: each takes between some seconds and some minutes on two cores. With a
+fourth argument only the kept files whose names hold it are made, and no report.
 
 A table holds many configurations with their curves; a position that a searcher proposes runs as the
 nearest one. On it jobs are played without a rule and with each, from the same seed: these pairs are
@@ -25,6 +26,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 import esim
+from esim.analyses.closed_loop import drawn_futures
 from esim.analyses.closed_loop.drawn_futures import Drawn
 from esim.analyses.closed_loop.futures import Arm, Budget, Side, play_future
 from esim.analyses.closed_loop.learn import learned
@@ -40,6 +42,8 @@ from esim.errors import EsimError
 from esim.rules import job_rules
 from esim.simulator.run import OrderRun
 from esim.study import Float64, Study
+from tests.benchmarks.closed_loop_page import page
+from tests.benchmarks.timing import machine
 from tests.paths import DATA
 
 WORKERS = 4
@@ -199,11 +203,80 @@ def main(folder: Path, kept: Path, reports: Path, jobs: int = 2, only: str = "")
                     print(place.name, file=sys.stderr)
                 if place.exists():
                     cells.append(json.loads(place.read_text(encoding="utf-8")))
-    (reports / "closed_loop.md").write_text(page(cells), encoding="utf-8")
+    if only:  # one cell at a time
+        return
+    place = kept / "speed.txt"
+    if not place.exists():
+        place.write_text("\n".join(speeds()), encoding="utf-8")
+    speed = place.read_text(encoding="utf-8").splitlines()
+    (reports / "closed_loop.md").write_text(
+        page(cells, speed, rules=list(ARMS), truths=TRUTHS, futures=FUTURES), encoding="utf-8"
+    )
 
 
-def page(cells: Sequence[dict[str, Any]]) -> str:
-    return ""
+def speeds() -> list[str]:
+    """Seconds of 100 futures of 100 trials of 50 steps, and what of it is the searcher's own."""
+    rng = np.random.default_rng(0)
+    x = rng.random((100, 4))
+    steps = np.arange(1, 51)
+    values = ((x - 0.4) ** 2).sum(axis=1)[:, None] + 1 / steps + 0.02 * rng.random((100, 50))
+    config = {f"x{at}": column.tolist() for at, column in enumerate(x.T)}
+    study = Study.from_arrays(values, "minimize", config=config)
+    surrogate, _ = learned(study, (), 0)
+    lines = [
+        f"100 futures of 100 trials of 50 steps under sagemaker on {WORKERS} workers, on two "
+        f"cores; the arm with the rule has up to 3 times as many trials. {machine()}.",
+        "",
+        "| search | seconds | of the processors | of which the searcher's own |",
+        "|---|--:|--:|--:|",
+    ]
+    arms = (ARMS["sagemaker"],)
+    for name in SEARCHERS:
+        drawn = Drawn(surrogate, arms, terms(), Budget("trials", 100), 0)
+        begun = time.perf_counter()
+        took = [made for _, made in run_on(partial(timed_future, drawn, name), range(100), jobs=2)]
+        whole, own = (sum(column) for column in zip(*took, strict=True))
+        lines.append(f"| {name} | {time.perf_counter() - begun:.0f} | {whole:.0f} | {own:.0f} |")
+        print(lines[-1], file=sys.stderr)
+    texts = {
+        jobs: esim.closed_loop(study, "sagemaker", WORKERS, budget=25, futures=20, jobs=jobs)
+        .to_json()
+        for jobs in (1, 2, 4)
+    }  # fmt: skip
+    same = len(set(texts.values())) == 1
+    lines += ["", f"Documents of 1, 2 and 4 processes: {'the same bytes' if same else 'DIFFER'}."]
+    return lines
+
+
+def timed_future(drawn: Drawn, name: str, number: int) -> tuple[float, float]:
+    """Processor seconds of a future, and those of its searchers."""
+    own = 0.0
+
+    class Timed:
+        """A searcher whose time is taken."""
+
+        def __init__(self, inner: Any) -> None:
+            self.inner = inner
+
+        def __getattr__(self, method: str) -> Any:
+            def call(*arguments: Any) -> Any:
+                nonlocal own
+                begun = time.process_time()
+                try:
+                    return getattr(self.inner, method)(*arguments)
+                finally:
+                    own += time.process_time() - begun
+
+            return call
+
+    real = drawn_futures.searcher
+    drawn_futures.searcher = lambda *asked: Timed(real(*asked))  # type: ignore[assignment]
+    begun = time.process_time()
+    try:
+        drawn.future((name, number))
+    finally:
+        drawn_futures.searcher = real
+    return time.process_time() - begun, own
 
 
 if __name__ == "__main__":

@@ -106,11 +106,11 @@ def closed_loop(
     level = share(confidence, "confidence")
     _check(workers, futures, searchers, told)
     check_final(final)
-    surrogate, quality = learned(study, leave_out, seed)
     side = workers or side_by_side(study)
     clock = Clock("simulated", side)
     money = _settled(study, costs or Costs(), clock)
     limit = _budget(study, budget, money)
+    surrogate, quality = learned(study, leave_out, seed)
     drawn = Drawn(surrogate, (arm,), Terms(side, money, final, told), limit, seed)
     units = [(name, number) for name in searchers for number in range(futures)]
     sides: list[tuple[Side, Side] | None] = [None] * len(units)

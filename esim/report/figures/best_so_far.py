@@ -9,7 +9,7 @@ import numpy as np
 
 from esim.report.figures import style
 from esim.report.figures.plot import Plot
-from esim.report.words import percent
+from esim.report.words import share_words
 from esim.results.closed_loop import Band, ClosedLoop, SearcherForecast
 from esim.study import Float64
 
@@ -88,7 +88,7 @@ def best_so_far_plots(found: ClosedLoop) -> Iterator[Plot]:
             yield Plot(
                 name=f"best-{one.searcher}-{words}",
                 title=f"the best so far over {words}, search {one.searcher}",
-                caption=f"Lines are medians, bands hold {percent(found.confidence)} of "
+                caption=f"Lines are medians, bands hold {share_words(found.confidence)} of "
                 f"{found.futures} simulated jobs.",
                 description=f"The best final value over {words} under the rule and without it, "
                 f"as the {one.searcher} search would find it in {found.futures} futures.",

@@ -102,7 +102,7 @@ def _numbers(found: ClosedLoop, one: SearcherForecast) -> Iterator[Part]:
         Column("when", ""),
         Column("quantity", "with the rule"),
         Column("median", "median"),
-        Column("interval", f"{percent(found.confidence)} of jobs"),
+        Column("interval", f"{share_words(found.confidence)} of jobs"),
         Column("mean", "mean"),
         Column("known", "known in", "share"),
     )

@@ -17,7 +17,7 @@ from esim.report.simulated_search import (
     show,
 )
 from esim.report.terminal.replay import table
-from esim.report.words import clean, percent
+from esim.report.words import clean, share_words
 from esim.results.closed_loop import ClosedLoop, SearcherForecast
 
 _LONGEST = 1000  # characters of a sentence
@@ -39,7 +39,9 @@ def show_closed_loop(found: ClosedLoop, console: Console) -> None:
 
 def _show_searcher(found: ClosedLoop, one: SearcherForecast, console: Console) -> None:
     title = f"Search {SEARCH_WORDS[one.searcher]}"
-    shown = table(title, "with the rule", "median", f"{percent(found.confidence)} of jobs", "mean")
+    shown = table(
+        title, "with the rule", "median", f"{share_words(found.confidence)} of jobs", "mean"
+    )
     for names, when in ((AT_EQUAL_TRIALS, "at equal trials"), (AT_EQUAL_BUDGET, "at equal budget")):
         its = list(rows(one, names))
         if its:
