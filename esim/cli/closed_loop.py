@@ -163,6 +163,8 @@ def closed_loop(
     surrogate learned from the logs of one job."""
     row, until, budget, names = rule.chosen(), rule.job_rules(), job.amount(), search.names()
     told, money, final_value = search.what_is_told(), costs.chosen(), final.chosen()
+    if rule.rule is not None and rule.left():
+        raise typer.BadParameter("esim closed-loop is for one rule, and this is a set of several")
     output.check(logs)
 
     from esim.analyses.closed_loop.closed_loop import closed_loop as simulate

@@ -75,20 +75,13 @@ def rows(cells: Sequence[dict[str, Any]], key: str, scaled: bool) -> Iterator[Ro
             )  # fmt: skip
 
 
-def page(
-    cells: Sequence[dict[str, Any]],
-    speed: Sequence[str],
-    rules: Sequence[str],
-    truths: int,
-    futures: int,
-) -> str:
+def page(cells: Sequence[dict[str, Any]], speed: Sequence[str], rules: int) -> str:
     """The report.
 
     Args:
         cells: what was computed of each table, searcher and size.
         speed: lines on how long it takes.
-        rules: their names.
-        truths, futures: true pairs of a cell, and simulated futures of a log.
+        rules: how many there are.
     """
     lines = [
         "# Do the answers of the closed loop hold?",
@@ -96,26 +89,43 @@ def page(
         "`python -m tests.benchmarks.closed_loop TABLES KEPT reports`, on tables in which every "
         "configuration has its recorded curve, so that the truth can be played: a searcher's "
         "proposal runs as the nearest configuration that has not run yet. "
-        f"{truths} pairs of jobs (without a rule, and with it from the same seed of the search, "
-        "4 workers) are the truth; the first of the jobs without a rule are the logs. From each "
-        "log alone esim replays the rule, and simulates "
-        f"{futures} futures of the search that made it, in which the arm with the rule may have "
-        "1.5 times as many trials.",
+        f"{counts(cells, 'truth')} pairs of jobs (without a rule, and with it from the same seed "
+        "of the search, 4 workers) are the truth; the first of the jobs without a rule, "
+        f"{counts(cells, 'logs')}, are the logs. From each log alone esim replays the rule, and "
+        f"simulates {futures(cells)} futures of the search that made it, in which the arm with the "
+        "rule may have 1.5 times as many trials.",
         "",
         "- truth: mean of the pairs, and their standard deviation.",
         "- replay, closed loop: mean over the logs of the number they tell (of the futures, the "
         "mean).",
         "- covered: of all pairs and all logs answered, how many pairs lie in the 90 % interval. A "
-        f"cell has {truths} pairs and some logs, so its own standard error is 7 points and more.",
+        "cell has few pairs and few logs, so its own standard error is 10 points and more: the "
+        "means over cells tell more.",
         "- answered: logs of which the closed loop gives a number; the others are refused, because "
         "the surrogate does not predict enough, or because its futures do not look like the log.",
         "",
-        *overview(cells, len(rules)),
+        *overview(cells, rules),
     ]
     for key, name, scaled in SHOWN:
         lines += ["", f"## {name[:1].upper()}{name[1:]}", "", *of_number(cells, key, scaled)]
     lines += ["", "## Refused", "", *refusals(cells), "", "## Speed", "", *speed, ""]
     return "\n".join(lines)
+
+
+def counts(cells: Sequence[dict[str, Any]], what: str) -> str:
+    """How many there are of each cell, by size."""
+    found = {n: {len(c[what]) for c in cells if c["n"] == n} for n in SIZES}
+    return " and ".join(f"{max(f)} at n = {n}" for n, f in found.items() if f)
+
+
+def futures(cells: Sequence[dict[str, Any]]) -> str:
+    """How many futures there are of a log, by size."""
+    found = {
+        n: {len(one["futures"]) for c in cells if c["n"] == n for one in c["logs"]
+            if one["refused"] is None}
+        for n in SIZES
+    }  # fmt: skip
+    return " and ".join(f"{max(f)} at n = {n}" for n, f in found.items() if f)
 
 
 def overview(cells: Sequence[dict[str, Any]], rules: int) -> Iterator[str]:

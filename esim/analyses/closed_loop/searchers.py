@@ -75,14 +75,17 @@ class TpeSearcher:
 
     def __init__(self, space: Space, seed: int, workers: int) -> None:
         self._optuna = optuna = library("optuna")
-        optuna.logging.set_verbosity(optuna.logging.ERROR)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
             sampler = optuna.samplers.TPESampler(
                 n_startup_trials=STARTUP, constant_liar=workers > 1, seed=seed
             )
+        verbosity = optuna.logging.get_verbosity()
+        optuna.logging.set_verbosity(optuna.logging.ERROR)  # no line for each study
         self._study = optuna.create_study(sampler=sampler)
+        optuna.logging.set_verbosity(verbosity)
         self._asked: Any = None
+        self._proposed = np.empty(0)
         self._running: dict[int, Any] = {}
         of = optuna.distributions
         self._space = space
@@ -97,15 +100,17 @@ class TpeSearcher:
         """See `Searcher`."""
         self._asked = self._study.ask(self._dimensions)
         params = self._asked.params
-        return self._space.snapped(np.array([float(params[name]) for name in self._dimensions]))
+        asked = np.array([float(params[name]) for name in self._dimensions])
+        self._proposed = self._space.snapped(asked)
+        return self._proposed
 
     def started(self, trial: int, position: Float64) -> None:
         """See `Searcher`."""
-        params = {
-            name: int(x) if self._space.dimensions[int(name)].kind == "category" else float(x)
-            for name, x in zip(self._dimensions, position, strict=True)
-        }
-        if params != self._asked.params:  # Optuna learns from what is run, not from what it asked
+        if not np.array_equal(position, self._proposed):  # another is run, of which Optuna learns
+            params = {
+                name: int(x) if self._space.dimensions[int(name)].kind == "category" else float(x)
+                for name, x in zip(self._dimensions, position, strict=True)
+            }
             self._study.tell(self._asked, state=self._optuna.trial.TrialState.FAIL)
             self._study.enqueue_trial(params)
             self._asked = self._study.ask(self._dimensions)
