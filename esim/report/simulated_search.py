@@ -93,7 +93,7 @@ def answer(found: ClosedLoop) -> Iterator[str]:
     r = found.replayed
     lost_words = share_words_signed(r.degradation_normalized)
     yield (
-        "Replay of the log, in which a stop changes no later trial: "
+        f"Replay of the log, {plural(found.trials, 'trial')} of which a stop changes no later one: "
         f"{percent(r.steps_saved_fraction)} of the steps saved, the best worse by {lost_words} of "
         "that way."
     )

@@ -14,7 +14,13 @@ import esim
 from esim.analyses.closed_loop.futures import Arm, Budget, Side, first_trials, play_future
 from esim.analyses.closed_loop.loop import Terms
 from esim.analyses.closed_loop.record_covered import recorded_best
-from esim.analyses.closed_loop.spreads import best_to_median, numbers, reached, spreads
+from esim.analyses.closed_loop.spreads import (
+    best_to_median,
+    numbers,
+    reached,
+    recorded_finals,
+    spreads,
+)
 from esim.assumptions import Costs
 from esim.errors import EsimError
 from esim.rules import job_rules
@@ -123,12 +129,12 @@ def test_the_record_is_held_against_the_futures_by_hand() -> None:
     # the band, which holds 90 %, is 3 2 1 at both ends but for the one; it is 2 after the second
     # launch, where the record has 3: outside at 1 of 3 launches. All futures but the one, which is
     # outside everywhere, are inside everywhere, so nothing is allowed.
-    study = esim.Study.from_arrays([[3.0], [4.0], [1.0]], "minimize")
+    log = np.array([3.0, 4.0, 1.0])
     futures = [np.array([3.0, 2.0, 1.0])] * 20 + [np.array([9.0, 9.0, 9.0])]
-    found = recorded_best(study, futures)
+    found = recorded_best(log, futures, 1.0)
     assert (found.outside, found.allowed, found.covered) == (1 / 3, 0.0, False)
     assert found.recorded == (3.0, 3.0, 1.0)
-    same = recorded_best(study, [np.array([3.0, 4.0, 1.0])] * 20)
+    same = recorded_best(log, [log] * 20, 1.0)
     assert same.covered and same.outside == 0.0
 
 
@@ -143,8 +149,11 @@ def test_spreads_by_hand() -> None:
 
 
 def test_the_distance_from_best_to_median() -> None:
-    study = esim.Study.from_arrays([[0.5], [0.9], [0.6], [np.nan]], "maximize")
-    assert best_to_median(study) == pytest.approx(0.3)
+    study = esim.Study.from_arrays([[0.5], [0.9, 0.7], [0.6], [np.nan]], "maximize")
+    last, best = (recorded_finals(study, final) for final in ("last", "best"))
+    np.testing.assert_equal(last, [0.5, 0.7, 0.6, np.nan])
+    assert best_to_median(last, -1.0) == pytest.approx(0.1)
+    assert best_to_median(best, -1.0) == pytest.approx(0.3)
 
 
 pytest.importorskip("sklearn")

@@ -18,7 +18,14 @@ from esim.analyses.closed_loop.learn import learned
 from esim.analyses.closed_loop.loop import Terms, Told
 from esim.analyses.closed_loop.record_covered import recorded_best
 from esim.analyses.closed_loop.searchers import SEARCHERS
-from esim.analyses.closed_loop.spreads import bands, best_to_median, numbers, reached, spreads
+from esim.analyses.closed_loop.spreads import (
+    bands,
+    best_to_median,
+    numbers,
+    reached,
+    recorded_finals,
+    spreads,
+)
 from esim.analyses.closed_loop.told import caveats
 from esim.analyses.workers.engines import run as run_on
 from esim.assumptions import Clock, Costs
@@ -34,7 +41,7 @@ from esim.rules import JobRule, Rule, default_rule, job_rules, share
 from esim.rules import rule as named_rule
 from esim.simulator.jobs import slot_gaps
 from esim.simulator.replay import Final, check_final, replay
-from esim.study import Study
+from esim.study import Float64, Study
 from esim.study.batch import Batch
 from esim.study.times import side_by_side
 
@@ -118,8 +125,9 @@ def closed_loop(
         sides[at] = without, ruled
         advance(1)
     played = [both for both in sides if both is not None]
+    recorded = recorded_finals(study, final)
     forecasts = tuple(
-        _forecast(name, study, played[at * futures : (at + 1) * futures], level)
+        _forecast(name, recorded, study.sign, played[at * futures : (at + 1) * futures], level)
         for at, name in enumerate(searchers)
     )
     found = ClosedLoop(
@@ -148,12 +156,16 @@ def closed_loop(
 
 
 def _forecast(
-    name: str, study: Study, futures: Sequence[tuple[Side, Side]], confidence: float
+    name: str,
+    log: Float64,
+    sign: float,
+    futures: Sequence[tuple[Side, Side]],
+    confidence: float,
 ) -> SearcherForecast:
     """What the futures of a searcher say; nothing of the rule if they do not look like the log."""
-    record = recorded_best(study, [without.finals for without, _ in futures])
-    scale = best_to_median(study)
-    found = [numbers(without, ruled, study.sign, scale) for without, ruled in futures]
+    record = recorded_best(log, [without.finals for without, _ in futures], sign)
+    scale = best_to_median(log, sign)
+    found = [numbers(without, ruled, sign, scale) for without, ruled in futures]
     lost = np.array([one["degradation"] for one in found])
     lost = lost[np.isfinite(lost)]
     return SearcherForecast(

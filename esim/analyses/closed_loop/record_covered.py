@@ -7,8 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from esim.results.closed_loop import RecordedBest
-from esim.study import Float64, Study
-from esim.study.times import last_values
+from esim.study import Float64
 
 _BAND = 0.9
 _ALLOWED = 0.95  # of the futures themselves are taken for covered
@@ -20,7 +19,7 @@ def best_so_far(finals: Float64, sign: float) -> Float64:
     return best
 
 
-def recorded_best(study: Study, finals: Sequence[Float64]) -> RecordedBest:
+def recorded_best(log: Float64, finals: Sequence[Float64], sign: float) -> RecordedBest:
     """Hold the recorded best so far against that of futures, after each launch.
 
     The band holds 90 % of the futures at each launch. A line is outside it at some launches by
@@ -28,13 +27,14 @@ def recorded_best(study: Study, finals: Sequence[Float64]) -> RecordedBest:
     against the band, and 95 % of them are outside at no larger a share of the launches.
 
     Args:
-        study: the recorded trials.
-        finals: float64 [n], of each future without a rule, the final values in launch order.
+        log: float64 [N], the recorded final values in launch order; NaN: none.
+        finals: float64 [n], of each future without a rule, the same.
+        sign: 1 to minimize, -1 to maximize.
     """
-    recorded = best_so_far(last_values(study), study.sign)
+    recorded = best_so_far(log, sign)
     n = min([len(recorded), *(len(values) for values in finals)])
-    lines = study.sign * np.stack([best_so_far(values[:n], study.sign) for values in finals])
-    own = study.sign * recorded[:n]
+    lines = sign * np.stack([best_so_far(values[:n], sign) for values in finals])
+    own = sign * recorded[:n]
     known = np.isfinite(own) & np.isfinite(lines).all(axis=0)
     lines, own = lines[:, known], own[known]
     low, high = np.quantile(lines, [(1 - _BAND) / 2, (1 + _BAND) / 2], axis=0)
@@ -46,5 +46,5 @@ def recorded_best(study: Study, finals: Sequence[Float64]) -> RecordedBest:
         allowed=allowed,
         covered=outside <= allowed,
         at=tuple((np.flatnonzero(known) + 1).tolist()),
-        recorded=tuple((study.sign * own).tolist()),
+        recorded=tuple((sign * own).tolist()),
     )

@@ -10,17 +10,22 @@ import numpy as np
 from esim.analyses.closed_loop.futures import Side
 from esim.results.closed_loop import Band, Spread
 from esim.simulator.accounting import SPENT
+from esim.simulator.plan.statistics import final_values
 from esim.study import Float64, Study
-from esim.study.times import last_values
+from esim.study.times import last_kept
 
 PLACES = 40  # of a band
 _LEAST_KNOWN = 0.5  # of the futures have a best at a place of a band
 
 
-def best_to_median(study: Study) -> float:
-    """The distance from the best to the median final value of the log's trials."""
-    finals = study.sign * last_values(study)
-    return float(np.nanmedian(finals) - np.nanmin(finals))
+def recorded_finals(study: Study, final: str) -> Float64:
+    """The final value of each trial of a log, its "last" or its "best"; NaN: none. float64 [N]"""
+    return last_kept(study, final_values(study, final), np.diff(study.offsets), np.nan)
+
+
+def best_to_median(finals: Float64, sign: float) -> float:
+    """The distance from the best to the median of a log's final values."""
+    return float(np.nanmedian(sign * finals) - np.nanmin(sign * finals))
 
 
 def numbers(without: Side, ruled: Side, sign: float, scale: float) -> dict[str, float]:
