@@ -31,5 +31,5 @@ def library(module: str) -> Any:
         raise EsimError(
             f"the closed loop needs {package}, which is not installed",
             why=str(error),
-            fix="pip install scikit-learn optuna, or pip install 'esim[closed-loop]'",
+            fix="pip install scikit-learn optuna",
         ) from None
