@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -110,18 +108,11 @@ def test_a_prefix_is_the_job_of_only_its_trials(rule: str) -> None:
     assert len(ruled.progress.best) > 10
 
 
-def test_a_rule_that_looks_ahead_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    from esim.analyses.closed_loop import loop
-
-    real: Callable[..., Any] = loop.run_once
-
-    def ahead(plan: Any, *others: Any) -> Any:
-        found = real(plan, *others)
-        return dataclasses.replace(found, ended=found.ended + plan.study.n_trials)
-
-    monkeypatch.setattr(loop, "run_once", ahead)
+@pytest.mark.parametrize("rule", ["oracle", "top-k-after"])
+def test_a_rule_that_looks_ahead_is_refused(rule: str) -> None:
+    study = curves("plain", "minimize", 14, 9, 3, times=True)
     with pytest.raises(EsimError, match="cannot be played trial by trial"):
-        future(by_hand(), Arm(esim.rule("sagemaker")), Budget("trials", 3))
+        future(study, Arm(esim.rule(rule)), Budget("trials", 10, 1.0))
 
 
 def test_the_record_is_held_against_the_futures_by_hand() -> None:

@@ -90,8 +90,8 @@ def page(cells: Sequence[dict[str, Any]], speed: Sequence[str], rules: int) -> s
         "configuration has its recorded curve, so that the truth can be played: a searcher's "
         "proposal runs as the nearest configuration that has not run yet. "
         f"{counts(cells, 'truth')} pairs of jobs (without a rule, and with it from the same seed "
-        "of the search, 4 workers) are the truth; the first of the jobs without a rule, "
-        f"{counts(cells, 'logs')}, are the logs. From each log alone esim replays the rule, and "
+        "of the search, 4 workers) are the truth; the jobs without a rule are the logs, "
+        "one after another until some are answered. From each log alone esim replays the rule, and "
         f"simulates {futures(cells)} futures of the search that made it, in which the arm with the "
         "rule may have 1.5 times as many trials.",
         "",
