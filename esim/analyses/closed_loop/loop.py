@@ -94,6 +94,8 @@ def play(
     Raises:
         EsimError: the rule looks ahead: what it does to a trial depends on trials launched later.
     """
+    if rule.against == "hindsight":
+        raise _looks_ahead(rule)
     curves: list[Curve] = []
     positions: list[Float64] = []
     told: set[int] = set()
@@ -113,15 +115,19 @@ def play(
         study = study_of(like, curves)
         following = run_once(prepare(study, rule, threads=1), terms.clock, terms.costs)
         if run is not None and not _same(run, following, ended):
-            raise EsimError(
-                f"rule {rule.name!r} cannot be played trial by trial",
-                why="what it does to a trial depends on trials that are launched later",
-                fix="another rule; esim rules lists them",
-            )
+            raise _looks_ahead(rule)
         run = following
     if study is None or run is None:
         raise ValueError("a job has at least one trial")
     return Played(study, run, np.stack(positions))
+
+
+def _looks_ahead(rule: Rule) -> EsimError:
+    return EsimError(
+        f"rule {rule.name!r} cannot be played trial by trial",
+        why="what it does to a trial depends on trials that are launched later",
+        fix="another rule; esim rules lists them",
+    )
 
 
 def _next_slot(run: OrderRun, terms: Terms) -> tuple[float, np.ndarray]:
