@@ -49,9 +49,9 @@ from tests.benchmarks.timing import machine
 from tests.paths import DATA
 
 WORKERS = 4
-TRUTHS = {30: 12, 100: 8}  # pairs on the table, of which the first are the logs
-LOGS = {30: 3, 100: 2}  # that are not refused, if there are so many
-FUTURES = {30: 20, 100: 12}
+TRUTHS = {30: 10, 100: 6}  # pairs on the table, of which the first are the logs
+LOGS = {30: 2, 100: 2}  # that are not refused, if there are so many
+FUTURES = {30: 20, 100: 10}
 BEYOND = 1.5
 SIZES = (30, 100)
 SEARCHERS = ("random", "tpe", "gp")

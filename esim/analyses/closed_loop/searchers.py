@@ -19,7 +19,7 @@ from esim.errors import EsimError
 from esim.study import Float64
 
 STARTUP = 10  # positions drawn at random before a searcher learns
-_CANDIDATES = 250  # among which the Gaussian process chooses, and as many near the best
+_CANDIDATES = 200  # among which the Gaussian process chooses, and as many near the best
 _NEAR = 0.05  # the standard deviation of those, of the range of a dimension
 _REFIT = 1.5  # the kernel is fitted anew when there are so many times as many values
 _STEPS = 25  # of the optimizer, at most
@@ -130,7 +130,8 @@ class GaussianProcessSearcher:
 
     Its kernel is Matern's with smoothness 5/2 and a length for each feature, plus noise, fitted by
     likelihood when there are half as many values again as at the last fit. Values enter as normal
-    scores. A trial that runs counts as one that ends as the process expects.
+    scores. A trial that runs counts as one that ends as the process expects (a Kriging believer,
+    Ginsbourger, Le Riche, Carraro 2010).
 
     Raises:
         EsimError: scikit-learn is not installed.
@@ -157,14 +158,15 @@ class GaussianProcessSearcher:
             return first
         known = np.stack([self._positions[trial] for trial in self._told])
         scores = self._scores()
-        model = self._fit(self._features(known), scores)
         waiting = [p for trial, p in self._positions.items() if trial not in self._told]
+        self._fit_kernel(self._features(known), scores)
+        features = self._features(known)
+        model = self._model(self._kernel, None).fit(features, scores)
         if waiting:
             running = self._features(np.stack(waiting))
-            scores = np.concatenate((scores, model.predict(running)))
-            model = self._model(self._kernel, None)
-            model.fit(np.concatenate((self._features(known), running)), scores)
-        candidates = self._candidates(known[np.argsort(scores[: len(known)], kind="stable")[:5]])
+            expected = model.predict(running)
+            model.fit(np.concatenate((features, running)), np.append(scores, expected))
+        candidates = self._candidates(known[np.argsort(scores, kind="stable")[:5]])
         mean, sd = model.predict(self._features(candidates), return_std=True)
         gap = scores.min() - mean
         ratio = gap / np.maximum(sd, 1e-12)
@@ -192,19 +194,18 @@ class GaussianProcessSearcher:
         ranks = self._rankdata(values)
         return np.asarray(self._ndtri((ranks - 0.5) / len(ranks)))
 
-    def _fit(self, features: Float64, scores: Float64) -> Any:
-        if self._kernel is None or len(scores) >= _REFIT * self._fitted:
-            k = self._kernels
-            start = k.ConstantKernel(1.0, (0.05, 20.0)) * k.Matern(
-                np.full(features.shape[1], 0.5), (0.05, 20.0), nu=2.5
-            ) + k.WhiteKernel(0.1, (1e-4, 1.0))
-            with warnings.catch_warnings():  # a length at its bound: the feature does not matter
-                warnings.simplefilter("ignore", self._at_bound)
-                model = self._model(start, self._most_likely).fit(features, scores)
-            self._kernel, self._fitted = model.kernel_, len(scores)
-            return model
-        model = self._model(self._kernel, None)
-        return model.fit(features, scores)
+    def _fit_kernel(self, features: Float64, scores: Float64) -> None:
+        """Fit the kernel to what was told, where that is enough more than at the last fit."""
+        if self._kernel is not None and len(scores) < _REFIT * self._fitted:
+            return
+        k = self._kernels
+        start = k.ConstantKernel(1.0, (0.05, 20.0)) * k.Matern(
+            np.full(features.shape[1], 0.5), (0.05, 20.0), nu=2.5
+        ) + k.WhiteKernel(0.1, (1e-4, 1.0))
+        with warnings.catch_warnings():  # a length at its bound: the feature does not matter
+            warnings.simplefilter("ignore", self._at_bound)
+            model = self._model(start, self._most_likely).fit(features, scores)
+        self._kernel, self._fitted = model.kernel_, len(scores)
 
     def _most_likely(self, objective: Any, start: Any, bounds: Any) -> tuple[Any, float]:
         """The kernel's parameters, as scikit-learn asks an optimizer for them."""
