@@ -1,15 +1,18 @@
 """A surrogate of the user's own problem: which recorded curve a configuration would be like.
 
-Each tree of a random forest is grown on a bootstrap sample of the trials until its leaves hold one
-trial, so that it names for any configuration the trial that it takes for alike: the donor. One tree
-is one draw of the problem: its donors' curves and times, whole as they were recorded, plus the
-error curve of a donor of a trial that the tree had not seen, scaled so that what is predicted
-spreads as recorded trials do. The same configuration has the same curve throughout a draw.
+Each tree of a random forest is grown on four fifths of the trials, drawn at random without repeats,
+until its leaves hold one trial, so that it names for any configuration the trial that it takes for
+alike: the donor. One tree is one draw of the problem: its donors' curves and times, whole as they
+were recorded, plus the error curve of a donor of a trial that the tree had not seen, scaled so that
+what is predicted spreads as recorded trials do. The same configuration has the same curve
+throughout a draw.
 
 Sources: random forests as surrogate benchmarks, Eggensperger, Hutter, Hoos, Leyton-Brown, AAAI
 2015; of curves, Klein, Dai, Hutter, Lawrence, Gonzalez 2019, arXiv:1905.12982 (there with a neural
 network). That the trials in a tree's leaf are draws of the conditional distribution: Meinshausen
-2006, Quantile Regression Forests, JMLR 7:983.
+2006, Quantile Regression Forests, JMLR 7:983. Samples without repeats (Buhlmann and Yu 2002, Annals
+of Statistics 30:927) leave more trials to be donors than bootstrap samples do, four fifths in place
+of 63 %: a best trial that is no donor cannot be found.
 """
 
 from __future__ import annotations
@@ -28,6 +31,7 @@ from esim.study import Float64, Int64, Study
 from esim.study.times import durations
 
 TREES = 200
+SEEN = 0.8  # of the trials, by each tree
 GRID = 16  # places along a curve, evenly spaced over its reports, by which trees are grown
 _TIME_WEIGHT = 0.25  # of a trial's seconds in growing trees; the places of its curve have 1
 
@@ -102,7 +106,7 @@ def fit(study: Study, trials: Int64, space: Space, positions: Float64, seed: int
         trials: int64 [n], those to learn from; each ran to its end, with a value.
         space: the search space.
         positions: float64 [N, D], of all trials of the study.
-        seed: of the bootstrap samples.
+        seed: of the samples.
 
     Raises:
         EsimError: scikit-learn is not installed.
@@ -146,7 +150,7 @@ def _grow(features: NDArray[np.float32], targets: Float64, seed: int) -> tuple[T
     rng, n = np.random.default_rng(seed), len(features)
     forest = []
     for _ in range(TREES):
-        rows = rng.integers(n, size=n)
+        rows = rng.permutation(n)[: round(SEEN * n)]
         grown = regressor(random_state=int(rng.integers(2**31))).fit(features[rows], targets[rows])
         tree = grown.tree_
         donor = np.full(tree.node_count, -1, dtype=np.int64)
