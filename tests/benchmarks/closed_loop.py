@@ -19,6 +19,7 @@ import json
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -37,6 +38,7 @@ from esim.analyses.closed_loop.record_covered import recorded_best
 from esim.analyses.closed_loop.searchers import searcher
 from esim.analyses.closed_loop.space import Space, space_of
 from esim.analyses.closed_loop.spreads import best_to_median, numbers
+from esim.analyses.closed_loop.surrogate import Draw
 from esim.analyses.workers.engines import run as run_on
 from esim.assumptions import Costs
 from esim.errors import EsimError
@@ -77,11 +79,56 @@ class Nearest:
         return Nearest(self.study, self.space, self.positions)
 
     def run(self, position: Float64) -> tuple[Float64, Curve]:
+        row = self.row(position)
+        return self.positions[row], recorded_curve(self.study, row)
+
+    def row(self, position: Float64) -> int:
+        """The row that runs for a position, and does not run again."""
         away = ((self.features - self.space.features(position)) ** 2).sum(axis=1)
         away[self.ran] = np.inf
         row = int(np.argmin(away))
         self.ran.append(row)
-        return self.positions[row], recorded_curve(self.study, row)
+        return row
+
+
+@dataclass(frozen=True)
+class DrawnOnTable(Drawn):
+    """Futures whose search can run the configurations of the table alone, as the true one can.
+
+    Their curves are the surrogate's: of the table it knows the configurations.
+    """
+
+    table: Nearest
+
+    def problem(self, drawn: Draw) -> OnTable:
+        return OnTable(drawn, self.table.fresh())
+
+
+@dataclass(frozen=True)
+class OnTable:
+    """A draw of which only a table's configurations can run."""
+
+    drawn: Draw
+    table: Nearest  # in the space of the log
+
+    def run(self, position: Float64) -> tuple[Float64, Curve]:
+        at = self.table.positions[self.table.row(position)]
+        return at, self.drawn.run(at)[1]
+
+
+def in_space(study: Study, space: Space) -> Nearest:
+    """A table whose positions are in the space of a log, at its border where they lie outside."""
+    columns = []
+    for dimension in space.dimensions:
+        values = study.config[dimension.name]
+        if dimension.kind == "category":
+            at = [dimension.levels.index(str(v)) if str(v) in dimension.levels else 0
+                  for v in values]  # fmt: skip
+            columns.append(np.array(at, dtype=np.float64))
+        else:
+            numbers = np.array([float(v) for v in values])
+            columns.append(dimension.snapped(dimension.positions(numbers)))
+    return Nearest(study, space, np.stack(columns, axis=1))
 
 
 def tables(folder: Path) -> Iterator[Study]:
@@ -157,7 +204,7 @@ def cell(table: Nearest, name: str, n: int, jobs: int) -> dict[str, Any]:
     logs: list[dict[str, Any]] = []
     for seed in range(TRUTHS[n]):  # what is refused takes no time
         if sum(one["refused"] is None for one in logs) < LOGS[n]:
-            logs.append(one_log(log(table, name, n, seed), name, n, jobs))
+            logs.append(one_log(log(table, name, n, seed), table.study, name, n, jobs))
     spent["all_s"] = time.perf_counter() - begun
     return {
         "table": table.study.name,
@@ -170,7 +217,7 @@ def cell(table: Nearest, name: str, n: int, jobs: int) -> dict[str, Any]:
     }
 
 
-def one_log(study: Study, name: str, n: int, jobs: int) -> dict[str, Any]:
+def one_log(study: Study, table: Study, name: str, n: int, jobs: int) -> dict[str, Any]:
     """What replay and the closed loop say of each rule, from one log."""
     replayed = {}
     for rule, arm in ARMS.items():
@@ -181,7 +228,9 @@ def one_log(study: Study, name: str, n: int, jobs: int) -> dict[str, Any]:
         surrogate, quality = learned(study, (), 0)
     except EsimError as error:
         return found | {"refused": str(error)}
-    drawn = Drawn(surrogate, tuple(ARMS.values()), terms(), Budget("trials", n, BEYOND), 0)
+    budget, space = Budget("trials", n, BEYOND), surrogate.space
+    arms = tuple(ARMS.values())
+    drawn = DrawnOnTable(surrogate, arms, terms(), budget, 0, in_space(table, space))
     units = [(name, number) for number in range(FUTURES[n])]
     played = sorted(run_on(drawn.future, units, jobs=jobs), key=lambda one: one[0])
     record = recorded_best(

@@ -93,7 +93,8 @@ def page(cells: Sequence[dict[str, Any]], speed: Sequence[str], rules: int) -> s
         "of the search, 4 workers) are the truth; the jobs without a rule are the logs, "
         "one after another until some are answered. From each log alone esim replays the rule, and "
         f"simulates {futures(cells)} futures of the search that made it, in which the arm with the "
-        "rule may have 1.5 times as many trials.",
+        "rule may have 1.5 times as many trials. In them too only configurations of the table can "
+        "run, each once; their curves are the surrogate's.",
         "",
         "- truth: mean of the pairs, and their standard deviation.",
         "- replay, closed loop: mean over the logs of the number they tell (of the futures, the "

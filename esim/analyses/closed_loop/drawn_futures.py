@@ -9,6 +9,7 @@ import numpy as np
 from esim.analyses.closed_loop.extra import library
 from esim.analyses.closed_loop.futures import Arm, Budget, Side, play_future
 from esim.analyses.closed_loop.loop import Terms
+from esim.analyses.closed_loop.problem import Problem
 from esim.analyses.closed_loop.searchers import searcher
 from esim.analyses.closed_loop.surrogate import Draw, Surrogate
 
@@ -38,10 +39,14 @@ class Drawn:
         # Sums in BLAS differ in their last bits with the number of its threads.
         with library("threadpoolctl").threadpool_limits(1):
             return play_future(
-                lambda: drawn,
+                lambda: self.problem(drawn),
                 lambda: searcher(name, space, search_seed, workers),
                 self.arms,
                 self.terms,
                 self.surrogate.study,
                 self.budget,
             )
+
+    def problem(self, drawn: Draw) -> Problem:
+        """What the jobs of a future run on: the draw, where every configuration can run."""
+        return drawn
