@@ -52,7 +52,7 @@ from tests.paths import DATA
 
 WORKERS = 4
 TRUTHS = {30: 10, 100: 6}  # pairs on the table, of which the first are the logs
-LOGS = {30: 2, 100: 2}  # that are not refused, if there are so many
+LOGS = {30: 2, 100: 1}  # that are not refused, if there are so many
 FUTURES = {30: 20, 100: 10}
 BEYOND = 1.5
 SIZES = (30, 100)
