@@ -8,20 +8,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from esim.assumptions import CONFIDENCE
 from esim.cli.command_line import command_line
-from esim.cli.flags import (
-    CostFlags,
-    FinalFlags,
-    Logs,
-    OutputFlags,
-    ReadStudiesFlags,
-    UntilRuleFlags,
-    typed_share,
-)
+from esim.cli.flags import Confidence, CostFlags, FinalFlags, Logs, Seed
+from esim.cli.gates import ResultFlags
 from esim.cli.groups import with_groups
 from esim.cli.inputs import described
 from esim.cli.process import print_document
 from esim.cli.progress import progress
+from esim.cli.read_flags import ReadStudiesFlags
+from esim.cli.rule_flags import UntilRuleFlags
 from esim.cli.usage import one_of, usage
 from esim.errors import EsimError, near_names
 
@@ -29,6 +25,7 @@ if TYPE_CHECKING:
     from esim.analyses.closed_loop.futures import Budget, BudgetOf
     from esim.analyses.closed_loop.loop import Told
     from esim.readers.inputs import ReadInput
+    from esim.results.closed_loop import ClosedLoop
     from esim.study import Study
 
 _NEXT = "The next job"
@@ -63,18 +60,8 @@ class FutureFlags:
     futures: Annotated[
         int, typer.Option(min=20, help="Simulated jobs of each searcher.", rich_help_panel=_NEXT)
     ] = 100
-    confidence: Annotated[
-        float,
-        typer.Option(
-            parser=typed_share,
-            metavar="SHARE",
-            help="Of the intervals: 90% or 0.9.",
-            rich_help_panel=_NEXT,
-        ),
-    ] = 0.9
-    seed: Annotated[
-        int, typer.Option(min=0, help="The same seed gives the same bytes.", rich_help_panel=_NEXT)
-    ] = 0
+    confidence: Confidence = CONFIDENCE
+    seed: Seed = 0
     jobs: Annotated[
         int | None,
         typer.Option(
@@ -157,7 +144,7 @@ def closed_loop(
     final: FinalFlags,
     reading: ReadStudiesFlags,
     costs: CostFlags,
-    output: OutputFlags,
+    output: ResultFlags,
 ) -> None:
     """What the search would have done next: simulated jobs with the rule and without it, on a
     surrogate learned from the logs of one job."""
@@ -181,6 +168,12 @@ def closed_loop(
             advance=lambda more: display.advance(task, more),
         )  # fmt: skip
     result = replace(result, inputs=tuple(described(found)), command=command_line(context))
+    _tell(result, output)
+    output.decide(result)
+
+
+def _tell(result: ClosedLoop, output: ResultFlags) -> None:
+    """Write what was found where it is wanted, and show it."""
     if output.out is not None:
         from esim.report.files import write_closed_loop
 

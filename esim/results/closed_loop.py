@@ -9,9 +9,9 @@ from typing import Any, ClassVar
 from esim.assumptions import Clock, Costs
 from esim.results.named_rule import RecordedJobRule, RecordedRule
 from esim.results.recorded_inputs import Inputs
-from esim.results.records import finite, following_schema, to_json
+from esim.results.records import Document, finite
 from esim.results.replay import Caveat
-from esim.storage.typed import build, plain
+from esim.storage.typed import plain
 from esim.version import __version__
 
 SCHEMA = "esim.closed-loop/1"
@@ -60,6 +60,7 @@ class Spread:
     Attributes:
         median, low, high: the middle, and the ends of the central interval.
         mean: over the futures.
+        unit: share, value (the objective's), normalized or trials.
         known: in which share of the futures it is known.
     """
 
@@ -144,14 +145,19 @@ class ReplayAnswer:
 
 @dataclass(frozen=True)
 class RecordedBudget:
-    """What the job without the rule may start: an amount of trials, seconds or money."""
+    """What the job without the rule may start.
+
+    Attributes:
+        of: what it is counted in: trials, seconds or money.
+        amount: how much of it.
+    """
 
     of: str
     amount: float
 
 
 @dataclass(frozen=True)
-class ClosedLoop:
+class ClosedLoop(Document):
     """Simulated futures of the search of one problem, with a rule and without it.
 
     Attributes:
@@ -195,7 +201,7 @@ class ClosedLoop:
     replayed: ReplayAnswer
     searchers: tuple[SearcherForecast, ...]
     caveats: tuple[Caveat, ...]
-    beside: ClassVar = ("schema",)
+    schema: ClassVar = SCHEMA
     inputs: Inputs = ()
     command: str | None = None
     esim: str = __version__
@@ -213,21 +219,3 @@ class ClosedLoop:
             **finite(entries),
         }
         return found
-
-    def to_json(self) -> str:
-        """The document as strict JSON."""
-        return to_json(self.to_dict())
-
-    @classmethod
-    def from_dict(cls, document: Mapping[str, Any], where: str | None = None) -> ClosedLoop:
-        """The records of a document, as `to_dict` wrote it.
-
-        Args:
-            document: plain values, as `to_dict` gives them.
-            where: the file it was read from, for errors.
-
-        Raises:
-            EsimError: the document does not follow its schema.
-        """
-        with following_schema(SCHEMA, where):
-            return build(cls, document)

@@ -28,7 +28,7 @@ from esim.analyses.closed_loop.spreads import (
 )
 from esim.analyses.closed_loop.told import caveats
 from esim.analyses.workers.engines import run as run_on
-from esim.assumptions import Clock, Costs
+from esim.assumptions import CONFIDENCE, Clock, Costs
 from esim.errors import EsimError
 from esim.results.closed_loop import (
     ClosedLoop,
@@ -59,7 +59,7 @@ def closed_loop(
     told: Told = "last",
     futures: int = 100,
     seed: int = 0,
-    confidence: float | str = 0.9,
+    confidence: float | str = CONFIDENCE,
     costs: Costs | None = None,
     final: Final = "last",
     leave_out: Sequence[str] = (),
