@@ -117,7 +117,7 @@ class SearcherForecast:
     Attributes:
         searcher: "random", "tpe" or "gp".
         record: whether its futures without the rule look like the record.
-        quantities: by name, with the rule against without it; empty if they do not.
+        quantities: by name, with the rule against without it; all unknown if they do not.
         probability_no_worse: share of futures in which the best value with the rule, at equal
             trials, is as good as without it; None as above.
         reached: share of futures in which the arm with the rule came to use all the time and the

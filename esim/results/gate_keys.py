@@ -27,7 +27,7 @@ _PART = re.compile(
     r"\.?(?P<name>[A-Za-z_][\w-]*)|\[\s*(?:(?P<number>-?\d+)|(?P<text>[\"'].*?[\"']))\s*\]"
 )
 # By which of its keys an entry of a list is named.
-_NAMES = ("key", "study", "code", "letter", "quantity", "name", "trial")
+_NAMES = ("key", "study", "code", "letter", "quantity", "name", "trial", "searcher")
 # Objects whose keys count as those of what holds them.
 _INNER = ("summary", "orders")
 # The key of the number itself beside its interval.

@@ -25,6 +25,7 @@ from esim.analyses.closed_loop.spreads import (
     reached,
     recorded_finals,
     spreads,
+    unknown,
 )
 from esim.analyses.closed_loop.told import caveats
 from esim.analyses.workers.engines import run as run_on
@@ -171,7 +172,7 @@ def _forecast(
     return SearcherForecast(
         searcher=name,
         record=record,
-        quantities=spreads(found, confidence) if record.covered else {},
+        quantities=spreads(found, confidence) if record.covered else unknown(found),
         probability_no_worse=float((lost <= 0).mean()) if record.covered and len(lost) else None,
         reached=float(np.mean([reached(without, ruled) for without, ruled in futures])),
         bands=tuple(bands(futures, confidence)),

@@ -92,6 +92,12 @@ def spreads(futures: Sequence[dict[str, float]], confidence: float) -> dict[str,
     }
 
 
+def unknown(futures: Sequence[dict[str, float]]) -> dict[str, Spread]:
+    """Each number where the futures are not to be believed."""
+    none = np.full(1, np.nan)
+    return {name: _spread(none, name, 0.5) for name in futures[0]}
+
+
 def _spread(values: Float64, name: str, confidence: float) -> Spread:
     unit = _UNITS.get(name, "share")
     known = values[np.isfinite(values)]
