@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from esim.analyses.certify.certify import certify
     from esim.analyses.certify.watch import watch
     from esim.analyses.check import check
+    from esim.analyses.closed_loop.closed_loop import closed_loop
     from esim.analyses.compare.compare import compare
     from esim.analyses.estimate.forecast import estimate
     from esim.analyses.identify.identify import identify
@@ -34,6 +35,7 @@ _HOMES = {
     "Study": "esim.study",
     "certify": "esim.analyses.certify.certify",
     "check": "esim.analyses.check",
+    "closed_loop": "esim.analyses.closed_loop.closed_loop",
     "compare": "esim.analyses.compare.compare",
     "estimate": "esim.analyses.estimate.forecast",
     "identify": "esim.analyses.identify.identify",
@@ -56,6 +58,7 @@ __all__ = [
     "__version__",
     "certify",
     "check",
+    "closed_loop",
     "compare",
     "estimate",
     "identify",

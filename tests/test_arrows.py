@@ -157,6 +157,7 @@ def test_only_fetch_talks_to_aws() -> None:
         ["replay", "--help"],
         ["fetch", "sagemaker", "--help"],
         ["probe", "sagemaker", "--help"],
+        ["closed-loop", "--help"],
         ["rules"],
         ["formats"],
     ],
@@ -166,6 +167,7 @@ def test_light_commands_leave_heavy_libraries_alone(command: list[str]) -> None:
         "import sys\nfrom esim.cli import main\n"
         "try:\n    main()\nexcept SystemExit as e:\n    assert not e.code, e.code\n"
         "heavy = {'numba', 'pandas', 'pyarrow', 'matplotlib', 'boto3', 'botocore'}\n"
+        "heavy |= {'sklearn', 'scipy', 'optuna'}\n"
         "heavy &= set(sys.modules)\n"
         "assert not heavy, heavy\n"
     )

@@ -12,6 +12,7 @@ import typer
 from esim.cli import (
     certify,
     check,
+    closed_loop,
     compare,
     convert,
     demo,
@@ -46,6 +47,7 @@ app.command("check")(check.check)
 app.command("compare")(compare.compare)
 app.command("certify")(certify.certify)
 app.command("estimate")(estimate.estimate)
+app.command("closed-loop")(closed_loop.closed_loop)
 app.command("explain")(explain.explain)
 app.command("identify")(identify.identify)
 app.command("diff")(diff.diff)

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from esim.results.certificate import Certificate
+    from esim.results.closed_loop import ClosedLoop
     from esim.results.comparison.comparison import Comparison
     from esim.results.difference import Difference
     from esim.results.estimate import EstimateDocument
@@ -126,6 +127,18 @@ def write_estimate(folder: Path, document: EstimateDocument) -> None:
         (partial / FIGURES).mkdir()
         for what, plot in estimate_plots(document).items():
             save(figure_of(plot, name), partial / FIGURES / what)
+
+
+def write_closed_loop(folder: Path, found: ClosedLoop) -> None:
+    """Write result.json and figures/, whole or not at all. Raises EsimError."""
+    from esim.report.figures.figure_lists import closed_loop_plots
+    from esim.report.figures.plot import figure_of, save
+
+    with whole_folder(folder, _ours) as partial:
+        (partial / RESULT).write_text(found.to_json(), encoding="utf-8")
+        (partial / FIGURES).mkdir()
+        for what, plot in closed_loop_plots(found).items():
+            save(figure_of(plot, found.study), partial / FIGURES / what)
 
 
 def write_certificate(folder: Path, document: Certificate | Watched) -> None:

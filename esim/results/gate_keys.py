@@ -16,7 +16,16 @@ from dataclasses import MISSING, dataclass, fields
 from typing import Any, TypeGuard
 
 from esim.errors import EsimError, clean, near_names
-from esim.results import certificate, check, estimate, history, identification, replay, watched
+from esim.results import (
+    certificate,
+    check,
+    closed_loop,
+    estimate,
+    history,
+    identification,
+    replay,
+    watched,
+)
 from esim.results.comparison import comparison
 from esim.results.records import finite
 from esim.results.schemas import DOCUMENTS
@@ -27,7 +36,7 @@ _PART = re.compile(
     r"\.?(?P<name>[A-Za-z_][\w-]*)|\[\s*(?:(?P<number>-?\d+)|(?P<text>[\"'].*?[\"']))\s*\]"
 )
 # By which of its keys an entry of a list is named.
-_NAMES = ("key", "study", "code", "letter", "quantity", "name", "trial")
+_NAMES = ("key", "study", "code", "letter", "quantity", "name", "trial", "searcher")
 # Objects whose keys count as those of what holds them.
 _INNER = ("summary", "orders")
 # The key of the number itself beside its interval.
@@ -113,7 +122,8 @@ def _near(document: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 
     Of a replay or a check of one study its own, and the totals; of several the totals. Of a history
     the totals. Of a comparison the row of the rule that the answer names, of an estimate its
-    quantities, of a certificate the row of the certified rule, of a watch the last study.
+    quantities, of a closed loop with one searcher those of that, of a certificate the row of the
+    certified rule, of a watch the last study.
     """
     schema = document["schema"]
     if schema in (replay.SCHEMA, check.SCHEMA):
@@ -134,6 +144,9 @@ def _near(document: Mapping[str, Any]) -> list[Mapping[str, Any]]:
         studies = document["studies"]
         last = studies[-1:] or [dict.fromkeys(f.name for f in fields(watched.WatchedStudy))]
         return [*last, document["certificate"]]
+    if schema == closed_loop.SCHEMA:
+        one = [*document["searchers"]] if len(document["searchers"]) == 1 else []
+        return [shelf for its in one for shelf in (its["quantities"], its)]
     assert schema == identification.SCHEMA
     return []
 

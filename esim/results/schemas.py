@@ -7,6 +7,7 @@ from typing import Any
 
 from esim.results.certificate import Certificate
 from esim.results.check import CheckDocument
+from esim.results.closed_loop import ClosedLoop
 from esim.results.comparison.comparison import Comparison
 from esim.results.difference import Difference
 from esim.results.estimate import EstimateDocument
@@ -35,6 +36,7 @@ DOCUMENTS: Mapping[str, type[Document]] = {
         Certificate,
         Watched,
         Difference,
+        ClosedLoop,
     )
 }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from esim.report.figures.best_so_far import best_so_far_plots
 from esim.report.figures.certificate_figures import sequence_plot, wealth_plot
 from esim.report.figures.comparison_figures import (
     comparison_front_plot,
@@ -26,6 +27,7 @@ from esim.report.figures.stop_histogram import stops_plot
 from esim.report.figures.stopped_wrongly import wrong_plots
 from esim.report.figures.trial_curves import curves_plot
 from esim.results.certificate import Certificate
+from esim.results.closed_loop import ClosedLoop
 from esim.results.comparison.comparison import Comparison
 from esim.results.difference import Difference
 from esim.results.estimate import EstimateDocument
@@ -83,6 +85,11 @@ def history_plots(studies: Sequence[Summary], parts: Sequence[Breakdown]) -> dic
 def difference_plots(found: Difference) -> dict[str, Plot]:
     """The plots of two replays against each other, by name."""
     return _by_name([changes_plot(found)])
+
+
+def closed_loop_plots(found: ClosedLoop) -> dict[str, Plot]:
+    """The plots of a closed loop, by name."""
+    return _by_name(best_so_far_plots(found))
 
 
 def identification_plots(found: Identification) -> dict[str, Plot]:

@@ -22,6 +22,7 @@ KINDS = {
     "esim.certificate/1": ("esim.report.pages.certificate", "certificate_page"),
     "esim.watch/1": ("esim.report.pages.certificate", "watch_page"),
     "esim.diff/1": ("esim.report.pages.difference", "difference_page"),
+    "esim.closed-loop/1": ("esim.report.pages.closed_loop", "closed_loop_page"),
     "esim.identify/1": ("esim.report.pages.identification", "identification_page"),
 }
 
