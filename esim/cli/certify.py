@@ -107,8 +107,9 @@ class WatchFlags:
     watch: Annotated[
         Path | None,
         typer.Option(
-            help="Hold the logs, of new studies, against this certificate (certificate.json), or "
-            "go on with an earlier watch (watch.json). Exit code 3 if it no longer holds.",
+            help="Hold the logs, of new studies, against this certificate, or go on with an "
+            "earlier watch: the folder of its --out, or the document. Exit code 3 if it no longer "
+            "holds.",
             rich_help_panel="Afterwards",
             show_default=False,
         ),

@@ -292,7 +292,8 @@ class OutputFlags:
     json: Json = False
 
     def check(self, logs: list[str]) -> None:
-        """Raise typer.BadParameter for an --out that is not apart from the logs."""
+        """Raise typer.BadParameter for an --out that is not apart from the logs, or may not be
+        replaced."""
         from esim.readers.opening import local_roots
         from esim.storage.places import keep_apart
 
@@ -300,3 +301,10 @@ class OutputFlags:
             roots = local_roots(logs)
             with usage():
                 keep_apart(self.out, roots)
+                self.check_replaceable(self.out)
+
+    def check_replaceable(self, out: Path) -> None:
+        """Inside `usage`: raise EsimError for a place that holds what esim did not write."""
+        from esim.storage.result_folder import check_replaceable
+
+        check_replaceable(out)

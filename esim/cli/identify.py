@@ -20,6 +20,7 @@ from esim.cli.process import print_document
 from esim.cli.progress import progress
 from esim.cli.read_flags import ReadStudiesFlags
 from esim.cli.usage import usage
+from esim.errors import EsimError
 
 if TYPE_CHECKING:
     from esim.analyses.identify.standing import Terms
@@ -118,6 +119,23 @@ class LeftOutputFlags(ResultFlags):
             show_default=False,
         ),
     ] = None
+
+    def check_replaceable(self, out: Path) -> None:
+        """Inside `usage`: raise EsimError for a place that holds what esim did not write."""
+        from esim.results.rule_set import read_rule_set
+
+        if out.suffix != ".json":
+            super().check_replaceable(out)
+        elif out.exists():
+            try:
+                read_rule_set(out)
+            except EsimError as error:
+                raise EsimError(
+                    "the file is no rule.json that may be replaced",
+                    where=str(out),
+                    why=error.what,
+                    fix="name another file, or move it away",
+                ) from None
 
 
 @with_groups

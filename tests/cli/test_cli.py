@@ -100,7 +100,7 @@ def test_out_holds_result_tables_and_figures(tmp_path: Path) -> None:
     run("replay", TINY, "--out", str(out))  # its own folder may be replaced
     (out / "notes.txt").write_text("mine")
     refused = CliRunner().invoke(app, ["replay", TINY, "--out", str(out)])
-    assert "notes.txt" in str(refused.exception)
+    assert refused.exit_code == 2 and "notes.txt" in refused.output
     assert (out / "notes.txt").read_text() == "mine"
 
 
@@ -112,7 +112,7 @@ def test_explain_by_name_and_by_number(tmp_path: Path) -> None:
     document = json.loads(run("explain", TINY, "5", "--clock", "order", "--json").stdout)
     stop = [row for row in document["rows"] if row["verdict"] == "stop" and row["ran"]]
     assert [(row["step"], row["threshold"], row["peers"]) for row in stop] == [(2, 5, 3)]
-    assert {p.suffix for p in (tmp_path / "e").iterdir()} == {".json", ".svg", ".png"}
+    assert {p.suffix for p in (tmp_path / "e").glob("[!.]*")} == {".json", ".svg", ".png"}
 
 
 def test_explain_knows_how_long_a_stop_takes() -> None:
@@ -194,3 +194,25 @@ def test_names_from_logs_do_no_harm_on_a_terminal(tmp_path: Path) -> None:
     out = run("replay", str(table), "--direction", "minimize").output
     assert "\x07" not in out
     assert "\x1b[31m[bold]" not in out
+
+
+def test_a_page_of_somebody_else_is_not_replaced(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    run("replay", TINY, "--out", str(out))
+    page = out / "report.html"
+    page.write_text("a person's")
+    for command in (["report", str(out)], ["replay", TINY, "--out", str(out)]):
+        refused = CliRunner().invoke(app, command)
+        said = "".join(refused.output.replace("│", " ").split())
+        assert refused.exit_code == 2 and "report.html" in said
+    assert page.read_text() == "a person's"
+    run("report", str(out), "--out", str(page))  # named, so it goes
+    run("report", str(out))
+    run("replay", TINY, "--out", str(out))
+    assert not page.exists()
+    document = tmp_path / "alone.json"
+    document.write_text((out / "result.json").read_text())
+    run("report", str(document))
+    run("report", str(document))
+    (tmp_path / "report.html").write_text("a person's")
+    assert CliRunner().invoke(app, ["report", str(document)]).exit_code == 2
