@@ -156,7 +156,13 @@ def identify(
         task = display.add_task("reading logs", total=None)
         found = reading.read(logs)
         display.update(task, description="holding rules against jobs")
-        result, left = find(found.studies, candidates, terms, without=ran_without_rule(found))
+        result, left = find(
+            found.studies,
+            candidates,
+            terms,
+            without=ran_without_rule(found),
+            progress=lambda done, of: display.update(task, total=of, completed=done),
+        )
     result = replace(result, inputs=tuple(described(found)), command=command_line(context))
     _tell(result, left, output)
     output.decide(result)

@@ -216,3 +216,44 @@ def test_a_page_of_somebody_else_is_not_replaced(tmp_path: Path) -> None:
     run("report", str(document))
     (tmp_path / "report.html").write_text("a person's")
     assert CliRunner().invoke(app, ["report", str(document)]).exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("command", "missing"),
+    [
+        (["explain"], "logs"),
+        (["explain", TINY], "trial"),
+        (["explain", TINY, "--clock", "order"], "trial"),
+        (["convert"], "logs"),
+        (["convert", TINY], "out"),
+        (["replay"], "logs"),
+    ],
+)
+def test_the_argument_that_was_left_out_is_named(command: list[str], missing: str) -> None:
+    refused = CliRunner().invoke(app, command)
+    assert refused.exit_code == 2 and f"Missing argument '{missing}'" in refused.output
+
+
+def test_a_trial_by_its_beginning() -> None:
+    whole = run("explain", TINY, "tiny-005-00000005", "--clock", "order").output
+    assert run("explain", TINY, "tiny-005", "--clock", "order").output == whole
+    refused = CliRunner().invoke(app, ["explain", TINY, "tiny-00"])
+    assert "6 trials in study 'tiny' begin with 'tiny-00'" in str(refused.exception)
+    assert "tiny-001-00000001, tiny-002-00000002" in str(refused.exception)
+
+
+def test_a_currency_needs_a_price() -> None:
+    refused = CliRunner().invoke(app, ["replay", TINY, "--currency", "EUR"])
+    assert refused.exit_code == 2 and "--currency EUR without a price" in refused.output
+    told = run("replay", TINY, "--currency", "EUR", "--price", "2", "--json").output
+    assert json.loads(told)["studies"][0]["costs"]["currency"] == "EUR"
+    told = run("replay", TINY, "--price", "2", "--json").output
+    assert json.loads(told)["studies"][0]["costs"]["currency"] == "USD"
+
+
+@pytest.mark.parametrize("command", ["replay", "check", "compare", "certify", "estimate",
+                                     "explain", "identify", "convert"])  # fmt: skip
+def test_all_that_read_logs_read_them_by_the_same_flags(command: str) -> None:
+    helped = run(command, "--help").output
+    for flag in ("--objective", "--direction", "--study", "--trial", "--step", "--where"):
+        assert flag in helped, flag
