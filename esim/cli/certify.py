@@ -11,7 +11,7 @@ import typer
 from esim.cli.candidates import RankedFlags, amount
 from esim.cli.command_line import command_line
 from esim.cli.compare import OrderClockFlags
-from esim.cli.dates import ReadDatedFlags
+from esim.cli.dates import ReadDatedStudiesFlags
 from esim.cli.flags import CostFlags, EngineFlags, FinalFlags, Logs, typed_share
 from esim.cli.gates import FAILED, ResultFlags
 from esim.cli.groups import with_groups
@@ -107,8 +107,9 @@ class WatchFlags:
     watch: Annotated[
         Path | None,
         typer.Option(
-            help="Hold the logs, of new studies, against this certificate (certificate.json), or "
-            "go on with an earlier watch (watch.json). Exit code 3 if it no longer holds.",
+            help="Hold the logs, of new studies, against this certificate, or go on with an "
+            "earlier watch: the folder of its --out, or the document. Exit code 3 if it no longer "
+            "holds.",
             rich_help_panel="Afterwards",
             show_default=False,
         ),
@@ -139,7 +140,7 @@ def certify(
     watch: WatchFlags,
     clock: OrderClockFlags,
     final: FinalFlags,
-    reading: ReadDatedFlags,
+    reading: ReadDatedStudiesFlags,
     costs: CostFlags,
     engine: EngineFlags,
     output: ResultFlags,
@@ -178,7 +179,7 @@ def certify(
 def _watch(
     path: Path,
     logs: list[str],
-    reading: ReadDatedFlags,
+    reading: ReadDatedStudiesFlags,
     engine: EngineFlags,
     output: ResultFlags,
     command: str | None,

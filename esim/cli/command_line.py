@@ -6,7 +6,7 @@ import shlex
 from typing import Any
 
 import typer
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
 
 _TYPED = "esim.typed"
 _ELSEWHERE = ("--out", "--fail-if", "--engine", "--jobs", "--address")
@@ -23,6 +23,28 @@ class Recording(TyperGroup):
         context = super().make_context(info_name, args, parent, **extra)
         context.meta[_TYPED] = typed
         return context
+
+
+class AfterLogs(TyperCommand):
+    """A command whose last argument stands after any number of logs.
+
+    Of one word the parser makes the last argument, and then misses the logs; people name these
+    first.
+    """
+
+    def parse_args(self, ctx: Any, args: list[str]) -> Any:
+        """As the base class; of what is missing, it names what people left out."""
+        typed = list(args)
+        try:
+            return super().parse_args(ctx, args)
+        except typer.BadParameter as refused:
+            error: Any = refused
+            arguments: list[Any] = [p for p in self.params if p.param_type_name == "argument"]
+            if error.param is arguments[0]:
+                values = self.make_parser(ctx).parse_args(args=typed)[0]
+                if isinstance(values.get(arguments[-1].name), str):
+                    error.param = arguments[-1]
+            raise
 
 
 def command_line(context: typer.Context) -> str | None:

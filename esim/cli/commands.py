@@ -29,7 +29,7 @@ from esim.cli import (
     schema,
     warm_up,
 )
-from esim.cli.command_line import Recording
+from esim.cli.command_line import AfterLogs, Recording
 from esim.version import __version__
 
 app = typer.Typer(
@@ -48,12 +48,12 @@ app.command("compare")(compare.compare)
 app.command("certify")(certify.certify)
 app.command("estimate")(estimate.estimate)
 app.command("closed-loop")(closed_loop.closed_loop)
-app.command("explain")(explain.explain)
+app.command("explain", cls=AfterLogs)(explain.explain)
 app.command("identify")(identify.identify)
 app.command("diff")(diff.diff)
 app.add_typer(probe.app, name="probe")
 app.command("report")(report.report)
-app.command("convert")(convert.convert)
+app.command("convert", cls=AfterLogs)(convert.convert)
 app.add_typer(fetch.app, name="fetch")
 app.command("rules")(rules.rules)
 app.command("formats")(formats.formats)

@@ -9,7 +9,7 @@ import typer
 
 from esim.cli.candidates import RankedFlags, amount
 from esim.cli.command_line import command_line
-from esim.cli.dates import ReadDatedFlags
+from esim.cli.dates import ReadDatedStudiesFlags
 from esim.cli.flags import (
     REPLAY,
     ClockMode,
@@ -162,7 +162,7 @@ def compare(
     comparison: ComparisonFlags,
     clock: OrderClockFlags,
     final: FinalFlags,
-    reading: ReadDatedFlags,
+    reading: ReadDatedStudiesFlags,
     costs: CostFlags,
     engine: EngineFlags,
     drawn: DrawnStudiesFlags,

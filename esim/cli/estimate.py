@@ -26,7 +26,7 @@ from esim.cli.gates import ResultFlags
 from esim.cli.groups import with_groups
 from esim.cli.inputs import described, read_or_open, sagemaker_studies, studies_of
 from esim.cli.process import print_document
-from esim.cli.progress import progress
+from esim.cli.progress import by_part, progress
 from esim.cli.rule_flags import UntilRuleFlags
 from esim.cli.usage import one_of, usage
 
@@ -182,7 +182,6 @@ def estimate(
     from esim.analyses.estimate.forecast import settle
     from esim.analyses.estimate.full_estimate import full_estimate
     from esim.analyses.workers.by_study import going_through
-    from esim.readers.inputs import ReadInput
     from esim.study.facts import facts_at
 
     with progress() as display:
@@ -193,11 +192,9 @@ def estimate(
             known, threads = studies.each(facts_at), engine.jobs
             asked |= {"costs": money, "final": final_value, "threads": threads, "until": until}
             ask = settle(known, row, **asked)
-            display.update(task, total=None if isinstance(found, ReadInput) else len(studies))
             estimated = full_estimate(
                 studies, known, ask, job.seed, job.confidence, wanted,
-                tell=lambda what: display.update(task, description=what),
-                advance=lambda more: display.advance(task, more),
+                progress=by_part(display, task),
             )  # fmt: skip
     document = estimated.document(described(found), command_line(context))
     _tell(estimated, document, found, output)

@@ -10,7 +10,7 @@ import typer
 from esim.cli.flags import ClockFlags, Logs, OutputFlags, OverheadFlags
 from esim.cli.groups import with_groups
 from esim.cli.process import print_document
-from esim.cli.read_flags import ReadFlags
+from esim.cli.read_flags import READING, ReadFlags
 from esim.cli.rule_flags import RuleFlags
 from esim.errors import EsimError, near_names
 
@@ -25,7 +25,11 @@ class ReadStudyFlags(ReadFlags):
 
     study: Annotated[
         str | None,
-        typer.Option(help="The study, where the logs hold several."),
+        typer.Option(
+            help="The study, where the logs hold several.",
+            rich_help_panel=READING,
+            show_default=False,
+        ),
     ] = None
 
     def keywords(self) -> dict[str, Any]:
@@ -37,7 +41,13 @@ class ReadStudyFlags(ReadFlags):
 @with_groups
 def explain(
     logs: Logs,
-    trial: Annotated[str, typer.Argument(help="The trial's id, or its number in launch order.")],
+    trial: Annotated[
+        str,
+        typer.Argument(
+            help="The trial's id, a beginning of it that no other's has, or its number in launch "
+            "order."
+        ),
+    ],
     rule: RuleFlags,
     clock: ClockFlags,
     reading: ReadStudyFlags,
@@ -70,13 +80,15 @@ def explain(
 
 
 def _asked_for(found: ReadInput, trial: str) -> tuple[Study, str]:
-    """The only study, and the trial's id."""
+    """The only study, and the trial's id, or the beginning of one."""
     if len(found.studies) != 1:
         names = near_names("", (s.name for s in found.studies))
         raise EsimError("the logs hold several studies", fix=f"--study with one of: {names}")
     study = found.studies[0]
-    if trial in study.trials or not trial.isdigit():
+    if trial in study.trials or not trial.isdecimal():
         return study, trial
-    if not 1 <= int(trial) <= study.n_trials:
-        raise EsimError(f"no trial number {trial}", fix=f"1 to {study.n_trials}, in launch order")
-    return study, study.trials[int(trial) - 1]
+    if 1 <= int(trial) <= study.n_trials:
+        return study, study.trials[int(trial) - 1]
+    if any(name.startswith(trial) for name in study.trials):
+        return study, trial
+    raise EsimError(f"no trial number {trial}", fix=f"1 to {study.n_trials}, in launch order")

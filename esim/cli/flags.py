@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, get_args
 
 import typer
 
-from esim.cli.usage import one_of, usage
+from esim.cli.usage import one_of, refuse, usage
 
 if TYPE_CHECKING:
     from esim.assumptions import Costs
@@ -211,7 +211,32 @@ class CostFlags(OverheadFlags):
     price: Annotated[
         float | None, typer.Option(min=0, help="Money per instance-hour.", rich_help_panel=COSTS)
     ] = None
-    currency: Annotated[str, typer.Option(help="The price's unit.", rich_help_panel=COSTS)] = "USD"
+    currency: Annotated[
+        str | None,
+        typer.Option(
+            help="The price's unit. Default: USD.", rich_help_panel=COSTS, show_default=False
+        ),
+    ] = None
+
+    def chosen(self) -> Costs:
+        """The costs as a record. Raises typer.BadParameter for a number that cannot be, or a
+        currency without a price."""
+        from esim.assumptions import Costs
+
+        with usage():
+            currency = currency_of(self.price, self.currency)
+            return Costs(**{**vars(self), "currency": currency})
+
+
+def currency_of(price: float | None, currency: str | None) -> str:
+    """Inside `usage`: the unit of a price. Raises EsimError for one without a price."""
+    from esim.assumptions import Costs
+
+    if currency is None:
+        return Costs.currency
+    if price is None:
+        refuse(f"--currency {currency} without a price: no money is told", "--price N, per hour")
+    return currency
 
 
 @dataclass(frozen=True)
@@ -292,7 +317,8 @@ class OutputFlags:
     json: Json = False
 
     def check(self, logs: list[str]) -> None:
-        """Raise typer.BadParameter for an --out that is not apart from the logs."""
+        """Raise typer.BadParameter for an --out that is not apart from the logs, or may not be
+        replaced."""
         from esim.readers.opening import local_roots
         from esim.storage.places import keep_apart
 
@@ -300,3 +326,10 @@ class OutputFlags:
             roots = local_roots(logs)
             with usage():
                 keep_apart(self.out, roots)
+                self.check_replaceable(self.out)
+
+    def check_replaceable(self, out: Path) -> None:
+        """Inside `usage`: raise EsimError for a place that holds what esim did not write."""
+        from esim.storage.result_folder import check_replaceable
+
+        check_replaceable(out)

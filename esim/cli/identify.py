@@ -20,6 +20,7 @@ from esim.cli.process import print_document
 from esim.cli.progress import progress
 from esim.cli.read_flags import ReadStudiesFlags
 from esim.cli.usage import usage
+from esim.errors import EsimError
 
 if TYPE_CHECKING:
     from esim.analyses.identify.standing import Terms
@@ -119,6 +120,23 @@ class LeftOutputFlags(ResultFlags):
         ),
     ] = None
 
+    def check_replaceable(self, out: Path) -> None:
+        """Inside `usage`: raise EsimError for a place that holds what esim did not write."""
+        from esim.results.rule_set import read_rule_set
+
+        if out.suffix != ".json":
+            super().check_replaceable(out)
+        elif out.exists():
+            try:
+                read_rule_set(out)
+            except EsimError as error:
+                raise EsimError(
+                    "the file is no rule.json that may be replaced",
+                    where=str(out),
+                    why=error.what,
+                    fix="name another file, or move it away",
+                ) from None
+
 
 @with_groups
 def identify(
@@ -138,7 +156,13 @@ def identify(
         task = display.add_task("reading logs", total=None)
         found = reading.read(logs)
         display.update(task, description="holding rules against jobs")
-        result, left = find(found.studies, candidates, terms, without=ran_without_rule(found))
+        result, left = find(
+            found.studies,
+            candidates,
+            terms,
+            without=ran_without_rule(found),
+            progress=lambda done, of: display.update(task, total=of, completed=done),
+        )
     result = replace(result, inputs=tuple(described(found)), command=command_line(context))
     _tell(result, left, output)
     output.decide(result)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from esim.cli.flags import typed_place
+from esim.cli.flags import currency_of, typed_place
 from esim.cli.groups import with_groups
 from esim.cli.usage import usage
 
@@ -53,14 +53,18 @@ class AccountFlags:
         float | None,
         typer.Option(min=0, help="Money per instance-hour, to say the cost.", show_default=False),
     ] = None
-    currency: Annotated[str, typer.Option(help="Of the price.")] = "USD"
+    currency: Annotated[
+        str | None, typer.Option(help="Of the price. Default: USD.", show_default=False)
+    ] = None
 
     def account(self) -> Account:
-        """The account. Raises typer.BadParameter for a name that is too long."""
+        """The account. Raises typer.BadParameter for a name that is too long, or a currency
+        without a price."""
         from esim.probe.sagemaker import Account
 
         given = {name: value for name, value in vars(self).items() if value is not None}
         with usage():
+            given["currency"] = currency_of(self.price, self.currency)
             return Account(**given)
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from rich.progress import Progress
+    from rich.progress import Progress, TaskID
 
 
 @contextmanager
@@ -38,3 +38,25 @@ def progress() -> Iterator[Progress]:
         redirect_stdout=sys.stdout.isatty(),  # printed above the display, but into no file
     ) as display:
         yield display
+
+
+def by_part(display: Progress, begun: TaskID) -> Callable[[str, int, int | None], None]:
+    """Shows what has several parts: each has a share that is done, and a time that is left.
+
+    Args:
+        display: shows it.
+        begun: what stands there until the first part begins.
+
+    Returns:
+        To be told the name of a part, how much of it is done, and of how much.
+    """
+    part, task = "", begun
+
+    def tell(name: str, done: int, of: int | None) -> None:
+        nonlocal part, task
+        if name != part:
+            display.remove_task(task)
+            part, task = name, display.add_task(name, total=of)
+        display.update(task, completed=done)
+
+    return tell

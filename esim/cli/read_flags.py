@@ -31,7 +31,8 @@ class ReadFlags:
     direction: Annotated[
         str | None,
         typer.Option(
-            help="minimize or maximize, where the logs do not say.", rich_help_panel=READING
+            help="minimize or maximize, short min or max, where the logs do not say.",
+            rich_help_panel=READING,
         ),
     ] = None
     metric: Annotated[

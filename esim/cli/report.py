@@ -23,8 +23,8 @@ class PageFlags:
         typer.Option(
             parser=typed_place,
             metavar="PATH",
-            help="Write here; the ending says what: .html, .md, .pdf, .csv or .json. Repeatable. "
-            "Default: report.html beside the result.",
+            help="Write here; the ending says what: .html, .md, .pdf, .csv or .json; a file of "
+            "this name is replaced. Repeatable. Default: report.html beside the result.",
             show_default=False,
         ),
     ] = None
@@ -50,9 +50,12 @@ class PageFlags:
                 for and no .csv.
         """
         from esim.report.files import ENDINGS, REPORT
+        from esim.report.pages.document import check_own_page
 
         targets = self.out or [(result if result.is_dir() else result.parent) / f"{REPORT}.html"]
         with usage():
+            if not self.out:
+                check_own_page(targets[0])
             for target in targets:
                 if target.suffix.lstrip(".").lower() not in ENDINGS:
                     refuse(

@@ -11,17 +11,15 @@ import numpy as np
 from esim.errors import EsimError
 from esim.report.chosen import shown_in_full
 from esim.report.words import comparison_name, inert, plural
-from esim.results.certificate import CERTIFICATE
 from esim.results.comparison.comparison import COMPARED
-from esim.results.difference import DIFFERENCE
-from esim.results.estimate import ESTIMATE
 from esim.results.explanation import EXPLANATION
 from esim.results.recorded_reports import RecordedReports
 from esim.results.replay import DECISIONS, REPORTS, RESULT, TRIALS, ReplayDocument
 from esim.results.rule_set import RULES, RuleSet
-from esim.results.watched import WATCH, Watched
+from esim.results.watched import Watched
 from esim.rules.candidates import Candidate
-from esim.storage.folders import unique_slugs, whole_file, whole_folder
+from esim.storage.folders import unique_slugs, whole_file
+from esim.storage.result_folder import result_folder
 from esim.study import Study
 
 if TYPE_CHECKING:
@@ -59,7 +57,7 @@ def write_results(
     from esim.report.figures.plot import figure_of, save
     from esim.results.tables import trials_table
 
-    with whole_folder(folder, _ours) as partial:
+    with result_folder(folder) as partial:
         (partial / RESULT).write_text(document.to_json(), encoding="utf-8")
         results = document.studies
         traces = [result.trace() for result in results]
@@ -93,7 +91,7 @@ def write_comparison(folder: Path, comparison: Comparison) -> None:
     from esim.report.figures.figure_lists import comparison_plots
     from esim.report.figures.plot import figure_of, save
 
-    with whole_folder(folder, _ours) as partial:
+    with result_folder(folder) as partial:
         (partial / RESULT).write_text(comparison.to_json(), encoding="utf-8")
         frames = (comparison.table, comparison.by_study, comparison.by_workers)
         for name, frame in zip(COMPARED, frames, strict=True):
@@ -106,24 +104,24 @@ def write_comparison(folder: Path, comparison: Comparison) -> None:
 
 
 def write_explanation(folder: Path, explanation: Explanation) -> None:
-    """Write explanation.json and its figure, whole or not at all. Raises EsimError."""
+    """Write result.json and its figure, whole or not at all. Raises EsimError."""
     from esim.report.figures.explained_trial import explain_figure
     from esim.report.figures.plot import save
 
-    with whole_folder(folder, _ours) as partial:
-        (partial / f"{EXPLANATION}.json").write_text(explanation.to_json(), encoding="utf-8")
+    with result_folder(folder) as partial:
+        (partial / RESULT).write_text(explanation.to_json(), encoding="utf-8")
         save(explain_figure(explanation), partial / EXPLANATION)
 
 
 def write_estimate(folder: Path, document: EstimateDocument) -> None:
-    """Write estimate.json and figures/, whole or not at all. Raises EsimError."""
+    """Write result.json and figures/, whole or not at all. Raises EsimError."""
     from esim.report.figures.figure_lists import estimate_plots
     from esim.report.figures.plot import figure_of, save
 
     past = document.studies
     name = past[0].study if len(past) == 1 else "the next study"
-    with whole_folder(folder, _ours) as partial:
-        (partial / ESTIMATE).write_text(document.to_json(), encoding="utf-8")
+    with result_folder(folder) as partial:
+        (partial / RESULT).write_text(document.to_json(), encoding="utf-8")
         (partial / FIGURES).mkdir()
         for what, plot in estimate_plots(document).items():
             save(figure_of(plot, name), partial / FIGURES / what)
@@ -142,25 +140,24 @@ def write_closed_loop(folder: Path, found: ClosedLoop) -> None:
 
 
 def write_certificate(folder: Path, document: Certificate | Watched) -> None:
-    """Write certificate.json or watch.json and figures/, whole or not at all. Raises EsimError."""
+    """Write result.json and figures/, whole or not at all. Raises EsimError."""
     from esim.report.figures.figure_lists import certificate_plots
     from esim.report.figures.plot import figure_of, save
 
-    name = WATCH if isinstance(document, Watched) else CERTIFICATE
-    with whole_folder(folder, _ours) as partial:
-        (partial / name).write_text(document.to_json(), encoding="utf-8")
+    with result_folder(folder) as partial:
+        (partial / RESULT).write_text(document.to_json(), encoding="utf-8")
         (partial / FIGURES).mkdir()
         for what, plot in certificate_plots(document).items():
             save(figure_of(plot, plural(len(document.studies), "study")), partial / FIGURES / what)
 
 
 def write_difference(folder: Path, document: Difference) -> None:
-    """Write diff.json and figures/, whole or not at all. Raises EsimError."""
+    """Write result.json and figures/, whole or not at all. Raises EsimError."""
     from esim.report.figures.figure_lists import difference_plots
     from esim.report.figures.plot import figure_of, save
 
-    with whole_folder(folder, _ours) as partial:
-        (partial / DIFFERENCE).write_text(document.to_json(), encoding="utf-8")
+    with result_folder(folder) as partial:
+        (partial / RESULT).write_text(document.to_json(), encoding="utf-8")
         (partial / FIGURES).mkdir()
         for what, plot in difference_plots(document).items():
             save(figure_of(plot, "two replays"), partial / FIGURES / what)
@@ -192,23 +189,13 @@ def write_identification(place: Path, found: Identification, left: Sequence[Cand
         return
     studies = found.studies
     name = studies[0].study if len(studies) == 1 else f"{len(studies)} tuning jobs"
-    with whole_folder(place, _ours) as partial:
+    with result_folder(place) as partial:
         (partial / RESULT).write_text(found.to_json(), encoding="utf-8")
         if rules is not None:
             (partial / RULES).write_text(rules, encoding="utf-8")
         (partial / FIGURES).mkdir()
         for what, plot in identification_plots(found).items():
             save(figure_of(plot, name), partial / FIGURES / what)
-
-
-def _ours(path: Path) -> bool:
-    if path.parent == Path(FIGURES):
-        return path.suffix in (".svg", ".png")
-    names = [RESULT, ESTIMATE, CERTIFICATE, WATCH, DIFFERENCE, RULES, TRIALS, DECISIONS, REPORTS]
-    names += [f"{REPORT}.{end}" for end in ENDINGS]
-    names += [f"{EXPLANATION}.{end}" for end in ("json", "svg", "png")]
-    names += [f"{table}.{end}" for table in COMPARED for end in ("parquet", "csv")]
-    return str(path) in names
 
 
 def _write_table(table: pa.Table, path: Path) -> None:

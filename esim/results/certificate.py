@@ -20,7 +20,6 @@ from esim.study.door import above
 from esim.version import __version__
 
 SCHEMA = "esim.certificate/1"
-CERTIFICATE = "certificate.json"  # the document in the folder of --out
 Verdict = Literal["certified", "not certified", "not tested"]
 Part = Literal["design", "test"]
 

@@ -17,7 +17,6 @@ from esim.storage.typed import Scalar, Scalars, plain
 from esim.version import __version__
 
 SCHEMA = "esim.diff/1"
-DIFFERENCE = "diff.json"  # the document in the folder of --out
 Cause = Literal[
     "data", "rule", "job-level rule", "clock", "costs", "final value", "failure", "version",
     "unknown",

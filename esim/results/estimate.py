@@ -21,7 +21,6 @@ from esim.storage.typed import Scalars, Unbounded, plain
 from esim.study import Direction
 
 SCHEMA = "esim.estimate/1"
-ESTIMATE = "estimate.json"  # the document in the folder of --out
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from esim.study import Direction
 from esim.version import __version__
 
 SCHEMA = "esim.explain/1"
-EXPLANATION = "explanation"  # the document and its figure in the folder of --out, by their ending
+EXPLANATION = "explanation"  # its figure in the folder of --out, but for the ending
 Verdict = Literal["go on", "stop", "not judged"]
 
 

@@ -12,12 +12,10 @@ import numpy as np
 
 from esim.errors import EsimError
 from esim.results import certificate, watched
-from esim.results.certificate import CERTIFICATE, Certificate
-from esim.results.difference import DIFFERENCE
-from esim.results.estimate import ESTIMATE
+from esim.results.certificate import Certificate
 from esim.results.recorded_reports import RecordedReports
 from esim.results.replay import DECISIONS, REPORTS, RESULT, ReplayDocument, ReplayResult
-from esim.results.watched import WATCH, Watched
+from esim.results.watched import Watched
 from esim.storage.columns import Column, checked_columns
 from esim.storage.typed import MisfitError, parse
 
@@ -25,6 +23,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
+# What documents were called in the folder of --out until all were called the same.
+_BEFORE = ("estimate.json", "certificate.json", "watch.json", "diff.json", "explanation.json")
 _OF_A_TRIAL = (Column("study", "text"), Column("trial", "text"), Column("step", "whole numbers"))
 _COLUMNS = {
     REPORTS: (*_OF_A_TRIAL, Column("value", "numbers")),
@@ -92,8 +92,7 @@ def read_result(path: Path) -> SavedResult:
     """
     file = path
     if path.is_dir():
-        names = (RESULT, ESTIMATE, CERTIFICATE, WATCH, DIFFERENCE)
-        found = [path / name for name in names if (path / name).is_file()]
+        found = [path / name for name in (RESULT, *_BEFORE) if (path / name).is_file()]
         file = found[0] if found else path / RESULT
     where = str(file)
     try:

@@ -17,7 +17,6 @@ from esim.study.door import above
 from esim.version import __version__
 
 SCHEMA = "esim.watch/1"
-WATCH = "watch.json"  # the document in the folder of --out
 
 
 @dataclass(frozen=True)

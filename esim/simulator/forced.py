@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import partial
 from operator import attrgetter
@@ -65,6 +65,7 @@ def forced_decisions(
     *,
     latency_s: float = 0.0,
     threads: int | None = None,
+    advance: Callable[[int], None] = lambda rules: None,
 ) -> Decisions:
     """What each rule first decides on each trial of a study as it was recorded.
 
@@ -76,6 +77,7 @@ def forced_decisions(
         latency_s: seconds that a stop may take, on top of the rule's delay, to end the training.
         threads: how many threads work; None: as many as the machine has cores. The result does not
             depend on it.
+        advance: called with the number of rules that were gone through since the last call.
 
     Raises:
         EsimError: a rule cannot be planned on this study.
@@ -102,6 +104,7 @@ def forced_decisions(
                     if rules[at].delay == delay:
                         for column, made in zip(vars(found).values(), rows, strict=True):
                             column[at, its] = made[at_judgement]
+        advance(len(places))
     return found
 
 

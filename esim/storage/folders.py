@@ -34,8 +34,13 @@ def whole_folder(folder: Path, ours: Callable[[Path], bool]) -> Iterator[Path]:
     """
     try:
         target = Path(os.path.realpath(folder))
-        if target.exists():
-            _refuse_others(target, ours, str(folder))
+        if target.exists() and (others := others_in(target, ours, str(folder))):
+            raise EsimError(
+                "the folder holds other things",
+                where=str(folder),
+                why=", ".join(others[:5]),
+                fix="name a new or empty folder",
+            )
         target.parent.mkdir(parents=True, exist_ok=True)
         with temporary(target.parent, target.name, folder=True) as partial:
             partial.chmod(0o777 & ~umask())
@@ -45,19 +50,18 @@ def whole_folder(folder: Path, ours: Callable[[Path], bool]) -> Iterator[Path]:
         raise EsimError("cannot be written", where=str(folder), why=str(error)) from error
 
 
-def _refuse_others(target: Path, ours: Callable[[Path], bool], where: str) -> None:
-    """Raise EsimError if a path is no folder, or holds files that may not be replaced."""
-    if not target.is_dir():
+def others_in(folder: Path, ours: Callable[[Path], bool], where: str) -> list[str]:
+    """The files in a folder that may not be replaced, by their paths in it.
+
+    Raises:
+        EsimError: the path is no folder.
+    """
+    if not folder.is_dir():
         raise EsimError("a file stands there", where=where)
-    inside = (path for path in target.rglob("*") if not path.is_dir())
-    others = sorted(str(p.relative_to(target)) for p in inside if not ours(p.relative_to(target)))
-    if others:
-        raise EsimError(
-            "the folder holds other things",
-            where=where,
-            why=", ".join(others[:5]),
-            fix="name a new or empty folder",
-        )
+    inside = (path for path in folder.rglob("*") if not path.is_dir())
+    return sorted(
+        str(path.relative_to(folder)) for path in inside if not ours(path.relative_to(folder))
+    )
 
 
 @contextmanager

@@ -13,14 +13,14 @@ def as_direction(word: str) -> Direction:
     """The direction that a word names, in upper or lower case.
 
     Args:
-        word: "minimize" or "maximize".
+        word: "minimize" or "maximize", or short "min" or "max".
 
     Raises:
         EsimError: it is another word.
     """
     lowered = word.strip().lower() if isinstance(word, str) else word
-    if lowered == "minimize":
+    if lowered in ("minimize", "min"):
         return "minimize"
-    if lowered == "maximize":
+    if lowered in ("maximize", "max"):
         return "maximize"
-    raise EsimError(f"unknown direction {word!r}", fix="minimize or maximize")
+    raise EsimError(f"unknown direction {word!r}", fix="minimize or maximize, min or max")

@@ -150,18 +150,31 @@ class Study:
         """The position of a trial in launch order.
 
         Args:
-            trial: the trial's id.
+            trial: the trial's id, or a beginning of it that no other trial's has.
 
         Raises:
-            EsimError: the study has no such trial; the error lists near names.
+            EsimError: the study has no such trial, or several; the error lists them, or near names.
+
+        Example:
+            >>> import esim
+            >>> study = esim.Study.from_arrays([[1.0], [2.0]], "min", names=["job-1a", "job-2b"])
+            >>> study.trial_index("job-2b"), study.trial_index("job-2")
+            (1, 1)
         """
-        try:
+        if trial in self.trials:
             return self.trials.index(trial)
-        except ValueError:
+        begun = [i for i, name in enumerate(self.trials) if trial and name.startswith(trial)]
+        if len(begun) == 1:
+            return begun[0]
+        if begun:
             raise EsimError(
-                f"no trial {trial!r} in study {self.name!r}",
-                fix=f"one of: {near_names(trial, self.trials)}",
-            ) from None
+                f"{len(begun)} trials in study {self.name!r} begin with {trial!r}",
+                fix=f"one of: {near_names('', (self.trials[i] for i in begun))}",
+            )
+        raise EsimError(
+            f"no trial {trial!r} in study {self.name!r}",
+            fix=f"one of: {near_names(trial, self.trials)}",
+        )
 
     @classmethod
     def from_arrays(
@@ -188,7 +201,7 @@ class Study:
         Args:
             values: float [n_trials, n_steps], or a sequence of n_trials curves of any lengths. NaN
                 means that there is no report.
-            direction: "minimize" or "maximize".
+            direction: "minimize" or "maximize", short "min" or "max".
             elapsed: seconds since each trial's start, shaped like `values`.
             start, end: seconds since a common zero, [n_trials].
             names: the trials' ids; the default is "0", "1", ...
@@ -274,7 +287,8 @@ class Study:
             EsimError: as `validate`.
         """
         n, r = self.n_trials, self.n_reports
-        as_direction(self.direction)
+        if as_direction(self.direction) != self.direction:
+            self._need(False, "direction must be minimize or maximize", f"it is {self.direction!r}")
         lengths = {"offsets": n + 1, "steps": r, "values": r, "elapsed": r}
         for column, dtype in _DTYPES.items():
             array = getattr(self, column)

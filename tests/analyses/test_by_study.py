@@ -392,7 +392,7 @@ def test_of_a_long_history_some_studies_are_drawn(history: History, tmp_path: Pa
     words = ["estimate", str(history.location), "--replicates", "100", "--jobs", "1"]
     shown = RUN.invoke(app, [*words, "--most-studies", "3", "--out", str(out)])
     assert shown.exit_code == 0, shown.output
-    assert json.loads((out / "estimate.json").read_text())["drawn_from"] == 7
+    assert json.loads((out / "result.json").read_text())["drawn_from"] == 7
 
 
 def drawn_names(history: History, seed: int) -> list[str]:
@@ -451,7 +451,7 @@ def test_the_forecast_of_a_history(
     failing = RUN.invoke(app, [*words, "--out", str(out)])
     assert failing.exit_code == 1
     assert "Not replayed: 1 studies" in failing.output
-    document = json.loads((out / "estimate.json").read_text())
+    document = json.loads((out / "result.json").read_text())
     assert document["failures"] == {"s3": "no good"}
     assert document["command"] == f"esim estimate {folder} --replicates 100 --workers 1"
     page = RUN.invoke(app, ["report", str(out), "--out", str(tmp_path / "r.md")])

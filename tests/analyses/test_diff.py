@@ -174,7 +174,7 @@ def test_what_is_shown(old: Path, tmp_path: Path) -> None:
     assert run.exit_code == 0, run.output
     assert "min_peers" in run.output and "by the rule" in run.output
     assert (tmp_path / "d" / "figures" / "changes.svg").is_file()
-    found = Difference.from_dict(json.loads((tmp_path / "d" / "diff.json").read_text()))
+    found = Difference.from_dict(json.loads((tmp_path / "d" / "result.json").read_text()))
     page = page_of(tmp_path / "d")
     tables = {table.name: table for table in page.tables()}
     assert [row[0] for row in tables["changed"].rows] == [o.study for o in most_changed(found)]

@@ -60,6 +60,22 @@ def surveyed(past: Sequence[Study], ask: Ask, wanted: Wanted) -> Estimate:
         return full_estimate(studies, list(map(facts, past)), ask, 0, 0.9, wanted)
 
 
+def test_progress_is_told_of_each_part_up_to_its_end() -> None:
+    past, ask = settled(a_study(20), 10, 2, 100)
+    told: dict[str, list[tuple[int, int | None]]] = {}
+    wanted = Wanted(backtest=True)
+    with going_through(past, engine="threads", jobs=1) as studies:
+        full_estimate(
+            studies, list(map(facts, past)), ask, 0, 0.9, wanted,
+            lambda part, done, of: told.setdefault(part, []).append((done, of)),
+        )  # fmt: skip
+    assert list(told) == ["forecasting", "backtest"]
+    for steps in told.values():
+        of = steps[0][1]
+        assert of is not None and steps == [(done, of) for done in range(of + 1)]
+    assert told["backtest"][-1] == (100, 100)
+
+
 SEED = np.random.SeedSequence(7)
 
 

@@ -453,3 +453,14 @@ def test_documents_are_read_back() -> None:
     assert RuleSet.from_dict(rules.to_dict()) == rules
     assert [one.rule for one in rules.candidates()] == [one.rule for one in left]
     assert [one.columns for one in rules.readings()] == [{}, {"tolerance": 1e-6}]
+
+
+def test_progress_is_told_up_to_its_end() -> None:
+    study = esim.Study.from_arrays(
+        [[3, 2, 1], [4, 4], [2, 2, 2]], "min", status=["completed", "stopped", "completed"]
+    )
+    told: list[tuple[int, int]] = []
+    found, _ = identify([study], progress=lambda done, of: told.append((done, of)))
+    assert [done for done, _ in told] == sorted(done for done, _ in told) and len(told) > 5
+    assert {of for _, of in told} == {found.candidates}
+    assert told[-1] == (found.candidates, found.candidates)

@@ -84,7 +84,7 @@ def test_the_document_the_folder_and_the_pages(past: str, tmp_path: Path) -> Non
     document = json.loads(out, parse_constant=pytest.fail)
     assert document["schema"] == "esim.certificate/1"
     assert document["command"].startswith("esim certify")
-    assert (tmp_path / "o" / "certificate.json").read_text() == out.removesuffix("\n")
+    assert (tmp_path / "o" / "result.json").read_text() == out.removesuffix("\n")
     told = Certificate.from_dict(document)
     assert told.to_json() + "\n" == out
     assert watchable(tmp_path / "o") == told

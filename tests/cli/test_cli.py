@@ -100,7 +100,7 @@ def test_out_holds_result_tables_and_figures(tmp_path: Path) -> None:
     run("replay", TINY, "--out", str(out))  # its own folder may be replaced
     (out / "notes.txt").write_text("mine")
     refused = CliRunner().invoke(app, ["replay", TINY, "--out", str(out)])
-    assert "notes.txt" in str(refused.exception)
+    assert refused.exit_code == 2 and "notes.txt" in refused.output
     assert (out / "notes.txt").read_text() == "mine"
 
 
@@ -112,7 +112,7 @@ def test_explain_by_name_and_by_number(tmp_path: Path) -> None:
     document = json.loads(run("explain", TINY, "5", "--clock", "order", "--json").stdout)
     stop = [row for row in document["rows"] if row["verdict"] == "stop" and row["ran"]]
     assert [(row["step"], row["threshold"], row["peers"]) for row in stop] == [(2, 5, 3)]
-    assert {p.suffix for p in (tmp_path / "e").iterdir()} == {".json", ".svg", ".png"}
+    assert {p.suffix for p in (tmp_path / "e").glob("[!.]*")} == {".json", ".svg", ".png"}
 
 
 def test_explain_knows_how_long_a_stop_takes() -> None:
@@ -194,3 +194,66 @@ def test_names_from_logs_do_no_harm_on_a_terminal(tmp_path: Path) -> None:
     out = run("replay", str(table), "--direction", "minimize").output
     assert "\x07" not in out
     assert "\x1b[31m[bold]" not in out
+
+
+def test_a_page_of_somebody_else_is_not_replaced(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    run("replay", TINY, "--out", str(out))
+    page = out / "report.html"
+    page.write_text("a person's")
+    for command in (["report", str(out)], ["replay", TINY, "--out", str(out)]):
+        refused = CliRunner().invoke(app, command)
+        said = "".join(refused.output.replace("│", " ").split())
+        assert refused.exit_code == 2 and "report.html" in said
+    assert page.read_text() == "a person's"
+    run("report", str(out), "--out", str(page))  # named, so it goes
+    run("report", str(out))
+    run("replay", TINY, "--out", str(out))
+    assert not page.exists()
+    document = tmp_path / "alone.json"
+    document.write_text((out / "result.json").read_text())
+    run("report", str(document))
+    run("report", str(document))
+    (tmp_path / "report.html").write_text("a person's")
+    assert CliRunner().invoke(app, ["report", str(document)]).exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("command", "missing"),
+    [
+        (["explain"], "logs"),
+        (["explain", TINY], "trial"),
+        (["explain", TINY, "--clock", "order"], "trial"),
+        (["convert"], "logs"),
+        (["convert", TINY], "out"),
+        (["replay"], "logs"),
+    ],
+)
+def test_the_argument_that_was_left_out_is_named(command: list[str], missing: str) -> None:
+    refused = CliRunner().invoke(app, command)
+    assert refused.exit_code == 2 and f"Missing argument '{missing}'" in refused.output
+
+
+def test_a_trial_by_its_beginning() -> None:
+    whole = run("explain", TINY, "tiny-005-00000005", "--clock", "order").output
+    assert run("explain", TINY, "tiny-005", "--clock", "order").output == whole
+    refused = CliRunner().invoke(app, ["explain", TINY, "tiny-00"])
+    assert "6 trials in study 'tiny' begin with 'tiny-00'" in str(refused.exception)
+    assert "tiny-001-00000001, tiny-002-00000002" in str(refused.exception)
+
+
+def test_a_currency_needs_a_price() -> None:
+    refused = CliRunner().invoke(app, ["replay", TINY, "--currency", "EUR"])
+    assert refused.exit_code == 2 and "--currency EUR without a price" in refused.output
+    told = run("replay", TINY, "--currency", "EUR", "--price", "2", "--json").output
+    assert json.loads(told)["studies"][0]["costs"]["currency"] == "EUR"
+    told = run("replay", TINY, "--price", "2", "--json").output
+    assert json.loads(told)["studies"][0]["costs"]["currency"] == "USD"
+
+
+@pytest.mark.parametrize("command", ["replay", "check", "compare", "certify", "estimate",
+                                     "explain", "identify", "convert"])  # fmt: skip
+def test_all_that_read_logs_read_them_by_the_same_flags(command: str) -> None:
+    helped = run(command, "--help").output
+    for flag in ("--objective", "--direction", "--study", "--trial", "--step", "--where"):
+        assert flag in helped, flag

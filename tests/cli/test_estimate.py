@@ -60,7 +60,7 @@ def test_out_holds_the_document_and_its_figures(tmp_path: Path) -> None:
     shown = run(LOGS, *FEW, "--backtest", "--readings", "--out", str(tmp_path / "e"))
     assert "Backtest on these trials" in shown
     assert "By reading of the documentation" in shown
-    document = json.loads((tmp_path / "e" / "estimate.json").read_text(encoding="utf-8"))
+    document = json.loads((tmp_path / "e" / "result.json").read_text(encoding="utf-8"))
     assert document["backtest"]["splits"] == 100
     assert len(document["readings"]) > 10
     assert set(document["ranges"]) >= {"steps_saved_fraction", "probability_best_kept"}

@@ -54,7 +54,7 @@ def places(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     folder = tmp_path_factory.mktemp("gates")
     past = studies(4)
     append(Location(str(folder / "h")), [Input("in", "0", "table", past)], None)
-    certificate = folder / "certificate.json"
+    certificate = folder / "result.json"
     asked = {"risk": 0.5, "confidence": 0.5, "max_loss": 1, "orders": 2}
     certificate.write_text(esim.certify(studies(7)[4:], ["sagemaker"], **asked).to_json())
     return {

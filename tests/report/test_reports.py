@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import shlex
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -31,14 +32,10 @@ REPORTS = {
     "--rules sagemaker,optuna-median,vizier-median,synetune-asha,azure-bandit --choose",
     "estimate": "estimate data/xgboost_digits/sagemaker --trials 50 --workers 4 --same-cost",
 }
-DOCUMENT = {"estimate": "estimate.json"}  # else result.json
 EXPLAIN = "explain data/xgboost_digits/sagemaker xgboost-digits-104-72013146"
 COMMANDS = {
-    **{
-        f"{folder}/{DOCUMENT.get(folder, 'result.json')}": command
-        for folder, command in REPORTS.items()
-    },
-    "explain/explanation.json": EXPLAIN,
+    **{f"{folder}/result.json": command for folder, command in REPORTS.items()},
+    "explain/result.json": EXPLAIN,
 }
 AGAIN = "python -m tests.report.test_reports"
 
@@ -94,9 +91,11 @@ def write() -> None:
     os.chdir(ROOT)
     for folder, command in REPORTS.items():
         out = f"reports/{folder}"
+        shutil.rmtree(out, ignore_errors=True)
         esim(f"{command} --out {out}")
         targets = " ".join(f"--out {out}/report.{end}" for end in ("html", "md", "pdf"))
         esim(f"report {out} {targets}")
+    shutil.rmtree("reports/explain", ignore_errors=True)
     esim(f"{EXPLAIN} --out reports/explain")
 
 

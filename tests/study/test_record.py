@@ -94,7 +94,7 @@ def test_disorder_is_refused(columns: dict[str, Any], said: str) -> None:
         small(**columns)
 
 
-@pytest.mark.parametrize("direction", ["up", "", "min", None])
+@pytest.mark.parametrize("direction", ["up", "", "mini", None])
 def test_unknown_direction(direction: Any) -> None:
     with pytest.raises(EsimError, match="unknown direction"):
         Study.from_arrays([[1.0]], direction)
@@ -150,3 +150,20 @@ def test_steps_whose_sum_is_exact_in_each_study_of_a_batch() -> None:
         Batch.of(
             [*studies, dataclasses.replace(studies[0], name="x", steps=studies[0].steps * 2)]
         ).validate_numbers()
+
+
+def test_a_trial_by_its_beginning() -> None:
+    found = Study.from_arrays([[1.0], [2.0], [3.0]], "max", names=["a-1", "a-12", "b"])
+    assert found.direction == "maximize" and found.sign == -1
+    assert [found.trial_index(name) for name in ("a-1", "a-12", "b", "a-12"[:4])] == [0, 1, 2, 1]
+    with pytest.raises(
+        EsimError, match=r"2 trials in study 'study' begin with 'a-'(.|\n)*a-1, a-12"
+    ):
+        found.trial_index("a-")
+    with pytest.raises(EsimError, match="no trial ''"):
+        found.trial_index("")
+
+
+def test_a_direction_stands_in_one_word() -> None:
+    with pytest.raises(EsimError, match="direction must be minimize or maximize"):
+        dataclasses.replace(small(), direction="max").validate()  # type: ignore[arg-type]

@@ -7,7 +7,7 @@ reports/calibration.md tells how well its intervals hold.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import get_args
@@ -151,7 +151,7 @@ def estimate(
         ask = settle(
             past.each(facts_at), row, trials, workers, replicates, costs, final, launch, jobs, ends
         )
-        every = past.each(partial(answer, (ask,), {}, seed, past.threads, None))
+        every = past.each(partial(answer, (ask,), {}, seed, past.threads, None, None))
         found = combined(every, ask, seed, confidence, past)
     return dataclasses.replace(found, advice=advise(found))
 
@@ -265,7 +265,7 @@ def forecast(
         parts: the trials of each study that count as past, int64 [n] each; None: all.
     """
     with going_through(past, jobs=ask.threads) as studies:
-        every = studies.each(partial(answer, (ask,), {}, seed, studies.threads, parts))
+        every = studies.each(partial(answer, (ask,), {}, seed, studies.threads, parts, None))
     return combined(every, ask, seed, confidence)
 
 
@@ -295,6 +295,7 @@ def answer(
     seed: int,
     threads: int | None,
     parts: Sequence[Int64] | None,
+    asked: Callable[[], None] | None,
     position: int,
     study: Study,
 ) -> Answer:
@@ -306,6 +307,7 @@ def answer(
         seed: of the samples; the study has its own child of it.
         threads: of a replay.
         parts: as of `forecast`.
+        asked: called after each question; only for work in this process.
         position: of the study among all.
         study: the study.
     """
@@ -315,6 +317,8 @@ def answer(
     for ask in (*asks, *beside.get(position, ())):
         replays = replay_past_study(past, ask)
         numbers[ask] = None if replays is None else past_numbers(replays, ask)
+        if asked is not None:
+            asked()
     known = facts(study)
     trials = known.trials_reporting if parts is None else len(parts[position])
     happened = np.nan, np.nan

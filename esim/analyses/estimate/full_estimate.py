@@ -6,13 +6,14 @@ import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import count
 from typing import Any
 
 import numpy as np
 
 from esim.analyses.estimate.advice import MAX_DEGRADATION, MIN_SAVING, advise
 from esim.analyses.estimate.ask import Ask
-from esim.analyses.estimate.backtest import backtest, left_out, left_out_ask
+from esim.analyses.estimate.backtest import SPLITS, backtest, left_out, left_out_ask
 from esim.analyses.estimate.budget import same_cost
 from esim.analyses.estimate.forecast import Answer, answer, combined
 from esim.analyses.estimate.variants import (
@@ -31,6 +32,8 @@ from esim.rules import READINGS, Reading, share
 from esim.simulator.distinct import distinct_readings
 from esim.study.facts import Facts
 
+# Is told the name of a part, how much of it is done, and of how much; None: nobody knows.
+PartProgress = Callable[[str, int, int | None], None]
 _LEFT_OUT = 25  # studies that are forecast from the others, at most
 
 
@@ -96,6 +99,21 @@ class _Questions:
         return tuple(dict.fromkeys((*asks, *self.left_out.values())))
 
 
+class _Telling:
+    """Tells how much of a part is done, from its beginning on; from any thread."""
+
+    def __init__(self, progress: PartProgress | None, part: str, of: int | None = None) -> None:
+        self._progress, self._part, self._of = progress, part, of
+        self._done = count(1)
+        if progress is not None:
+            progress(part, 0, of)
+
+    def advance(self) -> None:
+        """One more is done."""
+        if self._progress is not None:
+            self._progress(self._part, next(self._done), self._of)
+
+
 def full_estimate(
     past: Studies,
     known: Sequence[Facts],
@@ -103,8 +121,7 @@ def full_estimate(
     seed: int,
     confidence: float,
     wanted: Wanted,
-    tell: Callable[[str], None] = lambda _: None,
-    advance: Callable[[int], None] = lambda studies: None,
+    progress: PartProgress | None = None,
 ) -> Estimate:
     """The estimate with its variants, checks and advice.
 
@@ -118,8 +135,7 @@ def full_estimate(
         seed: of all samples.
         confidence: of the intervals.
         wanted: what to add to the forecast.
-        tell: called with the name of each part as it begins.
-        advance: called with the number of studies that were replayed since the last call.
+        progress: told of each part how much of it is done.
     """
     places = spread(len(past), min(ask.held, len(past)))
     readings: Sequence[Reading] = READINGS if wanted.readings is True else wanted.readings or ()
@@ -128,8 +144,7 @@ def full_estimate(
     of_places = {past.positions[place]: known[place] for place in places}
     questions = _Questions.of(ask, of_places, readings)
     beside = dict.fromkeys(of_places, questions.all)
-    tell("forecasting")
-    every = past.each(partial(answer, (ask,), beside, seed, past.threads, None), advance)
+    every = _answers(past, ask, beside, seed, progress)
     some = [one for one in every if one.position in beside]
     found = combined(every, ask, seed, confidence, past)
 
@@ -142,7 +157,6 @@ def full_estimate(
     more: dict[str, Any] = {}
     others: tuple[Alternative, ...] = ()
     if any(quantity is not None for quantity in found.quantities.values()):
-        tell("other jobs and rules")
         more["by_trials"] = tuple(map(headline, questions.trials))
         more["by_workers"] = tuple(map(headline, questions.workers))
         more["readings"] = tuple(
@@ -152,18 +166,38 @@ def full_estimate(
         cautious = [(one, of_some(one.ask)) for one in questions.cautious]
         if cautious:
             others = tuple(alternatives(of_some(questions.plain), cautious))
-        tell("studies left out")
         more["leave_one_out"] = tuple(
             left_out(one, question, of_some(question, [two for two in some if two is not one]))
             for one in some
             if (question := questions.left_out.get(one.position)) is not None
         )
-        tell("same cost")
         if wanted.same_cost:
+            _Telling(progress, "same cost")
             more["same_cost"] = same_cost(past.some(places), ask, seed, confidence)
     if wanted.backtest:
-        tell("backtest")
+        telling = _Telling(progress, "backtest", SPLITS)
         longest = int(np.argmax([study.trials_reporting for study in known]))
-        more["backtest"] = backtest(past.some([longest])[0], ask, seed, confidence)
+        more["backtest"] = backtest(
+            past.some([longest])[0], ask, seed, confidence, advance=telling.advance
+        )
     advice = advise(found, wanted.min_saving, wanted.max_degradation, others, more.get("backtest"))
     return dataclasses.replace(found, **more, advice=advice)
+
+
+def _answers(
+    past: Studies,
+    ask: Ask,
+    beside: Mapping[int, Sequence[Ask]],
+    seed: int,
+    progress: PartProgress | None,
+) -> list[Answer]:
+    """What each study answers to the question, and some of them to those beside it."""
+    asked = sum(len({ask, *beside.get(at, ())}) for at in past.positions)
+    telling = _Telling(progress, "forecasting", asked if past.here else len(past))
+
+    def units_done(studies: int) -> None:
+        for _ in range(0 if past.here else studies):
+            telling.advance()
+
+    tell = telling.advance if past.here else None
+    return past.each(partial(answer, (ask,), beside, seed, past.threads, None, tell), units_done)

@@ -40,7 +40,7 @@ def explain(
 
     Args:
         study: the recorded trials.
-        trial: the trial's id.
+        trial: the trial's id, or a beginning of it that no other trial's has.
         rule, clock, workers, costs: as for `replay`.
 
     Raises:
@@ -68,7 +68,7 @@ def explain(
         direction=study.direction,
         rule=row,
         clock=chosen,
-        trial=trial,
+        trial=study.trials[at],
         number=at + 1,
         trials=study.n_trials,
         status=Status(int(study.status[at])).word,

@@ -34,8 +34,8 @@ from esim.results.tables import (
     trials_schema,
     unpacked,
 )
-from esim.storage.folders import whole_folder
 from esim.storage.history import Chunk, History
+from esim.storage.result_folder import result_folder
 
 __all__ = ["HistoryReplay", "ReplaySettings", "replay_chunk", "replay_history", "write_result"]
 
@@ -105,7 +105,7 @@ def replay_history(
             for number in _in_order(finished(parts)):
                 gathered.add(unpacked(parts.studies(number)))
             return gathered.result()
-        with whole_folder(out, _ours) as folder:
+        with result_folder(out) as folder:
             result = write_result(folder, parts, finished(parts), gathered)
         parts.forget()
         return result
@@ -134,12 +134,6 @@ def write_result(
     result = gathered.result()
     (folder / RESULT).write_text(result.to_json(), encoding="utf-8")
     return result
-
-
-def _ours(path: Path) -> bool:
-    trials = path.parent == Path(TRIALS) and path.suffix == ".parquet"
-    report = path.stem == "report" and path.parent == Path()  # esim report writes it beside
-    return trials or report or str(path) in (RESULT, STUDIES)
 
 
 def _in_order(finished: Iterable[int]) -> Iterator[int]:

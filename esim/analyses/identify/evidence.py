@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import product
 
 import numpy as np
@@ -161,6 +161,7 @@ def hold(
     latency_s: float,
     threads: int | None,
     poll_s: float = 0.0,
+    advance: Callable[[int], None] = lambda candidates: None,
 ) -> Held:
     """Hold candidates against the jobs of a tuning job.
 
@@ -173,6 +174,7 @@ def hold(
         latency_s: seconds that a stop may take, beyond a rule's delay.
         threads: bounds the threads.
         poll_s: seconds that may pass from a report to the moment at which the service looks at it.
+        advance: called with the number of candidates that were held since the last call.
     """
     shape = len(candidates), scene.study.n_trials
     held = Held(
@@ -187,6 +189,7 @@ def hold(
     for parents, nan in product((False, True), repeat=2):
         which = np.flatnonzero((counted == parents) & (of_nan == nan))
         if not len(which) or (parents and scene.missing):
+            advance(len(which))
             continue  # what the missing parents' jobs were is not known, so nothing is refuted
         rules = [candidates[at].rule for at in which.tolist()]
         whole = scene.whole(parents)
@@ -194,13 +197,13 @@ def hold(
         held.judged[which] = scene.told
         if scene.has_curves:
             clock = scene.clock(parents)
-            found = forced_decisions(whole, rules, clock, latency_s=latency_s, threads=threads)
+            decide = partial(forced_decisions, latency_s=latency_s, threads=threads)
             if poll_s and clock.mode == "recorded":
                 sooner = replace(whole, end=whole.end - poll_s)
-                others = forced_decisions(
-                    sooner, rules, clock, latency_s=latency_s, threads=threads
-                )
-                found = either(found, others)
+                others = decide(sooner, rules, clock)
+                found = either(decide(whole, rules, clock, advance=advance), others)
+            else:
+                found = decide(whole, rules, clock, advance=advance)
             held.told[which] = found.told[:, own]
             made = rows_made(scene.study, nan)
             missed = contradicts(scene.study, found, made, scene.known_of(made), own)
@@ -209,6 +212,7 @@ def hold(
         for trial in np.flatnonzero(scene.told).tolist():
             most = bounds(whole, trial + (own.start or 0), range(whole.n_trials))
             held.missed[which, trial] = [bool(most.refute(rule)) for rule in rules]
+        advance(len(which))
     return held
 
 

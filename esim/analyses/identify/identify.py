@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import UTC, datetime
 
 import numpy as np
@@ -29,6 +29,7 @@ def identify(
     terms: Terms | None = None,
     *,
     without: Collection[str] = (),
+    progress: Callable[[int, int], None] | None = None,
 ) -> tuple[Identification, tuple[Candidate, ...]]:
     """Hold candidates against the jobs of tuning jobs that ran with a rule on.
 
@@ -38,6 +39,8 @@ def identify(
             the readings of SageMaker's documentation.
         terms: how they are held against the jobs.
         without: the names of the studies that ran without a rule. They only serve as parents.
+        progress: called with how often a candidate has been held against a tuning job, and with
+            how often one will be.
 
     Returns:
         What was found, and the candidates that are left.
@@ -72,8 +75,17 @@ def identify(
         asks = any(scene.parents or scene.missing for scene in scenes)
         candidates = combinations(named_rule("sagemaker"), parents=asks)
     check_candidates(candidates)
+    done, of = 0, len(scenes) * len(candidates)
+
+    def advance(more: int) -> None:
+        nonlocal done
+        done += more
+        if progress is not None:
+            progress(done, of)
+
     held = [
-        hold(scene, candidates, terms.latency_s, terms.threads, terms.poll_s) for scene in scenes
+        hold(scene, candidates, terms.latency_s, terms.threads, terms.poll_s, advance)
+        for scene in scenes
     ]
     stands = standing(held, terms)
     if not len(stands.job):

@@ -12,7 +12,9 @@ from esim.report.pages.page import Page, Picture
 from esim.results.saved import SavedResult, read_result
 from esim.storage.folders import whole_file
 from esim.storage.places import keep_apart
+from esim.storage.result_folder import add_to_list, is_listed
 
+MARK = b'<meta name="generator" content="esim">'  # in page.html.j2
 # Schema -> the module and the function that make a page of it: (source, studies) -> Page.
 KINDS = {
     "esim.replay/1": ("esim.report.pages.replay", "replay_page"),
@@ -53,6 +55,8 @@ def read_page(result: Path, studies: Sequence[str] = ()) -> tuple[Page, SavedRes
 def write_page(page: Page, source: SavedResult, target: Path, table: str | None = None) -> None:
     """Write a report as the target's ending says, whole or not at all.
 
+    A folder of --out lists it as one of its own.
+
     Raises:
         EsimError: no such table, or the file cannot be written or is the result document.
     """
@@ -61,8 +65,29 @@ def write_page(page: Page, source: SavedResult, target: Path, table: str | None 
     try:
         with whole_file(target) as out:
             out.write(data)
+        add_to_list(target)
     except OSError as error:
         raise EsimError("cannot be written", where=str(target), why=str(error)) from error
+
+
+def check_own_page(target: Path) -> None:
+    """Refuse to replace a page that esim did not write, where nobody named the file.
+
+    Raises:
+        EsimError: something else stands there.
+    """
+    try:
+        listed = is_listed(target) if target.exists() else True
+        if listed is None:
+            listed = MARK in target.read_bytes()[:4096]
+    except OSError as error:
+        raise EsimError("cannot be read", where=str(target), why=str(error)) from error
+    if not listed:
+        raise EsimError(
+            "a page stands there that esim did not write, or that was changed since",
+            where=str(target),
+            fix="name another with --out, or this one if it may go",
+        )
 
 
 def _bytes(page: Page, source: SavedResult, target: Path, table: str | None) -> bytes:
