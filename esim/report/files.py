@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
 FIGURES = "figures"
 REPORT = "report"  # `esim report` writes report.html and its like beside the result
+DECISION = "decision"  # and decision.html of several results, in the folder where it runs
 ENDINGS = ("html", "md", "pdf", "csv", "json")
 
 
@@ -192,7 +193,7 @@ def _ours(path: Path) -> bool:
     if path.parent == Path(FIGURES):
         return path.suffix in (".svg", ".png")
     names = [RESULT, ESTIMATE, CERTIFICATE, WATCH, DIFFERENCE, RULES, TRIALS, DECISIONS, REPORTS]
-    names += [f"{REPORT}.{end}" for end in ENDINGS]
+    names += [f"{name}.{end}" for name in (REPORT, DECISION) for end in ENDINGS]
     names += [f"{EXPLANATION}.{end}" for end in ("json", "svg", "png")]
     names += [f"{table}.{end}" for table in COMPARED for end in ("parquet", "csv")]
     return str(path) in names
