@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
+from esim.report.rule_words import changed_columns, column_word, preset_of
+from esim.report.words import clean
+from esim.results.named_rule import NamedRule, RecordedJobRule
 from esim.rules import job_presets
 
 
@@ -64,6 +67,46 @@ def how_to_end(tuning_job: str, limits: Sequence[tuple[str, float]]) -> tuple[st
         else:
             lines.append(f'         config["{key}"] = {told}')
     return (*_config_of(tuning_job), *lines, *remarks)
+
+
+def switching_on(
+    rule: NamedRule, until: Sequence[RecordedJobRule], job: tuple[str, str, str] | None
+) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """How to switch a rule on where it runs: what the lines are for, and the lines.
+
+    Args:
+        rule: the rule.
+        until: job-level rules that end the tuning job.
+        job: the name, objective and direction of a tuning job of SageMaker; None: of no single job.
+
+    Yields:
+        A sentence alone where there are no lines to copy.
+    """
+    row, changed = preset_of(rule), changed_columns(rule)
+    name = clean(rule.name)
+    if rule.name.partition("[")[0] == "sagemaker":
+        lines = how_to_enable(*(job or ("NAME", "OBJECTIVE", "minimize")))
+        yield "Early stopping of type AUTO, for the next tuning job in SageMaker", lines
+        if changed:
+            yield "SageMaker has no setting for what is changed here: its AUTO takes none.", ()
+    elif row is None:
+        yield f"{name} is a rule of your own: no system is known that has a switch for it.", ()
+    elif row.system == "baseline":
+        yield f"{name} is a baseline to compare with, which no system runs.", ()
+    else:
+        yield f"{name} copies a rule of {row.system} ({row.version}): {row.source}.", ()
+        own = [f"{key}={column_word(rule.parameters[column])}"
+               for key, column in row.parameters.items() if column in rule.parameters]  # fmt: skip
+        if own:
+            yield f"Set its own parameters in {row.system} so", tuple(own)
+        named = set(row.parameters.values())
+        more = [f"{key}={column_word(value)}" for key, value in changed.items() if key not in named]
+        if more:
+            yield f"{row.system} has no parameter for {', '.join(more)}.", ()
+    limits = [(one.text.partition("=")[0], float(one.parameters["limit"])) for one in until]
+    ending = how_to_end(job[0] if job else "NAME", limits)
+    if ending:
+        yield "To have SageMaker end the tuning job so", ending
 
 
 def _config_of(tuning_job: str) -> tuple[str, str]:

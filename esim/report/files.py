@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 FIGURES = "figures"
 REPORT = "report"  # `esim report` writes report.html and its like beside the result
+DECISION = "decision"  # and decision.html of several results, in the folder where it runs
 ENDINGS = ("html", "md", "pdf", "csv", "json")
 
 

@@ -17,7 +17,9 @@ from typer.testing import CliRunner
 
 from esim.cli import app
 from esim.report.formats.csv_and_json import page_digest
-from esim.report.pages.document import read_page, write_page
+from esim.report.pages.document import read_decision, read_page, write_page
+from esim.report.pages.page import Page
+from esim.results.saved import SavedResult
 from tests.paths import ROOT
 from tests.report.pages import without_geometry
 from tests.test_readme import esim as printed
@@ -30,7 +32,14 @@ REPORTS = {
     "image_digits": "replay data/image_digits --workers 2 --readings",
     "compare": "compare data/xgboost_digits/sagemaker data/mlp_digits/sagemaker data/image_digits "
     "--rules sagemaker,optuna-median,vizier-median,synetune-asha,azure-bandit --choose",
+    "compare_xgboost": "compare data/xgboost_digits/sagemaker "
+    "--rules sagemaker,optuna-median,vizier-median,synetune-asha,azure-bandit --orders 40",
     "estimate": "estimate data/xgboost_digits/sagemaker --trials 50 --workers 4 --same-cost",
+}
+# Folder under reports/ -> the results that its page is made of, and what is said with them.
+DECISIONS = {
+    "decision": "reports/xgboost_digits reports/compare_xgboost reports/estimate "
+    "--jobs-per-month 200",
 }
 EXPLAIN = "explain data/xgboost_digits/sagemaker xgboost-digits-104-72013146"
 COMMANDS = {
@@ -69,12 +78,12 @@ def assert_close(actual: Any, expected: Any) -> None:
         assert actual == expected, AGAIN
 
 
-@pytest.mark.parametrize("folder", REPORTS)
+@pytest.mark.parametrize("folder", [*REPORTS, *DECISIONS])
 def test_a_report_is_current(folder: str, tmp_path: Path) -> None:
     """The page, its Markdown and its PDF; figures by what they tell."""
     committed = ROOT / "reports" / folder
-    page, source = read_page(committed)
-    write_page(page, source, tmp_path / "report.html")
+    page, sources = read_again(folder)
+    write_page(page, sources, tmp_path / "report.html")
     actual, expected = (
         without_geometry((where / "report.html").read_text(encoding="utf-8"))
         for where in (tmp_path, committed)
@@ -86,6 +95,15 @@ def test_a_report_is_current(folder: str, tmp_path: Path) -> None:
         assert sentence.replace("_", r"\_") in text, AGAIN
 
 
+def read_again(folder: str) -> tuple[Page, list[SavedResult]]:
+    """The page of a folder under reports/, of what is committed, and its results."""
+    if folder in REPORTS:
+        page, source = read_page(ROOT / "reports" / folder)
+        return page, [source]
+    *results, _, jobs = DECISIONS[folder].split()
+    return read_decision([ROOT / path for path in results], jobs_per_month=float(jobs))
+
+
 def write() -> None:
     """All of reports/ but the benchmarks, anew."""
     os.chdir(ROOT)
@@ -93,10 +111,17 @@ def write() -> None:
         out = f"reports/{folder}"
         shutil.rmtree(out, ignore_errors=True)
         esim(f"{command} --out {out}")
-        targets = " ".join(f"--out {out}/report.{end}" for end in ("html", "md", "pdf"))
-        esim(f"report {out} {targets}")
+        esim(f"report {out} {_targets(folder)}")
+    for folder, results in DECISIONS.items():
+        shutil.rmtree(f"reports/{folder}", ignore_errors=True)
+        (ROOT / "reports" / folder).mkdir()
+        esim(f"report {results} {_targets(folder)}")
     shutil.rmtree("reports/explain", ignore_errors=True)
     esim(f"{EXPLAIN} --out reports/explain")
+
+
+def _targets(folder: str) -> str:
+    return " ".join(f"--out reports/{folder}/report.{end}" for end in ("html", "md", "pdf"))
 
 
 if __name__ == "__main__":

@@ -82,38 +82,50 @@ def wrong_infos(
         decisions: the columns `trial`, `step` and `threshold` of the replay's trace, an entry
             for each decision.
     """
-    wrong, columns, best = stopped_wrongly(result), result.columns, result.summary.best
-    chosen = wrong.trials[:_MOST]
-    if not chosen:
-        return ()
-    held = np.asarray(decisions["trial"], dtype=object)
-    kept = None if best is None else curve(reports, list(columns.trial).index(best.trial))
+    wrong, columns = stopped_wrongly(result), result.columns
     infos = []
-    for i, rank in zip(chosen, wrong.ranks, strict=False):
-        trial = columns.trial[i]
-        rows = np.flatnonzero(held == trial)
-        whole, ran = curve(reports, i), curve(reports, i, int(columns.reports_kept[i]))
-        shown = np.concatenate([whole.values, *([] if kept is None else [kept.values])])
-        finite = shown[np.isfinite(shown)]
+    for i, rank in list(zip(wrong.trials, wrong.ranks, strict=True))[:_MOST]:
         final = number(float(columns.final_value_recorded[i]))
-        infos.append(
-            WrongInfo(
-                objective=result.objective,
-                direction=result.direction,
-                label=f"{clean(trial, 28)}, {final}: {ordinal(rank)} best",
-                ran=ran,
-                rest=rest_of(whole, ran),
-                threshold_steps=np.asarray(decisions["step"], dtype=np.float64)[rows],
-                threshold=np.asarray(decisions["threshold"], dtype=np.float64)[rows],
-                best=kept,
-                best_label="" if best is None else f"best kept: {clean(best.trial, 28)}",
-                limits=style.limits_around(
-                    shown,
-                    *(np.quantile(finite, [0.1, 0.9]) if finite.size else (np.nan, np.nan)),
-                ),
-            )
-        )
+        label = f"{clean(columns.trial[i], 28)}, {final}: {ordinal(rank)} best"
+        infos.append(stopped_info(result, reports, decisions, i, label))
     return tuple(infos)
+
+
+def stopped_info(
+    result: ReplayResult,
+    reports: RecordedReports,
+    decisions: Mapping[str, Any],
+    at: int,
+    label: str,
+) -> WrongInfo:
+    """What is drawn for one stopped trial.
+
+    Args:
+        result, reports, decisions: as for `wrong_infos`.
+        at: its position in launch order.
+        label: what it is called in the legend.
+    """
+    columns, best = result.columns, result.summary.best
+    kept = None if best is None else curve(reports, list(columns.trial).index(best.trial))
+    held = np.asarray(decisions["trial"], dtype=object)
+    rows = np.flatnonzero(held == columns.trial[at])
+    whole, ran = curve(reports, at), curve(reports, at, int(columns.reports_kept[at]))
+    shown = np.concatenate([whole.values, *([] if kept is None else [kept.values])])
+    finite = shown[np.isfinite(shown)]
+    return WrongInfo(
+        objective=result.objective,
+        direction=result.direction,
+        label=label,
+        ran=ran,
+        rest=rest_of(whole, ran),
+        threshold_steps=np.asarray(decisions["step"], dtype=np.float64)[rows],
+        threshold=np.asarray(decisions["threshold"], dtype=np.float64)[rows],
+        best=kept,
+        best_label="" if best is None else f"best kept: {clean(best.trial, 28)}",
+        limits=style.limits_around(
+            shown, *(np.quantile(finite, [0.1, 0.9]) if finite.size else (np.nan, np.nan))
+        ),
+    )
 
 
 def draw_wrong(info: WrongInfo, axes: Axes) -> Axes:

@@ -137,6 +137,8 @@ class PageDocument:
         tiles: four numbers at most.
         doubts: reasons to doubt the numbers, the gravest first.
         sections: the page, in order.
+        note: what the user says of it; "": nothing.
+        date: of what it says, in words; "": not known.
     """
 
     title: str
@@ -145,6 +147,8 @@ class PageDocument:
     tiles: tuple[Tile, ...]
     doubts: tuple[Doubt, ...]
     sections: tuple[SectionData, ...]
+    note: str = ""
+    date: str = ""
 
 
 def json_of(page: Page) -> str:
@@ -160,6 +164,8 @@ def json_of(page: Page) -> str:
         tuple(page.tiles),
         tuple(page.doubts),
         sections,
+        page.note,
+        page.date,
     )
     return to_json({"schema": SCHEMA, **plain(document)})
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from esim.report.pages.page import Page
@@ -50,13 +50,20 @@ def markdown(page: Page, figures: Mapping[str, str] | None = None) -> str:
 
     # Not escaped for HTML: `shown` escapes every expression for Markdown.
     templates = environment(autoescape=False, finalize=shown)
-    templates.filters["code"] = _code
+    templates.filters |= {"code": _code, "block": _block}
     text = templates.get_template("page.md.j2").render(
         page=page,
         path=lambda picture: Markdown(known.get(picture.name, "")),
         align=lambda column: Markdown("---" if column.kind in ("text", "fate", "yes") else "--:"),
     )
     return re.sub(r"\n{3,}", "\n\n", text)
+
+
+def _block(lines: Sequence[str]) -> Markdown:
+    """A block of code, which no line of it ends."""
+    shown = [visible(line) for line in lines]
+    fence = "`" * max(3, 1 + max((len(run) for run in re.findall("`+", "".join(shown))), default=0))
+    return Markdown("\n".join((fence, *shown, fence)))
 
 
 def _code(text: str) -> Markdown:

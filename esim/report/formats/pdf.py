@@ -89,7 +89,11 @@ class _Writer:
 
     def page(self, page: Page) -> None:
         self._text(page.title, 16, bold=True)
-        self._text(page.subtitle, 9, colour=_MUTED, after=3)
+        self._text(page.subtitle, 9, colour=_MUTED, after=0 if page.date or page.note else 3)
+        if page.date:
+            self._text(f"Date: {page.date}", 9, colour=_MUTED, after=0 if page.note else 3)
+        if page.note:
+            self._text(page.note, 9.5, after=3)
         for i, sentence in enumerate(page.answer):
             self._text(sentence, 11 if i == 0 else 9.5, bold=i == 0, after=1.5)
         self._tiles(page)

@@ -78,7 +78,7 @@ def compare_page(source: SavedResult, studies: Sequence[str] = ()) -> Page:
         answer=c.answer.sentences,
         tiles=tuple(_tiles(c)),
         doubts=tuple(
-            Doubt(w.text, "; ".join(clean(x, 60) for x in (w.study, w.rule) if x))
+            Doubt(w.text, "; ".join(clean(x, 60) for x in (w.study, w.rule) if x), w.code)
             for w in c.warnings
         ),
         sections=(

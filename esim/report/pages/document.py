@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -52,16 +53,43 @@ def read_page(result: Path, studies: Sequence[str] = ()) -> tuple[Page, SavedRes
     return make(source, studies), source
 
 
-def write_page(page: Page, source: SavedResult, target: Path, table: str | None = None) -> None:
-    """Write a report as the target's ending says, whole or not at all.
+def read_decision(
+    results: Sequence[Path], studies: Sequence[str] = (), jobs_per_month: float | None = None
+) -> tuple[Page, list[SavedResult]]:
+    """The page of several results together, to decide from.
+
+    Args:
+        results: at most one of each kind, in any order; documents, or folders of `--out`.
+        studies: those of the replay to show in full.
+        jobs_per_month: how many tuning jobs to project to; None: none.
 
     A folder of --out lists it as one of its own.
 
     Raises:
-        EsimError: no such table, or the file cannot be written or is the result document.
+        EsimError: a result cannot be used, or has no place on such a page.
     """
-    keep_apart(target, [Path(source.where)])
-    data = _bytes(page, source, target, table)
+    from esim.report.pages.decision import decision_page
+
+    sources = [read_result(path) for path in results]
+    return decision_page(sources, studies, jobs_per_month), sources
+
+
+def write_page(
+    page: Page, sources: Sequence[SavedResult], target: Path, table: str | None = None
+) -> None:
+    """Write a report as the target's ending says, whole or not at all.
+
+    Args:
+        page: the report.
+        sources: the results that it is made of.
+        target: the file.
+        table: the one that goes into `.csv`, by name; None: the page's main one.
+
+    Raises:
+        EsimError: no such table, or the file cannot be written or is a result document.
+    """
+    keep_apart(target, [Path(source.where) for source in sources])
+    data = _bytes(page, sources, target, table)
     try:
         with whole_file(target) as out:
             out.write(data)
@@ -90,7 +118,7 @@ def check_own_page(target: Path) -> None:
         )
 
 
-def _bytes(page: Page, source: SavedResult, target: Path, table: str | None) -> bytes:
+def _bytes(page: Page, sources: Sequence[SavedResult], target: Path, table: str | None) -> bytes:
     kind = target.suffix.lower()
     if kind == ".pdf":
         from esim.report.formats.pdf import pdf
@@ -103,21 +131,28 @@ def _bytes(page: Page, source: SavedResult, target: Path, table: str | None) -> 
     if kind == ".md":
         from esim.report.formats.markdown import markdown
 
-        return markdown(page, _figures(page, source, target)).encode()
+        return markdown(page, _figures(page, sources, target)).encode()
     from esim.report.formats.csv_and_json import csv_of, json_of
 
     return (csv_of(page, table) if kind == ".csv" else json_of(page)).encode()
 
 
-def _figures(page: Page, source: SavedResult, target: Path) -> dict[str, str]:
-    """The figures that stand beside the target, where it is written beside the result."""
-    if target.resolve().parent != source.folder.resolve():
-        return {}
-    names = (
+def _figures(page: Page, sources: Sequence[SavedResult], target: Path) -> dict[str, str]:
+    """The figures of results that stand beside the target, or in a folder beside its own."""
+    names = [
         part.name
         for section in page.sections
         for part in section.parts
         if isinstance(part, Picture)
-    )
-    paths = {name: f"{FIGURES}/{name}.png" for name in names}
-    return {name: path for name, path in paths.items() if (source.folder / path).is_file()}
+    ]
+    here = target.resolve().parent
+    found = {}
+    for source in sources:
+        folder = source.folder.resolve()
+        if here not in (folder, folder.parent) and here.parent != folder.parent:
+            continue
+        path = os.path.relpath(folder / FIGURES, here)
+        for name in names:
+            if (folder / FIGURES / f"{name}.png").is_file():
+                found[name] = f"{Path(path).as_posix()}/{name}.png"
+    return found

@@ -77,7 +77,7 @@ def estimate_page(source: SavedResult, studies: Sequence[str] = ()) -> Page:
         f"from {plural(sum(s.history for s in past), 'past trial')}",
         answer=forecast_answer(d),
         tiles=tuple(_tiles(d)),
-        doubts=tuple(Doubt(w.text) for w in d.warnings),
+        doubts=tuple(Doubt(w.text, code=w.code) for w in d.warnings),
         sections=(
             Section("forecast", "What to expect", (*pictures("forecast"), _quantities(d))),
             Section("advice", "Whether to enable it", tuple(_advice(d))),

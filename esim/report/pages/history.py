@@ -24,7 +24,7 @@ from esim.report.pages.page import (
     Tile,
     filled,
 )
-from esim.report.pages.provenance import facts, provenance, rule_table
+from esim.report.pages.provenance import facts, newest_words, provenance, rule_table
 from esim.report.replayed_history import (
     HEADLINES,
     acting_rule,
@@ -85,6 +85,7 @@ def history_page(source: SavedResult, studies: Sequence[str] = ()) -> Page:
         doubts=tuple(_doubts(result)),
         sections=tuple(sections),
         table="studies" if done else "spread",
+        date=newest_words(one.last_end for one in done if one.last_end is not None),
     )
 
 
@@ -144,7 +145,7 @@ def _doubts(result: HistoryReplay) -> Iterator[Doubt]:
     for code, n in result.warnings.items():
         everywhere = n == result.studies
         where = "in every study" if everywhere else f"in {n:,} of {result.studies:,} studies"
-        yield Doubt(doubt_words(code), where)
+        yield Doubt(doubt_words(code), where, code)
 
 
 def _spread(result: HistoryReplay, kept: bool, plots: dict[str, Plot]) -> Section:

@@ -212,10 +212,12 @@ class Doubt:
     Attributes:
         text: the reason.
         where: the studies that it is about; "": all.
+        code: the same for the same reason, whatever the text; "": of no other kind.
     """
 
     text: str
     where: str = ""
+    code: str = ""
 
 
 @dataclass(frozen=True)
@@ -228,6 +230,8 @@ class Page:
         tiles: four numbers at most.
         doubts: the gravest first.
         table: the name of the table that `.csv` holds unless another is asked for.
+        note: what the user says of it; "": nothing.
+        date: of what it says, in words; "": not known.
     """
 
     title: str
@@ -237,6 +241,8 @@ class Page:
     doubts: Sequence[Doubt]
     sections: Sequence[Section]
     table: str
+    note: str = ""
+    date: str = ""
 
     def tables(self) -> Iterator[Table]:
         """Every table, in order."""

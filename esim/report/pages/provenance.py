@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any, Protocol
 
 from esim.report.pages.page import Cell, Code, Column, Part, Section, Table
+from esim.report.rule_words import changed_columns, column_word, ordinary_columns
+from esim.report.words import plural
 from esim.results.named_rule import NamedRule
 from esim.results.saved import SavedResult
 from esim.rules import meanings
@@ -16,20 +19,45 @@ def facts(name: str, caption: str, rows: Sequence[tuple[str, str]]) -> Table:
     return Table(name, caption, (Column("what", ""), Column("value", "")), tuple(rows))
 
 
+def newest_words(ends: Iterable[float]) -> str:
+    """The date of a page that is given none: of the newest recorded trial; "" where none is known.
+
+    No clock is read, so that the same results give the same page on any day.
+
+    Args:
+        ends: of trials, in seconds since 1970 UTC.
+    """
+    last = max(ends, default=None)
+    if last is None:
+        return ""
+    return f"newest recorded trial of {datetime.fromtimestamp(last, UTC):%Y-%m-%d} (UTC)"
+
+
 def rule_table(name: str, rule: NamedRule) -> Table:
-    """Every column of a rule, and what it means."""
-    known = meanings()
+    """Every column of a rule and what it means; at once those that make it what it is.
+
+    These are the columns that differ from the ordinary ones; strong: from those of its preset.
+    """
+    known, ordinary, changed = meanings(), ordinary_columns(), changed_columns(rule)
     rows: list[tuple[Cell, ...]] = [
-        (key, _word(value), known.get(key, "")) for key, value in rule.parameters.items()
+        (key, column_word(value), known.get(key, "")) for key, value in rule.parameters.items()
     ]
     columns = (Column("column", "column"), Column("value", "value"), Column("meaning", "meaning"))
-    return Table(name, f"The rule {rule.name}, column by column", columns, tuple(rows))
-
-
-def _word(value: Any) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    own = [
+        i
+        for i, (key, value) in enumerate(rule.parameters.items())
+        if key in changed or key not in ordinary or value != ordinary[key]
+    ]
+    caption = f"The rule {rule.name}: what differs from the plain rule" if own else ""
+    return Table(
+        name,
+        caption or f"The rule {rule.name} is the plain rule",
+        columns,
+        tuple(rows),
+        strong=frozenset(i for i in own if rows[i][0] in changed),
+        at_once=frozenset(own),
+        rest=f"{plural(len(rows) - len(own), 'more column')}, as in the plain rule",
+    )
 
 
 class ResultDocument(Protocol):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -13,12 +14,13 @@ from esim.report.answer import answer, subtitle
 from esim.report.chosen import shown_in_full
 from esim.report.figures.labelled_rows import studies_plot
 from esim.report.pages.page import Column, Doubt, Page, Part, Picture, Say, Section, Tile, filled
-from esim.report.pages.provenance import provenance
+from esim.report.pages.provenance import newest_words, provenance
 from esim.report.pages.replay_sections import assumptions, study_sections
 from esim.report.words import acting_words, clean, clock_words, money, percent, plural, signed
 from esim.results.replay import ReplayResult
 from esim.results.saved import SavedResult, replay_document, reports_of
 from esim.storage.folders import unique_slugs
+from esim.storage.history.dates import study_dates
 
 
 def replay_page(source: SavedResult, studies: Sequence[str] = ()) -> Page:
@@ -60,7 +62,16 @@ def replay_page(source: SavedResult, studies: Sequence[str] = ()) -> Page:
         doubts=tuple(_doubts(results)),
         sections=tuple(sections),
         table="readings" if one and results[0].readings else "studies" if not one else "saved",
+        date=newest_words(last for one in results for last in _last_ends(one)),
     )
+
+
+def _last_ends(result: ReplayResult) -> Iterator[float]:
+    """When the last trial ended, if that is known and a time of a wall clock."""
+    columns = result.columns
+    _, last = study_dates(columns.start_recorded_s, columns.end_recorded_s)
+    if not math.isnan(last):
+        yield last
 
 
 def _tiles(results: Sequence[ReplayResult]) -> Iterator[Tile]:
@@ -116,20 +127,20 @@ def _tiles(results: Sequence[ReplayResult]) -> Iterator[Tile]:
 def _doubts(results: Sequence[ReplayResult]) -> Iterator[Doubt]:
     """Each reason once, with the studies it holds for where they are several."""
     if len(results) == 1:
-        yield from (Doubt(w.text) for w in results[0].warnings)
+        yield from (Doubt(w.text, code=w.code) for w in results[0].warnings)
         return
     found: dict[str, list[tuple[str, str]]] = defaultdict(list)
     for result in results:
         for warning in result.warnings:
             found[warning.code].append((result.study, warning.text))
-    for told in found.values():
+    for code, told in found.items():
         names = ", ".join(clean(study, 40) for study, _ in told[:3])
         more = f" and {len(told) - 3} more" if len(told) > 3 else ""
         everywhere = len(told) == len(results)
         where = "in every study" if everywhere else f"in {names}{more}"
         texts = {text for _, text in told}
         text = told[0][1] if len(texts) == 1 else f"for example: {told[0][1]}"
-        yield Doubt(text, where)
+        yield Doubt(text, where, code)
 
 
 def _all_studies(
