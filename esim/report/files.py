@@ -133,7 +133,7 @@ def write_closed_loop(folder: Path, found: ClosedLoop) -> None:
     from esim.report.figures.figure_lists import closed_loop_plots
     from esim.report.figures.plot import figure_of, save
 
-    with whole_folder(folder, _ours) as partial:
+    with result_folder(folder) as partial:
         (partial / RESULT).write_text(found.to_json(), encoding="utf-8")
         (partial / FIGURES).mkdir()
         for what, plot in closed_loop_plots(found).items():

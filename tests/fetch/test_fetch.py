@@ -23,12 +23,12 @@ from esim.errors import EsimError
 from esim.fetch import Account, fetch_tuning_job, fetch_tuning_jobs
 from esim.fetch.permissions import OPERATIONS, policy
 from esim.readers.inputs import read_inputs, read_study
+from tests.blocks import marked
 from tests.cli.test_cli import run, run_main
 from tests.fetch.aws import SECRETS, WANDB_KEY, FakeAws, RefusedError, environment, served
 from tests.paths import ROOT
 from tests.readers.test_tiny import assert_same_study
 from tests.results.following import assert_follows
-from tests.test_readme import FETCHED, TEXT
 
 EXPORT = ROOT / "data" / "xgboost_digits" / "sagemaker"
 NAME = "xgboost-digits"
@@ -608,14 +608,14 @@ def test_the_command_fetches_what_replay_reads(aws: FakeAws, tmp_path: Path) -> 
     assert none.stdout == "no tuning job in eu-west-1 since 2027-01-01\n"
 
 
-def test_the_readme_shows_what_is_printed(
+def test_the_docs_show_what_is_printed(
     aws: FakeAws, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     vars(aws).update(vars(FakeAws()) | {"page": 100, "page_events": 10_000})
     aws.add_export(EXPORT, 120)
     monkeypatch.chdir(tmp_path)
-    (block,) = FETCHED.finditer(TEXT)
-    assert run(*block["command"].split()[1:]).stdout == block["shown"]
+    (block,) = marked("fetched").values()
+    assert run(*block.body.split()[1:]).stdout == block.shown
 
 
 def test_exit_codes(

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.blocks import marked
 from tests.paths import ROOT
-from tests.test_readme import IMAGE, TEXT
 
 # The literal rule takes the running averages of ended trials, lower is better.
 #   a  3, 2, 1        no peers, never stopped; averages 3, 2.5, 2
@@ -166,10 +166,10 @@ print(esim.replay_orders(study, "sagemaker", [[0, 1, 2]], workers=3).tolist())
     assert any("run_timed" in path.name for path in functions(cache))
 
 
-def test_an_image_with_the_lines_of_the_readme_has_nothing_to_compile(tmp_path: Path) -> None:
-    (block,) = IMAGE.finditer(TEXT)
-    cache = {block["variable"]: str(tmp_path / "cache")}
-    ran = Started(COMMAND, *block["command"].split()[1:], **cache).wait()
+def test_an_image_with_the_lines_of_the_docs_has_nothing_to_compile(tmp_path: Path) -> None:
+    variable, command = marked("image")["warm-up"].body.splitlines()
+    cache = {re.match(r"ENV (\w+)=", variable)[1]: str(tmp_path / "cache")}
+    ran = Started(COMMAND, *command.removeprefix("RUN esim ").split(), **cache).wait()
     assert ran.code == 0, ran.errors
     folder = functions(tmp_path / "cache")[0].parent
     assert ran.out.split(", ")[1] == f"kept in {folder}\n"

@@ -1,6 +1,6 @@
-"""README's blocks for clusters, run word for word, each in a clone and an environment of its own.
+"""The docs' blocks for clusters, run word for word, each in a clone and an environment of its own.
 
-python -m pytest tests/live/test_readme_clusters.py
+python -m pytest tests/live/test_docs_clusters.py
 
 dask and ray are installed by the blocks themselves. Spark's needs `pip install pyspark` and a Java.
 """
@@ -16,15 +16,16 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from tests.test_readme import CLUSTER, ROOT, TEXT
+from tests.blocks import marked
+from tests.paths import ROOT
 
-BLOCKS = {block["name"]: block["code"] for block in CLUSTER.finditer(TEXT)}
+BLOCKS = {name: block.body for name, block in marked("cluster").items()}
 ESIM = [sys.executable, "-c", "from esim.cli import main; main()"]
 
 
 @pytest.fixture
 def clone(tmp_path: Path) -> Path:
-    """A clone with the history of two studies that README converts, and its local replay."""
+    """A clone with the history that docs/platform.md makes, and its local replay."""
     where = tmp_path / "clone"
     listed = subprocess.run(
         ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
@@ -47,7 +48,7 @@ def files(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in found}
 
 
-def test_the_readme_shows_these() -> None:
+def test_the_docs_show_these() -> None:
     assert set(BLOCKS) == {"dask", "ray", "spark"}
 
 
