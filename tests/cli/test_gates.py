@@ -140,6 +140,7 @@ OTHERS = (
 NAMES = (
     *("replay", "check", "compare", "certify", "estimate", "explain", "identify", "report"),
     *(
+        "closed-loop",
         "convert",
         "demo",
         "diff",

@@ -39,7 +39,7 @@ from esim.study.trend import TREND_P, together
 _TIMES = 10  # replicates of many studies together, of those that are asked for
 _MOST = 1_000_000_000  # reports of the replays of one study: half an hour on two cores
 _A_TRIAL = 20  # reports that take as long as what is done once for a trial
-_BESIDE = 50  # studies that what stands beside a forecast is from, at most
+_BESIDE = 40  # studies that what stands beside a forecast is from, at most
 _HELD = 20_000_000  # and the reports of them: half a GB where they are held in memory
 METHOD = Method(
     text=(

@@ -17,7 +17,7 @@ from esim.study.facts import cut_short
 from esim.study.times import durations
 
 LEAST = 4  # trials; fewer cannot be split into halves that differ
-_ORDERS = 6  # launch orders of each half of the trials
+_ORDERS, _SHARED_ORDERS = 6, 4  # launch orders of each half of the trials
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,9 @@ def replay_past_study(past: PastStudy, ask: Ask) -> PastReplays | None:
             lambda: play(plan, ask.clock, ask.costs, ask.ends, orders, threads=past.threads),
         )
 
-    orders = 1 if ask.launch == "recorded" else _ORDERS
+    orders = _SHARED_ORDERS if ask.shared else _ORDERS
+    if ask.launch == "recorded":
+        orders = 1
     size = min(ask.trials, n)
     return PastReplays(
         n=n,
