@@ -16,6 +16,7 @@ from esim.analyses.compare.spreads import MeanIntervals
 from esim.analyses.compare.study_replays import (
     Conditions,
     StudyReplays,
+    orders_each,
     replay_study,
     replay_whole_study,
     sample_orders,
@@ -69,7 +70,8 @@ def compare(
     Studies are replayed one by one, and only their numbers are kept. Of a history, each worker
     holds one study in memory at a time. If there are more than 100 studies (`MANY`), a few kB of
     each are kept: the means over its launch orders, from which intervals and tests are computed,
-    and a few launch orders, from which quantiles are taken.
+    and a few launch orders, from which quantiles are taken. Each is then replayed in fewer launch
+    orders, so that together they are as many as of 100 studies, with at least 10 of each.
 
     Args:
         studies: one study, several, or a history (`esim.History.open`).
@@ -82,7 +84,7 @@ def compare(
             simulated on as many workers as ran side by side when the study was recorded; with
             "order" they too are replayed one trial after another.
         workers: slots of the simulated clock, for both.
-        orders: random launch orders of each study, at least 2.
+        orders: random launch orders of each study, at least 2; of many, see above.
         costs, final: as in `replay`.
         saved: the amount by which contestants are ranked and chosen: "steps", "seconds",
             "billed", "makespan" or "cost".
@@ -142,6 +144,7 @@ def compare(
     ) as every:
         known = every.each(facts_at)
         field = _with_baselines(asked, known)
+        orders = orders_each(orders, len(known))
         settings = Settings(
             seed=seed,
             orders=orders,

@@ -34,6 +34,7 @@ from esim.study.facts import Facts, facts, reporting
 
 WORKERS = (1, 4, 16, 64)  # columns of the table over numbers of workers
 _ENOUGH = 400  # replays of a rule on a number of workers, over all studies, that the table takes
+_LEAST_ORDERS = 10  # of each of many studies
 _SAMPLE = 10_000  # launch orders of all studies together from which quantiles are taken
 LOSS = "loss_normalized"  # the normalized degradation, 0 where it is a gain
 ON_RECORD = "loss_on_record"  # the same of the recorded values alone
@@ -145,6 +146,17 @@ def table_workers(most: int) -> tuple[int, ...]:
 def table_orders(orders: int, studies: int) -> int:
     """Launch orders of each study in the table over workers: at most 20, fewer of many studies."""
     return min(orders, 20, max(4, _ENOUGH // max(studies, 1)))
+
+
+def orders_each(orders: int, studies: int) -> int:
+    """Launch orders of each study; of more than `MANY` studies fewer.
+
+    Means are over studies, and between those they differ by more than between launch orders.
+
+    >>> orders_each(100, 100), orders_each(100, 400), orders_each(100, 5000), orders_each(6, 5000)
+    (100, 25, 10, 6)
+    """
+    return orders if studies <= MANY else min(orders, max(_LEAST_ORDERS, orders * MANY // studies))
 
 
 def sample_orders(orders: int, studies: int) -> int | None:
