@@ -40,9 +40,9 @@ def caveats(found: ClosedLoop) -> Iterator[Caveat]:
     )
     yield Caveat(
         "intervals",
-        "where the truth is known, 90 % intervals held about 85 % of the true savings, and from "
-        "logs of 30 trials about two thirds of the true losses of a search that learns: take them "
-        "for too narrow (reports/closed_loop.md)",
+        "where the truth is known, 90 % intervals held about 80 % of the true savings, and two "
+        "thirds to three quarters of the true losses of a search that learns: take them for too "
+        "narrow (reports/closed_loop.md)",
     )
     if quality.rank_correlation < _WEAK:
         yield Caveat(
