@@ -105,12 +105,26 @@ def page(cells: Sequence[dict[str, Any]], speed: Sequence[str], rules: int) -> s
         "- answered: logs of which the closed loop gives a number; the others are refused, because "
         "the surrogate does not predict enough, or because its futures do not look like the log.",
         "",
+        *missing(cells),
         *overview(cells, rules),
     ]
     for key, name, scaled in SHOWN:
         lines += ["", f"## {name[:1].upper()}{name[1:]}", "", *of_number(cells, key, scaled)]
     lines += ["", "## Refused", "", *refusals(cells), "", "## Speed", "", *speed, ""]
     return "\n".join(lines)
+
+
+def missing(cells: Sequence[dict[str, Any]]) -> Iterator[str]:
+    """A line that names the cells that are not computed, if there are some."""
+    have = {(c["table"], c["searcher"], c["n"]) for c in cells}
+    names = dict.fromkeys(c["table"] for c in cells)
+    lacks = [
+        f"{t}, {s}, n = {n}" for t in names for s in SEARCHERS for n in SIZES
+        if (t, s, n) not in have
+    ]  # fmt: skip
+    if lacks:
+        yield "Not computed: " + "; ".join(lacks) + "."
+        yield ""
 
 
 def counts(cells: Sequence[dict[str, Any]], what: str) -> str:

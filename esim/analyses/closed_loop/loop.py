@@ -19,10 +19,11 @@ from esim.analyses.closed_loop.searchers import Searcher
 from esim.assumptions import Clock, Costs
 from esim.errors import EsimError
 from esim.rules import Rule
+from esim.simulator.jobs import uploads
 from esim.simulator.plan.build import prepare
 from esim.simulator.plan.statistics import final_values
 from esim.simulator.run import OrderRun, run_once
-from esim.study import Float64, Study
+from esim.study import Float64, Int64, Study
 from esim.study.times import last_kept
 
 Told = Literal["last", "best", "nothing"]
@@ -104,7 +105,7 @@ def play(
     while True:
         now, ended = 0.0, np.empty(0, dtype=np.int64)
         if study is not None and run is not None and len(curves) >= terms.workers:
-            now, ended = _next_slot(run, terms)
+            now, ended = _next_slot(study, run, terms)
             _tell(searcher, study, run, ended, told, terms)
         if curves and not more(len(curves), now, run, study):
             break
@@ -130,26 +131,32 @@ def _looks_ahead(rule: Rule) -> EsimError:
     )
 
 
-def _next_slot(run: OrderRun, terms: Terms) -> tuple[float, np.ndarray]:
+def _next_slot(study: Study, run: OrderRun, terms: Terms) -> tuple[float, Int64]:
     """When a slot frees for the next trial, and which trials have ended by then, in that order.
 
-    Slots are refilled in the order in which they free. Ends at one moment are handled in launch
-    order, as the kernels do it (`esim.simulator.kernels.timed`).
+    Slots are refilled in the order in which they free. At one moment ends come in launch order
+    and before reports, as the kernels handle them (`esim.simulator.kernels.timed`); so the end of
+    a trial that a report stops at once comes after the other ends of that moment. A slot with a gap
+    frees by an event of its own, an end.
     """
-    launch = np.arange(len(run.ended))
+    launch = np.arange(study.n_trials)
+    overhead = terms.costs.stop_latency_s + uploads(study, terms.costs)
+    at_once = run.stopped & (overhead == 0.0)
     frees = run.ended + terms.gap
-    slot = np.lexsort((launch, frees))[len(launch) - terms.workers]
+    by_report = at_once if terms.gap == 0.0 else np.zeros_like(at_once)
+    slot = int(np.lexsort((launch, by_report, frees))[len(launch) - terms.workers])
     now = float(frees[slot])
-    before = (run.ended < now) | ((run.ended == now) & (launch <= slot))
-    order = np.lexsort((launch, run.ended))
-    return now, order[before[order]]
+    order = np.lexsort((launch, at_once, run.ended))
+    its = (now, bool(by_report[slot]), slot)
+    keys = zip(run.ended[order].tolist(), at_once[order].tolist(), order.tolist(), strict=True)
+    return now, order[[key <= its for key in keys]]
 
 
 def _tell(
     searcher: Searcher,
     study: Study,
     run: OrderRun,
-    ended: np.ndarray,
+    ended: Int64,
     told: set[int],
     terms: Terms,
 ) -> None:
@@ -177,7 +184,7 @@ def told_values(study: Study, run: OrderRun, terms: Terms) -> Float64:
     return study.sign * values
 
 
-def _same(before: OrderRun, after: OrderRun, ended: np.ndarray) -> bool:
+def _same(before: OrderRun, after: OrderRun, ended: Int64) -> bool:
     """Whether trials that had ended by a launch ended as they do with the trial launched."""
     return bool(
         np.array_equal(before.ended[ended], after.ended[ended])

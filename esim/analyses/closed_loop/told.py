@@ -38,6 +38,12 @@ def caveats(found: ClosedLoop) -> Iterator[Caveat]:
         f"{quality.rank_correlation:.2f}: it cannot know configurations far better than any in "
         "the log",
     )
+    yield Caveat(
+        "intervals",
+        "where the truth is known, 90 % intervals held about 80 % of the true savings, and two "
+        "thirds to three quarters of the true losses of a search that learns: take them for too "
+        "narrow (reports/closed_loop.md)",
+    )
     if quality.rank_correlation < _WEAK:
         yield Caveat(
             "weak_surrogate",
