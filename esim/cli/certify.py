@@ -12,7 +12,7 @@ from esim.cli.candidates import RankedFlags, amount
 from esim.cli.command_line import command_line
 from esim.cli.compare import OrderClockFlags
 from esim.cli.dates import ReadDatedStudiesFlags
-from esim.cli.flags import CostFlags, EngineFlags, FinalFlags, Logs, typed_share
+from esim.cli.flags import CostFlags, DrawnStudiesFlags, EngineFlags, FinalFlags, Logs, typed_share
 from esim.cli.gates import FAILED, ResultFlags
 from esim.cli.groups import with_groups
 from esim.cli.inputs import described, read_or_open, studies_of
@@ -143,6 +143,7 @@ def certify(
     reading: ReadDatedStudiesFlags,
     costs: CostFlags,
     engine: EngineFlags,
+    drawn: DrawnStudiesFlags,
     output: ResultFlags,
 ) -> None:
     """Certify the boldest stopping rule whose risk of losing too much is low, with a confidence
@@ -150,7 +151,7 @@ def certify(
     engine.check()
     output.check(logs)
     if watch.watch is not None:
-        watch.refuse_others(context, promise, clock, final, costs)
+        watch.refuse_others(context, promise, clock, final, costs, drawn)
         _watch(watch.watch, logs, reading, engine, output, command_line(context))
         return
     asked = promise.keywords() | {"costs": costs.chosen(), "final": final.chosen()}
@@ -167,6 +168,7 @@ def certify(
             **asked,
             **vars(clock),
             **vars(engine),
+            **vars(drawn),
             inputs=described(found),
             progress=lambda done, of: display.update(task, total=of, completed=done),
         )

@@ -508,3 +508,14 @@ def test_of_a_long_history_a_comparison_draws_studies(history: History) -> None:
     assert [rule.recorded for rule in found.rules] == [rule.recorded for rule in alone.rules]
     whole = esim.compare(history, **COMPARE, jobs=1, most_studies=7)
     assert whole.settings.drawn_from is None
+
+
+def test_of_a_long_history_a_certificate_draws_studies(history: History) -> None:
+    asked: dict[str, Any] = {"risk": "60%", "confidence": "60%", "rules": ["sagemaker"]}
+    found = esim.certify(history, **asked, orders=6, jobs=1, most_studies=4)
+    assert len(found.studies) == 4
+    drawn = next(d for d in found.warnings if d.code == "studies_drawn")
+    assert "drawn at random from 7" in drawn.text
+    whole = esim.certify(history, **asked, orders=6, jobs=1)
+    assert len(whole.studies) == 7
+    assert "studies_drawn" not in {d.code for d in whole.warnings}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -19,8 +19,8 @@ from esim.analyses.certify.p_values import loss_free_on_average, loss_free_studi
 from esim.analyses.certify.study_losses import LEFT_OUT, StudyLosses, study_losses
 from esim.analyses.compare.compare import Progress, check_words, named_apart, replay_every
 from esim.analyses.compare.contestants import Field, contestants
-from esim.analyses.compare.study_replays import Conditions
-from esim.analyses.workers.by_study import going_through
+from esim.analyses.compare.study_replays import Conditions, orders_each
+from esim.analyses.workers.by_study import MOST, going_through
 from esim.assumptions import CONFIDENCE, Clock, Costs, Mode
 from esim.errors import EsimError
 from esim.results.certificate import (
@@ -59,6 +59,7 @@ def certify(
     engine: str | None = None,
     jobs: int | None = None,
     address: str | None = None,
+    most_studies: int = MOST,
     inputs: Sequence[Mapping[str, Any]] = (),
     progress: Progress | None = None,
 ) -> Certificate:
@@ -81,8 +82,11 @@ def certify(
         in_order: the rules stand in their order from safe to bold already, so that all studies
             test.
         orders: random launch orders of each study, over which its loss is averaged (from 0 to 1);
-            or "recorded": its recorded launch order alone, in which it is lost or not.
+            or "recorded": its recorded launch order alone, in which it is lost or not. Of many
+            studies each gets fewer, as in `compare`.
         clock, workers, costs, final, engine, jobs, address, inputs, progress: as in `compare`.
+        most_studies: of a history of more, so many are drawn at random, by the seed; 0: all. What
+            is certified of them holds of all, because they are drawn from the same population.
         saved: the amount by which the boldest is found: "steps", "seconds", "billed", "makespan" or
             "cost".
         seed: of launch orders and of the studies that choose; the same seed gives the same bytes.
@@ -110,15 +114,20 @@ def certify(
     if in_order and grid:
         raise EsimError("in_order cannot go with a grid", fix="rules in their order, without one")
     given = studies if isinstance(studies, (Study, History)) else named_apart(studies)
-    with going_through(given, engine=engine, jobs=jobs, address=address) as every:
+    with going_through(
+        given, engine=engine, jobs=jobs, address=address, most=most_studies, seed=seed
+    ) as every:
         _refuse_few(len(every), asked, choosing=len(field.contestants) > 1 and not in_order)
+        replays = replace(replays, orders=orders_each(replays.orders, len(every)))
         conditions = conditions_of(replays, asked.max_loss)
         judged = replay_every(every, study_losses, field.contestants, conditions, progress)
         counted, out = of_use(judged)
         _refuse_few(len(counted), asked, choosing=False, out=out)
         # By name, so that the order of reading changes nothing.
         counted.sort(key=lambda one: one.name)
-        made = _Certifying(asked, field, replays, counted, in_order=in_order)
+        made = _Certifying(
+            asked, field, replays, counted, in_order=in_order, drawn_from=every.drawn_from
+        )
         return made.certificate(out, inputs, dict(every.failures))
 
 
@@ -209,6 +218,7 @@ class _Certifying:
     replays: Replays
     studies: Sequence[StudyLosses]
     in_order: bool
+    drawn_from: int | None
 
     def certificate(
         self,
@@ -293,6 +303,12 @@ class _Certifying:
             "the confidence is that of one certificate: who asks for other risks, rules or seeds "
             "until something is certified has less of it",
         )
+        if self.drawn_from is not None:
+            yield Caveat(
+                "studies_drawn",
+                f"the studies were drawn at random from {self.drawn_from:,}; --most-studies 0 "
+                "takes every one",
+            )
         if self.replays.orders:
             yield Caveat(
                 "random_orders",
