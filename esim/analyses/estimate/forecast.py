@@ -314,7 +314,7 @@ def answer(
     child = np.random.SeedSequence(seed, spawn_key=(position,))
     past = PastStudy(study, child, None if parts is None else parts[position], threads)
     numbers: dict[Ask, PastNumbers | None] = {}
-    for ask in (*asks, *beside.get(position, ())):
+    for ask in dict.fromkeys((*asks, *beside.get(position, ()))):
         replays = replay_past_study(past, ask)
         numbers[ask] = None if replays is None else past_numbers(replays, ask)
         if asked is not None:
