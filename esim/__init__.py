@@ -71,7 +71,14 @@ __all__ = [
 ]
 
 
+def __dir__() -> list[str]:
+    """The public names, those too that were not used yet, for editors and notebooks."""
+    return sorted({*__all__, *(name for name in globals() if name.startswith("__"))})
+
+
 def __getattr__(name: str) -> Any:
+    if name == "report":  # the package, which says how a result is reported
+        return importlib.import_module("esim.report")
     if name not in _HOMES:
         raise AttributeError(f"module 'esim' has no attribute {name!r}")
     return getattr(importlib.import_module(_HOMES[name]), name)

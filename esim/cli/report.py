@@ -110,8 +110,8 @@ class PageFlags:
             typer.BadParameter: a file's ending does not tell what to write, or a table is asked
                 for and no .csv.
         """
-        from esim.report.files import DECISION, ENDINGS, REPORT
-        from esim.report.pages.document import check_own_page
+        from esim.report.files import DECISION, REPORT
+        from esim.report.pages.document import check_ending, check_own_page
 
         first = results[0]
         beside = (first if first.is_dir() else first.parent) / f"{REPORT}.html"
@@ -120,11 +120,7 @@ class PageFlags:
             if not self.out:
                 check_own_page(targets[0])
             for target in targets:
-                if target.suffix.lstrip(".").lower() not in ENDINGS:
-                    refuse(
-                        f"cannot tell from {target.name!r} what to write",
-                        "a file ending in " + ", ".join(f".{end}" for end in ENDINGS),
-                    )
+                check_ending(target)
             if self.table is not None and not any(t.suffix.lower() == ".csv" for t in targets):
                 refuse("--table is for .csv", "--out FILE.csv")
         return targets

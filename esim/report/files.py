@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -52,24 +52,15 @@ def write_results(
     Raises:
         EsimError: the folder holds other things, or cannot be written.
     """
-    import pyarrow as pa
-
     from esim.report.figures.figure_lists import replay_plots
     from esim.report.figures.plot import figure_of, save
-    from esim.results.tables import trials_table
 
     with result_folder(folder) as partial:
         (partial / RESULT).write_text(document.to_json(), encoding="utf-8")
         results = document.studies
         traces = [result.trace() for result in results]
-        names = [result.study for result in results]
-        sizes = [result.summary.trials for result in results]
-        for name, tables in (
-            (TRIALS, [trials_table(names, sizes, [result.columns for result in results])]),
-            (DECISIONS, [_with_study(r.study, t) for r, t in zip(results, traces, strict=True)]),
-            (REPORTS, [_reports(study) for study in studies]),
-        ):
-            _write_table(pa.concat_tables(tables), partial / name)
+        for name, table in tables_of(studies, document, traces):
+            _write_table(table, partial / name)
         (partial / FIGURES).mkdir()
         slugs = unique_slugs([study.name for study in studies])
         drawn = {result.study for result in shown_in_full(results)}
@@ -79,6 +70,32 @@ def write_results(
             for name, plot in replay_plots(result, RecordedReports.of(study), trace).items():
                 figure = figure_of(plot, study.name)
                 save(figure, partial / FIGURES / f"{slug}-{name}")
+
+
+def tables_of(
+    studies: Sequence[Study],
+    document: ReplayDocument,
+    traces: Sequence[Mapping[str, Any]] | None = None,
+) -> Iterator[tuple[str, pa.Table]]:
+    """The tables beside a replay's document, by the names of their files.
+
+    Args:
+        studies: those that were replayed.
+        document: the results of these.
+        traces: of the results, where they are known.
+    """
+    import pyarrow as pa
+
+    from esim.results.tables import trials_table
+
+    results = document.studies
+    names = [result.study for result in results]
+    sizes = [result.summary.trials for result in results]
+    known = [result.trace() for result in results] if traces is None else traces
+    yield TRIALS, trials_table(names, sizes, [result.columns for result in results])
+    decided = (_with_study(name, trace) for name, trace in zip(names, known, strict=True))
+    yield DECISIONS, pa.concat_tables(decided)
+    yield REPORTS, pa.concat_tables(_reports(study) for study in studies)
 
 
 def write_comparison(folder: Path, comparison: Comparison) -> None:

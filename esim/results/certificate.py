@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -10,12 +10,15 @@ from esim.assumptions import Clock, Costs, Mode
 from esim.errors import EsimError
 from esim.results.comparison.entries import LeftOut, Saved
 from esim.results.named_rule import RecordedRule, ToldRule
+from esim.results.plots import CertificatePlots
 from esim.results.recorded_inputs import Inputs
 from esim.results.records import Document, finite
 from esim.results.replay import Caveat
+from esim.results.shown import share_words
 from esim.results.validate import validate_document
 from esim.rules import Rule, share
 from esim.storage.typed import plain
+from esim.study.brief import counted
 from esim.study.door import above
 from esim.version import __version__
 
@@ -116,7 +119,7 @@ class Needed:
     on_average: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Certificate(Document):
     """The boldest rule whose risk is known to be low: the document of `esim certify --json`.
 
@@ -159,6 +162,22 @@ class Certificate(Document):
     esim: str = __version__
     command: str | None = None  # the command line that made it, where one did
     failures: Mapping[str, str] = field(default_factory=dict)
+
+    def _in_short(self) -> Iterator[str]:
+        asked = self.asked
+        yield f"Certificate: {self.certified or 'no rule'} is certified, of {self.candidates}"
+        yield (
+            f"asked: a loss above {share_words(asked.max_loss)} in at most "
+            f"{share_words(asked.risk)} of new studies, with confidence "
+            f"{share_words(asked.confidence)}"
+        )
+        studies = counted(len(self.studies), "study", "studies")
+        yield f'{studies}; .plot.sequence() .report("r.html") .save("folder")'
+
+    @property
+    def plot(self) -> CertificatePlots:
+        """Its figure: `certificate.plot.sequence()`."""
+        return CertificatePlots(self)
 
     def __post_init__(self) -> None:
         validate_document(self)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal, get_args
 
 from esim.results.recorded_inputs import Inputs
 from esim.results.records import Document
 from esim.storage.typed import plain
+from esim.study.brief import brief, counted
 from esim.version import __version__
 
 SCHEMA = "esim.check/1"
@@ -33,7 +34,7 @@ class Finding:
     evidence: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Check:
     """The findings of one study, the gravest first.
 
@@ -47,6 +48,15 @@ class Check:
     verdict: str
     acts: bool | None
     findings: tuple[Finding, ...]
+
+    def __repr__(self) -> str:
+        return brief(self._in_short())
+
+    def _in_short(self) -> Iterator[str]:
+        yield f"Check of {self.study!r}: {self.verdict}"
+        grades = [finding.severity for finding in self.findings]
+        yield ", ".join(counted(grades.count(severity), severity) for severity in SEVERITIES)
+        yield ".acts .ok .findings .to_dict()"
 
     @property
     def ok(self) -> bool:
@@ -126,7 +136,7 @@ class CheckTotals:
     auto_unknown: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class CheckDocument(Document):
     """The checks of all studies that were read: the document of `esim check --json`.
 

@@ -97,7 +97,7 @@ class ChangedStudy:
     new: StudyNumbers | None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Difference(Document):
     """Two replays against each other: the document of `esim diff --json`.
 

@@ -283,7 +283,7 @@ class Unseen:
     trials_needed: int | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class EstimateDocument(Document):
     """What to expect of the next tuning job: the document of `esim estimate --json`.
 

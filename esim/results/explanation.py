@@ -46,7 +46,7 @@ class ReportRow:
     ran: bool
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Explanation(Document):
     """The account of one trial.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -28,10 +28,13 @@ from esim.results.estimate import (
     Unseen,
 )
 from esim.results.named_rule import RecordedJobRule, RecordedRule
+from esim.results.plots import EstimatePlots
 from esim.results.replay import Caveat
+from esim.results.shown import Shown, share_words
 from esim.results.validate import validate_document
 from esim.rules import JobRule, Rule, share
 from esim.study import Direction, Float64
+from esim.study.brief import counted
 from esim.study.door import above
 from esim.version import __version__
 
@@ -115,8 +118,8 @@ def _known(value: float) -> float | None:
     return value if np.isfinite(value) else None
 
 
-@dataclass(frozen=True)
-class Estimate:
+@dataclass(frozen=True, repr=False)
+class Estimate(Shown):
     """What to expect of the next tuning job with the rule on.
 
     Attributes:
@@ -176,6 +179,25 @@ class Estimate:
 
     def __post_init__(self) -> None:
         validate_document(self)
+
+    def _in_short(self) -> Iterator[str]:
+        yield (
+            f"Estimate of the next job: {counted(self.next.trials, 'trial')}, "
+            f"{self.next.workers} at a time, rule {self.rule.name}; from "
+            f"{counted(len(self.studies), 'study', 'studies')}"
+        )
+        low, high = self.interval("steps_saved_fraction")
+        middle = self.median("steps_saved_fraction")
+        yield (
+            f"steps saved: {middle:.3g} ({low:.3g} to {high:.3g} at {share_words(self.confidence)})"
+            f"; the best is kept with a chance of {share_words(self.probability_best_kept)}"
+        )
+        yield '.interval(name) .median(name) .plot.trade() .report("r.html") .save("folder")'
+
+    @property
+    def plot(self) -> EstimatePlots:
+        """Its figures: `estimate.plot.forecast()`."""
+        return EstimatePlots(self)
 
     def quantity(self, name: str) -> Quantity | None:
         """A predictive distribution; None if it cannot be known. Raises EsimError for a name."""

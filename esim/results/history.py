@@ -122,7 +122,7 @@ class Tables:
     trials: str = TRIALS
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class HistoryReplay(Document):
     """What a rule would have done to a history.
 

@@ -152,7 +152,7 @@ class IdentifiedStudy:
     parents_missing: tuple[str, ...]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Identification(Document):
     """What recorded stops leave of the candidates.
 

@@ -17,6 +17,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from esim.errors import HIDDEN, EsimError, visible
+from esim.results.shown import Shown
 from esim.storage.typed import MisfitError, build
 
 _HIDDEN = re.compile(f"[{HIDDEN}]")
@@ -58,7 +59,7 @@ def following_schema(schema: str, where: str | None = None) -> Iterator[None]:
         ) from None
 
 
-class Document:
+class Document(Shown):
     """A record that is a result document.
 
     Attributes:
@@ -68,6 +69,9 @@ class Document:
 
     schema: ClassVar[str]
     beside: ClassVar[Mapping[str, Any]] = {"schema": str}
+
+    def _in_short(self) -> Iterator[str]:
+        yield f"{type(self).__name__}, a document of {self.schema}"
 
     def to_dict(self) -> dict[str, Any]:
         """The document, of plain values."""

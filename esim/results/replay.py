@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, fields, make_dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from esim.assumptions import Clock, Costs
 from esim.errors import EsimError
 from esim.results.named_rule import NamedRule, RecordedJobRule, RecordedRule
+from esim.results.plots import ReplayPlots
 from esim.results.recorded_inputs import Inputs
 from esim.results.records import Document
+from esim.results.shown import Shown, share_words
 from esim.results.totals import Totals
+from esim.results.trial_columns import TrialColumns
 from esim.results.validate import validate_document, validate_trials
-from esim.storage.typed import MisfitError, Scalars, Unbounded, build, convert, plain, shown
-from esim.study import Direction
+from esim.storage.typed import MisfitError, Scalars, Unbounded, build, plain
+from esim.study import Direction, Study
+from esim.study.brief import counted
 from esim.study.door import above
 from esim.version import __version__
 
@@ -63,7 +66,7 @@ class Caveat:
     text: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Summary:
     """The headline numbers of one study. None = unknown. Fractions are of the recorded amount.
 
@@ -113,6 +116,44 @@ class Summary:
     ended_after: int | None = None
     ended_at_s: float | None = None
 
+    def __repr__(self) -> str:
+        shown = (
+            "trials",
+            "trials_stopped",
+            *_HEADLINES[1:4],
+            "cost_saved_fraction",
+            *_HEADLINES[7:8],
+        )
+        known = ((name, getattr(self, name)) for name in shown)
+        told = ", ".join(f"{k}={v:.6g}" for k, v in known if v is not None)
+        return f"Summary({told}; .to_frame() has all)"
+
+    def to_frame(self) -> pd.DataFrame:
+        """All of it as a table of one row; a column a number, named as in documents.
+
+        The best trials are ``best`` and ``best_recorded``, their values ``best_value`` and
+        ``best_recorded_value``; bounds end in ``_low`` and ``_high``.
+
+        Example:
+            >>> import esim
+            >>> study = esim.Study.from_arrays([[3, 2, 1], [4, 4, 4], [5, 5, 5]], "minimize")
+            >>> frame = esim.replay(study).summary.to_frame()
+            >>> frame[["trials", "trials_stopped", "best", "best_value"]].values.tolist()
+            [[3, 1, '0', 1.0]]
+        """
+        import pandas as pd
+
+        row: dict[str, Any] = {}
+        for name, value in vars(self).items():
+            if name in ("best", "best_recorded"):
+                row[name] = None if value is None else value.trial
+                row[f"{name}_value"] = None if value is None else value.value
+            elif name.endswith("_bounds"):
+                row[f"{name}_low"], row[f"{name}_high"] = (None, None) if value is None else value
+            else:
+                row[name] = value
+        return pd.DataFrame([row])
+
     def to_dict(self) -> dict[str, Any]:
         """The schema's keys."""
         return {
@@ -123,114 +164,6 @@ class Summary:
 
 # Summaries of studies by their keys: a value a study.
 Summaries = Mapping[str, Sequence[Any]]
-
-
-@dataclass(frozen=True)
-class TrialColumns:
-    """Per trial, in launch order. [N] each; NaN and -1 = unknown or not stopped."""
-
-    trial: Sequence[str]
-    stopped: NDArray[np.bool_]
-    stopped_at_last: NDArray[np.bool_]
-    stop_step: NDArray[np.int64]
-    steps_recorded: NDArray[np.int64]
-    steps_run: NDArray[np.int64]
-    seconds_recorded: NDArray[np.float64]
-    seconds_run: NDArray[np.float64]
-    final_value_recorded: NDArray[np.float64]
-    final_value: NDArray[np.float64]
-    threshold: NDArray[np.float64]
-    peers: NDArray[np.int64]
-    censored: NDArray[np.bool_]
-    reports_kept: NDArray[np.int64]
-    start_s: NDArray[np.float64]
-    end_recorded_s: NDArray[np.float64]
-    end_s: NDArray[np.float64]
-    start_recorded_s: NDArray[np.float64]
-    started: NDArray[np.bool_]
-    cut: NDArray[np.bool_]
-
-    @property
-    def ended_early(self) -> NDArray[np.bool_]:
-        """Which trials do not run to their end: stopped, cut, or never started. [N]"""
-        return np.asarray(self.stopped | self.cut | ~self.started)
-
-    def rows(self) -> list[dict[str, Any]]:
-        """One dict a trial, None where unknown."""
-        lists = []
-        for name, column in vars(self).items():
-            values = column.tolist() if isinstance(column, np.ndarray) else list(column)
-            if name in _NONE_IS_BELOW:
-                values = [None if value < 0 else value for value in values]
-            lists.append(values)
-        return [dict(zip(vars(self), row, strict=True)) for row in zip(*lists, strict=True)]
-
-    @classmethod
-    def plain_kind(cls) -> Any:
-        """What they are in a document: a list of such dicts."""
-        cells = {"bool": bool, "int64": int, "float64": float | None}
-        row = [
-            (
-                name,
-                str if kind not in cells else int | None if name in _NONE_IS_BELOW else cells[kind],
-            )
-            for name, kind in _kinds(cls).items()
-        ]
-        optional = [(*one, field(default=_BEFORE[one[0]])) for one in row if one[0] in _BEFORE]
-        needed = [one for one in row if one[0] not in _BEFORE]
-        doc = {"__doc__": "What became of one trial, in launch order. None = unknown."}
-        return Sequence[make_dataclass("TrialRow", [*needed, *optional], namespace=doc)]  # type: ignore[misc]
-
-    @classmethod
-    def from_plain(cls, rows: Any) -> TrialColumns:
-        """The columns of such dicts: NaN where a number is None, -1 where a whole one is.
-
-        Raises:
-            MisfitError: the rows are of another kind.
-        """
-        kinds = _kinds(cls)
-        if not isinstance(rows, (list, tuple)):
-            raise MisfitError(f"{shown(rows)} is not a list")
-        for number, row in enumerate(rows):
-            if not isinstance(row, Mapping) or kinds.keys() != {**_BEFORE, **row}.keys():
-                raise MisfitError(f"{shown(row)} has other fields").inside(number)
-        rows = [{**_BEFORE, **row} for row in rows]
-        made = {}
-        for name, kind in kinds.items():
-            try:
-                made[name] = _column([row[name] for row in rows], name, kind)
-            except MisfitError as error:
-                raise error.inside(name) from None
-        return cls(**made)
-
-
-def _kinds(columns: Any) -> dict[str, str]:
-    """The names of the types of an array's cells, by column."""
-    return {f.name: str(f.type).removeprefix("NDArray[np.").strip("_]") for f in fields(columns)}
-
-
-def _column(cells: Sequence[Any], name: str, kind: str) -> Any:
-    """The cells of a column of `TrialColumns`, whose type is of this kind, as an array or texts."""
-    if kind not in _CELLS:
-        return convert(tuple[str, ...], cells)
-    unknown = -1 if name in _NONE_IS_BELOW else np.nan if kind == "float64" else None
-    known = [unknown if cell is None else cell for cell in cells]
-    if not set(map(type, known)) <= _CELLS[kind]:
-        odd = next(cell for cell in known if type(cell) not in _CELLS[kind])
-        raise MisfitError(f"{shown(odd)} is not of type {kind}")
-    try:
-        column = np.array(known, dtype=kind)
-    except OverflowError:
-        raise MisfitError("a number is too large") from None
-    if kind == "float64" and np.isinf(column).any():
-        raise MisfitError("a number is not finite")
-    return column
-
-
-_CELLS: Mapping[str, set[type]] = {"bool": {bool}, "int64": {int}, "float64": {int, float}}
-_NONE_IS_BELOW = ("stop_step", "peers")
-# Of what was written before there were job-level rules, and before such stops were counted.
-_BEFORE = {"started": True, "cut": False, "stopped_at_last": False}
 
 
 @dataclass(frozen=True)
@@ -250,9 +183,26 @@ class ReadingRow:
         return entry
 
 
-@dataclass(frozen=True)
-class ReplayResult:
-    """One study replayed through one rule."""
+@dataclass(frozen=True, repr=False)
+class ReplayResult(Shown):
+    """One study replayed through one rule.
+
+    Attributes:
+        summary: the headline numbers.
+        columns: what became of each trial, as arrays; `trials` has the same as a table.
+        warnings: reasons to doubt the numbers.
+        readings: with `readings` of `esim.replay`: what each reading gives.
+        until: the job-level rules.
+        recorded: the study that was replayed; None if the result was read from a document.
+
+    Example:
+        >>> import esim
+        >>> study = esim.Study.from_arrays([[3, 2, 1], [4, 4, 4], [5, 5, 5]], direction="minimize")
+        >>> esim.replay(study)
+        <ReplayResult of 'study': rule sagemaker, clock order; 1 of 3 trials stopped
+         saved: 11.1 % of the steps; the best value is kept
+         .summary .trials .decisions .plot.curves() .report("r.html") .save("folder")>
+    """
 
     beside: ClassVar = {"ranges": Mapping[str, tuple[Unbounded, Unbounded]]}
     study: str
@@ -267,14 +217,50 @@ class ReplayResult:
     warnings: tuple[Caveat, ...]
     readings: tuple[ReadingRow, ...] = ()
     until: tuple[RecordedJobRule, ...] = ()
-    trace: Callable[[], Mapping[str, Any]] = field(default=dict, repr=False, compare=False)
+    trace: Callable[[], Mapping[str, Any]] = field(default=dict, compare=False)
+    recorded: Study | None = field(default=None, compare=False)
+
+    def _in_short(self) -> Iterator[str]:
+        found = self.summary
+        yield (
+            f"ReplayResult of {self.study!r}: rule {self.rule.name}, clock {self.clock.mode}; "
+            f"{found.trials_stopped} of {counted(found.trials, 'trial')} stopped"
+        )
+        known = (
+            f"{share_words(share)} of the {what}"
+            for what, share in (
+                ("steps", found.steps_saved_fraction),
+                ("training seconds", found.seconds_saved_fraction),
+                ("cost", found.cost_saved_fraction),
+            )
+            if share is not None
+        )
+        lost = {None: "unknown", True: "lost", False: "kept"}[found.best_trial_stopped]
+        yield f"saved: {', '.join(known) or 'unknown'}; the best value is {lost}"
+        yield '.summary .trials .decisions .plot.curves() .report("r.html") .save("folder")'
+
+    @property
+    def plot(self) -> ReplayPlots:
+        """Its figures: `result.plot.curves()`."""
+        return ReplayPlots(self)
 
     @property
     def trials(self) -> pd.DataFrame:
-        """One row a trial, in launch order."""
+        """One row a trial, in launch order; the study's hyperparameters as ``config.<name>``.
+
+        Example:
+            >>> import esim
+            >>> study = esim.Study.from_arrays([[2, 1], [4, 4]], "min", config={"lr": [0.1, 1.0]})
+            >>> esim.replay(study).trials[["trial", "stop_step", "config.lr"]].values.tolist()
+            [['0', nan, 0.1], ['1', 1.0, 1.0]]
+        """
         import pandas as pd
 
-        return pd.DataFrame(self.columns.rows())
+        frame = pd.DataFrame(self.columns.rows())
+        if self.recorded is None or not self.recorded.config:
+            return frame
+        config = {f"config.{name}": list(v) for name, v in self.recorded.config.items()}
+        return frame.join(pd.DataFrame(config, index=frame.index))
 
     @property
     def decisions(self) -> pd.DataFrame:
@@ -405,7 +391,7 @@ def add_up(columns: Mapping[str, Sequence[Any]]) -> dict[str, Any]:
     return vars(Totals(**sums))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class ReplayDocument(Document):
     """Replays of one or many studies: the document of `esim replay --json`.
 

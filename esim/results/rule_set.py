@@ -37,7 +37,7 @@ class Member:
     parents: bool = False
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class RuleSet(Document):
     """Rules that may each be the one a service runs.
 

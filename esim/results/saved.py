@@ -41,11 +41,15 @@ _COLUMNS = {
 
 @dataclass(frozen=True)
 class SavedResult:
-    """A result document, where it was read, and the folder that holds its tables."""
+    """A result document, where it was read, and the folder that holds its tables.
+
+    Of a result in memory, `tables` are its tables by name, and no folder is read.
+    """
 
     document: Mapping[str, Any]
     where: str
     folder: Path
+    tables: Mapping[str, pa.Table] | None = None
 
     @property
     def schema(self) -> str:
@@ -74,6 +78,8 @@ class SavedResult:
 
         from esim.storage import arrow
 
+        if self.tables is not None:
+            return self.tables.get(name)
         path = self.folder / name
         if not path.is_file():
             return None

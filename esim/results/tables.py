@@ -14,7 +14,8 @@ import numpy as np
 import pyarrow as pa
 
 from esim.results.history import By
-from esim.results.replay import Summary, TrialColumns
+from esim.results.replay import Summary
+from esim.results.trial_columns import TrialColumns
 from esim.storage import arrow
 from esim.storage.history.dates import month
 

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from esim.errors import EsimError
 from esim.results.certificate import Certificate
 from esim.results.comparison.entries import LeftOut
+from esim.results.plots import WatchPlots
 from esim.results.recorded_inputs import Inputs
 from esim.results.records import Document, finite
 from esim.results.validate import validate_document
 from esim.storage.typed import Unbounded, plain
+from esim.study.brief import counted
 from esim.study.door import above
 from esim.version import __version__
 
@@ -37,7 +39,7 @@ class WatchedStudy:
     wealth: Unbounded
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Watched(Document):
     """New studies against a certificate: the document of `esim certify --watch --json`.
 
@@ -72,6 +74,17 @@ class Watched(Document):
             raise EsimError(f"{self.broken_by!r} is none of the studies")
         if not all(0.0 <= one.lost <= 1.0 for one in self.studies):
             raise EsimError("a loss is not between 0 and 1")
+
+    def _in_short(self) -> Iterator[str]:
+        holds = "holds" if self.holds else f"no longer holds since {self.broken_by!r}"
+        yield f"Watched: the certificate of {self.rule} {holds}"
+        new = counted(len(self.studies), "new study", "new studies")
+        yield f'{new}; .plot.wealth() .report("r.html") .save("folder")'
+
+    @property
+    def plot(self) -> WatchPlots:
+        """Its figure: `watched.plot.wealth()`."""
+        return WatchPlots(self)
 
     @property
     def holds(self) -> bool:

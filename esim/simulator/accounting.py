@@ -21,7 +21,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from esim.assumptions import Clock, Costs
-from esim.results.replay import BestTrial, Summaries, Summary, TrialColumns
+from esim.results.replay import BestTrial, Summaries, Summary
+from esim.results.trial_columns import TrialColumns
 from esim.results.validate import validate_jobs
 from esim.rules import JobRule
 from esim.simulator.best import BestTrials, Finals, Quality, quality

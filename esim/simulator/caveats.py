@@ -9,7 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from esim.assumptions import Clock, Costs
-from esim.results.replay import BestTrial, Caveat, Summaries, TrialColumns
+from esim.results.replay import BestTrial, Caveat, Summaries
+from esim.results.trial_columns import TrialColumns
 from esim.rules import JobRule, Rule
 from esim.study import Float64, Note, Status, Study
 from esim.study.batch import Batch

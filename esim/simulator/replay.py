@@ -15,7 +15,8 @@ from numpy.typing import ArrayLike, NDArray
 from esim.assumptions import Clock, Costs
 from esim.errors import EsimError
 from esim.results.named_rule import RecordedJobRule
-from esim.results.replay import Caveat, ReadingRow, ReplayResult, Summaries, Summary, TrialColumns
+from esim.results.replay import Caveat, ReadingRow, ReplayResult, Summaries, Summary
+from esim.results.trial_columns import TrialColumns
 from esim.results.validate import validate_trials
 from esim.rules import (
     LITERAL,
@@ -156,6 +157,7 @@ class Replays:
                 trace=partial(
                     _decisions, study, self.rule, self.clock, self.costs, its if until else None
                 ),
+                recorded=study,
             )
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from esim.assumptions import Clock, Costs
-from esim.results.replay import TrialColumns
+from esim.results.trial_columns import TrialColumns
 from esim.simulator.jobs import uploads
 from esim.simulator.plan.statistics import final_values
 from esim.simulator.run import OrderRun, OrderRuns

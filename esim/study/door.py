@@ -18,6 +18,10 @@ _ABOVE = {
     "comparison_html": "esim.report.notebook",
     "estimate_html": "esim.report.notebook",
     "certificate_html": "esim.report.notebook",
+    "save_result": "esim.report.in_python",
+    "report_result": "esim.report.in_python",
+    "plots_of": "esim.report.in_python",
+    "draw_plot": "esim.report.in_python",
 }
 
 

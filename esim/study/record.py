@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from esim.errors import EsimError, near_names
+from esim.errors import EsimError, clean, near_names
 from esim.study.arrays import Float64, Int64, if_any_known, per_trial, report_columns
+from esim.study.brief import brief, counted
 from esim.study.direction import Direction, as_direction
 from esim.study.door import above
 from esim.study.first_step import ASSUMED, SETTLED, as_first_step, settle_first_step
@@ -37,7 +38,7 @@ _DTYPES: dict[str, np.dtype[Any]] = {
 }
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Study:
     """One tuning job: its trials in launch order and their reports in contiguous columns.
 
@@ -265,6 +266,21 @@ class Study:
         )
         study.validate()
         return study
+
+    def __repr__(self) -> str:
+        return brief(self._in_short())
+
+    def _in_short(self) -> Iterator[str]:
+        times = ", no times" if self.elapsed is None else ", with times"
+        yield (
+            f"Study {self.name!r}: {counted(self.n_trials, 'trial')}, "
+            f"{counted(self.n_reports, 'report')} of {clean(self.objective, 30)}, "
+            f"{self.direction}{times}"
+        )
+        if self.config:
+            yield f"config: {', '.join(self.config)}"
+        if self.notes:
+            yield f"{counted(len(self.notes), 'note')}: {self.notes[0].text}"
 
     def _repr_html_(self) -> str:
         """The study as HTML, which notebooks show."""

@@ -17,7 +17,8 @@ from numba import config
 import esim
 from esim.assumptions import Costs
 from esim.errors import EsimError
-from esim.results.replay import ReplayResult, TrialColumns
+from esim.results.replay import ReplayResult
+from esim.results.trial_columns import TrialColumns
 from esim.rules import PRESETS, Rule
 from esim.simulator.replay import replay_batches
 from esim.study import Study

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from esim.errors import EsimError
-from esim.report.files import FIGURES
+from esim.report.files import ENDINGS, FIGURES
 from esim.report.pages.page import Page, Picture
 from esim.results.saved import SavedResult, read_result
 from esim.storage.folders import whole_file
@@ -40,6 +40,15 @@ def read_page(result: Path, studies: Sequence[str] = ()) -> tuple[Page, SavedRes
         EsimError: the document or a table beside it cannot be used.
     """
     source = read_result(result)
+    return page_of(source, studies), source
+
+
+def page_of(source: SavedResult, studies: Sequence[str] = ()) -> Page:
+    """The report of a result document; `studies` as for `read_page`.
+
+    Raises:
+        EsimError: there is no report of such a document, or it cannot be used.
+    """
     if source.schema not in KINDS:
         raise EsimError(
             f"there is no report of {source.schema!r}",
@@ -50,7 +59,16 @@ def read_page(result: Path, studies: Sequence[str] = ()) -> tuple[Page, SavedRes
     make: Callable[[SavedResult, Sequence[str]], Page] = getattr(
         importlib.import_module(module), function
     )
-    return make(source, studies), source
+    return make(source, studies)
+
+
+def check_ending(target: Path) -> None:
+    """Raise EsimError for a file whose ending does not tell what to write."""
+    if target.suffix.lstrip(".").lower() not in ENDINGS:
+        raise EsimError(
+            f"cannot tell from {target.name!r} what to write",
+            fix="a file ending in " + ", ".join(f".{end}" for end in ENDINGS),
+        )
 
 
 def read_decision(

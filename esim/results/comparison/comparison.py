@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -46,10 +46,12 @@ from esim.results.comparison.numbers import (
     Standing,
 )
 from esim.results.comparison.tables import flat, spread_row, standing
+from esim.results.plots import ComparisonPlots
 from esim.results.recorded_inputs import Inputs
 from esim.results.records import Document, finite, following_schema
 from esim.results.validate import validate_document
 from esim.storage.typed import MisfitError, build, plain
+from esim.study.brief import counted
 from esim.study.door import above
 
 if TYPE_CHECKING:
@@ -97,7 +99,7 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Comparison(Document):
     """Rules compared over studies: the document of `esim compare --json`.
 
@@ -127,10 +129,23 @@ class Comparison(Document):
     esim: str = ""
     command: str | None = None  # the command line that made it, where one did
     failures: Mapping[str, str] = field(default_factory=dict)
-    study_means: StudyMeans | None = field(default=None, compare=False, repr=False)
+    study_means: StudyMeans | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
         validate_document(self)
+
+    def _in_short(self) -> Iterator[str]:
+        rules = sum(entry.role == "rule" for entry in self.rules)
+        studies = counted(len(self.studies), "study", "studies")
+        yield f"Comparison of {counted(rules, 'rule')} on {studies}"
+        most, safest = (pick and pick.key for pick in (self.saves_most, self.safest))
+        yield f"within the accepted loss {most or 'none'} saves most; safest: {safest or 'none'}"
+        yield '.table .by_study .saves_most .safest .plot.front() .report("r.html") .save("folder")'
+
+    @property
+    def plot(self) -> ComparisonPlots:
+        """Its figures: `comparison.plot.front()`."""
+        return ComparisonPlots(self)
 
     def rule(self, key: str) -> RuleEntry:
         """A contestant by its key. Raises KeyError."""
