@@ -12,6 +12,7 @@ from esim.report.figures.plot import Plot, legend, subtitle
 from esim.report.figures.style import WIDTH, styled
 from esim.report.pages.document import check_ending, page_of, write_page
 from esim.results.certificate import Certificate
+from esim.results.closed_loop import ClosedLoop
 from esim.results.comparison.comparison import Comparison
 from esim.results.difference import Difference
 from esim.results.estimate import EstimateDocument
@@ -45,6 +46,8 @@ def save_result(result: Any, folder: Path) -> None:
         files.write_comparison(folder, found)
     elif isinstance(found, EstimateDocument):
         files.write_estimate(folder, found)
+    elif isinstance(found, ClosedLoop):
+        files.write_closed_loop(folder, found)
     elif isinstance(found, (Certificate, Watched)):
         files.write_certificate(folder, found)
     elif isinstance(found, Difference):
@@ -70,7 +73,7 @@ def report_result(result: Any, path: Path) -> None:
     if isinstance(found, ReplayDocument) and all(one.recorded for one in found.studies):
         tables = dict(files.tables_of(_studies(found), found))
     source = SavedResult(parse(found.to_json(), strict=True), str(_HERE), _HERE, tables)
-    write_page(page_of(source), source, path)
+    write_page(page_of(source), [source], path)
 
 
 def plots_of(result: Any) -> dict[str, Plot]:
@@ -84,6 +87,8 @@ def plots_of(result: Any) -> dict[str, Plot]:
         return figure_lists.comparison_plots(found)
     if isinstance(found, EstimateDocument):
         return figure_lists.estimate_plots(found)
+    if isinstance(found, ClosedLoop):
+        return figure_lists.closed_loop_plots(found)
     return figure_lists.certificate_plots(found)
 
 

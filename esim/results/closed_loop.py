@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from esim.assumptions import Clock, Costs
 from esim.results.named_rule import RecordedJobRule, RecordedRule
+from esim.results.plots import Plots
 from esim.results.recorded_inputs import Inputs
 from esim.results.records import Document, finite
 from esim.results.replay import Caveat
 from esim.storage.typed import plain
+from esim.study.brief import counted
 from esim.version import __version__
 
 SCHEMA = "esim.closed-loop/1"
@@ -156,7 +158,7 @@ class RecordedBudget:
     amount: float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class ClosedLoop(Document):
     """Simulated futures of the search of one problem, with a rule and without it.
 
@@ -205,6 +207,19 @@ class ClosedLoop(Document):
     inputs: Inputs = ()
     command: str | None = None
     esim: str = __version__
+
+    def _in_short(self) -> Iterator[str]:
+        yield (
+            f"ClosedLoop of {self.study!r}: rule {self.rule.name}, "
+            f"{counted(self.clock.workers, 'worker')}; {counted(self.futures, 'future')} each"
+        )
+        yield f"searchers: {', '.join(one.searcher for one in self.searchers)}"
+        yield '.of(searcher) .plot.names() .report("r.html") .save("folder")'
+
+    @property
+    def plot(self) -> Plots:
+        """Its figures: `found.plot.draw(name)`."""
+        return Plots(self)
 
     def of(self, searcher: str) -> SearcherForecast:
         """The forecast of a searcher. Raises KeyError for one that was not asked for."""

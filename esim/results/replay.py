@@ -139,7 +139,7 @@ class Summary:
             >>> study = esim.Study.from_arrays([[3, 2, 1], [4, 4, 4], [5, 5, 5]], "minimize")
             >>> frame = esim.replay(study).summary.to_frame()
             >>> frame[["trials", "trials_stopped", "best", "best_value"]].values.tolist()
-            [[3, 1, '0', 1.0]]
+            [[3, 2, '0', 1.0]]
         """
         import pandas as pd
 
@@ -199,8 +199,8 @@ class ReplayResult(Shown):
         >>> import esim
         >>> study = esim.Study.from_arrays([[3, 2, 1], [4, 4, 4], [5, 5, 5]], direction="minimize")
         >>> esim.replay(study)
-        <ReplayResult of 'study': rule sagemaker, clock order; 1 of 3 trials stopped
-         saved: 11.1 % of the steps; the best value is kept
+        <ReplayResult of 'study': rule sagemaker, clock order; 2 of 3 trials stopped
+         saved: 44.4 % of the steps; the best value is kept
          .summary .trials .decisions .plot.curves() .report("r.html") .save("folder")>
     """
 

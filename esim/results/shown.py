@@ -63,7 +63,7 @@ class Shown:
             >>> study = esim.Study.from_arrays([[3, 2, 1], [4, 4, 4], [5, 5, 5]], "min")
             >>> with tempfile.TemporaryDirectory() as folder:
             ...     esim.replay(study).report(Path(folder, "r.md"))
-            ...     Path(folder, "r.md").read_text()[:25]
-            '# study: rule sagemaker, '
+            ...     "saved" in Path(folder, "r.md").read_text()
+            True
         """
         above("report_result")(self, Path(path))
