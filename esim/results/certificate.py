@@ -187,7 +187,16 @@ class Certificate(Document):
                 raise EsimError(f"{key!r} is not in the sequence")
 
     def candidate(self, key: str) -> Candidate:
-        """A rule of the sequence by its key. Raises KeyError."""
+        """A rule of the sequence by its key. Raises KeyError.
+
+        Example:
+            >>> import esim
+            >>> past = [esim.Study.from_arrays([[x + i] * 3 for x in (1, 2, 3)], "minimize",
+            ...         name=f"job-{i}") for i in range(5)]
+            >>> found = esim.certify(past, ["sagemaker"], risk="30%", confidence="80%")
+            >>> found.candidate("sagemaker").verdict
+            'certified'
+        """
         for one in self.sequence:
             if one.key == key:
                 return one

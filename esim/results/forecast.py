@@ -200,7 +200,21 @@ class Estimate(Shown):
         return EstimatePlots(self)
 
     def quantity(self, name: str) -> Quantity | None:
-        """A predictive distribution; None if it cannot be known. Raises EsimError for a name."""
+        """A predictive distribution; None if it cannot be known. Raises EsimError for a name.
+
+        Example:
+            >>> import esim
+            >>> curves = [[9 - i % 3, 8 - i % 4, 7 - i % 5] for i in range(12)]
+            >>> study = esim.Study.from_arrays(curves, direction="minimize")
+            >>> found = esim.estimate(study, replicates=100)
+            >>> saved = found.quantity("steps_saved_fraction")
+            >>> saved.unit, saved.chance(low=0.0, high=1.0), found.quantity("cost_saved") is None
+            ('share', 1.0, True)
+            >>> saved.median == found.median("steps_saved_fraction")
+            True
+            >>> saved.interval(0.9) == found.interval("steps_saved_fraction", confidence="90%")
+            True
+        """
         if name not in self.quantities:
             raise EsimError(
                 f"an estimate has no quantity {name!r}",

@@ -78,7 +78,16 @@ class Document(Shown):
         raise NotImplementedError
 
     def to_json(self) -> str:
-        """The document as strict JSON: what is not finite is null."""
+        """The document as strict JSON: what is not finite is null.
+
+        Example:
+            >>> import json
+            >>> import esim
+            >>> study = esim.Study.from_arrays([[3, 2, 1], [4, 4, 4], [5, 5, 5]], "minimize")
+            >>> found = esim.compare(study, ["sagemaker"], orders=2)
+            >>> json.loads(found.to_json())["schema"]
+            'esim.compare/1'
+        """
         return to_json(self.to_dict())
 
     @classmethod

@@ -273,7 +273,15 @@ class ReplayResult(Shown):
         return pd.DataFrame(dict(self.trace()))
 
     def ranges(self) -> dict[str, tuple[float, float]]:
-        """Headline number -> its lowest and highest over the readings; empty without readings."""
+        """Headline number -> its lowest and highest over the readings; empty without readings.
+
+        Example:
+            >>> import esim
+            >>> study = esim.Study.from_arrays([[3, 2, 1], [4, 4, 4], [5, 5, 5]], "minimize")
+            >>> low, high = esim.replay(study, readings=True).ranges()["steps_saved_fraction"]
+            >>> low <= esim.replay(study).summary.steps_saved_fraction <= high
+            True
+        """
         found: dict[str, tuple[float, float]] = {}
         for key in _HEADLINES if self.readings else ():
             # Makespans by different clocks are of different models and do not compare.
@@ -327,7 +335,15 @@ class ReplayResult(Shown):
         return found
 
     def to_json(self) -> str:
-        """The result document for this study alone."""
+        """The result document for this study alone.
+
+        Example:
+            >>> import json
+            >>> import esim
+            >>> study = esim.Study.from_arrays([[3, 2, 1], [4, 4, 4], [5, 5, 5]], "minimize")
+            >>> json.loads(esim.replay(study).to_json())["schema"]
+            'esim.replay/1'
+        """
         return ReplayDocument((self,)).to_json()
 
     def _repr_html_(self) -> str:

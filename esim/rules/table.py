@@ -83,6 +83,12 @@ class Rule(RuleColumns):
         Raises:
             EsimError: there is no such column (the error lists near names), or it cannot have the
                 value.
+
+        Example:
+            >>> import esim
+            >>> changed = esim.rule("sagemaker").with_columns(min_reports=3)
+            >>> changed.min_reports, esim.rule("sagemaker").min_reports == 3
+            (3, False)
         """
         known = self.parameters
         for column in columns:

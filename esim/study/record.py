@@ -292,6 +292,17 @@ class Study:
 
         Raises:
             EsimError: a column breaks its promise; the error names the column and the trial.
+
+        Example:
+            >>> from dataclasses import replace
+            >>> import esim
+            >>> study = esim.Study.from_arrays([[3.0, 2.0]], "min")
+            >>> study.validate()
+            >>> try:
+            ...     replace(study, steps=study.steps[::-1].copy()).validate()
+            ... except esim.EsimError as error:
+            ...     print(error.what)
+            steps must increase strictly inside a trial
         """
         self.validate_shapes()
         self.validate_numbers()
@@ -397,6 +408,16 @@ class Study:
         Raises:
             EsimError: the folder holds other files or cannot be written, an id is not Unicode text,
                 or a hyperparameter is not text, a number, true, false or None.
+
+        Example:
+            >>> import tempfile
+            >>> from pathlib import Path
+            >>> import esim
+            >>> study = esim.Study.from_arrays([[3.0, 2.0]], "min", name="job")
+            >>> with tempfile.TemporaryDirectory() as folder:
+            ...     study.to_parquet(Path(folder, "job"))
+            ...     esim.Study.from_parquet(Path(folder, "job"))
+            <Study 'job': 1 trial, 2 reports of objective, minimize, no times>
         """
         above("write_study")(self, Path(folder))
 
@@ -409,6 +430,14 @@ class Study:
 
         Raises:
             EsimError: a file is missing, damaged, or not written by `to_parquet`.
+
+        Example:
+            >>> import esim
+            >>> try:
+            ...     esim.Study.from_parquet("no/such/folder")
+            ... except esim.EsimError as error:
+            ...     print(error.what)
+            no study stored by esim
         """
         study: Study = above("read_study_folder")(Path(folder))
         return study

@@ -148,7 +148,16 @@ class Comparison(Document):
         return ComparisonPlots(self)
 
     def rule(self, key: str) -> RuleEntry:
-        """A contestant by its key. Raises KeyError."""
+        """A contestant by its key. Raises KeyError.
+
+        Example:
+            >>> import esim
+            >>> study = esim.Study.from_arrays([[3, 2, 1], [4, 4, 4], [5, 5, 5]], "minimize")
+            >>> found = esim.compare(study, ["sagemaker"], orders=2)
+            >>> entry = found.rule("none")
+            >>> entry.role, found.saved_of(entry).mean, found.loss_of(entry).mean
+            ('baseline', 0.0, 0.0)
+        """
         for entry in self.rules:
             if entry.key == key:
                 return entry
