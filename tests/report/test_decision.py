@@ -25,7 +25,8 @@ from esim.report.formats.pdf import pdf
 from esim.report.glossary import WORDS, used_words
 from esim.report.pages.document import read_decision
 from esim.report.pages.page import Code, Page, Picture, Section, Table
-from esim.report.projection import PerJob, replay_projection
+from esim.report.pages.projection import amount_words
+from esim.report.projection import PerJob, Projection, replay_projection
 from esim.report.rule_words import rule_sentences
 from esim.results.named_rule import RecordedJobRule
 from esim.rules.job_level import job_rule
@@ -225,6 +226,13 @@ def test_a_month_and_a_year_by_hand() -> None:
     assert steps is not None and (steps.unit, steps.saved.mean) == ("steps", 2.0)
     assert replay_projection([]) is None
     assert PerJob(2.0, 1.0, None).times(12) == PerJob(24.0, 12.0, None)
+
+
+def test_large_amounts_are_written_out() -> None:
+    steps = Projection(PerJob(1.0), "steps", False, None)
+    assert amount_words(119_868.0, steps) == "119,900 steps"
+    assert amount_words(12.3456, steps) == "12.35 steps"
+    assert amount_words(1234.5, Projection(PerJob(1.0), "USD", True, None)) == "1,234.50 USD"
 
 
 def test_the_projection_is_that_of_the_forecast(page: Page, results: dict[str, Path]) -> None:

@@ -128,6 +128,13 @@ def test_decimal_points_stand_below_each_other() -> None:
     ]  # fmt: skip
 
 
+def test_a_flag_is_not_broken_and_hides_no_markup() -> None:
+    page = Page("t", "s", ("Try --stop-latency-s <b>x</b>, x--y.",), (), (), (), "")
+    answer = next(e for e in parsed(html(page)).iter("p") if e.get("class") == "verdict")
+    assert "".join(answer.itertext()) == "Try --stop-latency-s <b>x</b>, x--y."
+    assert [(e.tag, e.text) for e in answer] == [("span", "--stop-latency-s")]
+
+
 def test_the_table_of_a_rule_folds_what_is_ordinary() -> None:
     """Two columns make SageMaker's rule what it is; a third is changed, and stands out."""
     table = rule_table("rule", esim.rule("sagemaker", min_peers=5))

@@ -13,6 +13,7 @@ from esim.report.pages.page import Cell, Column, Page, Table
 from esim.report.words import visible
 
 _WITH_UNIT = re.compile(r"(\d) (%|s|min|h)(?!\w)")  # never separated by a line break
+_FLAG = re.compile(r"(?<![\w-])--[a-z][a-z0-9-]*")
 _NUMBER = re.compile(r"([+-]?[\d,]+)(\.\d+)?(?: (\D\S*))?")
 _WORDS = ("text", "fate", "yes")  # kinds of columns whose cells are no numbers
 _HALF = 60  # characters of a table that fit half of a wide page
@@ -40,7 +41,7 @@ def html(page: Page) -> str:
     The script sorts tables and reads values off figures; nothing else runs, and without it the page
     reads as well.
     """
-    from markupsafe import Markup
+    from markupsafe import Markup, escape
 
     from esim.report.formats.svg import inline_svg
     from esim.report.formats.templates import environment
@@ -50,8 +51,14 @@ def html(page: Page) -> str:
             return _WITH_UNIT.sub("\\1\N{NO-BREAK SPACE}\\2", visible(value))
         return value
 
+    def prose(text: str) -> Markup:
+        """Text of the page's body, escaped first, in which no flag is broken into two lines."""
+        return Markup(_FLAG.sub('<span class="k">\\g<0></span>', str(escape(shown(text)))))
+
     script = _file("page.js")
-    template = environment(autoescape=True, finalize=shown).get_template("page.html.j2")
+    templates = environment(autoescape=True, finalize=shown)
+    templates.filters["prose"] = prose
+    template = templates.get_template("page.html.j2")
     return template.render(
         page=page,
         css=Markup(_file("page.css")),  # both are from this package, so they are safe
