@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from esim.errors import EsimError
@@ -82,6 +82,12 @@ def spread_answer(result: HistoryReplay, studies: Sequence[ReplayedStudy]) -> It
 def doubt_words(code: str) -> str:
     """A caveat in words that hold for every study that has it; the code itself if it is unknown."""
     return _DOUBTS.get(code, code)
+
+
+def gravest_first(codes: Iterable[str]) -> list[str]:
+    """The codes of caveats in the order in which a replay tells them; unknown ones last."""
+    order = list(_DOUBTS)
+    return sorted(codes, key=lambda code: order.index(code) if code in _DOUBTS else len(order))
 
 
 _DOUBTS = {

@@ -114,7 +114,7 @@ def test_every_figure_has_a_name_and_keys_reach_everything(
         page.keyboard.press("Enter")
         assert page.url.endswith("#answer"), name
         seen = set()
-        for _ in range(200):
+        for _ in range(600):  # each heading that sorts is one
             page.keyboard.press("Tab")
             seen.add(page.evaluate("document.activeElement.getAttribute('aria-label') || ''"))
         labels = page.locator("[role=region]").evaluate_all(
@@ -122,6 +122,52 @@ def test_every_figure_has_a_name_and_keys_reach_everything(
         )
         assert set(labels) <= seen, name
         page.context.close()
+
+
+def test_a_heading_sorts_by_key_and_click(browser: Browser, pages: dict[str, Path]) -> None:
+    page, _ = opened(browser, pages["evil"], 1400, "light")
+    table = page.locator("#trials table")
+    head = table.locator("thead th", has_text="final value, recorded")
+    at = head.evaluate("e => e.cellIndex")
+    shown = f"all => all.map(r => r.cells[{at}].dataset.v ?? '')"
+    before = table.locator("tbody tr").evaluate_all(shown)
+    head.locator("button").focus()
+    page.keyboard.press("Enter")
+    up = table.locator("tbody tr").evaluate_all(shown)
+    assert head.get_attribute("aria-sort") == "ascending"
+    assert up == sorted(before, key=float) and up != before
+    head.locator("button").click()
+    assert table.locator("tbody tr").evaluate_all(shown) == up[::-1]
+    page.context.close()
+
+
+def test_a_figure_tells_the_values_under_the_pointer(
+    browser: Browser, pages: dict[str, Path]
+) -> None:
+    page, said = opened(browser, pages["evil"], 1400, "light")
+    svg = page.locator("svg[data-x]").first
+    svg.scroll_into_view_if_needed()
+    told = svg.locator("xpath=..").locator("output")
+    assert told.text_content() == ""
+    box, x = svg.bounding_box(), svg.evaluate("e => JSON.parse(e.dataset.x)")
+    y = svg.evaluate("e => JSON.parse(e.dataset.y)")
+    assert box is not None
+    middle = [(axis["from"] + axis["to"]) / 2 for axis in (x, y)]
+    page.mouse.move(box["x"] + middle[0] * box["width"], box["y"] + middle[1] * box["height"])
+    assert x["label"] in (told.text_content() or "")
+    page.mouse.move(1, 1)
+    assert told.text_content() == ""
+    assert not [s for s in said if not s.startswith("request: data:")]
+    page.context.close()
+
+
+def test_without_the_script_it_reads(browser: Browser, pages: dict[str, Path]) -> None:
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(pages["evil"].as_uri())
+    assert page.locator("th button").count() == 0
+    assert page.locator("#answer").is_visible() and page.locator("#trials td").first.is_visible()
+    context.close()
 
 
 def test_the_answer_is_seen_without_scrolling(browser: Browser, pages: dict[str, Path]) -> None:

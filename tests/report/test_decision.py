@@ -25,9 +25,16 @@ from esim.report.formats.pdf import pdf
 from esim.report.glossary import WORDS, used_words
 from esim.report.pages.document import read_decision
 from esim.report.pages.page import Code, Page, Picture, Section, Table
-from esim.report.projection import PerJob, replay_projection
+from esim.report.pages.projection import amount_words
+from esim.report.projection import (
+    PerJob,
+    Projection,
+    history_projection,
+    replay_projection,
+)
 from esim.report.rule_words import rule_sentences
-from esim.results.named_rule import RecordedJobRule
+from esim.results.history import TOTALS, AskedClock, HistoryReplay
+from esim.results.named_rule import RecordedJobRule, RecordedRule
 from esim.rules.job_level import job_rule
 from tests.paths import ROOT
 from tests.report.pages import evil_study, local, parsed, result_folder
@@ -227,6 +234,49 @@ def test_a_month_and_a_year_by_hand() -> None:
     assert PerJob(2.0, 1.0, None).times(12) == PerJob(24.0, 12.0, None)
 
 
+def test_a_history_and_its_certificate(tmp_path: Path) -> None:
+    """Two studies of 20 and 30 steps run 30 in all: 10 saved a job, 100 a month of ten jobs."""
+    totals = {"studies": 2, "trials": 8, "trials_stopped": 4, "best_trials_stopped": 1,
+              "steps_recorded": 50, "steps_run": 30, "steps_saved_fraction": 0.4}  # fmt: skip
+    history = HistoryReplay(
+        inputs=tuple(INPUTS),
+        rule=RecordedRule.of(esim.rule("sagemaker")),
+        clock=AskedClock(None, 1),
+        costs=Costs(),
+        final="last",
+        studies=2,
+        totals=TOTALS | totals,
+        spread={},
+        failures={},
+        warnings={"few_trials": 2, "winner_stopped": 1},
+    )
+    found = history_projection(history)
+    assert found == Projection(PerJob(10.0), "steps", False, PerJob(0.5))
+    past = [esim.Study.from_arrays([[x + i] * 3 for x in (1, 2, 3)], "minimize", name=f"job-{i}")
+            for i in range(6)]  # fmt: skip
+    certificate = esim.certify(past, ["sagemaker"], risk=0.3, confidence=0.8)
+    paths = [tmp_path / "certificate.json", tmp_path / "history.json"]
+    for path, document in zip(paths, (certificate, history), strict=True):
+        path.write_text(document.to_json(), encoding="utf-8")
+    page = read_decision(paths, jobs_per_month=10)[0]
+    assert "the certificate was made of other logs than the replay" in page.doubts[0].text
+    assert not any("does not certify" in doubt.text for doubt in page.doubts)
+    assert {"certificate", "past"} <= sections(page).keys()
+    assert page.tiles[-1].value == "100 steps"
+    document = json.loads(paths[1].read_text(encoding="utf-8"))
+    other_rule(document)
+    paths[1].write_text(json.dumps(document), encoding="utf-8")
+    told = [doubt.text for doubt in read_decision(paths)[0].doubts]
+    assert "the certificate does not certify sagemaker as it is set here" in told
+
+
+def test_large_amounts_are_written_out() -> None:
+    steps = Projection(PerJob(1.0), "steps", False, None)
+    assert amount_words(119_868.0, steps) == "119,900 steps"
+    assert amount_words(12.3456, steps) == "12.35 steps"
+    assert amount_words(1234.5, Projection(PerJob(1.0), "USD", True, None)) == "1,234.50 USD"
+
+
 def test_the_projection_is_that_of_the_forecast(page: Page, results: dict[str, Path]) -> None:
     document = json.loads(results["estimate"].read_text(encoding="utf-8"))
     saved = document["quantities"]["cost_saved"]
@@ -243,7 +293,8 @@ def test_the_projection_is_that_of_the_forecast(page: Page, results: dict[str, P
 
 
 def test_names_from_logs_stay_text(page: Page) -> None:
-    root = parsed(html(page))
+    few = replace(page, sections=[s for s in page.sections if s.id not in ("past", "next")])
+    root = parsed(html(few))  # the figures of both are those of their own pages
     assert not [e for e in root.iter() if local(e) in ("img", "b", "link", "iframe", "form")]
     for element in root.iter():
         for key, value in element.attrib.items():

@@ -29,12 +29,21 @@ from esim.report.figures.explained_trial import (
 from esim.report.figures.figure_lists import replay_plots
 from esim.report.figures.final_values import draw_finals, finals_info
 from esim.report.figures.labelled_rows import draw_rows, readings_info, studies_info, studies_plot
-from esim.report.figures.pareto_front import draw_front, pareto, readings_front
+from esim.report.figures.pareto_front import (
+    FrontInfo,
+    Point,
+    _cross,
+    _label_offsets,
+    _steps,
+    draw_front,
+    pareto,
+    readings_front,
+)
 from esim.report.figures.plot import Plot, figure_of, save
 from esim.report.figures.running_threshold import draw_threshold, threshold_info
 from esim.report.figures.saved_amounts import amounts_info, draw_amounts
 from esim.report.figures.schedule import draw_schedule, schedule_info
-from esim.report.figures.stop_histogram import draw_stops, stops_info
+from esim.report.figures.stop_histogram import draw_stops, one_moment, stops_info, stops_plot
 from esim.report.figures.stopped_wrongly import draw_wrong, stopped_wrongly, wrong_infos
 from esim.report.figures.trial_curves import (
     MOST_LINES,
@@ -162,6 +171,49 @@ def test_stops_by_share_of_length():
     assert info.counts[6] == 1  # 1/3 lies between 30 and 35 %
     assert info.counts[13] == 1
     assert info.median == pytest.approx(0.5)
+
+
+def test_one_bar_is_a_sentence():
+    """Of 20 reports each, the second and third are stopped at their first, at step 1 of 20."""
+    same = Study.from_arrays([[1.0] * 20, [2.0] * 20, [3.0] * 20], "minimize")
+    result = esim.replay(same)
+    assert stops_plot(result) is None
+    assert one_moment(result) == "All 2 stops come after 5 to 10 % of a trial's recorded steps."
+    assert one_moment(esim.replay(small())) is None
+    assert stops_plot(esim.replay(small())) is not None
+
+
+def test_a_change_of_scale_is_marked():
+    """The stop at step 1 of 99: even up to 5, then doubling, and a line where that begins."""
+    curves = [list(range(99, -1, -1)), [200.0, 200.0, *[-1.0] * 98]]
+    study = Study.from_arrays(curves, "minimize")
+    result = esim.replay(study)
+    (info,) = wrong_infos(result, RecordedReports.of(study), result.trace())
+    axes = draw_wrong(info, Figure().subplots())
+    assert axes.get_xscale() == "symlog"
+    assert axes.get_xlabel() == "step (even up to 5; beyond, each mark doubles)"
+    assert any(list(line.get_xdata()) == [5, 5] for line in axes.lines)
+
+
+def test_no_line_of_a_front_runs_through_a_label():
+    """All labels but those of named points keep clear of the fronts' lines."""
+    points = [Point(f"rule {i}", "rule", i / 10, i**2 / 100, i % 2 == 0, i == 4) for i in range(9)]
+    front = tuple((p.saved, p.loss) for p in points)
+    info = FrontInfo(tuple(points), front, (), None, "steps", "lost", "rules", "the best")
+    axes = Figure(figsize=(4.4, 3.6)).subplots()
+    draw_front(info, axes)
+    offsets = _label_offsets(info, axes)
+    lines = list(_steps(front, axes))
+    assert len(lines) == 2 * (len(front) - 1)
+    size = np.array([3.3, 2.1]) * 72
+    for i, (dx, dy, side) in offsets.items():
+        x, y = (axes.transScale + axes.transLimits).transform(front[i]) * size
+        width = 0.62 * 7.5 * len(points[i].label)
+        left = x + dx - {"left": 0.0, "right": width, "center": width / 2}[side]
+        box = (left, y + dy - 5, left + width, y + dy + 5)
+        assert points[i].named or not any(_cross(box, line) for line in lines), points[i]
+    labels = [text for text in axes.texts if text.get_bbox_patch() is not None]
+    assert labels and all(t.get_bbox_patch().get_alpha() in (None, 1) for t in labels)
 
 
 def test_schedule_is_in_one_unit_from_the_first_start():

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import itertools
+import json
 import re
 from importlib.resources import files
 from pathlib import Path
@@ -12,7 +15,11 @@ import numpy as np
 import pytest
 
 import esim
-from esim.report.formats.html import html
+from esim.report.formats.html import aligned, html
+from esim.report.formats.markdown import markdown
+from esim.report.formats.pdf import pdf
+from esim.report.pages.page import Column, Page, Section
+from esim.report.pages.provenance import rule_table
 from tests.report.pages import (
     EVIL,
     evil_study,
@@ -42,11 +49,13 @@ def test_it_is_valid_and_holds_every_section(evil: tuple[str, ElementTree.Elemen
     assert len(list(evil[1].iter("h1"))) == 1
 
 
-def test_it_asks_for_nothing_and_runs_nothing(evil: tuple[str, ElementTree.Element]) -> None:
+def test_it_asks_for_nothing_and_runs_its_own_script(
+    evil: tuple[str, ElementTree.Element],
+) -> None:
     text, root = evil
     for element in root.iter():
         assert local(element) not in (
-            "script", "link", "iframe", "object", "embed", "base", "img", "form", "foreignObject"
+            "link", "iframe", "object", "embed", "base", "img", "form", "foreignObject"
         )  # fmt: skip
         for name, value in element.attrib.items():
             key = str(name).rpartition("}")[2]
@@ -58,7 +67,15 @@ def test_it_asks_for_nothing_and_runs_nothing(evil: tuple[str, ElementTree.Eleme
     css = "".join("".join(e.itertext()) for e in root.iter("style"))
     assert "@import" not in css and "url(" not in css
     policy = [e.get("content") for e in root.iter("meta") if e.get("http-equiv")]
-    assert policy == ["default-src 'none'; style-src 'unsafe-inline'; img-src data:"]
+    own = files("esim.report.formats").joinpath("templates/page.js").read_text(encoding="utf-8")
+    scripts = [e for e in root.iter() if local(e) == "script"]
+    assert [(e.text, e.attrib) for e in scripts] == [(own, {})]
+    digest = base64.b64encode(hashlib.sha256(own.encode()).digest()).decode()
+    assert policy == [
+        "default-src 'none'; style-src 'unsafe-inline'; img-src data:; "
+        f"script-src 'sha256-{digest}'"
+    ]
+    assert not re.search(r"fetch|XMLHttp|import|eval|innerHTML|https?:|new Function", own)
     # an address in a name stays text
     assert "evil.example" in text
 
@@ -91,6 +108,60 @@ def test_tables_have_captions_and_headings(evil: tuple[str, ElementTree.Element]
         assert all(row[0].get("scope") == "row" for row in table.iter("tr") if row[0].tag == "th"
                    and row[0].get("scope") != "col")  # fmt: skip
     assert evil[1].get("lang") == "en"
+
+
+def test_decimal_points_stand_below_each_other() -> None:
+    """The longest fraction has 3 digits: 1.5 lacks 2, and 12 the point and 3."""
+    column = Column("x", "x", "number")
+    cells = aligned(column, [1.5, 12, -0.125, None, 1e-9])
+    assert [(cell.text, cell.rest) for cell in cells] == [
+        ("1.5", "00"), ("12", ".000"), ("-0.125", ""), ("\u2013", ""), ("1e-09", "")
+    ]  # fmt: skip
+    assert {cell.width for cell in cells} == {0}
+    times = aligned(Column("t", "t", "seconds"), [5.0, 600.0])
+    assert [(cell.text, cell.unit, cell.width) for cell in times] == [
+        ("5.0", "s", 3), ("10.0", "min", 3)
+    ]  # fmt: skip
+    mixed = aligned(Column("a", "a", "amount"), ["1,463", "52.4 s", "no bound"])
+    assert [(cell.text, cell.rest, cell.unit) for cell in mixed] == [
+        ("1,463", ".0", ""), ("52.4", "", "s"), ("no bound", "", "")
+    ]  # fmt: skip
+
+
+def test_a_flag_is_not_broken_and_hides_no_markup() -> None:
+    page = Page("t", "s", ("Try --stop-latency-s <b>x</b>, x--y.",), (), (), (), "")
+    answer = next(e for e in parsed(html(page)).iter("p") if e.get("class") == "verdict")
+    assert "".join(answer.itertext()) == "Try --stop-latency-s <b>x</b>, x--y."
+    assert [(e.tag, e.text) for e in answer] == [("span", "--stop-latency-s")]
+
+
+def test_the_table_of_a_rule_folds_what_is_ordinary() -> None:
+    """Two columns make SageMaker's rule what it is; a third is changed, and stands out."""
+    table = rule_table("rule", esim.rule("sagemaker", min_peers=5))
+    (_, at_once), (rest, others) = table.groups
+    assert [table.rows[i][0] for i in at_once] == ["adding", "tolerance", "min_peers"]
+    assert [table.rows[i][0] for i in table.strong] == ["min_peers"]
+    assert rest == f"{len(others)} more columns, as in the plain rule"
+    assert len(at_once) + len(others) == len(table.rows) == len(esim.rule("sagemaker").parameters)
+    plain = rule_table("rule", esim.Rule("mine"))
+    page = Page("t", "s", ("a.",), (), (), (Section("rule", "Rule", (plain,)),), "rule")
+    assert "The rule mine is the plain rule" in "".join(parsed(html(page)).itertext())
+    assert "The rule mine is the plain rule" in markdown(page)
+    assert pdf(page).startswith(b"%PDF")
+
+
+def test_marks_say_what_they_are_and_axes_what_they_measure(tmp_path: Path) -> None:
+    folder = result_folder(tmp_path / "out", plain_study(n=8), readings=True)
+    root = parsed(html(page_of(folder)))
+    figures = {e.get("id"): e for e in root.iter() if local(e) == "svg"}
+    front = figures["figure-plain-front"]
+    told = [e.text or "" for e in front.iter() if local(e) == "title"][1:]
+    assert any(text.startswith("literal: ") and "% saved" in text for text in told)
+    x = json.loads(front.get("data-x") or "")
+    assert (x["label"], x["percent"]) == ("steps saved", True)
+    assert x["low"] == -0.03 and x["high"] == 1.03 and 0 < x["from"] < x["to"] < 1
+    y = json.loads(front.get("data-y") or "")
+    assert 0 < y["to"] < y["from"] < 1  # from the top of the figure, so upside down
 
 
 def test_names_stand_as_they_are(evil: tuple[str, ElementTree.Element]) -> None:

@@ -24,6 +24,19 @@ Which = Literal["trials", "workers"]  # what a job has so many of
 _BINS = 25  # of a histogram
 
 
+# Quantity of the document -> the name, title and label of its figure, and its colour.
+_FORECASTS = (
+    ("steps_saved_fraction", "saved", "steps saved by the next job", "steps saved", style.BLUE),
+    (
+        "degradation_normalized",
+        "lost",
+        "what the next job loses",
+        "loss: way from the best to the median trial\n(right is worse)",
+        style.VERMILLION,
+    ),
+)
+
+
 class ForecastInfo(NamedTuple):
     """What is drawn of a predictive distribution: its percentiles, counted in B bins."""
 
@@ -175,18 +188,9 @@ def next_words(document: EstimateDocument) -> str:
 def forecast_plots(document: EstimateDocument) -> Iterator[Plot]:
     """The plots of what the next job saves and loses, of those that are known."""
     sure = _confidence_words(document)
-    for key, name, title, label, colour in (
-        ("steps_saved_fraction", "saved", "steps saved by the next job", "steps saved", style.BLUE),
-        (
-            "degradation_normalized",
-            "lost",
-            "what the next job loses",
-            "loss: way from the best to the median trial\n(right is worse)",
-            style.VERMILLION,
-        ),
-    ):
+    for key, name, title, label, colour in _FORECASTS:
         info = forecast_info(document, key)
-        if info is not None:
+        if info is not None and np.count_nonzero(info.chances) > 1:
             yield Plot(
                 name=f"forecast-{name}",
                 title=title,
@@ -198,6 +202,14 @@ def forecast_plots(document: EstimateDocument) -> Iterator[Plot]:
                 info=info,
                 draw=partial(draw_forecast, label=label, colour=colour),
             )
+
+
+def single_values(document: EstimateDocument) -> Iterator[str]:
+    """A sentence for each distribution that is a single value, of which no figure is drawn."""
+    for key, _, title, *_ in _FORECASTS:
+        info = forecast_info(document, key)
+        if info is not None and np.count_nonzero(info.chances) == 1:
+            yield f"{title[0].upper()}{title[1:]}: {percent(info.median)} in nearly every forecast."
 
 
 def trade_plot(document: EstimateDocument) -> Plot | None:

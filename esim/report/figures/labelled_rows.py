@@ -114,13 +114,16 @@ def draw_rows(info: RowsInfo, axes: Axes) -> Axes:
             va="bottom",
             fontsize=8,
             fontweight=weight,
+            bbox={"facecolor": style.PAPER, "edgecolor": "none", "pad": 0.4},
+            zorder=1.5,  # it interrupts the line of the strong row
         )
         if row.saved is None or not np.isfinite(row.saved):
             continue
         if row.strong and info.strong:
             axes.axvline(row.saved, color=style.GREY, lw=0.8, ls="--", zorder=1, label=info.strong)
         axes.plot(row.saved, y, marker, color=colour, ms=6.5, mec=style.PAPER, mew=0.5,
-                  ls="none", label=label, clip_on=False, zorder=3)  # fmt: skip
+                  ls="none", label=label, clip_on=False, zorder=3,
+                  gid=style.told(f"{row.label}: {percent(row.saved)}"))  # fmt: skip
     for y, row in enumerate(info.rows):
         _at_right(axes, y, percent(row.saved), style.literal_text(row.note), style.INK)
     _at_right(axes, -0.85, "saved", info.note, style.GREY)

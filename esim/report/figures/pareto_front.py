@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from itertools import pairwise
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
 Corners = tuple[tuple[float, float], ...]  # (saved, loss) of each point on a front
 Box = tuple[float, float, float, float]  # left, bottom, right, top, in points
 _LABEL, _LONGEST = 7.5, 30  # size of a label in points, and the most characters of one
-_INCHES = (3.4, 2.7)  # about the size of the axes: from it follows where labels would overlap
+_INCHES = (3.3, 2.1)  # about the size of the axes: from it follows where labels would overlap
 # Where a label may stand: its distance from the point in points, and its alignment. The first place
 # with room is taken.
 _OFFSETS = (
@@ -145,6 +147,7 @@ def draw_front(info: FrontInfo, axes: Axes) -> Axes:
             label=info.strong_words if p.strong else label,
             clip_on=False,
             zorder=4 if p.strong else 3,
+            gid=style.told(f"{p.label}: {percent(p.saved)} saved, {_lost_words(info, p)}"),
         )
     if info.accepted is not None:
         axes.axhline(info.accepted, color=style.VERMILLION, lw=0.9, ls=":", label="accepted loss")
@@ -159,13 +162,17 @@ def draw_front(info: FrontInfo, axes: Axes) -> Axes:
             va="center",
             fontsize=_LABEL,
             fontweight="bold" if p.strong else "normal",
-            bbox={"facecolor": style.PAPER, "edgecolor": "none", "alpha": 0.75, "pad": 0.6},
-            zorder=2.5,  # above the lines that cross it, below the points
+            bbox={"facecolor": style.PAPER, "edgecolor": "none", "pad": 0.6},
+            zorder=2.5,  # it interrupts a line that it cannot avoid; below the points
         )
     style.label_shares(axes.xaxis)
     axes.set_xlabel(f"{info.amount} saved")
     axes.set_ylabel(info.loss_words)
     return axes
+
+
+def _lost_words(info: FrontInfo, point: Point) -> str:
+    return signed(point.loss) if info.accepted is None else f"{percent(point.loss)} lost"
 
 
 def _scale(info: FrontInfo, axes: Axes) -> None:
@@ -196,7 +203,8 @@ def _label_offsets(info: FrontInfo, axes: Axes) -> dict[int, tuple[float, float,
     """Where labels stand: position of a point -> offset in points, and alignment.
 
     Labels are given room in this order: the strong point, named points, baselines, others. A point
-    for whose label no room is left has none.
+    for whose label no room is left has none; only of the strong and named ones a label may stand on
+    a front's line, which it interrupts.
     """
     bottom, top = axes.get_ylim()
     at = [(p.saved, float(np.clip(p.loss, bottom, top))) for p in info.points]
@@ -205,6 +213,7 @@ def _label_offsets(info: FrontInfo, axes: Axes) -> dict[int, tuple[float, float,
     size = np.array(_INCHES) * 72
     xy = (axes.transScale + axes.transLimits).transform(np.array(at)) * size
     taken = [(x - 4, y - 4, x + 4, y + 4) for x, y in xy]
+    lines = [box for corners in (info.front, info.i_epoch) for box in _steps(corners, axes)]
     order = sorted(
         range(len(info.points)),
         key=lambda i: (
@@ -217,16 +226,33 @@ def _label_offsets(info: FrontInfo, axes: Axes) -> dict[int, tuple[float, float,
     for i in order:
         x, y = xy[i]
         width = 0.62 * _LABEL * min(len(info.points[i].label), _LONGEST)
+        rooms = []
         for dx, dy, side in _OFFSETS:
             left = x + dx - {"left": 0.0, "right": width, "center": width / 2}[side]
             box = (left, y + dy - 5, left + width, y + dy + 5)
             inside = box[0] >= 0 and box[2] <= size[0] and box[1] >= -2 and box[3] <= size[1] + 6
             others = (b for j, b in enumerate(taken) if j != i)
             if inside and not any(_cross(box, b) for b in others):
-                found[i] = (dx, dy, side)
-                taken.append(box)
-                break
+                rooms.append(((dx, dy, side), box, any(_cross(box, b) for b in lines)))
+        free = [room for room in rooms if not room[2]]
+        if not free and (info.points[i].strong or info.points[i].named):
+            free = rooms
+        if free:
+            found[i], box, _ = free[0]
+            taken.append(box)
     return found
+
+
+def _steps(corners: Corners, axes: Axes) -> Iterator[Box]:
+    """The lines of a front, each as a narrow rectangle in points."""
+    if len(corners) < 2:
+        return
+    bottom, top = axes.get_ylim()
+    at = np.array([(x, float(np.clip(y, bottom, top))) for x, y in corners])
+    xy = (axes.transScale + axes.transLimits).transform(at) * np.array(_INCHES) * 72
+    for (x0, y0), (x1, y1) in pairwise(xy.tolist()):
+        yield x0, min(y0, y1) - 1, x0 + 1, max(y0, y1) + 1  # up at its left end
+        yield min(x0, x1), y1 - 1, max(x0, x1), y1 + 1
 
 
 def _cross(a: Box, b: Box) -> bool:

@@ -15,6 +15,7 @@ from esim.report.figures.style import (
     WIDTH,
     literal_text,
     styled,
+    told_text,
 )
 from esim.storage.folders import whole_file
 
@@ -50,7 +51,9 @@ class Plot(NamedTuple):
     draw: Callable[[Any, Axes], Axes]
 
 
-def figure_of(plot: Plot, name: str | None = None, width: float = WIDTH) -> Figure:
+def figure_of(
+    plot: Plot, name: str | None = None, width: float = WIDTH, *, told: bool = False
+) -> Figure:
     """Draw a plot.
 
     Args:
@@ -58,6 +61,7 @@ def figure_of(plot: Plot, name: str | None = None, width: float = WIDTH) -> Figu
         name: what the figure is about, for example a study's name from a log. With it, the figure
             also gets a title and its caption, so that it can stand alone; without it, neither.
         width: of the figure, in inches.
+        told: whether its marks keep the names that `style.told` gives them.
     """
     with styled():
         if name is None:
@@ -70,6 +74,10 @@ def figure_of(plot: Plot, name: str | None = None, width: float = WIDTH) -> Figu
         if name is not None:
             subtitle(axes, plot.caption, width)
         legend(figure, axes, width=width)
+        if not told:
+            for artist in axes.get_children():
+                if told_text(artist.get_gid()) is not None:
+                    artist.set_gid(None)
     return figure
 
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from esim.report.figures import style
 from esim.report.figures.plot import Plot
-from esim.report.words import percent
+from esim.report.words import percent, plural
 from esim.results.replay import ReplayResult
 from esim.study import Float64
 
@@ -69,9 +69,12 @@ def draw_stops(info: StopsInfo, axes: Axes) -> Axes:
 
 
 def stops_plot(result: ReplayResult) -> Plot | None:
-    """The plot of when in training the stops happen; None if nothing is stopped."""
+    """The plot of when in training the stops happen; None if nothing is stopped, or all in one bin.
+
+    Of one bin `one_moment` says when.
+    """
     info = stops_info(result)
-    if not info.stopped:
+    if not info.stopped or np.count_nonzero(info.counts) == 1:
         return None
     told = f"{info.stopped:,} of {info.trials:,} trials stopped"
     if info.median is not None:
@@ -87,4 +90,19 @@ def stops_plot(result: ReplayResult) -> Plot | None:
         height=2.7,
         info=info,
         draw=draw_stops,
+    )
+
+
+def one_moment(result: ReplayResult) -> str | None:
+    """When all stops happen, in a sentence, if that is one bin of the histogram; else None."""
+    info = stops_info(result)
+    if np.count_nonzero(info.counts) != 1:
+        return None
+    at = int(np.flatnonzero(info.counts)[0])
+    low, high = (f"{100 * edge:.0f}" for edge in info.edges[at : at + 2])
+    if info.counts.sum() == 1:
+        return f"The one stop comes after {low} to {high} % of the trial's recorded steps."
+    return (
+        f"All {plural(int(info.counts.sum()), 'stop')} come after {low} to {high} % of a trial's "
+        "recorded steps."
     )

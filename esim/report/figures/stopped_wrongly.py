@@ -172,6 +172,8 @@ def _widen_early_steps(info: WrongInfo, axes: Axes) -> None:
     axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_major_formatter(style.whole_numbers())
     axes.set_xlim(-0.04 * even, 1.05 * last)
+    axes.axvline(even, color=style.FAINT, lw=0.9, ls=(0, (2, 2)), zorder=0)
+    axes.set_xlabel(f"step (even up to {even:,}; beyond, each mark doubles)")
 
 
 def wrong_plots(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from esim.report.words import acting_words, better_words, clean, clock_words
+from esim.report.words import acting_words, better_words, clean, clock_words, visible
 from esim.study import Direction
 
 if TYPE_CHECKING:
@@ -70,6 +70,19 @@ def styled() -> Iterator[None]:
 
     with matplotlib.style.context(["default", _STYLE]):
         yield
+
+
+_TOLD = "told:"
+
+
+def told(text: str) -> str:
+    """The gid of a mark that says under the pointer what it is, on a page in HTML."""
+    return f"{_TOLD}{visible(text)}"
+
+
+def told_text(gid: str | None) -> str | None:
+    """What a mark with this gid says; None: nothing."""
+    return gid.removeprefix(_TOLD) if gid is not None and gid.startswith(_TOLD) else None
 
 
 def rule_words(result: ReplayResult) -> str:

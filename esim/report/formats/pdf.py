@@ -171,7 +171,13 @@ class _Writer:
         from fpdf.fonts import FontFace
 
         pdf = self._pdf
-        rows = table.rows[: min(table.most, _MOST_ROWS)]
+        folded = None if table.print_rest else table.at_once
+        places = [
+            i
+            for i in range(min(len(table.rows), table.most, _MOST_ROWS))
+            if folded is None or i in folded
+        ]
+        rows = [table.rows[i] for i in places]
         headed = any(column.label for column in table.columns)
         cells = [
             [
@@ -199,9 +205,11 @@ class _Writer:
         ) as drawn:
             if headed:
                 drawn.row([_glyphs(column.label) for column in table.columns])
-            for i, row in enumerate(cells):
+            for i, row in zip(places, cells, strict=True):
                 drawn.row(row, style=FontFace(emphasis="B") if i in table.strong else None)
-        if len(table.rows) > len(rows):
+        if folded is not None:
+            self._text(f"{table.rest}: only on a screen.", 8, colour=_MUTED)
+        elif len(table.rows) > len(rows):
             self._text(f"{len(rows)} of {len(table.rows)} rows.", 8, colour=_MUTED)
         pdf.ln(3)
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from esim.errors import EsimError
 from esim.report.figures.figure_lists import estimate_plots
-from esim.report.figures.forecast import next_words
+from esim.report.figures.forecast import next_words, single_values
 from esim.report.pages.page import (
     Cell,
     Column,
@@ -79,7 +79,11 @@ def estimate_page(source: SavedResult, studies: Sequence[str] = ()) -> Page:
         tiles=tuple(_tiles(d)),
         doubts=tuple(Doubt(w.text, code=w.code) for w in d.warnings),
         sections=(
-            Section("forecast", "What to expect", (*pictures("forecast"), _quantities(d))),
+            Section(
+                "forecast",
+                "What to expect",
+                (*map(Say, single_values(d)), *pictures("forecast"), _quantities(d)),
+            ),
             Section("advice", "Whether to enable it", tuple(_advice(d))),
             Section("trade", "Saving against loss", tuple(pictures("trade"))),
             Section("sizes", "What it depends on", (*pictures("by-"), *_sizes(d))),
@@ -150,10 +154,10 @@ def _quantities(d: EstimateDocument) -> Table:
     sure = f"{100 * d.confidence:g} %"
     columns = (
         Column("quantity", "quantity"),
-        Column("median", "median"),
-        Column("low", f"{sure} interval from"),
-        Column("high", "to"),
-        Column("mean", "mean"),
+        Column("median", "median", "amount"),
+        Column("low", f"{sure} interval from", "amount"),
+        Column("high", "to", "amount"),
+        Column("mean", "mean", "amount"),
     )
     return Table("quantities", "The next job", columns, tuple(rows))
 

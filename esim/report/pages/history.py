@@ -30,6 +30,7 @@ from esim.report.replayed_history import (
     acting_rule,
     command_for,
     doubt_words,
+    gravest_first,
     history_answer,
     spread_answer,
     worst_first,
@@ -142,7 +143,8 @@ def _doubts(result: HistoryReplay) -> Iterator[Doubt]:
         yield Doubt(f"{plural(len(result.failures), 'study')} could not be replayed: see below")
     for note in result.inputs[0].get("notes", ()):
         yield Doubt(clean(note["text"], 300))
-    for code, n in result.warnings.items():
+    for code in gravest_first(result.warnings):
+        n = result.warnings[code]
         everywhere = n == result.studies
         where = "in every study" if everywhere else f"in {n:,} of {result.studies:,} studies"
         yield Doubt(doubt_words(code), where, code)

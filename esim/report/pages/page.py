@@ -15,8 +15,9 @@ from esim.report.figures.plot import Plot
 
 Cell = str | float | int | bool | None
 Kind = Literal[
-    "text", "count", "percent", "share", "seconds", "number", "signed", "money", "fate", "yes", "p"
-]
+    "text", "count", "percent", "share", "seconds", "number", "signed", "money", "fate", "yes", "p",
+    "amount",
+]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,8 @@ class Column:
     Attributes:
         key: its name in CSV and JSON.
         label: its heading for a person.
-        kind: what its cells are, and so how they are written; seconds and shares stay numbers.
+        kind: what its cells are, and so how they are written; seconds and shares stay numbers. An
+            amount is text: a number and its unit, which differs from row to row.
         unit: the currency of money.
         bar: whether a bar shows the share.
         bad: the value that is to be seen at once; true where a fate is lost.
@@ -73,6 +75,7 @@ class Table:
         strong: positions of rows that the others are held against.
         at_once: positions of the rows that a page shows at once, and unfolds the others; None: all.
         rest: what the other rows are.
+        print_rest: whether they are worth paper.
     """
 
     name: str
@@ -83,6 +86,7 @@ class Table:
     strong: frozenset[int] = frozenset()
     at_once: frozenset[int] | None = None
     rest: str = ""
+    print_rest: bool = True
     kind: Literal["table"] = field(default="table", init=False)
 
     @property

@@ -13,7 +13,8 @@ def amount_words(value: float, projection: Projection) -> str:
     """An amount that is saved, with its unit."""
     if projection.priced:
         return money(value, projection.unit)
-    return f"{number(value, 4)} {projection.unit}"
+    digits = float(f"{value:.4g}")
+    return f"{digits:,.0f} {projection.unit}" if digits >= 1000 else f"{digits:g} {projection.unit}"
 
 
 def projection_tile(projection: Projection, jobs: float) -> Tile:

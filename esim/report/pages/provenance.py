@@ -57,6 +57,7 @@ def rule_table(name: str, rule: NamedRule) -> Table:
         strong=frozenset(i for i in own if rows[i][0] in changed),
         at_once=frozenset(own),
         rest=f"{plural(len(rows) - len(own), 'more column')}, as in the plain rule",
+        print_rest=False,
     )
 
 

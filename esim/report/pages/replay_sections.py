@@ -8,6 +8,7 @@ from typing import Any
 from esim.report.answer import best_fate, over_readings, wrong_sentence
 from esim.report.figures.figure_lists import replay_plots
 from esim.report.figures.plot import Plot
+from esim.report.figures.stop_histogram import one_moment
 from esim.report.figures.stopped_wrongly import stopped_wrongly
 from esim.report.pages.page import Cell, Column, Missing, Part, Picture, Say, Section, Table, filled
 from esim.report.pages.provenance import facts, rule_table
@@ -120,8 +121,8 @@ def _saved(result: ReplayResult, prefix: str) -> Table:
         )
     columns: tuple[Column, ...] = (
         Column("amount", "amount"),
-        Column("recorded", "recorded"),
-        Column("run", "with the rule"),
+        Column("recorded", "recorded", "amount"),
+        Column("run", "with the rule", "amount"),
         Column("saved_fraction", "saved", "percent"),
         Column("low", "lowest reading" if ranges else "at least", "percent"),
         Column("high", "highest reading" if ranges else "at most", "percent"),
@@ -203,6 +204,9 @@ def _curves(
         parts.append(Missing(f"The curves are not here: there is no {REPORTS}.", _AGAIN))
     elif not decisions:
         parts.append(Missing(f"The threshold is not here: there is no {DECISIONS}.", _AGAIN))
+    moment = one_moment(result)
+    if moment is not None:
+        parts.append(Say(moment))
     if not result.summary.trials_stopped:
         parts.append(Say("Nothing was stopped."))
     return parts
