@@ -178,7 +178,8 @@ def main(pages: list[str]) -> None:
     """Write generated pages and what blocks print anew, of all pages or of those named."""
     for page, made in GENERATED.items():
         (ROOT / page).write_text(made(), encoding="utf-8")
-    for page in [ROOT / one for one in pages] or (*PAGES, NOTEBOOK):
+    every = sorted(PAGES, key=lambda page: any(one.mark == "up to" for one in blocks(page)))
+    for page in [ROOT / one for one in pages] or (*every, NOTEBOOK):
         if page == NOTEBOOK:
             page.write_text(executed(), encoding="utf-8")
             continue
