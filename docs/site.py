@@ -1,4 +1,4 @@
-"""What the documentation site needs beyond docs/: hooks of mkdocs (mkdocs.yml).
+"""What the documentation site needs beyond docs/: hooks of mkdocs and of griffe (mkdocs.yml).
 
 Pages link to each other and to the repository's other files by paths that lead somewhere in the
 repository. The site has docs/ as its root, README.md as its first page, and every file that a page
@@ -14,6 +14,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+import griffe
 from mkdocs.exceptions import PluginError
 from mkdocs.structure.files import File
 
@@ -26,6 +27,17 @@ _LOADED = re.compile(
     r'<(?:script|img|iframe)\b[^>]*\bsrc="(?:https?:)?//[^"]*"'
     r'|<link\b[^>]*\brel="(?:stylesheet|preconnect)"[^>]*href="(?:https?:)?//'
 )
+
+
+class ExamplesAreCode(griffe.Extension):
+    """For griffe, which reads the docstrings: it knows a section Examples, and they say Example."""
+
+    def on_object(self, *, obj: griffe.Object, **_: Any) -> None:
+        """Name the section as griffe does."""
+        if obj.docstring is not None:
+            obj.docstring.value = re.sub(
+                r"^Example:$", "Examples:", obj.docstring.value, flags=re.MULTILINE
+            )
 
 
 def on_files(files: Any, config: Any) -> Any:
