@@ -15,8 +15,10 @@ import tempfile
 import tomllib
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
+import typer
 import yaml
 from typer.testing import CliRunner
 
@@ -151,6 +153,26 @@ def test_the_notebook_shows_what_its_cells_give() -> None:
     held = NOTEBOOK.read_text(encoding="utf-8")
     assert len(held) < 500_000
     assert outputs(executed()) == outputs(held), AGAIN
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name)
+def test_commands_that_are_only_named_are_commands(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    inline = re.findall(r"`(esim [a-z][^`\n]*)`", BLOCK.sub("", text))
+    lines = [line for block in blocks(page) for line in block.body.splitlines()]
+    for line in [*inline, *(line for line in lines if line.startswith("esim "))]:
+        words = [word.partition("=")[0] for word in line.split()]
+        command: Any = typer.main.get_command(app)
+        rest = iter(words[1:])
+        while hasattr(command, "commands"):
+            word = next(rest, None)
+            if word is None or word not in command.commands:
+                break
+            command = command.commands[word]
+        assert not hasattr(command, "commands") or word is None, f"{name(page)}: {line}"
+        flags = {flag for one in command.params for flag in one.opts} | {"--help"}
+        asked = {word for word in rest if re.fullmatch(r"--[a-z-]+", word)}
+        assert asked <= flags, f"{name(page)}: {line}: {asked - flags}"
 
 
 @pytest.mark.parametrize("page", LINKED, ids=name)
