@@ -5,7 +5,8 @@ run, and has to print that. All blocks of a page are run in one folder, first th
 those of `python`, which share their names as the cells of a notebook do. A comment above a block
 says more:
 
-    <!-- up to: LINE -->   only what is printed before that line is shown
+    <!-- up to: LINE -->   only what is printed before that line is shown; where the same commands
+                           stand on another page with all that they print, it is taken from there
     <!-- not run: WHY -->  nothing runs it
     <!-- run: NAME -->     a name for it; without `prints`, .ci/run runs it (.ci/readme.py)
     <!-- WORD: NAME -->    a test of its own runs it: ELSEWHERE
@@ -18,7 +19,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -75,6 +76,10 @@ class Block:
         """Where it stands."""
         return f"{self.page.relative_to(ROOT)}:{self.line}"
 
+    def shared(self, whole: Mapping[str, str]) -> bool:
+        """Whether another page shows all that it prints."""
+        return self.mark == "up to" and self.body in whole
+
     def cut(self, printed: str) -> str:
         """What of the output is shown."""
         if self.mark != "up to":
@@ -119,7 +124,12 @@ def marked(mark: str) -> dict[str, Block]:
 def run_page(page: Path, folder: Path) -> list[tuple[Block, str]]:
     """Each block of a page that is run, with what it prints, run in one folder."""
     wanted = [block for block in blocks(page) if block.runs]
-    printed = {block.line: shell(block.body, folder) for block in wanted if block.language == "sh"}
+    whole = _whole()
+    printed = {
+        block.line: whole[block.body] if block.shared(whole) else shell(block.body, folder)
+        for block in wanted
+        if block.language == "sh"
+    }
     scripts = [block for block in wanted if block.language == "python"]
     if scripts:
         prepare(folder)
@@ -131,6 +141,16 @@ def run_page(page: Path, folder: Path) -> list[tuple[Block, str]]:
         outputs = json.loads(ran.stdout.splitlines()[-1])
         printed.update({one.line: out for one, out in zip(scripts, outputs, strict=True)})
     return [(block, block.cut(printed[block.line])) for block in wanted]
+
+
+def _whole() -> dict[str, str]:
+    """Commands in one line whose output a page shows whole -> that output."""
+    every = (block for page in PAGES for block in blocks(page) if block.runs)
+    return {
+        block.body: block.shown or ""
+        for block in every
+        if block.language == "sh" and not block.mark and block.body.count("\n") == 1
+    }
 
 
 def shell(lines: str, folder: Path) -> str:

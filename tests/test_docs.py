@@ -15,21 +15,27 @@ import tempfile
 import tomllib
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
+import typer
 import yaml
 from typer.testing import CliRunner
 
 from esim.cli import app
 from esim.errors import EsimError
 from tests.blocks import ELSEWHERE, PAGES, blocks, marked, rewrite, run_page
+from tests.notebook import NOTEBOOK, executed, outputs
 from tests.paths import ROOT
 from tests.reference_pages import GENERATED
 
 AGAIN = "python -m tests.test_docs writes it anew"
 LINK = re.compile(r"(?<!\\)\]\((?P<target>[^)\s]+)\)")
 BLOCK = re.compile(r"^```.*?^```$", re.DOTALL | re.MULTILINE)
-LINKED = (*PAGES, ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", ROOT / "data" / "README.md")
+LINKED = (
+    *(*PAGES, NOTEBOOK),
+    *(ROOT / page for page in ("CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md", "data/README.md")),
+)
 
 
 def name(page: Path) -> str:
@@ -143,6 +149,32 @@ def test_a_generated_page_is_current(page: str) -> None:
     assert (ROOT / page).read_text(encoding="utf-8") == GENERATED[page](), AGAIN
 
 
+def test_the_notebook_shows_what_its_cells_give() -> None:
+    held = NOTEBOOK.read_text(encoding="utf-8")
+    assert len(held) < 500_000
+    assert outputs(executed()) == outputs(held), AGAIN
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name)
+def test_commands_that_are_only_named_are_commands(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    inline = re.findall(r"`(esim [a-z][^`\n]*)`", BLOCK.sub("", text))
+    lines = [line for block in blocks(page) for line in block.body.splitlines()]
+    for line in [*inline, *(line for line in lines if line.startswith("esim "))]:
+        words = [word.partition("=")[0] for word in line.split()]
+        command: Any = typer.main.get_command(app)
+        rest = iter(words[1:])
+        while hasattr(command, "commands"):
+            word = next(rest, None)
+            if word is None or word not in command.commands:
+                break
+            command = command.commands[word]
+        assert not hasattr(command, "commands") or word is None, f"{name(page)}: {line}"
+        flags = {flag for one in command.params for flag in one.opts} | {"--help"}
+        asked = {word for word in rest if re.fullmatch(r"--[a-z-]+", word)}
+        assert asked <= flags, f"{name(page)}: {line}: {asked - flags}"
+
+
 @pytest.mark.parametrize("page", LINKED, ids=name)
 def test_links_lead_somewhere(page: Path) -> None:
     text = BLOCK.sub("", page.read_text(encoding="utf-8"))
@@ -168,10 +200,13 @@ def main(pages: list[str]) -> None:
     """Write generated pages and what blocks print anew, of all pages or of those named."""
     for page, made in GENERATED.items():
         (ROOT / page).write_text(made(), encoding="utf-8")
-    for page in [ROOT / one for one in pages] or PAGES:
-        if page.exists():
-            with tempfile.TemporaryDirectory() as folder:
-                rewrite(page, Path(folder))
+    every = sorted(PAGES, key=lambda page: any(one.mark == "up to" for one in blocks(page)))
+    for page in [ROOT / one for one in pages] or (*every, NOTEBOOK):
+        if page == NOTEBOOK:
+            page.write_text(executed(), encoding="utf-8")
+            continue
+        with tempfile.TemporaryDirectory() as folder:
+            rewrite(page, Path(folder))
 
 
 if __name__ == "__main__":
