@@ -34,6 +34,7 @@ from esim.storage.parquet import (
 from esim.storage.typed import shown
 from esim.study import Float64, Int64, Note, Study, as_direction
 from esim.study.arrays import if_any_known
+from esim.study.brief import brief, counted
 
 SHARDS, REPORTS, TRIALS = "shards", "reports.parquet", "trials.parquet"
 ROWS = 500_000  # reports in a row group: a chunk has 10 to 40 MB and takes about 30 ms to replay
@@ -118,7 +119,7 @@ class Chunk:
         return _columns(checked_columns(table, columns, where), where)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class History:
     """The index of a history: many studies in a few Parquet files, as `esim convert` writes them.
 
@@ -147,6 +148,15 @@ class History:
     entries: tuple[Entry, ...]
     sha256: str
     notes: tuple[Note, ...] = ()
+
+    def __repr__(self) -> str:
+        return brief(self._in_short())
+
+    def _in_short(self) -> Iterator[str]:
+        names = self.names
+        yield f"History at {self.location}: {counted(len(names), 'study', 'studies')}"
+        if names:
+            yield f"{', '.join(names[:3])}{', ...' if len(names) > 3 else ''}"
 
     @property
     def names(self) -> list[str]:
