@@ -103,7 +103,11 @@ def switching_on(
         more = [f"{key}={column_word(value)}" for key, value in changed.items() if key not in named]
         if more:
             yield f"{row.system} has no parameter for {', '.join(more)}.", ()
-    limits = [(one.text.partition("=")[0], float(one.parameters["limit"])) for one in until]
+    limits = [
+        (one.text.partition("=")[0], float(limit))
+        for one in until
+        if isinstance(limit := one.parameters.get("limit"), (int, float))
+    ]
     ending = how_to_end(job[0] if job else "NAME", limits)
     if ending:
         yield "To have SageMaker end the tuning job so", ending
