@@ -29,7 +29,7 @@ from esim.cli.usage import one_of, usage
 if TYPE_CHECKING:
     from esim.analyses.history.replay_history import ReplaySettings
     from esim.readers.inputs import ReadInput
-    from esim.results.history import By
+    from esim.results.history import By, HistoryReplay
     from esim.results.replay import ReplayDocument
     from esim.storage.history import History
 
@@ -198,13 +198,18 @@ def _replay_history(
             command=command,
             done=lambda studies: display.advance(task, studies),
         )
-    if output.json:
-        print_document(result.to_json())
-    else:
-        from esim.report.terminal.console import terminal
-        from esim.report.terminal.history import show_many
-
-        show_many(result, terminal())
+    _tell_history(result, output)
     output.decide(result)
     if result.failures:
         raise typer.Exit(1)
+
+
+def _tell_history(result: HistoryReplay, output: ResultFlags) -> None:
+    """Show what was found in a history; the results are written by then."""
+    if output.json:
+        print_document(result.to_json())
+        return
+    from esim.report.terminal.console import terminal
+    from esim.report.terminal.history import show_many
+
+    show_many(result, terminal())

@@ -6,13 +6,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from rich.console import Console, RenderableType
-from rich.padding import Padding
-from rich.table import Table
 from rich.text import Text
 
 from esim.report.terminal.check import show_enabling
+from esim.report.terminal.console import inset
 from esim.report.terminal.history import show_failures
-from esim.report.terminal.replay import table
+from esim.report.terminal.tables import FittingTable, Heading, table
 from esim.report.words import (
     MISSING,
     clean,
@@ -76,8 +75,8 @@ def _parts(found: Estimate) -> Iterator[RenderableType]:
     if found.advice is not None:
         first, *others = found.advice.answer
         style = _COLOUR[found.advice.verdict]
-        yield Padding(Text(_sentence(first), style=style), (1, 0, 0, 0))
-        yield Padding(Text("\n".join(map(_sentence, others))), (0, 0, 1, 0))
+        yield inset(Text(_sentence(first), style=style), (1, 0, 0, 0))
+        yield inset(Text("\n".join(map(_sentence, others))), (0, 0, 1, 0))
     if any(quantity is not None for quantity in found.quantities.values()):
         yield _saved(found)
         yield _lost(found)
@@ -95,9 +94,9 @@ def _parts(found: Estimate) -> Iterator[RenderableType]:
         yield from _alternatives(found)
     yield Text("\nWhy to doubt it", style="bold")
     for doubt in found.warnings:
-        yield Padding(Text(f"· {_sentence(doubt.text)}"), (0, 0, 0, 1))
+        yield inset(Text(f"· {_sentence(doubt.text)}"), (0, 0, 0, 1))
     for assumed in found.method.assumes:
-        yield Padding(Text(f"· assumed: {assumed}"), (0, 0, 0, 1))
+        yield inset(Text(f"· assumed: {assumed}"), (0, 0, 0, 1))
 
 
 def _head(found: Estimate) -> Text:
@@ -126,9 +125,10 @@ def _span(interval: Interval | None, show: Callable[[float | None], str]) -> str
     return MISSING if interval is None else interval_words(interval.low, interval.high, show)
 
 
-def _saved(found: Estimate) -> Table:
+def _saved(found: Estimate) -> FittingTable:
     sure = f"{_sure(found)} interval"
-    shown = table("What the next job would save", "", "share", sure, "amount", sure)
+    shown = table("What the next job would save", "", "share", sure, "amount")
+    shown.add_column(sure, minor=1)
     show: dict[str, Callable[[float | None], str]] = {
         "steps_saved": count,
         "cost_saved": lambda value: money(value, found.costs.currency),
@@ -155,8 +155,9 @@ def _saved(found: Estimate) -> Table:
     return shown
 
 
-def _lost(found: Estimate) -> Table:
-    shown = table("What it may cost", "", "median", f"{_sure(found)} interval")
+def _lost(found: Estimate) -> FittingTable:
+    what = Heading("", "left", flows=True)
+    shown = table("What it may cost", what, "median", f"{_sure(found)} interval")
     kept, around = found.probability_best_kept, found.probability_best_kept_interval
     if kept is not None and around is not None:
         shown.add_row(
@@ -184,18 +185,22 @@ def _lost(found: Estimate) -> Table:
     return shown
 
 
-def _other_jobs(found: Estimate) -> Table:
+def _other_jobs(found: Estimate) -> FittingTable:
     shown = table(
-        "If the job is another one", "", "steps saved", f"{_sure(found)} interval", "", "best kept"
+        "If the job is another one",
+        "",
+        "steps saved",
+        f"{_sure(found)} interval",
+        Heading("", "left", minor=1, style="cyan"),
+        "best kept",
     )
-    shown.columns[3].justify = "left"
     for rows, what in ((found.by_trials, "trial"), (found.by_workers, "worker")):
         for one in rows:
             label = _count(one.trials if what == "trial" else one.workers, what)
             shown.add_row(*_headline_cells(label, one, _is_asked(found, one)))
         shown.add_section()
     if any(one.extrapolated for one in (*found.by_trials, *found.by_workers)):
-        shown.caption, shown.caption_justify = "* beyond the history", "left"
+        shown.caption = "* beyond the history"
     return shown
 
 
@@ -216,7 +221,7 @@ def _headline_cells(label: str, one: Headline, asked: bool) -> list[str | Text]:
         Text(label + mark, style=style),
         Text(MISSING if saved is None else percent(saved.median), style=style),
         Text(_span(saved, percent), style=style),
-        Text("" if saved is None else _bar(saved), style="cyan"),
+        "" if saved is None else _bar(saved),
         Text(chance_words(kept, MISSING), style=style),
     ]
 
@@ -235,12 +240,16 @@ def _bar(saved: Interval) -> str:
     return "".join(cells)
 
 
-def _readings(found: Estimate) -> Table:
+def _readings(found: Estimate) -> FittingTable:
     sure = f"{_sure(found)} interval"
     shown = table(
-        "By reading of the documentation", "", "read as", "steps saved", sure, "best kept"
+        "By reading of the documentation",
+        "",
+        Heading("read as", "left", flows=True),
+        "steps saved",
+        Heading(sure, minor=1),
+        "best kept",
     )
-    shown.columns[1].justify = "left"
     for row in found.readings:
         saved, kept = row.headline.steps_saved_fraction, row.headline.probability_best_kept
         shown.add_row(
@@ -258,7 +267,7 @@ def _same_cost(found: Estimate) -> Iterator[RenderableType]:
     assert more is not None
     held = {"cost": "money", "billed_seconds": "billed time", "steps": "steps"}[more.saved_by]
     yield Text(f"\nMore trials for the same {held}", style="bold")
-    yield Padding(Text(f"{_sentence(more.text)}"), (0, 0, 0, 2))
+    yield inset(Text(f"{_sentence(more.text)}"), (0, 0, 0, 2))
     if more.best_without is None:
         return
     small, large = more.shown
@@ -273,11 +282,16 @@ def _same_cost(found: Estimate) -> Iterator[RenderableType]:
     yield shown
 
 
-def _left_out(rows: Sequence[LeftOut], sure: str) -> Table:
+def _left_out(rows: Sequence[LeftOut], sure: str) -> FittingTable:
     shown = table(
-        "Each study forecast from the others", "study", "forecast", f"{sure} interval", "happened",
-        "inside", "best kept",
-    )  # fmt: skip
+        "Each study forecast from the others",
+        "study",
+        Heading("forecast", minor=2),
+        f"{sure} interval",
+        "happened",
+        "inside",
+        Heading("best kept", minor=1),
+    )
     for row in rows:
         said = {True: "yes", False: "no", None: MISSING}
         chance = row.probability_best_kept
@@ -296,7 +310,7 @@ def _backtest(found: Estimate) -> Iterator[RenderableType]:
     test = found.backtest
     assert test is not None
     yield Text("\nBacktest on these trials", style="bold")
-    yield Padding(Text(_sentence(test.text)), (0, 0, 0, 2))
+    yield inset(Text(_sentence(test.text)), (0, 0, 0, 2))
     if test.rows:
         shown = table("", "", f"inside the {_sure(found)} interval", "mean width")
         for row in test.rows:
@@ -320,8 +334,8 @@ def _alternatives(found: Estimate) -> Iterator[RenderableType]:
         share = MISSING if saved is None else percent(saved.median)
         chance = chance_words(kept, MISSING)
         text = f"· {one.text}: saves {share} of the steps, keeps the best with {chance}"
-        yield Padding(Text(text), (0, 0, 0, 1))
-    yield Padding(
+        yield inset(Text(text), (0, 0, 0, 1))
+    yield inset(
         Text("AUTO has no such knob; a rule of your own, or another tuner, has.", style="dim"),
         (0, 0, 0, 3),
     )
