@@ -359,7 +359,7 @@ def test_logs_that_cannot_be_read_raise(tmp_path: Path) -> None:
 def test_notes_on_the_path_are_shown(export: Export) -> None:
     stranger = {"TrainingJobName": "other-001-0000000a", "TuningJobArn": "arn:x/other"}
     export.jobs.append({**export.jobs[0], **stranger})
-    assert "1 training job(s) belong to no tuning job here" in run(str(export.write()))[1]
+    assert "1 training job belongs to no tuning job here" in run(str(export.write()))[1]
 
 
 @pytest.mark.parametrize(

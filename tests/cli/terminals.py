@@ -24,10 +24,13 @@ from rich.console import Console, ConsoleOptions, RenderableType
 from esim.cli import app, certify, check, compare, estimate, identify, replay
 from esim.cli.process import Steady
 from esim.report.terminal.tables import FittingTable
+from esim.simulator.caveats import _CHECKS
 from tests.paths import DATA
 
 # A line to copy is not broken: what switches AUTO on, a command, and where something was written.
 COPIED = re.compile(r"^  (boto3|SDK|console|  )|^ {11,}\S|^wrote |^\$ |^  esim |^\d+ stud\w+ in ")
+# Of caveats; prose has words. The column of a job-level rule is called as one of them.
+CODES = tuple(code for code, _ in _CHECKS if "_" in code and code != "in_flight")
 _ESCAPES = re.compile("\x1b\\[[0-9;]*m")
 
 
@@ -256,4 +259,5 @@ def looked_at(command: Command, places: Sequence[Place] = PLACES) -> Iterator[Ro
             faults += [f"blanks: {line!r}" for line in shown.lines if line.endswith(" ")]
         elif shown.longest > place.columns:
             faults.append(f"too long: {shown.longest}")
+        faults += [f"a code: {code}" for code in CODES if any(code in line for line in shown.lines)]
         yield Row(command.name, place.name, shown.longest, tuple(faults))

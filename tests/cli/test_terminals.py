@@ -10,13 +10,24 @@ import struct
 import subprocess
 import sys
 import termios
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from unittest import mock
 
 import pytest
 
 import esim
-from tests.cli.terminals import COPIED, PLACES, Command, commands, help_pages, looked_at
+from esim.cli import check
+from tests.cli.terminals import (
+    COPIED,
+    PLACES,
+    Command,
+    Shown,
+    commands,
+    help_pages,
+    looked_at,
+    shown_at,
+)
 from tests.paths import DATA, ROOT
 from tests.references.service import picked, served, timed
 
@@ -45,6 +56,35 @@ def test_every_output_fits_everywhere(every: Sequence[Command]) -> None:
 def test_help_fits_too() -> None:
     places = [place for place in PLACES if place.name in ("60", "pipe", "ascii")]
     assert not [row for page in help_pages() for row in looked_at(page, places) if row.faults]
+
+
+def test_the_answer_in_short_stands_last_where_a_screen_is_full(every: Sequence[Command]) -> None:
+    for command in every:
+        if command.module in (None, check):
+            continue
+        show = command.prepared()
+        shown = [_on_lines(show, lines) for lines in ("5", "500")]
+        full, tall = ("\n".join(one.lines) for one in shown)
+        assert full.startswith(tall.rstrip("\n")), command.name
+        short = full[len(tall.rstrip("\n")) :].strip("\n").split("\n")
+        assert any(line.startswith("Next: ") for line in short), command.name
+        assert 2 <= len(short) <= 8, command.name
+
+
+def _on_lines(show: Callable[[], object], lines: str) -> Shown:
+    """What is printed on a terminal of 80 columns and so many lines."""
+
+    def there() -> None:
+        with mock.patch.dict(os.environ, LINES=lines):
+            show()
+
+    return shown_at(PLACES[1], there)
+
+
+def test_no_word_is_left_between_one_and_many() -> None:
+    unclear = re.compile(r"\b(job|trial|file|row|report|run|value|line|log|input|column)\(s\)")
+    for path in (ROOT / "esim").rglob("*.py"):
+        assert not unclear.search(path.read_text(encoding="utf-8")), path
 
 
 def ran(words: Sequence[str], redirect: str = "", **env: str) -> subprocess.CompletedProcess[str]:

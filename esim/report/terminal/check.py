@@ -99,7 +99,7 @@ def _check(check: Check) -> Iterator[RenderableType]:
     counts = {s: sum(f.severity == s for f in check.findings) for s in _STYLE}
     head = Text()
     head.append(clean(check.study), style="bold")
-    told = [f"{n} {s}{'s' if n > 1 else ''}" for s, n in counts.items() if n]
+    told = [plural(n, s) for s, n in counts.items() if n]
     head.append("  " + (", ".join(told) or "nothing to object"), style="dim")
     yield head
     for finding in check.findings:

@@ -26,6 +26,7 @@ from esim.report.words import (
     left_out_words,
     number,
     percent,
+    plural,
     probability,
     share_words,
 )
@@ -58,7 +59,7 @@ def show_comparison(comparison: Comparison, console: Console, *, every: bool = F
     if c.choice is not None:
         console.print(Text("The choice", style="bold"))
         console.print(inset(Text(clean(c.choice.text, 2000)), (0, 0, 1, 1)))
-        picks = ", ".join(f"{clean(p.key, 200)} {_many(p.times, 'time')}" for p in c.choice.picked)
+        picks = ", ".join(f"{clean(p.key, 200)} {plural(p.times, 'time')}" for p in c.choice.picked)
         if picks:
             console.print(inset(Text(f"picked: {picks}", style="dim"), (0, 0, 1, 1)))
     console.print(_rules(c, few))
@@ -103,26 +104,23 @@ def _doubts(c: Comparison, few: ShownRules) -> Iterator[str]:
     yield from (clean(doubt.text, 2000) for doubt in c.warnings if doubt.rule not in hidden)
     rest = sum(doubt.rule in hidden for doubt in c.warnings)
     if rest:
-        yield f"{rest} more about rules that are not shown (--all)"
+        yield f"{rest} more about rules that are not shown: --all shows them"
 
 
 def _head(c: Comparison) -> Text:
     trials = sum(s.trials for s in c.studies)
     rules = sum(e.role == "rule" for e in c.rules)
     studies = f"{len(c.studies)} studies" if len(c.studies) > 1 else clean(c.studies[0].study)
-    field = f"{_many(rules, 'rule')}, {_many(len(c.rules) - rules, 'baseline')}"
+    field = f"{plural(rules, 'rule')}, {plural(len(c.rules) - rules, 'baseline')}"
+    each = " each" if len(c.studies) > 1 else ""
     head = Text(studies, style="bold")
     head.append(
-        f"  {count(trials)} trials; {field}; "
-        f"{c.settings.orders} random launch orders{' each' if len(c.studies) > 1 else ''}, "
+        f"  {plural(trials, 'trial')}; {field}; "
+        f"{plural(c.settings.orders, 'random launch order')}{each}, "
         f"{_side_by_side(c.studies)}; seed {c.settings.seed}",
         style="dim",
     )
     return head
-
-
-def _many(n: int, what: str) -> str:
-    return f"{n:,} {what}" if n == 1 else f"{n:,} {what}s"
 
 
 def _side_by_side(studies: Sequence[StudyEntry]) -> str:
@@ -237,7 +235,7 @@ def _workers(c: Comparison, few: ShownRules) -> FittingTable:
     shown = table(f"By workers: {what} saved, and how often the best value is kept", "rule")
     for n in slots:
         inner = n not in (slots[0], slots[-1])
-        shown.add_column(_many(n, "worker"), minor=slots.index(n) if inner else 0)
+        shown.add_column(plural(n, "worker"), minor=slots.index(n) if inner else 0)
     for entry in few.shown:
         at = {w.workers: w for w in entry.workers}
         shown.add_row(

@@ -15,7 +15,7 @@ from esim.report.differing import (
     why_words,
 )
 from esim.report.pages.page import Column
-from esim.report.terminal.console import inset
+from esim.report.terminal.console import inset, show_last
 from esim.report.terminal.tables import Heading, table
 from esim.report.words import MISSING, clean, percent
 from esim.results.difference import Difference, StudyNumbers
@@ -28,7 +28,8 @@ def show_difference(found: Difference, console: Console) -> None:
     """Print what changed in total, which settings differ, and the studies that changed most."""
     for which, side in (("old", found.old), ("new", found.new)):
         console.print(Text(f"{which}  {clean(side_words(side), 300)}", style="dim"))
-    for i, sentence in enumerate(difference_answer(found)):
+    answer = tuple(difference_answer(found))
+    for i, sentence in enumerate(answer):
         console.print(inset(Text(clean(sentence, 600), style="bold" if not i else ""), (not i, 0)))
     _show_totals(found, console)
     if found.settings:
@@ -54,6 +55,7 @@ def show_difference(found: Difference, console: Console) -> None:
             f"Of {found.untold:,} studies only the recorded amounts could be compared, not reports."
         )
         console.print(Text(text, style="dim"))
+    show_last(answer[:2], console)
 
 
 def _show_totals(found: Difference, console: Console) -> None:

@@ -20,6 +20,7 @@ from esim.report.words import (
     money,
     number,
     percent,
+    plural,
     seconds,
     signed,
 )
@@ -104,13 +105,13 @@ def _head(found: Estimate) -> Text:
     past = sum(study.history for study in found.studies)
     several = f" of {len(found.studies)} studies" if len(found.studies) > 1 else ""
     name = found.studies[0].study if len(found.studies) == 1 else "the next study"
-    workers = f"{found.next.workers} worker" + "s" * (found.next.workers > 1)
+    workers = plural(found.next.workers, "worker")
     until = " or ".join(clean(rule.text) for rule in found.until)
     until = until and f" until {until}"
     head = Text(clean(name), style="bold")
     head.append(
         f"  {clean(found.objective)}, {better} is better; next job: "
-        f"{_count(found.next.trials, 'trial')} on {workers}; from {_count(past, 'past trial')}"
+        f"{plural(found.next.trials, 'trial')} on {workers}; from {plural(past, 'past trial')}"
         f"{several}; rule {found.rule.name}{until}",
         style="dim",
     )
@@ -196,16 +197,12 @@ def _other_jobs(found: Estimate) -> FittingTable:
     )
     for rows, what in ((found.by_trials, "trial"), (found.by_workers, "worker")):
         for one in rows:
-            label = _count(one.trials if what == "trial" else one.workers, what)
+            label = plural(one.trials if what == "trial" else one.workers, what)
             shown.add_row(*_headline_cells(label, one, _is_asked(found, one)))
         shown.add_section()
     if any(one.extrapolated for one in (*found.by_trials, *found.by_workers)):
         shown.caption = "* beyond the history"
     return shown
-
-
-def _count(n: int, what: str) -> str:
-    return f"{n:,} {what}" + "s" * (n != 1)
 
 
 def _is_asked(found: Estimate, one: Headline) -> bool:
@@ -273,9 +270,9 @@ def _same_cost(found: Estimate) -> Iterator[RenderableType]:
     small, large = more.shown
     shown = table("", "best value of", "median", f"{_sure(found)} interval")
     for label, interval in (
-        (f"{_count(small, 'trial')} without the rule", more.best_without),
-        (f"{_count(small, 'trial')} with it", more.best_same_trials),
-        (f"{_count(large, 'trial')} with it", more.best_more_trials),
+        (f"{plural(small, 'trial')} without the rule", more.best_without),
+        (f"{plural(small, 'trial')} with it", more.best_same_trials),
+        (f"{plural(large, 'trial')} with it", more.best_more_trials),
     ):
         if interval is not None:
             shown.add_row(label, number(interval.median), _span(interval, number))

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.text import Text
 
-from esim.report.replayed_history import HEADLINES, acting_rule, history_answer
+from esim.report.replayed_history import HEADLINES, acting_rule, doubt_words, history_answer
 from esim.report.terminal.console import inset
 from esim.report.terminal.tables import Heading, table
-from esim.report.words import clean, count, money, percent
+from esim.report.words import clean, count, money, percent, plural
 
 if TYPE_CHECKING:
     from esim.results.history import Breakdown, HistoryReplay
@@ -25,7 +25,7 @@ def show_many(result: HistoryReplay, console: Console) -> None:
     head = Text(clean(str(result.inputs[0]["path"])), style="bold")
     clock = result.clock.mode or "as recorded"
     head.append(
-        f"  {count(result.studies)} studies, {count(t['trials'])} trials; rule "
+        f"  {plural(result.studies, 'study')}, {plural(t['trials'], 'trial')}; rule "
         f"{acting_rule(result)}, clock {clock}",
         style="dim",
     )
@@ -53,8 +53,9 @@ def show_many(result: HistoryReplay, console: Console) -> None:
     if result.warnings:
         console.print(Text("\nWhy to doubt it", style="bold"))
         for code, studies in result.warnings.items():
-            console.print(inset(Text(f"· {code}: {count(studies)} studies"), (0, 0, 0, 1)))
-        console.print(Text(" --study NAME explains them for one", style="dim"))
+            told = f"· {plural(studies, 'study')}: {doubt_words(code)}"
+            console.print(inset(Text(told), (0, 0, 0, 1)))
+        console.print(Text(" --study NAME explains them for one study", style="dim"))
     show_failures(result.failures, console)
 
 
@@ -100,7 +101,7 @@ def show_failures(
     """
     if not failures:
         return
-    console.print(Text(f"\n{what}: {len(failures)} studies", style="bold red"))
+    console.print(Text(f"\n{what}: {plural(len(failures), 'study')}", style="bold red"))
     for study, why in list(failures.items())[:_SHOWN]:
         line = clean(" ".join(why.split()), 300)
         console.print(inset(Text(f"· {clean(study)}: {line}"), (0, 0, 0, 1)))

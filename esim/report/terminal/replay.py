@@ -26,6 +26,7 @@ from esim.report.words import (
     money,
     number,
     percent,
+    plural,
     seconds,
     signed,
     until_words,
@@ -60,7 +61,7 @@ def show_inputs(inputs: Sequence[Mapping[str, Any]], console: Console) -> None:
             of = ""
             if several and studies[0] is not None:
                 many = len(studies) > 1
-                of = f"{len(studies)} studies: " if many else f"{clean(studies[0])}: "
+                of = f"{plural(len(studies), 'study')}: " if many else f"{clean(studies[0])}: "
             console.print(inset(Text(f"· {of}{_sentence(text)}", style="dim"), (0, 0, 0, 1)))
 
 
@@ -134,7 +135,7 @@ def _study(result: ReplayResult) -> RenderableType:
     head = Text()
     head.append(clean(result.study), style="bold")
     head.append(
-        f"  {clean(result.objective)}, {better} is better; {count(s.trials)} trials; "
+        f"  {clean(result.objective)}, {better} is better; {plural(s.trials, 'trial')}; "
         f"rule {result.rule.name}{until}, clock {result.clock.mode}{workers}",
         style="dim",
     )
