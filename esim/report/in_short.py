@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from esim.report.answer import totals_sentence
 from esim.report.certified import certificate_answer, watch_answer
 from esim.report.replayed_history import changed_columns, history_answer
+from esim.report.simulated_search import answer as closed_loop_answer
 from esim.report.words import interval_words, percent, plural, signed
 from esim.results.chances import chance_words
 from esim.results.watched import Watched
@@ -19,6 +20,7 @@ from esim.rules import names
 
 if TYPE_CHECKING:
     from esim.results.certificate import Certificate
+    from esim.results.closed_loop import ClosedLoop
     from esim.results.comparison.comparison import Comparison
     from esim.results.forecast import Estimate
     from esim.results.history import HistoryReplay
@@ -114,6 +116,14 @@ def identification_in_short(found: Identification) -> tuple[str, str]:
     return found.verdict, (
         "Next: esim identify LOGS --out rule.json writes what is left; esim replay OTHER-LOGS "
         "--rule rule.json replays it."
+    )
+
+
+def closed_loop_in_short(found: ClosedLoop) -> tuple[str, str]:
+    """What the first search would have done with the rule."""
+    return next(iter(closed_loop_answer(found))), (
+        "Next: esim estimate LOGS answers without a simulated search; where both agree, try the "
+        "rule on one job."
     )
 
 

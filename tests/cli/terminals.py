@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -21,7 +22,7 @@ import rich.table
 import typer
 from rich.console import Console, ConsoleOptions, RenderableType
 
-from esim.cli import app, certify, check, compare, estimate, identify, replay
+from esim.cli import app, certify, check, closed_loop, compare, estimate, identify, replay
 from esim.cli.process import Steady
 from esim.report.terminal.tables import FittingTable
 from esim.simulator.caveats import _CHECKS
@@ -201,6 +202,7 @@ def commands(folder: Path, identified: Path) -> Sequence[Command]:
             Command(("replay", image, "--rule", rule, "--json")).run()
         Path(path).write_bytes(sheet.written)
     few = ("--rules", "sagemaker,ray-median,optuna-hyperband,lightgbm-patience")
+    searched = ("--searcher", "random", "--budget", "12", "--futures", "20", "--jobs", "1")
     drawn = ("--replicates", "100")
     return (
         Command(("replay", forest, "--readings", "--price", "1.2"), replay),
@@ -218,6 +220,8 @@ def commands(folder: Path, identified: Path) -> Sequence[Command]:
             ("identify", str(identified), "--rules", "sagemaker", "--grid", "min_reports=1,6"),
             identify,
         ),
+        *[Command(("closed-loop", forest, *searched), closed_loop)]
+        * (find_spec("sklearn") is not None),
         Command(("explain", image, "3")),
         Command(("diff", old, new)),
         Command(("report", old, "--out", str(folder / "page.md"))),
