@@ -251,7 +251,7 @@ def _verdict(study: Study, found: list[Finding], stopped: int) -> tuple[str, boo
 def _jobs(study: Study) -> str:
     """How many jobs report a value; the others tell nothing of AUTO."""
     jobs = len(reporting(study))
-    return f"{jobs} jobs" + ("" if jobs == study.n_trials else " with reports")
+    return plural(jobs, "job") + ("" if jobs == study.n_trials else " with reports")
 
 
 def _noted(notes: tuple[Note, ...]) -> Iterator[Finding]:
@@ -294,8 +294,10 @@ def _seen(study: Study) -> Iterator[Finding]:
         )
     yield from _timing(study, counts, rows[before[with_values]], with_values)
     if jobs < FEW_JOBS:
-        jobs_are = "1 job with reports is" if jobs == 1 else f"{jobs} jobs with reports are"
-        text = f"{jobs_are} too few to judge by (fewer than {FEW_JOBS})"
+        text = (
+            f"{plural(jobs, 'job')} with reports {agree(jobs, 'are')} too few to judge by (fewer "
+            f"than {FEW_JOBS})"
+        )
         cure = "add more past tuning jobs of the kind"
         yield Finding("few_jobs", "warning", text, cure, jobs)
     failed = np.flatnonzero(study.status == Status.FAILED)

@@ -275,7 +275,7 @@ def objective_note(left_out: Sequence[str]) -> list[Note]:
     """The note on the studies that were left out because they lack the objective, if any."""
     if not left_out:
         return []
-    text = f"{len(left_out)} studies without a report of the objective: {some(left_out)}"
+    text = f"{plural(len(left_out), 'study')} without a report of the objective: {some(left_out)}"
     return [Note("studies_without_objective", text, len(left_out))]
 
 

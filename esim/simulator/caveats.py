@@ -325,7 +325,8 @@ def _billed_as_recorded(of: _Replayed) -> str | None:
     if not (np.abs(billed - seconds)[known] > 1.0).any():  # whole seconds of the same time
         return None
     return (
-        f"{known.sum()} jobs were billed {billed[known].sum():.0f} s where the record shows "
+        f"{plural(int(known.sum()), 'job', 'were')} billed {billed[known].sum():.0f} s where "
+        "the record shows "
         f"{seconds[known].sum():.0f} s of them, as on spot instances: the bill is the recorded "
         "one, and under the rule each job's is scaled by its own ratio of the two"
     )

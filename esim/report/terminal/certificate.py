@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from rich.console import Console
 from rich.text import Text
 
+from esim.errors import plural
 from esim.report.certified import (
     AMOUNTS,
     assumptions,
@@ -56,7 +57,7 @@ def _show_certificate(c: Certificate, console: Console) -> None:
         console.print(shown)
     rest = c.candidates - len(c.sequence)
     legend = (
-        f"means over the {c.counted('test')} studies that tested; p at most "
+        f"means over {plural(c.counted('test'), 'tested study')}; p at most "
         f"{probability(1 - c.asked.confidence)} certifies, and the first that fails ends the tests"
     )
     if rest:

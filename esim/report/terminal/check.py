@@ -64,7 +64,7 @@ def _show_common(document: CheckDocument, console: Console) -> None:
     for one in common[:_GRAVEST]:
         many = plural(len(one.studies), "study")
         body = Text(f"{many}: ", style="bold")
-        body.append(f"{one.code}  ", style="default")
+        body.append(f"{one.code}  ", style="dim")
         names = ", ".join(clean(name, 40) for name in one.studies[:_NAMED])
         more = ", ..." if len(one.studies) > _NAMED else ""
         parts: list[RenderableType] = [body, Text(f"{names}{more}", style="dim")]
@@ -108,8 +108,8 @@ def _check(check: Check) -> Iterator[RenderableType]:
         yield _row(finding.severity, [body, *_evidence_and_cure(finding)])
     yield inset(Text(clean(check.verdict, _LONGEST), style="bold"), (1, 0, 0, 0))
     if not check.ok:
-        first = dict.fromkeys(f.code for f in check.findings if f.severity == "error")
-        yield Text(f"to fix before switching AUTO on: {', '.join(first)}")
+        errors = plural(counts["error"], "error", "are")
+        yield Text(f"{errors} to be cured before AUTO is switched on")
 
 
 def _row(severity: str, parts: Sequence[RenderableType]) -> RenderableType:

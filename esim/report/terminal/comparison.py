@@ -128,7 +128,7 @@ def _side_by_side(studies: Sequence[StudyEntry]) -> str:
     if slots == [1]:
         return "one trial after another"
     if len(slots) == 1:
-        return f"{slots[0]} workers"
+        return plural(slots[0], "worker")
     return f"{slots[0]} to {slots[-1]} workers, as recorded"
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from rich.console import Console
 from rich.text import Text
 
+from esim.errors import plural
 from esim.report.differing import (
     AMOUNTS,
     amounts,
@@ -52,7 +53,8 @@ def show_difference(found: Difference, console: Console) -> None:
             console.print(Text(f"Only in the {which} one: {told}{more}"))
     if found.untold:
         text = (
-            f"Of {found.untold:,} studies only the recorded amounts could be compared, not reports."
+            f"Of {plural(found.untold, 'study')} only the recorded amounts could be compared, not "
+            "reports."
         )
         console.print(Text(text, style="dim"))
     show_last(answer[:2], console)

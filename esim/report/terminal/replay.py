@@ -130,7 +130,9 @@ def _where(e: Explanation) -> str:
 def _study(result: ReplayResult) -> RenderableType:
     s = result.summary
     better = "lower" if result.direction == "minimize" else "higher"
-    workers = f", {result.clock.workers} workers" if result.clock.mode == "simulated" else ""
+    workers = (
+        f", {plural(result.clock.workers, 'worker')}" if result.clock.mode == "simulated" else ""
+    )
     until = f" until {until_words(result)}" if result.until else ""
     head = Text()
     head.append(clean(result.study), style="bold")
