@@ -18,6 +18,7 @@ HIDDEN = (
 _HARMFUL = re.compile(f"[\x00-\x1f{HIDDEN}]")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _LONGEST = 2000  # characters of each part of an error
+_OF_ONE = {"are": "is", "have": "has", "were": "was", "do": "does"}
 _SAID_FROM = 200  # characters; what is cut longer than this says how much is missing
 
 
@@ -110,6 +111,38 @@ def visible(text: str) -> str:
     them, ends of lines, and lone surrogates, which a name that is no Unicode text has.
     """
     return text if text.isprintable() else _HARMFUL.sub(_written_out, text)
+
+
+def plural(n: int, word: str, verb: str = "") -> str:
+    """A number of things, and what they do.
+
+    Args:
+        n: how many.
+        word: for one of them.
+        verb: for several of them; see `agree`.
+
+    Example:
+        >>> plural(1, "trial"), plural(1200, "trial"), plural(3, "study"), plural(1, "row", "end")
+        ('1 trial', '1,200 trials', '3 studies', '1 row ends')
+    """
+    ending = f" {agree(n, verb)}" if verb else ""
+    if n == 1:
+        return f"1 {word}{ending}"
+    many = f"{word[:-1]}ies" if word.endswith("y") else f"{word}s"
+    return f"{n:,} {many}{ending}"
+
+
+def agree(n: int, verb: str) -> str:
+    """A verb for so many: "are" and "repeat" are "is" and "repeats" of one.
+
+    Example:
+        >>> agree(1, "are"), agree(2, "are"), agree(1, "match"), agree(1, "end")
+        ('is', 'are', 'matches', 'ends')
+    """
+    if n != 1:
+        return verb
+    ending = "es" if verb.endswith(("ch", "sh", "s", "x")) else "s"
+    return _OF_ONE.get(verb, f"{verb}{ending}")
 
 
 def unicode_text(text: str) -> str:

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from esim.errors import agree, plural
 from esim.results.check import SEVERITIES, Check, Finding, Severity
 from esim.simulator.replay import replay
 from esim.study import Float64, Int64, Note, Status, Study
@@ -250,7 +251,7 @@ def _verdict(study: Study, found: list[Finding], stopped: int) -> tuple[str, boo
 def _jobs(study: Study) -> str:
     """How many jobs report a value; the others tell nothing of AUTO."""
     jobs = len(reporting(study))
-    return f"{jobs} jobs" + ("" if jobs == study.n_trials else " with reports")
+    return plural(jobs, "job") + ("" if jobs == study.n_trials else " with reports")
 
 
 def _noted(notes: tuple[Note, ...]) -> Iterator[Finding]:
@@ -278,7 +279,7 @@ def _seen(study: Study) -> Iterator[Finding]:
             single,
             "emitted_once",
             "error",
-            f"the objective is reported once by each of {jobs} job(s): AUTO can never act",
+            f"the objective is reported once by each job ({jobs:,}): AUTO can never act",
             "print the objective after every epoch, not once at the end",
         )
     elif len(single):
@@ -287,13 +288,16 @@ def _seen(study: Study) -> Iterator[Finding]:
             single,
             "emitted_once_by_some",
             "warning",
-            f"{len(single)} of {jobs} job(s) report the objective only once",
+            f"{len(single)} of {plural(jobs, 'job')} {agree(len(single), 'report')} the "
+            "objective only once",
             "look whether they were cut short",
         )
     yield from _timing(study, counts, rows[before[with_values]], with_values)
     if jobs < FEW_JOBS:
-        jobs_are = "1 job with reports is" if jobs == 1 else f"{jobs} jobs with reports are"
-        text = f"{jobs_are} too few to judge by (fewer than {FEW_JOBS})"
+        text = (
+            f"{plural(jobs, 'job')} with reports {agree(jobs, 'are')} too few to judge by (fewer "
+            f"than {FEW_JOBS})"
+        )
         cure = "add more past tuning jobs of the kind"
         yield Finding("few_jobs", "warning", text, cure, jobs)
     failed = np.flatnonzero(study.status == Status.FAILED)
@@ -303,7 +307,7 @@ def _seen(study: Study) -> Iterator[Finding]:
             failed,
             "failed_jobs",
             "warning",
-            f"{len(failed)} job(s) failed: they are never peers, and never the best",
+            f"{plural(len(failed), 'job')} failed: never a peer, and never the best",
             "look at why they failed",
         )
     cut = np.flatnonzero(cut_short(study))
@@ -313,15 +317,15 @@ def _seen(study: Study) -> Iterator[Finding]:
             cut,
             "censored_jobs",
             "warning",
-            f"{len(cut)} job(s) had been cut short when they were recorded: what they would "
-            "have reached is unknown",
+            f"{plural(len(cut), 'job')} had been cut short when recorded: what "
+            "would have been reached is unknown",
             "judge AUTO by a tuning job whose jobs ran to their end",
         )
     yield from _values(study)
     early = np.flatnonzero(ends_before_reports(study))
     if len(early) and all(note.code != "ended_before_report" for note in study.notes):
         severity, cure = GRADES["ended_before_report"]
-        text = f"{len(early)} job(s) end before their last report; taken to end with it"
+        text = f"{plural(len(early), 'job', 'end')} before the last report; taken to end then"
         yield _of_jobs(study, early, "ended_before_report", severity, text, cure)
 
 
@@ -339,7 +343,7 @@ def _values(study: Study) -> Iterator[Finding]:
             for row in rows[:EVIDENCE].tolist():
                 trial = int(np.searchsorted(study.offsets, row, side="right")) - 1
                 places.append(f"{study.trials[trial]}, step {study.steps[row]}")
-            text = f"{len(rows)} value(s) are {word}"
+            text = f"{plural(len(rows), 'value', 'are')} {word}"
             yield Finding(code, severity, text, cure, len(rows), tuple(places))
 
 
@@ -366,8 +370,9 @@ def _timing(study: Study, counts: Int64, first: Int64, with_values: Int64) -> It
                 late_jobs,
                 "emitted_late",
                 "error",
-                f"{len(late_jobs)} of {several.sum()} job(s) report the objective only in the last "
-                f"{100 * (1 - LATE_SHARE):.0f} % of their time, when training is over",
+                f"{len(late_jobs)} of {plural(int(several.sum()), 'job')} "
+                f"{agree(len(late_jobs), 'report')} the objective only in the last "
+                f"{100 * (1 - LATE_SHARE):.0f} % of the time, when training is over",
                 "print the objective while the job trains, after every epoch",
             )
     short = np.flatnonzero(whole & (counts > 0) & (seconds < SHORT_S))
@@ -378,7 +383,8 @@ def _timing(study: Study, counts: Int64, first: Int64, with_values: Int64) -> It
             short,
             "short_jobs",
             "warning",
-            f"{len(short)} of {timed} job(s) take less than {SHORT_S:.0f} s: start-up and polling "
+            f"{len(short)} of {plural(timed, 'job')} {agree(len(short), 'take')} less than "
+            f"{SHORT_S:.0f} s: start-up and polling "
             "eat the gain",
             "expect less than a replay says, or tune on longer jobs",
         )

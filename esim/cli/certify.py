@@ -219,10 +219,12 @@ def _tell(document: Certificate | Watched, output: ResultFlags) -> None:
     if output.json:
         print_document(document.to_json())
         return
+    from esim.report.in_short import certificate_in_short
     from esim.report.terminal.certificate import show
-    from esim.report.terminal.console import terminal
+    from esim.report.terminal.console import show_last, terminal
     from esim.report.terminal.replay import show_inputs
 
     console = terminal()
     show(document, console)
     show_inputs(document.inputs, console)
+    show_last(certificate_in_short(document), console)

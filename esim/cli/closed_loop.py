@@ -181,13 +181,15 @@ def _tell(result: ClosedLoop, output: ResultFlags) -> None:
     if output.json:
         print_document(result.to_json())
         return
+    from esim.report.in_short import closed_loop_in_short
     from esim.report.terminal.closed_loop import show_closed_loop
-    from esim.report.terminal.console import terminal
+    from esim.report.terminal.console import show_last, terminal
     from esim.report.terminal.replay import show_inputs
 
     console = terminal()
     show_closed_loop(result, console)
     show_inputs(result.inputs, console)
+    show_last(closed_loop_in_short(result), console)
 
 
 def _only(found: ReadInput) -> Study:

@@ -213,10 +213,12 @@ def _tell(comparison: Comparison, output: ComparisonOutputFlags) -> None:
     if output.json:
         print_document(comparison.to_json())
         return
+    from esim.report.in_short import comparison_in_short
     from esim.report.terminal.comparison import show_comparison
-    from esim.report.terminal.console import terminal
+    from esim.report.terminal.console import show_last, terminal
     from esim.report.terminal.replay import show_inputs
 
     console = terminal()
     show_comparison(comparison, console, every=output.every)
     show_inputs(comparison.inputs, console)
+    show_last(comparison_in_short(comparison), console)

@@ -12,6 +12,7 @@ from esim.cli.flags import Logs, typed_place
 from esim.cli.groups import with_groups
 from esim.cli.progress import progress
 from esim.cli.read_flags import ReadStudiesFlags
+from esim.errors import plural
 
 if TYPE_CHECKING:
     from esim.study import Note, Study
@@ -61,18 +62,18 @@ def convert(
             for note in notes:
                 print(f"{clean(path, 200)}: {clean(note.text, 500)}")
             for one in studies:
-                counts = f"{one.n_trials} trials, {one.n_reports} reports"
+                counts = f"{plural(one.n_trials, 'trial')}, {plural(one.n_reports, 'report')}"
                 print(f"{clean(one.name)}: {counts}")
                 for note in one.notes:
                     print(f"  note: {clean(note.text, 500)}")
 
         conversion = run(logs, out, told=told, group=group, **reading.keywords())
     if conversion.unchanged:
-        print(f"{len(conversion.unchanged)} input(s) unchanged, passed over")
+        print(f"{plural(len(conversion.unchanged), 'input')} unchanged, passed over")
     for path, why in conversion.failed.items():
         lines = "\n".join(clean(line, 2000) for line in why.split("\n"))
         print(f"not read: {clean(path)}\n{lines}", file=sys.stderr)
     if conversion.history is not None:
-        print(f"{len(conversion.history.names)} studies in {out}")
+        print(f"{plural(len(conversion.history.names), 'study')} in {out}")
     if conversion.failed:
         raise typer.Exit(1)

@@ -219,10 +219,12 @@ def _tell(
     if output.json:
         print_document(document.to_json())
         return
-    from esim.report.terminal.console import terminal
+    from esim.report.in_short import estimate_in_short
+    from esim.report.terminal.console import show_last, terminal
     from esim.report.terminal.estimate import show_estimate
     from esim.report.terminal.replay import show_inputs
 
     console = terminal()
     show_estimate(estimated, sagemaker_studies(found), console)
     show_inputs(document.inputs, console)
+    show_last(estimate_in_short(estimated), console)

@@ -142,13 +142,16 @@ def _document(region: str, fetched: Sequence[Fetched], gone: Sequence[str]) -> s
 
 
 def _show(one: Fetched) -> None:
-    from esim.errors import clean
+    from esim.errors import clean, plural
 
     there = one.jobs - one.jobs_fetched
     new = f"{one.jobs_fetched:,} fetched" + (f", {there:,} were there" if there else "")
-    print(f"{clean(one.tuning_job)}  {clean(one.status)}, {one.jobs:,} training jobs: {new}")
     print(
-        f"  {one.streams:,} log streams, {one.events:,} events, {one.size / 1e6:,.1f} MB "
+        f"{clean(one.tuning_job)}  {clean(one.status)}, {plural(one.jobs, 'training job')}: {new}"
+    )
+    print(
+        f"  {plural(one.streams, 'log stream')}, {plural(one.events, 'event')}, "
+        f"{one.size / 1e6:,.1f} MB "
         f"in {clean(one.folder, 300)}"
     )
     for note in one.notes:

@@ -11,7 +11,6 @@ from esim.cli.usage import usage
 if TYPE_CHECKING:
     from esim.readers.formats import Format
 
-WIDTH = 80
 # What `Format.first_step` says of a report with the index 0.
 _INDEX_0 = {
     "done": "it is printed after the first step of training",
@@ -28,6 +27,7 @@ def formats(
     """List the log formats, or show one: what is read, what it needs, what it can tell."""
     from esim.readers.choosing import format_named
     from esim.readers.plugins import installed, known_formats
+    from esim.report.terminal.console import terminal
     from esim.report.words import clean
 
     if name is not None:
@@ -35,17 +35,17 @@ def formats(
             found = format_named(name)
         _show(found)
         return
-    known = known_formats()
+    known, console = known_formats(), terminal()
     column = max(len(clean(fmt.name)) for fmt in known)
     for fmt in known:
         by = f" (package {clean(fmt.package, 30)})" if fmt.package else ""
-        room = WIDTH - column - 2 - len(by)
+        room = console.width - column - 2 - len(by)
         files = clean(fmt.files or fmt.summary, 300)
-        shown = files if len(files) <= room else files[: room - 1] + "…"
-        print(f"{clean(fmt.name):{column}}  {shown}{by}")
-    print("\nesim formats NAME says what is read of one, what it needs, and an example.")
+        shown = files if len(files) <= room else files[: room - 3] + "..."
+        console.print(f"{clean(fmt.name):{column}}  {shown}{by}", highlight=False)
+    console.print("\nesim formats NAME says what is read of one, what it needs, and an example.")
     for note in installed()[1]:
-        print(clean(note.text, 500))
+        console.print(clean(note.text, 500))
 
 
 def _show(fmt: Format) -> None:

@@ -177,10 +177,12 @@ def _tell(result: Identification, left: Sequence[Candidate], output: LeftOutputF
     if output.json:
         print_document(result.to_json())
         return
-    from esim.report.terminal.console import terminal
+    from esim.report.in_short import identification_in_short
+    from esim.report.terminal.console import show_last, terminal
     from esim.report.terminal.identification import show_identification
     from esim.report.terminal.replay import show_inputs
 
     console = terminal()
     show_identification(result, console)
     show_inputs(result.inputs, console)
+    show_last(identification_in_short(result), console)

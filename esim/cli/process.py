@@ -4,6 +4,7 @@
   on: the command does its work to the end. A reader that has seen enough (``| head``) is no fault;
   any other failure, such as a full disk, is told and makes the exit code 1.
 - A character that a stream's encoding lacks is written as a similar one, or written out.
+- No line ends with blanks, unless it is on a terminal.
 - SIGINT, SIGTERM and SIGHUP end the command as an error does, so that nothing half-written stays
   behind; the exit code is 128 and the signal's number. A second one ends it at once.
 """
@@ -32,7 +33,10 @@ _STREAMS = ("stdin", "stdout", "stderr")  # in the order of their descriptors
 _ENDING = ("SIGINT", "SIGTERM", "SIGHUP")
 _SIMILAR = str.maketrans(
     {"–": "-", "…": "...", "·": "-", "─": "-", "━": "-", "█": "#", "◆": "*", "\xa0": " "}
+    | {"│": "|", "╸": "-", "╺": "-"}
+    | dict.fromkeys("╭╮╰╯", "+")
 )
+_BLANKS = re.compile(" +(?=\n)")
 _NOT_ASCII = re.compile("[^\x00-\x7f]")
 _LONGEST = 2000  # characters in a line of a traceback
 
@@ -108,6 +112,28 @@ class _Outlet(io.RawIOBase):
         return self._raw.isatty()
 
 
+class Steady(io.TextIOWrapper):
+    """A stream of text to which any character can be written, in whatever encoding.
+
+    Where it is no terminal, blanks before the end of a line are left out.
+
+    Args:
+        raw: where its bytes go.
+        encoding: a character that it lacks is written as a similar one, or written out.
+    """
+
+    def __init__(self, raw: io.RawIOBase, encoding: str) -> None:
+        codecs.register_error("esim", _similar)
+        buffer = io.BufferedWriter(raw)
+        super().__init__(buffer, encoding=encoding, errors="esim", line_buffering=True)
+        self._trimmed = not raw.isatty()
+
+    def write(self, text: str, /) -> int:
+        """Write text, and return its length."""
+        super().write(_BLANKS.sub("", text) if self._trimmed else text)
+        return len(text)
+
+
 def _open_closed_streams() -> None:
     """Let standard streams that are closed lead nowhere: the next file would take their place."""
     for number, name in enumerate(_STREAMS):
@@ -128,11 +154,7 @@ def _replaced(name: str) -> _Outlet | None:
         return None
     raw: Any = getattr(stream.buffer, "raw", stream.buffer)  # the latter under python -u
     outlet = _Outlet(raw)
-    codecs.register_error("esim", _similar)
-    steady = io.TextIOWrapper(
-        io.BufferedWriter(outlet), encoding=stream.encoding, errors="esim", line_buffering=True
-    )
-    setattr(sys, name, steady)
+    setattr(sys, name, Steady(outlet, stream.encoding))
     return outlet
 
 

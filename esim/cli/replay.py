@@ -29,7 +29,7 @@ from esim.cli.usage import one_of, usage
 if TYPE_CHECKING:
     from esim.analyses.history.replay_history import ReplaySettings
     from esim.readers.inputs import ReadInput
-    from esim.results.history import By
+    from esim.results.history import By, HistoryReplay
     from esim.results.replay import ReplayDocument
     from esim.storage.history import History
 
@@ -156,8 +156,9 @@ def _tell(whole: ReplayDocument, found: ReadInput, output: ResultFlags) -> None:
     if output.json:
         print_document(whole.to_json())
         return
+    from esim.report.in_short import replays_in_short
     from esim.report.terminal.check import show_enabling, show_ending
-    from esim.report.terminal.console import terminal
+    from esim.report.terminal.console import show_last, terminal
     from esim.report.terminal.replay import show_inputs, show_replays
 
     console, results = terminal(), whole.studies
@@ -169,6 +170,7 @@ def _tell(whole: ReplayDocument, found: ReadInput, output: ResultFlags) -> None:
     if only is not None and only.summary.ended_by is not None and sagemaker_studies(found):
         show_ending(only, console)
     show_inputs(whole.inputs, console)
+    show_last(replays_in_short(results), console)
 
 
 def _replay_history(
@@ -198,13 +200,21 @@ def _replay_history(
             command=command,
             done=lambda studies: display.advance(task, studies),
         )
-    if output.json:
-        print_document(result.to_json())
-    else:
-        from esim.report.terminal.console import terminal
-        from esim.report.terminal.history import show_many
-
-        show_many(result, terminal())
+    _tell_history(result, output)
     output.decide(result)
     if result.failures:
         raise typer.Exit(1)
+
+
+def _tell_history(result: HistoryReplay, output: ResultFlags) -> None:
+    """Show what was found in a history; the results are written by then."""
+    if output.json:
+        print_document(result.to_json())
+        return
+    from esim.report.in_short import history_in_short
+    from esim.report.terminal.console import show_last, terminal
+    from esim.report.terminal.history import show_many
+
+    console = terminal()
+    show_many(result, console)
+    show_last(history_in_short(result), console)

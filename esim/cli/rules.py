@@ -23,17 +23,24 @@ def rules(
 ) -> None:
     """List the rules, or show one: every column with its meaning, its source, its pitfalls."""
     from esim.report.terminal.console import terminal
-    from esim.report.terminal.replay import table
+    from esim.report.terminal.tables import Heading, table
     from esim.rules import READINGS, job_presets, names, preset, read_preset
 
     console = terminal()
     if name is None:
-        listed = table("Rules", "rule", "what it does", "copied from", words=True)
+        listed, whole = (
+            table(
+                title,
+                "rule",
+                Heading("what it does", "left", flows=True),
+                Heading("copied from", "left", minor=1),
+            )
+            for title in ("Rules", "Job-level rules")
+        )
         for row in map(preset, names()):
             what = row.summary if row.refused is None else f"{row.summary} (cannot be replayed)"
             listed.add_row(row.name, what, row.version.partition(";")[0])
         console.print(listed)
-        whole = table("Job-level rules", "rule", "what it does", "copied from", words=True)
         for job in job_presets().values():
             what = job.summary if job.refused is None else f"{job.summary} (cannot be replayed)"
             whole.add_row(job.name, what, job.version.partition(";")[0])
@@ -70,7 +77,7 @@ def _about_job_level(row: JobPreset, console: Console) -> None:
     """What is to be known of a job-level rule, and its columns."""
     from rich.text import Text
 
-    from esim.report.terminal.replay import table
+    from esim.report.terminal.tables import Heading, table
     from esim.rules import JobRule, job_meanings
 
     facts = {
@@ -84,7 +91,7 @@ def _about_job_level(row: JobPreset, console: Console) -> None:
     if row.rule is None:
         return
     title = "Columns (--until NAME=N,column=value)"
-    shown = table(title, "column", "value", "meaning", words=True)
+    shown = table(title, "column", "value", Heading("meaning", "left", flows=True), words=True)
     told, ordinary = job_meanings(), JobRule("").parameters
     for column, value in row.rule.parameters.items():
         style = "bold" if value != ordinary[column] else ""
@@ -120,7 +127,7 @@ def _columns(row: Preset, console: Console) -> None:
     from rich.text import Text
 
     from esim.errors import visible
-    from esim.report.terminal.replay import table
+    from esim.report.terminal.tables import Heading, table
     from esim.rules import Rule, groups, meanings
 
     if row.parameters:
@@ -133,7 +140,8 @@ def _columns(row: Preset, console: Console) -> None:
     told = meanings()
     ordinary = Rule(name="")
     for heading, columns in groups().items():
-        shown = table(f"{heading} (--set column=value)", "column", "value", "meaning", words=True)
+        title = f"{heading} (--set column=value)"
+        shown = table(title, "column", "value", Heading("meaning", "left", flows=True), words=True)
         for column in columns:
             value = getattr(row.rule, column)
             text = str(value).lower()
@@ -143,9 +151,12 @@ def _columns(row: Preset, console: Console) -> None:
 
 
 def _readings(readings: Iterable[Reading], console: Console) -> None:
-    from esim.report.terminal.replay import table
+    from esim.report.terminal.tables import Heading, table
 
-    shown = table("Readings (--readings)", "", "what is left open", "read as", "sets", words=True)
+    open_, read_as, sets_ = (
+        Heading(text, "left", flows=True) for text in ("what is left open", "read as", "sets")
+    )
+    shown = table("Readings (--readings)", "", open_, read_as, sets_)
     for reading in readings:
         sets = [f"{k}={str(v).lower()}" for k, v in reading.columns.items()]
         sets += [f"clock {reading.clock}"] if reading.clock else []

@@ -25,9 +25,13 @@ def schema(
 
     documents = schema_documents()
     if name is None:
-        width = max(map(len, documents)) + 2
+        from esim.report.terminal.console import terminal
+        from esim.report.terminal.tables import Heading, table
+
+        listed = table("", "document", Heading("what it holds", "left", flows=True))
         for title, record in documents.items():
-            print(title.ljust(width) + schema_of(title, record)["description"])
+            listed.add_row(title, schema_of(title, record)["description"])
+        terminal().print(listed)
         return
     known = {title.removeprefix("esim.").partition("/")[0]: title for title in documents}
     title = known.get(name, name)

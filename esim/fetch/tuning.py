@@ -12,7 +12,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from esim.errors import EsimError, bugs, near_names
+from esim.errors import EsimError, bugs, near_names, plural
 from esim.fetch.account import WORKERS, Account
 from esim.fetch.answers import CONTINUE, unusable
 from esim.fetch.documents import document, iso, write_whole
@@ -311,24 +311,28 @@ def _notes(jobs: Sequence[FetchedJob], status: str, counted: int) -> list[FetchN
         (
             "jobs_running",
             running,
-            "training job(s) had not ended: fetch again later",
+            "training job",
+            "had not ended: fetch again later",
         ),
         (
             "jobs_deleted",
             deleted,
-            "training job(s) are deleted: known from the list alone, without regexes and times",
+            "training job",
+            "deleted: known from the list alone, without regexes and times",
         ),
         (
             "logs_missing",
             silent,
-            f"training job(s) have no stream in {LOG_GROUP}: expired by its retention, or "
-            "never begun",
+            "training job",
+            f"without a stream in {LOG_GROUP}: expired by its retention, or never begun",
         ),
-        ("streams_empty", empty, "log stream(s) hold no event"),
+        ("streams_empty", empty, "log stream", "without an event"),
     ]
     notes = [
-        FetchNote(code, f"{len(names)} {text}: {_some(names)}", len(names), tuple(names))
-        for code, names, text in told
+        FetchNote(
+            code, f"{plural(len(names), what)} {text}: {_some(names)}", len(names), tuple(names)
+        )
+        for code, names, what, text in told
         if names
     ]
     if counted > len(jobs):

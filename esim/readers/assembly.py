@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from esim.errors import EsimError, unicode_text
+from esim.errors import EsimError, agree, plural, unicode_text
 from esim.readers.natural import natural
 from esim.readers.report_times import elapsed_seconds, with_first_step_time
 from esim.study import Direction, Float64, Int64, Note, Status, Study, is_censored
@@ -170,7 +170,9 @@ def assemble(
     if not early.size:
         return study
     names = some([ids[i] for i in early.tolist()])
-    text = f"{early.size} trial(s) end before their last report; taken to end with it: {names}"
+    text = (
+        f"{plural(early.size, 'trial', 'end')} before the last report; taken to end then: {names}"
+    )
     note = Note("ended_before_report", text, int(early.size))
     return replace(study, notes=(*study.notes, note))
 
@@ -243,8 +245,8 @@ def _launch_order(
             said.append(
                 Note(
                     "trials_not_listed",
-                    f"{len(missing)} trial(s) with reports are not in the list of trials: "
-                    + some(missing),
+                    f"{plural(len(missing), 'trial')} with reports "
+                    f"{agree(len(missing), 'are')} not in the list of trials: " + some(missing),
                     len(missing),
                 )
             )
@@ -259,7 +261,8 @@ def _launch_order(
             said.append(
                 Note(
                     "start_incomplete",
-                    f"{len(unknown)} trial(s) with reports have no start, so launch order is "
+                    f"{plural(len(unknown), 'trial')} with reports "
+                    f"{agree(len(unknown), 'have')} no start, so launch order is "
                     "the order of first appearance: " + some(unknown),
                     len(unknown),
                 )
@@ -272,7 +275,7 @@ def _launch_order(
         said.append(
             Note(
                 "trials_without_reports",
-                f"{len(silent)} trial(s) have no report: {some(silent)}",
+                f"{plural(len(silent), 'trial', 'have')} no report: {some(silent)}",
                 len(silent),
             )
         )
@@ -313,7 +316,8 @@ def _sorted_rows(launched: Int64, steps: Int64, said: list[Note]) -> Int64:
         said.append(
             Note(
                 "steps_unsorted",
-                f"{backwards} report(s) stood after a later step of their trial; sorted by step",
+                f"{plural(backwards, 'report')} stood after a later step of the trial; "
+                "sorted by step",
                 backwards,
             )
         )
@@ -321,7 +325,7 @@ def _sorted_rows(launched: Int64, steps: Int64, said: list[Note]) -> Int64:
         said.append(
             Note(
                 "duplicate_steps",
-                f"{doubled} report(s) repeat a step of their trial; the last one counts",
+                f"{plural(doubled, 'report', 'repeat')} a step of the trial; the last one counts",
                 doubled,
             )
         )
@@ -333,11 +337,13 @@ def _note_values(values: Float64, offsets: Int64, ids: Sequence[str], said: list
     missing = np.isnan(values)
     infinite = int(np.isinf(values).sum())
     if infinite:
-        said.append(Note("infinite_values", f"{infinite} value(s) are infinite", infinite))
+        said.append(
+            Note("infinite_values", f"{plural(infinite, 'value', 'are')} infinite", infinite)
+        )
     if not missing.any():
         return
     count = int(missing.sum())
-    said.append(Note("missing_values", f"{count} report(s) have no value (NaN)", count))
+    said.append(Note("missing_values", f"{plural(count, 'report', 'have')} no value (NaN)", count))
     present = np.concatenate(([0], np.cumsum(~missing)))
     blank = np.flatnonzero((np.diff(present[offsets]) == 0) & (np.diff(offsets) > 0))
     if blank.size:
@@ -345,7 +351,7 @@ def _note_values(values: Float64, offsets: Int64, ids: Sequence[str], said: list
         said.append(
             Note(
                 "trials_all_nan",
-                f"{len(names)} trial(s) have reports but no value: {some(names)}",
+                f"{plural(len(names), 'trial', 'have')} reports but no value: {some(names)}",
                 len(names),
             )
         )

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from esim.errors import EsimError, near_names
+from esim.errors import EsimError, near_names, plural
 from esim.readers.asides import is_aside
 from esim.readers.formats import Detection, Format
 from esim.readers.opening import union
@@ -74,7 +74,9 @@ def choose_format(
     formats = known_formats()
     if not source.files and not source.hidden and source.address is None:
         skipped = f", {len(source.skipped)} hidden or left over" if source.skipped else ""
-        linked = f", {len(source.linked)} linked folder(s) not followed" if source.linked else ""
+        linked = (
+            f", {plural(len(source.linked), 'linked folder')} not followed" if source.linked else ""
+        )
         raise NoFormatError(
             "no files to read",
             where=source.label,

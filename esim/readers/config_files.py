@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import PurePosixPath
 from typing import Any
 
-from esim.errors import EsimError
+from esim.errors import EsimError, plural
 from esim.readers.assembly import some
 from esim.readers.encodings import jsontext
 from esim.readers.encodings.endings import ended_lines
@@ -70,7 +70,10 @@ class Configs:
         if not self._unread:
             return []
         why = "; with pip install pyyaml YAML is read" if self._no_yaml else ""
-        text = f"{len(self._unread)} file(s) of hyperparameters left unread: {some(self._unread)}"
+        text = (
+            f"{plural(len(self._unread), 'file')} of hyperparameters left unread: "
+            f"{some(self._unread)}"
+        )
         return [Note("config_unread", text + why, len(self._unread))]
 
     def _read(self, file: File) -> dict[str, Any]:

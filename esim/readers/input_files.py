@@ -6,7 +6,7 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
-from esim.errors import EsimError
+from esim.errors import EsimError, plural
 from esim.readers.address import Address
 from esim.readers.assembly import some
 from esim.readers.formats import Format, Found
@@ -97,7 +97,7 @@ def _links_note(source: Source, root: Path) -> list[Note]:
     linked = [path for path in source.linked if Path(path).is_relative_to(root)]
     if not linked:
         return []
-    text = f"{len(linked)} linked folder(s) are not followed: {some(linked)}"
+    text = f"{plural(len(linked), 'linked folder', 'are')} not followed: {some(linked)}"
     return [Note("links_not_followed", text, len(linked))]
 
 

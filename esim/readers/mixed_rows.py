@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from esim.errors import EsimError
+from esim.errors import EsimError, plural
 from esim.readers.encodings import cells
 from esim.readers.tables.names import plain_name
 from esim.study import Float64
@@ -79,7 +79,7 @@ def refuse_mixed(
         named = plain_name(name) in TELLING or not any(map(cells.is_number, kinds))
         if named and len(distinct) == len(at) and 1 < len(kinds) <= len(at) // 2:
             raise EsimError(
-                f"{repeats} row(s) repeat a step",
+                f"{plural(repeats, 'row', 'repeat')} a step",
                 where=where,
                 why=f"column {name} tells them apart: {', '.join(sorted(kinds)[:4])}",
                 fix=f"--where '{name}={sorted(kinds)[-1]}', or --trial {name!r} if it names trials",

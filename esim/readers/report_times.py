@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from esim.errors import EsimError
+from esim.errors import EsimError, agree, plural
 from esim.readers.encodings.times import microseconds
 from esim.study import Float64, Int64, Note
 
@@ -54,7 +54,8 @@ def elapsed_seconds(
         said.append(
             Note(
                 "elapsed_missing",
-                f"{missing} of {len(times)} report(s) have no time; the study is read without "
+                f"{missing} of {plural(len(times), 'report')} {agree(missing, 'have')} no "
+                "time; the study is read without "
                 "report times",
                 missing,
             )
@@ -120,7 +121,8 @@ def with_first_step_time(
     said.append(
         Note(
             "elapsed_from_first_report",
-            f"the times of {len(behind)} trial(s) count from their first report; what is done at "
+            f"the times of {plural(len(behind), 'trial')} count from the first report; what "
+            "is done at "
             "it is taken to have lasted as long as their other steps",
             len(behind),
         )
@@ -138,8 +140,8 @@ def _mend_times(elapsed: Float64, rows: Int64, offsets: Int64, said: list[Note])
         said.append(
             Note(
                 "elapsed_before_start",
-                f"{int(early.sum())} report(s) stand up to {-elapsed.min():.3g} s before their "
-                "trial's start; taken as 0 s",
+                f"{plural(int(early.sum()), 'report', 'stand')} up to {-elapsed.min():.3g} s "
+                "before the trial's start; taken as 0 s",
                 int(early.sum()),
             )
         )
@@ -152,7 +154,8 @@ def _mend_times(elapsed: Float64, rows: Int64, offsets: Int64, said: list[Note])
         said.append(
             Note(
                 "elapsed_raised",
-                f"elapsed time falls {int(falls.sum())} time(s) inside a trial; raised to the "
+                f"elapsed time falls {plural(int(falls.sum()), 'time')} inside a trial; "
+                "raised to the "
                 "largest so far",
                 int(falls.sum()),
             )

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from esim.errors import EsimError
+from esim.errors import EsimError, plural
 from esim.readers.assembly import some
 from esim.readers.encodings import cells
 from esim.readers.nested import flat
@@ -57,7 +57,8 @@ class Mended:
         if self.short:
             n = len(self.short)
             text = (
-                f"{n} list(s) are shorter than others of their file and numbered from 1, as if "
+                f"{plural(n, 'list', 'are')} shorter than others of the file and numbered "
+                "from 1, as if "
                 f"they had begun with them: {some(list(self.short))}"
             )
             said.append(Note("short_lists", text, n))

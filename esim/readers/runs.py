@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from esim.errors import EsimError
+from esim.errors import EsimError, agree, plural
 from esim.readers.assembly import ReportColumns, TrialRecords, assemble, some
 from esim.readers.formats import Detection, Found
 from esim.readers.nested import config_columns as config_columns
@@ -158,7 +158,7 @@ def study(experiment: Experiment, options: Options) -> Study:
     runs = experiment.runs
     candidates = metrics_of(runs)
     if not candidates:
-        why = experiment.why_empty or f"none of its {len(runs)} run(s) has a metric"
+        why = experiment.why_empty or f"none of its {plural(len(runs), 'run')} has a metric"
         raise no_curves(experiment.where, why=why, to_record=experiment.to_record)
     recorded = experiment.objective
     if recorded is not None and recorded not in candidates:
@@ -178,7 +178,7 @@ def study(experiment: Experiment, options: Options) -> Study:
         raise EsimError(
             f"no report of {objective!r}",
             where=experiment.where,
-            why=f"{len(runs)} run(s) have none",
+            why=f"{plural(len(runs), 'run', 'have')} none",
         )
     times = _times(with_reports)
     trials = TrialRecords(
@@ -275,7 +275,7 @@ def objective_note(left_out: Sequence[str]) -> list[Note]:
     """The note on the studies that were left out because they lack the objective, if any."""
     if not left_out:
         return []
-    text = f"{len(left_out)} studies without a report of the objective: {some(left_out)}"
+    text = f"{plural(len(left_out), 'study')} without a report of the objective: {some(left_out)}"
     return [Note("studies_without_objective", text, len(left_out))]
 
 
@@ -289,7 +289,7 @@ def shape_notes(made: Study) -> list[Note]:
     reporting = lengths > 0
     if int(lengths.max(initial=0)) == 1:
         n = int(reporting.sum())
-        text = f"each of the {n} trial(s) has a single report: there is no curve to stop early"
+        text = f"all trials ({n:,}) have a single report: there is no curve to stop early"
         return [Note("one_point_curves", text, n)]
     whole = reporting & ~made.censored
     last = made.steps[made.offsets[1:][whole] - 1]
@@ -298,7 +298,10 @@ def shape_notes(made: Study) -> list[Note]:
     early = int((last < last.max()).sum())
     if not early:
         return []
-    text = f"{early} of {last.size} trial(s) that ran to their end stop short of step {last.max()}"
+    text = (
+        f"{early} of {plural(last.size, 'trial')} that ran to the end "
+        f"{agree(early, 'stop')} short of step {last.max()}"
+    )
     return [Note("uneven_curves", text, early)]
 
 
@@ -322,7 +325,10 @@ def status_note(unknown: Sequence[str]) -> list[Note]:
     """The note on the words that `status_of` did not know, if any."""
     if not unknown:
         return []
-    text = f"{len(unknown)} trial(s) of a status esim does not know: {some(sorted(set(unknown)))}"
+    text = (
+        f"{plural(len(unknown), 'trial')} of a status esim does not know: "
+        f"{some(sorted(set(unknown)))}"
+    )
     return [Note("status_unknown", text, len(unknown))]
 
 
@@ -340,7 +346,8 @@ def final_note(finals: Iterable[tuple[str, float, float]]) -> list[Note]:
     if not differ:
         return []
     text = (
-        f"{len(differ)} trial(s) returned another value than their last report, which is what a "
+        f"{plural(len(differ), 'trial')} returned another value than the last report, which "
+        "is what a "
         f"replay counts: {some(differ)}"
     )
     return [Note("final_value_differs", text, len(differ))]
@@ -356,24 +363,22 @@ def folder_name(source: Source, folder: str) -> str:
     return folder or source.default_name
 
 
-def file_notes(
-    source: Source, used: Collection[File], are: str = "were not needed"
-) -> tuple[Note, ...]:
+def file_notes(source: Source, used: Collection[File], why: str = "not needed") -> tuple[Note, ...]:
     """Notes on the files of an input that were not read.
 
     Args:
         source: the input.
         used: the files that were read.
-        are: why the others were not, for the note.
+        why: why the others were not, for the note.
     """
     notes = []
     if source.skipped:
         n = len(source.skipped)
-        text = f"{n} hidden or left-over file(s) skipped: {some(source.skipped)}"
+        text = f"{plural(n, 'hidden or left-over file')} skipped: {some(source.skipped)}"
         notes.append(Note("files_skipped", text, n))
     unread = [file.name for file in source.files if file not in used]
     if unread:
-        text = f"{len(unread)} file(s) {are}: {some(unread)}"
+        text = f"{plural(len(unread), 'file')} {why}: {some(unread)}"
         notes.append(Note("files_not_read", text, len(unread)))
     return tuple(notes)
 

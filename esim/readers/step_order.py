@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from esim.errors import plural
 from esim.study import Float64, Int64, Note
 
 
@@ -60,7 +61,8 @@ def restart_note(falls: int, superseded: int) -> Note:
         superseded: how many reports do not count because of it.
     """
     text = (
-        f"steps fall {falls} time(s): the run started again from there, and {superseded} report(s) "
+        f"steps fall {plural(falls, 'time')}: the run started again from there, and "
+        f"{plural(superseded, 'report')} "
         "of its earlier start are superseded"
     )
     return Note("restarts", text, falls)

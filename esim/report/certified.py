@@ -78,12 +78,13 @@ def _why_none(c: Certificate) -> str:
     if test < needed:
         return (
             f"a risk of {percent(c.asked.risk)} with {percent(c.asked.confidence)} confidence "
-            f"takes at least {needed} tested studies without a loss, and {test} tested"
+            f"takes at least {plural(needed, 'tested study')} without a loss, and "
+            f"{test} tested"
         )
     one = c.sequence[0]
     return (
-        f"already the safest, {clean(one.key, 200)}, lost in {percent(one.lost)} of the {test} "
-        f"tested studies (p {probability(one.p)}, at most "
+        f"already the safest, {clean(one.key, 200)}, lost in {percent(one.lost)} of "
+        f"{plural(test, 'tested study')} (p {probability(one.p)}, at most "
         f"{probability(1 - c.asked.confidence)} is needed)"
     )
 

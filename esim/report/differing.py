@@ -73,8 +73,10 @@ def difference_answer(found: Difference) -> Iterator[str]:
 def _totals_sentence(old: Mapping[str, Any], new: Mapping[str, Any], head: str) -> str:
     saved = [percent(one["steps_saved_fraction"]).removesuffix(" %") for one in (old, new)]
     lost = [count(one["best_trials_stopped"]) for one in (old, new)]
-    of = [count(one["studies"]) for one in (old, new)]
-    studies = f"of {of[0]} studies" if of[0] == of[1] else f"of {of[0]} and {of[1]} studies"
+    before, after = old["studies"], new["studies"]
+    studies = f"of {plural(after, 'study')}"
+    if before != after:
+        studies = f"of {count(before)} and {plural(after, 'study')}"
     text = f"saved {saved[0]} -> {saved[1]} % of the steps; best trials lost {lost[0]} -> {lost[1]}"
     return f"{head}{text}, {studies}." if head else f"{text[0].upper()}{text[1:]}, {studies}."
 

@@ -111,7 +111,8 @@ _DOUBTS = {
     "starts_as_recorded": "trials start when they did; in truth a stop frees a machine, and later "
     "trials start sooner",
     "steps_as_seconds": "the logs lack times: one step counts as one second",
-    "stop_at_once": "stops take effect at once; a system that polls stops later (--stop-latency-s)",
+    "stop_at_once": "stops take effect at once; a system that polls stops later: "
+    "--stop-latency-s counts that",
     "billed_as_recorded": "jobs were billed otherwise than their seconds say, as on spot instances",
     "infinite_values": "some values are infinite: they are compared as such",
     "auto_was_on": "early stopping was on already, so what stopped trials would have reached is "
@@ -148,7 +149,7 @@ def _flags(result: HistoryReplay, explained: bool) -> Iterator[str]:
     """The flags that make a replay of one study as this one; `esim explain` has fewer."""
     if result.rule.name != ("none" if result.until else "sagemaker"):
         yield from ("--rule", result.rule.name)
-    for column, value in _changed(result.rule):
+    for column, value in changed_columns(result.rule):
         yield from ("--set", f"{column}={value}")
     if result.clock.mode is not None:
         yield from ("--clock", result.clock.mode)
@@ -166,7 +167,7 @@ def _flags(result: HistoryReplay, explained: bool) -> Iterator[str]:
             yield from ("--currency", result.costs.currency)
 
 
-def _changed(named: NamedRule) -> Iterator[tuple[str, Any]]:
+def changed_columns(named: NamedRule) -> Iterator[tuple[str, Any]]:
     """The columns in which a rule differs from the preset of its name; none if there is no such."""
     try:
         preset = rule(named.name).parameters

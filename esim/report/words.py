@@ -9,7 +9,9 @@ import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from esim.errors import agree as agree
 from esim.errors import clean as clean
+from esim.errors import plural as plural
 from esim.errors import visible as visible
 from esim.results.chances import chance_words
 
@@ -116,7 +118,7 @@ def clock_words(clock: Clock) -> str:
         return "one trial after another"
     if clock.mode == "recorded":
         return "recorded times"
-    return f"simulated on {clock.workers} worker" + ("s" if clock.workers > 1 else "")
+    return f"simulated on {plural(clock.workers, 'worker')}"
 
 
 def makespan_words(summary: Summary) -> str:
@@ -129,13 +131,6 @@ def makespan_words(summary: Summary) -> str:
 def better_words(direction: Direction) -> str:
     """Which end of the objective's scale is better."""
     return f"{'lower' if direction == 'minimize' else 'higher'} is better"
-
-
-def plural(n: int, word: str) -> str:
-    """A number of things, for example 1 trial, 2 trials, 3 studies."""
-    if n == 1:
-        return f"1 {word}"
-    return f"{n:,} {word[:-1]}ies" if word.endswith("y") else f"{n:,} {word}s"
 
 
 def comparison_name(comparison: Comparison) -> str:

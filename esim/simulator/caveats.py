@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from esim.assumptions import Clock, Costs
+from esim.errors import agree, plural
 from esim.results.replay import BestTrial, Caveat, Summaries
 from esim.results.trial_columns import TrialColumns
 from esim.rules import JobRule, Rule
@@ -152,14 +153,14 @@ def _winner_stopped(of: _Replayed) -> str | None:
     assert of.best is not None
     if of.ended_by is not None:
         return f"the study's best trial, {of.best.trial}, is stopped, cut or never started"
-    return f"the rule stops the study's best trial, {of.best.trial}"
+    return f"the rule stops the study's best trial, {of.best.trial}: esim explain shows why"
 
 
 def _job_not_ended(of: _Replayed) -> str | None:
     if not of.until or of.ended_by is not None:
         return None
     told = " or ".join(rule.text for rule in of.until)
-    return f"{told} would have changed nothing: the job ends as it did"
+    return f"{told} would have changed nothing: the job ends as it did; try another limit"
 
 
 def _cut_in_flight(of: _Replayed) -> str | None:
@@ -169,18 +170,22 @@ def _cut_in_flight(of: _Replayed) -> str | None:
     if ended.in_flight == "cut":
         if not of.cut_in_flight:
             return None
-        return "jobs in flight are taken to be cut as the job ends (in_flight=finish: they finish)"
-    return "jobs in flight are taken to finish as the job ends (in_flight=cut: they are cut)"
+        return (
+            "jobs in flight are taken to be cut as the job ends; --until NAME=N,in_flight=finish "
+            "lets them finish"
+        )
+    return (
+        "jobs in flight are taken to finish as the job ends; --until NAME=N,in_flight=cut cuts them"
+    )
 
 
 def _degradation_unknown(of: _Replayed) -> str | None:
     if not of.cut:
         return None
     return (
-        f"{of.cut} of {of.begun} trials had been cut short when they were recorded: "
-        "one of them might have become the best, so the degradation cannot be known "
-        "(degradation_on_record compares the recorded values only), and the saved share lies "
-        "between bounds"
+        f"{of.cut} of {plural(of.begun, 'trial')} had been cut short when recorded: one of them "
+        "might have become the best, so what the rule loses cannot be known, and what it saves "
+        "lies between bounds; a job whose trials ran to their end tells"
     )
 
 
@@ -192,15 +197,19 @@ def _failed_trials(of: _Replayed) -> str | None:
         peers = ""
     elif of.rule.pool == "reached":
         peers = " and no peers once they have failed"
-    return f"{of.failed} trials failed: never the best{peers}, unless the rule stops them first"
+    return (
+        f"{plural(of.failed, 'trial')} failed: never the best{peers}, unless the rule stops them "
+        "first"
+    )
 
 
 def _stops_at_first_report(of: _Replayed) -> str | None:
     if 2 * of.at_once <= of.stopped:
         return None
     return (
-        f"{of.at_once} of {of.stopped} stops fall on the trial's first report: "
-        "they save the most, and know the least"
+        f"{of.at_once} of {plural(of.stopped, 'stop')} {agree(of.at_once, 'fall')} on the trial's "
+        "first report, which saves the most and knows the least; --set min_reports=2 waits for one "
+        "more"
     )
 
 
@@ -236,7 +245,10 @@ def _nothing_stopped(of: _Replayed) -> str | None:
             "the rule stops no trial: none is told to, or each ends by itself within the "
             f"{of.costs.stop_latency_s:g} s that a stop takes"
         )
-    return "the rule stops no trial: it would have changed nothing"
+    return (
+        "the rule stops no trial: it would have changed nothing; esim compare looks for one that "
+        "does"
+    )
 
 
 def few_trials(reporting: int, trials: int | None = None) -> str | None:
@@ -248,10 +260,13 @@ def few_trials(reporting: int, trials: int | None = None) -> str | None:
     """
     if reporting >= FEW_TRIALS:
         return None
-    which = "trials"
+    which = plural(reporting, "trial")
     if trials is not None and trials > reporting:
-        which = f"of {trials} trials report values"
-    return f"{reporting} {which}: one launch order of so few says little about the next job"
+        which = f"{reporting} of {trials} trials {agree(reporting, 'report')} values"
+    return (
+        f"{which}: one launch order of so few says little about the next job; esim estimate says "
+        "how sure it is"
+    )
 
 
 def _one_after_another(of: _Replayed) -> str | None:
@@ -260,7 +275,7 @@ def _one_after_another(of: _Replayed) -> str | None:
     why = "as asked" if of.study.has_schedule else "the logs lack times"
     return (
         f"trials are replayed one after another ({why}); with jobs side by side fewer peers "
-        "have ended at each decision"
+        "have ended at each decision: --clock simulated --workers N plays that"
     )
 
 
@@ -268,8 +283,8 @@ def _starts_as_recorded(of: _Replayed) -> str | None:
     if of.clock.mode != "recorded" or (of.until and never_stops(of.rule)):
         return None
     return (
-        "trials start when they did: a freed slot starts no trial earlier "
-        "(clock simulated does that)"
+        "trials start when they did, and a freed slot starts none earlier: --clock simulated does "
+        "that"
     )
 
 
@@ -277,7 +292,10 @@ def _steps_as_seconds(of: _Replayed) -> str | None:
     if of.study.elapsed is not None:
         return None
     if of.clock.mode == "simulated":
-        return "the logs lack times: one step counts as one second of makespan"
+        return (
+            "the logs lack times: one step counts as one second of makespan; logs with times tell "
+            "it"
+        )
     if of.costs.stop_latency_s:
         return "the logs lack times: one step counts as one second until a stop takes effect"
     return None
@@ -287,11 +305,14 @@ def _stop_at_once(of: _Replayed) -> str | None:
     if of.study.elapsed is None or of.costs.stop_latency_s != 0 or not of.stopped:
         return None
     if of.rule.name != "sagemaker":
-        return "stops take effect at once; a system that polls stops later (--stop-latency-s)"
+        return (
+            "stops take effect at once; a system that polls stops later: --stop-latency-s counts "
+            "that"
+        )
     return (
         "stops take effect at once; SageMaker polls, and may bill up to "
         f"{GRACE_S} s more for each stopped job, but none beyond its recorded end "
-        f"(here at most {math.ceil(of.grace_s)} s in all; --stop-latency-s)"
+        f"(here at most {math.ceil(of.grace_s)} s in all): --stop-latency-s counts it"
     )
 
 
@@ -304,7 +325,8 @@ def _billed_as_recorded(of: _Replayed) -> str | None:
     if not (np.abs(billed - seconds)[known] > 1.0).any():  # whole seconds of the same time
         return None
     return (
-        f"{known.sum()} jobs were billed {billed[known].sum():.0f} s where the record shows "
+        f"{plural(int(known.sum()), 'job', 'were')} billed {billed[known].sum():.0f} s where "
+        "the record shows "
         f"{seconds[known].sum():.0f} s of them, as on spot instances: the bill is the recorded "
         "one, and under the rule each job's is scaled by its own ratio of the two"
     )

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from esim.assumptions import Clock, Costs
-from esim.errors import EsimError
+from esim.errors import EsimError, plural
 from esim.results.named_rule import RecordedJobRule
 from esim.results.replay import Caveat, ReadingRow, ReplayResult, Summaries, Summary
 from esim.results.trial_columns import TrialColumns
@@ -319,7 +319,8 @@ def _defects(
         if trials:
             yield Caveat(
                 "stored_twice",
-                f"{trials} trials end where they do because {rule.name} stores a trial's last "
+                f"{plural(trials, 'trial')} would end elsewhere, but {rule.name} stores a "
+                "trial's last "
                 "report once more as it ends: a defect of its system, reproduced here",
             )
     if rule.nan not in ("missing", "finite") and np.isnan(study.values).any():
@@ -327,7 +328,8 @@ def _defects(
         if trials:
             yield Caveat(
                 "nan_decided",
-                f"{trials} trials end where they do because of values that are not numbers, which "
+                f"{plural(trials, 'trial')} would end elsewhere without values that are not "
+                "numbers, which "
                 f"{rule.name} takes as its system does (nan={rule.nan})",
             )
 

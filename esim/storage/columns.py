@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, Literal, NamedTuple
 
-from esim.errors import EsimError
+from esim.errors import EsimError, plural
 
 Kind = Literal["text", "whole numbers", "numbers", "flags"]
 
@@ -53,7 +53,9 @@ def checked_columns(table: Any, columns: Iterable[Column], where: str) -> Any:
         if kind_of(column.type) != kind:
             raise EsimError(f"column {name!r} holds {column.type}, not {kind}", where=where)
         if column.null_count and not nulls:
-            raise EsimError(f"column {name!r} lacks {column.null_count} value(s)", where=where)
+            raise EsimError(
+                f"column {name!r} lacks {plural(column.null_count, 'value')}", where=where
+            )
     return table
 
 

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from esim.errors import EsimError
+from esim.errors import EsimError, plural
 
 Int64 = NDArray[np.int64]
 Float64 = NDArray[np.float64]
@@ -74,7 +74,7 @@ def as_curves(values: Any, what: str) -> Sequence[NDArray[np.float64]]:
         if values.ndim != 2:
             raise EsimError(
                 f"{what} must be [n_trials, n_steps] or a sequence of curves",
-                why=f"it has {values.ndim} dimension(s)",
+                why=f"it has {plural(values.ndim, 'dimension')}",
             )
         return list(values)
     curves = [np.asarray(curve, dtype=np.float64) for curve in values]

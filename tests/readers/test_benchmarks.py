@@ -117,8 +117,8 @@ def test_lcbench(tmp_path: Path, write: str) -> None:
     steps, values, elapsed = curve(adult, "9")
     assert steps == [1, 2] and elapsed == [2.0, 4.0]
     np.testing.assert_array_equal(values, [40, NAN])
-    assert "of each of 2 log(s) the first entry" in notes(adult)["entries_left_out"]
-    assert notes(found['odd "name}'])["entries_left_out"].startswith("of each of 1 log(s)")
+    assert "of each of 2 logs the first entry" in notes(adult)["entries_left_out"]
+    assert notes(found['odd "name}'])["entries_left_out"].startswith("of each of 1 log ")
 
 
 def test_lcbench_reads_only_what_is_asked_for(tmp_path: Path) -> None:

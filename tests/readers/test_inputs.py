@@ -160,7 +160,7 @@ def test_convert_prints_what_is_no_log(folders: list[Path], tmp_path: Path) -> N
     out = str(tmp_path / "out")
     ran = CliRunner().invoke(app, ["convert", *paths, out, "--direction", "minimize"])
     assert ran.exit_code == 1
-    assert "s0: 1 file(s) are not tables of trials: README.md\n" in ran.stdout
+    assert "s0: 1 file not tables of trials: README.md\n" in ran.stdout
     assert f"README.md\n{stray}: no log, by its name\n  why: " in ran.stderr
     ran = CliRunner().invoke(app, ["replay", *paths, "--direction", "minimize"])
     assert ran.exit_code == 0

@@ -183,7 +183,7 @@ def test_a_comet_run_that_was_resumed_has_two_archives(tmp_path: Path) -> None:
     assert curves(study) == {"aaaa": ([1, 2, 3], [4.0, 3.0, 2.0])}
     assert (study.start[0], study.end[0]) == (BEGAN, BEGAN + 102)
     assert codes(tmp_path, "loss")["session_copies"] == (
-        "1 session(s) are there twice and read once: aaaa.zip"
+        "1 session is there twice and read once: aaaa.zip"
     )
 
 
@@ -204,7 +204,7 @@ def test_comet_says_which_line_is_broken(tmp_path: Path) -> None:
     wrote(tmp_path / "aaaa", files)
     cut = files["messages.json"] + '{"payload":{"metr'
     wrote(tmp_path / "aaaa", {"messages.json": cut})
-    assert codes(tmp_path, "loss")["lines_cut_off"].startswith("1 file(s) end in the middle")
+    assert codes(tmp_path, "loss")["lines_cut_off"].startswith("1 file ends in the middle")
     for broken, what in (("[1]\n", "not a message of Comet"), ("{\n", "not JSON")):
         wrote(tmp_path / "aaaa", {"messages.json": files["messages.json"] + broken})
         with pytest.raises(EsimError, match=f"messages.json:2: {what}"):
@@ -301,7 +301,7 @@ def test_a_neptune_run_whose_begin_was_sent_is_left_out(tmp_path: Path) -> None:
     )
     assert curves(read(tmp_path)) == {"bbbb": ([0, 1], [4.0, 3.0])}
     assert codes(tmp_path, "loss")["runs_without_begin"] == (
-        "1 run(s) left out: their begin was sent to Neptune and is not here: aaaa"
+        "1 run left out: the begin was sent to Neptune and is not here: aaaa"
     )
 
 
@@ -326,13 +326,13 @@ def test_only_neptune_looks_into_its_hidden_folder(tmp_path: Path) -> None:
     wrote(tmp_path, hidden)
     assert read(tmp_path).trials == ("a",)
     assert codes(tmp_path, "val/loss")["files_skipped"] == (
-        "1 hidden or left-over file(s) skipped: .hidden"
+        "1 hidden or left-over file skipped: .hidden"
     )
     wrote(tmp_path, {"table.csv": "run,epoch,loss\na,1,3\na,2,2\nb,1,4\nb,2,1\n"})
     study = read(tmp_path)
     assert curves(study) == {"a": ([1, 2], [3.0, 2.0]), "b": ([1, 2], [4.0, 1.0])}
     assert codes(tmp_path, "loss")["files_skipped"] == (
-        "2 hidden or left-over file(s) skipped: .hidden, .neptune"
+        "2 hidden or left-over files skipped: .hidden, .neptune"
     )
     named = read(tmp_path, format="neptune")
     assert named.trials == ("a",)
@@ -388,10 +388,10 @@ def test_clearml_events_of_several_lines_are_a_curve(tmp_path: Path) -> None:
     assert study.elapsed.tolist() == [10.0, 20.0]  # since the task was created
     assert study.config == {"lr": (0.5,), "opt": ("sgd",), "Args/n": (3,)}
     notes = codes(tmp_path, "loss/val")
-    assert notes["session_copies"] == "1 session(s) are there twice and read once: offline-1.zip"
-    assert notes["single_values"].startswith("1 value(s) of report_single_value")
+    assert notes["session_copies"] == "1 session is there twice and read once: offline-1.zip"
+    assert notes["single_values"].startswith("1 value of report_single_value")
     assert notes["zero_or_nan"] == (
-        "1 report(s) are 0: ClearML records NaN and infinite values as 0, too"
+        "1 report is 0: ClearML records NaN and infinite values as 0, too"
     )
     assert "zero_or_nan" not in codes(tmp_path, "loss/train")
     assert offered(tmp_path) == ["loss/train", "loss/val"]

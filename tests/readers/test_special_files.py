@@ -125,8 +125,8 @@ def test_pipes_and_links_in_a_folder_are_said(tmp_path: Path) -> None:
     found = read_inputs(logs, **CHOSEN)
     assert found.studies[0].trials == ("a", "c")
     notes = {note.code: note.text for note in found.inputs[0].notes}
-    assert notes["links_not_followed"] == f"1 linked folder(s) are not followed: {logs / 'run2'}"
-    assert notes["files_skipped"] == "1 hidden or left-over file(s) skipped: pipe"
+    assert notes["links_not_followed"] == f"1 linked folder is not followed: {logs / 'run2'}"
+    assert notes["files_skipped"] == "1 hidden or left-over file skipped: pipe"
     assert read_study(logs / "run2", **CHOSEN).n_reports == 2
     alone = tmp_path / "alone"
     alone.mkdir()

@@ -73,7 +73,7 @@ def test_the_command_prints_it(name: str) -> None:
 
 def test_the_command_lists_them() -> None:
     lines = CliRunner().invoke(app, ["schema"]).stdout.splitlines()
-    assert [line.split()[0] for line in lines] == NAMES
+    assert [line.split()[0] for line in lines if line.startswith("  esim.")] == NAMES
     printed = CliRunner().invoke(app, ["schema", "esim.rules/1"])
     assert json.loads(printed.stdout) == validator("esim.rules/1").schema
     wrong = CliRunner().invoke(app, ["schema", "rulez"])

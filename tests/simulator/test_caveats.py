@@ -36,7 +36,11 @@ def test_trials_that_report_nothing_are_no_history(
     curves: list[list[float]], said: str | None
 ) -> None:
     text = told(esim.replay(few(curves), clock="order"), "few_trials")
-    assert text == (None if said is None else f"{said} says little about the next job")
+    assert text == (
+        None
+        if said is None
+        else f"{said} says little about the next job; esim estimate says how sure it is"
+    )
 
 
 def test_check_counts_the_jobs_that_report() -> None:
@@ -65,8 +69,8 @@ def test_what_may_be_billed_after_a_stop_ends_with_the_job() -> None:
     assert result.columns.stop_step.tolist() == [-1, 1, 1]
     assert told(result, "stop_at_once") == (
         "stops take effect at once; SageMaker polls, and may bill up to 120 s more for each "
-        "stopped job, but none beyond its recorded end (here at most 197 s in all; "
-        "--stop-latency-s)"
+        "stopped job, but none beyond its recorded end (here at most 197 s in all): "
+        "--stop-latency-s counts it"
     )
     # It is what the replay bills if stops do take 120 s.
     late = esim.replay(study, clock="order", costs=Costs(stop_latency_s=120.0))

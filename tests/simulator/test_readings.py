@@ -58,7 +58,7 @@ def test_a_failed_trial_is_no_peer_where_running_ones_are() -> None:
     result = esim.replay(study, rule, clock="order")
     assert result.columns.reports_kept.tolist() == [2, 2, 1]  # c stops: 6 > 5
     assert [w.text for w in result.warnings if w.code == "failed_trials"] == [
-        "1 trials failed: never the best and no peers once they have failed, unless the rule stops "
+        "1 trial failed: never the best and no peers once they have failed, unless the rule stops "
         "them first"
     ]
     counted = rule.with_columns(failed_peers=True)

@@ -22,7 +22,7 @@ from esim.analyses.compare.contestants import Field, contestants
 from esim.analyses.compare.study_replays import Conditions, orders_each
 from esim.analyses.workers.by_study import MOST, going_through
 from esim.assumptions import CONFIDENCE, Clock, Costs, Mode
-from esim.errors import EsimError
+from esim.errors import EsimError, plural
 from esim.results.certificate import (
     Asked,
     Candidate,
@@ -319,7 +319,8 @@ class _Certifying:
         if unknown:
             yield Caveat(
                 "loss_unknown",
-                f"in {unknown} studies some rule leaves no trial with a final value in some launch "
+                f"in {plural(unknown, 'study')} some rule leaves no trial with a final value "
+                "in some launch "
                 "order: that counts as a loss",
             )
         for column in dict.fromkeys(c for names in self.field.without.values() for c in names):

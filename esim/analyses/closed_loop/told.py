@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from esim.errors import plural
 from esim.results.closed_loop import ClosedLoop
 from esim.results.replay import Caveat
 
@@ -65,14 +66,15 @@ def caveats(found: ClosedLoop) -> Iterator[Caveat]:
     if quality.left_out:
         yield Caveat(
             "left_out",
-            f"{quality.left_out} trials that reported no value or were cut short are not learned "
-            "from",
+            f"nothing is learned from {plural(quality.left_out, 'trial')} without a value or "
+            "cut short",
         )
     if quality.not_a_number:
         yield Caveat(
             "not_a_number",
-            f"{quality.not_a_number} reports are no finite numbers; in the futures they count as "
-            "the worst finite value",
+            f"{plural(quality.not_a_number, 'report', 'have')} no finite number; in the "
+            "futures the worst "
+            "finite value stands for it",
         )
     if not found.timed:
         yield Caveat("no_times", "the log has no report times: a step counts as a second")

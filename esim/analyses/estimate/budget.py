@@ -15,6 +15,7 @@ from esim.analyses.estimate.past_study import PastStudy
 from esim.analyses.estimate.prediction_variance import FAR
 from esim.analyses.estimate.variants import smaller
 from esim.analyses.estimate.winners import Winners, none_unseen, spread_evenly
+from esim.errors import plural
 from esim.results.estimate import Interval, SameCost
 from esim.results.forecast import Quantity
 from esim.study import Float64, Int64, Study
@@ -57,7 +58,7 @@ def same_cost(past: Sequence[Study], ask: Ask, seed: int, confidence: float) -> 
     shown = max(1, round(ask.trials * scale)), max(1, round(fits * scale))
     values = _best(past, ask, seed, confidence, shown)
     text = (
-        f"with the rule, {fits} trials ({around.low:.0f} to {around.high:.0f} at "
+        f"with the rule, {plural(fits, 'trial')} ({around.low:.0f} to {around.high:.0f} at "
         f"{100 * confidence:g} %) cost what {ask.trials} do without it"
         if fits > ask.trials
         else "the rule pays for no further trial"

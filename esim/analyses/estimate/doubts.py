@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from esim.analyses.estimate.past_replays import LEAST
 from esim.analyses.estimate.prediction_variance import EXPONENT_SD, FAR
 from esim.analyses.workers.by_study import MANY
+from esim.errors import plural
 from esim.results.chances import chance_words
 from esim.results.forecast import Estimate
 from esim.results.replay import Caveat
@@ -172,7 +173,8 @@ def _too_parallel(of: _Forecast) -> Iterator[Caveat]:
         return
     yield Caveat(
         "too_parallel",
-        f"{_trials(of.longest)} cannot show how a longer job on {of.found.next.workers} workers "
+        f"{_trials(of.longest)} cannot show how a longer job on "
+        f"{plural(of.found.next.workers, 'worker')} "
         "goes on: half of them and more have no earlier peers",
     )
 
@@ -183,7 +185,8 @@ def _all_at_once(of: _Forecast) -> Iterator[Caveat]:
         return
     yield Caveat(
         "all_at_once",
-        f"{job.workers} workers start all {job.trials} trials at once: a rule "
+        f"{plural(job.workers, 'worker', 'start')} all {plural(job.trials, 'trial')} at once: "
+        "a rule "
         "whose peers have ended finds few or none",
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from esim.errors import plural
 from esim.results.explanation import Explanation, ReportRow
 from esim.rules import Rule
 
@@ -76,7 +77,7 @@ def _by_itself(e: Explanation, row: ReportRow) -> str:
             f" (Wilcoxon, p < {rule.p_value:g})"
         )
     if rule.patience >= 0:
-        return f"its best had not improved for {rule.patience} reports"
+        return f"its best had not improved for {plural(rule.patience, 'report')}"
     return "the rule stops every trial there"
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from esim.analyses.explain.account import account, best_words, decision
 from esim.analyses.explain.held_against import Peers, peers_of
 from esim.assumptions import Costs
+from esim.errors import plural
 from esim.results.explanation import Explanation, ReportRow, Verdict
 from esim.rules import Rule
 from esim.rules import rule as named_rule
@@ -188,8 +189,8 @@ def _own_reason(plan: Plan, judgement: int, number: int) -> str:
     if rule.against != "peers":
         return "within bounds" if rule.against == "bounds" else "its own curve is no reason"
     if rule.patience >= 0:
-        return f"patience (improved within {rule.patience} reports)"
-    return f"interval (judged once in {rule.interval} steps)"
+        return f"patience (improved within {plural(rule.patience, 'report')})"
+    return f"interval (judged once in {plural(rule.interval, 'step')})"
 
 
 def _others_reason(rule: Rule) -> str:

@@ -9,6 +9,7 @@ import numpy as np
 from esim.analyses.identify.evidence import AUTO, Scene, last_value_row
 from esim.analyses.identify.questions import simplest
 from esim.analyses.identify.standing import Standing
+from esim.errors import plural
 from esim.results.replay import Caveat
 from esim.rules.candidates import Candidate
 from esim.study import Status
@@ -96,7 +97,7 @@ def _of_scene(scene: Scene) -> Iterator[Caveat]:
         yield Caveat(
             "curves_lost",
             f"{name} has jobs that ended and have no curve, which the service may have counted: "
-            f"what {lost} jobs reported after the first of them had ended is left out",
+            f"what {plural(lost, 'job')} reported after the first of them had ended is left out",
         )
     otherwise = int((study.status == Status.INTERRUPTED).sum())
     if otherwise:

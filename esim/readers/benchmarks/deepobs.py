@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from esim.errors import EsimError
+from esim.errors import EsimError, plural
 from esim.readers import runs
 from esim.readers.assembly import some
 from esim.readers.encodings import archive, cells, jsontext
@@ -169,7 +169,7 @@ def _experiment(name: str, found: Iterable[_Recorded], source: Source) -> Experi
         text = "starts are the times in the files' names; they name no time zone, taken as UTC"
         notes.append(Note("zone_assumed", text, len(made)))
     if short:
-        text = f"{len(short)} run(s) ended before their num_epochs: {some(short)}"
+        text = f"{plural(len(short), 'run')} ended before num_epochs: {some(short)}"
         notes.append(Note("ended_early", text, len(short)))
     order = "the times in the files' names, which are of the start or, by some versions, of the end"
     return Experiment(

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from esim.errors import EsimError
+from esim.errors import EsimError, plural
 from esim.readers.config_files import flat_config
 from esim.readers.encodings import archive, big_json, cells, jsontext
 from esim.readers.formats import Detection, Format, Found
@@ -137,7 +137,8 @@ def _numbers(values: list[Any], name: str, place: str) -> Float64:
 
 def _notes(n: int) -> tuple[Note, ...]:
     text = (
-        f"of each of {n} log(s) the first entry, before training, and the last, behind the last "
+        f"of each of {plural(n, 'log')} the first entry, before training, and the last, "
+        "behind the last "
         "epoch, are left out"
     )
     return Note("step_column", "steps are epochs"), Note("entries_left_out", text, 2 * n)

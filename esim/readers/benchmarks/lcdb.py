@@ -28,7 +28,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from esim.errors import EsimError
+from esim.errors import EsimError, plural
 from esim.readers.encodings import jsontext
 from esim.readers.formats import Detection, Format, Found
 from esim.readers.limits import limits, too_large, too_many
@@ -265,7 +265,7 @@ def _recorded(databases: Sequence[_Database], source: Source, options: Options) 
     notes = [_STEPS, Note("means", "curves are means over the inner splits of the data")]
     unnamed = [database for database in databases if database.numbered]
     if unnamed:
-        text = f"data sets of {len(unnamed)} file(s) have no ids: they are numbered from 0"
+        text = f"data sets without ids in {plural(len(unnamed), 'file')}: numbered from 0"
         notes.append(Note("data_sets_numbered", text, len(unnamed)))
     return [
         Experiment(

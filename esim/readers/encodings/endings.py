@@ -15,6 +15,7 @@ import re
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
 
+from esim.errors import plural
 from esim.readers.assembly import some
 from esim.readers.encodings.cells import is_missing, is_number
 from esim.readers.source import File
@@ -160,10 +161,13 @@ def ending_notes(files: Iterable[File]) -> list[Note]:
     whole = [place for place, kept in ends if kept]
     notes = []
     if cut:
-        text = f"{len(cut)} file(s) end in the middle of a line; it is left out: {some(cut)}"
+        text = f"{plural(len(cut), 'file', 'end')} in the middle of a line; left out: {some(cut)}"
         notes.append(Note("lines_cut_off", text, len(cut), tuple(cut[:3])))
     if whole:
-        text = f"{len(whole)} file(s) end without a line end; their last line counts: {some(whole)}"
+        text = (
+            f"{plural(len(whole), 'file', 'end')} without a line end; the last line "
+            f"counts: {some(whole)}"
+        )
         notes.append(Note("last_line_unended", text, len(whole), tuple(whole[:3])))
     return notes
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator, Mapping
 
+from esim.errors import plural
 from esim.readers.assembly import some
 from esim.study import Note
 
@@ -118,19 +119,21 @@ def fault_notes(kind: str, faults: Mapping[str, tuple[int, int, int]]) -> list[N
             many records are no messages.
     """
     said = (
-        ("records_cut_off", "{n} {kind} file(s) end in the middle of a record; it is left out"),
+        ("records_cut_off", f"{kind} file", "end", "in the middle of a record; it is left out"),
         (
             "records_damaged",
-            "{n} {kind} file(s) are damaged; what stands behind the damage is not read",
+            f"{kind} file",
+            "are",
+            "damaged; what stands behind the damage is not read",
         ),
-        ("records_odd", "{n} record(s) of {kind} files are no messages; they are left out"),
+        ("records_odd", "record", "make", f"no message, in {kind} files; left out"),
     )
     notes = []
-    for i, (code, text) in enumerate(said):
+    for i, (code, what, does, text) in enumerate(said):
         places = [place for place, fault in faults.items() if fault[i]]
         if places:
             n = sum(fault[i] for fault in faults.values())
-            told = f"{text.format(n=n, kind=kind)}: {some(places)}"
+            told = f"{plural(n, what, does)} {text}: {some(places)}"
             notes.append(Note(code, told, n, tuple(places[:3])))
     return notes
 

@@ -13,7 +13,7 @@ from numbers import Integral, Real
 from pathlib import Path, PurePath
 from typing import Any
 
-from esim.errors import EsimError
+from esim.errors import EsimError, plural
 from esim.readers import runs
 from esim.readers.encodings.endings import ending_notes
 from esim.readers.formats import Found
@@ -149,7 +149,8 @@ def _blanks(frames: Sequence[Any]) -> Callable[[str], Iterator[Note]]:
         blank = sum(int(column.isna().sum()) for column in own)
         if blank:
             text = (
-                f"{blank} result(s) have no value of {metric}; Ray's frames do not tell a NaN from "
+                f"{plural(blank, 'result', 'have')} no value of {metric}; Ray's frames do not "
+                "tell a NaN from "
                 "a metric that was not reported: taken as NaN"
             )
             yield Note("nan_or_absent", text, blank)

@@ -21,7 +21,7 @@ from typing import Any, TypeGuard
 
 import numpy as np
 
-from esim.errors import EsimError
+from esim.errors import EsimError, plural
 from esim.readers.assembly import some
 from esim.readers.encodings.aws_json import documents
 from esim.readers.encodings.endings import ended_rows
@@ -166,12 +166,16 @@ def curve_notes(curves: Sequence[CloudWatchCurve]) -> list[Note]:
     """
     notes = []
     if curves:
-        text = f"{len(curves)} curve(s) are CloudWatch's, not the log's, as in {curves[0].where}"
+        text = (
+            f"{plural(len(curves), 'curve', 'are')} CloudWatch's, not the log's, as in "
+            f"{curves[0].where}"
+        )
         notes.append(Note("curves_from_metrics", text, len(curves)))
     aligned = [c.where for c in curves if c.time_aligned]
     if aligned:
         text = (
-            f"{len(aligned)} curve(s) are averages over time: step n is the n-th point, not an "
+            f"{plural(len(aligned), 'curve', 'are')} averages over time: step n is the n-th "
+            "point, not an "
             f"epoch: {some(aligned)}"
         )
         notes.append(Note("time_aligned", text, len(aligned)))

@@ -9,7 +9,7 @@ from pathlib import PurePath
 
 import numpy as np
 
-from esim.errors import EsimError
+from esim.errors import EsimError, plural
 from esim.readers.assembly import ReportColumns, TrialRecords, assemble, some
 from esim.readers.formats import Detection, Format, Found
 from esim.readers.natural import natural
@@ -136,20 +136,31 @@ def _read(source: Source, options: Options, stored: Stored) -> Found:
     measured = curves_of([f for f in tables if f not in records.files], records, options, logs)
     notes = stored.notes()
     if strangers:
-        text = f"{len(strangers)} training job(s) belong to no tuning job here: {some(strangers)}"
+        text = (
+            f"{plural(len(strangers), 'training job', 'belong')} to no tuning job here: "
+            f"{some(strangers)}"
+        )
         notes.append(Note("jobs_of_no_tuning_job", text, len(strangers)))
     if logs.unknown:
-        text = f"{len(logs.unknown)} log stream(s) are of no known job: {some(logs.unknown)}"
+        text = (
+            f"{plural(len(logs.unknown), 'log stream', 'are')} of no known job: "
+            f"{some(logs.unknown)}"
+        )
         notes.append(Note("streams_unknown", text, len(logs.unknown)))
     studies = tuple(
         _study(tuning, owners[tuning.name], logs.by_job, measured, options, notes)
         for tuning in records.tuning_jobs.values()
     )
     if source.skipped:
-        text = f"{len(source.skipped)} hidden or left-over file(s) skipped: {some(source.skipped)}"
+        text = (
+            f"{plural(len(source.skipped), 'hidden or left-over file')} skipped: "
+            f"{some(source.skipped)}"
+        )
         notes.append(Note("files_skipped", text, len(source.skipped)))
     if logs.other:
-        text = f"{len(logs.other)} file(s) are neither records nor logs: {some(logs.other)}"
+        text = (
+            f"{plural(len(logs.other), 'file', 'are')} neither records nor logs: {some(logs.other)}"
+        )
         notes.append(Note("files_not_read", text, len(logs.other)))
     places = tuple(tuning.path for tuning in records.tuning_jobs.values())
     return Found(studies, tuple(notes), places=places)
@@ -334,7 +345,7 @@ def _read_bare(source: Source, options: Options) -> Found:
     )
     logs = logs_among(source.files, options)
     unread = [file.name for file in source.files if file not in logs]
-    text = f"{len(unread)} file(s) are no logs of training jobs: {some(unread)}"
+    text = f"{plural(len(unread), 'file', 'are')} no logs of training jobs: {some(unread)}"
     return Found((study,), (Note("files_not_read", text, len(unread)),) if unread else ())
 
 

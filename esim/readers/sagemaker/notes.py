@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import pairwise
 
+from esim.errors import plural
 from esim.readers.assembly import some
 from esim.readers.sagemaker.records import Completion, TrainingJob, TuningJob
 from esim.readers.source import File
@@ -19,19 +20,19 @@ from esim.study import Note
 
 # How notes describe emissions that are no reports, by the codes of `FATES`.
 _FATE_WORDS = {
-    "emissions_without_index": "carry no step where others do; left out",
-    "duplicate_lines": "say a step again (another host, a doubled logger, a last line); left out",
-    "best_line_repeated": "repeat an earlier step at the end of a log; left out",
-    "per_batch_lines": "stand before the last one of their epoch, which counts: they are of "
-    "batches, or of processes that nothing names",
-    "restarts": "were run again after a restart; the later run counts",
-    "summary_lines": "stand behind the last epoch's own, as a closing evaluation does; left out",
-    "refreshed_lines": "were overwritten by a later refresh of their line, which counts",
-    "several_values": "stand on the line of another value under another label; left out",
-    "best_lines": "say the best or the final value besides those of the epochs; left out",
-    "k_fold": "are of the folds of a cross-validation: the value of a round is their mean, where "
+    "emissions_without_index": "no step, where others have one; left out",
+    "duplicate_lines": "a step said again (another host, a doubled logger, a last line); left out",
+    "best_line_repeated": "an earlier step again, at the end of a log; left out",
+    "per_batch_lines": "before the last one of the epoch, which counts: of batches, or of "
+    "processes that nothing names",
+    "restarts": "run again after a restart; the later run counts",
+    "summary_lines": "behind the last epoch's own, as of a closing evaluation; left out",
+    "refreshed_lines": "overwritten by a later refresh of the line, which counts",
+    "several_values": "on the line of another value under another label; left out",
+    "best_lines": "the best or the final value, besides those of the epochs; left out",
+    "k_fold": "of the folds of a cross-validation: the value of a round is their mean, where "
     "SageMaker itself takes each as a value of its own",
-    "epochs_backwards": "go back to an earlier step with another value; the later value counts",
+    "epochs_backwards": "back at an earlier step with another value; the later value counts",
 }
 
 _LOOK_AT = 2_000  # emissions whose labels are examined, which takes 5 us each
@@ -90,31 +91,33 @@ def job_notes(
     otherwise = [job.name for job in jobs if interrupted(tuning, job)]
     if otherwise:
         text = (
-            f"{len(otherwise)} job(s) were stopped, or may have been, by a limit of time, an "
+            f"{plural(len(otherwise), 'job', 'were')} stopped, or may have been, by a limit "
+            "of time, an "
             f"interruption or the end of the tuning job, not by a rule: {some(otherwise)}"
         )
         notes.append(Note("stopped_otherwise", text, len(otherwise)))
     spot = [job for job in jobs if (tuning.spot if job.spot is None else job.spot)]
     if spot:
         text = (
-            f"{len(spot)} job(s) asked for spot instances (EnableManagedSpotTraining), which are "
+            f"{plural(len(spot), 'job')} asked for spot instances "
+            "(EnableManagedSpotTraining), which are "
             "billed less than they train, and may wait and be interrupted"
         )
         notes.append(Note("spot_instances", text, len(spot)))
     unbilled = [job.name for job in spot if job.billed is None]
     if unbilled:
         text = (
-            f"what {len(unbilled)} job(s) on spot instances were billed is not recorded; it is "
-            f"taken as if they were on demand: {some(unbilled)}"
+            f"the bill of {plural(len(unbilled), 'job')} on spot instances is not recorded; it is "
+            f"taken as on demand: {some(unbilled)}"
         )
         notes.append(Note("spot_bill_unknown", text, len(unbilled)))
     silent = [job.name for job in jobs if job.name not in logs]
     if silent:
-        text = f"{len(silent)} training job(s) have no log: {some(silent)}"
+        text = f"{plural(len(silent), 'training job', 'have')} no log: {some(silent)}"
         notes.append(Note("jobs_without_logs", text, len(silent)))
     unzoned = [job.name for job in jobs if not job.zone_known]
     if unzoned:
-        text = f"times of {len(unzoned)} job(s) name no time zone; taken as UTC"
+        text = f"no time zone in the times of {plural(len(unzoned), 'job')}; taken as UTC"
         notes.append(Note("zone_assumed", text, len(unzoned)))
     return notes
 
@@ -193,21 +196,24 @@ def line_notes(
     staged = sum(curve.stages > 0 for curve in curves)
     if staged:
         text = (
-            f"{staged} job(s) train in stages, each from epoch 1 to the end that it announces; the "
+            f"{plural(staged, 'job', 'train')} in stages, each stage from epoch 1 to the end "
+            "that it announces; the "
             "epochs are counted on"
         )
         notes.append(Note("training_stages", text, staged))
     crowded = [hosts for curve in curves if (hosts := curve.hosts)]
     if crowded:
         text = (
-            f"{objective!r} of {len(crowded)} job(s) is printed by several hosts or ranks, such as "
+            f"{objective!r} of {plural(len(crowded), 'job')} is printed by several hosts or "
+            "ranks, such as "
             f"{some(crowded[0])}; of each step the first one that has it counts"
         )
         notes.append(Note("several_hosts", text, len(crowded)))
     again = 0 if form is not None else sum(map(_started_again, matches.jobs))
     if again:
         text = (
-            f"{again} job(s) have several log streams of one host, as behind a restart, and lines "
+            f"{plural(again, 'job', 'have')} several log streams of one host, as behind a "
+            "restart, and lines "
             "without an index: their values are counted on"
         )
         notes.append(Note("restarts_unnumbered", text, again))
@@ -215,17 +221,19 @@ def line_notes(
         count = sum(curve.dropped.get(code, 0) for curve in curves)
         if count:
             examples = [curve.evidence[code] for curve in curves if code in curve.evidence]
-            text = f"{count} line(s) with {objective!r} {_FATE_WORDS[code]}"
+            text = f"{plural(count, 'line')} with {objective!r}: {_FATE_WORDS[code]}"
             notes.append(Note(code, text, count, tuple(examples[:EXAMPLES])))
     texts = [text for job in matches.jobs for text in job]
     unread = sum(text.unread for text in texts)
     if unread:
         examples = [example for text in texts for example in text.examples]
-        said = f"{unread} line(s) hold the metric's name but give no value, as {examples[0]}"
+        said = (
+            f"{plural(unread, 'line', 'hold')} the metric's name without a value, as {examples[0]}"
+        )
         notes.append(Note("lines_unmatched", said, unread, tuple(examples[:EXAMPLES])))
     empty = sum(text.empty for text in texts)
     if empty:
-        said = f"{empty} line(s) match {objective!r} with nothing in the group"
+        said = f"{plural(empty, 'line', 'match')} {objective!r} with nothing in the group"
         notes.append(Note("empty_capture", said, empty))
     metric = matches.metric
     if metric is None:
@@ -281,7 +289,7 @@ def _regex_notes(objective: str, matches: Matches, texts: Sequence[Emissions]) -
     cuts = sum(text.cut for text in texts)
     if cuts:
         cut = [example for text in texts for example in text.cut_examples]
-        said = f"the regex of {objective!r} takes only part of the number in {cuts} line(s)"
+        said = f"the regex of {objective!r} takes only part of the number in {plural(cuts, 'line')}"
         yield Note("value_cut", said, cuts, tuple(cut[:EXAMPLES]))
     if not others and (_are_of_two_kinds(list(labels)) or _take_turns(told)):
         said = f"the regex of {objective!r} takes values of several kinds: " + ", ".join(
@@ -289,7 +297,9 @@ def _regex_notes(objective: str, matches: Matches, texts: Sequence[Emissions]) -
         )
         yield Note("other_metric_matched", said, len(labels), tuple(labels.values())[:EXAMPLES])
     if others:
-        said = f"the regex of {objective!r} takes another metric's value in {others} line(s)"
+        said = (
+            f"the regex of {objective!r} takes another metric's value in {plural(others, 'line')}"
+        )
         yield Note("other_metric_matched", said, others, tuple(other))
 
 
@@ -386,5 +396,5 @@ def final_notes(jobs: Sequence[TrainingJob], curves: Sequence[AlignedCurve]) -> 
             wrong.append(f"{job.name} ({last:.9g} in the log, {job.final[1]:.9g} in the record)")
     if not wrong:
         return []
-    text = f"{len(wrong)} final value(s) differ from the record's: {some(wrong)}"
+    text = f"{plural(len(wrong), 'final value', 'differ')} from the record's: {some(wrong)}"
     return [Note("final_value_differs", text, len(wrong))]

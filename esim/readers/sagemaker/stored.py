@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from esim.errors import EsimError
+from esim.errors import EsimError, plural
 from esim.readers.assembly import some
 from esim.readers.encodings.aws_json import documents as read_json
 from esim.readers.source import File
@@ -42,12 +42,12 @@ class Stored:
             str(file) for file, sha256 in self.documents if file.sha256 not in (None, sha256)
         ]
         told = (
-            ("streams_lost", self.lost, "log(s) that esim fetch stored are not there"),
-            ("documents_changed", changed, "JSON file(s) are not what esim fetch stored"),
+            ("streams_lost", self.lost, "log", "missing of those that esim fetch stored"),
+            ("documents_changed", changed, "JSON file", "changed since esim fetch stored them"),
         )
         return [
-            Note(code, f"{len(paths)} {text}: {some(paths)}", len(paths))
-            for code, paths, text in told
+            Note(code, f"{plural(len(paths), what)} {text}: {some(paths)}", len(paths))
+            for code, paths, what, text in told
             if paths
         ]
 

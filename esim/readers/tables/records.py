@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from esim.errors import EsimError
+from esim.errors import EsimError, plural
 from esim.readers.assembly import some
 from esim.readers.encodings import jsontext
 from esim.readers.encodings.endings import ended_objects, ended_rows
@@ -51,14 +51,17 @@ class Oddities:
         said = []
         if self.headers:
             n = len(self.headers)
-            text = f"{n} row(s) repeat the header and are left out"
+            text = f"{plural(n, 'row', 'repeat')} the header: left out"
             said.append(Note("header_repeated", text, n, tuple(self.headers[:3])))
         if self.comments:
             n = len(self.comments)
-            text = f"{n} line(s) of comments are left out"
+            text = f"{plural(n, 'line')} of comments left out"
             said.append(Note("comment_lines", text, n, tuple(self.comments[:3])))
         for style, columns in self.styles.items():
-            text = f"column(s) {some(list(columns))} are read as written with {_STYLES[style]}"
+            text = (
+                f"{plural(len(columns), 'column', 'are')} read as written with {_STYLES[style]}: "
+            )
+            text += some(list(columns))
             said.append(Note("number_style", text, len(columns)))
         return said
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from esim.errors import EsimError, near_names
+from esim.errors import EsimError, near_names, plural
 from esim.readers.assembly import some
 from esim.readers.mixed_rows import TELLING
 from esim.readers.tables.arrangement import Table
@@ -206,7 +206,7 @@ def _refuse_mixed(
         told = len(np.unique(together, axis=0)) == len(together)
         if told and len(texts) > 1 and 2 * kinds <= len(together):
             raise EsimError(
-                f"{repeats} row(s) repeat a step of their trial",
+                f"{plural(repeats, 'row', 'repeat')} a step of the trial",
                 where=str(tables[0].shape.file),
                 why=f"column {name} tells them apart",
                 fix=f"--where {name}={list(texts)[-1]}, or --trial {name} if it names the trials",

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from esim.errors import EsimError
+from esim.errors import EsimError, plural
 from esim.readers.assembly import ReportColumns, assemble, some, zone_note
 from esim.readers.encodings.times import ISO_8601
 from esim.readers.formats import Found
@@ -53,7 +53,7 @@ def read(source: Source, found: Arrangement, options: Options) -> Found:
             fix="give the files of one kind",
         )
     used = {*(table.shape.file for table in tables), *(shape.file for shape in found.trials)}
-    notes = file_notes(source, used, "are not tables of trials")
+    notes = file_notes(source, used, "not tables of trials")
     odd = Oddities()
     choice = choose(tables, options, source.label, found.exact)
     said = _data_notes(found, choice, options)
@@ -77,7 +77,10 @@ def _data_notes(found: Arrangement, choice: Choice, options: Options) -> list[No
     columns = {name for table in found.tables for name in table.shape.columns}
     unused = sorted(n for n in columns if n.startswith(CONFIG) or n in TRIAL_COLUMNS[2:])
     if unused:
-        text = f"column(s) of the reports left unread: {some(unused)}; a table of trials has them"
+        text = (
+            f"{plural(len(unused), 'column')} of the reports left unread: {some(unused)}; "
+            "a table of trials has them"
+        )
         notes.append(Note("columns_not_read", text, len(unused)))
     if options.metrics:
         notes.append(Note("metric_unused", "--metric is for log text; a table has columns"))

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from esim.errors import EsimError
+from esim.errors import EsimError, plural
 from esim.readers.assembly import some
 from esim.readers.encodings import cells
 from esim.readers.encodings.times import parse_moment
@@ -67,7 +67,7 @@ def read(source: Source, found: Arrangement, options: Options) -> Found:
         doubled = len(runs) - len({run.trial for run in runs})
         if doubled:
             raise EsimError(
-                f"{doubled} row(s) have the trial of another row",
+                f"{plural(doubled, 'row', 'have')} the trial of another row",
                 where=str(table.shape.file),
                 why="in a table with a column for each step each row is a trial",
                 fix="--trial with a column that tells them apart",

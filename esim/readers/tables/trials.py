@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from esim.errors import EsimError, near_names
+from esim.errors import EsimError, near_names, plural
 from esim.readers.assembly import TrialRecords, some, zone_note
 from esim.readers.encodings import cells
 from esim.readers.encodings.times import ISO_8601
@@ -87,7 +87,7 @@ def listed_trials(
             table, notes = _trials(listed, list(columns))
             n = doubled[study]
             if n:
-                text = f"{n} trial(s) are listed again; the last row counts"
+                text = f"{plural(n, 'trial', 'are')} listed again; the last row counts"
                 notes.append(Note("trials_listed_twice", text, n))
             found[study] = (table, notes)
     return found
@@ -124,7 +124,7 @@ def _trials(
     configs = [name for name in columns if name.startswith(CONFIG)]
     unread = [name for name in columns if name not in TRIAL_COLUMNS and name not in configs]
     if unread:
-        text = f"column(s) of the trials left unread: {some(unread)}"
+        text = f"{plural(len(unread), 'column')} of the trials left unread: {some(unread)}"
         notes.append(Note("columns_not_read", text, len(unread)))
     counts = [_count(row, place) for row, place in zip(rows, places, strict=True)]
     trials = TrialRecords(

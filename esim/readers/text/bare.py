@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 
-from esim.errors import EsimError
+from esim.errors import EsimError, plural
 from esim.readers.asides import is_aside
 from esim.readers.assembly import some
 from esim.readers.encodings.times import parse_time
@@ -138,13 +138,14 @@ def read_bare(source: Source, options: Options) -> BareStudy:
     ]
     silent = [job.name for job in printed if not job.emissions]
     if silent:
-        text = f"{len(silent)} job(s) print no value of {objective!r}: {some(silent)}"
+        text = f"{plural(len(silent), 'job', 'print')} no value of {objective!r}: {some(silent)}"
         notes.append(Note("jobs_without_metric", text, len(silent)))
     billed = tuple(_billed_seconds(job.texts) for job in printed)
     counted = sum(seconds is not None for seconds in billed)
     if counted:
         text = (
-            f"the billed seconds of {counted} job(s) are those that the SageMaker SDK printed at "
+            f"the billed seconds of {plural(counted, 'job', 'are')} those that the SageMaker "
+            "SDK printed at "
             "the end, of all machines of a job together"
         )
         notes.append(Note("billed_from_log", text, counted))
@@ -352,8 +353,8 @@ def _parted_note(jobs: Mapping[_Key, Sequence[LogText]], found: Sequence[_Job]) 
     if not unnamed:
         return []
     text = (
-        f"{len(unnamed)} job(s) were told apart by where they begin in a text, not by a name: "
-        + some(unnamed)
+        f"{plural(len(unnamed), 'job', 'were')} told apart by where they begin in a text, not "
+        "by a name: " + some(unnamed)
     )
     return [Note("jobs_told_apart", text, len(unnamed))]
 

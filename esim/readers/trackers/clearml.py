@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from esim.errors import EsimError
+from esim.errors import EsimError, plural
 from esim.readers.encodings import jsontext
 from esim.readers.encodings.times import parse_time
 from esim.readers.formats import Detection, Format, Found
@@ -76,7 +76,9 @@ def read(source: Source, options: Options) -> Found:
     single: list[str] = []
     runs = [_run(session, tasks[session], single) for session in kept]
     if single:
-        text = f"{len(single)} value(s) of report_single_value have no iteration; left out"
+        text = (
+            f"{plural(len(single), 'value')} of report_single_value without an iteration; left out"
+        )
         notes.append(Note("single_values", text, len(single), tuple(single[:3])))
     used = {file for session in found for file in session.used}
     return studies_of(runs, _LAYOUT, options, source, used, notes, _zeros)
@@ -160,5 +162,5 @@ def _zeros(objective: str, logs: RunLogs) -> Iterable[Note]:
     curves = [run.curve(objective) for run in logs.runs if objective in run.metrics]
     n = sum(int(np.count_nonzero(curve.values == 0.0)) for curve in curves)
     if n:
-        text = f"{n} report(s) are 0: ClearML records NaN and infinite values as 0, too"
+        text = f"{plural(n, 'report', 'are')} 0: ClearML records NaN and infinite values as 0, too"
         yield Note("zero_or_nan", text, n)

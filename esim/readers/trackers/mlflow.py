@@ -13,7 +13,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from esim.errors import EsimError
+from esim.errors import EsimError, plural
 from esim.readers import runs
 from esim.readers.assembly import some
 from esim.readers.encodings.database import (
@@ -109,13 +109,13 @@ def experiments(found: Sequence[MlflowRun], where: str) -> tuple[list[Experiment
     notes = []
     if len(active) < len(found):
         n = len(found) - len(active)
-        notes.append(Note("runs_deleted", f"{n} deleted run(s) are left out", n))
+        notes.append(Note("runs_deleted", f"{plural(n, 'deleted run', 'are')} left out", n))
     by_id = {run.run_id: run for run in active}
     parents = {run.parent for run in active if run.parent is not None}
     # A parent run without a parent is the tuning job itself and not one of its trials.
     heads = {run.run_id for run in active if run.run_id in parents and run.parent is None}
     if heads:
-        text = f"{len(heads)} parent run(s) are studies of their children, no trials"
+        text = f"{plural(len(heads), 'parent run', 'stand')} for studies of child runs, no trials"
         notes.append(Note("parents_no_trials", text, len(heads)))
     groups: dict[tuple[str, str | None], list[MlflowRun]] = {}
     for run in active:
@@ -163,7 +163,7 @@ def _experiment(name: str, members: Sequence[MlflowRun], where: str) -> Experime
     def told(objective: str) -> Iterable[Note]:
         n = unstepped.get(objective, 0)
         if n:
-            text = f"{n} run(s) logged without a step: step n is the n-th value"
+            text = f"{plural(n, 'run')} logged without a step: step n is the n-th value"
             yield Note("step_by_emission", text, n)
 
     return Experiment(

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from esim.errors import EsimError
+from esim.errors import EsimError, plural
 from esim.readers.assembly import some
 from esim.readers.encodings import cells, jsontext
 from esim.readers.encodings.times import parse_time
@@ -89,7 +89,7 @@ def read(source: Source, options: Options) -> Found:
     begun = {run_id: parts for run_id, parts in by_id.items() if all(p.begins for p in parts)}
     late = [run_id for run_id in by_id if run_id not in begun]
     if late:
-        text = f"{len(late)} run(s) left out: their begin was sent to Neptune and is not here"
+        text = f"{plural(len(late), 'run')} left out: the begin was sent to Neptune and is not here"
         notes.append(Note("runs_without_begin", f"{text}: {some(late)}", len(late)))
     runs = [_run(run_id, parts, used) for run_id, parts in begun.items()]
     return studies_of(runs, _LAYOUT, options, source, used, notes)

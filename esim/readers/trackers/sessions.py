@@ -6,7 +6,7 @@ from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from esim.errors import EsimError
+from esim.errors import EsimError, plural
 from esim.readers.assembly import some
 from esim.readers.encodings import archive, jsontext
 from esim.readers.encodings.utf8 import text_of
@@ -123,5 +123,5 @@ def without_copies(found: Iterable[tuple[Hashable, Session]]) -> tuple[list[Sess
             copies.append(session.file.name)
     if not copies:
         return list(kept.values()), []
-    text = f"{len(copies)} session(s) are there twice and read once: {some(copies)}"
+    text = f"{plural(len(copies), 'session', 'are')} there twice and read once: {some(copies)}"
     return list(kept.values()), [Note("session_copies", text, len(copies), tuple(copies[:3]))]

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from esim.errors import EsimError
+from esim.errors import EsimError, plural
 from esim.readers.assembly import some
 from esim.readers.encodings import cells
 from esim.readers.encodings.endings import ended_lines
@@ -167,13 +167,16 @@ def _notes(folders: Sequence[tuple[str, _Folder]]) -> list[Note]:
     stale = [name for name, folder in folders if folder.stale]
     if stale:
         text = (
-            f"test_error.tsv of {len(stale)} run(s) is of an earlier fit, as "
+            f"test_error.tsv of an earlier fit in {plural(len(stale), 'run')}, as "
             f"catboost_training.json shows, and is left out: {some(stale)}"
         )
         notes.append(Note("files_of_earlier_fit", text, len(stale)))
     folds = [name for name, folder in folders if _FOLD.fullmatch(folder.name)]
     if folds and len(folds) == len(folders):
-        text = f"{len(folds)} trial(s) are folds of cross-validation, not configurations"
+        text = (
+            f"{plural(len(folds), 'trial', 'are')} of a fold of cross-validation, not of a "
+            "configuration"
+        )
         notes.append(Note("folds_as_trials", text, len(folds)))
     return notes
 

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import Any
 
-from esim.errors import EsimError
+from esim.errors import EsimError, plural
 from esim.readers.assembly import some
 from esim.readers.config_files import flat_config
 from esim.readers.encodings import cells, jsontext
@@ -80,7 +80,7 @@ def read(source: Source, options: Options) -> Found:
     short = [log.trial for log in logs if log.status is Status.STOPPED]
     if short:
         text = (
-            f"{len(short)} run(s) end before their max_steps, so they were cut short, or their "
+            f"{plural(len(short), 'run', 'end')} before max_steps: cut short, or the "
             f"last checkpoint is not here: {some(short)}"
         )
         notes.append(Note("short_of_max_steps", text, len(short)))

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from esim.errors import plural
 from esim.readers import runs
 from esim.readers.runs import Curve, Experiment, Run
 from esim.readers.whole_steps import whole_steps
@@ -84,7 +85,9 @@ def experiment(
         waited += has_waited
     said = [*notes, Note("step_column", "steps are the budget"), *step_notes]
     if waited:
-        text = f"{waited} trial(s) waited between budgets; the wait counts as no time of theirs"
+        text = (
+            f"{plural(waited, 'trial')} waited between budgets; the wait does not count as training"
+        )
         said.append(Note("trials_waited", text, waited))
     return Experiment(
         name=name,

@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from esim.errors import EsimError
+from esim.errors import EsimError, plural
 from esim.readers import runs
 from esim.readers.assembly import some
 from esim.readers.encodings import cells, jsontext
@@ -242,7 +242,7 @@ def _experiment(
         times="elapsed",
         notes=(*notes, *runs.status_note(unknown)),
         told=together.told,
-        why_empty=f"none of the {len(logs)} trial(s) has a workload with metrics",
+        why_empty=f"none of the {plural(len(logs), 'trial')} has a workload with metrics",
         to_record=TO_RECORD,
     )
 
@@ -277,7 +277,8 @@ def _stopped(logs: Sequence[RunLog]) -> tuple[list[RunLog], list[Note]]:
     if not short:
         return list(logs), []
     text = (
-        f"{len(short)} trial(s) are completed before batch {longest:.0f}, the longest one's; "
+        f"{plural(len(short), 'trial', 'are')} completed before batch {longest:.0f}, the "
+        "longest one's; "
         f"Determined does not say by whom, they are taken as stopped: {some(short)}"
     )
     made = [replace(log, status=Status.STOPPED) if log.trial in short else log for log in logs]

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from esim.errors import EsimError
+from esim.errors import EsimError, plural
 from esim.readers import runs
 from esim.readers.assembly import some
 from esim.readers.encodings import cells, jsontext
@@ -157,7 +157,7 @@ def read(source: Source, options: Options) -> Found:
         groups.setdefault(owner, {})[name] = trial
     notes = list(runs.file_notes(source, used))
     if missing:
-        text = f"{len(missing)} trial(s) did not log the objective: {some(missing)}"
+        text = f"{plural(len(missing), 'trial')} did not log the objective: {some(missing)}"
         notes.append(Note("objective_unavailable", text, len(missing)))
     experiments = [_experiment(name, group, source) for name, group in groups.items()]
     return runs.studies(experiments, options, source, notes)

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from esim.errors import EsimError
+from esim.errors import EsimError, plural
 from esim.readers import runs
 from esim.readers.encodings import cells, jsontext
 from esim.readers.encodings.database import Database, open_databases, sqlite_files, with_sidecars
@@ -119,7 +119,10 @@ def _experiment(database: Database, name: str) -> Experiment:
     only_final = [trial for trial, one in trials.items() if one.final and not one.reports]
     notes = []
     if only_final:
-        text = f"{len(only_final)} trial(s) have a final value only, taken as a report at step 0"
+        text = (
+            f"{plural(len(only_final), 'trial', 'have')} a final value only, taken as a "
+            "report at step 0"
+        )
         notes.append(Note("final_only", text, len(only_final)))
     notes += runs.final_note(
         (trial, one.final[1].get(DEFAULT, math.nan), one.reports[-1][2].get(DEFAULT, math.nan))

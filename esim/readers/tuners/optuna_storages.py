@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from esim.errors import EsimError
+from esim.errors import EsimError, plural
 from esim.readers.assembly import some
 from esim.readers.run_logs import run_names
 from esim.readers.runs import Experiment
@@ -122,12 +122,12 @@ def _without_copies(group: Sequence[Stored]) -> tuple[list[Stored], list[Note]]:
             raise EsimError(
                 f"study {one.study.name!r} is found twice",
                 where=f"{other.storage} and {one.storage}",
-                why=f"they share {shared} trial(s) and each has others of its own",
+                why=f"they share {plural(shared, 'trial')} and each has others of its own",
                 fix="give one of the two",
             )
     if not copies:
         return list(group), []
-    text = f"{len(copies)} storage(s) are earlier copies and left out: {some(copies)}"
+    text = f"{plural(len(copies), 'storage')} left out, as an earlier copy: {some(copies)}"
     note = Note("storage_copies", text, len(copies))
     stays = {one.storage for one in kept}
     return [one for one in group if one.storage in stays], [note]

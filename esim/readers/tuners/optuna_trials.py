@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from esim.errors import plural
 from esim.readers import runs
 from esim.readers.encodings import jsontext
 from esim.readers.encodings.times import parse_moment
@@ -103,7 +104,7 @@ def experiment(
     said = [*runs.status_note(unknown), *runs.final_note(finals)]
     if not zoned:
         said.append(Note("zone_assumed", "Optuna's times name no time zone; taken as UTC"))
-    why = f"none of its {len(trials)} trial(s) called trial.report(value, step)"
+    why = f"none of its {plural(len(trials), 'trial')} called trial.report(value, step)"
     if len(directions) > 1:
         why = f"{len(directions)} objectives: Optuna keeps intermediate values of a single one only"
     to_record = (

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from esim.errors import EsimError
+from esim.errors import EsimError, plural
 from esim.readers import runs
 from esim.readers.assembly import some
 from esim.readers.encodings import cells, jsontext
@@ -233,8 +233,9 @@ def experiment(
     listed, stopped = _shortened(made, step)
     if implied:
         text = (
-            f"{len(implied)} trial(s) are in no experiment state; they started the seconds of "
-            "training before their first result"
+            f"{plural(len(implied), 'trial', 'are')} in no experiment state; the start is the "
+            "seconds of "
+            "training before the first result"
         )
         notes.append(Note("start_from_first_report", text, len(implied)))
     return Experiment(
@@ -350,7 +351,8 @@ def _shortened(
     if not stopped:
         return listed, []
     text = (
-        f"{len(stopped)} trial(s) were terminated before step {longest:.0f}, the longest one's; "
+        f"{plural(len(stopped), 'trial', 'were')} terminated before step {longest:.0f}, the "
+        "longest one's; "
         f"Ray does not say by whom, they are taken as stopped: {some(stopped)}"
     )
     return listed, [Note("stopped_by_length", text, len(stopped))]

@@ -18,7 +18,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from esim.errors import EsimError
+from esim.errors import EsimError, plural
 from esim.readers import runs
 from esim.readers.encodings import cells, jsontext
 from esim.readers.formats import Detection, Format, Found
@@ -133,7 +133,10 @@ def _experiment(source: Source, file: File, options: Options, used: set[File]) -
     own = {_trial(one, several): configs.get(one.config_id, {}) for one in entries}
     name = runs.folder_name(source, file.folder)
     if all(math.isnan(one.budget) for one in entries):
-        why = f"SMAC keeps only the final cost of each of {len(entries)} run(s): none has a budget"
+        why = (
+            f"SMAC keeps only the final cost of each of {plural(len(entries), 'run')}: none "
+            "has a budget"
+        )
         return runs.without_curves(name, own, str(file), why=why, to_record=TO_RECORD)
     unbudgeted = [one for one in entries if math.isnan(one.budget)]
     if unbudgeted:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from rich.console import Console
-from rich.padding import Padding
 from rich.text import Text
 
+from esim.errors import plural
 from esim.report.certified import (
     AMOUNTS,
     assumptions,
@@ -16,8 +16,9 @@ from esim.report.certified import (
     watch_answer,
     watch_doubts,
 )
+from esim.report.terminal.console import inset
 from esim.report.terminal.history import show_failures
-from esim.report.terminal.replay import table
+from esim.report.terminal.tables import table
 from esim.report.words import MISSING, clean, percent, probability
 from esim.results.certificate import Certificate
 from esim.results.watched import Watched
@@ -38,9 +39,9 @@ def _show_certificate(c: Certificate, console: Console) -> None:
     _show_head(c, certificate_answer(c), console)
     amount = AMOUNTS.get(c.replays.saved, c.replays.saved)
     shown = table("From safe to bold", "rule", f"{amount}\nsaved", "lost\nin")
-    for column in ("studies\nwith a loss", "p"):
-        shown.add_column(column, justify="right", no_wrap=True)
-    shown.add_column("verdict", no_wrap=True)
+    shown.add_column("studies\nwith a loss", minor=2)
+    shown.add_column("p", minor=1)
+    shown.add_column("verdict", justify="left")
     for one in c.sequence:
         weaker = one.bounded_on_average and one.verdict != "certified"
         shown.add_row(
@@ -56,12 +57,12 @@ def _show_certificate(c: Certificate, console: Console) -> None:
         console.print(shown)
     rest = c.candidates - len(c.sequence)
     legend = (
-        f"means over the {c.counted('test')} studies that tested; p at most "
+        f"means over {plural(c.counted('test'), 'tested study')}; p at most "
         f"{probability(1 - c.asked.confidence)} certifies, and the first that fails ends the tests"
     )
     if rest:
         legend += f"; {rest} of {c.candidates} rules save nothing, or no more than a safer one"
-    console.print(Padding(Text(legend, style="dim"), (0, 0, 0, 1)))
+    console.print(inset(Text(legend, style="dim"), (0, 0, 0, 1)))
     doubts = [*left_out_lines(c.left_out), *(one.text for one in c.warnings)]
     _show_doubts(doubts, console)
     show_failures(c.failures, console)
@@ -88,11 +89,11 @@ def _show_watch(w: Watched, console: Console) -> None:
 def _show_head(c: Certificate, answer: Sequence[str], console: Console) -> None:
     for line in assumptions(c):
         console.print(Text(clean(line, 2000), style="dim"))
-    console.print(Padding(Text("\n".join(answer), style="bold"), (1, 0)))
+    console.print(inset(Text("\n".join(answer), style="bold"), (1, 0)))
 
 
 def _show_doubts(doubts: Sequence[str], console: Console) -> None:
     if doubts:
         console.print(Text("\nWhy to doubt it", style="bold"))
         for doubt in doubts:
-            console.print(Padding(Text(f"· {clean(doubt, 2000)}"), (0, 0, 0, 1)))
+            console.print(inset(Text(f"· {clean(doubt, 2000)}"), (0, 0, 0, 1)))

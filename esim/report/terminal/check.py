@@ -6,11 +6,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from rich.console import Console, Group, RenderableType
-from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
 from esim.report.enable import how_to_enable, how_to_end
+from esim.report.terminal.console import inset, separate
 from esim.report.words import clean, count, plural
 from esim.results.check import Check, CheckDocument, CommonFinding, Finding, common_findings
 
@@ -41,7 +41,7 @@ def show_checks(document: CheckDocument, enable: Mapping[str, Study], console: C
         return
     for i, check in enumerate(document.studies):
         if i:
-            console.rule()
+            separate(console)
         for part in _check(check):
             console.print(part)
         study = enable.get(check.study)
@@ -64,7 +64,7 @@ def _show_common(document: CheckDocument, console: Console) -> None:
     for one in common[:_GRAVEST]:
         many = plural(len(one.studies), "study")
         body = Text(f"{many}: ", style="bold")
-        body.append(f"{one.code}  ", style="default")
+        body.append(f"{one.code}  ", style="dim")
         names = ", ".join(clean(name, 40) for name in one.studies[:_NAMED])
         more = ", ..." if len(one.studies) > _NAMED else ""
         parts: list[RenderableType] = [body, Text(f"{names}{more}", style="dim")]
@@ -99,17 +99,17 @@ def _check(check: Check) -> Iterator[RenderableType]:
     counts = {s: sum(f.severity == s for f in check.findings) for s in _STYLE}
     head = Text()
     head.append(clean(check.study), style="bold")
-    told = [f"{n} {s}{'s' if n > 1 else ''}" for s, n in counts.items() if n]
+    told = [plural(n, s) for s, n in counts.items() if n]
     head.append("  " + (", ".join(told) or "nothing to object"), style="dim")
     yield head
     for finding in check.findings:
         body = Text(clean(finding.text, _LONGEST))
         body.append(f"  {finding.code}", style="dim")
         yield _row(finding.severity, [body, *_evidence_and_cure(finding)])
-    yield Padding(Text(clean(check.verdict, _LONGEST), style="bold"), (1, 0, 0, 0))
+    yield inset(Text(clean(check.verdict, _LONGEST), style="bold"), (1, 0, 0, 0))
     if not check.ok:
-        first = dict.fromkeys(f.code for f in check.findings if f.severity == "error")
-        yield Text(f"to fix before switching AUTO on: {', '.join(first)}")
+        errors = plural(counts["error"], "error", "are")
+        yield Text(f"{errors} to be cured before AUTO is switched on")
 
 
 def _row(severity: str, parts: Sequence[RenderableType]) -> RenderableType:
@@ -118,7 +118,7 @@ def _row(severity: str, parts: Sequence[RenderableType]) -> RenderableType:
     row.add_column(width=8)
     row.add_column(overflow="fold")  # a long path:line continues on the next line
     row.add_row(Text(severity, style=_STYLE[severity]), Group(*parts))
-    return Padding(row, (1, 0, 0, 0))
+    return inset(row, (1, 0, 0, 0))
 
 
 def _evidence_and_cure(finding: Finding | CommonFinding) -> Iterator[Text]:

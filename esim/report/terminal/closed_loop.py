@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from rich.console import Console
-from rich.padding import Padding
 from rich.text import Text
 
 from esim.report.simulated_search import (
@@ -16,7 +15,8 @@ from esim.report.simulated_search import (
     rows,
     show,
 )
-from esim.report.terminal.replay import table
+from esim.report.terminal.console import inset
+from esim.report.terminal.tables import Heading, table
 from esim.report.words import clean, share_words
 from esim.results.closed_loop import ClosedLoop, SearcherForecast
 
@@ -28,24 +28,28 @@ def show_closed_loop(found: ClosedLoop, console: Console) -> None:
     console.print(Text.assemble((clean(found.study), "bold"), f"  {clean(found.objective)}"))
     for line in head(found):
         console.print(Text(line, style="dim"))
-    console.print(Padding(Text("\n".join(answer(found)), style="bold"), (1, 0)))
+    console.print(inset(Text("\n".join(answer(found)), style="bold"), (1, 0)))
     for one in found.searchers:
         if one.record.covered:
             _show_searcher(found, one, console)
     console.print(Text("\nWhy to doubt it", style="bold"))
     for caveat in found.caveats:
-        console.print(Padding(Text(f"· {clean(caveat.text, _LONGEST)}"), (0, 0, 0, 1)))
+        console.print(inset(Text(f"· {clean(caveat.text, _LONGEST)}"), (0, 0, 0, 1)))
 
 
 def _show_searcher(found: ClosedLoop, one: SearcherForecast, console: Console) -> None:
     title = f"Search {SEARCH_WORDS[one.searcher]}"
     shown = table(
-        title, "with the rule", "median", f"{share_words(found.confidence)} of jobs", "mean"
+        title,
+        Heading("with the rule", "left", flows=True),
+        "median",
+        f"{share_words(found.confidence)} of jobs",
+        Heading("mean", minor=1),
     )
     for names, when in ((AT_EQUAL_TRIALS, "at equal trials"), (AT_EQUAL_BUDGET, "at equal budget")):
         its = list(rows(one, names))
         if its:
-            shown.add_row(Text(when, style="dim"))
+            shown.add_row(Text(when, style="dim"), "", "", "")
         for label, spread in its:
             shown.add_row(
                 f" {label}",

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from rich.console import Console
-from rich.padding import Padding
-from rich.table import Table
 from rich.text import Text
 
 from esim.report.shown_rules import (
@@ -17,8 +15,9 @@ from esim.report.shown_rules import (
     others_words,
     shown_rules,
 )
+from esim.report.terminal.console import inset
 from esim.report.terminal.history import show_failures
-from esim.report.terminal.replay import table
+from esim.report.terminal.tables import FittingTable, Heading, table
 from esim.report.words import (
     MISSING,
     clean,
@@ -27,6 +26,7 @@ from esim.report.words import (
     left_out_words,
     number,
     percent,
+    plural,
     probability,
     share_words,
 )
@@ -42,8 +42,6 @@ _AMOUNT = {"seconds": "time", "billed": "billed time"}
 _MOST_STUDIES = 12  # rows of the table of studies
 _MOST_LOSERS = 3  # rules named that most often lose the best value of a study
 _BAR = 4  # characters of a bar from 0 to 100 %
-_WIDE = 100  # characters of a terminal that is wide enough for bars
-_KEY = 21  # characters of the column of rules, at least
 
 
 def show_comparison(comparison: Comparison, console: Console, *, every: bool = False) -> None:
@@ -57,30 +55,29 @@ def show_comparison(comparison: Comparison, console: Console, *, every: bool = F
     c, few = comparison, shown_rules(comparison, every=every)
     console.print(_head(c))
     answer = "\n".join(clean(sentence, 2000) for sentence in c.answer.sentences)
-    console.print(Padding(Text(answer, style="bold"), (1, 0)))
+    console.print(inset(Text(answer, style="bold"), (1, 0)))
     if c.choice is not None:
         console.print(Text("The choice", style="bold"))
-        console.print(Padding(Text(clean(c.choice.text, 2000)), (0, 0, 1, 1)))
-        picks = ", ".join(f"{clean(p.key, 200)} {_many(p.times, 'time')}" for p in c.choice.picked)
+        console.print(inset(Text(clean(c.choice.text, 2000)), (0, 0, 1, 1)))
+        picks = ", ".join(f"{clean(p.key, 200)} {plural(p.times, 'time')}" for p in c.choice.picked)
         if picks:
-            console.print(Padding(Text(f"picked: {picks}", style="dim"), (0, 0, 1, 1)))
-    wide = console.width >= _WIDE + 10 * gains(c)  # for a column more
-    console.print(_rules(c, few, wide=wide))
+            console.print(inset(Text(f"picked: {picks}", style="dim"), (0, 0, 1, 1)))
+    console.print(_rules(c, few))
     for text in _not_shown(c, few):
-        console.print(Padding(Text(text), (0, 0, 0, 1)))
-    console.print(Padding(Text(_legend(c), style="dim"), (0, 0, 1, 1)))
+        console.print(inset(Text(text), (0, 0, 0, 1)))
+    console.print(inset(Text(_legend(c), style="dim"), (0, 0, 1, 1)))
     idle = [e.key for e in few.shown if e.role == "rule" and e.beyond_i_epoch is False]
     if idle:
         names = clean(", ".join(idle), 2000)
         console.print(
-            Padding(
+            inset(
                 Text(f"no better than stopping every trial at some report i (i-epoch): {names}"),
                 (0, 0, 1, 1),
             )
         )
     if len({at.workers for entry in c.rules for at in entry.workers}) > 1:
         console.print(_workers(c, few))
-        console.print(Padding(Text(clean(c.sensitivity.text, 2000)), (0, 0, 1, 1)))
+        console.print(inset(Text(clean(c.sensitivity.text, 2000)), (0, 0, 1, 1)))
     if any(study.rules for study in c.studies):
         console.print(_studies(c.studies))
     else:
@@ -88,7 +85,7 @@ def show_comparison(comparison: Comparison, console: Console, *, every: bool = F
     if c.warnings:
         console.print(Text("\nWhy to doubt it", style="bold"))
         for text in _doubts(c, few):
-            console.print(Padding(Text(f"· {text}"), (0, 0, 0, 1)))
+            console.print(inset(Text(f"· {text}"), (0, 0, 0, 1)))
     show_failures(c.failures, console)
 
 
@@ -107,26 +104,23 @@ def _doubts(c: Comparison, few: ShownRules) -> Iterator[str]:
     yield from (clean(doubt.text, 2000) for doubt in c.warnings if doubt.rule not in hidden)
     rest = sum(doubt.rule in hidden for doubt in c.warnings)
     if rest:
-        yield f"{rest} more about rules that are not shown (--all)"
+        yield f"{rest} more about rules that are not shown: --all shows them"
 
 
 def _head(c: Comparison) -> Text:
     trials = sum(s.trials for s in c.studies)
     rules = sum(e.role == "rule" for e in c.rules)
     studies = f"{len(c.studies)} studies" if len(c.studies) > 1 else clean(c.studies[0].study)
-    field = f"{_many(rules, 'rule')}, {_many(len(c.rules) - rules, 'baseline')}"
+    field = f"{plural(rules, 'rule')}, {plural(len(c.rules) - rules, 'baseline')}"
+    each = " each" if len(c.studies) > 1 else ""
     head = Text(studies, style="bold")
     head.append(
-        f"  {count(trials)} trials; {field}; "
-        f"{c.settings.orders} random launch orders{' each' if len(c.studies) > 1 else ''}, "
+        f"  {plural(trials, 'trial')}; {field}; "
+        f"{plural(c.settings.orders, 'random launch order')}{each}, "
         f"{_side_by_side(c.studies)}; seed {c.settings.seed}",
         style="dim",
     )
     return head
-
-
-def _many(n: int, what: str) -> str:
-    return f"{n:,} {what}" if n == 1 else f"{n:,} {what}s"
 
 
 def _side_by_side(studies: Sequence[StudyEntry]) -> str:
@@ -134,26 +128,24 @@ def _side_by_side(studies: Sequence[StudyEntry]) -> str:
     if slots == [1]:
         return "one trial after another"
     if len(slots) == 1:
-        return f"{slots[0]} workers"
+        return plural(slots[0], "worker")
     return f"{slots[0]} to {slots[-1]} workers, as recorded"
 
 
-def _rules(c: Comparison, few: ShownRules, *, wide: bool) -> Table:
+def _rules(c: Comparison, few: ShownRules) -> FittingTable:
     what = _AMOUNT.get(c.settings.saved, c.settings.saved)
     over = left_out_words(c)
     title = f"Rules{order_words(c)}: {what} saved over launch orders" + (over and f", {over}")
-    shown = table(title, "rule", "saved")
-    shown.padding = (0, 1, 0, 0)
-    shown.columns[0].min_width = _KEY
-    if wide:
-        shown.add_column("", no_wrap=True)
     signed = gains(c)
-    ranks = ["rank"] if wide else []
-    changes = ["change"] if signed else []
-    loss_head = "loss on\nrecord" if c.answer.ranked_by == "record" else "loss"
-    for column in ("90 % of\norders", "best\nkept", loss_head, *changes, *ranks):
-        shown.add_column(column, justify="right", no_wrap=True)
-    shown.add_column("against the best", no_wrap=True)
+    shown = table(title, "rule", "saved", Heading("", "left", minor=3, style="cyan"))
+    shown.add_column("90 % of\norders", minor=1)
+    shown.add_column("best\nkept")
+    shown.add_column("loss on\nrecord" if c.answer.ranked_by == "record" else "loss")
+    if signed:
+        shown.add_column("change", minor=2)
+    shown.add_column("rank", minor=5)
+    shown.add_column("against the best", justify="left")
+    shown.add_column("p", minor=4)
     ranked = False
     for entry in few.shown:
         if not ranked and entry.look_ahead:
@@ -165,13 +157,14 @@ def _rules(c: Comparison, few: ShownRules, *, wide: bool) -> Table:
         shown.add_row(
             Text(clean(entry.key, 60)),
             MISSING if saved is None else percent(saved.mean),
-            *([Text(bar.ljust(_BAR, "·"), style="cyan")] if wide else []),
+            bar.ljust(_BAR, "·"),
             MISSING if saved is None else _between(saved.q05, saved.q95),
             _kept(entry.orders.best_kept),
             MISSING if loss is None else percent(loss.mean),
             *([MISSING if change is None else percent(change.mean)] if signed else []),
-            *([MISSING if entry.rank is None else number(entry.rank.mean, 4)] if wide else []),
-            _against(entry, wide=wide, safest=is_safest(c, entry.key)),
+            MISSING if entry.rank is None else number(entry.rank.mean, 4),
+            _against(entry, safest=is_safest(c, entry.key)),
+            _p(entry),
             style="dim"
             if entry.role == "baseline"
             else "bold"
@@ -187,7 +180,7 @@ def _style(entry: RuleEntry, c: Comparison) -> str:
     return "dim" if entry.role == "baseline" else ""
 
 
-def _against(entry: RuleEntry, *, wide: bool, safest: bool) -> Text:
+def _against(entry: RuleEntry, *, safest: bool) -> Text:
     mark = " ◆" if entry.front else ""
     if entry.look_ahead:
         return Text("a bound")
@@ -197,10 +190,15 @@ def _against(entry: RuleEntry, *, wide: bool, safest: bool) -> Text:
     word: str = against.verdict
     if safest:
         word = "best, safest" if word == "best" else "safest"
-    elif wide and against.p is not None and against.significant:
-        word += f", p {probability(against.p)}"
     style = {"best": "bold green", "loses too much": "red"}.get(against.verdict, "")
     return Text(f"{word}{mark}", style="bold green" if safest else style)
+
+
+def _p(entry: RuleEntry) -> str:
+    """The p-value against the best, where the difference is significant."""
+    against = entry.against_best
+    known = against is not None and against.p is not None and against.significant
+    return probability(against.p) if against is not None and known else ""
 
 
 def _legend(c: Comparison) -> str:
@@ -231,12 +229,13 @@ def _kept(share: Share | None) -> str:
     return share_words(None if share is None else share.share)
 
 
-def _workers(c: Comparison, few: ShownRules) -> Table:
+def _workers(c: Comparison, few: ShownRules) -> FittingTable:
     slots = sorted({at.workers for entry in c.rules for at in entry.workers})
     what = _AMOUNT.get(c.settings.saved, c.settings.saved)
     shown = table(f"By workers: {what} saved, and how often the best value is kept", "rule")
     for n in slots:
-        shown.add_column(_many(n, "worker"), justify="right", no_wrap=True)
+        inner = n not in (slots[0], slots[-1])
+        shown.add_column(plural(n, "worker"), minor=slots.index(n) if inner else 0)
     for entry in few.shown:
         at = {w.workers: w for w in entry.workers}
         shown.add_row(
@@ -253,10 +252,11 @@ def _at(at: AtWorkers | None) -> str:
     return f"{share_words(at.saved.mean)}, {_kept(at.best_kept)}"
 
 
-def _studies(studies: Sequence[StudyEntry]) -> Table:
-    shown = table("By study", "study", "trials", "workers")
-    shown.add_column("saves most within the loss", overflow="fold")
-    shown.add_column("most often lose the best value (share of orders)", overflow="fold")
+def _studies(studies: Sequence[StudyEntry]) -> FittingTable:
+    shown = table("By study", "study", Heading("trials", minor=2), Heading("workers", minor=1))
+    shown.add_column("saves most\nwithin the loss", justify="left", flows=True)
+    lose = "most often lose the best value\n(share of orders)"
+    shown.add_column(lose, justify="left", flows=True)
     for study in studies[:_MOST_STUDIES]:
         losers = [
             f"{clean(loser.key, 40)} {share_words(loser.share.share)}"

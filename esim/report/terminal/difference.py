@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from rich.console import Console
-from rich.padding import Padding
 from rich.text import Text
 
+from esim.errors import plural
 from esim.report.differing import (
     AMOUNTS,
     amounts,
@@ -16,7 +16,8 @@ from esim.report.differing import (
     why_words,
 )
 from esim.report.pages.page import Column
-from esim.report.terminal.replay import table
+from esim.report.terminal.console import inset, show_last
+from esim.report.terminal.tables import Heading, table
 from esim.report.words import MISSING, clean, percent
 from esim.results.difference import Difference, StudyNumbers
 
@@ -28,13 +29,15 @@ def show_difference(found: Difference, console: Console) -> None:
     """Print what changed in total, which settings differ, and the studies that changed most."""
     for which, side in (("old", found.old), ("new", found.new)):
         console.print(Text(f"{which}  {clean(side_words(side), 300)}", style="dim"))
-    for i, sentence in enumerate(difference_answer(found)):
-        console.print(
-            Padding(Text(clean(sentence, 600), style="bold" if not i else ""), (not i, 0))
-        )
+    answer = tuple(difference_answer(found))
+    for i, sentence in enumerate(answer):
+        console.print(inset(Text(clean(sentence, 600), style="bold" if not i else ""), (not i, 0)))
     _show_totals(found, console)
     if found.settings:
-        shown = table("Settings that differ", "", "of", "old", "new", words=True)
+        old, new = (Heading(name, "left", flows=True) for name in ("old", "new"))
+        shown = table(
+            "Settings that differ", "", Heading("of", "left", minor=1), old, new, words=True
+        )
         for one in found.settings:
             values = (
                 MISSING if value is None else clean(str(value)) for value in (one.old, one.new)
@@ -50,9 +53,11 @@ def show_difference(found: Difference, console: Console) -> None:
             console.print(Text(f"Only in the {which} one: {told}{more}"))
     if found.untold:
         text = (
-            f"Of {found.untold:,} studies only the recorded amounts could be compared, not reports."
+            f"Of {plural(found.untold, 'study')} only the recorded amounts could be compared, not "
+            "reports."
         )
         console.print(Text(text, style="dim"))
+    show_last(answer[:2], console)
 
 
 def _show_totals(found: Difference, console: Console) -> None:
@@ -67,7 +72,15 @@ def _show_totals(found: Difference, console: Console) -> None:
 
 
 def _show_changed(found: Difference, console: Console) -> None:
-    shown = table("Studies that differ", "", "saved, old", "new", "best trial, old", "new", "by")
+    shown = table(
+        "Studies that differ",
+        "",
+        "saved, old",
+        "new",
+        Heading("best trial, old", minor=1),
+        Heading("new", minor=1),
+        Heading("by", "left", flows=True),
+    )
     for one in most_changed(found)[:_SHOWN]:
         saved = (_saved(head) for head in (one.old, one.new))
         fate = (_fate(head) for head in (one.old, one.new))

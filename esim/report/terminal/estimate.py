@@ -6,13 +6,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from rich.console import Console, RenderableType
-from rich.padding import Padding
-from rich.table import Table
 from rich.text import Text
 
 from esim.report.terminal.check import show_enabling
+from esim.report.terminal.console import inset
 from esim.report.terminal.history import show_failures
-from esim.report.terminal.replay import table
+from esim.report.terminal.tables import FittingTable, Heading, table
 from esim.report.words import (
     MISSING,
     clean,
@@ -21,6 +20,7 @@ from esim.report.words import (
     money,
     number,
     percent,
+    plural,
     seconds,
     signed,
 )
@@ -76,8 +76,8 @@ def _parts(found: Estimate) -> Iterator[RenderableType]:
     if found.advice is not None:
         first, *others = found.advice.answer
         style = _COLOUR[found.advice.verdict]
-        yield Padding(Text(_sentence(first), style=style), (1, 0, 0, 0))
-        yield Padding(Text("\n".join(map(_sentence, others))), (0, 0, 1, 0))
+        yield inset(Text(_sentence(first), style=style), (1, 0, 0, 0))
+        yield inset(Text("\n".join(map(_sentence, others))), (0, 0, 1, 0))
     if any(quantity is not None for quantity in found.quantities.values()):
         yield _saved(found)
         yield _lost(found)
@@ -95,9 +95,9 @@ def _parts(found: Estimate) -> Iterator[RenderableType]:
         yield from _alternatives(found)
     yield Text("\nWhy to doubt it", style="bold")
     for doubt in found.warnings:
-        yield Padding(Text(f"· {_sentence(doubt.text)}"), (0, 0, 0, 1))
+        yield inset(Text(f"· {_sentence(doubt.text)}"), (0, 0, 0, 1))
     for assumed in found.method.assumes:
-        yield Padding(Text(f"· assumed: {assumed}"), (0, 0, 0, 1))
+        yield inset(Text(f"· assumed: {assumed}"), (0, 0, 0, 1))
 
 
 def _head(found: Estimate) -> Text:
@@ -105,13 +105,13 @@ def _head(found: Estimate) -> Text:
     past = sum(study.history for study in found.studies)
     several = f" of {len(found.studies)} studies" if len(found.studies) > 1 else ""
     name = found.studies[0].study if len(found.studies) == 1 else "the next study"
-    workers = f"{found.next.workers} worker" + "s" * (found.next.workers > 1)
+    workers = plural(found.next.workers, "worker")
     until = " or ".join(clean(rule.text) for rule in found.until)
     until = until and f" until {until}"
     head = Text(clean(name), style="bold")
     head.append(
         f"  {clean(found.objective)}, {better} is better; next job: "
-        f"{_count(found.next.trials, 'trial')} on {workers}; from {_count(past, 'past trial')}"
+        f"{plural(found.next.trials, 'trial')} on {workers}; from {plural(past, 'past trial')}"
         f"{several}; rule {found.rule.name}{until}",
         style="dim",
     )
@@ -126,9 +126,10 @@ def _span(interval: Interval | None, show: Callable[[float | None], str]) -> str
     return MISSING if interval is None else interval_words(interval.low, interval.high, show)
 
 
-def _saved(found: Estimate) -> Table:
+def _saved(found: Estimate) -> FittingTable:
     sure = f"{_sure(found)} interval"
-    shown = table("What the next job would save", "", "share", sure, "amount", sure)
+    shown = table("What the next job would save", "", "share", sure, "amount")
+    shown.add_column(sure, minor=1)
     show: dict[str, Callable[[float | None], str]] = {
         "steps_saved": count,
         "cost_saved": lambda value: money(value, found.costs.currency),
@@ -155,8 +156,9 @@ def _saved(found: Estimate) -> Table:
     return shown
 
 
-def _lost(found: Estimate) -> Table:
-    shown = table("What it may cost", "", "median", f"{_sure(found)} interval")
+def _lost(found: Estimate) -> FittingTable:
+    what = Heading("", "left", flows=True)
+    shown = table("What it may cost", what, "median", f"{_sure(found)} interval")
     kept, around = found.probability_best_kept, found.probability_best_kept_interval
     if kept is not None and around is not None:
         shown.add_row(
@@ -184,23 +186,23 @@ def _lost(found: Estimate) -> Table:
     return shown
 
 
-def _other_jobs(found: Estimate) -> Table:
+def _other_jobs(found: Estimate) -> FittingTable:
     shown = table(
-        "If the job is another one", "", "steps saved", f"{_sure(found)} interval", "", "best kept"
+        "If the job is another one",
+        "",
+        "steps saved",
+        f"{_sure(found)} interval",
+        Heading("", "left", minor=1, style="cyan"),
+        "best kept",
     )
-    shown.columns[3].justify = "left"
     for rows, what in ((found.by_trials, "trial"), (found.by_workers, "worker")):
         for one in rows:
-            label = _count(one.trials if what == "trial" else one.workers, what)
+            label = plural(one.trials if what == "trial" else one.workers, what)
             shown.add_row(*_headline_cells(label, one, _is_asked(found, one)))
         shown.add_section()
     if any(one.extrapolated for one in (*found.by_trials, *found.by_workers)):
-        shown.caption, shown.caption_justify = "* beyond the history", "left"
+        shown.caption = "* beyond the history"
     return shown
-
-
-def _count(n: int, what: str) -> str:
-    return f"{n:,} {what}" + "s" * (n != 1)
 
 
 def _is_asked(found: Estimate, one: Headline) -> bool:
@@ -216,7 +218,7 @@ def _headline_cells(label: str, one: Headline, asked: bool) -> list[str | Text]:
         Text(label + mark, style=style),
         Text(MISSING if saved is None else percent(saved.median), style=style),
         Text(_span(saved, percent), style=style),
-        Text("" if saved is None else _bar(saved), style="cyan"),
+        "" if saved is None else _bar(saved),
         Text(chance_words(kept, MISSING), style=style),
     ]
 
@@ -235,12 +237,16 @@ def _bar(saved: Interval) -> str:
     return "".join(cells)
 
 
-def _readings(found: Estimate) -> Table:
+def _readings(found: Estimate) -> FittingTable:
     sure = f"{_sure(found)} interval"
     shown = table(
-        "By reading of the documentation", "", "read as", "steps saved", sure, "best kept"
+        "By reading of the documentation",
+        "",
+        Heading("read as", "left", flows=True),
+        "steps saved",
+        Heading(sure, minor=1),
+        "best kept",
     )
-    shown.columns[1].justify = "left"
     for row in found.readings:
         saved, kept = row.headline.steps_saved_fraction, row.headline.probability_best_kept
         shown.add_row(
@@ -258,26 +264,31 @@ def _same_cost(found: Estimate) -> Iterator[RenderableType]:
     assert more is not None
     held = {"cost": "money", "billed_seconds": "billed time", "steps": "steps"}[more.saved_by]
     yield Text(f"\nMore trials for the same {held}", style="bold")
-    yield Padding(Text(f"{_sentence(more.text)}"), (0, 0, 0, 2))
+    yield inset(Text(f"{_sentence(more.text)}"), (0, 0, 0, 2))
     if more.best_without is None:
         return
     small, large = more.shown
     shown = table("", "best value of", "median", f"{_sure(found)} interval")
     for label, interval in (
-        (f"{_count(small, 'trial')} without the rule", more.best_without),
-        (f"{_count(small, 'trial')} with it", more.best_same_trials),
-        (f"{_count(large, 'trial')} with it", more.best_more_trials),
+        (f"{plural(small, 'trial')} without the rule", more.best_without),
+        (f"{plural(small, 'trial')} with it", more.best_same_trials),
+        (f"{plural(large, 'trial')} with it", more.best_more_trials),
     ):
         if interval is not None:
             shown.add_row(label, number(interval.median), _span(interval, number))
     yield shown
 
 
-def _left_out(rows: Sequence[LeftOut], sure: str) -> Table:
+def _left_out(rows: Sequence[LeftOut], sure: str) -> FittingTable:
     shown = table(
-        "Each study forecast from the others", "study", "forecast", f"{sure} interval", "happened",
-        "inside", "best kept",
-    )  # fmt: skip
+        "Each study forecast from the others",
+        "study",
+        Heading("forecast", minor=2),
+        f"{sure} interval",
+        "happened",
+        "inside",
+        Heading("best kept", minor=1),
+    )
     for row in rows:
         said = {True: "yes", False: "no", None: MISSING}
         chance = row.probability_best_kept
@@ -296,7 +307,7 @@ def _backtest(found: Estimate) -> Iterator[RenderableType]:
     test = found.backtest
     assert test is not None
     yield Text("\nBacktest on these trials", style="bold")
-    yield Padding(Text(_sentence(test.text)), (0, 0, 0, 2))
+    yield inset(Text(_sentence(test.text)), (0, 0, 0, 2))
     if test.rows:
         shown = table("", "", f"inside the {_sure(found)} interval", "mean width")
         for row in test.rows:
@@ -320,8 +331,8 @@ def _alternatives(found: Estimate) -> Iterator[RenderableType]:
         share = MISSING if saved is None else percent(saved.median)
         chance = chance_words(kept, MISSING)
         text = f"· {one.text}: saves {share} of the steps, keeps the best with {chance}"
-        yield Padding(Text(text), (0, 0, 0, 1))
-    yield Padding(
+        yield inset(Text(text), (0, 0, 0, 1))
+    yield inset(
         Text("AUTO has no such knob; a rule of your own, or another tuner, has.", style="dim"),
         (0, 0, 0, 3),
     )

@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from rich.console import Console
-from rich.padding import Padding
 from rich.text import Text
 
-from esim.report.replayed_history import HEADLINES, acting_rule, history_answer
-from esim.report.terminal.replay import table
-from esim.report.words import clean, count, money, percent
+from esim.report.replayed_history import HEADLINES, acting_rule, doubt_words, history_answer
+from esim.report.terminal.console import inset
+from esim.report.terminal.tables import Heading, table
+from esim.report.words import clean, count, money, percent, plural
 
 if TYPE_CHECKING:
     from esim.results.history import Breakdown, HistoryReplay
@@ -25,16 +25,24 @@ def show_many(result: HistoryReplay, console: Console) -> None:
     head = Text(clean(str(result.inputs[0]["path"])), style="bold")
     clock = result.clock.mode or "as recorded"
     head.append(
-        f"  {count(result.studies)} studies, {count(t['trials'])} trials; rule "
+        f"  {plural(result.studies, 'study')}, {plural(t['trials'], 'trial')}; rule "
         f"{acting_rule(result)}, clock {clock}",
         style="dim",
     )
     console.print(head)
     for note in result.inputs[0].get("notes", ()):
-        console.print(Padding(Text(f"· {clean(note['text'], 300)}", style="dim"), (0, 0, 0, 1)))
-    console.print(Padding(Text(history_answer(result), style="bold"), (1, 0)))
-    names = ("5 %", "25 %", "median", "75 %", "95 %")
-    shown = table("How it spreads over the studies", "", "studies", *names)
+        console.print(inset(Text(f"· {clean(note['text'], 300)}", style="dim"), (0, 0, 0, 1)))
+    console.print(inset(Text(history_answer(result), style="bold"), (1, 0)))
+    shown = table(
+        "How it spreads over the studies",
+        "",
+        Heading("studies", minor=2),
+        "5 %",
+        Heading("25 %", minor=1),
+        "median",
+        Heading("75 %", minor=1),
+        "95 %",
+    )
     for key, spread in result.spread.items():
         label, show = HEADLINES[key]
         levels = [show(value) for name, value in spread.items() if name != "studies"]
@@ -45,8 +53,9 @@ def show_many(result: HistoryReplay, console: Console) -> None:
     if result.warnings:
         console.print(Text("\nWhy to doubt it", style="bold"))
         for code, studies in result.warnings.items():
-            console.print(Padding(Text(f"· {code}: {count(studies)} studies"), (0, 0, 0, 1)))
-        console.print(Text(" --study NAME explains them for one", style="dim"))
+            told = f"· {plural(studies, 'study')}: {doubt_words(code)}"
+            console.print(inset(Text(told), (0, 0, 0, 1)))
+        console.print(Text(" --study NAME explains them for one study", style="dim"))
     show_failures(result.failures, console)
 
 
@@ -54,9 +63,17 @@ def _show_parts(by: Breakdown, console: Console) -> None:
     """Print the totals of each month or group, and last of the studies without a date."""
     timed = any(one.totals["seconds_saved_fraction"] is not None for one in by.parts)
     currency = next((t["currency"] for one in by.parts if (t := one.totals)["cost"]), None)
-    more = [*["time saved"] * timed, *[f"{currency} saved"] * (currency is not None)]
+    more = [Heading("time saved", minor=1)] * timed
+    more += [Heading(f"{currency} saved")] * (currency is not None)
     shown = table(
-        f"By {by.what}", "", "studies", "trials", "stopped", "steps saved", *more, "best lost in"
+        f"By {by.what}",
+        "",
+        "studies",
+        Heading("trials", minor=3),
+        Heading("stopped", minor=2),
+        "steps saved",
+        *more,
+        "best lost in",
     )
     for one in by.parts:
         t = one.totals
@@ -84,7 +101,7 @@ def show_failures(
     """
     if not failures:
         return
-    console.print(Text(f"\n{what}: {len(failures)} studies", style="bold red"))
+    console.print(Text(f"\n{what}: {plural(len(failures), 'study')}", style="bold red"))
     for study, why in list(failures.items())[:_SHOWN]:
         line = clean(" ".join(why.split()), 300)
-        console.print(Padding(Text(f"· {clean(study)}: {line}"), (0, 0, 0, 1)))
+        console.print(inset(Text(f"· {clean(study)}: {line}"), (0, 0, 0, 1)))

@@ -6,15 +6,13 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from rich.console import Console, RenderableType
-from rich.padding import Padding
 from rich.text import Text
 
-from esim.report.terminal.replay import table
+from esim.report.terminal.console import inset
+from esim.report.terminal.tables import FittingTable, Heading, table
 from esim.report.words import clean, count, plural
 
 if TYPE_CHECKING:
-    from rich.table import Table
-
     from esim.results.identification import Evidence, Identification, IdentifiedStudy
 
 _LONGEST = 1000  # characters of a sentence
@@ -25,7 +23,7 @@ def show_identification(found: Identification, console: Console) -> None:
     """Print what is settled and by which job, what is open and why, and what speaks against."""
     for study in found.studies:
         console.print(_study(study))
-    console.print(Padding(Text(clean(found.verdict, _LONGEST), style="bold"), (1, 0, 0, 0)))
+    console.print(inset(Text(clean(found.verdict, _LONGEST), style="bold"), (1, 0, 0, 0)))
     console.print(Text(clean(found.guarantee, _LONGEST)))
     if found.questions:
         console.print(_questions(found))
@@ -39,7 +37,7 @@ def show_identification(found: Identification, console: Console) -> None:
     if found.caveats:
         console.print(Text("\nWhy to doubt it", style="bold"))
         for caveat in found.caveats:
-            console.print(Padding(Text(f"· {clean(caveat.text, _LONGEST)}"), (0, 0, 0, 1)))
+            console.print(inset(Text(f"· {clean(caveat.text, _LONGEST)}"), (0, 0, 0, 1)))
 
 
 def _study(study: IdentifiedStudy) -> Text:
@@ -53,9 +51,15 @@ def _study(study: IdentifiedStudy) -> Text:
     return head
 
 
-def _questions(found: Identification) -> Table:
-    headings = ("", "what is left open", "read as", "left", "fell with")
-    shown = table("What the jobs say", *headings, words=True)
+def _questions(found: Identification) -> FittingTable:
+    shown = table(
+        "What the jobs say",
+        "",
+        Heading("what is left open", "left", flows=True),
+        Heading("read as", "left", flows=True),
+        "left",
+        Heading("fell with", "left", minor=1),
+    )
     for question in found.questions:
         for i, answer in enumerate(question.answers):
             settled = question.settled == answer.code
@@ -83,11 +87,11 @@ def _evidence(found: Identification) -> Iterator[RenderableType]:
             yield _line(code, evidence)
 
 
-def _line(name: str, evidence: Evidence) -> Padding:
+def _line(name: str, evidence: Evidence) -> RenderableType:
     text = Text(f"{clean(name, 60)}: ")
     text.append(f"job {evidence.job}, {clean(evidence.trial, 40)}", style="dim")
     text.append(f": {clean(evidence.text, _LONGEST)}")
-    return Padding(text, (0, 0, 0, 1))
+    return inset(text, (0, 0, 0, 1))
 
 
 def _open(found: Identification) -> Iterator[RenderableType]:
@@ -96,7 +100,7 @@ def _open(found: Identification) -> Iterator[RenderableType]:
         return
     yield Text("\nStill open", style="bold")
     for question in still:
-        yield Padding(
+        yield inset(
             Text(
                 f"{question.letter}, {question.question}: {question.why}. To tell: "
                 f"{question.told_by}."
@@ -105,7 +109,7 @@ def _open(found: Identification) -> Iterator[RenderableType]:
         )
     if found.alike_total:
         most = found.alike[0]
-        yield Padding(
+        yield inset(
             Text(
                 f"The rules left fall into {found.alike_total:,} groups that decide alike at every "
                 f"report of these jobs; the largest holds {most.candidates:,}, such as "
@@ -117,9 +121,10 @@ def _open(found: Identification) -> Iterator[RenderableType]:
         )
 
 
-def _named(found: Identification) -> Table:
+def _named(found: Identification) -> FittingTable:
     title = "The literal reading" if found.questions else "The rules"
-    shown = table(title, "rule", "left", "jobs against it", "fell with job", words=True)
+    fell = Heading("fell with job", "left", minor=1)
+    shown = table(title, "rule", "left", "jobs against it", fell, words=True)
     for one in found.named[:_NAMED]:
         against = f"{one.misses} of {one.jobs}"
         shown.add_row(

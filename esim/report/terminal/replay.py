@@ -6,10 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rich import box
 from rich.console import Console, Group, RenderableType
-from rich.padding import Padding
-from rich.table import Table
 from rich.text import Text
 
 from esim.report.answer import (
@@ -19,6 +16,8 @@ from esim.report.answer import (
     totals_sentence,
     verdict,
 )
+from esim.report.terminal.console import inset, separate
+from esim.report.terminal.tables import FittingTable, Heading, table
 from esim.report.words import (
     MISSING,
     clean,
@@ -27,6 +26,7 @@ from esim.report.words import (
     money,
     number,
     percent,
+    plural,
     seconds,
     signed,
     until_words,
@@ -61,8 +61,8 @@ def show_inputs(inputs: Sequence[Mapping[str, Any]], console: Console) -> None:
             of = ""
             if several and studies[0] is not None:
                 many = len(studies) > 1
-                of = f"{len(studies)} studies: " if many else f"{clean(studies[0])}: "
-            console.print(Padding(Text(f"· {of}{_sentence(text)}", style="dim"), (0, 0, 0, 1)))
+                of = f"{plural(len(studies), 'study')}: " if many else f"{clean(studies[0])}: "
+            console.print(inset(Text(f"· {of}{_sentence(text)}", style="dim"), (0, 0, 0, 1)))
 
 
 def _studies_noted(source: Mapping[str, Any]) -> set[str]:
@@ -74,7 +74,7 @@ def show_replays(results: Sequence[ReplayResult], console: Console) -> None:
     if len(results) <= _EACH:
         for i, result in enumerate(results):
             if i:
-                console.rule()
+                separate(console)
             console.print(_study(result))
     else:
         console.print(_lines(results))
@@ -94,10 +94,10 @@ def show_explanation(explanation: Explanation, console: Console) -> None:
     """Print what the rule decided about one trial, report by report."""
     e = explanation
     console.print(Text.assemble((clean(e.trial), "bold"), (_where(e), "dim")))
-    console.print(Padding(Text(_sentence(e.account), style="bold"), (1, 0)))
+    console.print(inset(Text(_sentence(e.account), style="bold"), (1, 0)))
     side = {"current": "value", "best": "best so far", "average": "own average"}[e.rule.own]
     shown = table("", "step", "value", *([] if side == "value" else [side]), "threshold", "peers")
-    shown.add_column("decision")
+    shown.add_column("decision", justify="left", flows=True)
     saved = [row for row in e.rows if not row.ran]
     for row in (*(row for row in e.rows if row.ran), *saved[:_AFTER]):
         own = [] if side == "value" else [number(row.own)]
@@ -130,18 +130,20 @@ def _where(e: Explanation) -> str:
 def _study(result: ReplayResult) -> RenderableType:
     s = result.summary
     better = "lower" if result.direction == "minimize" else "higher"
-    workers = f", {result.clock.workers} workers" if result.clock.mode == "simulated" else ""
+    workers = (
+        f", {plural(result.clock.workers, 'worker')}" if result.clock.mode == "simulated" else ""
+    )
     until = f" until {until_words(result)}" if result.until else ""
     head = Text()
     head.append(clean(result.study), style="bold")
     head.append(
-        f"  {clean(result.objective)}, {better} is better; {count(s.trials)} trials; "
+        f"  {clean(result.objective)}, {better} is better; {plural(s.trials, 'trial')}; "
         f"rule {result.rule.name}{until}, clock {result.clock.mode}{workers}",
         style="dim",
     )
     parts: list[RenderableType] = [
         head,
-        Padding(Text(_headline(result), style="bold"), (1, 0)),
+        inset(Text(_headline(result), style="bold"), (1, 0)),
         _saved(result),
         _quality(result),
     ]
@@ -149,7 +151,7 @@ def _study(result: ReplayResult) -> RenderableType:
         parts.append(_readings(result.readings))
     if result.warnings:
         parts.append(Text("\nWhy to doubt it", style="bold"))
-        parts += [Padding(Text(f"· {_sentence(w.text)}"), (0, 0, 0, 1)) for w in result.warnings]
+        parts += [inset(Text(f"· {_sentence(w.text)}"), (0, 0, 0, 1)) for w in result.warnings]
     return Group(*parts)
 
 
@@ -161,22 +163,6 @@ def _headline(result: ReplayResult) -> str:
 
 def _sentence(text: str) -> str:
     return clean(text, longest=2000)
-
-
-def table(title: str, *columns: str, words: bool = False) -> Table:
-    """A table without rows.
-
-    Args:
-        title: stands above the table.
-        columns: the headings.
-        words: whether all columns hold words, which are aligned left; otherwise only the first
-            does, and the others hold numbers, which are aligned right.
-    """
-    shown = Table(box=box.SIMPLE_HEAD, title=title, title_justify="left", title_style="bold")
-    for i, column in enumerate(columns):
-        left = words or i == 0
-        shown.add_column(column, justify="left" if left else "right", overflow="fold")
-    return shown
 
 
 def _amounts(s: Summary) -> Iterator[tuple[str, str, str, float | None, str]]:
@@ -213,32 +199,41 @@ def _amounts(s: Summary) -> Iterator[tuple[str, str, str, float | None, str]]:
         yield "cost", recorded_money, run_money, s.cost_saved_fraction, "cost_saved_fraction"
 
 
-def _saved(result: ReplayResult) -> Table:
+def _saved(result: ReplayResult) -> FittingTable:
     s = result.summary
-    columns = ["", "recorded", "with the rule", "saved"]
     ranges = result.ranges()
-    shown = table("What would have been saved", *columns, *(["over readings"] if ranges else []))
+    shown = table(
+        "What would have been saved",
+        Heading("", "left", flows=True),
+        Heading("recorded", minor=1),
+        "with the rule",
+        "saved",
+    )
+    if ranges:
+        shown.add_column("over readings")
     for label, recorded, run, share, key in _amounts(s):
         cells = [label, recorded, run, percent(share)]
         if ranges:
             cells.append(_range(ranges.get(key), percent))
         shown.add_row(*cells)
+    blank = [""] * bool(ranges)
     if s.steps_saved_fraction_bounds is not None:
         low, high = s.steps_saved_fraction_bounds
         shown.add_row(
-            Text("steps, had the cut trials gone on", style="dim"),
+            Text("steps, were none cut short", style="dim"),
             "",
             "",
             f"{percent(low)} to {percent(high)}",
+            *blank,
         )
-    shown.add_row("trials, of them stopped", count(s.trials), count(s.trials_stopped), "")
+    counts = [("trials, of them stopped", count(s.trials), s.trials_stopped)]
     if s.trials_stopped_at_last:
-        shown.add_row(
-            "told to stop with their last report", "", count(s.trials_stopped_at_last), ""
-        )
+        counts.append(("told to stop at the end", "", s.trials_stopped_at_last))
     if result.until:
-        shown.add_row("  cut as the job ended", "", count(s.trials_cut), "")
-        shown.add_row("  never started", "", count(s.trials_not_started), "")
+        counts.append(("  cut as the job ended", "", s.trials_cut))
+        counts.append(("  never started", "", s.trials_not_started))
+    for label, of, n in counts:
+        shown.add_row(label, of, count(n), "", *blank)
     return shown
 
 
@@ -248,17 +243,14 @@ def _range(bounds: tuple[float, float] | None, show: object) -> str:
     return f"{show(bounds[0])} to {show(bounds[1])}"
 
 
-def _quality(result: ReplayResult) -> Table:
+def _quality(result: ReplayResult) -> FittingTable:
     s, ranges = result.summary, result.ranges()
-    shown = Table(
-        box=box.SIMPLE_HEAD,
-        title="What it would have cost",
-        title_justify="left",
-        title_style="bold",
+    shown = FittingTable(
+        "What it would have cost",
+        Heading("", "left"),
+        Heading("", "left", flows=True),
         show_header=False,
     )
-    shown.add_column()
-    shown.add_column(overflow="fold")
     if s.best_recorded is not None and s.best is not None:
         shown.add_row(
             "best trial",
@@ -291,22 +283,19 @@ def _degradation(s: Summary) -> str:
     return f"{signed(s.degradation)} ({'worse' if s.degradation > 0 else 'better'}{share})"
 
 
-def _readings(rows: Sequence[ReadingRow]) -> Table:
-    """A row for each reading of the documentation; fits a terminal of 80 characters."""
+def _readings(rows: Sequence[ReadingRow]) -> FittingTable:
+    """A row for each reading of the documentation."""
     of = "rule left" if is_of_left(rows) else "reading of the documentation"
-    shown = Table(
-        box=box.SIMPLE_HEAD,
-        title=f"Steps saved, by {of}",
-        title_justify="left",
-        title_style="bold",
-        padding=(0, 1, 0, 0),
+    shown = table(
+        f"Steps saved, by {of}",
+        "",
+        Heading("what it leaves open", "left", flows=True),
+        Heading("read as", "left", flows=True),
+        "saved",
+        Heading("", "left", minor=2, style="cyan"),
+        Heading("degradation", minor=1),
+        Heading("best", "left"),
     )
-    for heading in ("", "what it leaves open", "read as"):
-        shown.add_column(heading)
-    shown.add_column("saved", justify="right", no_wrap=True)
-    shown.add_column("", no_wrap=True)
-    shown.add_column("degradation", justify="right", no_wrap=True)
-    shown.add_column("best", no_wrap=True)
     previous = ""
     for row in rows:
         s = row.summary
@@ -320,7 +309,7 @@ def _readings(rows: Sequence[ReadingRow]) -> Table:
             question,
             clean(row.reading),
             percent(share),
-            Text(bar.ljust(_BAR, "·"), style="cyan"),
+            bar.ljust(_BAR, "·"),
             signed(s.degradation_on_record),
             Text(fate, style="bold red" if fate == "lost" else ""),
             style="bold" if row is rows[0] else "",
@@ -328,9 +317,16 @@ def _readings(rows: Sequence[ReadingRow]) -> Table:
     return shown
 
 
-def _lines(results: Sequence[ReplayResult]) -> Table:
+def _lines(results: Sequence[ReplayResult]) -> FittingTable:
     shown = table(
-        "Studies", "study", "trials", "stopped", "steps saved", "time saved", "degradation", "best"
+        "Studies",
+        "study",
+        Heading("trials", minor=2),
+        Heading("stopped", minor=1),
+        "steps saved",
+        Heading("time saved", minor=3),
+        "degradation",
+        "best",
     )
     for result in results:
         s = result.summary

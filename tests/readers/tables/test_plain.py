@@ -144,7 +144,7 @@ def test_ends_before_the_last_report_are_noted(tmp_path: Path) -> None:
     (note,) = (note for note in study.notes if note.code == "ended_before_report")
     assert (note.count, note.text) == (
         1,
-        "1 trial(s) end before their last report; taken to end with it: a",
+        "1 trial ends before the last report; taken to end then: a",
     )
 
 

@@ -130,7 +130,7 @@ def test_a_log_that_was_appended_to(tmp_path: Path) -> None:
     study = read(tmp_path)
     assert (study.steps.tolist(), study.values.tolist()) == ([0, 1, 2], [9, 8, 70])
     assert codes(study) == {"restarts": 1}
-    assert "2 report(s) of its earlier start are superseded" in said(study, "restarts")
+    assert "2 reports of its earlier start are superseded" in said(study, "restarts")
 
 
 @given(st.lists(st.integers(0, 8), max_size=12))

@@ -88,7 +88,7 @@ def test_an_example_in_a_page_is_no_trial_beside_logs(tmp_path: Path) -> None:
     reading = read_inputs(tmp_path, direction="minimize")
     assert [study.trials for study in reading.studies] == [("a", "b")]
     (note,) = reading.inputs[0].notes
-    assert note.text.startswith("4 file(s) are no logs of training jobs: README.md, docs/x.rst")
+    assert note.text.startswith("4 files are no logs of training jobs: README.md, docs/x.rst")
 
 
 def test_a_page_given_alone_is_read(tmp_path: Path) -> None:
@@ -189,7 +189,7 @@ def test_settings_in_the_folder_of_a_job_are_no_log(tmp_path: Path) -> None:
     (expected,) = read_inputs(DATA / "tiny" / "sagemaker").studies
     assert reading.studies[0].values.tolist() == expected.values.tolist()
     (note,) = reading.inputs[0].notes
-    assert note.text == f"1 file(s) are neither records nor logs: logs/{job.name}/settings.json"
+    assert note.text == f"1 file is neither records nor logs: logs/{job.name}/settings.json"
 
 
 def test_pages_beside_runs_that_only_their_columns_show_change_nothing(tmp_path: Path) -> None:

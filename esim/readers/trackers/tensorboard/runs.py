@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from esim.errors import EsimError
+from esim.errors import EsimError, plural
 from esim.readers import runs
 from esim.readers.assembly import some
 from esim.readers.config_files import Configs
@@ -262,7 +262,8 @@ def _told(trials: Mapping[str, _Trial], objective: str) -> list[Note]:
     if not doubtful:
         return []
     text = (
-        f"{len(doubtful)} run(s) are many event files of one step each, as if every file were a "
+        f"{plural(len(doubtful), 'run', 'have')} many event files of one step each, as if "
+        "every file were a "
         f"trial and its step the trial's number: {some(doubtful)}"
     )
     return [Note("files_of_one_step", text, len(doubtful))]

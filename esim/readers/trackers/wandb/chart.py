@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from esim.errors import EsimError
+from esim.errors import EsimError, agree, plural
 from esim.readers.formats import Detection, Format, Found
 from esim.readers.options import Options
 from esim.readers.run_logs import Layout, RunLog, RunLogs
@@ -96,14 +96,17 @@ def read(source: Source, options: Options) -> Found:
     renamed = sum(chart.renamed for chart in charts)
     notes = []
     if renamed:
-        text = f"{renamed} run(s) have another's name; numbered in the order of their columns"
+        text = (
+            f"{plural(renamed, 'run', 'have')} another's name; numbered in the order of the columns"
+        )
         notes.append(Note("trials_renamed", text, renamed))
 
     def told(objective: str) -> list[Note]:
         said = together.told(objective)
         if averaged:
             text = (
-                f"{len(averaged)} point(s) of the chart are averages of several rows: their lowest "
+                f"{plural(len(averaged), 'point')} of the chart {agree(len(averaged), 'are')} "
+                "the average of several rows: the lowest "
                 "and highest differ; export the history for each of them"
             )
             said = [*said, Note("chart_averages", text, len(averaged))]

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
-from esim.errors import EsimError
+from esim.errors import EsimError, plural
 from esim.readers.assembly import some
 from esim.readers.config_files import flat_config
 from esim.readers.encodings import jsontext, wire
@@ -148,6 +148,9 @@ def _notes(parsed: Sequence[tuple[File, RunFile]]) -> list[Note]:
     notes = wire.fault_notes("run", faults)
     open_ended = sum(run.exit_code is None for _, run in parsed)
     if open_ended:
-        text = f"{open_ended} run file(s) have no end: the run went on, or its process was killed"
+        text = (
+            f"{plural(open_ended, 'run file', 'have')} no end: the run went on, or its "
+            "process was killed"
+        )
         notes.append(Note("runs_without_end", text, open_ended))
     return notes
