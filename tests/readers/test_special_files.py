@@ -131,7 +131,7 @@ def test_pipes_and_links_in_a_folder_are_said(tmp_path: Path) -> None:
     alone = tmp_path / "alone"
     alone.mkdir()
     (alone / "run2").symlink_to(elsewhere, target_is_directory=True)
-    with pytest.raises(EsimError, match=r"1 linked folder\(s\) not followed\n.*give .*run2 itself"):
+    with pytest.raises(EsimError, match=r"1 linked folder not followed\n.*give .*run2 itself"):
         read_inputs(alone, **CHOSEN)
 
 
