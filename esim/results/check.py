@@ -50,13 +50,14 @@ class Check:
     findings: tuple[Finding, ...]
 
     def __repr__(self) -> str:
-        return brief(self._in_short())
+        # All codes, however many: a finding is looked for by its code.
+        codes = " ".join(dict.fromkeys(finding.code for finding in self.findings))
+        return f"{brief(self._in_short())[:-1]}\n found: {codes or 'nothing'}>"
 
     def _in_short(self) -> Iterator[str]:
         yield f"Check of {self.study!r}: {self.verdict}"
         grades = [finding.severity for finding in self.findings]
         yield ", ".join(counted(grades.count(severity), severity) for severity in SEVERITIES)
-        yield ".acts .ok .findings .to_dict()"
 
     @property
     def ok(self) -> bool:

@@ -450,7 +450,7 @@ def test_the_forecast_of_a_history(
     monkeypatch.setattr(ESTIMATE, "replay_past_study", all_but_s3)
     failing = RUN.invoke(app, [*words, "--out", str(out)])
     assert failing.exit_code == 1
-    assert "Not replayed: 1 studies" in failing.output
+    assert "Not replayed: 1 study" in failing.output
     document = json.loads((out / "result.json").read_text())
     assert document["failures"] == {"s3": "no good"}
     assert document["command"] == f"esim estimate {folder} --replicates 100 --workers 1"

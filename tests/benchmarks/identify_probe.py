@@ -27,6 +27,7 @@ from esim.readers.inputs import read_inputs
 from esim.results.rule_set import read_rule_set
 from tests.benchmarks.identify_runs import evenly, readings
 from tests.benchmarks.probe import records
+from tests.benchmarks.probe_service import Services
 from tests.benchmarks.timing import machine
 from tests.cli.test_identify import run
 from tests.fetch.aws import FakeAws, environment, served
@@ -88,7 +89,7 @@ def outcome(codes: tuple[str, ...]) -> Outcome:
 
 def promised(names: list[str]) -> list[int]:
     """How many candidates would do the same to every job as each of some, itself counted."""
-    rows = records(shipped(), readings(False))
+    rows = records(shipped(), Services([one.rule for one in readings(False)]))
     place = {one.name: at for at, one in enumerate(readings(True))}
     return [int((rows == rows[place[name]]).all(axis=1).sum()) for name in names]
 
