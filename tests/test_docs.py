@@ -43,7 +43,13 @@ def name(page: Path) -> str:
 
 
 @pytest.mark.parametrize(
-    "page", [page for page in PAGES if any(one.runs for one in blocks(page))], ids=name
+    "page",
+    [
+        pytest.param(page, marks=() if name(page) == "README.md" else pytest.mark.slow)
+        for page in PAGES
+        if any(one.runs for one in blocks(page))
+    ],
+    ids=name,
 )
 def test_blocks_print_what_the_page_shows(page: Path, tmp_path: Path) -> None:
     for block, printed in run_page(page, tmp_path):
@@ -149,6 +155,7 @@ def test_a_generated_page_is_current(page: str) -> None:
     assert (ROOT / page).read_text(encoding="utf-8") == GENERATED[page](), AGAIN
 
 
+@pytest.mark.slow
 def test_the_notebook_shows_what_its_cells_give() -> None:
     held = NOTEBOOK.read_text(encoding="utf-8")
     assert len(held) < 500_000

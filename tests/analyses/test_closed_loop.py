@@ -206,6 +206,7 @@ def test_tpe_learns_from_what_is_run() -> None:
     assert [t.params for t in completed] == [{"0": 0.25, "1": 0.5, "2": 1}] * 15
 
 
+@pytest.mark.slow
 def test_the_same_bytes_for_any_number_of_processes() -> None:
     """Four processes too, and the other searchers: tests/benchmarks/closed_loop.py."""
     asked: dict[str, Any] = {"budget": 11, "futures": 20, "seed": 5, "workers": 2}

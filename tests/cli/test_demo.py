@@ -39,6 +39,7 @@ def test_the_demo_shows_a_command_its_answer_and_what_to_try_next(
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_what_it_says_to_try_next_works(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     shown = RUN.invoke(app, ["demo"]).output

@@ -47,6 +47,7 @@ def identified(folder: Path) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_every_output_fits_everywhere(every: Sequence[Command]) -> None:
     rows = [row for command in every for row in looked_at(command)]
     assert len(rows) == len(every) * len(PLACES)
@@ -58,6 +59,7 @@ def test_help_fits_too() -> None:
     assert not [row for page in help_pages() for row in looked_at(page, places) if row.faults]
 
 
+@pytest.mark.slow
 def test_the_answer_in_short_stands_last_where_a_screen_is_full(every: Sequence[Command]) -> None:
     for command in every:
         if command.module in (None, check):

@@ -464,6 +464,7 @@ def test_draws_without_a_warning_and_inside_its_borders(study, tmp_path):
             _nothing_overlaps(figure, name)
 
 
+@pytest.mark.slow
 def test_draws_any_generated_study():
     for study in generate.studies(20261123, 5):
         for figure in every_figure(study).values():
