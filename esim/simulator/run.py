@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
@@ -19,8 +20,8 @@ from esim.simulator.plan.columns import NOTHING, FirstCompleted
 from esim.simulator.plan.first_completed import one_after_another, side_by_side
 from esim.simulator.plan.plan import Plan
 from esim.simulator.plan.ranking import in_threads
-from esim.study import Float64, Status
-from esim.study.times import durations, report_seconds
+from esim.study import Float64, Status, Study
+from esim.study.times import durations, last_kept, report_seconds
 
 
 @dataclass(frozen=True)
@@ -113,6 +114,30 @@ class OrderRuns:
             return unknown, unknown
         return self.spans[..., 0], self.spans[..., 1]
 
+    @classmethod
+    def joined(cls, study: Study, lots: Sequence[OrderRuns]) -> OrderRuns:
+        """Several lots of launch orders of a study, one after another, without their times."""
+        trained, end = None, None
+        if any(lot.trained is not None for lot in lots):
+            seconds = report_seconds(study)
+            trained = np.concatenate(
+                [
+                    last_kept(study, seconds, lot.rows_kept) if lot.trained is None else lot.trained
+                    for lot in lots
+                ]
+            )
+        ends = [lot.end for lot in lots if lot.end is not None]
+        if len(ends) == len(lots):
+            columns = {name: [getattr(one, name) for one in ends] for name in vars(ends[0])}
+            end = JobEnds(**{name: np.concatenate(column) for name, column in columns.items()})
+        return cls(
+            rows_kept=np.concatenate([lot.rows_kept for lot in lots]),
+            stopped=np.concatenate([lot.stopped for lot in lots]),
+            spans=np.empty((0, study.n_trials, 2)),
+            trained=trained,
+            end=end,
+        )
+
 
 def run_many(
     plan: Plan,
@@ -202,7 +227,7 @@ def _run_many_with_first_completed(
 
     Where trials run one after another, orders in which the rungs come out alike share a plan.
     """
-    first_completed_of = [_first_completed(plan, clock, costs, order) for order in orders]
+    first_completed_of = _first_completed(plan, clock, costs, orders, threads)
     n = plan.study.n_trials
     timed = clock.mode != "order"
     kept = np.zeros((len(orders), n), dtype=np.int32)
@@ -244,21 +269,28 @@ def with_first_completed(
         return plan
     n = plan.study.n_trials
     order = np.arange(n, dtype=np.int64) if order is None else order
-    first_completed = _first_completed(plan, clock, costs, order)
+    (first_completed,) = _first_completed(plan, clock, costs, order[None], 1)
     return prepare(plan.study, plan.rule, first_completed=first_completed)
 
 
 def _first_completed(
-    plan: Plan, clock: Clock, costs: Costs, order: NDArray[np.int64]
-) -> FirstCompleted:
-    """What the first trials to complete settle in one launch order."""
+    plan: Plan,
+    clock: Clock,
+    costs: Costs,
+    orders: NDArray[np.int64],
+    threads: int | None,
+) -> list[FirstCompleted]:
+    """What the first trials to complete settle in each launch order."""
     study = plan.study
     if clock.mode == "order":
-        return one_after_another(study, order)
-    baseline = run_once(plan, clock, costs, acting=False, order=order)
+        return [one_after_another(study, order) for order in orders]
+    baseline = run_many(plan, clock, costs, orders, acting=False, threads=threads)
     startup = costs.startup_s if clock.mode == "simulated" else 0.0
-    began, unseen = baseline.began + startup, plan.arrays.flags[:, UNSEEN]
-    return side_by_side(study, order, report_seconds(study), began, baseline.ended, unseen)
+    seconds, unseen = report_seconds(study), plan.arrays.flags[:, UNSEEN]
+    return [
+        side_by_side(study, order, seconds, began + startup, ended, unseen)
+        for order, (began, ended) in zip(orders, baseline.spans.swapaxes(1, 2), strict=True)
+    ]
 
 
 def run_once(

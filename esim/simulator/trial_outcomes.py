@@ -5,7 +5,7 @@ N trials. [..., N] is [N] for one launch order, [O, N] for many. Unknown is NaN.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -56,6 +56,18 @@ class TrialOutcomes:
     final: Float64
     started: NDArray[np.bool_] | None = None
     cut: NDArray[np.bool_] | None = None
+
+    def of_orders(self, first: int, last: int) -> TrialOutcomes:
+        """Those of some of many launch orders: of `first` to `last` - 1."""
+        run = Spent(**{name: value[first:last] for name, value in vars(self.run).items()})
+        return replace(
+            self,
+            stopped=self.stopped[first:last],
+            run=run,
+            final=self.final[first:last],
+            started=None if self.started is None else self.started[first:last],
+            cut=None if self.cut is None else self.cut[first:last],
+        )
 
 
 def outcomes_of_trials(

@@ -14,12 +14,13 @@ from numba import config
 import esim
 from esim import EsimError, Status, Study
 from esim.analyses.compare.contestants import contestants
-from esim.analyses.compare.study_replays import launch_orders, scores
+from esim.analyses.compare.study_replays import earliest_stop, launch_orders
 from esim.analyses.compare.trial_halves import subset, trial_halves
 from esim.assumptions import Clock, Costs
 from esim.results.comparison.comparison import Comparison
 from esim.results.replay import ReplayResult
 from esim.rules import Rule
+from esim.simulator.accounting import Lot, outcomes_of_lots
 from esim.simulator.plan.build import prepare
 from esim.simulator.run import run_many
 from esim.study import Note
@@ -89,12 +90,20 @@ def test_scores_are_the_summaries_of_replays_in_each_order() -> None:
         rng = np.random.default_rng(at)
         orders = np.array([rng.permutation(n) for _ in range(ORDERS)], dtype=np.int64)
         plan = prepare(study, run.rule)
-        runs = run_many(plan, clock, costs, orders, threads=1)
-        baseline = run_many(plan, clock, costs, orders, acting=False, threads=2)
-        actual = scores(plan, clock, costs, final, runs, baseline)
+        clocks = [clock] + [Clock("simulated", 2)] * (ORDERS - 1)
+        parts = [(clock, orders[:1]), (clocks[1], orders[1:])]
+        lots = [
+            Lot(
+                its,
+                run_many(plan, its, costs, few, threads=1),
+                run_many(plan, its, costs, few, acting=False, threads=2),
+            )
+            for its, few in parts
+        ]
+        actual, _ = outcomes_of_lots(study, costs, final, lots)
         for o, order in enumerate(orders):
             result = esim.replay(
-                subset(study, order, "in order"), run.rule, clock.mode, clock.workers,
+                subset(study, order, "in order"), run.rule, clocks[o].mode, clocks[o].workers,
                 costs=costs, final=final,
             )  # fmt: skip
             summary = result.summary
@@ -102,13 +111,10 @@ def test_scores_are_the_summaries_of_replays_in_each_order() -> None:
                 expected = getattr(summary, name)
                 if name == "degradation_normalized" and summary.degradation == 0.0:
                     expected = 0.0  # of any scale, also where the best and the median are equal
-                assert equal(actual[name][o], expected), name
-            assert equal(
-                actual["loss_normalized"][o], np.maximum(actual["degradation_normalized"][o], 0.0)
-            )
-            stopped = actual["trials_stopped_fraction"][o] * n
+                assert equal(getattr(actual, name)[o], expected), name
+            stopped = actual.trials_stopped_fraction[o] * n
             assert stopped == pytest.approx(summary.trials_stopped)
-            assert equal(actual["best_kept"][o], best_is_kept(study, result))
+            assert equal(actual.best_kept[o], best_is_kept(study, result))
             told += summary.trials_stopped > 0
     assert told > RUNS // 4
 
@@ -117,11 +123,12 @@ def test_the_earliest_stop_is_that_of_the_decisions() -> None:
     orders = np.array([np.random.default_rng(i).permutation(WALKS.n_trials) for i in range(4)])
     plan = prepare(WALKS, of(min_reports=4))
     runs = run_many(plan, Clock("order"), Costs(), orders)
-    found = scores(plan, Clock("order"), Costs(), "last", runs, runs)
+    _, trials = outcomes_of_lots(WALKS, Costs(), "last", [Lot(Clock("order"), runs, runs)])
+    found = earliest_stop(trials)
     for o, order in enumerate(orders):
         result = esim.replay(subset(WALKS, order, "x"), of(min_reports=4), "order")
         stops = [t["stop_step"] for t in result.columns.rows() if t["stopped"]]
-        assert found["first_stop"][o] == min(stops)
+        assert found[o] == min(stops)
 
 
 @pytest.mark.parametrize("workers", [1, 3])

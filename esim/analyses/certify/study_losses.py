@@ -11,7 +11,6 @@ import numpy as np
 from esim.analyses.compare.contestants import Contestant
 from esim.analyses.compare.study_replays import (
     LOSS,
-    RECORDED_NUMBERS,
     Conditions,
     ReplayTable,
     check_saved_known,
@@ -123,13 +122,9 @@ def _has_a_best(study: Study) -> bool:
 def _in_every_order(table: ReplayTable) -> tuple[Float64, Float64, Float64]:
     """What is saved, the normalized loss and the degradation, float64 [R, O] each."""
     saved = ranked_number(table.settings)
-    if table.settings.orders:
-        numbers = table.numbers[None]
-        return numbers[saved], numbers[LOSS], numbers["degradation"]
-    told = [None if s is None else s.degradation for s in table.summaries]
-    recorded = dict(zip(RECORDED_NUMBERS, table.recorded, strict=True))
-    degradation = np.array([np.nan if d is None else d for d in told])
-    return recorded[saved][:, None], recorded[LOSS][:, None], degradation[:, None]
+    orders = table.random if table.settings.orders else table.own
+    numbers = {name: column[:, orders] for name, column in table.numbers.items()}
+    return numbers[saved], numbers[LOSS], numbers["degradation"]
 
 
 def content_of(study: Study) -> str:

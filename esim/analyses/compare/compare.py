@@ -24,7 +24,7 @@ from esim.analyses.compare.study_replays import (
     table_sample,
     table_workers,
 )
-from esim.analyses.workers.by_study import MOST, Made, Studies, going_through
+from esim.analyses.workers.by_study import MANY, MOST, Made, Studies, going_through
 from esim.assumptions import CONFIDENCE, Clock, Costs
 from esim.errors import EsimError
 from esim.results.comparison.comparison import Comparison, Saved, Settings
@@ -168,6 +168,7 @@ def compare(
             sample=sample_orders(orders, len(known)),
             workers_sample=table_sample(orders, len(known)),
             ranked=field.ranked,
+            summaries=len(known) <= MANY,
         )
         replayed = replay_every(every, replay_whole_study, field.contestants, conditions, progress)
         means = MeanIntervals(confidence, BOOTSTRAP, seed)
@@ -223,6 +224,7 @@ def _replayed_parts(
         ),
         sample=None,
         ranked=tuple(range(len(few))),
+        summaries=False,
     )
     with going_through(halves, jobs=jobs) as those:
         return replay_every(those, replay_study, few, same, progress)

@@ -17,18 +17,17 @@ from esim.analyses.compare.contestants import Contestant
 from esim.analyses.compare.kept_numbers import KeptNumbers, keep_numbers
 from esim.analyses.compare.statistics import first_shares, ranks
 from esim.analyses.workers.by_study import MANY
-from esim.assumptions import Clock, Costs
+from esim.assumptions import Clock
 from esim.errors import EsimError
 from esim.results.comparison.comparison import RecordedMeans, Settings, Spread
 from esim.results.replay import BestTrial, Summary
-from esim.simulator.accounting import Launches, Outcomes, outcomes
+from esim.simulator.accounting import Lot, Outcomes, outcomes_of_lots
 from esim.simulator.job_end import Until, play_many
 from esim.simulator.jobs import choose_clock
 from esim.simulator.plan.build import prepare
-from esim.simulator.plan.plan import Plan
 from esim.simulator.replay import Final, replay_plan
 from esim.simulator.run import OrderRuns, run_many
-from esim.simulator.trial_outcomes import outcomes_of_trials
+from esim.simulator.trial_outcomes import TrialOutcomes
 from esim.study import Float64, Int64, Study
 from esim.study.facts import Facts, facts, reporting
 
@@ -54,6 +53,7 @@ class Conditions:
             only count in means; None: all.
         workers_sample: the same in the table over numbers of workers.
         ranked: positions of the contestants that are ranked.
+        summaries: whether the summary of each replay in the recorded launch order is kept.
     """
 
     settings: Settings
@@ -61,6 +61,7 @@ class Conditions:
     sample: int | None
     workers_sample: int | None
     ranked: tuple[int, ...]
+    summaries: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,7 +77,7 @@ class StudyReplays:
         recorded: float64 [M, R], the M `RECORDED_NUMBERS` in the recorded launch order; NaN =
             unknown.
         best_recorded: the best trial without a rule; None if the study has none.
-        summaries: R summaries of the recorded launch order; empty if there are many studies.
+        summaries: R summaries of the recorded launch order; empty if none were asked for.
         orders: the numbers of the random launch orders.
         workers: number of workers of the table -> the numbers of the first launch orders on it.
         first_stop: float64 [R], the earliest step of a stop in any launch order; NaN: no stop.
@@ -265,8 +266,17 @@ def check_saved_known(table: ReplayTable) -> None:
 class ReplayTable:
     """The numbers of a study's replays: a row for each contestant, filled from any thread.
 
-    A part is a clock with launch orders: the random launch orders, and those of each number of
-    workers in the table. Parts are named by that number, the random launch orders by None.
+    A part is a clock with launch orders: the recorded one, the random ones, and those of each
+    number of workers in the table.
+
+    Attributes:
+        facts: of the study.
+        clock: of the recorded launch order.
+        orders_clock: of the random launch orders.
+        own, random: the columns of the recorded launch order and of the random ones.
+        numbers: the `ORDER_NUMBERS` by name, float64 [R, O] each; NaN = unknown. A column is a
+            launch order.
+        first_stop: float64 [R, O], the earliest step of a stop; NaN: no stop.
     """
 
     def __init__(self, study: Study, rules: int, conditions: Conditions) -> None:
@@ -279,85 +289,100 @@ class ReplayTable:
         slots = asked or (1 if self.settings.clock == "simulated" else ran)
         one_by_one = self.settings.clock == "order" or slots == 1
         self.orders_clock = Clock("order") if one_by_one else Clock("simulated", slots)
-        self.orders = launch_orders(study, self.settings.seed, self.settings.orders)
-        self.parts: dict[int | None, tuple[Clock, Int64]] = {}
-        if self.settings.orders:  # else the recorded launch order alone
-            self.parts[None] = (self.orders_clock, self.orders)
-        for workers in self.settings.workers_table:
-            clock = Clock("simulated", workers) if workers > 1 else Clock("order")
-            self.parts[workers] = (clock, self.orders[: self.settings.workers_orders])
-        self.baseline: dict[int | None, OrderRuns] = {}
-        self.numbers = {
-            part: {
-                name: np.full((rules, len(orders)), np.nan)
-                for name in (*ORDER_NUMBERS, "first_stop")
-            }
-            for part, (_, orders) in self.parts.items()
-        }
-        self.recorded = np.full((len(RECORDED_NUMBERS), rules), np.nan)
-        self.summaries: list[Summary | None] = [None] * rules
+        orders = launch_orders(study, self.settings.seed, self.settings.orders)
+        self._parts: list[tuple[Clock, Int64]] = []
+        self._columns = 0
+        self.own = self._part(self.clock, np.arange(study.n_trials)[None])
+        self.random = self._part(self.orders_clock, orders)
+        few = orders[: self.settings.workers_orders]
+        self._workers = {workers: self._on(workers, few) for workers in self.settings.workers_table}
+        self._baseline: list[OrderRuns] = []
+        shape = rules, self._columns
+        self.numbers = {name: np.full(shape, np.nan) for name in ORDER_NUMBERS}
+        self.first_stop = np.full(shape, np.nan)
+        self._summaries: list[Summary | None] = [None] * rules
+        self._best_recorded: BestTrial | None = None
+
+    def _part(self, clock: Clock, orders: Int64) -> slice:
+        """Plan one more part; the columns of its launch orders."""
+        first = self._columns
+        if len(orders):
+            self._parts.append((clock, orders))
+            self._columns += len(orders)
+        return slice(first, self._columns)
+
+    def _on(self, workers: int, orders: Int64) -> slice:
+        """The columns of launch orders, the first of the random ones, on some workers."""
+        clock = Clock("simulated", workers) if workers > 1 else Clock("order")
+        if clock == self.orders_clock:  # they are there already
+            return slice(self.random.start, self.random.start + len(orders))
+        return self._part(clock, orders)
 
     def replay_without_rule(self, any_rule: Contestant) -> None:
         """Run every part without a rule; the plan of any rule serves for that."""
-        plan = prepare(self.study, any_rule.rule, threads=1)
-        for part, (clock, orders) in self.parts.items():
-            self.baseline[part] = run_many(
-                plan, clock, self.settings.costs, orders, acting=False, threads=1
-            )
+        plan, costs = prepare(self.study, any_rule.rule, threads=1), self.settings.costs
+        self._baseline = [
+            run_many(plan, clock, costs, orders, acting=False, threads=1)
+            for clock, orders in self._parts
+        ]
 
     def replay(self, r: int, contestant: Contestant) -> None:
         """Fill the row of one contestant."""
         costs, final = self.settings.costs, self.conditions.final
         plan = prepare(self.study, contestant.rule, threads=1)
         until = Until(contestant.until, final)
-        replayed = replay_plan(plan, self.clock, costs, until)
-        told = _numbers(replayed.outcomes, RECORDED_NUMBERS)
-        self.recorded[:, r] = [told[name][0] for name in RECORDED_NUMBERS]
-        self.summaries[r] = next(replayed.results()).summary
-        headline: Mapping[str, Float64] | None = None
-        for part, (clock, orders) in self.parts.items():
-            if headline is not None and clock == self.orders_clock:
-                found = headline  # the same clock, and all of these launch orders
-            else:
-                runs = play_many(plan, clock, costs, until, orders, threads=1)
-                found = scores(plan, clock, costs, final, runs, self.baseline[part])
-            headline = headline or found
-            for name, table in self.numbers[part].items():
-                table[r] = found[name][: len(orders)]
+        lots = [
+            Lot(clock, play_many(plan, clock, costs, until, orders, threads=1), baseline)
+            for (clock, orders), baseline in zip(self._parts, self._baseline, strict=True)
+        ]
+        found, trials = outcomes_of_lots(self.study, costs, final, lots)
+        for name, value in _numbers(found, ORDER_NUMBERS).items():
+            self.numbers[name][r] = value
+        self.first_stop[r] = earliest_stop(trials)
+        if r == 0:
+            best = found.best_recorded
+            of_best = int(best.place[self.own.start]), float(best.value[self.own.start])
+            if not np.isnan(of_best[1]):
+                self._best_recorded = BestTrial(self.study.trials[of_best[0]], of_best[1])
+        if self.conditions.summaries:
+            replayed = replay_plan(plan, self.clock, costs, until)
+            self._summaries[r] = next(replayed.results()).summary
+
+    @property
+    def recorded(self) -> Float64:
+        """The `RECORDED_NUMBERS` in the recorded launch order. float64 [M, R]"""
+        return np.stack([self.numbers[name][:, self.own.start] for name in RECORDED_NUMBERS])
 
     def kept(self) -> StudyReplays:
         """What is kept of the study, once every row is filled."""
         accepted, sample = self.settings.max_degradation, self.conditions.sample
         saved = ranked_number(self.settings)
-        summaries = tuple(s for s in self.summaries if s is not None)
-        tables = {
-            part: {name: table[name] for name in ORDER_NUMBERS}
-            for part, table in self.numbers.items()
+        loss = self.numbers[LOSS]
+        every = {
+            **self.numbers,
+            "within": np.where(np.isnan(loss), np.nan, loss <= accepted),
         }
-        for table in tables.values():
-            loss = table[LOSS]
-            table["within"] = np.where(np.isnan(loss), np.nan, loss <= accepted)
         of_workers = (saved, "degradation_normalized", LOSS, "best_kept")
-        ranked, first = self._ranks(tables[None])
+        table = {name: column[:, self.random] for name, column in every.items()}
+        ranked, first = self._ranks(table)
         return StudyReplays(
             study=self.facts,
             clock=self.clock,
             orders_clock=self.orders_clock,
             recorded=self.recorded,
-            best_recorded=summaries[0].best_recorded,
-            summaries=summaries if sample is None else (),
-            orders=keep_numbers(tables[None], sample),
+            best_recorded=self._best_recorded,
+            summaries=tuple(s for s in self._summaries if s is not None),
+            orders=keep_numbers(table, sample),
             workers={
-                part: keep_numbers(
-                    {name: table[name] for name in of_workers},
+                workers: keep_numbers(
+                    {name: every[name][:, columns] for name in of_workers},
                     self.conditions.workers_sample,
                     ends=False,
                 )
-                for part, table in tables.items()
-                if part is not None
+                for workers, columns in self._workers.items()
             },
-            first_stop=np.fmin.reduce(self.numbers[None]["first_stop"], axis=1),
-            reach=_reach(tables[None][saved]),
+            first_stop=np.fmin.reduce(self.first_stop[:, self.random], axis=1),
+            reach=_reach(table[saved]),
             ranks=ranked,
             first=first,
         )
@@ -386,29 +411,10 @@ def _reach(saved: Float64) -> Float64 | None:
     return reach
 
 
-def scores(
-    plan: Plan, clock: Clock, costs: Costs, final: str, runs: OrderRuns, baseline: OrderRuns
-) -> Mapping[str, Float64]:
-    """The `ORDER_NUMBERS` of O runs of all trials, and the earliest step of a stop, "first_stop".
-
-    Args:
-        plan: the plan that was run.
-        clock, costs, final: as in `replay`.
-        runs: the O runs.
-        baseline: runs of the same launch orders without a rule.
-
-    Returns:
-        float64 [O] each; NaN = unknown, and for "first_stop" that the rule stops no trial.
-    """
-    study = plan.study
-    trials = outcomes_of_trials(study, costs, final, runs)
-    jobs = Launches.of_all(study, len(runs.stopped))
-    found = outcomes(jobs, study, clock, costs, trials, runs, baseline)
-    first = np.where(runs.stopped, trials.run.steps, np.inf).min(axis=-1, initial=np.inf)
-    return {
-        **_numbers(found, ORDER_NUMBERS),
-        "first_stop": np.where(np.isfinite(first), first, np.nan),
-    }
+def earliest_stop(trials: TrialOutcomes) -> Float64:
+    """The earliest step at which a trial is stopped in each launch order, NaN: none. float64 [O]"""
+    first = np.where(trials.stopped, trials.run.steps, np.inf).min(axis=-1, initial=np.inf)
+    return np.where(np.isfinite(first), first, np.nan)
 
 
 def _numbers(found: Outcomes, names: Sequence[str]) -> Mapping[str, Float64]:

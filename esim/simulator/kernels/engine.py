@@ -228,7 +228,7 @@ def first_stop(trial, k, stop, plan, statistic, rank, curve, state):
         value = plan.own[at]
         if plan.rule.include_self:
             show(trial, k + 1, plan, rank, state)
-        if statistic is not None:
+        if statistic is not None and (traced or not np.isnan(value)):
             gather(trial, column, plan, statistic, state)
         judged = True
         if gated:

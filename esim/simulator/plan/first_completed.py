@@ -63,10 +63,12 @@ def side_by_side(
     has = np.diff(study.offsets) > 0
     at_end[has] = times[study.offsets[1:][has] - 1] == ends[has]
     at_end &= ~unseen
-    first = min(np.flatnonzero(completes), key=lambda i: (ends[i], position[i]))
-    last_steps, moment = last_row(study, study.resource), ends[first]
+    moment = ends[completes].min()
+    first = order[np.argmax(completes[order] & (ends[order] == moment))]
+    last_steps = last_row(study, study.resource)
     longest = int(last_steps[first])
-    with_it = [i for i in order[position[first] + 1 :] if ends[i] == moment]
+    after = order[position[first] + 1 :]
+    with_it = after[ends[after] == moment]
     for i in with_it:
         if at_end[i]:
             break  # its report is the first to be judged
