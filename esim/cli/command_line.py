@@ -9,6 +9,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 _TYPED = "esim.typed"
+_ALONE = ("--json", "--resume")
 _ELSEWHERE = ("--out", "--fail-if", "--engine", "--jobs", "--address")
 
 
@@ -55,6 +56,6 @@ def command_line(context: typer.Context) -> str | None:
     for word in words:
         if word in _ELSEWHERE:
             next(words, None)
-        elif word != "--json" and word.partition("=")[0] not in _ELSEWHERE:
+        elif word not in _ALONE and word.partition("=")[0] not in _ELSEWHERE:
             kept.append(word)
     return shlex.join(("esim", *kept)) if kept else None

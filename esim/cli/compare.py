@@ -15,9 +15,9 @@ from esim.cli.flags import (
     ClockMode,
     CostFlags,
     DrawnStudiesFlags,
-    EngineFlags,
     FinalFlags,
     Logs,
+    ResumableFlags,
     check_clock,
     typed_share,
 )
@@ -165,7 +165,7 @@ def compare(
     final: FinalFlags,
     reading: ReadDatedStudiesFlags,
     costs: CostFlags,
-    engine: EngineFlags,
+    engine: ResumableFlags,
     drawn: DrawnStudiesFlags,
     output: ComparisonOutputFlags,
 ) -> None:
@@ -175,7 +175,7 @@ def compare(
     money, final_value = costs.chosen(), final.chosen()
     clock.check()
     saved = amount(comparison.saved, costs.price)
-    engine.check()
+    engine.check(output.out)
     output.check(logs)
 
     from esim import compare as run
@@ -194,6 +194,7 @@ def compare(
             **vars(engine),
             **vars(drawn),
             inputs=described(found),
+            out=output.out,
             progress=lambda done, of: display.update(task, total=of, completed=done),
         )
     _tell(replace(compared, command=command_line(context)), output)

@@ -16,9 +16,9 @@ from esim.cli.flags import (
     Confidence,
     CostFlags,
     DrawnStudiesFlags,
-    EngineFlags,
     FinalFlags,
     Logs,
+    ResumableFlags,
     Seed,
     typed_share,
 )
@@ -167,7 +167,7 @@ def estimate(
     final: FinalFlags,
     reading: ReadDatedStudiesFlags,
     costs: CostFlags,
-    engine: EngineFlags,
+    engine: ResumableFlags,
     drawn: DrawnStudiesFlags,
     output: ResultFlags,
 ) -> None:
@@ -175,27 +175,31 @@ def estimate(
     row, until, money, final_value = rule.chosen(), rule.job_rules(), costs.chosen(), final.chosen()
     if until and job.same_cost:
         raise typer.BadParameter("--same-cost is for rules that stop trials: leave out --until")
-    engine.check()
+    engine.check(output.out)
     output.check(logs)
     wanted, asked = job.wanted(rule.readings or rule.left()), job.keywords()
 
     from esim.analyses.estimate.forecast import settle
     from esim.analyses.estimate.full_estimate import full_estimate
     from esim.analyses.workers.by_study import going_through
-    from esim.study.facts import facts_at
+    from esim.analyses.workers.finished import finished_parts
 
     with progress() as display:
         task = display.add_task("reading logs", total=None)
         found = read_or_open(logs, reading, engine)
         most = drawn.most_studies
-        with going_through(studies_of(found), **vars(engine), most=most, seed=job.seed) as studies:
-            known, threads = studies.each(facts_at), engine.jobs
+        with going_through(
+            studies_of(found), **engine.workers(), most=most, seed=job.seed
+        ) as studies:
+            known, threads = studies.facts(), engine.jobs
             asked |= {"costs": money, "final": final_value, "threads": threads, "until": until}
             ask = settle(known, row, **asked)
-            estimated = full_estimate(
-                studies, known, ask, job.seed, job.confidence, wanted,
-                progress=by_part(display, task),
-            )  # fmt: skip
+            told = studies.positions, ask, job.seed, wanted
+            with finished_parts(studies_of(found), output.out, engine.resume, *told) as parts:
+                estimated = full_estimate(
+                    studies, known, ask, job.seed, job.confidence, wanted,
+                    progress=by_part(display, task), parts=parts,
+                )  # fmt: skip
     document = estimated.document(described(found), command_line(context))
     _tell(estimated, document, found, output)
     output.decide(document)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, get_args
+from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 import typer
 
@@ -278,12 +278,41 @@ class EngineFlags:
         """Whether any of them was typed: a history is then gone through study by study."""
         return bool(self.engine or self.jobs or self.address)
 
+    def workers(self) -> dict[str, Any]:
+        """The arguments of `going_through` that these flags give."""
+        return {"engine": self.engine, "jobs": self.jobs, "address": self.address}
+
     def check(self) -> None:
         """Raise typer.BadParameter for an engine that cannot be, before any log is read."""
         from esim.analyses.workers.engines import check_engine
 
         with usage():
             check_engine(self.engine or "local", self.jobs, self.address)
+
+
+@dataclass(frozen=True)
+class ResumableFlags(EngineFlags):
+    """Where the studies of a history are gone through one by one, and from where on."""
+
+    resume: Annotated[
+        bool,
+        typer.Option(
+            "--resume",
+            help="Go on where an interrupted run with the same --out left off.",
+            rich_help_panel=MANY,
+        ),
+    ] = False
+
+    @property
+    def given(self) -> bool:
+        """Whether any of them was typed: a history is then gone through study by study."""
+        return super().given or self.resume
+
+    def check(self, out: Path | None = None) -> None:
+        """Raise typer.BadParameter for what cannot be, before any log is read."""
+        super().check()
+        if self.resume and out is None:
+            raise typer.BadParameter("--resume goes on with an --out")
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def read_or_open(logs: list[str], reading: ReadFlags, engine: EngineFlags) -> ReadInput | History:
     """The studies in the logs, or a history whose studies are to be gone through one by one."""
     history = reading.history(logs, engine.given)
-    check_engine_used(history, engine=engine.engine, address=engine.address)
+    check_engine_used(history, **{name: v for name, v in vars(engine).items() if name != "jobs"})
     return reading.read(logs) if history is None else history
 
 

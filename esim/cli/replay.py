@@ -14,9 +14,9 @@ from esim.cli.flags import (
     REPLAY,
     ClockFlags,
     CostFlags,
-    EngineFlags,
     FinalFlags,
     Logs,
+    ResumableFlags,
 )
 from esim.cli.gates import ResultFlags
 from esim.cli.groups import with_groups
@@ -46,25 +46,6 @@ class ReplayedRuleFlags(UntilRuleFlags):
             rich_help_panel=REPLAY,
         ),
     ] = False
-
-
-@dataclass(frozen=True)
-class ResumableFlags(EngineFlags):
-    """Where the studies of a history are gone through one by one, and from where on."""
-
-    resume: Annotated[
-        bool,
-        typer.Option(
-            "--resume",
-            help="Go on where an interrupted run with the same --out left off.",
-            rich_help_panel=MANY,
-        ),
-    ] = False
-
-    @property
-    def given(self) -> bool:
-        """Whether any of them was typed: a history is then gone through study by study."""
-        return super().given or self.resume
 
 
 @dataclass(frozen=True)
@@ -107,7 +88,7 @@ def replay(
     row, until, money, final_value = rule.chosen(), rule.job_rules(), costs.chosen(), final.chosen()
     which, by = rule.readings or rule.left(), breakdown.chosen()
     clock.check()
-    engine.check()
+    engine.check(output.out)
     output.check(logs)
     history = reading.history(logs, engine.given or by is not None)
     if history is not None:
@@ -184,8 +165,6 @@ def _replay_history(
     """Replay a history study by study."""
     from esim.analyses.history.replay_history import replay_history
 
-    if engine.resume and output.out is None:
-        raise typer.BadParameter("--resume goes on with an --out")
     with progress() as display:
         task = display.add_task("replaying", total=len(history.names))
         result = replay_history(

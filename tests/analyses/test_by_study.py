@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import json
+import re
 import weakref
 from functools import partial
 from importlib import import_module
@@ -26,6 +27,7 @@ from esim.analyses.estimate.past_numbers import past_numbers
 from esim.analyses.estimate.past_replays import replay_past_study
 from esim.analyses.estimate.past_study import PastStudy
 from esim.analyses.workers.by_study import going_through
+from esim.analyses.workers.finished import FinishedParts
 from esim.cli import app
 from esim.results.comparison.comparison import Comparison
 from esim.results.forecast import Estimate
@@ -40,6 +42,7 @@ REPLAYS, ESTIMATE = (
     import_module("esim.analyses.compare.study_replays"),
     import_module("esim.analyses.estimate.forecast"),
 )
+BY_STUDY = import_module("esim.analyses.workers.by_study")
 FORECAST = [f"esim.analyses.estimate.{name}" for name in ("quantities", "doubts", "advice")]
 FEW = [REPLAYS, ESTIMATE, *map(import_module, FORECAST)]
 RULES = ["sagemaker", "optuna-median"]
@@ -169,6 +172,107 @@ def test_compare_gives_the_same_bytes_from_everywhere(
         found = esim.compare(source, choice=True, **words, **COMPARE)
         assert found.to_json() == expected.to_json()
         pd.testing.assert_frame_equal(found.by_study, expected.by_study)
+
+
+@pytest.mark.parametrize("command", [["compare", "--orders", "2"], ["estimate", "--workers", "1"]])
+def test_a_history_is_read_once(
+    command: list[str], history: History, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[int] = []
+    real = Chunk.studies
+    monkeypatch.setattr(
+        Chunk,
+        "studies",
+        lambda chunk, **words: (read.append(chunk.number), real(chunk, **words))[1],
+    )
+    words = [command[0], str(history.location), *command[1:], "--engine", "threads", "--json"]
+    once = RUN.invoke(app, words)
+    assert once.exit_code == 0, once.output
+    assert sorted(read) == [0, 1, 2]
+    monkeypatch.setattr(BY_STUDY, "HELD", 100)  # a study has 30 reports
+    read.clear()
+    again = RUN.invoke(app, words)
+    assert set(read) == {0, 1, 2} and len(read) >= 6
+    assert again.stdout == once.stdout
+
+
+def test_failing_studies_that_are_held(history: History) -> None:
+    """What is held of a history stops no other, as what is read from it again."""
+    with going_through(history, engine="threads") as every:
+        every.facts()
+        assert every.each(name_at) == [(at, f"s{at}") for at in (0, 3, 4, 6)]
+        assert set(every.failures) == {"s1", "s2", "s5"}
+        assert every.positions == (0, 3, 4, 6)
+
+
+@pytest.mark.parametrize("command", [["compare", "--orders", "2"], ["estimate", "--workers", "1"]])
+def test_an_interrupted_run_goes_on(
+    command: list[str], history: History, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = [command[0], str(history.location), *command[1:], "--jobs", "1"]
+    whole, out = tmp_path / "whole", tmp_path / "out"
+    assert RUN.invoke(app, [*words, "--out", str(whole)]).exit_code == 0
+    real = FinishedParts.keep_object
+
+    def dies_on_the_third(parts: FinishedParts, name: str, made: Any) -> None:
+        if name == "2.made":
+            raise KeyboardInterrupt
+        real(parts, name, made)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(FinishedParts, "keep_object", dies_on_the_third)
+        assert RUN.invoke(app, [*words, "--out", str(out)]).exit_code != 0
+    partial = tmp_path / "out.partial"
+    assert not out.exists()
+    assert {path.name for path in partial.glob("*.made")} == {"0.made", "1.made"}
+    other = RUN.invoke(app, [*words, "--seed", "1", "--out", str(out), "--resume"])
+    assert other.exit_code == 1
+    assert "parts of another run" in f"{other.output}{other.exception}"
+    kept: list[str] = []
+
+    def count(parts: FinishedParts, name: str, made: Any) -> None:
+        kept.append(name)
+        real(parts, name, made)
+
+    monkeypatch.setattr(FinishedParts, "keep_object", count)
+    again = RUN.invoke(app, [*words, "--out", str(out), "--resume"])
+    assert again.exit_code == 0, again.output
+    assert kept == ["2.made"]
+    assert not partial.exists()
+    found, expected = (json.loads((one / "result.json").read_text()) for one in (out, whole))
+    assert found == expected
+
+
+def test_only_records_and_arrays_are_read_of_finished_parts(tmp_path: Path) -> None:
+    class Calls:
+        def __reduce__(self) -> Any:
+            return Path.touch, (tmp_path / "called",)
+
+    with FinishedParts.opened(tmp_path / "out", "key", resume=False) as parts:
+        whole = facts(studies(1)[0]), np.arange(3.0)
+        parts.keep_object("0.made", whole)
+        read, array = parts.read_object("0.made")
+        assert read == whole[0]
+        np.testing.assert_array_equal(array, whole[1])
+        parts.keep_object("1.made", Calls())
+        with pytest.raises(EsimError, match="a finished part of the run is damaged"):
+            parts.read_object("1.made")
+        held = bytearray((parts.folder / "0.made").read_bytes())
+        held[20] ^= 1
+        (parts.folder / "0.made").write_bytes(held)
+        with pytest.raises(EsimError, match="damaged"):
+            parts.read_object("0.made")
+    assert not (tmp_path / "called").exists()
+
+
+@pytest.mark.parametrize("name", ["replay", "compare", "estimate"])
+def test_there_must_be_something_to_go_on_from(name: str, history: History, tmp_path: Path) -> None:
+    of_history = RUN.invoke(app, [name, str(history.location), "--resume"])
+    assert of_history.exit_code == 2
+    assert "--resume goes on with an --out" in of_history.output
+    of_logs = RUN.invoke(app, [name, "data/image_digits", "--resume", "--out", str(tmp_path / "o")])
+    assert of_logs.exit_code == 2
+    assert "are for what esim convert wrote" in re.sub(r"[│\s]+", " ", of_logs.output)
 
 
 def test_of_one_known_study_its_halves_are_read_again(tmp_path: Path) -> None:

@@ -194,7 +194,7 @@ def test_without_resume_it_begins_anew(
 def test_parts_of_another_replay(history: History, tmp_path: Path) -> None:
     interrupted(history, tmp_path / "out", 2)
     other = many.ReplaySettings(rule("sagemaker", min_peers=3))
-    with pytest.raises(EsimError, match="parts of another replay"):
+    with pytest.raises(EsimError, match="parts of another run"):
         many.replay_history(history, other, out=tmp_path / "out", resume=True)
 
 

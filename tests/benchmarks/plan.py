@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from esim.analyses.history import replay_history as many
 from esim.analyses.history.finished_chunks import FinishedChunks
 from esim.analyses.workers.engines import AHEAD
+from esim.analyses.workers.finished import FinishedParts
 from esim.rules import rule
 from esim.storage.history import Location, layout
 from esim.storage.history.write import Input, append
@@ -70,7 +71,7 @@ def cost(trials: int, steps: int, studies: int) -> Cost:
 
         def keep() -> FinishedChunks:
             (folder / "out.partial").mkdir(exist_ok=True)
-            kept = FinishedChunks(folder / "out.partial")
+            kept = FinishedChunks(FinishedParts(folder / "out.partial"))
             for number, part in enumerate(parts):
                 kept.keep(number, pickle.loads(pickle.dumps(part)))
             return kept

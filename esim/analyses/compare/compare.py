@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import Any, get_args
 
 from esim.analyses.compare.baselines import baselines
@@ -24,7 +25,8 @@ from esim.analyses.compare.study_replays import (
     table_sample,
     table_workers,
 )
-from esim.analyses.workers.by_study import MANY, MOST, Made, Studies, going_through
+from esim.analyses.workers.by_study import MOST, Made, Studies, going_through
+from esim.analyses.workers.finished import FinishedParts, finished_parts
 from esim.assumptions import CONFIDENCE, Clock, Costs
 from esim.errors import EsimError
 from esim.results.comparison.comparison import Comparison, Saved, Settings
@@ -32,7 +34,7 @@ from esim.rules import JobRule, Rule, job_rules, share, usual
 from esim.simulator.replay import Final
 from esim.storage.history import History
 from esim.study import Study
-from esim.study.facts import Facts, facts_at
+from esim.study.facts import Facts
 from esim.version import __version__
 
 BOOTSTRAP = 2000  # replicates of each interval
@@ -64,6 +66,8 @@ def compare(
     most_studies: int = MOST,
     inputs: Sequence[Mapping[str, Any]] = (),
     progress: Progress | None = None,
+    out: Path | None = None,
+    resume: bool = False,
 ) -> Comparison:
     """Compare rules, and the baselines of any fair comparison, on recorded studies.
 
@@ -106,6 +110,9 @@ def compare(
         inputs: what the studies were read from, for the document.
         progress: called with the number of replays (one study under one rule) that are done, and
             with their number in all.
+        out: where the result of a history will be written. What is finished is kept in
+            ``<out>.partial`` until it is there; the result itself is not written.
+        resume: go on from ``<out>.partial`` of an interrupted run of the same comparison.
 
     Raises:
         EsimError: no study; an unknown rule, column or value; an engine that is not installed; or
@@ -142,7 +149,7 @@ def compare(
     with going_through(
         given, engine=engine, jobs=jobs, address=address, most=most_studies, seed=seed
     ) as every:
-        known = every.each(facts_at)
+        known = every.facts()
         field = _with_baselines(asked, known)
         orders = orders_each(orders, len(known))
         settings = Settings(
@@ -168,9 +175,13 @@ def compare(
             sample=sample_orders(orders, len(known)),
             workers_sample=table_sample(orders, len(known)),
             ranked=field.ranked,
-            summaries=len(known) <= MANY,
+            summaries=sample_orders(orders, len(known)) is None,
         )
-        replayed = replay_every(every, replay_whole_study, field.contestants, conditions, progress)
+        told = every.positions, field.contestants, conditions
+        with finished_parts(given, out, resume, *told) as parts:
+            replayed = replay_every(
+                every, replay_whole_study, field.contestants, conditions, progress, parts
+            )
         means = MeanIntervals(confidence, BOOTSTRAP, seed)
         found = None
         if choice:
@@ -236,11 +247,13 @@ def replay_every(
     field: Sequence[Contestant],
     conditions: Conditions,
     progress: Progress | None,
+    parts: FinishedParts | None = None,
 ) -> list[Made]:
     """Replay every study under every contestant.
 
     Args:
         work: what is made of a study; its arguments are those of `replay_study`.
+        parts: as of `Studies.each`.
     """
     count, of = itertools.count(1), len(every) * len(field)
 
@@ -256,6 +269,7 @@ def replay_every(
     return every.each(
         partial(work, tuple(field), conditions, every.threads, tell),
         (lambda studies: None) if every.here else studies_done,
+        parts,
     )
 
 

@@ -33,7 +33,7 @@ from esim.rules import rule as named_rule
 from esim.simulator.replay import Final, check_final
 from esim.storage.history import History
 from esim.study import Float64, Int64, Study
-from esim.study.facts import Facts, facts, facts_at
+from esim.study.facts import Facts, facts
 from esim.study.trend import TREND_P, together
 
 _TIMES = 10  # replicates of many studies together, of those that are asked for
@@ -149,7 +149,7 @@ def estimate(
         studies, engine=engine, jobs=jobs, address=address, most=most_studies, seed=seed
     ) as past:
         ask = settle(
-            past.each(facts_at), row, trials, workers, replicates, costs, final, launch, jobs, ends
+            past.facts(), row, trials, workers, replicates, costs, final, launch, jobs, ends
         )
         every = past.each(partial(answer, (ask,), {}, seed, past.threads, None, None))
         found = combined(every, ask, seed, confidence, past)

@@ -26,6 +26,7 @@ from esim.analyses.estimate.variants import (
     smaller,
 )
 from esim.analyses.workers.by_study import Studies, spread
+from esim.analyses.workers.finished import FinishedParts
 from esim.results.estimate import Alternative, Headline, ReadingForecast
 from esim.results.forecast import Estimate
 from esim.rules import READINGS, Reading, share
@@ -122,6 +123,7 @@ def full_estimate(
     confidence: float,
     wanted: Wanted,
     progress: PartProgress | None = None,
+    parts: FinishedParts | None = None,
 ) -> Estimate:
     """The estimate with its variants, checks and advice.
 
@@ -136,6 +138,7 @@ def full_estimate(
         confidence: of the intervals.
         wanted: what to add to the forecast.
         progress: told of each part how much of it is done.
+        parts: as of `Studies.each`, of what the studies answer.
     """
     places = spread(len(past), min(ask.held, len(past)))
     readings: Sequence[Reading] = READINGS if wanted.readings is True else wanted.readings or ()
@@ -144,7 +147,7 @@ def full_estimate(
     of_places = {past.positions[place]: known[place] for place in places}
     questions = _Questions.of(ask, of_places, readings)
     beside = dict.fromkeys(of_places, questions.all)
-    every = _answers(past, ask, beside, seed, progress)
+    every = _answers(past, ask, beside, seed, progress, parts)
     some = [one for one in every if one.position in beside]
     found = combined(every, ask, seed, confidence, past)
 
@@ -190,6 +193,7 @@ def _answers(
     beside: Mapping[int, Sequence[Ask]],
     seed: int,
     progress: PartProgress | None,
+    parts: FinishedParts | None,
 ) -> list[Answer]:
     """What each study answers to the question, and some of them to those beside it."""
     asked = sum(len({ask, *beside.get(at, ())}) for at in past.positions)
@@ -200,4 +204,5 @@ def _answers(
             telling.advance()
 
     tell = telling.advance if past.here else None
-    return past.each(partial(answer, (ask,), beside, seed, past.threads, None, tell), units_done)
+    work = partial(answer, (ask,), beside, seed, past.threads, None, tell)
+    return past.each(work, units_done, parts)

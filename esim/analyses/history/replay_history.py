@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -14,6 +12,7 @@ import numpy as np
 from esim.analyses.history.chunk_replay import ReplaySettings, replay_chunk
 from esim.analyses.history.finished_chunks import FinishedChunks
 from esim.analyses.workers import engines
+from esim.analyses.workers.finished import run_key
 from esim.results.history import (
     RESULT,
     SPREAD,
@@ -34,7 +33,7 @@ from esim.results.tables import (
     trials_schema,
     unpacked,
 )
-from esim.storage.history import Chunk, History
+from esim.storage.history import History
 from esim.storage.result_folder import result_folder
 
 __all__ = ["HistoryReplay", "ReplaySettings", "replay_chunk", "replay_history", "write_result"]
@@ -75,7 +74,7 @@ def replay_history(
         done: called with the number of studies of each finished chunk.
 
     Raises:
-        EsimError: no such study, a folder that holds other things, parts of another replay, or an
+        EsimError: no such study, a folder that holds other things, parts of another run, or an
             engine that is not there.
     """
     chunks = history.chunks(studies)
@@ -100,7 +99,9 @@ def replay_history(
     if history.notes:
         source["notes"] = [vars(note) for note in history.notes]
     gathered = Gathered(settings, [source], by, command)
-    with FinishedChunks.opened(out, _run_key(history, settings, chunks), resume) as parts:
+    places = [[c.shard, c.group, [e.study for e in c.entries]] for c in chunks]
+    key = run_key(history.sha256, settings.to_dict(), places)
+    with FinishedChunks.opened(out, key, resume) as parts:
         if out is None:
             for number in _in_order(finished(parts)):
                 gathered.add(unpacked(parts.studies(number)))
@@ -207,18 +208,3 @@ class Gathered:
                 levels = np.quantile(np.array(known, dtype=np.float64), list(SPREAD.values()))
                 named = {name: float(v) for name, v in zip(SPREAD, levels, strict=True)}
                 yield key, {"studies": len(known), **named}
-
-
-def _run_key(history: History, settings: ReplaySettings, chunks: Sequence[Chunk]) -> str:
-    from esim.version import __version__
-
-    told = json.dumps(
-        [
-            __version__,
-            history.sha256,
-            settings.to_dict(),
-            [[c.shard, c.group, [e.study for e in c.entries]] for c in chunks],
-        ],
-        sort_keys=True,
-    )
-    return hashlib.sha256(told.encode()).hexdigest()

@@ -10,17 +10,21 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import islice
 from typing import Any, TypeVar
 
 import numpy as np
 
 from esim.analyses.workers import engines
+from esim.analyses.workers.finished import FinishedParts
 from esim.errors import EsimError
 from esim.storage.history import Chunk, History
 from esim.study import Study
+from esim.study.facts import Facts, facts_at
 
 MANY = 100  # studies; of more, documents and memory hold only a short account of each
 MOST = 1000  # studies; of more, so many are drawn where a result is about studies like them
+HELD = 10_000_000  # reports of studies that are held in memory: 240 MB
 _DRAWN = 1_000_004  # child of a seed; studies have those below
 
 Made = TypeVar("Made")
@@ -42,9 +46,15 @@ class FailedStudy:
 
 @dataclass(frozen=True)
 class InMemory:
-    """Studies in memory, with the same way to read them as a chunk of a history."""
+    """Studies in memory, with the same way to read them as a chunk of a history.
+
+    Attributes:
+        held: the studies.
+        of_history: whether they were read from a history.
+    """
 
     held: tuple[Study, ...]
+    of_history: bool = False
 
     def studies(self, *, configs: bool = True) -> Iterator[Study]:
         """The studies; `configs` changes nothing, because they are complete already."""
@@ -76,7 +86,7 @@ class WorkUnit:
         keep = [i for i, position in enumerate(self.positions) if wanted(position)]
         some: Chunk | InMemory
         if isinstance(self.source, InMemory):
-            some = InMemory(tuple(self.source.held[i] for i in keep))
+            some = replace(self.source, held=tuple(self.source.held[i] for i in keep))
         else:
             some = replace(self.source, entries=tuple(self.source.entries[i] for i in keep))
         return WorkUnit(
@@ -124,7 +134,7 @@ def work_on(work: Work[Made], unit: WorkUnit) -> list[Made | FailedStudy]:
     for position, study in zip(unit.positions, read(unit), strict=True):
         if isinstance(study, FailedStudy):
             made.append(study)
-        elif isinstance(unit.source, InMemory):
+        elif isinstance(unit.source, InMemory) and not unit.source.of_history:
             made.append(work(position, study))
         else:
             made.append(attempt(partial(work, position), study))
@@ -136,7 +146,7 @@ class Studies:
 
     Attributes:
         failures: name of a study -> why it failed; later calls leave it out.
-        here: whether the work runs in this process.
+        here: whether the work runs in this process. `near`: on this machine.
         threads: that each worker may use for one study.
         drawn_from: how many there were from which these were drawn; None: these are all.
     """
@@ -147,10 +157,11 @@ class Studies:
         workers: engines.Workers,
         *,
         here: bool,
+        near: bool,
         threads: int,
         drawn_from: int | None = None,
     ) -> None:
-        self._units, self._workers = list(units), workers
+        self._units, self._workers, self._near = list(units), workers, near
         self.here, self.threads, self.drawn_from = here, threads, drawn_from
         self.failures: dict[str, str] = {}
 
@@ -162,8 +173,33 @@ class Studies:
         """Of the studies that have not failed, among all."""
         return tuple(position for unit in self._units for position in unit.positions)
 
+    def facts(self) -> list[Facts]:
+        """The facts of each study.
+
+        Studies of a history are then held in memory if they fit there together, so that the
+        history is read once. Workers of a cluster read theirs again, which costs less than to send
+        them.
+
+        Raises:
+            EsimError: as `each`.
+        """
+        chunks = [unit.source for unit in self._units if isinstance(unit.source, Chunk)]
+        reports = sum(entry.reports for chunk in chunks for entry in chunk.entries)
+        if not chunks or not self._near or reports > HELD:
+            return self.each(facts_at)
+        pairs = iter(self.each(_facts_and_study))
+        known: list[Facts] = []
+        for at, unit in enumerate(self._units):
+            facts, studies = zip(*islice(pairs, len(unit.positions)), strict=True)
+            known += facts
+            self._units[at] = replace(unit, source=InMemory(studies, of_history=True))
+        return known
+
     def each(
-        self, work: Work[Made], done: Callable[[int], None] = lambda studies: None
+        self,
+        work: Work[Made],
+        done: Callable[[int], None] = lambda studies: None,
+        parts: FinishedParts | None = None,
     ) -> list[Made]:
         """Apply `work` to every study, and return the results in the order of the studies.
 
@@ -172,12 +208,13 @@ class Studies:
         Args:
             work: a module-level function, or a partial of one.
             done: called with the number of studies of each finished unit.
+            parts: keeps what is made of each unit; what an earlier run kept there is taken.
 
         Raises:
             EsimError: every study failed, or one in memory did.
         """
         found: dict[int, list[Made | FailedStudy]] = {}
-        for at, made in self._workers.run(partial(work_on, work), self._units):
+        for at, made in self._made(work, parts):
             found[at] = made
             done(len(made))
         kept: list[Made] = []
@@ -199,6 +236,21 @@ class Studies:
             )
         return kept
 
+    def _made(
+        self, work: Work[Made], parts: FinishedParts | None
+    ) -> Iterator[tuple[int, list[Made | FailedStudy]]]:
+        """(position of a unit, what was made of it), as each unit finishes."""
+        todo = list(range(len(self._units)))
+        if parts is not None:
+            for at in [at for at in todo if f"{at}.made" in parts.kept]:
+                todo.remove(at)
+                yield at, parts.read_object(f"{at}.made")
+        units = [self._units[at] for at in todo]
+        for i, made in self._workers.run(partial(work_on, work), units):
+            if parts is not None:
+                parts.keep_object(f"{todo[i]}.made", made)
+            yield todo[i], made
+
     def some(self, places: Iterable[int]) -> tuple[Study, ...]:
         """Read some studies into memory.
 
@@ -213,6 +265,10 @@ class Studies:
                 those = unit.only(wanted.__contains__).source.studies(configs=False)
                 found += those if isinstance(unit.source, InMemory) else map(_by_itself, those)
         return tuple(found)
+
+
+def _facts_and_study(position: int, study: Study) -> tuple[Facts, Study]:
+    return facts_at(position, study), _by_itself(study)
 
 
 def _by_itself(study: Study) -> Study:
@@ -266,7 +322,12 @@ def going_through(
         threads = -(-(jobs or os.cpu_count() or 1) // len(units))
     with engines.opened(engine=engine, jobs=jobs, address=address, most=len(units)) as workers:
         yield Studies(
-            units, workers, here=engine == "threads", threads=threads, drawn_from=drawn_from
+            units,
+            workers,
+            here=engine == "threads",
+            near=engine in ("threads", "local"),
+            threads=threads,
+            drawn_from=drawn_from,
         )
 
 
