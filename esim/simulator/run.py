@@ -173,6 +173,7 @@ def run_many(
     """
     if acting and plan.rule.waits_for_first and plan.first_completed is None:
         return _run_many_with_first_completed(plan, clock, costs, orders, threads)
+    orders = np.ascontiguousarray(orders)
     n = plan.study.n_trials
     kept = np.zeros((len(orders), n), dtype=np.int32)
     timed = clock.mode != "order"
@@ -325,7 +326,7 @@ def run_once(
     if acting:
         plan = with_first_completed(plan, clock, costs, order)
     n = plan.study.n_trials
-    order = np.arange(n, dtype=np.int64) if order is None else order
+    order = np.arange(n, dtype=np.int64) if order is None else np.ascontiguousarray(order)
     if clock.mode == "order" and not acting:
         return _as_recorded(plan)
     kept = np.zeros((1, n), dtype=np.int32)

@@ -3,18 +3,52 @@
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 import os
+import struct
 import sys
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
+from types import FunctionType
 from typing import Any
 
-import numba
-from numba.core import config
+import numpy as np
 
-from esim.simulator.kernels.kept import Kept
+from esim.simulator.kernels.arguments import Criteria
+from esim.simulator.kernels.kept import KeptCode
+from esim.simulator.kernels.machine_code import (
+    Argument,
+    Entry,
+    MachineCode,
+    OfArray,
+    calling,
+    host,
+    loaded,
+)
 
 Function = Callable[..., Any]
+
+# No fastmath: NaN must stay NaN. No reference counts (_nrt): kernels own nothing and allocate
+# nothing, and counting the references to the arrays in their named tuples makes a replay about 20
+# times slower (measured on 1000 trials of 50 reports, two cores, numba 0.68.1: 3.1 to 3.7 ms with,
+# 0.17 ms without). No wrappers: kernels are called by their machine code alone.
+_OPTIONS: dict[str, Any] = {
+    "error_model": "numpy",
+    "nogil": True,
+    "_nrt": False,
+    "no_cfunc_wrapper": True,
+    "no_cpython_wrapper": True,
+}
+# What numba may compile differently by: with any of these set, its code has a file of its own.
+_SETTINGS = sorted(
+    f"{name}={value}"
+    for name, value in os.environ.items()
+    if name.startswith("NUMBA_") and name not in ("NUMBA_CACHE_DIR", "NUMBA_NUM_THREADS")
+)
+_INTERPRETED = os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0")
+_compiling = threading.RLock()
 
 
 def cache_folder() -> Path | None:
@@ -22,27 +56,24 @@ def cache_folder() -> Path | None:
 
     It is in $NUMBA_CACHE_DIR, else in $XDG_CACHE_HOME, else in ~/.cache; None if there is no home.
     """
-    digest = hashlib.sha256(f"{numba.__version__} {sys.implementation.cache_tag}".encode())
+    digest = hashlib.sha256(str(sys.implementation.cache_tag).encode())
+    for library in ("numba", "llvmlite"):  # whose import is what this is to avoid
+        found = importlib.util.find_spec(library)
+        if found is not None and found.origin is not None:
+            digest.update(Path(found.origin).with_name("_version.py").read_bytes())
     for source in sorted(Path(__file__).parent.glob("*.py")):
         digest.update(source.read_bytes())
     home = Path(os.path.expanduser("~")) / ".cache"
-    for base in (vars(config)["CACHE_DIR"], os.environ.get("XDG_CACHE_HOME"), home):
+    for base in (os.environ.get("NUMBA_CACHE_DIR"), os.environ.get("XDG_CACHE_HOME"), home):
         if base and Path(base).is_absolute():
             return Path(base) / "esim" / f"kernels-{digest.hexdigest()[:16]}"
     return None
 
 
-_FOLDER = cache_folder()
-# No fastmath: NaN must stay NaN. No GIL: threads run side by side. No reference counts (_nrt):
-# kernels own nothing and allocate nothing, and counting the references to the arrays in their named
-# tuples makes a replay about 20 times slower (measured on 1000 trials of 50 reports, two cores,
-# numba 0.68.1: 3.1 to 3.7 ms with, 0.17 ms without). No C wrapper: nobody takes a kernel's address.
-_OPTIONS: dict[str, Any] = {
-    "error_model": "numpy",
-    "nogil": True,
-    "_nrt": False,
-    "no_cfunc_wrapper": True,
-}
+@cache
+def _kept() -> KeptCode | None:
+    folder = cache_folder()
+    return None if folder is None else KeptCode(folder)
 
 
 def kept_in() -> Path:
@@ -51,19 +82,148 @@ def kept_in() -> Path:
     Raises:
         OSError: not all of it could be kept, or there is no folder to keep it in.
     """
-    if _FOLDER is None:
+    kept = _kept()
+    if kept is None:
         raise FileNotFoundError("no home folder")
-    if Kept.trouble is not None:
-        raise Kept.trouble
-    return _FOLDER
+    if kept.trouble is not None:
+        raise kept.trouble
+    return kept.folder
 
 
-def _compiled(function: Function, **options: Any) -> Function:
-    """The function, to be compiled at its first call and kept in esim's own folder."""
-    compiled: Function = numba.njit(**_OPTIONS, **options)(function)
-    if _FOLDER is not None and compiled is not function:  # which it is under NUMBA_DISABLE_JIT
-        vars(compiled)["_cache"] = Kept(f"{function.__module__}.{function.__name__}", _FOLDER)
-    return compiled
+class Kernel:
+    """A kernel, which is compiled, or loaded, at its first call with arguments of new types.
+
+    Attributes:
+        function: the kernel itself, in Python.
+    """
+
+    def __init__(self, function: Function) -> None:
+        self.function = function
+        self._entries: dict[tuple[Any, ...], tuple[struct.Struct, Entry]] = {}
+
+    def __call__(self, *arguments: Any) -> None:
+        """Run the kernel.
+
+        Args:
+            arguments: arrays, contiguous in C's order, numbers, flags, named tuples of these, or
+                None.
+        """
+        table: list[Any] = []
+        types: list[Any] = []
+        _put(arguments, table, types)
+        key = tuple(types)
+        found = self._entries.get(key)
+        if found is None:
+            with _compiling:
+                found = self._entries.get(key) or self._entry(arguments)
+            self._entries[key] = found
+        packed, entry = found
+        if entry(packed.pack(*table)):
+            raise RuntimeError(f"{self.function.__name__} failed")  # an index out of bounds
+
+    def _entry(self, arguments: tuple[Any, ...]) -> tuple[struct.Struct, Entry]:
+        types = tuple(map(_type, _flat(arguments)))
+        name = f"{self.function.__module__}.{self.function.__name__}"
+        digest = hashlib.sha256(repr((types, host(), _SETTINGS)).encode()).hexdigest()
+        file, kept = f"{name}-{digest[:16]}", _kept()
+        code = None if kept is None else kept.read(file)
+        if code is None:
+            code = _compiled(self.function, arguments)
+            if kept is not None:
+                kept.write(file, code)
+        packed = (_PACKED.get(its, "q") if isinstance(its, str) else "q" for its, _ in types)
+        return struct.Struct("=" + "".join(packed)), loaded(code)
+
+
+def _put(arguments: tuple[Any, ...], table: list[Any], types: list[Any]) -> None:
+    """Add arguments to the table of a call, and what tells their types to the types."""
+    for argument in arguments:
+        its = type(argument)
+        if its is np.ndarray:
+            if not argument.flags.c_contiguous:
+                raise TypeError("kernels take contiguous arrays")
+            table.append(id(argument))
+            types.append(argument.dtype.num)
+            types.append(argument.ndim)
+        elif its in _ALL_NUMBERS:
+            table += argument
+            types.append(its)
+        elif argument is None:
+            table.append(0)
+            types.append(None)
+        elif isinstance(argument, tuple):
+            types.append(its)
+            _put(argument, table, types)
+        else:
+            table.append(argument)
+            types.append(its)
+
+
+_PACKED = {"double": "d", "i8": "?7x"}  # how `struct` writes them into eight bytes
+_ALL_NUMBERS = {Criteria}  # named tuples whose fields are numbers and flags, of types they declare
+
+
+def _flat(arguments: tuple[Any, ...]) -> Iterator[Any]:
+    """Arguments one by one: a named tuple as its fields."""
+    for argument in arguments:
+        if isinstance(argument, tuple):
+            yield from _flat(argument)
+        else:
+            yield argument
+
+
+def _type(argument: Any) -> tuple[Argument, str]:
+    """What an argument is in the table, and NumPy's name of its type."""
+    if isinstance(argument, np.ndarray):
+        return OfArray(argument.itemsize, argument.ndim), argument.dtype.str
+    if argument is None:
+        return "none", ""
+    if isinstance(argument, bool | np.bool_):
+        return "i8", ""
+    return ("double" if isinstance(argument, float | np.floating) else "i64"), ""
+
+
+_INNER: dict[Function, Any] = {}  # functions that only kernels call -> what numba makes of them
+
+
+def _compiled(function: Function, arguments: tuple[Any, ...]) -> MachineCode:
+    """The machine code of a kernel for arguments of these types."""
+    import numba
+
+    for its, made in list(_INNER.items()):
+        if made is None:
+            _INNER[its] = numba.njit(**_OPTIONS, forceinline=True)(its)
+    # Kernels name these functions as globals of their modules, where numba must find its own.
+    for module in {its.__module__ for its in (*_INNER, function)}:
+        names = vars(sys.modules[module])
+        for name, value in list(names.items()):
+            if isinstance(value, FunctionType) and value in _INNER:
+                names[name] = _INNER[value]
+    jitted = numba.njit(**_OPTIONS)(function)
+    jitted.compile(tuple(numba.typeof(_like(argument)) for argument in arguments))
+    (compiled,) = jitted.overloads.values()
+    library, name = compiled.library, compiled.fndesc.llvm_func_name
+    module = library._final_module
+    types = [str(one.type) for one in module.get_function(name).arguments]
+    declared = [one.name for one in module.functions if one.is_declaration]
+    _, kind, (code, _) = library.serialize_using_object_code()
+    assert kind == "object"
+    outside = tuple(one for one in declared if not one.startswith("llvm."))
+    flat = [one for one, _ in map(_type, _flat(arguments))]
+    return MachineCode((code, calling(name, types, flat)), outside)
+
+
+def _like(argument: Any) -> Any:
+    """An argument of the same types, whose arrays may be written to."""
+    if isinstance(argument, np.ndarray):
+        return np.empty((0,) * argument.ndim, argument.dtype)
+    if isinstance(argument, tuple):
+        return type(argument)(*map(_like, argument))
+    if isinstance(argument, bool | np.bool_):
+        return bool(argument)
+    if argument is None or isinstance(argument, float | np.floating):
+        return argument
+    return int(argument)
 
 
 def kernel(function: Function) -> Function:
@@ -74,7 +234,7 @@ def kernel(function: Function) -> Function:
     replay runs has loops instead of slices (`x[:] = 0`), and no `min`, `max`, `in` or
     `np.isfinite`, which to numba are functions.
     """
-    return _compiled(function)
+    return function if _INTERPRETED else Kernel(function)
 
 
 def inner(function: Function) -> Function:
@@ -83,4 +243,5 @@ def inner(function: Function) -> Function:
     If it were called, each array would be passed as seven numbers, which doubled the time of a
     replay when it was measured.
     """
-    return _compiled(function, no_cpython_wrapper=True, forceinline=True)
+    _INNER[function] = None
+    return function

@@ -106,7 +106,8 @@ def _rank_long(
 
     workers = 1 if len(universe) < _SMALL else threads or os.cpu_count() or 1
     in_threads(
-        [partial(sort_some, long[w::workers]) for w in range(min(workers, len(long)))], workers
+        [partial(sort_some, long[w::workers].copy()) for w in range(min(workers, len(long)))],
+        workers,
     )
 
 
