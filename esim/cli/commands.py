@@ -5,60 +5,89 @@ Commands import what they need when they run, so that `esim --help` stays fast.
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Iterator, Mapping
+from importlib import import_module
+from typing import Annotated, Any
 
 import typer
 
-from esim.cli import (
-    certify,
-    check,
-    closed_loop,
-    compare,
-    convert,
-    demo,
-    diff,
-    estimate,
-    explain,
-    fetch,
-    formats,
-    identify,
-    probe,
-    replay,
-    report,
-    rules,
-    schema,
-    warm_up,
-)
 from esim.cli.command_line import AfterLogs, Recording
 from esim.version import __version__
 
+# In the order of `esim --help`. Each is a function, or for several commands `app`, in the module of
+# its name.
+NAMES = (
+    "demo",
+    "replay",
+    "check",
+    "compare",
+    "certify",
+    "estimate",
+    "closed-loop",
+    "explain",
+    "identify",
+    "diff",
+    "probe",
+    "report",
+    "convert",
+    "fetch",
+    "rules",
+    "formats",
+    "schema",
+    "warm-up",
+)
+_AFTER_LOGS = ("explain", "convert")
+
+
+class _Commands(Mapping[str, Any]):
+    """The commands by name. A module is imported when its command is first asked for.
+
+    To import all and to read their flags takes 0.1 s.
+    """
+
+    def __init__(self) -> None:
+        self._made: dict[str, Any] = {}
+
+    def __getitem__(self, name: str) -> Any:
+        if name not in NAMES:
+            raise KeyError(name)
+        if name not in self._made:
+            word = name.replace("-", "_")
+            module = import_module(f"esim.cli.{word}")
+            its = getattr(module, "app", None)
+            if its is None:
+                its = typer.Typer(add_completion=False)
+                its.command(name, cls=AfterLogs if name in _AFTER_LOGS else None)(
+                    getattr(module, word)
+                )
+            self._made[name] = typer.main.get_command(its)
+            self._made[name].name = name
+        return self._made[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(NAMES)
+
+    def __len__(self) -> int:
+        return len(NAMES)
+
+
+class _Root(Recording):
+    """The command line's root, which imports a command when it is asked for."""
+
+    def __init__(self, **words: Any) -> None:
+        super().__init__(**words)
+        self.commands: Any = _Commands()
+
+
 app = typer.Typer(
     name="esim",
-    cls=Recording,
+    cls=_Root,
     help="Replay recorded metric logs of tuning jobs through early-stopping rules: "
     "how much compute would have been saved, and would the best model have been kept?",
     no_args_is_help=True,
     context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
 )
-app.command("demo")(demo.demo)
-app.command("replay")(replay.replay)
-app.command("check")(check.check)
-app.command("compare")(compare.compare)
-app.command("certify")(certify.certify)
-app.command("estimate")(estimate.estimate)
-app.command("closed-loop")(closed_loop.closed_loop)
-app.command("explain", cls=AfterLogs)(explain.explain)
-app.command("identify")(identify.identify)
-app.command("diff")(diff.diff)
-app.add_typer(probe.app, name="probe")
-app.command("report")(report.report)
-app.command("convert", cls=AfterLogs)(convert.convert)
-app.add_typer(fetch.app, name="fetch")
-app.command("rules")(rules.rules)
-app.command("formats")(formats.formats)
-app.command("schema")(schema.schema)
-app.command("warm-up")(warm_up.warm_up)
 
 
 def _version(wanted: bool) -> None:

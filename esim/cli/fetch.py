@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 
 ALL_OUT = Path("sagemaker-tuning-jobs")
 
-app = typer.Typer(help="Download past tuning jobs; read-only.", no_args_is_help=True)
+app = typer.Typer(
+    help="Download past tuning jobs; read-only.", no_args_is_help=True, add_completion=False
+)
 
 
 def _policy(wanted: bool) -> None:

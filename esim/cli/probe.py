@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from esim.probe.sagemaker import Account
 
 app = typer.Typer(
-    help="Write tuning jobs whose stops tell which rule a service runs.", no_args_is_help=True
+    help="Write tuning jobs whose stops tell which rule a service runs.",
+    no_args_is_help=True,
+    add_completion=False,
 )
 
 
