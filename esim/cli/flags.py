@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, get_args
+from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 import typer
 
@@ -24,14 +24,25 @@ REPLAY = "The replay"
 COSTS = "Seconds and money"
 MANY = "Many studies"
 CHANCE = "Chance"
+NEXT = "The next job"
+
+ACCEPTED_LOSS = (
+    "The loss you accept, as a share of the way from the best to the median trial: 5% or 0.05."
+)
 
 
-def typed_share(text: str | float) -> float:
-    """The share that a flag was given, as typer reads it: with `parser=typed_share`.
+def share_option(help: str, panel: str) -> Any:
+    """A flag whose value is a share, such as 5% or 0.05.
 
-    Raises:
-        typer.BadParameter: it is none; the error says what was probably meant.
+    Args:
+        help: what it is.
+        panel: of the help.
     """
+    return typer.Option(parser=_typed_share, metavar="SHARE", help=help, rich_help_panel=panel)
+
+
+def _typed_share(text: str | float) -> float:
+    """The share that a flag was given. Raises typer.BadParameter, which says what was meant."""
     from esim.rules import share
 
     with usage():
@@ -81,14 +92,18 @@ ClockMode = Annotated[
         show_default=False,
     ),
 ]
+NextWorkers = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        help="Its parallel jobs. Default: as in the past, 1 where the logs do not tell.",
+        rich_help_panel=NEXT,
+        show_default=False,
+    ),
+]
 Confidence = Annotated[
     float,
-    typer.Option(
-        parser=typed_share,
-        metavar="SHARE",
-        help="How sure intervals, tests and guarantees are to be: 90% or 0.9.",
-        rich_help_panel=CHANCE,
-    ),
+    share_option("How sure intervals, tests and guarantees are to be: 90% or 0.9.", CHANCE),
 ]
 Seed = Annotated[
     int, typer.Option(min=0, help="The same seed gives the same bytes.", rich_help_panel=CHANCE)

@@ -20,7 +20,7 @@ from esim.analyses.certify.study_losses import LEFT_OUT, StudyLosses, study_loss
 from esim.analyses.compare.compare import Progress, check_words, named_apart, replay_every
 from esim.analyses.compare.contestants import Field, contestants
 from esim.analyses.compare.study_replays import Conditions, orders_each
-from esim.analyses.workers.by_study import MOST, going_through
+from esim.analyses.workers.by_study import MOST, drawn_words, going_through
 from esim.assumptions import CONFIDENCE, Clock, Costs, Mode
 from esim.errors import EsimError, plural
 from esim.results.certificate import (
@@ -306,8 +306,7 @@ class _Certifying:
         if self.drawn_from is not None:
             yield Caveat(
                 "studies_drawn",
-                f"the studies were drawn at random from {self.drawn_from:,}; --most-studies 0 "
-                "takes every one",
+                drawn_words(len(self.studies), self.drawn_from),
             )
         if self.replays.orders:
             yield Caveat(

@@ -10,6 +10,7 @@ from esim.analyses.compare.contestants import Contestant, Field
 from esim.analyses.compare.left_out import left_out_doubts, named
 from esim.analyses.compare.ranking import fewest_studies
 from esim.analyses.compare.study_replays import ON_RECORD, StudyReplays, ranked_number
+from esim.analyses.workers.by_study import drawn_words
 from esim.results.comparison.comparison import Doubt, Sensitivity, Settings
 from esim.results.replay import Caveat
 from esim.simulator.caveats import few_trials, never_stops
@@ -40,8 +41,7 @@ def doubts(
     if settings.drawn_from is not None:
         yield Doubt(
             "studies_drawn",
-            f"{len(replayed):,} of the {settings.drawn_from:,} studies, drawn at random, stand for "
-            "all; --most-studies 0 takes every one",
+            drawn_words(len(replayed), settings.drawn_from),
         )
     yield from _about_studies(replayed, settings, loss)
     alone = [c.key for c in field.contestants if c.until and never_stops(c.rule)]

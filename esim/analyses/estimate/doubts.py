@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from esim.analyses.estimate.past_replays import LEAST
 from esim.analyses.estimate.prediction_variance import EXPONENT_SD, FAR
-from esim.analyses.workers.by_study import MANY
+from esim.analyses.workers.by_study import MANY, drawn_words
 from esim.errors import plural
 from esim.results.chances import chance_words
 from esim.results.forecast import Estimate
@@ -75,7 +75,7 @@ def _too_few_trials(of: _Forecast) -> Iterator[Caveat]:
     if of.longest < LEAST:
         yield Caveat(
             "too_few_trials",
-            f"the history holds {_trials(of.longest)}: nothing can be said of the next job; "
+            f"the logs hold {plural(of.longest, 'trial')}: nothing can be said of the next job; "
             f"{LEAST} trials are the least to forecast from, {of.needed} for {of.confidence}",
         )
         return
@@ -84,7 +84,7 @@ def _too_few_trials(of: _Forecast) -> Iterator[Caveat]:
         return
     yield Caveat(
         "few_trials",
-        f"{_trials(fewest)} are few for an interval at {of.confidence}: it rests on the "
+        f"{plural(fewest, 'trial')} are few for an interval at {of.confidence}: it rests on the "
         f"shape of Student's distribution; {of.needed} trials are the least "
         "whose own range would do",
     )
@@ -160,20 +160,20 @@ def _too_parallel(of: _Forecast) -> Iterator[Caveat]:
     if of.found.until:
         yield Caveat(
             "job_level_beyond",
-            f"{_trials(of.longest)} cannot show when a longer job would be ended: a job of at most "
-            f"{of.longest} can be forecast",
+            f"{plural(of.longest, 'trial')} cannot show when a longer job would be ended: ask for "
+            f"at most so many (--trials {of.longest})",
         )
         return
     if of.found.next.launch == "recorded":
         yield Caveat(
             "longer_search",
-            f"{_trials(of.longest)} cannot show how a search that learns goes on beyond them: "
-            f"a job of at most {of.longest} can be forecast",
+            f"{plural(of.longest, 'trial')} cannot show how a search that learns goes on beyond "
+            f"them: ask for at most so many (--trials {of.longest})",
         )
         return
     yield Caveat(
         "too_parallel",
-        f"{_trials(of.longest)} cannot show how a longer job on "
+        f"{plural(of.longest, 'trial')} cannot show how a longer job on "
         f"{plural(of.found.next.workers, 'worker')} "
         "goes on: half of them and more have no earlier peers",
     )
@@ -211,8 +211,7 @@ def _studies_drawn(of: _Forecast) -> Iterator[Caveat]:
         return
     yield Caveat(
         "studies_drawn",
-        f"{len(of.past):,} of the {of.found.drawn_from:,} studies, drawn at random, stand for all; "
-        "--most-studies 0 takes every one",
+        drawn_words(len(of.past), of.found.drawn_from),
     )
 
 
@@ -335,7 +334,3 @@ _CHECKS: tuple[Callable[[_Forecast], Iterator[Caveat]], ...] = (
     _times,
     _infinite_values,
 )
-
-
-def _trials(n: int) -> str:
-    return f"{n} trial" if n == 1 else f"{n} trials"
