@@ -461,8 +461,9 @@ def test_advice_follows_the_thresholds(saved: float, lost: float, verdict: str) 
     assert found.verdict == verdict
     assert found.chances == Chances(saved, lost, lost)
     saving, losing, _ = found.reasons
-    assert f"Save at least 10 % of the steps: asked 90 %, reached {100 * saved:.0f} %." in saving
-    assert f"median trial: asked 90 %, reached {100 * lost:.0f} %." in losing
+    reached = f"{100 * saved:.0f} % (90 % is asked)."
+    assert f"Chance to save at least 10 % of the steps: {reached}" in saving
+    assert f"median trial: {100 * lost:.0f} % (90 % is asked)." in losing
     first = {"enable": "Yes, ", "enable_with_doubts": "Not sure enough", "do_not_enable": "No: "}
     assert found.sentence.startswith(first[verdict])
     for chance, aim in ((saved, "save at least 10 %"), (lost, "lose at most 5 %")):

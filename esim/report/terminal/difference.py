@@ -54,7 +54,7 @@ def show_difference(found: Difference, console: Console) -> None:
     if found.untold:
         text = (
             f"Of {plural(found.untold, 'study')} only the recorded amounts could be compared, not "
-            "reports."
+            "every report."
         )
         console.print(Text(text, style="dim"))
     show_last(answer[:2], console)
