@@ -103,7 +103,7 @@ class SearchFlags:
         list[str] | None,
         typer.Option(
             metavar="NAME",
-            help="A hyperparameter that is no part of the space, as a path is; repeatable.",
+            help="A hyperparameter that is not searched, such as a path; repeatable.",
             rich_help_panel=_SEARCH,
             show_default=False,
         ),

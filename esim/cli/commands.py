@@ -29,7 +29,7 @@ from esim.cli import (
     schema,
     warm_up,
 )
-from esim.cli.command_line import AfterLogs, Recording
+from esim.cli.command_line import AfterLogs, Plain, Recording
 from esim.version import __version__
 
 app = typer.Typer(
@@ -41,24 +41,24 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
 )
-app.command("demo")(demo.demo)
-app.command("replay")(replay.replay)
-app.command("check")(check.check)
-app.command("compare")(compare.compare)
-app.command("certify")(certify.certify)
-app.command("estimate")(estimate.estimate)
-app.command("closed-loop")(closed_loop.closed_loop)
+app.command("demo", cls=Plain)(demo.demo)
+app.command("replay", cls=Plain)(replay.replay)
+app.command("check", cls=Plain)(check.check)
+app.command("compare", cls=Plain)(compare.compare)
+app.command("certify", cls=Plain)(certify.certify)
+app.command("estimate", cls=Plain)(estimate.estimate)
+app.command("closed-loop", cls=Plain)(closed_loop.closed_loop)
 app.command("explain", cls=AfterLogs)(explain.explain)
-app.command("identify")(identify.identify)
-app.command("diff")(diff.diff)
+app.command("identify", cls=Plain)(identify.identify)
+app.command("diff", cls=Plain)(diff.diff)
 app.add_typer(probe.app, name="probe")
-app.command("report")(report.report)
+app.command("report", cls=Plain)(report.report)
 app.command("convert", cls=AfterLogs)(convert.convert)
 app.add_typer(fetch.app, name="fetch")
-app.command("rules")(rules.rules)
-app.command("formats")(formats.formats)
-app.command("schema")(schema.schema)
-app.command("warm-up")(warm_up.warm_up)
+app.command("rules", cls=Plain)(rules.rules)
+app.command("formats", cls=Plain)(formats.formats)
+app.command("schema", cls=Plain)(schema.schema)
+app.command("warm-up", cls=Plain)(warm_up.warm_up)
 
 
 def _version(wanted: bool) -> None:

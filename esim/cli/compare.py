@@ -71,8 +71,8 @@ class ComparisonFlags(RankedFlags):
     safest_within: Annotated[
         float,
         share_option(
-            "How many points less than the rule that saves most the safest one in the answer "
-            "may save: 10% or 0.1.",
+            "The safest rule in the answer may save so many points less than the one that saves "
+            "most: 10% or 0.1.",
             _COMPARISON,
         ),
     ] = 0.1

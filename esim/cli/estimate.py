@@ -72,14 +72,14 @@ class NextJobFlags:
     same_cost: Annotated[
         bool,
         typer.Option(
-            "--same-cost", help="How many more trials the rule pays for.", rich_help_panel=NEXT
+            "--same-cost", help="Also how many more trials the rule pays for.", rich_help_panel=NEXT
         ),
     ] = False
     backtest: Annotated[
         bool,
         typer.Option(
             "--backtest",
-            help="Split the past into past and future many times: do the intervals hold?",
+            help="Also split the past into past and future, many times: do the intervals hold?",
             rich_help_panel=NEXT,
         ),
     ] = False

@@ -106,7 +106,10 @@ Confidence = Annotated[
     share_option("How sure intervals, tests and guarantees are to be: 90% or 0.9.", CHANCE),
 ]
 Seed = Annotated[
-    int, typer.Option(min=0, help="The same seed gives the same bytes.", rich_help_panel=CHANCE)
+    int,
+    typer.Option(
+        min=0, help="Of random draws; the same seed gives the same bytes.", rich_help_panel=CHANCE
+    ),
 ]
 Json = Annotated[
     bool, typer.Option("--json", help="Print the result document as JSON and nothing else.")
@@ -153,8 +156,9 @@ class FinalFlags:
     final: Annotated[
         str,
         typer.Option(
-            help="A trial's final value: its last reported one (SageMaker's definition), or its "
-            "best.",
+            metavar="last|best",
+            help="Which value of a trial is its final one: the last (SageMaker's definition), or "
+            "the best.",
             rich_help_panel=REPLAY,
         ),
     ] = "last"

@@ -42,8 +42,8 @@ class HeldFlags(CandidateFlags):
     error_rate: Annotated[
         float,
         share_option(
-            "Of jobs that may be wrong, such as stopped by hand: 2% or 0.02. 0: one job that "
-            "contradicts a rule drops it.",
+            "Share of jobs that may have ended otherwise, such as by hand: 2% or 0.02. With 0, one "
+            "job that contradicts a rule drops it.",
             CANDIDATES,
         ),
     ] = 0.0

@@ -568,7 +568,7 @@ def test_what_a_backtest_finds_weighs_on_the_advice() -> None:
     held, sentence = verdict(0.79)
     assert held == "enable_with_doubts"
     assert "Not sure enough for a yes: on past trials such forecasts missed too often." in sentence
-    assert "the 90 % interval of steps saved held in 79 % of the splits" in sentence
+    assert "the 90 % interval of the steps saved held in 79 % of the splits" in sentence
     assert verdict(0.59)[0] == "not_enough_history"
 
 
@@ -587,7 +587,7 @@ def test_a_finite_past_does_not_promise_what_it_cannot_know() -> None:
     # 1 - sqrt(n / (n + 40)) <= 0.1 from about n = 4.3 * 40 = 170 on.
     assert found.unseen is not None and found.unseen.trials_needed is not None
     assert 150 < found.unseen.trials_needed < 175
-    assert f"{found.unseen.trials_needed} past trials would do" in found.advice.next_step
+    assert f"{found.unseen.trials_needed} past trials are enough" in found.advice.next_step
 
 
 def test_the_best_past_trial_stands_once_in_a_job_and_the_others_are_drawn_again() -> None:

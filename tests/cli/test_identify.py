@@ -153,7 +153,7 @@ def test_what_is_left_is_written_and_replayed(recorded: Path, tmp_path: Path) ->
     rules = json.loads((out / "rule.json").read_text())
     assert (rules["first"]["method"], rules["first"]["min_reports"]) == ("lower", 6)
     again = run("identify", str(recorded), "--rules", str(out / "rule.json"))
-    assert f"the rule {one} is left, as of the jobs of 2026-09: it fits 20 jobs" in again
+    assert f"The rule {one} is left, as of the jobs of 2026-09: it fits 20 jobs" in again
     replayed = json.loads(run("replay", str(recorded), "--rule", str(out / "rule.json"), "--json"))
     assert replayed["studies"][0]["rule"]["parameters"]["method"] == "lower"
     run("compare", str(recorded), "--rules", str(out / "rule.json"), "--orders", "2")
