@@ -73,7 +73,10 @@ GRADES: dict[str, tuple[Severity, str]] = {
     "duplicate_steps": ("warning", _KEEP_INDEX),
     "steps_unsorted": ("warning", _KEEP_INDEX),
     "lines_unmatched": ("warning", "look whether the regex should match these lines"),
-    "final_value_differs": ("warning", "look whether the regex is the one the job ran with"),
+    "final_value_differs": (
+        "warning",
+        "look whether the values are read as they are meant, by the job's own regex",
+    ),
     "jobs_without_logs": ("warning", "export their logs too"),
     "jobs_without_metric": ("warning", "look whether they failed, or print another metric"),
     "jobs_of_no_tuning_job": ("warning", "export the tuning job's own list of jobs"),
@@ -93,7 +96,7 @@ GRADES: dict[str, tuple[Severity, str]] = {
     "missing_values": ("warning", "look at the first of them: a NaN is no value to AUTO"),
     "infinite_values": ("warning", "look at the first of them"),
     "trials_all_nan": ("warning", "look whether these trials diverged"),
-    "trials_without_reports": ("warning", "look whether they failed, or their logs are missing"),
+    "trials_without_reports": ("warning", "look whether a failure or a missing log explains it"),
     "trials_not_listed": ("warning", "export the list of jobs again"),
     "elapsed_before_start": ("warning", "look whether all times are in one zone"),
     "ended_before_report": ("warning", "look whether starts, ends and report times are one clock"),
@@ -312,8 +315,8 @@ def _seen(study: Study) -> Iterator[Finding]:
             failed,
             "failed_jobs",
             "warning",
-            f"{plural(len(failed), 'job')} failed: none counts as the best, and no job is compared "
-            "with them",
+            f"{plural(len(failed), 'job')} failed: such jobs never count as the best, and no "
+            "job is compared with them",
             "look at why they failed",
         )
     cut = np.flatnonzero(cut_short(study))

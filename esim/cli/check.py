@@ -31,7 +31,8 @@ def check(
     gates: GateFlags,
     json: Json = False,
 ) -> None:
-    """Would AUTO act on such a job, and can its logs be trusted? Exit code 3 if not."""
+    """Would SageMaker's early stopping (AUTO) act on such a job, and can its logs be trusted? Exit
+    code 3 if they cannot."""
     from esim.analyses.check import check as examine
     from esim.results.check import CheckDocument
 

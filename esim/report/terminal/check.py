@@ -113,10 +113,13 @@ def _row(severity: str, parts: Sequence[RenderableType]) -> RenderableType:
 
 
 def _evidence_and_cure(finding: Finding | CommonFinding) -> Iterator[Text]:
-    told = [_evidence(text) for text in finding.evidence if text not in finding.text]
-    if told and not any(": " in text for text in told):  # names of jobs, or places
-        more = ", …" if finding.count > len(told) else ""
-        told = [f"{', '.join(told)}{more}"]
+    named = ", ".join(finding.evidence)
+    if any(": " in text for text in finding.evidence):  # path:line: text
+        told = [_evidence(text) for text in finding.evidence if text not in finding.text]
+    elif finding.evidence and named not in finding.text:  # jobs
+        told = [_evidence(named) + (", …" if finding.count > len(finding.evidence) else "")]
+    else:
+        told = []
     yield from (Text(text, style="dim") for text in told)
     if finding.cure:
         yield Text(f"what to do: {finding.cure}")

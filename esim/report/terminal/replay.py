@@ -17,7 +17,7 @@ from esim.report.answer import (
     totals_sentence,
     verdict,
 )
-from esim.report.replayed_history import doubt_words
+from esim.report.replayed_history import doubt_words, gravest_first
 from esim.report.terminal.console import inset, separate
 from esim.report.terminal.tables import FittingTable, Heading, table
 from esim.report.words import (
@@ -87,7 +87,7 @@ def show_replays(results: Sequence[ReplayResult], console: Console) -> None:
 
 
 def show_doubts(doubts: Mapping[str, int], console: Console) -> None:
-    """Print the reasons to doubt the replays of many studies, those of the most studies first.
+    """Print the reasons to doubt the replays of many studies, the gravest first.
 
     Args:
         doubts: code of a caveat -> how many studies have it; if empty, nothing is printed.
@@ -96,8 +96,8 @@ def show_doubts(doubts: Mapping[str, int], console: Console) -> None:
     if not doubts:
         return
     console.print(Text("Why to doubt it", style="bold"))
-    for code, studies in sorted(doubts.items(), key=lambda each: -each[1]):
-        told = f"· {plural(studies, 'study')}: {doubt_words(code)}"
+    for code in gravest_first(doubts):
+        told = f"· {plural(doubts[code], 'study')}: {doubt_words(code)}"
         console.print(inset(Text(told), (0, 0, 0, 1)))
     console.print(Text(" --study NAME explains them for one study", style="dim"))
 

@@ -108,14 +108,14 @@ class Chunk:
         """Columns of the chunk's row group of one file: numbers as arrays, texts as lists."""
         import pyarrow as pa
 
-        from esim.storage import sealed
+        from esim.storage import arrow, sealed
 
         where = self.location.where(name)
         with self.location.reading(name) as stream:
             try:
                 table = sealed.read_group(stream, self.group, [column.name for column in columns])
             except (pa.ArrowException, OSError) as error:
-                raise EsimError("damaged Parquet file", where=where, why=str(error)) from error
+                raise arrow.damaged(where, error) from error
         return _columns(checked_columns(table, columns, where), where)
 
 
