@@ -59,13 +59,13 @@ def _of_curves(scene: Scene, asked: Candidate, trial: int, told: int, number: in
     later = f", to take effect {plural(rule.delay, 'report')} later" if rule.delay else ""
     held = _compared(asked, own, threshold, peers, empty)
     if early:
-        said = f"says stop at step {step}{later}: {held}"
+        said = f"would stop it at step {step}{later}: {held}"
     elif row < 1:
         said = (
             f"lets a stop follow {plural(rule.delay, 'report')} on its decision, and it made {made}"
         )
     else:
-        said = f"does not say stop at step {step}{later}: {held}"
+        said = f"would not stop it at step {step}{later}: {held}"
     return Evidence(
         job=number,
         study=study.name,
