@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 
-class Told(Protocol):
+class Printable(Protocol):
     """A result that can be written and printed."""
 
     @property
@@ -28,7 +28,7 @@ class Told(Protocol):
         """The document."""
 
 
-Result = TypeVar("Result", bound=Told)
+Result = TypeVar("Result", bound=Printable)
 
 
 def tell(

@@ -25,20 +25,10 @@ from esim.storage.history import History
 from esim.study import Study
 
 # Flags of the command line -> arguments.
-_ARGUMENTS = {
-    "accept-time-aligned": "accept_time_aligned",
-    "direction": "direction",
-    "first-step": "first_step",
-    "format": "format",
-    "max-size": "max_size",
-    "metric": "metrics",
-    "objective": "objective",
-    "step": "step",
-    "study": "studies",
-    "time": "time",
-    "trial": "trial",
-    "value": "value",
-    "where": "where",
+_ARGUMENTS = {"metric": "metrics", "study": "studies"} | {
+    name.replace("_", "-"): name
+    for name in ("accept_time_aligned", "direction", "first_step", "format", "max_size")
+    + ("objective", "step", "time", "trial", "value", "where")
 }
 __all__ = [
     "Format",
