@@ -25,11 +25,11 @@ from esim.storage.history import History
 from esim.study import Study
 
 # Flags of the command line -> arguments.
-_ARGUMENTS = {"metric": "metrics", "study": "studies"} | {
-    name.replace("_", "-"): name
-    for name in ("accept_time_aligned", "direction", "first_step", "format", "max_size")
-    + ("objective", "step", "time", "trial", "value", "where")
-}
+_ALIKE = (
+    "accept_time_aligned direction first_step format max_size objective step time trial value where"
+)
+_ARGUMENTS = {name.replace("_", "-"): name for name in _ALIKE.split()}
+_ARGUMENTS |= {"metric": "metrics", "study": "studies"}
 __all__ = [
     "Format",
     "InputFile",
