@@ -13,7 +13,9 @@ if TYPE_CHECKING:
     from esim.analyses.check import check
     from esim.analyses.closed_loop.closed_loop import closed_loop
     from esim.analyses.compare.compare import compare
+    from esim.analyses.diff import diff
     from esim.analyses.estimate.forecast import estimate
+    from esim.analyses.explain.explain import explain
     from esim.analyses.identify.identify import identify
     from esim.assumptions import Costs
     from esim.errors import EsimError
@@ -37,7 +39,9 @@ _HOMES = {
     "check": "esim.analyses.check",
     "closed_loop": "esim.analyses.closed_loop.closed_loop",
     "compare": "esim.analyses.compare.compare",
+    "diff": "esim.analyses.diff",
     "estimate": "esim.analyses.estimate.forecast",
+    "explain": "esim.analyses.explain.explain",
     "identify": "esim.analyses.identify.identify",
     "read_studies": "esim.readers",
     "read_study": "esim.readers",
@@ -60,7 +64,9 @@ __all__ = [
     "check",
     "closed_loop",
     "compare",
+    "diff",
     "estimate",
+    "explain",
     "identify",
     "read_studies",
     "read_study",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 import traceback
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -18,6 +18,10 @@ HIDDEN = (
 _HARMFUL = re.compile(f"[\x00-\x1f{HIDDEN}]")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _LONGEST = 2000  # characters of each part of an error
+_FLAG = re.compile(r"""(?<![\w-])--(?P<flag>[a-z][a-z-]*)(?:[ ](?P<value>'[^']*'|[\w./:+-]+))?""")
+_NO_VALUE = frozenset(
+    ("and", "for", "if", "is", "names", "of", "or", "takes", "that", "to", "with")
+)
 _OF_ONE = {"are": "is", "have": "has", "were": "was", "do": "does"}
 _SAID_FROM = 200  # characters; what is cut longer than this says how much is missing
 
@@ -104,6 +108,45 @@ def within(where: str) -> Iterator[None]:
         raise EsimError(error.what, where=place, why=error.why, fix=error.fix) from None
 
 
+@contextmanager
+def naming_arguments(names: Mapping[str, str]) -> Iterator[None]:
+    """Errors inside name arguments of a function of Python in the place of flags.
+
+    A whole command, such as `esim replay LOGS --metric ...`, stays as it is.
+
+    Args:
+        names: flag without its dashes -> argument.
+
+    Example:
+        >>> with naming_arguments({"direction": "direction"}):
+        ...     raise EsimError("unknown", fix="--direction minimize, or --direction maximize")
+        Traceback (most recent call last):
+        esim.errors.EsimError: unknown
+          fix: direction="minimize", or direction="maximize"
+    """
+
+    def renamed(found: re.Match[str]) -> str:
+        name, value = names.get(found["flag"]), found["value"]
+        if name is None:
+            return found[0]
+        if value is None or value in _NO_VALUE:
+            return f"{name}{'' if value is None else f' {value}'}"
+        quoted = value if value[0] in "'\"" else f'"{value}"'
+        return f"{name}={quoted}"
+
+    def spelled(text: str | None) -> str | None:
+        return text if text is None or "esim " in text else _FLAG.sub(renamed, text)
+
+    try:
+        yield
+    except EsimError as error:
+        told = [spelled(text) for text in (error.what, error.where, error.why, error.fix)]
+        what, error.where, error.why, error.fix = told
+        error.what = what or ""
+        error.args = (str(error),)
+        raise
+
+
 def visible(text: str) -> str:
     """Text from outside with every harmful character written out, such as \\x1b or \\u202e.
 
@@ -143,6 +186,20 @@ def agree(n: int, verb: str) -> str:
         return verb
     ending = "es" if verb.endswith(("ch", "sh", "s", "x")) else "s"
     return _OF_ONE.get(verb, f"{verb}{ending}")
+
+
+def some_of(n: int, of: int, word: str, verb: str) -> str:
+    """How many of some things do something.
+
+    Example:
+        >>> some_of(1, 7, "job", "fail"), some_of(7, 7, "job", "fail"), some_of(1, 1, "job", "fail")
+        ('1 of 7 jobs fails', 'all 7 jobs fail', 'the only job fails')
+    """
+    if n != of:
+        return f"{n:,} of {plural(of, word)} {agree(n, verb)}"
+    if of == 2:
+        return f"both {plural(of, word, verb).removeprefix('2 ')}"
+    return f"the only {word} {agree(1, verb)}" if of == 1 else f"all {plural(of, word, verb)}"
 
 
 def unicode_text(text: str) -> str:

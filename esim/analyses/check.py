@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from esim.errors import agree, plural
+from esim.errors import plural, some_of
 from esim.results.check import SEVERITIES, Check, Finding, Severity
 from esim.simulator.replay import replay
 from esim.study import Float64, Int64, Note, Status, Study
@@ -46,13 +46,16 @@ GRADES: dict[str, tuple[Severity, str]] = {
     "table_caution": ("warning", "tune on a metric that is printed after every epoch"),
     "auto_was_on": (
         "warning",
-        "see what these stops tell of the rule: esim identify; judge its savings by a job without",
+        "esim identify tells which rule made these stops; judge savings by a job without AUTO",
     ),
     "warm_start": ("note", "give its parents' logs too: they may be previous jobs"),
-    "stopped_otherwise": ("note", "expect no rule to explain these stops"),
+    "stopped_otherwise": ("note", "leave these stops out when you judge the rule"),
     "autotune_on": ("warning", "judge AUTO by a tuning job without Autotune"),
-    "completion_criteria": ("note", "see what others would have done: esim replay --until NAME=N"),
-    "converged": ("note", "esim replay says what ending the job there would have given"),
+    "completion_criteria": (
+        "note",
+        "esim replay --until NAME=N tells what others would have done",
+    ),
+    "converged": ("note", "esim replay --until converged tells what ending the job there gives"),
     "epochs_backwards": ("warning", _KEEP_INDEX),
     "emissions_without_index": ("warning", _KEEP_INDEX),
     "summary_lines": ("warning", "print the closing summary under another name: AUTO may count it"),
@@ -63,11 +66,17 @@ GRADES: dict[str, tuple[Severity, str]] = {
         "switch the algorithm's own early stopping off: AUTO may count the line as an epoch",
     ),
     "restarts_unnumbered": ("warning", "print the epoch's index: a restart may begin anew"),
-    "restarts": ("warning", "resume from the checkpoint's epoch, or leave spot instances out"),
+    "restarts": (
+        "warning",
+        "resume from the epoch of the checkpoint, or use no spot instances",
+    ),
     "duplicate_steps": ("warning", _KEEP_INDEX),
     "steps_unsorted": ("warning", _KEEP_INDEX),
     "lines_unmatched": ("warning", "look whether the regex should match these lines"),
-    "final_value_differs": ("warning", "look whether the regex is the one the job ran with"),
+    "final_value_differs": (
+        "warning",
+        "look whether the values are read as they are meant, by the job's own regex",
+    ),
     "jobs_without_logs": ("warning", "export their logs too"),
     "jobs_without_metric": ("warning", "look whether they failed, or print another metric"),
     "jobs_of_no_tuning_job": ("warning", "export the tuning job's own list of jobs"),
@@ -87,7 +96,7 @@ GRADES: dict[str, tuple[Severity, str]] = {
     "missing_values": ("warning", "look at the first of them: a NaN is no value to AUTO"),
     "infinite_values": ("warning", "look at the first of them"),
     "trials_all_nan": ("warning", "look whether these trials diverged"),
-    "trials_without_reports": ("warning", "look whether they failed, or their logs are missing"),
+    "trials_without_reports": ("warning", "look whether a failure or a missing log explains it"),
     "trials_not_listed": ("warning", "export the list of jobs again"),
     "elapsed_before_start": ("warning", "look whether all times are in one zone"),
     "ended_before_report": ("warning", "look whether starts, ends and report times are one clock"),
@@ -217,8 +226,8 @@ def check(study: Study) -> Check:
     found = [*_noted(study.notes), *_seen(study)]
     verdict, acts = _verdict(study, found, stopped)
     if acts is False and all(finding.severity != "error" for finding in found):
-        text = f"the literal rule stops none of {_jobs(study)}"
-        cure = "see whether other readings of the rule do: esim replay --readings"
+        text = f"AUTO's rule, read word for word, stops none of {_jobs(study)}"
+        cure = "esim replay --readings tells whether the rule stops some if it is read otherwise"
         found.append(Finding("nothing_stopped", "warning", text, cure, len(reporting(study))))
     found.sort(key=lambda finding: SEVERITIES.index(finding.severity))
     return Check(study.name, verdict, acts, tuple(found))
@@ -232,7 +241,7 @@ def _verdict(study: Study, found: list[Finding], stopped: int) -> tuple[str, boo
         return f"AUTO is not available for this tuning job: {why}", False
     doubts = [text for code, text in errors.items() if code not in NEVER]
     if doubts:
-        return f"these logs cannot be trusted because {doubts[0]}", None
+        return f"these logs cannot be trusted: {doubts[0]}", None
     if errors:
         return "AUTO can never act: there is no curve to judge while a job trains", False
     if any(finding.code == "auto_was_on" for finding in found):
@@ -244,7 +253,10 @@ def _verdict(study: Study, found: list[Finding], stopped: int) -> tuple[str, boo
     if len(reporting(study)) == 1:
         return "a single job tells nothing of AUTO: it compares a job with the ones before it", None
     if stopped:
-        return f"AUTO would act: the literal rule stops {stopped} of {_jobs(study)}", True
+        return (
+            f"AUTO would act: its rule, read word for word, stops {stopped} of {_jobs(study)}",
+            True,
+        )
     return f"AUTO would have stopped none of these {_jobs(study)}", False
 
 
@@ -279,7 +291,7 @@ def _seen(study: Study) -> Iterator[Finding]:
             single,
             "emitted_once",
             "error",
-            f"the objective is reported once by each job ({jobs:,}): AUTO can never act",
+            f"{some_of(jobs, jobs, 'job', 'report')} the objective once: AUTO can never act",
             "print the objective after every epoch, not once at the end",
         )
     elif len(single):
@@ -288,16 +300,12 @@ def _seen(study: Study) -> Iterator[Finding]:
             single,
             "emitted_once_by_some",
             "warning",
-            f"{len(single)} of {plural(jobs, 'job')} {agree(len(single), 'report')} the "
-            "objective only once",
+            f"{some_of(len(single), jobs, 'job', 'report')} the objective only once",
             "look whether they were cut short",
         )
     yield from _timing(study, counts, rows[before[with_values]], with_values)
     if jobs < FEW_JOBS:
-        text = (
-            f"{plural(jobs, 'job')} with reports {agree(jobs, 'are')} too few to judge by (fewer "
-            f"than {FEW_JOBS})"
-        )
+        text = f"only {plural(jobs, 'job', 'report')} values: fewer than {FEW_JOBS} tell little"
         cure = "add more past tuning jobs of the kind"
         yield Finding("few_jobs", "warning", text, cure, jobs)
     failed = np.flatnonzero(study.status == Status.FAILED)
@@ -307,7 +315,8 @@ def _seen(study: Study) -> Iterator[Finding]:
             failed,
             "failed_jobs",
             "warning",
-            f"{plural(len(failed), 'job')} failed: never a peer, and never the best",
+            f"{plural(len(failed), 'job')} failed: such jobs never count as the best, and no "
+            "job is compared with them",
             "look at why they failed",
         )
     cut = np.flatnonzero(cut_short(study))
@@ -317,15 +326,15 @@ def _seen(study: Study) -> Iterator[Finding]:
             cut,
             "censored_jobs",
             "warning",
-            f"{plural(len(cut), 'job')} had been cut short when recorded: what "
-            "would have been reached is unknown",
+            f"{plural(len(cut), 'job')} had been cut short when recorded: what they would have "
+            "reached is unknown",
             "judge AUTO by a tuning job whose jobs ran to their end",
         )
     yield from _values(study)
     early = np.flatnonzero(ends_before_reports(study))
     if len(early) and all(note.code != "ended_before_report" for note in study.notes):
         severity, cure = GRADES["ended_before_report"]
-        text = f"{plural(len(early), 'job', 'end')} before the last report; taken to end then"
+        text = f"{plural(len(early), 'job', 'end')} before the last report: taken to end with it"
         yield _of_jobs(study, early, "ended_before_report", severity, text, cure)
 
 
@@ -370,8 +379,8 @@ def _timing(study: Study, counts: Int64, first: Int64, with_values: Int64) -> It
                 late_jobs,
                 "emitted_late",
                 "error",
-                f"{len(late_jobs)} of {plural(int(several.sum()), 'job')} "
-                f"{agree(len(late_jobs), 'report')} the objective only in the last "
+                f"{some_of(len(late_jobs), int(several.sum()), 'job', 'report')} the objective "
+                "only in the last "
                 f"{100 * (1 - LATE_SHARE):.0f} % of the time, when training is over",
                 "print the objective while the job trains, after every epoch",
             )
@@ -383,9 +392,8 @@ def _timing(study: Study, counts: Int64, first: Int64, with_values: Int64) -> It
             short,
             "short_jobs",
             "warning",
-            f"{len(short)} of {plural(timed, 'job')} {agree(len(short), 'take')} less than "
-            f"{SHORT_S:.0f} s: start-up and polling "
-            "eat the gain",
+            f"{some_of(len(short), timed, 'job', 'take')} less than {SHORT_S:.0f} s: starting and "
+            "stopping a job take a large part of what AUTO saves",
             "expect less than a replay says, or tune on longer jobs",
         )
 

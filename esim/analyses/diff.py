@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from esim.assumptions import Costs
@@ -16,7 +17,8 @@ from esim.results.named_rule import NamedRule, RecordedJobRule, RecordedRule
 from esim.results.records import finite
 from esim.results.replay import TOTALED, ReplayDocument, Summary, add_up, totals
 from esim.results.replayed_studies import replayed_studies
-from esim.results.saved import SavedResult
+from esim.results.saved import SavedResult, saved_result
+from esim.results.shown import Shown
 from esim.rules import Rule
 
 # Numbers that only a price changes, and those that no rule does: they are of the record.
@@ -42,7 +44,9 @@ class _Held:
     summary: Summary | None
 
 
-def diff(old: SavedResult, new: SavedResult) -> Difference:
+def diff(
+    old: SavedResult | Shown | str | Path, new: SavedResult | Shown | str | Path
+) -> Difference:
     """What differs between two replays, study by study, and what may have changed it.
 
     What a replay gives follows from what was recorded, from the rule and the other settings, and
@@ -50,25 +54,20 @@ def diff(old: SavedResult, new: SavedResult) -> Difference:
     is made to tell their shares.
 
     Args:
-        old, new: documents of schema esim.replay/1 or esim.replay-many/1. Those of a history need
-            the table of studies beside them, else only totals are compared.
+        old, new: replays: what `esim.replay` gave, a file with its JSON, or the folder that --out
+            wrote. Of a history the folder is needed, else only totals are compared.
 
     Raises:
         EsimError: a document or a table cannot be used, or is of another kind.
 
     Example:
-        >>> import json
-        >>> from pathlib import Path
         >>> import esim
         >>> study = esim.Study.from_arrays([[3, 2, 1], [4, 4, 4], [5, 5, 5]], "minimize")
-        >>> strict, lenient = (
-        ...     SavedResult(json.loads(esim.replay(study, rule).to_json()), rule, Path())
-        ...     for rule in ("sagemaker", "none")
-        ... )
-        >>> [(one.study, one.why) for one in diff(strict, lenient).changed]
+        >>> strict, lenient = esim.replay(study), esim.replay(study, "none")
+        >>> [(one.study, one.why) for one in esim.diff(strict, lenient).changed]
         [('study', ('rule',))]
     """
-    before, after = _sides(old), _sides(new)
+    before, after = (_sides(saved_result(one)) for one in (old, new))
     settings = tuple(_settings(before.side, after.side))
     if before.studies is None or after.studies is None:
         return Difference(before.side, after.side, settings, False, (), 0, 0, (), ())

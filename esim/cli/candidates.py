@@ -34,7 +34,8 @@ class CandidateFlags:
     grid: Annotated[
         list[str] | None,
         typer.Option(
-            help="column=value,value,...: every rule with each of these; repeatable, all "
+            metavar="COLUMN=VALUES",
+            help="Every rule with each of these values, separated by commas; repeatable, all "
             "combinations.",
             rich_help_panel=CANDIDATES,
         ),

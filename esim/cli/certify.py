@@ -12,12 +12,20 @@ from esim.cli.candidates import RankedFlags, amount
 from esim.cli.command_line import command_line
 from esim.cli.compare import OrderClockFlags
 from esim.cli.dates import ReadDatedStudiesFlags
-from esim.cli.flags import CostFlags, DrawnStudiesFlags, EngineFlags, FinalFlags, Logs, typed_share
+from esim.cli.flags import (
+    ACCEPTED_LOSS,
+    CostFlags,
+    DrawnStudiesFlags,
+    EngineFlags,
+    FinalFlags,
+    Logs,
+    share_option,
+)
 from esim.cli.gates import FAILED, ResultFlags
 from esim.cli.groups import with_groups
 from esim.cli.inputs import described, read_or_open, studies_of
-from esim.cli.process import print_document
 from esim.cli.progress import progress
+from esim.cli.telling import tell
 from esim.cli.usage import refuse, usage
 
 if TYPE_CHECKING:
@@ -33,21 +41,12 @@ class PromiseFlags(RankedFlags):
 
     max_loss: Annotated[
         float,
-        typer.Option(
-            parser=typed_share,
-            metavar="SHARE",
-            help="The loss you accept, as a share of the way from the best to the median trial: "
-            "5% or 0.05.",
-            rich_help_panel=_CERTIFICATE,
-        ),
+        share_option(ACCEPTED_LOSS, _CERTIFICATE),
     ] = 0.05
     risk: Annotated[
         float,
-        typer.Option(
-            parser=typed_share,
-            metavar="SHARE",
-            help="The chance that you accept of losing more than that in a new study.",
-            rich_help_panel=_CERTIFICATE,
+        share_option(
+            "The chance that you accept of losing more than that in a new study.", _CERTIFICATE
         ),
     ] = 0.1
     in_order: Annotated[
@@ -211,20 +210,7 @@ def _watch(
 
 
 def _tell(document: Certificate | Watched, output: ResultFlags) -> None:
-    """Write a certificate or a watch where it is wanted, and show it."""
-    if output.out is not None:
-        from esim.report.files import write_certificate
-
-        write_certificate(output.out, document)
-    if output.json:
-        print_document(document.to_json())
-        return
     from esim.report.in_short import certificate_in_short
     from esim.report.terminal.certificate import show
-    from esim.report.terminal.console import show_last, terminal
-    from esim.report.terminal.replay import show_inputs
 
-    console = terminal()
-    show(document, console)
-    show_inputs(document.inputs, console)
-    show_last(certificate_in_short(document), console)
+    tell(document, output, show, certificate_in_short)

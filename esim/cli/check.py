@@ -31,7 +31,8 @@ def check(
     gates: GateFlags,
     json: Json = False,
 ) -> None:
-    """Would AUTO act on such a job, and can its logs be trusted? Exit code 3 if not."""
+    """Would SageMaker's early stopping (AUTO) act on such a job, and can its logs be trusted? Exit
+    code 3 if they cannot."""
     from esim.analyses.check import check as examine
     from esim.results.check import CheckDocument
 
@@ -79,8 +80,9 @@ def _inputs(found: ReadInput | History) -> tuple[dict[str, Any], ...]:
 
 
 def _show(document: CheckDocument, found: ReadInput | History) -> None:
+    from esim.report.checked import checks_in_short
     from esim.report.terminal.check import show_checks
-    from esim.report.terminal.console import terminal
+    from esim.report.terminal.console import show_last, terminal
     from esim.report.terminal.history import show_failures
     from esim.report.terminal.replay import show_inputs
 
@@ -91,3 +93,4 @@ def _show(document: CheckDocument, found: ReadInput | History) -> None:
     for each in (inputs := described(found)):
         each["notes"] = [note for note in each["notes"] if "study" not in note]
     show_inputs(inputs, console)
+    show_last(checks_in_short(document), console)

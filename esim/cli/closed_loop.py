@@ -10,14 +10,14 @@ import typer
 
 from esim.assumptions import CONFIDENCE
 from esim.cli.command_line import command_line
-from esim.cli.flags import Confidence, CostFlags, FinalFlags, Logs, Seed
+from esim.cli.flags import NEXT, Confidence, CostFlags, FinalFlags, Logs, NextWorkers, Seed
 from esim.cli.gates import ResultFlags
 from esim.cli.groups import with_groups
 from esim.cli.inputs import described
-from esim.cli.process import print_document
 from esim.cli.progress import progress
 from esim.cli.read_flags import ReadStudiesFlags
 from esim.cli.rule_flags import UntilRuleFlags
+from esim.cli.telling import tell
 from esim.cli.usage import one_of, usage
 from esim.errors import EsimError, near_names
 
@@ -25,10 +25,8 @@ if TYPE_CHECKING:
     from esim.analyses.closed_loop.futures import Budget, BudgetOf
     from esim.analyses.closed_loop.loop import Told
     from esim.readers.inputs import ReadInput
-    from esim.results.closed_loop import ClosedLoop
     from esim.study import Study
 
-_NEXT = "The next job"
 _SEARCH = "The search"
 _AMOUNT = re.compile(r"\s*([0-9.eE+-]+?)\s*(trials?|s|seconds?|money|)\s*", re.IGNORECASE)
 _OF: dict[str, BudgetOf] = {"": "trials", "t": "trials", "s": "seconds", "m": "money"}
@@ -38,27 +36,19 @@ _OF: dict[str, BudgetOf] = {"": "trials", "t": "trials", "s": "seconds", "m": "m
 class FutureFlags:
     """The job that is simulated."""
 
-    workers: Annotated[
-        int | None,
-        typer.Option(
-            min=1,
-            help="Its parallel jobs. Default: as in the past, 1 where the logs do not tell.",
-            rich_help_panel=_NEXT,
-            show_default=False,
-        ),
-    ] = None
+    workers: NextWorkers = None
     budget: Annotated[
         str | None,
         typer.Option(
             metavar="N|Ns|'N money'",
             help="What it may start without the rule: 50 (trials), 3600s (seconds), '20 money' (of "
             "--price). Default: as many trials as the log has.",
-            rich_help_panel=_NEXT,
+            rich_help_panel=NEXT,
             show_default=False,
         ),
     ] = None
     futures: Annotated[
-        int, typer.Option(min=20, help="Simulated jobs of each searcher.", rich_help_panel=_NEXT)
+        int, typer.Option(min=20, help="Simulated jobs of each searcher.", rich_help_panel=NEXT)
     ] = 100
     confidence: Confidence = CONFIDENCE
     seed: Seed = 0
@@ -67,7 +57,7 @@ class FutureFlags:
         typer.Option(
             min=1,
             help="Processes on this machine; the result does not depend on it. Default: its cores.",
-            rich_help_panel=_NEXT,
+            rich_help_panel=NEXT,
             show_default=False,
         ),
     ] = None
@@ -113,7 +103,7 @@ class SearchFlags:
         list[str] | None,
         typer.Option(
             metavar="NAME",
-            help="A hyperparameter that is no part of the space, as a path is; repeatable.",
+            help="A hyperparameter that is not searched, such as a path; repeatable.",
             rich_help_panel=_SEARCH,
             show_default=False,
         ),
@@ -168,28 +158,11 @@ def closed_loop(
             advance=lambda more: display.advance(task, more),
         )  # fmt: skip
     result = replace(result, inputs=tuple(described(found)), command=command_line(context))
-    _tell(result, output)
-    output.decide(result)
-
-
-def _tell(result: ClosedLoop, output: ResultFlags) -> None:
-    """Write what was found where it is wanted, and show it."""
-    if output.out is not None:
-        from esim.report.files import write_closed_loop
-
-        write_closed_loop(output.out, result)
-    if output.json:
-        print_document(result.to_json())
-        return
     from esim.report.in_short import closed_loop_in_short
     from esim.report.terminal.closed_loop import show_closed_loop
-    from esim.report.terminal.console import show_last, terminal
-    from esim.report.terminal.replay import show_inputs
 
-    console = terminal()
-    show_closed_loop(result, console)
-    show_inputs(result.inputs, console)
-    show_last(closed_loop_in_short(result), console)
+    tell(result, output, show_closed_loop, closed_loop_in_short)
+    output.decide(result)
 
 
 def _only(found: ReadInput) -> Study:

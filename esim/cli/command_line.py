@@ -13,8 +13,39 @@ _ALONE = ("--json", "--resume")
 _ELSEWHERE = ("--out", "--fail-if", "--engine", "--jobs", "--address")
 
 
+def _untyped(params: list[Any]) -> list[Any]:
+    """Parameters of a command, of which flags without a value and arguments show no type."""
+    for param in params:
+        if param.param_type_name == "argument" or param.is_flag:
+            param.display_type_rich = lambda ctx: None
+    return params
+
+
+def _joined(help: str | None) -> str | None:
+    """A command's help in lines that the list of commands need not break anew."""
+    if help is None:
+        return None
+    return "\n\n".join(" ".join(part.split()) for part in help.split("\n\n"))
+
+
+class Plain(TyperCommand):
+    """A command whose help is in plain words."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.help = _joined(self.help)
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        """As the base class; see `_untyped`."""
+        return _untyped(super().get_params(ctx))
+
+
 class Recording(TyperGroup):
     """The command line's root: keeps what was typed."""
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        """As the base class; see `_untyped`."""
+        return _untyped(super().get_params(ctx))
 
     def make_context(
         self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any
@@ -26,7 +57,7 @@ class Recording(TyperGroup):
         return context
 
 
-class AfterLogs(TyperCommand):
+class AfterLogs(Plain):
     """A command whose last argument stands after any number of logs.
 
     Of one word the parser makes the last argument, and then misses the logs; people name these

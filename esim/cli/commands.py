@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
-from esim.cli.command_line import AfterLogs, Recording
+from esim.cli.command_line import AfterLogs, Plain, Recording
 from esim.version import __version__
 
 # In the order of `esim --help`. Each is a function, or for several commands `app`, in the module of
@@ -57,7 +57,7 @@ class _Commands(Mapping[str, Any]):
             its = getattr(module, "app", None)
             if its is None:
                 its = typer.Typer(add_completion=False)
-                its.command(name, cls=AfterLogs if name in _AFTER_LOGS else None)(
+                its.command(name, cls=AfterLogs if name in _AFTER_LOGS else Plain)(
                     getattr(module, word)
                 )
             self._made[name] = typer.main.get_command(its)

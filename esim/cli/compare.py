@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Annotated, Any
+from functools import partial
+from typing import Annotated, Any
 
 import typer
 
@@ -11,6 +12,7 @@ from esim.cli.candidates import RankedFlags, amount
 from esim.cli.command_line import command_line
 from esim.cli.dates import ReadDatedStudiesFlags
 from esim.cli.flags import (
+    ACCEPTED_LOSS,
     REPLAY,
     ClockMode,
     CostFlags,
@@ -19,17 +21,14 @@ from esim.cli.flags import (
     Logs,
     ResumableFlags,
     check_clock,
-    typed_share,
+    share_option,
 )
 from esim.cli.gates import ResultFlags
 from esim.cli.groups import with_groups
 from esim.cli.inputs import described, read_or_open, studies_of
-from esim.cli.process import print_document
 from esim.cli.progress import progress
+from esim.cli.telling import tell
 from esim.cli.usage import usage
-
-if TYPE_CHECKING:
-    from esim.results.comparison.comparison import Comparison
 
 _COMPARISON = "The comparison"
 
@@ -67,22 +66,14 @@ class ComparisonFlags(RankedFlags):
     ] = 100
     max_degradation: Annotated[
         float,
-        typer.Option(
-            parser=typed_share,
-            metavar="SHARE",
-            help="The loss you accept, as a share of the way from the best to the median trial: "
-            "5% or 0.05.",
-            rich_help_panel=_COMPARISON,
-        ),
+        share_option(ACCEPTED_LOSS, _COMPARISON),
     ] = 0.05
     safest_within: Annotated[
         float,
-        typer.Option(
-            parser=typed_share,
-            metavar="SHARE",
-            help="How many points less than the rule that saves most the safest one in the answer "
-            "may save: 10% or 0.1.",
-            rich_help_panel=_COMPARISON,
+        share_option(
+            "The safest rule in the answer may save so many points less than the one that saves "
+            "most: 10% or 0.1.",
+            _COMPARISON,
         ),
     ] = 0.1
     choose: Annotated[
@@ -197,29 +188,11 @@ def compare(
             out=output.out,
             progress=lambda done, of: display.update(task, total=of, completed=done),
         )
-    _tell(replace(compared, command=command_line(context)), output)
+    from esim.report.in_short import comparison_in_short
+    from esim.report.terminal.comparison import show_comparison
+
+    compared = replace(compared, command=command_line(context))
+    tell(compared, output, partial(show_comparison, every=output.every), comparison_in_short)
     output.decide(compared)
     if compared.failures:
         raise typer.Exit(1)
-
-
-def _tell(comparison: Comparison, output: ComparisonOutputFlags) -> None:
-    """Write the comparison where it is wanted, and show it."""
-    if output.out is not None:
-        from esim.report.files import write_comparison
-
-        with progress() as display:
-            display.add_task(f"writing {output.out}", total=None)
-            write_comparison(output.out, comparison)
-    if output.json:
-        print_document(comparison.to_json())
-        return
-    from esim.report.in_short import comparison_in_short
-    from esim.report.terminal.comparison import show_comparison
-    from esim.report.terminal.console import show_last, terminal
-    from esim.report.terminal.replay import show_inputs
-
-    console = terminal()
-    show_comparison(comparison, console, every=output.every)
-    show_inputs(comparison.inputs, console)
-    show_last(comparison_in_short(comparison), console)

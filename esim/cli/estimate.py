@@ -12,33 +12,31 @@ from esim.assumptions import CONFIDENCE
 from esim.cli.command_line import command_line
 from esim.cli.dates import ReadDatedStudiesFlags
 from esim.cli.flags import (
+    ACCEPTED_LOSS,
+    NEXT,
     REPLAY,
     Confidence,
     CostFlags,
     DrawnStudiesFlags,
     FinalFlags,
     Logs,
+    NextWorkers,
     ResumableFlags,
     Seed,
-    typed_share,
+    share_option,
 )
 from esim.cli.gates import ResultFlags
 from esim.cli.groups import with_groups
 from esim.cli.inputs import described, read_or_open, sagemaker_studies, studies_of
-from esim.cli.process import print_document
 from esim.cli.progress import by_part, progress
 from esim.cli.rule_flags import UntilRuleFlags
+from esim.cli.telling import tell
 from esim.cli.usage import one_of, usage
 
 if TYPE_CHECKING:
     from esim.analyses.estimate.full_estimate import Wanted
-    from esim.readers.inputs import ReadInput
-    from esim.results.estimate import EstimateDocument
-    from esim.results.forecast import Estimate
     from esim.rules import Reading
-    from esim.storage.history import History
 
-_NEXT = "The next job"
 _ADVICE = "Advice"
 
 
@@ -51,66 +49,47 @@ class NextJobFlags:
         typer.Option(
             min=1,
             help="Its number of trials. Default: as in the past.",
-            rich_help_panel=_NEXT,
+            rich_help_panel=NEXT,
             show_default=False,
         ),
     ] = None
-    workers: Annotated[
-        int | None,
-        typer.Option(
-            min=1,
-            help="Its parallel jobs. Default: as in the past, 1 where the logs do not tell.",
-            rich_help_panel=_NEXT,
-            show_default=False,
-        ),
-    ] = None
+    workers: NextWorkers = None
     launch: Annotated[
         str | None,
         typer.Option(
             help="shuffled: any launch order is as likely; recorded: samples keep the past's, as "
             "for Bayesian search (the default where the logs say so, or where final values change "
             "over the launch order).",
-            rich_help_panel=_NEXT,
+            rich_help_panel=NEXT,
             show_default=False,
         ),
     ] = None
     confidence: Confidence = CONFIDENCE
     replicates: Annotated[
-        int, typer.Option(min=100, help="Replays of each past study.", rich_help_panel=_NEXT)
+        int, typer.Option(min=100, help="Replays of each past study.", rich_help_panel=NEXT)
     ] = 1000
     seed: Seed = 0
     same_cost: Annotated[
         bool,
         typer.Option(
-            "--same-cost", help="How many more trials the rule pays for.", rich_help_panel=_NEXT
+            "--same-cost", help="Also how many more trials the rule pays for.", rich_help_panel=NEXT
         ),
     ] = False
     backtest: Annotated[
         bool,
         typer.Option(
             "--backtest",
-            help="Split the past into past and future many times: do the intervals hold?",
-            rich_help_panel=_NEXT,
+            help="Also split the past into past and future, many times: do the intervals hold?",
+            rich_help_panel=NEXT,
         ),
     ] = False
     min_saving: Annotated[
         float,
-        typer.Option(
-            parser=typed_share,
-            metavar="SHARE",
-            help="Share of money, billed time or steps to be worth it: 10% or 0.1.",
-            rich_help_panel=_ADVICE,
-        ),
+        share_option("Share of money, billed time or steps to be worth it: 10% or 0.1.", _ADVICE),
     ] = 0.1
     max_degradation: Annotated[
         float,
-        typer.Option(
-            parser=typed_share,
-            metavar="SHARE",
-            help="Loss to accept, as a share of the way from the best to the median trial: 5% or "
-            "0.05.",
-            rich_help_panel=_ADVICE,
-        ),
+        share_option(ACCEPTED_LOSS, _ADVICE),
     ] = 0.05
 
     def wanted(self, readings: bool | Sequence[Reading]) -> Wanted:
@@ -201,34 +180,15 @@ def estimate(
                     progress=by_part(display, task), parts=parts,
                 )  # fmt: skip
     document = estimated.document(described(found), command_line(context))
-    _tell(estimated, document, found, output)
+    from esim.report.in_short import estimate_in_short
+    from esim.report.terminal.estimate import show_estimate
+
+    tell(
+        document,
+        output,
+        lambda _, console: show_estimate(estimated, sagemaker_studies(found), console),
+        lambda _: estimate_in_short(estimated),
+    )
     output.decide(document)
     if estimated.failures:
         raise typer.Exit(1)
-
-
-def _tell(
-    estimated: Estimate,
-    document: EstimateDocument,
-    found: ReadInput | History,
-    output: ResultFlags,
-) -> None:
-    """Write the estimate where it is wanted, and show it."""
-    if output.out is not None:
-        from esim.report.files import write_estimate
-
-        with progress() as display:
-            display.add_task(f"writing {output.out}", total=None)
-            write_estimate(output.out, document)
-    if output.json:
-        print_document(document.to_json())
-        return
-    from esim.report.in_short import estimate_in_short
-    from esim.report.terminal.console import show_last, terminal
-    from esim.report.terminal.estimate import show_estimate
-    from esim.report.terminal.replay import show_inputs
-
-    console = terminal()
-    show_estimate(estimated, sagemaker_studies(found), console)
-    show_inputs(document.inputs, console)
-    show_last(estimate_in_short(estimated), console)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from esim.cli.command_line import Plain
 from esim.cli.flags import typed_place
 from esim.cli.groups import with_groups
 from esim.cli.process import print_document
@@ -99,7 +100,7 @@ class FetchFlags:
         return None if self.since is None else _moment(self.since)
 
 
-@app.command("sagemaker")
+@app.command("sagemaker", cls=Plain)
 @with_groups
 def sagemaker(asked: FetchFlags) -> None:
     """Download a tuning job: descriptions and logs, for `esim replay`. Run again, it continues."""

@@ -24,14 +24,25 @@ REPLAY = "The replay"
 COSTS = "Seconds and money"
 MANY = "Many studies"
 CHANCE = "Chance"
+NEXT = "The next job"
+
+ACCEPTED_LOSS = (
+    "The loss you accept, as a share of the way from the best to the median trial: 5% or 0.05."
+)
 
 
-def typed_share(text: str | float) -> float:
-    """The share that a flag was given, as typer reads it: with `parser=typed_share`.
+def share_option(help: str, panel: str) -> Any:
+    """A flag whose value is a share, such as 5% or 0.05.
 
-    Raises:
-        typer.BadParameter: it is none; the error says what was probably meant.
+    Args:
+        help: what it is.
+        panel: of the help.
     """
+    return typer.Option(parser=_typed_share, metavar="SHARE", help=help, rich_help_panel=panel)
+
+
+def _typed_share(text: str | float) -> float:
+    """The share that a flag was given. Raises typer.BadParameter, which says what was meant."""
     from esim.rules import share
 
     with usage():
@@ -81,17 +92,24 @@ ClockMode = Annotated[
         show_default=False,
     ),
 ]
-Confidence = Annotated[
-    float,
+NextWorkers = Annotated[
+    int | None,
     typer.Option(
-        parser=typed_share,
-        metavar="SHARE",
-        help="How sure intervals, tests and guarantees are to be: 90% or 0.9.",
-        rich_help_panel=CHANCE,
+        min=1,
+        help="Its parallel jobs. Default: as in the past, 1 where the logs do not tell.",
+        rich_help_panel=NEXT,
+        show_default=False,
     ),
 ]
+Confidence = Annotated[
+    float,
+    share_option("How sure intervals, tests and guarantees are to be: 90% or 0.9.", CHANCE),
+]
 Seed = Annotated[
-    int, typer.Option(min=0, help="The same seed gives the same bytes.", rich_help_panel=CHANCE)
+    int,
+    typer.Option(
+        min=0, help="Of random draws; the same seed gives the same bytes.", rich_help_panel=CHANCE
+    ),
 ]
 Json = Annotated[
     bool, typer.Option("--json", help="Print the result document as JSON and nothing else.")
@@ -138,8 +156,9 @@ class FinalFlags:
     final: Annotated[
         str,
         typer.Option(
-            help="A trial's final value: its last reported one (SageMaker's definition), or its "
-            "best.",
+            metavar="last|best",
+            help="Which value of a trial is its final one: the last (SageMaker's definition), or "
+            "the best.",
             rich_help_panel=REPLAY,
         ),
     ] = "last"

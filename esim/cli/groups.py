@@ -6,7 +6,10 @@ from collections.abc import Callable
 from dataclasses import fields, is_dataclass
 from functools import cache, wraps
 from inspect import Parameter, signature
-from typing import Any, get_type_hints
+from pathlib import Path
+from typing import Any, get_args, get_type_hints
+
+from typer.models import OptionInfo
 
 
 def with_groups(command: Callable[..., None]) -> Callable[..., None]:
@@ -67,9 +70,19 @@ def with_groups(command: Callable[..., None]) -> Callable[..., None]:
 def _flags(group: Any) -> list[Parameter]:
     """The flags of a group as parameters, in the order of its fields."""
     hints = get_type_hints(group, include_extras=True)
+    for hint in hints.values():
+        _name_value(hint)
     return [
         Parameter(
             field.name, Parameter.KEYWORD_ONLY, default=field.default, annotation=hints[field.name]
         )
         for field in fields(group)
     ]
+
+
+def _name_value(hint: Any) -> None:
+    """Let the help of a flag name its value N, PATH or TEXT, where the flag does not name it."""
+    option = next((each for each in getattr(hint, "__metadata__", ())), None)
+    kinds = {hint.__origin__, *get_args(hint.__origin__)} if option is not None else set()
+    if isinstance(option, OptionInfo) and option.metavar is None and bool not in kinds:
+        option.metavar = "N" if kinds & {int, float} else "PATH" if Path in kinds else "TEXT"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -12,19 +11,18 @@ import typer
 from esim.assumptions import CONFIDENCE
 from esim.cli.candidates import CANDIDATES, CandidateFlags
 from esim.cli.command_line import command_line
-from esim.cli.flags import Logs, typed_place, typed_share
+from esim.cli.flags import Logs, share_option, typed_place
 from esim.cli.gates import ResultFlags
 from esim.cli.groups import with_groups
 from esim.cli.inputs import described, ran_without_rule
-from esim.cli.process import print_document
 from esim.cli.progress import progress
 from esim.cli.read_flags import ReadStudiesFlags
+from esim.cli.telling import tell
 from esim.cli.usage import usage
 from esim.errors import EsimError
 
 if TYPE_CHECKING:
     from esim.analyses.identify.standing import Terms
-    from esim.results.identification import Identification
     from esim.rules.candidates import Candidate
 
 
@@ -43,21 +41,16 @@ class HeldFlags(CandidateFlags):
     ] = "readings"
     error_rate: Annotated[
         float,
-        typer.Option(
-            parser=typed_share,
-            metavar="SHARE",
-            help="Of jobs that may be wrong, such as stopped by hand: 2% or 0.02. 0: one job that "
-            "contradicts a rule drops it.",
-            rich_help_panel=CANDIDATES,
+        share_option(
+            "Share of jobs that may have ended otherwise, such as by hand: 2% or 0.02. With 0, one "
+            "job that contradicts a rule drops it.",
+            CANDIDATES,
         ),
     ] = 0.0
     confidence: Annotated[
         float,
-        typer.Option(
-            parser=typed_share,
-            metavar="SHARE",
-            help="With an error rate: how surely the rule that ran is kept, 90% or 0.9.",
-            rich_help_panel=CANDIDATES,
+        share_option(
+            "With an error rate: how surely the rule that ran is kept, 90% or 0.9.", CANDIDATES
         ),
     ] = CONFIDENCE
     stop_latency_s: Annotated[
@@ -151,6 +144,7 @@ def identify(
     terms, candidates = held.terms(), held.candidates()
     output.check(logs)
     from esim.analyses.identify.identify import identify as find
+    from esim.report.files import write_identification
 
     with progress() as display:
         task = display.add_task("reading logs", total=None)
@@ -164,25 +158,14 @@ def identify(
             progress=lambda done, of: display.update(task, total=of, completed=done),
         )
     result = replace(result, inputs=tuple(described(found)), command=command_line(context))
-    _tell(result, left, output)
-    output.decide(result)
-
-
-def _tell(result: Identification, left: Sequence[Candidate], output: LeftOutputFlags) -> None:
-    """Write what was found where it is wanted, and show it."""
-    if output.out is not None:
-        from esim.report.files import write_identification
-
-        write_identification(output.out, result, left)
-    if output.json:
-        print_document(result.to_json())
-        return
     from esim.report.in_short import identification_in_short
-    from esim.report.terminal.console import show_last, terminal
     from esim.report.terminal.identification import show_identification
-    from esim.report.terminal.replay import show_inputs
 
-    console = terminal()
-    show_identification(result, console)
-    show_inputs(result.inputs, console)
-    show_last(identification_in_short(result), console)
+    tell(
+        result,
+        output,
+        show_identification,
+        identification_in_short,
+        lambda place: write_identification(place, result, left),
+    )
+    output.decide(result)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from esim.cli.command_line import Plain
 from esim.cli.flags import currency_of, typed_place
 from esim.cli.groups import with_groups
 from esim.cli.usage import usage
@@ -70,7 +71,7 @@ class AccountFlags:
             return Account(**given)
 
 
-@app.command("sagemaker")
+@app.command("sagemaker", cls=Plain)
 @with_groups
 def sagemaker(
     folder: Annotated[

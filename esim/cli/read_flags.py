@@ -31,14 +31,15 @@ class ReadFlags:
     direction: Annotated[
         str | None,
         typer.Option(
-            help="minimize or maximize, short min or max, where the logs do not say.",
+            help="min or max (minimize, maximize), where the logs do not say.",
             rich_help_panel=READING,
         ),
     ] = None
     metric: Annotated[
         list[str] | None,
         typer.Option(
-            help="NAME=REGEX for log text: Python re, line by line, the first group is the value.",
+            help="NAME=REGEX for log text: a regex of Python, line by line; its first group is the "
+            "value.",
             rich_help_panel=READING,
         ),
     ] = None
@@ -52,7 +53,7 @@ class ReadFlags:
         bool,
         typer.Option(
             "--accept-time-aligned",
-            help="Take the n-th point of averages over time (TrainingJobAnalytics) as step n.",
+            help="Take the n-th point of averages over time as step n.",
             rich_help_panel=READING,
         ),
     ] = False
@@ -111,7 +112,8 @@ class ReadFlags:
     where: Annotated[
         list[str] | None,
         typer.Option(
-            help="COLUMN=TEXT: of a table only the rows that hold this; repeatable.",
+            metavar="COLUMN=TEXT",
+            help="Of a table: only the rows that hold this; repeatable.",
             rich_help_panel=TABLES,
             show_default=False,
         ),

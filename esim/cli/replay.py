@@ -24,9 +24,12 @@ from esim.cli.inputs import check_engine_used, described, sagemaker_studies
 from esim.cli.process import print_document
 from esim.cli.progress import progress
 from esim.cli.rule_flags import UntilRuleFlags
+from esim.cli.telling import tell
 from esim.cli.usage import one_of, usage
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from esim.analyses.history.replay_history import ReplaySettings
     from esim.readers.inputs import ReadInput
     from esim.results.history import By, HistoryReplay
@@ -127,31 +130,22 @@ def replay(
 
 
 def _tell(whole: ReplayDocument, found: ReadInput, output: ResultFlags) -> None:
-    """Write the results where they are wanted, and show them."""
-    if output.out is not None:
-        from esim.report.files import write_results
-
-        with progress() as display:
-            display.add_task(f"writing {output.out}", total=None)
-            write_results(output.out, found.studies, whole)
-    if output.json:
-        print_document(whole.to_json())
-        return
     from esim.report.in_short import replays_in_short
     from esim.report.terminal.check import show_enabling, show_ending
-    from esim.report.terminal.console import show_last, terminal
-    from esim.report.terminal.replay import show_inputs, show_replays
+    from esim.report.terminal.replay import show_replays
 
-    console, results = terminal(), whole.studies
-    show_replays(results, console)
-    only = results[0] if len(results) == 1 else None
-    if only is not None and only.rule.name == "sagemaker" and only.summary.trials_stopped:
-        for job in sagemaker_studies(found).values():
-            show_enabling(job.name, job.objective, job.direction, console)
-    if only is not None and only.summary.ended_by is not None and sagemaker_studies(found):
-        show_ending(only, console)
-    show_inputs(whole.inputs, console)
-    show_last(replays_in_short(results), console)
+    def show(whole: ReplayDocument, console: Console) -> None:
+        show_replays(whole.studies, console)
+        if len(whole.studies) > 1:
+            return
+        only = whole.studies[0]
+        if only.rule.name == "sagemaker" and only.summary.trials_stopped:
+            for job in sagemaker_studies(found).values():
+                show_enabling(job.name, job.objective, job.direction, console)
+        if only.summary.ended_by is not None and sagemaker_studies(found):
+            show_ending(only, console)
+
+    tell(whole, output, show, lambda whole: replays_in_short(whole.studies))
 
 
 def _replay_history(

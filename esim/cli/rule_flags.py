@@ -29,7 +29,12 @@ class RuleFlags:
     ] = "sagemaker"
     set_: Annotated[
         list[str] | None,
-        typer.Option("--set", help="column=value of the rule; repeatable.", rich_help_panel=REPLAY),
+        typer.Option(
+            "--set",
+            metavar="COLUMN=VALUE",
+            help="Changes a column of the rule; repeatable.",
+            rich_help_panel=REPLAY,
+        ),
     ] = None
 
     def chosen(self) -> Rule:

@@ -8,7 +8,7 @@ from itertools import compress
 from pathlib import Path
 from typing import Any
 
-from esim.errors import EsimError, near_names
+from esim.errors import EsimError, naming_arguments, near_names
 from esim.readers.choosing import NoFormatError, choose_each
 from esim.readers.encodings.endings import ending_notes
 from esim.readers.formats import Format
@@ -24,6 +24,12 @@ from esim.readers.text.watch import bounded
 from esim.storage.history import History
 from esim.study import Study
 
+# Flags of the command line -> arguments.
+_ALIKE = (
+    "accept_time_aligned direction first_step format max_size objective step time trial value where"
+)
+_ARGUMENTS = {name.replace("_", "-"): name for name in _ALIKE.split()}
+_ARGUMENTS |= {"metric": "metrics", "study": "studies"}
 __all__ = [
     "Format",
     "InputFile",
@@ -307,23 +313,24 @@ def read_studies(
         >>> [(study.name, study.n_trials, study.n_reports) for study in studies]
         [('s', 1, 2), ('t', 1, 1)]
     """
-    found = read_inputs(
-        *paths,
-        objective=objective,
-        direction=direction,
-        format=format,
-        metrics=metrics,
-        name=name,
-        accept_time_aligned=accept_time_aligned,
-        studies=studies,
-        trial=trial,
-        step=step,
-        time=time,
-        value=value,
-        where=where,
-        first_step=first_step,
-        max_size=max_size,
-    )
+    with naming_arguments(_ARGUMENTS):
+        found = read_inputs(
+            *paths,
+            objective=objective,
+            direction=direction,
+            format=format,
+            metrics=metrics,
+            name=name,
+            accept_time_aligned=accept_time_aligned,
+            studies=studies,
+            trial=trial,
+            step=step,
+            time=time,
+            value=value,
+            where=where,
+            first_step=first_step,
+            max_size=max_size,
+        )
     passed_over = [
         replace(note, text=f"{one.path} is not read: {note.text}")
         for one in found.inputs

@@ -12,6 +12,8 @@ from esim.readers.limits import parse_size
 from esim.study import Direction, Note, as_direction
 from esim.study.first_step import FirstStep, as_first_step
 
+_HELD_OUT = re.compile("val|test|eval|dev", re.IGNORECASE)  # in names of metrics
+
 
 @dataclass(frozen=True)
 class Metric:
@@ -227,7 +229,7 @@ def settle_objective(
             "several metrics could be the objective",
             where=where,
             why=", ".join(candidates),
-            fix=f"name one: --objective {shlex.quote(candidates[0])}",
+            fix=f"name one, such as --objective {shlex.quote(_likely(candidates))}",
         )
     if wanted in candidates:
         return wanted
@@ -240,6 +242,11 @@ def settle_objective(
         why=f"several are spelled much so: {', '.join(meant)}" if meant else None,
         fix=f"one of: {near_names(wanted, candidates)}" if candidates else None,
     )
+
+
+def _likely(candidates: Sequence[str]) -> str:
+    """The first metric of validation or test data; the first of all where there is none."""
+    return next((name for name in candidates if _HELD_OUT.search(name)), candidates[0])
 
 
 def spelled_so(wanted: str, candidates: Sequence[str]) -> list[str]:

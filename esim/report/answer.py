@@ -118,7 +118,13 @@ def totals_sentence(results: Sequence[ReplayResult]) -> str:
             f", {money(t['cost_recorded'] - t['cost'], t['currency'])} of "
             f"{money(t['cost_recorded'], t['currency'])}"
         )
-    return f"{text}; the best trial was stopped in {t['best_trials_stopped']} of them."
+    return f"{text}; {best_stopped(t['best_trials_stopped'], t['studies'])}."
+
+
+def best_stopped(lost: int, of: int, word: str = "stopped") -> str:
+    """In how many of several studies the best trial was stopped."""
+    where = f"{count(lost)} of {plural(of, 'study')}" if lost else "no study"
+    return f"the best trial was {word} in {where}"
 
 
 def answer(results: Sequence[ReplayResult]) -> tuple[str, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from esim.report.words import clean, clock_words, percent, plural, probability
+from esim.report.words import agree, clean, clock_words, percent, plural, probability
 from esim.results.certificate import Candidate, Certificate
 from esim.results.comparison.entries import LeftOut
 from esim.results.watched import Watched
@@ -15,20 +15,22 @@ AMOUNTS = {"seconds": "training time", "billed": "billed time", "cost": "money"}
 def assumptions(c: Certificate) -> tuple[str, str, str]:
     """What a certificate assumes, in three lines."""
     test, design = c.counted("test"), c.counted("design")
-    parts = f"{test} test, {design} choose" if design else f"{test} test"
+    parts = plural(test, "study", "test") + " the rules"
+    parts += f" and {design:,} {agree(design, 'choose')} their order" * bool(design)
     most = c.asked.max_loss
-    more = f"over {percent(most)} of the way from best to median" if most else "anything"
+    more = f"over {percent(most)} of the way to the median" if most else "anything"
     loss = (
-        f"its loss is the share of {plural(c.replays.orders, 'launch order')} lost"
+        f"as the share of {plural(c.replays.orders, 'launch order')} in which it loses"
         if c.replays.orders
-        else "lost or not, as it was launched"
+        else "as lost or not, in the order in which it was launched"
     )
     clocks = [clock_words(clock) for clock in c.clocks[:3]]
     rest = f" and {len(c.clocks) - 3} others" if len(c.clocks) > 3 else ""
     return (
-        "Assumed: the next study is exchangeable with these (one population, independent).",
-        f"A study counts once ({parts}): {loss}.",
-        f"Lost: {more} ({c.replays.final} values). Clock: {', or '.join(clocks)}{rest}.",
+        "Assumed: the next study is one more of the same kind, independent of these.",
+        f"{parts[:1].upper()}{parts[1:]}; each counts once, {loss}.",
+        f"Lost: the best of the {c.replays.final} values gets worse by {more}. Clock: "
+        f"{', or '.join(clocks)}{rest}.",
     )
 
 
@@ -45,7 +47,7 @@ def certificate_answer(c: Certificate) -> tuple[str, ...]:
         first = f"No rule can be certified: {_why_none(c)}."
     if c.on_average is None:
         weaker = (
-            f"On average, a weaker promise, nothing is bounded either; that takes at least "
+            "A weaker promise, of the average alone, cannot be made either: it takes at least "
             f"{plural(c.needed.on_average, 'tested study')} without a loss."
         )
         return (first,) if c.certified is not None else (first, weaker)
@@ -78,8 +80,8 @@ def _why_none(c: Certificate) -> str:
     if test < needed:
         return (
             f"a risk of {percent(c.asked.risk)} with {percent(c.asked.confidence)} confidence "
-            f"takes at least {plural(needed, 'tested study')} without a loss, and "
-            f"{test} tested"
+            f"takes at least {plural(needed, 'tested study')} without a loss, and there "
+            f"{agree(test, 'are')} {test:,}"
         )
     one = c.sequence[0]
     return (
@@ -117,8 +119,9 @@ def watch_answer(w: Watched) -> tuple[str, ...]:
 def watch_doubts(w: Watched) -> list[str]:
     """Reasons to doubt a watch."""
     return [
-        "studies are bet on in the order in which they were read; who orders them by what they "
-        "lost, or watches only some of them, gets another answer",
+        "new studies count in the order in which they were read: give all of them, in the order "
+        "in which they ran, for to sort them by what they lost, or to leave some out, changes the "
+        "answer",
         *left_out_lines(w.left_out),
     ]
 

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from esim.errors import some_of
 from esim.report.pages.page import Kind
 from esim.report.words import count, percent, plural
 from esim.results.difference import ChangedStudy, Difference, Side
@@ -17,7 +18,7 @@ AMOUNTS: dict[str, tuple[str, Kind]] = {
     "trials_stopped": ("trials stopped", "count"),
     "steps_saved_fraction": ("steps saved", "percent"),
     "seconds_saved_fraction": ("training time saved", "percent"),
-    "seconds_saved": ("training hours saved", "seconds"),
+    "seconds_saved": ("training time saved, amount", "seconds"),
     "billed_saved_fraction": ("billed time saved", "percent"),
     "cost_saved": ("money saved", "money"),
     "best_trials_stopped": ("best trial lost in", "count"),
@@ -92,10 +93,11 @@ def _changed_sentence(found: Difference) -> str:
     if not found.in_both:
         return f"No study is in both{tail}."
     if not n:
-        return f"None of the {both} in both has changed{tail}."
+        return f"Nothing has changed in the {both} that both have{tail}."
     whys = Counter(why_words(one) for one in found.changed)
     told = "; ".join(f"{count(times)} by {why}" for why, times in whys.most_common())
-    return f"{count(n)} of {both} in both differ: {told}{tail}."
+    text = f"{some_of(n, found.in_both, 'study', 'differ')}: {told}{tail}."
+    return f"{text[0].upper()}{text[1:]}"
 
 
 def why_words(one: ChangedStudy) -> str:

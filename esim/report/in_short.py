@@ -34,11 +34,15 @@ def replays_in_short(results: Sequence[ReplayResult]) -> tuple[str, str]:
     first, several = results[0], len(results) > 1
     flags = _flags(first.rule, first.until)
     estimate = f"esim estimate LOGS{flags} tells what the next job may save and lose, and how sure"
-    doubts = sum(len(one.warnings) for one in results)
+    doubts = len({warning.code for one in results for warning in one.warnings})
     told = [totals_sentence(results) if several else _replayed(first)]
     if doubts:
         told.append(f"{plural(doubts, 'reason')} to doubt it above.")
     if not any(one.summary.trials_stopped or one.summary.ended_by for one in results):
+        if all(max(one.columns.steps_recorded, default=0) < 2 for one in results):
+            return " ".join(told), "Next: replay logs with a value after every epoch."
+        if all(one.summary.trials < 2 for one in results):
+            return " ".join(told), "Next: replay logs of several trials."
         return " ".join(told), "Next: esim compare LOGS looks for a rule that saves something."
     if any(one.summary.best_trial_stopped for one in results):
         return " ".join(told), f"Next: esim compare LOGS names safer rules; {estimate}."
@@ -48,6 +52,8 @@ def replays_in_short(results: Sequence[ReplayResult]) -> tuple[str, str]:
 def _replayed(result: ReplayResult) -> str:
     """What one replay saved and lost."""
     s = result.summary
+    if not (s.trials_stopped or s.ended_by):
+        return "Nothing saved, nothing lost."
     saved = f"{percent(s.steps_saved_fraction)} of the steps"
     if result.readings:
         low, high = result.ranges()["steps_saved_fraction"]
@@ -75,9 +81,11 @@ def history_in_short(result: HistoryReplay) -> tuple[str, str]:
 
 
 def comparison_in_short(comparison: Comparison) -> tuple[str, ...]:
-    """The first sentence of a comparison's answer, and its last, which says what to do next."""
-    sentences = comparison.answer.sentences
-    return tuple(dict.fromkeys((*sentences[:1], *sentences[-1:])))
+    """What saves most, what is safest, and what to do next: of a comparison's answer."""
+    answer = comparison.answer
+    first = 1 if answer.ranked_by == "record" and len(answer.sentences) > 1 else 0
+    told = answer.sentences[first : first + (1 if answer.safest is None else 2)]
+    return (" ".join(told), *answer.sentences[-1:])
 
 
 def estimate_in_short(found: Estimate) -> tuple[str, ...]:
@@ -113,7 +121,13 @@ def certificate_in_short(document: Certificate | Watched) -> tuple[str, str]:
 
 def identification_in_short(found: Identification) -> tuple[str, str]:
     """Which rules are left."""
-    return found.verdict, (
+    told = f"{found.verdict[:1].upper()}{found.verdict[1:]}."
+    if not found.left:
+        return told, (
+            "Next: see the jobs that speak against them; --error-rate 2% allows for jobs that were "
+            "stopped by hand, --rules presets tries other rules."
+        )
+    return told, (
         "Next: esim identify LOGS --out rule.json writes what is left; esim replay OTHER-LOGS "
         "--rule rule.json replays it."
     )

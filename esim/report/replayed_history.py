@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from esim.errors import EsimError
+from esim.report.answer import best_stopped
 from esim.report.words import clean, count, money, number, percent, seconds
 from esim.results.history import HistoryReplay
 from esim.results.named_rule import NamedRule
@@ -45,9 +46,8 @@ def history_answer(result: HistoryReplay) -> str:
         text += f" and {percent(t['seconds_saved_fraction'])} of the training time ({saved})"
     if t["cost"] is not None:
         text += f", {money(t['cost_recorded'] - t['cost'], t['currency'])}"
-    lost = t["best_trials_stopped"]
-    word = "the best was lost" if result.until else "it stopped the best trial"
-    return f"{text}; {word} in {count(lost)} of {count(result.studies)} studies."
+    word = "lost" if result.until else "stopped"
+    return f"{text}; {best_stopped(t['best_trials_stopped'], result.studies, word)}."
 
 
 def worst_first(studies: Sequence[ReplayedStudy]) -> list[ReplayedStudy]:
@@ -91,39 +91,51 @@ def gravest_first(codes: Iterable[str]) -> list[str]:
 
 
 _DOUBTS = {
-    "winner_stopped": "the rule stops the study's best trial, or it is cut or never started",
-    "degradation_unknown": "trials had been cut short when they were recorded, so what the best "
-    "would have been is unknown",
-    "failed_trials": "trials failed: they are never the best, unless the rule stops them first",
-    "stops_at_first_report": "trials are stopped at their first report",
-    "steps_from_zero": "a trial stopped at its first report, before any training, counts as no "
-    "step run",
-    "looks_ahead": "the rule knows how trials go on, or pauses them: a yardstick, not a rule to "
-    "switch on",
-    "axis_without_times": "the rule counts seconds and the logs lack times: a step counts as a "
-    "second",
-    "nothing_stopped": "the rule stops no trial: it would have changed nothing",
-    "job_not_ended": "the job-level rule would have changed nothing: the job ends as it did",
-    "in_flight": "what becomes of jobs in flight as the job ends is assumed",
-    "few_trials": "few trials: one launch order of so few says little about the next job",
-    "one_after_another": "trials are replayed one after another; with jobs side by side fewer "
-    "peers would have ended",
-    "starts_as_recorded": "trials start when they did; in truth a stop frees a machine, and later "
-    "trials start sooner",
-    "steps_as_seconds": "the logs lack times: one step counts as one second",
-    "stop_at_once": "stops take effect at once; a system that polls stops later: "
-    "--stop-latency-s counts that",
-    "billed_as_recorded": "jobs were billed otherwise than their seconds say, as on spot instances",
-    "infinite_values": "some values are infinite: they are compared as such",
-    "auto_was_on": "early stopping was on already, so what stopped trials would have reached is "
-    "unknown",
-    "autotune_on": "Autotune was on: it may have changed the job itself",
-    "completion_criteria": "the job had completion criteria, which may have ended it",
-    "converged": "SageMaker found the job converged before it ended",
-    "strategy_bayesian": "the search learns from results: with stops it would have proposed other "
-    "configurations",
-    "first_step_assumed": "what a step of 0 means is assumed (--first-step)",
-    "spot_bill_unknown": "jobs ran on spot instances and their bill is not in the record",
+    "winner_stopped": "the best trial is stopped, cut or never started: esim compare names safer "
+    "rules",
+    "degradation_unknown": "trials had been cut short when they were recorded, so what is lost is "
+    "unknown: replay jobs whose trials ran to their end",
+    "failed_trials": "trials failed, and none of them counts as the best: look at why",
+    "stops_at_first_report": "most stops fall on a trial's first report, which knows the least: "
+    "--set min_reports=2 waits for one more",
+    "steps_from_zero": "a trial that is stopped at its first report, before any training, counts "
+    "as no step run: --set min_reports=2 lets it train",
+    "looks_ahead": "the rule knows how trials go on, or pauses them: measure other rules by it, it "
+    "cannot be switched on",
+    "axis_without_times": "the rule counts seconds and the logs lack times, so a step counts as a "
+    "second: --set axis=step counts steps",
+    "nothing_stopped": "the rule stops no trial: esim compare looks for one that does",
+    "job_not_ended": "the job-level rule changes nothing: try another limit",
+    "in_flight": "whether trials that still run as the job ends are cut is assumed: --until "
+    "NAME=N,in_flight=finish or cut",
+    "few_trials": "so few trials that one launch order says little about the next job: esim "
+    "estimate tells how sure it is",
+    "one_after_another": "trials are replayed one after another; side by side fewer would be "
+    "stopped: --clock simulated --workers N tells",
+    "starts_as_recorded": "each trial keeps its recorded start, though a stop would free a machine "
+    "sooner: --clock simulated --workers N tells",
+    "steps_as_seconds": "the logs lack times, so one step counts as one second: replay logs with "
+    "times",
+    "stop_at_once": "a stop is taken to end its trial at once; where it takes longer, less is "
+    "saved: --stop-latency-s N counts the seconds",
+    "tied_starts": "trials started at the same moment, and what is saved depends on which came "
+    "first: logs with finer start times tell",
+    "billed_as_recorded": "trials were billed for other seconds than they ran, as on spot "
+    "instances: on demand expect another bill",
+    "infinite_values": "some values are infinite and compared as such: look whether these trials "
+    "diverged",
+    "auto_was_on": "early stopping was on already, so what the stopped trials would have reached "
+    "is unknown: replay jobs without it",
+    "autotune_on": "Autotune was on and may have changed the job: replay jobs without it",
+    "completion_criteria": "the job had completion criteria, and may have ended before its time: "
+    "what it would have launched is unknown",
+    "converged": "SageMaker found the job converged before it ended: --until converged ends it "
+    "there",
+    "strategy_bayesian": "the search learns from results, so after a stop it would have gone on "
+    "otherwise: esim closed-loop simulates that",
+    "first_step_assumed": "what step 0 means is assumed: --first-step done or before says it",
+    "spot_bill_unknown": "trials ran on spot instances and their bill is not recorded: add "
+    "describe-training-job",
 }
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from esim.report.words import clean, percent, plural
+from esim.report.words import agree, clean, percent, plural
 from esim.results.comparison.comparison import Comparison, RuleEntry
 
 MOST = 10  # rules that save something, shown at once beside those named and those picked
@@ -85,8 +85,8 @@ def others_words(comparison: Comparison, shown: ShownRules) -> str:
         for e in shown.others
     )
     idle = sum(_saves_nothing(comparison, e) for e in shown.others)
-    parts = [f"{reckless:,} lose too much"] * bool(reckless)
-    parts += [f"{idle:,} save nothing"] * bool(idle)
+    parts = [f"{reckless:,} {agree(reckless, 'lose')} too much"] * bool(reckless)
+    parts += [f"{idle:,} {agree(idle, 'save')} nothing"] * bool(idle)
     told = plural(len(shown.others), "more rule")
     return f"{told} ({', '.join(parts)})" if parts else told
 
@@ -122,12 +122,12 @@ def _baselines(comparison: Comparison, shown: ShownRules) -> Iterator[str]:
             for e in epochs
             if not ranked or (e.against_best and e.against_best.verdict != "loses too much")
         ]
-        every = "every trial stopped at report i"
         if within:
             most = max(within, key=lambda e: known[e.key])
-            yield f"{clean(most.key)} ({every}) saves {percent(known[most.key])}"
+            at = most.changed["warmup_steps"]
+            yield f"every trial stopped at report {at} saves {percent(known[most.key])}"
         else:
-            yield f"i-epoch ({every}) loses too much at any i"
+            yield "every trial stopped at one and the same report loses too much at any"
     if bounds:
         names = ", ".join(f"{clean(e.key)} {percent(known[e.key])}" for e in bounds)
-        yield f"bounds that look ahead, as no rule can: {names}"
+        yield f"what no rule can reach, because it looks ahead: {names}"

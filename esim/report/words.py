@@ -6,7 +6,7 @@ Unless a function says otherwise, a value that is unknown (None) becomes a dash.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from esim.errors import agree as agree
@@ -39,6 +39,26 @@ def inert(text: str) -> str:
 def number(value: float | None, digits: int = 6) -> str:
     """The value of a metric, with so many significant digits; NaN becomes a dash too."""
     return MISSING if value is None or value != value else f"{value:.{digits}g}"
+
+
+def aligned(values: Sequence[float | None], digits: int = 6, sign: str = "") -> list[str]:
+    """The cells of a column of numbers, with the decimals that the longest of them takes.
+
+    Args:
+        values: None and NaN become a dash.
+        digits: significant ones of each number.
+        sign: "+": positive ones have their sign.
+    """
+    known = [value for value in values if value is not None and value == value]
+    short = [f"{value:.{digits}g}" for value in known]
+    if any("e" in text or "inf" in text for text in short):
+        return [
+            MISSING if v is None or v != v else f"{v:{sign if v else ''}.{digits}g}" for v in values
+        ]
+    decimals = max((len(text.partition(".")[2]) for text in short), default=0)
+    return [
+        MISSING if v is None or v != v else f"{v:{sign if v else ''}.{decimals}f}" for v in values
+    ]
 
 
 def signed(value: float | None, digits: int = 4) -> str:

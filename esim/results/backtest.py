@@ -14,6 +14,21 @@ class BacktestRow:
     covered: float
     width: float
 
+    @property
+    def label(self) -> str:
+        """The quantity in words."""
+        return _LABELS.get(self.quantity, self.quantity.replace("_", " "))
+
+
+_LABELS = {
+    "steps_saved_fraction": "steps saved",
+    "seconds_saved_fraction": "training time saved",
+    "billed_saved_fraction": "billed time saved",
+    "cost_saved_fraction": "cost saved",
+    "makespan_saved_fraction": "makespan saved",
+    "degradation_normalized": "degradation, of best to median",
+}
+
 
 @dataclass(frozen=True)
 class BestKept:

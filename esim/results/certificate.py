@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Annotated, Any, ClassVar, Literal
 
 from esim.assumptions import Clock, Costs, Mode
-from esim.errors import EsimError
+from esim.errors import EsimError, plural
 from esim.results.comparison.entries import LeftOut, Saved
 from esim.results.named_rule import RecordedRule, ToldRule
 from esim.results.plots import CertificatePlots
@@ -18,7 +18,6 @@ from esim.results.shown import share_words
 from esim.results.validate import validate_document
 from esim.rules import Rule, share
 from esim.storage.typed import plain
-from esim.study.brief import counted
 from esim.study.door import above
 from esim.version import __version__
 
@@ -171,7 +170,7 @@ class Certificate(Document):
             f"{share_words(asked.risk)} of new studies, with confidence "
             f"{share_words(asked.confidence)}"
         )
-        studies = counted(len(self.studies), "study", "studies")
+        studies = plural(len(self.studies), "study")
         yield f'{studies}; .plot.sequence() .report("r.html") .save("folder")'
 
     @property

@@ -6,10 +6,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal, get_args
 
+from esim.errors import plural
 from esim.results.recorded_inputs import Inputs
 from esim.results.records import Document
 from esim.storage.typed import plain
-from esim.study.brief import brief, counted
+from esim.study.brief import brief
 from esim.version import __version__
 
 SCHEMA = "esim.check/1"
@@ -57,7 +58,7 @@ class Check:
     def _in_short(self) -> Iterator[str]:
         yield f"Check of {self.study!r}: {self.verdict}"
         grades = [finding.severity for finding in self.findings]
-        yield ", ".join(counted(grades.count(severity), severity) for severity in SEVERITIES)
+        yield ", ".join(plural(grades.count(severity), severity) for severity in SEVERITIES)
 
     @property
     def ok(self) -> bool:

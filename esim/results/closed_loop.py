@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from esim.assumptions import Clock, Costs
+from esim.errors import plural
 from esim.results.named_rule import RecordedJobRule, RecordedRule
 from esim.results.plots import Plots
 from esim.results.recorded_inputs import Inputs
 from esim.results.records import Document, finite
 from esim.results.replay import Caveat
 from esim.storage.typed import plain
-from esim.study.brief import counted
 from esim.version import __version__
 
 SCHEMA = "esim.closed-loop/1"
@@ -211,7 +211,7 @@ class ClosedLoop(Document):
     def _in_short(self) -> Iterator[str]:
         yield (
             f"ClosedLoop of {self.study!r}: rule {self.rule.name}, "
-            f"{counted(self.clock.workers, 'worker')}; {counted(self.futures, 'future')} each"
+            f"{plural(self.clock.workers, 'worker')}; {plural(self.futures, 'future')} each"
         )
         yield f"searchers: {', '.join(one.searcher for one in self.searchers)}"
         yield '.of(searcher) .plot.names() .report("r.html") .save("folder")'

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from esim.assumptions import Clock, Costs
-from esim.errors import EsimError, near_names
+from esim.errors import EsimError, near_names, plural
 from esim.results.backtest import Backtest
 from esim.results.estimate import (
     Advice,
@@ -34,7 +34,6 @@ from esim.results.shown import Shown, share_words
 from esim.results.validate import validate_document
 from esim.rules import JobRule, Rule, share
 from esim.study import Direction, Float64
-from esim.study.brief import counted
 from esim.study.door import above
 from esim.version import __version__
 
@@ -182,9 +181,9 @@ class Estimate(Shown):
 
     def _in_short(self) -> Iterator[str]:
         yield (
-            f"Estimate of the next job: {counted(self.next.trials, 'trial')}, "
+            f"Estimate of the next job: {plural(self.next.trials, 'trial')}, "
             f"{self.next.workers} at a time, rule {self.rule.name}; from "
-            f"{counted(len(self.studies), 'study', 'studies')}"
+            f"{plural(len(self.studies), 'study')}"
         )
         low, high = self.interval("steps_saved_fraction")
         middle = self.median("steps_saved_fraction")

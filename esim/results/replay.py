@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 import numpy as np
 
 from esim.assumptions import Clock, Costs
-from esim.errors import EsimError
+from esim.errors import EsimError, plural
 from esim.results.named_rule import NamedRule, RecordedJobRule, RecordedRule
 from esim.results.plots import ReplayPlots
 from esim.results.recorded_inputs import Inputs
@@ -20,7 +20,6 @@ from esim.results.trial_columns import TrialColumns
 from esim.results.validate import validate_document, validate_trials
 from esim.storage.typed import MisfitError, Scalars, Unbounded, build, plain
 from esim.study import Direction, Study
-from esim.study.brief import counted
 from esim.study.door import above
 from esim.version import __version__
 
@@ -224,7 +223,7 @@ class ReplayResult(Shown):
         found = self.summary
         yield (
             f"ReplayResult of {self.study!r}: rule {self.rule.name}, clock {self.clock.mode}; "
-            f"{found.trials_stopped} of {counted(found.trials, 'trial')} stopped"
+            f"{found.trials_stopped} of {plural(found.trials, 'trial')} stopped"
         )
         known = (
             f"{share_words(share)} of the {what}"

@@ -15,6 +15,7 @@ from esim.results import certificate, watched
 from esim.results.certificate import Certificate
 from esim.results.recorded_reports import RecordedReports
 from esim.results.replay import DECISIONS, REPORTS, RESULT, ReplayDocument, ReplayResult
+from esim.results.shown import Shown
 from esim.results.watched import Watched
 from esim.storage.columns import Column, checked_columns
 from esim.storage.typed import MisfitError, parse
@@ -88,6 +89,22 @@ class SavedResult:
         except (pa.ArrowException, OSError) as error:
             raise EsimError("cannot be read", where=str(path), why=str(error)) from error
         return table
+
+
+def saved_result(result: SavedResult | Shown | str | Path) -> SavedResult:
+    """A result as it is when saved: one in memory, or one that is read as `read_result` does.
+
+    Raises:
+        EsimError: it cannot be read, or is of a kind that has no document.
+    """
+    if isinstance(result, SavedResult):
+        return result
+    if isinstance(result, (str, Path)):
+        return read_result(Path(result))
+    if not hasattr(result, "to_json"):
+        raise EsimError(f"a {type(result).__name__} has no document", fix="what esim.replay gives")
+    document: Any = parse(result.to_json(), strict=True)
+    return SavedResult(document, "a result in memory", Path("a result in memory"))
 
 
 def read_result(path: Path) -> SavedResult:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-from esim.errors import EsimError
+from esim.errors import EsimError, plural
 from esim.results.certificate import Certificate
 from esim.results.comparison.entries import LeftOut
 from esim.results.plots import WatchPlots
@@ -14,7 +14,6 @@ from esim.results.recorded_inputs import Inputs
 from esim.results.records import Document, finite
 from esim.results.validate import validate_document
 from esim.storage.typed import Unbounded, plain
-from esim.study.brief import counted
 from esim.study.door import above
 from esim.version import __version__
 
@@ -78,7 +77,7 @@ class Watched(Document):
     def _in_short(self) -> Iterator[str]:
         holds = "holds" if self.holds else f"no longer holds since {self.broken_by!r}"
         yield f"Watched: the certificate of {self.rule} {holds}"
-        new = counted(len(self.studies), "new study", "new studies")
+        new = plural(len(self.studies), "new study")
         yield f'{new}; .plot.wealth() .report("r.html") .save("folder")'
 
     @property

@@ -47,7 +47,7 @@ _ONLY = {
 }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class JobRule:
     """A rule that ends a whole tuning job: a row of the table of job-level rules.
 
@@ -125,6 +125,9 @@ class JobRule:
     def parameters(self) -> dict[str, Any]:
         """Every column but name and source, by name."""
         return {k: v for k, v in vars(self).items() if k not in ("name", "source")}
+
+    def __repr__(self) -> str:
+        return f"<JobRule {self.text!r}; .parameters has every column>"
 
     @property
     def text(self) -> str:

@@ -6,12 +6,12 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
-from esim.errors import EsimError, near_names
+from esim.errors import EsimError, clean, near_names
 from esim.rules.columns import GROUPS, RuleColumns
 from esim.rules.refusals import SHARES, as_share, validate
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Rule(RuleColumns):
     """A stopping rule: at each judged report a trial stops if it is worse than a threshold.
 
@@ -31,6 +31,15 @@ class Rule(RuleColumns):
 
     def __post_init__(self) -> None:
         validate(self)
+
+    def __repr__(self) -> str:
+        columns = [f for f in dataclasses.fields(self) if f.name not in ("name", "source")]
+        values = ((f.name, getattr(self, f.name), f.default) for f in columns)
+        told = ", ".join(f"{name}={value!r}" for name, value, usual in values if value != usual)
+        return (
+            f"<Rule {clean(self.name)!r}: {clean(told or 'the default of every column', 200)}\n"
+            " .parameters has every column>"
+        )
 
     @property
     def parameters(self) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from esim.assumptions import Clock, Costs
-from esim.errors import agree, plural
+from esim.errors import agree, plural, some_of
 from esim.results.replay import BestTrial, Caveat, Summaries
 from esim.results.trial_columns import TrialColumns
 from esim.rules import JobRule, Rule
@@ -143,6 +143,11 @@ class _Replayed:
     reporting: int
     grace_s: float
 
+    @property
+    def reports_longest(self) -> int:
+        """The most reports that one of its trials has."""
+        return int(np.diff(self.study.offsets).max(initial=0))
+
 
 # Each function below returns the text of one caveat, or None where it does not apply.
 
@@ -152,7 +157,10 @@ def _winner_stopped(of: _Replayed) -> str | None:
         return None
     assert of.best is not None
     if of.ended_by is not None:
-        return f"the study's best trial, {of.best.trial}, is stopped, cut or never started"
+        return (
+            f"the study's best trial, {of.best.trial}, is stopped, cut or never started: a larger "
+            "limit may keep it"
+        )
     return f"the rule stops the study's best trial, {of.best.trial}: esim explain shows why"
 
 
@@ -171,11 +179,12 @@ def _cut_in_flight(of: _Replayed) -> str | None:
         if not of.cut_in_flight:
             return None
         return (
-            "jobs in flight are taken to be cut as the job ends; --until NAME=N,in_flight=finish "
-            "lets them finish"
+            "trials that still run as the job ends are taken to be cut then; --until "
+            "NAME=N,in_flight=finish lets them finish"
         )
     return (
-        "jobs in flight are taken to finish as the job ends; --until NAME=N,in_flight=cut cuts them"
+        "trials that still run as the job ends are taken to finish; --until "
+        "NAME=N,in_flight=cut cuts them"
     )
 
 
@@ -185,21 +194,24 @@ def _degradation_unknown(of: _Replayed) -> str | None:
     return (
         f"{of.cut} of {plural(of.begun, 'trial')} had been cut short when recorded: one of them "
         "might have become the best, so what the rule loses cannot be known, and what it saves "
-        "lies between bounds; a job whose trials ran to their end tells"
+        "only within bounds; replay a job whose trials ran to their end"
     )
 
 
 def _failed_trials(of: _Replayed) -> str | None:
     if not of.failed:
         return None
-    peers = " and never peers"
+    none, them = "none counts as the best", "them"
+    if of.failed == 1:
+        none, them = "it does not count as the best", "it"
+    peers = f", and no trial is compared with {them}"
     if of.rule.against not in ("peers", "pairs") or of.rule.failed_peers:
         peers = ""
     elif of.rule.pool == "reached":
-        peers = " and no peers once they have failed"
+        peers += " from then on"
     return (
-        f"{plural(of.failed, 'trial')} failed: never the best{peers}, unless the rule stops them "
-        "first"
+        f"{plural(of.failed, 'trial')} failed: {none}{peers}, unless the rule stops {them} first; "
+        "look at why"
     )
 
 
@@ -207,24 +219,26 @@ def _stops_at_first_report(of: _Replayed) -> str | None:
     if 2 * of.at_once <= of.stopped:
         return None
     return (
-        f"{of.at_once} of {plural(of.stopped, 'stop')} {agree(of.at_once, 'fall')} on the trial's "
-        "first report, which saves the most and knows the least; --set min_reports=2 waits for one "
-        "more"
+        f"{some_of(of.at_once, of.stopped, 'stop', 'fall')} on the trial's first report, which "
+        "saves the most and knows the least: --set min_reports=2 waits for one more"
     )
 
 
 def _steps_from_zero(of: _Replayed) -> str | None:
     if not (of.at_once and of.from_zero):
         return None
-    return "a trial stopped at its first report, before any training, counts as no step run"
+    return (
+        "a trial that is stopped at its first report, before any training, counts as no step run: "
+        "--set min_reports=2 lets it train"
+    )
 
 
 def _looks_ahead(of: _Replayed) -> str | None:
     if of.rule.against != "hindsight":
         return None
     return (
-        f"{of.rule.name} knows how trials go on, or pauses them: a yardstick, not a rule to "
-        "switch on"
+        f"{of.rule.name} knows how trials go on, or pauses them: measure other rules by it, it "
+        "cannot be switched on"
     )
 
 
@@ -232,8 +246,8 @@ def _axis_without_times(of: _Replayed) -> str | None:
     if of.rule.axis != "seconds" or of.study.elapsed is not None:
         return None
     return (
-        f"{of.rule.name} counts seconds and the logs lack times: a step counts as a second "
-        "(--set axis=step says so)"
+        f"{of.rule.name} counts seconds and the logs lack times, so a step counts as a second: "
+        "--set axis=step counts steps"
     )
 
 
@@ -245,10 +259,17 @@ def _nothing_stopped(of: _Replayed) -> str | None:
             "the rule stops no trial: none is told to, or each ends by itself within the "
             f"{of.costs.stop_latency_s:g} s that a stop takes"
         )
-    return (
-        "the rule stops no trial: it would have changed nothing; esim compare looks for one that "
-        "does"
-    )
+    if of.reporting < 2:
+        return (
+            "the rule stops no trial, because a rule compares trials: replay a job in which two or "
+            "more report values"
+        )
+    if of.reports_longest < 2:
+        return (
+            "the rule stops no trial: each reports once, when it ends, so no rule can save "
+            "anything; replay logs with a value after every epoch"
+        )
+    return "the rule stops no trial: it changes nothing; esim compare looks for one that does"
 
 
 def few_trials(reporting: int, trials: int | None = None) -> str | None:
@@ -264,7 +285,7 @@ def few_trials(reporting: int, trials: int | None = None) -> str | None:
     if trials is not None and trials > reporting:
         which = f"{reporting} of {trials} trials {agree(reporting, 'report')} values"
     return (
-        f"{which}: one launch order of so few says little about the next job; esim estimate says "
+        f"{which}: one launch order of so few says little about the next job; esim estimate tells "
         "how sure it is"
     )
 
@@ -274,8 +295,8 @@ def _one_after_another(of: _Replayed) -> str | None:
         return None
     why = "as asked" if of.study.has_schedule else "the logs lack times"
     return (
-        f"trials are replayed one after another ({why}); with jobs side by side fewer peers "
-        "have ended at each decision: --clock simulated --workers N plays that"
+        f"trials are replayed one after another ({why}); side by side fewer would have ended at "
+        "each decision, and fewer be stopped: --clock simulated --workers N tells"
     )
 
 
@@ -283,8 +304,8 @@ def _starts_as_recorded(of: _Replayed) -> str | None:
     if of.clock.mode != "recorded" or (of.until and never_stops(of.rule)):
         return None
     return (
-        "trials start when they did, and a freed slot starts none earlier: --clock simulated does "
-        "that"
+        "each trial keeps its recorded start, though a stop before it would free a machine: "
+        "--clock simulated --workers N starts it sooner, for a shorter makespan"
     )
 
 
@@ -293,26 +314,41 @@ def _steps_as_seconds(of: _Replayed) -> str | None:
         return None
     if of.clock.mode == "simulated":
         return (
-            "the logs lack times: one step counts as one second of makespan; logs with times tell "
-            "it"
+            "the logs lack times, so one step counts as one second of makespan: replay logs with "
+            "times"
         )
     if of.costs.stop_latency_s:
-        return "the logs lack times: one step counts as one second until a stop takes effect"
+        return (
+            "the logs lack times, so one step counts as one second until a stop takes effect: "
+            "replay logs with times"
+        )
     return None
 
 
 def _stop_at_once(of: _Replayed) -> str | None:
     if of.study.elapsed is None or of.costs.stop_latency_s != 0 or not of.stopped:
         return None
-    if of.rule.name != "sagemaker":
+    most = math.ceil(of.grace_s)
+    return stop_at_once(
+        of.rule.name, f", though none beyond its recorded end (here at most {most:,} s in all)"
+    )
+
+
+def stop_at_once(rule: str, at_most: str = "") -> str:
+    """The text of the caveat that stops take effect at once.
+
+    Args:
+        rule: the rule's name.
+        at_most: bounds what SageMaker bills.
+    """
+    if rule != "sagemaker":
         return (
-            "stops take effect at once; a system that polls stops later: --stop-latency-s counts "
-            "that"
+            "a stop is taken to end its trial at once; where it takes longer, less is saved: "
+            "--stop-latency-s N counts the seconds"
         )
     return (
-        "stops take effect at once; SageMaker polls, and may bill up to "
-        f"{GRACE_S} s more for each stopped job, but none beyond its recorded end "
-        f"(here at most {math.ceil(of.grace_s)} s in all): --stop-latency-s counts it"
+        f"a stop is taken to end its job at once; SageMaker may bill up to {GRACE_S} s more for "
+        f"each{at_most}: --stop-latency-s N counts them"
     )
 
 
@@ -325,17 +361,19 @@ def _billed_as_recorded(of: _Replayed) -> str | None:
     if not (np.abs(billed - seconds)[known] > 1.0).any():  # whole seconds of the same time
         return None
     return (
-        f"{plural(int(known.sum()), 'job', 'were')} billed {billed[known].sum():.0f} s where "
-        "the record shows "
-        f"{seconds[known].sum():.0f} s of them, as on spot instances: the bill is the recorded "
-        "one, and under the rule each job's is scaled by its own ratio of the two"
+        f"{plural(int(known.sum()), 'trial', 'were')} billed {billed[known].sum():,.0f} s and ran "
+        f"{seconds[known].sum():,.0f} s, as on spot instances: what the rule would have been "
+        "billed keeps each trial's ratio of the two; on demand expect another bill"
     )
 
 
 def _infinite_values(of: _Replayed) -> str | None:
     if not (of.any_infinite and np.isinf(of.study.values).any()):
         return None
-    return "some values are infinite: they are compared as such, and stand as null in JSON"
+    return (
+        "some values are infinite: they are compared as such, and stand as null in JSON; look "
+        "whether these trials diverged"
+    )
 
 
 _CHECKS: tuple[tuple[str, Callable[[_Replayed], str | None]], ...] = (

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from esim.assumptions import Clock, Costs
+from esim.errors import plural
 from esim.results.replay import Caveat
 from esim.rules import Rule
 from esim.simulator.job_end import Until, play_many
@@ -54,9 +55,9 @@ def tied_starts(
         return
     yield Caveat(
         "tied_starts",
-        f"{sum(map(len, groups))} trials started at the same moment as another, so that their "
-        f"launch order is not known: in {len(orders)} orders of them the rule saves {low} to "
-        f"{high} % of the steps",
+        f"{plural(sum(map(len, groups)), 'trial')} started at the same moment as another, and "
+        f"which came first is not recorded: over {plural(len(orders), 'order')} of them the rule "
+        f"saves {low} % to {high} % of the steps; logs with finer start times tell",
     )
 
 

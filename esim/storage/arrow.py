@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from esim.errors import EsimError
 from esim.study import Float64, Int64
 
 _TYPES: dict[Any, np.dtype[Any]] = {
@@ -53,6 +54,12 @@ def parquet(data: bytes, columns: Sequence[str] | None = None) -> Any:
     from esim.storage import sealed  # here, because it loads pyarrow.parquet
 
     return sealed.read(reader(data), columns)
+
+
+def damaged(where: str, error: Exception) -> EsimError:
+    """The error about a Parquet file that cannot be decoded."""
+    fix = "copy it again, or write it anew"
+    return EsimError("damaged Parquet file", where=where, why=str(error).strip(), fix=fix)
 
 
 def valid(column: Any) -> NDArray[np.bool_]:

@@ -197,7 +197,7 @@ def _tables_and_record(
             tables.append(arrow.parquet(data))
         except (pa.ArrowException, OSError) as error:
             place = f"{where}/{name}"
-            raise EsimError("damaged Parquet file", where=place, why=str(error)) from error
+            raise arrow.damaged(place, error) from error
     try:
         record, again = (_record(_decoded(table.schema.metadata)) for table in tables)
         why = f"{REPORTS} and {TRIALS} are not of one study"

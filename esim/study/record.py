@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from esim.errors import EsimError, clean, near_names
+from esim.errors import EsimError, clean, near_names, plural
 from esim.study.arrays import Float64, Int64, if_any_known, per_trial, report_columns
-from esim.study.brief import brief, counted
+from esim.study.brief import brief
 from esim.study.direction import Direction, as_direction
 from esim.study.door import above
 from esim.study.first_step import ASSUMED, SETTLED, as_first_step, settle_first_step
@@ -273,14 +273,14 @@ class Study:
     def _in_short(self) -> Iterator[str]:
         times = ", no times" if self.elapsed is None else ", with times"
         yield (
-            f"Study {self.name!r}: {counted(self.n_trials, 'trial')}, "
-            f"{counted(self.n_reports, 'report')} of {clean(self.objective, 30)}, "
+            f"Study {self.name!r}: {plural(self.n_trials, 'trial')}, "
+            f"{plural(self.n_reports, 'report')} of {clean(self.objective, 30)}, "
             f"{self.direction}{times}"
         )
         if self.config:
             yield f"config: {', '.join(self.config)}"
         if self.notes:
-            yield f"{counted(len(self.notes), 'note')}: {self.notes[0].text}"
+            yield f"{plural(len(self.notes), 'note')}: {self.notes[0].text}"
 
     def _repr_html_(self) -> str:
         """The study as HTML, which notebooks show."""

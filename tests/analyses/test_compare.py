@@ -267,7 +267,9 @@ def test_a_grid_leaves_alone_what_its_columns_mean_nothing_to() -> None:
     keys = {e.key for e in found.rules}
     assert {"sagemaker", "sagemaker[min_peers=4]", "keras-patience"} <= keys
     doubt = next(w for w in found.warnings if w.code == "grid_left_out")
-    assert doubt.text == "min_peers means nothing to keras-patience: taken as they are"
+    assert (
+        doubt.text == "min_peers changes nothing in keras-patience: --grid does not vary them by it"
+    )
     with pytest.raises(EsimError, match="min_peers cannot be 0"):
         contestants(["sagemaker", "vizier-median"], {"min_peers": [0]})
 
@@ -398,7 +400,7 @@ def test_ranks_are_those_of_every_order() -> None:
 def test_few_studies_are_tested_over_their_orders_only(studies: int, about: str) -> None:
     found = esim.compare([walks(seed) for seed in range(studies)], RULES, orders=16)
     assert found.answer.about == about
-    few = "For other studies no difference is significant" in found.answer.sentences[3]
+    few = "Whether that holds for other studies cannot be tested" in found.answer.sentences[3]
     assert few == (about == "orders")
     assert ("few_studies" in {w.code for w in found.warnings}) == (studies == 4)
     beside = found.rule("none").against_best
@@ -416,7 +418,8 @@ def test_where_nothing_can_be_saved_the_answer_is_to_stop_nothing() -> None:
     assert found.answer.sentences[0] == (
         "Within a mean loss of 5.0 % nothing saves anything: stop nothing."
     )
-    assert len(found.answer.sentences) == 2
+    assert found.answer.sentences[1].startswith("What saves something loses more than that: ")
+    assert found.answer.sentences[2].startswith("Next: accept a larger loss")
 
 
 def test_losing_the_best_trial_is_counted() -> None:
@@ -441,7 +444,8 @@ def test_rules_that_act_alike_are_named() -> None:
     found = esim.compare(study, rules, orders=2)
     texts = [w.text for w in found.warnings if w.code == "act_alike"]
     assert texts == [
-        "2 rules act as 1: they save and lose the same in every launch order: (sagemaker, lower)"
+        "these save and lose the same in every launch order, so any one of them will do: "
+        "(sagemaker, lower)"
     ]
 
 
@@ -474,7 +478,7 @@ def test_bayesian_search_and_bounds_are_doubted() -> None:
     note = Note("strategy_bayesian", "Strategy is Bayesian")
     found = esim.compare(dataclasses.replace(walks(1), notes=(note,)), RULES, orders=2)
     doubts = {w.code: w.text for w in found.warnings}
-    assert "resampled orders are not what would have happened" in doubts["strategy_bayesian"]
+    assert "a random launch order is none that happens" in doubts["strategy_bayesian"]
     assert [w.code for w in found.studies[0].warnings] == ["strategy_bayesian"]
     bounds = {e.key for e in found.rules if e.look_ahead}
     assert "oracle" in bounds

@@ -72,8 +72,9 @@ def test_doubts_about_them() -> None:
     object.__setattr__(study, "notes", (*study.notes, note))
     found = esim.compare(study, ["sagemaker"], until=["not-improving=9"], orders=2)
     doubts = {(one.code, one.rule): one.text for one in found.warnings}
-    assert doubts["never_acts", "not-improving=9"] == "not-improving=9 ends no job early"
-    assert "exact under Bayesian search too" in doubts["job_level_exact", None]
+    idle = doubts["never_acts", "not-improving=9"]
+    assert idle == "not-improving=9 ends no job early: try a smaller limit"
+    assert "exact for a search that learns too" in doubts["job_level_exact", None]
     assert doubts["job_level_exact", None].startswith("not-improving=9: ")
 
 

@@ -68,7 +68,9 @@ def old(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_nothing_differs(old: Path) -> None:
     found = difference(old, old)
     assert (found.settings, found.changed, found.unchanged) == ((), (), len(STUDIES))
-    assert list(difference_answer(found))[-1] == "None of the 6 studies in both has changed."
+    assert (
+        list(difference_answer(found))[-1] == "Nothing has changed in the 6 studies that both have."
+    )
 
 
 def test_other_data_and_other_studies(old: Path, tmp_path: Path) -> None:

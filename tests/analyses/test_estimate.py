@@ -461,8 +461,9 @@ def test_advice_follows_the_thresholds(saved: float, lost: float, verdict: str) 
     assert found.verdict == verdict
     assert found.chances == Chances(saved, lost, lost)
     saving, losing, _ = found.reasons
-    assert f"Save at least 10 % of the steps: asked 90 %, reached {100 * saved:.0f} %." in saving
-    assert f"median trial: asked 90 %, reached {100 * lost:.0f} %." in losing
+    reached = f"{100 * saved:.0f} % (90 % is asked)."
+    assert f"Chance to save at least 10 % of the steps: {reached}" in saving
+    assert f"median trial: {100 * lost:.0f} % (90 % is asked)." in losing
     first = {"enable": "Yes, ", "enable_with_doubts": "Not sure enough", "do_not_enable": "No: "}
     assert found.sentence.startswith(first[verdict])
     for chance, aim in ((saved, "save at least 10 %"), (lost, "lose at most 5 %")):
@@ -567,7 +568,7 @@ def test_what_a_backtest_finds_weighs_on_the_advice() -> None:
     held, sentence = verdict(0.79)
     assert held == "enable_with_doubts"
     assert "Not sure enough for a yes: on past trials such forecasts missed too often." in sentence
-    assert "the 90 % interval of steps saved held in 79 % of the splits" in sentence
+    assert "the 90 % interval of the steps saved held in 79 % of the splits" in sentence
     assert verdict(0.59)[0] == "not_enough_history"
 
 
@@ -586,7 +587,7 @@ def test_a_finite_past_does_not_promise_what_it_cannot_know() -> None:
     # 1 - sqrt(n / (n + 40)) <= 0.1 from about n = 4.3 * 40 = 170 on.
     assert found.unseen is not None and found.unseen.trials_needed is not None
     assert 150 < found.unseen.trials_needed < 175
-    assert f"{found.unseen.trials_needed} past trials would do" in found.advice.next_step
+    assert f"{found.unseen.trials_needed} past trials are enough" in found.advice.next_step
 
 
 def test_the_best_past_trial_stands_once_in_a_job_and_the_others_are_drawn_again() -> None:

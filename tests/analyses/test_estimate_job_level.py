@@ -48,7 +48,7 @@ def test_a_longer_job_than_the_past_cannot_be_forecast() -> None:
     assert found.quantity("steps_saved_fraction") is None
     assert found.probability_best_kept is None
     said = {one.code: one.text for one in found.warnings}
-    assert "a job of at most 30 can be forecast" in said["job_level_beyond"]
+    assert "ask for at most so many (--trials 30)" in said["job_level_beyond"]
 
 
 def test_on_the_command_line() -> None:

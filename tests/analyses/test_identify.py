@@ -94,13 +94,13 @@ def test_one_stop_by_hand() -> None:
     assert (best.evidence.trial, best.evidence.step) == ("t1", 2)
     assert (best.evidence.own, best.evidence.threshold, best.evidence.peers) == (3, 3.5, 1)
     assert best.evidence.text == (
-        "does not say stop at step 2: best value so far 3 against 3.5, of 1 peer; it was stopped "
+        "would not stop it at step 2: best value so far 3 against 3.5, of 1 peer; it was stopped "
         "after step 2"
     )
     late = answer(found, "K", "K2").evidence
     assert late is not None
     assert late.text == (
-        "does not say stop at step 1, to take effect 1 report later: value 3 against 4, of 1 peer; "
+        "would not stop it at step 1, to take effect 1 report later: value 3 against 4, of 1 peer; "
         "it was stopped after step 2"
     )
     # What is left: E, F, J, L and O cannot be told apart by two jobs, B1 and B3 neither.
@@ -122,7 +122,7 @@ def test_one_job_that_went_on_by_hand() -> None:
     assert [one.name for one in left] == ["H2", "K2", "I2"]
     (miss,) = found.named[0].evidence
     assert miss.text == (
-        "says stop at step 1: value 2 against 1, of 1 peer; it went on to step 2 and completed"
+        "would stop it at step 1: value 2 against 1, of 1 peer; it went on to step 2 and completed"
     )
     assert found.alike_total == 2  # K2 says stop, and it is not seen
 
@@ -173,7 +173,7 @@ def test_nan_is_a_report_to_rules_that_count_it_by_hand() -> None:
     assert missed.tolist() == [[False, True, False], [False, False, True]]
     found, _ = identify([study], [worst])
     assert [one.text for one in found.named[0].evidence] == [
-        "says stop at step 2: the report has no value, with 1 peer; it went on to step 3 and "
+        "would stop it at step 2: the report has no value, with 1 peer; it went on to step 3 and "
         "completed"
     ]
 

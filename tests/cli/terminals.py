@@ -161,7 +161,7 @@ class Command:
 
     words: tuple[str, ...]
     module: ModuleType | None = None
-    last: str = "_tell"
+    last: str = "tell"
 
     @property
     def name(self) -> str:

@@ -40,9 +40,10 @@ def test_what_is_assumed_stands_in_the_first_three_lines(past: str) -> None:
     out = run("certify", past, *READ, *ASKED).output
     lines = out.splitlines()
     assert lines[:3] == [
-        "Assumed: the next study is exchangeable with these (one population, independent).",
-        "A study counts once (6 test): lost or not, as it was launched.",
-        "Lost: over 5.0 % of the way from best to median (last values). "
+        "Assumed: the next study is one more of the same kind, independent of these.",
+        "6 studies test the rules; each counts once, as lost or not, in the order in which it was "
+        "launched.",
+        "Lost: the best of the last values gets worse by over 5.0 % of the way to the median. "
         "Clock: one trial after another.",
     ]
     assert " ".join(lines[4:7]).startswith(
@@ -50,7 +51,7 @@ def test_what_is_assumed_stands_in_the_first_three_lines(past: str) -> None:
         "a chance of at most 30.0 %."
     )
     assert "(p 0.118)" in out  # 0.7^6
-    assert "who asks for other risks" in " ".join(out.split())
+    assert "to ask again with other risks" in " ".join(out.split())
 
 
 def test_too_few_studies_say_how_many_are_needed(past: str) -> None:
@@ -59,9 +60,9 @@ def test_too_few_studies_say_how_many_are_needed(past: str) -> None:
     )
     assert (
         "No rule can be certified: a risk of 10.0 % with 90.0 % confidence takes at least 22 "
-        "tested studies without a loss, and 6 tested." in out
+        "tested studies without a loss, and there are 6." in out
     )
-    assert "nothing is bounded either; that takes at least 9 tested studies without a loss" in out
+    assert "cannot be made either: it takes at least 9 tested studies without a loss" in out
 
 
 def test_one_study_is_refused(capsys: pytest.CaptureFixture[str]) -> None:

@@ -56,7 +56,7 @@ def test_a_gap_between_jobs_stands_beside_the_makespan() -> None:
 
 def test_stops_on_the_last_report_are_told_apart() -> None:
     out = run("replay", TINY, "--clock", "order").output
-    assert "told to stop at the end" in out
+    assert "at their last report" in out
 
 
 def test_replay_json_is_the_document_and_nothing_else() -> None:

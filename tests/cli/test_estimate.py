@@ -25,13 +25,14 @@ def test_the_first_lines_say_what_is_saved_lost_and_how_sure() -> None:
     lines = [line.strip() for line in run(LOGS, *FEW).splitlines() if line.strip()]
     assert "next job: 20 trials on 4 workers; from 120 past trials; rule sagemaker" in lines[0]
     assert lines[1].startswith(("Yes, switch it on: ", "Not sure enough for a yes: ", "No: "))
-    assert lines[2].startswith("Save at least 10 % of the billed time: asked 90 %, reached ")
-    assert lines[3].startswith("Lose at most 5 % of the way from the best to the median trial: ")
-    assert lines[4].startswith("Keep the best trial: ") and lines[5].startswith("Next: ")
+    assert lines[2].startswith("Chance to save at least 10 % of the billed time: ")
+    lose = "Chance to lose at most 5 % of the way from the best to the median trial: "
+    assert lines[3].startswith(lose)
+    assert lines[4].startswith("Chance to keep the best trial: ") and lines[5].startswith("Next: ")
     text = " ".join(lines)
     for words in (
         "What the next job would save", "What it may cost", "If the job is another one",
-        "Why to doubt it", "assumed: trials are exchangeable", 'early_stopping_type="Auto"',
+        "Why to doubt it", "assumed: any launch order is as likely", 'early_stopping_type="Auto"',
     ):  # fmt: skip
         assert words in text, words
 
@@ -58,7 +59,7 @@ def test_the_document_is_strict_json_and_nothing_else() -> None:
 
 def test_out_holds_the_document_and_its_figures(tmp_path: Path) -> None:
     shown = run(LOGS, *FEW, "--backtest", "--readings", "--out", str(tmp_path / "e"))
-    assert "Backtest on these trials" in shown
+    assert "Backtest: part of these trials forecast" in shown
     assert "By reading of the documentation" in shown
     document = json.loads((tmp_path / "e" / "result.json").read_text(encoding="utf-8"))
     assert document["backtest"]["splits"] == 100

@@ -145,7 +145,7 @@ def test_what_is_left_is_written_and_replayed(recorded: Path, tmp_path: Path) ->
     told = run("identify", str(recorded), "--rules", "sagemaker", "--grid", "min_reports=1,6",
                "--grid", "method=midpoint,lower,higher", "--out", str(out))  # fmt: skip
     one = "sagemaker[method=lower,min_reports=6]"
-    assert f"one of 6 rules is left, as of the jobs of 2026-09: {one}" in told
+    assert f"One of 6 rules is left, as of the jobs of 2026-09: {one}" in told
     assert listing(recorded) == before
     assert {path.name for path in out.glob("[!.]*")} == {"figures", "result.json", "rule.json"}
     run("report", str(out), "--out", str(tmp_path / "page.html"), "--out", str(tmp_path / "p.md"))
@@ -153,7 +153,7 @@ def test_what_is_left_is_written_and_replayed(recorded: Path, tmp_path: Path) ->
     rules = json.loads((out / "rule.json").read_text())
     assert (rules["first"]["method"], rules["first"]["min_reports"]) == ("lower", 6)
     again = run("identify", str(recorded), "--rules", str(out / "rule.json"))
-    assert f"the rule {one} is left, as of the jobs of 2026-09: it fits 20 jobs" in again
+    assert f"The rule {one} is left, as of the jobs of 2026-09: it fits 20 jobs" in again
     replayed = json.loads(run("replay", str(recorded), "--rule", str(out / "rule.json"), "--json"))
     assert replayed["studies"][0]["rule"]["parameters"]["method"] == "lower"
     run("compare", str(recorded), "--rules", str(out / "rule.json"), "--orders", "2")

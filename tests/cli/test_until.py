@@ -68,7 +68,7 @@ def test_the_answer_in_words() -> None:
     out = run("replay", TINY, "--rule", "sagemaker", "--until", "max-runtime=60").output
     assert "max-runtime=60 would have ended the job after 2 of 6 trials" in out
     assert "2 would never have started, and 2 would have been cut" in out
-    assert "jobs in flight are taken to be cut as the job ends" in out
+    assert "trials that still run as the job ends are taken to be cut then" in out
 
 
 def test_a_report_page_of_it(tmp_path: Path) -> None:

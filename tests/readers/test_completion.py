@@ -52,7 +52,7 @@ def test_criteria_that_were_on(tmp_path: Path) -> None:
     assert "Autotune was on" in said["autotune_on"]
     out = " ".join(CliRunner().invoke(app, ["check", str(folder)]).output.split())
     assert "the tuning job had completion criteria: not-improving=10, target=0.5" in out
-    assert "cure: see what others would have done: esim replay --until NAME=N" in out
+    assert "what to do: esim replay --until NAME=N tells what others would have done" in out
     warned = [one.code for one in esim.replay(esim.read_study(folder)).warnings]
     assert "completion_criteria" in warned and "autotune_on" in warned
 

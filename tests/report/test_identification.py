@@ -67,7 +67,7 @@ def test_the_page_says_what_is_settled_and_by_which_job(
     assert {"readings", "open", "alike", "rules", "jobs"} <= tables.keys()
     told = {row[0]: row for row in tables["readings"].rows}
     assert told["A2"][3:5] == (0, 2)
-    assert "does not say stop at step 2: best value so far 3 against 3.5" in str(told["A2"][5])
+    assert "would not stop it at step 2: best value so far 3 against 3.5" in str(told["A2"][5])
     assert page.tiles[0].value == "2"
     assert page.answer[0].startswith("2 of 5 rules are left, by these jobs, which have no dates")
     assert "\x1b" not in page.title

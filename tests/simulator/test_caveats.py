@@ -39,14 +39,14 @@ def test_trials_that_report_nothing_are_no_history(
     assert text == (
         None
         if said is None
-        else f"{said} says little about the next job; esim estimate says how sure it is"
+        else f"{said} says little about the next job; esim estimate tells how sure it is"
     )
 
 
 def test_check_counts_the_jobs_that_report() -> None:
     curves = [[5.0 - k + i for k in range(4)] for i in range(3)]
     assert check(few(curves + [[]] * 24)).verdict == (
-        "AUTO would act: the literal rule stops 2 of 3 jobs with reports"
+        "AUTO would act: its rule, read word for word, stops 2 of 3 jobs with reports"
     )
     assert check(few(curves[:1] + [[]] * 24)).verdict.startswith("a single job tells nothing")
 
@@ -68,9 +68,9 @@ def test_what_may_be_billed_after_a_stop_ends_with_the_job() -> None:
     result = esim.replay(study, clock="order")
     assert result.columns.stop_step.tolist() == [-1, 1, 1]
     assert told(result, "stop_at_once") == (
-        "stops take effect at once; SageMaker polls, and may bill up to 120 s more for each "
-        "stopped job, but none beyond its recorded end (here at most 197 s in all): "
-        "--stop-latency-s counts it"
+        "a stop is taken to end its job at once; SageMaker may bill up to 120 s more for each, "
+        "though none beyond its recorded end (here at most 197 s in all): --stop-latency-s N "
+        "counts them"
     )
     # It is what the replay bills if stops do take 120 s.
     late = esim.replay(study, clock="order", costs=Costs(stop_latency_s=120.0))

@@ -58,8 +58,8 @@ def test_a_failed_trial_is_no_peer_where_running_ones_are() -> None:
     result = esim.replay(study, rule, clock="order")
     assert result.columns.reports_kept.tolist() == [2, 2, 1]  # c stops: 6 > 5
     assert [w.text for w in result.warnings if w.code == "failed_trials"] == [
-        "1 trial failed: never the best and no peers once they have failed, unless the rule stops "
-        "them first"
+        "1 trial failed: it does not count as the best, and no trial is compared with it from then "
+        "on, unless the rule stops it first; look at why"
     ]
     counted = rule.with_columns(failed_peers=True)
     assert esim.replay(study, counted, clock="order").columns.reports_kept.tolist() == [2, 1, 1]

@@ -20,7 +20,7 @@ from esim.analyses.certify.study_losses import LEFT_OUT, StudyLosses, study_loss
 from esim.analyses.compare.compare import Progress, check_words, named_apart, replay_every
 from esim.analyses.compare.contestants import Field, contestants
 from esim.analyses.compare.study_replays import Conditions, orders_each
-from esim.analyses.workers.by_study import MOST, going_through
+from esim.analyses.workers.by_study import MOST, drawn_words, going_through
 from esim.assumptions import CONFIDENCE, Clock, Costs, Mode
 from esim.errors import EsimError, plural
 from esim.results.certificate import (
@@ -296,37 +296,36 @@ class _Certifying:
         yield Caveat(
             "exchangeable",
             "nothing tells beforehand whether the next study is like these: another kind of model, "
-            "data or search is not covered; --watch tells afterwards",
+            "data or search is not covered: esim certify NEW-LOGS --watch DIR tells afterwards",
         )
         yield Caveat(
             "asked_once",
-            "the confidence is that of one certificate: who asks for other risks, rules or seeds "
-            "until something is certified has less of it",
+            "the confidence is that of one question: to ask again with other risks, rules or seeds "
+            "until something is certified lessens it",
         )
         if self.drawn_from is not None:
             yield Caveat(
                 "studies_drawn",
-                f"the studies were drawn at random from {self.drawn_from:,}; --most-studies 0 "
-                "takes every one",
+                drawn_words(len(self.studies), self.drawn_from),
             )
         if self.replays.orders:
             yield Caveat(
                 "random_orders",
-                "launch orders are random: a search that learns launches better trials later "
-                "(--orders recorded takes each study as it was launched)",
+                "launch orders are random, but a search that learns launches better trials later: "
+                "--orders recorded takes each study as it was launched",
             )
         unknown = sum(one.unknown > 0 for one in self.studies)
         if unknown:
             yield Caveat(
                 "loss_unknown",
-                f"in {plural(unknown, 'study')} some rule leaves no trial with a final value "
-                "in some launch "
-                "order: that counts as a loss",
+                f"in {plural(unknown, 'study')} some rule leaves no trial with a final value in "
+                "some launch order, which counts as a loss: leave such studies out, or the rule",
             )
         for column in dict.fromkeys(c for names in self.field.without.values() for c in names):
             names = [name for name, columns in self.field.without.items() if column in columns]
             yield Caveat(
-                "grid_left_out", f"{column} means nothing to {', '.join(names)}: taken as they are"
+                "grid_left_out",
+                f"{column} changes nothing in {', '.join(names)}: --grid does not vary them by it",
             )
 
 

@@ -10,6 +10,8 @@ from esim.analyses.compare.contestants import Contestant, Field
 from esim.analyses.compare.left_out import left_out_doubts, named
 from esim.analyses.compare.ranking import fewest_studies
 from esim.analyses.compare.study_replays import ON_RECORD, StudyReplays, ranked_number
+from esim.analyses.workers.by_study import drawn_words
+from esim.errors import plural
 from esim.results.comparison.comparison import Doubt, Sensitivity, Settings
 from esim.results.replay import Caveat
 from esim.simulator.caveats import few_trials, never_stops
@@ -40,24 +42,23 @@ def doubts(
     if settings.drawn_from is not None:
         yield Doubt(
             "studies_drawn",
-            f"{len(replayed):,} of the {settings.drawn_from:,} studies, drawn at random, stand for "
-            "all; --most-studies 0 takes every one",
+            drawn_words(len(replayed), settings.drawn_from),
         )
     yield from _about_studies(replayed, settings, loss)
     alone = [c.key for c in field.contestants if c.until and never_stops(c.rule)]
     if alone and any(p.study.noted("strategy_bayesian") for p in replayed):
         yield Doubt(
             "job_level_exact",
-            f"{named(alone)}: a job-level rule alone keeps what came before the end, so that it is "
-            "exact under Bayesian search too, in the recorded launch order by the recorded clock",
+            f"{named(alone)}: a job-level rule alone keeps what came before the end, so it is "
+            "exact for a search that learns too, in the recorded launch order and clock",
         )
     yield from _about_rules(replayed, field.contestants)
     yield from _that_act_alike(replayed, field.contestants)
     if len(field.ranked) > _MANY and not chosen:
         yield Doubt(
             "best_of_many",
-            f"the best of {len(field.ranked)} contestants looks better than it is: --choose tells "
-            "what such a choice gives on what it was not made on",
+            f"the best of {len(field.ranked)} looks better than it is, because it was picked for "
+            "that: --choose tells what such a pick gives on trials that it was not picked on",
         )
     if (
         sensitivity.rule is not None
@@ -66,20 +67,21 @@ def doubts(
     ):
         yield Doubt(
             "order_matters_more",
-            "the order in which the trials start moves what is saved by more than the choice of "
-            "the rule does",
+            "what is saved hangs more on the order in which the trials start than on the rule: do "
+            "not take small differences between rules for real",
         )
     for column in dict.fromkeys(c for columns in field.without.values() for c in columns):
         names = [name for name, columns in field.without.items() if column in columns]
         yield Doubt(
-            "grid_left_out", f"{column} means nothing to {', '.join(names)}: taken as they are"
+            "grid_left_out",
+            f"{column} changes nothing in {', '.join(names)}: --grid does not vary them by it",
         )
     ahead = [c.key for c in field.contestants if c.look_ahead]
     if ahead:
         yield Doubt(
             "look_ahead",
-            f"{', '.join(ahead)}: what no rule can do as trials run; bounds to compare with, not "
-            "choices, and not ranked",
+            f"{', '.join(ahead)}: no rule can do so while trials run; compare with them, they "
+            "cannot be chosen and are not ranked",
         )
 
 
@@ -91,34 +93,41 @@ def _about_studies(
         yield Doubt(
             "ranked_on_record",
             f"{named(cut)}: trials had been cut short when they were recorded, and one of them "
-            "might have become the best: rules are ranked by the recorded values, and what they "
-            "really lose is unknown",
+            "might have become the best, so rules are ranked by the recorded values and what they "
+            "really lose is unknown: compare on jobs whose trials ran to their end",
         )
     needed = fewest_studies(settings.confidence)
     if len(replayed) == 1:
         yield Doubt(
             "one_study",
-            "one study: intervals and tests are about other launch orders of the same trials; "
-            "how the rules compare on another job they cannot say",
+            "one study: intervals and tests are about other launch orders of the same trials, and "
+            "say nothing of another job: compare on several studies",
         )
     elif len(replayed) < needed:
         yield Doubt(
             "few_studies",
-            f"{len(replayed)} studies: the intervals of means over so few are too narrow, but for "
-            "what is said of other studies, and how the rules compare on those cannot be tested "
-            f"(that takes {needed})",
+            f"only {len(replayed)} studies: intervals of means over so few are too narrow, and how "
+            f"the rules compare on other studies cannot be tested; that takes {needed}",
         )
     yield from left_out_doubts(replayed, ranked_number(settings), loss)
     lacking = [p.study.name for p in replayed if not p.orders.known("seconds_saved_fraction")]
     if lacking:
-        yield Doubt("no_times", f"{named(lacking)}: the logs lack times; only steps are compared")
+        yield Doubt(
+            "no_times",
+            f"{named(lacking)}: the logs lack times, so only steps are compared: add logs with "
+            "times",
+        )
     for code, text in (
         (
             "strategy_bayesian",
-            "the launch order carries information (Bayesian search): resampled orders are not "
-            "what would have happened",
+            "the search learns from results, so a random launch order is none that happens: see "
+            "esim closed-loop",
         ),
-        ("auto_was_on", "AUTO was on when it was recorded"),
+        (
+            "auto_was_on",
+            "AUTO was on already, so what the stopped trials would have reached is unknown: "
+            "compare on jobs without it",
+        ),
     ):
         names = [p.study.name for p in replayed if p.study.noted(code)]
         if names:
@@ -137,7 +146,7 @@ def _about_rules(
         idle = [p.study for p in replayed if np.isnan(p.first_stop[r])]
         if not idle:
             continue
-        text = f"{contestant.key} never stops anything in any order"
+        text = f"{contestant.key} stops nothing in any launch order"
         if len(idle) < len(replayed):
             text = f"{contestant.key} stops nothing in {len(idle)} of {len(replayed)} studies"
         reason = _why_idle(contestant, idle)
@@ -159,8 +168,8 @@ def _that_act_alike(
     if groups:
         yield Doubt(
             "act_alike",
-            f"{sum(map(len, groups))} rules act as {len(groups)}: they save and lose the "
-            f"same in every launch order: {'; '.join(f'({named(names)})' for names in groups)}",
+            "these save and lose the same in every launch order, so any one of them will do: "
+            f"{'; '.join(f'({named(names)})' for names in groups)}",
         )
 
 
@@ -172,7 +181,8 @@ def _never_ends(
     acts = [p for p in replayed if p.orders.known(saved) and p.orders.of(saved)[r].any()]
     if acts:
         return
-    yield Doubt("never_acts", f"{contestant.key} ends no job early", rule=contestant.key)
+    text = f"{contestant.key} ends no job early: try a smaller limit"
+    yield Doubt("never_acts", text, rule=contestant.key)
 
 
 def _why_idle(contestant: Contestant, idle: Sequence[Facts]) -> str:
@@ -191,13 +201,15 @@ def _why_idle(contestant: Contestant, idle: Sequence[Facts]) -> str:
         )
     if rule.min_reports >= reports:
         return (
-            f"it waits for report {rule.min_reports}, and no trial there made more than {reports}"
+            f"it waits for more than {plural(rule.min_reports, 'report')}, and no trial there made "
+            f"more than {reports}"
         )
     most = max(s.trials_reporting for s in idle)
     for column in ("min_completed", "min_peers"):
         least = getattr(rule, column)
         if least >= most:
-            return f"it waits for {least} other trials, and no study there has more than {most}"
+            others = plural(least, "other trial")
+            return f"it waits for {others}, and no study there has more than {most} in all"
     return f"its earliest possible stop is {contestant.earliest}" if contestant.earliest else ""
 
 

@@ -14,21 +14,21 @@ _REASONS = {
     "degradation_unknown": (
         "trials had been cut short when recorded",
         "trials had been cut short when they were recorded, and one of them might have become the "
-        "best: what a rule loses there is unknown, and not ranked",
+        "best: what a rule loses there is unknown, so it does not count",
     ),
     "no_scale": (
         "the best and the median final value do not differ, or infinitely",
-        "the best and the median final value do not differ, or differ infinitely, so that a loss "
-        "has no scale there, and some contestant does lose; not ranked",
+        "the best and the median final value do not differ, or differ infinitely, so a loss there "
+        "has no scale, and some rule does lose: it does not count",
     ),
     "nothing_left": (
         "in some launch order no trial with a final value is left",
-        "no trial has a final value, or in some launch order some contestant leaves none that has: "
-        "what it loses there is unknown, and not ranked",
+        "no trial has a final value, or in some launch order some rule leaves none that has: what "
+        "it loses there is unknown, so it does not count",
     ),
     "saved_unknown": (
         "what is saved is unknown",
-        "what is saved there is unknown, and not ranked",
+        "what is saved there is unknown, so it does not count",
     ),
 }
 

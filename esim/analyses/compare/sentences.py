@@ -8,6 +8,7 @@ from typing import Literal
 from esim.analyses.compare.picks import Picks, picks
 from esim.analyses.compare.ranking import fewest_studies
 from esim.analyses.compare.study_replays import ON_RECORD
+from esim.errors import agree, plural
 from esim.results.chances import chance_words
 from esim.results.comparison.comparison import (
     Answer,
@@ -55,7 +56,11 @@ def answer(
             "Which rule is best cannot be told: what any of them would have lost is unknown from "
             "this record."
         )
-        return Answer(None, (), None, None, (unknown,), studies, out)
+        more = (
+            "Next: compare on jobs of several trials that ran to their end, with final values that "
+            "differ; the reasons to doubt it say what is missing here."
+        )
+        return Answer(None, (), None, None, (unknown, more), studies, out)
     rivals = [e for e in rules if e.against_best and e.against_best.significant is not None]
     ties = tuple(e.key for e in rivals if e.against_best and not e.against_best.significant)
     reckless = sum(e.against_best is not None for e in rules) - len(rivals) - 1
@@ -65,7 +70,13 @@ def answer(
         sentences += (
             f"Within a mean loss of {percent(settings.max_degradation)} nothing saves anything: "
             f"stop nothing.{_left_out(studies, out)}",
-            f"What saves something loses more than that: {reckless} of the contestants.",
+            f"What saves something loses more than that: {plural(reckless, 'rule')}, baselines "
+            "counted."
+            if reckless
+            else "No rule saves anything on these logs.",
+            "Next: accept a larger loss (--max-degradation), or compare on more past jobs."
+            if reckless
+            else "Next: leave early stopping off, or compare on logs with more values a trial.",
         )
     else:
         sentences += (
@@ -222,7 +233,7 @@ def _significance(
         these = "this one study" if studies == 1 else f"these {studies} studies"
         where = f"Over launch orders of {these}"
         needed = fewest_studies(settings.confidence)
-        text = f" For other studies no difference is significant (that takes {needed} studies)."
+        text = f" Whether that holds for other studies cannot be tested with fewer than {needed}."
     others = {1: "the one other", 2: "both others"}.get(rivals, f"all {rivals} others")
     if not rivals:
         told = f"{where} nothing else stays within that loss"
@@ -236,7 +247,7 @@ def _significance(
             f"others within that loss; beside {_listed(ties)} the difference may be chance"
         )
     if reckless:
-        told += f"; {reckless} lose{'s' if reckless == 1 else ''} more"
+        told += f"; {reckless} {agree(reckless, 'lose')} more"
     return f"{told}.{text}"
 
 

@@ -15,6 +15,7 @@ from esim.analyses.estimate.backtest_misses import FAR_TOO_OFTEN, missed_rows
 from esim.analyses.estimate.doubts import needed
 from esim.analyses.estimate.past_replays import LEAST
 from esim.analyses.workers.by_study import MANY
+from esim.errors import plural
 from esim.results.backtest import Backtest, BacktestRow
 from esim.results.estimate import Advice, Alternative, Chances, Thresholds
 from esim.results.forecast import Estimate, Quantity
@@ -116,6 +117,7 @@ def _short(found: Estimate) -> Iterator[str]:
     need = max(LEAST, needed(found.confidence))
     if len(found.studies) == 1 and fewest < need:
         asked = f"{100 * found.confidence:g} %"
-        yield f"{fewest} past trials with reports are fewer than the {need} that {asked} takes"
+        told = plural(fewest, "past trial", "report")
+        yield f"{told} values, and a confidence of {asked} takes {need}"
     elif 1 < len(found.studies) <= MANY and fewest < LEAST:
-        yield f"a study of {fewest} trials with reports says nothing"
+        yield f"in one study only {plural(fewest, 'trial', 'report')} values, too few"

@@ -77,25 +77,26 @@ def sentence(of: Advised) -> str:
 def reasons(of: Advised) -> Iterator[str]:
     """A sentence for each aim, asked and reached side by side, and what else is known."""
     found, chances = of.found, of.chances
-    text = f"Save at least {of.least}: {_reached(of, chances.saving_at_least)}"
-    text += _forecast(found.around(of.aims.saving))
+    text = f"Chance to save at least {of.least}: {chance_words(chances.saving_at_least)}"
+    text += f" ({of.asked} is asked){_forecast(found.around(of.aims.saving))}"
     steps = found.around("steps_saved_fraction")
     if of.aims.saving != "steps_saved_fraction" and steps is not None:
         text += f", and of the steps {_around(steps)}"
     yield f"{text}."
     text = (
-        f"Lose at most {of.most} of the way from the best to the median trial: "
-        f"{_reached(of, chances.degradation_at_most)}"
+        f"Chance to lose at most {of.most} of the way from the best to the median trial: "
+        f"{chance_words(chances.degradation_at_most)}"
     )
     as_seen = chances.degradation_at_most_as_seen
     if as_seen is not None and as_seen != chances.degradation_at_most:
         text += f" at worst, {chance_words(as_seen)} {_AS_SEEN}"
+    text += f" ({of.asked} is asked)"
     yield f"{text}{_forecast(found.around('degradation_normalized'))}."
     kept, around = found.probability_best_kept, found.probability_best_kept_interval
     if kept is None:
         yield "Whether the best trial is kept cannot be told from this record."
     else:
-        text = f"Keep the best trial: {chance_words(kept)}"
+        text = f"Chance to keep the best trial: {chance_words(kept)}"
         if around is not None:
             text += f" ({chance_words(around[0])} to {chance_words(around[1])})"
         if found.unseen is not None:
@@ -123,7 +124,7 @@ def next_step(of: Advised) -> str:
             "(--max-degradation, --min-saving, --confidence)."
         )
     if of.short:
-        return f"Next: add past jobs until there are {of.needed} trials with reports."
+        return f"Next: add past jobs until {of.needed} trials report values."
     if None in (of.chances.saving_at_least, of.chances.degradation_at_most):
         return (
             "Next: add past jobs whose trials ran to their end; the reasons to doubt say why it "
@@ -166,10 +167,6 @@ def _unknown(of: Advised) -> str:
     return "the best trial of the next job may be unlike any past one, and would then be lost"
 
 
-def _reached(of: Advised, chance: float | None) -> str:
-    return f"asked {of.asked}, reached {chance_words(chance)}"
-
-
 def _forecast(around: Interval | None) -> str:
     return "" if around is None else f". Forecast: {_around(around)}"
 
@@ -190,6 +187,7 @@ def _enough_trials(of: Advised) -> str:
         return ""
     if not lost < asked <= as_seen:
         return ""
-    return f"{unseen.trials_needed:,} past trials would do for {of.asked} on a job of " + (
+    return (
+        f"{unseen.trials_needed:,} past trials are enough for {of.asked} on a job of "
         f"{of.found.next.trials:,}"
     )

@@ -22,8 +22,7 @@ def missed_rows(test: Backtest) -> Sequence[BacktestRow]:
 
 def missed_words(row: BacktestRow, confidence: float) -> str:
     """One such row in words."""
-    name = row.quantity.removesuffix("_fraction").replace("_", " ")
     return (
-        f"in the backtest the {100 * confidence:g} % interval of {name} held in "
-        f"{100 * row.covered:.0f} % of the splits, so it cannot be relied on"
+        f"in the backtest the {100 * confidence:g} % interval of the {row.label} held in "
+        f"{100 * row.covered:.0f} % of the splits, so do not rely on it"
     )

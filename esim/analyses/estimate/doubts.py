@@ -8,12 +8,12 @@ from dataclasses import dataclass
 
 from esim.analyses.estimate.past_replays import LEAST
 from esim.analyses.estimate.prediction_variance import EXPONENT_SD, FAR
-from esim.analyses.workers.by_study import MANY
-from esim.errors import plural
+from esim.analyses.workers.by_study import MANY, drawn_words
+from esim.errors import agree, plural, some_of
 from esim.results.chances import chance_words
 from esim.results.forecast import Estimate
 from esim.results.replay import Caveat
-from esim.simulator.caveats import GRACE_S
+from esim.simulator.caveats import stop_at_once
 from esim.study.facts import Facts
 from esim.study.trend import TREND_P, together
 
@@ -75,7 +75,7 @@ def _too_few_trials(of: _Forecast) -> Iterator[Caveat]:
     if of.longest < LEAST:
         yield Caveat(
             "too_few_trials",
-            f"the history holds {_trials(of.longest)}: nothing can be said of the next job; "
+            f"the logs hold {plural(of.longest, 'trial')}: nothing can be said of the next job; "
             f"{LEAST} trials are the least to forecast from, {of.needed} for {of.confidence}",
         )
         return
@@ -84,9 +84,9 @@ def _too_few_trials(of: _Forecast) -> Iterator[Caveat]:
         return
     yield Caveat(
         "few_trials",
-        f"{_trials(fewest)} are few for an interval at {of.confidence}: it rests on the "
-        f"shape of Student's distribution; {of.needed} trials are the least "
-        "whose own range would do",
+        f"{plural(fewest, 'trial')} are few for an interval at {of.confidence}: how wide it is "
+        f"follows from the shape of Student's distribution; {of.needed} trials are the least whose "
+        "own range holds",
     )
 
 
@@ -96,7 +96,8 @@ def _studies_left_out(of: _Forecast) -> Iterator[Caveat]:
         return
     yield Caveat(
         "studies_left_out",
-        f"{short} of {len(of.trials)} studies hold fewer than {LEAST} trials and are left out",
+        f"{some_of(short, len(of.trials), 'study', 'hold')} fewer than {LEAST} trials and "
+        f"{agree(short, 'are')} left out",
     )
 
 
@@ -107,8 +108,8 @@ def _without_reports(of: _Forecast) -> Iterator[Caveat]:
         return
     yield Caveat(
         "without_reports",
-        f"{silent} of {every} past trials reported no value: they are no history, and the "
-        "forecast is of a job whose trials all report",
+        f"{silent} of {every} past trials reported no value: they do not count, and the forecast "
+        "is of a job whose trials all report",
     )
 
 
@@ -119,9 +120,9 @@ def _degradation_unknown(of: _Forecast) -> Iterator[Caveat]:
     every = sum(study.trials_begun for study in of.past)
     yield Caveat(
         "degradation_unknown",
-        f"{cut} of {every} past trials had been cut short when they were recorded: what they "
-        "would have saved and become is not known, so neither is the degradation, and the "
-        "saving is forecast as if every job ended where these did",
+        f"{cut} of {every} past trials had been cut short when they were recorded: how they would "
+        "have ended is unknown, so what is lost cannot be forecast, and what is saved only as if "
+        "they had ended there; add jobs whose trials ran to their end",
     )
 
 
@@ -131,8 +132,8 @@ def _no_variation(of: _Forecast) -> Iterator[Caveat]:
         return
     yield Caveat(
         "no_variation",
-        "every replay of the past gave the same saving: how far the next job may differ cannot "
-        "be told, so there is no interval",
+        "every replay of the past gave the same saving, so how far the next job may differ cannot "
+        "be told; add past jobs for an interval",
     )
 
 
@@ -142,15 +143,18 @@ def _beyond_history(of: _Forecast) -> Iterator[Caveat]:
         return
     times = f"{of.found.extrapolated:.3g} times"
     how = (
-        "what is saved beyond them carries on the trend along the launch order, and the "
-        f"interval is wider for it (the trend's exponent is taken as known to {EXPONENT_SD}); "
+        "what is saved beyond them carries on the trend along the launch order, and the interval "
+        f"is wider for it (the trend's exponent is taken as known to {EXPONENT_SD}); "
     )
     if of.found.extrapolated > FAR:
         how += "what becomes of the best of so long a job cannot be known"
     else:
         how += "past trials stand in it several times where its best is told"
     far = "far " if of.found.extrapolated > FAR else ""
-    yield Caveat("beyond_history", f"{far}beyond the history, {times} its trials: {how}")
+    yield Caveat(
+        "beyond_history",
+        f"the next job is {far}longer than any past one, {times} the trials: {how}",
+    )
 
 
 def _too_parallel(of: _Forecast) -> Iterator[Caveat]:
@@ -160,22 +164,22 @@ def _too_parallel(of: _Forecast) -> Iterator[Caveat]:
     if of.found.until:
         yield Caveat(
             "job_level_beyond",
-            f"{_trials(of.longest)} cannot show when a longer job would be ended: a job of at most "
-            f"{of.longest} can be forecast",
+            f"{plural(of.longest, 'trial')} cannot show when a longer job would be ended: ask for "
+            f"at most so many (--trials {of.longest})",
         )
         return
     if of.found.next.launch == "recorded":
         yield Caveat(
             "longer_search",
-            f"{_trials(of.longest)} cannot show how a search that learns goes on beyond them: "
-            f"a job of at most {of.longest} can be forecast",
+            f"{plural(of.longest, 'trial')} cannot show how a search that learns goes on beyond "
+            f"them: ask for at most so many (--trials {of.longest})",
         )
         return
     yield Caveat(
         "too_parallel",
-        f"{_trials(of.longest)} cannot show how a longer job on "
-        f"{plural(of.found.next.workers, 'worker')} "
-        "goes on: half of them and more have no earlier peers",
+        f"{plural(of.longest, 'trial')} cannot show how a longer job on "
+        f"{plural(of.found.next.workers, 'worker')} goes on, because half of them and more have no "
+        "earlier trial to be compared with: ask for fewer --workers, or add past jobs",
     )
 
 
@@ -185,9 +189,8 @@ def _all_at_once(of: _Forecast) -> Iterator[Caveat]:
         return
     yield Caveat(
         "all_at_once",
-        f"{plural(job.workers, 'worker', 'start')} all {plural(job.trials, 'trial')} at once: "
-        "a rule "
-        "whose peers have ended finds few or none",
+        f"{plural(job.workers, 'worker', 'start')} all {plural(job.trials, 'trial')} at once: a "
+        "rule that compares with ended trials finds few or none; fewer --workers save more",
     )
 
 
@@ -197,9 +200,10 @@ def _several_studies(of: _Forecast) -> Iterator[Caveat]:
     few = len(of.past) < of.needed
     yield Caveat(
         "few_studies" if few else "several_studies",
-        f"the next study is taken as one more of {len(of.past)} of the same kind"
+        f"the next study is taken as one more of these {len(of.past):,}, of the same kind"
         + (
-            f"; at {of.confidence} so few carry the interval only with Student's distribution"
+            f"; how wide an interval at {of.confidence} is follows from the shape of Student's "
+            f"distribution, up to {of.needed} studies"
             if few
             else ""
         ),
@@ -211,8 +215,7 @@ def _studies_drawn(of: _Forecast) -> Iterator[Caveat]:
         return
     yield Caveat(
         "studies_drawn",
-        f"{len(of.past):,} of the {of.found.drawn_from:,} studies, drawn at random, stand for all; "
-        "--most-studies 0 takes every one",
+        drawn_words(len(of.past), of.found.drawn_from),
     )
 
 
@@ -221,8 +224,8 @@ def _many_studies(of: _Forecast) -> Iterator[Caveat]:
         return
     yield Caveat(
         "many_studies",
-        f"each of the {len(of.past):,} studies is replayed {of.found.replicates} times, and one "
-        "that lacks a number is left out of it",
+        f"each of the {len(of.past):,} studies is replayed {of.found.replicates:,} times; one that "
+        "lacks a number does not count for it",
     )
 
 
@@ -232,7 +235,7 @@ def _beside_from_some(of: _Forecast) -> Iterator[Caveat]:
     yield Caveat(
         "beside_from_some",
         "what stands beside the forecast (other jobs, readings, checks) is from "
-        f"{of.held} of the studies, spread evenly",
+        f"{of.held:,} of the studies, spread evenly",
     )
 
 
@@ -241,8 +244,8 @@ def _objectives_differ(of: _Forecast) -> Iterator[Caveat]:
         return
     yield Caveat(
         "objectives_differ",
-        "the studies' objectives differ: degradation is only forecast in units of the "
-        "distance from best to median",
+        "the studies have different objectives: what is lost is forecast as a share of the way "
+        "from the best to the median trial only",
     )
 
 
@@ -251,22 +254,22 @@ def _search_that_learns(of: _Forecast) -> Iterator[Caveat]:
     if of.found.next.launch == "recorded":
         yield Caveat(
             "keeps_launch_order",
-            "samples of the past trials keep their launch order "
+            "past trials are drawn in their launch order "
             f"({of.found.next.launch_why}): where a search learns, later trials depend on earlier "
-            "ones, and a stop would have changed them, which no replay shows",
+            "ones, and a stop would have changed them, which esim closed-loop simulates",
         )
     elif trend is not None and trend.p < TREND_P:
         yield Caveat(
             "launch_trend",
             f"the final values change over the launch order (rank correlation "
-            f"{trend.correlation:+.2f}, {trend.words}), so trials are not exchangeable and these "
-            "intervals may miss by far: launch recorded keeps their order",
+            f"{trend.correlation:+.2f}, {trend.words}), so a shuffled order is none that happens, "
+            "and these intervals may miss by far: --launch recorded keeps the order",
         )
     elif any(study.noted("strategy_bayesian") for study in of.past):
         yield Caveat(
             "strategy_bayesian",
-            "the search was Bayesian, so its trials are not exchangeable: launch recorded keeps "
-            "their order",
+            "the search was Bayesian, so a shuffled launch order is none that happens: --launch "
+            "recorded keeps the order",
         )
 
 
@@ -274,7 +277,11 @@ def _auto_was_on(of: _Forecast) -> Iterator[Caveat]:
     """The notes that early stopping was on; of many studies one caveat that counts them."""
     notes = [note for study in of.past for note in study.notes if note.code == "auto_was_on"]
     if len(of.past) > MANY and notes:
-        yield Caveat("auto_was_on", f"AUTO was on when {len(notes)} of them were recorded")
+        yield Caveat(
+            "auto_was_on",
+            f"AUTO was on when {plural(len(notes), 'study', 'were')} recorded: what their stopped "
+            "trials would have reached is unknown; add jobs without AUTO",
+        )
     else:
         yield from (Caveat(note.code, note.text) for note in notes)
 
@@ -285,34 +292,33 @@ def _unseen(of: _Forecast) -> Iterator[Caveat]:
         yield Caveat(
             "best_unknown",
             "whether the best trial is kept, and what is lost, cannot be told: that takes two past "
-            f"trials with a final value, and at most {FAR:g} times their number in the next job; "
-            "as many at most where samples keep the launch order",
+            "trials with a final value, and a next job of at most "
+            f"{FAR:g} times their number (of no more than their number with --launch recorded)",
         )
         return
     yield Caveat(
         "unseen_kind",
-        "a trial unlike any past one, that starts badly and ends best, is in the next job with a "
-        f"chance of {chance_words(unseen.chance)}, and would then be kept with "
-        f"{chance_words(unseen.kept)}: the chance that the best is kept and the loss count it; "
-        f"were there none, the best would be kept with {chance_words(unseen.best_kept_as_seen)}",
+        "the next job may hold a trial unlike any past one, that starts badly and ends best: a "
+        f"chance of {chance_words(unseen.chance)}, and of {chance_words(unseen.kept)} that it is "
+        "then kept. The chance to keep the best and the loss count that; without such a trial the "
+        f"best is kept with {chance_words(unseen.best_kept_as_seen)}, and more past trials make "
+        "it rarer",
     )
 
 
 def _times(of: _Forecast) -> Iterator[Caveat]:
     if not any(study.timed for study in of.past):
-        yield Caveat("no_times", "the logs lack times: time and money cannot be forecast")
+        text = "the logs lack times, so time and money cannot be forecast: add logs with times"
+        yield Caveat("no_times", text)
     elif of.found.costs.stop_latency_s == 0 and of.found.median("trials_stopped") > 0:
-        yield Caveat(
-            "stop_at_once",
-            f"stops take effect at once; SageMaker may bill up to {GRACE_S} s more for each "
-            "stopped job (--stop-latency-s)",
-        )
+        yield Caveat("stop_at_once", stop_at_once(of.found.rule.name))
 
 
 def _infinite_values(of: _Forecast) -> Iterator[Caveat]:
     if not any(study.infinite for study in of.past):
         return
-    yield Caveat("infinite_values", "some values are infinite: they are compared as such")
+    text = "some values are infinite and compared as such: look whether these trials diverged"
+    yield Caveat("infinite_values", text)
 
 
 _CHECKS: tuple[Callable[[_Forecast], Iterator[Caveat]], ...] = (
@@ -335,7 +341,3 @@ _CHECKS: tuple[Callable[[_Forecast], Iterator[Caveat]], ...] = (
     _times,
     _infinite_values,
 )
-
-
-def _trials(n: int) -> str:
-    return f"{n} trial" if n == 1 else f"{n} trials"

@@ -61,7 +61,7 @@ METHOD = Method(
     ),
     assumes=(
         "the next trials come from where the past ones came from: same search space, same training",
-        "trials are exchangeable, as under Random and Grid search",
+        "any launch order is as likely, as under Random and Grid search",
     ),
 )
 IN_ORDER = "the next job's trials change over its launch order as the past ones did"

@@ -46,6 +46,13 @@ def explain(
 
     Raises:
         EsimError: no such trial, or what `replay` raises.
+
+    Example:
+        >>> import esim
+        >>> study = esim.Study.from_arrays([[3, 2, 1], [4, 4, 4]], "minimize", names=["a", "b"])
+        >>> found = esim.explain(study, "b")
+        >>> found.rows[0].verdict, found.rows[0].threshold
+        ('stop', 3.0)
     """
     study.validate()
     at = study.trial_index(trial)

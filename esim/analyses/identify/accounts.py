@@ -10,6 +10,7 @@ import numpy as np
 from esim.analyses.identify.evidence import Scene, nan_is_a_report, rows_made
 from esim.analyses.identify.final_values import bounds
 from esim.analyses.identify.standing import Standing
+from esim.errors import plural
 from esim.results.identification import Evidence
 from esim.rules.candidates import Candidate
 from esim.simulator.forced import forced_rows
@@ -55,14 +56,16 @@ def _of_curves(scene: Scene, asked: Candidate, trial: int, told: int, number: in
         which = int(stops[0] if len(stops) else here[-1])
         own, threshold = float(columns["own"][which]), float(columns["threshold"][which])
         peers = int(columns["peers"][which])
-    later = f", to take effect {_reports(rule.delay)} later" if rule.delay else ""
+    later = f", to take effect {plural(rule.delay, 'report')} later" if rule.delay else ""
     held = _compared(asked, own, threshold, peers, empty)
     if early:
-        said = f"says stop at step {step}{later}: {held}"
+        said = f"would stop it at step {step}{later}: {held}"
     elif row < 1:
-        said = f"lets a stop follow {_reports(rule.delay)} on its decision, and it made {made}"
+        said = (
+            f"lets a stop follow {plural(rule.delay, 'report')} on its decision, and it made {made}"
+        )
     else:
-        said = f"does not say stop at step {step}{later}: {held}"
+        said = f"would not stop it at step {step}{later}: {held}"
     return Evidence(
         job=number,
         study=study.name,
@@ -75,19 +78,15 @@ def _of_curves(scene: Scene, asked: Candidate, trial: int, told: int, number: in
     )
 
 
-def _reports(n: int) -> str:
-    return "1 report" if n == 1 else f"{n} reports"
-
-
 def _compared(
     asked: Candidate, own: float, threshold: float, peers: int | None, empty: bool
 ) -> str:
-    of = "1 peer" if peers == 1 else f"{peers or 0} peers"
+    of = plural(peers or 0, "peer")
     if math.isnan(own):
         return f"the report {'has no value' if empty else 'is not judged'}, with {of}"
     what = f"{_OWN[asked.rule.own]} {own:.6g}"
     if math.isnan(threshold):
-        return f"{what} is held against nothing, with {of}"
+        return f"{what} has no threshold, with {of}"
     return f"{what} against {threshold:.6g}, of {of}"
 
 

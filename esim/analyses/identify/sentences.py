@@ -9,7 +9,7 @@ import numpy as np
 from esim.analyses.identify.evidence import AUTO, Scene, last_value_row
 from esim.analyses.identify.questions import simplest
 from esim.analyses.identify.standing import Standing
-from esim.errors import plural
+from esim.errors import agree, plural
 from esim.results.replay import Caveat
 from esim.rules.candidates import Candidate
 from esim.study import Status
@@ -18,7 +18,7 @@ from esim.study import Status
 def verdict(stands: Standing, candidates: Sequence[Candidate], as_of: str | None) -> str:
     """How many candidates are left, and as of when."""
     left, of = len(stands.left), len(candidates)
-    jobs = f"{len(stands.job)} job" + ("s" if len(stands.job) != 1 else "")
+    jobs = plural(len(stands.job), "job")
     when = f"as of the jobs of {as_of}" if as_of else "by these jobs, which have no dates"
     if not left:
         least = int(stands.misses.min())
@@ -34,7 +34,9 @@ def verdict(stands: Standing, candidates: Sequence[Candidate], as_of: str | None
         return f"one of {of:,} rules is left, {when}: {best} ({jobs})"
     if left == of:
         return f"all of {of:,} rules are left, {when}: nothing in {jobs} tells them apart"
-    which = f"the simplest of those with {misses} misses" if misses else "the simplest of them"
+    which = (
+        f"the simplest of those with {misses:,} against them" if misses else "the simplest of them"
+    )
     return f"{left:,} of {of:,} rules are left, {when} ({jobs}); {which}: {best}"
 
 
@@ -59,7 +61,8 @@ def caveats(scenes: Sequence[Scene], poll_s: float) -> Iterator[Caveat]:
     if unsaid:
         yield Caveat(
             "rule_assumed",
-            f"nothing says that a rule was on in {_some(unsaid)}: stops by hand look the same",
+            f"nothing says that a rule was on in {_some(unsaid)}, and stops by hand look the same: "
+            "give the description of the tuning job too",
         )
     untimed = [s.study.name for s in scenes if s.has_curves and s.clock().mode == "order"]
     if untimed:
@@ -103,15 +106,16 @@ def _of_scene(scene: Scene) -> Iterator[Caveat]:
     if otherwise:
         yield Caveat(
             "stopped_otherwise",
-            f"{otherwise} jobs of {name} were stopped, or may have been, by no rule: that they "
-            "were not stopped earlier counts, and their stop does not",
+            f"{plural(otherwise, 'job')} of {name} {agree(otherwise, 'were')} stopped, or may have "
+            "been, by no rule: that a rule did not stop them earlier counts, their stop does not",
         )
     gaps = _gaps(scene)
     if gaps:
         yield Caveat(
             "reports_missing",
-            f"{gaps} jobs of {name} have no report at some step inside their curve: if lines were "
-            "lost there, the service saw other values (--error-rate allows for it)",
+            f"{plural(gaps, 'job')} of {name} {agree(gaps, 'have')} no report at some step inside "
+            "the curve: if lines were lost there, the service saw other values (--error-rate "
+            "allows for it)",
         )
     if scene.missing:
         yield Caveat(

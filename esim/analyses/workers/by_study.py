@@ -331,6 +331,14 @@ def going_through(
         )
 
 
+def drawn_words(studies: int, drawn_from: int) -> str:
+    """What a result from studies that were drawn says of it."""
+    return (
+        f"{studies:,} of the {drawn_from:,} studies, drawn at random, stand for all: "
+        "--most-studies 0 takes every one, and more time"
+    )
+
+
 def _units(source: Study | Iterable[Study] | History) -> list[WorkUnit]:
     if isinstance(source, History):
         units: list[WorkUnit] = []

@@ -164,9 +164,11 @@ def _sound(place: str) -> Iterator[None]:
     """Makes an `EsimError` of what Arrow says of a damaged file."""
     import pyarrow as pa
 
+    from esim.storage import arrow
+
     try:
         yield
     except EsimError:
         raise
     except (pa.ArrowException, OSError, ValueError) as error:
-        raise EsimError("damaged Parquet file", where=place, why=str(error)) from error
+        raise arrow.damaged(place, error) from error

@@ -9,9 +9,10 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from esim.report.checked import checks_answer, verdict_sentence
 from esim.report.enable import how_to_enable, how_to_end
 from esim.report.terminal.console import inset, separate
-from esim.report.words import clean, count, plural
+from esim.report.words import clean, plural
 from esim.results.check import Check, CheckDocument, CommonFinding, Finding, common_findings
 
 if TYPE_CHECKING:
@@ -51,30 +52,21 @@ def show_checks(document: CheckDocument, enable: Mapping[str, Study], console: C
 
 def _show_common(document: CheckDocument, console: Console) -> None:
     """Print the totals over all studies, and the gravest findings with the studies they are of."""
-    t = document.totals
-    told = [f"AUTO would act in {count(t.auto_acts)} of {count(t.studies)} studies"]
-    if t.auto_stops_none:
-        told.append(f"it would stop no job in {count(t.auto_stops_none)}")
-    if t.auto_unknown:
-        told.append(f"of {count(t.auto_unknown)} these logs cannot tell")
-    console.print(Text("; ".join(told), style="bold"))
-    faulty = f"{count(t.studies - t.studies_ok)} with errors, "
-    console.print(Text(f"{faulty}{count(t.studies_warned)} with warnings"))
+    console.print(Text(checks_answer(document), style="bold"))
     common = common_findings(document.studies)
+    if common:
+        console.print(Text("\nWhat was found, with the words of the first study that has it"))
     for one in common[:_GRAVEST]:
         many = plural(len(one.studies), "study")
-        body = Text(f"{many}: ", style="bold")
-        body.append(f"{one.code}  ", style="dim")
         names = ", ".join(clean(name, 40) for name in one.studies[:_NAMED])
-        more = ", ..." if len(one.studies) > _NAMED else ""
-        parts: list[RenderableType] = [body, Text(f"{names}{more}", style="dim")]
-        parts.append(Text(f"{clean(one.studies[0], 40)}: {clean(one.text, _LONGEST)}"))
+        more = ", …" if len(one.studies) > _NAMED else ""
+        head = Text(many, style="bold").append(f"  {names}{more}", style="")
+        parts: list[RenderableType] = [head, Text(clean(one.text, _LONGEST))]
         parts += _evidence_and_cure(one)
         console.print(_row(one.severity, parts))
     if len(common) > _GRAVEST:
         left = f"\nand {plural(len(common) - _GRAVEST, 'kind')} of lesser findings: --json has all"
         console.print(Text(left))
-    console.print(Text("\n--study NAME shows every finding of one study", style="dim"))
 
 
 def show_enabling(name: str, objective: str, direction: str, console: Console) -> None:
@@ -104,12 +96,11 @@ def _check(check: Check) -> Iterator[RenderableType]:
     yield head
     for finding in check.findings:
         body = Text(clean(finding.text, _LONGEST))
-        body.append(f"  {finding.code}", style="dim")
         yield _row(finding.severity, [body, *_evidence_and_cure(finding)])
-    yield inset(Text(clean(check.verdict, _LONGEST), style="bold"), (1, 0, 0, 0))
+    yield inset(Text(verdict_sentence(check), style="bold"), (1, 0, 0, 0))
     if not check.ok:
-        errors = plural(counts["error"], "error", "are")
-        yield Text(f"{errors} to be cured before AUTO is switched on")
+        errors = "the error" if counts["error"] == 1 else f"the {counts['error']} errors"
+        yield Text(f"See to {errors} before you switch AUTO on.")
 
 
 def _row(severity: str, parts: Sequence[RenderableType]) -> RenderableType:
@@ -122,11 +113,16 @@ def _row(severity: str, parts: Sequence[RenderableType]) -> RenderableType:
 
 
 def _evidence_and_cure(finding: Finding | CommonFinding) -> Iterator[Text]:
-    for evidence in finding.evidence:
-        if evidence not in finding.text:
-            yield Text(_evidence(evidence), style="dim")
+    named = ", ".join(finding.evidence)
+    if any(": " in text for text in finding.evidence):  # path:line: text
+        told = [_evidence(text) for text in finding.evidence if text not in finding.text]
+    elif finding.evidence and named not in finding.text:  # jobs
+        told = [_evidence(named) + (", …" if finding.count > len(finding.evidence) else "")]
+    else:
+        told = []
+    yield from (Text(text, style="dim") for text in told)
     if finding.cure:
-        yield Text(f"cure: {finding.cure}")
+        yield Text(f"what to do: {finding.cure}")
 
 
 def _evidence(text: str) -> str:

@@ -21,6 +21,7 @@ from esim.report.terminal.tables import FittingTable, Heading, table
 from esim.report.words import (
     MISSING,
     clean,
+    comparison_name,
     count,
     gains,
     left_out_words,
@@ -61,17 +62,17 @@ def show_comparison(comparison: Comparison, console: Console, *, every: bool = F
         console.print(inset(Text(clean(c.choice.text, 2000)), (0, 0, 1, 1)))
         picks = ", ".join(f"{clean(p.key, 200)} {plural(p.times, 'time')}" for p in c.choice.picked)
         if picks:
-            console.print(inset(Text(f"picked: {picks}", style="dim"), (0, 0, 1, 1)))
+            console.print(inset(Text(f"Picked: {picks}.", style="dim"), (0, 0, 1, 1)))
     console.print(_rules(c, few))
     for text in _not_shown(c, few):
         console.print(inset(Text(text), (0, 0, 0, 1)))
-    console.print(inset(Text(_legend(c), style="dim"), (0, 0, 1, 1)))
+    console.print()
     idle = [e.key for e in few.shown if e.role == "rule" and e.beyond_i_epoch is False]
     if idle:
         names = clean(", ".join(idle), 2000)
         console.print(
             inset(
-                Text(f"no better than stopping every trial at some report i (i-epoch): {names}"),
+                Text(f"No better than to stop every trial at one and the same report: {names}."),
                 (0, 0, 1, 1),
             )
         )
@@ -81,7 +82,7 @@ def show_comparison(comparison: Comparison, console: Console, *, every: bool = F
     if any(study.rules for study in c.studies):
         console.print(_studies(c.studies))
     else:
-        console.print(Text("By study: means in studies.parquet (--out)", style="dim"))
+        console.print(Text("--out DIR writes the means of each study", style="dim"))
     if c.warnings:
         console.print(Text("\nWhy to doubt it", style="bold"))
         for text in _doubts(c, few):
@@ -110,10 +111,9 @@ def _doubts(c: Comparison, few: ShownRules) -> Iterator[str]:
 def _head(c: Comparison) -> Text:
     trials = sum(s.trials for s in c.studies)
     rules = sum(e.role == "rule" for e in c.rules)
-    studies = f"{len(c.studies)} studies" if len(c.studies) > 1 else clean(c.studies[0].study)
     field = f"{plural(rules, 'rule')}, {plural(len(c.rules) - rules, 'baseline')}"
     each = " each" if len(c.studies) > 1 else ""
-    head = Text(studies, style="bold")
+    head = Text(clean(comparison_name(c)), style="bold")
     head.append(
         f"  {plural(trials, 'trial')}; {field}; "
         f"{plural(c.settings.orders, 'random launch order')}{each}, "
@@ -137,15 +137,26 @@ def _rules(c: Comparison, few: ShownRules) -> FittingTable:
     over = left_out_words(c)
     title = f"Rules{order_words(c)}: {what} saved over launch orders" + (over and f", {over}")
     signed = gains(c)
-    shown = table(title, "rule", "saved", Heading("", "left", minor=3, style="cyan"))
+    several, best = " and studies" if len(c.studies) > 1 else "", c.answer.best is not None
+    shown = table(title, "rule", Heading("saved", means=f"saved: mean over launch orders{several}"))
+    shown.add_column("", justify="left", minor=3, style="cyan")
     shown.add_column("90 % of\norders", minor=1)
-    shown.add_column("best\nkept")
-    shown.add_column("loss on\nrecord" if c.answer.ranked_by == "record" else "loss")
+    shown.add_column("best\nkept", means="best kept: in how many orders the best value stays")
+    word = "loss on record" if c.answer.ranked_by == "record" else "loss"
+    lost = (
+        f"{word}: mean way from the best to the median trial, at most "
+        f"{percent(c.settings.max_degradation)} is accepted"
+    )
+    shown.add_column(word.replace("on ", "on\n"), means=lost)
     if signed:
-        shown.add_column("change", minor=2)
-    shown.add_column("rank", minor=5)
-    shown.add_column("against the best", justify="left")
-    shown.add_column("p", minor=4)
+        shown.add_column("change", minor=2, means="change: the loss with gains set off against it")
+    shown.add_column("rank", minor=5, means="rank: mean" if best else "")
+    marks = [f"safest: within {100 * c.settings.safest_within:g} points of the best"] * best
+    marks += ["◆: no other rule both saves more and loses less"] * bool(c.front.rules)
+    shown.add_column("against the best", justify="left", means="; ".join(marks))
+    tested = "studies" if c.answer.about == "studies" else "launch orders only"
+    chance = f"p: the chance of such a difference if there is none, over {tested}"
+    shown.add_column("p", minor=4, means=chance if best else "")
     ranked = False
     for entry in few.shown:
         if not ranked and entry.look_ahead:
@@ -199,26 +210,6 @@ def _p(entry: RuleEntry) -> str:
     against = entry.against_best
     known = against is not None and against.p is not None and against.significant
     return probability(against.p) if against is not None and known else ""
-
-
-def _legend(c: Comparison) -> str:
-    within = percent(c.settings.max_degradation)
-    several = " and studies" if len(c.studies) > 1 else ""
-    loss = "loss" if c.answer.ranked_by != "record" else "loss on record"
-    parts = [
-        f"saved: mean over launch orders{several}",
-        f"{loss}: mean way from the best to the median trial, at most {within} is accepted, no "
-        "gain set off",
-    ]
-    if gains(c):
-        parts.append("change: the same with gains set off")
-    if c.answer.best is not None:
-        tested = "studies" if c.answer.about == "studies" else "launch orders only"
-        points = 100 * c.settings.safest_within
-        parts.append(f"safest: within {points:g} points of the best; rank: mean; p: over {tested}")
-    if c.front.rules:
-        parts.append("◆: on the Pareto front of saved against loss")
-    return "; ".join(parts)
 
 
 def _between(low: float, high: float) -> str:

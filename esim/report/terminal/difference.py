@@ -32,6 +32,7 @@ def show_difference(found: Difference, console: Console) -> None:
     answer = tuple(difference_answer(found))
     for i, sentence in enumerate(answer):
         console.print(inset(Text(clean(sentence, 600), style="bold" if not i else ""), (not i, 0)))
+    console.print()
     _show_totals(found, console)
     if found.settings:
         old, new = (Heading(name, "left", flows=True) for name in ("old", "new"))
@@ -54,7 +55,7 @@ def show_difference(found: Difference, console: Console) -> None:
     if found.untold:
         text = (
             f"Of {plural(found.untold, 'study')} only the recorded amounts could be compared, not "
-            "reports."
+            "every report."
         )
         console.print(Text(text, style="dim"))
     show_last(answer[:2], console)

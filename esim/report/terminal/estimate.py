@@ -93,7 +93,7 @@ def _parts(found: Estimate) -> Iterator[RenderableType]:
         yield from _backtest(found)
     if found.advice is not None and found.advice.alternatives:
         yield from _alternatives(found)
-    yield Text("\nWhy to doubt it", style="bold")
+    yield Text("Why to doubt it", style="bold")
     for doubt in found.warnings:
         yield inset(Text(f"· {_sentence(doubt.text)}"), (0, 0, 0, 1))
     for assumed in found.method.assumes:
@@ -177,7 +177,7 @@ def _lost(found: Estimate) -> FittingTable:
         interval = found.around(name)
         if interval is None:
             if name == "degradation_normalized":
-                shown.add_row(label, "unknown", "")
+                shown.add_row("degradation of the best value", "unknown", "")
             continue
         shown.add_row(label, show(interval.median), _span(interval, show))
         if name == "degradation_normalized" and found.degradation_as_seen is not None:
@@ -201,7 +201,7 @@ def _other_jobs(found: Estimate) -> FittingTable:
             shown.add_row(*_headline_cells(label, one, _is_asked(found, one)))
         shown.add_section()
     if any(one.extrapolated for one in (*found.by_trials, *found.by_workers)):
-        shown.caption = "* beyond the history"
+        shown.caption = "* longer than any past job: as if the trend went on"
     return shown
 
 
@@ -306,13 +306,12 @@ def _left_out(rows: Sequence[LeftOut], sure: str) -> FittingTable:
 def _backtest(found: Estimate) -> Iterator[RenderableType]:
     test = found.backtest
     assert test is not None
-    yield Text("\nBacktest on these trials", style="bold")
+    yield Text("\nBacktest: part of these trials forecast from the others", style="bold")
     yield inset(Text(_sentence(test.text)), (0, 0, 0, 2))
     if test.rows:
         shown = table("", "", f"inside the {_sure(found)} interval", "mean width")
         for row in test.rows:
-            label = row.quantity.removesuffix("_fraction").replace("_", " ")
-            shown.add_row(label, f"{100 * row.covered:.0f} %", percent(row.width))
+            shown.add_row(row.label, f"{100 * row.covered:.0f} %", percent(row.width))
         if test.best_kept is not None:
             kept = test.best_kept
             shown.add_row(
@@ -333,6 +332,9 @@ def _alternatives(found: Estimate) -> Iterator[RenderableType]:
         text = f"· {one.text}: saves {share} of the steps, keeps the best with {chance}"
         yield inset(Text(text), (0, 0, 0, 1))
     yield inset(
-        Text("AUTO has no such knob; a rule of your own, or another tuner, has.", style="dim"),
-        (0, 0, 0, 3),
+        Text(
+            "SageMaker's AUTO has no such setting; other tuners and rules of your own have.",
+            style="dim",
+        ),
+        (0, 0, 1, 3),
     )

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.text import Text
 
-from esim.report.replayed_history import HEADLINES, acting_rule, doubt_words, history_answer
+from esim.report.replayed_history import HEADLINES, acting_rule, history_answer
 from esim.report.terminal.console import inset
+from esim.report.terminal.replay import show_doubts
 from esim.report.terminal.tables import Heading, table
 from esim.report.words import clean, count, money, percent, plural
 
@@ -23,7 +24,7 @@ def show_many(result: HistoryReplay, console: Console) -> None:
     """Print the totals, how they spread over the studies, and what could not be replayed."""
     t = result.totals
     head = Text(clean(str(result.inputs[0]["path"])), style="bold")
-    clock = result.clock.mode or "as recorded"
+    clock = result.clock.mode or "recorded, or order where times are missing"
     head.append(
         f"  {plural(result.studies, 'study')}, {plural(t['trials'], 'trial')}; rule "
         f"{acting_rule(result)}, clock {clock}",
@@ -50,12 +51,7 @@ def show_many(result: HistoryReplay, console: Console) -> None:
     console.print(shown)
     if result.by is not None:
         _show_parts(result.by, console)
-    if result.warnings:
-        console.print(Text("\nWhy to doubt it", style="bold"))
-        for code, studies in result.warnings.items():
-            told = f"· {plural(studies, 'study')}: {doubt_words(code)}"
-            console.print(inset(Text(told), (0, 0, 0, 1)))
-        console.print(Text(" --study NAME explains them for one study", style="dim"))
+    show_doubts(result.warnings, console)
     show_failures(result.failures, console)
 
 

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from esim.report.terminal.console import inset
 from esim.report.terminal.tables import FittingTable, Heading, table
-from esim.report.words import clean, count, plural
+from esim.report.words import agree, clean, count, plural
 
 if TYPE_CHECKING:
     from esim.results.identification import Evidence, Identification, IdentifiedStudy
@@ -23,8 +23,10 @@ def show_identification(found: Identification, console: Console) -> None:
     """Print what is settled and by which job, what is open and why, and what speaks against."""
     for study in found.studies:
         console.print(_study(study))
-    console.print(inset(Text(clean(found.verdict, _LONGEST), style="bold"), (1, 0, 0, 0)))
-    console.print(Text(clean(found.guarantee, _LONGEST)))
+    verdict = clean(found.verdict, _LONGEST)
+    verdict = f"{verdict[:1].upper()}{verdict[1:]}."
+    console.print(inset(Text(verdict, style="bold"), (1, 0, 0, 0)))
+    console.print(inset(Text(clean(found.guarantee, _LONGEST)), (0, 0, 1, 0)))
     if found.questions:
         console.print(_questions(found))
         for part in _evidence(found):
@@ -44,10 +46,11 @@ def _study(study: IdentifiedStudy) -> Text:
     head = Text()
     head.append(clean(study.study), style="bold")
     told = (
-        f"{plural(study.jobs, 'job')}, of which {study.told} speak and {study.stopped} were stopped"
+        f"{plural(study.jobs, 'job')}, of which {study.told} {agree(study.told, 'tell')} something "
+        f"and {study.stopped} {agree(study.stopped, 'were')} stopped"
     )
-    what = "curves" if study.curves else "ends and final values alone"
-    head.append(f"  {clean(study.objective)}; {told}; {what}, clock {study.clock}", style="dim")
+    what = "" if study.curves else "; ends and final values alone"
+    head.append(f"  {clean(study.objective)}; {told}{what}; clock {study.clock}", style="dim")
     return head
 
 
@@ -81,14 +84,19 @@ def _evidence(found: Identification) -> Iterator[RenderableType]:
         for answer in question.answers
         if answer.evidence is not None
     ]
+    same: dict[tuple[int, str, str], list[str]] = {}  # what many readings share is said once
+    for code, found_by in dict(told).items():
+        same.setdefault((found_by.job, found_by.trial, found_by.text), []).append(code)
     if told:
-        yield Text("\nWhat speaks against each", style="bold")
-        for code, evidence in dict(told).items():
-            yield _line(code, evidence)
+        yield Text("What speaks against each", style="bold")
+        every = dict(told)
+        for codes in same.values():
+            yield _line(", ".join(codes), every[codes[0]])
+        yield Text("")
 
 
 def _line(name: str, evidence: Evidence) -> RenderableType:
-    text = Text(f"{clean(name, 60)}: ")
+    text = Text(f"{clean(name, _LONGEST)}: ")
     text.append(f"job {evidence.job}, {clean(evidence.trial, 40)}", style="dim")
     text.append(f": {clean(evidence.text, _LONGEST)}")
     return inset(text, (0, 0, 0, 1))

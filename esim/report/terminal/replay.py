@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,10 +17,12 @@ from esim.report.answer import (
     totals_sentence,
     verdict,
 )
+from esim.report.replayed_history import doubt_words, gravest_first
 from esim.report.terminal.console import inset, separate
 from esim.report.terminal.tables import FittingTable, Heading, table
 from esim.report.words import (
     MISSING,
+    aligned,
     clean,
     count,
     makespan_words,
@@ -71,15 +74,32 @@ def _studies_noted(source: Mapping[str, Any]) -> set[str]:
 
 def show_replays(results: Sequence[ReplayResult], console: Console) -> None:
     """Print the answer and tables of each study, or a line each if there are many; and totals."""
-    if len(results) <= _EACH:
-        for i, result in enumerate(results):
-            if i:
-                separate(console)
-            console.print(_study(result))
-    else:
-        console.print(_lines(results))
     if len(results) > 1:
-        console.print(Text(totals_sentence(results), style="bold"))
+        console.print(inset(Text(totals_sentence(results), style="bold"), (0, 0, 1, 0)))
+    if len(results) > _EACH:
+        console.print(_lines(results))
+        show_doubts(Counter(w.code for one in results for w in one.warnings), console)
+        return
+    for i, result in enumerate(results):
+        if i:
+            separate(console)
+        console.print(_study(result))
+
+
+def show_doubts(doubts: Mapping[str, int], console: Console) -> None:
+    """Print the reasons to doubt the replays of many studies, the gravest first.
+
+    Args:
+        doubts: code of a caveat -> how many studies have it; if empty, nothing is printed.
+        console: what is printed on.
+    """
+    if not doubts:
+        return
+    console.print(Text("Why to doubt it", style="bold"))
+    for code in gravest_first(doubts):
+        told = f"· {plural(doubts[code], 'study')}: {doubt_words(code)}"
+        console.print(inset(Text(told), (0, 0, 0, 1)))
+    console.print(Text(" --study NAME explains them for one study", style="dim"))
 
 
 def show_written(answer: Sequence[str], targets: Sequence[Path], console: Console) -> None:
@@ -99,17 +119,18 @@ def show_explanation(explanation: Explanation, console: Console) -> None:
     shown = table("", "step", "value", *([] if side == "value" else [side]), "threshold", "peers")
     shown.add_column("decision", justify="left", flows=True)
     saved = [row for row in e.rows if not row.ran]
-    for row in (*(row for row in e.rows if row.ran), *saved[:_AFTER]):
-        own = [] if side == "value" else [number(row.own)]
+    rows = (*(row for row in e.rows if row.ran), *saved[:_AFTER])
+    columns = ([getattr(row, name) for row in rows] for name in ("value", "own", "threshold"))
+    for row, value, own, threshold in zip(rows, *map(aligned, columns), strict=True):
         said = row.verdict if not row.reason else f"{row.verdict}: {row.reason}"
         if not row.ran:
             said = {"stop": "would stop again", "go on": "would go on"}.get(row.verdict, said)
         style = "dim" if not row.ran else "bold red" if row.verdict == "stop" else ""
         shown.add_row(
             str(row.step),
-            number(row.value),
-            *own,
-            number(row.threshold),
+            value,
+            *([] if side == "value" else [own]),
+            threshold,
             count(row.peers),
             Text(_sentence(said)),
             style=style,
@@ -150,7 +171,7 @@ def _study(result: ReplayResult) -> RenderableType:
     if result.readings:
         parts.append(_readings(result.readings))
     if result.warnings:
-        parts.append(Text("\nWhy to doubt it", style="bold"))
+        parts.append(Text("Why to doubt it", style="bold"))
         parts += [inset(Text(f"· {_sentence(w.text)}"), (0, 0, 0, 1)) for w in result.warnings]
     return Group(*parts)
 
@@ -223,12 +244,12 @@ def _saved(result: ReplayResult) -> FittingTable:
             Text("steps, were none cut short", style="dim"),
             "",
             "",
-            f"{percent(low)} to {percent(high)}",
+            _range((low, high), percent),
             *blank,
         )
     counts = [("trials, of them stopped", count(s.trials), s.trials_stopped)]
     if s.trials_stopped_at_last:
-        counts.append(("told to stop at the end", "", s.trials_stopped_at_last))
+        counts.append(("  at their last report", "", s.trials_stopped_at_last))
     if result.until:
         counts.append(("  cut as the job ended", "", s.trials_cut))
         counts.append(("  never started", "", s.trials_not_started))
@@ -240,7 +261,8 @@ def _saved(result: ReplayResult) -> FittingTable:
 def _range(bounds: tuple[float, float] | None, show: object) -> str:
     if bounds is None or not callable(show):
         return MISSING
-    return f"{show(bounds[0])} to {show(bounds[1])}"
+    low, high = map(show, bounds)
+    return low if low == high else f"{low} to {high}"
 
 
 def _quality(result: ReplayResult) -> FittingTable:
@@ -297,7 +319,8 @@ def _readings(rows: Sequence[ReadingRow]) -> FittingTable:
         Heading("best", "left"),
     )
     previous = ""
-    for row in rows:
+    losses = aligned([row.summary.degradation_on_record for row in rows], 4, "+")
+    for row, loss in zip(rows, losses, strict=True):
         s = row.summary
         share = s.steps_saved_fraction
         bar = "" if share is None else "█" * round(_BAR * share)
@@ -310,7 +333,7 @@ def _readings(rows: Sequence[ReadingRow]) -> FittingTable:
             clean(row.reading),
             percent(share),
             bar.ljust(_BAR, "·"),
-            signed(s.degradation_on_record),
+            loss,
             Text(fate, style="bold red" if fate == "lost" else ""),
             style="bold" if row is rows[0] else "",
         )
@@ -328,7 +351,8 @@ def _lines(results: Sequence[ReplayResult]) -> FittingTable:
         "degradation",
         "best",
     )
-    for result in results:
+    losses = aligned([result.summary.degradation for result in results], 4, "+")
+    for result, loss in zip(results, losses, strict=True):
         s = result.summary
         fate = {True: "lost", False: "kept", None: MISSING}[s.best_trial_stopped]
         shown.add_row(
@@ -337,7 +361,7 @@ def _lines(results: Sequence[ReplayResult]) -> FittingTable:
             count(s.trials_stopped),
             percent(s.steps_saved_fraction),
             percent(s.seconds_saved_fraction),
-            signed(s.degradation),
+            loss,
             fate,
         )
     return shown

@@ -9,6 +9,7 @@ from typing import Literal
 from rich import box
 from rich.console import Console, ConsoleOptions, RenderableType
 from rich.measure import Measurement
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -31,6 +32,7 @@ class Heading:
         minor: where there is no room, columns go by this number, the greatest first; 0 stays.
         flows: whether its cells are sentences, which continue on the next line.
         style: of its cells.
+        means: what its cells are, said below the table where the column is shown.
     """
 
     text: str
@@ -38,6 +40,7 @@ class Heading:
     minor: int = 0
     flows: bool = False
     style: str = ""
+    means: str = ""
 
 
 class FittingTable:
@@ -94,6 +97,11 @@ class FittingTable:
             below.append(f"no room for: {names}")
         if below:
             yield Text(f" {'; '.join(below)}", style="dim")
+        meanings = [means for i in kept if (means := self.headings[i].means)]
+        if meanings:
+            yield Padding(Text("; ".join(meanings), style="dim"), (0, 0, 0, 1), expand=False)
+        if below or meanings:
+            yield Text("")
 
     def _fitting(self, console: Console, options: ConsoleOptions) -> tuple[list[int], bool]:
         """The columns that there is room for, and whether there is room for wide blanks."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from esim.errors import plural
 from esim.results.comparison.entries import (
     Answer,
     Candidate,
@@ -51,7 +52,6 @@ from esim.results.recorded_inputs import Inputs
 from esim.results.records import Document, finite, following_schema
 from esim.results.validate import validate_document
 from esim.storage.typed import MisfitError, build, plain
-from esim.study.brief import counted
 from esim.study.door import above
 
 if TYPE_CHECKING:
@@ -136,8 +136,8 @@ class Comparison(Document):
 
     def _in_short(self) -> Iterator[str]:
         rules = sum(entry.role == "rule" for entry in self.rules)
-        studies = counted(len(self.studies), "study", "studies")
-        yield f"Comparison of {counted(rules, 'rule')} on {studies}"
+        studies = plural(len(self.studies), "study")
+        yield f"Comparison of {plural(rules, 'rule')} on {studies}"
         most, safest = (pick and pick.key for pick in (self.saves_most, self.safest))
         yield f"within the accepted loss {most or 'none'} saves most; safest: {safest or 'none'}"
         yield '.table .by_study .saves_most .safest .plot.front() .report("r.html") .save("folder")'

@@ -118,7 +118,7 @@ def read_index(data: bytes, where: str) -> tuple[Entry, ...] | None:
     try:
         table = arrow.parquet(data)
     except (pa.ArrowException, OSError) as error:
-        raise EsimError("damaged Parquet file", where=where, why=str(error)) from error
+        raise arrow.damaged(where, error) from error
     if (table.schema.metadata or {}).get(KEY) != SCHEMA.encode():
         return None
     table = checked_columns(table, _COLUMNS, where)

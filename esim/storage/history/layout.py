@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from esim.errors import EsimError, near_names, within
+from esim.errors import EsimError, near_names, plural, within
 from esim.storage.columns import Column, checked_columns, kind_of
 from esim.storage.history.addresses import Location
 from esim.storage.history.index import INDEX, Entry, notes_of, read_index
@@ -34,7 +34,7 @@ from esim.storage.parquet import (
 from esim.storage.typed import shown
 from esim.study import Float64, Int64, Note, Study, as_direction
 from esim.study.arrays import if_any_known
-from esim.study.brief import brief, counted
+from esim.study.brief import brief
 
 SHARDS, REPORTS, TRIALS = "shards", "reports.parquet", "trials.parquet"
 ROWS = 500_000  # reports in a row group: a chunk has 10 to 40 MB and takes about 30 ms to replay
@@ -108,14 +108,14 @@ class Chunk:
         """Columns of the chunk's row group of one file: numbers as arrays, texts as lists."""
         import pyarrow as pa
 
-        from esim.storage import sealed
+        from esim.storage import arrow, sealed
 
         where = self.location.where(name)
         with self.location.reading(name) as stream:
             try:
                 table = sealed.read_group(stream, self.group, [column.name for column in columns])
             except (pa.ArrowException, OSError) as error:
-                raise EsimError("damaged Parquet file", where=where, why=str(error)) from error
+                raise arrow.damaged(where, error) from error
         return _columns(checked_columns(table, columns, where), where)
 
 
@@ -154,7 +154,7 @@ class History:
 
     def _in_short(self) -> Iterator[str]:
         names = self.names
-        yield f"History at {self.location}: {counted(len(names), 'study', 'studies')}"
+        yield f"History at {self.location}: {plural(len(names), 'study')}"
         if names:
             yield f"{', '.join(names[:3])}{', ...' if len(names) > 3 else ''}"
 
