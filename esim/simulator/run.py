@@ -427,4 +427,5 @@ def times_of(plan: Plan, clock: Clock, costs: Costs, effects: StopEffects, actin
         heap=np.zeros(n + 1, dtype=np.int64),
         when=np.zeros(n),
         agenda=np.zeros((n, 4), dtype=np.int64),
+        running=np.zeros((n + 1, 5), dtype=np.int64),
     )

@@ -36,7 +36,7 @@ def test_a_bill_by_hand() -> None:
     assert (summary.cost_recorded, summary.cost) == (68.0, 38.0)
     assert summary.seconds_recorded == 90.0  # of training: unchanged
     (said,) = (w.text for w in result.warnings if w.code == "billed_as_recorded")
-    assert said.startswith("3 jobs were billed 68 s where the record shows 120 s of them")
+    assert said.startswith("3 trials were billed 68 s and ran 120 s, as on spot instances")
 
 
 def test_jobs_whose_bill_is_unknown_are_counted() -> None:

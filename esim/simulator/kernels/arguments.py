@@ -144,3 +144,8 @@ class Times(NamedTuple):
     # [N, 4] for each position the KIND and PHASE of its next event, the next REPORT (the number of
     # its first judgement), and the TARGET: how many judgements are made by a trial told to stop
     agenda: NDArray[np.int64]
+    # [N + 1, 5] for each position of a running trial the NEXT of its reports to be judged, how many
+    # do not come with its end (those before APART), and of the reports judged together the first
+    # to call for a stop, FOUND, and how many there were, UPTO; in PRESENT, from the first row on,
+    # the positions themselves, and in the last row their number
+    running: NDArray[np.int64]

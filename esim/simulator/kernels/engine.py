@@ -303,13 +303,20 @@ def judge_no_further(trial, k, plan, state):
 
 
 @inner
+def judgements_saved(trial, k, plan):
+    """Whether a stop at judgement k, from 0, leaves the trial anything to save."""
+    after = judgements_made(trial, k, plan)
+    reports = plan.offsets[trial + 1] - plan.offsets[trial]
+    return after < reports or (after == reports and plan.flags[trial, UNSEEN])
+
+
+@inner
 def mark_stop(trial, k, plan, state, kept):
     """Record a stop decided at judgement k, from 0. False if it would leave nothing to save."""
     judge_no_further(trial, k, plan, state)
     at = plan.offsets[trial] + k
-    after = judgements_made(trial, k, plan)
-    reports = plan.offsets[trial + 1] - plan.offsets[trial]
-    if after > reports or (after == reports and not plan.flags[trial, UNSEEN]):
+    if not judgements_saved(trial, k, plan):
+        reports = plan.offsets[trial + 1] - plan.offsets[trial]
         last = k + (plan.group[at] if len(plan.group) != 0 else 1) == reports
         if last and not plan.flags[trial, UNSEEN]:
             state.stops[trial, 3] = k

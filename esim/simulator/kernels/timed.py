@@ -18,6 +18,7 @@ from esim.simulator.kernels.engine import (
     first_stop,
     judge_no_further,
     judgements_made,
+    judgements_saved,
     launch,
     mark_stop,
     note_decision,
@@ -27,6 +28,7 @@ from esim.simulator.kernels.jit import inner, kernel
 
 START, DURATION, OVERHEAD, GAP, BEGAN, ENDED = 0, 1, 2, 3, 4, 5  # the columns of `jobs`
 KIND, PHASE, REPORT, TARGET = 0, 1, 2, 3  # the columns of `agenda`
+PRESENT, NEXT, APART, FOUND, UPTO = 0, 1, 2, 3, 4  # the columns of `running`
 _IS_END, _IS_REPORT = 0, 1  # kinds of events
 # What the trial does at its next event: it reports, it ends, or, once stopped, it has trained (only
 # under rules whose stopped trials are peers from there) and then frees its slot. Where slots have
@@ -110,7 +112,7 @@ def _schedule(position, trial, plan, times):
 
 
 @inner
-def _start(position, trial, probe, now, plan, state, times):
+def _start(position, trial, probe, now, calm, plan, state, times):
     """Start the trial at a position of the launch order."""
     times.jobs[trial, BEGAN] = now if times.slots > 0 else times.jobs[trial, START]
     times.jobs[trial, ENDED] = np.inf
@@ -125,7 +127,11 @@ def _start(position, trial, probe, now, plan, state, times):
         if times.when[position] < np.inf:
             _push(position, times)
         return
-    if _schedule(position, trial, plan, times):
+    if calm:
+        follows = _await_end(position, trial, plan, times)
+    else:
+        follows = _schedule(position, trial, plan, times)
+    if follows:
         _push(position, times)
     launch(trial, plan, state)
 
@@ -181,6 +187,158 @@ def _reschedule(position, trial, stopped, plan, times, kept):
 
 
 @inner
+def _is_calm(probe, plan, statistic, curve, state, times):
+    """Whether a trial's judgements depend on nothing that other trials do but on their ends.
+
+    Its reports up to the next end can then be judged together.
+    """
+    rule = plan.rule
+    alone = not rule.reached and not rule.include_self and rule.plain and rule.freezes == 0
+    if statistic is not None or curve is not None or len(plan.group) != 0:
+        alone = False
+    for trial in range(len(plan.offsets) - 1):
+        # Its last report may come at its end, and then is no part of it.
+        last = plan.offsets[trial + 1] - 1
+        goes_on = plan.flags[trial, UNSEEN] and last >= plan.offsets[trial]
+        if goes_on and times.jobs[trial, DURATION] - times.seconds[last] < 1.0:
+            alone = False
+    return alone and times.acting and times.slots > 0 and probe == -1 and len(state.trace) == 0
+
+
+@inner
+def _await_end(position, trial, plan, times):
+    """Set a trial's next event to its end, or to a last report that comes with it.
+
+    The reports before are `_judge_until`'s.
+    """
+    reports = plan.offsets[trial + 1] - plan.offsets[trial]
+    start = times.jobs[trial, BEGAN] + times.startup
+    apart = reports
+    if reports > 0:
+        at_last = start + times.seconds[plan.offsets[trial] + reports - 1]
+        if start + times.jobs[trial, DURATION] <= at_last:
+            apart = reports - 1
+    times.agenda[position, REPORT] = apart
+    ends = _schedule(position, trial, plan, times)
+    times.running[position, NEXT] = 0
+    times.running[position, APART] = apart
+    times.running[times.running[-1, PRESENT], PRESENT] = position
+    times.running[-1, PRESENT] += 1
+    return ends
+
+
+@inner
+def _leave(position, times):
+    """Take a trial from those whose reports are judged together."""
+    running = times.running
+    at = np.int64(0)
+    while at < running[-1, PRESENT]:
+        if running[at, PRESENT] == position:
+            running[-1, PRESENT] -= 1
+            running[at, PRESENT] = running[running[-1, PRESENT], PRESENT]
+            return
+        at += 1
+
+
+@inner
+def _stop_ends(position, trial, k, plan, times):
+    """When a stop at judgement k, from 0, ends the training or the job; and what follows it."""
+    start = times.jobs[trial, BEGAN] + times.startup
+    natural_end = start + times.jobs[trial, DURATION]
+    left = times.latency if plan.rule.from_stop else times.jobs[trial, OVERHEAD]
+    at = start + times.since[plan.offsets[trial] + k] + left
+    return natural_end if natural_end < at else at
+
+
+@inner
+def _judge_until_an_end(order, plan, statistic, rank, curve, state, times, kept):
+    """Judge the reports of all running trials up to the next end, which a stop may bring nearer.
+
+    No trial has ended up to there, so that all are judged by the same peers. True if a stop takes
+    effect at once, with its report: then there is more to judge before the end at the heap's root.
+    """
+    running, when = times.running, times.when
+    moment = when[times.heap[0]]
+    for i in range(running[-1, PRESENT]):
+        position = running[i, PRESENT]
+        trial = order[position]
+        first, start = plan.offsets[trial], times.jobs[trial, BEGAN] + times.startup
+        k, upto = running[position, NEXT], running[position, NEXT]
+        while upto < running[position, APART] and start + times.seconds[first + upto] < moment:
+            upto += 1
+        found = upto
+        if k < upto:
+            found = first_stop(trial, k, upto, plan, statistic, rank, curve, state)
+        running[position, FOUND], running[position, UPTO] = found, upto
+        if found < upto and judgements_saved(trial, found, plan):
+            ends = _stop_ends(position, trial, found, plan, times)
+            if ends < moment:
+                moment = ends
+    tied = np.int64(len(order))  # the first trial that is to stop at that very moment
+    i = np.int64(0)
+    while i < running[-1, PRESENT]:
+        position = running[i, PRESENT]
+        trial = order[position]
+        first, start = plan.offsets[trial], times.jobs[trial, BEGAN] + times.startup
+        found, upto = running[position, FOUND], running[position, UPTO]
+        i += 1
+        if found < upto and start + times.seconds[first + found] <= moment:
+            if start + times.seconds[first + found] < moment:
+                _stop(position, trial, found, plan, state, times, kept)
+                i -= 1  # the last of the trials has taken its place
+                continue
+            if position < tied:
+                tied = position
+        while upto > running[position, NEXT] and start + times.seconds[first + upto - 1] >= moment:
+            upto -= 1
+        running[position, NEXT] = upto
+    if tied == len(order) or when[times.heap[0]] == moment:
+        return False
+    for i in range(running[-1, PRESENT]):  # those before it report before it
+        position = running[i, PRESENT]
+        trial = order[position]
+        first, start = plan.offsets[trial], times.jobs[trial, BEGAN] + times.startup
+        upto = running[position, NEXT]
+        while (
+            position < tied
+            and upto < running[position, UPTO]
+            and start + times.seconds[first + upto] <= moment
+        ):
+            upto += 1
+        running[position, NEXT] = upto
+    _stop(tied, order[tied], running[tied, FOUND], plan, state, times, kept)
+    return True
+
+
+@inner
+def _stop(position, trial, k, plan, state, times, kept):
+    """Stop a trial whose reports are judged together, if that leaves anything to save."""
+    times.agenda[position, TARGET] = _NEVER
+    if mark_stop(trial, k, plan, state, kept):
+        times.when[position] = _stop_ends(position, trial, k, plan, times)
+        times.agenda[position, KIND] = _IS_END
+        times.agenda[position, PHASE] = _TRAINED if plan.rule.from_stop else _FREES
+        _rise(position, times)
+    _leave(position, times)
+
+
+@inner
+def _rise(position, times):
+    """Let a position of the heap rise to where it belongs, as its event is nearer now."""
+    heap = times.heap
+    child = np.int64(0)
+    while heap[child] != position:
+        child += 1
+    while child > 0:
+        parent = (child - 1) >> 1
+        if not _earlier(position, heap[parent], times):
+            break
+        heap[child] = heap[parent]
+        child = parent
+    heap[child] = position
+
+
+@inner
 def _take_up(position, stays, times):
     """Put the heap in order after the event at its root, whose trial stays in it or leaves it."""
     if not stays:
@@ -211,6 +369,7 @@ def run_timed(
     the last order.
     """
     jobs = times.jobs
+    calm = _is_calm(probe, plan, statistic, curve, state, times)
     for o in range(len(orders)):
         order, kept = orders[o], all_kept[o]
         for trial in range(len(jobs)):
@@ -222,18 +381,25 @@ def run_timed(
             last = _study_end(waiting, order, plan.flags)
             for at in range(len(state.tally)):
                 state.tally[at] = 0.0
-            times.heap[-1] = 0
+            times.heap[-1] = times.running[-1, PRESENT] = 0
             free, now = times.slots, 0.0
             while True:
                 while waiting < last and (times.slots == 0 or free > 0):
-                    _start(waiting, order[waiting], probe, now, plan, state, times)
+                    _start(waiting, order[waiting], probe, now, calm, plan, state, times)
                     waiting += 1
                     free -= 1
                 if times.heap[-1] == 0:
                     break
+                more = calm
+                while more:
+                    more = _judge_until_an_end(
+                        order, plan, statistic, rank, curve, state, times, kept
+                    )
                 position = times.heap[0]
                 trial, now = order[position], times.when[position]
                 phase = times.agenda[position, PHASE]
+                if calm and phase <= _ENDS:
+                    _leave(position, times)
                 stopped, ends = phase == _TRAINED, phase == _ENDS
                 if phase == _BEGINS:
                     launch(trial, plan, state)
