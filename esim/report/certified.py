@@ -117,8 +117,8 @@ def watch_answer(w: Watched) -> tuple[str, ...]:
 def watch_doubts(w: Watched) -> list[str]:
     """Reasons to doubt a watch."""
     return [
-        "studies are bet on in the order in which they were read; who orders them by what they "
-        "lost, or watches only some of them, gets another answer",
+        "studies are bet on in the order in which they began (of a history) or were read; who "
+        "orders them by what they lost, or watches only some of them, gets another answer",
         *left_out_lines(w.left_out),
     ]
 
