@@ -112,6 +112,12 @@ def next_step(of: Advised) -> str:
         return "Next: switch it on, and replay the jobs to come to see whether this holds."
     if of.verdict == "do_not_enable":
         return "Next: leave it off; esim compare LOGS names rules that save more or lose less."
+    longer = [one for one in of.found.warnings if one.code == "longer_search"]
+    if longer and None in (of.chances.saving_at_least, of.chances.degradation_at_most):
+        return (
+            "Next: forecast a job of fewer trials (--trials; the reasons to doubt say of how "
+            "many), or say --launch shuffled if trials do not depend on earlier ones."
+        )
     enough = _enough_trials(of)
     if of.verdict == "enable_with_doubts" and not any(_short_aims(of)):
         return (
@@ -147,10 +153,14 @@ def _short_aims(of: Advised) -> Iterator[str]:
     """The aims that are reached less surely than is asked."""
     saved, lost = of.chances.saving_at_least, of.chances.degradation_at_most
     asked = f"and {of.asked} is asked"
+
+    def said(chance: float) -> str:
+        return chance_words(chance, below=of.found.confidence)
+
     if saved is not None and saved < of.found.confidence:
-        yield f"the chance to save at least {of.least} is {chance_words(saved)}, {asked}"
+        yield f"the chance to save at least {of.least} is {said(saved)}, {asked}"
     if lost is not None and lost < of.found.confidence:
-        yield f"the chance to lose at most {of.most} is {chance_words(lost)}, {asked}"
+        yield f"the chance to lose at most {of.most} is {said(lost)}, {asked}"
 
 
 def _unknown(of: Advised) -> str:
@@ -167,7 +177,7 @@ def _unknown(of: Advised) -> str:
 
 
 def _reached(of: Advised, chance: float | None) -> str:
-    return f"asked {of.asked}, reached {chance_words(chance)}"
+    return f"asked {of.asked}, reached {chance_words(chance, below=of.found.confidence)}"
 
 
 def _forecast(around: Interval | None) -> str:

@@ -154,8 +154,18 @@ def _beyond_history(of: _Forecast) -> Iterator[Caveat]:
 
 
 def _too_parallel(of: _Forecast) -> Iterator[Caveat]:
-    known = of.found.quantities["steps_saved_fraction"] is not None
-    if of.found.extrapolated <= 1 or known or of.longest < LEAST:
+    if of.found.quantities["steps_saved_fraction"] is not None or of.longest < LEAST:
+        return
+    shortest = min(each for each in of.trials if each >= LEAST)
+    if of.found.next.launch == "recorded" and shortest < of.found.next.trials <= of.longest:
+        yield Caveat(
+            "longer_search",
+            f"the shortest past study has {_trials(shortest)}, and where samples keep the launch "
+            "order it cannot show how its search goes on beyond them: a job of at most "
+            f"{shortest} can be forecast (--trials {shortest})",
+        )
+        return
+    if of.found.extrapolated <= 1:
         return
     if of.found.until:
         yield Caveat(
@@ -168,7 +178,7 @@ def _too_parallel(of: _Forecast) -> Iterator[Caveat]:
         yield Caveat(
             "longer_search",
             f"{_trials(of.longest)} cannot show how a search that learns goes on beyond them: "
-            f"a job of at most {of.longest} can be forecast",
+            f"a job of at most {of.longest} can be forecast (--trials {of.longest})",
         )
         return
     yield Caveat(
