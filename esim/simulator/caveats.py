@@ -17,7 +17,7 @@ from esim.study import Float64, Note, Status, Study
 from esim.study.batch import Batch
 from esim.study.facts import cut_short
 from esim.study.first_step import ASSUMED
-from esim.study.times import durations
+from esim.study.times import durations, side_by_side
 
 FEW_TRIALS = 20  # one launch order of fewer trials says little
 CONVERGED = "converged"  # the note that SageMaker found the job converged, and when
@@ -282,10 +282,9 @@ def _one_after_another(of: _Replayed) -> str | None:
 def _starts_as_recorded(of: _Replayed) -> str | None:
     if of.clock.mode != "recorded" or (of.until and never_stops(of.rule)):
         return None
-    return (
-        "trials start when they did, and a freed slot starts none earlier: --clock simulated does "
-        "that"
-    )
+    workers = side_by_side(of.study)
+    how = f"--workers {workers}" if workers > 1 else "--clock simulated"
+    return f"trials start when they did, and a freed slot starts none earlier: {how} does that"
 
 
 def _steps_as_seconds(of: _Replayed) -> str | None:
