@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from esim.analyses.closed_loop.closed_loop import closed_loop
     from esim.analyses.compare.compare import compare
     from esim.analyses.estimate.forecast import estimate
+    from esim.analyses.explain.explain import explain
     from esim.analyses.identify.identify import identify
     from esim.assumptions import Costs
     from esim.errors import EsimError
@@ -38,6 +39,7 @@ _HOMES = {
     "closed_loop": "esim.analyses.closed_loop.closed_loop",
     "compare": "esim.analyses.compare.compare",
     "estimate": "esim.analyses.estimate.forecast",
+    "explain": "esim.analyses.explain.explain",
     "identify": "esim.analyses.identify.identify",
     "read_studies": "esim.readers",
     "read_study": "esim.readers",
@@ -61,6 +63,7 @@ __all__ = [
     "closed_loop",
     "compare",
     "estimate",
+    "explain",
     "identify",
     "read_studies",
     "read_study",
