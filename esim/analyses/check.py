@@ -282,7 +282,7 @@ def _seen(study: Study) -> Iterator[Finding]:
             f"the objective is reported once by each job ({jobs:,}): AUTO can never act",
             "print the objective after every epoch, not once at the end",
         )
-    elif len(single):
+    elif len(single := single[~study.censored[single]]):
         yield _of_jobs(
             study,
             single,

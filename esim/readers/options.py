@@ -12,6 +12,8 @@ from esim.readers.limits import parse_size
 from esim.study import Direction, Note, as_direction
 from esim.study.first_step import FirstStep, as_first_step
 
+_HELD_OUT = re.compile("val|eval|test|dev", re.IGNORECASE)  # in the name of a likely objective
+
 
 @dataclass(frozen=True)
 class Metric:
@@ -223,11 +225,12 @@ def settle_objective(
             return candidates[0]
         if not candidates:
             raise EsimError("no metric column", where=where, fix="add one column per metric")
+        likely = [name for name in candidates if _HELD_OUT.search(name)] or candidates
         raise EsimError(
             "several metrics could be the objective",
             where=where,
             why=", ".join(candidates),
-            fix=f"name one: --objective {shlex.quote(candidates[0])}",
+            fix=f"name one, such as --objective {shlex.quote(likely[0])}",
         )
     if wanted in candidates:
         return wanted

@@ -113,6 +113,11 @@ def certificate_in_short(document: Certificate | Watched) -> tuple[str, str]:
 
 def identification_in_short(found: Identification) -> tuple[str, str]:
     """Which rules are left."""
+    if not found.left:
+        return found.verdict, (
+            "Next: --error-rate 2% allows for stops that were no rule's; --rules all holds the "
+            "rules of other systems against these jobs."
+        )
     return found.verdict, (
         "Next: esim identify LOGS --out rule.json writes what is left; esim replay OTHER-LOGS "
         "--rule rule.json replays it."
