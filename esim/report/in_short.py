@@ -115,7 +115,7 @@ def identification_in_short(found: Identification) -> tuple[str, str]:
     """Which rules are left."""
     if not found.left:
         return found.verdict, (
-            "Next: --error-rate 2% allows for stops that were no rule's; --rules all holds the "
+            "Next: --error-rate 2% allows for stops that were no rule's; --rules presets holds the "
             "rules of other systems against these jobs."
         )
     return found.verdict, (
