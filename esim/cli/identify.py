@@ -181,8 +181,12 @@ def _tell(result: Identification, left: Sequence[Candidate], output: LeftOutputF
     from esim.report.terminal.console import show_last, terminal
     from esim.report.terminal.identification import show_identification
     from esim.report.terminal.replay import show_inputs
+    from esim.results.rule_set import RULES
 
     console = terminal()
     show_identification(result, console)
     show_inputs(result.inputs, console)
-    show_last(identification_in_short(result), console)
+    written = output.out
+    if written is not None and written.suffix != ".json":
+        written /= RULES
+    show_last(identification_in_short(result, None if written is None else str(written)), console)

@@ -106,7 +106,7 @@ def replay(
 ) -> None:
     """What the rule would have saved on recorded tuning jobs, and what it would have cost."""
     row, until, money, final_value = rule.chosen(), rule.job_rules(), costs.chosen(), final.chosen()
-    which, by = rule.readings or rule.left(), breakdown.chosen()
+    which, by = rule.which(rule.readings), breakdown.chosen()
     clock.check()
     engine.check()
     output.check(logs)

@@ -13,7 +13,7 @@ from esim.report.answer import totals_sentence
 from esim.report.certified import certificate_answer, watch_answer
 from esim.report.replayed_history import changed_columns, history_answer
 from esim.report.simulated_search import answer as closed_loop_answer
-from esim.report.words import interval_words, percent, plural, signed
+from esim.report.words import clean, interval_words, percent, plural, signed
 from esim.results.chances import chance_words
 from esim.results.watched import Watched
 from esim.rules import names
@@ -111,13 +111,21 @@ def certificate_in_short(document: Certificate | Watched) -> tuple[str, str]:
     )
 
 
-def identification_in_short(found: Identification) -> tuple[str, str]:
-    """Which rules are left."""
+def identification_in_short(found: Identification, written: str | None) -> tuple[str, str]:
+    """Which rules are left.
+
+    Args:
+        found: what was found.
+        written: the file that they were written to, if they were.
+    """
     if not found.left:
         return found.verdict, (
             "Next: --error-rate 2% allows for stops that were no rule's; --rules presets holds the "
             "rules of other systems against these jobs."
         )
+    if written is not None:
+        file = clean(shlex.quote(written), 300)
+        return found.verdict, f"Next: esim replay OTHER-LOGS --rule {file} replays what is left."
     return found.verdict, (
         "Next: esim identify LOGS --out rule.json writes what is left; esim replay OTHER-LOGS "
         "--rule rule.json replays it."
