@@ -46,6 +46,14 @@ def explain(
 
     Raises:
         EsimError: no such trial, or what `replay` raises.
+
+    Example:
+        >>> import esim
+        >>> curves = [[3, 2, 1], [4, 4, 4], [5, 5, 5]]
+        >>> study = esim.Study.from_arrays(curves, "minimize", names=["a", "b", "c"])
+        >>> found = esim.explain(study, "c")
+        >>> found.stopped, found.rows[0].value, found.rows[0].threshold
+        (True, 5.0, 3.5)
     """
     study.validate()
     at = study.trial_index(trial)
