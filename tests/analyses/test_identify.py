@@ -215,6 +215,17 @@ def test_jobs_behind_a_lost_curve_are_no_evidence() -> None:
     assert identify([failed], by_name("literal"))[1] == ()  # it was no peer: 0 is the best of all
 
 
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [(4.0, "value 4 against 4, a tie, of 1 peer"), (4 - 1e-7, "value 3.9999999 against 4, of 1")],
+)
+def test_values_that_look_alike_are_told_apart(value: float, said: str) -> None:
+    """The one peer's average is 4: neither value is worse, and the job was stopped."""
+    found, _ = identify([jobs([4, 4], [value], status=[DONE, CUT])], by_name("literal"))
+    (evidence,) = found.named[0].evidence
+    assert evidence.text.startswith(f"does not say stop at step 1: {said}")
+
+
 def test_candidates_by_name_and_as_rules() -> None:
     """Of 4, 5: 4 is the median of one peer at step 1. A stop there refutes who asks for 5 jobs."""
     stopped = jobs([4, 3], [5], status=[DONE, CUT])
