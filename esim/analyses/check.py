@@ -294,7 +294,7 @@ def _seen(study: Study) -> Iterator[Finding]:
             f"{some_of(jobs, jobs, 'job', 'report')} the objective once: AUTO can never act",
             "print the objective after every epoch, not once at the end",
         )
-    elif len(single):
+    elif len(single := single[~study.censored[single]]):
         yield _of_jobs(
             study,
             single,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from itertools import count
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -23,6 +24,9 @@ def _typed_history(text: str) -> str:
     from esim.storage.history import is_store
 
     return text if is_store(text) else str(typed_place(text))
+
+
+_LISTED = 20  # studies that are listed one by one
 
 
 @with_groups
@@ -56,18 +60,32 @@ def convert(
 
     with progress() as display:
         task = display.add_task("converting", total=None)
+        listed = count(1)
+        others: dict[str, list[tuple[str, str]]] = {}  # a note's code -> studies, and its text
 
         def told(path: str, studies: Sequence[Study], notes: Sequence[Note]) -> None:
             display.update(task, description=f"converting {path}")
             for note in notes:
                 print(f"{clean(path, 200)}: {clean(note.text, 500)}")
             for one in studies:
+                if next(listed) > _LISTED:
+                    for note in one.notes:
+                        others.setdefault(note.code, []).append((one.name, note.text))
+                    continue
                 counts = f"{plural(one.n_trials, 'trial')}, {plural(one.n_reports, 'report')}"
                 print(f"{clean(one.name)}: {counts}")
                 for note in one.notes:
                     print(f"  note: {clean(note.text, 500)}")
 
         conversion = run(logs, out, told=told, group=group, **reading.keywords())
+    more = next(listed) - 1 - _LISTED
+    if more > 0:
+        print(f"and {plural(more, 'study')} more")
+    for told_of in others.values():
+        name, text = told_of[0]
+        print(
+            f"  note on {plural(len(told_of), 'study')} of them: {clean(name)}: {clean(text, 500)}"
+        )
     if conversion.unchanged:
         print(f"{plural(len(conversion.unchanged), 'input')} unchanged, passed over")
     for path, why in conversion.failed.items():

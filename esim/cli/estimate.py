@@ -156,7 +156,7 @@ def estimate(
         raise typer.BadParameter("--same-cost is for rules that stop trials: leave out --until")
     engine.check(output.out)
     output.check(logs)
-    wanted, asked = job.wanted(rule.readings or rule.left()), job.keywords()
+    wanted, asked = job.wanted(rule.which(rule.readings)), job.keywords()
 
     from esim.analyses.estimate.forecast import settle
     from esim.analyses.estimate.full_estimate import full_estimate

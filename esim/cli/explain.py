@@ -57,7 +57,11 @@ def explain(
     """Step by step: the trial's value, the running median it was held against, the decision."""
     row, costs = rule.chosen(), overheads.chosen()
     if rule.left():
-        raise typer.BadParameter("esim explain is for one rule, and this is a set of several")
+        raise typer.BadParameter(
+            "esim explain is for one rule, and this is a set of several: name one, as --rule "
+            "sagemaker --set own=best --set min_peers=3 (esim rules sagemaker lists what each "
+            "reading sets)"
+        )
     clock.check()
     output.check(logs)
 

@@ -160,12 +160,17 @@ def identify(
     result = replace(result, inputs=tuple(described(found)), command=command_line(context))
     from esim.report.in_short import identification_in_short
     from esim.report.terminal.identification import show_identification
+    from esim.results.rule_set import RULES
 
+    written = output.out
+    if written is not None and written.suffix != ".json":
+        written /= RULES
+    name = None if written is None else str(written)
     tell(
         result,
         output,
         show_identification,
-        identification_in_short,
+        lambda found: identification_in_short(found, name),
         lambda place: write_identification(place, result, left),
     )
     output.decide(result)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, get_args
 
@@ -89,7 +90,7 @@ def replay(
 ) -> None:
     """What the rule would have saved on recorded tuning jobs, and what it would have cost."""
     row, until, money, final_value = rule.chosen(), rule.job_rules(), costs.chosen(), final.chosen()
-    which, by = rule.readings or rule.left(), breakdown.chosen()
+    which, by = rule.which(rule.readings), breakdown.chosen()
     clock.check()
     engine.check(output.out)
     output.check(logs)
@@ -161,18 +162,23 @@ def _replay_history(
 
     with progress() as display:
         task = display.add_task("replaying", total=len(history.names))
-        result = replay_history(
-            history,
-            settings,
-            out=output.out,
-            resume=engine.resume,
-            engine=engine.engine or "local",
-            jobs=engine.jobs,
-            address=engine.address,
-            by=by,
-            command=command,
-            done=lambda studies: display.advance(task, studies),
-        )
+        try:
+            result = replay_history(
+                history,
+                settings,
+                out=output.out,
+                resume=engine.resume,
+                engine=engine.engine or "local",
+                jobs=engine.jobs,
+                address=engine.address,
+                by=by,
+                command=command,
+                done=lambda studies: display.advance(task, studies),
+            )
+        except SystemExit:  # by a signal
+            if output.out is not None:
+                print("esim: interrupted; with --resume it goes on from here", file=sys.stderr)
+            raise
     _tell_history(result, output)
     output.decide(result)
     if result.failures:

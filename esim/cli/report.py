@@ -42,7 +42,10 @@ class PageFlags:
     ] = None
     table: Annotated[
         str | None,
-        typer.Option(help="The table that goes into .csv, by name.", show_default=False),
+        typer.Option(
+            help="The table that goes into .csv, by name; an unknown one lists them.",
+            show_default=False,
+        ),
     ] = None
 
     title: Annotated[

@@ -62,6 +62,16 @@ class RuleFlags:
             found = self._rule_set().readings()
         return found if len(found) > 1 else ()
 
+    def which(self, every: bool) -> bool | tuple[Reading, ...]:
+        """Every reading, or those of a set. Raises typer.BadParameter if both are asked for."""
+        with usage():
+            if every and self._of_set:
+                refuse(
+                    "--readings takes every reading, and this set those that are left",
+                    "leave one of them out",
+                )
+        return every or self.left()
+
     @property
     def _of_set(self) -> bool:
         return self.rule is not None and self.rule.endswith(".json")

@@ -21,7 +21,7 @@ class Printable(Protocol):
     def inputs(self) -> Sequence[Mapping[str, Any]]:
         """What was read."""
 
-    def save(self, folder: Path) -> None:
+    def save(self, folder: Path) -> Any:
         """Write its folder."""
 
     def to_json(self) -> str:
@@ -36,7 +36,7 @@ def tell(
     output: OutputFlags,
     show: Callable[[Result, Console], None],
     in_short: Callable[[Result], Sequence[str]],
-    save: Callable[[Path], None] | None = None,
+    save: Callable[[Path], Any] | None = None,
 ) -> None:
     """Write a result where --out says, then print it: with --json its document and nothing else.
 

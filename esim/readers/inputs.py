@@ -297,8 +297,8 @@ def read_studies(
 ) -> list[Study]:
     """Read every study in some files, folders, databases or objects.
 
-    Arguments and errors are those of `read_inputs`. The note on a file or folder that was passed
-    over is one of every study.
+    Arguments and errors are those of `esim.readers.read_inputs`, whose help lists them. The note
+    on a file or folder that was passed over is one of every study.
 
     Returns:
         The studies, in the order of the paths.
@@ -359,7 +359,7 @@ def read_study(
 ) -> Study:
     """Read the one study in some files, folders, databases or objects.
 
-    Arguments are those of `read_inputs`.
+    Arguments are those of `esim.readers.read_inputs`, whose help lists them.
 
     Raises:
         EsimError: as `read_inputs`, and if there are several studies; the error names them.

@@ -119,9 +119,9 @@ def watch_answer(w: Watched) -> tuple[str, ...]:
 def watch_doubts(w: Watched) -> list[str]:
     """Reasons to doubt a watch."""
     return [
-        "new studies count in the order in which they were read: give all of them, in the order "
-        "in which they ran, for to sort them by what they lost, or to leave some out, changes the "
-        "answer",
+        "new studies count in the order in which they began (of a history) or were read: give all "
+        "of them, in the order in which they ran, for to sort them by what they lost, or to leave "
+        "some out, changes the answer",
         *left_out_lines(w.left_out),
     ]
 

@@ -13,7 +13,7 @@ from esim.report.answer import totals_sentence
 from esim.report.certified import certificate_answer, watch_answer
 from esim.report.replayed_history import changed_columns, history_answer
 from esim.report.simulated_search import answer as closed_loop_answer
-from esim.report.words import interval_words, percent, plural, signed
+from esim.report.words import clean, interval_words, percent, plural, signed
 from esim.results.chances import chance_words
 from esim.results.watched import Watched
 from esim.rules import names
@@ -119,14 +119,22 @@ def certificate_in_short(document: Certificate | Watched) -> tuple[str, str]:
     )
 
 
-def identification_in_short(found: Identification) -> tuple[str, str]:
-    """Which rules are left."""
+def identification_in_short(found: Identification, written: str | None) -> tuple[str, str]:
+    """Which rules are left.
+
+    Args:
+        found: what was found.
+        written: the file that they were written to, if they were.
+    """
     told = f"{found.verdict[:1].upper()}{found.verdict[1:]}."
     if not found.left:
         return told, (
             "Next: see the jobs that speak against them; --error-rate 2% allows for jobs that were "
-            "stopped by hand, --rules presets tries other rules."
+            "stopped by hand, --rules presets tries rules of other systems."
         )
+    if written is not None:
+        file = clean(shlex.quote(written), 300)
+        return told, f"Next: esim replay OTHER-LOGS --rule {file} replays what is left."
     return told, (
         "Next: esim identify LOGS --out rule.json writes what is left; esim replay OTHER-LOGS "
         "--rule rule.json replays it."

@@ -8,6 +8,7 @@ from typing import Any
 
 from esim.errors import EsimError
 from esim.report.answer import best_stopped
+from esim.report.rule_words import rule_and_changes
 from esim.report.words import clean, count, money, number, percent, seconds
 from esim.results.history import HistoryReplay
 from esim.results.named_rule import NamedRule
@@ -141,7 +142,8 @@ _DOUBTS = {
 
 def acting_rule(result: HistoryReplay) -> str:
     """The rule and what ends the whole job, as they are written."""
-    return result.rule.name + "".join(f" until {clean(one.text)}" for one in result.until)
+    until = "".join(f" until {clean(one.text)}" for one in result.until)
+    return rule_and_changes(result.rule) + until
 
 
 def command_for(result: HistoryReplay, study: str, trial: str | None = None) -> str:

@@ -44,6 +44,13 @@ def column_word(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
+def rule_and_changes(rule: NamedRule) -> str:
+    """The name of a rule, and what was changed in the preset that it is called after."""
+    changed = {} if preset_of(rule) is None or "[" in rule.name else changed_columns(rule)
+    told = ", ".join(f"{key}={column_word(value)}" for key, value in changed.items())
+    return clean(rule.name) + (f" with {told}" if told else "")
+
+
 def rule_sentences(rule: NamedRule) -> tuple[str, str]:
     """What a rule does and whose it is; and its earliest stop, or what was changed."""
     row, changed = preset_of(rule), changed_columns(rule)

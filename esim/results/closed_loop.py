@@ -13,6 +13,7 @@ from esim.results.plots import Plots
 from esim.results.recorded_inputs import Inputs
 from esim.results.records import Document, finite
 from esim.results.replay import Caveat
+from esim.results.shown import share_words
 from esim.storage.typed import plain
 from esim.version import __version__
 
@@ -213,7 +214,11 @@ class ClosedLoop(Document):
             f"ClosedLoop of {self.study!r}: rule {self.rule.name}, "
             f"{plural(self.clock.workers, 'worker')}; {plural(self.futures, 'future')} each"
         )
-        yield f"searchers: {', '.join(one.searcher for one in self.searchers)}"
+        saved = (
+            f"{one.searcher} {share_words(one.quantities['steps_saved_fraction'].median)}"
+            for one in self.searchers
+        )
+        yield f"steps saved, by searcher: {', '.join(saved)}"
         yield '.of(searcher) .plot.names() .report("r.html") .save("folder")'
 
     @property

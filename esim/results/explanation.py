@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -97,6 +98,11 @@ class Explanation(Document):
     account: str
     rows: tuple[ReportRow, ...]
     esim: str = __version__
+
+    def _in_short(self) -> Iterator[str]:
+        yield f"Explanation of {self.trial!r} in {self.study!r}: rule {self.rule.name}"
+        yield self.account
+        yield '.account .rows .save("folder")'
 
     def to_dict(self) -> dict[str, Any]:
         """The document, schema esim.explain/1, of strict JSON values: infinities are null."""

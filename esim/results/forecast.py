@@ -188,8 +188,9 @@ class Estimate(Shown):
         low, high = self.interval("steps_saved_fraction")
         middle = self.median("steps_saved_fraction")
         yield (
-            f"steps saved: {middle:.3g} ({low:.3g} to {high:.3g} at {share_words(self.confidence)})"
-            f"; the best is kept with a chance of {share_words(self.probability_best_kept)}"
+            f"steps saved: {share_words(middle)} ({share_words(low)} to {share_words(high)} at "
+            f"{100 * self.confidence:g} %); the best is kept with a chance of "
+            f"{share_words(self.probability_best_kept)}"
         )
         yield '.interval(name) .median(name) .plot.trade() .report("r.html") .save("folder")'
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -197,6 +198,10 @@ class Identification(Document):
     inputs: Inputs = ()
     command: str | None = None
     esim: str = __version__
+
+    def _in_short(self) -> Iterator[str]:
+        yield f"Identification: {self.verdict}"
+        yield '.questions .named .jobs .report("r.html") .save("folder")'
 
     def to_dict(self) -> dict[str, Any]:
         """The document, schema esim.identify/1, of strict JSON values."""

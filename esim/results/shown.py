@@ -24,12 +24,15 @@ class Shown:
     def __repr__(self) -> str:
         return brief(self._in_short())
 
-    def save(self, folder: str | Path) -> None:
+    def save(self, folder: str | Path) -> Path:
         """Write what `--out` of its command writes: result.json, tables and figures.
 
         Args:
             folder: created if need be; written whole or not at all. An existing one is replaced
                 only if all in it was written there by esim and is unchanged.
+
+        Returns:
+            The folder.
 
         Raises:
             EsimError: the folder holds other things, or cannot be written.
@@ -40,18 +43,22 @@ class Shown:
             >>> import esim
             >>> study = esim.Study.from_arrays([[3, 2, 1], [4, 4, 4], [5, 5, 5]], "min")
             >>> with tempfile.TemporaryDirectory() as folder:
-            ...     esim.replay(study).save(Path(folder, "out"))
-            ...     Path(folder, "out", "result.json").is_file()
+            ...     out = esim.replay(study).save(Path(folder, "out"))
+            ...     (out / "result.json").is_file()
             True
         """
         above("save_result")(self, Path(folder))
+        return Path(folder)
 
-    def report(self, path: str | Path) -> None:
+    def report(self, path: str | Path) -> Path:
         """Write a page about it for people, as `esim report` does.
 
         Args:
             path: the file, replaced if it is there; its ending says what is written: .html, .md,
                 .pdf, .csv or .json.
+
+        Returns:
+            The file.
 
         Raises:
             EsimError: another ending, no page is made of such a result, or it cannot be written.
@@ -62,8 +69,9 @@ class Shown:
             >>> import esim
             >>> study = esim.Study.from_arrays([[3, 2, 1], [4, 4, 4], [5, 5, 5]], "min")
             >>> with tempfile.TemporaryDirectory() as folder:
-            ...     esim.replay(study).report(Path(folder, "r.md"))
-            ...     "saved" in Path(folder, "r.md").read_text()
+            ...     page = esim.replay(study).report(Path(folder, "r.md"))
+            ...     "saved" in page.read_text()
             True
         """
         above("report_result")(self, Path(path))
+        return Path(path)

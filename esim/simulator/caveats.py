@@ -17,7 +17,7 @@ from esim.study import Float64, Note, Status, Study
 from esim.study.batch import Batch
 from esim.study.facts import cut_short
 from esim.study.first_step import ASSUMED
-from esim.study.times import durations
+from esim.study.times import durations, side_by_side
 
 FEW_TRIALS = 20  # one launch order of fewer trials says little
 CONVERGED = "converged"  # the note that SageMaker found the job converged, and when
@@ -303,9 +303,11 @@ def _one_after_another(of: _Replayed) -> str | None:
 def _starts_as_recorded(of: _Replayed) -> str | None:
     if of.clock.mode != "recorded" or (of.until and never_stops(of.rule)):
         return None
+    ran = side_by_side(of.study)
     return (
         "each trial keeps its recorded start, though a stop before it would free a machine: "
-        "--clock simulated --workers N starts it sooner, for a shorter makespan"
+        f"--clock simulated --workers {ran if ran > 1 else 'N'} starts it sooner, for a shorter "
+        "makespan"
     )
 
 

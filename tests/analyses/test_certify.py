@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -242,6 +243,25 @@ def test_old_studies_are_not_new(certificate: Certificate) -> None:
         "not_new": 2,
         "counted_before": 1,
     }
+
+
+def test_a_history_is_watched_in_the_order_of_its_dates(
+    certificate: Certificate, tmp_path: Path
+) -> None:
+    """Two losses in a row end it (see above): read first, but begun last, they do so last."""
+    one, two, *rest = jobs(4, 2, first=100)[::-1]  # the two that lose, then four that do not
+    nan = float("nan")  # the day of rest[3], which comes last
+    days = {rest[0].name: 1.0, rest[1].name: 2.0, rest[2].name: 3.0, two.name: 4.0, one.name: 5.0}
+    begun = {name: 1_780_000_000 + 86_400 * day for name, day in days.items()}
+    dated = [
+        dataclasses.replace(study, start=np.full(study.n_trials, begun.get(study.name, nan)))
+        for study in (one, two, *rest)
+    ]
+    append(Location(str(tmp_path / "h")), [Input("in", "0", "table", dated)], None)
+    found = esim.watch(certificate, History.open(str(tmp_path / "h")))
+    names = [held.study for held in found.studies]
+    assert names == [*(sorted(days, key=days.__getitem__)), rest[3].name]
+    assert [held.lost for held in found.studies] == [0.0, 0.0, 0.0, 1.0, 1.0, 0.0]
 
 
 def test_a_watch_goes_on(certificate: Certificate) -> None:

@@ -122,6 +122,9 @@ def test_some_jobs_report_once() -> None:
     study = Study.from_arrays(values, "minimize")
     assert codes(study)["emitted_once_by_some"] == "warning"
     assert "emitted_once" not in codes(study)
+    statuses = ["completed"] * 11 + ["stopped"]  # by the tuning job, behind its first report
+    cut = Study.from_arrays(values, "minimize", status=statuses)
+    assert "emitted_once_by_some" not in codes(cut)
 
 
 @pytest.mark.parametrize(("first", "late"), [(460.0, True), (440.0, False)])

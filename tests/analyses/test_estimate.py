@@ -512,6 +512,28 @@ def test_a_trend_over_the_launch_order_is_found_said_and_kept() -> None:
     assert longer.probability_best_kept is None
     assert "longer_search" in {w.code for w in longer.warnings}
     assert longer.advice is not None and longer.advice.verdict == "not_enough_history"
+    assert "job of fewer trials (--trials;" in longer.advice.next_step
+    beside = esim.estimate([study, improving(40, seed=1)], trials=60, replicates=100)
+    assert beside.quantity("steps_saved_fraction") is None  # one study of 60 tells no interval
+    told = {w.code: w.text for w in beside.warnings}["longer_search"]
+    assert told.startswith("the shortest past study has 40 trials")
+
+
+def test_a_chance_just_short_of_what_is_asked_is_not_rounded_to_it() -> None:
+    study = a_study(40)
+    found = esim.estimate(study, replicates=100)
+    lost = Quantity("normalized", np.repeat([0.0, 1.0], [897, 103]))
+    kept = {**found.quantities, "degradation_normalized": lost}
+    told = advise(dataclasses.replace(found, quantities=kept, degradation_as_seen=None))
+    assert told.sentence.endswith("lose at most 5 % is just under 90 %, and 90 % is asked.")
+    assert "reached just under 90 %" in told.reasons[1]
+
+
+def test_more_trials_for_the_same_money_that_cannot_be_told_are_said() -> None:
+    past, ask = settled(improving(40), None, 1, 100)
+    found = surveyed(past, ask, Wanted(same_cost=True))
+    assert found.same_cost is None
+    assert found.warnings[-1].code == "same_cost_unknown"
 
 
 def test_rank_correlation_by_hand() -> None:

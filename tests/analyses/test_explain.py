@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import esim
-from esim.analyses.explain.account import _two
+from esim.analyses.explain.account import told_apart
 from esim.analyses.explain.explain import Explanation, explain
 from esim.analyses.explain.held_against import peers_of
 from esim.assumptions import Costs
@@ -201,7 +201,7 @@ def test_unknown_trial_is_refused_with_near_names():
     ],
 )
 def test_numbers_are_told_apart(pair, expected):
-    assert _two(*pair) == expected
+    assert told_apart(*pair) == expected
 
 
 def agrees(run: generate.Run) -> None:

@@ -215,6 +215,30 @@ def test_jobs_behind_a_lost_curve_are_no_evidence() -> None:
     assert identify([failed], by_name("literal"))[1] == ()  # it was no peer: 0 is the best of all
 
 
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [(4.0, "value 4 against 4, a tie, of 1 peer"), (4 - 1e-7, "value 3.9999999 against 4, of 1")],
+)
+def test_values_that_look_alike_are_told_apart(value: float, said: str) -> None:
+    """The one peer's average is 4: neither value is worse, and the job was stopped."""
+    found, _ = identify([jobs([4, 4], [value], status=[DONE, CUT])], by_name("literal"))
+    (evidence,) = found.named[0].evidence
+    assert evidence.text.startswith(f"does not say stop at step 1: {said}")
+
+
+def test_candidates_by_name_and_as_rules() -> None:
+    """Of 4, 5: 4 is the median of one peer at step 1. A stop there refutes who asks for 5 jobs."""
+    stopped = jobs([4, 3], [5], status=[DONE, CUT])
+    five = esim.rule("optuna-median")  # whose min_completed is 5
+    found, left = identify([stopped], ["vizier-median", five])
+    assert (found.candidates, [one.name for one in left]) == (2, ["vizier-median"])
+    assert identify([stopped], ["readings"])[0] == identify([stopped])[0]
+    assert identify([stopped], ["presets"])[0].candidates > 20
+    assert repr(found).startswith("<Identification: one of 2 rules is left")
+    with pytest.raises(EsimError, match="no rule named 'optuna-medin'"):
+        identify([stopped], ["optuna-medin"])
+
+
 def test_what_cannot_be_identified() -> None:
     with pytest.raises(EsimError, match="no rule was on"):
         identify([jobs([1], [2], status=[DONE, DONE])])

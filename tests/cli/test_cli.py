@@ -131,6 +131,18 @@ def test_convert_and_replay_again(tmp_path: Path) -> None:
     assert actual == expected
 
 
+def test_of_many_studies_convert_lists_the_first(tmp_path: Path) -> None:
+    rows = [f"s{i:02},{t},{s},{'' if i > 21 else t + s}" for i in range(25) for t in (1, 2)
+            for s in (1, 2)]  # fmt: skip
+    table = tmp_path / "t.csv"
+    table.write_text("\n".join(["study,trial,step,loss", *rows, "s24,3,1,1", "s24,3,2,1"]))
+    said = run("convert", str(table), str(tmp_path / "h"), "--direction", "min").output
+    assert "\ns19: 2 trials, 4 reports\n" in said and "\ns20:" not in said
+    assert "and 5 studies more" in said
+    assert "\n  note on 3 studies of them: s22: 4 reports have no value (NaN)\n" in said
+    assert said.endswith(f"25 studies in {tmp_path / 'h'}\n")
+
+
 @pytest.mark.parametrize("words", [["rules"], ["rules", "sagemaker"], ["formats"], ["--version"]])
 def test_listings(words: list[str]) -> None:
     assert run(*words).output.strip()

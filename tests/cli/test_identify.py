@@ -146,6 +146,7 @@ def test_what_is_left_is_written_and_replayed(recorded: Path, tmp_path: Path) ->
                "--grid", "method=midpoint,lower,higher", "--out", str(out))  # fmt: skip
     one = "sagemaker[method=lower,min_reports=6]"
     assert f"One of 6 rules is left, as of the jobs of 2026-09: {one}" in told
+    assert f"Next: esim replay OTHER-LOGS --rule {out / 'rule.json'} replays what" in told
     assert listing(recorded) == before
     assert {path.name for path in out.glob("[!.]*")} == {"figures", "result.json", "rule.json"}
     run("report", str(out), "--out", str(tmp_path / "page.html"), "--out", str(tmp_path / "p.md"))
@@ -173,6 +174,8 @@ def test_one_rule_left_is_one_number_and_several_are_a_range(
     assert "The rules left by esim identify, in 2 different ways, save" in told
     told = run("explain", shipped, "3", "--rule", str(several), code=2)
     assert "esim explain is for one rule" in told
+    told = run("replay", shipped, "--rule", str(several), "--readings", code=2)
+    assert "leave one of them out" in told
     forecast = run("estimate", str(recorded), "--rule", str(several), "--replicates", "100")
     assert "left by esim identify" in forecast
 

@@ -51,6 +51,20 @@ def test_check_counts_the_jobs_that_report() -> None:
     assert check(few(curves[:1] + [[]] * 24)).verdict.startswith("a single job tells nothing")
 
 
+def test_a_doubt_names_the_workers_of_the_record() -> None:
+    """Two trials side by side, then a third: the second flag to try is --workers 2, not 1 slot."""
+    seconds = [[10.0, 20.0]] * 3
+    study = Study.from_arrays(
+        [[3.0, 2.0], [4.0, 4.0], [5.0, 5.0]],
+        "minimize",
+        elapsed=seconds,
+        start=[0.0, 0.0, 20.0],
+        end=[20.0, 20.0, 40.0],
+    )
+    text = told(esim.replay(study), "starts_as_recorded")
+    assert text is not None and "--workers 2 starts it sooner" in text
+
+
 def test_what_may_be_billed_after_a_stop_ends_with_the_job() -> None:
     """t0 completes. t1 and t2 stop at their first report, after 40 and 100 s, as 5 > 1.
 

@@ -9,9 +9,12 @@ import numpy as np
 import pytest
 from numba import config
 
+import esim
 from esim import EsimError, replay, replay_orders
+from esim.assumptions import Clock, Costs
 from esim.rules import Rule
 from esim.simulator.plan.build import prepare as prepared_for
+from esim.simulator.run import run_once
 from esim.study import Study
 from tests.references import generate, naive
 from tests.references.golden import curves, of
@@ -138,3 +141,51 @@ def test_orders_of_fractions_and_no_threads_are_refused() -> None:
         replay_orders(WALKS, of(), np.zeros((1, WALKS.n_trials)) + 0.5)
     with pytest.raises(EsimError, match="threads cannot be -1"):
         replay_orders(WALKS, of(), np.arange(WALKS.n_trials)[None], threads=-1)
+
+
+@pytest.mark.parametrize("workers", [1, 2, 3, 7])
+def test_reports_judged_together_are_judged_as_one_by_one(workers: int) -> None:
+    """A replay that is traced handles each report as an event of its own; equal times are many."""
+    rng = np.random.default_rng(workers)
+    together = 0
+    for seed in range(RUNS * 5):
+        n, most = rng.integers(2, 12), rng.integers(1, 7)
+        curves = [rng.integers(0, 6, rng.integers(0, most + 1)).astype(float) for _ in range(n)]
+        elapsed = [np.sort(rng.integers(0, 9, len(curve))).astype(float) for curve in curves]
+        start = np.zeros(n)
+        last = np.array([max(its, default=0.0) for its in elapsed])
+        apart = rng.uniform() < 0.7  # no trial ends with its last report: all are judged together
+        end = last + rng.integers(1 if apart else 0, 3, n)
+        end[rng.uniform(size=n) < (0.0 if apart else 0.5)] = np.nan
+        status = rng.choice(
+            ["completed", "failed", "stopped", "running"], n, p=[0.6, 0.1, 0.2, 0.1]
+        )
+        end[(status == "running") & (not apart)] = np.nan
+        study = esim.Study.from_arrays(
+            curves, "minimize", elapsed, start, end, status=status.tolist()
+        )
+        name = str(rng.choice(["sagemaker", "optuna-median", "nni-medianstop", "optuna-threshold"]))
+        rule = esim.rule(name, delay=int(rng.choice([0, 0, 0, 1])))
+        if name == "optuna-threshold":
+            rule = rule.with_columns(upper=3.0)
+        else:
+            rule = rule.with_columns(
+                peer_from=str(rng.choice(["end", "stop"])),
+                min_reports=1, min_peers=1, min_completed=0, warmup_steps=0,
+            )  # fmt: skip
+        costs = Costs(
+            startup_s=float(rng.integers(0, 2)),
+            stop_latency_s=float(rng.choice([0.0, 0.0, 0.0, 1.0])),
+            upload_s=None if rng.uniform() < 0.5 else float(rng.integers(0, 2)),
+            slot_gap_s=float(rng.integers(0, 2)),
+        )
+        plan, clock = prepared_for(study, rule), Clock("simulated", workers)
+        found = run_once(plan, clock, costs)
+        expected = run_once(plan, clock, costs, traced=True)
+        for name in ("rows_kept", "stopped", "threshold", "peers", "decided", "at_last",
+                     "began", "ended"):  # fmt: skip
+            np.testing.assert_array_equal(
+                getattr(found, name), getattr(expected, name), f"{name}, {seed}"
+            )
+        together += apart and found.stopped.any()
+    assert together > RUNS // 3

@@ -19,6 +19,7 @@ from esim.errors import EsimError
 from esim.results.certificate import Certificate
 from esim.results.watched import Watched, WatchedStudy
 from esim.storage.history import History
+from esim.storage.history.dates import with_dates
 from esim.study import Study
 
 _ENOUGH = 1.0 - 1e-12  # of the wealth that is needed, 1 / the chance of a false alarm
@@ -37,9 +38,10 @@ def watch(
     """Replay new studies under a certified rule, and bet against its certificate.
 
     The bets (`esim.analyses.certify.betting`) say that the certificate no longer holds with a
-    chance of at most 1 - its confidence as long as it does, however often one looks. Studies are
-    bet on in their order, which should be that in which they came, and in which they must not have
-    been put by what they lost.
+    chance of at most 1 - its confidence as long as it does, however often one looks. Studies of a
+    history are bet on in the order in which they began (those without a date come last), others in
+    their order, which should be that in which they came, and in which they must not have been put
+    by what they lost.
 
     Args:
         certificate: of `certify`; or an earlier watch, which goes on.
@@ -71,6 +73,10 @@ def watch(
         field = [contestant(candidate.rule)]
         judged = replay_every(every, study_losses, field, conditions, progress)
         failures = dict(every.failures)
+    if isinstance(given, History):
+        dated = with_dates(given, strict=False)
+        began = {entry.study: entry.first_start for entry in dated.entries}
+        judged = sorted(judged, key=lambda one: _or_last(began[one.name]))
     before = [(one.study, one.content) for one in told.studies]
     before += [(one.study, one.content) for one in old]
     counted, out = of_use(judged, before)
@@ -91,3 +97,7 @@ def watch(
         inputs=tuple(inputs),
         failures=failures,
     )
+
+
+def _or_last(moment: float | None) -> float:
+    return math.inf if moment is None or math.isnan(moment) else moment

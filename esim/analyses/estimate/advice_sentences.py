@@ -77,7 +77,9 @@ def sentence(of: Advised) -> str:
 def reasons(of: Advised) -> Iterator[str]:
     """A sentence for each aim, asked and reached side by side, and what else is known."""
     found, chances = of.found, of.chances
-    text = f"Chance to save at least {of.least}: {chance_words(chances.saving_at_least)}"
+    asked = found.confidence
+    reached = chance_words(chances.saving_at_least, below=asked)
+    text = f"Chance to save at least {of.least}: {reached}"
     text += f" ({of.asked} is asked){_forecast(found.around(of.aims.saving))}"
     steps = found.around("steps_saved_fraction")
     if of.aims.saving != "steps_saved_fraction" and steps is not None:
@@ -85,7 +87,7 @@ def reasons(of: Advised) -> Iterator[str]:
     yield f"{text}."
     text = (
         f"Chance to lose at most {of.most} of the way from the best to the median trial: "
-        f"{chance_words(chances.degradation_at_most)}"
+        f"{chance_words(chances.degradation_at_most, below=asked)}"
     )
     as_seen = chances.degradation_at_most_as_seen
     if as_seen is not None and as_seen != chances.degradation_at_most:
@@ -113,6 +115,12 @@ def next_step(of: Advised) -> str:
         return "Next: switch it on, and replay the jobs to come to see whether this holds."
     if of.verdict == "do_not_enable":
         return "Next: leave it off; esim compare LOGS names rules that save more or lose less."
+    longer = [one for one in of.found.warnings if one.code == "longer_search"]
+    if longer and None in (of.chances.saving_at_least, of.chances.degradation_at_most):
+        return (
+            "Next: forecast a job of fewer trials (--trials; the reasons to doubt say of how "
+            "many), or say --launch shuffled if trials do not depend on earlier ones."
+        )
     enough = _enough_trials(of)
     if of.verdict == "enable_with_doubts" and not any(_short_aims(of)):
         return (
@@ -148,10 +156,14 @@ def _short_aims(of: Advised) -> Iterator[str]:
     """The aims that are reached less surely than is asked."""
     saved, lost = of.chances.saving_at_least, of.chances.degradation_at_most
     asked = f"and {of.asked} is asked"
+
+    def said(chance: float) -> str:
+        return chance_words(chance, below=of.found.confidence)
+
     if saved is not None and saved < of.found.confidence:
-        yield f"the chance to save at least {of.least} is {chance_words(saved)}, {asked}"
+        yield f"the chance to save at least {of.least} is {said(saved)}, {asked}"
     if lost is not None and lost < of.found.confidence:
-        yield f"the chance to lose at most {of.most} is {chance_words(lost)}, {asked}"
+        yield f"the chance to lose at most {of.most} is {said(lost)}, {asked}"
 
 
 def _unknown(of: Advised) -> str:

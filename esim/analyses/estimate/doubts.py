@@ -158,8 +158,18 @@ def _beyond_history(of: _Forecast) -> Iterator[Caveat]:
 
 
 def _too_parallel(of: _Forecast) -> Iterator[Caveat]:
-    known = of.found.quantities["steps_saved_fraction"] is not None
-    if of.found.extrapolated <= 1 or known or of.longest < LEAST:
+    if of.found.quantities["steps_saved_fraction"] is not None or of.longest < LEAST:
+        return
+    shortest = min(each for each in of.trials if each >= LEAST)
+    if of.found.next.launch == "recorded" and shortest < of.found.next.trials <= of.longest:
+        yield Caveat(
+            "longer_search",
+            f"the shortest past study has {plural(shortest, 'trial')}, and where samples keep the "
+            "launch order it cannot show how its search goes on beyond them: a job of at most "
+            f"{shortest} can be forecast (--trials {shortest})",
+        )
+        return
+    if of.found.extrapolated <= 1:
         return
     if of.found.until:
         yield Caveat(

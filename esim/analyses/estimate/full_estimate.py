@@ -29,12 +29,18 @@ from esim.analyses.workers.by_study import Studies, spread
 from esim.analyses.workers.finished import FinishedParts
 from esim.results.estimate import Alternative, Headline, ReadingForecast
 from esim.results.forecast import Estimate
+from esim.results.replay import Caveat
 from esim.rules import READINGS, Reading, share
 from esim.simulator.distinct import distinct_readings
 from esim.study.facts import Facts
 
 # Is told the name of a part, how much of it is done, and of how much; None: nobody knows.
 PartProgress = Callable[[str, int, int | None], None]
+_SAME_COST_UNKNOWN = Caveat(
+    "same_cost_unknown",
+    "how many more trials the saving pays for cannot be told: what a job of so many trials saves "
+    "is not known, as where samples keep the launch order and no longer job can be forecast",
+)
 _LEFT_OUT = 25  # studies that are forecast from the others, at most
 
 
@@ -177,6 +183,8 @@ def full_estimate(
         if wanted.same_cost:
             _Telling(progress, "same cost")
             more["same_cost"] = same_cost(past.some(places), ask, seed, confidence)
+    if wanted.same_cost and more.get("same_cost") is None:
+        more["warnings"] = (*found.warnings, _SAME_COST_UNKNOWN)
     if wanted.backtest:
         telling = _Telling(progress, "backtest", SPLITS)
         longest = int(np.argmax([study.trials_reporting for study in known]))

@@ -50,7 +50,7 @@ def _comparison(e: Explanation, row: ReportRow) -> str:
     word = "higher" if minimizing else "lower"
     relation = f"{word} (worse, {e.direction[:-1]}ing) than" if worse else "no better than"
     own = _OWN[e.rule.own]
-    left, right = _two(row.own, row.threshold)
+    left, right = told_apart(row.own, row.threshold)
     return f"its {own} {left} was {relation} {right}, {_threshold_words(e, row.peers or 0)}"
 
 
@@ -161,7 +161,7 @@ def _why_not(e: Explanation) -> str:
         )
     if near.own is None or near.threshold is None:
         return f"Not stopped: none of its {len(judged)} judged reports could be compared."
-    left, right = _two(near.own, near.threshold)
+    left, right = told_apart(near.own, near.threshold)
     since = "" if first.step == e.rows[0].step else f", from step {first.step} on"
     close = f"{left} against {right}, {_threshold_words(e, near.peers or 0)}"
     if len(judged) == 1:
@@ -206,9 +206,14 @@ def _reports(n: int) -> str:
     return "1 report" if n == 1 else f"{n} reports"
 
 
-def _two(a: float, b: float) -> tuple[str, str]:
-    """Both numbers, with digits enough to tell them apart."""
-    for digits in range(4, 17):
+def told_apart(a: float, b: float, least: int = 4) -> tuple[str, str]:
+    """Both numbers, with digits enough to tell them apart, and no fewer than `least`.
+
+    Example:
+        >>> told_apart(0.696791, 0.6967904), told_apart(0.5, 0.5)
+        (('0.696791', '0.69679'), ('0.5', '0.5'))
+    """
+    for digits in range(least, 17):
         left, right = f"{a:.{digits}g}", f"{b:.{digits}g}"
         if left != right or a == b:
             return left, right

@@ -49,10 +49,11 @@ def explain(
 
     Example:
         >>> import esim
-        >>> study = esim.Study.from_arrays([[3, 2, 1], [4, 4, 4]], "minimize", names=["a", "b"])
-        >>> found = esim.explain(study, "b")
-        >>> found.rows[0].verdict, found.rows[0].threshold
-        ('stop', 3.0)
+        >>> curves = [[3, 2, 1], [4, 4, 4], [5, 5, 5]]
+        >>> study = esim.Study.from_arrays(curves, "minimize", names=["a", "b", "c"])
+        >>> found = esim.explain(study, "c")
+        >>> found.stopped, found.rows[0].value, found.rows[0].threshold
+        (True, 5.0, 3.5)
     """
     study.validate()
     at = study.trial_index(trial)

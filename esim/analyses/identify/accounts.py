@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from esim.analyses.explain.account import told_apart
 from esim.analyses.identify.evidence import Scene, nan_is_a_report, rows_made
 from esim.analyses.identify.final_values import bounds
 from esim.analyses.identify.standing import Standing
@@ -84,10 +85,12 @@ def _compared(
     of = plural(peers or 0, "peer")
     if math.isnan(own):
         return f"the report {'has no value' if empty else 'is not judged'}, with {of}"
-    what = f"{_OWN[asked.rule.own]} {own:.6g}"
+    what = _OWN[asked.rule.own]
     if math.isnan(threshold):
-        return f"{what} has no threshold, with {of}"
-    return f"{what} against {threshold:.6g}, of {of}"
+        return f"{what} {own:.6g} has no threshold, with {of}"
+    left, right = told_apart(own, threshold, least=6)
+    tie = ", a tie" if own == threshold else ""
+    return f"{what} {left} against {right}{tie}, of {of}"
 
 
 def _seen(study: Study, trial: int, made: int) -> str:

@@ -16,12 +16,12 @@ READINGS, EVERY = "readings", "presets"
 
 
 def candidates_of(
-    names: Sequence[str], grid: Mapping[str, Sequence[Any]]
+    names: Sequence[str | Rule], grid: Mapping[str, Sequence[Any]]
 ) -> tuple[Candidate, ...] | None:
     """The candidates of some names; None for every combination of readings.
 
     Args:
-        names: presets, TOML files, sets of rules, or a word for all presets or readings.
+        names: presets, TOML files, sets of rules, or a word for all presets or readings; or rules.
         grid: column of the rules' table -> values: every rule with each of these.
 
     Raises:
@@ -35,7 +35,9 @@ def candidates_of(
     rules: list[Rule] = []
     found: list[Candidate] = []
     for name in names:
-        if name.endswith(".json"):
+        if isinstance(name, Rule):
+            rules.append(name)
+        elif name.endswith(".json"):
             found += read_rule_set(name).candidates()
         elif name == EVERY:
             rules += (rule for key, rule in PRESETS.items() if key not in BASELINES)

@@ -8,12 +8,14 @@ from datetime import UTC, datetime
 import numpy as np
 
 from esim.analyses.identify.accounts import Accounts
+from esim.analyses.identify.candidates import READINGS, candidates_of
 from esim.analyses.identify.evidence import AUTO, Held, Scene, hold
 from esim.analyses.identify.questions import classes, named, questions
 from esim.analyses.identify.sentences import caveats, guarantee, verdict
 from esim.analyses.identify.standing import Standing, Terms, standing
 from esim.errors import EsimError
 from esim.results.identification import Identification, IdentifiedStudy, JobRow
+from esim.rules import Rule
 from esim.rules import rule as named_rule
 from esim.rules.candidates import Candidate, combinations
 from esim.study import Status, Study
@@ -25,7 +27,7 @@ _DATED = 1e9  # seconds since 1970 of 2001: smaller ends count from another zero
 
 def identify(
     studies: Sequence[Study],
-    candidates: Sequence[Candidate] | None = None,
+    candidates: Sequence[str | Rule | Candidate] | None = None,
     terms: Terms | None = None,
     *,
     without: Collection[str] = (),
@@ -35,8 +37,9 @@ def identify(
 
     Args:
         studies: the tuning jobs, with warm-start parents among them where there are any.
-        candidates: the rules that may have run, all under other names; None: every combination of
-            the readings of SageMaker's documentation.
+        candidates: the rules that may have run, all under other names: names of presets or of
+            files, "presets" for all presets, rules, or what an earlier call left. None: every
+            combination of the readings of SageMaker's documentation.
         terms: how they are held against the jobs.
         without: the names of the studies that ran without a rule. They only serve as parents.
         progress: called with how often a candidate has been held against a tuning job, and with
@@ -71,9 +74,13 @@ def identify(
         )
     for scene in scenes:
         scene.study.validate()
-    if candidates is None:
+    if candidates is None or tuple(candidates) == (READINGS,):
         asks = any(scene.parents or scene.missing for scene in scenes)
         candidates = combinations(named_rule("sagemaker"), parents=asks)
+    else:
+        those = [one for one in candidates if not isinstance(one, Candidate)]
+        told = candidates_of(those, {}) if those else ()
+        candidates = (*(one for one in candidates if isinstance(one, Candidate)), *(told or ()))
     check_candidates(candidates)
     done, of = 0, len(scenes) * len(candidates)
 

@@ -8,7 +8,7 @@ import io
 from dataclasses import dataclass
 from typing import Literal
 
-from esim.errors import EsimError, near_names
+from esim.errors import EsimError
 from esim.report.pages.page import (
     Cell,
     Code,
@@ -42,7 +42,7 @@ def csv_of(page: Page, name: str | None = None) -> str:
     known = {table.name: table for table in page.tables()}
     table = known.get(name or page.table)
     if table is None:
-        raise EsimError(f"no table {name!r}", fix=f"one of: {near_names(name or '', known)}")
+        raise EsimError(f"no table {name!r}", fix=f"one of: {', '.join(known)}")
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow([_cell(column.key) for column in table.columns])

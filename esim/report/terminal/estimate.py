@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console, RenderableType
 from rich.text import Text
 
+from esim.report.rule_words import rule_and_changes
 from esim.report.terminal.check import show_enabling
 from esim.report.terminal.console import inset
 from esim.report.terminal.history import show_failures
@@ -112,7 +113,7 @@ def _head(found: Estimate) -> Text:
     head.append(
         f"  {clean(found.objective)}, {better} is better; next job: "
         f"{plural(found.next.trials, 'trial')} on {workers}; from {plural(past, 'past trial')}"
-        f"{several}; rule {found.rule.name}{until}",
+        f"{several}; rule {rule_and_changes(found.rule)}{until}",
         style="dim",
     )
     return head

@@ -18,6 +18,7 @@ from esim.report.answer import (
     verdict,
 )
 from esim.report.replayed_history import doubt_words, gravest_first
+from esim.report.rule_words import rule_and_changes
 from esim.report.terminal.console import inset, separate
 from esim.report.terminal.tables import FittingTable, Heading, table
 from esim.report.words import (
@@ -144,7 +145,7 @@ def _where(e: Explanation) -> str:
     better = "lower" if e.direction == "minimize" else "higher"
     return (
         f"  trial {e.number} of {e.trials} of {clean(e.study)}; {clean(e.objective)}, {better} is "
-        f"better; rule {e.rule.name}, clock {e.clock.mode}"
+        f"better; rule {rule_and_changes(e.rule)}, clock {e.clock.mode}"
     )
 
 
@@ -159,7 +160,7 @@ def _study(result: ReplayResult) -> RenderableType:
     head.append(clean(result.study), style="bold")
     head.append(
         f"  {clean(result.objective)}, {better} is better; {plural(s.trials, 'trial')}; "
-        f"rule {result.rule.name}{until}, clock {result.clock.mode}{workers}",
+        f"rule {rule_and_changes(result.rule)}{until}, clock {result.clock.mode}{workers}",
         style="dim",
     )
     parts: list[RenderableType] = [

@@ -35,6 +35,7 @@ _IS_END, _IS_REPORT = 0, 1  # kinds of events
 # gaps, another trial may take it a while later. Where trials keep something from their launch, each
 # first begins, behind all that ends at the same moment.
 _RUNS, _ENDS, _TRAINED, _FREES, _REFILLS, _BEGINS = 0, 1, 2, 3, 4, 5
+_AT_ONCE = 1e-3  # seconds: times of the clock nearer to each other might be rounded to the same
 # Targets of a trial not bound to stop: none decided yet, the probe, a stop would save nothing, or
 # one of trials that are all judged to their end.
 _UNDECIDED, _PROBED, _NEVER, _FORCED = -1, -2, -3, -4
@@ -190,18 +191,21 @@ def _reschedule(position, trial, stopped, plan, times, kept):
 def _is_calm(probe, plan, statistic, curve, state, times):
     """Whether a trial's judgements depend on nothing that other trials do but on their ends.
 
-    Its reports up to the next end can then be judged together.
+    Its reports up to the next end can then be judged together. Not where a stop takes effect with a
+    later report: if the trial ends with that report, reports of others at that moment come between.
     """
     rule = plan.rule
     alone = not rule.reached and not rule.include_self and rule.plain and rule.freezes == 0
-    if statistic is not None or curve is not None or len(plan.group) != 0:
+    if statistic is not None or curve is not None or len(plan.group) + len(plan.made) != 0:
         alone = False
     for trial in range(len(plan.offsets) - 1):
-        # Its last report may come at its end, and then is no part of it.
-        last = plan.offsets[trial + 1] - 1
-        goes_on = plan.flags[trial, UNSEEN] and last >= plan.offsets[trial]
-        if goes_on and times.jobs[trial, DURATION] - times.seconds[last] < 1.0:
-            alone = False
+        # What reports at its end, but does not end with that report, has more than one event there.
+        first, last = plan.offsets[trial], plan.offsets[trial + 1] - 1
+        if last >= first and times.jobs[trial, DURATION] - times.seconds[last] < _AT_ONCE:
+            if plan.flags[trial, UNSEEN]:
+                alone = False
+            if last > first and times.seconds[last] - times.seconds[last - 1] < _AT_ONCE:
+                alone = False
     return alone and times.acting and times.slots > 0 and probe == -1 and len(state.trace) == 0
 
 
@@ -258,13 +262,16 @@ def _judge_until_an_end(order, plan, statistic, rank, curve, state, times, kept)
     effect at once, with its report: then there is more to judge before the end at the heap's root.
     """
     running, when = times.running, times.when
-    moment = when[times.heap[0]]
+    moment = following = when[times.heap[0]]
     for i in range(running[-1, PRESENT]):
         position = running[i, PRESENT]
         trial = order[position]
         first, start = plan.offsets[trial], times.jobs[trial, BEGAN] + times.startup
         k, upto = running[position, NEXT], running[position, NEXT]
-        while upto < running[position, APART] and start + times.seconds[first + upto] < moment:
+        while upto < running[position, APART]:
+            now = start + times.seconds[first + upto]
+            if now >= following or now > moment:
+                break
             upto += 1
         found = upto
         if k < upto:
@@ -274,18 +281,18 @@ def _judge_until_an_end(order, plan, statistic, rank, curve, state, times, kept)
             ends = _stop_ends(position, trial, found, plan, times)
             if ends < moment:
                 moment = ends
-    tied = np.int64(len(order))  # the first trial that is to stop at that very moment
-    i = np.int64(0)
-    while i < running[-1, PRESENT]:
-        position = running[i, PRESENT]
+    tied = len(order)  # the first trial that is to stop at that very moment
+    at = np.int64(0)
+    while at < running[-1, PRESENT]:
+        position = running[at, PRESENT]
         trial = order[position]
         first, start = plan.offsets[trial], times.jobs[trial, BEGAN] + times.startup
         found, upto = running[position, FOUND], running[position, UPTO]
-        i += 1
+        at += 1
         if found < upto and start + times.seconds[first + found] <= moment:
             if start + times.seconds[first + found] < moment:
                 _stop(position, trial, found, plan, state, times, kept)
-                i -= 1  # the last of the trials has taken its place
+                at -= 1  # the last of the trials has taken its place
                 continue
             if position < tied:
                 tied = position
