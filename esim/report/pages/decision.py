@@ -13,6 +13,7 @@ from esim.report.figures.comparison_figures import amount_of
 from esim.report.figures.typical_stop import typical_stop_plot
 from esim.report.glossary import used_words
 from esim.report.pages.certificate import certificate_page
+from esim.report.pages.closed_loop import SEARCHES, closed_loop_page
 from esim.report.pages.comparison import compare_page
 from esim.report.pages.estimate import estimate_page
 from esim.report.pages.history import history_page
@@ -45,6 +46,7 @@ from esim.report.rule_words import rule_sentences
 from esim.report.shown_rules import is_safest
 from esim.report.words import clean, percent, plural
 from esim.results.certificate import Certificate
+from esim.results.closed_loop import ClosedLoop
 from esim.results.comparison.comparison import Comparison, RuleEntry
 from esim.results.estimate import EstimateDocument
 from esim.results.history import HistoryReplay
@@ -58,6 +60,7 @@ _REPLAYS = {"esim.replay/1": replay_page, "esim.replay-many/1": history_page}
 PARTS = {
     "replay": _REPLAYS,
     "estimate": {"esim.estimate/1": estimate_page},
+    "closed loop": {"esim.closed-loop/1": closed_loop_page},
     "comparison": {"esim.compare/1": compare_page},
     "certificate": {"esim.certificate/1": certificate_page},
     "identification": {"esim.identify/1": identification_page},
@@ -82,7 +85,8 @@ def sorted_results(sources: Sequence[SavedResult]) -> dict[str, SavedResult]:
             raise EsimError(
                 f"a document of {source.schema!r} has no place on a page of several results",
                 where=source.where,
-                fix="a page of its own, or results of replay, compare, estimate, identify, certify",
+                fix="a page of its own, or results of replay, compare, estimate, closed-loop, "
+                "identify, certify",
             )
         if kind in found:
             raise EsimError(
@@ -289,11 +293,12 @@ class _Decision:
 
     def _others(self) -> Iterator[Section]:
         for kind, title, wanted in (
+            ("closed loop", "What the search would have done", (*SEARCHES, "surrogate")),
             ("certificate", "What is certified", ("assumed", "sequence")),
             ("identification", "Which rule the service runs", ("settled",)),
         ):
             if kind in self._pages:
-                yield self._section(kind, kind, title, wanted)
+                yield self._section(kind, kind.replace(" ", "-"), title, wanted)
 
     def _per_job(self) -> Projection | None:
         """The projection of the forecast, or without one of the replay."""
@@ -355,12 +360,13 @@ def _read(source: SavedResult) -> Result:
     if source.schema == "esim.replay/1":
         return replay_document(source)
     kinds: dict[str, type[HistoryReplay | Comparison | EstimateDocument | Identification
-                          | Certificate]] = {
+                          | Certificate | ClosedLoop]] = {
         "esim.replay-many/1": HistoryReplay,
         "esim.compare/1": Comparison,
         "esim.estimate/1": EstimateDocument,
         "esim.identify/1": Identification,
         "esim.certificate/1": Certificate,
+        "esim.closed-loop/1": ClosedLoop,
     }  # fmt: skip
     return kinds[source.schema].from_dict(source.document, source.where)
 
@@ -372,7 +378,9 @@ def _plain_id(section: Section) -> str:
 
 def _named(kind: str, part: Part) -> Part:
     """A table under a name that no other result has."""
-    return replace(part, name=f"{kind}-{part.name}") if isinstance(part, Table) else part
+    if not isinstance(part, Table):
+        return part
+    return replace(part, name=f"{kind.replace(' ', '-')}-{part.name}")
 
 
 def _texts(page: Page) -> Iterator[str]:
