@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _ROW = 0.34  # inches that a row is high
-_COLUMN = 112  # points from the axes to the right end of the notes
+_COLUMNS = (42, 112)  # points from the axes to the right end of what is saved, and of the notes
 
 
 class Row(NamedTuple):
@@ -82,7 +82,7 @@ def studies_info(results: Sequence[ReplayResult]) -> RowsInfo:
             )
         )
     ranged = any(row.low is not None for row in rows)
-    axis = "steps saved; the line is the range over readings" if ranged else "steps saved"
+    axis = "steps saved\n(line: the range over readings)" if ranged else "steps saved"
     return RowsInfo(tuple(rows), axis, "degradation", "", legend=True)
 
 
@@ -138,9 +138,9 @@ def draw_rows(info: RowsInfo, axes: Axes) -> Axes:
 
 def _at_right(axes: Axes, y: float, saved: str, note: str, colour: str) -> None:
     """Write two texts to the right of the axes, each in a column of its own."""
-    for text, side, points in ((saved, "left", 8), (note, "right", _COLUMN)):
+    for text, points in zip((saved, note), _COLUMNS, strict=True):
         axes.annotate(text, (1, y), (points, 0), xycoords=("axes fraction", "data"),
-                      textcoords="offset points", ha=side, va="center", fontsize=8,
+                      textcoords="offset points", ha="right", va="center", fontsize=8,
                       color=colour)  # fmt: skip
 
 

@@ -261,9 +261,9 @@ def _cross(a: Box, b: Box) -> bool:
 
 
 def front_plot(result: ReplayResult) -> Plot | None:
-    """The plot of the readings and their front; None with fewer than two readings."""
+    """The plot of the readings and their front; None where none loses more than another."""
     info = readings_front(result)
-    if len(info.points) < 2:
+    if len({point.loss for point in info.points}) < 2:
         return None
     told = ", ".join(
         f"{p.label} ({percent(p.saved)} saved, {signed(p.loss)})"

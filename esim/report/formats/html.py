@@ -53,11 +53,19 @@ def html(page: Page) -> str:
 
     def prose(text: str) -> Markup:
         """Text of the page's body, escaped first, in which no flag is broken into two lines."""
-        return Markup(_FLAG.sub('<span class="k">\\g<0></span>', str(escape(shown(text)))))
+        return unbroken(shown(text))
+
+    def unbroken(text: str) -> Markup:
+        return Markup(_FLAG.sub('<span class="k">\\g<0></span>', str(escape(text))))
+
+    def command(line: str) -> Markup:
+        """A line to copy: no flag is broken, and every space is a plain one."""
+        return unbroken(visible(line))
 
     script = _file("page.js")
     templates = environment(autoescape=True, finalize=shown)
     templates.filters["prose"] = prose
+    templates.filters["command"] = command
     template = templates.get_template("page.html.j2")
     return template.render(
         page=page,

@@ -267,7 +267,7 @@ def _part_table(parts: Breakdown) -> Table:
         Column("trials_stopped", "stopped", "count"),
         Column("steps_saved_fraction", "steps saved", "percent", bar=True),
         Column("seconds_saved_fraction", "training time saved", "percent"),
-        Column("seconds_saved", "training time saved", "seconds"),
+        Column("seconds_saved", "in time", "seconds"),
         Column("cost_saved", "money saved", "money", str(unit or "")),
         Column("best_trials_stopped", "best lost in", "count"),
     )
