@@ -17,6 +17,7 @@ _FLAG = re.compile(r"(?<![\w-])--[a-z][a-z0-9-]*")
 _NUMBER = re.compile(r"([+-]?[\d,]+)(\.\d+)?(?: (\D\S*))?")
 _WORDS = ("text", "fate", "yes")  # kinds of columns whose cells are no numbers
 _HALF = 60  # characters of a table that fit half of a wide page
+_DOUBTS = 7  # that are shown at once; of more than two more the others are folded
 
 
 class Aligned(NamedTuple):
@@ -78,6 +79,7 @@ def html(page: Page) -> str:
         is_wide=_is_wide,
         words=_WORDS,
         raw=_raw,
+        most_doubts=_DOUBTS,
     )
 
 

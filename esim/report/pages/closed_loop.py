@@ -102,9 +102,9 @@ def _numbers(found: ClosedLoop, one: SearcherForecast) -> Iterator[Part]:
     columns = (
         Column("when", ""),
         Column("quantity", "with the rule"),
-        Column("median", "median"),
+        Column("median", "median", "amount"),
         Column("interval", f"{share_words(found.confidence)} of jobs"),
-        Column("mean", "mean"),
+        Column("mean", "mean", "amount"),
         Column("known", "known in", "share"),
     )
     cells = [

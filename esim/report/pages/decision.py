@@ -289,7 +289,7 @@ class _Decision:
         page = self._pages["comparison"]
         front = [part for section in page.sections for part in section.parts
                  if isinstance(part, Picture) and part.plot.name == "front"]  # fmt: skip
-        return Section("alternative", title, (*map(Say, page.answer), table, *front))
+        return Section("alternative", title, (*map(Say, page.answer), *front, table))
 
     def _others(self) -> Iterator[Section]:
         for kind, title, wanted in (
