@@ -18,7 +18,7 @@ import esim
 from esim.report.formats.html import aligned, html
 from esim.report.formats.markdown import markdown
 from esim.report.formats.pdf import pdf
-from esim.report.pages.page import Code, Column, Doubt, Page, Section
+from esim.report.pages.page import Code, Column, Doubt, Page, Section, Tile
 from esim.report.pages.provenance import rule_table
 from tests.report.pages import (
     EVIL,
@@ -142,6 +142,15 @@ def test_a_command_is_copied_as_it_stands() -> None:
     shown = next(e for e in root.iter("code"))
     assert "".join(shown.itertext()).strip() == "esim x --max-runtime 5 s"
     assert [(e.tag, e.text) for e in shown] == [("span", "--max-runtime")]
+
+
+@pytest.mark.parametrize(
+    ("value", "letters"), [("71.1 %", 6), ("0.02 USD", 8), ("sagemaker", 9), ("not sure enough", 6)]
+)
+def test_a_tile_shrinks_what_would_not_fit(value: str, letters: int) -> None:
+    page = Page("t", "s", ("a.",), (Tile("x", value),), (), (), "")
+    shown = next(e for e in parsed(html(page)).iter("strong") if e.text)
+    assert shown.get("style") == f"--letters:{letters}"
 
 
 @pytest.mark.parametrize(("n", "at_once"), [(1, 1), (9, 9), (10, 7), (30, 7)])

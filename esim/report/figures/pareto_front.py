@@ -190,7 +190,7 @@ def _scale(info: FrontInfo, axes: Axes) -> None:
         axes.set_ylim(min([*losses, 0.0]) - 0.25 * linear, top)
         axes.yaxis.set_major_locator(FixedLocator(_apart([t for t in _TICKS if t <= top], axes)))
         axes.yaxis.set_minor_locator(NullLocator())
-        axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: f"{100 * y:,.4g} %"))
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: f"{100 * y:,.10g} %"))
         return
     finite = np.append(losses, 0.0)
     low, high = (float(x) for x in np.quantile(finite, [0.0, 0.85]))

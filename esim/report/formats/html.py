@@ -17,6 +17,7 @@ _FLAG = re.compile(r"(?<![\w-])--[a-z][a-z0-9-]*")
 _NUMBER = re.compile(r"([+-]?[\d,]+)(\.\d+)?(?: (\D\S*))?")
 _WORDS = ("text", "fate", "yes")  # kinds of columns whose cells are no numbers
 _HALF = 60  # characters of a table that fit half of a wide page
+_SHORT = 10  # letters of a number and its unit that stand in one line
 _DOUBTS = 7  # that are shown at once; of more than two more the others are folded
 
 
@@ -79,6 +80,7 @@ def html(page: Page) -> str:
         is_wide=_is_wide,
         words=_WORDS,
         raw=_raw,
+        letters=_letters,
         most_doubts=_DOUBTS,
     )
 
@@ -133,6 +135,11 @@ def _raw(value: Cell) -> str | None:
     """What a column of numbers is sorted by; None: by what is shown."""
     number = isinstance(value, (int, float)) and not isinstance(value, bool)
     return f"{value:.9g}" if number else None
+
+
+def _letters(value: str) -> int:
+    """So many letters of a tile's value have to fit its width: all of a short one, else a word."""
+    return len(value) if len(value) <= _SHORT else max(map(len, re.split(r"[ -]", value)))
 
 
 def _share(value: float) -> str:
