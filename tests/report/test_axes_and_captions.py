@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 import esim
 from esim.report.figures import style
 from esim.report.figures.history_figures import losses_plot
-from esim.report.figures.labelled_rows import draw_rows, readings_info
+from esim.report.figures.labelled_rows import Row, RowsInfo, draw_rows, readings_info
 from esim.report.figures.pareto_front import (
     FrontInfo,
     Point,
@@ -59,6 +59,17 @@ def test_what_is_saved_ends_at_one_place() -> None:
     assert len(saved) == len(info.rows)
     assert len({(t.get_ha(), t.get_position()) for t in saved}) == 1
     assert saved[0].get_ha() == "right"
+
+
+def test_notes_beside_rows_have_their_points_below_each_other() -> None:
+    """To three places of a fraction, 0 lacks the point and three digits, +0.5 two digits."""
+    notes = ("0", "+0.5", "-1.125", "\N{EN DASH}")
+    rows = tuple(Row("row", 0.5, None, None, n, None, False) for n in notes)
+    drawn = draw_rows(RowsInfo(rows, "x", "note", "", False), axes())
+    told = [t.get_text() for t in drawn.texts if t.get_text().strip() in notes]
+    blank, digit = "\N{PUNCTUATION SPACE}", "\N{FIGURE SPACE}"
+    places = (f"0{blank}{3 * digit}", f"+0.5{2 * digit}", "-1.125", "\N{EN DASH}")
+    assert [t for t in told if t in places] == list(places)
 
 
 def test_trials_cut_with_the_job_are_not_called_stopped() -> None:
