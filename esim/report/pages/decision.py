@@ -172,7 +172,8 @@ class _Decision:
         result = next(iter(self._results.values()))
         if isinstance(result, HistoryReplay):
             return plural(result.studies, "tuning job")
-        names = [one.study for one in result.studies]
+        of = (result,) if isinstance(result, ClosedLoop) else result.studies
+        names = [one.study for one in of]
         return clean(names[0]) if len(names) == 1 else plural(len(names), "tuning job")
 
     def _answer(self) -> Iterator[str]:
@@ -242,8 +243,8 @@ class _Decision:
             return Section(name, title, (missing,))
         page = self._pages[kind]
         sentences: list[Part] = [Say(sentence) for sentence in page.answer]
-        parts = [part for section in page.sections if _plain_id(section) in wanted
-                 for part in section.parts]  # fmt: skip
+        found = (section for section in page.sections if _plain_id(section) in wanted)
+        parts = [part for section in found for part in section.parts]
         return Section(name, title, (*sentences, *(_named(kind, part) for part in parts)))
 
     def _picks(self, c: Comparison) -> list[tuple[str, RuleEntry]]:
