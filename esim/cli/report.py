@@ -136,8 +136,8 @@ def report(
         typer.Argument(
             metavar="RESULT...",
             help="A result document (esim replay --json), or the folder of --out, whose tables "
-            "hold the curves. Several, of replay, compare, estimate, certify and identify, at most "
-            "one of each and in any order, make one page to decide from.",
+            "hold the curves. Several, of replay, compare, estimate, closed-loop, certify and "
+            "identify, at most one of each and in any order, make one page to decide from.",
             show_default=False,
         ),
     ],

@@ -9,6 +9,7 @@ from typing import Any
 from esim.assumptions import Costs
 from esim.report.words import clean, plural
 from esim.results.certificate import Certificate
+from esim.results.closed_loop import ClosedLoop
 from esim.results.comparison.comparison import Comparison
 from esim.results.estimate import EstimateDocument
 from esim.results.history import HistoryReplay
@@ -17,7 +18,13 @@ from esim.results.named_rule import NamedRule, RecordedRule
 from esim.results.replay import ReplayDocument
 
 Result = (
-    ReplayDocument | HistoryReplay | Comparison | EstimateDocument | Identification | Certificate
+    ReplayDocument
+    | HistoryReplay
+    | Comparison
+    | EstimateDocument
+    | Identification
+    | Certificate
+    | ClosedLoop
 )
 _NAMED = 3  # inputs and studies that are named
 
@@ -49,13 +56,15 @@ class Made:
 def made(kind: str, result: Result) -> Made:
     """How a result was made."""
     studies: frozenset[str] | None = None
-    if not isinstance(result, HistoryReplay):
+    if isinstance(result, ClosedLoop):
+        studies = frozenset((result.study,))
+    elif not isinstance(result, HistoryReplay):
         studies = frozenset(one.study for one in result.studies)
     final: str | None = None
     costs: Costs | None = None
     if isinstance(result, ReplayDocument):
         final, costs = result.studies[0].final, result.studies[0].costs
-    elif isinstance(result, (HistoryReplay, EstimateDocument)):
+    elif isinstance(result, (HistoryReplay, EstimateDocument, ClosedLoop)):
         final, costs = result.final, result.costs
     elif isinstance(result, Comparison):
         final, costs = result.settings.final, result.settings.costs
@@ -76,7 +85,7 @@ def _rules(result: Result) -> Iterator[tuple[Mapping[str, Any], tuple[str, ...]]
     if isinstance(result, ReplayDocument):
         first = result.studies[0]
         yield first.rule.parameters, tuple(one.text for one in first.until)
-    elif isinstance(result, (HistoryReplay, EstimateDocument)):
+    elif isinstance(result, (HistoryReplay, EstimateDocument, ClosedLoop)):
         yield result.rule.parameters, tuple(one.text for one in result.until)
     elif isinstance(result, Comparison):
         for entry in result.rules:

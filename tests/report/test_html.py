@@ -18,7 +18,7 @@ import esim
 from esim.report.formats.html import aligned, html
 from esim.report.formats.markdown import markdown
 from esim.report.formats.pdf import pdf
-from esim.report.pages.page import Column, Page, Section
+from esim.report.pages.page import Code, Column, Doubt, Page, Section, Tile
 from esim.report.pages.provenance import rule_table
 from tests.report.pages import (
     EVIL,
@@ -85,7 +85,7 @@ def test_every_figure_has_a_text_alternative(evil: tuple[str, ElementTree.Elemen
     ids = [e.get("id") for e in root.iter() if e.get("id")]
     assert len(ids) == len(set(ids))
     figures = [e for e in root.iter() if local(e) == "svg"]
-    assert len(figures) == len(list(root.iter("figure"))) >= 9
+    assert len(figures) == len(list(root.iter("figure"))) >= 8
     by_id = {e.get("id"): e for e in root.iter()}
     for figure in figures:
         assert figure.get("role") == "img"
@@ -135,6 +135,36 @@ def test_a_flag_is_not_broken_and_hides_no_markup() -> None:
     assert [(e.tag, e.text) for e in answer] == [("span", "--stop-latency-s")]
 
 
+def test_a_command_is_copied_as_it_stands() -> None:
+    """No flag of it is broken into two lines, and no space is one that a shell would not split."""
+    code = Section("run", "Run", (Code("To run", ("esim x --max-runtime 5 s",)),))
+    root = parsed(html(Page("t", "s", ("a.",), (), (), (code,), "")))
+    shown = next(e for e in root.iter("code"))
+    assert "".join(shown.itertext()).strip() == "esim x --max-runtime 5 s"
+    assert [(e.tag, e.text) for e in shown] == [("span", "--max-runtime")]
+
+
+@pytest.mark.parametrize(
+    ("value", "letters"), [("71.1 %", 6), ("0.02 USD", 8), ("sagemaker", 9), ("not sure enough", 6)]
+)
+def test_a_tile_shrinks_what_would_not_fit(value: str, letters: int) -> None:
+    page = Page("t", "s", ("a.",), (Tile("x", value),), (), (), "")
+    shown = next(e for e in parsed(html(page)).iter("strong") if e.text)
+    assert shown.get("style") == f"--letters:{letters}"
+
+
+@pytest.mark.parametrize(("n", "at_once"), [(1, 1), (9, 9), (10, 7), (30, 7)])
+def test_of_many_doubts_the_gravest_are_shown_at_once(n: int, at_once: int) -> None:
+    doubts = tuple(Doubt(f"doubt {i}") for i in range(n))
+    root = parsed(html(Page("t", "s", ("a.",), (), doubts, (), "")))
+    section = next(e for e in root.iter("section") if e.get("id") == "doubts")
+    assert ["".join(e.itertext()) for e in section.iter("li")] == [d.text for d in doubts]
+    folded = [e for rest in section.iter("details") for e in rest.iter("li")]
+    assert len(folded) == n - at_once
+    summaries = ["".join(e.itertext()) for e in section.iter("summary")]
+    assert summaries == ([f"{len(folded)} more, less grave"] if folded else [])
+
+
 def test_the_table_of_a_rule_folds_what_is_ordinary() -> None:
     """Two columns make SageMaker's rule what it is; a third is changed, and stands out."""
     table = rule_table("rule", esim.rule("sagemaker", min_peers=5))
@@ -151,7 +181,7 @@ def test_the_table_of_a_rule_folds_what_is_ordinary() -> None:
 
 
 def test_marks_say_what_they_are_and_axes_what_they_measure(tmp_path: Path) -> None:
-    folder = result_folder(tmp_path / "out", plain_study(n=8), readings=True)
+    folder = result_folder(tmp_path / "out", plain_study(n=12), readings=True)
     root = parsed(html(page_of(folder)))
     figures = {e.get("id"): e for e in root.iter() if local(e) == "svg"}
     front = figures["figure-plain-front"]
@@ -280,7 +310,7 @@ def test_words_and_marks_stand_out(theme: str) -> None:
     for ground in ("paper", "card"):
         for words in ("ink", "muted", "kept", "stop-text"):
             assert contrast(colours[words], colours[ground]) >= 4.5, (words, ground)
-        for mark in ("kept", "stop", "base", "muted"):
+        for mark in ("kept", "stop", "base", "muted"):  # muted also marks a heading that sorts
             assert contrast(colours[mark], colours[ground]) >= 3, (mark, ground)
 
 

@@ -61,8 +61,10 @@ def draw_sequence(info: SequenceInfo, axes: Axes) -> Axes:
             va="top",
             fontsize=8,
             fontweight="bold",
+            bbox={"facecolor": style.PAPER, "edgecolor": "none", "pad": 0.4},
+            zorder=2.5,  # it interrupts the line of the risk
         )
-    axes.axvline(info.risk, color=style.INK, lw=1.0, ls="--", label="risk as asked")
+    axes.axvline(info.risk, color=style.INK, lw=1.0, ls="--", label="risk as asked", zorder=1)
     axes.set_xlim(0, max(1.5 * info.risk, 1.05 * max(info.lost), 0.01))
     axes.set_ylim(0, min(1.0, 1.15 * max(info.saved) + 0.02))
     style.label_shares(axes.xaxis)

@@ -67,7 +67,7 @@ def draw_falls(info: FallInfo, axes: Axes) -> Axes:
     axes.set_ylim(len(info.rows) - 0.4, -0.6)
     axes.set_xlim(0, max(1, info.jobs))
     axes.xaxis.set_major_locator(MaxNLocator(nbins=6, integer=True))
-    axes.set_xlabel("jobs, in the order of their ends")
+    axes.set_xlabel("jobs, in the\norder of their ends")
     axes.tick_params(axis="y", length=0, labelsize=7)
     return axes
 

@@ -125,10 +125,10 @@ def draw_losses(info: LossesInfo, axes: Axes) -> Axes:
 
 
 def losses_plot(studies: Sequence[Summary]) -> Plot | None:
-    """The plot of what studies lose; None if none is known to lose anything."""
+    """The plot of what studies lose; None if fewer than two are known to lose anything."""
     info = losses_info(studies)
     n = len(info.losses)
-    if not n:
+    if n < 2:
         return None
     beyond = f" {plural(info.beyond, 'study')} beyond the right end." if info.beyond else ""
     half = float(np.median(info.losses))
@@ -185,7 +185,8 @@ def draw_parts(info: PartsInfo, axes: Axes) -> Axes:
     axes.bar(x, info.recorded, 0.8, color=style.PALE, label="saved")
     axes.bar(x, info.run, 0.8, color=style.BLUE, label="ran under the rule")
     every = -(-len(x) // 12)  # more labels would run into each other
-    labels = [style.literal_text(name, 12) for name in info.names]
+    longest = max(12, 48 // len(x))
+    labels = [style.literal_text(name, longest) for name in info.names]
     axes.set_xticks(x[::every], labels[::every], rotation=30 if len(x) > 5 else 0,
                     ha="right" if len(x) > 5 else "center")  # fmt: skip
     axes.set_xlim(-0.6, len(x) - 0.4)

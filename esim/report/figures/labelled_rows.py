@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -16,8 +17,9 @@ from esim.rules import LITERAL
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+_NUMBER = re.compile(r"[+-]?[\d,]+(\.\d+)?")
 _ROW = 0.34  # inches that a row is high
-_COLUMN = 112  # points from the axes to the right end of the notes
+_COLUMNS = (42, 112)  # points from the axes to the right end of what is saved, and of the notes
 
 
 class Row(NamedTuple):
@@ -82,7 +84,7 @@ def studies_info(results: Sequence[ReplayResult]) -> RowsInfo:
             )
         )
     ranged = any(row.low is not None for row in rows)
-    axis = "steps saved; the line is the range over readings" if ranged else "steps saved"
+    axis = "steps saved\n(line: the range over readings)" if ranged else "steps saved"
     return RowsInfo(tuple(rows), axis, "degradation", "", legend=True)
 
 
@@ -124,8 +126,8 @@ def draw_rows(info: RowsInfo, axes: Axes) -> Axes:
         axes.plot(row.saved, y, marker, color=colour, ms=6.5, mec=style.PAPER, mew=0.5,
                   ls="none", label=label, clip_on=False, zorder=3,
                   gid=style.told(f"{row.label}: {percent(row.saved)}"))  # fmt: skip
-    for y, row in enumerate(info.rows):
-        _at_right(axes, y, percent(row.saved), style.literal_text(row.note), style.INK)
+    for y, (row, note) in enumerate(zip(info.rows, _notes(info.rows), strict=True)):
+        _at_right(axes, y, percent(row.saved), note, style.INK)
     _at_right(axes, -0.85, "saved", info.note, style.GREY)
     axes.set_yticks([])
     axes.spines["left"].set_visible(False)
@@ -136,11 +138,25 @@ def draw_rows(info: RowsInfo, axes: Axes) -> Axes:
     return axes
 
 
+def _notes(rows: Sequence[Row]) -> list[str]:
+    """The notes, numbers with blanks as wide as what they lack to the longest fraction."""
+    found = [_NUMBER.fullmatch(row.note) for row in rows]
+    longest = max((len(match[1] or "") for match in found if match), default=0)
+    notes = []
+    for row, match in zip(rows, found, strict=True):
+        note, fraction = style.literal_text(row.note), (match[1] or "") if match else ""
+        if match and longest:
+            note += "" if fraction else "\N{PUNCTUATION SPACE}"
+            note += "\N{FIGURE SPACE}" * (longest - max(len(fraction), 1))
+        notes.append(note)
+    return notes
+
+
 def _at_right(axes: Axes, y: float, saved: str, note: str, colour: str) -> None:
     """Write two texts to the right of the axes, each in a column of its own."""
-    for text, side, points in ((saved, "left", 8), (note, "right", _COLUMN)):
+    for text, points in zip((saved, note), _COLUMNS, strict=True):
         axes.annotate(text, (1, y), (points, 0), xycoords=("axes fraction", "data"),
-                      textcoords="offset points", ha=side, va="center", fontsize=8,
+                      textcoords="offset points", ha="right", va="center", fontsize=8,
                       color=colour)  # fmt: skip
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 Corners = tuple[tuple[float, float], ...]  # (saved, loss) of each point on a front
 Box = tuple[float, float, float, float]  # left, bottom, right, top, in points
+_TICK = 9.0  # points between two ticks, at least
 _LABEL, _LONGEST = 7.5, 30  # size of a label in points, and the most characters of one
 _INCHES = (3.3, 2.1)  # about the size of the axes: from it follows where labels would overlap
 # Where a label may stand: its distance from the point in points, and its alignment. The first place
@@ -187,9 +188,9 @@ def _scale(info: FrontInfo, axes: Axes) -> None:
         top = 1.5 * max([*losses, info.accepted])
         axes.set_yscale("symlog", linthresh=linear)
         axes.set_ylim(min([*losses, 0.0]) - 0.25 * linear, top)
-        axes.yaxis.set_major_locator(FixedLocator([t for t in _TICKS if t <= top]))
+        axes.yaxis.set_major_locator(FixedLocator(_apart([t for t in _TICKS if t <= top], axes)))
         axes.yaxis.set_minor_locator(NullLocator())
-        axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: f"{100 * y:,.4g} %"))
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: f"{100 * y:,.10g} %"))
         return
     finite = np.append(losses, 0.0)
     low, high = (float(x) for x in np.quantile(finite, [0.0, 0.85]))
@@ -197,6 +198,18 @@ def _scale(info: FrontInfo, axes: Axes) -> None:
     style.set_limits(axes, found._replace(low=found.low - 0.08 * (found.high - found.low)))
     levels = sorted({*losses.tolist()})
     axes.yaxis.set_major_locator(FixedLocator(levels) if len(levels) < 2 else MaxNLocator(nbins=5))
+
+
+def _apart(ticks: Sequence[float], axes: Axes) -> list[float]:
+    """Those ticks of the loss, from 0 up, whose labels do not overlap."""
+    height = (
+        72 * _INCHES[1] * (axes.transScale + axes.transLimits).transform([(0, t) for t in ticks])
+    )
+    kept: list[int] = []
+    for i, y in enumerate(height[:, 1].tolist()):
+        if not kept or y - height[kept[-1], 1] >= _TICK:
+            kept.append(i)
+    return [ticks[i] for i in kept]
 
 
 def _label_offsets(info: FrontInfo, axes: Axes) -> dict[int, tuple[float, float, str]]:
@@ -261,9 +274,9 @@ def _cross(a: Box, b: Box) -> bool:
 
 
 def front_plot(result: ReplayResult) -> Plot | None:
-    """The plot of the readings and their front; None with fewer than two readings."""
+    """The plot of the readings and their front; None where none loses more than another."""
     info = readings_front(result)
-    if len(info.points) < 2:
+    if len({point.loss for point in info.points}) < 2:
         return None
     told = ", ".join(
         f"{p.label} ({percent(p.saved)} saved, {signed(p.loss)})"

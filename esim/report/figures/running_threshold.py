@@ -81,12 +81,11 @@ def draw_threshold(info: ThresholdInfo, axes: Axes) -> Axes:
     if info.bands.size:
         draw_bands(info.grid, info.bands, info.limits, axes)
     low, high = (np.clip(x, info.limits.low, info.limits.high) for x in (info.low, info.high))
-    mark = "o" if len(info.steps) == 1 else None
     axes.fill_between(
         info.steps, low, high, color=style.VERMILLION, alpha=0.3, lw=0,
         label="range of the threshold over the study",
     )  # fmt: skip
-    axes.plot(info.steps, info.middle, color=style.VERMILLION, lw=1.8, marker=mark, ms=4,
+    axes.plot(info.steps, info.middle, color=style.VERMILLION, lw=1.8,
               label="threshold, median over the trials judged")  # fmt: skip
     style.set_limits(axes, info.limits)
     axes.set_ylabel(style.objective_label(info.objective, info.direction, 34))
@@ -98,9 +97,9 @@ def draw_threshold(info: ThresholdInfo, axes: Axes) -> Axes:
 def threshold_plot(
     result: ReplayResult, reports: RecordedReports, decisions: Mapping[str, Any]
 ) -> Plot | None:
-    """The plot of the thresholds; None if no decision had one."""
+    """The plot of the thresholds; None if decisions at fewer than two steps had one."""
     info = threshold_info(result, reports, decisions)
-    if not info.judged:
+    if len(info.steps) < 2:
         return None
     first, last = info.steps[0], info.steps[-1]
     middle = number(info.middle[0]), number(info.middle[-1])

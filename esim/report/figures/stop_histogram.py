@@ -33,7 +33,7 @@ def stops_info(result: ReplayResult) -> StopsInfo:
     """Count the stops of a replay by the share of its steps that each stopped trial ran."""
     columns = result.columns
     long = columns.stopped & (columns.steps_recorded > 0)
-    share = columns.stop_step[long] / columns.steps_recorded[long]
+    share = columns.steps_run[long] / columns.steps_recorded[long]
     counts, edges = np.histogram(share, bins=_BINS, range=(0.0, 1.0))
     return StopsInfo(
         edges=edges,

@@ -198,7 +198,11 @@ def whole_numbers() -> FuncFormatter:
 
 
 def label_shares(axis: Axis) -> None:
-    """Write the ticks of an axis of shares in per cent."""
+    """Write the ticks of an axis of shares in per cent, each with the decimals that it has."""
     from matplotlib.ticker import PercentFormatter
 
-    axis.set_major_formatter(PercentFormatter(1.0, decimals=0, symbol=" %"))
+    class Shares(PercentFormatter):
+        def __call__(self, x: float, pos: int | None = None) -> str:
+            return f"{100 * x:.6g} %"
+
+    axis.set_major_formatter(Shares(1.0))

@@ -266,7 +266,10 @@ def curves_plot(result: ReplayResult, reports: RecordedReports) -> Plot | None:
     info = curves_info(result, reports)
     if np.isnan(reports.values).all():
         return None
-    stopped = f"{len(info.stops.steps):,} of {info.trials:,} trials stopped"
+    stopped = f"{result.summary.trials_stopped:,} of {info.trials:,} trials stopped"
+    cut = int(result.columns.cut.sum())
+    if cut:
+        stopped += f", {cut:,} cut as the job ends"
     caption = f"{style.rule_words(result)}. {stopped}."
     if info.outside:
         caption += f" Values of {plural(info.outside, 'trial')} lie outside the picture."

@@ -17,6 +17,8 @@ _FLAG = re.compile(r"(?<![\w-])--[a-z][a-z0-9-]*")
 _NUMBER = re.compile(r"([+-]?[\d,]+)(\.\d+)?(?: (\D\S*))?")
 _WORDS = ("text", "fate", "yes")  # kinds of columns whose cells are no numbers
 _HALF = 60  # characters of a table that fit half of a wide page
+_SHORT = 10  # letters of a number and its unit that stand in one line
+_DOUBTS = 7  # that are shown at once; of more than two more the others are folded
 
 
 class Aligned(NamedTuple):
@@ -53,11 +55,19 @@ def html(page: Page) -> str:
 
     def prose(text: str) -> Markup:
         """Text of the page's body, escaped first, in which no flag is broken into two lines."""
-        return Markup(_FLAG.sub('<span class="k">\\g<0></span>', str(escape(shown(text)))))
+        return unbroken(shown(text))
+
+    def unbroken(text: str) -> Markup:
+        return Markup(_FLAG.sub('<span class="k">\\g<0></span>', str(escape(text))))
+
+    def command(line: str) -> Markup:
+        """A line to copy: no flag is broken, and every space is a plain one."""
+        return unbroken(visible(line))
 
     script = _file("page.js")
     templates = environment(autoescape=True, finalize=shown)
     templates.filters["prose"] = prose
+    templates.filters["command"] = command
     template = templates.get_template("page.html.j2")
     return template.render(
         page=page,
@@ -70,6 +80,8 @@ def html(page: Page) -> str:
         is_wide=_is_wide,
         words=_WORDS,
         raw=_raw,
+        letters=_letters,
+        most_doubts=_DOUBTS,
     )
 
 
@@ -123,6 +135,11 @@ def _raw(value: Cell) -> str | None:
     """What a column of numbers is sorted by; None: by what is shown."""
     number = isinstance(value, (int, float)) and not isinstance(value, bool)
     return f"{value:.9g}" if number else None
+
+
+def _letters(value: str) -> int:
+    """So many letters of a tile's value have to fit its width: all of a short one, else a word."""
+    return len(value) if len(value) <= _SHORT else max(map(len, re.split(r"[ -]", value)))
 
 
 def _share(value: float) -> str:

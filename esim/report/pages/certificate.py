@@ -61,7 +61,8 @@ def certificate_page(source: SavedResult, studies: Sequence[str] = ()) -> Page:
     _refuse_studies(studies)
     c = Certificate.from_dict(source.document, source.where)
     title = "No rule certified" if c.certified is None else f"{clean(c.certified, 60)}: certified"
-    parts: list[Part] = [*map(Picture, certificate_plots(c).values()), _sequence(c)]
+    drawn = map(Picture, certificate_plots(c).values())
+    parts: list[Part] = [*drawn, _asked(c), _sequence(c)]
     if c.certified is not None:
         parts.append(rule_table("rule", c.candidate(c.certified).rule))
     return Page(
@@ -76,7 +77,7 @@ def certificate_page(source: SavedResult, studies: Sequence[str] = ()) -> Page:
         sections=(
             Section("assumed", "What is assumed", tuple(Say(line) for line in assumptions(c))),
             Section("sequence", "From safe to bold", tuple(parts)),
-            Section("method", "How it was computed", (*map(Say, _METHOD), _asked(c))),
+            Section("method", "How it was computed", tuple(map(Say, _METHOD))),
             provenance(c, source),
         ),
         table="sequence",
@@ -115,9 +116,9 @@ def watch_page(source: SavedResult, studies: Sequence[str] = ()) -> Page:
             Section(
                 "studies",
                 "New studies",
-                (*map(Picture, certificate_plots(w).values()), table),
+                (*map(Picture, certificate_plots(w).values()), _asked(c), table),
             ),
-            Section("method", "How it was computed", (Say(_BETS), _asked(c))),
+            Section("method", "How it was computed", (Say(_BETS),)),
             provenance(w, source),
         ),
         table="studies",

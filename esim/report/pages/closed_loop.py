@@ -34,6 +34,7 @@ from esim.results.closed_loop import ClosedLoop, SearcherForecast
 from esim.results.saved import SavedResult
 
 _LONGEST = 600  # characters of a sentence
+SEARCHES = tuple(f"search-{name}" for name in SEARCH_WORDS)  # ids of their sections
 
 
 def closed_loop_page(source: SavedResult, studies: Sequence[str] = ()) -> Page:
@@ -65,7 +66,7 @@ def closed_loop_page(source: SavedResult, studies: Sequence[str] = ()) -> Page:
         f"{plural(found.clock.workers, 'worker')}",
         answer=tuple(answer(found)),
         tiles=tuple(_tiles(found)),
-        doubts=tuple(Doubt(clean(caveat.text, _LONGEST)) for caveat in found.caveats),
+        doubts=tuple(Doubt(clean(c.text, _LONGEST), code=c.code) for c in found.caveats),
         sections=tuple(sections),
         table=f"numbers-{next((s.searcher for s in found.searchers if s.record.covered), 'none')}",
     )
@@ -85,10 +86,10 @@ def _tiles(found: ClosedLoop) -> Iterator[Tile]:
 
 
 def _numbers(found: ClosedLoop, one: SearcherForecast) -> Iterator[Part]:
-    record = one.record
+    record, search = one.record, f"Search {SEARCH_WORDS[one.searcher]}"
     yield facts(
         f"record-{one.searcher}",
-        "Do the futures without the rule look like the log?",
+        f"{search}: do the futures without the rule look like the log?",
         (
             ("launches with the log's best so far outside the band", share_words(record.outside)),
             ("what may be chance", share_words(record.allowed)),
@@ -101,9 +102,9 @@ def _numbers(found: ClosedLoop, one: SearcherForecast) -> Iterator[Part]:
     columns = (
         Column("when", ""),
         Column("quantity", "with the rule"),
-        Column("median", "median"),
+        Column("median", "median", "amount"),
         Column("interval", f"{share_words(found.confidence)} of jobs"),
-        Column("mean", "mean"),
+        Column("mean", "mean", "amount"),
         Column("known", "known in", "share"),
     )
     cells = [
@@ -111,7 +112,8 @@ def _numbers(found: ClosedLoop, one: SearcherForecast) -> Iterator[Part]:
         for when, names in (("equal trials", AT_EQUAL_TRIALS), ("equal budget", AT_EQUAL_BUDGET))
         for label, s in rows(one, names)
     ]
-    yield filled(f"numbers-{one.searcher}", "With the rule against without it", columns, cells)
+    caption = f"{search}: with the rule against without it"
+    yield filled(f"numbers-{one.searcher}", caption, columns, cells)
 
 
 def _surrogate(found: ClosedLoop) -> Iterator[Table]:

@@ -85,7 +85,7 @@ def compare_page(source: SavedResult, studies: Sequence[str] = ()) -> Page:
             Section(
                 "rules",
                 "Every rule",
-                (*pictures("front"), _rules(c), *_baselines(c), *elsewhere_parts(c), _standing(c)),
+                (*pictures("front"), *elsewhere_parts(c), *_baselines(c), _rules(c), _standing(c)),
             ),
             Section(
                 "orders",
@@ -343,7 +343,7 @@ def _by_study(c: Comparison, names: Sequence[str]) -> Table:
         if s.study in shown
         for r in s.rules
     ]
-    caption = "In the recorded launch order, as `esim replay` tells it"
+    caption = "In the recorded launch order, as esim replay tells it"
     return Table("study_rules", caption, columns, tuple(rows), most=100)
 
 

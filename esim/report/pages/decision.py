@@ -13,6 +13,7 @@ from esim.report.figures.comparison_figures import amount_of
 from esim.report.figures.typical_stop import typical_stop_plot
 from esim.report.glossary import used_words
 from esim.report.pages.certificate import certificate_page
+from esim.report.pages.closed_loop import SEARCHES, closed_loop_page
 from esim.report.pages.comparison import compare_page
 from esim.report.pages.estimate import estimate_page
 from esim.report.pages.history import history_page
@@ -45,6 +46,7 @@ from esim.report.rule_words import rule_sentences
 from esim.report.shown_rules import is_safest
 from esim.report.words import clean, percent, plural
 from esim.results.certificate import Certificate
+from esim.results.closed_loop import ClosedLoop
 from esim.results.comparison.comparison import Comparison, RuleEntry
 from esim.results.estimate import EstimateDocument
 from esim.results.history import HistoryReplay
@@ -58,6 +60,7 @@ _REPLAYS = {"esim.replay/1": replay_page, "esim.replay-many/1": history_page}
 PARTS = {
     "replay": _REPLAYS,
     "estimate": {"esim.estimate/1": estimate_page},
+    "closed loop": {"esim.closed-loop/1": closed_loop_page},
     "comparison": {"esim.compare/1": compare_page},
     "certificate": {"esim.certificate/1": certificate_page},
     "identification": {"esim.identify/1": identification_page},
@@ -82,7 +85,8 @@ def sorted_results(sources: Sequence[SavedResult]) -> dict[str, SavedResult]:
             raise EsimError(
                 f"a document of {source.schema!r} has no place on a page of several results",
                 where=source.where,
-                fix="a page of its own, or results of replay, compare, estimate, identify, certify",
+                fix="a page of its own, or results of replay, compare, estimate, closed-loop, "
+                "identify, certify",
             )
         if kind in found:
             raise EsimError(
@@ -168,7 +172,8 @@ class _Decision:
         result = next(iter(self._results.values()))
         if isinstance(result, HistoryReplay):
             return plural(result.studies, "tuning job")
-        names = [one.study for one in result.studies]
+        of = (result,) if isinstance(result, ClosedLoop) else result.studies
+        names = [one.study for one in of]
         return clean(names[0]) if len(names) == 1 else plural(len(names), "tuning job")
 
     def _answer(self) -> Iterator[str]:
@@ -238,8 +243,8 @@ class _Decision:
             return Section(name, title, (missing,))
         page = self._pages[kind]
         sentences: list[Part] = [Say(sentence) for sentence in page.answer]
-        parts = [part for section in page.sections if _plain_id(section) in wanted
-                 for part in section.parts]  # fmt: skip
+        found = (section for section in page.sections if _plain_id(section) in wanted)
+        parts = [part for section in found for part in section.parts]
         return Section(name, title, (*sentences, *(_named(kind, part) for part in parts)))
 
     def _picks(self, c: Comparison) -> list[tuple[str, RuleEntry]]:
@@ -285,15 +290,16 @@ class _Decision:
         page = self._pages["comparison"]
         front = [part for section in page.sections for part in section.parts
                  if isinstance(part, Picture) and part.plot.name == "front"]  # fmt: skip
-        return Section("alternative", title, (*map(Say, page.answer), table, *front))
+        return Section("alternative", title, (*map(Say, page.answer), *front, table))
 
     def _others(self) -> Iterator[Section]:
         for kind, title, wanted in (
+            ("closed loop", "What the search would have done", (*SEARCHES, "surrogate")),
             ("certificate", "What is certified", ("assumed", "sequence")),
             ("identification", "Which rule the service runs", ("settled",)),
         ):
             if kind in self._pages:
-                yield self._section(kind, kind, title, wanted)
+                yield self._section(kind, kind.replace(" ", "-"), title, wanted)
 
     def _per_job(self) -> Projection | None:
         """The projection of the forecast, or without one of the replay."""
@@ -355,12 +361,13 @@ def _read(source: SavedResult) -> Result:
     if source.schema == "esim.replay/1":
         return replay_document(source)
     kinds: dict[str, type[HistoryReplay | Comparison | EstimateDocument | Identification
-                          | Certificate]] = {
+                          | Certificate | ClosedLoop]] = {
         "esim.replay-many/1": HistoryReplay,
         "esim.compare/1": Comparison,
         "esim.estimate/1": EstimateDocument,
         "esim.identify/1": Identification,
         "esim.certificate/1": Certificate,
+        "esim.closed-loop/1": ClosedLoop,
     }  # fmt: skip
     return kinds[source.schema].from_dict(source.document, source.where)
 
@@ -372,7 +379,9 @@ def _plain_id(section: Section) -> str:
 
 def _named(kind: str, part: Part) -> Part:
     """A table under a name that no other result has."""
-    return replace(part, name=f"{kind}-{part.name}") if isinstance(part, Table) else part
+    if not isinstance(part, Table):
+        return part
+    return replace(part, name=f"{kind.replace(' ', '-')}-{part.name}")
 
 
 def _texts(page: Page) -> Iterator[str]:

@@ -82,10 +82,14 @@ def estimate_page(source: SavedResult, studies: Sequence[str] = ()) -> Page:
             Section(
                 "forecast",
                 "What to expect",
-                (*map(Say, single_values(d)), *pictures("forecast"), _quantities(d)),
+                (
+                    *map(Say, single_values(d)),
+                    *pictures("forecast"),
+                    _quantities(d),
+                    *pictures("trade"),
+                ),
             ),
             Section("advice", "Whether to enable it", tuple(_advice(d))),
-            Section("trade", "Saving against loss", tuple(pictures("trade"))),
             Section("sizes", "What it depends on", (*pictures("by-"), *_sizes(d))),
             Section("readings", "How far it depends on the reading", tuple(_readings(d))),
             Section("same-cost", "More trials for the same money", tuple(_same_cost(d))),

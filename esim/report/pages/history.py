@@ -180,7 +180,11 @@ def _worst(result: HistoryReplay, done: Sequence[ReplayedStudy], kept: bool) -> 
     losing = len(worst_first(done))
     columns = (*_COLUMNS[:6], *_WORST_COLUMNS)
     rows = [(*_row(one)[:6], *_fates(one)) for one in worst]
-    most = f"{len(worst)} of the {losing:,} studies" if losing > len(worst) else f"All {losing}"
+    most = f"All {losing} studies that lose"
+    if losing > len(worst):
+        most = f"{len(worst)} of the {losing:,} studies that lose"
+    if losing == 1:
+        most = "The one study that loses"
     lines: list[str] = []
     for one in worst[:_LOOKED_AT]:
         lines.append(command_for(result, one.study))
@@ -191,7 +195,7 @@ def _worst(result: HistoryReplay, done: Sequence[ReplayedStudy], kept: bool) -> 
         "worst",
         title,
         (
-            filled("worst", f"{most} that lose, the worst first", columns, rows),
+            filled("worst", f"{most}, the worst first" if losing > 1 else most, columns, rows),
             Code("To look at the first of them, and at what became of their best trials", lines),
         ),
     )
@@ -267,7 +271,7 @@ def _part_table(parts: Breakdown) -> Table:
         Column("trials_stopped", "stopped", "count"),
         Column("steps_saved_fraction", "steps saved", "percent", bar=True),
         Column("seconds_saved_fraction", "training time saved", "percent"),
-        Column("seconds_saved", "training time saved", "seconds"),
+        Column("seconds_saved", "in time", "seconds"),
         Column("cost_saved", "money saved", "money", str(unit or "")),
         Column("best_trials_stopped", "best lost in", "count"),
     )

@@ -40,7 +40,7 @@ def identification_page(source: SavedResult, studies: Sequence[str] = ()) -> Pag
     name = clean(found.studies[0].study) if one else plural(len(found.studies), "tuning job")
     sections = [
         Section("settled", "What the jobs say", tuple(_settled(found))),
-        Section("open", "What they leave open", tuple(_open(found))),
+        *([Section("open", "What they leave open", left)] if (left := tuple(_open(found))) else []),
         Section("rules", "The rules by name", tuple(_named(found))),
         Section("jobs", "The jobs", tuple(_jobs(found))),
         provenance(found, source),

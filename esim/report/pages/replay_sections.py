@@ -187,9 +187,8 @@ def _readings(result: ReplayResult, prefix: str, pictures: _Pictures) -> list[Pa
         )
         for row in result.readings
     )
-    table = Table(
-        f"{prefix}readings", "What each reading gives", columns, rows, strong=frozenset({0})
-    )
+    caption = "What each reading gives"
+    table = filled(f"{prefix}readings", caption, columns, rows, strong=frozenset({0}))
     return [Say(over_readings(result)), *pictures("front", "readings"), table]
 
 
@@ -204,6 +203,9 @@ def _curves(
         parts.append(Missing(f"The curves are not here: there is no {REPORTS}.", _AGAIN))
     elif not decisions:
         parts.append(Missing(f"The threshold is not here: there is no {DECISIONS}.", _AGAIN))
+    elif not pictures("threshold"):
+        text = "Reports at one step at most were held against a threshold, so it is not drawn."
+        parts.append(Say(text))
     moment = one_moment(result)
     if moment is not None:
         parts.append(Say(moment))
@@ -282,7 +284,7 @@ def _money(result: ReplayResult, prefix: str) -> list[Part]:
         ("start-up of each job", f"{costs.startup_s:g} s"),
         ("until a stop takes effect", f"{costs.stop_latency_s:g} s"),
         ("upload of a stopped job", upload),
-        *(() if s.slot_gap_s is None else (("between jobs, unbilled", f"{s.slot_gap_s:g} s"),)),
+        *(() if s.slot_gap_s is None else (("between jobs, unbilled", f"{s.slot_gap_s:.3g} s"),)),
     ]
     if s.cost is None or s.cost_recorded is None:
         missing: list[Part] = [
