@@ -1,6 +1,7 @@
 """The answers of commands in two lines: what is saved and lost and how sure, and what to do next.
 
-They stand last on a terminal, where the first lines have scrolled away.
+They stand last on a terminal, where the first lines have scrolled away. What only one command
+needs is imported by its function: a replay waits for none of it.
 """
 
 from __future__ import annotations
@@ -10,12 +11,9 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from esim.report.answer import totals_sentence
-from esim.report.certified import certificate_answer, watch_answer
 from esim.report.replayed_history import changed_columns, history_answer
-from esim.report.simulated_search import answer as closed_loop_answer
 from esim.report.words import clean, interval_words, percent, plural, signed
 from esim.results.chances import chance_words
-from esim.results.watched import Watched
 from esim.rules import names
 
 if TYPE_CHECKING:
@@ -27,6 +25,7 @@ if TYPE_CHECKING:
     from esim.results.identification import Identification
     from esim.results.named_rule import NamedRule, RecordedJobRule
     from esim.results.replay import ReplayResult
+    from esim.results.watched import Watched
 
 
 def replays_in_short(results: Sequence[ReplayResult]) -> tuple[str, str]:
@@ -104,6 +103,9 @@ def estimate_in_short(found: Estimate) -> tuple[str, ...]:
 
 def certificate_in_short(document: Certificate | Watched) -> tuple[str, str]:
     """What is certified, or whether it still holds."""
+    from esim.report.certified import certificate_answer, watch_answer
+    from esim.results.watched import Watched
+
     if isinstance(document, Watched):
         if document.holds:
             return watch_answer(document)[0], "Next: go on watching, with the studies to come."
@@ -143,7 +145,9 @@ def identification_in_short(found: Identification, written: str | None) -> tuple
 
 def closed_loop_in_short(found: ClosedLoop) -> tuple[str, str]:
     """What the first search would have done with the rule."""
-    return next(iter(closed_loop_answer(found))), (
+    from esim.report.simulated_search import answer
+
+    return next(iter(answer(found))), (
         "Next: esim estimate LOGS answers without a simulated search; where both agree, try the "
         "rule on one job."
     )

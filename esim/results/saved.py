@@ -11,17 +11,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from esim.errors import EsimError
-from esim.results import certificate, watched
-from esim.results.certificate import Certificate
 from esim.results.recorded_reports import RecordedReports
 from esim.results.replay import DECISIONS, REPORTS, RESULT, ReplayDocument, ReplayResult
 from esim.results.shown import Shown
-from esim.results.watched import Watched
 from esim.storage.columns import Column, checked_columns
 from esim.storage.typed import MisfitError, parse
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+    from esim.results.certificate import Certificate
+    from esim.results.watched import Watched
 
 
 # What documents were called in the folder of --out until all were called the same.
@@ -141,16 +141,18 @@ def watchable(path: Path) -> Certificate | Watched:
     Raises:
         EsimError: it is neither, or does not follow its schema.
     """
+    from esim.results import certificate, watched
+
     source = read_result(path)
     if source.schema == watched.SCHEMA:
-        return Watched.from_dict(source.document, source.where)
+        return watched.Watched.from_dict(source.document, source.where)
     if source.schema != certificate.SCHEMA:
         raise EsimError(
             f"a document of {source.schema!r} is no certificate",
             where=source.where,
             fix="what `esim certify LOGS --json` or `--out FOLDER` wrote",
         )
-    return Certificate.from_dict(source.document, source.where)
+    return certificate.Certificate.from_dict(source.document, source.where)
 
 
 def replay_document(source: SavedResult) -> ReplayDocument:
