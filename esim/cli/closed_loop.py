@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from esim.analyses.closed_loop.loop import Told
     from esim.readers.inputs import ReadInput
     from esim.results.closed_loop import ClosedLoop
-    from esim.study import Study
 
 _NEXT = "The next job"
 _SEARCH = "The search"
@@ -119,6 +118,17 @@ class SearchFlags:
         ),
     ] = None
 
+    against: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="LOGS",
+            help="Logs of a job of the same search that ran with the rule: the forecast, on as "
+            "many workers and trials, is held against what it recorded; repeatable.",
+            rich_help_panel=_SEARCH,
+            show_default=False,
+        ),
+    ] = None
+
     def what_is_told(self) -> Told:
         """What the search is told of a stopped trial. Raises typer.BadParameter."""
         words: tuple[Told, ...] = ("last", "best", "nothing")
@@ -147,27 +157,29 @@ def closed_loop(
     output: ResultFlags,
 ) -> None:
     """What the search would have done next: simulated jobs with the rule and without it, on a
-    surrogate learned from the logs of one job."""
+    surrogate learned from the logs of one job, or of several that searched the same problem."""
     row, until, budget, names = rule.chosen(), rule.job_rules(), job.amount(), search.names()
     told, money, final_value = search.what_is_told(), costs.chosen(), final.chosen()
     if rule.rule is not None and rule.left():
         raise typer.BadParameter("esim closed-loop is for one rule, and this is a set of several")
-    output.check(logs)
+    output.check([*logs, *(search.against or [])])
 
     from esim.analyses.closed_loop.closed_loop import closed_loop as simulate
 
     with progress() as display:
         task = display.add_task("reading logs", total=None)
         found = reading.read(logs)
-        study = _only(found)
+        pair = _job(search.against, reading)
         display.update(task, description="simulating jobs", total=len(names) * job.futures)
         result = simulate(
-            study, row, job.workers, until=until, budget=budget, searchers=names, told=told,
+            found.studies, row, job.workers, until=until, budget=budget, searchers=names, told=told,
             futures=job.futures, seed=job.seed, confidence=job.confidence, costs=money,
-            final=final_value, leave_out=search.leave_out or (), jobs=job.jobs,
+            final=final_value, leave_out=search.leave_out or (),
+            against=None if pair is None else pair.studies[0], jobs=job.jobs,
             advance=lambda more: display.advance(task, more),
         )  # fmt: skip
-    result = replace(result, inputs=tuple(described(found)), command=command_line(context))
+    inputs = [one for read in (found, pair) if read is not None for one in described(read)]
+    result = replace(result, inputs=tuple(inputs), command=command_line(context))
     _tell(result, output)
     output.decide(result)
 
@@ -192,9 +204,16 @@ def _tell(result: ClosedLoop, output: ResultFlags) -> None:
     show_last(closed_loop_in_short(result), console)
 
 
-def _only(found: ReadInput) -> Study:
-    """The only study. Raises EsimError if there are several."""
+def _job(logs: list[str] | None, reading: ReadStudiesFlags) -> ReadInput | None:
+    """The job to hold the forecast against. Raises EsimError if the logs hold several."""
+    if not logs:
+        return None
+    from esim.readers.inputs import read_inputs
+
+    found = read_inputs(*logs, **{**reading.keywords(), "studies": []})
     if len(found.studies) != 1:
         names = near_names("", (study.name for study in found.studies))
-        raise EsimError("the logs hold several studies", fix=f"--study with one of: {names}")
-    return found.studies[0]
+        raise EsimError(
+            "the logs of --against hold several studies", fix=f"the logs of one of: {names}"
+        )
+    return found

@@ -99,4 +99,4 @@ def test_wrong_usage(words: list[str], text: str) -> None:
 def test_what_cannot_be_learned_from() -> None:
     assert "6 trials with a value ran to their end" in run("data/tiny/sagemaker", code=1)
     several = run("data/tiny/sagemaker", "data/image_digits", "--leave-out", "x", code=1)
-    assert "--study with one of" in several
+    assert "are not of one problem" in several and "--study NAME" in several

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from esim.errors import plural
+from esim.errors import clean, plural
 from esim.results.closed_loop import ClosedLoop
 from esim.results.replay import Caveat
 
 _MOSTLY = 0.9  # of the futures
+_WORSE = 0.1  # by so much less a rank correlation, logs that learn together are doubted
 _WEAK = 0.6  # rank correlation below which the surrogate is called weak
 
 
@@ -31,7 +32,16 @@ def caveats(found: ClosedLoop) -> Iterator[Caveat]:
                 "used; what it finds at equal time and equal training is then at least as good as "
                 "told",
             )
+    yield from _of_the_pair(found)
     quality = found.surrogate
+    for log in quality.logs:
+        if log.alone is not None and (log.rank_correlation or 0.0) < log.alone - _WORSE:
+            yield Caveat(
+                "worse_together",
+                f"learned together, the trials of {clean(log.study)} are predicted with a rank "
+                f"correlation of {log.rank_correlation or 0.0:.2f}, and from that log alone with "
+                f"{log.alone:.2f}: the logs may not be of one problem",
+            )
     yield Caveat(
         "surrogate",
         "every future runs on a surrogate learned from "
@@ -67,7 +77,7 @@ def caveats(found: ClosedLoop) -> Iterator[Caveat]:
         yield Caveat(
             "left_out",
             f"nothing is learned from {plural(quality.left_out, 'trial')} without a value or "
-            "cut short",
+            "cut short" + (", or in an earlier log too" if quality.logs else ""),
         )
     if quality.not_a_number:
         yield Caveat(
@@ -78,6 +88,28 @@ def caveats(found: ClosedLoop) -> Iterator[Caveat]:
         )
     if not found.timed:
         yield Caveat("no_times", "the log has no report times: a step counts as a second")
+
+
+def _of_the_pair(found: ClosedLoop) -> Iterator[Caveat]:
+    """What a job that ran with the rule says against the forecast."""
+    if found.against is None:
+        return
+    job = clean(found.against.study)
+    for one in found.searchers:
+        its = one.against
+        if its is not None and (its.missed or not its.best_so_far.covered):
+            what = [*its.missed, *["best so far"] * (not its.best_so_far.covered)]
+            yield Caveat(
+                "pair_missed",
+                f"{one.searcher}: what {job} recorded with the rule lies outside the forecast in "
+                f"{', '.join(what)}; of so many numbers {_percent(1 - found.confidence)} each may "
+                "miss by chance",
+            )
+    if not found.against.trials_stopped:
+        yield Caveat(
+            "pair_without_stops",
+            f"no trial of {job} was cut short: perhaps it did not run with the rule",
+        )
 
 
 def _percent(share: float) -> str:

@@ -26,6 +26,7 @@ from esim.report.simulated_search import (
     answer,
     between,
     head,
+    held_rows,
     rows,
     show,
 )
@@ -112,6 +113,21 @@ def _numbers(found: ClosedLoop, one: SearcherForecast) -> Iterator[Part]:
         for label, s in rows(one, names)
     ]
     yield filled(f"numbers-{one.searcher}", "With the rule against without it", columns, cells)
+    if found.against is not None and one.against is not None:
+        yield filled(
+            f"against-{one.searcher}",
+            f"Held against {clean(found.against.study)}, "
+            f"{plural(found.against.trials, 'trial')} of which "
+            f"{found.against.trials_stopped} were cut short",
+            (
+                Column("quantity", "what it recorded"),
+                Column("recorded", "recorded"),
+                Column("median", "median"),
+                Column("interval", f"{share_words(found.confidence)} of jobs"),
+                Column("held", "held"),
+            ),
+            list(held_rows(one.against)),
+        )
 
 
 def _surrogate(found: ClosedLoop) -> Iterator[Table]:
