@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from typing import Any
 
@@ -19,7 +20,9 @@ from esim.analyses.closed_loop.spreads import (
     reached,
     recorded_finals,
     spreads,
+    stretched,
 )
+from esim.analyses.closed_loop.told import caveats
 from esim.assumptions import Costs
 from esim.errors import EsimError
 from esim.rules import job_rules
@@ -140,6 +143,11 @@ def test_spreads_by_hand() -> None:
     assert found["cost_saved_fraction"].median is None and found["cost_saved_fraction"].known == 0
 
 
+def test_what_is_lost_of_the_best_is_stretched() -> None:
+    found = {"degradation": 2.0, "degradation_normalized": -1.0, "steps_saved_fraction": 0.5}
+    assert stretched(found, 1.5) == {**found, "degradation": 3.0, "degradation_normalized": -1.5}
+
+
 @pytest.mark.parametrize("n", [19, 20, 57, 100])
 def test_one_more_lies_in_the_interval_as_often_as_said(n: int) -> None:
     """4,000 draws of n values and one more: within 4 standard errors of 90 %, or above."""
@@ -230,6 +238,8 @@ def test_the_same_bytes_for_any_number_of_processes() -> None:
     assert document["schema"] == "esim.closed-loop/1"
     assert ClosedLoop.from_dict(document).to_json() == texts[0]
     assert [one["searcher"] for one in document["searchers"]] == ["random", "tpe"]
+    ranks = document["surrogate"]["rank_correlation"]
+    assert [one["stretch"] for one in document["searchers"]] == [1.0, 1 / ranks]
     assert document["timed"] and document["surrogate"]["trials"] == 24
 
 
@@ -250,6 +260,13 @@ def test_what_it_says() -> None:
     replayed = esim.replay(study, "sagemaker", "simulated", 2).summary
     assert found.replayed.steps_saved_fraction == replayed.steps_saved_fraction
     assert [caveat.code for caveat in found.caveats if caveat.code == "surrogate"]
+    # Of 20 futures (20 - 1) / (20 + 1) = 0.905; for 0.99 they must be 1.99 / 0.01 = 199.
+    assert not [caveat for caveat in found.caveats if caveat.code == "few_futures"]
+    told = {c.code: c.text for c in caveats(dataclasses.replace(found, confidence=0.99))}
+    assert (
+        "20 futures the widest interval holds 90 % of jobs, and 99 % needs 199"
+        in told["few_futures"]
+    )
 
 
 def test_no_number_where_futures_do_not_look_like_the_log() -> None:

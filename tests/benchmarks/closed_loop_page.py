@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from esim.analyses.closed_loop.closed_loop import stretch
+from esim.analyses.closed_loop.spreads import one_more
 from esim.study import Float64
 
 SEARCHERS = ("random", "tpe", "gp")
@@ -33,7 +35,6 @@ class Row:
     truth: Float64  # [pairs]
     replayed: Float64  # [logs]; NaN: replay does not tell it
     answered: NDArray[np.bool_]  # [logs], by the closed loop
-    medians: Float64  # [logs that are answered], of the futures
     means: Float64  # [logs that are answered]
     lows: Float64
     highs: Float64
@@ -53,11 +54,15 @@ def rows(cells: Sequence[dict[str, Any]], key: str, scaled: bool) -> Iterator[Ro
         told = [one["refused"] is None and one["covered"] for one in cell["logs"]]
         answered = [one for one, known in zip(cell["logs"], told, strict=True) if known]
         for rule in cell["truth"][0]:
-            futures = [
-                np.array([f[rule][key] for f in one["futures"]], dtype=float) / scale
+            by = [
+                stretch(cell["searcher"], one["rank_correlation"]) if scaled else 1.0
                 for one in answered
             ]
-            ends = [np.nanquantile(f, [0.05, 0.5, 0.95]) for f in futures]
+            futures = [
+                times * np.array([f[rule][key] for f in one["futures"]], dtype=float) / scale
+                for one, times in zip(answered, by, strict=True)
+            ]
+            ends = [one_more(f[np.isfinite(f)], 0.9) for f in futures]
             yield Row(
                 table=cell["table"],
                 searcher=cell["searcher"],
@@ -68,10 +73,9 @@ def rows(cells: Sequence[dict[str, Any]], key: str, scaled: bool) -> Iterator[Ro
                     [one["replayed"][rule].get(key, np.nan) for one in cell["logs"]], dtype=float
                 ) / scale,
                 answered=np.array(told, dtype=np.bool_),
-                medians=np.array([e[1] for e in ends]),
                 means=np.array([np.nanmean(f) for f in futures]),
                 lows=np.array([e[0] for e in ends]),
-                highs=np.array([e[2] for e in ends]),
+                highs=np.array([e[1] for e in ends]),
             )  # fmt: skip
 
 

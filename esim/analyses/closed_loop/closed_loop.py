@@ -19,7 +19,7 @@ from esim.analyses.closed_loop.learn import learned
 from esim.analyses.closed_loop.loop import Terms, Told
 from esim.analyses.closed_loop.record_covered import recorded_best
 from esim.analyses.closed_loop.same_problem import check_same_problem
-from esim.analyses.closed_loop.searchers import SEARCHERS
+from esim.analyses.closed_loop.searchers import LEARNING, SEARCHERS
 from esim.analyses.closed_loop.spreads import (
     bands,
     best_to_median,
@@ -27,6 +27,7 @@ from esim.analyses.closed_loop.spreads import (
     reached,
     recorded_finals,
     spreads,
+    stretched,
     unknown,
 )
 from esim.analyses.closed_loop.told import caveats
@@ -144,7 +145,15 @@ def closed_loop(
         advance(1)
     played = [both for both in sides if both is not None]
     forecasts = tuple(
-        _forecast(name, study, against, played[at * futures : (at + 1) * futures], final, level)
+        _forecast(
+            name,
+            study,
+            against,
+            played[at * futures : (at + 1) * futures],
+            stretch(name, quality.rank_correlation),
+            final,
+            level,
+        )
         for at, name in enumerate(searchers)
     )
     found = ClosedLoop(
@@ -173,11 +182,27 @@ def closed_loop(
     return dataclasses.replace(found, caveats=tuple(caveats(found)))
 
 
+def stretch(searcher: str, rank_correlation: float) -> float:
+    """By what the losses in a searcher's futures are multiplied.
+
+    A surrogate that ranks configurations with a correlation below 1 has too many good ones, so a
+    search that learns finds its best too soon, and loses too little by a stop. What it loses is
+    divided by that correlation, as Spearman corrects for attenuation (1904, American Journal of
+    Psychology 15:72); reports/closed_loop_intervals.md tells how far this holds. A random search
+    does not choose by what it was told, and its losses stay as they are.
+
+    >>> stretch("tpe", 0.5), stretch("random", 0.5)
+    (2.0, 1.0)
+    """
+    return 1.0 / rank_correlation if searcher in LEARNING else 1.0
+
+
 def _forecast(
     name: str,
     study: Study,
     against: Study | None,
     futures: Sequence[tuple[Side, Side]],
+    by: float,
     final: str,
     confidence: float,
 ) -> SearcherForecast:
@@ -188,7 +213,7 @@ def _forecast(
     held = None
     if against is not None and record.covered:
         held = held_against(study, against, [ruled for _, ruled in futures], final, confidence)
-    found = [numbers(without, ruled, sign, scale) for without, ruled in futures]
+    found = [stretched(numbers(without, ruled, sign, scale), by) for without, ruled in futures]
     lost = np.array([one["degradation"] for one in found])
     lost = lost[np.isfinite(lost)]
     return SearcherForecast(
@@ -198,6 +223,7 @@ def _forecast(
         probability_no_worse=float((lost <= 0).mean()) if record.covered and len(lost) else None,
         reached=float(np.mean([reached(without, ruled) for without, ruled in futures])),
         bands=tuple(bands(futures, confidence)),
+        stretch=by,
         against=held,
     )
 

@@ -64,6 +64,11 @@ def numbers(without: Side, ruled: Side, sign: float, scale: float) -> dict[str, 
     return found
 
 
+def stretched(found: dict[str, float], by: float) -> dict[str, float]:
+    """The numbers of a future with what it loses of the best, or gains, so many times as large."""
+    return {name: by * x if name.startswith("degradation") else x for name, x in found.items()}
+
+
 def reached(without: Side, ruled: Side) -> bool:
     """Whether the arm with the rule used all that the other did, or a job-level rule ended it."""
     its, all_used = ruled.progress, without.progress

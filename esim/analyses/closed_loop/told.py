@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 from esim.errors import clean, plural
@@ -49,12 +50,7 @@ def caveats(found: ClosedLoop) -> Iterator[Caveat]:
         f"{quality.rank_correlation:.2f}: it cannot know configurations far better than any in "
         "the log",
     )
-    yield Caveat(
-        "intervals",
-        "where the truth is known, 90 % intervals held about 80 % of the true savings, and two "
-        "thirds to three quarters of the true losses of a search that learns: take them for too "
-        "narrow (reports/closed_loop.md)",
-    )
+    yield from _of_intervals(found)
     if quality.rank_correlation < _WEAK:
         yield Caveat(
             "weak_surrogate",
@@ -109,6 +105,29 @@ def _of_the_pair(found: ClosedLoop) -> Iterator[Caveat]:
         yield Caveat(
             "pair_without_stops",
             f"no trial of {job} was cut short: perhaps it did not run with the rule",
+        )
+
+
+def _of_intervals(found: ClosedLoop) -> Iterator[Caveat]:
+    """What the intervals hold, and what was made of the futures' losses."""
+    most = (found.futures - 1) / (found.futures + 1)
+    if most < found.confidence - 1e-9:
+        least = math.ceil((1 + found.confidence) / (1 - found.confidence) - 1e-9)
+        yield Caveat(
+            "few_futures",
+            f"of {found.futures} futures the widest interval holds {_percent(most)} of jobs, and "
+            f"{_percent(found.confidence)} needs {least}",
+        )
+    learning = [one for one in found.searchers if one.stretch != 1.0 and one.record.covered]
+    if learning:
+        yield Caveat(
+            "stretched",
+            f"{', '.join(one.searcher for one in learning)}: what futures lose or gain of the best "
+            f"is told {learning[0].stretch:.2f} times as large, because a search that learns finds "
+            f"its best too soon on a surrogate with a rank correlation of "
+            f"{found.surrogate.rank_correlation:.2f}; where the truth is known this makes up for "
+            "half of what the losses of TPE were told too small by, and too much for the Gaussian "
+            "process (reports/closed_loop_intervals.md)",
         )
 
 

@@ -113,6 +113,14 @@ def _numbers(found: ClosedLoop, one: SearcherForecast) -> Iterator[Part]:
         for label, s in rows(one, names)
     ]
     yield filled(f"numbers-{one.searcher}", "With the rule against without it", columns, cells)
+    yield facts(
+        f"futures-{one.searcher}",
+        "What was made of the futures",
+        (
+            ("an interval holds one more job with a chance of", share_words(found.confidence)),
+            ("what a future loses of the best is told, times", f"{one.stretch:.2f}"),
+        ),
+    )
     if found.against is not None and one.against is not None:
         yield filled(
             f"against-{one.searcher}",
