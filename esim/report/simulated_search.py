@@ -113,8 +113,8 @@ def answer(found: ClosedLoop) -> Iterator[str]:
             f"jobs; on average it is worse by {share_words_signed(lost.mean)} of the way from the "
             "log's best to its median trial."
         )
-        if found.against is not None and one.against is not None:
-            yield _held(found.against, one.against)
+        if found.pair is not None and one.against is not None:
+            yield _held(found.pair, one.against)
     r = found.replayed
     lost_words = share_words_signed(r.degradation_normalized)
     yield (

@@ -260,7 +260,7 @@ class ClosedLoop(Document):
         replayed: what the replay of the log says.
         searchers: a forecast for each searcher.
         caveats: reasons to doubt it.
-        against: a job that ran with the rule, held against each forecast; None: there is none.
+        pair: a job that ran with the rule, held against each forecast; None: there is none.
     """
 
     study: str
@@ -283,7 +283,7 @@ class ClosedLoop(Document):
     replayed: ReplayAnswer
     searchers: tuple[SearcherForecast, ...]
     caveats: tuple[Caveat, ...]
-    against: HeldJob | None = None
+    pair: HeldJob | None = None
     schema: ClassVar = SCHEMA
     inputs: Inputs = ()
     command: str | None = None

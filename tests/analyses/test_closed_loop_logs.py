@@ -159,8 +159,8 @@ def pairs() -> list[ClosedLoop]:
 def test_the_forecast_covers_what_a_job_recorded(pairs: list[ClosedLoop]) -> None:
     found = pairs[0]
     assert found.clock.workers == 2 and found.budget.amount == 30
-    assert found.against is not None and found.against.study == "auto"
-    assert found.against.trials_stopped > 5
+    assert found.pair is not None and found.pair.study == "auto"
+    assert found.pair.trials_stopped > 5
     its = found.of("random").against
     assert its is not None and its.missed == [] and its.best_so_far.covered
     assert not [c for c in found.caveats if c.code.startswith("pair")]

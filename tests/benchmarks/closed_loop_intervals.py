@@ -16,15 +16,32 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from esim.analyses.closed_loop.closed_loop import stretch
+from esim.analyses.closed_loop.futures import Budget
+from esim.analyses.closed_loop.held_against import held_against
 from esim.analyses.closed_loop.learn import learned
+from esim.analyses.closed_loop.loop import play
+from esim.analyses.closed_loop.searchers import searcher
 from esim.analyses.closed_loop.spreads import one_more
 from esim.analyses.closed_loop.surrogate import Draw
 from esim.errors import EsimError
 from esim.study import Float64, Study
 from esim.study.times import last_values
-from tests.benchmarks.closed_loop import in_space, log, problem, tables
+from tests.benchmarks.closed_loop import (
+    ARMS,
+    FUTURES,
+    TRUTHS,
+    WORKERS,
+    DrawnOnTable,
+    Nearest,
+    in_space,
+    log,
+    problem,
+    tables,
+    terms,
+)
 from tests.benchmarks.closed_loop_page import SEARCHERS, SHOWN, SIZES
 
 DEVELOPED = (
@@ -37,6 +54,7 @@ LEVEL = 0.9
 LOGS = 6  # of each table, among which pairs learn together
 SEEN = 200  # configurations of a table, whose values are predicted
 DRAWS = 3  # of a surrogate
+LOGS_HELD, JOBS = 2, 10  # of each table: logs, and jobs with the rule that they are held against
 
 
 @dataclasses.dataclass(frozen=True)
@@ -87,25 +105,25 @@ def before_and_now(cells: Sequence[dict[str, Any]]) -> Iterator[str]:
     yield "|---|---|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|"
     for family, its in (("developed on", True), ("held out", False)):
         for key, name, scaled in SHOWN:
-            for searcher in SEARCHERS:
+            for search in SEARCHERS:
                 for n in SIZES:
                     part = [
                         c for c in cells
-                        if (c["searcher"], c["n"]) == (searcher, n)
+                        if (c["searcher"], c["n"]) == (search, n)
                         and (c["table"] in DEVELOPED) == its
                     ]  # fmt: skip
                     found = list(answers(part, key, scaled))
                     if found:
-                        yield _row(family, name, searcher, n, part, found)
+                        yield _row(family, name, search, n, part, found)
 
 
 def _row(
-    family: str, name: str, searcher: str, n: int, cells: Sequence[dict[str, Any]],
+    family: str, name: str, search: str, n: int, cells: Sequence[dict[str, Any]],
     found: Sequence[Answers],
 ) -> str:  # fmt: skip
     then, now = (np.mean([one.measured(new) for one in found], axis=0) for new in (False, True))
     logs = len(found) // len(cells[0]["truth"][0])
-    told = f"{family} | {name} | {searcher} | {n} | {logs} of {len(cells)} tables"
+    told = f"{family} | {name} | {search} | {n} | {logs} of {len(cells)} tables"
     columns = [f"{then[0]:+.3f} | {now[0]:+.3f}", f"{then[1]:.3f} | {now[1]:.3f}"]
     columns += [f"{100 * then[2]:.0f} % | {100 * now[2]:.0f} %", f"{then[3]:.3f} | {now[3]:.3f}"]
     return f"| {told} | {' | '.join(columns)} |"
@@ -150,15 +168,15 @@ def several_logs(folder: Path, kept: Path) -> list[dict[str, Any]]:
     for table in tables(folder):
         if table.n_trials < 1000:
             continue
-        for searcher in ("random", "tpe"):
+        for search in ("random", "tpe"):
             its = problem(table)
-            logs = [log(its, searcher, 30, seed) for seed in range(LOGS)]
+            logs = [log(its, search, 30, seed) for seed in range(LOGS)]
             logs = [dataclasses.replace(one, name=str(at)) for at, one in enumerate(logs)]
             pairs = list(combinations(logs, 2))[:: LOGS - 1]
             found.append(
                 {
                     "table": table.name,
-                    "searcher": searcher,
+                    "searcher": search,
                     "one": [against_table([one], table) for one in logs],
                     "two": [against_table(pair, table) for pair in pairs],
                 }
@@ -174,8 +192,8 @@ def of_several(found: Sequence[dict[str, Any]]) -> Iterator[str]:
         "fifth best of a log, drawn from one | recorded |"
     )
     yield "|---|--:|--:|--:|--:|--:|--:|"
-    for searcher in ("random", "tpe"):
-        its = [one for one in found if one["searcher"] == searcher]
+    for search in ("random", "tpe"):
+        its = [one for one in found if one["searcher"] == search]
         columns: list[str] = []
         means: list[str] = []
         for many in ("one", "two"):
@@ -186,10 +204,81 @@ def of_several(found: Sequence[dict[str, Any]]) -> Iterator[str]:
             means.append(f"{correlation:.2f}")
         good = [value[1:] for one in its for value in one["one"] if value is not None]
         shares = [f"{100 * share:.1f} %" for share in np.mean(good, axis=0)]
-        yield f"| {searcher} | {' | '.join(columns + means + shares)} |"
+        yield f"| {search} | {' | '.join(columns + means + shares)} |"
 
 
-def page(cells: Sequence[dict[str, Any]], several: Sequence[dict[str, Any]]) -> str:
+def job_with_rule(table: Nearest, search: str, n: int, seed: int) -> Study:
+    """A job on a table under sagemaker, as it is recorded: a stopped trial ends where it stops."""
+    its = searcher(search, table.space, seed, WORKERS)
+    with threadpool_limits(1):
+        went = play(
+            table.fresh(), its, ARMS["sagemaker"].rule, terms(), table.study,
+            lambda launched, now, run, study: launched < n,
+        )  # fmt: skip
+    study, kept = went.study, went.run.rows_kept
+    number = np.arange(study.n_reports) - np.repeat(study.offsets[:-1], np.diff(study.offsets))
+    rows = number < np.repeat(kept, np.diff(study.offsets))
+    return dataclasses.replace(
+        study,
+        offsets=np.concatenate(([0], np.cumsum(kept))),
+        steps=study.steps[rows],
+        values=study.values[rows],
+        censored=went.run.stopped,
+    )
+
+
+def pairs_held(folder: Path, kept: Path) -> list[dict[str, Any]]:
+    """Of each table, logs of a TPE of 30 trials held against jobs with the rule."""
+    place = kept / "pairs.json"
+    if place.exists():
+        found: list[dict[str, Any]] = json.loads(place.read_text(encoding="utf-8"))
+        return found
+    found = []
+    for study in tables(folder):
+        if study.n_trials < 1000:
+            continue
+        table, answered = problem(study), 0
+        jobs = [job_with_rule(table, "tpe", 30, 100 + seed) for seed in range(JOBS)]
+        for seed in range(TRUTHS[30]):
+            its = log(table, "tpe", 30, seed)
+            try:
+                surrogate, _ = learned([its], (), 0)
+            except EsimError:
+                continue
+            drawn = DrawnOnTable(
+                surrogate, (ARMS["sagemaker"],), terms(), Budget("trials", 30, 1.0), 0,
+                in_space(study, surrogate.space),
+            )  # fmt: skip
+            ruled = [drawn.future(("tpe", number))[1][0] for number in range(FUTURES[30])]
+            for job in jobs:
+                held = held_against(its, job, ruled, "last", LEVEL)
+                told = {name: one.covered for name, one in held.quantities.items()}
+                told["best so far"] = held.best_so_far.covered
+                found.append({"table": study.name, "held": told})
+            answered += 1
+            if answered == LOGS_HELD:
+                break
+    place.write_text(json.dumps(found), encoding="utf-8")
+    return found
+
+
+def of_pairs(found: Sequence[dict[str, Any]]) -> Iterator[str]:
+    """A row for each family of tables."""
+    names = list(found[0]["held"])
+    yield f"| tables | pairs | {' | '.join(name.replace('_', ' ') for name in names)} |"
+    yield "|---|--:|" + "--:|" * len(names)
+    for family, its in (("developed on", True), ("held out", False)):
+        part = [one["held"] for one in found if (one["table"] in DEVELOPED) == its]
+        if part:
+            shares = [f"{100 * np.mean([one[name] for one in part]):.0f} %" for name in names]
+            yield f"| {family} | {len(part)} | {' | '.join(shares)} |"
+
+
+def page(
+    cells: Sequence[dict[str, Any]],
+    several: Sequence[dict[str, Any]],
+    pairs_found: Sequence[dict[str, Any]],
+) -> str:
     """The report."""
     counted = {n: {len(c["truth"]) for c in cells if c["n"] == n} for n in SIZES}
     pairs = " and ".join(f"{max(found)} at n = {n}" for n, found in counted.items() if found)
@@ -232,6 +321,14 @@ def page(cells: Sequence[dict[str, Any]], several: Sequence[dict[str, Any]]) -> 
             "",
             *of_several(several),
             "",
+            "## A job with the rule held against the forecast",
+            "",
+            f"{LOGS_HELD} logs of a TPE of 30 trials of each table, and {JOBS} jobs of the same "
+            "search under sagemaker from other seeds: how many lie in the 90 % interval of the "
+            "log's 20 futures, as `esim closed-loop LOGS --against JOB` has it.",
+            "",
+            *of_pairs(pairs_found),
+            "",
         ]
     )
 
@@ -239,7 +336,7 @@ def page(cells: Sequence[dict[str, Any]], several: Sequence[dict[str, Any]]) -> 
 def main(folder: Path, kept: Path, reports: Path) -> None:
     """Write the report."""
     cells = [json.loads(p.read_text(encoding="utf-8")) for p in sorted(kept.glob("*-*-*.json"))]
-    text = page(cells, several_logs(folder, kept))
+    text = page(cells, several_logs(folder, kept), pairs_held(folder, kept))
     (reports / "closed_loop_intervals.md").write_text(text, encoding="utf-8")
 
 

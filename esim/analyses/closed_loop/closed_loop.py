@@ -177,7 +177,7 @@ def closed_loop(
         replayed=_replayed(study, arm, side, costs, final),
         searchers=forecasts,
         caveats=(),
-        against=pair,
+        pair=pair,
     )
     return dataclasses.replace(found, caveats=tuple(caveats(found)))
 

@@ -88,9 +88,9 @@ def caveats(found: ClosedLoop) -> Iterator[Caveat]:
 
 def _of_the_pair(found: ClosedLoop) -> Iterator[Caveat]:
     """What a job that ran with the rule says against the forecast."""
-    if found.against is None:
+    if found.pair is None:
         return
-    job = clean(found.against.study)
+    job = clean(found.pair.study)
     for one in found.searchers:
         its = one.against
         if its is not None and (its.missed or not its.best_so_far.covered):
@@ -101,7 +101,7 @@ def _of_the_pair(found: ClosedLoop) -> Iterator[Caveat]:
                 f"{', '.join(what)}; of so many numbers {_percent(1 - found.confidence)} each may "
                 "miss by chance",
             )
-    if not found.against.trials_stopped:
+    if not found.pair.trials_stopped:
         yield Caveat(
             "pair_without_stops",
             f"no trial of {job} was cut short: perhaps it did not run with the rule",

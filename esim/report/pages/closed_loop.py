@@ -121,12 +121,12 @@ def _numbers(found: ClosedLoop, one: SearcherForecast) -> Iterator[Part]:
             ("what a future loses of the best is told, times", f"{one.stretch:.2f}"),
         ),
     )
-    if found.against is not None and one.against is not None:
+    if found.pair is not None and one.against is not None:
         yield filled(
             f"against-{one.searcher}",
-            f"Held against {clean(found.against.study)}, "
-            f"{plural(found.against.trials, 'trial')} of which "
-            f"{found.against.trials_stopped} were cut short",
+            f"Held against {clean(found.pair.study)}, "
+            f"{plural(found.pair.trials, 'trial')} of which "
+            f"{found.pair.trials_stopped} were cut short",
             (
                 Column("quantity", "what it recorded"),
                 Column("recorded", "recorded"),

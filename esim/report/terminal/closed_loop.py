@@ -59,9 +59,9 @@ def _show_searcher(found: ClosedLoop, one: SearcherForecast, console: Console) -
                 show(spread, spread.mean),
             )
     console.print(shown)
-    if found.against is not None and one.against is not None:
+    if found.pair is not None and one.against is not None:
         held = table(
-            f"Held against {clean(found.against.study)}",
+            f"Held against {clean(found.pair.study)}",
             Heading("what it recorded", "left", flows=True),
             "recorded",
             "median",
