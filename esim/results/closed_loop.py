@@ -197,8 +197,8 @@ class SearcherForecast:
         reached: share of futures in which the arm with the rule came to use all the time and the
             training of the one without it, before it had `ClosedLoop.beyond` times as many trials.
         bands: the best so far.
-        stretch: by what the degradations of its futures are multiplied: 1 for a random search, for
-            one that learns 1 / the surrogate's rank correlation.
+        widening: how much wider the intervals of what is lost of the best are than its futures
+            say: 1 for a random search, for one that learns 1 / the surrogate's rank correlation.
         against: a job that ran with the rule, held against its futures with the rule; None: there
             is none, or the futures without the rule do not look like the record.
     """
@@ -209,7 +209,7 @@ class SearcherForecast:
     probability_no_worse: float | None
     reached: float
     bands: tuple[Band, ...]
-    stretch: float
+    widening: float
     against: HeldAgainst | None = None
 
 

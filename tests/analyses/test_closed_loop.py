@@ -20,7 +20,6 @@ from esim.analyses.closed_loop.spreads import (
     reached,
     recorded_finals,
     spreads,
-    stretched,
 )
 from esim.analyses.closed_loop.told import caveats
 from esim.assumptions import Costs
@@ -143,9 +142,13 @@ def test_spreads_by_hand() -> None:
     assert found["cost_saved_fraction"].median is None and found["cost_saved_fraction"].known == 0
 
 
-def test_what_is_lost_of_the_best_is_stretched() -> None:
-    found = {"degradation": 2.0, "degradation_normalized": -1.0, "steps_saved_fraction": 0.5}
-    assert stretched(found, 1.5) == {**found, "degradation": 3.0, "degradation_normalized": -1.5}
+def test_intervals_of_what_is_lost_are_widened_by_hand() -> None:
+    # 0 to 10: the median 5, the ends at 0.8 as above 0 and 10. Twice as far: -5 and 15.
+    found = spreads([{"degradation": float(i), "trials_equal_time": float(i)} for i in range(11)],
+                    0.8, 2.0)  # fmt: skip
+    lost, trials = found["degradation"], found["trials_equal_time"]
+    assert (lost.low, lost.median, lost.high, lost.mean) == (-5.0, 5.0, 15.0, 5.0)
+    assert (trials.low, trials.high) == (0.0, 10.0)
 
 
 @pytest.mark.parametrize("n", [19, 20, 57, 100])
@@ -239,7 +242,7 @@ def test_the_same_bytes_for_any_number_of_processes() -> None:
     assert ClosedLoop.from_dict(document).to_json() == texts[0]
     assert [one["searcher"] for one in document["searchers"]] == ["random", "tpe"]
     ranks = document["surrogate"]["rank_correlation"]
-    assert [one["stretch"] for one in document["searchers"]] == [1.0, 1 / ranks]
+    assert [one["widening"] for one in document["searchers"]] == [1.0, 1 / ranks]
     assert document["timed"] and document["surrogate"]["trials"] == 24
 
 

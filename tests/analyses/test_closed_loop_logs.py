@@ -120,7 +120,7 @@ def test_a_job_with_the_rule_by_hand() -> None:
         status=["completed", "stopped"],
     )  # fmt: skip
     _, ruled = future(log, Arm(esim.rule("sagemaker")), Budget("trials", 3, 1.0), ONE)
-    found = held_against(log, job, [ruled] * 20, "last", 0.9)
+    found = held_against(log, job, [ruled] * 20, "last", 0.9, 2.0)
     told = {name: (one.recorded, one.median, one.covered) for name, one in found.quantities.items()}
     assert told == {
         "steps_saved_fraction": (0.25, 0.5, False),

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from esim.analyses.closed_loop.closed_loop import stretch
-from esim.analyses.closed_loop.spreads import one_more
+from esim.analyses.closed_loop.closed_loop import widening
+from esim.analyses.closed_loop.spreads import spreads
 from esim.study import Float64
 
 SEARCHERS = ("random", "tpe", "gp")
@@ -47,6 +47,18 @@ class Row:
         return float(np.mean(inside)) if inside else float("nan")
 
 
+def interval(
+    futures: Float64, searcher: str, rank_correlation: float, of_best: bool
+) -> tuple[float, float]:
+    """The 90 % interval as the command tells it; of_best: whether it is of a degradation."""
+    known = futures[np.isfinite(futures)]
+    name = "degradation" if of_best else "steps_saved_fraction"
+    by = widening(searcher, rank_correlation)
+    found = spreads([{name: value} for value in known.tolist()], 0.9, by)[name]
+    assert found.low is not None and found.high is not None
+    return found.low, found.high
+
+
 def rows(cells: Sequence[dict[str, Any]], key: str, scaled: bool) -> Iterator[Row]:
     """A row for each rule of each cell."""
     for cell in cells:
@@ -54,15 +66,14 @@ def rows(cells: Sequence[dict[str, Any]], key: str, scaled: bool) -> Iterator[Ro
         told = [one["refused"] is None and one["covered"] for one in cell["logs"]]
         answered = [one for one, known in zip(cell["logs"], told, strict=True) if known]
         for rule in cell["truth"][0]:
-            by = [
-                stretch(cell["searcher"], one["rank_correlation"]) if scaled else 1.0
+            futures = [
+                np.array([f[rule][key] for f in one["futures"]], dtype=float) / scale
                 for one in answered
             ]
-            futures = [
-                times * np.array([f[rule][key] for f in one["futures"]], dtype=float) / scale
-                for one, times in zip(answered, by, strict=True)
+            ends = [
+                interval(f, cell["searcher"], one["rank_correlation"], scaled)
+                for f, one in zip(futures, answered, strict=True)
             ]
-            ends = [one_more(f[np.isfinite(f)], 0.9) for f in futures]
             yield Row(
                 table=cell["table"],
                 searcher=cell["searcher"],

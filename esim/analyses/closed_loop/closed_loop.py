@@ -27,7 +27,6 @@ from esim.analyses.closed_loop.spreads import (
     reached,
     recorded_finals,
     spreads,
-    stretched,
     unknown,
 )
 from esim.analyses.closed_loop.told import caveats
@@ -150,7 +149,7 @@ def closed_loop(
             study,
             against,
             played[at * futures : (at + 1) * futures],
-            stretch(name, quality.rank_correlation),
+            widening(name, quality.rank_correlation),
             final,
             level,
         )
@@ -182,16 +181,17 @@ def closed_loop(
     return dataclasses.replace(found, caveats=tuple(caveats(found)))
 
 
-def stretch(searcher: str, rank_correlation: float) -> float:
-    """By what the losses in a searcher's futures are multiplied.
+def widening(searcher: str, rank_correlation: float) -> float:
+    """By how much wider than its futures are the intervals of what a search loses of the best.
 
-    A surrogate that ranks configurations with a correlation below 1 has too many good ones, so a
-    search that learns finds its best too soon, and loses too little by a stop. What it loses is
-    divided by that correlation, as Spearman corrects for attenuation (1904, American Journal of
-    Psychology 15:72); reports/closed_loop_intervals.md tells how far this holds. A random search
-    does not choose by what it was told, and its losses stay as they are.
+    The futures differ as jobs do and as draws of the surrogate do, but all share its error. A
+    surrogate that ranks configurations with a correlation of r shows a difference d between them
+    as r d (attenuation, Spearman 1904, American Journal of Psychology 15:72), and a search that
+    learns chooses by these. So the ends of its intervals are 1 / r times as far from the median;
+    reports/closed_loop_intervals.md tells how many true jobs they then hold. A random search does
+    not choose by what it was told, and its futures hold about as many as they should.
 
-    >>> stretch("tpe", 0.5), stretch("random", 0.5)
+    >>> widening("tpe", 0.5), widening("random", 0.5)
     (2.0, 1.0)
     """
     return 1.0 / rank_correlation if searcher in LEARNING else 1.0
@@ -212,18 +212,18 @@ def _forecast(
     scale = best_to_median(log, sign)
     held = None
     if against is not None and record.covered:
-        held = held_against(study, against, [ruled for _, ruled in futures], final, confidence)
-    found = [stretched(numbers(without, ruled, sign, scale), by) for without, ruled in futures]
+        held = held_against(study, against, [ruled for _, ruled in futures], final, confidence, by)
+    found = [numbers(without, ruled, sign, scale) for without, ruled in futures]
     lost = np.array([one["degradation"] for one in found])
     lost = lost[np.isfinite(lost)]
     return SearcherForecast(
         searcher=name,
         record=record,
-        quantities=spreads(found, confidence) if record.covered else unknown(found),
+        quantities=spreads(found, confidence, by) if record.covered else unknown(found),
         probability_no_worse=float((lost <= 0).mean()) if record.covered and len(lost) else None,
         reached=float(np.mean([reached(without, ruled) for without, ruled in futures])),
         bands=tuple(bands(futures, confidence)),
-        stretch=by,
+        widening=by,
         against=held,
     )
 

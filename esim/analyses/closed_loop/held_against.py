@@ -44,6 +44,7 @@ def held_against(
     futures: Sequence[Side],
     final: str,
     confidence: float,
+    widening: float,
 ) -> HeldAgainst:
     """What the futures with the rule say of a job that ran with it, and what it recorded.
 
@@ -56,6 +57,7 @@ def held_against(
         futures: their arms with the rule, on as many trials.
         final: which reported value is a trial's final one, "last" or "best".
         confidence: of the intervals.
+        widening: how much wider the interval of the best value is than the futures say.
     """
     sign = job.sign
     recorded = _recorded(log, job)
@@ -65,7 +67,12 @@ def held_against(
     for one, side in zip(told, futures, strict=True):
         one["best"] = float(sign * np.nanmin(sign * side.finals))
     numbers = {
-        name: _held(value, np.array([one[name] for one in told]), confidence)
+        name: _held(
+            value,
+            np.array([one[name] for one in told]),
+            confidence,
+            widening if name == "best" else 1.0,
+        )
         for name, value in recorded.items()
     }
     return HeldAgainst(
@@ -107,11 +114,12 @@ def _amount(study: Study, what: str) -> Float64:
     return last_row(study, study.resource) * 1.0 if what == "steps" else durations(study)
 
 
-def _held(recorded: float, futures: Float64, confidence: float) -> HeldNumber:
-    low, high = one_more(futures, confidence)
+def _held(recorded: float, futures: Float64, confidence: float, widening: float) -> HeldNumber:
+    median = float(np.median(futures))
+    low, high = (median + widening * (end - median) for end in one_more(futures, confidence))
     return HeldNumber(
         recorded=recorded,
-        median=float(np.median(futures)),
+        median=median,
         low=low,
         high=high,
         covered=bool(low <= recorded <= high),

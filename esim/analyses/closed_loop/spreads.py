@@ -64,11 +64,6 @@ def numbers(without: Side, ruled: Side, sign: float, scale: float) -> dict[str, 
     return found
 
 
-def stretched(found: dict[str, float], by: float) -> dict[str, float]:
-    """The numbers of a future with what it loses of the best, or gains, so many times as large."""
-    return {name: by * x if name.startswith("degradation") else x for name, x in found.items()}
-
-
 def reached(without: Side, ruled: Side) -> bool:
     """Whether the arm with the rule used all that the other did, or a job-level rule ended it."""
     its, all_used = ruled.progress, without.progress
@@ -89,10 +84,17 @@ _UNITS = {
 }
 
 
-def spreads(futures: Sequence[dict[str, float]], confidence: float) -> dict[str, Spread]:
-    """Each number over the futures."""
+def spreads(
+    futures: Sequence[dict[str, float]], confidence: float, widening: float = 1.0
+) -> dict[str, Spread]:
+    """Each number over the futures; what is lost of the best has intervals so much wider."""
     return {
-        name: _spread(np.array([one[name] for one in futures]), name, confidence)
+        name: _spread(
+            np.array([one[name] for one in futures]),
+            name,
+            confidence,
+            widening if name.startswith("degradation") else 1.0,
+        )
         for name in futures[0]
     }
 
@@ -100,19 +102,19 @@ def spreads(futures: Sequence[dict[str, float]], confidence: float) -> dict[str,
 def unknown(futures: Sequence[dict[str, float]]) -> dict[str, Spread]:
     """Each number where the futures are not to be believed."""
     none = np.full(1, np.nan)
-    return {name: _spread(none, name, 0.5) for name in futures[0]}
+    return {name: _spread(none, name, 0.5, 1.0) for name in futures[0]}
 
 
-def _spread(values: Float64, name: str, confidence: float) -> Spread:
+def _spread(values: Float64, name: str, confidence: float, widening: float) -> Spread:
     unit = _UNITS.get(name, "share")
     known = values[np.isfinite(values)]
     share = len(known) / len(values)
     if not len(known):
         return Spread(None, None, None, None, unit, 0.0)
-    low, high = one_more(known, confidence)
     # What is counted or mostly zero takes values that occur.
     method: Any = "linear" if unit == "share" else "inverted_cdf"
     median = float(np.quantile(known, 0.5, method=method))
+    low, high = (median + widening * (end - median) for end in one_more(known, confidence))
     return Spread(median, low, high, float(known.mean()), unit, share)
 
 

@@ -98,8 +98,8 @@ def _of_the_pair(found: ClosedLoop) -> Iterator[Caveat]:
             yield Caveat(
                 "pair_missed",
                 f"{one.searcher}: what {job} recorded with the rule lies outside the forecast in "
-                f"{', '.join(what)}; of so many numbers {_percent(1 - found.confidence)} each may "
-                "miss by chance",
+                f"{', '.join(what)}; {_percent(1 - found.confidence)} of jobs may miss each by "
+                "chance, if the forecast is right",
             )
     if not found.pair.trials_stopped:
         yield Caveat(
@@ -109,7 +109,7 @@ def _of_the_pair(found: ClosedLoop) -> Iterator[Caveat]:
 
 
 def _of_intervals(found: ClosedLoop) -> Iterator[Caveat]:
-    """What the intervals hold, and what was made of the futures' losses."""
+    """What the intervals hold, and which are wider than the futures say."""
     most = (found.futures - 1) / (found.futures + 1)
     if most < found.confidence - 1e-9:
         least = math.ceil((1 + found.confidence) / (1 - found.confidence) - 1e-9)
@@ -118,17 +118,15 @@ def _of_intervals(found: ClosedLoop) -> Iterator[Caveat]:
             f"of {found.futures} futures the widest interval holds {_percent(most)} of jobs, and "
             f"{_percent(found.confidence)} needs {least}",
         )
-    learning = [one for one in found.searchers if one.stretch != 1.0 and one.record.covered]
-    if learning:
-        yield Caveat(
-            "stretched",
-            f"{', '.join(one.searcher for one in learning)}: what futures lose or gain of the best "
-            f"is told {learning[0].stretch:.2f} times as large, because a search that learns finds "
-            f"its best too soon on a surrogate with a rank correlation of "
-            f"{found.surrogate.rank_correlation:.2f}; where the truth is known this makes up for "
-            "half of what the losses of TPE were told too small by, and too much for the Gaussian "
-            "process (reports/closed_loop_intervals.md)",
-        )
+    for one in found.searchers:
+        if one.widening != 1.0 and one.record.covered:
+            yield Caveat(
+                "widened",
+                f"{one.searcher}: intervals of what is lost of the best are {one.widening:.2f} "
+                "times as wide as its futures say, because these share the surrogate's error "
+                f"(rank correlation {found.surrogate.rank_correlation:.2f}); what is told in the "
+                "middle may still be off either way (reports/closed_loop_intervals.md)",
+            )
 
 
 def _percent(share: float) -> str:

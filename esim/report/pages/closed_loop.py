@@ -118,7 +118,7 @@ def _numbers(found: ClosedLoop, one: SearcherForecast) -> Iterator[Part]:
         "What was made of the futures",
         (
             ("an interval holds one more job with a chance of", share_words(found.confidence)),
-            ("what a future loses of the best is told, times", f"{one.stretch:.2f}"),
+            ("that of what is lost of the best is wider, times", f"{one.widening:.2f}"),
         ),
     )
     if found.pair is not None and one.against is not None:
