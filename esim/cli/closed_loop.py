@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from esim.analyses.closed_loop.futures import Budget, BudgetOf
     from esim.analyses.closed_loop.loop import Told
     from esim.readers.inputs import ReadInput
-    from esim.study import Study
 
 _SEARCH = "The search"
 _AMOUNT = re.compile(r"\s*([0-9.eE+-]+?)\s*(trials?|s|seconds?|money|)\s*", re.IGNORECASE)
@@ -109,6 +108,17 @@ class SearchFlags:
         ),
     ] = None
 
+    against: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="LOGS",
+            help="Logs of a job of the same search that ran with the rule: the forecast, on as "
+            "many workers and trials, is held against what it recorded; repeatable.",
+            rich_help_panel=_SEARCH,
+            show_default=False,
+        ),
+    ] = None
+
     def what_is_told(self) -> Told:
         """What the search is told of a stopped trial. Raises typer.BadParameter."""
         words: tuple[Told, ...] = ("last", "best", "nothing")
@@ -137,27 +147,29 @@ def closed_loop(
     output: ResultFlags,
 ) -> None:
     """What the search would have done next: simulated jobs with the rule and without it, on a
-    surrogate learned from the logs of one job."""
+    surrogate learned from the logs of one job, or of several that searched the same problem."""
     row, until, budget, names = rule.chosen(), rule.job_rules(), job.amount(), search.names()
     told, money, final_value = search.what_is_told(), costs.chosen(), final.chosen()
     if rule.rule is not None and rule.left():
         raise typer.BadParameter("esim closed-loop is for one rule, and this is a set of several")
-    output.check(logs)
+    output.check([*logs, *(search.against or [])])
 
     from esim.analyses.closed_loop.closed_loop import closed_loop as simulate
 
     with progress() as display:
         task = display.add_task("reading logs", total=None)
         found = reading.read(logs)
-        study = _only(found)
+        pair = _job(search.against, reading)
         display.update(task, description="simulating jobs", total=len(names) * job.futures)
         result = simulate(
-            study, row, job.workers, until=until, budget=budget, searchers=names, told=told,
+            found.studies, row, job.workers, until=until, budget=budget, searchers=names, told=told,
             futures=job.futures, seed=job.seed, confidence=job.confidence, costs=money,
-            final=final_value, leave_out=search.leave_out or (), jobs=job.jobs,
+            final=final_value, leave_out=search.leave_out or (),
+            against=None if pair is None else pair.studies[0], jobs=job.jobs,
             advance=lambda more: display.advance(task, more),
         )  # fmt: skip
-    result = replace(result, inputs=tuple(described(found)), command=command_line(context))
+    inputs = [one for read in (found, pair) if read is not None for one in described(read)]
+    result = replace(result, inputs=tuple(inputs), command=command_line(context))
     from esim.report.in_short import closed_loop_in_short
     from esim.report.terminal.closed_loop import show_closed_loop
 
@@ -165,9 +177,16 @@ def closed_loop(
     output.decide(result)
 
 
-def _only(found: ReadInput) -> Study:
-    """The only study. Raises EsimError if there are several."""
+def _job(logs: list[str] | None, reading: ReadStudiesFlags) -> ReadInput | None:
+    """The job to hold the forecast against. Raises EsimError if the logs hold several."""
+    if not logs:
+        return None
+    from esim.readers.inputs import read_inputs
+
+    found = read_inputs(*logs, **{**reading.keywords(), "studies": []})
     if len(found.studies) != 1:
         names = near_names("", (study.name for study in found.studies))
-        raise EsimError("the logs hold several studies", fix=f"--study with one of: {names}")
-    return found.studies[0]
+        raise EsimError(
+            "the logs of --against hold several studies", fix=f"the logs of one of: {names}"
+        )
+    return found

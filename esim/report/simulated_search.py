@@ -5,16 +5,25 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from esim.report.words import (
+    MISSING,
     clean,
     count,
     interval_words,
+    number,
     percent,
     plural,
     seconds,
     share_words,
     signed,
 )
-from esim.results.closed_loop import ClosedLoop, SearcherForecast, Spread
+from esim.results.closed_loop import (
+    ClosedLoop,
+    HeldAgainst,
+    HeldJob,
+    HeldNumber,
+    SearcherForecast,
+    Spread,
+)
 
 SEARCH_WORDS = {
     "random": "random",
@@ -40,6 +49,13 @@ AT_EQUAL_BUDGET = {
     "degradation_equal_spent": "best value at equal training, worse by",
     "degradation_normalized_equal_spent": "the same, the log's best to median = 1",
 }
+# Numbers of a job that ran with the rule, against a mean trial of the log.
+AGAINST = {
+    "steps_saved_fraction": "steps saved of a trial",
+    "seconds_saved_fraction": "training time saved of a trial",
+    "trials_stopped_fraction": "trials stopped",
+    "best": "best value",
+}
 
 
 def acting(found: ClosedLoop) -> str:
@@ -51,7 +67,7 @@ def acting(found: ClosedLoop) -> str:
 
 
 def head(found: ClosedLoop) -> Iterator[str]:
-    """What was asked, and from what it is answered, in two lines."""
+    """What was asked, and from what it is answered, in two lines; of several logs one more."""
     amount = {
         "trials": plural(int(found.budget.amount), "trial"),
         "seconds": f"what starts within {seconds(found.budget.amount)}",
@@ -64,13 +80,20 @@ def head(found: ClosedLoop) -> Iterator[str]:
         f"{found.futures} times for each search, which is told {told} of a stopped trial"
     )
     q = found.surrogate
+    of = f" of {plural(len(q.logs), 'log')}" if q.logs else ""
     yield (
-        f"the surrogate, from {plural(q.trials, 'trial')} and "
+        f"the surrogate, from {plural(q.trials, 'trial')}{of} and "
         f"{plural(len(q.hyperparameters), 'hyperparameter')}: rank correlation of final values it "
         f"had not seen {q.rank_correlation:.2f} (refused below {q.least_correlation:.2f}), curves "
         f"with {100 * q.curve_error:.0f} % of the mean curve's error, {share_words(q.band_holds)} "
         f"of final values in its {share_words(q.band)} band"
     )
+    if q.logs:
+        yield "of each log, this correlation, and learned from it alone: " + ", ".join(
+            f"{clean(log.study)} ({plural(log.trials, 'trial')}) "
+            f"{number(log.rank_correlation, 2)}, {number(log.alone, 2)}"
+            for log in q.logs
+        )
 
 
 def answer(found: ClosedLoop) -> Iterator[str]:
@@ -90,12 +113,62 @@ def answer(found: ClosedLoop) -> Iterator[str]:
             f"jobs; on average it is worse by {share_words_signed(lost.mean)} of the way from the "
             "log's best to its median trial."
         )
+        if found.pair is not None and one.against is not None:
+            yield _held(found.pair, one.against)
     r = found.replayed
     lost_words = share_words_signed(r.degradation_normalized)
     yield (
         f"Replay of the log, {plural(found.trials, 'trial')} of which a stop changes no later one: "
         f"{percent(r.steps_saved_fraction)} of the steps saved, the best worse by {lost_words} of "
         "that way."
+    )
+
+
+def _held(job: HeldJob, its: HeldAgainst) -> str:
+    """A sentence on the job that ran with the rule."""
+    told = f"Held against {clean(job.study)}, which ran with the rule: "
+    missed = [f"{AGAINST[name]} {_recorded(its, name)}" for name in its.missed]
+    if not missed:
+        return told + f"all {len(its.quantities)} numbers that it recorded lie in the intervals."
+    return told + f"MISSED, {'; '.join(missed)}."
+
+
+def _recorded(its: HeldAgainst, name: str) -> str:
+    """What was recorded of a number, and the interval."""
+    one = its.quantities[name]
+    return f"{held_value(name, one.recorded)} ({held_between(name, one)})"
+
+
+def held_value(name: str, value: float | None) -> str:
+    """A number of a job that ran with the rule."""
+    return number(value) if name == "best" else percent(value)
+
+
+def held_between(name: str, one: HeldNumber) -> str:
+    """The interval of the futures."""
+    return interval_words(one.low, one.high, lambda value: held_value(name, value))
+
+
+def held_rows(its: HeldAgainst) -> Iterator[tuple[str, str, str, str, str]]:
+    """Of each number its label, what was recorded, the median, the interval, and whether it holds.
+
+    The last row is of the best so far, launch by launch.
+    """
+    for name, one in its.quantities.items():
+        yield (
+            AGAINST[name],
+            held_value(name, one.recorded),
+            held_value(name, one.median),
+            held_between(name, one),
+            "yes" if one.covered else "NO",
+        )
+    line = its.best_so_far
+    yield (
+        "best so far: launches outside",
+        share_words(line.outside),
+        MISSING,
+        f"at most {share_words(line.allowed)}",
+        "yes" if line.covered else "NO",
     )
 
 

@@ -21,12 +21,31 @@ SCHEMA = "esim.closed-loop/1"
 
 
 @dataclass(frozen=True)
+class LearnedLog:
+    """One of several logs from which a surrogate has learned.
+
+    Attributes:
+        study: its name.
+        trials: of it that were learned from and held out.
+        rank_correlation: Spearman's, of the final values of its trials as predicted from all logs,
+            each by trees that had not seen it, and as recorded; None where they do not differ.
+        alone: the same of a surrogate that learns from this log alone; None where it cannot.
+    """
+
+    study: str
+    trials: int
+    rank_correlation: float | None
+    alone: float | None
+
+
+@dataclass(frozen=True)
 class SurrogateQuality:
     """How well the surrogate predicts trials that its trees have not seen.
 
     Attributes:
         trials: from which it has learned.
-        left_out: trials of the log that reported no value or were cut short.
+        left_out: trials of the log that reported no value or were cut short; of several logs also
+            those that an earlier one holds too.
         hyperparameters: that vary, the dimensions of its space.
         constant: hyperparameters that never change.
         filled: hyperparameter -> in how many trials it has no value and a usual one stands in.
@@ -39,6 +58,7 @@ class SurrogateQuality:
             draws for their configurations, and which does.
         noise: by what errors of unseen trials are scaled that are added to what it draws.
         not_a_number: reports whose value is not finite; they count as the worst finite value.
+        logs: each log, where it has learned from several, in the order given; else ().
     """
 
     trials: int
@@ -54,6 +74,7 @@ class SurrogateQuality:
     band_holds: float
     noise: float
     not_a_number: int
+    logs: tuple[LearnedLog, ...]
 
 
 @dataclass(frozen=True)
@@ -97,7 +118,7 @@ class Band:
 
 @dataclass(frozen=True)
 class RecordedBest:
-    """Whether futures without the rule cover the recorded best so far, launch by launch.
+    """Whether futures cover the recorded best so far of a job, launch by launch.
 
     Attributes:
         outside: share of the launches at which the recorded best lies outside the band.
@@ -114,6 +135,57 @@ class RecordedBest:
 
 
 @dataclass(frozen=True)
+class HeldNumber:
+    """A number that a job with the rule recorded, and what the futures say of one more job.
+
+    Attributes:
+        recorded: by the job.
+        median: of the futures.
+        low, high: the ends of the interval in which one more job lies with the confidence asked.
+        covered: whether what was recorded lies in it.
+    """
+
+    recorded: float
+    median: float
+    low: float
+    high: float
+    covered: bool
+
+
+@dataclass(frozen=True)
+class HeldAgainst:
+    """A recorded job with the rule, held against a searcher's futures with it.
+
+    Attributes:
+        quantities: by name; what is saved is told of a mean trial, against one of the log.
+        best_so_far: whether the futures with the rule cover the job's best so far.
+    """
+
+    quantities: Mapping[str, HeldNumber]
+    best_so_far: RecordedBest
+
+    @property
+    def missed(self) -> list[str]:
+        """The quantities whose interval does not hold what was recorded."""
+        return [name for name, one in self.quantities.items() if not one.covered]
+
+
+@dataclass(frozen=True)
+class HeldJob:
+    """A job that ran with the rule, against which the forecast is held.
+
+    Attributes:
+        study: its name.
+        trials: in it.
+        trials_stopped: those with a value that had been cut short.
+    """
+
+    study: str
+    trials: int
+    trials_stopped: int
+
+
+@dataclass(frozen=True)
 class SearcherForecast:
     """What the futures of one searcher say.
 
@@ -126,6 +198,10 @@ class SearcherForecast:
         reached: share of futures in which the arm with the rule came to use all the time and the
             training of the one without it, before it had `ClosedLoop.beyond` times as many trials.
         bands: the best so far.
+        widening: how much wider the intervals of what is lost of the best are than its futures
+            say: 1 for a random search, for one that learns 1 / the surrogate's rank correlation.
+        against: a job that ran with the rule, held against its futures with the rule; None: there
+            is none, or the futures without the rule do not look like the record.
     """
 
     searcher: str
@@ -134,6 +210,8 @@ class SearcherForecast:
     probability_no_worse: float | None
     reached: float
     bands: tuple[Band, ...]
+    widening: float
+    against: HeldAgainst | None = None
 
 
 @dataclass(frozen=True)
@@ -164,8 +242,9 @@ class ClosedLoop(Document):
     """Simulated futures of the search of one problem, with a rule and without it.
 
     Attributes:
-        study, objective, direction: of the log.
-        trials: in the log.
+        study, objective, direction: of the log; of several the first, of whose search the answers
+            are: its best so far is held against the futures, and it is replayed.
+        trials: in that log.
         rule, until: what may end trials, and the job.
         clock: by which the futures run, simulated on so many workers.
         costs: of the jobs.
@@ -182,6 +261,7 @@ class ClosedLoop(Document):
         replayed: what the replay of the log says.
         searchers: a forecast for each searcher.
         caveats: reasons to doubt it.
+        pair: a job that ran with the rule, held against each forecast; None: there is none.
     """
 
     study: str
@@ -204,6 +284,7 @@ class ClosedLoop(Document):
     replayed: ReplayAnswer
     searchers: tuple[SearcherForecast, ...]
     caveats: tuple[Caveat, ...]
+    pair: HeldJob | None = None
     schema: ClassVar = SCHEMA
     inputs: Inputs = ()
     command: str | None = None

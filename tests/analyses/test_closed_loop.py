@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from typing import Any
 
@@ -15,10 +16,12 @@ from esim.analyses.closed_loop.record_covered import recorded_best
 from esim.analyses.closed_loop.spreads import (
     best_to_median,
     numbers,
+    one_more,
     reached,
     recorded_finals,
     spreads,
 )
+from esim.analyses.closed_loop.told import caveats
 from esim.assumptions import Costs
 from esim.errors import EsimError
 from esim.rules import job_rules
@@ -134,9 +137,29 @@ def test_spreads_by_hand() -> None:
         [{"degradation": float(i), "cost_saved_fraction": np.nan} for i in range(11)], 0.8
     )
     lost = found["degradation"]
-    # Of eleven values the lowest 10 % end with 1, as a value that occurs: 1.1 of them, the 2nd.
-    assert (lost.low, lost.median, lost.high, lost.mean) == (1.0, 5.0, 9.0, 5.0)
+    # Of eleven values: 12 ranks for one more, of which 10 % are 1.2, outwards 1: the lowest.
+    assert (lost.low, lost.median, lost.high, lost.mean) == (0.0, 5.0, 10.0, 5.0)
     assert found["cost_saved_fraction"].median is None and found["cost_saved_fraction"].known == 0
+
+
+def test_intervals_of_what_is_lost_are_widened_by_hand() -> None:
+    # 0 to 10: the median 5, the ends at 0.8 as above 0 and 10. Twice as far: -5 and 15.
+    found = spreads([{"degradation": float(i), "trials_equal_time": float(i)} for i in range(11)],
+                    0.8, 2.0)  # fmt: skip
+    lost, trials = found["degradation"], found["trials_equal_time"]
+    assert (lost.low, lost.median, lost.high, lost.mean) == (-5.0, 5.0, 15.0, 5.0)
+    assert (trials.low, trials.high) == (0.0, 10.0)
+
+
+@pytest.mark.parametrize("n", [19, 20, 57, 100])
+def test_one_more_lies_in_the_interval_as_often_as_said(n: int) -> None:
+    """4,000 draws of n values and one more: within 4 standard errors of 90 %, or above."""
+    values = np.random.default_rng(n).random((4_000, n + 1))
+    ends = np.array([one_more(row[:-1], 0.9) for row in values])
+    held = ((ends[:, 0] <= values[:, -1]) & (values[:, -1] <= ends[:, 1])).mean()
+    outside = int((n + 1) * 0.05)  # ranks at each end: 1, 1, 2 and 5
+    expected = (n + 1 - 2 * outside) / (n + 1)
+    assert expected >= 0.9 and abs(held - expected) < 4 * np.sqrt(0.09 / 4_000)
 
 
 def test_the_distance_from_best_to_median() -> None:
@@ -218,6 +241,8 @@ def test_the_same_bytes_for_any_number_of_processes() -> None:
     assert document["schema"] == "esim.closed-loop/1"
     assert ClosedLoop.from_dict(document).to_json() == texts[0]
     assert [one["searcher"] for one in document["searchers"]] == ["random", "tpe"]
+    ranks = document["surrogate"]["rank_correlation"]
+    assert [one["widening"] for one in document["searchers"]] == [1.0, 1 / ranks]
     assert document["timed"] and document["surrogate"]["trials"] == 24
 
 
@@ -238,6 +263,13 @@ def test_what_it_says() -> None:
     replayed = esim.replay(study, "sagemaker", "simulated", 2).summary
     assert found.replayed.steps_saved_fraction == replayed.steps_saved_fraction
     assert [caveat.code for caveat in found.caveats if caveat.code == "surrogate"]
+    # Of 20 futures (20 - 1) / (20 + 1) = 0.905; for 0.99 they must be 1.99 / 0.01 = 199.
+    assert not [caveat for caveat in found.caveats if caveat.code == "few_futures"]
+    told = {c.code: c.text for c in caveats(dataclasses.replace(found, confidence=0.99))}
+    assert (
+        "20 futures the widest interval holds 90 % of jobs, and 99 % needs 199"
+        in told["few_futures"]
+    )
 
 
 def test_no_number_where_futures_do_not_look_like_the_log() -> None:

@@ -39,12 +39,12 @@ def problem(trials: int = 40, seed: int = 0, **columns: Any) -> Study:
 
 def refused(study: Study, *leave_out: str) -> str:
     with pytest.raises(EsimError) as error:
-        learned(study, leave_out, 0)
+        learned([study], leave_out, 0)
     return str(error.value)
 
 
 def test_it_predicts_what_it_has_not_seen() -> None:
-    _, quality = learned(problem(60), (), 0)
+    _, quality = learned([problem(60)], (), 0)
     assert quality.rank_correlation > 0.85
     assert quality.seconds_correlation is not None and quality.seconds_correlation > 0.6
     assert quality.curve_error < 0.6
@@ -55,7 +55,7 @@ def test_it_predicts_what_it_has_not_seen() -> None:
 def test_its_band_holds_new_trials() -> None:
     """Simulated truth: 200 new configurations of the same problem, 40 draws of each."""
     study, new = problem(60), problem(200, seed=9)
-    surrogate, _ = learned(study, (), 0)
+    surrogate, _ = learned([study], (), 0)
     draws = [Draw.of(surrogate, np.random.default_rng(i)) for i in range(40)]
     columns = [
         dimension.snapped(dimension.positions(np.array(new.config[dimension.name])))
@@ -70,7 +70,7 @@ def test_its_band_holds_new_trials() -> None:
 
 
 def test_a_draw_is_a_function_of_the_configuration() -> None:
-    surrogate, _ = learned(problem(), (), 0)
+    surrogate, _ = learned([problem()], (), 0)
     surrogate = dataclasses.replace(surrogate, noise=0.5)
     draw = Draw.of(surrogate, np.random.default_rng(1))
     for position in surrogate.space.drawn(np.random.default_rng(2), 5):
@@ -81,7 +81,7 @@ def test_a_draw_is_a_function_of_the_configuration() -> None:
 
 def test_without_noise_a_draw_gives_recorded_curves() -> None:
     study = problem()
-    surrogate = dataclasses.replace(learned(study, (), 0)[0], noise=0.0)
+    surrogate = dataclasses.replace(learned([study], (), 0)[0], noise=0.0)
     draw = Draw.of(surrogate, np.random.default_rng(1))
     recorded = study.values.reshape(40, 8)
     for position in surrogate.space.drawn(np.random.default_rng(2), 10):
@@ -107,7 +107,7 @@ def test_a_categorical_hyperparameter_of_200_levels() -> None:
     text = refused(study)
     assert "hyperparameter output has 200 levels" in text.replace("'", "")
     assert "--leave-out output" in text
-    assert learned(study, ("output",), 0)[1].trials == 200
+    assert learned([study], ("output",), 0)[1].trials == 200
 
 
 def test_eight_trials() -> None:
@@ -129,7 +129,7 @@ def test_trials_cut_short() -> None:
     status = ["stopped"] * 12 + ["completed"] * 28
     assert "12 of 40 trials were cut short" in refused(problem(status=status))
     few = ["stopped"] * 4 + ["completed"] * 36
-    quality = learned(problem(status=few), (), 0)[1]
+    quality = learned([problem(status=few)], (), 0)[1]
     assert (quality.trials, quality.left_out) == (36, 4)
 
 

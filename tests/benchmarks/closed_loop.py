@@ -53,7 +53,7 @@ from tests.paths import DATA
 WORKERS = 4
 TRUTHS = {30: 10, 100: 6}  # pairs on the table, of which the first are the logs
 LOGS = {30: 2, 100: 1}  # that are not refused, if there are so many
-FUTURES = {30: 20, 100: 10}
+FUTURES = {30: 20, 100: 20}
 BEYOND = 1.5
 TIMED = 10  # futures
 SIZES = (30, 100)
@@ -226,7 +226,7 @@ def one_log(study: Study, table: Study, name: str, n: int, jobs: int) -> dict[st
         replayed[rule] = {key: getattr(s, key) for key in ASKED if hasattr(s, key)}
     found: dict[str, Any] = {"replayed": replayed, "refused": None}
     try:
-        surrogate, quality = learned(study, (), 0)
+        surrogate, quality = learned([study], (), 0)
     except EsimError as error:
         return found | {"refused": str(error)}
     budget, space = Budget("trials", n, BEYOND), surrogate.space
@@ -277,7 +277,7 @@ def speeds() -> list[str]:
     values = ((x - 0.4) ** 2).sum(axis=1)[:, None] + 1 / steps + 0.02 * rng.random((100, 50))
     config = {f"x{at}": column.tolist() for at, column in enumerate(x.T)}
     study = Study.from_arrays(values, "minimize", config=config)
-    surrogate, _ = learned(study, (), 0)
+    surrogate, _ = learned([study], (), 0)
     lines = [
         f"Processor seconds of 100 futures of 100 trials of 50 steps under sagemaker on {WORKERS} "
         f"workers, from the first {TIMED} of them; the arm with the rule has up to 3 times as many "

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from esim.analyses.closed_loop.closed_loop import widening
+from esim.analyses.closed_loop.spreads import spreads
 from esim.study import Float64
 
 SEARCHERS = ("random", "tpe", "gp")
@@ -33,7 +35,6 @@ class Row:
     truth: Float64  # [pairs]
     replayed: Float64  # [logs]; NaN: replay does not tell it
     answered: NDArray[np.bool_]  # [logs], by the closed loop
-    medians: Float64  # [logs that are answered], of the futures
     means: Float64  # [logs that are answered]
     lows: Float64
     highs: Float64
@@ -44,6 +45,18 @@ class Row:
         inside = [(low <= self.truth) & (self.truth <= high)
                   for low, high in zip(self.lows, self.highs, strict=True)]  # fmt: skip
         return float(np.mean(inside)) if inside else float("nan")
+
+
+def interval(
+    futures: Float64, searcher: str, rank_correlation: float, of_best: bool
+) -> tuple[float, float]:
+    """The 90 % interval as the command tells it; of_best: whether it is of a degradation."""
+    known = futures[np.isfinite(futures)]
+    name = "degradation" if of_best else "steps_saved_fraction"
+    by = widening(searcher, rank_correlation)
+    found = spreads([{name: value} for value in known.tolist()], 0.9, by)[name]
+    assert found.low is not None and found.high is not None
+    return found.low, found.high
 
 
 def rows(cells: Sequence[dict[str, Any]], key: str, scaled: bool) -> Iterator[Row]:
@@ -57,7 +70,10 @@ def rows(cells: Sequence[dict[str, Any]], key: str, scaled: bool) -> Iterator[Ro
                 np.array([f[rule][key] for f in one["futures"]], dtype=float) / scale
                 for one in answered
             ]
-            ends = [np.nanquantile(f, [0.05, 0.5, 0.95]) for f in futures]
+            ends = [
+                interval(f, cell["searcher"], one["rank_correlation"], scaled)
+                for f, one in zip(futures, answered, strict=True)
+            ]
             yield Row(
                 table=cell["table"],
                 searcher=cell["searcher"],
@@ -68,10 +84,9 @@ def rows(cells: Sequence[dict[str, Any]], key: str, scaled: bool) -> Iterator[Ro
                     [one["replayed"][rule].get(key, np.nan) for one in cell["logs"]], dtype=float
                 ) / scale,
                 answered=np.array(told, dtype=np.bool_),
-                medians=np.array([e[1] for e in ends]),
                 means=np.array([np.nanmean(f) for f in futures]),
                 lows=np.array([e[0] for e in ends]),
-                highs=np.array([e[2] for e in ends]),
+                highs=np.array([e[1] for e in ends]),
             )  # fmt: skip
 
 

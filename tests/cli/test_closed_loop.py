@@ -20,7 +20,7 @@ pytest.importorskip("sklearn")
 LOGS = "data/xgboost_digits/sagemaker"
 ASKED = [
     "--searcher", "random", "--budget", "12", "--futures", "20", "--jobs", "1", "--price", "1",
-    "--until", "not-improving=3", "--rule", "sagemaker",
+    "--until", "not-improving=3", "--rule", "sagemaker", "--against", LOGS,
     "--fail-if", "searchers.random.quantities.steps_saved_fraction.low > 100% or "
     "degradation.low == null",
 ]  # fmt: skip
@@ -54,6 +54,26 @@ def test_what_is_printed(folder: tuple[Path, str]) -> None:
         assert text in shown, text
     assert found.command is not None and "--until not-improving=3" in found.command
     assert found.until[0].text == "not-improving=3"
+
+
+def test_a_job_to_hold_the_forecast_against(folder: tuple[Path, str]) -> None:
+    """The log itself, whose trials all ran to their end: nothing is saved, which is a miss."""
+    place, shown = folder
+    found = read(place)
+    its = found.searchers[0].against
+    assert found.pair is not None and found.pair.trials_stopped == 0 and its is not None
+    assert its.quantities["steps_saved_fraction"].recorded == 0.0
+    assert "steps_saved_fraction" in its.missed
+    assert [one["path"] for one in found.inputs] == [LOGS, LOGS]
+    assert "Held against xgboost-digits, which ran with the rule: MISSED" in " ".join(shown.split())
+    assert "no trial of xgboost-digits was cut short" in " ".join(shown.split())
+    page, _ = read_page(place)
+    rows = {table.name: table.rows for table in page.tables()}["against-random"]
+    assert rows[0][:2] == ("steps saved of a trial", "0.0 %") and rows[0][-1] == "NO"
+    several = run(
+        LOGS, "--against", "data/tiny/sagemaker", "--against", "data/image_digits", code=1
+    )
+    assert "the logs of --against hold several studies" in several
 
 
 def test_the_folder_and_the_page(folder: tuple[Path, str]) -> None:
@@ -99,4 +119,4 @@ def test_wrong_usage(words: list[str], text: str) -> None:
 def test_what_cannot_be_learned_from() -> None:
     assert "6 trials with a value ran to their end" in run("data/tiny/sagemaker", code=1)
     several = run("data/tiny/sagemaker", "data/image_digits", "--leave-out", "x", code=1)
-    assert "--study with one of" in several
+    assert "are not of one problem" in several and "--study NAME" in several

@@ -14,10 +14,12 @@ import numpy as np
 
 from esim.analyses.closed_loop.drawn_futures import Drawn
 from esim.analyses.closed_loop.futures import Arm, Budget, BudgetOf, Side
+from esim.analyses.closed_loop.held_against import held_against, held_job
 from esim.analyses.closed_loop.learn import learned
 from esim.analyses.closed_loop.loop import Terms, Told
 from esim.analyses.closed_loop.record_covered import recorded_best
-from esim.analyses.closed_loop.searchers import SEARCHERS
+from esim.analyses.closed_loop.same_problem import check_same_problem
+from esim.analyses.closed_loop.searchers import LEARNING, SEARCHERS
 from esim.analyses.closed_loop.spreads import (
     bands,
     best_to_median,
@@ -42,7 +44,7 @@ from esim.rules import JobRule, Rule, default_rule, job_rules, share
 from esim.rules import rule as named_rule
 from esim.simulator.jobs import slot_gaps
 from esim.simulator.replay import Final, check_final, replay
-from esim.study import Float64, Study
+from esim.study import Study
 from esim.study.batch import Batch
 from esim.study.times import side_by_side
 
@@ -50,7 +52,7 @@ LEAST_FUTURES = 20
 
 
 def closed_loop(
-    study: Study,
+    study: Study | Sequence[Study],
     rule: str | Rule | None = None,
     workers: int | None = None,
     *,
@@ -64,6 +66,7 @@ def closed_loop(
     costs: Costs | None = None,
     final: Final = "last",
     leave_out: Sequence[str] = (),
+    against: Study | None = None,
     jobs: int | None = 1,
     advance: Callable[[int], None] = lambda futures: None,
 ) -> ClosedLoop:
@@ -74,12 +77,15 @@ def closed_loop(
     from the same seed.
 
     Args:
-        study: the log of one past job, run with early stopping off, with configurations.
+        study: the log of one past job, run with early stopping off, with configurations; or of
+            several of one problem, of which the first is the job that is continued, and the others
+            teach the surrogate.
         rule: a preset's name, or a rule. By default "sagemaker", or with `until` "none".
-        workers: parallel trials; by default the most that ran side by side in the past.
+        workers: parallel trials; by default the most that ran side by side in the past, in
+            `against` where there is one.
         until: job-level rules, any of which ends the job with the rule.
         budget: of the job without the rule; a number is one of trials. By default as many trials
-            as the log has.
+            as the log has, or as `against` has.
         searchers: of "random", "tpe" and "gp".
         told: what the search is told of a stopped trial: its "last" value, its "best", or
             "nothing".
@@ -89,12 +95,15 @@ def closed_loop(
         costs: seconds and money of a job beyond its training.
         final: whether a trial's final value is its "last" reported value or its "best".
         leave_out: hyperparameters that are no part of the search space.
+        against: a job of the same problem that ran with the rule; the forecast is held against what
+            it recorded.
         jobs: processes; None: as many as the machine has cores. The result does not depend on it.
         advance: called with the number of futures of each finished unit of work.
 
     Raises:
         EsimError: a number out of range, a library of the extra `closed-loop` that is not
-            installed, or a study that the surrogate cannot learn from; the error says why.
+            installed, studies that are not of one problem, or that the surrogate cannot learn
+            from; the error says why.
 
     Example:
         >>> import numpy as np
@@ -114,11 +123,19 @@ def closed_loop(
     level = share(confidence, "confidence")
     _check(workers, futures, searchers, told)
     check_final(final)
-    side = workers or side_by_side(study)
+    studies = [study] if isinstance(study, Study) else list(study)
+    if not studies:
+        raise EsimError("no study to learn from", fix="the log of a job")
+    study = studies[0]
+    pair = None if against is None else held_job(against)
+    if against is not None:
+        check_same_problem(study, against, leave_out)
+    like = study if against is None else against
+    side = workers or side_by_side(like)
     clock = Clock("simulated", side)
     money = _settled(study, costs or Costs(), clock)
-    limit = _budget(study, budget, money)
-    surrogate, quality = learned(study, leave_out, seed)
+    limit = _budget(study, like.n_trials if budget is None else budget, money)
+    surrogate, quality = learned(studies, leave_out, seed)
     drawn = Drawn(surrogate, (arm,), Terms(side, money, final, told), limit, seed)
     units = [(name, number) for name in searchers for number in range(futures)]
     sides: list[tuple[Side, Side] | None] = [None] * len(units)
@@ -126,9 +143,16 @@ def closed_loop(
         sides[at] = without, ruled
         advance(1)
     played = [both for both in sides if both is not None]
-    recorded = recorded_finals(study, final)
     forecasts = tuple(
-        _forecast(name, recorded, study.sign, played[at * futures : (at + 1) * futures], level)
+        _forecast(
+            name,
+            study,
+            against,
+            played[at * futures : (at + 1) * futures],
+            widening(name, quality.rank_correlation),
+            final,
+            level,
+        )
         for at, name in enumerate(searchers)
     )
     found = ClosedLoop(
@@ -152,30 +176,55 @@ def closed_loop(
         replayed=_replayed(study, arm, side, costs, final),
         searchers=forecasts,
         caveats=(),
+        pair=pair,
     )
     return dataclasses.replace(found, caveats=tuple(caveats(found)))
 
 
+def widening(searcher: str, rank_correlation: float) -> float:
+    """By how much wider than its futures are the intervals of what a search loses of the best.
+
+    The futures differ as jobs do and as draws of the surrogate do, but all share its error. A
+    surrogate that ranks configurations with a correlation of r shows a difference d between them
+    as r d (attenuation, Spearman 1904, American Journal of Psychology 15:72), and a search that
+    learns chooses by these. So the ends of its intervals are 1 / r times as far from the median;
+    reports/closed_loop_intervals.md tells how many true jobs they then hold. A random search does
+    not choose by what it was told, and its futures hold about as many as they should.
+
+    >>> widening("tpe", 0.5), widening("random", 0.5)
+    (2.0, 1.0)
+    """
+    return 1.0 / rank_correlation if searcher in LEARNING else 1.0
+
+
 def _forecast(
     name: str,
-    log: Float64,
-    sign: float,
+    study: Study,
+    against: Study | None,
     futures: Sequence[tuple[Side, Side]],
+    by: float,
+    final: str,
     confidence: float,
 ) -> SearcherForecast:
     """What the futures of a searcher say; nothing of the rule if they do not look like the log."""
+    log, sign = recorded_finals(study, final), study.sign
     record = recorded_best(log, [without.finals for without, _ in futures], sign)
     scale = best_to_median(log, sign)
+    held = None
+    if against is not None and record.covered:
+        held = held_against(study, against, [ruled for _, ruled in futures], final, confidence, by)
     found = [numbers(without, ruled, sign, scale) for without, ruled in futures]
     lost = np.array([one["degradation"] for one in found])
     lost = lost[np.isfinite(lost)]
     return SearcherForecast(
         searcher=name,
         record=record,
-        quantities=spreads(found, confidence) if record.covered else unknown(found),
+        quantities=spreads(found, confidence, by) if record.covered else unknown(found),
         probability_no_worse=float((lost <= 0).mean()) if record.covered and len(lost) else None,
         reached=float(np.mean([reached(without, ruled) for without, ruled in futures])),
         bands=tuple(bands(futures, confidence)),
+        widening=by,
+        against=held,
     )
 
 
@@ -199,14 +248,14 @@ def _settled(study: Study, costs: Costs, clock: Clock) -> Costs:
     return dataclasses.replace(costs, slot_gap_s=gap)
 
 
-def _budget(study: Study, budget: int | Budget | None, costs: Costs) -> Budget:
-    """The budget asked for, or as many trials as the log has.
+def _budget(study: Study, budget: int | Budget, costs: Costs) -> Budget:
+    """The budget asked for; a number is one of trials.
 
     Raises:
         EsimError: it is no amount that can be, or one of money without a price.
     """
     if not isinstance(budget, Budget):
-        budget = Budget("trials", study.n_trials if budget is None else budget)
+        budget = Budget("trials", budget)
     if budget.of not in get_args(BudgetOf):
         raise EsimError(f"a budget of {budget.of!r}", fix="of trials, seconds or money")
     whole = budget.of != "trials" or budget.amount == int(budget.amount) >= 2

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
 from esim.analyses.closed_loop.extra import library
+from esim.analyses.closed_loop.same_problem import pooled, repeated, whole_trials
 from esim.analyses.closed_loop.space import space_of
 from esim.analyses.closed_loop.surrogate import Surrogate, fit, on_grid
 from esim.errors import EsimError
-from esim.results.closed_loop import SurrogateQuality
+from esim.results.closed_loop import LearnedLog, SurrogateQuality
 from esim.study import Float64, Int64, Study
 from esim.study.facts import cut_short, reporting
 
@@ -29,31 +30,27 @@ _DRAWS = 400  # with which each held-out trial is compared
 
 
 def learned(
-    study: Study, leave_out: Sequence[str], seed: int
+    studies: Sequence[Study], leave_out: Sequence[str], seed: int
 ) -> tuple[Surrogate, SurrogateQuality]:
-    """The surrogate of a study's problem, and how well it predicts trials that it has not seen.
+    """The surrogate of studies' problem, and how well it predicts trials that it has not seen.
 
     Args:
-        study: the recorded trials.
+        studies: of one problem, at least one; all their trials are learned from.
         leave_out: hyperparameters that are no part of the space.
         seed: of the forest.
 
     Raises:
-        EsimError: the study cannot be learned from: no configurations, too few trials that ran to
-            their end, or curves that do not depend enough on the configurations.
+        EsimError: the studies cannot be learned from: they are not of one problem, they have no
+            configurations, too few trials that ran to their end, or curves that do not depend
+            enough on the configurations.
     """
+    for one in studies:
+        _check_whole(one)
+    study = pooled(studies, leave_out)
     space, positions = space_of(study, leave_out)
     where = f"study {study.name!r}"
-    has_value, cut = reporting(study), cut_short(study)
-    if len(has_value) and cut[has_value].mean() > MOST_CUT_SHORT:
-        raise EsimError(
-            f"{cut.sum()} of {len(has_value)} trials were cut short when they were recorded",
-            where=where,
-            why="how a trial would have ended that was stopped is not recorded, and the trials "
-            "that ran to their end are no fair sample of all",
-            fix="the log of a job that ran with early stopping off",
-        )
-    whole = has_value[~study.censored[has_value]]
+    whole = whole_trials(study)
+    whole = whole[~repeated(studies)[whole]]
     if len(whole) < LEAST_TRIALS:
         raise EsimError(
             f"{len(whole)} trials with a value ran to their end, and at least {LEAST_TRIALS} are "
@@ -62,8 +59,7 @@ def learned(
             why="from fewer it cannot be told whether a surrogate predicts anything",
             fix="esim estimate needs no surrogate; it forecasts from few trials",
         )
-    grown = fit(study, whole, space, positions, seed)
-    surrogate, quality = _held_out(grown, study.n_trials)
+    surrogate, quality = _held_out(fit(study, whole, space, positions, seed), study.n_trials)
     least = least_correlation(len(whole))
     if not quality.rank_correlation >= least:
         raise EsimError(
@@ -75,7 +71,62 @@ def learned(
             f"or {len(whole)} trials are too few to learn it",
             fix="esim estimate, which does not use configurations, or the log of a longer job",
         )
+    if len(studies) > 1:
+        logs = tuple(_of_each(surrogate, studies, leave_out, seed))
+        quality = dataclasses.replace(quality, logs=logs)
     return surrogate, quality
+
+
+def _check_whole(study: Study) -> None:
+    """Raise EsimError for a study of which many trials were cut short."""
+    has_value, cut = reporting(study), cut_short(study)
+    if len(has_value) and cut[has_value].mean() > MOST_CUT_SHORT:
+        raise EsimError(
+            f"{cut.sum()} of {len(has_value)} trials were cut short when they were recorded",
+            where=f"study {study.name!r}",
+            why="how a trial would have ended that was stopped is not recorded, and the trials "
+            "that ran to their end are no fair sample of all",
+            fix="the log of a job that ran with early stopping off",
+        )
+
+
+def _of_each(
+    surrogate: Surrogate, studies: Sequence[Study], leave_out: Sequence[str], seed: int
+) -> Iterator[LearnedLog]:
+    """How the trials of each study are predicted from all studies, and from their own alone."""
+    its, told = _predicted_finals(surrogate, surrogate.donors())
+    finals = surrogate.finals()
+    begin = 0
+    for study in studies:
+        own = (surrogate.trials[told] >= begin) & (surrogate.trials[told] < begin + study.n_trials)
+        begin += study.n_trials
+        yield LearnedLog(
+            study=study.name,
+            trials=int(own.sum()),
+            rank_correlation=_known(_rank_correlation(its[own], finals[told][own])),
+            alone=_alone(study, leave_out, seed),
+        )
+
+
+def _alone(study: Study, leave_out: Sequence[str], seed: int) -> float | None:
+    """The rank correlation of a surrogate of one study; None if it has too few trials for one."""
+    whole = whole_trials(study)
+    if len(whole) < LEAST_TRIALS:
+        return None
+    try:
+        space, positions = space_of(study, leave_out)
+    except EsimError:  # none varies within the study
+        return None
+    grown = fit(study, whole, space, positions, seed)
+    its, told = _predicted_finals(grown, grown.donors())
+    return _known(_rank_correlation(its, grown.finals()[told]))
+
+
+def _predicted_finals(grown: Surrogate, donors: Int64) -> tuple[Float64, Int64]:
+    """Final scores predicted by trees that had not seen a trial, float64 [m], and which trials."""
+    finals, known = grown.finals(), donors >= 0
+    told = np.flatnonzero(known.any(axis=1))
+    return np.array([finals[donors[i][known[i]]].mean() for i in told]), told
 
 
 def least_correlation(trials: int) -> float:
@@ -113,6 +164,7 @@ def _held_out(grown: Surrogate, recorded: int) -> tuple[Surrogate, SurrogateQual
         band_holds=coverages[at],
         noise=_NOISES[at],
         not_a_number=int((~np.isfinite(grown.study.values)).sum()),
+        logs=(),
     )
     return dataclasses.replace(grown, noise=_NOISES[at]), quality
 

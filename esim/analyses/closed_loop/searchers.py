@@ -242,6 +242,7 @@ _SEARCHERS: dict[str, Callable[[Space, int, int], Searcher]] = {
     "gp": GaussianProcessSearcher,
 }
 SEARCHERS = tuple(_SEARCHERS)
+LEARNING = ("tpe", "gp")  # those that choose by what they were told
 
 
 def searcher(name: str, space: Space, seed: int, workers: int) -> Searcher:

@@ -175,7 +175,7 @@ def space_of(study: Study, leave_out: Sequence[str] = ()) -> tuple[Space, Float6
 def _dimension(name: str, values: Sequence[Any], where: str) -> tuple[Hyperparameter, Float64]:
     """A hyperparameter and its value in each trial, or the number of its level."""
     known = [value for value in values if value is not None]
-    numbers = None if any(isinstance(v, bool) for v in known) else _numbers(known)
+    numbers = _numbers(known)
     if numbers is None:
         return _category(name, values, known, where)
     if not np.isfinite(numbers).all():
@@ -208,8 +208,15 @@ def _category(
     return Hyperparameter(name, "category", 0.0, len(levels) - 1.0, levels=tuple(levels)), column
 
 
+def is_numeric(values: Sequence[Any]) -> bool:
+    """Whether all of some values are numbers, or text that stands for some."""
+    return _numbers(values) is not None
+
+
 def _numbers(values: Sequence[Any]) -> Float64 | None:
-    """The values as numbers; None if any is none."""
+    """The values as numbers; None if any is none, or is true or false."""
+    if any(isinstance(value, bool) for value in values):
+        return None
     try:
         return np.array([float(value) for value in values], dtype=np.float64)
     except (TypeError, ValueError):

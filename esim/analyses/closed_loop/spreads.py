@@ -84,10 +84,17 @@ _UNITS = {
 }
 
 
-def spreads(futures: Sequence[dict[str, float]], confidence: float) -> dict[str, Spread]:
-    """Each number over the futures."""
+def spreads(
+    futures: Sequence[dict[str, float]], confidence: float, widening: float = 1.0
+) -> dict[str, Spread]:
+    """Each number over the futures; what is lost of the best has intervals so much wider."""
     return {
-        name: _spread(np.array([one[name] for one in futures]), name, confidence)
+        name: _spread(
+            np.array([one[name] for one in futures]),
+            name,
+            confidence,
+            widening if name.startswith("degradation") else 1.0,
+        )
         for name in futures[0]
     }
 
@@ -95,20 +102,42 @@ def spreads(futures: Sequence[dict[str, float]], confidence: float) -> dict[str,
 def unknown(futures: Sequence[dict[str, float]]) -> dict[str, Spread]:
     """Each number where the futures are not to be believed."""
     none = np.full(1, np.nan)
-    return {name: _spread(none, name, 0.5) for name in futures[0]}
+    return {name: _spread(none, name, 0.5, 1.0) for name in futures[0]}
 
 
-def _spread(values: Float64, name: str, confidence: float) -> Spread:
+def _spread(values: Float64, name: str, confidence: float, widening: float) -> Spread:
     unit = _UNITS.get(name, "share")
     known = values[np.isfinite(values)]
     share = len(known) / len(values)
     if not len(known):
         return Spread(None, None, None, None, unit, 0.0)
-    tail = (1 - confidence) / 2
     # What is counted or mostly zero takes values that occur.
     method: Any = "linear" if unit == "share" else "inverted_cdf"
-    low, median, high = np.quantile(known, [tail, 0.5, 1 - tail], method=method)
-    return Spread(float(median), float(low), float(high), float(known.mean()), unit, share)
+    median = float(np.quantile(known, 0.5, method=method))
+    low, high = (median + widening * (end - median) for end in one_more(known, confidence))
+    return Spread(median, low, high, float(known.mean()), unit, share)
+
+
+def one_more(values: Float64, confidence: float) -> tuple[float, float]:
+    """The interval in which one more value like these lies with this chance.
+
+    Among n + 1 values that are alike, each rank is as likely for the one more: it lies below the
+    k-th lowest of the n with chance k / (n + 1) (Wilks 1941, Annals of Mathematical Statistics 12).
+    So the ends are the values at ranks (n + 1) (1 - confidence) / 2, rounded outwards, and at most
+    the lowest and the highest: of n values the widest interval holds (n - 1) / (n + 1).
+
+    Args:
+        values: float64 [n], at least one.
+        confidence: the chance.
+
+    >>> one_more(np.arange(1.0, 20.0), 0.9)  # of 19, at ranks 20 * 0.05 = 1 and 19
+    (1.0, 19.0)
+    >>> one_more(np.arange(1.0, 100.0), 0.9)
+    (5.0, 95.0)
+    """
+    ordered = np.sort(values)
+    outside = int((len(ordered) + 1) * (1 - confidence) / 2 + 1e-9)
+    return float(ordered[max(outside - 1, 0)]), float(ordered[-max(outside, 1)])
 
 
 def bands(futures: Sequence[tuple[Side, Side]], confidence: float) -> Iterator[Band]:
@@ -124,12 +153,13 @@ def bands(futures: Sequence[tuple[Side, Side]], confidence: float) -> Iterator[B
 
 
 def _band(axis: str, arm: str, at: Float64, lines: Float64, confidence: float) -> Band:
-    tail = (1 - confidence) / 2
-    columns = []
+    columns: list[tuple[float | None, ...]] = []
     for column in lines.T:
         known = column[np.isfinite(column)]
-        enough = len(known) >= _LEAST_KNOWN * len(column)
-        found = np.quantile(known, [tail, 0.5, 1 - tail]).tolist() if enough else [None] * 3
-        columns.append(found)
-    low, median, high = zip(*columns, strict=True)
-    return Band(axis, arm, tuple(at.tolist()), low, median, high)
+        if len(known) < _LEAST_KNOWN * len(column):
+            columns.append((None, None, None))
+            continue
+        low, high = one_more(known, confidence)
+        columns.append((low, float(np.median(known)), high))
+    lows, medians, highs = zip(*columns, strict=True)
+    return Band(axis, arm, tuple(at.tolist()), lows, medians, highs)

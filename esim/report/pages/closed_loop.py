@@ -26,6 +26,7 @@ from esim.report.simulated_search import (
     answer,
     between,
     head,
+    held_rows,
     rows,
     show,
 )
@@ -114,6 +115,29 @@ def _numbers(found: ClosedLoop, one: SearcherForecast) -> Iterator[Part]:
     ]
     caption = f"{search}: with the rule against without it"
     yield filled(f"numbers-{one.searcher}", caption, columns, cells)
+    yield facts(
+        f"futures-{one.searcher}",
+        f"{search}: what was made of the futures",
+        (
+            ("an interval holds one more job with a chance of", share_words(found.confidence)),
+            ("that of what is lost of the best is wider, times", f"{one.widening:.2f}"),
+        ),
+    )
+    if found.pair is not None and one.against is not None:
+        yield filled(
+            f"against-{one.searcher}",
+            f"{search}: held against {clean(found.pair.study)}, "
+            f"{plural(found.pair.trials, 'trial')} of which "
+            f"{found.pair.trials_stopped} were cut short",
+            (
+                Column("quantity", "what it recorded"),
+                Column("recorded", "recorded"),
+                Column("median", "median"),
+                Column("interval", f"{share_words(found.confidence)} of jobs"),
+                Column("held", "held"),
+            ),
+            list(held_rows(one.against)),
+        )
 
 
 def _surrogate(found: ClosedLoop) -> Iterator[Table]:

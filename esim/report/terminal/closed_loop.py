@@ -12,6 +12,7 @@ from esim.report.simulated_search import (
     answer,
     between,
     head,
+    held_rows,
     rows,
     show,
 )
@@ -58,3 +59,15 @@ def _show_searcher(found: ClosedLoop, one: SearcherForecast, console: Console) -
                 show(spread, spread.mean),
             )
     console.print(shown)
+    if found.pair is not None and one.against is not None:
+        held = table(
+            f"Held against {clean(found.pair.study)}",
+            Heading("what it recorded", "left", flows=True),
+            "recorded",
+            "median",
+            f"{share_words(found.confidence)} of jobs",
+            "held",
+        )
+        for row in held_rows(one.against):
+            held.add_row(*row)
+        console.print(held)
