@@ -18,9 +18,9 @@ HIDDEN = (
 _HARMFUL = re.compile(f"[\x00-\x1f{HIDDEN}]")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _LONGEST = 2000  # characters of each part of an error
-_FLAG = re.compile(r"""(?<![\w-])--(?P<flag>[a-z][a-z-]*)(?:[ ](?P<value>'[^']*'|[\w./:+-]+))?""")
+_FLAG = re.compile(r"""(?<![\w-])--(?P<flag>[a-z][a-z-]*)(?:[ ](?P<value>'[^']*'|[\w./:+=-]+))?""")
 _NO_VALUE = frozenset(
-    ("and", "for", "if", "is", "names", "of", "or", "takes", "that", "to", "with")
+    ("and", "for", "if", "is", "names", "of", "or", "out", "takes", "that", "to", "with")
 )
 _OF_ONE = {"are": "is", "have": "has", "were": "was", "do": "does"}
 _SAID_FROM = 200  # characters; what is cut longer than this says how much is missing
@@ -115,7 +115,7 @@ def naming_arguments(names: Mapping[str, str]) -> Iterator[None]:
     A whole command, such as `esim replay LOGS --metric ...`, stays as it is.
 
     Args:
-        names: flag without its dashes -> argument.
+        names: flag without its dashes -> argument; "metrics[]" takes a list.
 
     Example:
         >>> with naming_arguments({"direction": "direction"}):
@@ -129,10 +129,11 @@ def naming_arguments(names: Mapping[str, str]) -> Iterator[None]:
         name, value = names.get(found["flag"]), found["value"]
         if name is None:
             return found[0]
+        plain = name.removesuffix("[]")
         if value is None or value in _NO_VALUE:
-            return f"{name}{'' if value is None else f' {value}'}"
+            return f"{plain}{'' if value is None else f' {value}'}"
         quoted = value if value[0] in "'\"" else f'"{value}"'
-        return f"{name}={quoted}"
+        return f"{plain}={quoted if plain == name else f'[{quoted}]'}"
 
     def spelled(text: str | None) -> str | None:
         return text if text is None or "esim " in text else _FLAG.sub(renamed, text)

@@ -13,7 +13,7 @@ from esim.cli.usage import one_of, refuse, usage
 
 if TYPE_CHECKING:
     from esim.results.comparison.entries import Saved
-    from esim.rules import Rule
+    from esim.rules import JobRule, Rule
 
 CANDIDATES = "The rules"
 
@@ -75,6 +75,16 @@ class CandidateFlags:
 class RankedFlags(CandidateFlags):
     """Which rules take part, by what they are ranked, and how sure that is to be."""
 
+    until: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=N",
+            help="A job-level rule (esim rules), such as not-improving=10: takes part alone, and "
+            "beside each of --rules, or beside sagemaker; repeatable.",
+            rich_help_panel=CANDIDATES,
+            show_default=False,
+        ),
+    ] = None
     saved: Annotated[
         str,
         typer.Option(
@@ -84,6 +94,13 @@ class RankedFlags(CandidateFlags):
     ] = "steps"
     confidence: Confidence = CONFIDENCE
     seed: Seed = 0
+
+    def job_level(self) -> tuple[JobRule, ...]:
+        """The job-level rules that take part. Raises typer.BadParameter if there is none such."""
+        from esim.rules import job_rules
+
+        with usage():
+            return job_rules(self.until)
 
 
 def amount(saved: str, price: float | None) -> Saved:

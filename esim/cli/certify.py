@@ -77,11 +77,12 @@ class PromiseFlags(RankedFlags):
 
         with usage():
             check_asked(self.max_loss, self.risk, self.confidence)
-            if self.in_order and (self.rules is None or self.grid):
-                refuse("--in-order needs an order of the rules", "--rules, without --grid")
+            if self.in_order and (self.rules is None or self.grid or self.until):
+                refuse("--in-order needs an order of the rules", "--rules, without --grid, --until")
         return {
             "rules": self.named_rules(),
             "grid": self.columns(),
+            "until": self.job_level(),
             "max_loss": self.max_loss,
             "risk": self.risk,
             "confidence": self.confidence,

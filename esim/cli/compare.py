@@ -45,16 +45,6 @@ class ComparisonFlags(RankedFlags):
             rich_help_panel=_COMPARISON,
         ),
     ] = False
-    until: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="NAME=N",
-            help="A job-level rule (esim rules), such as not-improving=10: takes part alone, and "
-            "beside each of --rules, or beside sagemaker; repeatable.",
-            rich_help_panel=_COMPARISON,
-            show_default=False,
-        ),
-    ] = None
     orders: Annotated[
         int,
         typer.Option(
@@ -94,16 +84,14 @@ class ComparisonFlags(RankedFlags):
                 confidence.
         """
         from esim.analyses.compare.compare import check_confidence
-        from esim.rules import job_rules
 
         with usage():
             check_confidence(self.confidence)
-            until = job_rules(self.until)
         return {
             "rules": self.named_rules(),
             "grid": self.columns(),
             "readings": self.readings,
-            "until": until,
+            "until": self.job_level(),
             "orders": self.orders,
             "max_degradation": self.max_degradation,
             "safest_within": self.safest_within,

@@ -29,7 +29,7 @@ _ALIKE = (
     "accept_time_aligned direction first_step format max_size objective step time trial value where"
 )
 _ARGUMENTS = {name.replace("_", "-"): name for name in _ALIKE.split()}
-_ARGUMENTS |= {"metric": "metrics", "study": "studies"}
+_ARGUMENTS |= {"metric": "metrics[]", "study": "studies[]", "where": "where[]"}
 __all__ = [
     "Format",
     "InputFile",

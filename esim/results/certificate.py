@@ -9,14 +9,14 @@ from typing import Annotated, Any, ClassVar, Literal
 from esim.assumptions import Clock, Costs, Mode
 from esim.errors import EsimError, plural
 from esim.results.comparison.entries import LeftOut, Saved
-from esim.results.named_rule import RecordedRule, ToldRule
+from esim.results.named_rule import RecordedJobRule, RecordedRule, ToldRule
 from esim.results.plots import CertificatePlots
 from esim.results.recorded_inputs import Inputs
 from esim.results.records import Document, finite
 from esim.results.replay import Caveat
 from esim.results.shown import share_words
 from esim.results.validate import validate_document
-from esim.rules import Rule, share
+from esim.rules import JobRule, Rule, job_rule, share
 from esim.storage.typed import plain
 from esim.study.door import above
 from esim.version import __version__
@@ -84,6 +84,7 @@ class Candidate:
         p: of the test, None where it was not tested.
         verdict: whether its risk is known to be as low as asked.
         bounded_on_average: whether conformal risk control bounds its risk, which is less.
+        until: job-level rules that end the job, beside it or, if it is `none`, alone.
     """
 
     key: str
@@ -96,6 +97,25 @@ class Candidate:
     p: float | None
     verdict: Verdict
     bounded_on_average: bool
+    until: tuple[RecordedJobRule, ...] = ()
+
+    def job_rules(self) -> tuple[JobRule, ...]:
+        """The job-level rules that were certified with it.
+
+        Raises:
+            EsimError: this version of esim means another rule by the same words.
+        """
+        found = []
+        for recorded in self.until:
+            rule = job_rule(recorded.text)
+            if RecordedJobRule.of(rule) != recorded:
+                raise EsimError(
+                    f"{recorded.text!r} meant another rule when it was certified",
+                    why="a preset has changed since",
+                    fix="certify again",
+                )
+            found.append(rule)
+        return tuple(found)
 
 
 @dataclass(frozen=True)
@@ -210,6 +230,8 @@ class Certificate(Document):
         entries = plain(self)
         for entry, one in zip(entries["sequence"], self.sequence, strict=True):
             entry["rule"] = plain(RecordedRule.of(one.rule))
+            if not one.until:
+                del entry["until"]
         for name in ("command", "failures"):
             if not entries[name]:
                 del entries[name]

@@ -20,7 +20,7 @@ class Plots:
         >>> import esim
         >>> study = esim.Study.from_arrays([[3, 2, 1], [4, 4, 4], [5, 5, 5]], direction="minimize")
         >>> esim.replay(study).plot.names()
-        ('saved', 'finals', 'curves', 'threshold')
+        ('saved', 'finals', 'curves')
     """
 
     def __init__(self, result: Any) -> None:

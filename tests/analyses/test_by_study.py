@@ -526,7 +526,7 @@ def test_the_command_goes_through_a_history(history: History, tmp_path: Path, fe
     shown = RUN.invoke(app, words)
     assert shown.exit_code == 0, shown.output
     assert "7 studies  42 trials" in shown.output
-    assert "By study: means in studies.parquet (--out)" in shown.output
+    assert "--out DIR writes the means of each study" in shown.output
     out = tmp_path / "out"
     made = RUN.invoke(app, [*words, "--out", str(out), "--json"])
     assert made.exit_code == 0, made.output
@@ -619,7 +619,7 @@ def test_of_a_long_history_a_certificate_draws_studies(history: History) -> None
     found = esim.certify(history, **asked, orders=6, jobs=1, most_studies=4)
     assert len(found.studies) == 4
     drawn = next(d for d in found.warnings if d.code == "studies_drawn")
-    assert "drawn at random from 7" in drawn.text
+    assert "of the 7 studies, drawn at random" in drawn.text
     whole = esim.certify(history, **asked, orders=6, jobs=1)
     assert len(whole.studies) == 7
     assert "studies_drawn" not in {d.code for d in whole.warnings}

@@ -288,3 +288,34 @@ def test_new_studies_are_replayed_as_the_old_ones_were() -> None:
     alone = certify(new, [rule], orders=7, max_loss=0.2, final="best", seed=4)
     found = esim.watch(again, new)
     assert np.mean([one.lost for one in found.studies]) == alone.sequence[0].lost
+
+
+def test_a_job_level_rule_can_be_certified_and_watched() -> None:
+    # Of GOOD's 9 steps the median rule saves 4, as the second and third trial stop at their first
+    # report. A job of one trial saves 6, and keeps the best, which is launched first.
+    found = certify(jobs(40, 0), until="max-jobs=1")
+    assert found.certified == "max-jobs=1"
+    one = found.candidate("max-jobs=1")
+    assert one.rule.name == "none"
+    assert one.saved_fraction == pytest.approx(6 / 9)
+    assert found.candidate("sagemaker").saved_fraction == pytest.approx(4 / 9)
+    again = Certificate.from_dict(found.to_dict())
+    assert again.to_dict() == found.to_dict()
+    assert "until" not in found.to_dict()["sequence"][0]
+    # LATE's best is launched last, and a job of one trial never starts it.
+    watched = esim.watch(again, jobs(2, 20, first=100))
+    assert [each.lost for each in watched.studies[:3]] == [0.0, 0.0, 1.0]
+    assert [each.saved_fraction for each in watched.studies[:3]] == pytest.approx([6 / 9] * 3)
+    assert not watched.holds
+
+
+def test_a_job_level_rule_that_means_another_is_not_watched() -> None:
+    told = certify(jobs(40, 0), until="max-jobs=1").to_dict()
+    told["sequence"][-1]["until"][0]["parameters"]["in_flight"] = "cut"
+    with pytest.raises(EsimError, match="meant another rule"):
+        esim.watch(Certificate.from_dict(told), jobs(1, 0, first=100))
+
+
+def test_job_level_rules_have_no_order_from_safe_to_bold() -> None:
+    with pytest.raises(EsimError, match="in_order cannot go with until"):
+        certify(jobs(4, 0), until="max-jobs=1", in_order=True)

@@ -473,9 +473,9 @@ def test_a_check_of_a_history_begins_with_totals(tmp_path: Path) -> None:
     code, output = run(str(tmp_path / "h"))
     assert code == 3  # one of them has an error
     assert output.startswith("AUTO would act in 11 of 12 studies; it would stop no job in 1. ")
-    assert "1 study with errors, 1 with warnings." in output
+    assert "1 study with errors, 1 with warnings." in " ".join(output.split())
     lines = [" ".join(line.split()) for line in output.splitlines()]
-    findings = [line for line in lines if line.startswith(("error", "warning", "note "))]
+    findings = [line for line in lines if line.startswith(("error ", "warning ", "note "))]
     assert findings[0] == "error 1 study once"
     assert "what to do: print the objective after every epoch, not once at the end" in output
     assert run(str(tmp_path / "h"), "--study", "tune-03")[0] == 0

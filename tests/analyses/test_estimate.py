@@ -526,7 +526,7 @@ def test_a_chance_just_short_of_what_is_asked_is_not_rounded_to_it() -> None:
     kept = {**found.quantities, "degradation_normalized": lost}
     told = advise(dataclasses.replace(found, quantities=kept, degradation_as_seen=None))
     assert told.sentence.endswith("lose at most 5 % is just under 90 %, and 90 % is asked.")
-    assert "reached just under 90 %" in told.reasons[1]
+    assert "just under 90 % (90 % is asked)" in told.reasons[1]
 
 
 def test_more_trials_for_the_same_money_that_cannot_be_told_are_said() -> None:

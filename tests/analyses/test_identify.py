@@ -223,7 +223,7 @@ def test_values_that_look_alike_are_told_apart(value: float, said: str) -> None:
     """The one peer's average is 4: neither value is worse, and the job was stopped."""
     found, _ = identify([jobs([4, 4], [value], status=[DONE, CUT])], by_name("literal"))
     (evidence,) = found.named[0].evidence
-    assert evidence.text.startswith(f"does not say stop at step 1: {said}")
+    assert evidence.text.startswith(f"would not stop it at step 1: {said}")
 
 
 def test_candidates_by_name_and_as_rules() -> None:

@@ -16,6 +16,7 @@ from esim.rules import Rule
 from esim.rules.candidates import Candidate, answers, asked
 from esim.simulator.jobs import StopEffects, stop_effects
 from esim.simulator.kernels.arguments import PlanArrays
+from esim.simulator.kernels.jit import for_compiled
 from esim.simulator.kernels.timed import run_timed
 from esim.simulator.plan.build import CRITERIA, prepare, with_criteria
 from esim.simulator.plan.columns import NOTHING
@@ -29,6 +30,7 @@ Reports = tuple[tuple[int, float], ...]
 
 EPOCH_S, UPLOAD_S, GAP_S = 180, 127.0, 244.0
 LETTERS = asked(parents=False)
+_timed = for_compiled(run_timed)
 _SHARED = sorted(Rule.__dataclass_fields__.keys() - CRITERIA)
 
 
@@ -58,7 +60,7 @@ def _run_rules(criteria, order, kept, spans, plan, statistic, rank, end_rank, cu
             plan.flags, plan.cell_offsets, plan.cell_column, plan.shown_by, plan.universe,
             plan.end_column, plan.end_statistic, plan.critical,
         )  # fmt: skip
-        run_timed(
+        _timed(
             order, -1, kept[at : at + 1], spans, its, statistic, rank, end_rank, curve, state, times
         )
 

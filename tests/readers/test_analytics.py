@@ -288,7 +288,7 @@ def test_training_tables_are_refused_unless_accepted(tmp_path: Path) -> None:
     with pytest.raises(EsimError, match="points in time, not epochs") as caught:
         read_study(tmp_path)
     assert "60 s" in str(caught.value)
-    assert "--accept-time-aligned" in str(caught.value)
+    assert "accept_time_aligned takes the n-th point" in str(caught.value)
     actual = read_study(tmp_path, accept_time_aligned=True)
     assert_same_study(actual, expected(timed=False))
     assert notes(actual)["time_aligned"] == 4

@@ -526,7 +526,7 @@ def test_two_formats_in_one_folder_are_named(tmp_path: Path) -> None:
     mlflow(tmp_path, "loss", "2000 0.5 4\n")
     with pytest.raises(EsimError, match="mixed formats: ray-tune and mlflow") as raised:
         read_study(tmp_path, **CHOSEN)
-    assert "--format" in str(raised.value)
+    assert 'format="ray-tune"' in str(raised.value)
     (study,) = read_inputs(tmp_path, **CHOSEN, format="mlflow").studies
     assert study.n_reports == 1
 

@@ -504,7 +504,7 @@ def test_columns_and_rows_are_named_by_the_user() -> None:
     np.testing.assert_array_equal(study.values, [3, 2, 4])
     assert study.elapsed is not None
     with pytest.raises(
-        esim.EsimError, match=r"no column 'wo'\n  why: --trial names it\n  fix: .*who"
+        esim.EsimError, match=r"no column 'wo'\n  why: trial names it\n  fix: .*who"
     ):
         esim.read_study(frame, trial="wo", direction="minimize")
 
@@ -514,7 +514,7 @@ def test_an_index_that_is_no_numbering_is_a_column() -> None:
     frame = whole.set_index("trial").rename_axis(None)
     study = esim.read_study(frame, trial="index", direction="minimize")
     assert study.trials == ("01", "b")
-    with pytest.raises(esim.EsimError, match=r"fix: --trial 'index'"):
+    with pytest.raises(esim.EsimError, match=r"fix: trial='index'"):
         esim.read_study(frame, direction="minimize")
     frame = whole.set_index(["trial", "step"]).rename_axis([None, None])
     levels: dict[str, Any] = {"trial": "level_0", "step": "level_1", "objective": "loss"}
@@ -597,9 +597,9 @@ def test_a_format_is_for_files() -> None:
 
 
 def test_options_that_an_object_does_not_take_are_refused() -> None:
-    with pytest.raises(esim.EsimError, match="--trial x is not for logs of the format optuna"):
+    with pytest.raises(esim.EsimError, match='trial="x" is not for logs of the format optuna'):
         esim.read_study(tiny_optuna(), trial="x")
-    with pytest.raises(esim.EsimError, match="--where a=b is not for logs of the format ray-tune"):
+    with pytest.raises(esim.EsimError, match=r'where=\["a=b"\] is not for logs of the format'):
         esim.read_study(ray_analysis(FORMATS / "ray_tune" / "tiny"), where=["a=b"], **RAY)
 
 

@@ -532,7 +532,7 @@ def test_the_regex_may_be_given(export: Export) -> None:
     goal["MetricName"] = "my_score"
     actual = export.refused()
     assert "the regex of metric 'my_score' is unknown" in actual
-    assert "--metric 'my_score=REGEX'" in actual
+    assert "metrics=['my_score=REGEX'] with the value as the first group" in actual
     goal["MetricName"] = "validation:rmse"
     assert_same_study(export.read(metrics=[f"validation:rmse={REGEX}"]), expected())
     actual = export.read(objective="t", direction="minimize", metrics=["t=train-rmse:([0-9.]+)"])

@@ -14,6 +14,7 @@ from esim.report.pages.page import Picture, Say, Table
 from esim.results.closed_loop import (
     Band,
     ClosedLoop,
+    LearnedLog,
     RecordedBest,
     RecordedBudget,
     ReplayAnswer,
@@ -44,6 +45,7 @@ def forecast(searcher: str, covered: bool) -> SearcherForecast:
         0.7 if covered else None,
         1.0,
         bands if covered else (),
+        1.0,
     )
 
 
@@ -66,7 +68,22 @@ def closed_loop() -> ClosedLoop:
         seed=0,
         confidence=0.9,
         timed=False,
-        surrogate=SurrogateQuality(30, 0, ("lr",), (), {}, 0.8, 0.43, 0.4, None, 0.9, 0.9, 0.25, 0),
+        surrogate=SurrogateQuality(
+            30,
+            0,
+            ("lr",),
+            (),
+            {},
+            0.8,
+            0.43,
+            0.4,
+            None,
+            0.9,
+            0.9,
+            0.25,
+            0,
+            (LearnedLog("plain", 30, 0.8, None),),
+        ),
         replayed=ReplayAnswer(0.6, None, 0.0, 0.0),
         searchers=(forecast("random", True), forecast("gp", False)),
         caveats=(Caveat("few_futures", "of 20 futures the ends of intervals are rough"),),

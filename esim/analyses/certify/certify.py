@@ -33,8 +33,9 @@ from esim.results.certificate import (
     Verdict,
 )
 from esim.results.comparison.entries import LeftOut, Saved, Settings
+from esim.results.named_rule import RecordedJobRule
 from esim.results.replay import Caveat
-from esim.rules import Rule, share, usual
+from esim.rules import JobRule, Rule, job_rules, share, usual
 from esim.simulator.replay import Final
 from esim.storage.history import History
 from esim.study import Int64, Study
@@ -48,6 +49,7 @@ def certify(
     risk: float | str = 0.1,
     confidence: float | str = CONFIDENCE,
     grid: Mapping[str, Sequence[Any]] | None = None,
+    until: str | JobRule | Sequence[str | JobRule] = (),
     in_order: bool = False,
     orders: int | Literal["recorded"] = 100,
     clock: Mode | None = None,
@@ -79,6 +81,8 @@ def certify(
         risk: the accepted chance of more than that.
         confidence: how sure that is to be.
         grid: column of the rules' table -> values; each rule takes part with every combination.
+        until: job-level rules, as `esim.rules.job_rule` takes them. Each takes part alone, and
+            beside each of `rules`; by default beside SageMaker's.
         in_order: the rules stand in their order from safe to bold already, so that all studies
             test.
         orders: random launch orders of each study, over which its loss is averaged (from 0 to 1);
@@ -104,15 +108,19 @@ def certify(
     """
     asked = check_asked(max_loss, risk, confidence)
     check_words(final, saved)
+    rules = None if rules is None else list(rules)
     field = contestants(
         usual() if rules is None else rules,
         grid or {},
+        until=job_rules(until),
+        beside=["sagemaker"] if rules is None else rules,
     )
     if not field.ranked:
         raise EsimError("there is no rule to certify", why="every one looks ahead")
     replays = Replays(_orders(orders), seed, saved, clock, workers, final, costs or Costs())
-    if in_order and grid:
-        raise EsimError("in_order cannot go with a grid", fix="rules in their order, without one")
+    for name, given_too in (("a grid", grid), ("until", until)):
+        if in_order and given_too:
+            raise EsimError(f"in_order cannot go with {name}", fix="rules in their order alone")
     given = studies if isinstance(studies, (Study, History)) else named_apart(studies)
     with going_through(
         given, engine=engine, jobs=jobs, address=address, most=most_studies, seed=seed
@@ -282,6 +290,7 @@ class _Certifying:
                 p=p[place] if place < len(p) else None,
                 verdict=verdicts[(place >= certified) + (place >= len(p))],
                 bounded_on_average=place < found.bounded,
+                until=tuple(map(RecordedJobRule.of, one.until)),
             )
 
     def _choosing(self, candidates: int, *, whole: bool) -> Int64:

@@ -70,7 +70,7 @@ def watch(
     conditions = conditions_of(told.replays, told.asked.max_loss)
     given = studies if isinstance(studies, (Study, History)) else named_apart(studies)
     with going_through(given, engine=engine, jobs=jobs, address=address) as every:
-        field = [contestant(candidate.rule)]
+        field = [replace(contestant(candidate.rule), until=candidate.job_rules())]
         judged = replay_every(every, study_losses, field, conditions, progress)
         failures = dict(every.failures)
     if isinstance(given, History):

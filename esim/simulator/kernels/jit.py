@@ -128,7 +128,7 @@ class Kernel:
         file, kept = f"{name}-{digest[:16]}", _kept()
         code = None if kept is None else kept.read(file)
         if code is None:
-            code = _compiled(self.function, arguments)
+            code = _compiled(self, arguments)
             if kept is not None:
                 kept.write(file, code)
         packed = (_PACKED.get(its, "q") if isinstance(its, str) else "q" for its, _ in types)
@@ -186,20 +186,30 @@ def _type(argument: Any) -> tuple[Argument, str]:
 _INNER: dict[Function, Any] = {}  # functions that only kernels call -> what numba makes of them
 
 
-def _compiled(function: Function, arguments: tuple[Any, ...]) -> MachineCode:
-    """The machine code of a kernel for arguments of these types."""
+def for_compiled(function: Function) -> Function:
+    """A kernel as numba's own, for functions that it compiles and that call the kernel."""
+    if not isinstance(function, Kernel):
+        return function
     import numba
 
     for its, made in list(_INNER.items()):
         if made is None:
             _INNER[its] = numba.njit(**_OPTIONS, forceinline=True)(its)
     # Kernels name these functions as globals of their modules, where numba must find its own.
-    for module in {its.__module__ for its in (*_INNER, function)}:
+    for module in {its.__module__ for its in (*_INNER, function.function)}:
         names = vars(sys.modules[module])
         for name, value in list(names.items()):
             if isinstance(value, FunctionType) and value in _INNER:
                 names[name] = _INNER[value]
-    jitted = numba.njit(**_OPTIONS)(function)
+    found: Function = numba.njit(**_OPTIONS)(function.function)
+    return found
+
+
+def _compiled(kernel: Kernel, arguments: tuple[Any, ...]) -> MachineCode:
+    """The machine code of a kernel for arguments of these types."""
+    import numba
+
+    jitted: Any = for_compiled(kernel)
     jitted.compile(tuple(numba.typeof(_like(argument)) for argument in arguments))
     (compiled,) = jitted.overloads.values()
     library, name = compiled.library, compiled.fndesc.llvm_func_name

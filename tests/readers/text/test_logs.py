@@ -68,7 +68,7 @@ def test_epochs_that_repeat_are_no_steps(tmp_path: Path) -> None:
     assert study.steps.tolist() == [9, 19, 4, 9, 14, 19]
     assert said(study, "step_column") == "steps are step: epoch repeats"
     assert read(tmp_path / "a", step="step").steps.tolist() == [9, 19]
-    with pytest.raises(EsimError, match=r"no step column 'stp'.*\n.*--step with one of: step"):
+    with pytest.raises(EsimError, match=r"no step column 'stp'.*\n.*step with one of: step"):
         read(tmp_path, step="stp")
 
 
