@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import gc
 import signal
 import sys
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,9 @@ def main() -> None:
     Exit codes: 0 done, 1 the logs cannot be used, 2 wrong usage, 3 a gate
     fails: --fail-if, check, or a certificate that no longer holds. A signal: 128 and its number.
     """
+    # Imports make 100,000 objects that stay: to look through them again and again for cycles takes
+    # 5 % of a replay of one job.
+    gc.set_threshold(50_000)
     interrupt = signal.getsignal(signal.SIGINT)
     if interrupt is signal.default_int_handler:  # no traceback of an import
         signal.signal(signal.SIGINT, signal.SIG_DFL)

@@ -23,6 +23,11 @@ from esim.simulator.plan.ranking import in_threads
 from esim.study import Float64, Status, Study
 from esim.study.times import durations, last_kept, report_seconds
 
+# Launch orders from which on reports are judged together where they can be: it takes a kernel more
+# of its own, which a single replay is not to wait for.
+_MANY = 4
+_AT_ONCE = 1e-3  # seconds: times of the clock nearer to each other might be rounded to the same
+
 
 @dataclass(frozen=True)
 class JobEnds:
@@ -394,7 +399,35 @@ def _run_timed(
     from esim.simulator.kernels import timed  # compiled only when a clock has times
 
     times = times_of(plan, clock, costs, effects, acting)
-    timed.run_timed(orders, probe, kept, spans, *plan.arguments(effects.made), state, times)
+    running = None
+    if len(orders) >= _MANY and acting and _judged_together(plan, effects, times):
+        running = np.zeros((len(state.trials) + 1, 5), dtype=np.int64)
+    arguments = plan.arguments(effects.made)
+    timed.run_timed(orders, probe, kept, spans, *arguments, state, times, running)
+
+
+def _judged_together(plan: Plan, effects: StopEffects, times: Times) -> bool:
+    """Whether a trial's judgements depend on nothing that other trials do but on their ends.
+
+    Its reports up to the next end can then be judged together. Not where a stop takes effect with a
+    later report: if the trial ends with that report, reports of others at that moment come between.
+    Nor where a trial reports at its end, but does not end with that report: it has more than one
+    event there.
+    """
+    from esim.simulator.kernels import timed
+
+    rule, arrays = plan.arrays.rule, plan.arrays
+    alone = rule.plain and not (rule.reached or rule.include_self or rule.on_the_way)
+    looked_up = plan.statistic is not None or plan.curve is not None
+    later = len(arrays.group) or len(effects.made)
+    if not alone or rule.freezes or looked_up or later or not times.slots:
+        return False
+    reports = np.flatnonzero(np.diff(arrays.offsets) > 0)
+    last = arrays.offsets[reports + 1] - 1
+    at_end = times.jobs[reports, timed.DURATION] - times.seconds[last] < _AT_ONCE
+    before = np.maximum(last - 1, arrays.offsets[reports])
+    again = (before < last) & (times.seconds[last] - times.seconds[before] < _AT_ONCE)
+    return not (at_end & (again | arrays.flags[reports, UNSEEN])).any()
 
 
 def times_of(plan: Plan, clock: Clock, costs: Costs, effects: StopEffects, acting: bool) -> Times:
@@ -427,5 +460,4 @@ def times_of(plan: Plan, clock: Clock, costs: Costs, effects: StopEffects, actin
         heap=np.zeros(n + 1, dtype=np.int64),
         when=np.zeros(n),
         agenda=np.zeros((n, 4), dtype=np.int64),
-        running=np.zeros((n + 1, 5), dtype=np.int64),
     )

@@ -46,6 +46,7 @@ BY_STUDY = import_module("esim.analyses.workers.by_study")
 FORECAST = [f"esim.analyses.estimate.{name}" for name in ("quantities", "doubts", "advice")]
 FEW = [REPLAYS, ESTIMATE, *map(import_module, FORECAST)]
 RULES = ["sagemaker", "optuna-median"]
+ONE = ["compare", "--orders", "2", "--rules", "sagemaker"]
 COMPARE: dict[str, Any] = {"rules": RULES, "orders": 6}
 
 
@@ -174,7 +175,7 @@ def test_compare_gives_the_same_bytes_from_everywhere(
         pd.testing.assert_frame_equal(found.by_study, expected.by_study)
 
 
-@pytest.mark.parametrize("command", [["compare", "--orders", "2"], ["estimate", "--workers", "1"]])
+@pytest.mark.parametrize("command", [ONE, ["estimate", "--workers", "1"]])
 def test_a_history_is_read_once(
     command: list[str], history: History, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -205,7 +206,7 @@ def test_failing_studies_that_are_held(history: History) -> None:
         assert every.positions == (0, 3, 4, 6)
 
 
-@pytest.mark.parametrize("command", [["compare", "--orders", "2"], ["estimate", "--workers", "1"]])
+@pytest.mark.parametrize("command", [ONE, ["estimate", "--workers", "1"]])
 def test_an_interrupted_run_goes_on(
     command: list[str], history: History, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

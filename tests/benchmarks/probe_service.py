@@ -61,7 +61,18 @@ def _run_rules(criteria, order, kept, spans, plan, statistic, rank, end_rank, cu
             plan.end_column, plan.end_statistic, plan.critical,
         )  # fmt: skip
         _timed(
-            order, -1, kept[at : at + 1], spans, its, statistic, rank, end_rank, curve, state, times
+            order,
+            -1,
+            kept[at : at + 1],
+            spans,
+            its,
+            statistic,
+            rank,
+            end_rank,
+            curve,
+            state,
+            times,
+            None,
         )
 
 

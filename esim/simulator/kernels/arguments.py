@@ -15,6 +15,12 @@ depends on it.
     end_rank   int32 [R]    the rank of the cell that a trial adds as it ends with this judgement,
                             -1: it adds none; None: nothing is added
     curve      float64 [R]  the values where whole curves are compared; None where they are not
+    running    int64 [N + 1, 5]  where reports are judged together, for each position of a running
+                            trial the NEXT of its reports to be judged, how many do not come with
+                            its end (those before APART), and of the reports judged together the
+                            first to call for a stop, FOUND, and how many there were, UPTO; in
+                            PRESENT, from the first row on, the positions themselves, and in the
+                            last row their number; None: each report is an event of its own
 """
 
 from __future__ import annotations
@@ -144,8 +150,3 @@ class Times(NamedTuple):
     # [N, 4] for each position the KIND and PHASE of its next event, the next REPORT (the number of
     # its first judgement), and the TARGET: how many judgements are made by a trial told to stop
     agenda: NDArray[np.int64]
-    # [N + 1, 5] for each position of a running trial the NEXT of its reports to be judged, how many
-    # do not come with its end (those before APART), and of the reports judged together the first
-    # to call for a stop, FOUND, and how many there were, UPTO; in PRESENT, from the first row on,
-    # the positions themselves, and in the last row their number
-    running: NDArray[np.int64]

@@ -209,18 +209,39 @@ def persists(trial, against, decided, column, value, plan, statistic, curve, sta
 
 
 @inner
+def warm_up_ends(rule, state):
+    """The step at which the warm-up by completed trials is over; 0: there is none, inf: not yet."""
+    earliest = 0.0
+    if state.tally[COMPLETED] < rule.min_completed:
+        earliest = np.inf
+    elif rule.warmup_share > 0.0:
+        earliest = np.inf
+        if state.tally[COMPLETED] > 0.0:
+            earliest = rule.warmup_share * (state.tally[LENGTH] / state.tally[COMPLETED])
+    return earliest
+
+
+@inner
+def first_beyond(trial, k, stop, plan, state):
+    """`first_stop` under a rule that looks at a column's limit and at nothing else."""
+    first, earliest = plan.offsets[trial], warm_up_ends(plan.rule, state)
+    while k < stop:
+        value = plan.own[first + k]
+        limit = state.levels[plan.column[first + k], LIMIT]
+        worse = value > limit or (value == limit and not plan.rule.strict)
+        if worse and plan.step[first + k] >= earliest:
+            return k
+        k += 1
+    return stop
+
+
+@inner
 def first_stop(trial, k, stop, plan, statistic, rank, curve, state):
     """The first of a trial's judgements k to stop - 1 to call for a stop; `stop` if none does."""
     start = plan.offsets[trial]
     traced, strict, freezes = len(state.trace) != 0, plan.rule.strict, plan.rule.freezes != 0
     plain = plan.rule.plain
-    earliest = 0.0  # the step at which the warm-up by completed trials is over
-    if state.tally[COMPLETED] < plan.rule.min_completed:
-        earliest = np.inf
-    elif plan.rule.warmup_share > 0.0:
-        earliest = np.inf
-        if state.tally[COMPLETED] > 0.0:
-            earliest = plan.rule.warmup_share * (state.tally[LENGTH] / state.tally[COMPLETED])
+    earliest = warm_up_ends(plan.rule, state)
     gated = earliest != 0.0 or plan.rule.on_the_way
     while k < stop:
         at = start + k

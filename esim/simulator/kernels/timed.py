@@ -15,6 +15,7 @@ from esim.simulator.kernels.engine import (
     UNSEEN,
     begin,
     end,
+    first_beyond,
     first_stop,
     judge_no_further,
     judgements_made,
@@ -35,7 +36,6 @@ _IS_END, _IS_REPORT = 0, 1  # kinds of events
 # gaps, another trial may take it a while later. Where trials keep something from their launch, each
 # first begins, behind all that ends at the same moment.
 _RUNS, _ENDS, _TRAINED, _FREES, _REFILLS, _BEGINS = 0, 1, 2, 3, 4, 5
-_AT_ONCE = 1e-3  # seconds: times of the clock nearer to each other might be rounded to the same
 # Targets of a trial not bound to stop: none decided yet, the probe, a stop would save nothing, or
 # one of trials that are all judged to their end.
 _UNDECIDED, _PROBED, _NEVER, _FORCED = -1, -2, -3, -4
@@ -113,7 +113,7 @@ def _schedule(position, trial, plan, times):
 
 
 @inner
-def _start(position, trial, probe, now, calm, plan, state, times):
+def _start(position, trial, probe, now, plan, state, times, running):
     """Start the trial at a position of the launch order."""
     times.jobs[trial, BEGAN] = now if times.slots > 0 else times.jobs[trial, START]
     times.jobs[trial, ENDED] = np.inf
@@ -128,10 +128,10 @@ def _start(position, trial, probe, now, calm, plan, state, times):
         if times.when[position] < np.inf:
             _push(position, times)
         return
-    if calm:
-        follows = _await_end(position, trial, plan, times)
-    else:
+    if running is None:
         follows = _schedule(position, trial, plan, times)
+    else:
+        follows = _await_end(position, trial, plan, times, running)
     if follows:
         _push(position, times)
     launch(trial, plan, state)
@@ -188,29 +188,7 @@ def _reschedule(position, trial, stopped, plan, times, kept):
 
 
 @inner
-def _is_calm(probe, plan, statistic, curve, state, times):
-    """Whether a trial's judgements depend on nothing that other trials do but on their ends.
-
-    Its reports up to the next end can then be judged together. Not where a stop takes effect with a
-    later report: if the trial ends with that report, reports of others at that moment come between.
-    """
-    rule = plan.rule
-    alone = not rule.reached and not rule.include_self and rule.plain and rule.freezes == 0
-    if statistic is not None or curve is not None or len(plan.group) + len(plan.made) != 0:
-        alone = False
-    for trial in range(len(plan.offsets) - 1):
-        # What reports at its end, but does not end with that report, has more than one event there.
-        first, last = plan.offsets[trial], plan.offsets[trial + 1] - 1
-        if last >= first and times.jobs[trial, DURATION] - times.seconds[last] < _AT_ONCE:
-            if plan.flags[trial, UNSEEN]:
-                alone = False
-            if last > first and times.seconds[last] - times.seconds[last - 1] < _AT_ONCE:
-                alone = False
-    return alone and times.acting and times.slots > 0 and probe == -1 and len(state.trace) == 0
-
-
-@inner
-def _await_end(position, trial, plan, times):
+def _await_end(position, trial, plan, times, running):
     """Set a trial's next event to its end, or to a last report that comes with it.
 
     The reports before are `_judge_until`'s.
@@ -224,17 +202,16 @@ def _await_end(position, trial, plan, times):
             apart = reports - 1
     times.agenda[position, REPORT] = apart
     ends = _schedule(position, trial, plan, times)
-    times.running[position, NEXT] = 0
-    times.running[position, APART] = apart
-    times.running[times.running[-1, PRESENT], PRESENT] = position
-    times.running[-1, PRESENT] += 1
+    running[position, NEXT] = 0
+    running[position, APART] = apart
+    running[running[-1, PRESENT], PRESENT] = position
+    running[-1, PRESENT] += 1
     return ends
 
 
 @inner
-def _leave(position, times):
+def _leave(position, running):
     """Take a trial from those whose reports are judged together."""
-    running = times.running
     at = np.int64(0)
     while at < running[-1, PRESENT]:
         if running[at, PRESENT] == position:
@@ -255,13 +232,13 @@ def _stop_ends(position, trial, k, plan, times):
 
 
 @inner
-def _judge_until_an_end(order, plan, statistic, rank, curve, state, times, kept):
+def _judge_until_an_end(order, plan, state, times, running, kept):
     """Judge the reports of all running trials up to the next end, which a stop may bring nearer.
 
     No trial has ended up to there, so that all are judged by the same peers. True if a stop takes
     effect at once, with its report: then there is more to judge before the end at the heap's root.
     """
-    running, when = times.running, times.when
+    when = times.when
     moment = following = when[times.heap[0]]
     for i in range(running[-1, PRESENT]):
         position = running[i, PRESENT]
@@ -275,7 +252,7 @@ def _judge_until_an_end(order, plan, statistic, rank, curve, state, times, kept)
             upto += 1
         found = upto
         if k < upto:
-            found = first_stop(trial, k, upto, plan, statistic, rank, curve, state)
+            found = first_beyond(trial, k, upto, plan, state)
         running[position, FOUND], running[position, UPTO] = found, upto
         if found < upto and judgements_saved(trial, found, plan):
             ends = _stop_ends(position, trial, found, plan, times)
@@ -291,7 +268,7 @@ def _judge_until_an_end(order, plan, statistic, rank, curve, state, times, kept)
         at += 1
         if found < upto and start + times.seconds[first + found] <= moment:
             if start + times.seconds[first + found] < moment:
-                _stop(position, trial, found, plan, state, times, kept)
+                _stop(position, trial, found, plan, state, times, running, kept)
                 at -= 1  # the last of the trials has taken its place
                 continue
             if position < tied:
@@ -313,12 +290,12 @@ def _judge_until_an_end(order, plan, statistic, rank, curve, state, times, kept)
         ):
             upto += 1
         running[position, NEXT] = upto
-    _stop(tied, order[tied], running[tied, FOUND], plan, state, times, kept)
+    _stop(tied, order[tied], running[tied, FOUND], plan, state, times, running, kept)
     return True
 
 
 @inner
-def _stop(position, trial, k, plan, state, times, kept):
+def _stop(position, trial, k, plan, state, times, running, kept):
     """Stop a trial whose reports are judged together, if that leaves anything to save."""
     times.agenda[position, TARGET] = _NEVER
     if mark_stop(trial, k, plan, state, kept):
@@ -326,7 +303,7 @@ def _stop(position, trial, k, plan, state, times, kept):
         times.agenda[position, KIND] = _IS_END
         times.agenda[position, PHASE] = _TRAINED if plan.rule.from_stop else _FREES
         _rise(position, times)
-    _leave(position, times)
+    _leave(position, running)
 
 
 @inner
@@ -366,17 +343,16 @@ def _study_end(first, order, flags):
 
 @kernel
 def run_timed(
-    orders, probe, all_kept, spans, plan, statistic, rank, end_rank, curve, state, times
+    orders, probe, all_kept, spans, plan, statistic, rank, end_rank, curve, state, times, running
 ):  # fmt: skip
     """Replay trials side by side, in each launch order: fill `all_kept` int32 [O, N].
 
     `orders` int64 [O, N or fewer]. `spans` float64 [O, N, 2] is set to the seconds at which each
     job began and ended. The trial `probe` (-1: none; EVERY: each, whose first decision is kept in
     `stops`) is judged to its end and never stopped. `stops` and `trace` of the state are those of
-    the last order.
+    the last order. `running`: None, or room for judging reports together, where they can be.
     """
     jobs = times.jobs
-    calm = _is_calm(probe, plan, statistic, curve, state, times)
     for o in range(len(orders)):
         order, kept = orders[o], all_kept[o]
         for trial in range(len(jobs)):
@@ -388,25 +364,25 @@ def run_timed(
             last = _study_end(waiting, order, plan.flags)
             for at in range(len(state.tally)):
                 state.tally[at] = 0.0
-            times.heap[-1] = times.running[-1, PRESENT] = 0
+            times.heap[-1] = 0
+            if running is not None:
+                running[-1, PRESENT] = 0
             free, now = times.slots, 0.0
             while True:
                 while waiting < last and (times.slots == 0 or free > 0):
-                    _start(waiting, order[waiting], probe, now, calm, plan, state, times)
+                    _start(waiting, order[waiting], probe, now, plan, state, times, running)
                     waiting += 1
                     free -= 1
                 if times.heap[-1] == 0:
                     break
-                more = calm
-                while more:
-                    more = _judge_until_an_end(
-                        order, plan, statistic, rank, curve, state, times, kept
-                    )
+                if running is not None:
+                    while _judge_until_an_end(order, plan, state, times, running, kept):
+                        pass
                 position = times.heap[0]
                 trial, now = order[position], times.when[position]
                 phase = times.agenda[position, PHASE]
-                if calm and phase <= _ENDS:
-                    _leave(position, times)
+                if running is not None and phase <= _ENDS:
+                    _leave(position, running)
                 stopped, ends = phase == _TRAINED, phase == _ENDS
                 if phase == _BEGINS:
                     launch(trial, plan, state)
