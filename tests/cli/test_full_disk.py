@@ -44,6 +44,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     return {name: str(folder / name) for name in ("history", "result")}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [0, 3_000])
 @pytest.mark.parametrize("command", COMMANDS)
 def test_a_full_disk_is_one_error(

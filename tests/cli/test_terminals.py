@@ -117,6 +117,7 @@ def test_plain_locales_get_plain_text_on_both_streams(tmp_path: Path) -> None:
     assert failed.stderr.isascii() and "na\\xefve: cannot be read" in failed.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("words", "env", "escapes"),
     [

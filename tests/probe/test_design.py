@@ -28,6 +28,8 @@ from tests.benchmarks.probe_service import (
 )
 from tests.references.service import served
 
+pytestmark = pytest.mark.slow
+
 
 @cache
 def readings() -> tuple[Candidate, ...]:

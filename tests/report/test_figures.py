@@ -257,6 +257,7 @@ def test_studies_are_rows_most_saved_first():
     assert ranged.low <= ranged.saved <= ranged.high
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("saved", "degradation", "expected"),
     [

@@ -24,6 +24,8 @@ from tests.blocks import shell
 from tests.paths import ROOT
 from tests.report.pages import without_geometry
 
+pytestmark = pytest.mark.slow
+
 # Folder under reports/ -> the command that writes it, but for --out.
 REPORTS = {
     "xgboost_digits": "replay data/xgboost_digits/sagemaker --readings",
