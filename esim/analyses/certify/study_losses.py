@@ -121,10 +121,10 @@ def _has_a_best(study: Study) -> bool:
 
 def _in_every_order(table: ReplayTable) -> tuple[Float64, Float64, Float64]:
     """What is saved, the normalized loss and the degradation, float64 [R, O] each."""
-    saved = ranked_number(table.settings)
     orders = table.random if table.settings.orders else table.own
-    numbers = {name: column[:, orders] for name, column in table.numbers.items()}
-    return numbers[saved], numbers[LOSS], numbers["degradation"]
+    names = ranked_number(table.settings), LOSS, "degradation"
+    saved, loss, degradation = (table.numbers[name][:, orders] for name in names)
+    return saved, loss, degradation
 
 
 def content_of(study: Study) -> str:
