@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
+import warnings
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 
+import esim
 from esim.assumptions import Clock, Costs
 from esim.rules import Rule
 from esim.simulator.decisions import decision_columns
@@ -16,7 +19,7 @@ from esim.simulator.plan.build import prepare
 from esim.simulator.plan.plan import Plan
 from esim.simulator.run import OrderRun as KernelRun
 from esim.simulator.run import run_once
-from esim.study import Status, Study
+from esim.study import Direction, Status, Study
 from tests.references import generate, golden, naive
 from tests.references.golden import Case
 
@@ -76,6 +79,9 @@ def assert_same(plan: Plan, options: dict[str, Any], expected: naive.NaiveReplay
         assert_same_times(plan.study, actual.began.tolist(), expected.start)
         assert_same_times(plan.study, actual.ended.tolist(), expected.end)
     assert_same_decisions(plan, actual, expected)
+    untraced = kernel_run(plan, options, traced=False)  # thresholds are looked for only if needed
+    for told in ("rows_kept", "stopped", "threshold", "peers", "decided", "at_last"):
+        assert np.array_equal(getattr(untraced, told), getattr(actual, told), equal_nan=True), told
     assert set(np.flatnonzero(actual.at_last)) == told_at_last(plan.study, expected)
 
 
@@ -151,6 +157,62 @@ def test_golden(case: Case) -> None:
 def test_generated_runs(seed: int) -> None:
     for run in generate.runs(seed, 60):
         assert_agrees(run.study, run.rule, dict(run.settings))
+
+
+@pytest.mark.parametrize("trend", [0.0, -3.0, 3.0])
+@pytest.mark.parametrize("seed", range(16))
+def test_columns_of_many_words(seed: int, trend: float) -> None:
+    """200 peers at a step that get better or worse from one to the next, as under a searcher.
+
+    Their quantile then moves through the words of a column, ahead of its cursor and behind it.
+    """
+    rng = np.random.default_rng((seed, 22))
+    pick, n = generate.FromSeed(rng), 200
+    values = rng.normal(size=(n, 1)) / 3 + rng.normal(size=(n, 2)) / 20
+    values = (values + trend * np.linspace(-0.5, 0.5, n)[:, None]).clip(-1.75, 1.75)
+    values[rng.random(values.shape) < 0.03] = np.nan
+    direction: Direction = ("minimize", "maximize")[seed % 2]
+    if seed % 4 > 1:  # all of one sign, so that being a tie depends on their size
+        values = pick.one((-1.5, 1.5)) + values / 7
+    if seed >= 12:  # two of them may add up to infinity
+        values = -1e308 * np.abs(values) if direction == "minimize" else 1e308 * np.abs(values)
+    rule = replace(
+        generate.make_rule(pick, pick.one(generate.COMBINATIONS)),
+        peer=pick.one(("value", "best")), own=pick.one(("current", "best")), match="number",
+        short="drop", include_self=False, warmup_share=0.0, consecutive=1, protect=0, interval=1,
+        min_reports=1, warmup_steps=0, min_completed=0, quantile=pick.one((0.5, 0.625, 0.25)),
+        strict=seed % 3 == 0, tolerance=(0.0, 0.09375)[seed // 2 % 2],
+    )  # fmt: skip
+    start = np.arange(n) * 10.0
+    study = generate.build(
+        [[1, 2]] * n, values.tolist(), direction=direction,
+        status=[pick.one((Status.COMPLETED,) * 5 + (Status.FAILED,)) for _ in range(n)],
+        elapsed=[[5.0, 15.0]] * n, start=start.tolist(), end=(start + 17.0).tolist(),
+    )  # fmt: skip
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)
+        for clock in ("order", "recorded"):
+            assert_agrees(study, rule, {"clock": clock})
+
+
+@pytest.mark.parametrize("falls", [-1.0, 1.0])
+@pytest.mark.parametrize("quantile", [0.1, 0.25, 0.5, 0.75])
+def test_a_value_just_beyond_a_moving_quantile(quantile: float, falls: float) -> None:
+    """Every second trial is by a hair worse than the quantile, which the others move away."""
+    values = [0.0]
+    while len(values) < 300:
+        beyond = float(np.quantile(values, quantile, method="lower")) + 1e-6
+        values += [beyond, falls * len(values)]
+    study = Study.from_arrays(np.repeat(np.array(values)[:, None], 2, axis=1), "minimize")
+    plan = prepare(study, esim.rule("sagemaker", quantile=quantile, method="lower"))
+    kept = kernel_run(plan, {}, traced=False).rows_kept
+    expected = [
+        1 if i and values[i] > np.quantile(values[:i], quantile, method="lower") else 2
+        for i in range(len(values))
+    ]
+    assert kept.tolist() == expected
+    assert 1 in kept[1::2]
+    assert 2 not in kept[1::2]
 
 
 @settings(max_examples=150, deadline=None)

@@ -93,6 +93,10 @@ class PlanArrays(NamedTuple):
     cell_column: NDArray[np.int32]  # [K] the column of each cell
     # [K] which of the trial's judgements shows it, from 0; empty: the n-th shows the n-th cell
     shown_by: NDArray[np.int32]
+    # [N] the column of each trial's first judgement, where every further one stands in the next
+    # column and each shows a cell in its own; empty: not all do. It spares the kernels a third of
+    # what they read
+    first_column: NDArray[np.int32]
     universe: NDArray[np.float64]  # [K or more] each column's statistics, sorted
     # A cell that a trial adds as it ends with a judgement: its column [R], empty if nothing is
     # added, and, where peers are looked up, its statistic [R].
@@ -105,9 +109,10 @@ class PlanArrays(NamedTuple):
 class State(NamedTuple):
     """What the kernels write in a run: every array."""
 
-    words: NDArray[np.uint32]  # the columns' bits: the statistic of a rank is a member
-    members: NDArray[np.int64]  # [C, 8] COUNT to STOPS, see esim.simulator.kernels.peers
-    levels: NDArray[np.float64]  # [C, 3] THRESHOLD, LIMIT, SUM
+    words: NDArray[np.int64]  # the columns' bits: the statistic of a rank is a member
+    members: NDArray[np.int64]  # [C, 10] COUNT to STOPS, see esim.simulator.kernels.peers
+    levels: NDArray[np.float64]  # [C, 4] THRESHOLD, LIMIT, SUM, LEAST
+    indices: NDArray[np.int32]  # [members that a column can have, + 1] see there
     # [N, 4] for each trial how many judgements are SHOWN, the next CELL to insert and whether it
     # has ENDED; in PRESENT, from the first row on, the trials that peers can see
     trials: NDArray[np.int64]

@@ -21,14 +21,14 @@ from esim.simulator.kernels.arguments import (
     PRESENT,
     SHOWN,
 )
-from esim.simulator.kernels.jit import inner, kernel
+from esim.simulator.kernels.jit import inner, kernel, prefetch
 from esim.simulator.kernels.leader import checkpoints_behind, way
 from esim.simulator.kernels.pairs import limit_in_pairs
 from esim.simulator.kernels.peers import (
     COUNT,
-    HIGH,
+    KNOWN,
+    LEAST,
     LIMIT,
-    LOW,
     MEAN,
     STOPS,
     SUM,
@@ -36,10 +36,13 @@ from esim.simulator.kernels.peers import (
     add_up,
     insert,
     is_among_best,
+    is_no_worse,
+    know_level,
     low_index,
+    may_be_worse,
     remove,
-    renew,
     select,
+    set_indices,
     set_level,
 )
 
@@ -57,12 +60,15 @@ def begin(plan, state, kept):
     for word in range(len(state.words)):
         state.words[word] = 0
     for column in range(len(state.members)):
-        for at in range(HIGH + 1):
+        for at in range(KNOWN):
             state.members[column, at] = 0
+        state.members[column, KNOWN] = -1
         state.levels[column, THRESHOLD] = state.levels[column, LIMIT] = np.nan
         if state.members[column, STOPS] != 0:
+            state.members[column, KNOWN] = 0
             state.levels[column, THRESHOLD] = state.levels[column, LIMIT] = -np.inf
         state.levels[column, SUM] = 0.0
+        state.levels[column, LEAST] = -np.inf
     for trial in range(len(plan.offsets) - 1):
         state.trials[trial, SHOWN] = 0
         state.trials[trial, CELL] = plan.cell_offsets[trial]
@@ -105,6 +111,13 @@ def insert_cells(trial, reports, plan, rank, state):
     at, stop = state.trials[trial, CELL], plan.cell_offsets[trial + 1]
     if len(plan.shown_by) == 0:
         stop = plan.cell_offsets[trial] + reports
+    if len(plan.first_column) != 0:
+        from_cell = np.int64(plan.first_column[trial]) - plan.cell_offsets[trial]
+        for cell in range(at, stop):
+            its = np.int64(rank[np.uint64(cell)])
+            if its >= 0:
+                insert(from_cell + cell, its, plan, state)
+        at = stop
     while at < stop:
         if len(plan.shown_by) != 0 and plan.shown_by[at] >= reports:
             break
@@ -125,17 +138,17 @@ def withdraw(trial, plan, rank, state):
                 remove(column, np.int64(rank[at]), plan, state)
                 if plan.rule.method == MEAN:
                     add_up(column, plan, state)
-                low, high = state.members[column, LOW], state.members[column, HIGH]
-                renew(column, state.members[column, COUNT], low, high, plan, state)
             at += 1
     state.trials[trial, SHOWN] = 0
 
 
 @inner
-def launch(trial, plan, state):
+def launch(trial, plan, rank, state):
     """Start a trial, and keep what its rule freezes at its launch. False if it is not judged."""
     if plan.rule.freezes != 0:
-        column = plan.rule.freezes - 1
+        column = np.int64(plan.rule.freezes - 1)
+        if rank is not None:
+            know_level(column, plan, state)
         state.frozen[trial, THRESHOLD] = state.levels[column, THRESHOLD]
         state.frozen[trial, LIMIT] = state.levels[column, LIMIT]
         state.frozen[trial, 2] = state.members[column, COUNT]
@@ -225,14 +238,23 @@ def warm_up_ends(rule, state):
 def first_beyond(trial, k, stop, plan, state):
     """`first_stop` under a rule that looks at a column's limit and at nothing else."""
     first, earliest = plan.offsets[trial], warm_up_ends(plan.rule, state)
-    while k < stop:
-        value = plan.own[first + k]
-        limit = state.levels[plan.column[first + k], LIMIT]
-        worse = value > limit or (value == limit and not plan.rule.strict)
-        if worse and plan.step[first + k] >= earliest:
-            return k
-        k += 1
-    return stop
+    at, last = first + k, first + stop
+    in_a_row, shift = len(plan.first_column) != 0, np.int64(0)
+    if in_a_row:
+        shift = np.int64(plan.first_column[trial]) - first
+    while at < last:
+        column = shift + at if in_a_row else np.int64(plan.column[at])
+        value = plan.own[at]
+        if may_be_worse(value, column, state):
+            know_level(column, plan, state)
+            limit = state.levels[column, LIMIT]
+            worse = value > limit or (value == limit and not plan.rule.strict)
+            if worse and (earliest == 0.0 or plan.step[at] >= earliest):
+                break
+        at += 1
+        while in_a_row and at < last and not may_be_worse(plan.own[at], shift + at, state):
+            at += 1
+    return at - first
 
 
 @inner
@@ -241,6 +263,10 @@ def first_stop(trial, k, stop, plan, statistic, rank, curve, state):
     start = plan.offsets[trial]
     traced, strict, freezes = len(state.trace) != 0, plan.rule.strict, plan.rule.freezes != 0
     plain = plan.rule.plain
+    if statistic is None and curve is None:
+        more = traced or freezes or plan.rule.include_self or plan.rule.on_the_way
+        if plain and not more:
+            return first_beyond(trial, k, stop, plan, state)
     earliest = warm_up_ends(plan.rule, state)
     gated = earliest != 0.0 or plan.rule.on_the_way
     while k < stop:
@@ -251,6 +277,11 @@ def first_stop(trial, k, stop, plan, statistic, rank, curve, state):
             show(trial, k + 1, plan, rank, state)
         if statistic is not None and (traced or not np.isnan(value)):
             gather(trial, column, plan, statistic, state)
+        certain = False
+        if rank is not None:
+            certain = not (traced or freezes) and is_no_worse(value, column, plan, state)
+            if not certain:
+                know_level(column, plan, state)
         judged = True
         if gated:
             judged = earliest == 0.0 or plan.step[at] >= earliest
@@ -280,9 +311,10 @@ def first_stop(trial, k, stop, plan, statistic, rank, curve, state):
                 )
                 if curve is not None:
                     state.trace[at, 0] = -np.inf if limit < 0.0 else np.inf
-        stops = judged and (value > limit or (value == limit and not strict))
+        worse = value > limit or (value == limit and not strict)
+        stops = judged and worse and not certain
         if not plain and not plan.rule.leader:
-            decided = judged and value <= limit
+            decided = judged and (certain or value <= limit)
             stops = persists(trial, stops, decided, column, value, plan, statistic, curve, state)
         if traced:
             state.trace[at, 2] = state.row[trial] if not plain else np.int64(stops)
@@ -306,7 +338,10 @@ def judgements_made(trial, k, plan):
 @inner
 def note_decision(trial, k, plan, state):
     """Keep the threshold and the peers of a decision to stop at judgement k, from 0."""
-    column = plan.column[plan.offsets[trial] + k]
+    if len(plan.first_column) != 0:
+        column = np.int64(plan.first_column[trial]) + k
+    else:
+        column = np.int64(plan.column[plan.offsets[trial] + k])
     state.stops[trial, 0] = state.levels[column, THRESHOLD]
     state.stops[trial, 1] = state.members[column, COUNT]
     state.stops[trial, 2] = k
@@ -391,6 +426,20 @@ def end(trial, stopped, plan, rank, end_rank, curve, state, kept):
                     insert(np.int64(column), np.int64(rank[last]), plan, state)
 
 
+@inner
+def read_ahead(trial, plan, rank, state):
+    """Read where a trial begins, so that it is in the cache once the one before it is done.
+
+    Of random walks, which stop early, that took a third off the time of an order.
+    """
+    at = plan.offsets[trial]
+    prefetch(state.trials, trial)
+    prefetch(plan.own, at)
+    prefetch(plan.own, at + 8)
+    if rank is not None:
+        prefetch(rank, at)
+
+
 @kernel
 def run_orders(orders, probe, all_kept, plan, statistic, rank, end_rank, curve, state):
     """Replay trials one after another, in each launch order: fill `all_kept` int32 [O, N].
@@ -399,17 +448,21 @@ def run_orders(orders, probe, all_kept, plan, statistic, rank, end_rank, curve, 
     is kept in `stops`) is judged to its end and never stopped. `stops` and `trace` of the state are
     those of the last order.
     """
+    set_indices(plan.rule, state.indices)
     for o in range(len(orders)):
         kept = all_kept[o]
         begin(plan, state, kept)
-        for trial in orders[o]:
+        for i in range(orders.shape[1]):
+            trial = orders[o, i]
+            if len(plan.first_column) != 0 and i + 1 < orders.shape[1]:
+                read_ahead(orders[o, i + 1], plan, rank, state)
             if plan.flags[trial, OPENS]:
                 for at in range(len(state.tally)):
                     state.tally[at] = 0.0
             stopped = False
             reports = plan.offsets[trial + 1] - plan.offsets[trial]
             k = np.int64(0)
-            if not launch(trial, plan, state):
+            if not launch(trial, plan, rank, state):
                 k = reports
             while k < reports:
                 k = first_stop(trial, k, reports, plan, statistic, rank, curve, state)

@@ -194,7 +194,9 @@ def for_compiled(function: Function) -> Function:
 
     for its, made in list(_INNER.items()):
         if made is None:
-            _INNER[its] = numba.njit(**_OPTIONS, forceinline=True)(its)
+            compiled = numba.njit(**_OPTIONS, forceinline=True)
+            instruction = _INSTRUCTIONS.get(its)
+            _INNER[its] = compiled(its) if instruction is None else _instruction(instruction)
     # Kernels name these functions as globals of their modules, where numba must find its own.
     for module in {its.__module__ for its in (*_INNER, function.function)}:
         names = vars(sys.modules[module])
@@ -255,3 +257,81 @@ def inner(function: Function) -> Function:
     """
     _INNER[function] = None
     return function
+
+
+@inner
+def prefetch(array, at):
+    """Ask the processor to bring what stands at an index into its cache, and do not wait for it.
+
+    Interpreted, it does nothing. `at` counts in the array's first dimension.
+    """
+
+
+@inner
+def lowest_bit(bits):
+    """The position of the lowest bit that is set in an int64, which is not 0."""
+    number = int(bits) & 0xFFFFFFFFFFFFFFFF
+    return np.int64((number & -number).bit_length() - 1)
+
+
+@inner
+def highest_bit(bits):
+    """The position of the highest bit that is set in an int64; -1: none is."""
+    return np.int64((int(bits) & 0xFFFFFFFFFFFFFFFF).bit_length() - 1)
+
+
+@inner
+def ones(bits):
+    """How many bits of an int64 are set."""
+    return np.int64((int(bits) & 0xFFFFFFFFFFFFFFFF).bit_count())
+
+
+_INSTRUCTIONS = {
+    prefetch: "prefetch",
+    lowest_bit: "lowest",
+    highest_bit: "highest",
+    ones: "counted",
+}
+
+
+def _instruction(name: str) -> Any:
+    """One of the functions above as numba compiles it: one or two of LLVM's instructions."""
+    from llvmlite import ir
+    from numba.core import cgutils, types
+    from numba.extending import intrinsic
+
+    def prefetching(context: Any, array: Any, at: Any) -> Any:
+        def code(context: Any, builder: Any, signature: Any, given: Any) -> Any:
+            held = context.make_array(signature.args[0])(context, builder, given[0])
+            byte, number = ir.IntType(8).as_pointer(), ir.IntType(32)
+            kind = ir.FunctionType(ir.VoidType(), [byte, number, number, number])
+            asked = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")
+            stride = cgutils.unpack_tuple(builder, held.strides)[0]
+            first = builder.bitcast(held.data, byte)
+            place = builder.gep(first, [builder.mul(stride, given[1])])
+            to_read, soon_again, data_cache = number(0), number(3), number(1)
+            builder.call(asked, [place, to_read, soon_again, data_cache])
+            return context.get_dummy_value()
+
+        return types.void(array, at), code
+
+    def lowest(context: Any, bits: Any) -> Any:
+        def code(context: Any, builder: Any, signature: Any, given: Any) -> Any:
+            return builder.cttz(given[0], ir.IntType(1)(0))
+
+        return types.int64(types.int64), code
+
+    def highest(context: Any, bits: Any) -> Any:
+        def code(context: Any, builder: Any, signature: Any, given: Any) -> Any:
+            return builder.sub(ir.IntType(64)(63), builder.ctlz(given[0], ir.IntType(1)(0)))
+
+        return types.int64(types.int64), code
+
+    def counted(context: Any, bits: Any) -> Any:
+        def code(context: Any, builder: Any, signature: Any, given: Any) -> Any:
+            return builder.ctpop(given[0])
+
+        return types.int64(types.int64), code
+
+    made = {"prefetch": prefetching, "lowest": lowest, "highest": highest, "counted": counted}
+    return intrinsic(made[name])

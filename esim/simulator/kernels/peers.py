@@ -1,20 +1,31 @@
-"""A quantile of a growing set, per column, kept up to date insertion by insertion.
+"""A quantile of a changing set, per column, looked for only where a judgement depends on it.
 
 Every statistic that a column can ever hold is ranked beforehand, so that the set of its members,
 the statistics of the peers at this moment, is a bitset over ranks. The quantile lies at or between
-two neighbouring members, `low` and `high`; an insertion moves them by at most one member.
+two neighbouring members, `low` and `high`. A column remembers where `low` was when it was last
+looked for, and how many members further it is by now: an insertion or a removal only counts. It
+also keeps a floor, a rank a little before `low`, and counts whether `low` is still beyond it: a
+value better than the statistic of that rank is then better than the quantile, whatever that is.
+The quantile itself is found only for other values, a member or two from where it was. In all a
+judgement and an insertion take 6 to 8 ns of 10,000 trials x 100 steps, and 10 to 15 ns of 120
+trials x 80; keeping `low` and `high` up to date with each insertion took 18 to 22.
 
 The arrays of esim.simulator.kernels.arguments that hold this, for C columns:
     universe  float64 [K]    each column's statistics, sorted
-    words     uint32         bit r of a column: the statistic of rank r is a member
-    members   int64 [C, 8]   one cache line a column: the COUNT of members, the ranks of LOW and
-                             HIGH (-1: none), where its bits (WORD to END) and its UNIVERSE lie, and
-                             1 in STOPS where whatever is judged stops: such a column has no members
-    levels    float64 [C, 3] the THRESHOLD, the LIMIT that a value must pass to be worse, and the
-                             SUM of the members in the order in which they were inserted
+    words     int64          bit r of a column: the statistic of rank r is a member
+    members   int64 [C, 10]  the COUNT of members, the rank where LOW was, how many members FURTHER
+                             `low` is by now (below 0: before it), the rank of the FLOOR, how many
+                             members lie from there on AHEAD of `low` (below 0: it lies before the
+                             floor), the count for which the level is KNOWN (-1: for none), where
+                             its bits (WORD to END) and its UNIVERSE lie, and 1 in STOPS where
+                             whatever is judged stops: such a column has no members
+    levels    float64 [C, 4] the THRESHOLD and the LIMIT that a value must pass to be worse, both
+                             once they are known, the SUM of the members in the order in which they
+                             were inserted, and the LEAST: no value below it is worse than the
+                             limit, unless AHEAD is below 0
+    indices   int32          of `low` among n sorted members, for each n
 
-The method says which members a quantile takes from n, and what `share` means; by every method the
-index of `low` moves by at most one with an insertion:
+The method says which members a quantile takes from n, and what `share` means:
     MIDPOINT, LINEAR, LOWER, HIGHER   the member at share * (n - 1), or between two of them
     MIRRORED   as LINEAR, but counted from the worst member, to the last bit
     REDUCTION  the last of the best n // share, or the best
@@ -28,16 +39,19 @@ from __future__ import annotations
 
 import numpy as np
 
-from esim.simulator.kernels.jit import inner
+from esim.simulator.kernels.jit import highest_bit, inner, lowest_bit, ones
 
 MIDPOINT, LINEAR, LOWER, HIGHER, MIRRORED, REDUCTION, RANK, PORTION, MEAN, WITHIN = range(10)
-COUNT, LOW, HIGH, WORD, END, UNIVERSE, STOPS = 0, 1, 2, 3, 4, 5, 6
-THRESHOLD, LIMIT, SUM = 0, 1, 2
+COUNT, LOW, FURTHER, FLOOR, AHEAD, KNOWN, WORD, END, UNIVERSE, STOPS = range(10)
+THRESHOLD, LIMIT, SUM, LEAST = 0, 1, 2, 3
 
-# The position of the only set bit of a 32-bit word is found by a product with a de Bruijn sequence.
-_DE_BRUIJN = np.zeros(32, dtype=np.int64)
-for _bit in range(32):
-    _DE_BRUIJN[((1 << _bit) * 0x077CB531 & 0xFFFFFFFF) >> 27] = _bit
+# Below, rounding could put a threshold under `low`: where `high` less `low` is no float.
+_LEAST_FLOOR = -1e290
+_WIDEST = 0.5  # above, rounding could weigh more than what a limit grows with its threshold
+# How many members before `low` a floor is set, if they are spread evenly, and how few and how many
+# there may come to be. The more, the more values need the quantile; the fewer, the sooner `low`
+# lies before the floor.
+_MEMBERS_AHEAD, _FEWEST_AHEAD, _MOST_AHEAD = 4, 1, 12
 
 
 @inner
@@ -50,23 +64,24 @@ def set_level(column, n, low, high, rule, levels):
     if rule.method <= MIRRORED:
         position = (n - 1) * rule.share
         part = position - np.int64(position)
-        if part != 0.0 and rule.method == MIDPOINT:
-            threshold = (low + high) / 2.0
-        elif part != 0.0 and rule.method == LINEAR:
+        # Picked, not branched to: whether there is a part changes with every other member.
+        if rule.method == MIDPOINT:
+            between = (low + high) / 2.0
+            threshold = between if part != 0.0 else low
+        elif rule.method == LINEAR:
             # Written out as NumPy does it; numba's own percentile differs in the last bit.
-            threshold = low + (high - low) * part
-            if part >= 0.5:
-                threshold = high - (high - low) * (1.0 - part)
-        elif part != 0.0 and rule.method == MIRRORED:  # the same of the negated values, negated
-            threshold = high - (high - low) * part
-            if part >= 0.5:
-                threshold = low + (high - low) * (1.0 - part)
+            below, above = low + (high - low) * part, high - (high - low) * (1.0 - part)
+            between = above if part >= 0.5 else below
+            threshold = between if part != 0.0 else low
+        elif rule.method == MIRRORED:  # the same of the negated values, negated
+            below, above = low + (high - low) * (1.0 - part), high - (high - low) * part
+            between = below if part >= 0.5 else above
+            threshold = between if part != 0.0 else low
     elif rule.method == MEAN:
         threshold = levels[column, SUM] / n
-    levels[column, THRESHOLD] = threshold
-    levels[column, LIMIT] = threshold
-    if abs(threshold) < np.inf:
-        levels[column, LIMIT] = threshold + rule.width * abs(threshold)
+    c, size = np.uint64(column), abs(threshold)
+    levels[c, THRESHOLD] = threshold
+    levels[c, LIMIT] = threshold + rule.width * size if size < np.inf else threshold
 
 
 @inner
@@ -103,72 +118,140 @@ def low_index(n, share, method):
 
 
 @inner
-def insert(column, rank, plan, state):
-    """Add the statistic of a rank to a column's members and bring its threshold up to date."""
-    base = state.members[column, WORD]
-    state.words[base + (rank >> 5)] |= np.uint32(1 << (rank & 31))
-    n = state.members[column, COUNT] + 1
-    low, high = state.members[column, LOW], state.members[column, HIGH]
-    if n == 1:
-        low, high = rank, -1
-    else:
-        index = low_index(n - 1, plan.rule.share, plan.rule.method)
-        if rank < low:
-            index += 1
-        elif high < 0 or rank < high:
-            high = rank
-        wanted = low_index(n, plan.rule.share, plan.rule.method)
-        if wanted > index:  # to the next member; the one after it becomes `high`
-            low, high = high, -1
-            word, stop = base + ((low + 1) >> 5), state.members[column, END]
-            bits = np.int64(0)
-            if word < stop:
-                bits = np.int64(state.words[word]) & (np.int64(-1) << ((low + 1) & 31))
-            while bits == 0 and word + 1 < stop:
-                word += 1
-                bits = np.int64(state.words[word])
-            if bits != 0:
-                bit = _DE_BRUIJN[(((bits & -bits) * 0x077CB531) & 0xFFFFFFFF) >> 27]
-                high = ((word - base) << 5) + bit
-        elif wanted < index:  # to the previous member
-            high = low
-            word = base + (low >> 5)
-            bits = np.int64(state.words[word]) & ((np.int64(1) << (low & 31)) - 1)
-            while bits == 0:
-                word -= 1
-                bits = np.int64(state.words[word])
-            bits |= bits >> 1
-            bits |= bits >> 2
-            bits |= bits >> 4
-            bits |= bits >> 8
-            bits |= bits >> 16
-            bit = _DE_BRUIJN[(((bits ^ (bits >> 1)) * 0x077CB531) & 0xFFFFFFFF) >> 27]
-            low = ((word - base) << 5) + bit
-    state.members[column, COUNT] = n
-    state.members[column, LOW] = low
-    state.members[column, HIGH] = high
-    if plan.rule.method == MEAN:
-        start = state.members[column, UNIVERSE]
-        state.levels[column, SUM] += plan.universe[start + rank]
-    renew(column, n, low, high, plan, state)
+def set_indices(rule, indices):
+    """Set the index of `low` among n sorted members, for each n."""
+    indices[0] = 0
+    for n in range(1, len(indices)):
+        indices[n] = low_index(n, rule.share, rule.method)
 
 
 @inner
-def renew(column, n, low, high, plan, state):
-    """Bring a column's threshold and limit up to date: it has n members, around ranks low, high."""
-    if n >= plan.rule.least:
+def insert(column, rank, plan, state):
+    """Add the statistic of a rank to a column's members."""
+    c = np.uint64(column)  # unsigned, an index needs no look at whether it counts from the end
+    n = state.members[c, COUNT]
+    moves = np.int64(state.indices[np.uint64(n + 1)]) - np.int64(state.indices[np.uint64(n)])
+    state.members[c, COUNT] = n + 1
+    state.members[c, FURTHER] += moves - np.int64(rank < state.members[c, LOW])
+    state.members[c, AHEAD] += moves - np.int64(rank < state.members[c, FLOOR])
+    state.words[np.uint64(state.members[c, WORD] + (rank >> 6))] |= np.int64(1) << (rank & 63)
+    if plan.rule.method == MEAN:
         start = state.members[column, UNIVERSE]
-        above = high if high > low else low
-        set_level(
-            column,
-            n,
-            plan.universe[start + low],
-            plan.universe[start + above],
-            plan.rule,
-            state.levels,
-        )
-    else:
+        state.levels[column, SUM] += plan.universe[start + rank]
+
+
+@inner
+def remove(column, rank, plan, state):
+    """Take the statistic of a rank out of a column's members. Their sum stays as it was."""
+    n = state.members[column, COUNT]
+    moves = np.int64(state.indices[n - 1]) - np.int64(state.indices[n])
+    state.members[column, COUNT] = n - 1
+    state.members[column, FURTHER] += moves + np.int64(rank < state.members[column, LOW])
+    state.members[column, AHEAD] += moves + np.int64(rank < state.members[column, FLOOR])
+    state.members[column, KNOWN] = -1
+    state.words[state.members[column, WORD] + (rank >> 6)] ^= np.int64(1) << (rank & 63)
+
+
+@inner
+def may_be_worse(value, column, state):
+    """Whether a value is perhaps worse than a column's limit; a value of NaN is not."""
+    c = np.uint64(column)
+    return value >= state.levels[c, LEAST] or state.members[c, AHEAD] < 0
+
+
+@inner
+def is_no_worse(value, column, plan, state):
+    """Whether a value is surely no worse than a column's limit, and there is one."""
+    n = state.members[column, COUNT]
+    beyond = n > 0 and n >= plan.rule.least and state.members[column, AHEAD] >= 0
+    return beyond and value < state.levels[column, LEAST]
+
+
+@inner
+def know_level(column, plan, state):
+    """Bring a column's threshold and limit up to date."""
+    c = np.uint64(column)
+    n = state.members[c, COUNT]
+    if n == state.members[c, KNOWN]:
+        return
+    state.members[c, KNOWN] = n
+    if n < plan.rule.least or n == 0:
         state.levels[column, THRESHOLD] = state.levels[column, LIMIT] = np.nan
+    elif plan.rule.method == MEAN:
+        set_level(column, n, np.nan, np.nan, plan.rule, state.levels)
+    else:
+        find_level(column, n, plan, state)
+
+
+@inner
+def find_level(column, n, plan, state):
+    """Find `low` and `high`, set the column's threshold and limit, and its floor if need be."""
+    c = np.uint64(column)
+    base, start = state.members[c, WORD], state.members[c, UNIVERSE]
+    was, further = state.members[c, LOW], state.members[c, FURTHER]
+    word = base + (was >> 6)
+    bits = state.words[np.uint64(word)]
+    if further >= 0:
+        bits &= np.int64(-1) << (was & 63)
+        here = ones(bits)
+        while here <= further:
+            further -= here
+            word += 1
+            bits = state.words[np.uint64(word)]
+            here = ones(bits)
+        for _ in range(further):
+            bits ^= np.int64(1) << lowest_bit(bits)
+        bit = lowest_bit(bits)
+    else:
+        bits &= ~(np.int64(-1) << (was & 63))
+        here = ones(bits)
+        while here + further < 0:
+            further += here
+            word -= 1
+            bits = state.words[np.uint64(word)]
+            here = ones(bits)
+        for _ in range(-1 - further):
+            bits ^= np.int64(1) << highest_bit(bits)
+        bit = highest_bit(bits)
+    rank = ((word - base) << 6) + bit
+    state.members[c, LOW], state.members[c, FURTHER] = rank, 0
+    low = high = plan.universe[np.uint64(start + rank)]
+    index = np.int64(state.indices[np.uint64(n)])
+    if index < n - 1:
+        bits = state.words[np.uint64(word)] & (np.int64(-2) << bit)
+        while bits == 0:
+            word += 1
+            bits = state.words[np.uint64(word)]
+        high = plan.universe[np.uint64(start + ((word - base) << 6) + lowest_bit(bits))]
+    set_level(column, n, low, high, plan.rule, state.levels)
+    ahead = state.members[c, AHEAD]
+    if ahead > _MOST_AHEAD or (ahead < _FEWEST_AHEAD and (ahead < 0 or index >= _FEWEST_AHEAD)):
+        set_floor(column, n, rank, plan, state)
+
+
+@inner
+def set_floor(column, n, low, plan, state):
+    """Set a column's floor some ranks before that of `low`."""
+    base = state.members[column, WORD]
+    floor = low - 1 - _MEMBERS_AHEAD * ((state.members[column, END] - base) << 6) // n
+    if floor < 0:
+        floor = np.int64(0)
+    word = base + (floor >> 6)
+    bits = state.words[word] & (np.int64(-1) << (floor & 63))
+    ahead = np.int64(0)  # members from the floor to `low`
+    while word < base + (low >> 6):
+        ahead += ones(bits)
+        word += 1
+        bits = state.words[word]
+    bits &= ~(np.int64(-1) << (low & 63))
+    state.members[column, FLOOR], state.members[column, AHEAD] = floor, ahead + ones(bits)
+    least = plan.universe[state.members[column, UNIVERSE] + floor]
+    width = plan.rule.width
+    state.levels[column, LEAST] = -np.inf
+    if least > _LEAST_FLOOR and abs(width) <= _WIDEST:
+        if width != 0.0:
+            least += width * abs(least) - 1e-14 * abs(least)  # more than rounding can add
+        state.levels[column, LEAST] = least
 
 
 @inner
@@ -196,16 +279,16 @@ def is_among_best(column, value, plan, statistic, state):
     start = state.members[column, UNIVERSE]
     base = state.members[column, WORD]
     for word in range(base, state.members[column, END]):
-        bits = np.int64(state.words[word])
+        bits = state.words[word]
         while bits != 0:
-            bit = _DE_BRUIJN[(((bits & -bits) * 0x077CB531) & 0xFFFFFFFF) >> 27]
-            its = plan.universe[start + ((word - base) << 5) + bit]
+            bit = lowest_bit(bits)
+            its = plan.universe[start + ((word - base) << 6) + bit]
             if better >= most or its >= value:
                 return better < most
             if better == 0 or its > best:
                 better += 1
                 best = its
-            bits &= bits - 1
+            bits ^= np.int64(1) << bit
     return better < most
 
 
@@ -218,42 +301,12 @@ def add_up(column, plan, state):
     base, stop = state.members[column, WORD], state.members[column, END]
     state.levels[column, SUM] = 0.0
     for word in range(base, stop):
-        bits = np.int64(state.words[word])
+        bits = state.words[word]
         while bits != 0:
-            bit = _DE_BRUIJN[(((bits & -bits) * 0x077CB531) & 0xFFFFFFFF) >> 27]
-            rank = ((word - base) << 5) + bit
+            bit = lowest_bit(bits)
+            rank = ((word - base) << 6) + bit
             state.levels[column, SUM] += plan.universe[state.members[column, UNIVERSE] + rank]
-            bits &= bits - 1
-
-
-@inner
-def remove(column, rank, plan, state):
-    """Take the statistic of a rank out of a column's members.
-
-    Threshold and sum are not brought up to date.
-    """
-    base, stop = state.members[column, WORD], state.members[column, END]
-    state.words[base + (rank >> 5)] &= np.uint32(0xFFFFFFFF ^ (1 << (rank & 31)))
-    n = state.members[column, COUNT] - 1
-    state.members[column, COUNT] = n
-    low = high = np.int64(-1)
-    before = np.int64(-1)  # how many members are still to come before `low`
-    if n > 0:
-        before = low_index(n, plan.rule.share, plan.rule.method)
-    word = base
-    while word < stop and n > 0 and high < 0:
-        bits = np.int64(state.words[word])
-        while bits != 0 and high < 0:
-            bit = _DE_BRUIJN[(((bits & -bits) * 0x077CB531) & 0xFFFFFFFF) >> 27]
-            if before == 0:
-                low = ((word - base) << 5) + bit
-            elif before < 0:
-                high = ((word - base) << 5) + bit
-            before -= 1
-            bits &= bits - 1
-        word += 1
-    state.members[column, LOW] = low
-    state.members[column, HIGH] = high
+            bits ^= np.int64(1) << bit
 
 
 @inner

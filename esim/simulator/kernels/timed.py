@@ -26,6 +26,7 @@ from esim.simulator.kernels.engine import (
     show,
 )
 from esim.simulator.kernels.jit import inner, kernel
+from esim.simulator.kernels.peers import set_indices
 
 START, DURATION, OVERHEAD, GAP, BEGAN, ENDED = 0, 1, 2, 3, 4, 5  # the columns of `jobs`
 KIND, PHASE, REPORT, TARGET = 0, 1, 2, 3  # the columns of `agenda`
@@ -113,7 +114,7 @@ def _schedule(position, trial, plan, times):
 
 
 @inner
-def _start(position, trial, probe, now, plan, state, times, running):
+def _start(position, trial, probe, now, plan, rank, state, times, running):
     """Start the trial at a position of the launch order."""
     times.jobs[trial, BEGAN] = now if times.slots > 0 else times.jobs[trial, START]
     times.jobs[trial, ENDED] = np.inf
@@ -134,7 +135,7 @@ def _start(position, trial, probe, now, plan, state, times, running):
         follows = _await_end(position, trial, plan, times, running)
     if follows:
         _push(position, times)
-    launch(trial, plan, state)
+    launch(trial, plan, rank, state)
 
 
 @inner
@@ -353,6 +354,7 @@ def run_timed(
     the last order. `running`: None, or room for judging reports together, where they can be.
     """
     jobs = times.jobs
+    set_indices(plan.rule, state.indices)
     for o in range(len(orders)):
         order, kept = orders[o], all_kept[o]
         for trial in range(len(jobs)):
@@ -370,7 +372,7 @@ def run_timed(
             free, now = times.slots, 0.0
             while True:
                 while waiting < last and (times.slots == 0 or free > 0):
-                    _start(waiting, order[waiting], probe, now, plan, state, times, running)
+                    _start(waiting, order[waiting], probe, now, plan, rank, state, times, running)
                     waiting += 1
                     free -= 1
                 if times.heap[-1] == 0:
@@ -385,7 +387,7 @@ def run_timed(
                     _leave(position, running)
                 stopped, ends = phase == _TRAINED, phase == _ENDS
                 if phase == _BEGINS:
-                    launch(trial, plan, state)
+                    launch(trial, plan, rank, state)
                 if phase == _RUNS:
                     stopped = _judge(
                         position, trial, plan, statistic, rank, curve, state, times, kept

@@ -161,6 +161,8 @@ def prepare_batch(
             cell_offsets=cells.offsets,
             cell_column=cells.column,
             shown_by=cells.shown_by,
+            # judgements that stop whatever the peers stand in a column of their own
+            first_column=cells.first_column if found.column is cells.column else NOTHING,
             universe=cells.universe,
             end_column=cells.end_column,
             end_statistic=cells.end_statistic,
@@ -180,7 +182,10 @@ def _of_reports(
     """What is judged where every report is a judgement."""
     study, offsets, positions, oriented = batch.whole, peer.offsets, peer.positions, peer.oriented
     judged = None
-    if not gates_are_open(rule) or rule.nan != "missing" or rule.against != "peers":
+    every = gates_are_open(rule) and rule.against == "peers"
+    if every and rule.nan != "missing":  # no two reports share a step, as they may a second
+        every = positions.dtype == np.int64 and not np.isnan(own).any()
+    if not every:
         judged = judged_reports(rule, study, offsets, positions, oriented, own)
     columns = where.columns(rule.match, offsets, positions, batch.trials)
     own_statistic, column, engine_own = own_statistics(
@@ -236,7 +241,7 @@ def _flags(batch: Batch, rule: Rule, unseen: NDArray[np.bool_]) -> NDArray[np.bo
 
 def _completes(study: Study) -> NDArray[np.bool_]:
     """Whether each trial, if it is not stopped, ends as completed. bool [N]"""
-    return np.isin(study.status, (Status.COMPLETED, Status.UNKNOWN))
+    return np.asarray((study.status == Status.COMPLETED) | (study.status == Status.UNKNOWN))
 
 
 def _joins(study: Study, rule: Rule) -> NDArray[np.bool_]:

@@ -28,11 +28,13 @@ class Cells:
     A column's universe is the sorted statistics of all cells that it can come to hold.
 
     Attributes:
-        members: int64 [C, 8], where each column's bits and universe lie (see kernels/peers.py).
+        members: int64 [C, 10], where each column's bits and universe lie (see kernels/peers.py).
         offsets: int64 [N + 1], trial -> its cells.
         column: int32 [K], the column of each cell.
         shown_by: int32 [K], which of the trial's judgements shows each cell, from 0; empty: its
             n-th judgement shows its n-th cell.
+        first_column: int32 [N], the column of each trial's first cell, where every further one
+            stands in the next column; empty: not all do.
         universe: float64 [K or more], the universes one after another.
         rank: int32 [K], the rank of each cell in its column's universe, -1: it has no statistic;
             None: peers are looked up one by one.
@@ -48,6 +50,7 @@ class Cells:
     offsets: Int64
     column: NDArray[np.int32]
     shown_by: NDArray[np.int32]
+    first_column: NDArray[np.int32] = field(default_factory=lambda: NOTHING)
     universe: Float64 = field(default_factory=lambda: _NO_NUMBERS)
     rank: NDArray[np.int32] | None = field(default_factory=lambda: NOTHING)
     statistic: Float64 | None = None
@@ -121,7 +124,8 @@ def cells_of_reports(
         found.offsets,
         found.column,
         found.shown_by,
-        universe,
+        found.first_column,
+        universe=universe,
         rank=rank[:n_cells],
         end_column=column if again else NOTHING,
         end_rank=rank[n_cells:] if again else None,
@@ -165,7 +169,7 @@ def cells_of_rungs(
         rungs.cell_offsets,
         rungs.cell_column,
         rungs.shown_by if len(rungs.shown_by) else _NO_CELLS,
-        universe,
+        universe=universe,
         rank=rank[: len(rungs.cell_column)],
         end_column=rungs.end_column if adds else NOTHING,
         end_rank=end_rank if adds else None,

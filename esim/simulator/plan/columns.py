@@ -129,12 +129,15 @@ class Ranked:
             report shows its n-th cell.
         source: int64 [K], the report each cell takes its statistic from; None: the cells are the
             reports.
+        first_column: int32 [N], the column of each trial's first cell, where every further one
+            stands in the next column; empty: not all do.
     """
 
     offsets: Int64
     column: Int32
     shown_by: Int32
     source: Int64 | None
+    first_column: Int32
 
 
 @dataclass(frozen=True)
@@ -170,14 +173,17 @@ def cells(rule: Rule, offsets: Int64, column: Int32) -> Ranked | LookedUp:
             return LookedUp()
     has = np.diff(offsets) > 0
     widths = np.zeros(len(offsets) - 1, dtype=np.int64)
-    widths[has] = column[offsets[1:][has] - 1] - column[offsets[:-1][has]] + 1
+    first_column = np.zeros(len(offsets) - 1, dtype=np.int32)
+    first_column[has] = column[offsets[:-1][has]]
+    widths[has] = column[offsets[1:][has] - 1] - first_column[has] + 1
     total = int(widths.sum())
     carries = rule.short == "carry"
     if rule.match not in ("upto", "interpolate") or total == reports:
         n_columns = int(column.max()) + 1 if reports else 0
         if carries and n_columns * reports > _MOST_CARRY_BITS:
             return LookedUp()
-        return Ranked(offsets, column, NOTHING, None)
+        in_a_row = first_column if total == reports else NOTHING
+        return Ranked(offsets, column, NOTHING, None, in_a_row)
     if carries or (total > _MOST_CELLS_A_REPORT * reports and rule.match == "upto"):
         return LookedUp()
     cell_offsets = np.concatenate(([0], np.cumsum(widths)))
@@ -185,7 +191,7 @@ def cells(rule: Rule, offsets: Int64, column: Int32) -> Ranked | LookedUp:
     shown_by = np.empty(total, dtype=np.int32)
     source = np.empty(total, dtype=np.int64)
     expand_cells(offsets, column, cell_offsets, cell_column, shown_by, source)
-    return Ranked(cell_offsets, cell_column, shown_by, source)
+    return Ranked(cell_offsets, cell_column, shown_by, source, NOTHING)
 
 
 def at_rungs(

@@ -14,7 +14,7 @@ from esim.rules import Rule
 from esim.simulator.kernels import engine
 from esim.simulator.kernels import peers as order_statistics
 from esim.simulator.kernels.arguments import PlanArrays, State
-from esim.simulator.kernels.peers import END, STOPS
+from esim.simulator.kernels.peers import END, STOPS, WORD
 from esim.simulator.plan.columns import FirstCompleted
 from esim.study import Float64, Int64, Study
 from esim.study.batch import Batch
@@ -50,7 +50,7 @@ class Plan:
         own: float64 [E], the same, NaN where its own course keeps it from being judged.
         row_of: int64 [E], the row of the study that each judgement's report is; None: they are
             the rows.
-        members: int64 [C, 8], columns without members, see `kernels.peers`.
+        members: int64 [C, 10], columns without members, see `kernels.peers`.
         arrays: what the kernels read; what may be None follows, as they take it.
         statistic: float64 [E], the peer statistic; None unless peers are looked up one by one.
         rank: int32 [K], the rank of each cell in its column; None: peers are looked up.
@@ -96,15 +96,17 @@ class Plan:
             traced: whether what each judgement found is kept.
         """
         n, judgements = self.study.n_trials, len(self.values)
+        words = int((self.members[:, END] - self.members[:, WORD]).max())  # of the longest column
         rows, longest = 3, 0
         if self.rule.against == "pairs":
             longest = max(365, int(np.diff(self.arrays.offsets).max(initial=0)))
         elif self.rule.against == "leader":
             rows, longest = 6, max(n, 3 + int(1.0 / self.rule.checkpoints), self.rule.smooth)
         return State(
-            words=np.empty(int(self.members[-1, END]), dtype=np.uint32),
+            words=np.empty(int(self.members[-1, END]), dtype=np.int64),
             members=self.members.copy(),
-            levels=np.empty((len(self.members), 3)),
+            levels=np.empty((len(self.members), 4)),
+            indices=np.empty(64 * words + 1, dtype=np.int32),
             trials=np.empty((n, 4), dtype=np.int64),
             tally=np.empty(6),
             scratch=np.empty(n),

@@ -16,9 +16,8 @@ from esim.simulator.kernels.peers import END, UNIVERSE, WORD
 from esim.study import Float64, Int64
 
 _PIECE = 1 << 18  # cells
-_LONG = 500  # values; NumPy sorts shorter columns faster (measured: 7 ns a value for 100 values)
-_AT_ONCE = 1 << 16  # cells: so many, their order and their copies stay in the processor's cache
-_SMALL = 200_000  # below this many cells threads cost more than they save
+_AT_ONCE = 1 << 16  # cells: so many, their numbers and their copies stay in the processor's cache
+_SMALL = 500_000  # below this many cells threads cost more than they save
 
 Ranked = tuple[NDArray[np.int32], Float64, Int64]
 
@@ -27,7 +26,7 @@ def in_threads(jobs: Iterable[Callable[[], None]], threads: int | None) -> None:
     """Run jobs that release the GIL and write to arrays of their own.
 
     Args:
-        jobs: what is run; one alone runs in the calling thread.
+        jobs: what is run; one alone, or all in one thread, run in the calling thread.
         threads: how many run at a time; None: as many as the machine has cores.
 
     Raises:
@@ -39,7 +38,7 @@ def in_threads(jobs: Iterable[Callable[[], None]], threads: int | None) -> None:
     [1]
     """
     waiting = list(jobs)
-    if len(waiting) <= 1:
+    if len(waiting) <= 1 or threads == 1:
         for job in waiting:
             job()
         return
@@ -62,7 +61,7 @@ def rank_columns(
     Returns:
         The rank of each cell in its column, int32 [K], -1: no statistic; the sorted statistics of
         each column, one column after another, float64 [K]; and columns without members that say
-        where those lie, int64 [C, 8].
+        where those lie, int64 [C, 10].
     """
     start = np.zeros(n_columns + 1, dtype=np.int64)
     for first in range(0, len(column), _PIECE):  # bincount widens what it counts to 8 bytes
@@ -71,58 +70,54 @@ def rank_columns(
     universe = np.empty(len(column))
     length = np.zeros(n_columns, dtype=np.int64)
     rank = np.full(len(column), -1, dtype=np.int32)
-    # The cell each value came from; in a long column, once it is sorted, the rank of each value.
-    cells = np.empty(len(column), dtype=np.int32)
     cell = 0
     for block in statistics:
-        ranks.fill(cell, column, block, start, universe, cells, rank, length)
+        ranks.fill(cell, column, block, start, universe, rank, length)
         cell += len(block)
-    for first, last in _alike(np.diff(start), length):
-        columns = universe[start[first] : start[last]].reshape(last - first, -1)
-        order = np.argsort(columns[:, : length[first]], axis=1)
-        ranks.settle(first, order, start, universe, cells, rank, np.empty(length[first]))
-    long = np.flatnonzero(length >= _LONG)
-    if len(long):
-        _rank_long(long, start, length, universe, cells, threads)
-        ranks.give(column, cells, start, np.zeros(n_columns, dtype=np.int64), rank)
+    value_rank = np.empty(len(column), dtype=np.int32)
+    failed = np.zeros(n_columns, dtype=np.bool_)
+
+    def sort_some(first: int, last: int) -> None:
+        its = slice(int(start[first]), int(start[last]))
+        values = universe[its].copy()
+        numbers = np.empty(len(values), dtype=np.uint64)
+        ranks.pack(first, last, start, length, universe.view(np.uint64), numbers)
+        for a, b in _alike(start[first : last + 1], length[first:last]):
+            rows = numbers[start[first + a] - its.start : start[first + b] - its.start]
+            rows.reshape(b - a, -1)[:, : length[first + a]].sort(axis=1)
+        ranks.unpack(first, last, start, length, numbers, values, universe, value_rank, failed)
+        for c in first + np.flatnonzero(failed[first:last]):
+            known = values[start[c] - its.start :][: length[c]]
+            order = np.argsort(known)
+            universe[start[c] :][: length[c]] = known[order]
+            value_rank[start[c] + order] = np.arange(length[c])
+
+    in_threads(
+        [partial(sort_some, a, b) for a, b in pairwise(_cuts(start))],
+        1 if len(column) < _SMALL else threads,
+    )
+    ranks.give(column, value_rank, start, np.zeros(n_columns, dtype=np.int64), rank)
     return rank, universe, no_members(length, start[:-1])
 
 
-def _rank_long(
-    long: Int64,
-    start: Int64,
-    length: Int64,
-    universe: Float64,
-    value_rank: NDArray[np.int32],
-    threads: int | None,
-) -> None:
-    """Sort long columns in place, and set the rank of each value in its column, int32 [K]."""
-    longest = int(length.max())
-
-    def sort_some(columns: Int64) -> None:
-        spare = np.empty(longest, dtype=np.uint64), np.empty((2, longest), dtype=np.int32)
-        counts = np.empty((8, 256), dtype=np.int64)
-        ranks.sort(columns, start, length, universe.view(np.uint64), value_rank, *spare, counts)
-
-    workers = 1 if len(universe) < _SMALL else threads or os.cpu_count() or 1
-    in_threads(
-        [partial(sort_some, long[w::workers].copy()) for w in range(min(workers, len(long)))],
-        workers,
-    )
+def _cuts(start: Int64) -> list[int]:
+    """Where to cut columns into parts of `_AT_ONCE` cells at most, or of one column."""
+    cuts = [0]
+    while cuts[-1] < len(start) - 1:
+        beyond = int(np.searchsorted(start, start[cuts[-1]] + _AT_ONCE, side="right")) - 1
+        cuts.append(max(cuts[-1] + 1, beyond))
+    return cuts
 
 
-def _alike(width: Int64, length: Int64) -> Iterator[tuple[int, int]]:
-    """Neighbouring short columns of the same size, to be sorted by one call: first and last + 1.
+def _alike(start: Int64, length: Int64) -> list[tuple[int, int]]:
+    """Neighbouring columns of the same size, to be sorted by one call: first and last + 1.
 
-    With a call for each column, at 7 us, sorting took most of the time of planning a small study.
+    With a call for each column, sorting took most of the time of planning a small study.
     """
+    width = np.diff(start)
     alike = (width[1:] == width[:-1]) & (length[1:] == length[:-1])
     cuts = [0, *(np.flatnonzero(~alike) + 1).tolist(), len(width)]
-    for first, last in pairwise(cuts):
-        if first < last and 0 < length[first] < _LONG:
-            most = max(1, _AT_ONCE // int(width[first]))
-            for at in range(first, last, most):
-                yield at, min(at + most, last)
+    return [(a, b) for a, b in pairwise(cuts) if length[a] > 0]
 
 
 def rank_together(statistics: Float64, n_columns: int) -> Ranked:
@@ -139,7 +134,7 @@ def rank_together(statistics: Float64, n_columns: int) -> Ranked:
 
 
 def no_members(length: Int64, universe: Int64) -> Int64:
-    """Columns without members: where the bits and the universe of each lie. int64 [C, 8]
+    """Columns without members: where the bits and the universe of each lie. int64 [C, 10]
 
     One more column follows those that have a universe: the last, which never has members.
 
@@ -147,8 +142,8 @@ def no_members(length: Int64, universe: Int64) -> Int64:
         length: int64 [C - 1], how many statistics each universe holds.
         universe: int64 [C - 1], where each universe starts.
     """
-    ends = np.cumsum((length + 31) // 32)
-    members = np.zeros((len(length) + 1, 8), dtype=np.int64)
+    ends = np.cumsum((length + 63) // 64)
+    members = np.zeros((len(length) + 1, 10), dtype=np.int64)
     members[:-1, END] = ends
     members[1:-1, WORD] = ends[:-1]
     members[:-1, UNIVERSE] = universe
