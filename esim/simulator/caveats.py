@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from esim.assumptions import Clock, Costs
 from esim.errors import agree, plural, some_of
-from esim.results.replay import BestTrial, Caveat, Summaries
+from esim.results.replay import Caveat, Summaries
 from esim.results.trial_columns import TrialColumns
 from esim.rules import JobRule, Rule
 from esim.study import Float64, Note, Status, Study
@@ -24,6 +26,32 @@ CONVERGED = "converged"  # the note that SageMaker found the job converged, and 
 GRACE_S = 120  # seconds that SageMaker gives a stopped job to finish; they are billed
 
 
+class Caveats:
+    """The caveats of each replayed study of a batch, the gravest first.
+
+    A history keeps their codes alone: a text is made when it is asked for.
+
+    Attributes:
+        codes: of each study. [S]
+    """
+
+    def __init__(self, of: _Replayed) -> None:
+        self._of = of
+        self.codes: list[list[str]] = [[] for _ in of.batch.names]
+        for code, applies, _ in _CHECKS:
+            for at in np.flatnonzero(np.broadcast_to(applies(of), len(of.batch))).tolist():
+                self.codes[at].append(code)
+        for codes, notes in zip(self.codes, of.batch.notes, strict=True):
+            codes += [note.code for note in notes if note.code in _NOTES]
+
+    def texts(self, at: int) -> list[Caveat]:
+        """Those of one study, by its place in the batch."""
+        one = self._of.study(at)
+        codes = set(self.codes[at])
+        found = [Caveat(code, text(one)) for code, _, text in _CHECKS if code in codes]
+        return found + [_noted(note, one) for note in one.batch.notes[at] if note.code in _NOTES]
+
+
 def caveats_of(
     batch: Batch,
     rule: Rule,
@@ -33,8 +61,8 @@ def caveats_of(
     summaries: Summaries,
     columns: TrialColumns,
     cut_off_s: Float64,
-) -> list[list[Caveat]]:
-    """The caveats of each replayed study, the gravest first.
+) -> Caveats:
+    """The caveats of each replayed study.
 
     Args:
         batch: the studies.
@@ -44,7 +72,8 @@ def caveats_of(
         cut_off_s: seconds by which each trial's job ends earlier than recorded; NaN = unknown. [N]
     """
     whole = batch.whole
-    begun = np.diff(whole.offsets) > 0
+    reports = np.diff(whole.offsets)
+    begun = reports > 0
     failed = (whole.status == Status.FAILED) & begun
     first = np.zeros(whole.n_trials, dtype=np.int64)
     first[begun] = whole.resource[whole.offsets[:-1][begun]]
@@ -52,33 +81,31 @@ def caveats_of(
     cut = cut_short(whole)
     # How long a trial that had been cut short would have gone on is not known.
     grace_s = np.where(cut, GRACE_S, np.minimum(cut_off_s, GRACE_S))
-    counts = (
-        failed,
-        cut,
-        at_once,
-        columns.stopped & (first == 0),
-        begun,
-        ~np.isnan(columns.final_value_recorded),
-        np.where(columns.stopped, grace_s, 0.0),
+    counts = {
+        "failed": failed,
+        "cut": cut,
+        "at_once": at_once,
+        "from_zero": columns.stopped & (first == 0),
+        "begun": begun,
+        "reporting": ~np.isnan(columns.final_value_recorded),
+        "grace_s": np.where(columns.stopped, grace_s, 0.0),
+    }
+    of = _Replayed(
+        batch=batch,
+        place=0,
+        rule=rule,
+        clock=clock,
+        costs=costs,
+        until=tuple(until),
+        ended_by=np.array([text or "" for text in summaries["ended_by"]], dtype=object),
+        cut_in_flight=np.array(summaries["trials_cut"]),
+        stopped=np.array(summaries["trials_stopped"]),
+        best=np.array(summaries["best_recorded"], dtype=object),
+        best_stopped=np.array(summaries["best_trial_stopped"]) == True,  # noqa: E712  # not None
+        reports_longest=np.maximum.reduce(batch.table(reports, 0), axis=-1, initial=0),
+        **{name: np.array(batch.sums(flags)) for name, flags in counts.items()},
     )
-    rows = zip(
-        *(summaries[key] for key in _OF_SUMMARY),
-        *map(batch.sums, counts),
-        strict=True,
-    )
-    infinite = bool(np.isinf(whole.values).any())
-    found = []
-    for study, row in zip(batch.studies, rows, strict=True):
-        replayed = _Replayed(study, rule, clock, costs, tuple(until), infinite, *row)
-        texts = [(code, check(replayed)) for code, check in _CHECKS]
-        caveats = [Caveat(code, text) for code, text in texts if text is not None]
-        caveats += [_noted(note, replayed) for note in study.notes if note.code in _NOTES]
-        found.append(caveats)
-    return found
-
-
-# What a replayed study needs of its summary, in the order of its fields.
-_OF_SUMMARY = ("ended_by", "trials_cut", "trials_stopped", "best_recorded", "best_trial_stopped")
+    return Caveats(of)
 
 
 def _noted(note: Note, of: _Replayed) -> Caveat:
@@ -105,16 +132,18 @@ def never_stops(rule: Rule) -> bool:
 
 @dataclass(frozen=True)
 class _Replayed:
-    """One replayed study, and what its caveats are about.
+    """Replayed studies, and what their caveats are about: arrays [S], or the numbers of one study.
 
     Attributes:
+        batch: the studies.
+        place: of the one study in the batch.
         until: the job-level rules.
-        any_infinite: whether any study replayed with it has an infinite value.
-        ended_by: which of the job-level rules ended the job; None: it ended by itself.
+        ended_by: which of the job-level rules ended the job; empty: it ended by itself.
         cut_in_flight: how many of its trials that cuts.
         stopped: how many of its trials stop.
-        best: its best trial.
+        best: its best trial, a `BestTrial`.
         best_stopped: whether that one stops.
+        reports_longest: the most reports that one of its trials has.
         failed: how many of its trials failed, of those with a report.
         cut: how many of those were cut short otherwise.
         at_once: how many stop at their first report.
@@ -124,39 +153,47 @@ class _Replayed:
         grace_s: seconds that SageMaker may bill for the stopped ones after their stops, in all.
     """
 
-    study: Study
+    batch: Batch
+    place: int
     rule: Rule
     clock: Clock
     costs: Costs
     until: tuple[JobRule, ...]
-    any_infinite: bool
-    ended_by: str | None
-    cut_in_flight: int
-    stopped: int
-    best: BestTrial | None
-    best_stopped: bool | None
-    failed: int
-    cut: int
-    at_once: int
-    from_zero: int
-    begun: int
-    reporting: int
-    grace_s: float
+    ended_by: Any
+    cut_in_flight: Any
+    stopped: Any
+    best: Any
+    best_stopped: Any
+    reports_longest: Any
+    failed: Any
+    cut: Any
+    at_once: Any
+    from_zero: Any
+    begun: Any
+    reporting: Any
+    grace_s: Any
+
+    def study(self, at: int) -> _Replayed:
+        """The same of one study."""
+        arrays = {n: array for n, array in vars(self).items() if isinstance(array, np.ndarray)}
+        return replace(self, place=at, **{n: array.tolist()[at] for n, array in arrays.items()})
 
     @property
-    def reports_longest(self) -> int:
-        """The most reports that one of its trials has."""
-        return int(np.diff(self.study.offsets).max(initial=0))
+    def one(self) -> Study:
+        """The study that this is about."""
+        return self.batch.studies[self.place]
+
+    @property
+    def timed(self) -> bool:
+        """Whether reports have times."""
+        return self.batch.whole.elapsed is not None
 
 
-# Each function below returns the text of one caveat, or None where it does not apply.
+# Of each caveat below: of which studies it holds, bool [S] or of all, and its text for one study.
 
 
-def _winner_stopped(of: _Replayed) -> str | None:
-    if not of.best_stopped:
-        return None
-    assert of.best is not None
-    if of.ended_by is not None:
+def _winner_stopped(of: _Replayed) -> str:
+    if of.ended_by:
         return (
             f"the study's best trial, {of.best.trial}, is stopped, cut or never started: a larger "
             "limit may keep it"
@@ -164,20 +201,25 @@ def _winner_stopped(of: _Replayed) -> str | None:
     return f"the rule stops the study's best trial, {of.best.trial}: esim explain shows why"
 
 
-def _job_not_ended(of: _Replayed) -> str | None:
-    if not of.until or of.ended_by is not None:
-        return None
+def _job_not_ended(of: _Replayed) -> str:
     told = " or ".join(rule.text for rule in of.until)
     return f"{told} would have changed nothing: the job ends as it did; try another limit"
 
 
-def _cut_in_flight(of: _Replayed) -> str | None:
-    ended = next((rule for rule in of.until if rule.text == of.ended_by), None)
-    if ended is None or ended.ends_by == "launches" or of.clock.mode == "order":
-        return None
+def _has_in_flight(of: _Replayed) -> NDArray[np.bool_] | bool:
+    if not of.until or of.clock.mode == "order":
+        return False
+    told = np.zeros(len(of.batch), dtype=np.bool_)
+    for rule in of.until:
+        if rule.ends_by != "launches":
+            cuts = of.cut_in_flight > 0 if rule.in_flight == "cut" else True
+            told |= (of.ended_by == rule.text) & cuts
+    return told
+
+
+def _cut_in_flight(of: _Replayed) -> str:
+    ended = next(rule for rule in of.until if rule.text == of.ended_by)
     if ended.in_flight == "cut":
-        if not of.cut_in_flight:
-            return None
         return (
             "trials that still run as the job ends are taken to be cut then; --until "
             "NAME=N,in_flight=finish lets them finish"
@@ -188,9 +230,7 @@ def _cut_in_flight(of: _Replayed) -> str | None:
     )
 
 
-def _degradation_unknown(of: _Replayed) -> str | None:
-    if not of.cut:
-        return None
+def _degradation_unknown(of: _Replayed) -> str:
     return (
         f"{of.cut} of {plural(of.begun, 'trial')} had been cut short when recorded: one of them "
         "might have become the best, so what the rule loses cannot be known, and what it saves "
@@ -198,9 +238,7 @@ def _degradation_unknown(of: _Replayed) -> str | None:
     )
 
 
-def _failed_trials(of: _Replayed) -> str | None:
-    if not of.failed:
-        return None
+def _failed_trials(of: _Replayed) -> str:
     none, them = "none counts as the best", "them"
     if of.failed == 1:
         none, them = "it does not count as the best", "it"
@@ -215,45 +253,39 @@ def _failed_trials(of: _Replayed) -> str | None:
     )
 
 
-def _stops_at_first_report(of: _Replayed) -> str | None:
-    if 2 * of.at_once <= of.stopped:
-        return None
+def _stops_at_first_report(of: _Replayed) -> str:
     return (
         f"{some_of(of.at_once, of.stopped, 'stop', 'fall')} on the trial's first report, which "
         "saves the most and knows the least: --set min_reports=2 waits for one more"
     )
 
 
-def _steps_from_zero(of: _Replayed) -> str | None:
-    if not (of.at_once and of.from_zero):
-        return None
+def _steps_from_zero(of: _Replayed) -> str:
     return (
         "a trial that is stopped at its first report, before any training, counts as no step run: "
         "--set min_reports=2 lets it train"
     )
 
 
-def _looks_ahead(of: _Replayed) -> str | None:
-    if of.rule.against != "hindsight":
-        return None
+def _looks_ahead(of: _Replayed) -> str:
     return (
         f"{of.rule.name} knows how trials go on, or pauses them: measure other rules by it, it "
         "cannot be switched on"
     )
 
 
-def _axis_without_times(of: _Replayed) -> str | None:
-    if of.rule.axis != "seconds" or of.study.elapsed is not None:
-        return None
+def _axis_without_times(of: _Replayed) -> str:
     return (
         f"{of.rule.name} counts seconds and the logs lack times, so a step counts as a second: "
         "--set axis=step counts steps"
     )
 
 
-def _nothing_stopped(of: _Replayed) -> str | None:
-    if of.stopped or (of.until and never_stops(of.rule)):
-        return None
+def _only_ends_jobs(of: _Replayed) -> bool:
+    return bool(of.until) and never_stops(of.rule)
+
+
+def _nothing_stopped(of: _Replayed) -> str:
     if of.costs.stop_latency_s:
         return (
             "the rule stops no trial: none is told to, or each ends by itself within the "
@@ -290,20 +322,20 @@ def few_trials(reporting: int, trials: int | None = None) -> str | None:
     )
 
 
-def _one_after_another(of: _Replayed) -> str | None:
-    if of.clock.mode != "order":
-        return None
-    why = "as asked" if of.study.has_schedule else "the logs lack times"
+def _few_trials(of: _Replayed) -> str:
+    return few_trials(of.reporting, of.one.n_trials) or ""
+
+
+def _one_after_another(of: _Replayed) -> str:
+    why = "as asked" if of.one.has_schedule else "the logs lack times"
     return (
         f"trials are replayed one after another ({why}); side by side fewer would have ended at "
         "each decision, and fewer be stopped: --clock simulated --workers N tells"
     )
 
 
-def _starts_as_recorded(of: _Replayed) -> str | None:
-    if of.clock.mode != "recorded" or (of.until and never_stops(of.rule)):
-        return None
-    ran = side_by_side(of.study)
+def _starts_as_recorded(of: _Replayed) -> str:
+    ran = side_by_side(of.one)
     return (
         "each trial keeps its recorded start, though a stop before it would free a machine: "
         f"--clock simulated --workers {ran if ran > 1 else 'N'} starts it sooner, for a shorter "
@@ -311,25 +343,19 @@ def _starts_as_recorded(of: _Replayed) -> str | None:
     )
 
 
-def _steps_as_seconds(of: _Replayed) -> str | None:
-    if of.study.elapsed is not None:
-        return None
+def _steps_as_seconds(of: _Replayed) -> str:
     if of.clock.mode == "simulated":
         return (
             "the logs lack times, so one step counts as one second of makespan: replay logs with "
             "times"
         )
-    if of.costs.stop_latency_s:
-        return (
-            "the logs lack times, so one step counts as one second until a stop takes effect: "
-            "replay logs with times"
-        )
-    return None
+    return (
+        "the logs lack times, so one step counts as one second until a stop takes effect: "
+        "replay logs with times"
+    )
 
 
-def _stop_at_once(of: _Replayed) -> str | None:
-    if of.study.elapsed is None or of.costs.stop_latency_s != 0 or not of.stopped:
-        return None
+def _stop_at_once(of: _Replayed) -> str:
     most = math.ceil(of.grace_s)
     return stop_at_once(
         of.rule.name, f", though none beyond its recorded end (here at most {most:,} s in all)"
@@ -354,14 +380,19 @@ def stop_at_once(rule: str, at_most: str = "") -> str:
     )
 
 
-def _billed_as_recorded(of: _Replayed) -> str | None:
-    billed = of.study.billed
-    if billed is None or of.study.elapsed is None:
-        return None
-    seconds = durations(of.study)
+def _billed_otherwise(of: _Replayed) -> NDArray[np.bool_] | bool:
+    whole = of.batch.whole
+    if whole.billed is None or whole.elapsed is None:
+        return False
+    with np.errstate(invalid="ignore"):
+        apart = np.abs(whole.billed - durations(whole)) > 1.0  # whole seconds of the same time
+    return np.array(of.batch.sums(apart & np.isfinite(whole.billed))) > 0
+
+
+def _billed_as_recorded(of: _Replayed) -> str:
+    billed, seconds = of.one.billed, durations(of.one)
+    assert billed is not None
     known = np.isfinite(billed)
-    if not (np.abs(billed - seconds)[known] > 1.0).any():  # whole seconds of the same time
-        return None
     return (
         f"{plural(int(known.sum()), 'trial', 'were')} billed {billed[known].sum():,.0f} s and ran "
         f"{seconds[known].sum():,.0f} s, as on spot instances: what the rule would have been "
@@ -369,33 +400,61 @@ def _billed_as_recorded(of: _Replayed) -> str | None:
     )
 
 
-def _infinite_values(of: _Replayed) -> str | None:
-    if not (of.any_infinite and np.isinf(of.study.values).any()):
-        return None
+def _has_infinite_values(of: _Replayed) -> NDArray[np.bool_] | bool:
+    if not np.isinf(of.batch.whole.values).any():
+        return False
+    return np.array([bool(np.isinf(study.values).any()) for study in of.batch.studies])
+
+
+def _infinite_values(of: _Replayed) -> str:
     return (
         "some values are infinite: they are compared as such, and stand as null in JSON; look "
         "whether these trials diverged"
     )
 
 
-_CHECKS: tuple[tuple[str, Callable[[_Replayed], str | None]], ...] = (
-    ("winner_stopped", _winner_stopped),
-    ("degradation_unknown", _degradation_unknown),
-    ("failed_trials", _failed_trials),
-    ("stops_at_first_report", _stops_at_first_report),
-    ("steps_from_zero", _steps_from_zero),
-    ("looks_ahead", _looks_ahead),
-    ("axis_without_times", _axis_without_times),
-    ("nothing_stopped", _nothing_stopped),
-    ("job_not_ended", _job_not_ended),
-    ("in_flight", _cut_in_flight),
-    ("few_trials", lambda of: few_trials(of.reporting, of.study.n_trials)),
-    ("one_after_another", _one_after_another),
-    ("starts_as_recorded", _starts_as_recorded),
-    ("steps_as_seconds", _steps_as_seconds),
-    ("stop_at_once", _stop_at_once),
-    ("billed_as_recorded", _billed_as_recorded),
-    ("infinite_values", _infinite_values),
+_CHECKS: tuple[tuple[str, Callable[[_Replayed], Any], Callable[[_Replayed], str]], ...] = (
+    ("winner_stopped", lambda of: of.best_stopped, _winner_stopped),
+    ("degradation_unknown", lambda of: of.cut > 0, _degradation_unknown),
+    ("failed_trials", lambda of: of.failed > 0, _failed_trials),
+    ("stops_at_first_report", lambda of: 2 * of.at_once > of.stopped, _stops_at_first_report),
+    ("steps_from_zero", lambda of: (of.at_once > 0) & (of.from_zero > 0), _steps_from_zero),
+    ("looks_ahead", lambda of: of.rule.against == "hindsight", _looks_ahead),
+    (
+        "axis_without_times",
+        lambda of: of.rule.axis == "seconds" and not of.timed,
+        _axis_without_times,
+    ),
+    (
+        "nothing_stopped",
+        lambda of: (of.stopped == 0) & (not _only_ends_jobs(of)),
+        _nothing_stopped,
+    ),
+    (
+        "job_not_ended",
+        lambda of: bool(of.until) & (of.ended_by == ""),
+        _job_not_ended,
+    ),
+    ("in_flight", _has_in_flight, _cut_in_flight),
+    ("few_trials", lambda of: of.reporting < FEW_TRIALS, _few_trials),
+    ("one_after_another", lambda of: of.clock.mode == "order", _one_after_another),
+    (
+        "starts_as_recorded",
+        lambda of: of.clock.mode == "recorded" and not _only_ends_jobs(of),
+        _starts_as_recorded,
+    ),
+    (
+        "steps_as_seconds",
+        lambda of: not of.timed and (of.clock.mode == "simulated" or bool(of.costs.stop_latency_s)),
+        _steps_as_seconds,
+    ),
+    (
+        "stop_at_once",
+        lambda of: (of.stopped > 0) & (of.timed and of.costs.stop_latency_s == 0),
+        _stop_at_once,
+    ),
+    ("billed_as_recorded", _billed_otherwise, _billed_as_recorded),
+    ("infinite_values", _has_infinite_values, _infinite_values),
 )
 # Notes of a reader that limit what a replay says.
 _NOTES = (

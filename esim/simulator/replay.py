@@ -30,7 +30,7 @@ from esim.rules import (
 )
 from esim.rules import rule as named_rule
 from esim.simulator.accounting import Outcomes, outcomes, summaries
-from esim.simulator.caveats import CONVERGED, caveats_of, never_stops
+from esim.simulator.caveats import CONVERGED, Caveats, caveats_of, never_stops
 from esim.simulator.decisions import decisions
 from esim.simulator.distinct import distinct_readings
 from esim.simulator.job_end import Until, play_many, play_once
@@ -45,6 +45,7 @@ from esim.study.batch import Batch, batches
 from esim.study.first_step import ASSUMED
 
 Final = Literal["last", "best"]
+_MEANS_NOTHING = ("missing", "finite")  # of a rule's `nan`: it leaves such reports out
 
 
 def replay(
@@ -122,7 +123,9 @@ class Replays:
         outcomes: what was saved and lost in each study. [S]
         summaries: the same, key of a summary -> its value for each study. [S] each
         columns: of the trials of all studies.
-        warnings: of each study. [S]
+        caveats: of each study.
+        defects: caveats for what is due to defects of the rule's system, of each study; [] if the
+            rule copies none. [S]
     """
 
     batch: Batch
@@ -133,15 +136,25 @@ class Replays:
     outcomes: Outcomes
     summaries: Summaries
     columns: TrialColumns
-    warnings: Sequence[list[Caveat]]
+    caveats: Caveats
+    defects: Sequence[list[Caveat]]
+
+    @property
+    def codes(self) -> list[list[str]]:
+        """The codes of the warnings of each study. [S]"""
+        beside = self.defects or [[]] * len(self.batch)
+        return [
+            its + [caveat.code for caveat in more]
+            for its, more in zip(self.caveats.codes, beside, strict=True)
+        ]
 
     def results(self) -> Iterator[ReplayResult]:
         """The result of each study, in the order of the batch."""
         columns = self.batch.each(self.columns)
         rows = zip(*self.summaries.values(), strict=True)
-        told = zip(self.batch.studies, rows, columns, self.warnings, strict=True)
+        told = zip(self.batch.studies, rows, columns, strict=True)
         until = tuple(map(RecordedJobRule.of, self.until.rules))
-        for study, row, its, warnings in told:
+        for at, (study, row, its) in enumerate(told):
             yield ReplayResult(
                 study=study.name,
                 objective=study.objective,
@@ -152,7 +165,7 @@ class Replays:
                 final=self.until.final,
                 summary=Summary(**dict(zip(self.summaries, row, strict=True))),
                 columns=its,
-                warnings=tuple(warnings),
+                warnings=(*self.caveats.texts(at), *(self.defects[at] if self.defects else ())),
                 until=until,
                 trace=partial(
                     _decisions, study, self.rule, self.clock, self.costs, its if until else None
@@ -198,18 +211,44 @@ def replay_batches(
     Raises:
         EsimError: as for `replay`, for any of the studies.
     """
-    check_final(final)
     for study in studies:
         study.validate_shapes()
     clocks = [choose_clock(study, clock, workers) for study in studies]
-    for one in set(clocks):
-        check_slot_gap(one, costs)
-    its = Until(tuple(until), final)
-    together = batchable(rule) and its.together(rule)
-    for places in batches(studies, clocks if together else range(len(studies))):
+    for places in batches(studies, clocks):
         batch = Batch.of([studies[place] for place in places])
         batch.validate_numbers()
-        yield places, _replayed(batch, prepare_batch(batch, rule), clocks[places[0]], costs, its)
+        for its, replayed in replay_batch(
+            batch, rule, clock, workers, until=until, costs=costs, final=final
+        ):
+            yield [places[at] for at in its], replayed
+
+
+def replay_batch(
+    batch: Batch,
+    rule: Rule,
+    clock: str | None,
+    workers: int,
+    *,
+    until: Sequence[JobRule] = (),
+    costs: Costs,
+    final: str,
+) -> Iterator[tuple[Sequence[int], Replays]]:
+    """Replay the studies of a batch, each by itself if the rule asks for it.
+
+    Args:
+        batch: studies whose numbers are sound, and of which all or none have a schedule.
+
+    Other arguments, what is yielded and errors are those of `replay_batches`.
+    """
+    check_final(final)
+    its_clock = choose_clock(batch.whole, clock, workers)
+    check_slot_gap(its_clock, costs)
+    its = Until(tuple(until), final)
+    parts = [(range(len(batch)), batch)]
+    if not (batchable(rule) and its.together(rule)):
+        parts = [(range(at, at + 1), Batch.of([one])) for at, one in enumerate(batch.studies)]
+    for places, part in parts:
+        yield places, _replayed(part, prepare_batch(part, rule), its_clock, costs, its)
 
 
 def check_final(final: str) -> None:
@@ -235,11 +274,15 @@ def _replayed(batch: Batch, plan: Plan, clock: Clock, costs: Costs, until: Until
     found = outcomes(batch, batch.whole, clock, costs, trials, run, baseline)
     told = summaries(found, batch, clock, costs, columns, until.rules)
     cut_off_s = trials.recorded.job_seconds - trials.run.job_seconds
-    warnings = caveats_of(batch, rule, clock, costs, until.rules, told, columns, cut_off_s)
-    kept = (columns.reports_kept[first:last] for first, last in pairwise(batch.trials))
-    for study, its_kept, its_warnings in zip(batch.studies, kept, warnings, strict=True):
-        its_warnings += _defects(study, rule, clock, costs, until, its_kept)
-    return Replays(batch, rule, clock, costs, until, found, told, columns, warnings)
+    caveats = caveats_of(batch, rule, clock, costs, until.rules, told, columns, cut_off_s)
+    defects: list[list[Caveat]] = []
+    if rule.again != "never" or rule.nan not in _MEANS_NOTHING:
+        kept = (columns.reports_kept[first:last] for first, last in pairwise(batch.trials))
+        defects = [
+            list(_defects(study, rule, clock, costs, until, its_kept))
+            for study, its_kept in zip(batch.studies, kept, strict=True)
+        ]
+    return Replays(batch, rule, clock, costs, until, found, told, columns, caveats, defects)
 
 
 def _with_other_first_step(
@@ -323,7 +366,7 @@ def _defects(
                 "trial's last "
                 "report once more as it ends: a defect of its system, reproduced here",
             )
-    if rule.nan not in ("missing", "finite") and np.isnan(study.values).any():
+    if rule.nan not in _MEANS_NOTHING and np.isnan(study.values).any():
         trials = trials_changed(nan="missing")
         if trials:
             yield Caveat(

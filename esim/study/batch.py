@@ -6,7 +6,7 @@ makes hundreds of calls.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain, pairwise
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from esim.errors import EsimError
 from esim.study.arrays import Int64
+from esim.study.note import Note
 from esim.study.record import Study
 
 # The most reports and studies in a batch. With a quarter of the reports a study takes a fifth
@@ -35,17 +36,21 @@ class Batch:
     All have the same direction and `done_at_zero`, and all or none have report times.
 
     Attributes:
-        studies: the studies themselves. [S]
+        names: the studies' ids. [S]
+        notes: the studies' notes. [S]
         whole: their N trials and R reports as if they were one study. Trial ids may occur in it
             more than once.
         trials: int64 [S + 1], study s has the trials ``trials[s]:trials[s + 1]`` of `whole`.
         sizes: int64 [S], the number of trials of each study.
+        study: makes, or has, the study at a place.
     """
 
-    studies: tuple[Study, ...]
+    names: Sequence[str]
+    notes: Sequence[tuple[Note, ...]]
     whole: Study
     trials: Int64
     sizes: Int64
+    study: Callable[[int], Study]
 
     @classmethod
     def of(cls, studies: Sequence[Study]) -> Batch:
@@ -55,10 +60,11 @@ class Batch:
             studies: at least one; all of the same direction and `done_at_zero`, and all or none
                 with report times, and with billed seconds.
         """
-        sizes = np.array([study.n_trials for study in studies], dtype=np.int64)
-        trials = np.concatenate(([0], np.cumsum(sizes)))
+        sizes = [study.n_trials for study in studies]
+        names, notes = [study.name for study in studies], [study.notes for study in studies]
         if len(studies) == 1:
-            return cls(tuple(studies), studies[0], trials, sizes)
+            return cls.of_whole(studies[0], sizes, names, notes, studies.__getitem__)
+        trials = np.concatenate(([0], np.cumsum(sizes)))
         reports = np.cumsum([0, *(study.n_reports for study in studies)], dtype=np.int64)
         offsets = np.empty(trials[-1] + 1, dtype=np.int64)
         offsets[0] = 0
@@ -86,7 +92,25 @@ class Batch:
             billed=None if studies[0].billed is None else joined("billed"),
             done_at_zero=studies[0].done_at_zero,
         )
-        return cls(tuple(studies), whole, trials, sizes)
+        return cls.of_whole(whole, sizes, names, notes, studies.__getitem__)
+
+    @classmethod
+    def of_whole(
+        cls,
+        whole: Study,
+        sizes: Sequence[int],
+        names: Sequence[str],
+        notes: Sequence[tuple[Note, ...]],
+        study: Callable[[int], Study],
+    ) -> Batch:
+        """A batch of studies that are joined already; arguments as its attributes."""
+        trials = np.concatenate(([0], np.cumsum(sizes, dtype=np.int64)))
+        return cls(names, notes, whole, trials, np.array(sizes, dtype=np.int64), study)
+
+    @cached_property
+    def studies(self) -> tuple[Study, ...]:
+        """The studies themselves. [S]"""
+        return tuple(map(self.study, range(len(self))))
 
     def validate_numbers(self) -> None:
         """Check the numbers of all studies at once.
@@ -103,17 +127,12 @@ class Batch:
                 study.validate_numbers()
 
     def __len__(self) -> int:
-        return len(self.studies)
+        return len(self.sizes)
 
     @cached_property
     def widest(self) -> int:
         """The number of trials of the largest study."""
         return int(self.sizes.max(initial=0))
-
-    @property
-    def names(self) -> list[str]:
-        """The studies' ids. [S]"""
-        return [study.name for study in self.studies]
 
     def each(self, columns: Columns) -> Iterator[Columns]:
         """Split a record whose fields are columns over all trials into one record for each study.
@@ -164,10 +183,7 @@ class Batch:
 
 
 def batches(studies: Sequence[Study], kinds: Sequence[Hashable]) -> Iterator[list[int]]:
-    """Which studies are to be joined into a batch each.
-
-    The studies of a batch are of one kind, and together have at most REPORTS reports, unless it is
-    a single study, and STUDIES studies.
+    """Which studies are to be joined into a batch each, as `lots_of` has it.
 
     Args:
         studies: the studies.
@@ -176,15 +192,34 @@ def batches(studies: Sequence[Study], kinds: Sequence[Hashable]) -> Iterator[lis
     Yields:
         Positions in `studies`.
     """
+    return lots_of(
+        [study.n_reports for study in studies],
+        [
+            (kind, study.direction, study.elapsed is None, study.billed is None, study.done_at_zero)
+            for study, kind in zip(studies, kinds, strict=True)
+        ],
+    )
+
+
+def lots_of(reports: Sequence[int], kinds: Sequence[Hashable]) -> Iterator[list[int]]:
+    """Lots of one kind that together have at most REPORTS reports and STUDIES studies.
+
+    A study with more reports is a lot by itself.
+
+    Args:
+        reports: how many each study has.
+        kinds: a key for each study.
+
+    Yields:
+        Positions.
+    """
     filling: dict[Hashable, list[int]] = {}
-    reports: dict[Hashable, int] = {}
-    for position, (study, its_kind) in enumerate(zip(studies, kinds, strict=True)):
-        has = study.elapsed is None, study.billed is None
-        kind = (its_kind, study.direction, has, study.done_at_zero)
-        total = reports.get(kind, 0) + study.n_reports
+    held: dict[Hashable, int] = {}
+    for position, (its, kind) in enumerate(zip(reports, kinds, strict=True)):
+        total = held.get(kind, 0) + its
         if kind in filling and (total > REPORTS or len(filling[kind]) == STUDIES):
             yield filling.pop(kind)
-            total = study.n_reports
+            total = its
         filling.setdefault(kind, []).append(position)
-        reports[kind] = total
+        held[kind] = total
     yield from filling.values()

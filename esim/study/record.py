@@ -118,11 +118,12 @@ class Study:
     @property
     def has_schedule(self) -> bool:
         """Whether every trial with reports has report times, a start, and an end if it ended."""
-        if self.elapsed is None:
-            return False
-        reporting = np.diff(self.offsets) > 0
-        ended = reporting & (self.status != Status.RUNNING)
-        return bool(np.isfinite(self.start[reporting]).all() and np.isfinite(self.end[ended]).all())
+        return self.elapsed is not None and bool(self.scheduled().all())
+
+    def scheduled(self) -> NDArray[np.bool_]:
+        """Whether each trial has a start, and an end if it ended, or no report. bool [N]"""
+        ended = np.isfinite(self.end) | (self.status == Status.RUNNING)
+        return np.asarray((np.diff(self.offsets) == 0) | (np.isfinite(self.start) & ended))
 
     def with_first_step(self, meaning: str | None = None) -> Study:
         """The study with what a step of 0 means settled anew.

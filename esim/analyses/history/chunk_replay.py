@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -12,13 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from esim.analyses.workers.by_study import FailedStudy, WorkUnit, attempt, read
+from esim.analyses.workers.by_study import FailedStudy, attempt
 from esim.assumptions import Costs
-from esim.results.tables import as_parquet, packed, studies_schema, studies_table, trials_table
+from esim.results.tables import as_parquet, studies_schema, trials_table
 from esim.rules import JobRule, Rule
 from esim.storage.history import Chunk
 from esim.storage.history.dates import study_dates
-from esim.study import Study
 from esim.study.batch import Batch
 
 if TYPE_CHECKING:
@@ -55,14 +54,14 @@ class ReplaySettings:
 
 @dataclass(frozen=True)
 class ReplayedChunk:
-    """The replayed studies of a chunk, as bytes.
+    """The replayed studies of a chunk.
 
     Attributes:
-        studies: an Arrow table with a row for each study.
+        studies: the columns of studies.parquet, as `esim.results.tables.studies_table` takes them.
         trials: a Parquet file with a row for each trial; it becomes part of the result as it is.
     """
 
-    studies: bytes
+    studies: dict[str, list[Any]]
     trials: bytes
 
 
@@ -97,73 +96,82 @@ def _keeping_memory() -> Iterator[None]:
 
 
 def _replay_chunk(settings: ReplaySettings, chunk: Chunk) -> ReplayedChunk:
+    made = _replayed(settings, chunk)
     entries = chunk.entries
     columns: dict[str, list[Any]] = {name: [None] * len(entries) for name in studies_schema().names}
-    for name in ("study", "objective", "direction"):
+    for name in ("study", "objective", "direction", "first_start", "last_end", "digest"):
         columns[name] = [getattr(entry, name) for entry in entries]
     columns["group"] = [entry.group_name or entry.input for entry in entries]
-    columns["digest"] = [entry.digest for entry in entries]
-    studies: dict[int, Study] = {}
-    for place, one in enumerate(read(WorkUnit.of(chunk))):
-        if isinstance(one, FailedStudy):
-            columns["error"][place] = one.error
-        else:
-            studies[place] = one
-            first, last = entries[place].first_start, entries[place].last_end
-            if first is None or last is None:  # a history of before it had dates
-                first, last = study_dates(one.start, one.end)
-            columns["first_start"][place] = None if first != first else first
-            columns["last_end"][place] = None if last != last else last
-    made: list[tuple[list[int], Replays]] = []
-    for places, replayed in _replayed(settings, studies):
+    done: list[tuple[list[int], Replays]] = []
+    for places, replayed in made:
         if isinstance(replayed, FailedStudy):
             columns["error"][places[0]] = replayed.error
             continue
-        made.append((places, replayed))
+        done.append((places, replayed))
         found = {
             **replayed.summaries,
             "clock": [replayed.clock.mode] * len(places),
-            "warnings": [[caveat.code for caveat in its] for its in replayed.warnings],
+            "warnings": replayed.codes,
         }
         for name, values in found.items():
-            for place, value in zip(places, values, strict=True):
-                columns[name][place] = value
-    return ReplayedChunk(packed(studies_table(columns)), as_parquet(_trials(made)))
+            _put(columns[name], places, values)
+        for name, dates in _missing_dates(chunk, places, replayed).items():
+            _put(columns[name], places, dates)
+    for name in ("first_start", "last_end"):
+        columns[name] = [None if time != time else time for time in columns[name]]
+    return ReplayedChunk(columns, as_parquet(_trials(done)))
+
+
+def _put(column: list[Any], places: list[int], values: Sequence[Any]) -> None:
+    if len(values) == len(column):
+        column[:] = values
+        return
+    for place, value in zip(places, values, strict=True):
+        column[place] = value
+
+
+def _missing_dates(chunk: Chunk, places: list[int], replayed: Replays) -> dict[str, list[Any]]:
+    """First starts and last ends where the index, of before it had dates, has none."""
+    if all(chunk.entries[place].first_start is not None for place in places):
+        return {}
+    dates = [study_dates(study.start, study.end) for study in replayed.batch.studies]
+    return dict(zip(("first_start", "last_end"), map(list, zip(*dates, strict=True)), strict=True))
 
 
 def _replayed(
-    settings: ReplaySettings, studies: Mapping[int, Study]
+    settings: ReplaySettings, chunk: Chunk
 ) -> list[tuple[list[int], Replays | FailedStudy]]:
-    """Replay studies, together where they can be.
-
-    Args:
-        studies: place in the chunk -> study.
+    """Replay the studies of a chunk, together where they can be.
 
     Returns:
-        Places and the replays of their studies, or a single place and why its study failed.
+        Places in the chunk and the replays of their studies, or a single place and why its study
+        failed.
     """
     from esim.simulator.replay import (
+        replay_batch,
         replay_batches,
     )  # here, because it loads numba, which only workers need
 
-    replay = partial(
-        replay_batches,
-        rule=settings.rule,
-        clock=settings.clock,
-        workers=settings.workers,
-        until=settings.until,
-        costs=settings.costs,
-        final=settings.final,
-    )
-    at = list(studies)
+    settled: dict[str, Any] = {
+        name: getattr(settings, name)
+        for name in ("rule", "clock", "workers", "until", "costs", "final")
+    }
     try:
-        made = list(replay(list(studies.values())))
-    except Exception:  # one of them failed: each is replayed alone to find out which
         return [
-            ([place], attempt(lambda one: next(replay([one]))[1], study))
-            for place, study in studies.items()
+            ([places[at] for at in its], replayed)
+            for places, batch in chunk.read(configs=False).joined()
+            for its, replayed in replay_batch(batch, **settled)
         ]
-    return [([at[place] for place in places], replayed) for places, replayed in made]
+    except Exception:  # one of them failed: each is replayed alone to find out which
+        names = [entry.study for entry in chunk.entries]
+        stored = attempt(partial(chunk.read, configs=False), "")
+        if isinstance(stored, FailedStudy):
+            return [([place], FailedStudy(name, stored.error)) for place, name in enumerate(names)]
+
+        def alone(place: int) -> Replays:
+            return next(replay_batches([stored.study(place)], **settled))[1]
+
+        return [([at], attempt(partial(alone, at), name)) for at, name in enumerate(names)]
 
 
 def _trials(made: Sequence[tuple[list[int], Replays]]) -> Any:
@@ -178,6 +186,6 @@ def _trials(made: Sequence[tuple[list[int], Replays]]) -> Any:
             for place, study, columns in zip(places, batch.studies, batch.each(whole), strict=True)
         ]
         parts.sort(key=lambda part: part[0])
-    names = [study.name for _, batch, _ in parts for study in batch.studies]
+    names = [name for _, batch, _ in parts for name in batch.names]
     sizes = [size for _, batch, _ in parts for size in batch.sizes.tolist()]
     return trials_table(names, sizes, [columns for *_, columns in parts])

@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from esim.analyses.history.chunk_replay import ReplayedChunk
 from esim.analyses.workers.finished import FinishedParts
@@ -24,7 +25,7 @@ class FinishedChunks:
         # The studies are written last: a chunk counts as finished once their file exists.
         names = () if parts is None else map(Path, parts.kept)
         self.kept = frozenset(int(name.stem) for name in names if name.suffix == ".studies")
-        self._memory: dict[int, bytes] = {}
+        self._memory: dict[int, dict[str, list[Any]]] = {}
 
     @classmethod
     @contextmanager
@@ -44,21 +45,22 @@ class FinishedChunks:
 
     def keep(self, number: int, part: ReplayedChunk) -> None:
         """Keep a replayed chunk under its number."""
-        if self._parts is None:
-            self._memory[number] = part.studies  # without a folder no table of trials is written
-            return
-        self._parts.keep(f"{number}.trials", part.trials)
-        self._parts.keep_summed(f"{number}.studies", part.studies)
+        self._memory[number] = part.studies
+        if self._parts is not None:  # without a folder no table of trials is written
+            self._parts.keep(f"{number}.trials", part.trials)
+            self._parts.keep_object(f"{number}.studies", part.studies)
 
-    def studies(self, number: int) -> bytes:
+    def studies(self, number: int) -> dict[str, list[Any]]:
         """The studies of a chunk, `ReplayedChunk.studies`; memory then lets go of them.
 
         Raises:
-            EsimError: their file is damaged.
+            EsimError: the file that an earlier replay has left is damaged.
         """
-        if self._parts is None:
+        if number in self._memory:
             return self._memory.pop(number)
-        return self._parts.read(f"{number}.studies")
+        assert self._parts is not None
+        columns: dict[str, list[Any]] = self._parts.read_object(f"{number}.studies")
+        return columns
 
     def put_trials(self, number: int, path: Path) -> None:
         """Put the trials of a chunk into the result, and keep them here too until it is whole.

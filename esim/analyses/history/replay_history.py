@@ -28,10 +28,8 @@ from esim.results.replay import TOTALED, add_up
 from esim.results.tables import (
     as_parquet,
     part_names,
-    row_groups,
-    studies_schema,
+    studies_file,
     trials_schema,
-    unpacked,
 )
 from esim.storage.history import History
 from esim.storage.result_folder import result_folder
@@ -104,7 +102,7 @@ def replay_history(
     with FinishedChunks.opened(out, key, resume) as parts:
         if out is None:
             for number in _in_order(finished(parts)):
-                gathered.add(unpacked(parts.studies(number)))
+                gathered.add(parts.studies(number))
             return gathered.result()
         with result_folder(out) as folder:
             result = write_result(folder, parts, finished(parts), gathered)
@@ -122,11 +120,11 @@ def write_result(
         gathered: takes their studies, and makes the document of them.
     """
     (folder / TRIALS).mkdir()
-    with row_groups(folder / STUDIES, studies_schema()) as studies:
+    with studies_file(folder / STUDIES) as studies:
         for number in _in_order(finished):
-            rows = unpacked(parts.studies(number))
-            gathered.add(rows)
-            studies(rows)
+            columns = parts.studies(number)
+            gathered.add(columns)
+            studies(columns)
             parts.put_trials(number, folder / TRIALS / f"{number:06d}.parquet")
     if not any((folder / TRIALS).iterdir()):  # a history without studies: its columns at least
         (folder / TRIALS / f"{0:06d}.parquet").write_bytes(
@@ -165,20 +163,20 @@ class Gathered:
         self._failures: dict[str, str] = {}
         self._warnings: dict[str, int] = {}
 
-    def add(self, rows: Any) -> None:
-        """The rows of a chunk."""
-        errors = rows["error"].to_pylist()
-        for study, error in zip(rows["study"].to_pylist(), errors, strict=True):
+    def add(self, columns: Mapping[str, Sequence[Any]]) -> None:
+        """The columns of a chunk's studies."""
+        errors = columns["error"]
+        for study, error in zip(columns["study"], errors, strict=True):
             if error is not None:
                 self._failures[study] = error
-        for codes in rows["warnings"].to_pylist():
+        for codes in columns["warnings"]:
             for code in codes or ():
                 self._warnings[code] = self._warnings.get(code, 0) + 1
         for key, column in self._columns.items():
-            values = rows[key].to_pylist()
+            values = columns[key]
             column += [v for v, error in zip(values, errors, strict=True) if error is None]
         if self._by is not None:
-            parts = part_names(rows, self._by)
+            parts = part_names(columns, self._by)
             self._parts += [v for v, error in zip(parts, errors, strict=True) if error is None]
 
     def result(self) -> HistoryReplay:

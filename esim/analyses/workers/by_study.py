@@ -111,14 +111,14 @@ def read(unit: WorkUnit) -> Iterator[Study | FailedStudy]:
         yield study
 
 
-def attempt(work: Callable[[Study], Made], study: Study) -> Made | FailedStudy:
-    """Do the work on a study; if it raises, say why the study failed."""
+def attempt(work: Callable[[], Made], study: str) -> Made | FailedStudy:
+    """Do the work on a study of this name; if it raises, say why the study failed."""
     try:
-        return work(study)
+        return work()
     except EsimError as error:
-        return FailedStudy(study.name, str(error))
+        return FailedStudy(study, str(error))
     except Exception as error:
-        return FailedStudy(study.name, f"{type(error).__name__}: {error}")
+        return FailedStudy(study, f"{type(error).__name__}: {error}")
 
 
 def work_on(work: Work[Made], unit: WorkUnit) -> list[Made | FailedStudy]:
@@ -137,7 +137,7 @@ def work_on(work: Work[Made], unit: WorkUnit) -> list[Made | FailedStudy]:
         elif isinstance(unit.source, InMemory) and not unit.source.of_history:
             made.append(work(position, study))
         else:
-            made.append(attempt(partial(work, position), study))
+            made.append(attempt(partial(work, position, study), study.name))
     return made
 
 

@@ -13,27 +13,19 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from esim.errors import EsimError, near_names, plural, within
-from esim.storage.columns import Column, checked_columns, kind_of
+from esim.errors import EsimError, near_names, plural
+from esim.storage.columns import Column, checked_columns
 from esim.storage.history.addresses import Location
-from esim.storage.history.index import INDEX, Entry, notes_of, read_index
-from esim.storage.parquet import (
-    STATUS_OF,
-    TRIAL_COLUMNS,
-    hyperparameter,
-    json_value,
-    plain_value,
-    status_codes,
-)
-from esim.storage.typed import shown
-from esim.study import Float64, Int64, Note, Study, as_direction
-from esim.study.arrays import if_any_known
+from esim.storage.history.index import INDEX, Entry, read_index
+from esim.storage.history.stored import CONFIG_COLUMN, StoredStudies, columns_of
+from esim.storage.parquet import STATUS_OF, TRIAL_COLUMNS, plain_value
+from esim.study import Float64, Note, Study
 from esim.study.brief import brief
 
 SHARDS, REPORTS, TRIALS = "shards", "reports.parquet", "trials.parquet"
@@ -58,8 +50,8 @@ class Chunk:
     group: int
     entries: tuple[Entry, ...]
 
-    def studies(self, *, configs: bool = True) -> Iterator[Study]:
-        """Read the studies and yield them one after another.
+    def read(self, *, configs: bool = True) -> StoredStudies:
+        """Read the studies.
 
         Args:
             configs: whether hyperparameters are read.
@@ -68,29 +60,19 @@ class Chunk:
             EsimError: a file is missing or damaged, or does not hold what the index says.
         """
         folder = f"{SHARDS}/{self.shard}"
-        where = self.location.where(folder)
         timed = any(entry.timed for entry in self.entries)
-        reports = self._read(f"{folder}/{REPORTS}", _REPORT_COLUMNS[: 3 if timed else 2])
-        trials = self._read(f"{folder}/{TRIALS}", _TRIAL_COLUMNS[: None if configs else -1])
-        ends = np.concatenate(([0], np.cumsum(trials["reports"])))
-        sound = _sound(reports, trials, ends)
-        for entry in self.entries:
-            its_reports = slice(entry.first_report, entry.first_report + entry.reports)
-            its_trials = slice(entry.first_trial, entry.first_trial + entry.trials)
-            offsets = ends[its_trials.start : its_trials.stop + 1] - entry.first_report
-            if len(offsets) != entry.trials + 1 or (offsets[0], offsets[-1]) != (0, entry.reports):
-                raise EsimError("the index does not fit the file", where=where, fix="convert again")
-            study = _study(
-                entry,
-                offsets,
-                {name: column[its_reports] for name, column in reports.items()},
-                {name: column[its_trials] for name, column in trials.items()},
-                where,
-            )
-            if not sound or len(set(study.trials)) != study.n_trials:
-                with within(where):
-                    study.validate()
-            yield study
+        return StoredStudies(
+            self.entries,
+            self._read(f"{folder}/{REPORTS}", _REPORT_COLUMNS[: 3 if timed else 2]),
+            self._read(f"{folder}/{TRIALS}", _TRIAL_COLUMNS[: None if configs else -1]),
+            self.location.where(folder),
+        )
+
+    def studies(self, *, configs: bool = True) -> Iterator[Study]:
+        """Read the studies and yield them one after another; arguments and errors as of `read`."""
+        stored = self.read(configs=configs)
+        for at in range(len(self.entries)):
+            yield stored.study(at)
 
     def times(self) -> Iterator[tuple[Entry, tuple[Float64, Float64]]]:
         """Each study's row of the index with the starts and the ends of its trials, [N] each.
@@ -116,7 +98,7 @@ class Chunk:
                 table = sealed.read_group(stream, self.group, [column.name for column in columns])
             except (pa.ArrowException, OSError) as error:
                 raise arrow.damaged(where, error) from error
-        return _columns(checked_columns(table, columns, where), where)
+        return columns_of(checked_columns(table, columns, where), where)
 
 
 @dataclass(frozen=True, repr=False)
@@ -219,7 +201,6 @@ class History:
         ]
 
 
-CONFIG_COLUMN = "config"
 _REPORT_COLUMNS = (
     Column("step", "whole numbers"),
     Column("value", "numbers"),
@@ -284,99 +265,3 @@ def trials_table(study: Study) -> Any:
         CONFIG_COLUMN: arrow.strings(configs),
     }
     return pa.table(list(columns.values()), names=list(columns))
-
-
-def _columns(table: Any, where: str) -> dict[str, Any]:
-    """The columns of a table by name: numbers and flags as arrays, texts as lists."""
-    from esim.storage import arrow
-
-    found: dict[str, Any] = {}
-    for name, column in zip(table.column_names, table.columns, strict=True):
-        kind = kind_of(column.type)
-        if name == "status":
-            found[name] = status_codes(column, where)
-        elif kind == "numbers":
-            found[name] = arrow.floats(column)
-        elif kind == "whole numbers":
-            found[name] = arrow.numbers(column)
-        elif kind == "flags":
-            found[name] = arrow.flags(column)
-        elif column.null_count == len(column):
-            found[name] = [None] * len(column)
-        else:
-            found[name] = column.to_pylist()
-    return found
-
-
-def _sound(reports: Mapping[str, Any], trials: Mapping[str, Any], ends: Int64) -> bool:
-    """Whether the numbers of all studies of a row group keep the promises of `Study`.
-
-    They are checked as if they were one study. Each by itself would take as long as to read it.
-    """
-    n = len(trials["trial"])
-    whole = Study(
-        name="",
-        objective="",
-        direction="minimize",
-        trials=("",) * n,
-        offsets=ends,
-        steps=reports["step"],
-        values=reports["value"],
-        elapsed=reports.get("elapsed_s"),
-        start=trials["start"],
-        end=trials["end"],
-        status=trials["status"],
-        censored=trials["censored"],
-        instance_type=(None,) * n,
-        instance_count=trials["instance_count"],
-        billed=trials.get("billed_s"),
-    )
-    if (np.diff(ends) < 0).any() or ends[-1] != len(reports["step"]):
-        return False
-    try:
-        whole.validate_numbers()
-    except EsimError:
-        return False
-    return True
-
-
-def _study(
-    entry: Entry,
-    offsets: Int64,
-    reports: Mapping[str, Any],
-    trials: Mapping[str, Any],
-    where: str,
-) -> Study:
-    """The study of an entry, from its own rows of both files."""
-    billed = trials.get("billed_s")  # not in histories written before it was one
-    study = Study(
-        name=entry.study,
-        objective=entry.objective,
-        direction=as_direction(entry.direction),
-        trials=tuple(trials["trial"]),
-        offsets=offsets,
-        steps=reports["step"],
-        values=reports["value"],
-        elapsed=reports["elapsed_s"] if entry.timed else None,
-        start=trials["start"],
-        end=trials["end"],
-        status=trials["status"],
-        censored=trials["censored"],
-        instance_type=tuple(trials["instance_type"]),
-        instance_count=trials["instance_count"],
-        billed=None if billed is None else if_any_known(billed),
-        config=_configs(trials.get(CONFIG_COLUMN, ()), where),
-        notes=notes_of(entry.notes, where),
-        done_at_zero=entry.done_at_zero or 0,
-    )
-    return study if entry.done_at_zero is not None else study.with_first_step()
-
-
-def _configs(texts: Sequence[str], where: str) -> dict[str, tuple[Any, ...]]:
-    """The hyperparameters in the JSON objects of a study's trials."""
-    rows = [json_value(text, where) for text in texts]
-    keys = rows[0].keys() if rows and isinstance(rows[0], dict) else {}
-    for row in rows:
-        if not isinstance(row, dict) or row.keys() != keys:
-            raise EsimError("not the hyperparameters of a trial", where=where, why=shown(row))
-    return {key: hyperparameter(key, [row[key] for row in rows], where) for key in keys}
