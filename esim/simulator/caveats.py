@@ -38,8 +38,11 @@ class Caveats:
     def __init__(self, of: _Replayed) -> None:
         self._of = of
         self.codes: list[list[str]] = [[] for _ in of.batch.names]
+        every = range(len(of.batch))
         for code, applies, _ in _CHECKS:
-            for at in np.flatnonzero(np.broadcast_to(applies(of), len(of.batch))).tolist():
+            found = applies(of)
+            where = found.nonzero()[0].tolist() if np.ndim(found) else every if found else ()
+            for at in where:
                 self.codes[at].append(code)
         for codes, notes in zip(self.codes, of.batch.notes, strict=True):
             codes += [note.code for note in notes if note.code in _NOTES]

@@ -68,8 +68,13 @@ def valid(column: Any) -> NDArray[np.bool_]:
     return np.concatenate(parts) if parts else np.empty(0, dtype=np.bool_)
 
 
-def numbers(column: Any) -> NDArray[Any]:
-    """A copy of an Arrow column of int8, int32, int64 or float64, [R]; undefined where null."""
+def numbers(column: Any, *, own: bool = False) -> NDArray[Any]:
+    """An Arrow column of int8, int32, int64 or float64, [R]; undefined where null.
+
+    Args:
+        column: the column.
+        own: whether nobody else has the column, whose memory may then be taken; else it is copied.
+    """
     dtype = _TYPES[column.type]
     parts = [
         np.frombuffer(chunk.buffers()[1], dtype=dtype, count=len(chunk) + chunk.offset)[
@@ -78,6 +83,8 @@ def numbers(column: Any) -> NDArray[Any]:
         for chunk in chunks(column)
         if len(chunk)
     ]
+    if own and len(parts) == 1:
+        return parts[0]
     return np.concatenate(parts) if parts else np.empty(0, dtype=dtype)
 
 
@@ -87,14 +94,14 @@ def flags(column: Any) -> NDArray[np.bool_]:
     return np.concatenate(parts) if parts else np.empty(0, dtype=np.bool_)
 
 
-def floats(column: Any) -> Float64:
-    """An Arrow column as float64 [R], NaN where null.
+def floats(column: Any, *, own: bool = False) -> Float64:
+    """An Arrow column as float64 [R], NaN where null; arguments as of `numbers`.
 
     Raises:
         pa.ArrowInvalid: the column cannot be cast to float64.
     """
     cast_column = column.cast(pa.float64(), safe=False)
-    found = numbers(cast_column)
+    found = numbers(cast_column, own=own)
     if cast_column.null_count:
         found[~valid(cast_column)] = np.nan
     return cast(Float64, found)
@@ -135,20 +142,24 @@ def strings(texts: Sequence[str | None]) -> Any:
     Raises:
         UnicodeEncodeError: a text holds a surrogate, so it is not Unicode text.
     """
-    whole = [text or "" for text in texts]
+    n, missing = len(texts), None in texts
+    whole: Sequence[Any] = [text or "" for text in texts] if missing else texts
     joined = "".join(whole)
-    if (
-        joined.isascii()
-    ):  # each letter is one byte; this takes a tenth of the time of the loop below
-        data, lengths = joined.encode(), list(map(len, whole))
+    if joined.isascii():  # each letter is one byte; a tenth of the time of the loop below
+        data, lengths = joined.encode(), np.fromiter(map(len, whole), np.int64, n)
     else:
         encoded = [text.encode() for text in whole]
-        data, lengths = b"".join(encoded), list(map(len, encoded))
-    ends = np.zeros(len(whole) + 1, dtype=np.int64)
+        data, lengths = b"".join(encoded), np.fromiter(map(len, encoded), np.int64, n)
+    large = len(data) > np.iinfo(np.int32).max
+    ends = np.zeros(n + 1, dtype=np.int64 if large else np.int32)
     np.cumsum(lengths, out=ends[1:])
-    present = np.array([text is not None for text in texts], dtype=np.bool_)
-    buffers = [_bits(present), pa.py_buffer(cast(Any, ends)), pa.py_buffer(data)]
-    return pa.Array.from_buffers(pa.large_string(), len(texts), buffers).cast(pa.string())
+    present = None
+    if missing:
+        present = _bits(np.array([text is not None for text in texts], dtype=np.bool_))
+    buffers = [present, pa.py_buffer(cast(Any, ends)), pa.py_buffer(data)]
+    if large:
+        return pa.Array.from_buffers(pa.large_string(), n, buffers).cast(pa.string())
+    return pa.Array.from_buffers(pa.string(), n, buffers)
 
 
 def with_nulls(values: NDArray[Any], present: NDArray[np.bool_]) -> Any:

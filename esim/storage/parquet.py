@@ -117,9 +117,11 @@ def decode(reports_file: bytes, trials_file: bytes, where: str) -> Study:
         direction=record.direction,
         trials=tuple(ids),
         offsets=_offsets(reports["trial"], ids, where),
-        steps=arrow.numbers(reports["step"]),
-        values=arrow.numbers(reports[value.name]),
-        elapsed=arrow.floats(reports["elapsed_s"]) if "elapsed_s" in reports.column_names else None,
+        steps=arrow.numbers(reports["step"], own=True),
+        values=arrow.numbers(reports[value.name], own=True),
+        elapsed=arrow.floats(reports["elapsed_s"], own=True)
+        if "elapsed_s" in reports.column_names
+        else None,
         start=arrow.floats(trials["start"]),
         end=arrow.floats(trials["end"]),
         status=status_codes(trials["status"], f"{where}/{TRIALS}"),

@@ -12,12 +12,15 @@ pages have checksums, these are verified.
 from __future__ import annotations
 
 import io
+import os
+import threading
 import zlib
 from collections.abc import Sequence
 from contextlib import suppress
 from types import TracebackType
 from typing import Any, NamedTuple
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -97,33 +100,37 @@ def read(stream: Any, columns: Sequence[str] | None = None) -> Any:
     Raises:
         pa.ArrowException, OSError: the file is damaged, or another program changed it.
     """
-    metadata, groups = _footer(stream)
+    metadata, groups = read_footer(stream)
     for number in range(len(groups)):
         _checked_group(stream, metadata, groups, number)
     file = pq.ParquetFile(stream, metadata=metadata, page_checksum_verification=not groups)
     return _whole(file.read(columns=None if columns is None else list(columns)))
 
 
-def read_group(stream: Any, group: int, columns: Sequence[str]) -> Any:
-    """One row group of a Parquet file as an Arrow table; of others only the footer is read.
+def read_group(stream: Any, group: int, columns: Sequence[str], footer: Footer) -> Any:
+    """One row group of a Parquet file as an Arrow table.
 
     Args:
         stream: the file as a random-access Arrow file.
         group: the number of the row group.
         columns: the columns to decode.
+        footer: of the file.
 
     Raises:
         pa.ArrowException, OSError: as `read`, or there are fewer row groups.
     """
-    metadata, groups = _footer(stream)
+    metadata, groups = footer
     if group >= metadata.num_row_groups:
         raise OSError(f"it has {metadata.num_row_groups} row groups, not {group + 1}")
     source = stream
     if groups:
         part = _checked_group(stream, metadata, groups, group)
         if metadata.row_group(group).num_rows:  # Arrow looks for the pages of none at offset 0
-            source = pa.input_stream(part)
-    file = pq.ParquetFile(source, metadata=metadata, page_checksum_verification=not groups)
+            source = pa.PythonFile(_Part(part, groups[group].start), mode="r")
+    # Without threads and buffers read ahead, nothing holds the part once the table is made.
+    file = pq.ParquetFile(
+        source, metadata=metadata, page_checksum_verification=not groups, pre_buffer=False
+    )
     return _whole(file.read_row_group(group, columns=list(columns), use_threads=False))
 
 
@@ -134,8 +141,15 @@ class _Group(NamedTuple):
     sum: int
 
 
-def _footer(stream: Any) -> tuple[Any, list[_Group]]:
-    """The metadata of a Parquet file, and what its seal says of row groups; none without a seal.
+class Footer(NamedTuple):
+    """The metadata of a Parquet file, and what its seal says of row groups; none without a seal."""
+
+    metadata: Any
+    groups: list[_Group]
+
+
+def read_footer(stream: Any) -> Footer:
+    """The footer of a Parquet file, a random-access Arrow file.
 
     Raises:
         pa.ArrowException, OSError: as `read`.
@@ -146,7 +160,7 @@ def _footer(stream: Any) -> tuple[Any, list[_Group]]:
         raise OSError(str(error)) from error
     seal = (metadata.metadata or {}).get(KEY)
     if seal is None:
-        return metadata, []
+        return Footer(metadata, [])
     length = metadata.serialized_size
     try:
         before, after = _around(stream.read_at(length, stream.size() - 8 - length), seal)
@@ -157,7 +171,7 @@ def _footer(stream: Any) -> tuple[Any, list[_Group]]:
         raise OSError(f"not a seal: {seal!r}") from error
     if not whole or len(groups) != metadata.num_row_groups:
         raise OSError("the footer does not match its checksum")
-    return metadata, groups
+    return Footer(metadata, groups)
 
 
 def _around(footer: bytes, seal: bytes) -> tuple[bytes, bytes]:
@@ -176,26 +190,66 @@ def _fits(metadata: Any, groups: Sequence[_Group]) -> bool:
     return True
 
 
-def _checked_group(stream: Any, metadata: Any, groups: Sequence[_Group], number: int) -> Any:
-    """A buffer that is the file up to the end of a row group, of which only that one is filled in.
-
-    The memory is Arrow's, whose threads may hold it (see `esim.storage.arrow.reader`), and what is
-    not filled in takes none.
+def _checked_group(stream: Any, metadata: Any, groups: Sequence[_Group], number: int) -> memoryview:
+    """The bytes of a row group, in memory that the next call of the same thread may use again.
 
     Raises:
-        OSError: the bytes of the row group do not match its checksum.
+        OSError: the bytes do not match their checksum.
     """
     start, its_sum = groups[number]
     size = stream.size() - 8 - metadata.serialized_size
     end = groups[number + 1].start if number + 1 < len(groups) else size
     if not 0 <= start <= end <= size:
         raise OSError(f"row group {number + 1} is said to be where it cannot be")
-    whole = pa.allocate_buffer(end)
-    part = memoryview(whole)[start:]
+    part = memoryview(_memory(end - start))[: end - start]
     stream.seek(start)
     if stream.readinto(part) < len(part) or zlib.crc32(part) != its_sum:
         raise OSError(f"row group {number + 1} does not match its checksum")
-    return whole
+    return part
+
+
+_KEPT = 1 << 24  # bytes
+_of_thread = threading.local()
+
+
+def _memory(size: int) -> Any:
+    """At least so many bytes. Up to _KEPT a thread keeps them: new pages cost more than to read."""
+    held = getattr(_of_thread, "memory", b"")
+    if len(held) >= size:
+        return held
+    memory = np.empty(size, dtype=np.uint8)
+    if size <= _KEPT:
+        _of_thread.memory = memory
+    return memory
+
+
+class _Part:
+    """A file of which a part is at hand, and read in place: what `pyarrow.PythonFile` asks for."""
+
+    closed = False
+
+    def __init__(self, part: memoryview, start: int) -> None:
+        self._part, self._start, self._at = part, start, start
+
+    def read_buffer(self, size: int) -> memoryview:
+        first = self._at - self._start
+        if not 0 <= first <= first + size <= len(self._part):
+            raise OSError("a column lies outside its row group")
+        self._at += size
+        return self._part[first : first + size]
+
+    def read(self, size: int) -> bytes:
+        return bytes(self.read_buffer(size))
+
+    def seek(self, to: int, whence: int = os.SEEK_SET) -> int:
+        self._at = to if whence == os.SEEK_SET else self._start + len(self._part) + to
+        return self._at
+
+    def tell(self) -> int:
+        return self._at
+
+    def close(self) -> None:
+        """Nothing is open."""
 
 
 def _whole(table: Any) -> Any:

@@ -23,7 +23,7 @@ from esim.study.record import Study
 # The most reports and studies in a batch. With a quarter of the reports a study takes a fifth
 # longer; with more reports it only takes more memory. With at most 100 studies the tables that hold
 # a row for each study (`Batch.table`) stay small.
-REPORTS, STUDIES = 200_000, 100
+REPORTS, STUDIES = 250_000, 100
 
 
 Columns = TypeVar("Columns")
@@ -158,6 +158,9 @@ class Batch:
         """
         if len(self) == 1:
             return [values.sum().item()]
+        if len(values) == len(self) * self.widest:
+            rows: list[Any] = values.reshape(len(self), self.widest).sum(axis=1).tolist()
+            return rows
         # np.sum adds all values to zero, reduceat adds the others to the first value: with a zero
         # before each study's values both add in the same way.
         studies = np.arange(len(self))

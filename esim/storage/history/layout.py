@@ -95,10 +95,33 @@ class Chunk:
         where = self.location.where(name)
         with self.location.reading(name) as stream:
             try:
-                table = sealed.read_group(stream, self.group, [column.name for column in columns])
+                footer = self._footer(where, stream)
+                names = [column.name for column in columns]
+                table = sealed.read_group(stream, self.group, names, footer)
             except (pa.ArrowException, OSError) as error:
                 raise arrow.damaged(where, error) from error
         return columns_of(checked_columns(table, columns, where), where)
+
+    def _footer(self, path: str, stream: Any) -> Any:
+        """The footer of a file, kept for the next chunk of a file that the disk says is the same.
+
+        Reading it anew took a tenth of the time of reading a chunk.
+        """
+        from esim.storage import sealed
+
+        if not self.location.is_local:
+            return sealed.read_footer(stream)
+        told = os.stat(path)
+        file = path, told.st_ino, told.st_size, told.st_mtime_ns
+        if file not in _footers:
+            if len(_footers) >= _MOST_FOOTERS:
+                _footers.clear()
+            _footers[file] = sealed.read_footer(stream)
+        return _footers[file]
+
+
+_footers: dict[tuple[str, int, int, int], Any] = {}
+_MOST_FOOTERS = 8
 
 
 @dataclass(frozen=True, repr=False)

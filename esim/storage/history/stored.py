@@ -243,9 +243,9 @@ def columns_of(table: Any, where: str) -> dict[str, Any]:
         if name == "status":
             found[name] = status_codes(column, where)
         elif kind == "numbers":
-            found[name] = arrow.floats(column)
+            found[name] = arrow.floats(column, own=True)
         elif kind == "whole numbers":
-            found[name] = arrow.numbers(column)
+            found[name] = arrow.numbers(column, own=True)
         elif kind == "flags":
             found[name] = arrow.flags(column)
         elif column.null_count == len(column):
