@@ -37,7 +37,7 @@ from esim.simulator.job_end import Until, play_many, play_once
 from esim.simulator.jobs import check_slot_gap, choose_clock
 from esim.simulator.plan.build import batchable, prepare, prepare_batch
 from esim.simulator.plan.plan import Plan
-from esim.simulator.run import run_once, with_first_completed
+from esim.simulator.run import OrderRun, run_once, with_first_completed
 from esim.simulator.tied_starts import tied_starts
 from esim.simulator.trial_outcomes import columns_of, outcomes_of_trials
 from esim.study import Int64, Study
@@ -248,7 +248,8 @@ def replay_batch(
     if not (batchable(rule) and its.together(rule)):
         parts = [(range(at, at + 1), Batch.of([one])) for at, one in enumerate(batch.studies)]
     for places, part in parts:
-        yield places, _replayed(part, prepare_batch(part, rule), its_clock, costs, its)
+        played = _played(prepare_batch(part, rule), its_clock, costs, its)
+        yield places, _replayed(part, rule, its_clock, costs, its, *played)
 
 
 def check_final(final: str) -> None:
@@ -259,15 +260,26 @@ def check_final(final: str) -> None:
 
 def replay_plan(plan: Plan, clock: Clock, costs: Costs, until: Until) -> Replays:
     """The replay of a plan in the study's own launch order, as a batch of one."""
-    return _replayed(Batch.of([plan.study]), plan, clock, costs, until)
+    played = _played(plan, clock, costs, until)
+    return _replayed(Batch.of([plan.study]), plan.rule, clock, costs, until, *played)
 
 
-def _replayed(batch: Batch, plan: Plan, clock: Clock, costs: Costs, until: Until) -> Replays:
-    rule = plan.rule
-    launched = np.arange(batch.whole.n_trials, dtype=np.int64)[: until.most]
+def _played(plan: Plan, clock: Clock, costs: Costs, until: Until) -> tuple[OrderRun, OrderRun]:
+    """The run under the plan's rule, and the one without it; the plan, most memory, may go then."""
+    launched = np.arange(plan.study.n_trials, dtype=np.int64)[: until.most]
     plan = with_first_completed(plan, clock, costs, launched)  # of one study alone
-    run = play_once(plan, clock, costs, until)
-    baseline = run_once(plan, clock, costs, acting=False)
+    return play_once(plan, clock, costs, until), run_once(plan, clock, costs, acting=False)
+
+
+def _replayed(
+    batch: Batch,
+    rule: Rule,
+    clock: Clock,
+    costs: Costs,
+    until: Until,
+    run: OrderRun,
+    baseline: OrderRun,
+) -> Replays:
     trials = outcomes_of_trials(batch.whole, costs, until.final, run)
     columns = columns_of(batch.whole, clock, trials, run, baseline)
     validate_trials(columns)

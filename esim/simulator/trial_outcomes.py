@@ -107,8 +107,10 @@ def spent(study: Study, costs: Costs, run: OrderRun | OrderRuns) -> tuple[Spent,
     """
     rows, rows_kept, end = np.diff(study.offsets), run.rows_kept, run.end
     stopped = run.stopped if end is None else run.stopped | end.cut
-    steps = study.resource.astype(np.float64)
-    all_steps, steps_run = (last_kept(study, steps, made) for made in (rows, rows_kept))
+    steps = study.resource
+    all_steps, steps_run = (
+        last_kept(study, steps, made).astype(np.float64) for made in (rows, rows_kept)
+    )
     if study.elapsed is None:
         recorded, under_rule = _without_times(study, costs, all_steps, steps_run, stopped)
         return recorded, under_rule if end is None else _of_started(under_rule, end.started)

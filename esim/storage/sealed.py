@@ -26,6 +26,7 @@ import pyarrow.parquet as pq
 
 KEY = b"esim.seal"
 _OPEN = "00000000"  # stands for the footer's own checksum while that is computed
+_KEPT = 1 << 24  # bytes of memory that are kept from one row group to the next
 _GROUP_ROWS = 1 << 20  # the rows of a row group where nobody asks for fewer
 
 
@@ -131,7 +132,10 @@ def read_group(stream: Any, group: int, columns: Sequence[str], footer: Footer) 
     file = pq.ParquetFile(
         source, metadata=metadata, page_checksum_verification=not groups, pre_buffer=False
     )
-    return _whole(file.read_row_group(group, columns=list(columns), use_threads=False))
+    table = _whole(file.read_row_group(group, columns=list(columns), use_threads=False))
+    if table.nbytes > _KEPT:
+        pa.default_memory_pool().release_unused()  # a quarter of the table, of decoding it
+    return table
 
 
 class _Group(NamedTuple):
@@ -208,7 +212,6 @@ def _checked_group(stream: Any, metadata: Any, groups: Sequence[_Group], number:
     return part
 
 
-_KEPT = 1 << 24  # bytes
 _of_thread = threading.local()
 
 
@@ -223,10 +226,8 @@ def _memory(size: int) -> Any:
     return memory
 
 
-class _Part:
+class _Part(io.IOBase):
     """A file of which a part is at hand, and read in place: what `pyarrow.PythonFile` asks for."""
-
-    closed = False
 
     def __init__(self, part: memoryview, start: int) -> None:
         self._part, self._start, self._at = part, start, start
@@ -247,9 +248,6 @@ class _Part:
 
     def tell(self) -> int:
         return self._at
-
-    def close(self) -> None:
-        """Nothing is open."""
 
 
 def _whole(table: Any) -> Any:

@@ -222,6 +222,8 @@ class _Shards:
         names = ["study", "trial", "step", "reports", "status", "instance_type", "instance_count"]
         # With this encoding values take a tenth less space and a third of the time to read.
         split: dict[str, str] = dict.fromkeys(("value", "elapsed_s"), "BYTE_STREAM_SPLIT")
+        # By zstd they take 1 to 15 % less space, and half as long again to read.
+        read_most = ("step", "value", "elapsed_s")
         for name, table, encoding in (
             (layout.REPORTS, reports, split),
             (layout.TRIALS, trials, None),
@@ -230,7 +232,10 @@ class _Shards:
             writer = sealed.SealedWriter(
                 stream,
                 table.schema,
-                compression="zstd",
+                compression={
+                    column: "lz4" if column in read_most else "zstd"
+                    for column in table.schema.names
+                },
                 use_dictionary=names,
                 column_encoding=encoding,
             )
