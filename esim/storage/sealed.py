@@ -232,6 +232,9 @@ class _Part(io.IOBase):
     def __init__(self, part: memoryview, start: int) -> None:
         self._part, self._start, self._at = part, start, start
 
+    def readable(self) -> bool:
+        return True
+
     def read_buffer(self, size: int) -> memoryview:
         first = self._at - self._start
         if not 0 <= first <= first + size <= len(self._part):
