@@ -14,7 +14,8 @@ from esim.analyses.workers.by_study import drawn_words
 from esim.errors import plural
 from esim.results.comparison.comparison import Doubt, Sensitivity, Settings
 from esim.results.replay import Caveat
-from esim.simulator.caveats import few_trials, never_stops
+from esim.simulator.caveat_texts import few_trials
+from esim.simulator.caveats import never_stops
 from esim.study.facts import Facts
 
 _MANY = 10  # ranked contestants; the best of more looks better than it is

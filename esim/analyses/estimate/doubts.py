@@ -13,7 +13,7 @@ from esim.errors import agree, plural, some_of
 from esim.results.chances import chance_words
 from esim.results.forecast import Estimate
 from esim.results.replay import Caveat
-from esim.simulator.caveats import stop_at_once
+from esim.simulator.caveat_texts import stop_at_once
 from esim.study.facts import Facts
 from esim.study.trend import TREND_P, together
 
