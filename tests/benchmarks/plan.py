@@ -67,7 +67,7 @@ def cost(trials: int, steps: int, studies: int) -> Cost:
         parts = [many.replay_chunk(SETTINGS, chunk) for chunk in chunks]
         each = 1e3 / studies
         worker = worked(lambda: [many.replay_chunk(SETTINGS, chunk) for chunk in chunks])
-        reading = worked(lambda: [list(chunk.studies(configs=False)) for chunk in chunks])
+        reading = worked(lambda: [chunk.read(configs=False).joined() for chunk in chunks])
 
         def keep() -> FinishedChunks:
             (folder / "out.partial").mkdir(exist_ok=True)

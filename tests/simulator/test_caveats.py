@@ -9,6 +9,7 @@ import esim
 from esim.analyses.check import check
 from esim.assumptions import Costs
 from esim.results.replay import ReplayResult
+from esim.simulator import caveat_texts, caveats
 from esim.study import Status, Study
 from tests.references.generate import build
 
@@ -104,3 +105,8 @@ def test_how_long_a_job_that_was_cut_short_would_have_gone_on_is_not_known() -> 
     )
     text = told(esim.replay(study, clock="order"), "stop_at_once")
     assert text is not None and "(here at most 240 s in all" in text
+
+
+def test_every_caveat_has_a_text() -> None:
+    codes = [code for code, _ in caveats._CHECKS]
+    assert sorted(codes) == sorted(caveat_texts.TEXTS)

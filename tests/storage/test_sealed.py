@@ -6,6 +6,7 @@ import io
 from contextlib import suppress
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -116,3 +117,19 @@ def test_text_that_is_not_utf8_is_damage() -> None:
     pq.write_table(pa.table({"a": array}), out)
     with pytest.raises(pa.ArrowInvalid, match="UTF8"):
         arrow.parquet(out.getvalue())
+
+
+def test_nothing_is_read_beside_a_row_group() -> None:
+    part = sealed._Part(memoryview(b"abcd"), 10)
+    part.seek(11)
+    assert (bytes(part.read_buffer(2)), part.tell()) == (b"bc", 13)
+    for at, size in ((13, 2), (9, 1), (14, 1)):
+        part.seek(at)
+        with pytest.raises(OSError, match="outside its row group"):
+            part.read(size)
+
+
+def test_tables_outlive_the_memory_that_they_were_read_into() -> None:
+    tables = [pa.table({"a": np.random.default_rng(i).normal(size=5000)}) for i in range(2)]
+    first, second = (group_of(written(table), 0) for table in tables)
+    assert (first, second) == tuple(tables)

@@ -130,6 +130,14 @@ def test_sums_tables_and_parts() -> None:
         assert its.final_value.tolist() == part.tolist()
 
 
+def test_sums_over_studies_of_one_size() -> None:
+    values = np.random.default_rng(5).lognormal(0, 9, (7, 300))
+    batch = Batch.of([Study.from_arrays(np.ones((300, 1)), "minimize", name=c) for c in "abcdefg"])
+    flat = values.reshape(-1)
+    assert batch.sums(flat) == [row.sum() for row in values.copy()]  # to the last bit
+    assert batch.sums(flat > 1.0) == [int((row > 1.0).sum()) for row in values]
+
+
 def test_a_broken_study_is_named() -> None:
     good = Study.from_arrays([[3.0, 2.0], [1.0, 1.5]], "minimize", name="good")
     backwards = dataclasses.replace(good, name="bad", steps=good.steps[::-1].copy())
