@@ -287,13 +287,15 @@ def _launch_order(
 
 def _used(reports: ReportColumns) -> list[int]:
     """The codes that occur, in the order of their first appearance in the reports."""
-    codes, first = np.unique(reports.codes, return_index=True)
-    ordered: list[int] = codes[np.argsort(first)].tolist()
+    codes, n = reports.codes, len(reports.codes)
+    first = np.full(len(reports.trials), n, dtype=np.int64)
+    first[codes[::-1]] = np.arange(n - 1, -1, -1)  # of equal codes the last one assigned stays
+    ordered: list[int] = np.argsort(first, kind="stable")[: np.count_nonzero(first < n)].tolist()
     return ordered
 
 
-def _sorted_rows(launched: Int64, steps: Int64, said: list[Note]) -> Int64:
-    """int64: the rows to keep, ordered by trial and step.
+def _sorted_rows(launched: Int64, steps: Int64, said: list[Note]) -> Int64 | slice:
+    """The rows to keep, ordered by trial and step: int64, or a slice if they stand so.
 
     Notes on rows that were out of order or repeated a step are added to `said`.
 
@@ -301,14 +303,14 @@ def _sorted_rows(launched: Int64, steps: Int64, said: list[Note]) -> Int64:
         launched: int64 [R], each row's trial, as its rank in launch order.
         steps: int64 [R].
     """
-    order = np.arange(len(steps), dtype=np.int64)
+    order: Int64 | slice = slice(None)
     if (launched[1:] < launched[:-1]).any():
         order = np.argsort(launched, kind="stable")
-    same = launched[order][1:] == launched[order][:-1]
-    ahead = np.diff(steps[order])
-    if not (same & (ahead <= 0)).any():
+    trial, step = launched[order], steps[order]
+    same = trial[1:] == trial[:-1]
+    if not (same & (step[1:] <= step[:-1])).any():
         return order
-    backwards = int((same & (ahead < 0)).sum())
+    backwards = int((same & (step[1:] < step[:-1])).sum())
     order = np.lexsort((steps, launched)).astype(np.int64)  # stable: rows as read where equal
     double = (np.diff(launched[order]) == 0) & (np.diff(steps[order]) == 0)
     doubled = int(double.sum())

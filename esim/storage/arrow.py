@@ -100,7 +100,8 @@ def floats(column: Any, *, own: bool = False) -> Float64:
     Raises:
         pa.ArrowInvalid: the column cannot be cast to float64.
     """
-    cast_column = column.cast(pa.float64(), safe=False)
+    plain = column.type == pa.float64()
+    cast_column = column if plain else column.cast(pa.float64(), safe=False)
     found = numbers(cast_column, own=own)
     if cast_column.null_count:
         found[~valid(cast_column)] = np.nan

@@ -77,7 +77,8 @@ def read_parts(
             of_study = rows.study_codes if rows.study_codes is not None else alone
             trial_map = _codes(rows.trials, trial_names)
             study_map = _codes(own, study_names)
-            parts.append(ReportPart(rows, trial_map[rows.trial_codes], study_map[of_study]))
+            its = _mapped(rows.trial_codes, trial_map), _mapped(of_study, study_map)
+            parts.append(ReportPart(rows, *its))
         if exact and not telling:
             return _without_blanks(parts, exact), []
         keys = np.concatenate([part.keys for part in parts])
@@ -128,6 +129,11 @@ def _check_conditions(tables: Sequence[Table], choice: Choice) -> None:
 
 def _codes(names: Sequence[str], known: dict[str, int]) -> Int64:
     return np.array([known.setdefault(name, len(known)) for name in names], dtype=np.int64)
+
+
+def _mapped(codes: Int64, names: Int64) -> Int64:
+    """Codes of one file as those of all files; the first file's are not copied."""
+    return codes if (names == np.arange(len(names))).all() else names[codes]
 
 
 def of_one_split(found: Sequence[ReportRows], choice: Choice, where: str) -> Sequence[ReportRows]:

@@ -123,6 +123,7 @@ def _studies(
         return []  # there is no row
     listed = listed_trials(found.trials, list(study_names), named)
     rows, unit = _joined(parts, choice, found.exact, source.label)
+    del parts  # of a large table half of what is read so far
     moments = None if found.exact else _moments(tables, choice, rows.times)
     ordered = moments is not None and not np.isnan(moments).any()
     if moments is not None and ordered:
@@ -185,19 +186,25 @@ def _joined(
     parts: Sequence[ReportPart], choice: Choice, exact: bool, where: str
 ) -> tuple[_Rows, list[Note]]:
     """The reports of all files together, and the note on a step that is no whole number."""
-    numbers = np.concatenate([part.rows.steps for part in parts])
-    steps, unit = numbers.astype(np.int64), list[Note]()
-    if not exact:
+    numbers = _end_to_end([part.rows.steps for part in parts])
+    if exact:
+        steps, unit = numbers.astype(np.int64), list[Note]()
+    else:
         steps, unit = whole_steps(numbers, choice.wanted[0].step, where)
     times = [part.rows.times for part in parts if part.rows.times is not None]
     rows = _Rows(
-        np.concatenate([part.study_codes for part in parts]),
-        np.concatenate([part.trial_codes for part in parts]),
+        _end_to_end([part.study_codes for part in parts]),
+        _end_to_end([part.trial_codes for part in parts]),
         steps,
-        np.concatenate([part.rows.values for part in parts]),
-        np.concatenate(times) if times else None,
+        _end_to_end([part.rows.values for part in parts]),
+        _end_to_end(times) if times else None,
     )
     return rows, unit
+
+
+def _end_to_end(columns: Sequence[Any]) -> Any:
+    """Columns one after another; a single one is not copied."""
+    return columns[0] if len(columns) == 1 else np.concatenate(columns)
 
 
 def _moments(tables: Sequence[Table], choice: Choice, times: Float64 | None) -> Float64 | None:
