@@ -47,6 +47,7 @@ SIMULATOR = (
     "replay",
     "distinct",
     "caveats",
+    "caveat_texts",
     "tied_starts",
     "accounting",
     "job_end",

@@ -43,8 +43,9 @@ class Caveats:
         every = range(len(of.batch))
         for code, applies in _CHECKS:
             found = applies(of)
-            where = found.nonzero()[0].tolist() if np.ndim(found) else every if found else ()
-            for at in where:
+            if found is False:
+                continue
+            for at in every if found is True else found.nonzero()[0].tolist():
                 self.codes[at].append(code)
         for codes, notes in zip(self.codes, of.batch.notes, strict=True):
             codes += [note.code for note in notes if note.code in _NOTES]

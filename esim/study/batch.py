@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import chain, pairwise
+from itertools import accumulate, chain, pairwise
 from typing import Any, TypeVar
 
 import numpy as np
@@ -64,7 +64,7 @@ class Batch:
         names, notes = [study.name for study in studies], [study.notes for study in studies]
         if len(studies) == 1:
             return cls.of_whole(studies[0], sizes, names, notes, studies.__getitem__)
-        trials = np.concatenate(([0], np.cumsum(sizes)))
+        trials = [0, *accumulate(sizes)]
         reports = np.cumsum([0, *(study.n_reports for study in studies)], dtype=np.int64)
         offsets = np.empty(trials[-1] + 1, dtype=np.int64)
         offsets[0] = 0
@@ -104,7 +104,7 @@ class Batch:
         study: Callable[[int], Study],
     ) -> Batch:
         """A batch of studies that are joined already; arguments as its attributes."""
-        trials = np.concatenate(([0], np.cumsum(sizes, dtype=np.int64)))
+        trials = np.array([0, *accumulate(sizes)], dtype=np.int64)
         return cls(names, notes, whole, trials, np.array(sizes, dtype=np.int64), study)
 
     @cached_property
