@@ -128,7 +128,7 @@ def prepare_batch(
     positions = _positions(study, rule, offsets, steps, row_of)
     oriented = values if study.direction == "minimize" else -values
     own = running(rule, rule.own, offsets, positions, oriented)
-    peer = PeerStatistics(study, rule, offsets, positions, oriented)
+    peer = PeerStatistics(study, rule, offsets, positions, oriented, own)
     if rule.rungs == "none":
         found = _of_reports(batch, rule, own, peer, threads)
     else:

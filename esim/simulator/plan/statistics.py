@@ -79,6 +79,7 @@ class PeerStatistics:
         offsets: int64 [N + 1], trial -> its reports.
         positions: [R], where each report stands on the rule's axis.
         oriented: float64 [R], the values, negated when maximizing.
+        own: float64 [R], the own statistic of each report.
     """
 
     study: Study
@@ -86,12 +87,15 @@ class PeerStatistics:
     offsets: Int64
     positions: NDArray[Any]
     oriented: Float64
+    own: Float64
 
     def of_trials(self, first: int, last: int) -> Float64:
         """The statistic of the reports of trials from `first` up to `last`, it left out."""
         at = slice(self.offsets[first], self.offsets[last])
         its = self.offsets[first : last + 1] - self.offsets[first]
         rule = self.rule
+        if rule.peer == rule.own:
+            return self._as_shown(self.own[at])
         return self._as_shown(running(rule, rule.peer, its, self.positions[at], self.oriented[at]))
 
     def of_all(self) -> Float64:
