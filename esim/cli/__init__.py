@@ -20,16 +20,18 @@ def main() -> None:
     Exit codes: 0 done, 1 the logs cannot be used, 2 wrong usage, 3 a gate
     fails: --fail-if, check, or a certificate that no longer holds. A signal: 128 and its number.
     """
-    # Imports make 100,000 objects that stay: to look through them again and again for cycles takes
-    # 5 % of a replay of one job.
-    gc.set_threshold(50_000)
+    # Imports make 100,000 objects that stay: to look through them again and again for cycles, and
+    # once more at the end, takes a tenth of a replay of one job.
+    gc.set_threshold(100_000)
     interrupt = signal.getsignal(signal.SIGINT)
     if interrupt is signal.default_int_handler:  # no traceback of an import
         signal.signal(signal.SIGINT, signal.SIG_DFL)
     from esim.cli.process import run
 
     signal.signal(signal.SIGINT, interrupt)
-    sys.exit(run(lambda: __getattr__("app")()))
+    code = run(lambda: __getattr__("app")())
+    gc.freeze()
+    sys.exit(code)
 
 
 def __getattr__(name: str) -> Any:

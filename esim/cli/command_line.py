@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from functools import partial
 from typing import Any
 
 import typer
@@ -13,12 +14,49 @@ _ALONE = ("--json", "--resume")
 _ELSEWHERE = ("--out", "--fail-if", "--engine", "--jobs", "--address")
 
 
-def _untyped(params: list[Any]) -> list[Any]:
-    """Parameters of a command, of which flags without a value and arguments show no type."""
+def _plainly(params: list[Any]) -> list[Any]:
+    """Parameters of a command: flags without a value and arguments show no type, and values that
+    are plain are not converted by typer.
+
+    It makes a model of pydantic's for each flag, given or not: with pydantic's import that takes an
+    eighth of a replay. What is not plain is left to typer, and so is what to say of it.
+    """
     for param in params:
         if param.param_type_name == "argument" or param.is_flag:
             param.display_type_rich = lambda ctx: None
+        its = getattr(param, "type_descriptor", None)  # only where typer has models
+        if its is not None and "process_value" not in vars(param):
+            param.process_value = partial(_processed, param, its, param.process_value)
     return params
+
+
+def _processed(param: Any, its: Any, by_typer: Any, context: Any, value: Any) -> Any:
+    """The value of a parameter, from what was typed or its default."""
+    many = param.nargs == -1 or getattr(param, "multiple", False)
+    try:
+        if value is None and not param.required:
+            plain: Any = () if many else None
+        elif many and not value:
+            return by_typer(context, value)
+        else:
+            plain = [_plain(its, one) for one in value] if many else _plain(its, value)
+    except (LookupError, ValueError, typer.BadParameter):
+        return by_typer(context, value)
+    return plain if param.callback is None else param.callback(context, param, plain)
+
+
+def _plain(its: Any, value: Any) -> Any:
+    """A value that is plain to convert. Raises LookupError if it is not."""
+    kind, info = its.annotation, its.parameter_info
+    kind = str if kind == list[str] else kind
+    if info.parser is not None:
+        return info.parser(value)
+    if type(value) is kind and kind in (str, int, float) and not its.is_path:
+        return value
+    whole = kind is int and isinstance(value, str) and value.isascii() and value.isdigit()
+    if whole and info.max is None and int(value) >= (info.min or 0):
+        return int(value)
+    raise LookupError(value)
 
 
 def _joined(help: str | None) -> str | None:
@@ -36,16 +74,16 @@ class Plain(TyperCommand):
         self.help = _joined(self.help)
 
     def get_params(self, ctx: Any) -> list[Any]:
-        """As the base class; see `_untyped`."""
-        return _untyped(super().get_params(ctx))
+        """As the base class; see `_plainly`."""
+        return _plainly(super().get_params(ctx))
 
 
 class Recording(TyperGroup):
     """The command line's root: keeps what was typed."""
 
     def get_params(self, ctx: Any) -> list[Any]:
-        """As the base class; see `_untyped`."""
-        return _untyped(super().get_params(ctx))
+        """As the base class; see `_plainly`."""
+        return _plainly(super().get_params(ctx))
 
     def make_context(
         self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any

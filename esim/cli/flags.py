@@ -303,6 +303,8 @@ class EngineFlags:
 
     def check(self) -> None:
         """Raise typer.BadParameter for an engine that cannot be, before any log is read."""
+        if (self.engine, self.jobs, self.address) == (None, None, None):
+            return
         from esim.analyses.workers.engines import check_engine
 
         with usage():

@@ -166,11 +166,14 @@ class ReadFlags:
             typer.BadParameter: no direction is called so.
             EsimError: the history is damaged, or holds another objective or direction.
         """
-        from esim.analyses.workers.by_study import MANY
         from esim.readers.history_input import find_history, validate_history
 
         history = find_history(logs)
-        if history is None or not (asked or len(history.names) > MANY):
+        if history is None:
+            return None
+        from esim.analyses.workers.by_study import MANY
+
+        if not (asked or len(history.names) > MANY):
             return None
         asked_of_it = self.keywords()
         validate_history(

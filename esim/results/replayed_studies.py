@@ -6,13 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields
 from typing import Any
 
-import pyarrow as pa
-
 from esim.errors import EsimError
 from esim.results.history import STUDIES
 from esim.results.replay import BestTrial, Summary
 from esim.results.saved import SavedResult
-from esim.results.tables import studies_schema
 
 _TIMES = ("first_start", "last_end")
 _SUMMARY = tuple(field.name for field in fields(Summary))
@@ -60,6 +57,10 @@ def replayed_studies(source: SavedResult) -> tuple[ReplayedStudy, ...] | None:
     Raises:
         EsimError: the table is damaged, or is no such table.
     """
+    import pyarrow as pa
+
+    from esim.results.tables import studies_schema
+
     table = source.whole_table(STUDIES)
     if table is None:
         return None

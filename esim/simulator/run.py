@@ -26,6 +26,7 @@ from esim.study.times import durations, last_kept, report_seconds
 # Launch orders from which on reports are judged together where they can be: it takes a kernel more
 # of its own, which a single replay is not to wait for.
 _MANY = 4
+_ENOUGH = 50_000  # reports, or trials that no rule judges, for a thread of their own: 0.5 to 3 ms
 _AT_ONCE = 1e-3  # seconds: times of the clock nearer to each other might be rounded to the same
 
 
@@ -183,7 +184,8 @@ def run_many(
     kept = np.zeros((len(orders), n), dtype=np.int32)
     timed = clock.mode != "order"
     spans = np.empty((len(orders), n, 2)) if timed else np.empty((0, n, 2))
-    workers = min(threads or os.cpu_count() or 1, len(orders))
+    work = orders.size * (1 + plan.study.n_reports // max(n, 1) if acting else 1)
+    workers = min(threads or os.cpu_count() or 1, len(orders), 1 + work // _ENOUGH)
     effects = stop_effects(plan, costs) if acting else StopEffects(NOTHING)
 
     def run_some(first: int, stop: int) -> None:

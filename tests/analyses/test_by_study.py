@@ -38,9 +38,10 @@ from tests.analyses.test_history import studies
 
 RUN = CliRunner()
 # Modules by name: the packages have functions of the same names.
-REPLAYS, ESTIMATE = (
+REPLAYS, ESTIMATE, ANSWERS = (
     import_module("esim.analyses.compare.study_replays"),
     import_module("esim.analyses.estimate.forecast"),
+    import_module("esim.analyses.estimate.answers"),
 )
 BY_STUDY = import_module("esim.analyses.workers.by_study")
 FORECAST = [f"esim.analyses.estimate.{name}" for name in ("quantities", "doubts", "advice")]
@@ -410,7 +411,7 @@ def test_estimate_gives_the_same_bytes_from_everywhere(
 def test_a_study_that_cannot_be_forecast_from_stops_no_other(
     history: History, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ESTIMATE, "replay_past_study", all_but_s3)
+    monkeypatch.setattr(ANSWERS, "replay_past_study", all_but_s3)
     found = esim.estimate(history, replicates=100, jobs=1)
     assert found.failures == {"s3": "no good"}
     assert found.to_dict()["failures"] == {"s3": "no good"}
@@ -552,7 +553,7 @@ def test_the_forecast_of_a_history(
     shown = RUN.invoke(app, [*words, "--jobs", "2"])
     assert shown.exit_code == 0, shown.output
     assert "from 42 past trials of 7 studies" in " ".join(shown.output.split())
-    monkeypatch.setattr(ESTIMATE, "replay_past_study", all_but_s3)
+    monkeypatch.setattr(ANSWERS, "replay_past_study", all_but_s3)
     failing = RUN.invoke(app, [*words, "--out", str(out)])
     assert failing.exit_code == 1
     assert "Not replayed: 1 study" in failing.output

@@ -109,7 +109,8 @@ def literal_twin(values: NDArray[np.float64]) -> list[int]:
 
 
 def played(study: Study, orders: NDArray[np.int64], clock: Clock, costs: Costs) -> Samples:
-    return play(prepare(study, rule("sagemaker")), clock, costs, Until(), orders)
+    plan = prepare(study, rule("sagemaker"))
+    return play(plan, clock, costs, Until(), orders, by_position=True)
 
 
 def test_samples_of_trials_are_what_a_plain_replay_of_them_gives() -> None:

@@ -2,8 +2,9 @@
 
 Whole processes, from the shell's point of view, in turn: each command on the job of 120 trials in
 data/, kernels kept, and `import pandas` beside it as the measure of the machine. With `--before`,
-the same of another checkout. Then the first run with nothing kept. `--python` is the interpreter of
-an environment that a user has, without the libraries of tests: `pip install .` and nothing else.
+the same of another checkout. Then the first run with nothing kept but Python's bytecode, which an
+installation leaves. `--python` is the interpreter of an environment that a user has, without the
+libraries of tests: `pip install .` and nothing else.
 Prints a Markdown table; the page is `reports/benchmark-commands.md`.
 """
 
@@ -22,6 +23,7 @@ import numpy as np
 from tests.benchmarks.timing import load, machine
 from tests.paths import ROOT
 
+BYTECODE = tempfile.mkdtemp()  # of all modules, as pip writes it where it installs
 DATA = "data/xgboost_digits/sagemaker"
 COMMANDS = {
     "replay": ["replay", DATA],
@@ -35,6 +37,8 @@ COMMANDS = {
 def seconds(python: str, words: list[str], checkout: Path, cache: str) -> float:
     """What a process takes, its output thrown away."""
     own = {**os.environ, "PYTHONPATH": str(checkout), "NUMBA_CACHE_DIR": cache}
+    own.pop("PYTHONDONTWRITEBYTECODE", None)
+    own["PYTHONPYCACHEPREFIX"] = BYTECODE
     began = time.perf_counter()
     subprocess.run([python, *words], cwd=checkout, env=own, check=False, stdout=subprocess.DEVNULL)
     return time.perf_counter() - began
@@ -51,6 +55,8 @@ def main() -> None:
     print(f"{machine()}; medians of {asked.times} runs, in turn; seconds and ratio\n")
     caches = {name: tempfile.mkdtemp() for name in checkouts}
     pandas = ["-c", "import pandas"]
+    for path in checkouts.values():  # leaves the bytecode
+        seconds(asked.python, ["-m", "esim", "replay", DATA], path, tempfile.mkdtemp())
     first = {
         name: seconds(asked.python, ["-m", "esim", "replay", DATA], path, caches[name])
         for name, path in checkouts.items()

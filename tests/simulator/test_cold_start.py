@@ -1,4 +1,4 @@
-"""The first run compiles; what it compiles is kept, and no trouble with that changes a result."""
+"""The first run makes code; what it makes is kept, and no trouble with that changes a result."""
 
 from __future__ import annotations
 
@@ -33,34 +33,33 @@ import numpy, esim
 curves = numpy.random.default_rng(0).standard_normal((2000, 3))
 study = esim.Study.from_arrays(curves, "maximize", elapsed=[1.0, 2.0, 3.0])
 esim.replay_orders(study, "sagemaker", [numpy.arange(2000)], workers=4)
+esim.replay_orders(study, "sagemaker", [numpy.arange(2000)] * 9, workers=4)
 """
 COMMAND = "import sys\nfrom esim.cli import main\nmain()"
-# Ends with the number of kernels that were compiled, and whether numba was imported.
+# Ends with the number of kernels whose code was made, and whether numba was imported.
 COUNTED = """
 import sys
 from esim.simulator.kernels import jit
-code, compiled, compile_one = 0, [], jit._compiled
-jit._compiled = lambda function, arguments: (
-    compiled.append(function), compile_one(function, arguments)
-)[1]
+code, made, make_one = 0, [], jit._made
+jit._made = lambda *its: (made.append(its), make_one(*its))[1]
 try:
     exec(sys.argv.pop(1))
 except SystemExit as end:
     code = end.code
-print("compiled", len(compiled), "numba" in sys.modules, file=sys.stderr)
+print("made", len(made), "numba" in sys.modules, file=sys.stderr)
 sys.exit(code)
 """
 
 
 @dataclass(frozen=True)
 class Ran:
-    """What a process left: its exit code, what it printed, how many kernels it compiled, and
+    """What a process left: its exit code, what it printed, for how many kernels it made code, and
     whether it imported numba."""
 
     code: int
     out: str
     errors: str
-    compiled: int
+    made: int
     numba: bool
 
 
@@ -88,8 +87,8 @@ class Started:
     def wait(self) -> Ran:
         out, errors = self._process.communicate(timeout=300)
         last = errors.split()
-        compiled = int(last[-2]) if last[-3:-2] == ["compiled"] else -1
-        return Ran(self._process.returncode, out, errors, compiled, last[-1:] == ["True"])
+        made = int(last[-2]) if last[-3:-2] == ["made"] else -1
+        return Ran(self._process.returncode, out, errors, made, last[-1:] == ["True"])
 
 
 pytestmark = pytest.mark.slow
@@ -114,7 +113,7 @@ def functions(cache: Path) -> list[Path]:
 
 def test_processes_that_start_at_once_leave_what_serves_the_next(warm: Path) -> None:
     ran = Started(REPLAY, XDG_CACHE_HOME=str(warm)).wait()
-    assert (ran.code, ran.out, ran.compiled) == (0, f"{KEPT}\n", 0), ran.errors
+    assert (ran.code, ran.out, ran.made) == (0, f"{KEPT}\n", 0), ran.errors
     assert not ran.numba
     names = [path.name for path in functions(warm)]
     assert len(names) >= 4
@@ -123,12 +122,20 @@ def test_processes_that_start_at_once_leave_what_serves_the_next(warm: Path) -> 
     assert all(re.fullmatch(kept, name) for name in names)
 
 
+def test_with_a_setting_of_numbas_it_compiles_itself(warm: Path, tmp_path: Path) -> None:
+    cache = {"XDG_CACHE_HOME": str(tmp_path / "cache"), "NUMBA_OPT": "2"}
+    for made in (len(functions(warm)), 0):
+        ran = Started(REPLAY, **cache).wait()
+        assert (ran.code, ran.out, ran.made) == (0, f"{KEPT}\n", made), ran.errors
+        assert ran.numba == (made > 0)
+
+
 def full() -> None:
     """No file may grow beyond 512 bytes: what a full disk is to a program."""
     resource.setrlimit(resource.RLIMIT_FSIZE, (512, 512))
 
 
-def test_where_nothing_can_be_kept_everything_is_compiled(warm: Path, tmp_path: Path) -> None:
+def test_where_nothing_can_be_kept_all_code_is_made_anew(warm: Path, tmp_path: Path) -> None:
     started = {
         # Nobody can make a file there, whatever the rights: root neither.
         "read-only": Started(REPLAY, XDG_CACHE_HOME="/proc"),
@@ -138,12 +145,12 @@ def test_where_nothing_can_be_kept_everything_is_compiled(warm: Path, tmp_path: 
     for case, one in started.items():
         ran = one.wait()
         assert (case, ran.code, ran.out) == (case, 0, f"{KEPT}\n"), ran.errors
-        assert (case, ran.compiled, ran.errors) == (case, len(functions(warm)), ran.errors)
+        assert (case, ran.made, ran.errors) == (case, len(functions(warm)), ran.errors)
     assert functions(tmp_path / "full") == []
     assert not Path("nowhere").exists()
 
 
-def test_what_a_killed_process_left_is_compiled_again(warm: Path, tmp_path: Path) -> None:
+def test_what_a_killed_process_left_is_made_again(warm: Path, tmp_path: Path) -> None:
     cache = tmp_path / "cache"
     shutil.copytree(warm, cache)
     names = [path.name for path in functions(cache)]
@@ -152,10 +159,10 @@ def test_what_a_killed_process_left_is_compiled_again(warm: Path, tmp_path: Path
         wrong = bytes(byte ^ 0xFF for byte in held[-100:])
         path.write_bytes([held[: len(held) // 2], b"", held[:-100] + wrong][i % 3])
     ran = Started(REPLAY, XDG_CACHE_HOME=str(cache)).wait()
-    assert (ran.code, ran.out, ran.compiled) == (0, f"{KEPT}\n", len(names)), ran.errors
+    assert (ran.code, ran.out, ran.made) == (0, f"{KEPT}\n", len(names)), ran.errors
     assert [path.name for path in functions(cache)] == names
     again = Started(REPLAY, XDG_CACHE_HOME=str(cache)).wait()
-    assert (again.code, again.out, again.compiled) == (0, f"{KEPT}\n", 0), again.errors
+    assert (again.code, again.out, again.made) == (0, f"{KEPT}\n", 0), again.errors
 
 
 def test_a_folder_that_vanishes_while_esim_runs_is_made_again(warm: Path, tmp_path: Path) -> None:
@@ -171,7 +178,7 @@ print(esim.replay_orders(study, "sagemaker", [[0, 1, 2]], workers=3).tolist())
     assert any("run_timed" in path.name for path in functions(cache))
 
 
-def test_an_image_with_the_lines_of_the_docs_has_nothing_to_compile(tmp_path: Path) -> None:
+def test_an_image_with_the_lines_of_the_docs_has_no_code_to_make(tmp_path: Path) -> None:
     variable, command = marked("image")["warm-up"].body.splitlines()
     cache = {re.match(r"ENV (\w+)=", variable)[1]: str(tmp_path / "cache")}
     ran = Started(COMMAND, *command.removeprefix("RUN esim ").split(), **cache).wait()
@@ -185,7 +192,7 @@ def test_an_image_with_the_lines_of_the_docs_has_nothing_to_compile(tmp_path: Pa
     ]
     for one in started:
         ran = one.wait()
-        assert (ran.code, ran.compiled, ran.numba) == (0, 0, False), ran.errors
+        assert (ran.code, ran.made, ran.numba) == (0, 0, False), ran.errors
 
 
 def test_warm_up_says_that_nothing_can_be_kept(tmp_path: Path) -> None:

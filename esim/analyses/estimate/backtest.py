@@ -8,9 +8,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from esim.analyses.estimate.answers import Answer
 from esim.analyses.estimate.ask import Ask
 from esim.analyses.estimate.doubts import needed
-from esim.analyses.estimate.forecast import Answer, forecast
+from esim.analyses.estimate.forecast import forecast
 from esim.analyses.estimate.past_numbers import FRACTIONS
 from esim.analyses.estimate.past_replays import LEAST
 from esim.analyses.estimate.samples import Samples, play

@@ -7,19 +7,17 @@ reports/calibration.md tells how well its intervals hold.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
 from functools import partial
 from typing import get_args
 
 import numpy as np
 
 from esim.analyses.estimate.advice import advise
+from esim.analyses.estimate.answers import Answer, answer
 from esim.analyses.estimate.ask import LEAST_SAMPLES, LEAST_SHARED, Ask
 from esim.analyses.estimate.doubts import doubts
-from esim.analyses.estimate.past_numbers import PastNumbers, past_numbers
-from esim.analyses.estimate.past_replays import replay_past_study
-from esim.analyses.estimate.past_study import PastStudy
+from esim.analyses.estimate.past_numbers import PastNumbers
 from esim.analyses.estimate.quantities import Kept, best_kept, degradation_as_seen, quantities
 from esim.analyses.estimate.samples import Launch
 from esim.analyses.estimate.winners import trials_for
@@ -33,7 +31,7 @@ from esim.rules import rule as named_rule
 from esim.simulator.replay import Final, check_final
 from esim.storage.history import History
 from esim.study import Float64, Int64, Study
-from esim.study.facts import Facts, facts
+from esim.study.facts import Facts
 from esim.study.trend import TREND_P, together
 
 _TIMES = 10  # replicates of many studies together, of those that are asked for
@@ -267,65 +265,6 @@ def forecast(
     with going_through(past, jobs=ask.threads) as studies:
         every = studies.each(partial(answer, (ask,), {}, seed, studies.threads, parts, None))
     return combined(every, ask, seed, confidence)
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What one past study answers.
-
-    Attributes:
-        position: of the study among all.
-        facts: of the study.
-        trials: how many of its trials count as past.
-        numbers: what each question learns from it; None if it has too few trials.
-        happened: the share of steps saved in its own launch order, and whether its best trial is
-            kept there, 1 or 0; NaN = unknown.
-    """
-
-    position: int
-    facts: Facts
-    trials: int
-    numbers: Mapping[Ask, PastNumbers | None]
-    happened: tuple[float, float]
-
-
-def answer(
-    asks: Sequence[Ask],
-    beside: Mapping[int, Sequence[Ask]],
-    seed: int,
-    threads: int | None,
-    parts: Sequence[Int64] | None,
-    asked: Callable[[], None] | None,
-    position: int,
-    study: Study,
-) -> Answer:
-    """Ask one study several questions at once.
-
-    Args:
-        asks: what every study is asked; what happened is of the first.
-        beside: position of a study -> what it is asked beyond that.
-        seed: of the samples; the study has its own child of it.
-        threads: of a replay.
-        parts: as of `forecast`.
-        asked: called after each question; only for work in this process.
-        position: of the study among all.
-        study: the study.
-    """
-    child = np.random.SeedSequence(seed, spawn_key=(position,))
-    past = PastStudy(study, child, None if parts is None else parts[position], threads)
-    numbers: dict[Ask, PastNumbers | None] = {}
-    for ask in dict.fromkeys((*asks, *beside.get(position, ()))):
-        replays = replay_past_study(past, ask)
-        numbers[ask] = None if replays is None else past_numbers(replays, ask)
-        if asked is not None:
-            asked()
-    known = facts(study)
-    trials = known.trials_reporting if parts is None else len(parts[position])
-    happened = np.nan, np.nan
-    if position in beside and len(past.places):
-        own = past.as_launched(asks[0]).outcomes
-        happened = float(own.steps_saved_fraction[0]), float(own.best_kept[0])
-    return Answer(position, known, trials, numbers, happened)
 
 
 def combined(

@@ -12,10 +12,11 @@ from typing import Any
 import numpy as np
 
 from esim.analyses.estimate.advice import MAX_DEGRADATION, MIN_SAVING, advise
+from esim.analyses.estimate.answers import Answer, answer
 from esim.analyses.estimate.ask import Ask
 from esim.analyses.estimate.backtest import SPLITS, backtest, left_out, left_out_ask
 from esim.analyses.estimate.budget import same_cost
-from esim.analyses.estimate.forecast import Answer, answer, combined
+from esim.analyses.estimate.forecast import combined
 from esim.analyses.estimate.variants import (
     Cautious,
     alternatives,

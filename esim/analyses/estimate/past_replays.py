@@ -66,10 +66,11 @@ def replay_past_study(past: PastStudy, ask: Ask) -> PastReplays | None:
         return None
     plan = past.plan(ask.rule)
 
-    def replayed(what: Hashable, orders: Int64) -> Samples:
+    def replayed(what: Hashable, orders: Int64, by_position: bool = False) -> Samples:
+        its = ask.clock, ask.costs, ask.ends, orders
         return past.once(
             (what, ask.rule, ask.clock, ask.costs, ask.ends, ask.launch),
-            lambda: play(plan, ask.clock, ask.costs, ask.ends, orders, threads=past.threads),
+            lambda: play(plan, *its, by_position=by_position, threads=past.threads),
         )
 
     orders = _SHARED_ORDERS if ask.shared else _ORDERS
@@ -82,7 +83,8 @@ def replay_past_study(past: PastStudy, ask: Ask) -> PastReplays | None:
         m=ask.trials,
         workers=ask.clock.workers,
         launch=ask.launch,
-        main=replayed(("main", size, ask.samples), past.jobs(ask)),
+        # Of jobs of all trials it is told where in a job is saved, for jobs of more.
+        main=replayed(("main", size, ask.samples), past.jobs(ask), by_position=size == n),
         half=replayed(("half", ask.sets_of_half, ask.shared), past.halves(ask, orders)),
         orders=orders,
         winners=replay_winners(past, ask),

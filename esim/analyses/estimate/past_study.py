@@ -7,6 +7,8 @@ trials, of other workers, under other rules; each time most of the work is the s
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
+from concurrent.futures import Future
+from threading import Lock
 from typing import Any, TypeVar
 
 import numpy as np
@@ -45,13 +47,20 @@ class PastStudy:
         self.places = (
             reporting(study) if trials is None else np.intersect1d(trials, reporting(study))
         )
-        self._kept: dict[Hashable, Any] = {}
+        self._kept: dict[Hashable, Future[Any]] = {}
+        self._keeping = Lock()
 
     def once(self, what: Hashable, make: Callable[[], Found]) -> Found:
-        """What was made before under this name, or is made now."""
-        if what not in self._kept:
-            self._kept[what] = make()
-        found: Found = self._kept[what]
+        """What was made before under this name, or is made now. Threads wait for each other."""
+        with self._keeping:
+            known = what in self._kept
+            kept = self._kept.setdefault(what, Future())
+        if not known:
+            try:
+                kept.set_result(make())
+            except BaseException as error:
+                kept.set_exception(error)
+        found: Found = kept.result()
         return found
 
     def child(self, number: int) -> np.random.SeedSequence:

@@ -21,6 +21,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 from statistics import NormalDist
 
 import numpy as np
@@ -105,6 +106,7 @@ def deviations(shape: Float64, variance: float, freedom: float) -> Float64:
     return stretched
 
 
+@lru_cache(maxsize=100)  # of many numbers of the same study
 def _heavier(n: int, freedom: float) -> Float64:
     """Quantiles of Student's t over the normal ones, at n evenly spread probabilities, [n]."""
     normal = NormalDist()

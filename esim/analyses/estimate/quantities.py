@@ -105,11 +105,11 @@ def best_kept(past: Sequence[PastNumbers], seed: int) -> Kept | None:
         return None
     rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(_KEPT,)))
     draws = max(len(one.best_kept) for one in known) if len(known) <= MANY else _OF_MANY
-    seen, slow = np.empty(draws), np.array([one.slow_kept for one in known])
-    for i in range(draws):
-        weights = rng.standard_exponential(len(known))
-        each = np.array([one.best_kept[i % len(one.best_kept)] for one in known])
-        seen[i] = weights @ each / weights.sum()
+    slow = np.array([one.slow_kept for one in known])
+    weights = rng.standard_exponential((draws, len(known)))
+    kept = [one.best_kept[np.arange(draws) % len(one.best_kept)] for one in known]
+    each = np.stack(kept, axis=1)
+    seen = np.array([weights[i] @ each[i] for i in range(draws)]) / weights.sum(axis=1)
     share = rng.beta(UNSEEN, sum(one.n for one in known), draws)
     none = (1.0 - share) ** known[0].m * (1.0 - _new_study(len(known)))
     return Kept(_none_unseen(known), none, seen, float(slow.mean()))

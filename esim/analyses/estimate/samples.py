@@ -35,7 +35,8 @@ class Samples:
         size: m.
         outcomes: what each job saved and lost. [R]
         recorded_at, run_at: what is spent without and with the rule at each launch position, by the
-            keys of `SPENT` but for the makespan: the mean over jobs, float64 [m] each.
+            keys of `SPENT` but for the makespan: the mean over jobs, float64 [m] each. Empty unless
+            it was asked for.
     """
 
     size: int
@@ -108,12 +109,13 @@ def play(
     until: Until,
     orders: Int64,
     *,
+    by_position: bool = False,
     threads: int | None = None,
 ) -> Samples:
     """Replay samples, int64 [R, m]; the result does not depend on the number of threads."""
     block = max(1, _MOST_CELLS // max(1, plan.study.n_trials))
     parts = [
-        _play(plan, clock, costs, until, orders[at : at + block], threads)
+        _play(plan, clock, costs, until, orders[at : at + block], by_position, threads)
         for at in range(0, len(orders), block)
     ]
     if len(parts) == 1:
@@ -122,7 +124,7 @@ def play(
 
     def mean(columns: Sequence[dict[str, Float64]]) -> dict[str, Float64]:
         pairs = list(zip(weights, columns, strict=True))
-        return {name: np.sum([w * c[name] for w, c in pairs], axis=0) for name in _BY_TRIAL}
+        return {name: np.sum([w * c[name] for w, c in pairs], axis=0) for name in columns[0]}
 
     return Samples(
         size=orders.shape[1],
@@ -138,6 +140,7 @@ def _play(
     costs: Costs,
     until: Until,
     orders: Int64,
+    by_position: bool,
     threads: int | None,
 ) -> Samples:
     study, jobs = plan.study, Launches.of_some(orders)
@@ -145,12 +148,13 @@ def _play(
     baseline = run_many(plan, clock, costs, orders, acting=False, threads=threads)
     trials = outcomes_of_trials(study, costs, until.final, runs)
 
-    def by_position(spent: Spent) -> dict[str, Float64]:
-        return {name: jobs.table(getattr(spent, name), np.nan).mean(axis=0) for name in _BY_TRIAL}
+    def at(spent: Spent) -> dict[str, Float64]:
+        names = _BY_TRIAL if by_position else ()
+        return {name: jobs.table(getattr(spent, name), np.nan).mean(axis=0) for name in names}
 
     return Samples(
         size=orders.shape[1],
         outcomes=outcomes(jobs, study, clock, costs, trials, runs, baseline),
-        recorded_at=by_position(trials.recorded),
-        run_at=by_position(trials.run),
+        recorded_at=at(trials.recorded),
+        run_at=at(trials.run),
     )

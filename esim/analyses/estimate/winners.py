@@ -138,7 +138,10 @@ def replay_winners(past: PastStudy, ask: Ask) -> Winners | None:
     plan = past.once(
         ("repeated", ask.rule, ask.final, copies),
         lambda: prepare(
-            _with_slow(_repeated(study, copies + 1), int(ranked[0]), copies),
+            past.once(
+                ("copies", ask.final, copies),
+                lambda: _with_slow(_repeated(study, copies + 1), int(ranked[0]), copies),
+            ),
             ask.rule,
             threads=past.threads,
         ),
@@ -238,7 +241,9 @@ class _Jobs:
     def with_best(self, seed: np.random.SeedSequence, best: Int64) -> Int64:
         """Jobs whose best is the past trial of each rank, from 0. int64 [R, m]"""
         orders = np.empty((len(best), self.m), dtype=np.int64)
-        others = {rank: np.setdiff1d(self.places, self.ranked[: rank + 1]) for rank in set(best)}
+        ranks = np.full(self.trials, len(self.ranked))
+        ranks[self.ranked] = np.arange(len(self.ranked))
+        others = {rank: self.places[ranks[self.places] > rank] for rank in set(best.tolist())}
         rng = np.random.default_rng(seed)
         for i, rank in enumerate(best):
             orders[i] = self._order(rng, self.ranked[rank], self._drawn(rng, others[rank]))

@@ -1,4 +1,4 @@
-"""How kernels are compiled, with numba's options, and the folder in which they are kept."""
+"""Where the code of kernels is from: kept by an earlier run, come with esim, or numba's."""
 
 from __future__ import annotations
 
@@ -23,12 +23,15 @@ from esim.simulator.kernels.machine_code import (
     Entry,
     MachineCode,
     OfArray,
-    calling,
+    assembled,
     host,
     loaded,
+    of_module,
 )
+from esim.simulator.kernels.shipped import bitcode, sources
 
 Function = Callable[..., Any]
+Typed = tuple[Argument, str]  # what an argument is in the table, and NumPy's name of its type
 
 # No fastmath: NaN must stay NaN. No reference counts (_nrt): kernels own nothing and allocate
 # nothing, and counting the references to the arrays in their named tuples makes a replay about 20
@@ -41,11 +44,13 @@ _OPTIONS: dict[str, Any] = {
     "no_cfunc_wrapper": True,
     "no_cpython_wrapper": True,
 }
-# What numba may compile differently by: with any of these set, its code has a file of its own.
+# What numba may compile differently by: with any of these set, it compiles, and its code has a file
+# of its own.
 _SETTINGS = sorted(
     f"{name}={value}"
     for name, value in os.environ.items()
-    if name.startswith("NUMBA_") and name not in ("NUMBA_CACHE_DIR", "NUMBA_NUM_THREADS")
+    if name.startswith("NUMBA_")
+    and name not in ("NUMBA_CACHE_DIR", "NUMBA_NUM_THREADS", "NUMBA_DISABLE_JIT")
 )
 _INTERPRETED = os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0")
 _compiling = threading.RLock()
@@ -61,8 +66,7 @@ def cache_folder() -> Path | None:
         found = importlib.util.find_spec(library)
         if found is not None and found.origin is not None:
             digest.update(Path(found.origin).with_name("_version.py").read_bytes())
-    for source in sorted(Path(__file__).parent.glob("*.py")):
-        digest.update(source.read_bytes())
+    digest.update(sources().encode())
     home = Path(os.path.expanduser("~")) / ".cache"
     for base in (os.environ.get("NUMBA_CACHE_DIR"), os.environ.get("XDG_CACHE_HOME"), home):
         if base and Path(base).is_absolute():
@@ -122,13 +126,13 @@ class Kernel:
             raise RuntimeError(f"{self.function.__name__} failed")  # an index out of bounds
 
     def _entry(self, arguments: tuple[Any, ...]) -> tuple[struct.Struct, Entry]:
-        types = tuple(map(_type, _flat(arguments)))
+        types = types_of(arguments)
         name = f"{self.function.__module__}.{self.function.__name__}"
         digest = hashlib.sha256(repr((types, host(), _SETTINGS)).encode()).hexdigest()
         file, kept = f"{name}-{digest[:16]}", _kept()
         code = None if kept is None else kept.read(file)
         if code is None:
-            code = _compiled(self, arguments)
+            code = _made(self, arguments, types)
             if kept is not None:
                 kept.write(file, code)
         packed = (_PACKED.get(its, "q") if isinstance(its, str) else "q" for its, _ in types)
@@ -172,7 +176,12 @@ def _flat(arguments: tuple[Any, ...]) -> Iterator[Any]:
             yield argument
 
 
-def _type(argument: Any) -> tuple[Argument, str]:
+def types_of(arguments: tuple[Any, ...]) -> tuple[Typed, ...]:
+    """The types of the arguments of a call: they choose the code."""
+    return tuple(map(_type, _flat(arguments)))
+
+
+def _type(argument: Any) -> Typed:
     """What an argument is in the table, and NumPy's name of its type."""
     if isinstance(argument, np.ndarray):
         return OfArray(argument.itemsize, argument.ndim), argument.dtype.str
@@ -207,22 +216,27 @@ def for_compiled(function: Function) -> Function:
     return found
 
 
-def _compiled(kernel: Kernel, arguments: tuple[Any, ...]) -> MachineCode:
-    """The machine code of a kernel for arguments of these types."""
+def lowered(kernel: Kernel, arguments: tuple[Any, ...]) -> tuple[Any, str, bytes]:
+    """What numba makes of a kernel for arguments of these types.
+
+    Returns:
+        LLVM's module, the name of the kernel's function in it, and its object file.
+    """
     import numba
 
     jitted: Any = for_compiled(kernel)
     jitted.compile(tuple(numba.typeof(_like(argument)) for argument in arguments))
     (compiled,) = jitted.overloads.values()
-    library, name = compiled.library, compiled.fndesc.llvm_func_name
-    module = library._final_module
-    types = [str(one.type) for one in module.get_function(name).arguments]
-    declared = [one.name for one in module.functions if one.is_declaration]
-    _, kind, (code, _) = library.serialize_using_object_code()
+    _, kind, (code, _) = compiled.library.serialize_using_object_code()
     assert kind == "object"
-    outside = tuple(one for one in declared if not one.startswith("llvm."))
-    flat = [one for one, _ in map(_type, _flat(arguments))]
-    return MachineCode((code, calling(name, types, flat)), outside)
+    return compiled.library._final_module, compiled.fndesc.llvm_func_name, code
+
+
+def _made(kernel: Kernel, arguments: tuple[Any, ...], types: tuple[Typed, ...]) -> MachineCode:
+    """The machine code of a kernel: of the bitcode that comes with esim, else numba's."""
+    ready = None if _SETTINGS else bitcode(kernel.function, types)
+    code = None if ready is None else assembled(ready, [one for one, _ in types])
+    return code or of_module(*lowered(kernel, arguments), [one for one, _ in types])
 
 
 def _like(argument: Any) -> Any:

@@ -4,9 +4,9 @@ numba compiles a kernel to an object file, whose function takes each array as it
 values, size of a value, shape and strides, and each named tuple as its fields, one after another:
 some 250 arguments. A second, small object file is made beside it, with the function that is called:
 it takes a table of eight bytes for each array or number, and looks the rest up in the arrays. LLVM
-(llvmlite) compiles both, and loads them into this process. Only what is compiled anew needs numba:
-to import it and to let it load a kernel took 0.45 s of the 1.2 s of a replay from the command line
-(two cores, numba 0.68.1).
+(llvmlite) compiles both, and loads them into this process. numba is imported only where it
+compiles: to import it and to let it load a kernel took 0.45 s of the 1.2 s of a replay from the
+command line (two cores, numba 0.68.1).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, Literal, NamedTuple
 
-ENTRY = "esim_entry"
+ENTRY, KERNEL = "esim_entry", "esim_kernel"
 Entry = Callable[[bytes], int]  # takes the table, returns 0, or another number: it failed
 
 
@@ -152,6 +152,38 @@ define i32 @{ENTRY}(ptr %table) {{
     module.verify()
     made: bytes = _machine().emit_object(module)
     return made
+
+
+def of_module(module: Any, name: str, code: bytes, arguments: Sequence[Argument]) -> MachineCode:
+    """The machine code of a kernel that is a function of a module of LLVM's.
+
+    Args:
+        module: the module.
+        name: of the function.
+        code: the module's object file.
+        arguments: what stands in the table of a call, as for `calling`.
+    """
+    types = [str(one.type) for one in module.get_function(name).arguments]
+    declared = [one.name for one in module.functions if one.is_declaration]
+    outside = tuple(one for one in declared if not one.startswith("llvm."))
+    return MachineCode((code, calling(name, types, arguments)), outside)
+
+
+def assembled(bitcode: bytes, arguments: Sequence[Argument]) -> MachineCode | None:
+    """The machine code of a kernel in LLVM's bitcode, in which its name is KERNEL.
+
+    None if the bitcode is for another kind of processor or system, or cannot be read.
+    """
+    from llvmlite import binding
+
+    machine = _machine()
+    try:
+        module = binding.parse_bitcode(bitcode)
+    except RuntimeError:
+        return None
+    if module.data_layout != str(machine.target_data):
+        return None
+    return of_module(module, KERNEL, machine.emit_object(module), arguments)
 
 
 _ENGINES: list[Any] = []  # hold the code that is loaded

@@ -393,8 +393,10 @@ def run_timed(
                         position, trial, plan, statistic, rank, curve, state, times, kept
                     )
                     ends = not stopped and times.agenda[position, KIND] == _IS_END
-                # A stopped trial is a peer once its job has ended, as one that completes.
-                if ends or phase == (_TRAINED if plan.rule.from_stop else _FREES):
+                # A stopped trial is a peer once its job has ended, as one that completes. Where no
+                # rule acts, nobody looks at peers.
+                joins = ends or phase == (_TRAINED if plan.rule.from_stop else _FREES)
+                if joins and times.acting:
                     end(trial, not ends, plan, rank, end_rank, curve, state, kept)
                 stays = False
                 if ends or phase == _FREES:
