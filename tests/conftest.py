@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--check-bounds",
+        action="store_true",
+        help="run every kernel a second time, with bounds checks (tests/checked_kernels.py)",
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -13,3 +23,8 @@ def pytest_configure(config: pytest.Config) -> None:
         # NumPy's scalars both warn.
         for what in ("invalid value", "overflow"):
             config.addinivalue_line("filterwarnings", f"ignore:{what} encountered:RuntimeWarning")
+    if config.getoption("--check-bounds"):
+        from tests import checked_kernels
+
+        checked_kernels.compile_half(os.environ.get("PYTEST_XDIST_WORKER", ""))
+        checked_kernels.check()

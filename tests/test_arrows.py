@@ -6,6 +6,7 @@ import ast
 import re
 import subprocess
 import sys
+from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -71,6 +72,7 @@ MODULES = {
 AWS = ("boto3", "botocore")
 
 
+@cache
 def imported(module: str) -> set[str]:
     """The modules of esim that a file imports, anywhere in it."""
     found = set()
@@ -87,9 +89,6 @@ def imported(module: str) -> set[str]:
     return found & MODULES.keys()
 
 
-IMPORTS = {module: imported(module) for module in MODULES}
-
-
 def room_of(module: str) -> str:
     return module.split(".")[1] if "." in module else ""
 
@@ -97,7 +96,7 @@ def room_of(module: str) -> str:
 @pytest.mark.parametrize("module", [m for m in MODULES if room_of(m) in ARROWS])
 def test_a_room_imports_only_what_its_arrows_allow(module: str) -> None:
     room = room_of(module)
-    for target in IMPORTS[module]:
+    for target in imported(module):
         reached = room_of(target)
         assert reached in ARROWS[room] | {room, "errors", "version"}, f"{module} imports {target}"
 
@@ -108,13 +107,13 @@ def test_at_the_top_stand_rooms_and_five_files() -> None:
 
 
 def test_inside_the_simulator_arrows_run_down() -> None:
-    for module, targets in IMPORTS.items():
+    for module in MODULES:
         parts = module.split(".")
         if parts[1:2] != ["simulator"] or len(parts) < 3:
             continue
         assert parts[2] in SIMULATOR, module
         below = SIMULATOR[SIMULATOR.index(parts[2]) :]
-        for target in targets:
+        for target in imported(module):
             if room_of(target) == "simulator" and target != "esim.simulator":
                 assert target.split(".")[2] in below, f"{module} imports {target}"
 
@@ -123,8 +122,8 @@ def test_no_files_import_each_other_in_a_circle() -> None:
     # A package's face only hands names on: whoever imports it is tied to the files behind it.
     sorter = TopologicalSorter(
         {
-            module: {target for target in targets if not module.startswith(f"{target}.")}
-            for module, targets in IMPORTS.items()
+            module: {target for target in imported(module) if not module.startswith(f"{target}.")}
+            for module in MODULES
         }
     )
     sorter.prepare()  # raises CycleError, which names the circle
@@ -182,9 +181,10 @@ def test_the_drawing_of_the_architecture_shows_the_arrows_of_the_code() -> None:
     for source, target in re.findall(r"^    (\w+) --> (\w+)$", text, flags=re.MULTILINE):
         drawn[source].add(target)
     built: dict[str, set[str]] = {room: set() for room in ARROWS}
-    for module, targets in IMPORTS.items():
+    for module in MODULES:
         if room_of(module) in built:
-            built[room_of(module)] |= {room_of(target) for target in targets} & built.keys()
+            reached = {room_of(target) for target in imported(module)}
+            built[room_of(module)] |= reached & built.keys()
     for room, targets in built.items():
         targets.discard(room)
         assert drawn[room] <= targets, f"{room} does not import {drawn[room] - targets}"

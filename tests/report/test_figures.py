@@ -456,11 +456,12 @@ def test_draws_without_a_warning_and_inside_its_borders(study, tmp_path):
     telling = study.name in ("small", "big") or study.trials[:1] == (ODD_NAMES[0],)
     for width in (style.WIDTH, style.NARROW) if telling else (style.WIDTH,):
         for name, figure in every_figure(study, width).items():
-            figure.draw_without_rendering()
             if width == style.WIDTH:
                 with style.styled():
                     figure.savefig(tmp_path / "figure.svg")
                 ElementTree.parse(tmp_path / "figure.svg")
+            else:
+                figure.draw_without_rendering()
             _stands_inside(figure, name)
             _nothing_overlaps(figure, name)
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Mapping
 from itertools import chain
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -45,6 +45,14 @@ def told(result: ReplayResult) -> str:
     return json.dumps(result.to_dict(), default=lambda value: value.item())
 
 
+def assert_same_columns(actual: Mapping[str, Any], expected: Mapping[str, Any]) -> None:
+    """The columns of `decisions`, without a frame, which takes longer than the replay."""
+    assert list(actual) == list(expected)
+    for name, column in actual.items():
+        one, other = np.asarray(column), np.asarray(expected[name])
+        assert one.dtype == other.dtype and np.array_equal(one, other, equal_nan=one.dtype == float)
+
+
 def check_together(pick: Pick, rule: Rule) -> int:
     """How many studies shared a batch with another, each found as by itself."""
     studies = make_studies(pick)
@@ -65,7 +73,7 @@ def check_together(pick: Pick, rule: Rule) -> int:
             its = [caveat for caveat in alone.warnings if caveat.code != "tied_starts"]
             alone = dataclasses.replace(alone, warnings=tuple(its))
             assert told(result) == told(alone)
-            pd.testing.assert_frame_equal(result.decisions, alone.decisions)
+            assert_same_columns(result.trace(), alone.trace())
             seen.add(place)
     assert seen == set(range(len(studies)))
     return shared

@@ -1,0 +1,130 @@
+"""Runs every kernel a second time, with bounds checks, on copies of what it is called with.
+
+`pytest --check-bounds` does it wherever a test calls a kernel, also in processes that `--jobs`
+starts. An index out of bounds fails, and so does any byte that comes out in another way than
+without the checks.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from multiprocessing.connection import Connection
+from typing import Any
+
+import numpy as np
+
+from esim.analyses.workers import engines
+from esim.simulator.kernels import jit
+from esim.simulator.warm_up import warm_up
+
+_run, _compiled, _end_with = jit.Kernel.__call__, jit._compiled, engines._end_with
+_twins: dict[jit.Kernel, jit.Kernel] = {}
+_inner: dict[jit.Function, Any] = {}  # as jit._INNER: what numba makes of them with the checks
+
+
+def check() -> None:
+    """From now on, in this process and in the workers that it starts."""
+    jit.Kernel.__call__ = run_both  # type: ignore[method-assign]
+    engines._end_with = _start_worker
+
+
+def compile_half(worker: str) -> None:
+    """Before the tests, one of two processes compiles the kernels, and one those with checks.
+
+    Otherwise both compile everything, as both begin with the same few kernels.
+    """
+    if worker == "gw0":
+        warm_up()
+    elif worker == "gw1":
+        before = jit.Kernel.__call__
+        jit.Kernel.__call__ = _run_checked  # type: ignore[method-assign]
+        try:
+            warm_up()
+        finally:
+            jit.Kernel.__call__ = before  # type: ignore[method-assign]
+
+
+def _run_checked(kernel: jit.Kernel, *arguments: Any) -> None:
+    if kernel not in _twins:
+        _twins[kernel] = _Checked(kernel.function)
+    _run(_twins[kernel], *arguments)
+
+
+def _start_worker(watched: Connection) -> None:
+    check()
+    _end_with(watched)
+
+
+def run_both(kernel: jit.Kernel, *arguments: Any) -> None:
+    """Run a kernel with and without bounds checks.
+
+    Threads beside the main one work on parts of the same arrays, each on its own: there, what
+    others write meanwhile is told from the kernel's own by what the checked one has written.
+    """
+    copies: dict[int, tuple[np.ndarray, np.ndarray]] = {}
+    alone = threading.current_thread() is threading.main_thread()
+    checked = _copied(arguments, copies)
+    before = [copy.tobytes() for _, copy in copies.values()]
+    _run_checked(kernel, *checked)
+    _run(kernel, *arguments)
+    for old, (array, copy) in zip(before, copies.values(), strict=True):
+        actual, expected = array.tobytes(), copy.tobytes()
+        same = actual == expected
+        if not same and not alone:
+            first, now, then = (np.frombuffer(one, np.uint8) for one in (old, actual, expected))
+            same = np.array_equal(now[first != then], then[first != then])
+        assert same, f"{kernel.function.__name__}: other bytes with bounds checks"
+
+
+def _copied(value: Any, copies: dict[int, tuple[np.ndarray, np.ndarray]]) -> Any:
+    """Arguments with copies of their arrays; an array that is there twice is one copy."""
+    if isinstance(value, np.ndarray):
+        return copies.setdefault(id(value), (value, value.copy()))[1]
+    if isinstance(value, tuple):
+        parts = [_copied(part, copies) for part in value]
+        return type(value)(*parts) if hasattr(value, "_fields") else tuple(parts)
+    return value
+
+
+class _Checked(jit.Kernel):
+    """A kernel with bounds checks; kept on disk as with NUMBA_BOUNDSCHECK=1."""
+
+    def _entry(self, arguments: tuple[Any, ...]) -> Any:
+        # Nobody else compiles or loads a kernel meanwhile: callers hold jit._compiling.
+        settings = jit._SETTINGS
+        jit._SETTINGS, jit._compiled = sorted([*settings, "NUMBA_BOUNDSCHECK=1"]), _with_checks
+        try:
+            return super()._entry(arguments)
+        finally:
+            jit._SETTINGS, jit._compiled = settings, _compiled
+
+
+def _with_checks(kernel: jit.Kernel, arguments: tuple[Any, ...]) -> Any:
+    with _checks():
+        return _compiled(kernel, arguments)
+
+
+@contextmanager
+def _checks() -> Iterator[None]:
+    """What numba compiles here has bounds checks: the inner functions too, made anew for it."""
+    from numba.core import config
+
+    ordinary, bounds = dict(jit._INNER), config.BOUNDSCHECK
+    python = {id(made): one for one, made in ordinary.items() if made is not None}
+    modules = [sys.modules[name] for name in {one.__module__ for one in ordinary}]
+    names = [dict(vars(module)) for module in modules]
+    for module, its in zip(modules, names, strict=True):
+        vars(module).update({name: python.get(id(value), value) for name, value in its.items()})
+    jit._INNER.update({one: _inner.get(one) for one in ordinary})
+    config.BOUNDSCHECK = 1
+    try:
+        yield
+    finally:
+        _inner.update(jit._INNER)
+        jit._INNER.update(ordinary)
+        config.BOUNDSCHECK = bounds
+        for module, its in zip(modules, names, strict=True):
+            vars(module).update(its)
