@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from numba import config
 
 import esim
 from esim.analyses.explain.account import told_apart
@@ -251,11 +250,11 @@ def agrees(run: generate.Run) -> None:
 
 
 def test_agrees_with_the_replay():
-    for run in generate.runs(20261123, 50 if config.DISABLE_JIT else 150):
+    for run in generate.runs(20261123, 150):
         agrees(run)
 
 
-@settings(max_examples=40 if config.DISABLE_JIT else 100, deadline=None)
+@settings(deadline=None)
 @given(st.data())
 def test_agrees_with_the_replay_of_any_run(data):
     run = data.draw(generate.any_run())
