@@ -20,7 +20,7 @@ from esim.analyses.workers import engines
 from esim.simulator.kernels import jit
 from esim.simulator.warm_up import warm_up
 
-_run, _compiled, _end_with = jit.Kernel.__call__, jit._compiled, engines._end_with
+_run, _lowered, _end_with = jit.Kernel.__call__, jit.lowered, engines._end_with
 _twins: dict[jit.Kernel, jit.Kernel] = {}
 _inner: dict[jit.Function, Any] = {}  # as jit._INNER: what numba makes of them with the checks
 
@@ -95,16 +95,16 @@ class _Checked(jit.Kernel):
     def _entry(self, arguments: tuple[Any, ...]) -> Any:
         # Nobody else compiles or loads a kernel meanwhile: callers hold jit._compiling.
         settings = jit._SETTINGS
-        jit._SETTINGS, jit._compiled = sorted([*settings, "NUMBA_BOUNDSCHECK=1"]), _with_checks
+        jit._SETTINGS, jit.lowered = sorted([*settings, "NUMBA_BOUNDSCHECK=1"]), _with_checks
         try:
             return super()._entry(arguments)
         finally:
-            jit._SETTINGS, jit._compiled = settings, _compiled
+            jit._SETTINGS, jit.lowered = settings, _lowered
 
 
 def _with_checks(kernel: jit.Kernel, arguments: tuple[Any, ...]) -> Any:
     with _checks():
-        return _compiled(kernel, arguments)
+        return _lowered(kernel, arguments)
 
 
 @contextmanager
