@@ -57,8 +57,8 @@ def _run_rules(criteria, order, kept, spans, plan, statistic, rank, end_rank, cu
     for at in range(len(criteria)):
         its = PlanArrays(
             criteria[at], plan.offsets, plan.own, plan.column, plan.step, plan.group, plan.made,
-            plan.flags, plan.cell_offsets, plan.cell_column, plan.shown_by, plan.universe,
-            plan.end_column, plan.end_statistic, plan.critical,
+            plan.flags, plan.cell_offsets, plan.cell_column, plan.shown_by, plan.first_column,
+            plan.universe, plan.end_column, plan.end_statistic, plan.critical,
         )  # fmt: skip
         _timed(
             order,
