@@ -95,8 +95,8 @@ def kernels(sizes: Sizes) -> Iterator[Row]:
             f"{took(many.order)} (one thread {took(many.order_one_thread)})",
             f"`np.copy` {took(many.copy)} (in memory {took(many.copy_in_memory)})",
             many.order / many.copy,
-            "at most 12",
-            many.order <= 12 * many.copy,
+            "at most 6",
+            many.order <= 6 * many.copy,
             f" ({figure(many.order / many.copy_in_memory)})",
         )
     wholes = replay.whole((n, 10 * n), 100, times=sizes.times)
