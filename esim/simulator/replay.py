@@ -477,8 +477,9 @@ def replay_orders(
     rows = np.ascontiguousarray(given, dtype=np.int64)
     if rows.ndim != 2 or rows.shape[1] != n:
         raise EsimError(f"orders must be [n_orders, {n}]", why=f"their shape is {rows.shape}")
+    every = np.arange(n)
     for i, order in enumerate(rows):
-        if not np.array_equal(np.sort(order), np.arange(n)):
+        if not np.array_equal(np.sort(order), every):
             raise EsimError(f"orders[{i}] is not a permutation of 0..{n - 1}")
     clock = Clock("simulated", workers) if workers != 1 else Clock("order")
     plan = prepare(study, named_rule(rule), threads=threads)

@@ -61,9 +61,9 @@ def test_pairwise_means_are_numpys_in_every_bit() -> None:
         for start in (0, 3):
             out, twice = np.empty(length), np.empty(length)
             offsets, steps = np.array([0, length]), np.arange(length)
-            work = np.empty((64, 4))
-            shapes.numpy_means(start, False, offsets, steps, values, work, out)
-            shapes.numpy_means(start, True, offsets, steps, values, work, twice)
+            work = np.empty(8), np.empty((64, 4))
+            shapes.numpy_means(start, False, offsets, steps, values, *work, out)
+            shapes.numpy_means(start, True, offsets, steps, values, *work, twice)
             for n in range(start + 1, length + 1, 1 if length < 300 else 37):
                 window = values[start:n]
                 assert out[n - 1] == np.mean(window)

@@ -27,13 +27,17 @@ def statistic(kind, average_from, first_stays, offsets, positions, values, out):
     for trial in range(len(offsets) - 1):
         at, stop = offsets[trial], offsets[trial + 1]
         total, n = 0.0, 0
-        best = np.nan
         if kind == BEST:
+            best = np.nan
+            while at < stop and best != best:
+                best = values[np.uint64(at)]
+                out[np.uint64(at)] = best
+                at += 1
+                if first_stays:
+                    break
             while at < stop:
                 value = values[np.uint64(at)]
-                if value < best or (best != best and (not first_stays or n == 0)):
-                    best = value
-                n += 1
+                best = value if value < best else best
                 out[np.uint64(at)] = best
                 at += 1
         while at < stop and positions[at] < average_from:
@@ -134,73 +138,82 @@ def _numpy_sum(first, n, last, values, work):
 
 
 @kernel
-def numpy_means(average_from, again, offsets, positions, values, work, out):
+def numpy_means(average_from, again, offsets, positions, values, sums, work, out):
     """Set `out`, float64 [R], to the running average at each report as np.mean gives it.
 
     Up to 128 values NumPy adds up eight sums side by side, which grow with every eighth value, and
     then the rest in order. More it adds in halves, so that the cost grows with the square of a
-    trial's reports. With `again` the last value counts twice. `work`: see `_numpy_sum`.
+    trial's reports. With `again` the last value counts twice. `sums` float64 [8] holds the eight
+    sums; `work`: see `_numpy_sum`.
     """
     for trial in range(len(offsets) - 1):
         first, total = offsets[trial], 0.0
-        for at in range(offsets[trial], offsets[trial + 1]):
+        for place in range(offsets[trial], offsets[trial + 1]):
+            at = np.uint64(place)
             if positions[at] < average_from:
-                first, total = at + 1, 0.0
+                first, total = place + 1, 0.0
                 out[at] = np.nan
                 continue
-            n = at - first + 1
-            if n + (1 if again else 0) > _BLOCK:
-                n += 1 if again else 0
-                out[at] = _numpy_sum(first, n, at, values, work) / n
+            value, n = values[at], place - first + 1
+            if n + np.int64(again) > _BLOCK:
+                n += np.int64(again)
+                out[at] = _numpy_sum(first, n, place, values, work) / n
                 continue
-            total += values[at]
-            if n % 8 == 0:
-                total = _eight_sums(n, at - 7, at, values, work, True)
+            total += value
+            if n & 7 == 0:
+                total = _eight_sums(n, place - 7, value, values, sums)
+                for i in range(8):
+                    its = values[np.uint64(place - 7 + i)]
+                    sums[i] = its if n == 8 else sums[i] + its
             if not again:
                 out[at] = total / n
-            elif n % 8 < 7:
-                out[at] = (total + values[at]) / (n + 1)
+            elif n & 7 != 7:
+                out[at] = (total + value) / (n + 1)
             else:
-                out[at] = _eight_sums(n + 1, at - 6, at, values, work, False) / (n + 1)
+                out[at] = _eight_sums(n + 1, place - 6, value, values, sums) / (n + 1)
 
 
 @inner
-def _eight_sums(n, first, last, values, work, keep):
-    """NumPy's sum of n values, a multiple of 8, whose last eight are those from `first` on.
+def _eight_sums(n, first, last, values, sums):
+    """NumPy's sum of n values, a multiple of 8: of those in `sums`, seven from `first` on, and one.
 
-    Beyond `last` the value at `last` is repeated. The eight sums of those before stand in
-    work[0 : 8, 3], and with `keep` these are added to them.
+    `last` is that one. With n = 8 there are none in `sums`.
     """
-    for i in range(8):
-        value = values[min(first + i, last)]
-        work[8 + i, 3] = value if n == 8 else work[i, 3] + value
-        if keep:
-            work[i, 3] = work[8 + i, 3]
-    left = (work[8, 3] + work[9, 3]) + (work[10, 3] + work[11, 3])
-    return left + ((work[12, 3] + work[13, 3]) + (work[14, 3] + work[15, 3]))
+    r0, r1 = values[np.uint64(first)], values[np.uint64(first + 1)]
+    r2, r3 = values[np.uint64(first + 2)], values[np.uint64(first + 3)]
+    r4, r5 = values[np.uint64(first + 4)], values[np.uint64(first + 5)]
+    r6, r7 = values[np.uint64(first + 6)], last
+    if n > 8:
+        r0, r1, r2, r3 = sums[0] + r0, sums[1] + r1, sums[2] + r2, sums[3] + r3
+        r4, r5, r6, r7 = sums[4] + r4, sums[5] + r5, sums[6] + r6, sums[7] + r7
+    return ((r0 + r1) + (r2 + r3)) + ((r4 + r5) + (r6 + r7))
 
 
 @kernel
-def gate(warmup, interval, min_reports, once, offsets, positions, own):
-    """Set to NaN the own statistic of reports that the trial's own course keeps from judgement.
+def gate(warmup, interval, min_reports, once, whole, offsets, positions, judged):
+    """Set to False where the trial's own course keeps a report from judgement.
 
-    `own` float64 [R]. A report is judged from the position `warmup` on, as the first of its
-    interval, as the trial's `min_reports`-th or later and, with `once`, if none was judged before.
+    `judged` bool [R] says which reports could be judged otherwise. Of these a report is judged
+    from the position `warmup` on, as the first of its interval, as the trial's `min_reports`-th or
+    later and, with `once`, if none was judged before. `whole`: positions are whole numbers.
     """
     for trial in range(len(offsets) - 1):
         done = -1.0
-        judged = False
+        before = False
         for at in range(offsets[trial], offsets[trial + 1]):
+            late = positions[at] >= warmup and at - offsets[trial] + 1 >= min_reports
+            if late and whole and interval == 1 and not once:  # so is all that follows
+                break
             if positions[at] < warmup:
-                own[at] = np.nan
+                judged[at] = False
                 continue
             part = np.floor(np.float64(positions[at] - warmup))
             if interval > 1:  # which takes ten times as long
                 part = np.float64((positions[at] - warmup) // interval)
-            if part == done or at - offsets[trial] + 1 < min_reports or (once and judged):
-                own[at] = np.nan
-            elif not np.isnan(own[at]):
-                judged = True
+            if part == done or at - offsets[trial] + 1 < min_reports or (once and before):
+                judged[at] = False
+            elif judged[at]:
+                before = True
             done = part
 
 
@@ -244,6 +257,66 @@ def impatient(kind, patience, delta, mirrored, offsets, values, out):
             out[at] = wait >= patience and (at > first or kind != KERAS)
             if kind == KERAS and wait == 0:
                 out[at] = False
+
+
+@kernel
+def position_room(trials, offsets, positions, room):
+    """Set room[s + 1] - room[s] to one more than the highest position of each study; room[0] is 0.
+
+    `trials` int64 [S + 1] maps a study to its trials, whose positions, int64, grow inside a trial.
+    """
+    room[0] = 0
+    for s in range(len(trials) - 1):
+        highest = np.int64(-1)
+        for trial in range(trials[s], trials[s + 1]):
+            stop = offsets[trial + 1]
+            if stop > offsets[trial] and positions[stop - 1] > highest:
+                highest = positions[stop - 1]
+        room[s + 1] = room[s] + highest + 1
+
+
+@kernel
+def number_columns(trials, offsets, positions, room, seen, column, first, reports):
+    """Give each study a column for every position at which its trials report, and one more.
+
+    `trials` int64 [S + 1] maps a study to its trials, whose positions, int64, grow strictly inside
+    a trial. A study has the numbers of `seen`, int64 zeros, from room[s] to room[s + 1], as
+    `position_room` sets them. Set are `column` int32 [R], the column of each
+    report, `first` int64 [S + 1], each study's first column and the end of all, and `reports`, how
+    many reports stand in each column.
+    """
+    number = np.int64(0)
+    for s in range(len(trials) - 1):
+        first[s] = number
+        its = room[s]
+        for trial in range(trials[s], trials[s + 1]):
+            at, stop = offsets[trial], offsets[trial + 1]
+            while at < stop:  # one more report from a position on, and from another on one less
+                last = at
+                if positions[stop - 1] - positions[at] == stop - 1 - at:
+                    last = stop - 1
+                seen[its + positions[at]] += 1
+                if its + positions[last] + 1 < room[s + 1]:
+                    seen[its + positions[last] + 1] -= 1
+                at = last + 1
+        here = np.int64(0)
+        for place in range(its, room[s + 1]):
+            here += seen[place]
+            seen[place] = number
+            if here > 0:
+                reports[number] = here
+                number += 1
+        reports[number] = 0
+        number += 1
+        for trial in range(trials[s], trials[s + 1]):
+            at, stop = offsets[trial], offsets[trial + 1]
+            while at < stop:
+                of_first = seen[its + positions[at]]
+                in_a_row = positions[stop - 1] - positions[at] == stop - 1 - at
+                for i in range(stop - at if in_a_row else 1):
+                    column[np.uint64(at + i)] = of_first + i
+                at = stop if in_a_row else at + 1
+    first[len(trials) - 1] = number
 
 
 @kernel

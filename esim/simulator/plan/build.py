@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from esim.rules import Rule
 from esim.simulator.kernels import pairs
 from esim.simulator.kernels.arguments import Criteria, PlanArrays
-from esim.simulator.kernels.engine import JOINS
+from esim.simulator.kernels.engine import COMPLETES, JOINS, OPENS, UNSEEN
 from esim.simulator.kernels.peers import MIRRORED, STOPS
 from esim.simulator.plan import columns as where
 from esim.simulator.plan.cells import Cells, cells_of_reports, cells_of_rungs
@@ -136,9 +136,9 @@ def prepare_batch(
     if not isinstance(found.report, slice):
         row_of = found.report if row_of is None else row_of[found.report]
     oriented, cells = oriented[found.report], found.cells
-    if rule.again != "never":
-        failed = np.repeat(study.status == Status.FAILED, np.diff(found.offsets))
-        cells = cells.stored_once(failed)
+    failed = study.status == Status.FAILED
+    if rule.again != "never" and failed.any():
+        cells = cells.stored_once(np.repeat(failed, np.diff(found.offsets)))
     cells.members[found.first[1:] - 1, STOPS] = 1
     curve, critical = _curves(rule, oriented)
     return Plan(
@@ -187,7 +187,7 @@ def _of_reports(
         every = positions.dtype == np.int64 and not np.isnan(own).any()
     if not every:
         judged = judged_reports(rule, study, offsets, positions, oriented, own)
-    columns = where.columns(rule.match, offsets, positions, batch.trials)
+    columns = where.columns(offsets, positions, batch.trials)
     own_statistic, column, engine_own = own_statistics(
         rule, study, offsets, positions, oriented, own, judged, columns
     )
@@ -228,15 +228,15 @@ def _of_rungs(
 
 def _flags(batch: Batch, rule: Rule, unseen: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """UNSEEN, COMPLETES, JOINS and OPENS of each trial. bool [N, 4]"""
-    status = batch.whole.status
+    study = batch.whole
+    flags = np.zeros((study.n_trials, 4), dtype=np.bool_)
     # A running trial would have gone on: a stop at its last report does stop it.
-    unseen = unseen | (status == Status.RUNNING)
-    completes = _completes(batch.whole)
-    joins = _joins(batch.whole, rule)
-    opens = np.zeros(batch.whole.n_trials, dtype=np.bool_)
+    flags[:, UNSEEN] = unseen | (study.status == Status.RUNNING)
+    flags[:, COMPLETES] = _completes(study)
+    flags[:, JOINS] = _joins(study, rule)
     if len(batch) > 1:
-        opens[batch.trials[:-1][batch.sizes > 0]] = True
-    return np.stack([unseen, completes, joins, opens], axis=1)
+        flags[batch.trials[:-1][batch.sizes > 0], OPENS] = True
+    return flags
 
 
 def _completes(study: Study) -> NDArray[np.bool_]:

@@ -95,14 +95,13 @@ def cells_of_reports(
     """
     column, n_columns = columns.column, columns.count
     nobody = np.zeros(n_columns, dtype=np.int64)
-    empty = no_members(nobody, nobody)
     if rule.against != "peers":
-        return Cells(empty, np.zeros_like(offsets), NOTHING, _NO_CELLS)
+        return Cells(no_members(nobody, nobody), np.zeros_like(offsets), NOTHING, _NO_CELLS)
     found = where.cells(rule, offsets, column)
     again = rule.again != "never"
     if isinstance(found, LookedUp):
         return Cells(
-            empty,
+            no_members(nobody, nobody),
             np.zeros_like(offsets),
             NOTHING,
             NOTHING,
@@ -115,10 +114,14 @@ def cells_of_reports(
         rank, universe, members = rank_together(peer.of_all(), n_columns)
     else:
         every, by_cell = found.column, _statistics(rule, found, column, peer, n_trials)
+        sizes = columns.sizes[:n_columns]
+        if found.source is not None:
+            sizes = np.bincount(found.column, minlength=n_columns)
         if again:
             every = np.concatenate((found.column, column))
             by_cell = iter([*by_cell, peer.at_the_end()])
-        rank, universe, members = rank_columns(by_cell, every, n_columns, threads)
+            sizes = sizes + columns.sizes[:n_columns]
+        rank, universe, members = rank_columns(by_cell, every, sizes, threads)
     return Cells(
         members,
         found.offsets,
@@ -160,7 +163,8 @@ def cells_of_rungs(
     ends = rungs.end_report != NO_REPORT
     every = np.concatenate((rungs.cell_column, rungs.end_column[ends]))
     shown = np.concatenate((statistic[rungs.cell_report], statistic[rungs.end_report[ends]]))
-    rank, universe, members = rank_columns(iter([shown]), every, n_columns, threads)
+    sizes = np.bincount(every, minlength=n_columns)
+    rank, universe, members = rank_columns(iter([shown]), every, sizes, threads)
     end_rank = np.full(len(ends), -1, dtype=np.int32)
     end_rank[ends] = rank[len(rungs.cell_column) :]
     adds = bool(ends.any())

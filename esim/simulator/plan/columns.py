@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from esim.errors import EsimError
 from esim.rules import Rule
-from esim.simulator.kernels.curves import expand_cells
+from esim.simulator.kernels.curves import expand_cells, number_columns, position_room
 from esim.simulator.kernels.rungs import (
     EACH,
     HIGHEST,
@@ -62,11 +62,13 @@ class Columns:
         column: int32 [R], the column of each report.
         first: int64 [S + 1], study -> its columns; the last number is C.
         reports: int64 [S + 1], study -> its reports.
+        sizes: int64 [C], how many reports stand in each column.
     """
 
     column: Int32
     first: Int64
     reports: Int64
+    sizes: Int64
 
     @property
     def count(self) -> int:
@@ -78,44 +80,32 @@ class Columns:
         return np.repeat(self.first[1:] - 1, np.diff(self.reports)).astype(np.int32)
 
 
-def columns(match: str, offsets: Int64, positions: NDArray[Any], trials: Int64) -> Columns:
+def columns(offsets: Int64, positions: NDArray[Any], trials: Int64) -> Columns:
     """The column of each report: one for each position at which its study's trials report.
 
     Args:
-        match: the rule table's column of that name; for "number" the positions count from 1.
         offsets: int64 [N + 1], trial -> its reports.
-        positions: [R], where each report stands on the rule's axis.
+        positions: [R], where each report stands on the rule's axis. As int64 they grow strictly
+            inside a trial, and are not below 0.
         trials: int64 [S + 1], study -> its trials.
     """
     reports = offsets[trials]
-    studies = len(trials) - 1
-    if match == "number":
-        column = (positions - 1).astype(np.int32)
-        counts = [int(column[a:b].max(initial=-1)) + 1 for a, b in pairwise(reports)]
-        first = _starts(np.array(counts))
-        if studies > 1:
-            column += np.repeat(first[:-1], np.diff(reports)).astype(np.int32)
-        return Columns(column, first, reports)
-    wide = int(positions.max(initial=0)) + 1 if positions.dtype == np.int64 else 0
-    if 0 < wide * studies <= 4 * len(positions) + 1024 * studies:
-        seen = np.zeros((studies, wide), dtype=np.int32)
-        at = positions
-        if studies > 1:
-            at = at + np.repeat(np.arange(0, studies * wide, wide), np.diff(reports))
-        seen.reshape(-1)[at] = 1
-        numbers = np.cumsum(seen, axis=1, dtype=np.int32)
-        first = _starts(numbers[:, -1])
-        numbers += first[:-1, None].astype(np.int32) - np.int32(1)
-        return Columns(numbers.reshape(-1)[at], first, reports)
+    if positions.dtype == np.int64:
+        room = np.empty(len(trials), dtype=np.int64)
+        position_room(trials, offsets, positions, room)
+        if room[-1] <= 4 * len(positions) + 1024 * (len(trials) - 1):
+            column = np.empty(len(positions), dtype=np.int32)
+            first = np.empty(len(trials), dtype=np.int64)
+            sizes = np.empty(int(room[-1]) + len(trials) - 1, dtype=np.int64)
+            seen = np.zeros(int(room[-1]), dtype=np.int64)
+            number_columns(trials, offsets, positions, room, seen, column, first, sizes)
+            return Columns(column, first, reports, sizes[: first[-1]])
     found = [np.unique(positions[a:b], return_inverse=True) for a, b in pairwise(reports)]
-    first = _starts(np.array([len(distinct) for distinct, _ in found]))
+    counts = np.array([len(distinct) for distinct, _ in found])
+    first = np.concatenate(([0], np.cumsum(counts + 1))).astype(np.int64)
     parts = [inverse + start for (_, inverse), start in zip(found, first[:-1], strict=True)]
-    return Columns(np.concatenate(parts).astype(np.int32), first, reports)
-
-
-def _starts(counts: NDArray[Any]) -> Int64:
-    """Each study's first column and the end of all; `counts` [S]: the columns of its reports."""
-    return np.concatenate(([0], np.cumsum(counts + 1))).astype(np.int64)
+    column = np.concatenate(parts).astype(np.int32)
+    return Columns(column, first, reports, np.bincount(column, minlength=int(first[-1])))
 
 
 @dataclass(frozen=True)

@@ -46,21 +46,20 @@ def judged_reports(
         values: float64 [R], negated when maximizing.
         own: float64 [R], the own statistic of each report.
     """
-    open_ = np.ones(len(values), dtype=np.bool_)
+    judged = np.ones(len(values), dtype=np.bool_)
     if rule.patience >= 0:
         shapes.impatient(
             _PATIENCE[rule.patience_of], rule.patience, float(rule.min_delta),
-            study.direction == "maximize", offsets, values, open_,
+            study.direction == "maximize", offsets, values, judged,
         )  # fmt: skip
     # A report whose own statistic is NaN is judged only by a rule to which NaN means something.
     says = rule.nan in ("stop", "worst", "poison") or rule.against == "nothing"
-    counts = open_ if says else open_ & ~np.isnan(own)
-    mask = np.where(counts, 0.0, np.nan)
+    if not says:
+        judged &= ~np.isnan(own)
     shapes.gate(
-        rule.warmup_steps, rule.interval, rule.min_reports, rule.judged == "once", offsets,
-        positions, mask,
+        rule.warmup_steps, rule.interval, rule.min_reports, rule.judged == "once",
+        positions.dtype == np.int64, offsets, positions, judged,
     )  # fmt: skip
-    judged: NDArray[np.bool_] = ~np.isnan(mask)
     return judged
 
 

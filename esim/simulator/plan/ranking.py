@@ -15,7 +15,6 @@ from esim.simulator.kernels import ranks
 from esim.simulator.kernels.peers import END, UNIVERSE, WORD
 from esim.study import Float64, Int64
 
-_PIECE = 1 << 18  # cells
 _AT_ONCE = 1 << 16  # cells: so many, their numbers and their copies stay in the processor's cache
 _SMALL = 500_000  # below this many cells threads cost more than they save
 
@@ -48,14 +47,14 @@ def in_threads(jobs: Iterable[Callable[[], None]], threads: int | None) -> None:
 
 
 def rank_columns(
-    statistics: Iterator[Float64], column: NDArray[np.int32], n_columns: int, threads: int | None
+    statistics: Iterator[Float64], column: NDArray[np.int32], sizes: Int64, threads: int | None
 ) -> Ranked:
     """Rank the statistics of each column among themselves. K cells, C - 1 columns.
 
     Args:
         statistics: the statistics of the cells in blocks, in the order of the cells; NaN: none.
         column: int32 [K], the column of each cell.
-        n_columns: C - 1; the column that no cell stands in is the last.
+        sizes: int64 [C - 1], how many cells stand in each column; none stands in the last.
         threads: bounds the threads that sort columns.
 
     Returns:
@@ -63,17 +62,17 @@ def rank_columns(
         each column, one column after another, float64 [K]; and columns without members that say
         where those lie, int64 [C, 10].
     """
+    n_columns = len(sizes)
     start = np.zeros(n_columns + 1, dtype=np.int64)
-    for first in range(0, len(column), _PIECE):  # bincount widens what it counts to 8 bytes
-        start[1:] += np.bincount(column[first : first + _PIECE], minlength=n_columns)
-    np.cumsum(start, out=start)
+    np.cumsum(sizes, out=start[1:])
     universe = np.empty(len(column))
-    length = np.zeros(n_columns, dtype=np.int64)
-    rank = np.full(len(column), -1, dtype=np.int32)
+    ends = start[:-1].copy()
+    rank = np.empty(len(column), dtype=np.int32)
     cell = 0
     for block in statistics:
-        ranks.fill(cell, column, block, start, universe, rank, length)
+        ranks.fill(cell, column, block, universe, rank, ends)
         cell += len(block)
+    length = ends - start[:-1]
     value_rank = np.empty(len(column), dtype=np.int32)
     failed = np.zeros(n_columns, dtype=np.bool_)
 
@@ -81,7 +80,7 @@ def rank_columns(
         its = slice(int(start[first]), int(start[last]))
         values = universe[its].copy()
         numbers = np.empty(len(values), dtype=np.uint64)
-        ranks.pack(first, last, start, length, universe.view(np.uint64), numbers)
+        ranks.pack(first, last, start, length, values.view(np.uint64), numbers)
         for a, b in _alike(start[first : last + 1], length[first:last]):
             rows = numbers[start[first + a] - its.start : start[first + b] - its.start]
             rows.reshape(b - a, -1)[:, : length[first + a]].sort(axis=1)
@@ -96,8 +95,9 @@ def rank_columns(
         [partial(sort_some, a, b) for a, b in pairwise(_cuts(start))],
         1 if len(column) < _SMALL else threads,
     )
-    ranks.give(column, value_rank, start, np.zeros(n_columns, dtype=np.int64), rank)
-    return rank, universe, no_members(length, start[:-1])
+    members = no_members(length, start[:-1])
+    ranks.give(column, value_rank, start[:-1], rank)
+    return rank, universe, members
 
 
 def _cuts(start: Int64) -> list[int]:
@@ -114,7 +114,7 @@ def _alike(start: Int64, length: Int64) -> list[tuple[int, int]]:
 
     With a call for each column, sorting took most of the time of planning a small study.
     """
-    width = np.diff(start)
+    width = start[1:] - start[:-1]
     alike = (width[1:] == width[:-1]) & (length[1:] == length[:-1])
     cuts = [0, *(np.flatnonzero(~alike) + 1).tolist(), len(width)]
     return [(a, b) for a, b in pairwise(cuts) if length[a] > 0]

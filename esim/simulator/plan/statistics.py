@@ -34,8 +34,8 @@ def running(
         return oriented
     out = np.empty_like(oriented)
     if kind == "average" and rule.adding == "pairwise":
-        work = np.empty((64, 4))
-        shapes.numpy_means(rule.counts_from, False, offsets, positions, oriented, work, out)
+        work = np.empty(8), np.empty((64, 4))
+        shapes.numpy_means(rule.counts_from, False, offsets, positions, oriented, *work, out)
     else:
         shapes.statistic(
             _STATISTIC[kind], rule.counts_from, rule.nan == "poison", offsets, positions, oriented,
@@ -110,7 +110,7 @@ class PeerStatistics:
         out = np.empty_like(self.oriented)
         shapes.numpy_means(
             rule.counts_from, True, self.offsets, self.positions, self.oriented,
-            np.empty((64, 4)), out,
+            np.empty(8), np.empty((64, 4)), out,
         )  # fmt: skip
         return self._as_shown(out)
 
@@ -185,13 +185,14 @@ def own_statistics(
         return own, columns.column, own
     if judged is None:
         judged = np.ones(len(own), dtype=np.bool_)
-    own_statistic = np.where(judged, own, np.nan)
+    own_statistic = own if judged.all() else np.where(judged, own, np.nan)
     shown = own_statistic
     stops = np.zeros(len(own), dtype=np.bool_)
+    unknown = judged & np.isnan(own)
     if rule.nan == "stop":
-        stops = judged & np.isnan(own)
-    elif rule.nan in ("worst", "poison"):
-        shown = np.where(judged & np.isnan(own), np.inf, own_statistic)
+        stops = unknown
+    elif rule.nan in ("worst", "poison") and unknown.any():
+        shown = np.where(unknown, np.inf, own_statistic)
     if rule.against == "bounds":
         stops = stops | (judged & outside(rule, study, own))
     elif rule.against == "nothing":
@@ -204,6 +205,8 @@ def own_statistics(
         shown = np.full(len(own), np.nan)
     if rule.max_steps:
         stops = stops | (positions >= rule.max_steps)
+    if not stops.any():
+        return own_statistic, columns.column, shown
     return own_statistic, *_stopping(stops, columns.column, columns.stops(), shown)
 
 
