@@ -200,12 +200,13 @@ def for_compiled(function: Function) -> Function:
     if not isinstance(function, Kernel):
         return function
     import numba
+    from numba.extending import intrinsic
 
     for its, made in list(_INNER.items()):
         if made is None:
-            compiled = numba.njit(**_OPTIONS, forceinline=True)
             instruction = _INSTRUCTIONS.get(its)
-            _INNER[its] = compiled(its) if instruction is None else _instruction(instruction)
+            compiled = numba.njit(**_OPTIONS, forceinline=True)
+            _INNER[its] = compiled(its) if instruction is None else intrinsic(instruction)
     # Kernels name these functions as globals of their modules, where numba must find its own.
     for module in {its.__module__ for its in (*_INNER, function.function)}:
         names = vars(sys.modules[module])
@@ -300,52 +301,62 @@ def ones(bits):
     return np.int64((int(bits) & 0xFFFFFFFFFFFFFFFF).bit_count())
 
 
-_INSTRUCTIONS = {
-    prefetch: "prefetch",
-    lowest_bit: "lowest",
-    highest_bit: "highest",
-    ones: "counted",
-}
-
-
-def _instruction(name: str) -> Any:
-    """One of the functions above as numba compiles it: one or two of LLVM's instructions."""
+def _prefetching(context: Any, array: Any, at: Any) -> Any:
+    """`prefetch`, as numba's intrinsics are written: its types, and what makes its code."""
     from llvmlite import ir
     from numba.core import cgutils, types
-    from numba.extending import intrinsic
 
-    def prefetching(context: Any, array: Any, at: Any) -> Any:
-        def code(context: Any, builder: Any, signature: Any, given: Any) -> Any:
-            held = context.make_array(signature.args[0])(context, builder, given[0])
-            byte, number = ir.IntType(8).as_pointer(), ir.IntType(32)
-            kind = ir.FunctionType(ir.VoidType(), [byte, number, number, number])
-            asked = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")
-            stride = cgutils.unpack_tuple(builder, held.strides)[0]
-            first = builder.bitcast(held.data, byte)
-            place = builder.gep(first, [builder.mul(stride, given[1])])
-            to_read, soon_again, data_cache = number(0), number(3), number(1)
-            builder.call(asked, [place, to_read, soon_again, data_cache])
-            return context.get_dummy_value()
+    def code(context: Any, builder: Any, signature: Any, given: Any) -> Any:
+        held = context.make_array(signature.args[0])(context, builder, given[0])
+        byte, number = ir.IntType(8).as_pointer(), ir.IntType(32)
+        kind = ir.FunctionType(ir.VoidType(), [byte, number, number, number])
+        asked = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")
+        stride = cgutils.unpack_tuple(builder, held.strides)[0]
+        first = builder.bitcast(held.data, byte)
+        place = builder.gep(first, [builder.mul(stride, given[1])])
+        to_read, soon_again, data_cache = number(0), number(3), number(1)
+        builder.call(asked, [place, to_read, soon_again, data_cache])
+        return context.get_dummy_value()
 
-        return types.void(array, at), code
+    return types.void(array, at), code
 
-    def lowest(context: Any, bits: Any) -> Any:
-        def code(context: Any, builder: Any, signature: Any, given: Any) -> Any:
-            return builder.cttz(given[0], ir.IntType(1)(0))
 
-        return types.int64(types.int64), code
+def _lowest(context: Any, bits: Any) -> Any:
+    """`lowest_bit`, as numba's intrinsics are written."""
+    from llvmlite import ir
+    from numba.core import types
 
-    def highest(context: Any, bits: Any) -> Any:
-        def code(context: Any, builder: Any, signature: Any, given: Any) -> Any:
-            return builder.sub(ir.IntType(64)(63), builder.ctlz(given[0], ir.IntType(1)(0)))
+    def code(context: Any, builder: Any, signature: Any, given: Any) -> Any:
+        return builder.cttz(given[0], ir.IntType(1)(0))
 
-        return types.int64(types.int64), code
+    return types.int64(types.int64), code
 
-    def counted(context: Any, bits: Any) -> Any:
-        def code(context: Any, builder: Any, signature: Any, given: Any) -> Any:
-            return builder.ctpop(given[0])
 
-        return types.int64(types.int64), code
+def _highest(context: Any, bits: Any) -> Any:
+    """`highest_bit`, as numba's intrinsics are written."""
+    from llvmlite import ir
+    from numba.core import types
 
-    made = {"prefetch": prefetching, "lowest": lowest, "highest": highest, "counted": counted}
-    return intrinsic(made[name])
+    def code(context: Any, builder: Any, signature: Any, given: Any) -> Any:
+        return builder.sub(ir.IntType(64)(63), builder.ctlz(given[0], ir.IntType(1)(0)))
+
+    return types.int64(types.int64), code
+
+
+def _counted(context: Any, bits: Any) -> Any:
+    """`ones`, as numba's intrinsics are written."""
+    from numba.core import types
+
+    def code(context: Any, builder: Any, signature: Any, given: Any) -> Any:
+        return builder.ctpop(given[0])
+
+    return types.int64(types.int64), code
+
+
+# Functions of which numba makes one or two of LLVM's instructions.
+_INSTRUCTIONS = {
+    prefetch: _prefetching,
+    lowest_bit: _lowest,
+    highest_bit: _highest,
+    ones: _counted,
+}
