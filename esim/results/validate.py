@@ -22,6 +22,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, is_dataclass
+from functools import cache, lru_cache
 from typing import Any
 
 import numpy as np
@@ -178,13 +179,13 @@ def _validate(value: Any, where: str, least: float, most: float) -> None:
     if isinstance(value, int):
         if value < 0:
             raise impossible(where, value, "less than 0")
-    elif isinstance(value, (float, np.ndarray)):
-        numbers = np.asarray(value)
-        broken = (numbers < least - ROUNDING) | (numbers > most + ROUNDING)
+    elif isinstance(value, float):
+        if value < least - ROUNDING or value > most + ROUNDING:
+            raise _beyond(value, where, least, most)
+    elif isinstance(value, np.ndarray):
+        broken = (value < least - ROUNDING) | (value > most + ROUNDING)
         if broken.any():
-            wrong = float(numbers[broken].reshape(-1)[0])
-            bound = f"less than {least:g}" if wrong < least else f"more than {most:g}"
-            raise impossible(where, wrong, bound)
+            raise _beyond(float(value[broken].reshape(-1)[0]), where, least, most)
     elif isinstance(value, Sequence) and not isinstance(value, str):
         for at, part in enumerate(value):
             _validate(part, f"{where}[{at}]", least, most)
@@ -192,25 +193,45 @@ def _validate(value: Any, where: str, least: float, most: float) -> None:
         entries = (
             value
             if isinstance(value, Mapping)
-            else {field.name: getattr(value, field.name) for field in fields(value)}
+            else {name: getattr(value, name) for name in _fields(type(value))}
         )
         _validate_ordered(entries, where)
         for name, part in entries.items():
             if name in _OF_ANY_SIGN:
                 continue
-            low, high = least, most
-            if _SHARE.fullmatch(name):
-                low, high = 0.0, 1.0
-            elif _AMOUNT.fullmatch(name):
-                low = 0.0
-            _validate(part, f"{where}.{name}" if where else name, low, high)
+            low, high = _ends(name)
+            _validate(
+                part,
+                f"{where}.{name}" if where else name,
+                least if low is None else low,
+                most if high is None else high,
+            )
+
+
+def _beyond(value: float, where: str, least: float, most: float) -> EsimError:
+    bound = f"less than {least:g}" if value < least else f"more than {most:g}"
+    return impossible(where, value, bound)
+
+
+@cache
+def _fields(kind: type) -> tuple[str, ...]:
+    return tuple(field.name for field in fields(kind))
+
+
+@lru_cache(maxsize=10_000)
+def _ends(name: str) -> tuple[float | None, float | None]:
+    """What a number of this name lies between; None: what those around it lie between."""
+    if _SHARE.fullmatch(name):
+        return 0.0, 1.0
+    return (0.0 if _AMOUNT.fullmatch(name) else None), None
 
 
 def _validate_ordered(entries: Mapping[str, Any], where: str) -> None:
     """Check pairs of numbers of a record of which one is never above the other."""
     for low, high in _ORDERED:
-        pair = (entries.get(low), entries.get(high))
-        value, most = (x if isinstance(x, (int, float)) else np.nan for x in pair)
+        value, most = entries.get(low), entries.get(high)
+        if not (isinstance(value, (int, float)) and isinstance(most, (int, float))):
+            continue
         if value > most + ROUNDING * abs(most):
             name = f"{where}.{low}" if where else low
             raise impossible(name, value, _bound("more", high, most))

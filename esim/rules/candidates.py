@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import lru_cache
 from itertools import chain, product
 from typing import Any
 
@@ -45,6 +46,7 @@ def answers(letter: str) -> dict[str, str]:
     return {f"{letter}1": literal, **others}
 
 
+@lru_cache(maxsize=2)  # each takes most of a second
 def combinations(rule: Rule, *, parents: bool = False) -> tuple[Candidate, ...]:
     """Every combination of the readings of SageMaker's documentation, the literal one first.
 
@@ -97,7 +99,7 @@ def _of_readings(rule: Rule, letters: str, chosen: Sequence[Reading]) -> Candida
         answered.update(dict.fromkeys(reading.letters, reading.code))
         columns.update(reading.columns)
     codes = tuple(answered.values())
-    return Candidate(_name(codes), replace(rule, **columns), codes)
+    return Candidate(_name(codes), Rule(**(vars(rule) | columns)), codes)
 
 
 def _name(codes: Sequence[str]) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 import math
 from typing import Any, Literal, get_args, get_origin, get_type_hints
@@ -100,31 +99,39 @@ def _refuse(rule: RuleColumns, column: str, fix: str) -> None:
 
 
 @functools.cache
-def _kinds() -> dict[str, Any]:
-    return get_type_hints(RuleColumns)
+def _columns() -> tuple[tuple[str, Any, frozenset[str] | None], ...]:
+    """Each column's name and type, and which texts it may be; None: it is no choice of texts."""
+    kinds = get_type_hints(RuleColumns)
+    choices = {
+        name: frozenset(get_args(kind)) if get_origin(kind) is Literal else None
+        for name, kind in kinds.items()
+    }
+    return tuple((name, kind, choices[name]) for name, kind in kinds.items())
 
 
 def _validate_values(rule: RuleColumns) -> None:
     """Refuse values that are not of their column's type, or out of its range."""
-    for field in dataclasses.fields(rule):
-        value, kind = getattr(rule, field.name), _kinds()[field.name]
-        if get_origin(kind) is Literal:
-            if value not in get_args(kind):
-                _refuse(rule, field.name, "one of " + ", ".join(get_args(kind)))
+    values = vars(rule)
+    for name, kind, choices in _columns():
+        value = values[name]
+        if choices is not None:
+            if not isinstance(value, str) or value not in choices:
+                _refuse(rule, name, "one of " + ", ".join(get_args(kind)))
         elif kind is bool:
             if not isinstance(value, bool):
-                _refuse(rule, field.name, "true or false")
+                _refuse(rule, name, "true or false")
         elif kind is int:
-            least = _LEAST[field.name]
+            least = _LEAST[name]
             if not isinstance(value, int) or isinstance(value, bool) or value < least:
-                _refuse(rule, field.name, f"a whole number, at least {least}")
-        elif field.name in SHARES:
-            as_share(value, field.name, f"rule {rule.name!r}: {field.name}")
+                _refuse(rule, name, f"a whole number, at least {least}")
+        elif name in SHARES:
+            if type(value) is not float or not 0.0 <= value <= SHARES[name]:
+                as_share(value, name, f"rule {rule.name!r}: {name}")
         elif kind is float:
-            low, high = _RANGES[field.name]
+            low, high = _RANGES[name]
             number = isinstance(value, (int, float)) and not isinstance(value, bool)
             if not (number and low <= value <= high):
-                _refuse(rule, field.name, f"a number from {low:g} to {high:g}")
+                _refuse(rule, name, f"a number from {low:g} to {high:g}")
 
 
 def _need(rule: RuleColumns, ok: bool, fix: str, *columns: str) -> None:

@@ -44,10 +44,9 @@ class Rule(RuleColumns):
     @property
     def parameters(self) -> dict[str, Any]:
         """Every column but name and source, by name; None stands for an infinite bound."""
-        every = dataclasses.asdict(self)
         return {
             k: None if v in (float("-inf"), float("inf")) else v
-            for k, v in every.items()
+            for k, v in vars(self).items()
             if k not in ("name", "source")
         }
 
@@ -109,7 +108,7 @@ class Rule(RuleColumns):
             key: as_share(value, key, f"rule {self.name!r}: {key}") if key in SHARES else value
             for key, value in columns.items()
         }
-        return dataclasses.replace(self, **given)
+        return Rule(**(vars(self) | given))
 
 
 def meanings() -> dict[str, str]:

@@ -44,6 +44,7 @@ REPLAYS, ESTIMATE, ANSWERS = (
     import_module("esim.analyses.estimate.answers"),
 )
 BY_STUDY = import_module("esim.analyses.workers.by_study")
+PLOT = import_module("esim.report.figures.plot")
 FORECAST = [f"esim.analyses.estimate.{name}" for name in ("quantities", "doubts", "advice")]
 FEW = [REPLAYS, ESTIMATE, *map(import_module, FORECAST)]
 RULES = ["sagemaker", "optuna-median"]
@@ -211,6 +212,8 @@ def test_failing_studies_that_are_held(history: History) -> None:
 def test_an_interrupted_run_goes_on(
     command: list[str], history: History, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    for draw in ("figure_of", "save"):  # figures are drawn by other tests
+        monkeypatch.setattr(PLOT, draw, lambda *given: None)
     words = [command[0], str(history.location), *command[1:], "--jobs", "1"]
     whole, out = tmp_path / "whole", tmp_path / "out"
     assert RUN.invoke(app, [*words, "--out", str(whole)]).exit_code == 0

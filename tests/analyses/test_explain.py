@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -216,8 +217,12 @@ def agrees(run: generate.Run) -> None:
         }
     )
     result = esim.replay(made, rule, clock, workers, costs=costs)
-    decisions = result.decisions
-    columns = result.columns
+    decisions: dict[str, list[SimpleNamespace]] = {}
+    trace = result.trace()
+    for told_of in zip(*trace.values(), strict=True):
+        one = SimpleNamespace(**dict(zip(trace, told_of, strict=True)))
+        decisions.setdefault(one.trial, []).append(one)
+    columns, plan = result.columns, prepare(made, rule)
     for i, trial in enumerate(made.trials):
         found = explain(made, trial, rule, clock, workers, costs=costs)
         assert found.stopped == columns.stopped[i]
@@ -228,7 +233,7 @@ def agrees(run: generate.Run) -> None:
             assert decided.peers == columns.peers[i]
             assert decided.threshold == columns.threshold[i]
             assert decided.verdict == "stop"
-        for _, expected in decisions[decisions.trial == trial].iterrows():
+        for expected in decisions.get(trial, []):
             row = next(row for row in found.rows if row.step == expected.step)
             assert (row.value, row.peers) == (expected.value, expected.peers)
             if row.reason != "a stop was already decided":  # there the replay judges no more
@@ -236,7 +241,6 @@ def agrees(run: generate.Run) -> None:
                 if row.verdict != "not judged":
                     actual = math.nan if row.threshold is None else row.threshold
                     assert np.array_equal(actual, expected.threshold, equal_nan=True)
-        plan = prepare(made, rule)
         probed = run_once(plan, result.clock, costs, probe=i, traced=True)
         peers = peers_of(plan, result.clock, costs, probed, i)
         mine = plan.judgements(i)

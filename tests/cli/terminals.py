@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
@@ -169,20 +170,23 @@ class Command:
         return " ".join(word for word in self.words if "/" not in word)
 
     def prepared(self) -> Callable[[], object]:
-        """What prints it, as often as it is called; all else is done."""
-        if self.module is None:
-            return self.run
-        calls: list[tuple[Any, ...]] = []
-        step = getattr(self.module, self.last)
-        with mock.patch.object(self.module, self.last, lambda *given: calls.append(given)):
-            self.run()
-        (given,) = calls
-        return lambda: step(*given)
+        """What prints it, as often as it is called; all else is done, once."""
+        return self.run if self.module is None else _last_step(self)
 
     def run(self) -> None:
         """Run the command."""
         with suppress(SystemExit, typer.Exit):  # what a gate says
             app(list(self.words), standalone_mode=False)
+
+
+@cache
+def _last_step(command: Command) -> Callable[[], object]:
+    calls: list[tuple[Any, ...]] = []
+    step = getattr(command.module, command.last)
+    with mock.patch.object(command.module, command.last, lambda *given: calls.append(given)):
+        command.run()
+    (given,) = calls
+    return lambda: step(*given)
 
 
 def commands(folder: Path, identified: Path) -> Sequence[Command]:

@@ -19,11 +19,11 @@ import sys
 import tempfile
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from tests.faults.samples import samples, whole, written
+from tests.faults.samples import Sample, samples, whole, written
 from tests.faults.tally import Tally
 
 HOSTILE: tuple[Any, ...] = (
@@ -163,6 +163,26 @@ def database(data: bytes, rng: random.Random) -> bytes | None:
 CHANGES = (json_value, json_value, cell, cell, line, flip, cut, put_in, database)
 
 
+def fuzz(
+    every: Sequence[Sample], count: int, seed: int, keep: Path | None, seconds: float = 1e9
+) -> Tally:
+    """Make so many changes of samples chosen at random, and read what they leave."""
+    rng = random.Random(seed)
+    tally = Tally(keep)
+    began = time.monotonic()
+    while time.monotonic() - began < seconds and tally.total < count:
+        sample, change = rng.choice(every), rng.choice(CHANGES)
+        name = rng.choice(sorted(sample.files))
+        new = change(sample.files[name], rng)
+        if new is None or new == sample.files[name]:
+            continue
+        with written({**sample.files, name: new}) as folder:
+            outcome = sample.outcome(folder, change is cut and not whole(new))
+            tally.add(change.__name__, outcome, f"{sample.name}: {name}", folder)
+    print(f"{len(every)} samples, seed {seed}")
+    return tally
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=1e9)
@@ -173,20 +193,7 @@ def main() -> int:
     asked = parser.parse_args()
     warnings.simplefilter("ignore")
     every = [sample for sample in samples() if asked.only in sample.name]
-    rng = random.Random(asked.seed)
-    tally = Tally(asked.keep)
-    began = time.monotonic()
-    while time.monotonic() - began < asked.seconds and tally.total < asked.count:
-        sample, change = rng.choice(every), rng.choice(CHANGES)
-        name = rng.choice(sorted(sample.files))
-        new = change(sample.files[name], rng)
-        if new is None or new == sample.files[name]:
-            continue
-        with written({**sample.files, name: new}) as folder:
-            outcome = sample.outcome(folder, change is cut and not whole(new))
-            tally.add(change.__name__, outcome, f"{sample.name}: {name}", folder)
-    print(f"{len(every)} samples, seed {asked.seed}")
-    return tally.show("change")
+    return fuzz(every, asked.count, asked.seed, asked.keep, asked.seconds).show("change")
 
 
 if __name__ == "__main__":

@@ -12,11 +12,13 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import botocore.session
+from botocore.loaders import JSONFileLoader
 from botocore.model import OperationModel
 from botocore.validate import ParamValidator
 
@@ -29,6 +31,10 @@ SECRETS = {
     "AWS_SESSION_TOKEN": "hush-session-token-hush-session-token",
 }
 WANDB_KEY = "hush-key-of-an-experiment-tracker"
+
+# Each session reads the models of its services anew, a megabyte of JSON: most of a test's time.
+_load_file = cache(JSONFileLoader().load_file)
+JSONFileLoader.load_file = lambda self, file_path: _load_file(file_path)  # type: ignore[method-assign]
 
 _MODELS = {
     model.metadata["targetPrefix"]: model

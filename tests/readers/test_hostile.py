@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 
 from esim.errors import BugError, EsimError
+from esim.readers.encodings.cells import is_number
 from esim.readers.inputs import read_inputs, read_study
 from esim.study import Status
 
@@ -604,6 +605,11 @@ def test_hours_of_many_digits(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text("trial,epoch,loss,time\n" + rows)
     study = read_study(tmp_path, objective="loss", direction="minimize")
     assert study.elapsed is None
+
+
+def test_a_million_digits_are_looked_at_once() -> None:
+    assert is_number("9" * 1_000_000)
+    assert not is_number("9" * 1_000_000 + ":")  # in the square of it, hours
 
 
 def test_steps_of_many_digits_beside_restarts(tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 """Drives a stopping rule report by report in the order of events, whatever computes it.
 
 The same loop drives the naive twins of twins.py and, in tests/live, the real objects of the
-libraries. Nothing of esim is used but the record type.
+libraries. Nothing of esim is used but the record type, by that loop.
 """
 
 from __future__ import annotations
@@ -11,6 +11,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from numba import config
+
+import esim
+from esim.assumptions import Costs
+from esim.rules import Rule
+from esim.rules import rule as named_rule
+from esim.simulator.decisions import decision_columns
+from esim.simulator.jobs import choose_clock
+from esim.simulator.plan.build import prepare
+from esim.simulator.run import run_once, with_first_completed
 from esim.study import Study
 
 
@@ -49,6 +59,7 @@ def drive(
     trial has completed. All trials are taken as completed when recorded.
     """
     launch = list(range(study.n_trials)) if order is None else [int(i) for i in order]
+    place = {i: at for at, i in enumerate(launch)}
     rows = [
         list(zip(steps, seconds, values, strict=True))
         for steps, seconds, values in (_rows(study, i) for i in range(study.n_trials))
@@ -86,12 +97,12 @@ def drive(
 
         def coming(i: int) -> tuple[float, int, int]:
             if i not in started:
-                return began[i], 1, launch.index(i)
+                return began[i], 1, place[i]
             done = len(verdicts[i])
             if not rows[i]:
-                return began[i], 0, launch.index(i)
+                return began[i], 0, place[i]
             is_last = done == len(rows[i]) - 1
-            return began[i] + rows[i][done][1], 0 if is_last else 1, launch.index(i)
+            return began[i] + rows[i][done][1], 0 if is_last else 1, place[i]
 
         i = min(running, key=coming)
         now = coming(i)[0]
@@ -111,22 +122,29 @@ def _rows(study: Study, i: int) -> tuple[list[int], list[float], list[float]]:
     return steps, [float(s) for s in seconds], [float(v) for v in study.values[part]]
 
 
-def esim_verdicts(study: Study, rule: object, **replay: object) -> list[list[bool]]:
+def esim_verdicts(
+    study: Study, rule: str | Rule, clock: str | None = None, workers: int = 1
+) -> list[list[bool]]:
     """What esim said at each row that each trial made; rows without a decision go on."""
-    import numpy as np
-
-    import esim
-
-    result = esim.replay(study, rule, **replay)  # type: ignore[arg-type]
-    decisions = result.decisions
+    if config.DISABLE_JIT:
+        # The same kernels on the same arrays, once each: `esim.replay` plans a study anew for its
+        # decisions, and replays others to say what is in doubt.
+        its, costs = choose_clock(study, clock, workers), Costs()
+        plan = with_first_completed(prepare(study, named_rule(rule)), its, costs)
+        traced = run_once(plan, its, costs, traced=True)
+        every = decision_columns(plan, traced, slice(None))
+        kept = run_once(plan, its, costs).rows_kept
+    else:
+        result = esim.replay(study, rule, clock, workers)
+        every, kept = result.trace(), result.columns.reports_kept
     told: dict[tuple[str, int], bool] = {}
-    for trial, step, stop in zip(decisions.trial, decisions.step, decisions.stop, strict=True):
+    for trial, step, stop in zip(every["trial"], every["step"], every["stop"], strict=True):
         told[trial, int(step)] = told.get((trial, int(step)), False) or bool(stop)
     found = []
     for i, trial in enumerate(study.trials):
         first = int(study.offsets[i])
-        kept = int(np.asarray(result.columns.reports_kept)[i])
-        found.append([told.get((trial, int(s)), False) for s in study.steps[first : first + kept]])
+        rows = study.steps[first : first + int(kept[i])].tolist()
+        found.append([told.get((trial, step), False) for step in rows])
     return found
 
 

@@ -64,10 +64,25 @@ class FromHypothesis:
         return self.draw(st.integers(low, high))
 
     def one(self, choices: Sequence[T]) -> T:
-        return self.draw(st.sampled_from(choices))
+        return self.draw(_sampled(choices))
 
     def shuffled(self, things: Sequence[T]) -> list[T]:
         return self.draw(st.permutations(things))
+
+
+_SAMPLED: dict[int, tuple[Sequence[Any], st.SearchStrategy[Any]]] = {}
+
+
+def _sampled(choices: Sequence[T]) -> st.SearchStrategy[T]:
+    """The strategy of some choices; that of a tuple is made once, which took a third of a draw."""
+    if not isinstance(choices, tuple):
+        return st.sampled_from(choices)
+    found = _SAMPLED.get(id(choices))
+    if found is None:
+        if len(_SAMPLED) > 1000:  # of tuples that are made anew each time
+            _SAMPLED.clear()
+        found = _SAMPLED[id(choices)] = choices, st.sampled_from(choices)
+    return found[1]
 
 
 # ------------------------------------------------------------------------------------- studies
@@ -76,6 +91,7 @@ NO, SELDOM, OFTEN = (False,), (False,) * 7 + (True,), (False, True)
 
 GRIDS = ("from one", "from zero", "gaps", "own")
 TIMES = ("none", "elapsed", "schedule", "ends only")
+STATUSES, INFINITIES, BILLED = tuple(Status), (np.inf, -np.inf), (np.nan, 0, 2, 5)
 VALUES = ("few", "many", "all equal", "falling")
 
 
@@ -118,7 +134,7 @@ def make_study(
         length = len(grid_here) if whole else pick.integer(0, len(grid_here))
         steps.append(grid_here[:length])
         curve = _values(pick, kind, length)
-        infinity = pick.one((np.inf, -np.inf))
+        infinity = pick.one(INFINITIES)
         curve = [infinity if pick.one(some_infinite) else value for value in curve]
         curve = [np.nan if pick.one(nan_rows) else value for value in curve]
         if length and pick.one(SELDOM):
@@ -127,8 +143,7 @@ def make_study(
 
     any_status = pick.one((False, True, True))
     status = [
-        pick.one(tuple(Status)) if any_status and pick.one(OFTEN) else Status.COMPLETED
-        for _ in range(n)
+        pick.one(STATUSES) if any_status and pick.one(OFTEN) else Status.COMPLETED for _ in range(n)
     ]
     times = pick.one(TIMES) if times is None else times
     elapsed = start = end = None
@@ -141,7 +156,7 @@ def make_study(
     )
     billed = None
     if pick.one(SELDOM):
-        billed = np.array([float(pick.one((np.nan, 0, 2, 5))) for _ in range(n)])
+        billed = np.array([float(pick.one(BILLED)) for _ in range(n)])
     return dataclasses.replace(study, done_at_zero=pick.one((0, 0, 1)), billed=billed)
 
 

@@ -123,7 +123,7 @@ def test_processes_that_start_at_once_leave_what_serves_the_next(warm: Path) -> 
 
 
 def test_with_a_setting_of_numbas_it_compiles_itself(warm: Path, tmp_path: Path) -> None:
-    cache = {"XDG_CACHE_HOME": str(tmp_path / "cache"), "NUMBA_OPT": "2"}
+    cache = {"XDG_CACHE_HOME": str(tmp_path / "cache"), "NUMBA_OPT": "1"}
     for made in (len(functions(warm)), 0):
         ran = Started(REPLAY, **cache).wait()
         assert (ran.code, ran.out, ran.made) == (0, f"{KEPT}\n", made), ran.errors

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Mapping
+from functools import cache
 from itertools import chain
 from typing import Any
 
@@ -53,8 +54,11 @@ def assert_same_columns(actual: Mapping[str, Any], expected: Mapping[str, Any]) 
         assert one.dtype == other.dtype and np.array_equal(one, other, equal_nan=one.dtype == float)
 
 
-def check_together(pick: Pick, rule: Rule) -> int:
-    """How many studies shared a batch with another, each found as by itself."""
+Job = tuple[list[Study], dict[str, Any]]
+
+
+def make_job(pick: Pick) -> Job:
+    """Some studies, and how they are replayed."""
     studies = make_studies(pick)
     options: dict[str, Any] = {
         "clock": pick.one((None, "order", "simulated")),
@@ -64,6 +68,17 @@ def check_together(pick: Pick, rule: Rule) -> int:
     }
     if options["clock"] == "simulated":
         options["workers"] = pick.integer(1, 3)
+    return studies, options
+
+
+@cache
+def job_of_presets(at: int) -> Job:
+    return make_job(FromSeed(np.random.default_rng((7, at))))
+
+
+def check_together(job: Job, rule: Rule) -> int:
+    """How many studies shared a batch with another, each found as by itself."""
+    studies, options = job
     shared, seen = 0, set()
     for places, replayed in replay_batches(studies, rule, **options):
         shared += len(places) if len(places) > 1 else 0
@@ -79,10 +94,15 @@ def check_together(pick: Pick, rule: Rule) -> int:
     return shared
 
 
+def check_any_rule(pick: Pick) -> int:
+    rule = make_rule(pick)
+    return check_together(make_job(pick), rule)
+
+
 @pytest.mark.parametrize("name", PRESETS)
 def test_presets_find_the_same_in_stacks(name: str) -> None:
-    picks = [FromSeed(np.random.default_rng((7, at))) for at in range(max(SEEDED // 20, 3))]
-    shared = sum(check_together(pick, PRESETS[name]) for pick in picks)
+    jobs = map(job_of_presets, range(max(SEEDED // 20, 3)))
+    shared = sum(check_together(job, PRESETS[name]) for job in jobs)
     rule = PRESETS[name]
     alone = rule.rungs != "none" or rule.short == "carry" or rule.against == "hindsight"
     assert (shared == 0) == (alone or rule.frozen)
@@ -90,14 +110,13 @@ def test_presets_find_the_same_in_stacks(name: str) -> None:
 
 def test_any_rules_find_the_same_in_stacks() -> None:
     picks = [FromSeed(np.random.default_rng((8, at))) for at in range(SEEDED)]
-    assert sum(check_together(pick, make_rule(pick)) for pick in picks) > SEEDED / 4
+    assert sum(check_any_rule(pick) for pick in picks) > SEEDED / 4
 
 
 @settings(max_examples=20 if config.DISABLE_JIT else 60, deadline=None)
 @given(st.data())
 def test_any_studies_find_the_same_in_stacks(data: st.DataObject) -> None:
-    pick = FromHypothesis(data.draw)
-    check_together(pick, make_rule(pick))
+    check_any_rule(FromHypothesis(data.draw))
 
 
 def test_a_stack_is_of_one_kind_and_not_large(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -27,8 +27,8 @@ MISSING = (
 _LARGEST = 10**308
 _BLANKS = r"[^\S\x1c-\x1f]*+"  # those that float() takes
 _NUMBER = re.compile(
-    rf"{_BLANKS}(?:[-+]?(?:(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:e[-+]?[0-9]+)?|inf(?:inity)?)|nan)"
-    rf"{_BLANKS}",
+    rf"{_BLANKS}(?:[-+]?(?:(?:[0-9]++(?:\.[0-9]*+)?+|\.[0-9]++)(?:e[-+]?[0-9]++)?+|inf(?:inity)?)"
+    rf"|nan){_BLANKS}",
     re.IGNORECASE,
 )
 

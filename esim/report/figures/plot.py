@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Callable
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -114,6 +115,7 @@ def _fit(shown: str, inches: float, points: float = LEGEND_POINTS, weight: str =
     return text
 
 
+@lru_cache(maxsize=10_000)
 def _inches(text: str, points: float, weight: str = "normal") -> float:
     """The width in inches of a line of text as it is drawn."""
     from matplotlib.font_manager import FontProperties
