@@ -11,7 +11,7 @@ import numpy as np
 
 from esim.simulator.kernels.engine import (
     EVERY,
-    OPENS,
+    ODD,
     UNSEEN,
     begin,
     end,
@@ -337,7 +337,7 @@ def _take_up(position, stays, times):
 def _study_end(first, order, flags):
     """The position after the last trial of the study that begins at `first`."""
     last = first + 1
-    while last < len(order) and not flags[order[last], OPENS]:
+    while last < len(order) and flags[order[last], ODD] == flags[order[first], ODD]:
         last += 1
     return last
 
