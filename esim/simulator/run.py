@@ -416,8 +416,16 @@ def _run_timed(
     running = None
     if len(orders) >= _MANY and acting and _judged_together(plan, effects, times):
         running = np.zeros((len(state.trials) + 1, 5), dtype=np.int64)
+        running[-1, timed.ALONE] = _looks_at_none(plan)
     arguments = plan.arguments(effects.made)
     timed.run_timed(orders, probe, kept, spans, *arguments, state, times, running)
+
+
+def _looks_at_none(plan: Plan) -> bool:
+    """Whether, of a plan that is judged together, trials are stopped whatever the others do."""
+    rule = plan.arrays.rule
+    waits = rule.min_completed > 0 or rule.warmup_share > 0.0
+    return not (len(plan.arrays.cell_column) or waits)
 
 
 def _judged_together(plan: Plan, effects: StopEffects, times: Times) -> bool:

@@ -13,13 +13,12 @@ from esim.analyses.compare.baselines import baselines
 from esim.analyses.compare.choice import DividesStudy, choose
 from esim.analyses.compare.comparison_document import assemble
 from esim.analyses.compare.contestants import Contestant, Field, contestants
+from esim.analyses.compare.replay_table import replay_studies, replay_whole_studies
 from esim.analyses.compare.spreads import MeanIntervals
 from esim.analyses.compare.study_replays import (
     Conditions,
     StudyReplays,
     orders_each,
-    replay_study,
-    replay_whole_study,
     sample_orders,
     table_orders,
     table_sample,
@@ -177,10 +176,10 @@ def compare(
             ranked=field.ranked,
             summaries=sample_orders(orders, len(known)) is None,
         )
-        told = every.positions, field.contestants, conditions
+        told = every.lots, field.contestants, conditions
         with finished_parts(given, out, resume, *told) as parts:
             replayed = replay_every(
-                every, replay_whole_study, field.contestants, conditions, progress, parts
+                every, replay_whole_studies, field.contestants, conditions, progress, parts
             )
         means = MeanIntervals(confidence, BOOTSTRAP, seed)
         found = None
@@ -238,12 +237,12 @@ def _replayed_parts(
         summaries=False,
     )
     with going_through(halves, jobs=jobs) as those:
-        return replay_every(those, replay_study, few, same, progress)
+        return replay_every(those, replay_studies, few, same, progress)
 
 
 def replay_every(
     every: Studies,
-    work: Callable[..., Made],
+    work: Callable[..., list[Made]],
     field: Sequence[Contestant],
     conditions: Conditions,
     progress: Progress | None,
@@ -252,21 +251,21 @@ def replay_every(
     """Replay every study under every contestant.
 
     Args:
-        work: what is made of a study; its arguments are those of `replay_study`.
-        parts: as of `Studies.each`.
+        work: what is made of studies; its arguments are those of `replay_studies`.
+        parts: as of `Studies.in_lots`.
     """
     count, of = itertools.count(1), len(every) * len(field)
 
     def one_done() -> None:
         if progress is not None:
-            progress(next(count), of)
+            progress(min(next(count), of), of)  # what failed together is done again alone
 
     def studies_done(studies: int) -> None:
         for _ in range(studies * len(field)):
             one_done()
 
     tell = one_done if every.here else None
-    return every.each(
+    return every.in_lots(
         partial(work, tuple(field), conditions, every.threads, tell),
         (lambda studies: None) if every.here else studies_done,
         parts,

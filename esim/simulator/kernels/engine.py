@@ -48,8 +48,8 @@ from esim.simulator.kernels.peers import (
 
 # The columns of a plan's `flags`. UNSEEN: more follows than was reported (rows without a value, or
 # the trial was still running). COMPLETES: the trial, if not stopped, ends as completed. JOINS: it
-# is a peer then. ODD: of several studies, its own stands at an odd place. A trial launched behind one
-# that is not alike in this opens the next study, so that no trial before it counts.
+# is a peer then. ODD: of several studies, its own stands at an odd place. A trial launched after
+# one that is not alike in this opens the next study, so that no trial before it counts.
 UNSEEN, COMPLETES, JOINS, ODD = 0, 1, 2, 3
 SPARED = -1  # in a state's `row`: worse at the last judgement, but among the best that go on
 EVERY = -2  # in place of a probe: every trial is judged to its end, and none is stopped

@@ -266,8 +266,9 @@ def _levels(
     """
     rows: list[list[float]] = []
     brackets: list[Int64] = []
-    for name, n, *upto in zip(batch.names, batch.sizes.tolist(), highest, longest, strict=True):
-        its_rows, bracket = _levels_of_study(rule, name, n, *upto)
+    sizes = batch.sizes.tolist()
+    for name, n, top, last in zip(batch.names, sizes, highest, longest, strict=True):
+        its_rows, bracket = _levels_of_study(rule, name, n, top, last)
         brackets.append(bracket + len(rows))
         rows += its_rows
     width = max(1, *(len(row) for row in rows))
@@ -284,7 +285,7 @@ def _levels(
 def _levels_of_study(
     rule: Rule, name: str, n: int, highest: float, longest: int
 ) -> tuple[list[list[float]], Int64]:
-    """The steps of the rungs of each bracket of a study, and the bracket of each trial, int64 [N]."""
+    """The steps of the rungs of each of a study's brackets, and each trial's bracket, int64 [N]."""
     first = rule.first_rung or max(longest // 100, 1)
     bracket = np.zeros(n, dtype=np.int64)
     n_brackets = 1

@@ -81,7 +81,7 @@ def not_among_best(
     """Whether a report's trial is not among the best of its study, known in hindsight. bool [R]
 
     Among equals the trial launched first is the better. By last or best value a failed trial is
-    none of the best, as it has no model to keep. Arguments as for `judged_reports`, but that a batch
+    none of the best, as it has no model to keep. Arguments as for `judged_reports`, but a batch
     stands in place of the study; `judged`: what that returned.
     """
     study, n = batch.whole, batch.whole.n_trials
