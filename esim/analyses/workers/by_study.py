@@ -209,8 +209,8 @@ class Studies:
         """The facts of each study.
 
         Studies of a history are then held in memory if they fit there together, so that the
-        history is read once, and a worker takes up to LOT of them at a time. Workers of a cluster read theirs again, which costs less than to send
-        them.
+        history is read once, and a worker takes up to LOT of them at a time. Workers of a cluster
+        read theirs again, which costs less than to send them.
 
         Raises:
             EsimError: as `each`.
