@@ -34,7 +34,6 @@ from esim.simulator.replay import Final
 from esim.storage.history import History
 from esim.study import Study
 from esim.study.facts import Facts
-from esim.version import __version__
 
 BOOTSTRAP = 2000  # replicates of each interval
 SAFEST_WITHIN = 0.1  # points of saving that the safest rule of the answer may be behind
@@ -186,8 +185,10 @@ def compare(
         if choice:
             replay_parts = partial(_replayed_parts, every, replayed, conditions, jobs, progress)
             found = choose(replayed, field, settings, means, replay_parts)
-        whole = assemble(replayed, field, settings, means, found, conditions.sample)
-        return replace(whole, inputs=tuple(inputs), esim=__version__, failures=dict(every.failures))
+        return assemble(
+            replayed, field, settings, means, found, conditions.sample,
+            inputs=tuple(inputs), failures=dict(every.failures),
+        )  # fmt: skip
 
 
 def _with_baselines(asked: Field, known: Sequence[Facts]) -> Field:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -50,6 +50,7 @@ from esim.results.comparison.comparison import (
     Winner,
 )
 from esim.results.named_rule import RecordedJobRule
+from esim.version import __version__
 
 I_EPOCH = "i-epoch"
 
@@ -62,8 +63,11 @@ def assemble(
     means: MeanIntervals,
     choice: Choice | None,
     sample: int | None,
+    *,
+    inputs: tuple[Mapping[str, Any], ...],
+    failures: Mapping[str, str],
 ) -> Comparison:
-    """The comparison, without its inputs, failures and the version of esim.
+    """The comparison.
 
     Args:
         replayed: every study under every contestant.
@@ -72,6 +76,8 @@ def assemble(
         means: how means get intervals.
         choice: the choice of a rule, if one was asked for and could be made.
         sample: launch orders of each study that were kept one by one; None: all.
+        inputs: what the studies were read from.
+        failures: name of a study -> why it failed.
     """
     saved = ranked_number(settings)
     contestants = field.contestants
@@ -112,6 +118,9 @@ def assemble(
         study_means=(
             None if sample is None else _study_means(replayed, field.ranked, placed.order)
         ),
+        inputs=inputs,
+        esim=__version__,
+        failures=failures,
     )
 
 
