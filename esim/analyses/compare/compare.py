@@ -69,11 +69,12 @@ def compare(
 ) -> Comparison:
     """Compare rules, and the baselines of any fair comparison, on recorded studies.
 
-    Studies are replayed one by one, and only their numbers are kept. Of a history, each worker
-    holds one study in memory at a time. If there are more than 100 studies (`MANY`), a few kB of
-    each are kept: the means over its launch orders, from which intervals and tests are computed,
-    and a few launch orders, from which quantiles are taken. Each is then replayed in fewer launch
-    orders, so that together they are as many as of 100 studies, with at least 10 of each.
+    Studies are replayed a few at a time, and only their numbers are kept. Of a history that is too
+    large for memory, each worker holds one row group at a time. If there are more than 100 studies
+    (`MANY`), a few kB of each are kept: the means over its launch orders, from which intervals and
+    tests are computed, and a few launch orders, from which quantiles are taken. Each is then
+    replayed in fewer launch orders, so that together they are as many as of 100 studies, with at
+    least 10 of each.
 
     Args:
         studies: one study, several, or a history (`esim.History.open`).

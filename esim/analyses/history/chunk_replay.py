@@ -10,8 +10,6 @@ from functools import partial
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from esim.analyses.workers.by_study import FailedStudy, attempt
 from esim.assumptions import Costs
 from esim.results.tables import as_parquet, studies_schema, trials_table
@@ -22,8 +20,6 @@ from esim.study.batch import Batch
 
 if TYPE_CHECKING:
     from esim.simulator.replay import Replays
-
-_BLOCK = 31 << 20  # bytes; glibc does not adapt to freed blocks of 32 MiB and more
 
 
 @dataclass(frozen=True)
@@ -72,20 +68,13 @@ def replay_chunk(settings: ReplaySettings, chunk: Chunk) -> ReplayedChunk:
         settings: how every study is replayed.
         chunk: the studies, as the history stores them.
     """
-    with _keeping_memory():
+    with _without_collecting():
         return _replay_chunk(settings, chunk)
 
 
 @contextmanager
-def _keeping_memory() -> Iterator[None]:
-    """Stop Python and the C library from looking for memory to return: a sixth of the time.
-
-    The C library (glibc) returns free memory to the system beyond twice the size of the largest
-    block that was ever freed, and taking pages anew costs as much as the work on them. So a large
-    block is freed first. Python's garbage collector looks through all objects for cycles, of which
-    a chunk has none; it is switched off meanwhile.
-    """
-    np.empty(_BLOCK, dtype=np.uint8)
+def _without_collecting() -> Iterator[None]:
+    """Stop Python's collector, which looks through all objects for cycles: a chunk has none."""
     collects = gc.isenabled()
     gc.disable()
     try:
