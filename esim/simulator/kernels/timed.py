@@ -70,19 +70,26 @@ def _push(position, times):
 
 @inner
 def _settle(position, times):
-    """Put a position at the root of the heap, and let it sink to where it belongs."""
+    """Put a position at the root of the heap, and let it sink to where it belongs.
+
+    What has just happened to a trial mostly happens to all others before it does so again: it sinks
+    to the bottom first, with half the comparisons, and rises from there.
+    """
     heap = times.heap
-    size = heap[-1]
-    parent = 0
-    while 2 * parent + 1 < size:
-        child = 2 * parent + 1
+    size, hole, child = heap[-1], np.int64(0), np.int64(1)
+    while child < size:
         if child + 1 < size and _earlier(heap[child + 1], heap[child], times):
             child += 1
-        if not _earlier(heap[child], position, times):
+        heap[hole] = heap[child]
+        hole = child
+        child = 2 * hole + 1
+    while hole > 0:
+        parent = (hole - 1) >> 1
+        if not _earlier(position, heap[parent], times):
             break
-        heap[parent] = heap[child]
-        parent = child
-    heap[parent] = position
+        heap[hole] = heap[parent]
+        hole = parent
+    heap[hole] = position
 
 
 @inner
