@@ -173,7 +173,7 @@ def estimate(
             known, threads = studies.facts(), engine.jobs
             asked |= {"costs": money, "final": final_value, "threads": threads, "until": until}
             ask = settle(known, row, **asked)
-            told = studies.positions, ask, job.seed, wanted
+            told = studies.lots, ask, job.seed, wanted
             with finished_parts(studies_of(found), output.out, engine.resume, *told) as parts:
                 estimated = full_estimate(
                     studies, known, ask, job.seed, job.confidence, wanted,

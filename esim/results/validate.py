@@ -109,9 +109,10 @@ def validate_jobs(numbers: Mapping[str, NDArray[Any]], where: str | None = None)
     Raises:
         EsimError: a number breaks a bound; it names both.
     """
-    jobs, job = len(numbers["trials"]), 0
+    jobs, job = numbers["trials"].size, 0
     if jobs != 1:  # of one job, plain numbers take a fifth of the time
-        columns = [numbers[key] for key in _NAMES] + [np.full(jobs, x) for x in _CONSTANTS.values()]
+        columns = [numbers[key].ravel() for key in _NAMES]
+        columns += [np.full(jobs, x) for x in _CONSTANTS.values()]
         rows = np.concatenate(columns).reshape(len(columns), jobs)
         rows[_SLACK] -= CLOCK_S
         broken = (rows[_VALUE] < rows[_LEAST]) | (rows[_VALUE] > rows[_MOST])

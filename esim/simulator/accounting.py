@@ -1,7 +1,8 @@
 """What a replay saved and lost, for one launch order and for many: the one place it is computed.
 
-J jobs are accounted for together. They are the studies of a batch, each in its own launch order, or
-many jobs of one study, each in a launch order of its own. The same rules hold for all:
+J jobs are accounted for together. They are the studies of a batch, each in its own launch order or
+in several, or many jobs of one study, each in a launch order of its own. J may be a shape, such as
+launch orders x studies. The same rules hold for all:
 
 - What a trial takes is unknown if the log does not tell it; what no trial takes is 0. Money is
   unknown without a price, and a makespan where no trial began.
@@ -15,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from itertools import pairwise
 from typing import Any, Protocol
 
 import numpy as np
@@ -63,27 +65,18 @@ class Jobs(Protocol):
 
 @dataclass(frozen=True)
 class Launches:
-    """Jobs of one study's N trials. Values are [N] if they are alike in all jobs, else [J, N].
+    """Jobs of some of one study's N trials. Values are [N] if alike in all jobs, else [J, N].
 
     Attributes:
-        sizes: int64 [J].
-        orders: int64 [J, m], the trials each job launches, in launch order; None: each launches all
-            trials. Their values are then added up in the study's own order, as for a single replay,
-            and of several best trials the first is the one that is first in the study.
+        orders: int64 [J, m], the trials each job launches, in launch order.
     """
 
-    sizes: Int64
-    orders: Int64 | None
+    orders: Int64
 
-    @classmethod
-    def of_all(cls, study: Study, jobs: int) -> Launches:
-        """So many jobs that launch every trial."""
-        return cls(np.full(jobs, study.n_trials, dtype=np.int64), None)
-
-    @classmethod
-    def of_some(cls, orders: Int64) -> Launches:
-        """Jobs that launch some of the trials, int64 [J, m]."""
-        return cls(np.full(len(orders), orders.shape[1], dtype=np.int64), orders)
+    @property
+    def sizes(self) -> Int64:
+        """int64 [J]."""
+        return np.full(len(self.orders), self.orders.shape[1], dtype=np.int64)
 
     def sums(self, values: NDArray[Any]) -> NDArray[Any]:
         """See `Jobs`."""
@@ -91,12 +84,48 @@ class Launches:
 
     def table(self, values: NDArray[Any], nothing: Any) -> NDArray[Any]:
         """See `Jobs`; no job is shorter than another."""
-        if self.orders is None:
-            return values
         if values.ndim == 1:
             return values.take(self.orders)
         rows = np.arange(len(values)) * values.shape[-1]
         return np.asarray(values.take(rows[:, None] + self.orders))  # half np.take_along_axis' time
+
+
+@dataclass(frozen=True)
+class OrdersOfStudies:
+    """Jobs that launch every trial of one of S studies, each in O launch orders: J is [O, S].
+
+    Values of their N trials are [N] if they are alike in all launch orders, else [O, N]. They are
+    added up in each study's own order, as for a single replay, and of several best trials the first
+    is the one that is first in its study.
+
+    Attributes:
+        batch: the studies.
+        orders: O.
+    """
+
+    batch: Batch
+    orders: int
+
+    @property
+    def sizes(self) -> Int64:
+        """int64 [O, S]."""
+        return np.broadcast_to(self.batch.sizes, (self.orders, len(self.batch)))
+
+    def sums(self, values: NDArray[Any]) -> NDArray[Any]:
+        """See `Jobs`; [S] if the launch orders are alike."""
+        if values.shape[-1] == len(self.batch) * self.batch.widest:
+            return np.asarray(self.table(values, None).sum(axis=-1))
+        its = pairwise(self.batch.trials.tolist())
+        return np.stack([values[..., a:b].sum(axis=-1) for a, b in its], axis=-1)
+
+    def table(self, values: NDArray[Any], nothing: Any) -> NDArray[Any]:
+        """See `Jobs`; [S, m] if the launch orders are alike, m the trials of the largest study."""
+        shape = *values.shape[:-1], len(self.batch), self.batch.widest
+        if values.shape[-1] == shape[-2] * shape[-1]:
+            return values.reshape(shape)
+        rows = np.full(shape, nothing, dtype=values.dtype)
+        rows[..., np.arange(shape[-1]) < self.batch.sizes[:, None]] = values
+        return rows
 
 
 @dataclass(frozen=True)
@@ -188,7 +217,7 @@ def outcomes(
 
 @dataclass(frozen=True)
 class Lot:
-    """Launch orders of all trials of a study that were replayed together.
+    """Launch orders of all trials of some studies that were replayed together.
 
     Attributes:
         clock: of the replays.
@@ -202,29 +231,30 @@ class Lot:
 
 
 def outcomes_of_lots(
-    study: Study, costs: Costs, final: str, lots: Sequence[Lot]
+    batch: Batch, costs: Costs, final: str, lots: Sequence[Lot]
 ) -> tuple[Outcomes, TrialOutcomes]:
-    """What a rule saved and lost in each launch order of some lots, one lot after another.
+    """What a rule saved and lost in each launch order of some lots, one lot after another. [O, S]
 
     Most of the time that outcomes take is in the calls, whatever the number of launch orders: five
     lots together take a third of what they take one by one.
 
     Args:
-        study: whose trials they are.
+        batch: the S studies whose trials they are.
         costs: of the jobs.
         final: which reported value is a trial's final one, "last" or "best".
         lots: the launch orders.
     """
+    study = batch.whole
     run = OrderRuns.joined(study, [lot.runs for lot in lots])
     trials = outcomes_of_trials(study, costs, final, run)
     lasted, first = [], 0
     for lot in lots:
         last = first + len(lot.runs.stopped)
-        jobs, its = Launches.of_all(study, last - first), trials.of_orders(first, last)
+        jobs, its = OrdersOfStudies(batch, last - first), trials.of_orders(first, last)
         lasted.append(makespans(jobs, study, lot.clock, costs, its, lot.runs, lot.baseline))
         first = last
     recorded, under_rule = map(np.concatenate, zip(*lasted, strict=True))
-    jobs = Launches.of_all(study, first)
+    jobs = OrdersOfStudies(batch, first)
     return outcomes_of_jobs(jobs, study, costs, trials, run.end, (recorded, under_rule)), trials
 
 
@@ -245,7 +275,8 @@ def outcomes_of_jobs(
         lasted: the jobs' `makespans`.
     """
     # What is recorded, what is spent under the rule, and the share saved.
-    amounts = np.full((3, len(SPENT), len(jobs.sizes)), np.nan)
+    shape = jobs.sizes.shape
+    amounts = np.full((3, len(SPENT), *shape), np.nan)
     for at, what in enumerate(SPENT):
         if what == "makespan_s":
             amounts[:2, at] = lasted
@@ -254,7 +285,7 @@ def outcomes_of_jobs(
             amounts[1, at] = jobs.sums(getattr(trials.run, what))
     amounts[:2][~np.isfinite(amounts[:2])] = np.nan
     amounts[2] = _saved(amounts[0], amounts[1])
-    counts = np.zeros((4, len(jobs.sizes)), dtype=np.int64)
+    counts = np.zeros((4, *shape), dtype=np.int64)
     counts[0], counts[1] = jobs.sums(trials.stopped), jobs.sums(study.censored)
     early = trials.stopped
     if end is not None:
@@ -283,9 +314,11 @@ def outcomes_of_jobs(
         trials_censored=counts[1],
         trials_not_started=counts[2],
         trials_cut=counts[3],
-        ended_by=_nothing(jobs) if end is None else np.where(end.by < 0, np.nan, end.by),
-        ended_after=_nothing(jobs) if end is None else np.where(end.after < 0, np.nan, end.after),
-        ended_at_s=_nothing(jobs) if end is None else end.at_s,
+        ended_by=_told(jobs, None if end is None else np.where(end.by < 0, np.nan, end.by)),
+        ended_after=_told(
+            jobs, None if end is None else np.where(end.after < 0, np.nan, end.after)
+        ),
+        ended_at_s=_told(jobs, None if end is None else end.at_s),
         steps_saved_fraction_bounds=_bounds(jobs, study, trials),
     )
     longest = _longest_trial(jobs, study, trials)
@@ -304,9 +337,10 @@ def _longest_trial(jobs: Jobs, study: Study, trials: TrialOutcomes) -> Float64:
     return longest
 
 
-def _nothing(jobs: Jobs) -> Float64:
-    """Unknown of each job."""
-    return np.full(len(jobs.sizes), np.nan)
+def _told(jobs: Jobs, values: Float64 | None) -> Float64:
+    """What job-level rules tell of each job; None: unknown. [J]"""
+    shape = jobs.sizes.shape
+    return np.full(shape, np.nan) if values is None else values.reshape(shape)
 
 
 def _saved(recorded: Float64, run: Float64) -> Float64:
@@ -333,7 +367,8 @@ def makespans(
     Not finite if no trial began. The arguments are those of `outcomes`.
     """
     if clock.mode == "order":
-        batch = jobs if isinstance(jobs, Batch) else Batch.of([study])
+        its = jobs.batch if isinstance(jobs, OrdersOfStudies) else jobs
+        batch = its if isinstance(its, Batch) else Batch.of([study])
         gaps = slot_gaps(batch, clock, costs)
         between = gaps * (jobs.sizes - 1)
         around = np.where(jobs.sizes > 0, costs.startup_s * jobs.sizes + between, np.nan)
@@ -366,7 +401,7 @@ def _bounds(jobs: Jobs, study: Study, trials: TrialOutcomes) -> Float64:
     """
     cut = cut_short(study)
     if not cut.any():
-        return np.full((len(jobs.sizes), 2), np.nan)
+        return np.full((*jobs.sizes.shape, 2), np.nan)
     cut, steps = jobs.table(cut, False), jobs.table(trials.recorded.steps, 0.0)
     beyond = np.where(cut, steps.max(axis=-1, keepdims=True, initial=0.0) - steps, 0.0)
     early = trials.stopped

@@ -24,6 +24,7 @@ from esim.simulator.plan.statistics import final_values
 from esim.simulator.run import JobEnds, OrderRun, OrderRuns, run_many, run_once
 from esim.simulator.trial_outcomes import spent
 from esim.study import Float64, Int64, Status, Study
+from esim.study.batch import Batch
 from esim.study.times import durations, last_kept, last_second, report_seconds
 
 LOOKS = ("peers", "pairs")  # `Rule.against` of rules that look at other trials
@@ -54,6 +55,11 @@ class Until:
         limits = [int(r.limit) + r.beyond for r in self.rules if r.ends_by == "launches"]
         return min(limits, default=None)
 
+    def launched(self, batch: Batch) -> Int64:
+        """The trials that are launched at most, in the studies' own launch orders."""
+        places = places_of(batch)[:, : self.most]
+        return places[places >= 0]
+
     def check(self, study: Study) -> None:
         """Raise EsimError if a rule needs times that the study lacks."""
         timed = [rule.text for rule in self.rules if rule.ends_by in ("time", "standstill")]
@@ -63,6 +69,11 @@ class Until:
                 why="it counts seconds, and the reports have no times",
                 fix="leave it out, or export the logs with their timestamps",
             )
+
+
+def places_of(batch: Batch) -> Int64:
+    """The trials of each study, int64 [S, trials of the largest]; -1 behind a study's last."""
+    return batch.table(np.arange(batch.whole.n_trials, dtype=np.int64), -1)
 
 
 def play_once(plan: Plan, clock: Clock, costs: Costs, until: Until) -> OrderRun:
@@ -80,10 +91,8 @@ def play_once(plan: Plan, clock: Clock, costs: Costs, until: Until) -> OrderRun:
     batch = plan.batch
     for study in batch.studies:
         until.check(study)
-    places = np.full((len(batch), batch.widest), -1, dtype=np.int64)
-    places[np.arange(batch.widest) < batch.sizes[:, None]] = np.arange(plan.study.n_trials)
-    launched = places[:, : until.most]
-    run = run_once(plan, clock, costs, order=launched[launched >= 0])
+    places = places_of(batch)
+    run = run_once(plan, clock, costs, order=until.launched(batch))
     end = _end(plan, clock, costs, until, places, run)
     if end.again.any():
         run = run_once(plan, clock, costs, order=places[end.started])

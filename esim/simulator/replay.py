@@ -266,8 +266,7 @@ def replay_plan(plan: Plan, clock: Clock, costs: Costs, until: Until) -> Replays
 
 def _played(plan: Plan, clock: Clock, costs: Costs, until: Until) -> tuple[OrderRun, OrderRun]:
     """The run under the plan's rule, and the one without it; the plan, most memory, may go then."""
-    launched = np.arange(plan.study.n_trials, dtype=np.int64)[: until.most]
-    plan = with_first_completed(plan, clock, costs, launched)  # of one study alone
+    plan = with_first_completed(plan, clock, costs, until.launched(plan.batch))
     return play_once(plan, clock, costs, until), run_once(plan, clock, costs, acting=False)
 
 

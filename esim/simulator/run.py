@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
@@ -15,7 +15,7 @@ from esim.assumptions import Clock, Costs
 from esim.simulator.jobs import StopEffects, slot_gaps, stop_effects, uploads
 from esim.simulator.kernels.arguments import State, Times
 from esim.simulator.kernels.engine import UNSEEN, run_orders
-from esim.simulator.plan.build import prepare
+from esim.simulator.plan.build import prepare_batch
 from esim.simulator.plan.columns import NOTHING, FirstCompleted
 from esim.simulator.plan.first_completed import one_after_another, side_by_side
 from esim.simulator.plan.plan import Plan
@@ -157,12 +157,12 @@ def run_many(
     """Replay a plan in many launch orders, each as `run_once` does it.
 
     Args:
-        plan: what is replayed.
+        plan: what is replayed; of a batch, each study by itself.
         clock: who counts as previous.
         costs: startup and stop overheads, in seconds, where the clock has times.
-        orders: int64 [O, N], the trials in launch order. An order may hold some of the trials
-            only, each at most once: the job is then of these, and what is returned of the others
-            means nothing.
+        orders: int64 [O, N], the trials in launch order, of a batch one study's after another's.
+            An order may hold some of the trials only, each at most once and in each order as many
+            of a study: the job is then of these, and what is returned of the others means nothing.
         acting: whether the rule acts; if not, the baseline is run.
         threads: bounds the threads; None: as many as the machine has cores. The result does not
             depend on it.
@@ -172,6 +172,7 @@ def run_many(
 
     >>> import esim
     >>> study = esim.Study.from_arrays([[1.0, 1.0, 1.0], [2.0, 2.0, 2.0]], "minimize")
+    >>> from esim.simulator.plan.build import prepare
     >>> plan = prepare(study, esim.rule("sagemaker"))
     >>> orders = np.array([[0, 1], [1, 0]])
     >>> run_many(plan, Clock("order", 1), Costs(), orders).rows_kept.tolist()
@@ -235,19 +236,20 @@ def _run_many_with_first_completed(
 
     Where trials run one after another, orders in which the rungs come out alike share a plan.
     """
-    first_completed_of = _first_completed(plan, clock, costs, orders, threads)
+    settled = _first_completed(plan, clock, costs, orders, threads)
     n = plan.study.n_trials
     timed = clock.mode != "order"
     kept = np.zeros((len(orders), n), dtype=np.int32)
     stopped = np.zeros((len(orders), n), dtype=np.bool_)
     spans = np.empty((len(orders), n, 2)) if timed else np.empty((0, n, 2))
     trained: Float64 | None = None
-    alike: dict[int, list[int]] = {}
-    for at, first_completed in enumerate(first_completed_of):
-        alike.setdefault(at if timed else first_completed.longest, []).append(at)
+    alike: dict[Hashable, list[int]] = {}
+    for at, its_studies in enumerate(settled):
+        key = at if timed else tuple(its.longest for its in its_studies)
+        alike.setdefault(key, []).append(at)
     for same in alike.values():
-        its = prepare(
-            plan.study, plan.rule, threads=threads, first_completed=first_completed_of[same[0]]
+        its = prepare_batch(
+            plan.batch, plan.rule, threads=threads, first_completed=settled[same[0]]
         )
         part = run_many(its, clock, costs, orders[same], threads=threads)
         kept[same], stopped[same] = part.rows_kept, part.stopped
@@ -268,7 +270,7 @@ def with_first_completed(
         plan: returned as it is unless its rule waits and nothing is settled yet.
         clock: who counts as previous.
         costs: startup and stop overheads, in seconds, where the clock has times.
-        order: int64 [N], the trials in launch order; None: the study's own.
+        order: int64 [N], the trials in launch order, as for `run_many`; None: the studies' own.
 
     Raises:
         EsimError: as for `prepare`.
@@ -277,8 +279,8 @@ def with_first_completed(
         return plan
     n = plan.study.n_trials
     order = np.arange(n, dtype=np.int64) if order is None else order
-    (first_completed,) = _first_completed(plan, clock, costs, order[None], 1)
-    return prepare(plan.study, plan.rule, first_completed=first_completed)
+    (settled,) = _first_completed(plan, clock, costs, order[None], 1)
+    return prepare_batch(plan.batch, plan.rule, first_completed=settled)
 
 
 def _first_completed(
@@ -287,18 +289,27 @@ def _first_completed(
     costs: Costs,
     orders: NDArray[np.int64],
     threads: int | None,
-) -> list[FirstCompleted]:
-    """What the first trials to complete settle in each launch order."""
-    study = plan.study
-    if clock.mode == "order":
-        return [one_after_another(study, order) for order in orders]
-    baseline = run_many(plan, clock, costs, orders, acting=False, threads=threads)
+) -> list[list[FirstCompleted]]:
+    """What the first trials to complete settle in each launch order, for each study. [O][S]"""
+    batch, baseline = plan.batch, None
     startup = costs.startup_s if clock.mode == "simulated" else 0.0
-    seconds, unseen = report_seconds(study), plan.arrays.flags[:, UNSEEN]
-    return [
-        side_by_side(study, order, seconds, began + startup, ended, unseen)
-        for order, (began, ended) in zip(orders, baseline.spans.swapaxes(1, 2), strict=True)
-    ]
+    if clock.mode != "order":
+        baseline = run_many(plan, clock, costs, orders, acting=False, threads=threads)
+    of_study = np.searchsorted(batch.trials, orders[0] if len(orders) else [], side="right") - 1
+    found: list[list[FirstCompleted]] = [[] for _ in orders]
+    firsts = batch.trials[:-1].tolist()
+    for at, (study, first) in enumerate(zip(batch.studies, firsts, strict=True)):
+        its_orders = orders[:, of_study == at] - first
+        seconds, trials = report_seconds(study), slice(first, first + study.n_trials)
+        unseen = plan.arrays.flags[trials, UNSEEN]
+        for o, order in enumerate(its_orders):
+            if baseline is None:
+                found[o].append(one_after_another(study, order))
+                continue
+            began, ended = baseline.spans[o, trials].T
+            settled = side_by_side(study, order, seconds, began + startup, ended, unseen)
+            found[o].append(settled)
+    return found
 
 
 def run_once(
@@ -315,7 +326,7 @@ def run_once(
 
     Args:
         plan, clock, costs, acting: as for `run_many`.
-        order: int64, the trials in launch order, as for `run_many`; None: the study's own.
+        order: int64, the trials in launch order, as for `run_many`; None: the studies' own.
         probe: a trial that is judged to its end and never stopped; -1: none. EVERY of the kernels'
             engine: each, so that what is told of stops is what was first decided.
         traced: whether what each judgement found is kept.
@@ -325,6 +336,7 @@ def run_once(
 
     >>> import esim
     >>> study = esim.Study.from_arrays([[1.0, 1.0, 1.0], [2.0, 2.0, 2.0]], "minimize")
+    >>> from esim.simulator.plan.build import prepare
     >>> plan = prepare(study, esim.rule("sagemaker"))
     >>> run = run_once(plan, Clock("order", 1), Costs())
     >>> run.rows_kept.tolist(), run.threshold.tolist()
@@ -404,8 +416,16 @@ def _run_timed(
     running = None
     if len(orders) >= _MANY and acting and _judged_together(plan, effects, times):
         running = np.zeros((len(state.trials) + 1, 5), dtype=np.int64)
+        running[-1, timed.ALONE] = _looks_at_none(plan)
     arguments = plan.arguments(effects.made)
     timed.run_timed(orders, probe, kept, spans, *arguments, state, times, running)
+
+
+def _looks_at_none(plan: Plan) -> bool:
+    """Whether, of a plan that is judged together, trials are stopped whatever the others do."""
+    rule = plan.arrays.rule
+    waits = rule.min_completed > 0 or rule.warmup_share > 0.0
+    return not (len(plan.arrays.cell_column) or waits)
 
 
 def _judged_together(plan: Plan, effects: StopEffects, times: Times) -> bool:

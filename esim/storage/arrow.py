@@ -143,11 +143,15 @@ def strings(texts: Sequence[str | None]) -> Any:
     Raises:
         UnicodeEncodeError: a text holds a surrogate, so it is not Unicode text.
     """
-    n, missing = len(texts), None in texts
-    whole: Sequence[Any] = [text or "" for text in texts] if missing else texts
-    joined = "".join(whole)
+    n, missing = len(texts), False
+    whole: Sequence[Any] = texts
+    try:
+        joined = "".join(whole)
+    except TypeError:  # a None
+        missing, whole = True, [text or "" for text in texts]
+        joined = "".join(whole)
     if joined.isascii():  # each letter is one byte; a tenth of the time of the loop below
-        data, lengths = joined.encode(), np.fromiter(map(len, whole), np.int64, n)
+        data, lengths = joined.encode(), _lengths(whole, joined)
     else:
         encoded = [text.encode() for text in whole]
         data, lengths = b"".join(encoded), np.fromiter(map(len, encoded), np.int64, n)
@@ -161,6 +165,16 @@ def strings(texts: Sequence[str | None]) -> Any:
     if large:
         return pa.Array.from_buffers(pa.large_string(), n, buffers).cast(pa.string())
     return pa.Array.from_buffers(pa.string(), n, buffers)
+
+
+def _lengths(texts: Sequence[str], joined: str) -> Int64:
+    """How many letters each ASCII text has, int64 [R]; `joined` are all of them."""
+    if "\0" in joined:
+        return np.fromiter(map(len, texts), np.int64, len(texts))
+    # Ends found by a letter that no text has: a third of the time.
+    parted = np.frombuffer("\0".join([*texts, ""]).encode(), dtype=np.uint8)
+    ends = np.flatnonzero(parted == 0)
+    return np.diff(ends, prepend=-1) - 1
 
 
 def with_nulls(values: NDArray[Any], present: NDArray[np.bool_]) -> Any:

@@ -347,7 +347,8 @@ class Study:
         need, r = self._need, self.n_reports
         need((np.diff(self.offsets) >= 0).all(), "offsets must never decrease")
         self._need_order(self.steps, "steps must increase strictly inside a trial", strict=True)
-        need(r == 0 or self.steps.min() >= 0, "steps must not be negative")
+        first = self.offsets[:-1][np.diff(self.offsets) > 0]  # steps increase from there
+        need(r == 0 or self.steps[first].min() >= 0, "steps must not be negative")
         need(self.done_at_zero in (0, 1), "done_at_zero must be 0 or 1")
         self._need_exact_sums()
         if self.elapsed is not None:
@@ -372,7 +373,8 @@ class Study:
             raise EsimError(what, where=f"study {self.name!r}", why=why)
 
     def _need_exact_sums(self) -> None:
-        highest = int(self.steps.max(initial=0))
+        last = self.offsets[1:][np.diff(self.offsets) > 0] - 1  # the largest of each trial
+        highest = int(self.steps[last].max(initial=0))
         if highest * self.n_trials < EXACT:
             return
         at = int(self.steps.argmax())

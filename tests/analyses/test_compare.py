@@ -13,20 +13,25 @@ from numba import config
 
 import esim
 from esim import EsimError, Status, Study
+from esim.analyses.compare.compare import _with_baselines
 from esim.analyses.compare.contestants import contestants
-from esim.analyses.compare.study_replays import earliest_stop, launch_orders
+from esim.analyses.compare.replay_table import earliest_stops, replay_tables
+from esim.analyses.compare.study_replays import Conditions, launch_orders
 from esim.analyses.compare.trial_halves import subset, trial_halves
 from esim.assumptions import Clock, Costs
 from esim.results.comparison.comparison import Comparison
 from esim.results.replay import ReplayResult
-from esim.rules import Rule
+from esim.rules import Rule, usual
 from esim.simulator.accounting import Lot, outcomes_of_lots
 from esim.simulator.plan.build import prepare
 from esim.simulator.run import run_many
 from esim.study import Note
+from esim.study.batch import Batch
+from esim.study.facts import facts
 from esim.study.times import side_by_side
 from tests.references import generate
 from tests.references.golden import of
+from tests.simulator.test_accounting import of_one
 from tests.simulator.test_kernel import clock_of, costs_of
 from tests.simulator.test_threads import WALKS
 
@@ -100,7 +105,7 @@ def test_scores_are_the_summaries_of_replays_in_each_order() -> None:
             )
             for its, few in parts
         ]
-        actual, _ = outcomes_of_lots(study, costs, final, lots)
+        actual = of_one(outcomes_of_lots(Batch.of([study]), costs, final, lots)[0])
         for o, order in enumerate(orders):
             result = esim.replay(
                 subset(study, order, "in order"), run.rule, clocks[o].mode, clocks[o].workers,
@@ -119,12 +124,45 @@ def test_scores_are_the_summaries_of_replays_in_each_order() -> None:
     assert told > RUNS // 4
 
 
+def test_studies_together_are_what_each_is_alone() -> None:
+    """To the last bit, of any sizes, under every usual rule and baseline, on a few workers too."""
+    some = [
+        dataclasses.replace(study, name=f"s{at}")
+        for at, study in enumerate(generate.studies(seed=17, n=6 if config.DISABLE_JIT else 16))
+        if study.n_trials > 1
+    ]
+    field = _with_baselines(contestants(usual(), {}), [facts(study) for study in some])
+    conditions = Conditions(
+        settings=dataclasses.replace(
+            esim.compare(walks(0), ["none"], orders=3).settings,
+            workers_table=(1, 2, 3),
+            workers_orders=2,
+        ),
+        final="best",
+        sample=None,
+        workers_sample=None,
+        ranked=field.ranked,
+    )
+    together = replay_tables(field.contestants, conditions, 1, None, some)
+    for study, actual in zip(some, together, strict=True):
+        (alone,) = replay_tables(field.contestants, conditions, 1, None, [study])
+        assert actual.best_recorded == alone.best_recorded
+        assert same_bits(actual.first_stop, alone.first_stop)
+        for name, numbers in alone.numbers.items():
+            assert same_bits(actual.numbers[name], numbers), (study.name, name)
+
+
+def same_bits(a: np.ndarray, b: np.ndarray) -> bool:
+    return a.tobytes() == b.tobytes()
+
+
 def test_the_earliest_stop_is_that_of_the_decisions() -> None:
     orders = np.array([np.random.default_rng(i).permutation(WALKS.n_trials) for i in range(4)])
     plan = prepare(WALKS, of(min_reports=4))
     runs = run_many(plan, Clock("order"), Costs(), orders)
-    _, trials = outcomes_of_lots(WALKS, Costs(), "last", [Lot(Clock("order"), runs, runs)])
-    found = earliest_stop(trials)
+    batch = Batch.of([WALKS])
+    _, trials = outcomes_of_lots(batch, Costs(), "last", [Lot(Clock("order"), runs, runs)])
+    found = earliest_stops(batch, trials)[:, 0]
     for o, order in enumerate(orders):
         result = esim.replay(subset(WALKS, order, "x"), of(min_reports=4), "order")
         stops = [t["stop_step"] for t in result.columns.rows() if t["stopped"]]

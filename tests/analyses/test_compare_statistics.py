@@ -24,6 +24,7 @@ from esim.analyses.compare.statistics import (
     interval,
     mean_bounds,
     mean_of_all,
+    means_of_all,
     pick,
     ranks,
     wilson,
@@ -324,3 +325,12 @@ def test_every_study_is_held_out_once(studies: int, parts: int) -> None:
     found = folds(studies, np.random.default_rng(0))
     assert len(found) == parts
     assert sorted(np.concatenate(found).tolist()) == list(range(studies))
+
+
+@pytest.mark.parametrize("orders", [1, 7, 100, 300])
+def test_means_of_all_contestants_are_those_of_each(orders: int) -> None:
+    """To the last bit: added up in the same order."""
+    values = np.random.default_rng(orders).lognormal(0, 9, (150, 3, orders))
+    values[4, 1, 0], values[5, 2, 0], values[6, 2, 0] = np.inf, np.inf, -np.inf
+    expected = [mean_of_all(np.array([mean_of_all(v[r]) for v in values])) for r in range(3)]
+    assert means_of_all(values).tobytes() == np.array(expected).tobytes()

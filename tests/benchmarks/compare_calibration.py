@@ -21,9 +21,10 @@ from esim.analyses.compare.choice import choose
 from esim.analyses.compare.compare import _with_baselines
 from esim.analyses.compare.contestants import Field, contestants
 from esim.analyses.compare.ranking import fewest_studies
+from esim.analyses.compare.replay_table import replay_studies
 from esim.analyses.compare.spreads import MeanIntervals
 from esim.analyses.compare.statistics import best_of_many_test, ranks
-from esim.analyses.compare.study_replays import LOSS, Conditions, StudyReplays, replay_study
+from esim.analyses.compare.study_replays import LOSS, Conditions, StudyReplays
 from esim.study import Float64, Study
 from esim.study.facts import facts
 from tests.benchmarks.outcome_families import FAMILIES, NULLS, alike_normal
@@ -271,7 +272,8 @@ def replayed(kind: str, studies: int) -> tuple[list[StudyReplays], Field]:
     field = _with_baselines(contestants([esim.rule(r) for r in RULES], {}), [facts(made[0])])
     settings = settings_of(orders=4)
     same = Conditions(settings, "last", None, None, field.ranked)
-    return [replay_study(field.contestants, same, 1, None, 0, one) for one in made], field
+    places = range(len(made))
+    return replay_studies(field.contestants, same, 1, None, places, made), field
 
 
 def of_replays(times: int, population: int) -> Iterator[str]:

@@ -21,7 +21,7 @@ from esim.analyses.estimate.samples import play
 from esim.assumptions import Clock, Costs
 from esim.results.replay import BestTrial, Summary
 from esim.rules import Rule
-from esim.simulator.accounting import Launches, Outcomes, outcomes
+from esim.simulator.accounting import Jobs, Launches, OrdersOfStudies, Outcomes, outcomes
 from esim.simulator.best import BestTrials
 from esim.simulator.job_end import Until
 from esim.simulator.plan.build import prepare
@@ -29,6 +29,7 @@ from esim.simulator.replay import replay_batches, replay_plan
 from esim.simulator.run import OrderRuns, run_many
 from esim.simulator.trial_outcomes import outcomes_of_trials
 from esim.study import Status, Study
+from esim.study.batch import Batch
 from tests.references import generate, naive
 from tests.references.generate import build
 from tests.references.golden import INF, NAN, of
@@ -106,6 +107,17 @@ def told(found: Outcomes, job: int, study: Study, launched: list[int]) -> dict[s
     return numbers
 
 
+def of_one(found: Outcomes, study: int = 0) -> Outcomes:
+    """The outcomes of one study in O launch orders, from those of several: [O, S] -> [O]."""
+    numbers: dict[str, Any] = {}
+    for name, column in vars(found).items():
+        if isinstance(column, BestTrials):
+            numbers[name] = BestTrials(column.place[:, study], column.value[:, study])
+        else:
+            numbers[name] = column[:, study]
+    return Outcomes(**numbers)
+
+
 def assert_agrees(actual: dict[str, Any], expected: dict[str, Any]) -> None:
     assert set(actual) == set(expected)
     for name, value in expected.items():
@@ -162,8 +174,8 @@ def check(study: Study, rule: Rule, clock: Clock, costs: Costs, final: str, seed
     if clock.mode != "recorded":
         runs, baseline = runs_of(study, rule, clock, costs, orders)
         trials = outcomes_of_trials(study, costs, final, runs)
-        jobs = Launches.of_all(study, len(orders))
-        found = outcomes(jobs, study, clock, costs, trials, runs, baseline)
+        jobs = OrdersOfStudies(Batch.of([study]), len(orders))
+        found = of_one(outcomes(jobs, study, clock, costs, trials, runs, baseline))
         for at in range(len(orders)):
             launched = list(range(n))  # of equal trials the first in the study's order is the best
             expected = account(
@@ -245,10 +257,11 @@ def outcomes_by_hand(
     rows = np.array(kept, dtype=np.int32)
     runs = OrderRuns(rows, rows < np.diff(study.offsets), np.empty((0, study.n_trials, 2)), None)
     trials = outcomes_of_trials(study, costs, "last", runs)
-    jobs = Launches.of_all(study, len(rows))
+    jobs: Jobs = OrdersOfStudies(Batch.of([study]), len(rows))
     if orders is not None:
-        jobs = Launches.of_some(np.array(orders, dtype=np.int64))
-    return outcomes(jobs, study, Clock("order"), costs, trials, runs, runs)
+        jobs = Launches(np.array(orders, dtype=np.int64))
+    found = outcomes(jobs, study, Clock("order"), costs, trials, runs, runs)
+    return found if orders is not None else of_one(found)
 
 
 @pytest.mark.parametrize("name", ["no trials", "no trials, a column of times"])

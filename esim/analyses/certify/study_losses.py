@@ -9,14 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from esim.analyses.compare.contestants import Contestant
-from esim.analyses.compare.study_replays import (
-    LOSS,
-    Conditions,
-    ReplayTable,
-    check_saved_known,
-    ranked_number,
-    replay_table,
-)
+from esim.analyses.compare.replay_table import ReplayTable, check_saved_known, replay_tables
+from esim.analyses.compare.study_replays import LOSS, Conditions, ranked_number
 from esim.assumptions import Clock
 from esim.study import Float64, Status, Study
 from esim.study.times import last_values
@@ -61,15 +55,20 @@ def study_losses(
     conditions: Conditions,
     threads: int,
     tell: Callable[[], None] | None,
-    position: int,
-    study: Study,
-) -> StudyLosses:
-    """What candidates save and lose in one study; arguments as of `compare`'s `replay_study`.
+    positions: Sequence[int],
+    studies: Sequence[Study],
+) -> list[StudyLosses]:
+    """What candidates save and lose in each study; arguments as of `compare`'s `replay_studies`.
 
     Raises:
-        EsimError: the study lacks the times that the clock needs, or the amount to be saved.
+        EsimError: a study lacks the times that the clock needs, or the amount to be saved.
     """
-    table = replay_table(contestants, conditions, threads, tell, study)
+    tables = replay_tables(contestants, conditions, threads, tell, studies)
+    return [_losses_of(table, conditions) for table in tables]
+
+
+def _losses_of(table: ReplayTable, conditions: Conditions) -> StudyLosses:
+    study = table.study
     saved, loss, degradation = _in_every_order(table)
     left_out = None
     if not table.facts.degradation_known:

@@ -250,7 +250,7 @@ def _held_out(
         return Mean(found, *_around(found, beyond, name))
 
     def often(name: str, values: Sequence[Float64]) -> Share:
-        found = share([v[0] for v in values], outcomes[0].orders, confidence)
+        found = share(np.concatenate(values), outcomes[0].orders, confidence)
         assert found is not None
         low, high = _around(found.share, beyond, name)
         return replace(found, low=low, high=high)

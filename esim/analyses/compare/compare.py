@@ -13,13 +13,12 @@ from esim.analyses.compare.baselines import baselines
 from esim.analyses.compare.choice import DividesStudy, choose
 from esim.analyses.compare.comparison_document import assemble
 from esim.analyses.compare.contestants import Contestant, Field, contestants
+from esim.analyses.compare.replay_table import replay_studies, replay_whole_studies
 from esim.analyses.compare.spreads import MeanIntervals
 from esim.analyses.compare.study_replays import (
     Conditions,
     StudyReplays,
     orders_each,
-    replay_study,
-    replay_whole_study,
     sample_orders,
     table_orders,
     table_sample,
@@ -35,7 +34,6 @@ from esim.simulator.replay import Final
 from esim.storage.history import History
 from esim.study import Study
 from esim.study.facts import Facts
-from esim.version import __version__
 
 BOOTSTRAP = 2000  # replicates of each interval
 SAFEST_WITHIN = 0.1  # points of saving that the safest rule of the answer may be behind
@@ -71,11 +69,12 @@ def compare(
 ) -> Comparison:
     """Compare rules, and the baselines of any fair comparison, on recorded studies.
 
-    Studies are replayed one by one, and only their numbers are kept. Of a history, each worker
-    holds one study in memory at a time. If there are more than 100 studies (`MANY`), a few kB of
-    each are kept: the means over its launch orders, from which intervals and tests are computed,
-    and a few launch orders, from which quantiles are taken. Each is then replayed in fewer launch
-    orders, so that together they are as many as of 100 studies, with at least 10 of each.
+    Studies are replayed a few at a time, and only their numbers are kept. Of a history that is too
+    large for memory, each worker holds one row group at a time. If there are more than 100 studies
+    (`MANY`), a few kB of each are kept: the means over its launch orders, from which intervals and
+    tests are computed, and a few launch orders, from which quantiles are taken. Each is then
+    replayed in fewer launch orders, so that together they are as many as of 100 studies, with at
+    least 10 of each.
 
     Args:
         studies: one study, several, or a history (`esim.History.open`).
@@ -177,18 +176,20 @@ def compare(
             ranked=field.ranked,
             summaries=sample_orders(orders, len(known)) is None,
         )
-        told = every.positions, field.contestants, conditions
+        told = every.lots, field.contestants, conditions
         with finished_parts(given, out, resume, *told) as parts:
             replayed = replay_every(
-                every, replay_whole_study, field.contestants, conditions, progress, parts
+                every, replay_whole_studies, field.contestants, conditions, progress, parts
             )
         means = MeanIntervals(confidence, BOOTSTRAP, seed)
         found = None
         if choice:
             replay_parts = partial(_replayed_parts, every, replayed, conditions, jobs, progress)
             found = choose(replayed, field, settings, means, replay_parts)
-        whole = assemble(replayed, field, settings, means, found, conditions.sample)
-        return replace(whole, inputs=tuple(inputs), esim=__version__, failures=dict(every.failures))
+        return assemble(
+            replayed, field, settings, means, found, conditions.sample,
+            inputs=tuple(inputs), failures=dict(every.failures),
+        )  # fmt: skip
 
 
 def _with_baselines(asked: Field, known: Sequence[Facts]) -> Field:
@@ -238,12 +239,12 @@ def _replayed_parts(
         summaries=False,
     )
     with going_through(halves, jobs=jobs) as those:
-        return replay_every(those, replay_study, few, same, progress)
+        return replay_every(those, replay_studies, few, same, progress)
 
 
 def replay_every(
     every: Studies,
-    work: Callable[..., Made],
+    work: Callable[..., list[Made]],
     field: Sequence[Contestant],
     conditions: Conditions,
     progress: Progress | None,
@@ -252,21 +253,21 @@ def replay_every(
     """Replay every study under every contestant.
 
     Args:
-        work: what is made of a study; its arguments are those of `replay_study`.
-        parts: as of `Studies.each`.
+        work: what is made of studies; its arguments are those of `replay_studies`.
+        parts: as of `Studies.in_lots`.
     """
     count, of = itertools.count(1), len(every) * len(field)
 
     def one_done() -> None:
         if progress is not None:
-            progress(next(count), of)
+            progress(min(next(count), of), of)  # what failed together is done again alone
 
     def studies_done(studies: int) -> None:
         for _ in range(studies * len(field)):
             one_done()
 
     tell = one_done if every.here else None
-    return every.each(
+    return every.in_lots(
         partial(work, tuple(field), conditions, every.threads, tell),
         (lambda studies: None) if every.here else studies_done,
         parts,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -25,7 +25,7 @@ from esim.analyses.compare.spreads import (
     spreads,
     usable,
 )
-from esim.analyses.compare.statistics import covered, front, mean_of_all
+from esim.analyses.compare.statistics import covered, front, mean_of_all, means_of_all
 from esim.analyses.compare.study_replays import (
     LOSS,
     ORDER_NUMBERS,
@@ -50,6 +50,7 @@ from esim.results.comparison.comparison import (
     Winner,
 )
 from esim.results.named_rule import RecordedJobRule
+from esim.version import __version__
 
 I_EPOCH = "i-epoch"
 
@@ -62,8 +63,11 @@ def assemble(
     means: MeanIntervals,
     choice: Choice | None,
     sample: int | None,
+    *,
+    inputs: tuple[Mapping[str, Any], ...],
+    failures: Mapping[str, str],
 ) -> Comparison:
-    """The comparison, without its inputs, failures and the version of esim.
+    """The comparison.
 
     Args:
         replayed: every study under every contestant.
@@ -72,6 +76,8 @@ def assemble(
         means: how means get intervals.
         choice: the choice of a rule, if one was asked for and could be made.
         sample: launch orders of each study that were kept one by one; None: all.
+        inputs: what the studies were read from.
+        failures: name of a study -> why it failed.
     """
     saved = ranked_number(settings)
     contestants = field.contestants
@@ -112,6 +118,9 @@ def assemble(
         study_means=(
             None if sample is None else _study_means(replayed, field.ranked, placed.order)
         ),
+        inputs=inputs,
+        esim=__version__,
+        failures=failures,
     )
 
 
@@ -304,7 +313,7 @@ def _study_means(
     for p, table in zip(replayed, means, strict=True):
         for n, name in enumerate(columns[:-1]):
             if p.orders.known(name):
-                table[:, n] = [mean_of_all(row) for row in p.orders.of(name)]
+                table[:, n] = p.orders.of(name).mean(axis=1)
         if p.ranks is not None:
             table[list(ranked), -1] = p.ranks.mean(axis=1)
     return StudyMeans(columns, means[:, list(order)])
@@ -319,7 +328,7 @@ def _loses(
     kept = replayed.orders.of("best_kept")
     rows = []
     for r, contestant in enumerate(contestants):
-        found = share([1.0 - kept[r]], replayed.orders.orders, confidence)
+        found = share(1.0 - kept[[r]], replayed.orders.orders, confidence)
         if contestant.role == "rule" and found is not None and found.count:
             rows.append(Loses(contestant.key, found))
     return tuple(sorted(rows, key=lambda row: -row.share.share))
@@ -338,16 +347,16 @@ def _sensitivity(
         return Sensitivity(None, None, None, "")
 
     reaches = [p.reach for p in replayed if p.reach is not None]
-    by_order = float(np.mean([float(reach[r]) for reach in reaches for r in rules]))
+    by_order = float(np.mean([reach[rules] for reach in reaches]))
     by_rule = None
     if len(rules) > 1:
-        means = [np.mean([v[r].mean() for v in values]) for r in rules]
-        by_rule = float(max(means) - min(means))
+        means = means_of_all(np.stack(values))[rules]
+        by_rule = float(means.max() - means.min())
     spans = []
     for p in replayed:
         tables = [t.of(saved) for t in p.workers.values() if t.known(saved)]
         if len(tables) > 1:
-            rows = np.array([[t[r].mean() for t in tables] for r in rules])
+            rows = np.stack([t[rules].mean(axis=1) for t in tables], axis=1)
             spans.append(float(np.mean(rows.max(axis=1) - rows.min(axis=1))))
     by_workers = float(np.mean(spans)) if spans else None
     parts = (

@@ -17,6 +17,7 @@ from esim.analyses.compare.statistics import (
     effective_size,
     interval,
     mean_of_all,
+    means_of_all,
     wilson,
 )
 from esim.analyses.compare.study_replays import LOSS, ON_RECORD, ORDER_NUMBERS, StudyReplays
@@ -110,8 +111,9 @@ def spreads(replayed: Sequence[StudyReplays], means: MeanIntervals) -> list[Spre
             part[name] = dist
     for name in ("best_kept", "within"):
         cases = of_known(replayed, name)
-        for r, part in enumerate(parts):
-            part[name] = share([c[r] for c in cases], replayed[0].orders.orders, means.confidence)
+        every = np.stack(cases, axis=1) if cases else np.empty((rules, 0, 0))
+        for part, its in zip(parts, every, strict=True):
+            part[name] = share(its, replayed[0].orders.orders, means.confidence)
     return [Spread(**part) for part in parts]  # type: ignore[arg-type]  # by name
 
 
@@ -126,13 +128,13 @@ def _dists(
     every = np.concatenate([n.sample_of(name) for n in told], axis=1)
     levels = np.quantile(every, _LEVELS, axis=1, method="inverted_cdf")
     ends = np.stack([n.ends[n.names.index(name)] for n in told])
+    mean = means_of_all(np.stack(values))
     found: list[Dist | None] = []
     for r in range(rules):
         least, q05, q25, median, q75, q95, most = (float(x) for x in levels[:, r])
-        mean = mean_of_all(np.array([mean_of_all(v[r]) for v in values]))
         found.append(
             Dist(
-                mean=mean,
+                mean=float(mean[r]),
                 low=float(low[r]),
                 high=float(high[r]),
                 min=min(least, float(ends[:, r, 0].min())),
@@ -148,24 +150,24 @@ def _dists(
     return found
 
 
-def share(cases: Sequence[Float64], orders: int, confidence: float) -> Share | None:
+def share(cases: Float64, orders: int, confidence: float) -> Share | None:
     """How often something is true, every study weighing the same; None if nobody knows.
 
     The interval is Wilson's (`wilson`), for the effective size of the sample (`effective_size`).
 
     Args:
-        cases: of each study, float64 [C]: whether it is true in each launch order (0 or 1), or with
-            C = 1 in which share of them.
+        cases: float64 [S, C], whether it is true in each launch order of S studies (0 or 1), or
+            with C = 1 in which share of them.
         orders: launch orders of each study.
         confidence: of the interval.
     """
-    if not cases or not len(cases[0]):
+    if not cases.size:
         return None
-    of_study = np.array([c.mean() for c in cases])
+    of_study = cases.mean(axis=1)
     size = effective_size(of_study, orders)
     mean = float(of_study.mean())
     low, high = wilson(mean * size, size, confidence)
-    total = sum(round(float(c.mean()) * orders) for c in cases)
+    total = sum(round(true * orders) for true in of_study.tolist())
     return Share(mean, low, high, total, orders * len(cases))
 
 
@@ -184,26 +186,30 @@ def at_workers(
     for slots in workers:
         tables = [p.workers[slots] for p in replayed]
         kept = [t.of("best_kept") for t in tables if t.known("best_kept")]
+        every = np.stack(kept, axis=1) if kept else np.empty((len(rows), 0, 0))
+        names = (saved, "degradation_normalized", LOSS)
+        middles = {name: _middles(tables, name, len(rows)) for name in names}
         for r, row in enumerate(rows):
             row.append(
                 AtWorkers(
                     workers=slots,
                     orders=tables[0].orders,
                     studies=len(tables),
-                    saved=_middle(tables, saved, r),
-                    degradation_normalized=_middle(tables, "degradation_normalized", r),
-                    loss_normalized=_middle(tables, LOSS, r),
-                    best_kept=share([k[r] for k in kept], tables[0].orders, confidence),
+                    saved=middles[saved][r],
+                    degradation_normalized=middles["degradation_normalized"][r],
+                    loss_normalized=middles[LOSS][r],
+                    best_kept=share(every[r], tables[0].orders, confidence),
                 )
             )
     return [tuple(row) for row in rows]
 
 
-def _middle(tables: Sequence[KeptNumbers], name: str, r: int) -> Middle | None:
+def _middles(tables: Sequence[KeptNumbers], name: str, rules: int) -> list[Middle | None]:
+    """The middle of a number of each contestant, over launch orders and studies."""
     told = [t for t in tables if t.known(name)]
     if not told:
-        return None
-    mean = mean_of_all(np.concatenate([t.of(name)[r] for t in told]))
-    sample = np.concatenate([t.sample_of(name)[r] for t in told])
-    low, high = np.quantile(sample, [0.05, 0.95], method="inverted_cdf")
-    return Middle(mean, float(low), float(high))
+        return [None] * rules
+    values = np.concatenate([t.of(name) for t in told], axis=1)
+    samples = np.concatenate([t.sample_of(name) for t in told], axis=1)
+    low, high = np.quantile(samples, [0.05, 0.95], axis=1, method="inverted_cdf")
+    return [Middle(mean_of_all(values[r]), float(low[r]), float(high[r])) for r in range(rules)]

@@ -111,6 +111,21 @@ def mean_of_all(values: Float64) -> float:
         return float(np.mean(values))
 
 
+def means_of_all(values: Float64) -> Float64:
+    """The mean over studies of the mean over launch orders, each of which as `mean_of_all` has it.
+
+    Args:
+        values: float64 [S, R, C], of S studies, in C launch orders each.
+
+    Returns:
+        float64 [R].
+    """
+    with np.errstate(over="ignore", invalid="ignore"):
+        of_study = np.ascontiguousarray(values.mean(axis=2).T)  # added up in the same order
+        found: Float64 = of_study.mean(axis=1)
+    return found
+
+
 def bootstrap_studies(means: Float64, rng: np.random.Generator, replicates: int) -> Float64:
     """Bootstrap replicates of the mean over many studies.
 

@@ -143,7 +143,7 @@ def _play(
     by_position: bool,
     threads: int | None,
 ) -> Samples:
-    study, jobs = plan.study, Launches.of_some(orders)
+    study, jobs = plan.study, Launches(orders)
     runs = play_many(plan, clock, costs, until, orders, threads=threads)
     baseline = run_many(plan, clock, costs, orders, acting=False, threads=threads)
     trials = outcomes_of_trials(study, costs, until.final, runs)

@@ -68,13 +68,13 @@ def replay_chunk(settings: ReplaySettings, chunk: Chunk) -> ReplayedChunk:
         settings: how every study is replayed.
         chunk: the studies, as the history stores them.
     """
-    with _collecting_no_garbage():
+    with _without_collecting():
         return _replay_chunk(settings, chunk)
 
 
 @contextmanager
-def _collecting_no_garbage() -> Iterator[None]:
-    """Stop Python from looking through all objects for cycles, of which a chunk has none."""
+def _without_collecting() -> Iterator[None]:
+    """Stop Python's collector, which looks through all objects for cycles: a chunk has none."""
     collects = gc.isenabled()
     gc.disable()
     try:

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import islice
+from itertools import pairwise
 from typing import Any, TypeVar
 
 import numpy as np
@@ -25,10 +25,13 @@ from esim.study.facts import Facts, facts_at
 MANY = 100  # studies; of more, documents and memory hold only a short account of each
 MOST = 1000  # studies; of more, so many are drawn where a result is about studies like them
 HELD = 10_000_000  # reports of studies that are held in memory: 240 MB
+LOT = 10  # studies held in memory that a worker takes at a time, at most
+_LOTS = 32  # so many lots at least, if studies suffice, so that workers end together
 _DRAWN = 1_000_004  # child of a seed; studies have those below
 
 Made = TypeVar("Made")
 Work = Callable[[int, Study], Made]  # takes a study's position among all, and the study
+LotWork = Callable[[Sequence[int], Sequence[Study]], list[Made]]  # the same of several at once
 
 
 @dataclass(frozen=True)
@@ -130,15 +133,39 @@ def work_on(work: Work[Made], unit: WorkUnit) -> list[Made | FailedStudy]:
     Raises:
         EsimError: a study in memory failed.
     """
-    made: list[Made | FailedStudy] = []
-    for position, study in zip(unit.positions, read(unit), strict=True):
-        if isinstance(study, FailedStudy):
-            made.append(study)
-        elif isinstance(unit.source, InMemory) and not unit.source.of_history:
-            made.append(work(position, study))
-        else:
-            made.append(attempt(partial(work, position, study), study.name))
-    return made
+    return [
+        _work_on_one(work, unit, position, study)
+        for position, study in zip(unit.positions, read(unit), strict=True)
+    ]
+
+
+def work_on_lot(work: LotWork[Made], unit: WorkUnit) -> list[Made | FailedStudy]:
+    """Do the work on all studies of a unit at once, or if that fails, on each by itself.
+
+    Raises:
+        EsimError: as `work_on`.
+    """
+    pairs = list(zip(unit.positions, read(unit), strict=True))
+    whole = [(position, study) for position, study in pairs if isinstance(study, Study)]
+    if len(whole) > 1:
+        with suppress(Exception):  # one of them failed: the work on each by itself finds out which
+            made = iter(work(*zip(*whole, strict=True)))
+            return [next(made) if isinstance(study, Study) else study for _, study in pairs]
+
+    def alone(position: int, study: Study) -> Made:
+        return work([position], [study])[0]
+
+    return [_work_on_one(alone, unit, position, study) for position, study in pairs]
+
+
+def _work_on_one(
+    work: Work[Made], unit: WorkUnit, position: int, study: Study | FailedStudy
+) -> Made | FailedStudy:
+    if isinstance(study, FailedStudy):
+        return study
+    if isinstance(unit.source, InMemory) and not unit.source.of_history:
+        return work(position, study)
+    return attempt(partial(work, position, study), study.name)
 
 
 class Studies:
@@ -173,12 +200,17 @@ class Studies:
         """Of the studies that have not failed, among all."""
         return tuple(position for unit in self._units for position in unit.positions)
 
+    @property
+    def lots(self) -> tuple[tuple[int, ...], ...]:
+        """The positions of the studies that a worker takes at a time."""
+        return tuple(unit.positions for unit in self._units)
+
     def facts(self) -> list[Facts]:
         """The facts of each study.
 
         Studies of a history are then held in memory if they fit there together, so that the
-        history is read once. Workers of a cluster read theirs again, which costs less than to send
-        them.
+        history is read once, and a worker takes up to LOT of them at a time. Workers of a cluster
+        read theirs again, which costs less than to send them.
 
         Raises:
             EsimError: as `each`.
@@ -187,13 +219,20 @@ class Studies:
         reports = sum(entry.reports for chunk in chunks for entry in chunk.entries)
         if not chunks or not self._near or reports > HELD:
             return self.each(facts_at)
-        pairs = iter(self.each(_facts_and_study))
-        known: list[Facts] = []
-        for at, unit in enumerate(self._units):
-            facts, studies = zip(*islice(pairs, len(unit.positions)), strict=True)
-            known += facts
-            self._units[at] = replace(unit, source=InMemory(studies, of_history=True))
-        return known
+        pairs = self.each(_facts_and_study)
+        known, studies = zip(*pairs, strict=True)
+        positions = self.positions
+        most = max(1, min(LOT, len(known) // _LOTS))
+        cuts = [*range(0, len(known), most), len(known)]
+        self._units = [
+            WorkUnit(
+                InMemory(studies[a:b], of_history=True),
+                positions[a:b],
+                tuple(study.name for study in studies[a:b]),
+            )
+            for a, b in pairwise(cuts)
+        ]
+        return list(known)
 
     def each(
         self,
@@ -213,6 +252,23 @@ class Studies:
         Raises:
             EsimError: every study failed, or one in memory did.
         """
+        return self._each(partial(work_on, work), done, parts)
+
+    def in_lots(
+        self,
+        work: LotWork[Made],
+        done: Callable[[int], None] = lambda studies: None,
+        parts: FinishedParts | None = None,
+    ) -> list[Made]:
+        """`each`, with work that takes all studies of a unit at once."""
+        return self._each(partial(work_on_lot, work), done, parts)
+
+    def _each(
+        self,
+        work: Callable[[WorkUnit], list[Made | FailedStudy]],
+        done: Callable[[int], None],
+        parts: FinishedParts | None,
+    ) -> list[Made]:
         found: dict[int, list[Made | FailedStudy]] = {}
         for at, made in self._made(work, parts):
             found[at] = made
@@ -237,7 +293,7 @@ class Studies:
         return kept
 
     def _made(
-        self, work: Work[Made], parts: FinishedParts | None
+        self, work: Callable[[WorkUnit], list[Made | FailedStudy]], parts: FinishedParts | None
     ) -> Iterator[tuple[int, list[Made | FailedStudy]]]:
         """(position of a unit, what was made of it), as each unit finishes."""
         todo = list(range(len(self._units)))
@@ -246,7 +302,7 @@ class Studies:
                 todo.remove(at)
                 yield at, parts.read_object(f"{at}.made")
         units = [self._units[at] for at in todo]
-        for i, made in self._workers.run(partial(work_on, work), units):
+        for i, made in self._workers.run(work, units):
             if parts is not None:
                 parts.keep_object(f"{todo[i]}.made", made)
             yield todo[i], made

@@ -88,7 +88,7 @@ class PlanArrays(NamedTuple):
     # [R] how many judgements a trial makes in all if it is told to stop at each, more than it has:
     # it reaches its natural end; empty: its report is its last
     made: NDArray[np.int32]
-    flags: NDArray[np.bool_]  # [N, 4] UNSEEN, COMPLETES, JOINS, OPENS
+    flags: NDArray[np.bool_]  # [N, 4] UNSEEN, COMPLETES, JOINS, ODD
     cell_offsets: NDArray[np.int64]  # [N + 1] trial -> its cells, as its judgements show them
     cell_column: NDArray[np.int32]  # [K] the column of each cell
     # [K] which of the trial's judgements shows it, from 0; empty: the n-th shows the n-th cell

@@ -48,8 +48,9 @@ from esim.simulator.kernels.peers import (
 
 # The columns of a plan's `flags`. UNSEEN: more follows than was reported (rows without a value, or
 # the trial was still running). COMPLETES: the trial, if not stopped, ends as completed. JOINS: it
-# is a peer then. OPENS: it is the first of the next study, so that no trial before it counts.
-UNSEEN, COMPLETES, JOINS, OPENS = 0, 1, 2, 3
+# is a peer then. ODD: of several studies, its own stands at an odd place. A trial launched after
+# one that is not alike in this opens the next study, so that no trial before it counts.
+UNSEEN, COMPLETES, JOINS, ODD = 0, 1, 2, 3
 SPARED = -1  # in a state's `row`: worse at the last judgement, but among the best that go on
 EVERY = -2  # in place of a probe: every trial is judged to its end, and none is stopped
 
@@ -456,7 +457,7 @@ def run_orders(orders, probe, all_kept, plan, statistic, rank, end_rank, curve, 
             trial = orders[o, i]
             if len(plan.first_column) != 0 and i + 1 < orders.shape[1]:
                 read_ahead(orders[o, i + 1], plan, rank, state)
-            if plan.flags[trial, OPENS]:
+            if i > 0 and plan.flags[trial, ODD] != plan.flags[orders[o, i - 1], ODD]:
                 for at in range(len(state.tally)):
                     state.tally[at] = 0.0
             stopped = False

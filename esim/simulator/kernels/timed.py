@@ -11,7 +11,7 @@ import numpy as np
 
 from esim.simulator.kernels.engine import (
     EVERY,
-    OPENS,
+    ODD,
     UNSEEN,
     begin,
     end,
@@ -26,11 +26,12 @@ from esim.simulator.kernels.engine import (
     show,
 )
 from esim.simulator.kernels.jit import inner, kernel
-from esim.simulator.kernels.peers import set_indices
+from esim.simulator.kernels.peers import STOPS, set_indices
 
 START, DURATION, OVERHEAD, GAP, BEGAN, ENDED = 0, 1, 2, 3, 4, 5  # the columns of `jobs`
 KIND, PHASE, REPORT, TARGET = 0, 1, 2, 3  # the columns of `agenda`
 PRESENT, NEXT, APART, FOUND, UPTO = 0, 1, 2, 3, 4  # the columns of `running`
+ALONE = 1  # in its last row: whether no trial looks at others, so that its stop is known at once
 _IS_END, _IS_REPORT = 0, 1  # kinds of events
 # What the trial does at its next event: it reports, it ends, or, once stopped, it has trained (only
 # under rules whose stopped trials are peers from there) and then frees its slot. Where slots have
@@ -69,19 +70,26 @@ def _push(position, times):
 
 @inner
 def _settle(position, times):
-    """Put a position at the root of the heap, and let it sink to where it belongs."""
+    """Put a position at the root of the heap, and let it sink to where it belongs.
+
+    What has just happened to a trial mostly happens to all others before it does so again: it sinks
+    to the bottom first, with half the comparisons, and rises from there.
+    """
     heap = times.heap
-    size = heap[-1]
-    parent = 0
-    while 2 * parent + 1 < size:
-        child = 2 * parent + 1
+    size, hole, child = heap[-1], np.int64(0), np.int64(1)
+    while child < size:
         if child + 1 < size and _earlier(heap[child + 1], heap[child], times):
             child += 1
-        if not _earlier(heap[child], position, times):
+        heap[hole] = heap[child]
+        hole = child
+        child = 2 * hole + 1
+    while hole > 0:
+        parent = (hole - 1) >> 1
+        if not _earlier(position, heap[parent], times):
             break
-        heap[parent] = heap[child]
-        parent = child
-    heap[parent] = position
+        heap[hole] = heap[parent]
+        hole = parent
+    heap[hole] = position
 
 
 @inner
@@ -114,7 +122,7 @@ def _schedule(position, trial, plan, times):
 
 
 @inner
-def _start(position, trial, probe, now, plan, rank, state, times, running):
+def _start(position, trial, probe, now, plan, rank, state, times, running, kept):
     """Start the trial at a position of the launch order."""
     times.jobs[trial, BEGAN] = now if times.slots > 0 else times.jobs[trial, START]
     times.jobs[trial, ENDED] = np.inf
@@ -132,7 +140,7 @@ def _start(position, trial, probe, now, plan, rank, state, times, running):
     if running is None:
         follows = _schedule(position, trial, plan, times)
     else:
-        follows = _await_end(position, trial, plan, times, running)
+        follows = _await_end(position, trial, plan, state, times, running, kept)
     if follows:
         _push(position, times)
     launch(trial, plan, rank, state)
@@ -189,10 +197,10 @@ def _reschedule(position, trial, stopped, plan, times, kept):
 
 
 @inner
-def _await_end(position, trial, plan, times, running):
+def _await_end(position, trial, plan, state, times, running, kept):
     """Set a trial's next event to its end, or to a last report that comes with it.
 
-    The reports before are `_judge_until`'s.
+    The reports before are `_judge_until`'s, unless no trial looks at others.
     """
     reports = plan.offsets[trial + 1] - plan.offsets[trial]
     start = times.jobs[trial, BEGAN] + times.startup
@@ -203,6 +211,13 @@ def _await_end(position, trial, plan, times, running):
             apart = reports - 1
     times.agenda[position, REPORT] = apart
     ends = _schedule(position, trial, plan, times)
+    if running[-1, ALONE] != 0:
+        k, first = np.int64(0), plan.offsets[trial]
+        while k < apart and not _stops_alone(first + k, plan, state):
+            k += 1
+        if k < apart:
+            _mark(position, trial, k, plan, state, times, kept)
+        return ends
     running[position, NEXT] = 0
     running[position, APART] = apart
     running[running[-1, PRESENT], PRESENT] = position
@@ -298,13 +313,27 @@ def _judge_until_an_end(order, plan, state, times, running, kept):
 @inner
 def _stop(position, trial, k, plan, state, times, running, kept):
     """Stop a trial whose reports are judged together, if that leaves anything to save."""
-    times.agenda[position, TARGET] = _NEVER
-    if mark_stop(trial, k, plan, state, kept):
-        times.when[position] = _stop_ends(position, trial, k, plan, times)
-        times.agenda[position, KIND] = _IS_END
-        times.agenda[position, PHASE] = _TRAINED if plan.rule.from_stop else _FREES
+    if _mark(position, trial, k, plan, state, times, kept):
         _rise(position, times)
     _leave(position, running)
+
+
+@inner
+def _mark(position, trial, k, plan, state, times, kept):
+    """Set a trial's next event to a stop at judgement k. False if that would save nothing."""
+    times.agenda[position, TARGET] = _NEVER
+    if not mark_stop(trial, k, plan, state, kept):
+        return False
+    times.when[position] = _stop_ends(position, trial, k, plan, times)
+    times.agenda[position, KIND] = _IS_END
+    times.agenda[position, PHASE] = _TRAINED if plan.rule.from_stop else _FREES
+    return True
+
+
+@inner
+def _stops_alone(at, plan, state):
+    """Whether a judgement stops its trial where no peer is looked at."""
+    return not np.isnan(plan.own[at]) and state.members[np.int64(plan.column[at]), STOPS] != 0
 
 
 @inner
@@ -337,7 +366,7 @@ def _take_up(position, stays, times):
 def _study_end(first, order, flags):
     """The position after the last trial of the study that begins at `first`."""
     last = first + 1
-    while last < len(order) and not flags[order[last], OPENS]:
+    while last < len(order) and flags[order[last], ODD] == flags[order[first], ODD]:
         last += 1
     return last
 
@@ -372,7 +401,10 @@ def run_timed(
             free, now = times.slots, 0.0
             while True:
                 while waiting < last and (times.slots == 0 or free > 0):
-                    _start(waiting, order[waiting], probe, now, plan, rank, state, times, running)
+                    trial = order[waiting]
+                    _start(
+                        waiting, trial, probe, now, plan, rank, state, times, running, kept
+                    )  # fmt: skip
                     waiting += 1
                     free -= 1
                 if times.heap[-1] == 0:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 from esim.rules import Rule
 from esim.simulator.kernels import pairs
 from esim.simulator.kernels.arguments import Criteria, PlanArrays
-from esim.simulator.kernels.engine import COMPLETES, JOINS, OPENS, UNSEEN
+from esim.simulator.kernels.engine import COMPLETES, JOINS, ODD, UNSEEN
 from esim.simulator.kernels.peers import MIRRORED, STOPS
 from esim.simulator.plan import columns as where
 from esim.simulator.plan.cells import Cells, cells_of_reports, cells_of_rungs
@@ -33,7 +34,7 @@ def prepare(
     rule: Rule,
     *,
     threads: int | None = None,
-    first_completed: FirstCompleted | None = None,
+    first_completed: Sequence[FirstCompleted] | None = None,
 ) -> Plan:
     """The plan for replaying a study under a rule.
 
@@ -42,7 +43,8 @@ def prepare(
         rule: the rule.
         threads: bounds the threads that rank columns (default: the machine's cores); the result
             does not depend on it.
-        first_completed: what the first trials to complete settle, for a rule that waits for them.
+        first_completed: what the first trials to complete settle in each study, for a rule that
+            waits for them.
 
     Raises:
         EsimError: the rule cannot be planned on this study: two reports of a trial stand at one
@@ -60,15 +62,14 @@ def prepare(
 def batchable(rule: Rule) -> bool:
     """Whether studies can be planned as a batch.
 
-    They can unless the rule's columns, or what a trial keeps from its launch, depend on the study
-    as a whole.
+    They can unless a column of the rule may hold any trial's statistic, or a trial keeps something
+    from its launch.
 
     >>> import esim
     >>> batchable(esim.rule("sagemaker"))
     True
     """
-    alone = rule.rungs != "none" or rule.short == "carry" or rule.against == "hindsight"
-    return not alone and not rule.frozen
+    return rule.short != "carry" and not rule.frozen
 
 
 # Columns of a rule that only `with_criteria` reads: rules that differ in no other share a plan.
@@ -116,7 +117,7 @@ def prepare_batch(
     rule: Rule,
     *,
     threads: int | None = None,
-    first_completed: FirstCompleted | None = None,
+    first_completed: Sequence[FirstCompleted] | None = None,
 ) -> Plan:
     """The plan for replaying the studies of a batch under a rule, each by itself.
 
@@ -132,7 +133,7 @@ def prepare_batch(
     if rule.rungs == "none":
         found = _of_reports(batch, rule, own, peer, threads)
     else:
-        found = _of_rungs(rule, own, peer, threads, first_completed)
+        found = _of_rungs(batch, rule, own, peer, threads, first_completed)
     if not isinstance(found.report, slice):
         row_of = found.report if row_of is None else row_of[found.report]
     oriented, cells = oriented[found.report], found.cells
@@ -189,7 +190,7 @@ def _of_reports(
         judged = judged_reports(rule, study, offsets, positions, oriented, own)
     columns = where.columns(offsets, positions, batch.trials)
     own_statistic, column, engine_own = own_statistics(
-        rule, study, offsets, positions, oriented, own, judged, columns
+        rule, batch, offsets, positions, oriented, own, judged, columns
     )
     cells = cells_of_reports(rule, offsets, columns, peer, study.n_trials, threads)
     return _Compared(
@@ -198,15 +199,16 @@ def _of_reports(
 
 
 def _of_rungs(
+    batch: Batch,
     rule: Rule,
     own: Float64,
     peer: PeerStatistics,
     threads: int | None,
-    first_completed: FirstCompleted | None,
+    first_completed: Sequence[FirstCompleted] | None,
 ) -> _Compared:
     """What is judged at rungs."""
     study, offsets, positions, oriented = peer.study, peer.offsets, peer.positions, peer.oriented
-    rungs, n_columns = where.at_rungs(rule, study, offsets, positions, oriented, first_completed)
+    rungs, n_columns = where.at_rungs(rule, batch, offsets, positions, oriented, first_completed)
     judged = None
     if rule.rungs == "standing":
         judged = judged_reports(rule, study, offsets, positions, oriented, own)[rungs.report]
@@ -227,7 +229,7 @@ def _of_rungs(
 
 
 def _flags(batch: Batch, rule: Rule, unseen: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """UNSEEN, COMPLETES, JOINS and OPENS of each trial. bool [N, 4]"""
+    """UNSEEN, COMPLETES, JOINS and ODD of each trial. bool [N, 4]"""
     study = batch.whole
     flags = np.zeros((study.n_trials, 4), dtype=np.bool_)
     # A running trial would have gone on: a stop at its last report does stop it.
@@ -235,7 +237,8 @@ def _flags(batch: Batch, rule: Rule, unseen: NDArray[np.bool_]) -> NDArray[np.bo
     flags[:, COMPLETES] = _completes(study)
     flags[:, JOINS] = _joins(study, rule)
     if len(batch) > 1:
-        flags[batch.trials[:-1][batch.sizes > 0], OPENS] = True
+        sizes = batch.sizes[batch.sizes > 0]
+        flags[:, ODD] = np.repeat(np.arange(len(sizes)) % 2 == 1, sizes)
     return flags
 
 
@@ -300,7 +303,7 @@ def _curves(rule: Rule, oriented: Float64) -> tuple[Float64 | None, Float64]:
 
 
 def _criteria(
-    rule: Rule, study: Study, first_completed: FirstCompleted | None, columns: int
+    rule: Rule, study: Study, first_completed: Sequence[FirstCompleted] | None, columns: int
 ) -> Criteria:
     """The rule as the kernels read it; `columns`: how many there are, C."""
     method = METHODS[rule.method]
@@ -316,7 +319,7 @@ def _criteria(
         on_the_way=rule.on_the_way,
         leader=rule.against == "leader",
         plain=rule.plain,
-        after_first=first_completed is not None and first_completed.opens is None,
+        after_first=first_completed is not None and first_completed[0].opens is None,
         replaces=rule.rungs == "none",
         again_stopped=rule.again == "ended",
         from_stop=rule.peer_from == "stop",

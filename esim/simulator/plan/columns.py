@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import binascii
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -23,7 +24,8 @@ from esim.simulator.kernels.rungs import (
     Rungs,
     judge_at_rungs,
 )
-from esim.study import Float64, Int64, Study
+from esim.study import Float64, Int64
+from esim.study.batch import Batch
 
 Int32 = NDArray[np.int32]
 NOTHING = np.empty(0, dtype=np.int32)
@@ -186,36 +188,40 @@ def cells(rule: Rule, offsets: Int64, column: Int32) -> Ranked | LookedUp:
 
 def at_rungs(
     rule: Rule,
-    study: Study,
+    batch: Batch,
     offsets: Int64,
     positions: NDArray[Any],
     values: Float64,
-    first_completed: FirstCompleted | None,
+    first_completed: Sequence[FirstCompleted] | None,
 ) -> tuple[RungJudgements, int]:
     """Where reports are judged at rungs and what their trials show there; how many columns.
 
     Args:
         rule: a rule that judges at rungs.
-        study: what the trials and their number are taken from.
+        batch: the studies, whose trials have rungs, and so columns, of their own.
         offsets: int64 [N + 1], trial -> its reports.
         positions: [R], where each report stands on the rule's axis.
         values: float64 [R].
-        first_completed: what rungs that wait for the first trials to complete are set by.
+        first_completed: what rungs that wait for the first trials to complete are set by, for each
+            study.
 
     Raises:
         EsimError: more rungs than a trial can be judged at.
     """
-    n = study.n_trials
-    longest = 0 if first_completed is None else first_completed.longest
-    highest = float(positions.max()) if len(positions) else 0.0
-    levels, bracket = _levels(rule, study, highest, longest)
-    opens = None if first_completed is None else first_completed.opens
+    n = batch.whole.n_trials
+    reports = offsets[batch.trials].tolist()
+    highest = [float(positions[a:b].max()) if a < b else 0.0 for a, b in pairwise(reports)]
+    longest = [0] * len(batch) if first_completed is None else [f.longest for f in first_completed]
+    levels, bracket = _levels(rule, batch, highest, longest)
+    opens = np.zeros(n, dtype=np.int64)
+    if first_completed is not None and first_completed[0].opens is not None:
+        opens = np.concatenate([its.opens for its in first_completed])
     rungs = Rungs(
         way=_WAYS[rule.rungs],
         adds_at_end=rule.again != "never",
         stop_at=rule.max_steps,
         nan_stops=rule.nan == "stop",
-        opens=np.zeros(n, dtype=np.int64) if opens is None else opens,
+        opens=opens,
         bracket=bracket,
         levels=levels,
         offsets=offsets,
@@ -246,16 +252,40 @@ def _room(offsets: Int64, cell_offsets: Int64, judgements: int, n_cells: int) ->
     )
 
 
-def _levels(rule: Rule, study: Study, highest: float, longest: int) -> tuple[Float64, Int64]:
+def _levels(
+    rule: Rule, batch: Batch, highest: Sequence[float], longest: Sequence[int]
+) -> tuple[Float64, Int64]:
     """The steps of the rungs, float64 [B, L], and the bracket of each trial, int64 [N].
 
-    B brackets of at most L rungs; inf stands where a bracket has fewer. `highest`: the last
-    position of any report; `longest`: the last step of the first trials to complete.
+    B brackets, one study's after another's, of at most L rungs; inf stands where a bracket has
+    fewer. Of each study, `highest`: the last position of any report; `longest`: the last step of
+    the first trials to complete.
 
     Raises:
         EsimError: more rungs than a trial can be judged at.
     """
-    n = study.n_trials
+    rows: list[list[float]] = []
+    brackets: list[Int64] = []
+    sizes = batch.sizes.tolist()
+    for name, n, top, last in zip(batch.names, sizes, highest, longest, strict=True):
+        its_rows, bracket = _levels_of_study(rule, name, n, top, last)
+        brackets.append(bracket + len(rows))
+        rows += its_rows
+    width = max(1, *(len(row) for row in rows))
+    if rule.rungs == "highest" and width > MOST_RUNGS:
+        raise EsimError(
+            f"rule {rule.name!r}: {width} rungs up to step {max(highest):g}",
+            why=f"a trial can be held by {MOST_RUNGS}",
+            fix="a larger reduction or first_rung",
+        )
+    levels = np.array([row + [math.inf] * (width - len(row)) for row in rows])
+    return levels, np.concatenate(brackets)
+
+
+def _levels_of_study(
+    rule: Rule, name: str, n: int, highest: float, longest: int
+) -> tuple[list[list[float]], Int64]:
+    """The steps of the rungs of each of a study's brackets, and each trial's bracket, int64 [N]."""
     first = rule.first_rung or max(longest // 100, 1)
     bracket = np.zeros(n, dtype=np.int64)
     n_brackets = 1
@@ -267,23 +297,12 @@ def _levels(rule: Rule, study: Study, highest: float, longest: int) -> tuple[Flo
             for left in range(n_brackets - 1, -1, -1)
         ]
         ends = np.cumsum(budgets)
-        drawn = [
-            binascii.crc32(f"{study.name}_{number}".encode()) % int(ends[-1]) for number in range(n)
-        ]
+        drawn = [binascii.crc32(f"{name}_{number}".encode()) % int(ends[-1]) for number in range(n)]
         bracket = np.searchsorted(ends, drawn, side="right").astype(np.int64)
     top = min(highest, rule.max_steps or math.inf)
-    rows: list[list[float]] = []
-    for b in range(n_brackets):
-        rows.append(_rungs(first, rule.reduction, b, top, rounded=rule.rungs == "standing"))
-    width = max(1, *(len(row) for row in rows))
-    if rule.rungs == "highest" and width > MOST_RUNGS:
-        raise EsimError(
-            f"rule {rule.name!r}: {width} rungs up to step {highest:g}",
-            why=f"a trial can be held by {MOST_RUNGS}",
-            fix="a larger reduction or first_rung",
-        )
-    levels = np.array([row + [math.inf] * (width - len(row)) for row in rows])
-    return levels, bracket
+    rounded = rule.rungs == "standing"
+    rows = [_rungs(first, rule.reduction, b, top, rounded=rounded) for b in range(n_brackets)]
+    return rows, bracket
 
 
 def _rungs(first: int, reduction: float, bracket: int, top: float, *, rounded: bool) -> list[float]:

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from esim.rules import Rule
 from esim.simulator.kernels import curves as shapes
 from esim.study import Float64, Int64, Status, Study
+from esim.study.batch import Batch
 
 _PATIENCE = {
     "optuna": shapes.OPTUNA,
@@ -71,19 +72,19 @@ def outside(rule: Rule, study: Study, own: Float64) -> NDArray[np.bool_]:
 
 def not_among_best(
     rule: Rule,
-    study: Study,
+    batch: Batch,
     offsets: Int64,
     values: Float64,
     own: Float64,
     judged: NDArray[np.bool_],
 ) -> NDArray[np.bool_]:
-    """Whether a report's trial is not among the best, known in hindsight. bool [R]
+    """Whether a report's trial is not among the best of its study, known in hindsight. bool [R]
 
     Among equals the trial launched first is the better. By last or best value a failed trial is
-    none of the best, as it has no model to keep. Arguments as for `judged_reports`; `judged`: what
-    that returned.
+    none of the best, as it has no model to keep. Arguments as for `judged_reports`, but a batch
+    stands in place of the study; `judged`: what that returned.
     """
-    n = study.n_trials
+    study, n = batch.whole, batch.whole.n_trials
     score = np.full(n, np.nan)
     if rule.keep_by == "judged":
         owner = np.repeat(np.arange(n), np.diff(offsets))
@@ -98,7 +99,9 @@ def not_among_best(
         has = np.diff(offsets) > 0
         score[has] = value[offsets[1:][has] - 1]
         score[study.status == Status.FAILED] = np.nan
-    best = np.argsort(score, kind="stable")[: rule.keep]  # NaN comes last
+    scores = batch.table(score, np.nan)
+    best = np.argsort(scores, axis=1, kind="stable")[:, : rule.keep]  # NaN comes last
     goes_on = np.zeros(n, dtype=np.bool_)
-    goes_on[best] = ~np.isnan(score[best])
+    known = ~np.isnan(np.take_along_axis(scores, best, axis=1))
+    goes_on[(batch.trials[:-1, None] + best)[known]] = True
     return np.repeat(~goes_on, np.diff(offsets))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -56,8 +57,8 @@ class Plan:
         rank: int32 [K], the rank of each cell in its column; None: peers are looked up.
         end_rank: int32 [E], the rank of the cell that a trial adds as it ends; None: none is added.
         curve: float64 [E], the values where whole curves are compared; None where they are not.
-        first_completed: what the first trials to complete settled; None if the rule does not wait
-            for them or it is not known yet.
+        first_completed: what the first trials to complete settled in each study; None if the rule
+            does not wait for them or it is not known yet.
     """
 
     batch: Batch
@@ -72,7 +73,7 @@ class Plan:
     rank: NDArray[np.int32] | None
     end_rank: NDArray[np.int32] | None
     curve: Float64 | None
-    first_completed: FirstCompleted | None
+    first_completed: Sequence[FirstCompleted] | None
 
     @property
     def study(self) -> Study:

@@ -14,6 +14,7 @@ from esim.simulator.kernels.rungs import ALWAYS_STOPS, NOT_JUDGED, RungJudgement
 from esim.simulator.plan.columns import Columns
 from esim.simulator.plan.gates import not_among_best, outside
 from esim.study import Float64, Int64, Study
+from esim.study.batch import Batch
 
 _STATISTIC = {"best": shapes.BEST, "average": shapes.AVERAGE}  # else the value itself
 
@@ -156,7 +157,7 @@ class PeerStatistics:
 
 def own_statistics(
     rule: Rule,
-    study: Study,
+    batch: Batch,
     offsets: Int64,
     positions: NDArray[Any],
     oriented: Float64,
@@ -168,7 +169,7 @@ def own_statistics(
 
     Args:
         rule: what is compared and how.
-        study: what bounds, final values and the direction are taken from.
+        batch: what bounds, final values and the direction are taken from.
         offsets: int64 [N + 1], trial -> its reports.
         positions: [R], where each report stands on the rule's axis.
         oriented: float64 [R], the values, negated when maximizing.
@@ -194,11 +195,11 @@ def own_statistics(
     elif rule.nan in ("worst", "poison") and unknown.any():
         shown = np.where(unknown, np.inf, own_statistic)
     if rule.against == "bounds":
-        stops = stops | (judged & outside(rule, study, own))
+        stops = stops | (judged & outside(rule, batch.whole, own))
     elif rule.against == "nothing":
         stops = judged
     elif rule.against == "hindsight":
-        stops = judged & not_among_best(rule, study, offsets, oriented, own, judged)
+        stops = judged & not_among_best(rule, batch, offsets, oriented, own, judged)
     if rule.against in ("pairs", "leader"):  # by the kernel itself, where peers do not matter
         return own_statistic, columns.stops(), own_statistic
     if rule.against != "peers":

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -238,8 +238,6 @@ _TRIAL_COLUMNS = (
 
 def reports_table(study: Study) -> Any:
     """A study's reports as an Arrow table with the columns of a shard's reports.parquet."""
-    import pyarrow as pa
-
     from esim.storage import arrow
 
     rows = np.repeat(np.arange(study.n_trials, dtype=np.int64), np.diff(study.offsets))
@@ -252,7 +250,19 @@ def reports_table(study: Study) -> Any:
         "value": arrow.array(study.values),
         "elapsed_s": elapsed if study.elapsed is None else arrow.array(study.elapsed),
     }
-    return pa.table(list(columns.values()), names=list(columns))
+    return _table(columns)
+
+
+def _table(columns: Mapping[str, Any]) -> Any:
+    """Columns as an Arrow table. Those of which no value may be missing are read in half the time
+    if they say so."""
+    import pyarrow as pa
+
+    may_lack = {column.name for column in (*_REPORT_COLUMNS, *_TRIAL_COLUMNS) if column.nulls}
+    fields = [
+        pa.field(name, column.type, nullable=name in may_lack) for name, column in columns.items()
+    ]
+    return pa.table(list(columns.values()), schema=pa.schema(fields))
 
 
 def trials_table(study: Study) -> Any:
@@ -263,8 +273,6 @@ def trials_table(study: Study) -> Any:
     Raises:
         EsimError: a hyperparameter is not text, a number, true, false or None.
     """
-    import pyarrow as pa
-
     from esim.storage import arrow
 
     keys = list(study.config)
@@ -287,4 +295,4 @@ def trials_table(study: Study) -> Any:
         "billed_s": arrow.nan_as_null(billed),
         CONFIG_COLUMN: arrow.strings(configs),
     }
-    return pa.table(list(columns.values()), names=list(columns))
+    return _table(columns)
