@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from esim.simulator.kernels.arguments import CELL
 from esim.simulator.kernels.engine import (
     EVERY,
     ODD,
@@ -101,8 +102,36 @@ def _judgements(at, group):
 
 
 @inner
-def _schedule(position, trial, plan, times):
+def _pass_over(position, trial, plan, state, times):
+    """Pass over the next reports at which nothing is judged and nothing shown.
+
+    Under rules of rungs most are such. Not what a trial has left that is to stop with a later
+    report, nor the last report of one that never ends, for it goes on until there. Nor reports at
+    the moment of the trial's end, which would come before reports of others then.
+    """
+    told = times.acting and times.agenda[position, TARGET] < 0 and len(state.trace) == 0
+    rule = plan.rule
+    if not told or len(plan.shown_by) == 0 or not rule.reached or not rule.plain or rule.on_the_way:
+        return
+    first, cell = plan.offsets[trial], state.trials[trial, CELL]
+    k, stop = times.agenda[position, REPORT], plan.offsets[trial + 1] - first
+    if cell < plan.cell_offsets[trial + 1] and plan.shown_by[cell] < stop:
+        stop = np.int64(plan.shown_by[cell])
+    elif not times.jobs[trial, DURATION] < np.inf:
+        stop -= 1
+    start = times.jobs[trial, BEGAN] + times.startup
+    natural_end = start + times.jobs[trial, DURATION]
+    while k < stop and np.isnan(plan.own[first + k]):
+        if not start + times.seconds[first + k] < natural_end:
+            break
+        k += 1
+    times.agenda[position, REPORT] = k
+
+
+@inner
+def _schedule(position, trial, plan, state, times):
     """Set a running trial's next event. False if it will never have one."""
+    _pass_over(position, trial, plan, state, times)
     when, agenda = times.when, times.agenda
     start = times.jobs[trial, BEGAN] + times.startup
     natural_end = start + times.jobs[trial, DURATION]
@@ -138,7 +167,7 @@ def _start(position, trial, probe, now, plan, rank, state, times, running, kept)
             _push(position, times)
         return
     if running is None:
-        follows = _schedule(position, trial, plan, times)
+        follows = _schedule(position, trial, plan, state, times)
     else:
         follows = _await_end(position, trial, plan, state, times, running, kept)
     if follows:
@@ -175,7 +204,7 @@ def _judge(position, trial, plan, statistic, rank, curve, state, times, kept):
 
 
 @inner
-def _reschedule(position, trial, stopped, plan, times, kept):
+def _reschedule(position, trial, stopped, plan, state, times, kept):
     """Set the next event of a trial that still holds its slot. False if it will never have one."""
     if stopped:
         start = times.jobs[trial, BEGAN] + times.startup
@@ -189,7 +218,7 @@ def _reschedule(position, trial, stopped, plan, times, kept):
         times.agenda[position, KIND] = _IS_END
         times.agenda[position, PHASE] = next_phase
         return True
-    if _schedule(position, trial, plan, times):
+    if _schedule(position, trial, plan, state, times):
         return True
     # Still running when it was recorded: it never ends.
     kept[trial] = plan.offsets[trial + 1] - plan.offsets[trial] + plan.flags[trial, UNSEEN]
@@ -210,7 +239,7 @@ def _await_end(position, trial, plan, state, times, running, kept):
         if start + times.jobs[trial, DURATION] <= at_last:
             apart = reports - 1
     times.agenda[position, REPORT] = apart
-    ends = _schedule(position, trial, plan, times)
+    ends = _schedule(position, trial, plan, state, times)
     if running[-1, ALONE] != 0:
         k, first = np.int64(0), plan.offsets[trial]
         while k < apart and not _stops_alone(first + k, plan, state):
@@ -443,7 +472,7 @@ def run_timed(
                 elif phase == _REFILLS:
                     free += 1
                 else:
-                    stays = _reschedule(position, trial, stopped, plan, times, kept)
+                    stays = _reschedule(position, trial, stopped, plan, state, times, kept)
                 _take_up(position, stays, times)
         for trial in range(len(jobs)):
             spans[o, trial, 0] = jobs[trial, BEGAN]
