@@ -404,13 +404,25 @@ def test_every_drawing_takes_and_returns_an_axes():
         assert draw_schedule(schedule, where, with_rule=with_rule) is where
 
 
-def every_figure(study: Study, width: float = style.WIDTH, **how) -> dict[str, Figure]:
+def every_plot(study: Study, **how) -> dict[str, Plot]:
     result = esim.replay(study, readings=True, **how)
-    every = {**plots(study, result), "studies": studies_plot([result])}
-    found = {name: figure_of(plot, study.name, width) for name, plot in every.items()}
-    for trial in study.trials[:3]:
-        found[f"explain {trial}"] = explain_figure(explain(study, trial, **how))
-    return found
+    return {**plots(study, result), "studies": studies_plot([result])}
+
+
+def drawn(study: Study, every: dict[str, Plot], width: float) -> dict[str, Figure]:
+    return {name: figure_of(plot, study.name, width) for name, plot in every.items()}
+
+
+def every_figure(study: Study, **how) -> dict[str, Figure]:
+    found = drawn(study, every_plot(study, **how), style.WIDTH)
+    return found | every_explanation(study, **how)
+
+
+def every_explanation(study: Study, **how) -> dict[str, Figure]:
+    return {
+        f"explain {trial}": explain_figure(explain(study, trial, **how))
+        for trial in study.trials[:3]
+    }
 
 
 def test_figures_are_those_with_something_to_draw():
@@ -454,16 +466,17 @@ def test_every_plot_tells_in_words_what_it_shows():
 )
 def test_draws_without_a_warning_and_inside_its_borders(study, tmp_path):
     telling = study.name in ("small", "big") or study.trials[:1] == (ODD_NAMES[0],)
+    every, explained = every_plot(study), every_explanation(study)  # these are of one width
     for width in (style.WIDTH, style.NARROW) if telling else (style.WIDTH,):
-        for name, figure in every_figure(study, width).items():
+        figures = drawn(study, every, width)
+        for name, figure in (figures | explained if width == style.WIDTH else figures).items():
             if width == style.WIDTH:
                 with style.styled():
                     figure.savefig(tmp_path / "figure.svg")
                 ElementTree.parse(tmp_path / "figure.svg")
             else:
                 figure.draw_without_rendering()
-            _stands_inside(figure, name)
-            _nothing_overlaps(figure, name)
+            _stands_inside_and_apart(figure, name)
 
 
 @pytest.mark.slow
@@ -477,28 +490,26 @@ def _texts(figure: Figure) -> list[Text]:
     return [t for t in figure.findobj(Text) if t.get_visible() and t.get_text().strip()]
 
 
-def _stands_inside(figure: Figure, name: str) -> None:
+def _stands_inside_and_apart(figure: Figure, name: str) -> None:
+    """All stands inside; ticks' labels stand apart on each axis, and titles, labels and legends
+    from each other."""
+    renderer = figure._get_renderer()  # asked for without one, each artist makes its own
     width, height = figure.bbox.width, figure.bbox.height
-    drawn = [figure.axes, figure.legends, [figure._suptitle]]
-    for artist in itertools.chain(*drawn):
-        box = artist.get_tightbbox()
+    drawn = [*figure.axes, *figure.legends, figure._suptitle]
+    parts = [artist.get_tightbbox(renderer) for artist in drawn]
+    for artist, box in zip(drawn, parts, strict=True):
         assert box.x0 > -2, (name, artist)
         assert box.y0 > -2, (name, artist)
         assert box.x1 < width + 2, (name, artist)
         assert box.y1 < height + 2, (name, artist)
-
-
-def _nothing_overlaps(figure: Figure, name: str) -> None:
-    """Ticks' labels stand apart on each axis, and titles, labels and legends from each other."""
     for part in figure.axes:
         for axis in (part.xaxis, part.yaxis):
             low, high = sorted(axis.get_view_interval())
             shown = [t.label1 for t in axis.get_major_ticks() if low <= t.get_loc() <= high]
             shown = [label for label in shown if label.get_text() and label.get_visible()]
-            boxes = [label.get_window_extent() for label in shown]
+            boxes = [label.get_window_extent(renderer) for label in shown]
             for one, other in itertools.combinations(boxes, 2):
                 assert not one.overlaps(other), (name, axis)
-    parts = [a.get_tightbbox() for a in (*figure.axes, *figure.legends, figure._suptitle)]
     for one, other in itertools.combinations(parts, 2):
         overlap = (
             min(one.x1, other.x1) - max(one.x0, other.x0),
