@@ -320,6 +320,18 @@ def number_columns(trials, offsets, positions, room, seen, column, first, report
 
 
 @kernel
+def column_spans(offsets, column, first_column, widths):
+    """Set each trial's first column, int32 [N], and how many there are up to its last one, [N].
+
+    `column` int32 [R] is the column of each report. Both are 0 where a trial has no reports.
+    """
+    for trial in range(len(offsets) - 1):
+        at, stop = offsets[trial], offsets[trial + 1]
+        first_column[trial] = column[at] if at < stop else 0
+        widths[trial] = column[stop - 1] - column[at] + 1 if at < stop else 0
+
+
+@kernel
 def expand_cells(offsets, column, cell_offsets, cell_column, shown_by, source):
     """Give each trial a cell in every column from its first report's to its last report's.
 

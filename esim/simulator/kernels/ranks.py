@@ -52,18 +52,19 @@ def _places(n):
 
 
 @kernel
-def pack(first, last, start, length, bits, numbers):
+def pack(first, last, start, length, bits, copied, numbers):
     """Set whole numbers that are ordered as the values of some columns, and hold their places.
 
-    Of the columns from `first` up to `last`, it left out. `bits` uint64: those of their values;
-    `numbers` uint64, as many. Their last bits are the place of the value in its column, in the
-    place of its own last bits.
+    Of the columns from `first` up to `last`, it left out. `bits` uint64: those of their values,
+    which are `copied`; `numbers` uint64, as many. Their last bits are the place of the value in its
+    column, in the place of its own last bits.
     """
     for c in range(first, last):
         mask, begin = _places(length[c]), start[c] - start[first]
         for i in range(length[c]):
             at = np.uint64(begin + i)
             number = bits[at]
+            copied[at] = number
             number = _ZERO if number == _TOP else number  # this is -0.0, which equals 0.0
             number = ~number if number >= _TOP else number | _TOP
             numbers[at] = (number & ~mask) | np.uint64(i)

@@ -14,7 +14,12 @@ from numpy.typing import NDArray
 
 from esim.errors import EsimError
 from esim.rules import Rule
-from esim.simulator.kernels.curves import expand_cells, number_columns, position_room
+from esim.simulator.kernels.curves import (
+    column_spans,
+    expand_cells,
+    number_columns,
+    position_room,
+)
 from esim.simulator.kernels.rungs import (
     EACH,
     HIGHEST,
@@ -163,16 +168,13 @@ def cells(rule: Rule, offsets: Int64, column: Int32) -> Ranked | LookedUp:
             )  # fmt: skip
         if again.any():
             return LookedUp()
-    has = np.diff(offsets) > 0
-    widths = np.zeros(len(offsets) - 1, dtype=np.int64)
-    first_column = np.zeros(len(offsets) - 1, dtype=np.int32)
-    first_column[has] = column[offsets[:-1][has]]
-    widths[has] = column[offsets[1:][has] - 1] - first_column[has] + 1
+    widths = np.empty(len(offsets) - 1, dtype=np.int64)
+    first_column = np.empty(len(offsets) - 1, dtype=np.int32)
+    column_spans(offsets, column, first_column, widths)
     total = int(widths.sum())
     carries = rule.short == "carry"
     if rule.match not in ("upto", "interpolate") or total == reports:
-        n_columns = int(column.max()) + 1 if reports else 0
-        if carries and n_columns * reports > _MOST_CARRY_BITS:
+        if carries and (int(column.max(initial=-1)) + 1) * reports > _MOST_CARRY_BITS:
             return LookedUp()
         in_a_row = first_column if total == reports else NOTHING
         return Ranked(offsets, column, NOTHING, None, in_a_row)

@@ -78,9 +78,10 @@ def rank_columns(
 
     def sort_some(first: int, last: int) -> None:
         its = slice(int(start[first]), int(start[last]))
-        values = universe[its].copy()
-        numbers = np.empty(len(values), dtype=np.uint64)
-        ranks.pack(first, last, start, length, values.view(np.uint64), numbers)
+        bits = universe[its].view(np.uint64)
+        copied, numbers = np.empty_like(bits), np.empty_like(bits)
+        ranks.pack(first, last, start, length, bits, copied, numbers)
+        values = copied.view(np.float64)
         for a, b in _alike(start[first : last + 1], length[first:last]):
             rows = numbers[start[first + a] - its.start : start[first + b] - its.start]
             rows.reshape(b - a, -1)[:, : length[first + a]].sort(axis=1)
