@@ -38,7 +38,7 @@ DETAILS = (
 PEERS = (
     ("optuna", "optuna-median", "Optuna's `MedianPruner`", 500),
     ("ray", "ray-median", "Ray Tune's `MedianStoppingRule`", 10_000),
-    ("synetune", "synetune-median", "Syne Tune's `MedianStoppingRule`", 500),
+    ("synetune", "synetune-median", "Syne Tune's `MedianStoppingRule`", 100),
 )
 
 
