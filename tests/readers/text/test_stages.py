@@ -219,7 +219,8 @@ def test_no_form_hangs_on_a_hostile_line(form: LineForm | TableForm, unit: str) 
     line = unit * (LENGTH // len(unit) + 1)
     text = LogText("x.log", line.encode())
     with guarded():
-        list(form.names_in(line))
+        if not form.general:  # nobody asks those for names
+            list(form.names_in(line))
         for sample in form.samples:
             own = form.metric_in(text, sample.metric)
             if own is not None:
