@@ -9,7 +9,6 @@ the calls, whatever the number of studies.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property, partial
 
 import numpy as np
@@ -35,6 +34,7 @@ from esim.simulator.accounting import Lot, OrdersOfStudies, Outcomes, outcomes_o
 from esim.simulator.job_end import Until, play_many
 from esim.simulator.jobs import choose_clock
 from esim.simulator.plan.build import batchable, prepare_batch
+from esim.simulator.plan.ranking import in_threads
 from esim.simulator.replay import replay_plan
 from esim.simulator.run import run_many
 from esim.simulator.trial_outcomes import TrialOutcomes
@@ -112,16 +112,7 @@ def replay_tables(
                 tell()
 
     work = [partial(one, lot, r) for lot in map(_Together, lots) for r in range(len(contestants))]
-    if threads == 1:
-        for piece in work:
-            piece()
-    else:
-        with ThreadPoolExecutor(threads) as pool:
-            try:
-                list(pool.map(lambda piece: piece(), work))
-            except BaseException:
-                pool.shutdown(wait=False, cancel_futures=True)
-                raise
+    in_threads(work, threads)
     return tables
 
 

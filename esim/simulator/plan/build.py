@@ -237,7 +237,7 @@ def _flags(batch: Batch, rule: Rule, unseen: NDArray[np.bool_]) -> NDArray[np.bo
     flags = np.zeros((study.n_trials, 4), dtype=np.bool_)
     # A running trial would have gone on: a stop at its last report does stop it.
     flags[:, UNSEEN] = unseen | (study.status == Status.RUNNING)
-    flags[:, COMPLETES] = _completes(study)
+    flags[:, COMPLETES] = completes(study)
     flags[:, JOINS] = _joins(study, rule)
     if len(batch) > 1:
         sizes = batch.sizes[batch.sizes > 0]
@@ -245,7 +245,7 @@ def _flags(batch: Batch, rule: Rule, unseen: NDArray[np.bool_]) -> NDArray[np.bo
     return flags
 
 
-def _completes(study: Study) -> NDArray[np.bool_]:
+def completes(study: Study) -> NDArray[np.bool_]:
     """Whether each trial, if it is not stopped, ends as completed. bool [N]"""
     return np.asarray(_COMPLETED.take(study.status))
 
@@ -253,7 +253,7 @@ def _completes(study: Study) -> NDArray[np.bool_]:
 def _joins(study: Study, rule: Rule) -> NDArray[np.bool_]:
     """Whether each trial, if it is not stopped, is a peer once it has ended. bool [N]"""
     if rule.pool == "completed":
-        return _completes(study)
+        return completes(study)
     return np.asarray(_NOT_FAILED.take(study.status) | rule.failed_peers)
 
 

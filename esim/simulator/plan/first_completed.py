@@ -9,8 +9,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from esim.simulator.plan.build import completes
 from esim.simulator.plan.columns import FirstCompleted
-from esim.study import Float64, Int64, Status, Study
+from esim.study import Float64, Int64, Study
 from esim.study.times import last_row
 
 
@@ -81,6 +82,5 @@ def side_by_side(
 
 def _completes(study: Study) -> NDArray[np.bool_]:
     """Whether each trial ran to its end and has a report. bool [N]"""
-    whole = (study.status == Status.COMPLETED) | (study.status == Status.UNKNOWN)
-    found: NDArray[np.bool_] = whole & (np.diff(study.offsets) > 0)
+    found: NDArray[np.bool_] = completes(study) & (np.diff(study.offsets) > 0)
     return found

@@ -29,7 +29,8 @@ def in_threads(jobs: Iterable[Callable[[], None]], threads: int | None) -> None:
         threads: how many run at a time; None: as many as the machine has cores.
 
     Raises:
-        Exception: the first error of the jobs, in their order.
+        Exception: the first error of the jobs, in their order; jobs that have not begun by then
+            are not run.
 
     >>> found = []
     >>> in_threads([lambda: found.append(1)], None)
@@ -42,8 +43,12 @@ def in_threads(jobs: Iterable[Callable[[], None]], threads: int | None) -> None:
             job()
         return
     with ThreadPoolExecutor(threads or os.cpu_count()) as pool:
-        for future in [pool.submit(job) for job in waiting]:
-            future.result()
+        try:
+            for future in [pool.submit(job) for job in waiting]:
+                future.result()
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
 
 
 def rank_columns(
