@@ -476,9 +476,12 @@ def replay_orders(
     rows = np.ascontiguousarray(given, dtype=np.int64)
     if rows.ndim != 2 or rows.shape[1] != n:
         raise EsimError(f"orders must be [n_orders, {n}]", why=f"their shape is {rows.shape}")
-    every = np.arange(n)
+    seen = np.empty(n, dtype=np.bool_)
     for i, order in enumerate(rows):
-        if not np.array_equal(np.sort(order), every):
+        seen[:] = False
+        if n > 0 and order.min() >= 0 and order.max() < n:
+            seen[order] = True
+        if not seen.all():
             raise EsimError(f"orders[{i}] is not a permutation of 0..{n - 1}")
     clock = Clock("simulated", workers) if workers != 1 else Clock("order")
     plan = prepare(study, named_rule(rule), threads=threads)

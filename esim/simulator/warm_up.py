@@ -31,7 +31,7 @@ def warm_up() -> Path:
     apart = Study.from_arrays(values, "maximize", elapsed=np.arange(1.0, 6.0), steps=steps)
     holed = np.where(rng.uniform(size=values.shape) < 0.2, np.nan, values)
     # Long columns are sorted by another kernel.
-    prepare(Study.from_arrays(rng.standard_normal((1000, 1)), "minimize"), PRESETS["sagemaker"])
+    prepare(Study.from_arrays(rng.standard_normal((5000, 1)), "minimize"), PRESETS["sagemaker"])
     _kept_in()  # fails here if nothing can be kept, before the time for compiling is spent
     for study in (aligned, apart, Study.from_arrays(holed, "minimize")):
         for rule in PRESETS.values():

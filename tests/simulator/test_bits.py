@@ -59,11 +59,12 @@ def test_pairwise_means_are_numpys_in_every_bit() -> None:
     for length in (1, 7, 8, 9, 127, 128, 129, 200, 260, 700):
         values = rng.random(length)
         for start in (0, 3):
-            out, twice = np.empty(length), np.empty(length)
+            out, same, twice = np.empty((3, length))
             offsets, steps = np.array([0, length]), np.arange(length)
             work = np.empty(8), np.empty((64, 4))
-            shapes.numpy_means(start, False, offsets, steps, values, *work, out)
-            shapes.numpy_means(start, True, offsets, steps, values, *work, twice)
+            shapes.numpy_means(start, offsets, steps, values, *work, out, twice)
+            shapes.numpy_means(start, offsets, steps, values, *work, same, np.empty(0))
+            assert np.array_equal(same, out, equal_nan=True)
             for n in range(start + 1, length + 1, 1 if length < 300 else 37):
                 window = values[start:n]
                 assert out[n - 1] == np.mean(window)

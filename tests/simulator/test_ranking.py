@@ -17,10 +17,10 @@ numbers = st.sampled_from(ODD) | st.floats(allow_nan=True, allow_infinity=True, 
 
 
 def check(values: Float64, column: np.ndarray, n_columns: int, threads: int | None = None) -> None:
-    blocks = iter([values[: len(values) // 2], values[len(values) // 2 :]])
-    rank, universe, members = rank_columns(
-        blocks, column.astype(np.int32), np.bincount(column, minlength=n_columns), threads
-    )
+    column, half = column.astype(np.int32), len(values) // 2
+    blocks = [(column[:half], values[:half]), (column[half:], values[half:])]
+    sizes = np.bincount(column, minlength=n_columns)
+    rank, universe, members = rank_columns(blocks, sizes, threads)
     for c in range(n_columns):
         cells = np.flatnonzero(column == c)
         known = [i for i in cells if not np.isnan(values[i])]
@@ -56,6 +56,27 @@ def test_alike_columns_of_any_length(
     values = scale * rng.standard_normal(3 * length)
     values[rng.choice(3 * length, 5)] = np.nan
     check(values, np.arange(3 * length) % 3, 3, threads=2)
+
+
+@pytest.mark.parametrize("length", [20, 300, 3_000, 6_000])
+@pytest.mark.parametrize("largest", [1.0, -1.0, 1e30, np.inf])
+def test_values_that_differ_in_their_last_bits_only(length: int, largest: float) -> None:
+    # With a zero and one of another size beside them, no number has room for what tells them apart.
+    rng = np.random.default_rng(length)
+    values = 0.3 + 1e-12 * rng.standard_normal(length)
+    values[:2] = 0.0, largest
+    some_apart = np.where(rng.random(length) < 0.99, np.arange(length) / length, values)
+    check(np.concatenate((values, some_apart, -values)), np.repeat([0, 1, 2], length), 3)
+
+
+def test_columns_of_many_lengths_are_ranked_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ranking, "_AT_ONCE", 64)
+    rng = np.random.default_rng(1)
+    sizes = [0, 3, 3, 3, 70, 70, 1, 0, 0, 30, 30, 30, 2, 128, 0]
+    column = rng.permutation(np.repeat(np.arange(len(sizes)), sizes))
+    values = rng.standard_normal(len(column))
+    values[rng.random(len(column)) < 0.1] = np.nan
+    check(values, column, len(sizes))
 
 
 def test_nothing_to_rank() -> None:

@@ -138,39 +138,42 @@ def _numpy_sum(first, n, last, values, work):
 
 
 @kernel
-def numpy_means(average_from, again, offsets, positions, values, sums, work, out):
-    """Set `out`, float64 [R], to the running average at each report as np.mean gives it.
+def numpy_means(average_from, offsets, positions, values, sums, work, means, ended):
+    """Set `means`, float64 [R], to the running average at each report as np.mean gives it.
 
     Up to 128 values NumPy adds up eight sums side by side, which grow with every eighth value, and
     then the rest in order. More it adds in halves, so that the cost grows with the square of a
-    trial's reports. With `again` the last value counts twice. `sums` float64 [8] holds the eight
-    sums; `work`: see `_numpy_sum`.
+    trial's reports. `ended` float64 [R] is set to the average in which the last value counts twice;
+    empty: it is not asked for. `sums` float64 [8] holds the eight sums; `work`: see `_numpy_sum`.
     """
+    ends = len(ended) > 0
     for trial in range(len(offsets) - 1):
-        first, total = offsets[trial], 0.0
-        for place in range(offsets[trial], offsets[trial + 1]):
-            at = np.uint64(place)
-            if positions[at] < average_from:
-                first, total = place + 1, 0.0
-                out[at] = np.nan
-                continue
-            value, n = values[at], place - first + 1
-            if n + np.int64(again) > _BLOCK:
-                n += np.int64(again)
-                out[at] = _numpy_sum(first, n, place, values, work) / n
-                continue
+        first, end, total = offsets[trial], offsets[trial + 1], 0.0
+        while first < end and positions[np.uint64(first)] < average_from:
+            means[np.uint64(first)] = np.nan
+            if ends:
+                ended[np.uint64(first)] = np.nan
+            first += 1
+        beyond = first + _BLOCK - 1  # where the last value twice is one more than a block
+        for place in range(first, end if end < beyond else beyond):
+            at, n = np.uint64(place), place - first + 1
+            value = values[at]
             total += value
             if n & 7 == 0:
                 total = _eight_sums(n, place - 7, value, values, sums)
                 for i in range(8):
                     its = values[np.uint64(place - 7 + i)]
                     sums[i] = its if n == 8 else sums[i] + its
-            if not again:
-                out[at] = total / n
-            elif n & 7 != 7:
-                out[at] = (total + value) / (n + 1)
-            else:
-                out[at] = _eight_sums(n + 1, place - 6, value, values, sums) / (n + 1)
+            means[at] = total / n
+            if ends and n & 7 != 7:
+                ended[at] = (total + value) / (n + 1)
+            elif ends:
+                ended[at] = _eight_sums(n + 1, place - 6, value, values, sums) / (n + 1)
+        for place in range(beyond, end):  # in a loop of its own: it slows down whatever it is in
+            at, n = np.uint64(place), place - first + 1
+            means[at] = _numpy_sum(first, n, place, values, work) / n
+            if ends:
+                ended[at] = _numpy_sum(first, n + 1, place, values, work) / (n + 1)
 
 
 @inner

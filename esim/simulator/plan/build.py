@@ -30,6 +30,7 @@ from esim.study.batch import Batch
 
 # By status: to compare all of them with one takes five times as long.
 _COMPLETED = np.isin(np.arange(len(Status)), (Status.UNKNOWN, Status.COMPLETED))
+_RUNNING = np.arange(len(Status)) == Status.RUNNING
 _NOT_FAILED = np.arange(len(Status)) != Status.FAILED
 
 
@@ -141,8 +142,8 @@ def prepare_batch(
     if not isinstance(found.report, slice):
         row_of = found.report if row_of is None else row_of[found.report]
     oriented, cells = oriented[found.report], found.cells
-    if rule.again != "never" and (failed := study.status == Status.FAILED).any():
-        cells = cells.stored_once(np.repeat(failed, np.diff(found.offsets)))
+    if rule.again != "never" and not (ended := _NOT_FAILED.take(study.status)).all():
+        cells = cells.stored_once(np.repeat(~ended, np.diff(found.offsets)))
     cells.members[found.first[1:] - 1, STOPS] = 1
     curve, critical = _curves(rule, oriented)
     return Plan(
@@ -236,7 +237,7 @@ def _flags(batch: Batch, rule: Rule, unseen: NDArray[np.bool_]) -> NDArray[np.bo
     study = batch.whole
     flags = np.zeros((study.n_trials, 4), dtype=np.bool_)
     # A running trial would have gone on: a stop at its last report does stop it.
-    flags[:, UNSEEN] = unseen | (study.status == Status.RUNNING)
+    flags[:, UNSEEN] = unseen | _RUNNING.take(study.status)
     flags[:, COMPLETES] = completes(study)
     flags[:, JOINS] = _joins(study, rule)
     if len(batch) > 1:

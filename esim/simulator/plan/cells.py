@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
@@ -99,6 +100,7 @@ def cells_of_reports(
         return Cells(no_members(nobody, nobody), np.zeros_like(offsets), NOTHING, _NO_CELLS)
     found = where.cells(rule, offsets, column)
     again = rule.again != "never"
+    shown, ended = peer.with_ends() if again else (None, _NO_NUMBERS)
     if isinstance(found, LookedUp):
         return Cells(
             no_members(nobody, nobody),
@@ -106,22 +108,21 @@ def cells_of_reports(
             NOTHING,
             NOTHING,
             rank=None,
-            statistic=peer.of_all(),
-            end_statistic=peer.at_the_end() if again else _NO_NUMBERS,
+            statistic=peer.of_all() if shown is None else shown,
+            end_statistic=ended,
         )
     n_cells = len(found.column)
     if rule.short == "carry":
         rank, universe, members = rank_together(peer.of_all(), n_columns)
     else:
-        every, by_cell = found.column, _statistics(rule, found, column, peer, n_trials)
+        blocks = _statistics(rule, found, column, peer, n_trials, shown)
         sizes = columns.sizes[:n_columns]
         if found.source is not None:
             sizes = np.bincount(found.column, minlength=n_columns)
         if again:
-            every = np.concatenate((found.column, column))
-            by_cell = iter([*by_cell, peer.at_the_end()])
+            blocks = chain(blocks, [(column, ended)])
             sizes = sizes + columns.sizes[:n_columns]
-        rank, universe, members = rank_columns(by_cell, every, sizes, threads)
+        rank, universe, members = rank_columns(blocks, sizes, threads)
     return Cells(
         members,
         found.offsets,
@@ -136,16 +137,28 @@ def cells_of_reports(
 
 
 def _statistics(
-    rule: Rule, cells: Ranked, column: NDArray[np.int32], peer: PeerStatistics, n_trials: int
-) -> Iterator[Float64]:
-    """The statistics of ranked cells, block by block, so that not all stand in memory at once."""
-    if cells.source is None:
-        for first in range(0, n_trials, _BLOCK):
-            yield peer.of_trials(first, min(first + _BLOCK, n_trials))
-    elif rule.match == "interpolate":
-        yield peer.between(cells.source, cells.column, column)
+    rule: Rule,
+    cells: Ranked,
+    column: NDArray[np.int32],
+    peer: PeerStatistics,
+    n_trials: int,
+    shown: Float64 | None,
+) -> Iterator[tuple[NDArray[np.int32], Float64]]:
+    """Column and statistic of ranked cells, block by block, so that not all stand in memory.
+
+    `shown`: the statistics of all reports, where they are known by now.
+    """
+    if cells.source is not None and rule.match == "interpolate":
+        yield cells.column, peer.between(cells.source, cells.column, column)
+    elif cells.source is not None:
+        yield cells.column, (peer.of_all() if shown is None else shown)[cells.source]
+    elif shown is not None:
+        yield cells.column, shown
     else:
-        yield peer.of_all()[cells.source]
+        for first in range(0, n_trials, _BLOCK):
+            last = min(first + _BLOCK, n_trials)
+            its = slice(cells.offsets[first], cells.offsets[last])
+            yield cells.column[its], peer.of_trials(first, last)
 
 
 def cells_of_rungs(
@@ -164,7 +177,7 @@ def cells_of_rungs(
     every = np.concatenate((rungs.cell_column, rungs.end_column[ends]))
     shown = np.concatenate((statistic[rungs.cell_report], statistic[rungs.end_report[ends]]))
     sizes = np.bincount(every, minlength=n_columns)
-    rank, universe, members = rank_columns(iter([shown]), every, sizes, threads)
+    rank, universe, members = rank_columns([(every, shown)], sizes, threads)
     end_rank = np.full(len(ends), -1, dtype=np.int32)
     end_rank[ends] = rank[len(rungs.cell_column) :]
     adds = bool(ends.any())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from itertools import pairwise
@@ -17,8 +17,10 @@ from esim.study import Float64, Int64
 
 _AT_ONCE = 1 << 16  # cells: so many, their numbers and their copies stay in the processor's cache
 _SMALL = 500_000  # below this many cells threads cost more than they save
+_SHORT = 4096  # values: of more, too many differ only in bits for which 32 bits have no room
 
-Ranked = tuple[NDArray[np.int32], Float64, Int64]
+Int32 = NDArray[np.int32]
+Ranked = tuple[Int32, Float64, Int64]
 
 
 def in_threads(jobs: Iterable[Callable[[], None]], threads: int | None) -> None:
@@ -52,13 +54,12 @@ def in_threads(jobs: Iterable[Callable[[], None]], threads: int | None) -> None:
 
 
 def rank_columns(
-    statistics: Iterator[Float64], column: NDArray[np.int32], sizes: Int64, threads: int | None
+    blocks: Iterable[tuple[Int32, Float64]], sizes: Int64, threads: int | None
 ) -> Ranked:
     """Rank the statistics of each column among themselves. K cells, C - 1 columns.
 
     Args:
-        statistics: the statistics of the cells in blocks, in the order of the cells; NaN: none.
-        column: int32 [K], the column of each cell.
+        blocks: of some cells after the others, the column and the statistic of each; NaN: none.
         sizes: int64 [C - 1], how many cells stand in each column; none stands in the last.
         threads: bounds the threads that sort columns.
 
@@ -70,60 +71,74 @@ def rank_columns(
     n_columns = len(sizes)
     start = np.zeros(n_columns + 1, dtype=np.int64)
     np.cumsum(sizes, out=start[1:])
-    universe = np.empty(len(column))
+    n_cells = int(start[-1])
+    universe = np.empty(n_cells)
     ends = start[:-1].copy()
-    rank = np.empty(len(column), dtype=np.int32)
+    rank = np.empty(n_cells, dtype=np.int32)
+    parts: list[tuple[Int32, Int32]] = []
     cell = 0
-    for block in statistics:
-        ranks.fill(cell, column, block, universe, rank, ends)
-        cell += len(block)
+    for column, statistic in blocks:
+        parts.append((column, rank[cell : cell + len(column)]))
+        ranks.fill(column, statistic, universe, parts[-1][1], ends)
+        cell += len(column)
     length = ends - start[:-1]
-    value_rank = np.empty(len(column), dtype=np.int32)
+    value_rank = np.empty(n_cells, dtype=np.int32)
     failed = np.zeros(n_columns, dtype=np.bool_)
 
-    def sort_some(first: int, last: int) -> None:
-        its = slice(int(start[first]), int(start[last]))
-        bits = universe[its].view(np.uint64)
-        copied, numbers = np.empty_like(bits), np.empty_like(bits)
+    def sort_some(runs: list[tuple[int, int]]) -> None:
+        first, last = runs[0][0], runs[-1][1]
+        begin = int(start[first])
+        bits = universe[begin : start[last]].view(np.int64)
+        copied = np.empty_like(bits)
+        short = max(length[a] for a, _ in runs) <= _SHORT
+        numbers = np.empty(len(bits), dtype=np.uint32 if short else np.uint64)
         ranks.pack(first, last, start, length, bits, copied, numbers)
+        for a, b in runs:
+            rows = numbers[start[a] - begin : start[b] - begin].reshape(b - a, -1)
+            rows[:, : length[a]].sort(axis=1)
         values = copied.view(np.float64)
-        for a, b in _alike(start[first : last + 1], length[first:last]):
-            rows = numbers[start[first + a] - its.start : start[first + b] - its.start]
-            rows.reshape(b - a, -1)[:, : length[first + a]].sort(axis=1)
         ranks.unpack(first, last, start, length, numbers, values, universe, value_rank, failed)
-        for c in first + np.flatnonzero(failed[first:last]):
-            known = values[start[c] - its.start :][: length[c]]
+        for c in (first + failed[first:last].nonzero()[0]).tolist():
+            known = values[start[c] - begin :][: length[c]]
             order = np.argsort(known)
             universe[start[c] :][: length[c]] = known[order]
             value_rank[start[c] + order] = np.arange(length[c])
 
     in_threads(
-        [partial(sort_some, a, b) for a, b in pairwise(_cuts(start))],
-        1 if len(column) < _SMALL else threads,
+        [partial(sort_some, runs) for runs in _parts(start, length)],
+        1 if n_cells < _SMALL else threads,
     )
     members = no_members(length, start[:-1])
-    ranks.give(column, value_rank, start[:-1], rank)
+    following = start[:-1].copy()
+    for column, its_rank in parts:
+        ranks.give(column, value_rank, following, its_rank)
     return rank, universe, members
 
 
-def _cuts(start: Int64) -> list[int]:
-    """Where to cut columns into parts of `_AT_ONCE` cells at most, or of one column."""
-    cuts = [0]
-    while cuts[-1] < len(start) - 1:
-        beyond = int(np.searchsorted(start, start[cuts[-1]] + _AT_ONCE, side="right")) - 1
-        cuts.append(max(cuts[-1] + 1, beyond))
-    return cuts
+def _parts(start: Int64, length: Int64) -> list[list[tuple[int, int]]]:
+    """Columns in parts of `_AT_ONCE` cells at most, or of one column; each part in runs.
 
-
-def _alike(start: Int64, length: Int64) -> list[tuple[int, int]]:
-    """Neighbouring columns of the same size, to be sorted by one call: first and last + 1.
-
-    With a call for each column, sorting took most of the time of planning a small study.
+    A run, its first column and its last + 1, is of neighbours of the same size, to be sorted by one
+    call: with a call for each column, sorting took most of the time of planning a small study.
     """
-    width = start[1:] - start[:-1]
-    alike = (width[1:] == width[:-1]) & (length[1:] == length[:-1])
-    cuts = [0, *(np.flatnonzero(~alike) + 1).tolist(), len(width)]
-    return [(a, b) for a, b in pairwise(cuts) if length[a] > 0]
+    width = np.diff(start)
+    differs = (width[1:] != width[:-1]) | (length[1:] != length[:-1])
+    cuts = [0, *(differs.nonzero()[0] + 1).tolist(), len(width)]
+    parts: list[list[tuple[int, int]]] = []
+    held = _AT_ONCE
+    for a, b in pairwise(cuts):
+        if a == b or width[a] == 0:
+            continue
+        at_once = max(_AT_ONCE // int(width[a]), 1)
+        for first in range(a, b, at_once):
+            last = min(first + at_once, b)
+            cells = (last - first) * int(width[a])
+            if held + cells > _AT_ONCE:
+                parts.append([])
+                held = 0
+            parts[-1].append((first, last))
+            held += cells
+    return parts
 
 
 def rank_together(statistics: Float64, n_columns: int) -> Ranked:

@@ -33,18 +33,25 @@ def running(
     """
     if kind not in _STATISTIC:
         return oriented
-    out = np.empty_like(oriented)
     if kind == "average" and rule.adding == "pairwise":
-        work = np.empty(8), np.empty((64, 4))
-        shapes.numpy_means(rule.counts_from, False, offsets, positions, oriented, *work, out)
-    else:
-        shapes.statistic(
-            _STATISTIC[kind], rule.counts_from, rule.nan == "poison", offsets, positions, oriented,
-            out,
-        )  # fmt: skip
+        return _numpy_means(rule, offsets, positions, oriented, ends=False)[0]
+    out = np.empty_like(oriented)
+    shapes.statistic(
+        _STATISTIC[kind], rule.counts_from, rule.nan == "poison", offsets, positions, oriented, out
+    )
     if kind == "average" and rule.adding == "decimals":
         shapes.as_decimals(offsets, oriented, out)
     return out
+
+
+def _numpy_means(
+    rule: Rule, offsets: Int64, positions: NDArray[Any], oriented: Float64, *, ends: bool
+) -> tuple[Float64, Float64]:
+    """The running average of each report, and with `ends` the one if its trial ends there."""
+    means, ended = np.empty_like(oriented), np.empty(len(oriented) if ends else 0)
+    work = np.empty(8), np.empty((64, 4))
+    shapes.numpy_means(rule.counts_from, offsets, positions, oriented, *work, means, ended)
+    return means, ended
 
 
 def final_values(study: Study, final: str) -> Float64:
@@ -103,17 +110,17 @@ class PeerStatistics:
         """The statistic of all reports. float64 [R]"""
         return self.of_trials(0, len(self.offsets) - 1)
 
-    def at_the_end(self) -> Float64:
-        """The statistic of each report if its trial ends there: its last value counts twice."""
+    def with_ends(self) -> tuple[Float64, Float64]:
+        """The statistic of all reports, and of each if its trial ends there. float64 [R] each
+
+        A trial that ends stores its last value once more, which then counts twice in an average.
+        """
         rule = self.rule
         if rule.peer != "average":
-            return self.of_all()
-        out = np.empty_like(self.oriented)
-        shapes.numpy_means(
-            rule.counts_from, True, self.offsets, self.positions, self.oriented,
-            np.empty(8), np.empty((64, 4)), out,
-        )  # fmt: skip
-        return self._as_shown(out)
+            shown = self.of_all()
+            return shown, shown
+        means, ended = _numpy_means(rule, self.offsets, self.positions, self.oriented, ends=True)
+        return self._as_shown(means), self._as_shown(ended)
 
     def between(
         self, source: Int64, column: NDArray[np.int32], reports: NDArray[np.int32]
