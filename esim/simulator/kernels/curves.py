@@ -204,16 +204,16 @@ def gate(warmup, interval, min_reports, once, whole, offsets, positions, judged)
         done = -1.0
         before = False
         for at in range(offsets[trial], offsets[trial + 1]):
-            late = positions[at] >= warmup and at - offsets[trial] + 1 >= min_reports
-            if late and whole and interval == 1 and not once:  # so is all that follows
-                break
             if positions[at] < warmup:
                 judged[at] = False
                 continue
+            late = at - offsets[trial] + 1 >= min_reports
+            if late and whole and interval == 1 and not once:  # so is all that follows
+                break
             part = np.floor(np.float64(positions[at] - warmup))
             if interval > 1:  # which takes ten times as long
                 part = np.float64((positions[at] - warmup) // interval)
-            if part == done or at - offsets[trial] + 1 < min_reports or (once and before):
+            if part == done or not late or (once and before):
                 judged[at] = False
             elif judged[at]:
                 before = True
