@@ -229,29 +229,39 @@ def _inert(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def _with_study(study: str, columns: Mapping[str, Any]) -> pa.Table:
+    """A table of columns of one study: arrays, lists of texts, or columns of Arrow's."""
     import pyarrow as pa
 
     length = len(next(iter(columns.values())))
-    typed = {
-        name: pa.array(column, pa.string()) if isinstance(column, list) else column
-        for name, column in {"study": [study] * length, **columns}.items()
-    }
-    return pa.table(typed)
+    whole = {"study": [study] * length, **columns}
+    return pa.table(list(map(_column, whole.values())), names=list(whole))
+
+
+def _column(values: Any) -> Any:
+    """A column of Arrow's from what a result holds."""
+    from esim.storage import arrow
+
+    if isinstance(values, list):
+        return arrow.strings(values)
+    if not isinstance(values, np.ndarray):
+        return values
+    return arrow.booleans(values) if values.dtype == np.bool_ else arrow.array(values)
 
 
 def _reports(study: Study) -> pa.Table:
     """Every report as it was read, in launch order."""
     import pyarrow as pa
 
+    from esim.storage import arrow
+
     which = np.repeat(np.arange(study.n_trials), np.diff(study.offsets))
-    trial = pa.DictionaryArray.from_arrays(pa.array(which, pa.int32()), pa.array(study.trials))
     elapsed = np.full(study.n_reports, np.nan) if study.elapsed is None else study.elapsed
     return _with_study(
         study.name,
         {
-            "trial": trial.cast(pa.string()),
+            "trial": arrow.dictionary(which, study.trials).cast(pa.string()),
             "step": study.steps,
             "value": study.values,
-            "elapsed_s": pa.array(elapsed, from_pandas=True),
+            "elapsed_s": arrow.nan_as_null(elapsed),
         },
     )

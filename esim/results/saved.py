@@ -14,7 +14,7 @@ from esim.errors import EsimError
 from esim.results.recorded_reports import RecordedReports
 from esim.results.replay import DECISIONS, REPORTS, RESULT, ReplayDocument, ReplayResult
 from esim.results.shown import Shown
-from esim.storage.columns import Column, checked_columns
+from esim.storage.columns import Column, arrays_of, checked_columns
 from esim.storage.typed import MisfitError, parse
 
 if TYPE_CHECKING:
@@ -62,13 +62,15 @@ class SavedResult:
 
         Raises EsimError if there is one that cannot be read.
         """
-        import pyarrow.compute as pc
+        from esim.storage import arrow
 
         table = self.whole_table(name)
         if table is None:
             return None
         found: pa.Table = checked_columns(table, _COLUMNS[name], str(self.folder / name))
-        return found.filter(pc.field("study") == study)
+        codes, studies = arrow.categories(found["study"])
+        of_study = codes == studies.index(study) if study in studies else np.zeros(len(codes), bool)
+        return found.filter(arrow.booleans(of_study))
 
     def whole_table(self, name: str) -> pa.Table | None:
         """A table beside the document, with any columns; None if there is no such table.
@@ -170,11 +172,7 @@ def _decisions(source: SavedResult, study: str) -> Mapping[str, Any]:
     table = source.table(DECISIONS, study)
     if table is None:
         return {}
-    return {
-        name: table.column(name).to_numpy(zero_copy_only=False)
-        for name, *_ in _COLUMNS[DECISIONS]
-        if name != "study"
-    }
+    return arrays_of(table.select([name for name, *_ in _COLUMNS[DECISIONS] if name != "study"]))
 
 
 def reports_of(source: SavedResult, result: ReplayResult) -> RecordedReports | None:
@@ -185,10 +183,10 @@ def reports_of(source: SavedResult, result: ReplayResult) -> RecordedReports | N
     table = source.table(REPORTS, result.study)
     if table is None:
         return None
-    trials = table.column("trial").to_numpy(zero_copy_only=False)
+    columns = arrays_of(table.select(["trial", "step", "value"]))
     places = {trial: i for i, trial in enumerate(result.columns.trial)}
     try:
-        at = np.array([places[trial] for trial in trials], dtype=np.int64)
+        at = np.array([places[trial] for trial in columns["trial"]], dtype=np.int64)
     except KeyError as error:
         raise EsimError(
             "the table is of another result",
@@ -199,6 +197,6 @@ def reports_of(source: SavedResult, result: ReplayResult) -> RecordedReports | N
     counts = np.bincount(at, minlength=len(places))
     return RecordedReports(
         offsets=np.concatenate(([0], np.cumsum(counts))).astype(np.int64),
-        steps=table.column("step").to_numpy()[order],
-        values=table.column("value").to_numpy()[order],
+        steps=columns["step"][order],
+        values=columns["value"][order],
     )

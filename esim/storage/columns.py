@@ -59,6 +59,29 @@ def checked_columns(table: Any, columns: Iterable[Column], where: str) -> Any:
     return table
 
 
+def arrays_of(table: Any) -> dict[str, Any]:
+    """The columns of an Arrow table by name: numbers and flags as arrays, texts as lists.
+
+    Numbers with a fraction are NaN where null, texts None. The table's memory may be taken.
+    """
+    from esim.storage import arrow
+
+    found: dict[str, Any] = {}
+    for name, column in zip(table.column_names, table.columns, strict=True):
+        kind = kind_of(column.type)
+        if kind == "numbers":
+            found[name] = arrow.floats(column, own=True)
+        elif kind == "whole numbers":
+            found[name] = arrow.numbers(column, own=True)
+        elif kind == "flags":
+            found[name] = arrow.flags(column)
+        elif column.null_count == len(column):
+            found[name] = [None] * len(column)
+        else:
+            found[name] = column.to_pylist()
+    return found
+
+
 def kind_of(type: Any) -> Kind | None:
     """The kind of an Arrow type; None if it is none that a stored table has."""
     import pyarrow as pa

@@ -64,7 +64,7 @@ def test_the_tables_hold_what_was_replayed(tmp_path: Path) -> None:
         assert getattr(reports, name).tolist() == getattr(study, name).tolist()
     expected = esim.replay(study).trace()
     actual = result.trace()
-    assert actual["trial"].tolist() == expected["trial"]
+    assert actual["trial"] == expected["trial"]
     assert actual["threshold"].tolist() == pytest.approx(
         expected["threshold"].tolist(), nan_ok=True
     )

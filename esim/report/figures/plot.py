@@ -176,9 +176,12 @@ def save(figure: Figure, path: str | Path) -> None:
     """
     target = Path(path)
     with styled():
-        # The layout is computed once and then fixed, so that both files agree.
-        figure.draw_without_rendering()
-        figure.set_layout_engine("none")
+        # The layout is computed once and then fixed, so that both files agree. Without an engine
+        # nothing is drawn another time to find it.
+        engine = figure.get_layout_engine()
+        if engine is not None:
+            engine.execute(figure)
+            figure.set_layout_engine(None)
         for end in ("svg", "png"):
             # An SVG would hold the time of writing, and differ each time.
             metadata = {"Date": None} if end == "svg" else None

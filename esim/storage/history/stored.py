@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from esim.errors import EsimError, within
-from esim.storage.columns import kind_of
+from esim.storage.columns import arrays_of
 from esim.storage.history.index import Entry, notes_of
 from esim.storage.parquet import hyperparameter, json_value, status_codes
 from esim.storage.typed import shown
@@ -234,22 +234,8 @@ def _configs(texts: Sequence[str], where: str) -> dict[str, tuple[Any, ...]]:
 
 
 def columns_of(table: Any, where: str) -> dict[str, Any]:
-    """The columns of a table by name: numbers and flags as arrays, texts as lists."""
-    from esim.storage import arrow
-
-    found: dict[str, Any] = {}
-    for name, column in zip(table.column_names, table.columns, strict=True):
-        kind = kind_of(column.type)
-        if name == "status":
-            found[name] = status_codes(column, where)
-        elif kind == "numbers":
-            found[name] = arrow.floats(column, own=True)
-        elif kind == "whole numbers":
-            found[name] = arrow.numbers(column, own=True)
-        elif kind == "flags":
-            found[name] = arrow.flags(column)
-        elif column.null_count == len(column):
-            found[name] = [None] * len(column)
-        else:
-            found[name] = column.to_pylist()
-    return found
+    """The columns of a table by name as `arrays_of` gives them, statuses as codes."""
+    if "status" not in table.column_names:
+        return arrays_of(table)
+    codes = status_codes(table.column("status"), where)
+    return arrays_of(table.drop_columns(["status"])) | {"status": codes}
