@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
 
-import numba
 import numpy as np
-from numba.typed import List
 from numpy.typing import NDArray
 
 import esim
@@ -15,8 +13,7 @@ from esim.assumptions import Clock, Costs
 from esim.rules import Rule
 from esim.rules.candidates import Candidate, answers, asked
 from esim.simulator.jobs import StopEffects, stop_effects
-from esim.simulator.kernels.arguments import PlanArrays
-from esim.simulator.kernels.jit import for_compiled
+from esim.simulator.kernels.arguments import Criteria
 from esim.simulator.kernels.timed import run_timed
 from esim.simulator.plan.build import CRITERIA, prepare, with_criteria
 from esim.simulator.plan.columns import NOTHING
@@ -30,7 +27,6 @@ Reports = tuple[tuple[int, float], ...]
 
 EPOCH_S, UPLOAD_S, GAP_S = 180, 127.0, 244.0
 LETTERS = asked(parents=False)
-_timed = for_compiled(run_timed)
 _SHARED = sorted(Rule.__dataclass_fields__.keys() - CRITERIA)
 
 
@@ -51,38 +47,13 @@ def study_of(curves: Sequence[Reports], workers: int, late: Sequence[float] = ()
     return build(steps, [[v for _, v in rows] for rows in curves], elapsed=elapsed)
 
 
-@numba.njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
-def _run_rules(criteria, order, kept, spans, plan, statistic, rank, end_rank, curve, state, times):  # type: ignore[no-untyped-def]
-    """Run one plan under one rule after another: fill `kept` int32 [R, N]."""
-    for at in range(len(criteria)):
-        its = PlanArrays(
-            criteria[at], plan.offsets, plan.own, plan.column, plan.step, plan.group, plan.made,
-            plan.flags, plan.cell_offsets, plan.cell_column, plan.shown_by, plan.first_column,
-            plan.universe, plan.end_column, plan.end_statistic, plan.critical,
-        )  # fmt: skip
-        _timed(
-            order,
-            -1,
-            kept[at : at + 1],
-            spans,
-            its,
-            statistic,
-            rank,
-            end_rank,
-            curve,
-            state,
-            times,
-            None,
-        )
-
-
 @dataclass(frozen=True)
 class _Alike:
     """Rules that share a plan and the delay of a stop, and their places among all."""
 
     rule: Rule
     at: NDArray[np.int64]
-    criteria: object
+    criteria: list[Criteria]
 
 
 class Services:
@@ -99,7 +70,7 @@ class Services:
         for its in groups.values():
             first = rules[its[0]]
             plan = plans.setdefault(self._key(first), prepare(blank, first))
-            criteria = List([with_criteria(plan, rules[at]).arrays.rule for at in its])
+            criteria = [with_criteria(plan, rules[at]).arrays.rule for at in its]
             self.alike.append(_Alike(first, np.array(its), criteria))
         self.delay = np.array([rule.delay for rule in rules])
         self.delays = {one.rule.delay: one for one in self.alike}.items()
@@ -138,9 +109,11 @@ class Services:
             its, effect = plans[self._key(one.rule)], effects[one.rule.delay]
             some = np.zeros((len(one.at), n), dtype=np.int32)
             since = times.seconds if effect.since is None else effect.since
-            arrays = its.arguments(effect.made)
-            now = times._replace(since=since)
-            _run_rules(one.criteria, order, some, spans, *arrays, its.state(), now)
+            plan_arrays, *curves = its.arguments(effect.made)
+            now, state = times._replace(since=since), its.state()
+            for criteria, its_kept in zip(one.criteria, some[:, None], strict=True):
+                of_rule = plan_arrays._replace(rule=criteria)
+                run_timed(order, -1, its_kept, spans, of_rule, *curves, state, now, None)
             kept[one.at] = some
         stopped, rows = plan.stopped(kept), plan.rows_kept(kept)
         for delay, effect in effects.items():

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import re
@@ -77,6 +78,7 @@ def fill(folder: Path) -> None:
         return of_module(module, name, code, [one for one, _ in types])
 
     jit._made = made
+    gc.disable()  # what numba makes stays to the end of the process
     warm_up()
     (folder / shipped.MADE).write_text(json.dumps(made_of(), indent=2) + "\n")
 
