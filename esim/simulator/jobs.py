@@ -13,7 +13,6 @@ from esim.simulator.plan.columns import NOTHING
 from esim.simulator.plan.plan import Plan
 from esim.study import Float64, Int64, Status, Study
 from esim.study.batch import Batch
-from esim.study.slot_gaps import recorded_slot_gaps
 from esim.study.times import durations, last_second, report_seconds
 
 
@@ -67,12 +66,18 @@ def slot_gaps(batch: Batch, clock: Clock, costs: Costs) -> Float64:
         batch: S studies.
         clock: by which all are replayed.
         costs: whose `slot_gap_s` is taken, or the recorded one.
+
+    >>> import esim
+    >>> start, end = [0.0, 0.0, 60.0, 75.0], [55.0, 50.0, 90.0, 99.0]
+    >>> study = esim.Study.from_arrays([[1.0]] * 4, "minimize", start=start, end=end)
+    >>> slot_gaps(Batch.of([study]), Clock("order"), Costs()).tolist()  # 10 s after 50, 20 after 55
+    [15.0]
     """
     if clock.mode == "recorded":
         return np.full(len(batch), np.nan)
     if costs.slot_gap_s is not None:
         return np.full(len(batch), costs.slot_gap_s)
-    return np.nan_to_num(recorded_slot_gaps(batch), nan=0.0)
+    return np.nan_to_num(batch.recorded_slot_gaps, nan=0.0)
 
 
 @dataclass(frozen=True)

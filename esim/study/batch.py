@@ -16,9 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from esim.errors import EsimError
-from esim.study.arrays import Int64
+from esim.study.arrays import Float64, Int64
 from esim.study.note import Note
 from esim.study.record import Study
+from esim.study.status import Status
 
 # The most reports and studies in a batch. With a quarter of the reports a study takes a fifth
 # longer; with more reports it only takes more memory. With at most 100 studies the tables that hold
@@ -133,6 +134,45 @@ class Batch:
     def widest(self) -> int:
         """The number of trials of the largest study."""
         return int(self.sizes.max(initial=0))
+
+    @cached_property
+    def recorded_slot_gaps(self) -> Float64:
+        """The median seconds from the end of a job to the start of the next in its slot.
+
+        Slots are as many as trials ran at once (`esim.study.times.side_by_side`). Each start beyond
+        the first of them takes the slot that has been free for longest, so the starts that follow,
+        in order, belong to the ends, in order. A trial that was still running when it was recorded
+        has not freed its slot.
+
+        float64 [S]; NaN for a study where a start or an end is unknown, or no slot was taken twice.
+        """
+        whole, widest = self.whole, self.widest
+        begun = np.isfinite(whole.start)
+        if not begun.any():
+            return np.full(len(self), np.nan)
+        ended = begun & np.isfinite(whole.end)
+        silent = np.diff(whole.offsets) == 0
+        known = np.where(begun, ended | (whole.status == Status.RUNNING), silent)
+        starts = np.sort(self.table(np.where(begun, whole.start, np.inf), np.inf), axis=1)
+        ends = np.sort(self.table(np.where(ended, whole.end, np.inf), np.inf), axis=1)
+        # A trial that ends at the moment it starts counts as running for that moment.
+        until = np.where(ended, np.maximum(whole.end, np.nextafter(whole.start, np.inf)), np.inf)
+        events = np.concatenate((self.table(until, np.inf), starts), axis=1)
+        order = np.argsort(events, axis=1, kind="stable")  # ends before starts
+        change = np.where(order < widest, -1, 1)
+        change[~np.isfinite(np.take_along_axis(events, order, axis=1))] = 0
+        slots = np.cumsum(change, axis=1).max(axis=1, initial=1)
+        after = slots[:, None] + np.arange(widest)
+        refilled = np.take_along_axis(starts, np.minimum(after, widest - 1), axis=1)
+        refilled[(after >= widest) | np.isinf(refilled)] = np.nan
+        with np.errstate(invalid="ignore"):  # inf - inf, of what has not ended
+            gaps = np.sort(refilled - ends, axis=1)  # NaN last
+        n = np.count_nonzero(~np.isnan(gaps), axis=1)
+        rows = np.arange(len(self))
+        middle = (
+            gaps[rows, np.maximum(n - 1, 0) // 2] + gaps[rows, np.minimum(n // 2, widest - 1)]
+        ) / 2
+        return np.where((n > 0) & self.table(known, True).all(axis=1), middle, np.nan)
 
     def each(self, columns: Columns) -> Iterator[Columns]:
         """Split a record whose fields are columns over all trials into one record for each study.

@@ -192,17 +192,17 @@ SPACE = Space(
 def searched(name: str, seed: int, trials: int = 32) -> list[float]:
     """Values of a bowl around x = 0.3, n = 5 and kind b, two trials at a time; every 7th fails."""
     its, values = searcher(name, SPACE, seed, 2), []
-    for trial in range(trials):
-        with threadpool_limits(1):
+    with threadpool_limits(1):
+        for trial in range(trials):
             position = its.ask()
-        assert (SPACE.snapped(position) == position).all()
-        its.started(trial, position)
-        values.append(float((position[0] - 0.3) ** 2 + (position[1] - 0.5) ** 2
-                            + 0.2 * (position[2] != 1)))  # fmt: skip
-        if trial % 7 == 6:
-            its.drop(trial - 1)
-        elif trial:
-            its.tell(trial - 1, values[trial - 1])
+            assert (SPACE.snapped(position) == position).all()
+            its.started(trial, position)
+            values.append(float((position[0] - 0.3) ** 2 + (position[1] - 0.5) ** 2
+                                + 0.2 * (position[2] != 1)))  # fmt: skip
+            if trial % 7 == 6:
+                its.drop(trial - 1)
+            elif trial:
+                its.tell(trial - 1, values[trial - 1])
     return values
 
 
