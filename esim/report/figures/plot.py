@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
 from esim.report.figures.style import (
     FONT,
@@ -176,14 +176,34 @@ def save(figure: Figure, path: str | Path) -> None:
     """
     target = Path(path)
     with styled():
-        # The layout is computed once and then fixed, so that both files agree. Without an engine
-        # nothing is drawn another time to find it.
-        engine = figure.get_layout_engine()
-        if engine is not None:
-            engine.execute(figure)
-            figure.set_layout_engine(None)
+        _lay_out(figure)  # once, so that both files agree
         for end in ("svg", "png"):
             # An SVG would hold the time of writing, and differ each time.
             metadata = {"Date": None} if end == "svg" else None
             with whole_file(target.parent / f"{target.name}.{end}") as out:
                 figure.savefig(out, format=end, metadata=metadata)
+
+
+def save_svg(figure: Figure, out: IO[Any], metadata: dict[str, Any]) -> None:
+    """Write a new figure as SVG on no ground, laid out by the widths of letters in SVG.
+
+    Args:
+        figure: drawn with `styled`, within which this is called too.
+        out: where it is written.
+        metadata: as `Figure.savefig` takes it.
+    """
+    from matplotlib.backends.backend_svg import FigureCanvasSVG
+
+    dpi = figure.dpi
+    FigureCanvasSVG(figure)  # what the layout asks for the widths
+    _lay_out(figure)
+    figure.dpi = dpi  # the layout was in points
+    figure.savefig(out, format="svg", transparent=True, metadata=metadata)
+
+
+def _lay_out(figure: Figure) -> None:
+    """Compute a figure's layout and fix it: `savefig` would draw everything once more for that."""
+    layout = figure.get_layout_engine()
+    if layout is not None:
+        layout.execute(figure)
+    figure.set_layout_engine(None)  # not "none", for which too everything is drawn once more

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from esim.report.figures import style
-from esim.report.figures.plot import figure_of
+from esim.report.figures.plot import figure_of, save_svg
 from esim.report.formats.csv_and_json import page_digest
 from esim.report.pages.page import Code, Column, Missing, Page, Picture, Say, Section, Table
 from esim.report.words import visible
@@ -157,8 +157,7 @@ class _Writer:
         plot, pdf = picture.plot, self._pdf
         out = io.BytesIO()
         with style.styled(), matplotlib.rc_context({"svg.fonttype": "path"}):
-            figure = figure_of(plot)
-            figure.savefig(out, format="svg", transparent=True, metadata={"Date": None})
+            save_svg(figure_of(plot), out, {"Date": None})
         self._room(_tall(picture))
         with _quiet():
             pdf.image(out, x=_MARGIN, w=_FIGURE, alt_text=visible(plot.description))

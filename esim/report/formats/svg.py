@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from xml.etree import ElementTree
 
 from esim.report.figures import style
-from esim.report.figures.plot import Plot, figure_of
+from esim.report.figures.plot import Plot, figure_of, save_svg
 from esim.report.words import visible
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ def _inline(plot: Plot, name: str, coloured: Callable[[str], str]) -> str:
     out = io.StringIO()
     with style.styled(), matplotlib.rc_context({"svg.fonttype": "none"}):
         figure = figure_of(plot, width=style.NARROW, told=True)
-        figure.savefig(out, format="svg", transparent=True, metadata=_NO_METADATA)
+        save_svg(figure, out, _NO_METADATA)
     root = ElementTree.fromstring(out.getvalue())
     for parent in root.iter():
         for child in [c for c in parent if c.tag == f"{{{_SVG}}}style"]:
