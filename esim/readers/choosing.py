@@ -97,7 +97,8 @@ def choose_format(
             rest = rest.without(detection.claims, matched=strong)
         if detection.claims and not rest.files and not rest.hidden:
             break
-    seen.sort(key=lambda pair: formats.index(pair[0]))
+    places = {id(fmt): place for place, fmt in enumerate(formats)}
+    seen.sort(key=lambda pair: places[id(pair[0])])
     matching = [(fmt, detection) for fmt, detection in seen if detection.matches]
     for least in ("doubtful", "hidden", "weak"):
         matching = [pair for pair in matching if not getattr(pair[1], least)] or matching
