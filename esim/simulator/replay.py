@@ -259,9 +259,9 @@ def check_final(final: str) -> None:
 
 
 def replay_plan(plan: Plan, clock: Clock, costs: Costs, until: Until) -> Replays:
-    """The replay of a plan in the study's own launch order, as a batch of one."""
+    """The replay of a plan in its studies' own launch orders."""
     played = _played(plan, clock, costs, until)
-    return _replayed(Batch.of([plan.study]), plan.rule, clock, costs, until, *played)
+    return _replayed(plan.batch, plan.rule, clock, costs, until, *played)
 
 
 def _played(plan: Plan, clock: Clock, costs: Costs, until: Until) -> tuple[OrderRun, OrderRun]:

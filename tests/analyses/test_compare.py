@@ -142,11 +142,13 @@ def test_studies_together_are_what_each_is_alone() -> None:
         sample=None,
         workers_sample=None,
         ranked=field.ranked,
+        summaries=True,
     )
     together = replay_tables(field.contestants, conditions, 1, None, some)
     for study, actual in zip(some, together, strict=True):
         (alone,) = replay_tables(field.contestants, conditions, 1, None, [study])
         assert actual.best_recorded == alone.best_recorded
+        assert actual.summaries == alone.summaries
         assert same_bits(actual.first_stop, alone.first_stop)
         for name, numbers in alone.numbers.items():
             assert same_bits(actual.numbers[name], numbers), (study.name, name)
