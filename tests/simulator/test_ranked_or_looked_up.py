@@ -15,10 +15,12 @@ import numpy as np
 import pytest
 from numba import config
 
+from esim.assumptions import Clock, Costs
 from esim.rules import Rule
 from esim.simulator.plan import columns as where
 from esim.simulator.plan.build import prepare
 from esim.simulator.plan.plan import Plan
+from esim.simulator.run import run_once
 from esim.study import Status, Study
 from tests.references import naive
 from tests.references.generate import (
@@ -133,6 +135,26 @@ def test_looking_up_agrees_where_the_kernel_would_never_do_it(
         plan = prepare(study, RULES[at])
         assert looks_up(plan)
         assert_same(plan, settings, naive.replay(study, RULES[at], **settings))
+
+
+@pytest.mark.parametrize("least", [1, 3])
+@pytest.mark.parametrize("elapsed", [[1, 2, 3, 4], [1, 2, 3, 3]])  # ranked; twice in a second
+@pytest.mark.parametrize(
+    ("columns", "kept"),
+    # From second 3 on every report stops, and so does one without a value, whoever the peers are.
+    [({"max_steps": 3}, [3, 3]), ({"nan": "stop"}, [2, 4])],
+)
+def test_what_stops_whoever_the_peers_are(
+    columns: dict[str, Any], kept: list[int], elapsed: list[float], least: int
+) -> None:
+    values = [[4.0, np.nan, 2.0, 1.0], [1.0, 1.0, 1.0, 1.0]]
+    study = build([[1, 2, 3, 4]] * 2, values, elapsed=[elapsed] * 2)
+    rule = Rule("x", axis="seconds", min_peers=least, **columns)
+    plan = prepare(study, rule)
+    assert looks_up(plan) == (elapsed[-2] == elapsed[-1])
+    run = run_once(plan, Clock("order"), Costs())
+    assert run.rows_kept.tolist() == kept
+    assert np.isnan(run.threshold).all()
 
 
 def test_the_studies_are_many_and_every_row_is_there() -> None:

@@ -276,7 +276,8 @@ def first_stop(trial, k, stop, plan, statistic, rank, curve, state):
         value = plan.own[at]
         if plan.rule.include_self:
             show(trial, k + 1, plan, rank, state)
-        if statistic is not None and (traced or not np.isnan(value)):
+        among_peers = state.members[column, STOPS] == 0
+        if statistic is not None and among_peers and (traced or not np.isnan(value)):
             gather(trial, column, plan, statistic, state)
         certain = False
         if rank is not None:
