@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from numba import config
 
+import esim
 from esim.assumptions import Clock, Costs
 from esim.rules import Rule
 from esim.simulator.plan import columns as where
@@ -155,6 +156,43 @@ def test_what_stops_whoever_the_peers_are(
     run = run_once(plan, Clock("order"), Costs())
     assert run.rows_kept.tolist() == kept
     assert np.isnan(run.threshold).all()
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        # a threshold frozen at the launch, which no report of the trial has asked for
+        esim.rule("katib-medianstop", min_peers=1),
+        esim.rule("katib-medianstop", min_peers=2, min_reports=2),
+        esim.rule("katib-medianstop", min_peers=1, min_reports=50),  # of no column
+        # a report that stops shows its value where it stands, not where it is judged
+        Rule("x", peer="value", nan="stop", pool="reached"),
+        Rule("x", peer="best", nan="stop", short="carry", match="step"),
+        Rule("x", peer="value", max_steps=4, match="step"),
+    ],
+)
+def test_frozen_thresholds_and_reports_that_stop_are_looked_up_alike(
+    rule: Rule, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pick = FromSeed(np.random.default_rng(25))
+    some = ANY_TIMES[: 30 // EVERY]
+    ranked = [prepare(study, rule) for study in some]
+    monkeypatch.setattr(where, "cells", lambda *_: where.LookedUp())
+    stopped = 0
+    for plan in ranked:
+        other = prepare(plan.study, rule)
+        assert looks_up(other) and not looks_up(plan)
+        for _ in range(4):
+            its = make_settings(pick, plan.study)
+            clock = Clock(its["clock"], its.get("workers", 1))
+            costs = Costs(stop_latency_s=its["stop_latency_s"])
+            expected, actual = (run_once(one, clock, costs) for one in (plan, other))
+            for name in ("rows_kept", "stopped", "threshold", "peers", "began", "ended"):
+                assert np.array_equal(
+                    getattr(actual, name), getattr(expected, name), equal_nan=name != "rows_kept"
+                ), (name, clock)
+            stopped += int(expected.stopped.sum())
+    assert stopped > 0 or rule.min_reports == 50
 
 
 def test_the_studies_are_many_and_every_row_is_there() -> None:

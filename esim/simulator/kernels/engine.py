@@ -144,24 +144,11 @@ def withdraw(trial, plan, rank, state):
 
 
 @inner
-def launch(trial, plan, rank, state):
-    """Start a trial, and keep what its rule freezes at its launch. False if it is not judged."""
-    if plan.rule.freezes != 0:
-        column = np.int64(plan.rule.freezes - 1)
-        if rank is not None:
-            know_level(column, plan, state)
-        state.frozen[trial, THRESHOLD] = state.levels[column, THRESHOLD]
-        state.frozen[trial, LIMIT] = state.levels[column, LIMIT]
-        state.frozen[trial, 2] = state.members[column, COUNT]
-    if plan.rule.after_first and state.tally[COMPLETED] == 0.0:
-        state.trials[trial, SHOWN] = plan.offsets[-1] + 2  # more than it has: it shows nothing more
-        return False
-    return True
-
-
-@inner
 def gather(trial, column, plan, statistic, state):
-    """Bring a column's threshold and limit up to date by looking at every peer."""
+    """Bring a column's threshold and limit up to date by looking at every peer.
+
+    Reports stand in their cells' columns, not where those are judged that stop whoever the peers.
+    """
     n = np.int64(0)  # with a bare 0, numba would compile what it is passed to a second time
     state.levels[column, SUM] = 0.0
     for p in range(np.int64(state.tally[IN_SIGHT])):
@@ -170,24 +157,24 @@ def gather(trial, column, plan, statistic, state):
             continue
         first = plan.offsets[peer]
         at = first + state.trials[peer, SHOWN] - 1
-        if at < first or plan.column[first] > column:  # it has failed, or came later
+        if at < first or plan.cell_column[first] > column:  # it has failed, or came later
             continue
-        if plan.column[at] < column:
+        if plan.cell_column[at] < column:
             if not plan.rule.carry or state.trials[peer, ENDED] == 0:
                 continue
         else:
             low = first  # bisects to the last report at or before the column
             while low < at:
                 middle = (low + at + 1) >> 1
-                if plan.column[middle] <= column:
+                if plan.cell_column[middle] <= column:
                     low = middle
                 else:
                     at = middle - 1
-            if plan.rule.exact and plan.column[at] != column:
+            if plan.rule.exact and plan.cell_column[at] != column:
                 continue
         value = statistic[at]
         ended = len(plan.end_statistic) != 0 and state.trials[peer, ENDED] != 0
-        if ended and at == first + state.trials[peer, SHOWN] - 1 and plan.column[at] == column:
+        if ended and at == first + state.trials[peer, SHOWN] - 1 and plan.cell_column[at] == column:
             value = plan.end_statistic[at]
         if not np.isnan(value):
             state.scratch[n] = value
@@ -200,6 +187,24 @@ def gather(trial, column, plan, statistic, state):
         index = low_index(n, plan.rule.share, plan.rule.method)
         low_value, high_value = select(state.scratch, n, index)
         set_level(column, n, low_value, high_value, plan.rule, state.levels)
+
+
+@inner
+def launch(trial, plan, statistic, rank, state):
+    """Start a trial, and keep what its rule freezes at its launch. False if it is not judged."""
+    if plan.rule.freezes != 0:
+        column = np.int64(plan.rule.freezes - 1)
+        if rank is not None:
+            know_level(column, plan, state)
+        if statistic is not None and state.members[column, STOPS] == 0:
+            gather(trial, column, plan, statistic, state)
+        state.frozen[trial, THRESHOLD] = state.levels[column, THRESHOLD]
+        state.frozen[trial, LIMIT] = state.levels[column, LIMIT]
+        state.frozen[trial, 2] = state.members[column, COUNT]
+    if plan.rule.after_first and state.tally[COMPLETED] == 0.0:
+        state.trials[trial, SHOWN] = plan.offsets[-1] + 2  # more than it has: it shows nothing more
+        return False
+    return True
 
 
 @inner
@@ -424,7 +429,7 @@ def end(trial, stopped, plan, rank, end_rank, curve, state, kept):
                         )
                     insert(np.int64(plan.end_column[last]), np.int64(end_rank[last]), plan, state)
             if plan.rule.carry and rank[last] >= 0:
-                for column in range(plan.column[last] + 1, len(state.members) - 1):
+                for column in range(plan.cell_column[last] + 1, len(state.members) - 1):
                     insert(np.int64(column), np.int64(rank[last]), plan, state)
 
 
@@ -464,7 +469,7 @@ def run_orders(orders, probe, all_kept, plan, statistic, rank, end_rank, curve, 
             stopped = False
             reports = plan.offsets[trial + 1] - plan.offsets[trial]
             k = np.int64(0)
-            if not launch(trial, plan, rank, state):
+            if not launch(trial, plan, statistic, rank, state):
                 k = reports
             while k < reports:
                 k = first_stop(trial, k, reports, plan, statistic, rank, curve, state)

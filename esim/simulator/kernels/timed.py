@@ -151,7 +151,9 @@ def _schedule(position, trial, plan, state, times):
 
 
 @inner
-def _start(position, trial, probe, now, plan, rank, state, times, running, kept):
+def _start(
+    position, trial, probe, now, plan, statistic, rank, state, times, running, kept
+):  # fmt: skip
     """Start the trial at a position of the launch order."""
     times.jobs[trial, BEGAN] = now if times.slots > 0 else times.jobs[trial, START]
     times.jobs[trial, ENDED] = np.inf
@@ -172,7 +174,7 @@ def _start(position, trial, probe, now, plan, rank, state, times, running, kept)
         follows = _await_end(position, trial, plan, state, times, running, kept)
     if follows:
         _push(position, times)
-    launch(trial, plan, rank, state)
+    launch(trial, plan, statistic, rank, state)
 
 
 @inner
@@ -432,7 +434,8 @@ def run_timed(
                 while waiting < last and (times.slots == 0 or free > 0):
                     trial = order[waiting]
                     _start(
-                        waiting, trial, probe, now, plan, rank, state, times, running, kept
+                        waiting, trial, probe, now, plan, statistic, rank, state, times, running,
+                        kept,
                     )  # fmt: skip
                     waiting += 1
                     free -= 1
@@ -448,7 +451,7 @@ def run_timed(
                     _leave(position, running)
                 stopped, ends = phase == _TRAINED, phase == _ENDS
                 if phase == _BEGINS:
-                    launch(trial, plan, rank, state)
+                    launch(trial, plan, statistic, rank, state)
                 if phase == _RUNS:
                     stopped = _judge(
                         position, trial, plan, statistic, rank, curve, state, times, kept

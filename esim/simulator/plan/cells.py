@@ -31,7 +31,7 @@ class Cells:
     Attributes:
         members: int64 [C, 10], where each column's bits and universe lie (see kernels/peers.py).
         offsets: int64 [N + 1], trial -> its cells.
-        column: int32 [K], the column of each cell.
+        column: int32 [K], the column of each cell; where peers are looked up, of each report.
         shown_by: int32 [K], which of the trial's judgements shows each cell, from 0; empty: its
             n-th judgement shows its n-th cell.
         first_column: int32 [N], the column of each trial's first cell, where every further one
@@ -105,7 +105,7 @@ def cells_of_reports(
         return Cells(
             no_members(nobody, nobody),
             np.zeros_like(offsets),
-            NOTHING,
+            column,
             NOTHING,
             rank=None,
             statistic=peer.of_all() if shown is None else shown,
