@@ -5,7 +5,6 @@ from __future__ import annotations
 import gc
 import os
 from collections.abc import Generator
-from pathlib import Path
 
 import pytest
 
@@ -44,13 +43,3 @@ def pytest_collection() -> Generator[None, object, object]:
         gc.collect()
         gc.freeze()
         gc.set_threshold(20_000, 10, 10)
-
-
-def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    """Where slow tests alone are run, leave out the files that have none.
-
-    Reading all files takes as long as a twentieth of the slow tests.
-    """
-    if config.option.markexpr != "slow" or collection_path.suffix != ".py":
-        return None
-    return True if "mark.slow" not in collection_path.read_text(encoding="utf-8") else None

@@ -30,7 +30,7 @@ def warm_up() -> Path:
     steps = 1000 * np.sort(rng.choice(200, size=(6, 5), replace=False), axis=1)
     apart = Study.from_arrays(values, "maximize", elapsed=np.arange(1.0, 6.0), steps=steps)
     holed = np.where(rng.uniform(size=values.shape) < 0.2, np.nan, values)
-    # Long columns are sorted by another kernel.
+    # Columns of more than 4,096 values are ranked as numbers of 64 bits, not of 32.
     prepare(Study.from_arrays(rng.standard_normal((5000, 1)), "minimize"), PRESETS["sagemaker"])
     _kept_in()  # fails here if nothing can be kept, before the time for compiling is spent
     for study in (aligned, apart, Study.from_arrays(holed, "minimize")):

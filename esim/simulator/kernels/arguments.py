@@ -90,7 +90,8 @@ class PlanArrays(NamedTuple):
     made: NDArray[np.int32]
     flags: NDArray[np.bool_]  # [N, 4] UNSEEN, COMPLETES, JOINS, ODD
     cell_offsets: NDArray[np.int64]  # [N + 1] trial -> its cells, as its judgements show them
-    cell_column: NDArray[np.int32]  # [K] the column of each cell
+    # [K] the column of each cell; where peers are looked up, [E] of each report as a peer
+    cell_column: NDArray[np.int32]
     # [K] which of the trial's judgements shows it, from 0; empty: the n-th shows the n-th cell
     shown_by: NDArray[np.int32]
     # [N] the column of each trial's first judgement, where every further one stands in the next

@@ -142,8 +142,8 @@ def prepare_batch(
     if not isinstance(found.report, slice):
         row_of = found.report if row_of is None else row_of[found.report]
     oriented, cells = oriented[found.report], found.cells
-    if rule.again != "never" and not (ended := _NOT_FAILED.take(study.status)).all():
-        cells = cells.stored_once(np.repeat(~ended, np.diff(found.offsets)))
+    if rule.again != "never" and not (sound := _NOT_FAILED.take(study.status)).all():
+        cells = cells.stored_once(np.repeat(~sound, np.diff(found.offsets)))
     cells.members[found.first[1:] - 1, STOPS] = 1
     curve, critical = _curves(rule, oriented)
     return Plan(

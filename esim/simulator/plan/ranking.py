@@ -9,17 +9,16 @@ from functools import partial
 from itertools import pairwise
 
 import numpy as np
-from numpy.typing import NDArray
 
 from esim.simulator.kernels import ranks
 from esim.simulator.kernels.peers import END, UNIVERSE, WORD
+from esim.simulator.plan.columns import Int32
 from esim.study import Float64, Int64
 
 _AT_ONCE = 1 << 16  # cells: so many, their numbers and their copies stay in the processor's cache
 _SMALL = 500_000  # below this many cells threads cost more than they save
 _SHORT = 4096  # values: of more, too many differ only in bits for which 32 bits have no room
 
-Int32 = NDArray[np.int32]
 Ranked = tuple[Int32, Float64, Int64]
 
 
