@@ -53,9 +53,12 @@ def _execute(path: Path) -> str:
     from nbclient import NotebookClient
 
     notebook = nbformat.read(path, as_version=4)
+    # A kernel sends what a cell prints whenever its timer rings, so in one piece or in several:
+    # joined, that does not depend on how fast the machine is.
     client = NotebookClient(
-        notebook, timeout=300, kernel_name="python3", resources={"metadata": {"path": path.parent}}
-    )
+        notebook, timeout=300, kernel_name="python3", coalesce_streams=True,
+        resources={"metadata": {"path": path.parent}},
+    )  # fmt: skip
     client.execute()
     for cell in notebook.cells:
         cell.metadata.pop("execution", None)  # times
