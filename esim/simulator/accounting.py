@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from typing import Any, Protocol
 
 import numpy as np
@@ -64,33 +64,6 @@ class Jobs(Protocol):
 
 
 @dataclass(frozen=True)
-class Launches:
-    """Jobs of some of one study's N trials. Values are [N] if alike in all jobs, else [J, N].
-
-    Attributes:
-        orders: int64 [J, m], the trials each job launches, in launch order.
-    """
-
-    orders: Int64
-
-    @property
-    def sizes(self) -> Int64:
-        """int64 [J]."""
-        return np.full(len(self.orders), self.orders.shape[1], dtype=np.int64)
-
-    def sums(self, values: NDArray[Any]) -> NDArray[Any]:
-        """See `Jobs`."""
-        return np.asarray(self.table(values, None).sum(axis=-1))
-
-    def table(self, values: NDArray[Any], nothing: Any) -> NDArray[Any]:
-        """See `Jobs`; no job is shorter than another."""
-        if values.ndim == 1:
-            return values.take(self.orders)
-        rows = np.arange(len(values)) * values.shape[-1]
-        return np.asarray(values.take(rows[:, None] + self.orders))  # half np.take_along_axis' time
-
-
-@dataclass(frozen=True)
 class OrdersOfStudies:
     """Jobs that launch every trial of one of S studies, each in O launch orders: J is [O, S].
 
@@ -113,19 +86,68 @@ class OrdersOfStudies:
 
     def sums(self, values: NDArray[Any]) -> NDArray[Any]:
         """See `Jobs`; [S] if the launch orders are alike."""
-        if values.shape[-1] == len(self.batch) * self.batch.widest:
-            return np.asarray(self.table(values, None).sum(axis=-1))
-        its = pairwise(self.batch.trials.tolist())
-        return np.stack([values[..., a:b].sum(axis=-1) for a, b in its], axis=-1)
+        return _sums(values, self.batch.sizes)
 
     def table(self, values: NDArray[Any], nothing: Any) -> NDArray[Any]:
         """See `Jobs`; [S, m] if the launch orders are alike, m the trials of the largest study."""
-        shape = *values.shape[:-1], len(self.batch), self.batch.widest
-        if values.shape[-1] == shape[-2] * shape[-1]:
-            return values.reshape(shape)
-        rows = np.full(shape, nothing, dtype=values.dtype)
-        rows[..., np.arange(shape[-1]) < self.batch.sizes[:, None]] = values
-        return rows
+        return _table(values, self.batch.sizes, nothing)
+
+
+@dataclass(frozen=True)
+class Launches:
+    """Jobs of some trials of one of S studies, each in O launch orders: J is [O, S].
+
+    Values of the N trials are [N] if alike in all launch orders, else [O, N]. They are added up in
+    launch order.
+
+    Attributes:
+        batch: the studies.
+        orders: int64 [O, sum of m], the trials that each order launches, one study's after
+            another's.
+        launched: int64 [S], m, how many of them are of each study.
+    """
+
+    batch: Batch
+    orders: Int64
+    launched: Int64
+
+    @property
+    def sizes(self) -> Int64:
+        """int64 [O, S]."""
+        return np.broadcast_to(self.launched, (len(self.orders), len(self.launched)))
+
+    def sums(self, values: NDArray[Any]) -> NDArray[Any]:
+        """See `Jobs`."""
+        return _sums(self._taken(values), self.launched)
+
+    def table(self, values: NDArray[Any], nothing: Any) -> NDArray[Any]:
+        """See `Jobs`; m is of the longest job."""
+        return _table(self._taken(values), self.launched, nothing)
+
+    def _taken(self, values: NDArray[Any]) -> NDArray[Any]:
+        if values.ndim == 1:
+            return values.take(self.orders)
+        rows = np.arange(len(values)) * values.shape[-1]
+        return np.asarray(values.take(rows[:, None] + self.orders))  # half np.take_along_axis' time
+
+
+def _sums(values: NDArray[Any], sizes: Int64) -> NDArray[Any]:
+    """Values of the trials of S jobs after one another, added up over each. [..., S]"""
+    if values.shape[-1] == len(sizes) * int(sizes.max(initial=0)):
+        return np.asarray(_table(values, sizes, None).sum(axis=-1))
+    its = pairwise(accumulate(sizes.tolist(), initial=0))
+    return np.stack([values[..., a:b].sum(axis=-1) for a, b in its], axis=-1)
+
+
+def _table(values: NDArray[Any], sizes: Int64, nothing: Any) -> NDArray[Any]:
+    """Values of the trials of S jobs after one another, a row a job. [..., S, longest]"""
+    longest = int(sizes.max(initial=0))
+    shape = *values.shape[:-1], len(sizes), longest
+    if values.shape[-1] == len(sizes) * longest:
+        return values.reshape(shape)
+    rows = np.full(shape, nothing, dtype=values.dtype)
+    rows[..., np.arange(longest) < sizes[:, None]] = values
+    return rows
 
 
 @dataclass(frozen=True)
@@ -181,6 +203,16 @@ class Outcomes(Quality):
             return np.concatenate(values)
 
         return cls(**{name: join([getattr(p, name) for p in parts]) for name in vars(parts[0])})
+
+    def of(self, jobs: Any) -> Outcomes:
+        """The outcomes of some of the jobs, `jobs` an index of them."""
+
+        def some(values: Any) -> Any:
+            if isinstance(values, BestTrials):
+                return BestTrials(values.place[jobs], values.value[jobs])
+            return values[jobs]
+
+        return Outcomes(**{name: some(values) for name, values in vars(self).items()})
 
     def spent(self, what: str) -> tuple[Float64, Float64]:
         """What each job spends of a key of `SPENT`, as recorded and under the rule. [J] each"""
@@ -367,8 +399,8 @@ def makespans(
     Not finite if no trial began. The arguments are those of `outcomes`.
     """
     if clock.mode == "order":
-        its = jobs.batch if isinstance(jobs, OrdersOfStudies) else jobs
-        batch = its if isinstance(its, Batch) else Batch.of([study])
+        batch = jobs.batch if isinstance(jobs, OrdersOfStudies | Launches) else jobs
+        assert isinstance(batch, Batch)
         gaps = slot_gaps(batch, clock, costs)
         between = gaps * (jobs.sizes - 1)
         around = np.where(jobs.sizes > 0, costs.startup_s * jobs.sizes + between, np.nan)

@@ -6,6 +6,7 @@ import gc
 import json
 import re
 import weakref
+from dataclasses import asdict
 from functools import partial
 from importlib import import_module
 from pathlib import Path
@@ -24,13 +25,14 @@ from esim.analyses.estimate.ask import Ask
 from esim.analyses.estimate.forecast import settle
 from esim.analyses.estimate.full_estimate import Wanted, full_estimate
 from esim.analyses.estimate.past_numbers import past_numbers
-from esim.analyses.estimate.past_replays import replay_past_study
-from esim.analyses.estimate.past_study import PastStudy
+from esim.analyses.estimate.past_replays import replay_past_studies
+from esim.analyses.estimate.past_study import PastStudies, PastStudy
 from esim.analyses.workers.by_study import going_through
 from esim.analyses.workers.finished import FinishedParts
 from esim.cli import app
 from esim.results.comparison.comparison import Comparison
 from esim.results.forecast import Estimate
+from esim.rules import job_rules
 from esim.storage.history import Chunk, Location, layout
 from esim.storage.history.write import Input, append
 from esim.study.facts import facts, facts_at
@@ -411,10 +413,39 @@ def test_estimate_gives_the_same_bytes_from_everywhere(
     assert plain.to_dict()["quantities"] == expected.to_dict()["quantities"]
 
 
+@pytest.mark.parametrize("until", [None, "not-improving=4"])
+@pytest.mark.parametrize("name", ["sagemaker", "ray-median", "optuna-sha", "katib-medianstop"])
+def test_studies_asked_together_answer_as_each_alone(name: str, until: str | None) -> None:
+    """Of any sizes, those with too few trials among them, and whatever some are asked beside."""
+    rng = np.random.default_rng(4)
+    some = studies(5)
+    for i, trials in enumerate((9, 3, 17, 0, 6, 9, 1)):
+        values = rng.lognormal(size=(trials, 1)) / np.arange(1, 6)
+        values += 0.1 * rng.standard_normal(values.shape)
+        some.append(Study.from_arrays(list(values), "minimize", name=f"more {i}"))
+    known, ends = list(map(facts, some)), job_rules(until)
+    words: dict[str, Any] = {"replicates": 100, "workers": 2, "until": ends}
+    ask = settle(known, esim.rule(name), trials=7, **words)
+    longer = settle(known, esim.rule(name), trials=12, **words)
+    beside: dict[int, list[Ask]] = {11: [longer], 13: [longer], 16: [longer], 18: [longer]}
+    places = range(10, 10 + len(some))
+    together = ANSWERS.answers((ask,), beside, 5, 1, None, None, places, some)
+    for at, study, found in zip(places, some, together, strict=True):
+        (alone,) = ANSWERS.answers((ask,), beside, 5, 1, None, None, [at], [study])
+        assert (found.position, found.facts, found.trials) == (at, alone.facts, alone.trials)
+        np.testing.assert_equal(found.happened, alone.happened)
+        assert list(found.numbers) == list(alone.numbers) == [ask, *beside.get(at, ())]
+        for question, numbers in alone.numbers.items():
+            its = found.numbers[question]
+            assert (its is None) == (numbers is None) == (alone.trials < 4)
+            if its is not None and numbers is not None:
+                np.testing.assert_equal(asdict(its), asdict(numbers))
+
+
 def test_a_study_that_cannot_be_forecast_from_stops_no_other(
     history: History, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ANSWERS, "replay_past_study", all_but_s3)
+    monkeypatch.setattr(ANSWERS, "replay_past_studies", all_but_s3)
     found = esim.estimate(history, replicates=100, jobs=1)
     assert found.failures == {"s3": "no good"}
     assert found.to_dict()["failures"] == {"s3": "no good"}
@@ -424,10 +455,10 @@ def test_a_study_that_cannot_be_forecast_from_stops_no_other(
         esim.estimate(studies(7), replicates=100)
 
 
-def all_but_s3(past: PastStudy, ask: Ask) -> Any:
-    if past.study.name == "s3":
+def all_but_s3(past: PastStudies, ask: Ask) -> Any:
+    if any(one.study.name == "s3" for one in past.each):
         raise EsimError("no good")
-    return replay_past_study(past, ask)
+    return replay_past_studies(past, ask)
 
 
 def test_many_studies_say_what_few_do(few: None, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -471,7 +502,7 @@ def test_what_a_forecast_keeps_of_many_studies_is_little(few: None) -> None:
     study = studies(1)[0]
     seed = np.random.SeedSequence(0)
     ask = settle([facts(study)] * 2000, esim.rule("sagemaker"), replicates=1000)
-    replays = replay_past_study(PastStudy(study, seed), ask)
+    (replays,) = replay_past_studies(PastStudies([PastStudy(study, seed)]), ask)
     assert replays is not None
     learned = past_numbers(replays, ask)
     arrays = [varies.shape for varies in learned.numbers.values() if varies is not None]
@@ -556,7 +587,7 @@ def test_the_forecast_of_a_history(
     shown = RUN.invoke(app, [*words, "--jobs", "2"])
     assert shown.exit_code == 0, shown.output
     assert "from 42 past trials of 7 studies" in " ".join(shown.output.split())
-    monkeypatch.setattr(ANSWERS, "replay_past_study", all_but_s3)
+    monkeypatch.setattr(ANSWERS, "replay_past_studies", all_but_s3)
     failing = RUN.invoke(app, [*words, "--out", str(out)])
     assert failing.exit_code == 1
     assert "Not replayed: 1 study" in failing.output

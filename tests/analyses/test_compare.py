@@ -31,7 +31,7 @@ from esim.study.facts import facts
 from esim.study.times import side_by_side
 from tests.references import generate
 from tests.references.golden import of
-from tests.simulator.test_accounting import of_one
+from tests.simulator.test_accounting import FIRST
 from tests.simulator.test_kernel import clock_of, costs_of
 from tests.simulator.test_threads import WALKS
 
@@ -105,7 +105,7 @@ def test_scores_are_the_summaries_of_replays_in_each_order() -> None:
             )
             for its, few in parts
         ]
-        actual = of_one(outcomes_of_lots(Batch.of([study]), costs, final, lots)[0])
+        actual = outcomes_of_lots(Batch.of([study]), costs, final, lots)[0].of(FIRST)
         for o, order in enumerate(orders):
             result = esim.replay(
                 subset(study, order, "in order"), run.rule, clocks[o].mode, clocks[o].workers,

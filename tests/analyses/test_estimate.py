@@ -21,7 +21,7 @@ from esim.analyses.estimate.budget import same_cost
 from esim.analyses.estimate.doubts import needed
 from esim.analyses.estimate.forecast import clock_of, forecast, settle
 from esim.analyses.estimate.full_estimate import Wanted, full_estimate
-from esim.analyses.estimate.past_study import PastStudy
+from esim.analyses.estimate.past_study import PastStudies, PastStudy
 from esim.analyses.estimate.prediction_variance import (
     FLOOR,
     deviations,
@@ -110,7 +110,7 @@ def literal_twin(values: NDArray[np.float64]) -> list[int]:
 
 def played(study: Study, orders: NDArray[np.int64], clock: Clock, costs: Costs) -> Samples:
     plan = prepare(study, rule("sagemaker"))
-    return play(plan, clock, costs, Until(), orders, by_position=True)
+    return play(plan, clock, costs, Until(), [orders], by_position=[True])[0]
 
 
 def test_samples_of_trials_are_what_a_plain_replay_of_them_gives() -> None:
@@ -616,7 +616,8 @@ def test_a_finite_past_does_not_promise_what_it_cannot_know() -> None:
 def test_the_best_past_trial_stands_once_in_a_job_and_the_others_are_drawn_again() -> None:
     study = Study.from_arrays(curves(12), "minimize")
     ask = dataclasses.replace(settled(study, 30, 4, 200)[1])
-    found = replay_winners(PastStudy(study, np.random.SeedSequence(0)), ask)
+    past = PastStudies([PastStudy(study, np.random.SeedSequence(0))])
+    (found,) = replay_winners(past, ask)
     assert found is not None
     finals = np.sort(curves(12)[:, -1])
     assert np.array_equal(found.seen.best_recorded.value, finals[found.rank])

@@ -132,7 +132,7 @@ def split(
         part(study, past), trials=cell.next, workers=clock.workers, replicates=REPLICATES,
         seed=seed, jobs=1,
     )  # fmt: skip
-    happened = play(whole, clock, Costs(), Until(), upcoming[None], threads=1)
+    (happened,) = play(whole, clock, Costs(), Until(), [upcoming[None]], threads=1)
     share = float(saved(happened)[0])
     if np.isnan(forecast.interval("steps_saved_fraction", 0.9)).any():
         cell.refused += 1  # the order matters and the next job is longer than the past one
@@ -164,7 +164,8 @@ def cells(
         name = [ord(letter) for letter in group + study.name]
         seed = np.random.SeedSequence([*name, past, upcoming])
         best = draw(seed, every, upcoming, 2000, "shuffled")
-        shares = saved(play(whole, clock, Costs(), Until(), best, threads=1))
+        (played,) = play(whole, clock, Costs(), Until(), [best], threads=1)
+        shares = saved(played)
         for p in LEVELS:
             low, high = np.quantile(shares, [(1 - p) / 2, (1 + p) / 2])
             cell.oracle[p] = float(high - low)

@@ -85,7 +85,8 @@ class Case:
 def happened(study: Study, workers: int, orders: Int64) -> Outcomes:
     """What jobs of a study's trials saved and lost."""
     plan = prepare(study, named_rule("sagemaker"), threads=1)
-    return play(plan, clock_of(workers), Costs(), Until(), orders, threads=1).outcomes
+    (played,) = play(plan, clock_of(workers), Costs(), Until(), [orders], threads=1)
+    return played.outcomes
 
 
 def case(

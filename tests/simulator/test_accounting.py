@@ -7,6 +7,7 @@ in `ODD`, and every way of accounting must tell the same of them.
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import math
 from collections.abc import Iterator
 from typing import Any
@@ -17,14 +18,15 @@ from numba import config
 from numpy.typing import NDArray
 
 import esim
-from esim.analyses.estimate.samples import play
+from esim.analyses.estimate import samples
+from esim.analyses.estimate.samples import Samples, play
 from esim.assumptions import Clock, Costs
 from esim.results.replay import BestTrial, Summary
 from esim.rules import Rule
 from esim.simulator.accounting import Jobs, Launches, OrdersOfStudies, Outcomes, outcomes
 from esim.simulator.best import BestTrials
 from esim.simulator.job_end import Until
-from esim.simulator.plan.build import prepare
+from esim.simulator.plan.build import prepare, prepare_batch
 from esim.simulator.replay import replay_batches, replay_plan
 from esim.simulator.run import OrderRuns, run_many
 from esim.simulator.trial_outcomes import outcomes_of_trials
@@ -76,6 +78,7 @@ ODD = {
 }
 RULES = [of(), of(pool="reached", include_self=True, strict=False), of(min_reports=2)]
 PRICES = [Costs(), Costs(price=2.5, startup_s=1.5, stop_latency_s=0.25), Costs(price=0.0)]
+FIRST = np.s_[:, 0]  # of outcomes [O, S]: those of the first study
 TOO_DEAR = Costs(price=1.7e308, startup_s=1e300)
 
 
@@ -105,17 +108,6 @@ def told(found: Outcomes, job: int, study: Study, launched: list[int]) -> dict[s
         else:
             numbers[name] = column[job].tolist()
     return numbers
-
-
-def of_one(found: Outcomes, study: int = 0) -> Outcomes:
-    """The outcomes of one study in O launch orders, from those of several: [O, S] -> [O]."""
-    numbers: dict[str, Any] = {}
-    for name, column in vars(found).items():
-        if isinstance(column, BestTrials):
-            numbers[name] = BestTrials(column.place[:, study], column.value[:, study])
-        else:
-            numbers[name] = column[:, study]
-    return Outcomes(**numbers)
 
 
 def assert_agrees(actual: dict[str, Any], expected: dict[str, Any]) -> None:
@@ -175,7 +167,7 @@ def check(study: Study, rule: Rule, clock: Clock, costs: Costs, final: str, seed
         runs, baseline = runs_of(study, rule, clock, costs, orders)
         trials = outcomes_of_trials(study, costs, final, runs)
         jobs = OrdersOfStudies(Batch.of([study]), len(orders))
-        found = of_one(outcomes(jobs, study, clock, costs, trials, runs, baseline))
+        found = outcomes(jobs, study, clock, costs, trials, runs, baseline).of(FIRST)
         for at in range(len(orders)):
             launched = list(range(n))  # of equal trials the first in the study's order is the best
             expected = account(
@@ -185,7 +177,8 @@ def check(study: Study, rule: Rule, clock: Clock, costs: Costs, final: str, seed
             assert_agrees(told(found, at, study, launched), expected)
         for lots in (orders, some):
             runs, baseline = runs_of(study, rule, clock, costs, lots)
-            found = play(prepare(study, rule), clock, costs, Until(final=final), lots).outcomes
+            (played,) = play(prepare(study, rule), clock, costs, Until(final=final), [lots])
+            found = played.outcomes
             for at, order in enumerate(lots):
                 expected = account(
                     study, order.tolist(), runs.rows_kept[at], runs.stopped[at], terms,
@@ -240,6 +233,69 @@ def test_odd_studies_are_accounted_for_alike_in_stacks(clock: str, costs: Costs)
     assert together >= 2
 
 
+@pytest.mark.parametrize(("alike", "block"), [(False, 60), (True, 60), (False, 4_000_000)])
+def test_samples_of_several_studies_are_as_of_each_alone(
+    alike: bool, block: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """To the last bit, whatever their numbers of trials and of those that are launched."""
+    monkeypatch.setattr(samples, "_MOST_CELLS", block)
+    rng = np.random.default_rng(3)
+    told = 0
+    for name in ODD:  # each kind with two others of its direction that have times or not as it has
+        if not (one := ODD[name]).n_trials:
+            continue  # an order launches at least one trial of each study
+        sizes = [one.n_trials] * 3 if alike else [one.n_trials, 2, 11]
+        more = [drawn_like(one, size, rng) for size in sizes[1:]]
+        studies = [one, *more]
+        launched = [sizes[0]] * 3 if alike else [int(rng.integers(1, n + 1)) for n in sizes]
+        orders = [
+            np.array([rng.permutation(study.n_trials)[:m] for _ in range(7)])
+            for study, m in zip(studies, launched, strict=True)
+        ]
+        wanted = [m > 1 and bool(rng.integers(2)) for m in launched]
+        for rule, costs, clock in itertools.product(
+            RULES, PRICES, (Clock("order"), Clock("simulated", 2))
+        ):
+            its, ends = (clock, costs, Until()), {"threads": 1}
+            plan = prepare_batch(Batch.of(studies), rule)
+            together = play(plan, *its, orders, by_position=wanted, **ends)
+            for at, study in enumerate(studies):
+                (alone,) = play(
+                    prepare(study, rule), *its, [orders[at]], by_position=[wanted[at]], **ends
+                )
+                assert_same(together[at], alone)
+                told += int(np.nansum(alone.outcomes.trials_stopped))
+    assert told > 1000
+
+
+def drawn_like(study: Study, trials: int, rng: np.random.Generator) -> Study:
+    """A study of falling curves with the columns that another has."""
+    values = rng.integers(-3, 9, (trials, 4)).astype(float)
+    values[rng.random(values.shape) < 0.1] = NAN
+    elapsed = None if study.elapsed is None else np.cumsum(rng.uniform(1, 3, values.shape), axis=1)
+    found = Study.from_arrays(values, study.direction, elapsed=elapsed)
+    more: dict[str, Any] = {"done_at_zero": study.done_at_zero}
+    if study.billed is not None:
+        more["billed"] = rng.uniform(5, 9, trials)
+    status = rng.choice([DONE, FAILED, CUT], trials)
+    return dataclasses.replace(found, status=status, censored=status == CUT, **more)
+
+
+def assert_same(a: Samples, b: Samples) -> None:
+    assert a.size == b.size
+    assert a.recorded_at.keys() == b.recorded_at.keys()
+    columns = [(getattr(a.outcomes, name), own) for name, own in vars(b.outcomes).items()]
+    columns += [(a.recorded_at[name], own) for name, own in b.recorded_at.items()]
+    columns += [(a.run_at[name], own) for name, own in b.run_at.items()]
+    for found, expected in columns:
+        if isinstance(expected, BestTrials):
+            known = ~np.isnan(expected.value)
+            np.testing.assert_array_equal(found.place[known], expected.place[known])
+            found, expected = found.value, expected.value
+        assert found.dtype == expected.dtype
+        np.testing.assert_array_equal(found, expected)
+
+
 def test_the_keys_are_those_of_the_summary() -> None:
     keys = {field.name for field in dataclasses.fields(Outcomes)}
     summary = {field.name for field in dataclasses.fields(Summary)}
@@ -257,11 +313,11 @@ def outcomes_by_hand(
     rows = np.array(kept, dtype=np.int32)
     runs = OrderRuns(rows, rows < np.diff(study.offsets), np.empty((0, study.n_trials, 2)), None)
     trials = outcomes_of_trials(study, costs, "last", runs)
-    jobs: Jobs = OrdersOfStudies(Batch.of([study]), len(rows))
+    batch = Batch.of([study])
+    jobs: Jobs = OrdersOfStudies(batch, len(rows))
     if orders is not None:
-        jobs = Launches(np.array(orders, dtype=np.int64))
-    found = outcomes(jobs, study, Clock("order"), costs, trials, runs, runs)
-    return found if orders is not None else of_one(found)
+        jobs = Launches(batch, np.array(orders, dtype=np.int64), np.array([len(orders[0])]))
+    return outcomes(jobs, study, Clock("order"), costs, trials, runs, runs).of(FIRST)
 
 
 @pytest.mark.parametrize("name", ["no trials", "no trials, a column of times"])

@@ -13,7 +13,7 @@ from esim.analyses.estimate.advice_sentences import (
 )
 from esim.analyses.estimate.backtest_misses import FAR_TOO_OFTEN, missed_rows
 from esim.analyses.estimate.doubts import needed
-from esim.analyses.estimate.past_replays import LEAST
+from esim.analyses.estimate.past_study import LEAST
 from esim.analyses.workers.by_study import MANY
 from esim.errors import plural
 from esim.results.backtest import Backtest, BacktestRow

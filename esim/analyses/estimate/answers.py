@@ -1,4 +1,4 @@
-"""What one past study answers to the questions of a forecast."""
+"""What past studies answer to the questions of a forecast."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import numpy as np
 
 from esim.analyses.estimate.ask import Ask
 from esim.analyses.estimate.past_numbers import PastNumbers, past_numbers
-from esim.analyses.estimate.past_replays import replay_past_study
-from esim.analyses.estimate.past_study import PastStudy
+from esim.analyses.estimate.past_replays import replay_past_studies
+from esim.analyses.estimate.past_study import PastStudies, PastStudy, replayed_together
 from esim.simulator.plan.ranking import in_threads
 from esim.study import Int64, Study
 from esim.study.facts import Facts, facts
@@ -40,50 +40,77 @@ class Answer:
     happened: tuple[float, float]
 
 
-def answer(
+def answers(
     asks: Sequence[Ask],
     beside: Mapping[int, Sequence[Ask]],
     seed: int,
     threads: int | None,
     parts: Sequence[Int64] | None,
     asked: Callable[[], None] | None,
-    position: int,
-    study: Study,
-) -> Answer:
-    """Ask one study several questions at once.
+    positions: Sequence[int],
+    studies: Sequence[Study],
+) -> list[Answer]:
+    """Ask studies several questions at once.
 
     Args:
         asks: what every study is asked; what happened is of the first.
         beside: position of a study -> what it is asked beyond that.
-        seed: of the samples; the study has its own child of it.
+        seed: of the samples; each study has its own child of it.
         threads: of a replay.
         parts: as of `forecast`.
-        asked: called after each question; only for work in this process.
-        position: of the study among all.
-        study: the study.
+        asked: called after each question to each study; only for work in this process.
+        positions: of the studies among all.
+        studies: the studies.
     """
-    child = np.random.SeedSequence(seed, spawn_key=(position,))
-    questions = list(dict.fromkeys((*asks, *beside.get(position, ()))))
-    # Kernels run in several threads, and most of what is between them does not: with a question for
-    # each thread, kernels run while other numbers are added up. Of a large study kernels take most
-    # of the time, and what is added up most of the memory.
+    past = [
+        PastStudy(
+            study,
+            np.random.SeedSequence(seed, spawn_key=(position,)),
+            None if parts is None else parts[position],
+        )
+        for position, study in zip(positions, studies, strict=True)
+    ]
+    questions = [tuple(dict.fromkeys((*asks, *beside.get(at, ())))) for at in positions]
     cores = threads or os.cpu_count() or 1
-    large = study.n_trials * asks[0].samples > _LARGE
-    at_once = 1 if large else min(cores, len(questions))
-    past = PastStudy(study, child, None if parts is None else parts[position], cores // at_once)
-    numbers: dict[Ask, PastNumbers | None] = dict.fromkeys(questions)
+    made: dict[int, Answer] = {}
+    for places in replayed_together(past, questions):
+        # Kernels run in several threads, and most of what is between them does not: with a question
+        # for each thread, kernels run while other numbers are added up. Of large studies kernels
+        # take most of the time, and what is added up most of the memory.
+        its = questions[places[0]]
+        large = sum(studies[at].n_trials for at in places) * asks[0].samples > _LARGE
+        at_once = 1 if large else min(cores, len(its))
+        lot = PastStudies([past[at] for at in places], cores // at_once)
+        numbers = _numbers(lot, its, at_once, asked)
+        told = any(positions[at] in beside for at in places)
+        happened = _happened(lot, asks[0]) if told else [(np.nan, np.nan)] * len(places)
+        for i, at in enumerate(places):
+            known = facts(studies[at])
+            trials = known.trials_reporting if parts is None else len(parts[positions[at]])
+            own = happened[i] if positions[at] in beside else (np.nan, np.nan)
+            made[at] = Answer(positions[at], known, trials, numbers[i], own)
+    return [made[at] for at in range(len(past))]
+
+
+def _numbers(
+    lot: PastStudies, asks: Sequence[Ask], at_once: int, asked: Callable[[], None] | None
+) -> list[dict[Ask, PastNumbers | None]]:
+    """What each question learns from each study of a lot; so many questions at once."""
+    found: list[dict[Ask, PastNumbers | None]] = [dict.fromkeys(asks) for _ in lot.each]
 
     def put(ask: Ask) -> None:
-        replays = replay_past_study(past, ask)
-        numbers[ask] = None if replays is None else past_numbers(replays, ask)
-        if asked is not None:
-            asked()
+        for numbers, replays in zip(found, replay_past_studies(lot, ask), strict=True):
+            numbers[ask] = None if replays is None else past_numbers(replays, ask)
+            if asked is not None:
+                asked()
 
-    in_threads([partial(put, ask) for ask in questions], at_once)
-    known = facts(study)
-    trials = known.trials_reporting if parts is None else len(parts[position])
-    happened = np.nan, np.nan
-    if position in beside and len(past.places):
-        own = past.as_launched(asks[0]).outcomes
-        happened = float(own.steps_saved_fraction[0]), float(own.best_kept[0])
-    return Answer(position, known, trials, numbers, happened)
+    in_threads([partial(put, ask) for ask in asks], at_once)
+    return found
+
+
+def _happened(lot: PastStudies, ask: Ask) -> list[tuple[float, float]]:
+    """`Answer.happened` of each study of a lot."""
+    if not len(lot.each[0].places):  # a study without trials that count, which is by itself
+        return [(np.nan, np.nan)]
+    played = [samples.outcomes for samples in lot.as_launched(ask)]
+    return [(float(own.steps_saved_fraction[0]), float(own.best_kept[0])) for own in played]

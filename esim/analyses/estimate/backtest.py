@@ -13,7 +13,7 @@ from esim.analyses.estimate.ask import Ask
 from esim.analyses.estimate.doubts import needed
 from esim.analyses.estimate.forecast import forecast
 from esim.analyses.estimate.past_numbers import FRACTIONS
-from esim.analyses.estimate.past_replays import LEAST
+from esim.analyses.estimate.past_study import LEAST
 from esim.analyses.estimate.samples import Samples, play
 from esim.results.backtest import Backtest, BacktestRow, BestKept
 from esim.results.estimate import LeftOut
@@ -111,7 +111,7 @@ def _splits(
         if ask.launch == "recorded":
             after = np.sort(after)
         found = forecast([study], small, seed + i, confidence, [before])
-        happened = play(plan, ask.clock, ask.costs, ask.ends, after[None], threads=ask.threads)
+        (happened,) = play(plan, ask.clock, ask.costs, ask.ends, [after[None]], threads=ask.threads)
         intervals = {}
         for name, value in _values(happened).items():
             low, high = found.interval(name)

@@ -10,8 +10,8 @@ import numpy as np
 from esim.analyses.estimate.ask import Ask
 from esim.analyses.estimate.forecast import forecast
 from esim.analyses.estimate.past_numbers import FRACTIONS
-from esim.analyses.estimate.past_replays import replay_past_study
-from esim.analyses.estimate.past_study import PastStudy
+from esim.analyses.estimate.past_replays import replay_past_studies
+from esim.analyses.estimate.past_study import PastStudies, PastStudy
 from esim.analyses.estimate.prediction_variance import FAR
 from esim.analyses.estimate.variants import smaller
 from esim.analyses.estimate.winners import Winners, none_unseen, spread_evenly
@@ -97,7 +97,7 @@ def _budget(past: Sequence[Study], ask: Ask, spent: str) -> float:
     a_trial = []
     for i, study in enumerate(past):
         seed = np.random.SeedSequence(0, spawn_key=(i,))
-        found = replay_past_study(PastStudy(study, seed, threads=ask.threads), ask)
+        (found,) = replay_past_studies(PastStudies([PastStudy(study, seed)], ask.threads), ask)
         if found is not None:
             a_trial.append(float(found.main.outcomes.spent(spent)[0].mean()) / found.main.size)
     return float(np.mean(a_trial)) * ask.trials
@@ -110,9 +110,9 @@ def _best(
     if len(past) > 1:  # values of different studies do not compare
         return None, None, None
     child = np.random.SeedSequence(seed, spawn_key=(0,))
-    one, jobs = PastStudy(past[0], child, threads=ask.threads), []
+    one, jobs = PastStudies([PastStudy(past[0], child)], ask.threads), []
     for trials in shown:
-        found = replay_past_study(one, dataclasses.replace(ask, trials=trials))
+        (found,) = replay_past_studies(one, dataclasses.replace(ask, trials=trials))
         if found is None or found.winners is None or not found.degradation_known:
             return None, None, None
         jobs.append((found.winners, none_unseen(found.n, found.m)))

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from esim.analyses.estimate.past_replays import LEAST
+from esim.analyses.estimate.past_study import LEAST
 from esim.analyses.estimate.prediction_variance import EXPONENT_SD, FAR
 from esim.analyses.workers.by_study import MANY, drawn_words
 from esim.errors import agree, plural, some_of

@@ -14,7 +14,7 @@ from typing import get_args
 import numpy as np
 
 from esim.analyses.estimate.advice import advise
-from esim.analyses.estimate.answers import Answer, answer
+from esim.analyses.estimate.answers import Answer, answers
 from esim.analyses.estimate.ask import LEAST_SAMPLES, LEAST_SHARED, Ask
 from esim.analyses.estimate.doubts import doubts
 from esim.analyses.estimate.past_numbers import PastNumbers
@@ -149,7 +149,7 @@ def estimate(
         ask = settle(
             past.facts(), row, trials, workers, replicates, costs, final, launch, jobs, ends
         )
-        every = past.each(partial(answer, (ask,), {}, seed, past.threads, None, None))
+        every = past.in_lots(partial(answers, (ask,), {}, seed, past.threads, None, None))
         found = combined(every, ask, seed, confidence, past)
     return dataclasses.replace(found, advice=advise(found))
 
@@ -263,7 +263,7 @@ def forecast(
         parts: the trials of each study that count as past, int64 [n] each; None: all.
     """
     with going_through(past, jobs=ask.threads) as studies:
-        every = studies.each(partial(answer, (ask,), {}, seed, studies.threads, parts, None))
+        every = studies.in_lots(partial(answers, (ask,), {}, seed, studies.threads, parts, None))
     return combined(every, ask, seed, confidence)
 
 

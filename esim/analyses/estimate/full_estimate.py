@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from esim.analyses.estimate.advice import MAX_DEGRADATION, MIN_SAVING, advise
-from esim.analyses.estimate.answers import Answer, answer
+from esim.analyses.estimate.answers import Answer, answers
 from esim.analyses.estimate.ask import Ask
 from esim.analyses.estimate.backtest import SPLITS, backtest, left_out, left_out_ask
 from esim.analyses.estimate.budget import same_cost
@@ -213,5 +213,5 @@ def _answers(
             telling.advance()
 
     tell = telling.advance if past.here else None
-    work = partial(answer, (ask,), beside, seed, past.threads, None, tell)
-    return past.each(work, units_done, parts)
+    work = partial(answers, (ask,), beside, seed, past.threads, None, tell)
+    return past.in_lots(work, units_done, parts)

@@ -1,22 +1,21 @@
-"""One past study, replayed many times as jobs of some of its trials.
+"""Past studies, each replayed many times as jobs of some of its trials.
 
 A forecast is computed from these replays and from nothing else.
 """
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 
 from esim.analyses.estimate.ask import Ask
-from esim.analyses.estimate.past_study import PastStudy
-from esim.analyses.estimate.samples import Launch, Samples, play
+from esim.analyses.estimate.past_study import PastStudies
+from esim.analyses.estimate.samples import Launch, Samples
 from esim.analyses.estimate.winners import Winners, replay_winners
-from esim.study import Float64, Int64
+from esim.study import Float64
 from esim.study.facts import cut_short
 from esim.study.times import durations
 
-LEAST = 4  # trials; fewer cannot be split into halves that differ
 _ORDERS, _SHARED_ORDERS = 6, 4  # launch orders of each half of the trials
 
 
@@ -51,45 +50,52 @@ class PastReplays:
     degradation_known: bool
 
 
-def replay_past_study(past: PastStudy, ask: Ask) -> PastReplays | None:
-    """Replay a study's trials as jobs of several sizes.
+def replay_past_studies(past: PastStudies, ask: Ask) -> list[PastReplays | None]:
+    """Replay the trials of studies as jobs of several sizes.
 
     Args:
-        past: the study.
-        ask: what is asked of it.
+        past: the studies.
+        ask: what is asked of them.
 
     Returns:
-        None if fewer than `LEAST` trials count as past.
+        The replays of each study; None if it has too few trials (`LEAST`), so is by itself.
     """
-    study, n = past.study, len(past.places)
-    if n < LEAST:
-        return None
+    if not past.enough:
+        return [None] * len(past.each)
     plan = past.plan(ask.rule)
-
-    def replayed(what: Hashable, orders: Int64, by_position: bool = False) -> Samples:
-        its = ask.clock, ask.costs, ask.ends, orders
-        return past.once(
-            (what, ask.rule, ask.clock, ask.costs, ask.ends, ask.launch),
-            lambda: play(plan, *its, by_position=by_position, threads=past.threads),
-        )
-
-    orders = _SHARED_ORDERS if ask.shared else _ORDERS
+    sizes = [min(ask.trials, len(one.places)) for one in past.each]
+    # Of jobs of all trials it is told where in a job is saved, for jobs of more.
+    whole = [size == len(one.places) for one, size in zip(past.each, sizes, strict=True)]
+    several = _SHARED_ORDERS if ask.shared else _ORDERS
     if ask.launch == "recorded":
-        orders = 1
-    size = min(ask.trials, n)
-    return PastReplays(
-        n=n,
-        effective=_effective(durations(study)[past.places]),
-        m=ask.trials,
-        workers=ask.clock.workers,
-        launch=ask.launch,
-        # Of jobs of all trials it is told where in a job is saved, for jobs of more.
-        main=replayed(("main", size, ask.samples), past.jobs(ask), by_position=size == n),
-        half=replayed(("half", ask.sets_of_half, ask.shared), past.halves(ask, orders)),
-        orders=orders,
-        winners=replay_winners(past, ask),
-        degradation_known=not cut_short(study).any(),
+        several = 1
+
+    def replayed(what: Hashable, play: Callable[[], list[Samples]]) -> list[Samples]:
+        return past.once((what, ask.rule, ask.clock, ask.costs, ask.ends, ask.launch), play)
+
+    main = replayed(
+        ("main", *sizes, ask.samples),
+        lambda: past.play(plan, ask, [one.jobs(ask) for one in past.each], whole),
     )
+    half = replayed(
+        ("half", ask.sets_of_half, ask.shared),
+        lambda: past.play(plan, ask, [one.halves(ask, several) for one in past.each]),
+    )
+    return [
+        PastReplays(
+            n=len(one.places),
+            effective=_effective(durations(one.study)[one.places]),
+            m=ask.trials,
+            workers=ask.clock.workers,
+            launch=ask.launch,
+            main=main[at],
+            half=half[at],
+            orders=several,
+            winners=winners,
+            degradation_known=not cut_short(one.study).any(),
+        )
+        for at, (one, winners) in enumerate(zip(past.each, replay_winners(past, ask), strict=True))
+    ]
 
 
 def _effective(seconds: Float64) -> float:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import repeat
+from itertools import product, repeat
 from typing import Literal, get_args
 
 import numpy as np
@@ -19,7 +19,7 @@ from esim.simulator.accounting import SPENT, Launches, Outcomes, outcomes
 from esim.simulator.job_end import Until, play_many
 from esim.simulator.plan.plan import Plan
 from esim.simulator.run import run_many
-from esim.simulator.trial_outcomes import Spent, outcomes_of_trials
+from esim.simulator.trial_outcomes import TrialOutcomes, outcomes_of_trials
 from esim.study import Float64, Int64
 
 Launch = Literal["shuffled", "recorded"]
@@ -107,54 +107,67 @@ def play(
     clock: Clock,
     costs: Costs,
     until: Until,
-    orders: Int64,
+    orders: Sequence[Int64],
     *,
-    by_position: bool = False,
+    by_position: Sequence[bool] | None = None,
     threads: int | None = None,
-) -> Samples:
-    """Replay samples, int64 [R, m]; the result does not depend on the number of threads."""
+) -> list[Samples]:
+    """Replay samples of each of the S studies of a plan.
+
+    Most of the time that a few small samples take is in the calls, whatever the number of studies.
+
+    Args:
+        plan: of the studies.
+        clock, costs: as in `replay`.
+        until: job-level rules; with any, the plan is of one study.
+        orders: for each study its samples, int64 [R, m], places in the study; R is the same for
+            all, and m at least 1 if there are several.
+        by_position: for each study, whether `Samples.run_at` is asked for; None: for none.
+        threads: of a replay; the result does not depend on it.
+    """
+    firsts = plan.batch.trials[:-1].tolist()
+    launched = np.array([its.shape[1] for its in orders])
+    whole = np.hstack([its + first for its, first in zip(orders, firsts, strict=True)])
     block = max(1, _MOST_CELLS // max(1, plan.study.n_trials))
-    parts = [
-        _play(plan, clock, costs, until, orders[at : at + block], by_position, threads)
-        for at in range(0, len(orders), block)
+    positions = _Positions(by_position or [False] * len(orders))
+    lots = []
+    for at in range(0, len(whole), block):
+        jobs = Launches(plan.batch, whole[at : at + block], launched)
+        runs = play_many(plan, clock, costs, until, jobs.orders, threads=threads)
+        baseline = run_many(plan, clock, costs, jobs.orders, acting=False, threads=threads)
+        trials = outcomes_of_trials(plan.study, costs, until.final, runs)
+        lots.append(outcomes(jobs, plan.study, clock, costs, trials, runs, baseline))
+        positions.add(jobs, trials)
+    found = lots[0] if len(lots) == 1 else Outcomes.joined(lots)
+    return [
+        Samples(size, found.of(np.s_[:, at]), *positions.means(at, len(whole)))
+        for at, size in enumerate(launched.tolist())
     ]
-    if len(parts) == 1:
-        return parts[0]
-    weights = [len(part.outcomes.trials) / len(orders) for part in parts]
-
-    def mean(columns: Sequence[dict[str, Float64]]) -> dict[str, Float64]:
-        pairs = list(zip(weights, columns, strict=True))
-        return {name: np.sum([w * c[name] for w, c in pairs], axis=0) for name in columns[0]}
-
-    return Samples(
-        size=orders.shape[1],
-        outcomes=Outcomes.joined([part.outcomes for part in parts]),
-        recorded_at=mean([part.recorded_at for part in parts]),
-        run_at=mean([part.run_at for part in parts]),
-    )
 
 
-def _play(
-    plan: Plan,
-    clock: Clock,
-    costs: Costs,
-    until: Until,
-    orders: Int64,
-    by_position: bool,
-    threads: int | None,
-) -> Samples:
-    study, jobs = plan.study, Launches(orders)
-    runs = play_many(plan, clock, costs, until, orders, threads=threads)
-    baseline = run_many(plan, clock, costs, orders, acting=False, threads=threads)
-    trials = outcomes_of_trials(study, costs, until.final, runs)
+class _Positions:
+    """What is spent at each launch position, added up over jobs; of the studies that want it."""
 
-    def at(spent: Spent) -> dict[str, Float64]:
-        names = _BY_TRIAL if by_position else ()
-        return {name: jobs.table(getattr(spent, name), np.nan).mean(axis=0) for name in names}
+    def __init__(self, wanted: Sequence[bool]) -> None:
+        self._wanted = wanted
+        self._sums: dict[tuple[int, bool, str], Float64] = {}
 
-    return Samples(
-        size=orders.shape[1],
-        outcomes=outcomes(jobs, study, clock, costs, trials, runs, baseline),
-        recorded_at=at(trials.recorded),
-        run_at=at(trials.run),
-    )
+    def add(self, jobs: Launches, trials: TrialOutcomes) -> None:
+        """Add what more jobs spend."""
+        for under_rule, name in product((False, True), _BY_TRIAL if any(self._wanted) else ()):
+            spent = trials.run if under_rule else trials.recorded
+            table = jobs.table(getattr(spent, name), np.nan)
+            for at in np.flatnonzero(self._wanted).tolist():
+                its, key = table[:, at, : jobs.launched[at]], (at, under_rule, name)
+                # Row upon row, so that the sum is the same however the jobs are cut into lots.
+                its[0] += self._sums.get(key, 0.0)
+                self._sums[key] = its.sum(axis=0)
+
+    def means(self, at: int, jobs: int) -> tuple[dict[str, Float64], dict[str, Float64]]:
+        """The means over jobs of a study, as recorded and under the rule."""
+        names = _BY_TRIAL if self._wanted[at] else ()
+        recorded, run = (
+            {name: self._sums[at, under_rule, name] / jobs for name in names}
+            for under_rule in (False, True)
+        )
+        return recorded, run

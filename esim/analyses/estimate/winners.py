@@ -23,17 +23,17 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from esim.analyses.estimate.ask import Ask
-from esim.analyses.estimate.past_study import WINNERS, PastStudy
+from esim.analyses.estimate.past_study import WINNERS, PastStudies, PastStudy
 from esim.analyses.estimate.prediction_variance import FAR
-from esim.analyses.estimate.samples import Launch, play
+from esim.analyses.estimate.samples import Launch
 from esim.simulator.accounting import Outcomes
-from esim.simulator.plan.build import prepare
 from esim.simulator.plan.statistics import final_values
 from esim.study import Float64, Int64, Status, Study
 from esim.study.times import last_kept
@@ -115,57 +115,89 @@ def spread_evenly(values: Float64, most: int) -> Float64:
     return found
 
 
-def replay_winners(past: PastStudy, ask: Ask) -> Winners | None:
+def replay_winners(past: PastStudies, ask: Ask) -> list[Winners | None]:
     """Replay jobs whose best trial is known.
 
     Args:
-        past: the past study.
-        ask: what is asked of it.
+        past: the past studies.
+        ask: what is asked of them.
 
     Returns:
-        None if fewer than two past trials have a final value, or m is more than `FAR` times n; than
-            n if the launch order is kept, because how a search learns beyond it is not known, or
-            if a job-level rule ends the job, because trials that come again are no progress.
+        For each study its replays. None if fewer than two past trials have a final value, or m is
+        more than `FAR` times n; than n if the launch order is kept, because how a search learns
+        beyond it is not known, or if a job-level rule ends the job, because trials that come again
+        are no progress.
     """
-    study, places = past.study, past.places
-    ranked = past.once(("ranked", ask.final), lambda: _ranked(study, ask.final, places))
-    n, m, samples = len(places), ask.trials, ask.winners
+    found: list[Winners | None] = [None] * len(past.each)
+    drawn = {at: its for at, one in enumerate(past.each) if (its := _drawn(one, ask)) is not None}
+    if not drawn:
+        return found
+    copies = tuple((at, its.copies) for at, its in drawn.items())
+    plan = past.once(
+        ("repeated", ask.rule, ask.final, copies),
+        lambda: past.planned(ask.rule, [its.repeated for its in drawn.values()]),
+    )
+    played = past.play(plan, ask, [its.orders for its in drawn.values()])
+    for (at, its), samples in zip(drawn.items(), played, strict=True):
+        n, jobs = len(past.each[at].places), len(its.best)
+        seen, slow = (samples.outcomes.of(those) for those in (slice(jobs), slice(jobs, None)))
+        kept = _kept(its.best, seen.best_kept, ask.trials, its.ranked, n, its.seeds[_WEIGHTS])
+        more_slow = _more(n, ask.trials, len(slow.trials), its.seeds[_MORE])
+        found[at] = Winners(its.best, seen, slow, more_slow, kept)
+    return found
+
+
+@dataclass(frozen=True)
+class _Drawn:
+    """The jobs of one study whose best is known.
+
+    Attributes:
+        ranked: how many of its past trials have a final value and did not fail.
+        copies: of each trial that a job can hold.
+        repeated: the study, its trials so many times over, and the slow winner.
+        best: int64 [R], the rank of the best past trial of each job that is best by one.
+        orders: int64 [R + U, m], these jobs and those whose best is the slow winner, as places in
+            `repeated`.
+        seeds: of what is drawn.
+    """
+
+    ranked: int
+    copies: int
+    repeated: Study
+    best: Int64
+    orders: Int64
+    seeds: Sequence[np.random.SeedSequence]
+
+
+def _drawn(past: PastStudy, ask: Ask) -> _Drawn | None:
+    """The jobs of a study; None where `replay_winners` has none."""
+    study, places, final, samples = past.study, past.places, ask.final, ask.winners
+    ranked = past.once(("ranked", final), lambda: _ranked(study, final, places))
+    n, m = len(places), ask.trials
     if len(ranked) < 2 or m > (n if ask.launch == "recorded" or ask.until else FAR * n):
         return None
     seed = past.child(WINNERS)
     seeds = [np.random.SeedSequence(seed.entropy, spawn_key=(*seed.spawn_key, i)) for i in range(4)]
     copies = _COPIES + -(-(m - 1) // n)
-    plan = past.once(
-        ("repeated", ask.rule, ask.final, copies),
-        lambda: prepare(
-            past.once(
-                ("copies", ask.final, copies),
-                lambda: _with_slow(_repeated(study, copies + 1), int(ranked[0]), copies),
-            ),
-            ask.rule,
-            threads=past.threads,
-        ),
+    repeated = past.once(
+        ("repeated", final, copies),
+        lambda: _with_slow(_repeated(study, copies + 1), int(ranked[0]), copies),
     )
     chances = chances_of_rank(len(ranked), m * len(ranked) / n)[:-1]
     best = np.searchsorted(np.cumsum(chances) / chances.sum(), (np.arange(samples) + 0.5) / samples)
     # With so few no better ones there are not copies enough; it hardly ever comes to that.
     best = np.minimum(best, max(n - 1 - -(-(m - 1) // copies), 0))
     jobs = _Jobs(study.n_trials, places, ranked, m, ask.launch, copies)
-
-    def played(orders: Int64) -> Outcomes:
-        return play(plan, ask.clock, ask.costs, ask.ends, orders, threads=past.threads).outcomes
-
     orders = past.once(
-        ("winners", m, samples, ask.launch, ask.final),
-        lambda: (
-            jobs.with_best(seeds[_ORDERS], best),
-            jobs.with_slow(seeds[_SLOW], ask.slow_winners),
+        ("winners", m, samples, ask.launch, final),
+        lambda: np.concatenate(
+            (
+                jobs.with_best(seeds[_ORDERS], best),
+                jobs.with_slow(seeds[_SLOW], ask.slow_winners),
+            )
         ),
     )
-    seen, slow = map(played, orders)
-    kept = _kept(best, seen.best_kept, m, len(ranked), n, seeds[_WEIGHTS])
-    more_slow = _more(n, m, len(slow.trials), seeds[_MORE])
-    return Winners(best, seen, slow, more_slow, kept)
+    return _Drawn(len(ranked), copies, repeated, best, orders, seeds)
 
 
 def _more(n: int, m: int, draws: int, seed: np.random.SeedSequence) -> Int64:
