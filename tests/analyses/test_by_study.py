@@ -201,6 +201,33 @@ def test_a_history_is_read_once(
     assert again.stdout == once.stdout
 
 
+@pytest.mark.parametrize("first", [2, 5])
+def test_studies_that_are_taken_first_are_told_in_their_places(
+    history: History, first: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(BY_STUDY, "FIRST", first)
+    monkeypatch.setattr(BY_STUDY, "_LOTS", 2)  # three studies to a lot
+    with going_through(history, jobs=1) as every:
+        known = every.facts()
+        assert every.lots == ((0, 1, 2), (3, 4, 5), (6,))
+        every.take_first(range(7))
+        assert every.lots == ((0, 1, 2), (3, 4, 5), (6,))
+        every.take_first([1, 4, 5, 6])
+        apart = ((1, 4), (5, 6)) if first == 2 else ((1, 4, 5, 6),)
+        assert every.lots == (*apart, (0, 2), (3,))
+        assert every.positions == tuple(range(7))
+        assert [study.name for study in every.some([0, 1, 4, 6])] == ["s0", "s1", "s4", "s6"]
+        assert every.each(facts_at) == known
+        kept = [(i, f"s{i}") for i in (0, 3, 4, 6)]
+        assert every.each(name_at) == every.each(only_name) == kept
+        assert [study.name for study in every.some([1, 3])] == ["s3", "s6"]
+    for units in (history, studies(7)):  # what is not held of a history stays as it is
+        with going_through(units, jobs=1) as every:
+            lots = every.lots
+            every.take_first([1, 4])
+            assert every.lots == lots
+
+
 def test_failing_studies_that_are_held(history: History) -> None:
     """What is held of a history stops no other, as what is read from it again."""
     with going_through(history, engine="threads") as every:

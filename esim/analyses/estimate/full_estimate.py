@@ -154,6 +154,7 @@ def full_estimate(
     of_places = {past.positions[place]: known[place] for place in places}
     questions = _Questions.of(ask, of_places, readings)
     beside = dict.fromkeys(of_places, questions.all)
+    past.take_first(beside)
     every = _answers(past, ask, beside, seed, progress, parts)
     some = [one for one in every if one.position in beside]
     found = combined(every, ask, seed, confidence, past)

@@ -6,7 +6,7 @@ An engine says where the function runs. Only its results are kept, not the studi
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import partial
@@ -26,6 +26,7 @@ MANY = 100  # studies; of more, documents and memory hold only a short account o
 MOST = 1000  # studies; of more, so many are drawn where a result is about studies like them
 HELD = 10_000_000  # reports of studies that are held in memory: 240 MB
 LOT = 10  # studies held in memory that a worker takes at a time, at most
+FIRST = 5  # the same of those that take much longer than the others
 _LOTS = 32  # so many lots at least, if studies suffice, so that workers end together
 _DRAWN = 1_000_004  # child of a seed; studies have those below
 
@@ -197,8 +198,8 @@ class Studies:
 
     @property
     def positions(self) -> tuple[int, ...]:
-        """Of the studies that have not failed, among all."""
-        return tuple(position for unit in self._units for position in unit.positions)
+        """Of the studies that have not failed, among all, ascending."""
+        return tuple(sorted(position for unit in self._units for position in unit.positions))
 
     @property
     def lots(self) -> tuple[tuple[int, ...], ...]:
@@ -223,16 +224,26 @@ class Studies:
         known, studies = zip(*pairs, strict=True)
         positions = self.positions
         most = max(1, min(LOT, len(known) // _LOTS))
-        cuts = [*range(0, len(known), most), len(known)]
-        self._units = [
-            WorkUnit(
-                InMemory(studies[a:b], of_history=True),
-                positions[a:b],
-                tuple(study.name for study in studies[a:b]),
-            )
-            for a, b in pairwise(cuts)
-        ]
+        self._units = _in_lots(studies, positions, most)
         return list(known)
+
+    def take_first(self, positions: Collection[int]) -> None:
+        """Let workers take these studies first, several at a time, where all are held in memory.
+
+        Those that take longest are to be first, and what they have in common is then done once. If
+        they are all, nothing changes.
+        """
+        sources = [unit.source for unit in self._units]
+        if not all(isinstance(source, InMemory) and source.of_history for source in sources):
+            return
+        those = [unit.only(positions.__contains__) for unit in self._units]
+        others = [unit.only(lambda position: position not in positions) for unit in self._units]
+        others = [unit for unit in others if unit.positions]
+        if not others:
+            return
+        studies = [study for unit in those for study in unit.source.studies()]
+        first = _in_lots(studies, [at for unit in those for at in unit.positions], FIRST)
+        self._units = [*first, *others]
 
     def each(
         self,
@@ -273,7 +284,7 @@ class Studies:
         for at, made in self._made(work, parts):
             found[at] = made
             done(len(made))
-        kept: list[Made] = []
+        kept: dict[int, Made] = {}
         failed: set[int] = set()
         for at, unit in enumerate(self._units):
             for position, one in zip(unit.positions, found.pop(at), strict=True):
@@ -281,7 +292,7 @@ class Studies:
                     self.failures[one.study] = one.error
                     failed.add(position)
                 else:
-                    kept.append(one)
+                    kept[position] = one
         if failed:
             left = (unit.only(lambda position: position not in failed) for unit in self._units)
             self._units = [unit for unit in left if unit.positions]
@@ -290,7 +301,7 @@ class Studies:
             raise EsimError(
                 f"none of {len(self.failures)} studies can be used", why=f"{study!r}: {error}"
             )
-        return kept
+        return [kept[position] for position in sorted(kept)]
 
     def _made(
         self, work: Callable[[WorkUnit], list[Made | FailedStudy]], parts: FinishedParts | None
@@ -315,12 +326,30 @@ class Studies:
         """
         positions = self.positions
         wanted = {positions[place] for place in places}
-        found: list[Study] = []
+        found: dict[int, Study] = {}
         for unit in self._units:
             if not wanted.isdisjoint(unit.positions):
-                those = unit.only(wanted.__contains__).source.studies(configs=False)
-                found += those if isinstance(unit.source, InMemory) else map(_by_itself, those)
-        return tuple(found)
+                those = unit.only(wanted.__contains__)
+                for position, study in zip(
+                    those.positions, those.source.studies(configs=False), strict=True
+                ):
+                    found[position] = (
+                        study if isinstance(unit.source, InMemory) else _by_itself(study)
+                    )
+        return tuple(found[position] for position in sorted(found))
+
+
+def _in_lots(studies: Sequence[Study], positions: Sequence[int], most: int) -> list[WorkUnit]:
+    """Studies of a history that are held in memory, at most so many to a worker at a time."""
+    cuts = [*range(0, len(studies), most), len(studies)]
+    return [
+        WorkUnit(
+            InMemory(tuple(studies[a:b]), of_history=True),
+            tuple(positions[a:b]),
+            tuple(study.name for study in studies[a:b]),
+        )
+        for a, b in pairwise(cuts)
+    ]
 
 
 def _facts_and_study(position: int, study: Study) -> tuple[Facts, Study]:
