@@ -6,7 +6,7 @@ import gc
 import json
 import re
 import weakref
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 from importlib import import_module
 from pathlib import Path
@@ -452,8 +452,8 @@ def test_studies_asked_together_answer_as_each_alone(name: str, until: str | Non
         some.append(Study.from_arrays(list(values), "minimize", name=f"more {i}"))
     known, ends = list(map(facts, some)), job_rules(until)
     words: dict[str, Any] = {"replicates": 100, "workers": 2, "until": ends}
-    ask = settle(known, esim.rule(name), trials=7, **words)
-    longer = settle(known, esim.rule(name), trials=12, **words)
+    ask = replace(settle(known, esim.rule(name), trials=7, **words), samples=20)
+    longer = replace(ask, trials=12)
     beside: dict[int, list[Ask]] = {11: [longer], 13: [longer], 16: [longer], 18: [longer]}
     places = range(10, 10 + len(some))
     together = ANSWERS.answers((ask,), beside, 5, 1, None, None, places, some)

