@@ -308,7 +308,7 @@ def _seen(study: Study) -> Iterator[Finding]:
         text = f"only {plural(jobs, 'job', 'report')} values: fewer than {FEW_JOBS} tell little"
         cure = "add more past tuning jobs of the kind"
         yield Finding("few_jobs", "warning", text, cure, jobs)
-    failed = np.flatnonzero(study.status == Status.FAILED)
+    failed = np.flatnonzero(study.which(Status.FAILED))
     if len(failed):
         yield _of_jobs(
             study,
@@ -405,7 +405,7 @@ def _seconds(study: Study) -> Float64:
     """
     seconds = study.end - study.start
     if study.elapsed is not None:
-        has = np.diff(study.offsets) > 0
+        has = study.lengths > 0
         last = np.full(study.n_trials, np.nan)
         last[has] = study.elapsed[study.offsets[1:][has] - 1]
         seconds = np.where(np.isfinite(seconds), np.fmax(seconds, last), last)

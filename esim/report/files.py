@@ -254,7 +254,7 @@ def _reports(study: Study) -> pa.Table:
 
     from esim.storage import arrow
 
-    which = np.repeat(np.arange(study.n_trials), np.diff(study.offsets))
+    which = np.repeat(np.arange(study.n_trials), study.lengths)
     elapsed = np.full(study.n_reports, np.nan) if study.elapsed is None else study.elapsed
     return _with_study(
         study.name,

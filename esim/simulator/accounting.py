@@ -46,9 +46,6 @@ SPENT = {
 }
 
 
-_RUNNING = int(Status.RUNNING)  # NumPy compares with an int three times as fast as with the enum
-
-
 class Jobs(Protocol):
     """Which trials each of J jobs launches. `esim.study.batch.Batch` is one."""
 
@@ -327,7 +324,7 @@ def outcomes_of_jobs(
         Finals(
             sign=study.sign,
             recorded=jobs.table(trials.final_recorded, np.nan),
-            failed=jobs.table(study.status == Status.FAILED, False),
+            failed=jobs.table(study.which(Status.FAILED), False),
             cut_short=jobs.table(cut_short(study), False),
             run=jobs.table(trials.final, np.nan),
             stopped=jobs.table(early, False),
@@ -364,7 +361,7 @@ def _longest_trial(jobs: Jobs, study: Study, trials: TrialOutcomes) -> Float64:
 
     A trial that was still running is left out: a makespan knows it up to its last report only.
     """
-    ended = np.where(study.status == _RUNNING, 0.0, trials.run.job_seconds)
+    ended = np.where(study.which(Status.RUNNING), 0.0, trials.run.job_seconds)
     longest: Float64 = np.maximum.reduce(jobs.table(ended, 0.0), axis=-1, initial=0.0)
     return longest
 

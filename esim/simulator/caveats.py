@@ -78,9 +78,9 @@ def caveats_of(
         cut_off_s: seconds by which each trial's job ends earlier than recorded; NaN = unknown. [N]
     """
     whole = batch.whole
-    reports = np.diff(whole.offsets)
+    reports = whole.lengths
     begun = reports > 0
-    failed = (whole.status == Status.FAILED) & begun
+    failed = whole.which(Status.FAILED) & begun
     first = np.zeros(whole.n_trials, dtype=np.int64)
     first[begun] = whole.resource[whole.offsets[:-1][begun]]
     at_once = columns.stopped & (columns.steps_run == first)

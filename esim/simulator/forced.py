@@ -122,7 +122,7 @@ def forced_plan(study: Study, rule: Rule, clock: Clock) -> Plan:
     Trials that were stopped when they were recorded are stopped trials to the rule: their last
     report, which they might have gone on from, comes before their end even at the same moment.
     """
-    cut = study.status == Status.STOPPED
+    cut = study.which(Status.STOPPED)
     plan = _with_unseen(prepare(study, rule), cut)
     if rule.waits_for_first:
         plan = _with_unseen(with_first_completed(plan, clock, Costs()), cut)

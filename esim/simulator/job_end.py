@@ -265,11 +265,11 @@ def _course(
     else:
         began, ended = (table(times, np.nan) for times in run.times)
         if clock.mode == "recorded":  # without reports and an end, nobody knows when it ended
-            silent = (np.diff(study.offsets) == 0) & np.isnan(study.end)
+            silent = (study.lengths == 0) & np.isnan(study.end)
             ended = np.where(table(silent, False), np.nan, ended)
         ended = np.where(np.isnan(began) | np.isnan(ended), np.inf, ended)
-    failed = (study.status == Status.FAILED) & ~run.stopped
-    completed = (study.status == Status.COMPLETED) & ~run.stopped
+    failed = study.which(Status.FAILED) & ~run.stopped
+    completed = study.which(Status.COMPLETED) & ~run.stopped
 
     def final(which: str) -> Float64:
         values = last_kept(study, final_values(study, which), run.rows_kept, np.nan)
@@ -339,7 +339,7 @@ def _cut(
     stopped = run.trained
     if stopped is None:
         stopped = last_kept(study, report_seconds(study), run.rows_kept)
-    cut = np.isfinite(until) & (rows < np.diff(study.offsets))
+    cut = np.isfinite(until) & (rows < study.lengths)
     cut &= ~(run.stopped & (stopped <= until))
     trained = np.minimum(until, last_second(study))
     job = np.minimum(trained + uploads(study, costs), durations(study))

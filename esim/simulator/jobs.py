@@ -135,7 +135,7 @@ def stop_effects(plan: Plan, costs: Costs) -> StopEffects:
         upto = study.offsets[trial] + rows
         made = upto if plan.row_of is None else np.searchsorted(plan.row_of, upto)
         made = made - first
-        ended = (rows == np.diff(study.offsets)[trial]) & (study.status[trial] != Status.RUNNING)
+        ended = (rows == study.lengths[trial]) & ~study.which(Status.RUNNING)[trial]
         in_time &= ~ended
         trained = np.minimum(trained, last_second(study)[trial])
     made = np.where(in_time, made, count + 1).astype(np.int32)

@@ -201,7 +201,7 @@ def run_many(
         cuts = [len(orders) * w // workers for w in range(workers + 1)] if workers else [0]
         in_threads([partial(run_some, a, b) for a, b in pairwise(cuts)], workers or 1)
     if not acting:
-        kept[:] = plan.most_kept()
+        kept[:] = plan.most_kept
     rows_kept, trained = _made(plan, effects, kept)
     return OrderRuns(
         rows_kept=rows_kept,
@@ -464,7 +464,7 @@ def times_of(plan: Plan, clock: Clock, costs: Costs, effects: StopEffects, actin
     jobs[:, timed.DURATION] = durations(study)
     jobs[:, timed.OVERHEAD] = costs.stop_latency_s + uploads(study, costs)
     if clock.mode == "recorded":
-        running = study.status == Status.RUNNING
+        running = study.which(Status.RUNNING)
         jobs[running, timed.DURATION] = np.inf
         jobs[running, timed.OVERHEAD] = costs.stop_latency_s + (costs.upload_s or 0.0)
     simulated = clock.mode == "simulated"

@@ -63,7 +63,7 @@ def tied_starts(
 
 def _tied(study: Study) -> list[Int64]:
     """The positions of the trials with reports of each start that several have."""
-    reporting = np.flatnonzero((np.diff(study.offsets) > 0) & np.isfinite(study.start))
+    reporting = np.flatnonzero((study.lengths > 0) & np.isfinite(study.start))
     starts, group = np.unique(study.start[reporting], return_inverse=True)
     return [
         reporting[group == shared]

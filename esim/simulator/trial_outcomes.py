@@ -87,7 +87,7 @@ def outcomes_of_trials(
         stopped=run.stopped,
         recorded=recorded,
         run=under_rule,
-        final_recorded=last_kept(study, values, np.diff(study.offsets), np.nan),
+        final_recorded=last_kept(study, values, study.lengths, np.nan),
         final=last_kept(study, values, run.rows_kept, np.nan),
         started=None if run.end is None else run.end.started,
         cut=None if run.end is None else run.end.cut,
@@ -105,7 +105,7 @@ def spent(study: Study, costs: Costs, run: OrderRun | OrderRuns) -> tuple[Spent,
     are counted: whole ones where the job's start and end were recorded, as SageMaker does it,
     trunc(end) - trunc(start). The arguments are those of `outcomes_of_trials`.
     """
-    rows, rows_kept, end = np.diff(study.offsets), run.rows_kept, run.end
+    rows, rows_kept, end = study.lengths, run.rows_kept, run.end
     stopped = run.stopped if end is None else run.stopped | end.cut
     steps = study.resource
     all_steps, steps_run = (

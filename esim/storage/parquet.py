@@ -236,7 +236,7 @@ def _tables(study: Study) -> tuple[Any, Any]:
 
     from esim.storage import arrow
 
-    rows = np.repeat(np.arange(study.n_trials, dtype=np.int64), np.diff(study.offsets))
+    rows = np.repeat(np.arange(study.n_trials, dtype=np.int64), study.lengths)
     as_json: list[str] = []
     configs = {}
     for key, values in study.config.items():

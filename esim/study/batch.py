@@ -151,8 +151,8 @@ class Batch:
         if not begun.any():
             return np.full(len(self), np.nan)
         ended = begun & np.isfinite(whole.end)
-        silent = np.diff(whole.offsets) == 0
-        known = np.where(begun, ended | (whole.status == Status.RUNNING), silent)
+        silent = whole.lengths == 0
+        known = np.where(begun, ended | whole.which(Status.RUNNING), silent)
         starts = np.sort(self.table(np.where(begun, whole.start, np.inf), np.inf), axis=1)
         ends = np.sort(self.table(np.where(ended, whole.end, np.inf), np.inf), axis=1)
         # A trial that ends at the moment it starts counts as running for that moment.

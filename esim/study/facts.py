@@ -84,8 +84,8 @@ def cut_short(study: Study) -> NDArray[np.bool_]:
 
     A failed trial has no model to keep, so it could not have; one without any report is no history.
     """
-    begun = np.diff(study.offsets) > 0
-    return np.asarray(study.censored & (study.status != Status.FAILED) & begun)
+    begun = study.lengths > 0
+    return np.asarray(study.censored & ~study.which(Status.FAILED) & begun)
 
 
 def facts(study: Study) -> Facts:
@@ -95,7 +95,7 @@ def facts(study: Study) -> Facts:
         EsimError: the study's columns break their promises (`Study.validate`).
     """
     study.validate()
-    begun = np.diff(study.offsets) > 0
+    begun = study.lengths > 0
     return Facts(
         name=study.name,
         objective=study.objective,
@@ -106,7 +106,7 @@ def facts(study: Study) -> Facts:
         trials_censored=int(study.censored[begun].sum()),
         cut_short=int(cut_short(study).sum()),
         reports=study.n_reports,
-        reports_longest=int(np.diff(study.offsets).max(initial=0)),
+        reports_longest=int(study.lengths.max(initial=0)),
         steps_longest=int(study.resource.max(initial=0)),
         seconds_longest=float(report_seconds(study).max(initial=0.0)),
         steps_recorded=int(last_row(study, study.resource).sum()),

@@ -18,8 +18,8 @@ def side_by_side(study: Study) -> int:
     A trial that starts at the moment another ends does not run beside it. A trial that was still
     running when it was recorded has no end.
     """
-    reporting = np.diff(study.offsets) > 0
-    ended = reporting & (study.status != Status.RUNNING)
+    reporting = study.lengths > 0
+    ended = reporting & ~study.which(Status.RUNNING)
     if np.isnan(study.start[reporting]).any() or np.isnan(study.end[ended]).any():
         return 1
     known = np.isfinite(study.start)
@@ -50,7 +50,7 @@ def last_row(study: Study, column: NDArray[Any]) -> NDArray[Any]:
     Returns:
         [N]; 0 where a trial has no report.
     """
-    return last_kept(study, column, np.diff(study.offsets))
+    return last_kept(study, column, study.lengths)
 
 
 def last_kept(

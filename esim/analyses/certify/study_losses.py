@@ -115,7 +115,7 @@ def nearness(loss: Float64, lost: Float64, accepted: float) -> Float64:
 
 def _has_a_best(study: Study) -> bool:
     """Whether some trial, as recorded, ended with a value and did not fail."""
-    return bool((~np.isnan(last_values(study)) & (study.status != Status.FAILED)).any())
+    return bool((~np.isnan(last_values(study)) & ~study.which(Status.FAILED)).any())
 
 
 def _in_every_order(table: ReplayTable) -> tuple[Float64, Float64, Float64]:

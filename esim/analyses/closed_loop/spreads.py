@@ -20,7 +20,7 @@ _LEAST_KNOWN = 0.5  # of the futures have a best at a place of a band
 
 def recorded_finals(study: Study, final: str) -> Float64:
     """The final value of each trial of a log, its "last" or its "best"; NaN: none. float64 [N]"""
-    return last_kept(study, final_values(study, final), np.diff(study.offsets), np.nan)
+    return last_kept(study, final_values(study, final), study.lengths, np.nan)
 
 
 def best_to_median(finals: Float64, sign: float) -> float:

@@ -49,7 +49,7 @@ def subset(study: Study, trials: Int64, name: str) -> Study:
         trials: int64 [n], positions of the trials, in the launch order of the new study.
         name: of the new study.
     """
-    lengths = np.diff(study.offsets)[trials]
+    lengths = study.lengths[trials]
     offsets = np.concatenate(([0], np.cumsum(lengths))).astype(np.int64)
     rows = np.arange(offsets[-1]) + np.repeat(study.offsets[:-1][trials] - offsets[:-1], lengths)
     return dataclasses.replace(

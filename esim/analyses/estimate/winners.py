@@ -212,9 +212,9 @@ def _more(n: int, m: int, draws: int, seed: np.random.SeedSequence) -> Int64:
 
 def _ranked(study: Study, final: str, places: Int64) -> Int64:
     """The past trials that have a final value and did not fail, the best first."""
-    rows = np.diff(study.offsets)
+    rows = study.lengths
     values = study.sign * last_kept(study, final_values(study, final), rows, np.nan)
-    able = places[~np.isnan(values[places]) & (study.status[places] != Status.FAILED)]
+    able = places[~np.isnan(values[places]) & ~study.which(Status.FAILED)[places]]
     found: Int64 = able[np.argsort(values[able], kind="stable")]
     return found
 
@@ -226,7 +226,7 @@ def _repeated(study: Study, copies: int) -> Study:
         for column in dataclasses.fields(study)
         if isinstance(value := getattr(study, column.name), np.ndarray)
     }
-    lengths = np.tile(np.diff(study.offsets), copies)
+    lengths = np.tile(study.lengths, copies)
     columns["offsets"] = np.concatenate([[0], np.cumsum(lengths)])
     return dataclasses.replace(
         study,

@@ -217,7 +217,7 @@ def _others_reason(rule: Rule) -> str:
 def _rank(study: Study, at: int) -> tuple[int | None, int]:
     """The rank of a trial's recorded final value, and among how many. Failed trials have none."""
     finals = last_values(study)
-    finals[study.status == Status.FAILED] = np.nan
+    finals[study.which(Status.FAILED)] = np.nan
     if study.direction == "maximize":
         finals = -finals
     ranked = int((~np.isnan(finals)).sum())

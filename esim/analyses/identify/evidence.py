@@ -89,7 +89,7 @@ class Scene:
     def told(self) -> NDArray[np.bool_]:
         """Which of its jobs can speak for or against a candidate. bool [N]"""
         if not self.has_curves:
-            return np.asarray(self.study.status == Status.STOPPED)
+            return self.study.which(Status.STOPPED)
         return self.known > 0
 
     @cached_property
@@ -111,7 +111,7 @@ class Scene:
             return np.where(np.arange(len(made)) < np.flatnonzero(lost)[0], made, 0)
         ended = np.fmax(study.start + durations(study), study.end)[lost]
         first = np.nan_to_num(ended, nan=-np.inf).min()
-        seconds = np.repeat(study.start, np.diff(study.offsets)) + report_seconds(study)
+        seconds = np.repeat(study.start, study.lengths) + report_seconds(study)
         upto = np.concatenate(([0], np.cumsum(seconds <= first)))[study.offsets]
         return np.minimum(made, np.diff(upto))
 
@@ -242,7 +242,7 @@ def contradicts(
         known: int64 [N], how many of them speak.
         own: which of the decided trials they are.
     """
-    stopped = (study.status == Status.STOPPED) & (known == made) & (known > 0)
+    stopped = study.which(Status.STOPPED) & (known == made) & (known > 0)
     return np.asarray((found.latest[:, own] < known) | (stopped & (found.ends[:, own] > made)))
 
 
@@ -253,7 +253,7 @@ def nan_is_a_report(rule: Rule) -> bool:
 
 def rows_made(study: Study, nan: bool) -> Int64:
     """int64 [N]: how many rows each trial has made; with `nan` those without a value too."""
-    return np.diff(study.offsets) if nan else last_value_row(study)
+    return study.lengths if nan else last_value_row(study)
 
 
 def last_value_row(study: Study) -> Int64:

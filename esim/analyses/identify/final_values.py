@@ -74,7 +74,7 @@ def bounds(study: Study, stopped: int, peers: Sequence[int]) -> Bounds:
     """
     others = np.array([at for at in peers if at != stopped], dtype=np.int64)
     end = study.end[stopped]  # times that are not known, NaN, are later than nothing
-    began = others[~(study.start[others] > end) & (study.status[others] != Status.FAILED)]
+    began = others[~(study.start[others] > end) & ~study.which(Status.FAILED)[others]]
     ended = began[~(study.end[began] > end)]
     completed = ended[np.isin(study.status[ended], (Status.COMPLETED, Status.UNKNOWN))]
     planned = planned_epochs(study)
@@ -113,7 +113,7 @@ def _epochs(study: Study, planned: Float64, stopped: int) -> float:
     """
     most = planned[stopped] if planned[stopped] > 0 else math.inf
     seconds = study.end - study.start
-    whole = (study.status == Status.COMPLETED) & (planned > 0) & (seconds > 0)
+    whole = study.which(Status.COMPLETED) & (planned > 0) & (seconds > 0)
     x, y = planned[whole], seconds[whole]
     if len(x) and np.isfinite(seconds[stopped]):
         fastest = int((x / y).argmax())
@@ -123,7 +123,7 @@ def _epochs(study: Study, planned: Float64, stopped: int) -> float:
         if len(x) > 2 and x.min() < x.max():
             slope, first = np.polyfit(x, y, 1)
             if slope > 0:
-                cut = seconds[study.status == Status.STOPPED]
+                cut = seconds[study.which(Status.STOPPED)]
                 short = first + slope - cut[np.isfinite(cut)]
                 off = max(np.abs(y - first - slope * x).max(), short.max(initial=0.0))
                 fit = min(fit, (seconds[stopped] - first + off) / slope)

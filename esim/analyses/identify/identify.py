@@ -136,7 +136,7 @@ def check_candidates(candidates: Sequence[Candidate]) -> None:
 
 def _had_a_rule(study: Study, without: Collection[str]) -> bool:
     noted = any(note.code == AUTO for note in study.notes)
-    return study.name not in without and (noted or bool((study.status == Status.STOPPED).any()))
+    return study.name not in without and (noted or bool(study.which(Status.STOPPED).any()))
 
 
 def _month(held: Sequence[Held]) -> str | None:
@@ -153,7 +153,7 @@ def _about(scene: Scene) -> IdentifiedStudy:
         objective=study.objective,
         jobs=study.n_trials,
         told=int(scene.told.sum()),
-        stopped=int((scene.told & (study.status == Status.STOPPED)).sum()),
+        stopped=int((scene.told & study.which(Status.STOPPED)).sum()),
         clock=scene.clock().mode,
         curves=scene.has_curves,
         parents=tuple(parent.name for parent in scene.parents),

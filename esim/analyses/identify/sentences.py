@@ -102,7 +102,7 @@ def _of_scene(scene: Scene) -> Iterator[Caveat]:
             f"{name} has jobs that ended and have no curve, which the service may have counted: "
             f"what {plural(lost, 'job')} reported after the first of them had ended is left out",
         )
-    otherwise = int((study.status == Status.INTERRUPTED).sum())
+    otherwise = int(study.which(Status.INTERRUPTED).sum())
     if otherwise:
         yield Caveat(
             "stopped_otherwise",

@@ -58,7 +58,7 @@ def read(source: Source, found: Arrangement, options: Options) -> Found:
     choice = choose(tables, options, source.label, found.exact)
     said = _data_notes(found, choice, options)
     studies = _studies(source, found, choice, said, options, odd)
-    lengths = [int(n) for study in studies for n in np.diff(study.offsets)]
+    lengths = [int(n) for study in studies for n in study.lengths]
     if not found.exact and len(lengths) > 1 and max(lengths) < 2:
         raise EsimError(
             "no curves",

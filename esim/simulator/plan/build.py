@@ -278,7 +278,7 @@ def _reports(
     row_of = np.flatnonzero(present)
     offsets = np.concatenate(([0], np.cumsum(present)))[study.offsets]
     last_row = study.offsets[1:] - 1
-    unseen = (np.diff(study.offsets) > 0) & ~present[np.maximum(last_row, 0)]
+    unseen = (study.lengths > 0) & ~present[np.maximum(last_row, 0)]
     return offsets, study.resource[row_of], study.values[row_of], row_of, unseen
 
 

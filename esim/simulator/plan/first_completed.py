@@ -55,13 +55,13 @@ def side_by_side(
     n = study.n_trials
     position = np.full(n, n, dtype=np.int64)  # behind all others where it is not launched
     position[order] = np.arange(len(order))
-    owner = np.repeat(np.arange(n), np.diff(study.offsets))
+    owner = np.repeat(np.arange(n), study.lengths)
     times = first_second[owner] + seconds
     completes = _completes(study) & np.isfinite(ends) & (position < n)
     if not completes.any():
         return FirstCompleted(0, np.full(n, study.n_reports, dtype=np.int64))
     at_end = np.zeros(n, dtype=np.bool_)  # the last report is made as the trial ends
-    has = np.diff(study.offsets) > 0
+    has = study.lengths > 0
     at_end[has] = times[study.offsets[1:][has] - 1] == ends[has]
     at_end &= ~unseen
     moment = ends[completes].min()
@@ -82,5 +82,5 @@ def side_by_side(
 
 def _completes(study: Study) -> NDArray[np.bool_]:
     """Whether each trial ran to its end and has a report. bool [N]"""
-    found: NDArray[np.bool_] = completes(study) & (np.diff(study.offsets) > 0)
+    found: NDArray[np.bool_] = completes(study) & (study.lengths > 0)
     return found

@@ -98,7 +98,7 @@ def not_among_best(
             shapes.statistic(shapes.BEST, 0, False, offsets, zero, values, value)
         has = np.diff(offsets) > 0
         score[has] = value[offsets[1:][has] - 1]
-        score[study.status == Status.FAILED] = np.nan
+        score[study.which(Status.FAILED)] = np.nan
     scores = batch.table(score, np.nan)
     best = np.argsort(scores, axis=1, kind="stable")[:, : rule.keep]  # NaN comes last
     goes_on = np.zeros(n, dtype=np.bool_)

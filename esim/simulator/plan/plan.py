@@ -170,21 +170,24 @@ class Plan:
         Args:
             kept: int32 [..., N], how many judgements each trial made, as the kernels count them.
         """
-        rows = np.diff(self.study.offsets)
+        rows = self.all_rows()
         if self.row_of is None:
-            return np.minimum(kept, rows).astype(np.int32)
-        whole = (kept >= self.most_kept()) | ~self.has_judgements()
+            return np.asarray(np.minimum(kept, rows))
+        whole = (kept >= self.most_kept) | ~self.has_judgements()
         last = np.clip(self.first + kept - 1, 0, max(len(self.row_of) - 1, 0))
         at_last = (self.row_of[last] if len(self.row_of) else last) + 1 - self.study.offsets[:-1]
         return np.where(whole, rows, at_last).astype(np.int32)
 
     def all_rows(self) -> NDArray[np.int32]:
         """How many rows each trial has in the study. int32 [N]"""
-        return np.diff(self.study.offsets).astype(np.int32)
+        return self.study.lengths.astype(np.int32)
 
-    def most_kept(self) -> NDArray[np.int64]:
-        """How many judgements the kernels count of each trial if it runs to its end. int64 [N]"""
-        return np.diff(self.arrays.offsets) + self.arrays.flags[:, engine.UNSEEN]
+    @cached_property
+    def most_kept(self) -> NDArray[np.int32]:
+        """How many judgements the kernels count of each trial if it runs to its end. int32 [N]"""
+        offsets = self.arrays.offsets
+        counts = offsets[1:] - offsets[:-1] + self.arrays.flags[:, engine.UNSEEN]
+        return np.asarray(counts.astype(np.int32))
 
     def has_judgements(self) -> NDArray[np.bool_]:
         """Whether each trial has a judgement. bool [N]"""
@@ -197,7 +200,7 @@ class Plan:
             kept: int32 [..., N], how many judgements each trial made, as the kernels count them; 0
                 where an order does not launch it.
         """
-        return np.asarray((kept > 0) & (kept < self.most_kept()))
+        return np.asarray((kept > 0) & (kept < self.most_kept))
 
     def stops(self, judgements: slice | Int64) -> NDArray[np.bool_]:
         """Whether each of some judgements, if it is made, stops whatever the peers. bool"""

@@ -69,7 +69,7 @@ def final_values(study: Study, final: str) -> Float64:
     last = np.arange(study.n_reports)
     last[missing] = -1
     np.maximum.accumulate(last, out=last)
-    first = np.repeat(study.offsets[:-1], np.diff(study.offsets))
+    first = np.repeat(study.offsets[:-1], study.lengths)
     upto = np.where(last >= first, study.values[last], np.nan)
     if final == "best":
         oriented = study.sign * upto

@@ -240,7 +240,7 @@ def reports_table(study: Study) -> Any:
     """A study's reports as an Arrow table with the columns of a shard's reports.parquet."""
     from esim.storage import arrow
 
-    rows = np.repeat(np.arange(study.n_trials, dtype=np.int64), np.diff(study.offsets))
+    rows = np.repeat(np.arange(study.n_trials, dtype=np.int64), study.lengths)
     none = np.zeros(study.n_reports, dtype=np.bool_)
     elapsed = arrow.with_nulls(np.zeros(study.n_reports), none)
     columns = {
@@ -285,7 +285,7 @@ def trials_table(study: Study) -> Any:
     columns = {
         "study": arrow.strings([study.name] * study.n_trials),
         "trial": arrow.strings(study.trials),
-        "reports": arrow.array(np.diff(study.offsets)),
+        "reports": arrow.array(study.lengths),
         "start": arrow.nan_as_null(study.start),
         "end": arrow.nan_as_null(study.end),
         "status": arrow.strings([STATUS_OF[int(code)] for code in study.status]),
