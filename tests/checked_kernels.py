@@ -93,11 +93,16 @@ def run_both(kernel: jit.Kernel, *arguments: Any) -> None:
 
 def _copied(value: Any, copies: dict[int, tuple[np.ndarray, np.ndarray]]) -> Any:
     """Arguments with copies of their arrays; an array that is there twice is one copy."""
-    if isinstance(value, np.ndarray):
-        return copies.setdefault(id(value), (value, value.copy()))[1]
-    if isinstance(value, tuple) and type(value) not in jit._ALL_NUMBERS:
+    its = type(value)
+    if its is np.ndarray:
+        if not value.size:  # nothing to write
+            return value
+        if (known := copies.get(id(value))) is None:
+            known = copies[id(value)] = value, value.copy()
+        return known[1]
+    if isinstance(value, tuple) and its not in jit._ALL_NUMBERS:
         parts = [_copied(part, copies) for part in value]
-        return type(value)(*parts) if hasattr(value, "_fields") else tuple(parts)
+        return its(*parts) if its is not tuple else tuple(parts)
     return value
 
 

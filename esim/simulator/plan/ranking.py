@@ -162,11 +162,9 @@ def no_members(length: Int64, universe: Int64) -> Int64:
         length: int64 [C - 1], how many statistics each universe holds.
         universe: int64 [C - 1], where each universe starts.
     """
-    ends = np.cumsum((length + 63) // 64)
     members = np.zeros((len(length) + 1, 10), dtype=np.int64)
-    members[:-1, END] = ends
-    members[1:-1, WORD] = ends[:-1]
+    members[1:, WORD] = (length + 63 >> 6).cumsum()
+    members[:-1, END] = members[1:, WORD]
+    members[-1, END] = members[-1, WORD]
     members[:-1, UNIVERSE] = universe
-    if len(ends):
-        members[-1, WORD] = members[-1, END] = ends[-1]
     return members

@@ -195,12 +195,13 @@ def own_statistics(
         judged = np.ones(len(own), dtype=np.bool_)
     own_statistic = own if judged.all() else np.where(judged, own, np.nan)
     shown = own_statistic
-    stops = np.zeros(len(own), dtype=np.bool_)
-    unknown = judged & np.isnan(own)
-    if rule.nan == "stop":
-        stops = unknown
-    elif rule.nan in ("worst", "poison") and unknown.any():
-        shown = np.where(unknown, np.inf, own_statistic)
+    stops: NDArray[np.bool_] | np.bool_ = np.False_
+    if rule.nan in ("stop", "worst", "poison") and (unknown := np.isnan(own)).any():
+        unknown &= judged
+        if rule.nan == "stop":
+            stops = unknown
+        else:
+            shown = np.where(unknown, np.inf, own_statistic)
     if rule.against == "bounds":
         stops = stops | (judged & outside(rule, batch.whole, own))
     elif rule.against == "nothing":
@@ -219,7 +220,7 @@ def own_statistics(
 
 
 def _stopping(
-    stops: NDArray[np.bool_],
+    stops: NDArray[np.bool_] | np.bool_,
     column: NDArray[np.int32],
     last: NDArray[np.int32] | np.int32,
     own: Float64,
