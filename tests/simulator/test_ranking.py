@@ -46,6 +46,33 @@ def test_short_and_long_columns(data: st.DataObject) -> None:
     check(values, rng.integers(0, n_columns, size=many), n_columns)
 
 
+@settings(deadline=None)
+@given(st.data())
+def test_rows_of_a_cell_for_each_column_are_ranked_as_any_cells(data: st.DataObject) -> None:
+    """Block after block, up to the first that lacks a number, and those after it."""
+    n_columns = data.draw(st.integers(1, 5))
+    rows = data.draw(st.lists(st.integers(0, 9), min_size=1, max_size=4))
+    lacks = data.draw(st.lists(st.booleans(), min_size=len(rows), max_size=len(rows)))
+    rng = np.random.default_rng(data.draw(st.integers(0, 2**32)))
+    blocks = []
+    for n, missing in zip(rows, lacks, strict=True):
+        values = rng.integers(-3, 4, (n, n_columns)).astype(float)
+        values[rng.random(values.shape) < 0.2 * missing] = np.nan
+        column = np.tile(np.arange(n_columns, dtype=np.int32), n)
+        blocks.append((column, values.ravel()))
+    sizes = np.full(n_columns, sum(rows))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ranking, "_ROWS", data.draw(st.integers(1, 10)))
+        rank, universe, members = rank_columns(blocks, sizes, 1, whole_rows=True)
+    by_cells = rank_columns(blocks, sizes, 1)
+    np.testing.assert_array_equal(rank, by_cells[0])
+    np.testing.assert_array_equal(members, by_cells[2])
+    column, value = (np.concatenate(parts) for parts in zip(*blocks, strict=True))
+    for c, start in enumerate(members[:-1, ranking.UNIVERSE].tolist()):
+        known = slice(start, start + np.count_nonzero(~np.isnan(value[column == c])))
+        np.testing.assert_array_equal(universe[known], by_cells[1][known])
+
+
 @pytest.mark.parametrize("length", [127, 128, 5_000, ranking._AT_ONCE + 1])
 @pytest.mark.parametrize("scale", [1.0, 1e-300, 1e300])
 def test_alike_columns_of_any_length(

@@ -122,7 +122,9 @@ def cells_of_reports(
         if again:
             blocks = chain(blocks, [(column, ended)])
             sizes = sizes + columns.sizes[:n_columns]
-        rank, universe, members = rank_columns(blocks, sizes, threads)
+        # In a row, trials have as many cells together only if each has one in every column.
+        whole = len(found.first_column) > 0 and 0 < n_cells == n_trials * n_columns
+        rank, universe, members = rank_columns(blocks, sizes, threads, whole_rows=whole)
     return Cells(
         members,
         found.offsets,

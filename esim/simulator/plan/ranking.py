@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from esim.simulator.kernels import ranks
 from esim.simulator.kernels.peers import END, UNIVERSE, WORD
@@ -17,6 +19,7 @@ from esim.study import Float64, Int64
 
 _AT_ONCE = 1 << 16  # cells: so many, their numbers and their copies stay in the processor's cache
 _SMALL = 500_000  # below this many cells threads cost more than they save
+_ROWS = 512  # turned into columns at once
 _SHORT = 4096  # values: of more, too many differ only in bits for which 32 bits have no room
 
 Ranked = tuple[Int32, Float64, Int64]
@@ -53,7 +56,11 @@ def in_threads(jobs: Iterable[Callable[[], None]], threads: int | None) -> None:
 
 
 def rank_columns(
-    blocks: Iterable[tuple[Int32, Float64]], sizes: Int64, threads: int | None
+    blocks: Iterable[tuple[Int32, Float64]],
+    sizes: Int64,
+    threads: int | None,
+    *,
+    whole_rows: bool = False,
 ) -> Ranked:
     """Rank the statistics of each column among themselves. K cells, C - 1 columns.
 
@@ -61,6 +68,7 @@ def rank_columns(
         blocks: of some cells after the others, the column and the statistic of each; NaN: none.
         sizes: int64 [C - 1], how many cells stand in each column; none stands in the last.
         threads: bounds the threads that sort columns.
+        whole_rows: whether each block consists of rows of a cell for each column, in their order.
 
     Returns:
         The rank of each cell in its column, int32 [K], -1: no statistic; the sorted statistics of
@@ -75,10 +83,17 @@ def rank_columns(
     ends = start[:-1].copy()
     rank = np.empty(n_cells, dtype=np.int32)
     parts: list[tuple[Int32, Int32]] = []
-    cell = 0
+    cell = rows = 0
     for column, statistic in blocks:
-        parts.append((column, rank[cell : cell + len(column)]))
-        ranks.fill(column, statistic, universe, parts[-1][1], ends)
+        whole_rows = whole_rows and not np.isnan(statistic).any()
+        if whole_rows:
+            for at, tile in _tiles(statistic.reshape(-1, n_columns)):
+                universe.reshape(n_columns, -1)[:, rows + at.start : rows + at.stop] = tile.T
+            ends += len(column) // n_columns
+            rows += len(column) // n_columns
+        else:
+            parts.append((column, rank[cell : cell + len(column)]))
+            ranks.fill(column, statistic, universe, parts[-1][1], ends)
         cell += len(column)
     length = ends - start[:-1]
     value_rank = np.empty(n_cells, dtype=np.int32)
@@ -108,10 +123,23 @@ def rank_columns(
         1 if n_cells < _SMALL else threads,
     )
     members = no_members(length, start[:-1])
-    following = start[:-1].copy()
+    for at, tile in _tiles(rank[: rows * n_columns].reshape(rows, n_columns)):
+        tile[:] = value_rank.reshape(n_columns, -1)[:, at].T
+    following = start[:-1] + rows
     for column, its_rank in parts:
         ranks.give(column, value_rank, following, its_rank)
     return rank, universe, members
+
+
+def _tiles(rows: NDArray[Any]) -> Iterator[tuple[slice, NDArray[Any]]]:
+    """Rows of a cell for each column, some at a time, to be turned into columns, or back.
+
+    NumPy turns those that fit the processor's cache in 0.5 ns a cell, where the kernels, which know
+    of no rows, take 1.1 to fill columns and 0.6 to give ranks.
+    """
+    for first in range(0, len(rows), _ROWS):
+        at = slice(first, min(first + _ROWS, len(rows)))
+        yield at, rows[at]
 
 
 def _parts(start: Int64, length: Int64) -> list[list[tuple[int, int]]]:
