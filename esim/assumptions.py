@@ -12,6 +12,7 @@ from typing import Literal, get_args
 from esim.errors import EsimError
 
 Mode = Literal["order", "recorded", "simulated"]
+_MODES = get_args(Mode)
 CONFIDENCE = 0.9  # of intervals, tests and guarantees, in every analysis
 
 
@@ -38,7 +39,7 @@ class Clock:
     workers: int = 1
 
     def __post_init__(self) -> None:
-        if self.mode not in get_args(Mode):
+        if self.mode not in _MODES:
             raise EsimError(f"unknown clock {self.mode!r}", fix="order, recorded or simulated")
         if not isinstance(self.workers, int) or self.workers < 1:
             raise EsimError(f"workers cannot be {self.workers!r}", fix="a whole number, at least 1")

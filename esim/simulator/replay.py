@@ -469,7 +469,7 @@ def replay_orders(
            [3, 3]], dtype=int32)
     """
     given, n = np.asarray(orders), study.n_trials
-    if given.size and not np.issubdtype(given.dtype, np.integer):
+    if given.size and given.dtype.kind not in "iu":
         raise EsimError("orders must be whole numbers", why=f"their type is {given.dtype}")
     if threads is not None and threads < 1:
         raise EsimError(f"threads cannot be {threads}", fix="a whole number, at least 1")
