@@ -277,6 +277,27 @@ def test_an_interrupted_run_goes_on(
     assert found == expected
 
 
+def test_what_other_lots_have_finished_is_made_anew(history: History, tmp_path: Path) -> None:
+    expected = [(i, f"s{i}") for i in range(7)]
+    # Of the lots (1, 4, 5), (0), (2), (3) and (6) the third and the fourth are as before.
+    for lots, done in (((), 7), ((1, 4, 5), 5), ((1, 4, 5), 0)):
+        studies_made: list[int] = []
+        with (
+            going_through(history, jobs=1) as every,
+            FinishedParts.opened(tmp_path / "out", "key", resume=bool(lots)) as parts,
+        ):
+            every.facts()
+            every.take_first(lots)
+            made = every.each(partial(noted, studies_made), parts=parts)
+        assert made == expected
+        assert len(studies_made) == done
+
+
+def noted(made: list[int], position: int, study: Study) -> tuple[int, str]:
+    made.append(position)
+    return position, study.name
+
+
 def test_only_records_and_arrays_are_read_of_finished_parts(tmp_path: Path) -> None:
     class Calls:
         def __reduce__(self) -> Any:

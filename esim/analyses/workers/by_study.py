@@ -307,15 +307,18 @@ class Studies:
         self, work: Callable[[WorkUnit], list[Made | FailedStudy]], parts: FinishedParts | None
     ) -> Iterator[tuple[int, list[Made | FailedStudy]]]:
         """(position of a unit, what was made of it), as each unit finishes."""
-        todo = list(range(len(self._units)))
-        if parts is not None:
-            for at in [at for at in todo if f"{at}.made" in parts.kept]:
-                todo.remove(at)
-                yield at, parts.read_object(f"{at}.made")
+        todo = []
+        for at, unit in enumerate(self._units):
+            if parts is not None and f"{at}.made" in parts.kept:
+                positions, made = parts.read_object(f"{at}.made")
+                if positions == unit.positions:  # else other lots had been made then
+                    yield at, made
+                    continue
+            todo.append(at)
         units = [self._units[at] for at in todo]
         for i, made in self._workers.run(work, units):
             if parts is not None:
-                parts.keep_object(f"{todo[i]}.made", made)
+                parts.keep_object(f"{todo[i]}.made", (units[i].positions, made))
             yield todo[i], made
 
     def some(self, places: Iterable[int]) -> tuple[Study, ...]:
