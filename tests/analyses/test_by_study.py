@@ -537,6 +537,21 @@ def test_many_studies_say_what_few_do(few: None, monkeypatch: pytest.MonkeyPatch
     assert abs(found.median - expected.median) < 0.1
 
 
+def test_a_study_whose_unseen_best_is_unknown_leaves_it_to_the_others(
+    few: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two trials of one study end infinitely well: from there to the median no way is finite."""
+    monkeypatch.setattr(ESTIMATE, "_TIMES", 1)  # with 20 replays each, two of an unseen best
+    some = [replace(study, direction="maximize", values=-study.values) for study in studies(7)]
+    values = some[2].values.copy()
+    values[5:10] = values[15:20] = [-9.0, -9.0, -9.0, -9.0, np.inf]
+    some[2] = replace(some[2], values=values)
+    found = esim.estimate(some, "azure-bandit", trials=8, workers=1, replicates=100, seed=1)
+    lost = found.quantities["degradation_normalized"]
+    assert lost is not None and not np.isnan(lost.draws).any()
+    assert len(found.studies) == 7
+
+
 def test_more_studies_are_replayed_less_often_each(few: None) -> None:
     asked = [facts(study) for study in studies(7)]
     assert settle(asked[:3], esim.rule("sagemaker"), replicates=500).samples == 500

@@ -226,7 +226,10 @@ def _of_the_best(
         unit: its unit.
         unseen: whether the next job may hold a trial of a kind that no past one shows.
     """
-    those = _those(past, lambda one: len(one.best[column]) > 0)
+    those = _those(
+        past,
+        lambda one: len(one.best[column]) > 0 and (not unseen or len(one.slow[column]) > 0),
+    )
     if not those:
         return None
     share = _none_unseen(those) if unseen else 1.0
