@@ -221,11 +221,15 @@ def test_studies_that_are_taken_first_are_told_in_their_places(
         kept = [(i, f"s{i}") for i in (0, 3, 4, 6)]
         assert every.each(name_at) == every.each(only_name) == kept
         assert [study.name for study in every.some([1, 3])] == ["s3", "s6"]
-    for units in (history, studies(7)):  # what is not held of a history stays as it is
-        with going_through(units, jobs=1) as every:
-            lots = every.lots
-            every.take_first([1, 4])
-            assert every.lots == lots
+    with going_through(history, jobs=1) as every:  # what is not held stays as it is
+        every.take_first([1, 4])
+        assert every.lots == ((0, 1, 2), (3, 4, 5), (6,))
+    with going_through(studies(7), jobs=1) as every:
+        assert every.lots == ((0, 1, 2), (3, 4, 5), (6,))
+        every.take_first([1])
+        assert every.lots == ((1,), (0, 2), (3, 4, 5), (6,))
+        with pytest.raises(EsimError, match="not s1"):
+            every.each(name_at)
 
 
 def test_failing_studies_that_are_held(history: History) -> None:

@@ -223,8 +223,7 @@ class Studies:
         pairs = self.each(_facts_and_study)
         known, studies = zip(*pairs, strict=True)
         positions = self.positions
-        most = max(1, min(LOT, len(known) // _LOTS))
-        self._units = _in_lots(studies, positions, most)
+        self._units = _in_lots(studies, positions, _most(len(known)), of_history=True)
         return list(known)
 
     def take_first(self, positions: Collection[int]) -> None:
@@ -233,8 +232,8 @@ class Studies:
         Those that take longest are to be first, and what they have in common is then done once. If
         they are all, nothing changes.
         """
-        sources = [unit.source for unit in self._units]
-        if not all(isinstance(source, InMemory) and source.of_history for source in sources):
+        sources = [unit.source for unit in self._units if isinstance(unit.source, InMemory)]
+        if len(sources) < len(self._units):
             return
         those = [unit.only(positions.__contains__) for unit in self._units]
         others = [unit.only(lambda position: position not in positions) for unit in self._units]
@@ -242,7 +241,8 @@ class Studies:
         if not others:
             return
         studies = [study for unit in those for study in unit.source.studies()]
-        first = _in_lots(studies, [at for unit in those for at in unit.positions], FIRST)
+        places = [at for unit in those for at in unit.positions]
+        first = _in_lots(studies, places, FIRST, of_history=sources[0].of_history)
         self._units = [*first, *others]
 
     def each(
@@ -342,12 +342,19 @@ class Studies:
         return tuple(found[position] for position in sorted(found))
 
 
-def _in_lots(studies: Sequence[Study], positions: Sequence[int], most: int) -> list[WorkUnit]:
-    """Studies of a history that are held in memory, at most so many to a worker at a time."""
+def _most(studies: int) -> int:
+    """How many of so many studies a worker takes at a time."""
+    return max(1, min(LOT, studies // _LOTS))
+
+
+def _in_lots(
+    studies: Sequence[Study], positions: Sequence[int], most: int, *, of_history: bool
+) -> list[WorkUnit]:
+    """Studies that are held in memory, at most so many to a worker at a time."""
     cuts = [*range(0, len(studies), most), len(studies)]
     return [
         WorkUnit(
-            InMemory(tuple(studies[a:b]), of_history=True),
+            InMemory(tuple(studies[a:b]), of_history),
             tuple(positions[a:b]),
             tuple(study.name for study in studies[a:b]),
         )
@@ -434,4 +441,4 @@ def _units(source: Study | Iterable[Study] | History) -> list[WorkUnit]:
             units.append(WorkUnit.of(chunk, units[-1].positions[-1] + 1 if units else 0))
         return units
     studies = [source] if isinstance(source, Study) else list(source)
-    return [WorkUnit(InMemory((study,)), (i,), (study.name,)) for i, study in enumerate(studies)]
+    return _in_lots(studies, range(len(studies)), _most(len(studies)), of_history=False)
