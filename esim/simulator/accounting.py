@@ -14,8 +14,9 @@ launch orders x studies. The same rules hold for all:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
+from functools import cached_property
 from itertools import accumulate, pairwise
 from typing import Any, Protocol
 
@@ -32,7 +33,7 @@ from esim.simulator.jobs import slot_gaps
 from esim.simulator.run import JobEnds, OrderRun, OrderRuns
 from esim.simulator.trial_outcomes import TrialOutcomes, outcomes_of_trials
 from esim.study import Float64, Int64, Status, Study
-from esim.study.batch import Batch
+from esim.study.batch import Batch, rows_of
 from esim.study.facts import cut_short
 from esim.study.times import last_second
 
@@ -83,11 +84,11 @@ class OrdersOfStudies:
 
     def sums(self, values: NDArray[Any]) -> NDArray[Any]:
         """See `Jobs`; [S] if the launch orders are alike."""
-        return _sums(values, self.batch.sizes)
+        return _sums(values, self.batch.sizes, self.batch.widest)
 
     def table(self, values: NDArray[Any], nothing: Any) -> NDArray[Any]:
         """See `Jobs`; [S, m] if the launch orders are alike, m the trials of the largest study."""
-        return _table(values, self.batch.sizes, nothing)
+        return rows_of(values, self.batch.sizes, self.batch.widest, nothing)
 
 
 @dataclass(frozen=True)
@@ -115,11 +116,15 @@ class Launches:
 
     def sums(self, values: NDArray[Any]) -> NDArray[Any]:
         """See `Jobs`."""
-        return _sums(self._taken(values), self.launched)
+        return _sums(self._taken(values), self.launched, self._longest)
 
     def table(self, values: NDArray[Any], nothing: Any) -> NDArray[Any]:
         """See `Jobs`; m is of the longest job."""
-        return _table(self._taken(values), self.launched, nothing)
+        return rows_of(self._taken(values), self.launched, self._longest, nothing)
+
+    @cached_property
+    def _longest(self) -> int:
+        return int(self.launched.max(initial=0))
 
     def _taken(self, values: NDArray[Any]) -> NDArray[Any]:
         if values.ndim == 1:
@@ -128,23 +133,12 @@ class Launches:
         return np.asarray(values.take(rows[:, None] + self.orders))  # half np.take_along_axis' time
 
 
-def _sums(values: NDArray[Any], sizes: Int64) -> NDArray[Any]:
+def _sums(values: NDArray[Any], sizes: Int64, widest: int) -> NDArray[Any]:
     """Values of the trials of S jobs after one another, added up over each. [..., S]"""
-    if values.shape[-1] == len(sizes) * int(sizes.max(initial=0)):
-        return np.asarray(_table(values, sizes, None).sum(axis=-1))
+    if values.shape[-1] == len(sizes) * widest:
+        return np.asarray(rows_of(values, sizes, widest, None).sum(axis=-1))
     its = pairwise(accumulate(sizes.tolist(), initial=0))
     return np.stack([values[..., a:b].sum(axis=-1) for a, b in its], axis=-1)
-
-
-def _table(values: NDArray[Any], sizes: Int64, nothing: Any) -> NDArray[Any]:
-    """Values of the trials of S jobs after one another, a row a job. [..., S, longest]"""
-    longest = int(sizes.max(initial=0))
-    shape = *values.shape[:-1], len(sizes), longest
-    if values.shape[-1] == len(sizes) * longest:
-        return values.reshape(shape)
-    rows = np.full(shape, nothing, dtype=values.dtype)
-    rows[..., np.arange(longest) < sizes[:, None]] = values
-    return rows
 
 
 @dataclass(frozen=True)
@@ -190,26 +184,24 @@ class Outcomes(Quality):
     @classmethod
     def joined(cls, parts: Sequence[Outcomes]) -> Outcomes:
         """The outcomes of several lots of jobs, one lot after another."""
-
-        def join(values: Sequence[Any]) -> Any:
-            if isinstance(values[0], BestTrials):
-                return BestTrials(
-                    np.concatenate([best.place for best in values]),
-                    np.concatenate([best.value for best in values]),
-                )
-            return np.concatenate(values)
-
-        return cls(**{name: join([getattr(p, name) for p in parts]) for name in vars(parts[0])})
+        return cls._made_of(parts, np.concatenate)
 
     def of(self, jobs: Any) -> Outcomes:
         """The outcomes of some of the jobs, `jobs` an index of them."""
+        return self._made_of([self], lambda columns: columns[0][jobs])
 
-        def some(values: Any) -> Any:
-            if isinstance(values, BestTrials):
-                return BestTrials(values.place[jobs], values.value[jobs])
-            return values[jobs]
+    @classmethod
+    def _made_of(cls, parts: Sequence[Outcomes], make: Callable[[list[Any]], Any]) -> Outcomes:
+        """What `make` makes of each column of some outcomes."""
 
-        return Outcomes(**{name: some(values) for name, values in vars(self).items()})
+        def made(columns: list[Any]) -> Any:
+            if isinstance(columns[0], BestTrials):
+                return BestTrials(
+                    make([best.place for best in columns]), make([best.value for best in columns])
+                )
+            return make(columns)
+
+        return cls(**{name: made([getattr(p, name) for p in parts]) for name in vars(parts[0])})
 
     def spent(self, what: str) -> tuple[Float64, Float64]:
         """What each job spends of a key of `SPENT`, as recorded and under the rule. [J] each"""

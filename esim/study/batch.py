@@ -218,11 +218,30 @@ class Batch:
         Returns:
             [S, trials of the largest study], of the type of `values`.
         """
-        if len(values) == len(self) * self.widest:
-            return values.reshape(len(self), self.widest)
-        rows = np.full((len(self), self.widest), nothing, dtype=values.dtype)
-        rows[np.arange(self.widest) < self.sizes[:, None]] = values
-        return rows
+        return rows_of(values, self.sizes, self.widest, nothing)
+
+
+def rows_of(values: NDArray[Any], sizes: Int64, widest: int, nothing: Any) -> NDArray[Any]:
+    """Values that stand one group after another, a row a group.
+
+    Args:
+        values: the values. [..., sum of sizes]
+        sizes: int64 [S], how many are of each group.
+        widest: the largest of these.
+        nothing: what fills a row behind its group's last value.
+
+    Returns:
+        [..., S, widest], of the type of `values`.
+
+    >>> rows_of(np.array([1, 2, 3]), np.array([1, 2]), 2, 0).tolist()
+    [[1, 0], [2, 3]]
+    """
+    shape = *values.shape[:-1], len(sizes), widest
+    if values.shape[-1] == len(sizes) * widest:
+        return values.reshape(shape)
+    rows = np.full(shape, nothing, dtype=values.dtype)
+    rows[..., np.arange(widest) < sizes[:, None]] = values
+    return rows
 
 
 def batches(studies: Sequence[Study], kinds: Sequence[Hashable]) -> Iterator[list[int]]:

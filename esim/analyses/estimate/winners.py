@@ -129,7 +129,9 @@ def replay_winners(past: PastStudies, ask: Ask) -> list[Winners | None]:
         are no progress.
     """
     found: list[Winners | None] = [None] * len(past.each)
-    drawn = {at: its for at, one in enumerate(past.each) if (its := _drawn(one, ask)) is not None}
+    drawn = {
+        at: its for at, one in enumerate(past.each) if (its := _drawn_jobs(one, ask)) is not None
+    }
     if not drawn:
         return found
     copies = tuple((at, its.copies) for at, its in drawn.items())
@@ -148,7 +150,7 @@ def replay_winners(past: PastStudies, ask: Ask) -> list[Winners | None]:
 
 
 @dataclass(frozen=True)
-class _Drawn:
+class _DrawnJobs:
     """The jobs of one study whose best is known.
 
     Attributes:
@@ -169,7 +171,7 @@ class _Drawn:
     seeds: Sequence[np.random.SeedSequence]
 
 
-def _drawn(past: PastStudy, ask: Ask) -> _Drawn | None:
+def _drawn_jobs(past: PastStudy, ask: Ask) -> _DrawnJobs | None:
     """The jobs of a study; None where `replay_winners` has none."""
     study, places, final, samples = past.study, past.places, ask.final, ask.winners
     ranked = past.once(("ranked", final), lambda: _ranked(study, final, places))
@@ -197,7 +199,7 @@ def _drawn(past: PastStudy, ask: Ask) -> _Drawn | None:
             )
         ),
     )
-    return _Drawn(len(ranked), copies, repeated, best, orders, seeds)
+    return _DrawnJobs(len(ranked), copies, repeated, best, orders, seeds)
 
 
 def _more(n: int, m: int, draws: int, seed: np.random.SeedSequence) -> Int64:

@@ -333,12 +333,10 @@ class Studies:
         for unit in self._units:
             if not wanted.isdisjoint(unit.positions):
                 those = unit.only(wanted.__contains__)
-                for position, study in zip(
-                    those.positions, those.source.studies(configs=False), strict=True
-                ):
-                    found[position] = (
-                        study if isinstance(unit.source, InMemory) else _by_itself(study)
-                    )
+                studies = those.source.studies(configs=False)
+                if not isinstance(those.source, InMemory):
+                    studies = map(_by_itself, studies)
+                found.update(zip(those.positions, studies, strict=True))
         return tuple(found[position] for position in sorted(found))
 
 
